@@ -1,0 +1,99 @@
+// Package cdr is the call record: one per call, always, also for refused and failed ones. Pure data.
+package cdr
+
+import "time"
+
+// Record explains one call.
+type Record struct {
+	ID      string `json:"id"` // unique over all servers; also the idempotency key of the store
+	Server  string `json:"server"`
+	Pool    string `json:"pool,omitempty"`
+	Version string `json:"version"` // of the document that the call ran under
+
+	Start    time.Time `json:"start"`             // INVITE received
+	Ringing  time.Time `json:"ringing,omitzero"`  // first 18x relayed
+	Answered time.Time `json:"answered,omitzero"` // 200 relayed
+	End      time.Time `json:"end"`
+
+	In  Leg  `json:"in"`
+	Out *Leg `json:"out,omitempty"` // the leg that answered, or the last one tried
+
+	Called      Number `json:"called"`
+	Calling     Number `json:"calling"`
+	User        string `json:"user,omitempty"` // UC user that owns the called number
+	CallingUser string `json:"calling_user,omitempty"`
+	Usage       string `json:"usage,omitempty"`
+	Route       string `json:"route,omitempty"`
+	Emergency   bool   `json:"emergency,omitempty"`
+
+	Attempts []Attempt `json:"attempts,omitempty"`
+
+	Reason  string `json:"reason"`           // diag id
+	Status  int    `json:"status,omitempty"` // final SIP status sent to the caller (200 when answered)
+	Cause   int    `json:"cause,omitempty"`  // Q.850
+	EndedBy string `json:"ended_by"`         // "caller", "callee", "directsip"
+	Detail  string `json:"detail,omitempty"` // what exactly, in words
+
+	Media    []Media   `json:"media,omitempty"`
+	Decision []string  `json:"decision,omitempty"` // the explanation, one line a step
+	Ladder   []Message `json:"ladder,omitempty"`
+}
+
+// Number is a number before and after the rules.
+type Number struct {
+	Received   string `json:"received"`             // user part as it came
+	Normalized string `json:"normalized,omitempty"` // E.164 inside
+	Sent       string `json:"sent,omitempty"`       // user part on the leg that answered or was tried last
+}
+
+// Leg is one side of the call.
+type Leg struct {
+	Trunk     string `json:"trunk,omitempty"`
+	Gateway   string `json:"gateway,omitempty"`
+	CallID    string `json:"call_id"`
+	FromTag   string `json:"from_tag,omitempty"`
+	ToTag     string `json:"to_tag,omitempty"`
+	Remote    string `json:"remote,omitempty"` // address:port of the peer
+	Transport string `json:"transport,omitempty"`
+	Codec     string `json:"codec,omitempty"`
+	UserAgent string `json:"user_agent,omitempty"`
+}
+
+// Attempt is one target that was tried.
+type Attempt struct {
+	Trunk   string        `json:"trunk"`
+	Remote  string        `json:"remote,omitempty"`
+	Called  string        `json:"called,omitempty"`
+	Calling string        `json:"calling,omitempty"`
+	At      time.Time     `json:"at"`
+	Took    time.Duration `json:"took"` // until its end or its answer
+	Status  int           `json:"status,omitempty"`
+	Cause   int           `json:"cause,omitempty"`
+	Class   string        `json:"class,omitempty"` // peer-fault, congestion, number-fault, user-verdict, answered, cancelled
+	Reason  string        `json:"reason,omitempty"`
+}
+
+// Media is one direction of one stream.
+type Media struct {
+	Stream  int           `json:"stream"`
+	From    string        `json:"from"` // "caller" or "callee"
+	Source  string        `json:"source,omitempty"`
+	Packets uint64        `json:"packets"`
+	Bytes   uint64        `json:"bytes"`
+	RTCP    uint64        `json:"rtcp,omitempty"`
+	Lost    uint64        `json:"lost,omitempty"`
+	Jitter  time.Duration `json:"jitter,omitempty"`
+	Gated   uint64        `json:"gated,omitempty"`
+	Dropped uint64        `json:"dropped,omitempty"`
+	First   time.Time     `json:"first,omitzero"`
+	Last    time.Time     `json:"last,omitzero"`
+}
+
+// Message is one line of the ladder.
+type Message struct {
+	At   time.Time `json:"at"`
+	Leg  string    `json:"leg"`  // "a", or "b1", "b2" … by attempt
+	Out  bool      `json:"out"`  // sent by us
+	Line string    `json:"line"` // "INVITE sip:+1…", "180 Ringing (INVITE)"
+	SDP  bool      `json:"sdp,omitempty"`
+}

@@ -1,0 +1,84 @@
+// Package media has the words that the call and the relay share: what to open, what was counted, what happened. Pure.
+package media
+
+import (
+	"net/netip"
+	"time"
+)
+
+// SessionID names the media of one call on this server.
+type SessionID uint64
+
+// SideIndex is 0 for the caller's side (leg A), 1 for the callee's (leg B).
+type SideIndex int
+
+// Session is the wanted state of the media of one call. Opening binds the ports of every stream; updating
+// replaces remote addresses and policy without touching ports that stay.
+type Session struct {
+	ID      SessionID
+	Streams []Stream
+	// Timeout: no packet from one side, in a direction that should flow, for so long → Dead event. 0 off.
+	Timeout [2]time.Duration
+}
+
+// Stream is one m-line: RTP and RTCP between two sides.
+type Stream struct {
+	Side [2]Side
+}
+
+// Side is one side of a stream.
+type Side struct {
+	Local      netip.AddrPort // our RTP port (even); RTCP is the next one. Chosen by the core
+	Remote     netip.AddrPort // where the peer wants RTP (its SDP); zero value: unknown yet
+	RemoteRTCP netip.AddrPort // where the peer wants RTCP; zero: Remote's port + 1
+	Mux        bool           // RTP and RTCP share the RTP port (RFC 5761)
+	Latch      bool           // symmetric latching: the first packet's source becomes the gate and the destination
+	FixedSSRC  bool           // a new SSRC from the gated source needs a new SDP
+	Relatch    uint32         // a changed value opens the gate again (new SDP from the peer)
+	Send       bool           // we may send to this peer (its direction has recv)
+	Recv       bool           // we take from this peer (its direction has send)
+}
+
+// Counters of one direction of one stream: packets that arrived from one side and what became of them.
+type Counters struct {
+	Packets, Bytes uint64        // RTP relayed
+	RTCP           uint64        // RTCP packets relayed
+	Lost           uint64        // by sequence numbers (RFC 3550 A.3)
+	Jitter         time.Duration // RFC 3550 §6.4.1, in the unit of the clock rate given by PT, 8 kHz when unknown
+	Gated          uint64        // dropped: not the latched source
+	Dropped        uint64        // dropped: no destination yet, not RTP, held, SSRC policy
+	SendErrors     uint64
+	First, Last    time.Time      // of relayed RTP
+	Source         netip.AddrPort // where the packets came from
+	PayloadType    uint8          // of the last RTP packet
+	SSRC           uint32
+}
+
+// StreamStats has the counters of packets that arrived from side 0 and from side 1.
+type StreamStats struct {
+	From [2]Counters
+}
+
+// Stats is what a session counted.
+type Stats struct {
+	ID      SessionID
+	Streams []StreamStats
+}
+
+// EventKind says what a relay noticed.
+type EventKind uint8
+
+// The events.
+const (
+	EventFirstPacket EventKind = iota + 1 // first RTP from a side
+	EventDead                             // nothing from a side for the session's Timeout
+)
+
+// Event is something that the relay tells the call's owner. Only events reach a shard, never packets.
+type Event struct {
+	Kind    EventKind
+	Session SessionID
+	Stream  int
+	Side    SideIndex
+	At      time.Time
+}

@@ -1,0 +1,48 @@
+package sip
+
+import "net/netip"
+
+// Transport is the transport protocol of a message.
+type Transport uint8
+
+// The transports of RFC 3261 §18.
+const (
+	UDP Transport = iota + 1
+	TCP
+	TLS
+)
+
+// String is the token of the Via header: "UDP", "TCP" or "TLS".
+func (t Transport) String() string {
+	switch t {
+	case UDP:
+		return "UDP"
+	case TCP:
+		return "TCP"
+	case TLS:
+		return "TLS"
+	}
+	return "?"
+}
+
+// Reliable tells whether the transport repeats for itself, so that timers A, E and G are off (RFC 3261 §17).
+func (t Transport) Reliable() bool { return t == TCP || t == TLS }
+
+// Hop says where a message goes: the result of RFC 3263 or the way back of a request.
+// It is comparable.
+type Hop struct {
+	Transport Transport
+	Local     netip.AddrPort // our listener that the trunk uses: the socket for UDP, the source address for a new connection
+	Remote    netip.AddrPort // where the peer listens, or where the request came from
+	Name      string         // TLS: the name that the peer's certificate must carry
+	Flow      uint64         // an open connection to prefer; 0 when none. If it is gone, Remote is dialled
+}
+
+// Source says where a message came from.
+type Source struct {
+	Transport Transport
+	Local     netip.AddrPort // our listener's address and port; for a connection that we dialled, that of Hop.Local
+	Remote    netip.AddrPort // the peer's address and port as seen on the socket
+	Flow      uint64         // the connection, 0 for UDP
+	Names     []string       // TLS: DNS names of the verified peer certificate
+}

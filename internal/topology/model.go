@@ -1,0 +1,277 @@
+// Package topology holds the document: sites, pools, servers, gateways, trunks, settings and routing, compiled
+// as a whole into an immutable Snapshot in which scopes are already resolved.
+//
+// A Snapshot is never changed after Compile; any number of goroutines may read it. Running calls keep the Snapshot they
+// began with. The package is pure but for reading certificate files while checking.
+package topology
+
+import (
+	"net/netip"
+	"regexp"
+	"time"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// Snapshot is one compiled version of the document.
+type Snapshot struct {
+	Version   string // first 12 hex digits of the SHA-256 of the document
+	Name      string // file name as given, for messages
+	Defaults  *TrunkSettings
+	Sites     []*Site
+	Pools     []*Pool
+	Servers   []*Server
+	Gateways  []*Gateway
+	Trunks    []*Trunk // Trunk.Index is the place in this list
+	DialPlan  []*DialPlan
+	Policies  []*VoicePolicy
+	Usages    []string
+	Routes    []*Route // in the order of priority; Route.Index is the place in this list
+	Users     []*User
+	Emergency []EmergencyNumber
+	Tests     []TestCase
+
+	userByNumber map[string]*User // line URI number (and number;ext=) and extra numbers
+	userByURI    map[string]*User // lower-case address-of-record without scheme
+}
+
+// Site is a place: trunks, pools and subnets belong to one.
+type Site struct {
+	Name     string
+	Parent   *Site // of a branch site
+	DialPlan *DialPlan
+	Policy   *VoicePolicy
+	Settings *TrunkSettings
+}
+
+// Pool is a mediation pool: any member serves any trunk of the pool (TOP-05, TOP-06).
+type Pool struct {
+	Name     string // FQDN
+	Site     *Site
+	Servers  []*Server
+	DialPlan *DialPlan
+	// Port ranges that trunks take their listening ports from (TOP-13).
+	TLSPorts, TCPPorts, UDPPorts PortRange
+}
+
+// PortRange is inclusive; zero means none.
+type PortRange struct{ First, Last uint16 }
+
+// Server is one running directsip.
+type Server struct {
+	Name          string // FQDN
+	Pool          *Pool
+	Addresses     []netip.Addr // SIP listening addresses: at most one IPv4 and one IPv6
+	Media         []netip.Addr // media addresses: at most one IPv4 and one IPv6; default Addresses
+	MediaPorts    PortRange    // MED-09; default 49152-57500
+	Cert, Key, CA string       // PEM files of the TLS listeners; CA verifies peers
+	MaxCalls      int          // 0: no limit
+	MaxCPS        int          // new calls per second; 0: no limit
+	Metrics       string       // host:port of /metrics and /healthz; "" none
+	ControlSocket string       // path; "" default of the data directory
+}
+
+// GatewayKind is what stands on the other side.
+type GatewayKind string
+
+// The kinds.
+const (
+	KindGateway GatewayKind = "gateway" // PSTN gateway
+	KindPBX     GatewayKind = "pbx"
+	KindSBC     GatewayKind = "sbc" // of a provider
+	KindUC      GatewayKind = "uc"  // UC platform: users are behind it
+)
+
+// Gateway is the equipment on the other side (TOP-01..TOP-04).
+type Gateway struct {
+	Name         string
+	Kind         GatewayKind
+	Host         string       // FQDN or IP literal (TOP-10)
+	Addr         netip.Addr   // valid when Host is an IP literal
+	Addresses    []netip.Addr // further source addresses that this peer may call from
+	Names        []string     // certificate names that this peer may present; default Host
+	Site         *Site
+	MediaAddress netip.Addr // alternate media address (TOP-15)
+	Routable     bool       // TOP-21
+	Trunks       []*Trunk
+}
+
+// Trunk is the tuple {pool, our port and transport : gateway, its port} (TOP-07).
+type Trunk struct {
+	Index       int
+	Name        string
+	Root        bool // TOP-08
+	Pool        *Pool
+	Gateway     *Gateway
+	Transport   sip.Transport
+	Port        uint16 // our listening port
+	GatewayPort uint16 // 0: by DNS (RFC 3263); else the peer's listening port
+	Site        *Site
+	Settings    *TrunkSettings // resolved: trunk, else site, else global (TRK-01: whole object, no merge)
+	DialPlan    *DialPlan      // of calls that arrive on it: trunk, gateway's site … resolved
+	Line        int            // in the document
+}
+
+// Codes is a set of SIP response codes.
+type Codes map[int]bool
+
+// TrunkSettings is the behaviour of trunks at scope global, site or trunk.
+type TrunkSettings struct {
+	Scope string // "global", "site:NAME", "trunk:NAME"
+
+	// Hunting and timers.
+	NoResponseTimeout time.Duration // nothing at all from the peer → next target; default 4s
+	NoProgressTimeout time.Duration // no 18x (TRK-17, 10 s in Lync) → next target; default 10s; 0 off
+	NoAnswerTimeout   time.Duration // ringing, not answered; default 3m (RFC 3261 Timer C > 3 min): 180s
+	FailoverCodes     Codes         // forced: these fail over whatever the class says (NEW-08)
+	FinalCodes        Codes         // forced: these end the call
+	MaxAttempts       int           // targets tried per call when this is the inbound trunk; default 6
+
+	// Health (NEW-06).
+	Options             bool          // send OPTIONS; default true
+	OptionsInterval     time.Duration // default 30s
+	OptionsIntervalDown time.Duration // default 5s
+	OptionsTimeout      time.Duration // one probe; default 4s
+	OptionsMisses       int           // consecutive misses until down; default 3
+	OptionsUpCodes      Codes         // nil: any response below 500 and 5xx other than 503 counts as alive… see docs
+	FailuresDown        int           // consecutive live call failures (peer fault) until down; default 5
+	HalfOpenCalls       int           // trial calls let through at once while coming back; default 2
+
+	// Limits (NEW-09, NEW-15).
+	MaxCalls int // concurrent calls on the trunk; 0 none
+	MaxCPS   int // new calls per second; 0 none
+
+	// Signalling.
+	MaxEarlyDialogs     int    // TRK-02; default 20
+	RemovePlus          bool   // TRK-14
+	ForwardPAI          bool   // TRK-16
+	FromDomain          string // NEW-16: host part of From toward the peer; default our server or pool name
+	UserPhone           bool   // SIG-03 user=phone; default true
+	UDPMaxRequest       int    // bytes above which a UDP request goes by TCP (RFC 3261 §18.1.1); default 1300; 0 never
+	RefuseUnknownSource string // "drop" or "403"; only global scope
+	OptionsUserAgent    bool
+
+	// Media.
+	EnableBypass    bool          // TRK-05: both trunks of a call have it → SDP is passed through
+	RTPLatching     bool          // symmetric latching with a source gate; default true
+	SSRCPolicy      string        // "any" (default) or "fixed": a new SSRC needs a new SDP
+	RTCPActiveCalls bool          // TRK-09: media dead for MediaTimeout ends the call; default true
+	RTCPCallsOnHold bool          // TRK-10; default true
+	MediaTimeout    time.Duration // default 30s
+	Codecs          []string      // empty: whatever the offer has
+
+	// Numbers.
+	CalledRules         []*TranslationRule // TRK-20
+	CallingRules        []*TranslationRule // TRK-21
+	InboundCalledRules  []*TranslationRule // before the dial plan, on calls that arrive
+	InboundCallingRules []*TranslationRule
+	ResponseRules       []ResponseRule // TRK-22
+
+	// Routing of calls that arrive here.
+	Usages []string // TRK-23 inter-trunk
+}
+
+// ResponseRule maps a received response to another code (TRK-22).
+type ResponseRule struct {
+	Name  string
+	Code  int // 400..699; 0: any
+	Cause int // Q.850; -1: any
+	To    int // 400..699
+}
+
+// Rule is one ordered regular expression with its replacement.
+type Rule struct {
+	Name        string
+	Pattern     string
+	Translation string // as written ($1)
+	Re          *regexp.Regexp
+	Expand      string // Translation in Go's form (${1})
+	Line        int
+}
+
+// NormalizationRule turns what was dialled into E.164 (RTE-03).
+type NormalizationRule struct {
+	Rule
+	Internal bool // RTE-04
+}
+
+// TranslationRule rewrites a called or calling number at the edge (TRK-20, TRK-21).
+type TranslationRule struct{ Rule }
+
+// DialPlan is an ordered list of normalization rules (RTE-01, RTE-02).
+type DialPlan struct {
+	Name       string
+	SimpleName string // phone-context (RTE-06)
+	Rules      []*NormalizationRule
+}
+
+// VoicePolicy is an ordered list of PSTN usages (RTE-09).
+type VoicePolicy struct {
+	Name   string
+	Usages []string
+}
+
+// Selection is how a route orders its trunks (RTE-15, NEW-07).
+type Selection string
+
+// The selections.
+const (
+	RoundRobin Selection = "round-robin" // as Lync
+	Ordered    Selection = "ordered"
+	Weighted   Selection = "weighted"
+)
+
+// Route joins usages and a number pattern to trunks (RTE-12).
+type Route struct {
+	Index             int
+	Name              string
+	Pattern           string
+	Re                *regexp.Regexp
+	Priority          int
+	Usages            []string
+	Selection         Selection
+	Trunks            []RouteTrunk
+	SuppressCallerID  bool // RTE-13
+	AlternateCallerID string
+	Line              int
+}
+
+// RouteTrunk is a trunk of a route.
+type RouteTrunk struct {
+	Trunk  *Trunk
+	Weight int // 1 unless Weighted
+}
+
+// User is a UC user, reached through a gateway of kind uc (RTE-08).
+type User struct {
+	Name     string // of the document
+	URI      string // sip:alice@example.com
+	LineURI  string // tel:+14255550100;ext=100
+	Number   string // +14255550100
+	Ext      string
+	DialPlan *DialPlan    // resolved
+	Policy   *VoicePolicy // resolved
+	Site     *Site
+	Trunks   []*Trunk // toward the UC gateway that serves the user, in order
+}
+
+// EmergencyNumber replaces policy by usage (EMG-01, EMG-02).
+type EmergencyNumber struct {
+	Number string   // as dialled, 112
+	Masks  []string // others that mean the same
+	Usage  string
+}
+
+// TestCase is a stored expectation (OPS-01).
+type TestCase struct {
+	Name                                                                           string
+	Dialed                                                                         string
+	From                                                                           string // user name or number; "" none
+	Trunk                                                                          string // inbound trunk, for calls from a peer
+	ExpectNumber, ExpectUsage, ExpectRoute, ExpectTrunk, ExpectUser, ExpectRefusal string
+	ExpectCalled, ExpectCalling                                                    string // after translation, on the first trunk
+	Line                                                                           int
+}
+
+// UserByNumber finds the owner of a normalized number ("+1425…", or "+1425…;ext=100"), reverse number lookup (RTE-08).
+func (s *Snapshot) UserByNumber(number string) *User { return s.userByNumber[number] }
