@@ -31,8 +31,9 @@ type Snapshot struct {
 	Emergency []EmergencyNumber
 	Tests     []TestCase
 
-	userByNumber map[string]*User // line URI number (and number;ext=) and extra numbers
-	userByURI    map[string]*User // lower-case address-of-record without scheme
+	userByNumber map[string]*User    // line URI number (and number;ext=) and extra numbers
+	userByURI    map[string]*User    // lower-case address-of-record without scheme
+	routesOf     map[string][]*Route // by usage, in the order of priority
 }
 
 // Site is a place: trunks, pools and subnets belong to one.

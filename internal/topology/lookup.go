@@ -1,0 +1,73 @@
+package topology
+
+import "strings"
+
+// Index builds the look-up tables of the snapshot from Users and Routes. Compile calls it last; a snapshot made by
+// hand must call it before UserByNumber, UserByURI or RoutesOf is used.
+//
+// A user with an extension is found by "number;ext=100", and by the bare number when nobody else has that number.
+func (s *Snapshot) Index() {
+	s.userByNumber = make(map[string]*User, 2*len(s.Users))
+	s.userByURI = make(map[string]*User, len(s.Users))
+	bare := make(map[string]int)
+	for _, u := range s.Users {
+		bare[u.Number]++
+	}
+	for _, u := range s.Users {
+		if aor := addressOfRecord(u.URI); aor != "" {
+			s.userByURI[aor] = u
+		}
+		if u.Number == "" {
+			continue
+		}
+		if u.Ext != "" {
+			s.userByNumber[u.Number+";ext="+u.Ext] = u
+		}
+		if u.Ext == "" || bare[u.Number] == 1 {
+			s.userByNumber[u.Number] = u
+		}
+	}
+	s.routesOf = make(map[string][]*Route)
+	for _, r := range s.Routes {
+		for i, usage := range r.Usages {
+			if !contains(r.Usages[:i], usage) {
+				s.routesOf[usage] = append(s.routesOf[usage], r)
+			}
+		}
+	}
+}
+
+// UserByURI finds a user by SIP URI or address-of-record ("sip:alice@example.com;user=phone", "Alice@example.com");
+// parameters and case do not count.
+func (s *Snapshot) UserByURI(uri string) *User { return s.userByURI[addressOfRecord(uri)] }
+
+// RoutesOf lists the routes that carry a usage, in the order of priority. The caller must not change it.
+func (s *Snapshot) RoutesOf(usage string) []*Route { return s.routesOf[usage] }
+
+// addressOfRecord is user@host in lower case, without scheme, port of the scheme kept, parameters and headers dropped.
+// It allocates only when there are capitals.
+func addressOfRecord(uri string) string {
+	for _, scheme := range [...]string{"sip:", "sips:"} {
+		if len(uri) > len(scheme) && strings.EqualFold(uri[:len(scheme)], scheme) {
+			uri = uri[len(scheme):]
+			break
+		}
+	}
+	at := strings.IndexByte(uri, '@')
+	if at < 0 {
+		return ""
+	}
+	if end := strings.IndexAny(uri[at:], ";?>"); end >= 0 {
+		uri = uri[:at+end]
+	}
+	return strings.ToLower(uri)
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
