@@ -24,6 +24,10 @@ type Session struct {
 // Stream is one m-line: RTP and RTCP between two sides.
 type Stream struct {
 	Side [2]Side
+	// Opaque: not RTP (T.38 UDPTL): passed on unchecked, only the source gate applies, and never reported dead.
+	Opaque bool
+	// ClockRate of the dynamic payload types in Hz, for the jitter; 0: 8000.
+	ClockRate uint32
 }
 
 // Side is one side of a stream.
