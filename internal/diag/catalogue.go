@@ -1,0 +1,224 @@
+package diag
+
+// Ends of answered and of abandoned calls. None of them is a fault.
+var (
+	NormalClearing = &Reason{ID: "normal-clearing", Cause: 16, Phrase: "Normal call clearing",
+		Text: "One of the parties hung up.",
+		Fix:  "Nothing. The call record says who hung up."}
+	CallerCancelled = &Reason{ID: "caller-cancelled", Status: 487, Phrase: "Request Terminated", Cause: 16,
+		Text: "The caller gave up before the call was answered.",
+		Fix:  "Nothing, unless callers give up because set-up takes long: compare the time of the first 18x of each attempt."}
+	Transferred = &Reason{ID: "transferred", Cause: 16, Phrase: "Normal call clearing",
+		Text: "The call ended here because it was transferred or replaced by another call.",
+		Fix:  "Nothing. Look for the call that took its place."}
+)
+
+// Verdicts of the called party or of its network about the number. They end the call: no other trunk is tried.
+var (
+	Busy = &Reason{ID: "busy", Status: 486, Phrase: "Busy Here", Cause: 17,
+		Text: "The called party is busy.",
+		Fix:  "Nothing. If the peer sends 486 although its lines are full, it should add Q.850 cause 34, or a response rule of the trunk should turn 486 into 503."}
+	Declined = &Reason{ID: "declined", Status: 603, Phrase: "Decline", Cause: 21,
+		Text: "The called party, or its network on its behalf, rejected the call.",
+		Fix:  "Nothing. If the carrier rejects the caller's number, look at the calling-number rules of the trunk."}
+	NoAnswer = &Reason{ID: "no-answer", Status: 480, Phrase: "Temporarily Unavailable", Cause: 19,
+		Text: "The called party was alerted and did not answer in time.",
+		Fix:  "Nothing. The time is noAnswerTimeout of the trunk."}
+	NoUserResponse = &Reason{ID: "no-user-response", Status: 480, Phrase: "Temporarily Unavailable", Cause: 18,
+		Text: "The called party's equipment did not respond.",
+		Fix:  "Nothing, unless it happens to every number behind one peer: then the peer has lost its telephones."}
+	CallerRefused = &Reason{ID: "caller-refused", Status: 433, Phrase: "Anonymity Disallowed", Cause: 21,
+		Text: "The called party does not take calls from this caller identity.",
+		Fix:  "Look whether the route suppresses the caller's number."}
+	NotFound = &Reason{ID: "not-found", Status: 404, Phrase: "Not Found", Cause: 1,
+		Text: "Nobody has the called number.",
+		Fix:  "Check the number in the decision of the call record: a wrong normalization or translation rule makes a wrong number of a right one."}
+	NumberChanged = &Reason{ID: "number-changed", Status: 410, Phrase: "Gone", Cause: 22,
+		Text: "The called number is no longer in use.",
+		Fix:  "Nothing. The new number may be in the peer's response."}
+	NumberInvalid = &Reason{ID: "number-invalid", Status: 484, Phrase: "Address Incomplete", Cause: 28,
+		Text: "The called number is incomplete or malformed.",
+		Fix:  "Compare the number sent with the one received; a translation rule may have cut too much, or the peer sends digits one by one (overlap)."}
+)
+
+// Refusals by routing.
+var (
+	NotNormalized = &Reason{ID: "not-normalized", Status: 404, Phrase: "Not Found", Cause: 28,
+		Text: "The called number is not E.164 and no rule of the dial plan matches it.",
+		Fix:  "Add a normalization rule to the dial plan of the trunk or user, or let the peer send +E.164."}
+	NoRoute = &Reason{ID: "no-route", Status: 404, Phrase: "Not Found", Cause: 3,
+		Text: "The caller's usages have no route whose pattern matches the number.",
+		Fix:  "Run `directsip route` with the same caller and number: it lists every route and why it does not match."}
+	NoUsage = &Reason{ID: "no-usage", Status: 403, Phrase: "Forbidden", Cause: 21,
+		Text: "The number is not that of a user, and the caller may use no PSTN usage.",
+		Fix:  "Give the user a voice policy with usages, or the incoming trunk usages (inter-trunk routing)."}
+	NoTrunk = &Reason{ID: "no-trunk", Status: 503, Phrase: "Service Unavailable", Cause: 38,
+		Text: "Routes match, but none of their trunks can be used from this pool for this call.",
+		Fix:  "Give the route a trunk of this pool, and look at the reasons in the decision: other pool, gateway not routable, or the trunk that the call came from."}
+	UserUnreachable = &Reason{ID: "user-unreachable", Status: 480, Phrase: "Temporarily Unavailable", Cause: 20,
+		Text: "The number belongs to a user, but no trunk of this pool leads to the user's UC platform.",
+		Fix:  "Give the UC gateway of the user a trunk to this pool."}
+	AllTrunksDown = &Reason{ID: "all-trunks-down", Status: 503, Phrase: "Service Unavailable", Cause: 38,
+		Text: "Every trunk that the routes name is down, and the attempts failed.",
+		Fix:  "`directsip trunks` shows since when and why; restore a peer or add a route over another one."}
+	AllTrunksFailed = &Reason{ID: "all-trunks-failed", Status: 503, Phrase: "Service Unavailable", Cause: 34,
+		Text: "Every target was tried and none took the call.",
+		Fix:  "The attempts in the call record say what each peer answered."}
+)
+
+// Reasons why one attempt failed and the next target is tried. When there is no next one they end the call.
+var (
+	PeerFault = &Reason{ID: "peer-fault", Status: 502, Phrase: "Bad Gateway", Cause: 41,
+		Text: "The peer answered with an error of its own.",
+		Fix:  "See the peer's status and cause in the attempt; its own log has the reason."}
+	PeerCongestion = &Reason{ID: "peer-congestion", Status: 503, Phrase: "Service Unavailable", Cause: 34,
+		Text: "The peer has no free channel or is overloaded.",
+		Fix:  "Add channels or trunks, or limit the trunk to what the peer can carry (maxCalls, maxCPS)."}
+	Incompatible = &Reason{ID: "incompatible", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
+		Text: "The peer cannot take the call in the form that was offered.",
+		Fix:  "Compare the offered codecs and the transport profile (RTP or SRTP) with what the peer supports; the Warning header of its response often says which."}
+	Redirected = &Reason{ID: "redirected", Status: 480, Phrase: "Temporarily Unavailable", Cause: 23,
+		Text: "The peer redirected the call (3xx) to somewhere that routing does not allow.",
+		Fix:  "Let the peer forward the call itself, or give the trunk usages that allow the new number."}
+	NoResponse = &Reason{ID: "no-response", Status: 504, Phrase: "Server Time-out", Cause: 102,
+		Text: "The peer did not answer the INVITE at all.",
+		Fix:  "Check the peer, the way to it (firewall, NAT) and its address; the time is noResponseTimeout of the trunk."}
+	NoProgress = &Reason{ID: "no-progress", Status: 504, Phrase: "Server Time-out", Cause: 102,
+		Text: "The peer took the call but signalled no progress (18x) in time.",
+		Fix:  "For slow destinations raise noProgressTimeout of the trunk or set it to 0."}
+	TransportFailed = &Reason{ID: "transport-failed", Status: 503, Phrase: "Service Unavailable", Cause: 38,
+		Text: "The connection to the peer could not be opened, or broke.",
+		Fix:  "The attempt has the error of the operating system or of the TLS handshake; `directsip trunks` shows the last one of each trunk."}
+	DNSFailed = &Reason{ID: "dns-failed", Status: 503, Phrase: "Service Unavailable", Cause: 38,
+		Text: "The name of the gateway does not resolve to an address.",
+		Fix:  "Check the gateway's host in the document and its SRV, A and AAAA records from this server."}
+	PeerVanished = &Reason{ID: "peer-vanished", Cause: 41, Phrase: "Temporary failure",
+		Text: "A peer no longer answers in the call or says that it does not know it.",
+		Fix:  "Look whether the peer restarted at that time, and whether in-dialog requests reach its Contact address."}
+)
+
+// Limits and protection.
+var (
+	UnknownSource = &Reason{ID: "unknown-source", Status: 403, Phrase: "Forbidden", Cause: 21,
+		Text: "The request comes from an address or certificate that is no gateway of the document.",
+		Fix:  "If it is a peer, add its address to the gateway's addresses or its certificate name to names; else it is a stranger and the refusal is right."}
+	RateLimited = &Reason{ID: "rate-limited", Status: 503, Phrase: "Service Unavailable", Cause: 42,
+		Text: "More new calls per second than the trunk or server allows (maxCPS).",
+		Fix:  "If the load is wanted, raise maxCPS; the peer should honour Retry-After."}
+	ServerLimit = &Reason{ID: "server-limit", Status: 503, Phrase: "Service Unavailable", Cause: 42,
+		Text: "The server has as many calls as it may (maxCalls of the server).",
+		Fix:  "Add a server to the pool or raise maxCalls."}
+	TrunkLimit = &Reason{ID: "trunk-limit", Status: 503, Phrase: "Service Unavailable", Cause: 34,
+		Text: "The trunk has as many calls as it may (maxCalls of the trunk).",
+		Fix:  "Add a trunk to the route, or raise maxCalls if the peer has the channels."}
+	Overload = &Reason{ID: "overload", Status: 503, Phrase: "Service Unavailable", Cause: 42,
+		Text: "The server has more work than it can do in time and sheds new calls.",
+		Fix:  "Look at the load metrics; add a server or limit maxCPS."}
+	Draining = &Reason{ID: "draining", Status: 503, Phrase: "Service Unavailable", Cause: 41,
+		Text: "The server is being taken out of service and takes no new calls.",
+		Fix:  "Nothing: the peer should use another member of the pool."}
+)
+
+// Media.
+var (
+	MediaPorts = &Reason{ID: "media-ports", Status: 503, Phrase: "Service Unavailable", Cause: 47,
+		Text: "No media port is free.",
+		Fix:  "Widen mediaPorts of the server, or limit maxCalls to what the range carries (two ports a leg)."}
+	MediaOpenFailed = &Reason{ID: "media-open-failed", Status: 500, Phrase: "Server Internal Error", Cause: 47,
+		Text: "The media ports could not be opened.",
+		Fix:  "The call record has the error of the operating system; check the server's media addresses and that nothing else uses the port range."}
+	MediaDead = &Reason{ID: "media-dead", Cause: 41, Phrase: "Temporary failure",
+		Text: "Neither RTP nor RTCP came from one side for the time of mediaTimeout, so the call was ended.",
+		Fix:  "The record says which side. If it sends no RTCP on hold, set rtcpCallsOnHold (or rtcpActiveCalls) of its trunk to false and use session timers."}
+	NotAcceptable = &Reason{ID: "not-acceptable", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
+		Text: "The offered media cannot be served: no audio stream, codec or profile in common.",
+		Fix:  "Compare the offer in the ladder with codecs of both trunks."}
+	BadSDP = &Reason{ID: "bad-sdp", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
+		Text: "The session description cannot be read.",
+		Fix:  "The detail of the record names the line; it is a fault of the sender."}
+	UnsupportedMedia = &Reason{ID: "unsupported-media", Status: 415, Phrase: "Unsupported Media Type", Cause: 79,
+		Text: "The body is of a type or encoding that is not understood.",
+		Fix:  "The peer should send application/sdp without content encoding."}
+)
+
+// Faults of requests.
+var (
+	BadRequest = &Reason{ID: "bad-request", Status: 400, Phrase: "Bad Request", Cause: 96,
+		Text: "The request breaks the syntax or the rules of SIP.",
+		Fix:  "The detail names the header; it is a fault of the sender."}
+	UnsupportedExtension = &Reason{ID: "unsupported-extension", Status: 420, Phrase: "Bad Extension", Cause: 79,
+		Text: "The request requires a SIP extension that is not supported (Unsupported names it).",
+		Fix:  "Switch the extension off in the peer, or from required to supported."}
+	ExtensionRequired = &Reason{ID: "extension-required", Status: 421, Phrase: "Extension Required", Cause: 79,
+		Text: "The trunk demands a SIP extension that the request does not offer.",
+		Fix:  "Relax the setting of the trunk or switch the extension on in the peer."}
+	SessionIntervalTooSmall = &Reason{ID: "session-interval-too-small", Status: 422, Phrase: "Session Interval Too Small", Cause: 79,
+		Text: "The session timer that the request asks for is shorter than allowed (RFC 4028).",
+		Fix:  "Nothing: the peer repeats with the interval of Min-SE. If it does not, raise its session timer."}
+	UnsupportedScheme = &Reason{ID: "unsupported-scheme", Status: 416, Phrase: "Unsupported URI Scheme", Cause: 28,
+		Text: "The Request-URI is neither sip, sips nor tel.",
+		Fix:  "The peer should send a sip URI."}
+	MethodNotAllowed = &Reason{ID: "method-not-allowed", Status: 405, Phrase: "Method Not Allowed", Cause: 79,
+		Text: "The method is not served here (Allow lists what is).",
+		Fix:  "Switch the feature off in the peer: directsip is no registrar and no presence server."}
+	TooManyHops = &Reason{ID: "too-many-hops", Status: 483, Phrase: "Too Many Hops", Cause: 25,
+		Text: "Max-Forwards reached zero: the call runs in a circle, or the chain of servers is very long.",
+		Fix:  "Look for two systems that route the number to each other."}
+	LoopDetected = &Reason{ID: "loop-detected", Status: 482, Phrase: "Loop Detected", Cause: 25,
+		Text: "The call came back to the server that had sent it out.",
+		Fix:  "Look for the peer that returns the number: usually a range that it routes by default to us, and we to it."}
+	MergedRequest = &Reason{ID: "merged-request", Status: 482, Phrase: "Loop Detected", Cause: 25,
+		Text: "The same request arrived by two ways (RFC 3261 section 8.2.2.2).",
+		Fix:  "A proxy in front forks the call to several addresses of this server; give it one."}
+	CallGone = &Reason{ID: "call-gone", Status: 481, Phrase: "Call/Transaction Does Not Exist", Cause: 81,
+		Text: "The request belongs to a call that this server does not know, or no longer.",
+		Fix:  "Usually a crossing of two requests at the end of a call. If it is frequent, the peer sends in-dialog requests to the wrong member of the pool."}
+	RequestPending = &Reason{ID: "request-pending", Status: 491, Phrase: "Request Pending", Cause: 41,
+		Text: "Both sides changed the session at the same moment; one has to try again (RFC 3261 section 14).",
+		Fix:  "Nothing: the peers repeat on their own."}
+	AckMissing = &Reason{ID: "ack-missing", Cause: 102, Phrase: "Recovery on timer expiry",
+		Text: "The caller never acknowledged the answer (no ACK for the 200), so the call was ended.",
+		Fix:  "The caller cannot reach our Contact address, or its ACK is lost on the way: check NAT and firewall."}
+	SessionExpired = &Reason{ID: "session-expired", Cause: 102, Phrase: "Recovery on timer expiry",
+		Text: "The session timer (RFC 4028) ran out without a refresh.",
+		Fix:  "The side that should refresh has lost the call or its refresh does not reach us; the ladder shows the last one."}
+	TransferFailed = &Reason{ID: "transfer-failed", Status: 503, Phrase: "Service Unavailable", Cause: 41,
+		Text: "The transfer could not be carried out.",
+		Fix:  "The record of the second call says why its target did not take it."}
+)
+
+// Faults of this server.
+var (
+	ServerError = &Reason{ID: "server-error", Status: 500, Phrase: "Server Internal Error", Cause: 41,
+		Text: "A fault inside directsip ended this call; other calls are not affected.",
+		Fix:  "Report it with the recording that the log names."}
+	ServerShutdown = &Reason{ID: "server-shutdown", Status: 503, Phrase: "Service Unavailable", Cause: 41,
+		Text: "The server was stopped, and the call was still there when the time for draining was over.",
+		Fix:  "Allow more time for draining, or stop when fewer calls are up."}
+	ServerLost = &Reason{ID: "server-lost", Phrase: "Temporary failure", Cause: 41,
+		Text: "The server ended without warning while the call was up; the record was completed at the next start.",
+		Fix:  "Look into the system log for the reason: memory, power, kill."}
+)
+
+// All is the catalogue in the order of the documentation. It must not be changed.
+var All = []*Reason{
+	NormalClearing, CallerCancelled, Transferred,
+	Busy, Declined, NoAnswer, NoUserResponse, CallerRefused, NotFound, NumberChanged, NumberInvalid,
+	NotNormalized, NoRoute, NoUsage, NoTrunk, UserUnreachable, AllTrunksDown, AllTrunksFailed,
+	PeerFault, PeerCongestion, Incompatible, Redirected, NoResponse, NoProgress, TransportFailed, DNSFailed, PeerVanished,
+	UnknownSource, RateLimited, ServerLimit, TrunkLimit, Overload, Draining,
+	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, BadSDP, UnsupportedMedia,
+	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,
+	TooManyHops, LoopDetected, MergedRequest, CallGone, RequestPending, AckMissing, SessionExpired, TransferFailed,
+	ServerError, ServerShutdown, ServerLost,
+}
+
+// ByID finds a reason, nil when there is none.
+func ByID(id string) *Reason {
+	for _, r := range All {
+		if r.ID == id {
+			return r
+		}
+	}
+	return nil
+}
