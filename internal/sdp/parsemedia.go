@@ -1,0 +1,161 @@
+package sdp
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// mediaParser fills Session.Media. Formats and codecs of all m-lines share one array each.
+type mediaParser struct {
+	s           *Session
+	formats     []string
+	codecs      []Codec
+	fingerprint bool // at session level
+}
+
+func (p *mediaParser) parse() error {
+	s := p.s
+	if s.head == len(s.lines) {
+		return nil
+	}
+	for _, l := range s.lines[:s.head] {
+		if strings.HasPrefix(s.body[l.from:l.to], "a=fingerprint:") {
+			p.fingerprint = true
+		}
+	}
+	var m *Media
+	for i := s.head; i < len(s.lines); i++ {
+		typ, value := s.line(i)
+		switch typ {
+		case 'm':
+			p.finish(m, i)
+			s.Media = append(s.Media, Media{from: i, Fingerprint: p.fingerprint})
+			m = &s.Media[len(s.Media)-1]
+			if why := p.mediaLine(m, value); why != "" {
+				return s.fail(s.lines[i].from, why)
+			}
+		case 'c':
+			// More than one c= is for layered multicast only (RFC 8866 §5.7); the first one counts.
+			if !m.Conn.IsValid() && m.ConnName == "" {
+				m.Conn, m.ConnName = connection(value)
+			}
+		case 'a':
+			m.attribute(value)
+		}
+	}
+	p.finish(m, len(s.lines))
+	return nil
+}
+
+// mediaLine reads "<kind> <port>[/<ports>] <proto> <format> …"; why is empty or the reason to refuse it. A missing
+// format is let through: it is seen on rejected m-lines.
+func (p *mediaParser) mediaLine(m *Media, value string) (why string) {
+	kind, rest := field(value)
+	port, rest := field(rest)
+	proto, rest := field(rest)
+	if !word(kind, "-_+") {
+		return "m-line without a media kind"
+	}
+	n, count, ok := number(port, 65535)
+	if !ok {
+		return "m-line without a port of 0 to 65535"
+	}
+	m.Kind, m.Proto, m.Port, m.Ports = kind, proto, uint16(n), 1
+	if count != "" {
+		n, after, ok := number(count[1:], 65535)
+		if count[0] != '/' || !ok || n == 0 || after != "" {
+			return "m-line with a malformed port"
+		}
+		m.Ports = uint16(n)
+	}
+	if !word(proto, "/-_+") {
+		return "m-line without a protocol"
+	}
+	return p.mediaFormats(m, rest)
+}
+
+func (p *mediaParser) mediaFormats(m *Media, rest string) (why string) {
+	if hasAddress(rest) {
+		return "m-line with an address among its formats"
+	}
+	firstFormat, firstCodec, rtp := len(p.formats), len(p.codecs), m.IsRTP()
+	for {
+		var format string
+		if format, rest = field(rest); format == "" {
+			break
+		}
+		if len(p.formats)-firstFormat == MaxFormats {
+			return "m-line with too many formats"
+		}
+		p.formats = append(p.formats, format)
+		if !rtp {
+			continue
+		}
+		if pt, after, ok := payloadType(format); ok && after == "" && m.codec(pt) == nil {
+			p.codecs = append(p.codecs, staticCodec(pt))
+			m.Codecs = p.codecs[firstCodec:len(p.codecs):len(p.codecs)]
+		}
+	}
+	m.Formats = p.formats[firstFormat:len(p.formats):len(p.formats)]
+	return ""
+}
+
+func (m *Media) attribute(line string) {
+	name, value := attribute(line)
+	switch name {
+	case "rtpmap":
+		m.rtpmap(value)
+	case "fmtp":
+		m.fmtp(value)
+	case "ptime":
+		if n, _, ok := number(trimBlanks(value), 10000); ok && m.Ptime == 0 {
+			m.Ptime = n
+		}
+	case "rtcp":
+		m.rtcp(value)
+	case "rtcp-mux":
+		m.RTCPMux = true
+	case "crypto":
+		m.Crypto = true
+	case "fingerprint":
+		m.Fingerprint = true
+	default:
+		if d := direction(line); d != DirectionUnset && m.stated == DirectionUnset {
+			m.stated = d
+		}
+	}
+}
+
+// rtcp takes "<port>[ IN IP4 <address>]" (RFC 3605 §2.1). Without an address finish puts Conn's.
+func (m *Media) rtcp(value string) {
+	n, rest, ok := number(trimBlanks(value), 65535)
+	if !ok || n == 0 || m.RTCP.Port() != 0 {
+		return
+	}
+	addr, _ := connection(rest)
+	m.RTCP = netip.AddrPortFrom(addr, uint16(n))
+}
+
+// finish derives what depends on the whole m-line and on the session level; end is the line after its last one.
+func (p *mediaParser) finish(m *Media, end int) {
+	if m == nil {
+		return
+	}
+	m.to = end
+	if !m.Conn.IsValid() && m.ConnName == "" {
+		m.Conn, m.ConnName = p.s.Conn, p.s.ConnName
+	}
+	m.Direction = m.stated
+	if m.Direction == DirectionUnset {
+		m.Direction = p.s.Direction
+	}
+	if m.Direction == DirectionUnset {
+		m.Direction = SendRecv
+	}
+	if m.Conn.IsValid() && m.Conn.IsUnspecified() {
+		m.Direction = m.Direction.withoutRecv()
+	}
+	if m.RTCP.Port() != 0 && !m.RTCP.Addr().IsValid() {
+		m.RTCP = netip.AddrPortFrom(m.Conn, m.RTCP.Port())
+	}
+}
