@@ -1,0 +1,143 @@
+// Package dialog holds the dialog of RFC 3261 §12, its offers and answers (RFC 3264,
+// RFC 6337), and the repetition of a 2xx until its ACK.
+//
+// The package is pure: no clock, no lock, no socket.
+package dialog
+
+import (
+	"strings"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// Dialog is one peer-to-peer relationship of RFC 3261 §12: plain data that belongs to one
+// leg. Its strings are own copies; no datagram stays referenced.
+type Dialog struct {
+	CallID       string
+	LocalTag     string
+	RemoteTag    string   // "" for a peer of RFC 2543
+	LocalURI     string   // name-addr of ours as in From or To, without parameters
+	RemoteURI    string   // name-addr of the peer, likewise
+	RemoteTarget string   // URI of the peer's Contact; "" when it sent none
+	RouteSet     []string // route values with their angle brackets, first hop first
+	LocalSeq     uint32   // CSeq of our last request; 0: none yet
+	RemoteSeq    uint32   // CSeq of the peer's last request; 0: none yet
+	UAC          bool     // we sent the request that made the dialog
+	Confirmed    bool     // a 2xx made it; otherwise it is early
+}
+
+// NewUAS makes the dialog of a received INVITE (RFC 3261 §12.1.1). It is early; its user
+// sets Confirmed when it sends the 2xx.
+func NewUAS(req *sip.Message, localTag string) Dialog {
+	d := Dialog{LocalTag: localTag, CallID: get(req, sip.IDCallID)}
+	d.RemoteURI, d.RemoteTag = nameAddr(get(req, sip.IDFrom))
+	d.LocalURI, _ = nameAddr(get(req, sip.IDTo))
+	d.RemoteSeq, _ = cseq(req)
+	d.RemoteTarget = target(req)
+	own(&d.CallID, &d.LocalTag, &d.RemoteTag, &d.LocalURI, &d.RemoteURI, &d.RemoteTarget)
+	d.RouteSet = routes(req, false)
+	return d
+}
+
+// NewUAC makes the dialog of a response, 101 to 299 with a To tag, to an INVITE that we sent
+// (RFC 3261 §12.1.2). A 2xx makes it confirmed.
+func NewUAC(req, resp *sip.Message) Dialog {
+	d := Dialog{CallID: get(req, sip.IDCallID), UAC: true, Confirmed: resp.Status >= 200}
+	d.LocalURI, d.LocalTag = nameAddr(get(req, sip.IDFrom))
+	d.RemoteURI, _ = nameAddr(get(req, sip.IDTo))
+	_, d.RemoteTag = nameAddr(get(resp, sip.IDTo))
+	d.LocalSeq, _ = cseq(req)
+	d.RemoteTarget = target(resp)
+	own(&d.CallID, &d.LocalTag, &d.RemoteTag, &d.LocalURI, &d.RemoteURI, &d.RemoteTarget)
+	d.RouteSet = routes(resp, true)
+	return d
+}
+
+// Refresh takes over the Contact of an INVITE or UPDATE, or of a provisional or 2xx response
+// to one (RFC 3261 §12.2, RFC 6141 §4.3). The first 2xx to our INVITE confirms the dialog and
+// settles its route set (§13.2.2.4). True when the remote target has changed, so that the next
+// hop must be looked up again.
+func (d *Dialog) Refresh(m *sip.Message) (moved bool) {
+	_, method := cseq(m)
+	if method != "INVITE" && method != "UPDATE" || m.Status >= 300 || m.Status == 100 {
+		return false
+	}
+	if d.UAC && !d.Confirmed && method == "INVITE" && m.Status >= 200 {
+		before := d.NextHopURI()
+		d.Confirmed, d.RouteSet = true, routes(m, true)
+		moved = d.NextHopURI() != before
+	}
+	if t := target(m); t != "" && t != d.RemoteTarget {
+		d.RemoteTarget = strings.Clone(t)
+		moved = true
+	}
+	return moved
+}
+
+// Accept judges a request of the peer (RFC 3261 §12.2.2) and moves RemoteSeq. ACK and CANCEL
+// carry the number of the INVITE and move nothing. A repeated number is let through: the
+// RFC forbids lower ones only, and repetitions are absorbed by the transaction.
+func (d *Dialog) Accept(req *sip.Message) Verdict {
+	if get(req, sip.IDCallID) != d.CallID {
+		return Stray
+	}
+	_, to := nameAddr(get(req, sip.IDTo))
+	_, from := nameAddr(get(req, sip.IDFrom))
+	if to != d.LocalTag || from != d.RemoteTag {
+		return Stray
+	}
+	if req.Method == "ACK" || req.Method == "CANCEL" {
+		return OK
+	}
+	seq, _ := cseq(req)
+	if seq < d.RemoteSeq {
+		return Late
+	}
+	d.RemoteSeq = seq
+	return OK
+}
+
+// Matches tells whether a response, or a request of the peer, is of this dialog.
+func (d *Dialog) Matches(m *sip.Message) bool {
+	ours, theirs := sip.IDTo, sip.IDFrom
+	if !m.IsRequest() {
+		ours, theirs = theirs, ours
+	}
+	_, l := nameAddr(get(m, ours))
+	_, r := nameAddr(get(m, theirs))
+	return l == d.LocalTag && r == d.RemoteTag && get(m, sip.IDCallID) == d.CallID
+}
+
+// NextHopURI is where requests go: the first route, loose or strict, or the remote target
+// (RFC 3261 §8.1.2 and §12.2.1.1).
+func (d *Dialog) NextHopURI() string {
+	if len(d.RouteSet) > 0 {
+		return inner(d.RouteSet[0])
+	}
+	return d.target()
+}
+
+// target is the remote target, or the peer's URI when it never sent a Contact.
+func (d *Dialog) target() string {
+	if d.RemoteTarget != "" {
+		return d.RemoteTarget
+	}
+	return inner(d.RemoteURI)
+}
+
+// own copies strings that are views of a datagram into one new string.
+func own(parts ...*string) {
+	n := 0
+	for _, p := range parts {
+		n += len(*p)
+	}
+	var b strings.Builder
+	b.Grow(n)
+	for _, p := range parts {
+		b.WriteString(*p)
+	}
+	all := b.String()
+	for _, p := range parts {
+		*p, all = all[:len(*p)], all[len(*p):]
+	}
+}
