@@ -16,6 +16,8 @@ type Message struct {
 	Reason  string // reason phrase of a response
 	Headers []Header
 	Body    string
+
+	version string // of a parsed start line when it is not SIP/2.0, for the 505 of Validate; it is never written
 }
 
 // Header is one header line, unfolded. A comma-separated list stays one Header.

@@ -1,0 +1,105 @@
+package sip
+
+import "slices"
+
+// NewRequest is a request without headers.
+func NewRequest(method, uri string) *Message {
+	return &Message{Method: method, URI: uri, Headers: make([]Header, 0, 16)}
+}
+
+// NewResponse answers req (RFC 3261 §8.2.6): all Via in order, From, To, Call-ID, CSeq, and Timestamp in
+// a 100. An empty phrase means the usual one. The To tag and, for a new dialog, Record-Route are the
+// caller's.
+func NewResponse(req *Message, status int, phrase string) *Message {
+	if phrase == "" {
+		phrase = Phrase(status)
+	}
+	m := &Message{Status: status, Reason: phrase}
+	n := 0
+	for i := range req.Headers {
+		if req.Headers[i].ID == IDVia {
+			n++
+		}
+	}
+	m.Headers = make([]Header, 0, n+12) // room for what the answering side adds
+	for i := range req.Headers {
+		if req.Headers[i].ID == IDVia {
+			m.Headers = append(m.Headers, req.Headers[i])
+		}
+	}
+	for _, id := range [...]ID{IDFrom, IDTo, IDCallID, IDCSeq, IDTimestamp} {
+		if i := req.index(id); i >= 0 && (id != IDTimestamp || status == 100) {
+			m.Headers = append(m.Headers, req.Headers[i])
+		}
+	}
+	return m
+}
+
+// Clone copies the message; headers and their order are then independent, the text is shared.
+func (m *Message) Clone() *Message {
+	c := *m
+	c.Headers = slices.Clone(m.Headers)
+	return &c
+}
+
+// Add appends a header with its long name. CR and LF are taken out of the value.
+func (m *Message) Add(id ID, value string) {
+	m.Headers = append(m.Headers, Header{ID: id, Name: id.String(), Value: stripLines(value)})
+}
+
+// AddName appends a header by name, which is written as given. A name that is no token is not added.
+func (m *Message) AddName(name, value string) {
+	if allToken(name) {
+		m.Headers = append(m.Headers, Header{ID: lookup(name), Name: name, Value: stripLines(value)})
+	}
+}
+
+// AddFirst puts a header before all others of its ID, or at the front when there are none: for Via and Route.
+func (m *Message) AddFirst(id ID, value string) {
+	h := Header{ID: id, Name: id.String(), Value: stripLines(value)}
+	m.Headers = slices.Insert(m.Headers, max(0, m.index(id)), h)
+}
+
+// Set gives the header this one value, in the place of the first, or at the end when there is none.
+func (m *Message) Set(id ID, value string) {
+	i := m.index(id)
+	if i < 0 {
+		m.Add(id, value)
+		return
+	}
+	m.Headers[i] = Header{ID: id, Name: id.String(), Value: stripLines(value)}
+	m.delFrom(i+1, id)
+}
+
+// Del removes all headers with this ID.
+func (m *Message) Del(id ID) { m.delFrom(0, id) }
+
+func (m *Message) delFrom(from int, id ID) {
+	keep := m.Headers[:from]
+	for _, h := range m.Headers[from:] {
+		if h.ID != id {
+			keep = append(keep, h)
+		}
+	}
+	clear(m.Headers[len(keep):])
+	m.Headers = keep
+}
+
+// SetToTag adds the tag to To unless it has one: a tag never changes within a dialog.
+func (m *Message) SetToTag(tag string) {
+	i := m.index(IDTo)
+	if i < 0 || tag == "" || m.To().Tag() != "" {
+		return
+	}
+	m.Headers[i].Value = stripLines(m.Headers[i].Value + ";tag=" + tag)
+}
+
+// SetBody sets body and Content-Type; an empty body takes Content-Type away.
+func (m *Message) SetBody(contentType, body string) {
+	m.Body = body
+	if body == "" {
+		m.Del(IDContentType)
+		return
+	}
+	m.Set(IDContentType, contentType)
+}

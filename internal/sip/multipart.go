@@ -1,0 +1,151 @@
+package sip
+
+import "strings"
+
+// Part is one body of a multipart (RFC 5621, RFC 2046 §5.1).
+type Part struct {
+	Headers     []Header
+	ContentType string // media type in lower case; text/plain when the part has no Content-Type
+	Body        string
+}
+
+const (
+	maxParts       = 16
+	maxPartHeaders = 16
+	maxNesting     = 3
+)
+
+// Get is the value of the part's first header with this ID, "" when there is none.
+func (p *Part) Get(id ID) string {
+	for i := range p.Headers {
+		if p.Headers[i].ID == id {
+			return p.Headers[i].Value
+		}
+	}
+	return ""
+}
+
+// Parts splits a multipart body into at most 16 parts; other bodies give none. The error is a ValueError.
+func (m *Message) Parts() ([]Part, error) {
+	t, params := m.ContentType()
+	if !strings.HasPrefix(t, "multipart/") {
+		return nil, nil
+	}
+	return splitParts(m.Body, params)
+}
+
+func splitParts(body string, params Params) ([]Part, error) {
+	boundary, _ := params.Get("boundary")
+	if boundary == "" || len(boundary) > 70 {
+		return nil, ValueError("multipart has no boundary of 1 to 70 characters")
+	}
+	delimiter := "--" + boundary
+	_, next, last := cutDelimiter(body, delimiter)
+	var parts []Part
+	for !last {
+		if next < 0 {
+			return parts, ValueError("multipart lacks its closing boundary")
+		}
+		if len(parts) == maxParts {
+			return parts, ValueError("multipart has too many parts")
+		}
+		body = body[next:]
+		var end int
+		end, next, last = cutDelimiter(body, delimiter)
+		if next < 0 && !last {
+			end = len(body)
+		}
+		part, err := parsePart(body[:end])
+		if err != nil {
+			return parts, err
+		}
+		parts = append(parts, part)
+	}
+	return parts, nil
+}
+
+// cutDelimiter finds the delimiter at the start of a line. end is what belongs to the part before it: the
+// line end in front is the delimiter's. next is the line behind it, -1 when none was found.
+func cutDelimiter(s, delimiter string) (end, next int, last bool) {
+	for pos := 0; pos < len(s); {
+		i := strings.Index(s[pos:], delimiter)
+		if i < 0 {
+			break
+		}
+		i += pos
+		pos = i + len(delimiter)
+		tail := s[pos:]
+		last = strings.HasPrefix(tail, "--")
+		if i > 0 && s[i-1] != '\n' {
+			continue
+		}
+		stop, after := line(s, pos)
+		if !last && (trim(s[pos:stop]) != "" || after == stop) {
+			continue // a longer word, or no line end behind it
+		}
+		end = i
+		if end > 0 {
+			end--
+		}
+		if end > 0 && s[end-1] == '\r' {
+			end--
+		}
+		return end, after, last
+	}
+	return 0, -1, false
+}
+
+func parsePart(s string) (Part, error) {
+	part := Part{ContentType: "text/plain"}
+	var m Message
+	p := parser{text: s, lim: Limits{MaxHeaders: maxPartHeaders, MaxHeaderLine: 1024}, length: -1}
+	_, head := p.measure()
+	if head == len(s) && !strings.HasSuffix(s, "\n") {
+		p.err = nil // headers only, their line end taken by the delimiter
+	}
+	p.headers(&m, 0, head)
+	if p.err != nil {
+		return part, ValueError("part of a multipart: " + p.err.Why)
+	}
+	part.Headers, part.Body = m.Headers, s[head:]
+	if t, _ := splitMediaType(part.Get(IDContentType)); t != "" {
+		part.ContentType = t
+	}
+	return part, nil
+}
+
+// SDP is the application/sdp body, also when it is the first such part of a multipart; false when there
+// is none. A part in base64 or quoted-printable is not decoded and does not count.
+func (m *Message) SDP() (string, bool) {
+	t, params := m.ContentType()
+	return findSDP(t, params, m.Body, maxNesting)
+}
+
+func findSDP(mediaType string, params Params, body string, depth int) (string, bool) {
+	if mediaType == "application/sdp" {
+		return body, body != ""
+	}
+	if depth == 0 || !strings.HasPrefix(mediaType, "multipart/") {
+		return "", false
+	}
+	parts, _ := splitParts(body, params) // what stands before a fault may still serve
+	for i := range parts {
+		if e := lower(parts[i].encoding()); e == "base64" || e == "quoted-printable" {
+			continue
+		}
+		_, inner := splitMediaType(parts[i].Get(IDContentType))
+		if s, ok := findSDP(parts[i].ContentType, inner, parts[i].Body, depth-1); ok {
+			return s, true
+		}
+	}
+	return "", false
+}
+
+func (p *Part) encoding() string {
+	for i := range p.Headers {
+		if equalFold(p.Headers[i].Name, "Content-Transfer-Encoding") {
+			return p.Headers[i].Value
+		}
+	}
+	return ""
+}

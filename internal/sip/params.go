@@ -1,0 +1,91 @@
+package sip
+
+import "iter"
+
+// Params are the parameters of a value or URI as written, separated by semicolons:
+// "tag=1928301774;x". A leading semicolon does no harm.
+type Params string
+
+// Get finds a parameter by name in any case. A flag without "=" gives "" and true. Blanks round the
+// value and quotes are taken off.
+func (p Params) Get(name string) (value string, ok bool) {
+	for rest := string(p); rest != ""; {
+		var n, v string
+		n, v, rest, _ = cutParam(rest)
+		if equalFold(n, name) && n != "" {
+			return unquote(v), true
+		}
+	}
+	return "", false
+}
+
+// Has tells whether the parameter is there.
+func (p Params) Has(name string) bool {
+	_, ok := p.Get(name)
+	return ok
+}
+
+// All yields name and unquoted value of each parameter in order; empty ones are left out.
+func (p Params) All() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for rest := string(p); rest != ""; {
+			var n, v string
+			n, v, rest, _ = cutParam(rest)
+			if n != "" && !yield(n, unquote(v)) {
+				return
+			}
+		}
+	}
+}
+
+// check refuses empty parameters, as RFC 4475 §3.1.2.1 has them, and quotes that are not closed.
+// One semicolon too many at the end is common and let pass.
+func (p Params) check() bool {
+	for rest := string(p); rest != ""; {
+		n, _, tail, ok := cutParam(rest)
+		if !ok || n == "" {
+			return false
+		}
+		rest = tail
+	}
+	return true
+}
+
+// cutParam splits the first parameter off; ok is false when a quote is not closed.
+func cutParam(s string) (name, value, rest string, ok bool) {
+	eq, end := -1, len(s)
+	ok = true
+scan:
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case ';':
+			end = i
+			rest = s[i+1:]
+			break scan
+		case '=':
+			if eq < 0 {
+				eq = i
+			}
+		case '"':
+			if i = quoteEnd(s, i); i < 0 {
+				ok = false
+				break scan
+			}
+		}
+	}
+	if eq < 0 {
+		return trim(s[:end]), "", rest, ok
+	}
+	return trim(s[:eq]), trim(s[eq+1 : end]), rest, ok
+}
+
+// appendParams writes ";" and the parameters, or nothing.
+func appendParams(dst []byte, p Params) []byte {
+	if p == "" {
+		return dst
+	}
+	if p[0] != ';' {
+		dst = append(dst, ';')
+	}
+	return append(dst, p...)
+}

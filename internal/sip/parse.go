@@ -1,0 +1,220 @@
+package sip
+
+import "strings"
+
+// Parse reads one datagram, or one message that Frame cut from a stream.
+//
+// data is copied once; the strings of the Message are views of that copy. Leading empty lines are
+// skipped. The body is Content-Length octets and what follows is dropped; without Content-Length it
+// goes to the end (RFC 3261 §18.3). Line ends may be bare LF. A nil lim means the defaults.
+//
+// The error is a *SyntaxError. With it the Message is nil, unless it is a request of which enough was
+// read to answer 400 with NewResponse: Via, From, To, Call-ID and CSeq.
+func Parse(data []byte, lim *Limits) (*Message, error) {
+	l := lim.orDefault()
+	if len(data) > l.MaxSize {
+		return nil, &SyntaxError{Offset: l.MaxSize, Why: "message is larger than the limit"}
+	}
+	skip := leadingLines(data)
+	p := parser{text: string(data[skip:]), skip: skip, lim: l, length: -1}
+	m := p.message()
+	if p.err == nil {
+		return m, nil
+	}
+	if m != nil && m.answerable() {
+		return m, p.err
+	}
+	return nil, p.err
+}
+
+func (m *Message) answerable() bool {
+	return m.IsRequest() && m.Has(IDVia) && m.Has(IDFrom) && m.Has(IDTo) && m.Has(IDCallID) && m.Has(IDCSeq)
+}
+
+// parser is the state of one Parse.
+type parser struct {
+	text   string
+	skip   int // octets of the datagram before text
+	lim    Limits
+	length int          // Content-Length, -1 while there is none
+	err    *SyntaxError // the first fault; after one in a header reading goes on, for the sake of a 400
+}
+
+// fail notes the first fault.
+func (p *parser) fail(offset int, header, why string) {
+	if p.err == nil {
+		p.err = &SyntaxError{Offset: p.skip + offset, Header: header, Why: why}
+	}
+}
+
+// message is nil when the start line is not one of SIP.
+func (p *parser) message() *Message {
+	lines, head := p.measure()
+	m := new(Message)
+	end, pos := line(p.text, 0)
+	if end > p.lim.MaxHeaderLine {
+		p.fail(p.lim.MaxHeaderLine, "", "start line is longer than the limit")
+		return nil
+	}
+	if why := m.parseStartLine(p.text[:end]); why != "" {
+		p.fail(0, "", why)
+		return nil
+	}
+	if pos < len(p.text) && isBlank(p.text[pos]) {
+		p.fail(pos, "", "start line is folded")
+		return nil
+	}
+	m.Headers = make([]Header, 0, min(lines, p.lim.MaxHeaders))
+	p.headers(m, pos, head)
+	p.body(m, head)
+	return m
+}
+
+// measure counts the lines before the body and finds where the body begins.
+func (p *parser) measure() (lines, head int) {
+	returns := 0
+	for pos := 0; pos < len(p.text); {
+		end, next := line(p.text, pos)
+		returns += next - end - 1
+		switch {
+		case next == end: // no LF: the sender or the network cut it
+			p.fail(end, "", "last header line has no end")
+		case end == pos:
+			return lines, p.checkReturns(next, returns)
+		default:
+			lines++
+		}
+		pos = next
+	}
+	return lines, p.checkReturns(len(p.text), returns)
+}
+
+// checkReturns refuses CR outside a line end: the next reader might take it for one.
+func (p *parser) checkReturns(head, returns int) int {
+	if p.err == nil && strings.Count(p.text[:head], "\r") != returns {
+		p.fail(strings.IndexByte(p.text, '\r'), "", "carriage return inside a line")
+	}
+	return head
+}
+
+// line gives the end of the line at pos without its CRLF or LF, and the start of the next one.
+// The two are equal when the text ends without LF.
+func line(s string, pos int) (end, next int) {
+	i := strings.IndexByte(s[pos:], '\n')
+	if i < 0 {
+		return len(s), len(s)
+	}
+	end = pos + i
+	next = end + 1
+	if i > 0 && s[end-1] == '\r' {
+		end--
+	}
+	return end, next
+}
+
+// headers reads the lines from pos to head.
+func (p *parser) headers(m *Message, pos, head int) {
+	s := p.text[:head]
+	for pos < head {
+		end, next := line(s, pos)
+		if end == pos {
+			return
+		}
+		folded := false
+		for next < head && isBlank(s[next]) {
+			folded = true
+			end, next = line(s, next)
+		}
+		switch {
+		case end-pos > p.lim.MaxHeaderLine:
+			p.fail(pos+p.lim.MaxHeaderLine, "", "header line is longer than the limit")
+		case len(m.Headers) == p.lim.MaxHeaders:
+			p.fail(pos, "", "more headers than the limit")
+			return
+		default:
+			p.header(m, pos, s[pos:end], folded)
+		}
+		pos = next
+	}
+}
+
+// header reads one line with its folds.
+func (p *parser) header(m *Message, pos int, s string, folded bool) {
+	n := 0
+	for n < len(s) && isToken(s[n]) {
+		n++
+	}
+	colon := n
+	if folded {
+		for colon < len(s) && (isBlank(s[colon]) || s[colon] == '\r' || s[colon] == '\n') {
+			colon++
+		}
+	} else {
+		for colon < len(s) && isBlank(s[colon]) {
+			colon++
+		}
+	}
+	if n == 0 || colon == len(s) || s[colon] != ':' {
+		p.fail(pos+n, "", "header line has no name and colon")
+		return
+	}
+	h := Header{ID: lookup(s[:n]), Name: s[:n], Value: trim(s[colon+1:])}
+	if folded {
+		h.Value = unfold(h.Value)
+	}
+	m.Headers = append(m.Headers, h)
+	if h.ID == IDContentLength {
+		p.contentLength(pos, h.Value)
+	}
+}
+
+// unfold replaces each line end and the blanks round it by one blank (RFC 3261 §7.3.1).
+func unfold(s string) string {
+	b := make([]byte, 0, len(s))
+	for {
+		i := strings.IndexByte(s, '\n')
+		if i < 0 {
+			break
+		}
+		part := strings.TrimRight(s[:i], " \t\r")
+		b = append(b, part...)
+		if len(b) > 0 {
+			b = append(b, ' ')
+		}
+		s = strings.TrimLeft(s[i+1:], " \t\r\n")
+	}
+	b = append(b, s...)
+	return trim(string(b))
+}
+
+// contentLength takes the number; a message that states two different ones has no end that both
+// sides agree on (RFC 4475 §3.3.9).
+func (p *parser) contentLength(pos int, value string) {
+	n, ok := decimal(value, maxLength)
+	switch {
+	case !ok:
+		p.fail(pos, "Content-Length", whyLength)
+	case p.length >= 0 && p.length != int(n):
+		p.fail(pos, "Content-Length", whyLengths)
+	default:
+		p.length = int(n)
+	}
+}
+
+const (
+	maxLength  = 1<<31 - 1
+	whyLength  = "Content-Length is not a number"
+	whyLengths = "Content-Length headers disagree"
+)
+
+func (p *parser) body(m *Message, head int) {
+	rest := p.text[head:]
+	if p.length > len(rest) {
+		p.fail(len(p.text), "Content-Length", "body is shorter than Content-Length")
+		return
+	}
+	if p.length >= 0 {
+		rest = rest[:p.length]
+	}
+	m.Body = rest
+}
