@@ -1,0 +1,155 @@
+package transport
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// certStore holds the certificate of a TLS listener and reads its files again when they have changed, which it
+// looks for at every handshake. A file that cannot be used leaves the old certificate in place.
+type certStore struct {
+	log      *slog.Logger
+	counters *counters
+
+	mu     sync.Mutex
+	spec   ListenSpec
+	stamps [3]stamp
+	now    *bundle
+}
+
+// bundle is the content of the files at one time.
+type bundle struct {
+	cert   tls.Certificate
+	roots  *x509.CertPool
+	accept *tls.Config
+}
+
+// stamp tells whether a file has changed.
+type stamp struct {
+	modified time.Time
+	size     int64
+}
+
+func newCertStore(spec ListenSpec, log *slog.Logger, c *counters) (*certStore, error) {
+	s := &certStore{log: log, counters: c}
+	return s, s.use(spec)
+}
+
+// use changes to the files of spec, or keeps the old ones and returns what is wrong with the new.
+func (s *certStore) use(spec ListenSpec) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stamps := stampsOf(spec)
+	b, err := s.load(spec)
+	if err != nil {
+		return err
+	}
+	s.spec, s.stamps, s.now = spec, stamps, b
+	return nil
+}
+
+func (s *certStore) files() ListenSpec {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spec
+}
+
+// current is the bundle for the next handshake.
+func (s *certStore) current() *bundle {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stamps := stampsOf(s.spec)
+	if stamps == s.stamps {
+		return s.now
+	}
+	s.stamps = stamps // a bad file is complained about once, until it changes again
+	b, err := s.load(s.spec)
+	if err != nil {
+		s.log.Error("certificate files changed and cannot be used, the old ones stay", "listener", s.spec.Addr, "error", err)
+		return s.now
+	}
+	s.now = b
+	s.counters.reloads.Add(1)
+	s.log.Info("certificate files read again", "listener", s.spec.Addr, "expires", b.cert.Leaf.NotAfter)
+	return b
+}
+
+func stampsOf(spec ListenSpec) (st [3]stamp) {
+	for i, f := range []string{spec.Cert, spec.Key, spec.CA} {
+		if info, err := os.Stat(f); err == nil {
+			st[i] = stamp{info.ModTime(), info.Size()}
+		}
+	}
+	return st
+}
+
+func (s *certStore) load(spec ListenSpec) (*bundle, error) {
+	cert, err := tls.LoadX509KeyPair(spec.Cert, spec.Key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s with key %s: %w", spec.Cert, spec.Key, err)
+	}
+	pem, err := os.ReadFile(spec.CA)
+	if err != nil {
+		return nil, fmt.Errorf("certificate authorities: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("certificate authorities: %s has no certificate", spec.CA)
+	}
+	if cert.Leaf == nil {
+		return nil, errors.New("certificate has no leaf")
+	}
+	s.inspect(spec, cert.Leaf)
+	b := &bundle{cert: cert, roots: roots}
+	b.accept = &tls.Config{
+		MinVersion:       tls.VersionTLS12,
+		Certificates:     []tls.Certificate{cert},
+		ClientAuth:       tls.RequireAnyClientCert, // and verified by VerifyConnection
+		ClientCAs:        roots,
+		VerifyConnection: verifyClient(roots),
+		// A resumed session would outlive the certificates that it was made with.
+		SessionTicketsDisabled: true,
+	}
+	return b, nil
+}
+
+// inspect warns of what peers will stumble over.
+func (s *certStore) inspect(spec ListenSpec, leaf *x509.Certificate) {
+	if now := time.Now(); now.After(leaf.NotAfter) || now.Before(leaf.NotBefore) {
+		s.log.Warn("certificate is not valid now", "file", spec.Cert, "from", leaf.NotBefore, "to", leaf.NotAfter)
+	}
+	for _, n := range spec.Names {
+		if err := leaf.VerifyHostname(n); err != nil {
+			s.log.Warn("certificate does not carry our name", "file", spec.Cert, "name", n, "error", err)
+		}
+	}
+}
+
+// acceptConfig makes each handshake ask for the bundle of its time.
+func (s *certStore) acceptConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return s.current().accept, nil
+		},
+	}
+}
+
+// dialConfig is for one connection to a peer that must be name.
+func (s *certStore) dialConfig(name string) *tls.Config {
+	b := s.current()
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		ServerName: name,
+		RootCAs:    b.roots,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return &b.cert, nil
+		},
+	}
+}

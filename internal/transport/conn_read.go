@@ -1,0 +1,170 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+var (
+	pong  = []byte("\r\n")
+	errIO = errors.New("transport: peer closed the connection")
+)
+
+// read delivers messages until the connection ends.
+func (c *conn) read() {
+	err := c.readLoop()
+	switch {
+	case isTimeout(err) && !c.isEnding():
+		c.t.log.Debug("connection timed out", "transport", c.key.transport, "peer", c.key.remote)
+	case errors.Is(err, io.EOF):
+		err = errIO
+	}
+	c.close(fmt.Errorf("%w: %w", ErrClosed, err))
+}
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+func (c *conn) isEnding() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending
+}
+
+func (c *conn) readLoop() error {
+	c.mu.Lock()
+	nc := c.nc
+	c.mu.Unlock()
+	if nc == nil {
+		return ErrClosed
+	}
+	f := framer{lim: c.t.cfg.Messages}
+	clock := readClock{nc: nc, message: c.t.cfg.Limits.ReadTimeout, idle: c.t.cfg.Limits.IdleTimeout}
+	for {
+		if err := clock.arm(f.partial(), c.t.now()); err != nil {
+			return err
+		}
+		if c.isEnding() {
+			return ErrClosed
+		}
+		n, err := nc.Read(f.space())
+		if n > 0 {
+			c.prove()
+			f.filled(n)
+			if progress, err := c.deliver(&f); err != nil {
+				return err
+			} else if progress {
+				clock.started = false
+			}
+		}
+		if err != nil {
+			if isTimeout(err) && f.partial() {
+				c.counters.slow.Add(1)
+			}
+			return err
+		}
+	}
+}
+
+// readClock sets the read deadline: a message that has begun has a fixed time to end, however it
+// trickles; without one the idle time runs.
+type readClock struct {
+	nc            net.Conn
+	message, idle time.Duration
+	started       bool          // the deadline is that of a message
+	armed         time.Duration // when the idle deadline was set; 0: not
+}
+
+func (k *readClock) arm(partial bool, now time.Duration) error {
+	switch {
+	case partial && k.started:
+		return nil
+	case partial:
+		k.started, k.armed = true, 0
+		return k.nc.SetReadDeadline(time.Now().Add(k.message))
+	case k.idle < 0 && k.armed != 0, k.armed != 0 && now-k.armed < k.idle/16:
+		return nil // setting it costs, and it need not be exact
+	}
+	k.started, k.armed = false, now
+	if k.idle < 0 {
+		return k.nc.SetReadDeadline(time.Time{})
+	}
+	return k.nc.SetReadDeadline(time.Now().Add(k.idle))
+}
+
+// prove notes that the peer speaks.
+func (c *conn) prove() {
+	if c.accepted {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.proven, c.unproven = true, nil
+}
+
+// deliver hands on what the framer has and tells whether a message was complete.
+func (c *conn) deliver(f *framer) (progress bool, err error) {
+	src := c.source()
+	h := c.t.cfg.Handler
+	for {
+		msg, pings, err := f.next()
+		c.pings(pings)
+		if err != nil {
+			c.counters.malformed.Add(1)
+			c.t.log.Info("connection closed: framing lost", "transport", c.key.transport, "peer", c.key.remote, "error", err)
+			if progress {
+				h.Flush()
+			}
+			return progress, err
+		}
+		if msg == nil {
+			if progress {
+				h.Flush()
+			}
+			return progress, nil
+		}
+		if wait, ok := c.t.rate.spend(src.Remote.Addr(), c.t.now()); !ok {
+			if progress {
+				h.Flush()
+			}
+			if err := c.delay(wait); err != nil {
+				return progress, err
+			}
+		}
+		progress = true
+		c.counters.inMessages.Add(1)
+		c.counters.inBytes.Add(uint64(len(msg)))
+		h.Packet(src, msg)
+	}
+}
+
+// delay reads nothing until the source may send another message. Dropping it instead would cost its sender the
+// whole transaction, as nobody repeats on a stream.
+func (c *conn) delay(wait time.Duration) error {
+	c.counters.delayed.Add(1)
+	for {
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-c.t.dialCtx.Done():
+			timer.Stop()
+			return ErrClosed
+		}
+		var ok bool
+		if wait, ok = c.t.rate.spend(c.key.remote.Addr(), c.t.now()); ok {
+			return nil
+		}
+	}
+}
+
+// pings answers n double-CRLF keep-alives with one CRLF (RFC 5626 §3.5.1).
+func (c *conn) pings(n int) {
+	if n == 0 {
+		return
+	}
+	c.counters.keepAlives.Add(uint64(n))
+	c.enqueue(&Send{Data: pong})
+}

@@ -1,0 +1,119 @@
+package transport
+
+import (
+	"net"
+	"time"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+const (
+	recordBatch = 16 << 10 // bytes joined for one TLS write: one record
+	keepQueue   = 64       // messages of queue memory that an idle connection keeps
+)
+
+// writer is the scratch memory of one run of write.
+type writer struct {
+	joined  []byte
+	buffers net.Buffers
+}
+
+// write puts the queue on the wire until it is empty. All that came together leaves together.
+func (c *conn) write() {
+	var w writer
+	for {
+		c.mu.Lock()
+		if len(c.queue) == 0 || c.state == stateClosed {
+			c.writing = false
+			ending := c.ending
+			c.mu.Unlock()
+			if ending {
+				c.wake()
+			}
+			return
+		}
+		batch := c.queue
+		c.queue, c.spare = c.spare[:0], nil
+		nc := c.nc
+		c.mu.Unlock()
+		if err := w.batch(nc, c.key.transport, batch, c.t.cfg.Limits.WriteTimeout); err != nil {
+			c.writeFailed(batch, err)
+			return
+		}
+		c.written(batch)
+	}
+}
+
+// batch writes messages in as few system calls and TLS records as there can be.
+func (w *writer) batch(nc net.Conn, t sip.Transport, batch []Send, timeout time.Duration) error {
+	if err := nc.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+		return err
+	}
+	if len(batch) == 1 {
+		_, err := nc.Write(batch[0].Data)
+		return err
+	}
+	if t == sip.TCP {
+		w.buffers = w.buffers[:0]
+		for i := range batch {
+			w.buffers = append(w.buffers, batch[i].Data)
+		}
+		rest := w.buffers // WriteTo consumes it
+		_, err := rest.WriteTo(nc)
+		clear(w.buffers)
+		return err
+	}
+	w.joined = w.joined[:0]
+	for i := range batch {
+		if len(w.joined) > 0 && len(w.joined)+len(batch[i].Data) > recordBatch {
+			if _, err := nc.Write(w.joined); err != nil {
+				return err
+			}
+			w.joined = w.joined[:0]
+		}
+		w.joined = append(w.joined, batch[i].Data...)
+	}
+	_, err := nc.Write(w.joined)
+	return err
+}
+
+// written accounts for a batch that the kernel has taken.
+func (c *conn) written(batch []Send) {
+	var bytes, messages int
+	c.mu.Lock()
+	for i := range batch {
+		bytes += len(batch[i].Data)
+		if batch[i].Hop.Transport == 0 {
+			continue // a keep-alive
+		}
+		messages++
+		if !c.proven && len(c.unproven) < maxUnproven {
+			m := batch[i]
+			m.Data = nil
+			c.unproven = append(c.unproven, m)
+		}
+	}
+	c.waiting -= bytes
+	clear(batch)
+	if cap(batch) <= keepQueue {
+		c.spare = batch[:0]
+	}
+	c.mu.Unlock()
+	c.counters.outMessages.Add(uint64(messages))
+	c.counters.outBytes.Add(uint64(bytes))
+}
+
+// writeFailed closes the connection; part of the batch may have been delivered.
+func (c *conn) writeFailed(batch []Send, err error) {
+	if isTimeout(err) {
+		c.counters.slow.Add(1)
+	}
+	c.mu.Lock()
+	c.writing = false
+	c.mu.Unlock()
+	c.cut() // TLS would try to say good-bye to a peer that does not read
+	c.close(err)
+	for i := range batch {
+		c.fail(batch[i], err)
+	}
+}

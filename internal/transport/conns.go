@@ -1,0 +1,170 @@
+package transport
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// connKey is what makes an open connection fit for a hop. Local is part of it because it tells the trunk
+// that requests on the connection belong to.
+type connKey struct {
+	transport     sip.Transport
+	local, remote netip.AddrPort
+	name          string // that we asked for when dialling; "" for accepted ones
+}
+
+// connTable knows all connections.
+type connTable struct {
+	mu                sync.Mutex
+	byFlow            map[uint64]*conn
+	byKey             map[connKey]*conn
+	perSource         map[netip.Addr]int // accepted ones
+	accepted, dialled int
+	flow              uint64
+	closed            bool
+	empty             chan struct{} // closed when closed and nothing is left
+}
+
+func (ct *connTable) init() {
+	ct.byFlow = map[uint64]*conn{}
+	ct.byKey = map[connKey]*conn{}
+	ct.perSource = map[netip.Addr]int{}
+	// A flow that was kept across a restart or came from another server must not hit a connection of ours.
+	ct.flow = rand.Uint64()
+	ct.empty = make(chan struct{})
+}
+
+func (ct *connTable) count() (accepted, dialled int) {
+	ct.mu.Lock()
+	defer ct.mu.Unlock()
+	return ct.accepted, ct.dialled
+}
+
+// admit enters an accepted connection if the limits allow one more.
+func (ct *connTable) admit(c *conn, lim *Limits) bool {
+	ct.mu.Lock()
+	defer ct.mu.Unlock()
+	source := c.key.remote.Addr()
+	if ct.closed || ct.accepted >= lim.MaxConns || ct.perSource[source] >= lim.MaxConnsPerSource {
+		return false
+	}
+	ct.accepted++
+	ct.perSource[source]++
+	ct.enter(c)
+	return true
+}
+
+// enter gives c its flow. An accepted connection is found by key only when it is open.
+func (ct *connTable) enter(c *conn) {
+	ct.flow++
+	if ct.flow == 0 {
+		ct.flow = 1
+	}
+	c.flow = ct.flow
+	ct.byFlow[c.flow] = c
+	c.counters.open.Add(1)
+}
+
+// publish lets hops to the peer's end of an accepted connection find it.
+func (ct *connTable) publish(c *conn) {
+	ct.mu.Lock()
+	defer ct.mu.Unlock()
+	ct.byKey[c.key] = c
+}
+
+// find returns the connection for a hop: the flow that it prefers, one to the same place, or a new one that
+// the caller must dial.
+func (ct *connTable) find(hop *sip.Hop, dialled func() *conn, limit int) (c *conn, isNew bool, err error) {
+	ct.mu.Lock()
+	defer ct.mu.Unlock()
+	if hop.Flow != 0 {
+		if c = ct.byFlow[hop.Flow]; c != nil && c.key.transport == hop.Transport {
+			return c, false, nil
+		}
+	}
+	key := connKey{hop.Transport, hop.Local, hop.Remote, hop.Name}
+	if c = ct.byKey[key]; c != nil {
+		return c, false, nil
+	}
+	if hop.Name != "" {
+		key.name = ""
+		if c = ct.byKey[key]; c != nil && c.peer.is(hop.Name) {
+			return c, false, nil
+		}
+	}
+	switch {
+	case ct.closed:
+		return nil, false, ErrClosed
+	case ct.dialled >= limit:
+		return nil, false, ErrConnLimit
+	}
+	c = dialled()
+	ct.dialled++
+	ct.byKey[c.key] = c
+	ct.enter(c)
+	return c, true, nil
+}
+
+// remove forgets c.
+func (ct *connTable) remove(c *conn) {
+	ct.mu.Lock()
+	defer ct.mu.Unlock()
+	if ct.byFlow[c.flow] != c {
+		return
+	}
+	delete(ct.byFlow, c.flow)
+	if ct.byKey[c.key] == c {
+		delete(ct.byKey, c.key)
+	}
+	c.counters.open.Add(-1)
+	if c.accepted {
+		ct.accepted--
+		source := c.key.remote.Addr()
+		if ct.perSource[source]--; ct.perSource[source] == 0 {
+			delete(ct.perSource, source)
+		}
+	} else {
+		ct.dialled--
+	}
+	if ct.closed && len(ct.byFlow) == 0 {
+		close(ct.empty)
+	}
+}
+
+// closeAll lets every connection write what is queued and end. When ctx ends first, the rest is cut off.
+func (ct *connTable) closeAll(ctx context.Context) error {
+	ct.mu.Lock()
+	first := !ct.closed
+	ct.closed = true
+	if first && len(ct.byFlow) == 0 {
+		close(ct.empty)
+	}
+	ct.mu.Unlock()
+	for _, c := range ct.all() {
+		c.finish()
+	}
+	select {
+	case <-ct.empty:
+		return nil
+	case <-ctx.Done():
+	}
+	for _, c := range ct.all() {
+		c.cut()
+	}
+	<-ct.empty
+	return ctx.Err()
+}
+
+func (ct *connTable) all() []*conn {
+	ct.mu.Lock()
+	defer ct.mu.Unlock()
+	list := make([]*conn, 0, len(ct.byFlow))
+	for _, c := range ct.byFlow {
+		list = append(list, c)
+	}
+	return list
+}

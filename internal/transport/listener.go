@@ -1,0 +1,124 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/directsip/directsip/internal/sip"
+	"net/netip"
+)
+
+// keepAlive finds peers that vanished without closing: after 30 + 4 × 10 s.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 4}
+
+// listener accepts connections, TCP or TLS.
+type listener struct {
+	t         *Transport
+	tcp       *net.TCPListener
+	transport sip.Transport
+	local     netip.AddrPort
+	certs     *certStore // TLS only
+	counters  counters
+}
+
+func (t *Transport) listenStream(s ListenSpec) (*listener, error) {
+	l := &listener{t: t, transport: s.Transport}
+	if s.Transport == sip.TLS {
+		var err error
+		if l.certs, err = newCertStore(s, t.log, &l.counters); err != nil {
+			return nil, err
+		}
+	}
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
+	nl, err := lc.Listen(context.Background(), network("tcp", s.Addr.Addr()), s.Addr.String())
+	if err != nil {
+		return nil, err
+	}
+	l.tcp = nl.(*net.TCPListener)
+	l.local = addrPort(l.tcp.Addr())
+	t.accepting.Go(l.accept)
+	return l, nil
+}
+
+// close stops accepting. Connections live on.
+func (l *listener) close() { l.tcp.Close() }
+
+func (l *listener) accept() {
+	pause := time.Duration(0)
+	for {
+		nc, err := l.tcp.AcceptTCP()
+		switch {
+		case err == nil:
+			pause = 0
+			l.admit(nc)
+		case errors.Is(err, net.ErrClosed):
+			return
+		default: // no file descriptors left, or the peer gave up
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			l.t.log.Warn("accepting a connection", "listener", l.local, "error", err, "pause", pause)
+			select {
+			case <-time.After(pause):
+			case <-l.t.dialCtx.Done():
+				return
+			}
+		}
+	}
+}
+
+// admit keeps a new connection or resets it. Nothing is remembered of one that is refused.
+func (l *listener) admit(nc *net.TCPConn) {
+	remote := addrPort(nc.RemoteAddr())
+	allow := l.t.cfg.Allow
+	switch {
+	case allow != nil && allow(l.local, l.transport, remote.Addr()) != Accept:
+		l.counters.unknown.Add(1)
+		reset(nc)
+		return
+	case !l.t.rate.take(remote.Addr(), l.t.now()): // a handshake costs more than a message
+		l.counters.rate.Add(1)
+		reset(nc)
+		return
+	}
+	c := &conn{
+		t: l.t, accepted: true, proven: true, counters: &l.counters, raw: nc,
+		key: connKey{transport: l.transport, local: l.local, remote: remote},
+	}
+	if !l.t.conns.admit(c, &l.t.cfg.Limits) {
+		l.counters.refused.Add(1)
+		reset(nc)
+		return
+	}
+	l.counters.accepted.Add(1)
+	l.t.running.Go(func() { l.serve(c) })
+}
+
+// reset closes without leaving the port in TIME_WAIT.
+func reset(nc *net.TCPConn) {
+	_ = nc.SetLinger(0) // fails only on a connection that is already gone
+	nc.Close()
+}
+
+// serve is the life of an accepted connection.
+func (l *listener) serve(c *conn) {
+	if l.transport != sip.TLS {
+		c.open(c.raw, peer{})
+		c.read()
+		return
+	}
+	tc := tls.Server(c.raw, l.certs.acceptConfig())
+	p, err := handshake(tc, l.t.cfg.Limits.HandshakeTimeout)
+	if err == nil && l.t.cfg.AllowTLS != nil && !l.t.cfg.AllowTLS(l.local, c.key.remote.Addr(), p.names) {
+		err = ErrName
+	}
+	if err != nil {
+		l.counters.handshakeFailed.Add(1)
+		l.t.log.Info("TLS connection refused", "listener", l.local, "peer", c.key.remote, "names", p.names, "error", err)
+		c.close(err)
+		return
+	}
+	c.open(tc, p)
+	c.read()
+}

@@ -1,0 +1,76 @@
+package transport
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"strings"
+	"time"
+)
+
+// peer is what a TLS handshake proved about the other side; zero for TCP.
+type peer struct {
+	names []string
+	cert  *x509.Certificate
+}
+
+// is tells whether the peer proved to be name (RFC 5922 §7).
+func (p peer) is(name string) bool {
+	if name == "" {
+		return true
+	}
+	if p.cert == nil {
+		return false
+	}
+	if p.cert.VerifyHostname(name) == nil {
+		return true
+	}
+	return len(p.cert.DNSNames) == 0 && strings.EqualFold(p.cert.Subject.CommonName, name)
+}
+
+// handshake runs the handshake of either side within timeout.
+func handshake(tc *tls.Conn, timeout time.Duration) (peer, error) {
+	if err := tc.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return peer{}, err
+	}
+	if err := tc.Handshake(); err != nil {
+		return peer{}, err
+	}
+	certs := tc.ConnectionState().PeerCertificates
+	if len(certs) == 0 {
+		return peer{}, errors.New("peer has no certificate")
+	}
+	return peer{names: namesOf(certs[0]), cert: certs[0]}, tc.SetDeadline(time.Time{})
+}
+
+// namesOf lists the DNS names of a certificate in lower case: the subject alternative names, or the common
+// name where there is none (RFC 5922 §7.1).
+func namesOf(cert *x509.Certificate) []string {
+	var names []string
+	for _, n := range cert.DNSNames {
+		names = append(names, strings.ToLower(n))
+	}
+	if len(names) == 0 && cert.Subject.CommonName != "" {
+		names = append(names, strings.ToLower(cert.Subject.CommonName))
+	}
+	return names
+}
+
+// verifyClient checks the chain of a peer that called us. SIP peers are servers on both ends of a connection and public
+// authorities issue certificates for servers only, so either purpose will do (RFC 5924 §4 asks for no particular one).
+func verifyClient(roots *x509.CertPool) func(tls.ConnectionState) error {
+	return func(cs tls.ConnectionState) error {
+		if len(cs.PeerCertificates) == 0 {
+			return errors.New("peer has no certificate")
+		}
+		between := x509.NewCertPool()
+		for _, c := range cs.PeerCertificates[1:] {
+			between.AddCert(c)
+		}
+		_, err := cs.PeerCertificates[0].Verify(x509.VerifyOptions{
+			Roots: roots, Intermediates: between,
+			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+		})
+		return err
+	}
+}
