@@ -1,0 +1,58 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Filter selects calls; a zero field selects all.
+type Filter struct {
+	Since, Until time.Time // start in [Since, Until)
+	// Number is a called or calling number as received, normalized or sent. A star at the end ("+1425*")
+	// asks for a beginning, one at the start ("*0100") for an end, which reads every call of the period.
+	Number string
+	Trunk  string // on either leg
+	Reason string // diag id
+	// Failed: not answered and not given up by the caller (487), or ended by directsip.
+	Failed bool
+	Limit  int    // default 100, at most 10 000
+	Before string // record id: continue behind this call (the last one of the previous page)
+}
+
+// Summary is one line of a call list.
+type Summary struct {
+	ID        string    `json:"id"`
+	Server    string    `json:"server,omitempty"`
+	Start     time.Time `json:"start"`
+	Answered  time.Time `json:"answered,omitzero"`
+	End       time.Time `json:"end"`
+	Called    string    `json:"called"`  // normalized, or as received
+	Calling   string    `json:"calling"` // normalized, or as received
+	User      string    `json:"user,omitempty"`
+	TrunkIn   string    `json:"trunk_in,omitempty"`
+	TrunkOut  string    `json:"trunk_out,omitempty"`
+	CallIDIn  string    `json:"call_id_in"`
+	CallIDOut string    `json:"call_id_out,omitempty"`
+	Reason    string    `json:"reason"`
+	Status    int       `json:"status,omitempty"`
+	Cause     int       `json:"cause,omitempty"`
+	EndedBy   string    `json:"ended_by"`
+	Emergency bool      `json:"emergency,omitempty"`
+	Attempts  int       `json:"attempts,omitempty"`
+}
+
+// AmbiguousError lists the calls that a prefix could mean.
+type AmbiguousError struct {
+	Prefix     string
+	Candidates []string // record ids, newest first, at most 10
+	More       bool
+}
+
+func (e *AmbiguousError) Error() string {
+	more := ""
+	if e.More {
+		more = ", …"
+	}
+	return fmt.Sprintf("%q could be any of %s%s", e.Prefix, strings.Join(e.Candidates, ", "), more)
+}
