@@ -5,18 +5,25 @@ import "strings"
 // Index builds the look-up tables of the snapshot from Users and Routes. Compile calls it last; a snapshot made by
 // hand must call it before UserByNumber, UserByURI or RoutesOf is used.
 //
-// A user with an extension is found by "number;ext=100", and by the bare number when nobody else has that number.
+// A user with an extension is found by "number;ext=100", and by the bare number when nobody else has that number; by
+// the bare extension when nobody else has that extension.
 func (s *Snapshot) Index() {
 	s.userByNumber = make(map[string]*User, 2*len(s.Users))
 	s.userByURI = make(map[string]*User, len(s.Users))
-	bare := make(map[string]int)
+	s.userByAlias = make(map[string]*User, 2*len(s.Users))
+	bare, ext := make(map[string]int), make(map[string]int)
 	for _, u := range s.Users {
 		bare[u.Number]++
+		ext[u.Ext]++
 	}
 	for _, u := range s.Users {
 		if aor := addressOfRecord(u.URI); aor != "" {
 			s.userByURI[aor] = u
 		}
+		if u.Ext != "" && ext[u.Ext] == 1 && s.userByAlias[u.Ext] == nil {
+			s.userByAlias[u.Ext] = u
+		}
+		s.userByAlias[strings.ToLower(u.Name)] = u
 		if u.Number == "" {
 			continue
 		}
@@ -41,10 +48,13 @@ func (s *Snapshot) Index() {
 // parameters and case do not count.
 func (s *Snapshot) UserByURI(uri string) *User { return s.userByURI[addressOfRecord(uri)] }
 
+// UserByAlias finds a user by the name in the document (case does not count) or by an extension that only one user has.
+func (s *Snapshot) UserByAlias(alias string) *User { return s.userByAlias[strings.ToLower(alias)] }
+
 // RoutesOf lists the routes that carry a usage, in the order of priority. The caller must not change it.
 func (s *Snapshot) RoutesOf(usage string) []*Route { return s.routesOf[usage] }
 
-// addressOfRecord is user@host in lower case, without scheme, port of the scheme kept, parameters and headers dropped.
+// addressOfRecord is user@host in lower case, without scheme, parameters and headers.
 // It allocates only when there are capitals.
 func addressOfRecord(uri string) string {
 	for _, scheme := range [...]string{"sip:", "sips:"} {

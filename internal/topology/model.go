@@ -33,6 +33,7 @@ type Snapshot struct {
 
 	userByNumber map[string]*User    // line URI number (and number;ext=) and extra numbers
 	userByURI    map[string]*User    // lower-case address-of-record without scheme
+	userByAlias  map[string]*User    // lower-case name, unique extension
 	routesOf     map[string][]*Route // by usage, in the order of priority
 }
 
