@@ -92,7 +92,11 @@ func (p *parser) measure() (lines, head int) {
 // checkReturns refuses CR outside a line end: the next reader might take it for one.
 func (p *parser) checkReturns(head, returns int) int {
 	if p.err == nil && strings.Count(p.text[:head], "\r") != returns {
-		p.fail(strings.IndexByte(p.text, '\r'), "", "carriage return inside a line")
+		at := 0
+		for at+1 < head && (p.text[at] != '\r' || p.text[at+1] == '\n') {
+			at++
+		}
+		p.fail(at, "", "carriage return inside a line")
 	}
 	return head
 }

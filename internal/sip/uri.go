@@ -57,7 +57,7 @@ func parseSIP(scheme, s string) (URI, error) {
 		s, u.Headers = s[:i], s[i+1:]
 	}
 	if i := strings.IndexByte(s, ';'); i >= 0 {
-		s, u.Params = s[:i], Params(s[i+1:])
+		s, u.Params = s[:i], Params(strings.TrimLeft(s[i:], ";"))
 	}
 	var err error
 	u.Host, u.Port, err = parseHostPort(s)
@@ -72,7 +72,7 @@ func parseTel(s string) (URI, error) {
 	if number == "" {
 		return URI{}, errTel
 	}
-	return URI{Scheme: "tel", User: number, Params: Params(params)}, nil
+	return URI{Scheme: "tel", User: number, Params: Params(strings.TrimLeft(params, ";"))}, nil
 }
 
 // String writes the URI; IPv6 hosts get their brackets.

@@ -121,7 +121,7 @@ func (m *Message) FixTopVia(remote netip.AddrPort) {
 	b = appendHost(b, v.Host, v.Port)
 	for left := string(v.Params); left != ""; {
 		name, _, tail, _ := cutParam(left)
-		raw := trim(left[:len(left)-len(tail)])
+		raw := trim(strings.TrimSuffix(left[:len(left)-len(tail)], ";"))
 		left = tail
 		switch {
 		case name == "" || equalFold(name, "received"):
@@ -130,7 +130,7 @@ func (m *Message) FixTopVia(remote netip.AddrPort) {
 			b = appendUint(b, uint64(remote.Port()))
 		default:
 			b = append(b, ';')
-			b = append(b, strings.TrimSuffix(raw, ";")...)
+			b = append(b, raw...)
 		}
 	}
 	if rport || !same {
