@@ -88,15 +88,33 @@ func misfit(o, a *Media) string {
 		return "live, but the offer has port 0"
 	case o.IsRTP() != a.IsRTP() || !o.IsRTP() && !strings.EqualFold(o.Proto, a.Proto):
 		return "protocol " + a.Proto + " for " + o.Proto
-	case o.Secure() != a.Secure() && !o.Crypto && !o.Fingerprint:
+	case o.Secure() && !a.Secure(), a.Secure() && !o.Secure() && !o.Crypto && !o.Fingerprint:
+		// AVP with keys is the offer of "secure if you can" that some peers make.
 		return "protocol " + a.Proto + " for " + o.Proto
 	}
 	for _, f := range a.Formats {
-		if offered(o, a, f) {
+		if offered(o, a, f) && !(a.auxiliary(f) && o.speaks()) {
 			return ""
 		}
 	}
-	return "no format of the offer"
+	return "no codec of the offer"
+}
+
+// auxiliary says whether a format is only telephone-event or comfort noise.
+func (m *Media) auxiliary(format string) bool {
+	pt, _, ok := payloadType(format)
+	c := m.codec(pt)
+	return ok && c != nil && c.Auxiliary()
+}
+
+// speaks says whether the m-line has a codec proper.
+func (m *Media) speaks() bool {
+	for _, c := range m.Codecs {
+		if !c.Auxiliary() {
+			return true
+		}
+	}
+	return false
 }
 
 // offered says whether a format of the answer is in the offer: by codec for RTP, because the answerer may number

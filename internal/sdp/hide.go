@@ -6,12 +6,11 @@ import "strings"
 type fate uint8
 
 const (
-	fateUnknown   fate = iota // kept when it has neither address nor host name
-	fateKeep                  // kept when it has no address
+	fateOther     fate = iota // kept when it has neither address, host name nor key
 	fateDrop                  // never kept: it names this leg, or speaks of something that ends here
 	fateKey                   // key material and what goes with it: kept with Rewrite.KeepKeys
 	fateMux                   // kept with Rewrite.Mux
-	fateFormat                // belongs to a payload type, kept with it
+	fateFormat                // belongs to a payload type, kept with it when it has no address; vendors' codec names have dots
 	fateDirection             // written anew
 )
 
@@ -20,7 +19,7 @@ const (
 func fateOf(name string) fate {
 	var room [24]byte
 	if len(name) > len(room) {
-		return fateUnknown
+		return fateOther
 	}
 	for i := 0; i < len(name); i++ {
 		c := name[i]
@@ -38,11 +37,6 @@ func fateOfLower(name []byte) fate {
 		return fateFormat
 	case "sendrecv", "sendonly", "recvonly", "inactive":
 		return fateDirection
-	case "ptime", "maxptime", "mid", "label", "silencesupp", "rtcp-rsize", "rtcp-xr", "extmap", "content", "framerate",
-		"imageattr", "lang", "gpmd", "sqn", "cdsc", "cpar", "t38faxversion", "t38maxbitrate", "t38faxfillbitremoval",
-		"t38faxtranscodingmmr", "t38faxtranscodingjbig", "t38faxratemanagement", "t38faxmaxbuffer",
-		"t38faxmaxdatagram", "t38faxudpec":
-		return fateKeep
 	case "rtcp-mux", "rtcp-mux-only":
 		return fateMux
 	case "crypto", "fingerprint", "setup", "connection", "tls-id", "dtls-id", "key-mgmt", "zrtp-hash", "3ge2ae",
@@ -59,12 +53,12 @@ func fateOfLower(name []byte) fate {
 	if strings.HasPrefix(string(name), "ice-") || strings.HasPrefix(string(name), "x-candidate") {
 		return fateDrop
 	}
-	return fateUnknown
+	return fateOther
 }
 
 // hasAddress says whether something in s reads like an IPv4 or IPv6 address. It errs on the side of yes: three dots or
-// a double colon among hexadecimal digits, or the seven colons of a full IPv6 address (eight with a port behind it;
-// a fingerprint has fifteen and more).
+// a double colon among hexadecimal digits, or the seven colons of a full IPv6 address (eight or nine with an attribute
+// name before it and a port behind it; a fingerprint has fifteen and more).
 func hasAddress(s string) bool {
 	if strings.IndexByte(s, '.') < 0 && strings.IndexByte(s, ':') < 0 {
 		return false
@@ -79,7 +73,7 @@ func hasAddress(s string) bool {
 			pair = pair || i > 0 && s[i-1] == ':'
 		case c >= '0' && c <= '9', c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
 		default:
-			if colons == 7 || colons == 8 {
+			if colons >= 7 && colons <= 9 {
 				return true
 			}
 			dots, colons = 0, 0
@@ -88,7 +82,7 @@ func hasAddress(s string) bool {
 			return true
 		}
 	}
-	return colons == 7 || colons == 8
+	return colons >= 7 && colons <= 9
 }
 
 // hasHost says whether something in s reads like a host name, a user@host or a URL: an at sign, or a dot with a

@@ -22,7 +22,7 @@ func (e *SyntaxError) Error() string {
 }
 
 // Parse reads a body. It refuses (with a *SyntaxError) only what cannot be carried on: no v=0 in front, a line that
-// is not "x=…", an m-line without kind, port and protocol, a zero byte, and what exceeds the bounds. Everything else
+// is not "x=…", an m-line without kind, port, protocol and (unless rejected) format, a zero byte, and what exceeds the bounds. Everything else
 // that RFC 8866 demands and gateways get wrong is let through: missing, repeated, unknown and misplaced lines, any
 // line end, o= lines of any form, attributes that cannot be read.
 func Parse(body string) (*Session, error) {
@@ -145,6 +145,9 @@ func (s *Session) sessionLine(typ byte, value string) {
 	case 'a':
 		if d := direction(value); d != DirectionUnset && s.Direction == DirectionUnset {
 			s.Direction = d
+		}
+		if strings.HasPrefix(value, "fingerprint:") {
+			s.fingerprint = true
 		}
 	}
 }

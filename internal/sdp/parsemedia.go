@@ -1,35 +1,23 @@
 package sdp
 
-import (
-	"net/netip"
-	"strings"
-)
+import "net/netip"
 
 // mediaParser fills Session.Media. Formats and codecs of all m-lines share one array each.
 type mediaParser struct {
-	s           *Session
-	formats     []string
-	codecs      []Codec
-	fingerprint bool // at session level
+	s       *Session
+	formats []string
+	codecs  []Codec
 }
 
 func (p *mediaParser) parse() error {
 	s := p.s
-	if s.head == len(s.lines) {
-		return nil
-	}
-	for _, l := range s.lines[:s.head] {
-		if strings.HasPrefix(s.body[l.from:l.to], "a=fingerprint:") {
-			p.fingerprint = true
-		}
-	}
 	var m *Media
 	for i := s.head; i < len(s.lines); i++ {
 		typ, value := s.line(i)
 		switch typ {
 		case 'm':
 			p.finish(m, i)
-			s.Media = append(s.Media, Media{from: i, Fingerprint: p.fingerprint})
+			s.Media = append(s.Media, Media{from: i, Fingerprint: s.fingerprint})
 			m = &s.Media[len(s.Media)-1]
 			if why := p.mediaLine(m, value); why != "" {
 				return s.fail(s.lines[i].from, why)
@@ -48,7 +36,7 @@ func (p *mediaParser) parse() error {
 }
 
 // mediaLine reads "<kind> <port>[/<ports>] <proto> <format> …"; why is empty or the reason to refuse it. A missing
-// format is let through: it is seen on rejected m-lines.
+// format is let through on a rejected m-line, where it is seen; on a live one it leaves nothing to talk with.
 func (p *mediaParser) mediaLine(m *Media, value string) (why string) {
 	kind, rest := field(value)
 	port, rest := field(rest)
@@ -64,7 +52,7 @@ func (p *mediaParser) mediaLine(m *Media, value string) (why string) {
 	if count != "" {
 		n, after, ok := number(count[1:], 65535)
 		if count[0] != '/' || !ok || n == 0 || after != "" {
-			return "m-line with a malformed port"
+			return "m-line with a malformed number of ports"
 		}
 		m.Ports = uint16(n)
 	}
@@ -95,6 +83,9 @@ func (p *mediaParser) mediaFormats(m *Media, rest string) (why string) {
 			p.codecs = append(p.codecs, staticCodec(pt))
 			m.Codecs = p.codecs[firstCodec:len(p.codecs):len(p.codecs)]
 		}
+	}
+	if len(p.formats) == firstFormat && m.Port != 0 {
+		return "m-line without a format"
 	}
 	m.Formats = p.formats[firstFormat:len(p.formats):len(p.formats)]
 	return ""

@@ -36,8 +36,8 @@ type MediaAddr struct {
 // Of the session level remain bandwidth and harmless attributes. o=, s=, c= and t= are ours; i=, u=, e=, p=, k=, r=,
 // z= and unknown lines go. m-lines stay in number and order (RFC 3264 §6, §8); a rejected one is the bare m-line with
 // port 0. Of the attributes go those that name or locate this leg (ICE, a=rtcp of the peer, ssrc, msid, cname),
-// bundling, keys unless KeepKeys, and any attribute that has something like an address in it, or, when it is one that
-// we do not know, like a host name. All others stay as they are.
+// bundling, keys unless KeepKeys, and any attribute that has something like an address in it or, unless it describes
+// a payload type or a key, like a host name. All others, known to us or not, stay as they are.
 //
 // The effective direction is written at media level when the peer stated one or when it is not sendrecv. Hold by
 // 0.0.0.0 thus becomes our address with a=sendonly (a=inactive if it was recvonly): the peer wants no packets
@@ -51,7 +51,7 @@ func (s *Session) Rewrite(dst []byte, r *Rewrite) []byte {
 	}
 	dst = append(dst, "t=0 0\r\n"...)
 	for i := range s.head {
-		if typ, value := s.line(i); typ == 'a' && r.keepsAttribute(value, nil) {
+		if typ, value := s.line(i); typ == 'a' && r.keepsAttribute(value, allTypes()) {
 			dst = appendLine(dst, "a=", value)
 		}
 	}
@@ -125,16 +125,18 @@ func (s *Session) rewriteMedia(dst []byte, r *Rewrite, m *Media, at MediaAddr) [
 	return dst
 }
 
-// types is a set of payload types; nil has all.
+// types is a set of payload types.
 type types [2]uint64
 
-func (t *types) has(pt uint8) bool { return t == nil || t[pt>>6&1]&(1<<(pt&63)) != 0 }
-func (t *types) add(pt uint8)      { t[pt>>6&1] |= 1 << (pt & 63) }
+func allTypes() types { return types{^uint64(0), ^uint64(0)} }
 
-// keptTypes are the payload types that Rewrite.Codecs leaves; nil when it leaves all.
-func (r *Rewrite) keptTypes(m *Media) *types {
+func (t types) has(pt uint8) bool { return t[pt>>6&1]&(1<<(pt&63)) != 0 }
+func (t *types) add(pt uint8)     { t[pt>>6&1] |= 1 << (pt & 63) }
+
+// keptTypes are the payload types that Rewrite.Codecs leaves.
+func (r *Rewrite) keptTypes(m *Media) types {
 	if len(r.Codecs) == 0 || len(m.Codecs) == 0 || !strings.EqualFold(m.Kind, "audio") {
-		return nil
+		return allTypes()
 	}
 	var kept types
 	codecs := 0
@@ -149,9 +151,9 @@ func (r *Rewrite) keptTypes(m *Media) *types {
 		}
 	}
 	if codecs == 0 {
-		return nil
+		return allTypes()
 	}
-	return &kept
+	return kept
 }
 
 func (c Codec) among(names []string) bool {
@@ -164,10 +166,12 @@ func (c Codec) among(names []string) bool {
 }
 
 // keepsAttribute says whether an a= line goes to the other leg as it is.
-func (r *Rewrite) keepsAttribute(line string, kept *types) bool {
+func (r *Rewrite) keepsAttribute(line string, kept types) bool {
 	name, value := attribute(line)
-	f := fateOf(trimBlanks(name))
-	switch f {
+	if trimBlanks(name) == "" {
+		return false
+	}
+	switch fateOf(trimBlanks(name)) {
 	case fateDrop, fateDirection:
 		return false
 	case fateKey:
@@ -182,24 +186,24 @@ func (r *Rewrite) keepsAttribute(line string, kept *types) bool {
 		if pt, _, ok := payloadType(value); ok && !kept.has(pt) {
 			return false
 		}
-	case fateUnknown:
+	case fateOther:
 		if hasHost(line) || !r.KeepKeys && containsFold(line, "inline:") {
 			return false
 		}
 	}
-	return !hasAddress(name) && !hasAddress(value)
+	return !hasAddress(line)
 }
 
 // appendMediaLine writes the m= line with the formats that are kept. The number of ports goes: we have one pair.
-func (m *Media) appendMediaLine(dst []byte, port uint16, proto string, kept *types) []byte {
+func (m *Media) appendMediaLine(dst []byte, port uint16, proto string, kept types) []byte {
 	dst = append(dst, "m="...)
 	dst = append(dst, m.Kind...)
 	dst = append(dst, ' ')
 	dst = strconv.AppendUint(dst, uint64(port), 10)
 	dst = append(dst, ' ')
-	dst = append(dst, proto...)
+	dst = appendProto(dst, proto)
 	for _, format := range m.Formats {
-		if kept != nil {
+		if kept != allTypes() {
 			if pt, _, ok := payloadType(format); !ok || !kept.has(pt) {
 				continue
 			}
@@ -208,13 +212,29 @@ func (m *Media) appendMediaLine(dst []byte, port uint16, proto string, kept *typ
 		dst = append(dst, format...)
 	}
 	if len(m.Formats) == 0 {
-		dst = append(dst, " 0"...) // RFC 8866 §9 wants one; the peer gave none
+		dst = append(dst, " 0"...) // RFC 8866 §9 wants one; the peer gave none with its rejection
 	}
 	return append(dst, "\r\n"...)
 }
 
+// appendProto writes the profiles of RTP in the capitals of their registration; some peers write "rtp/avp", others
+// take nothing but "RTP/AVP".
+func appendProto(dst []byte, proto string) []byte {
+	if !isRTP(proto) {
+		return append(dst, proto...)
+	}
+	for i := 0; i < len(proto); i++ {
+		c := proto[i]
+		if c >= 'a' && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
 func (m *Media) appendRejected(dst []byte) []byte {
-	return m.appendMediaLine(dst, 0, m.Proto, nil)
+	return m.appendMediaLine(dst, 0, m.Proto, allTypes())
 }
 
 // appendBandwidth writes "<type>:<number>" as RFC 8866 §5.8 has it: a fraction that gateways put there is cut off, and

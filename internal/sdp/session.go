@@ -36,6 +36,8 @@ type Session struct {
 	lines []span
 	head  int // lines before the first m=
 
+	fingerprint bool // at session level
+
 	// Room for an ordinary audio offer, so that it costs no allocation of its own.
 	lineRoom  [20]span
 	mediaRoom [1]Media
