@@ -1,0 +1,2 @@
+// Package routing decides where a call goes.
+package routing

@@ -1,0 +1,80 @@
+package routing
+
+import (
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// Query is one call to be routed. Strings are unescaped.
+type Query struct {
+	Server  *topology.Server // ours; only trunks of its pool are targets. nil: any pool (tests of a document)
+	Trunk   *topology.Trunk  // that the call came in on; nil when there is none (tests of a document)
+	User    *topology.User   // the caller when known; else found by calling URI or number, on trunks of kind uc only
+	Called  string           // user part of the Request-URI, may carry ;ext= and ;phone-context=
+	Calling string           // user part of P-Asserted-Identity or From: number or name, "anonymous", ""
+
+	CalledURI, CallingURI string // whole URIs, for users addressed by SIP URI; may be empty
+	Display               string // the caller's display name
+
+	Full bool // explain also every rule and route that does not match
+}
+
+// State is what routing knows about the world at this moment.
+type State interface {
+	// TrunkState is the health of the trunk with this Index.
+	TrunkState(trunk int) health.State
+	// Turn is the next value of the round-robin counter of the route with this Index, 0 <= Turn < n.
+	Turn(route, n int) int
+}
+
+// Kind is what was decided.
+type Kind uint8
+
+// The kinds.
+const (
+	Refused Kind = iota
+	ToUser
+	ToRoute
+	Emergency // no limit applies (NEW-18)
+)
+
+// String is the word in explanations.
+func (k Kind) String() string {
+	switch k {
+	case Refused:
+		return "refused"
+	case ToUser:
+		return "user"
+	case ToRoute:
+		return "route"
+	case Emergency:
+		return "emergency"
+	}
+	return "?"
+}
+
+// Decision says where a call goes, and why.
+type Decision struct {
+	Kind         Kind
+	Number       string         // called number, normalized: "+14255550100", "+14255550100;ext=100"
+	CallerNumber string         // calling number, normalized where a rule allows; as it came otherwise
+	CallingUser  *topology.User // nil when the caller is no user
+	User         *topology.User // called user, Kind ToUser
+	Usage        string         // of the first target
+	Targets      []Target       // in the order of trial; none when Refused
+	Reason       *diag.Reason   // of a refusal, else nil
+	Steps        []Step
+}
+
+// Target is one way to carry the call.
+type Target struct {
+	Trunk      *topology.Trunk
+	Route      *topology.Route // nil toward a user
+	Usage      string
+	Called     string // user part of the Request-URI, translated for this trunk
+	URI        string // whole Request-URI instead, when a user without number or called by SIP URI is addressed; else ""
+	Calling    string // user part of From, translated for this trunk; "anonymous" when the route hides the caller
+	Display    string
+	SuppressID bool // the caller's own identity must not leave in any header (RTE-13)
+}

@@ -1,0 +1,61 @@
+package routing
+
+// StepKind names the part of the decision that a Step is about.
+type StepKind uint8
+
+// The kinds of steps, in the order in which they occur.
+const (
+	StepCall      StepKind = iota // From: called as received; To: calling as received; Name: inbound trunk
+	StepCaller                    // who calls. Name: user; From: as received; To: normalized
+	StepInCalled                  // inbound called rule
+	StepInCalling                 // inbound calling rule
+	StepEmergency                 // Name: emergency number; From: as dialled; To: usage
+	StepPlan                      // Name: dial plan
+	StepNormalize                 // normalization rule
+	StepUser                      // Name: user; From: number or URI looked up
+	StepPolicy                    // where the usages come from. Name: policy or trunk
+	StepUsage                     // Name: usage
+	StepRoute                     // Name: route; From: pattern
+	StepTrunk                     // Name: trunk
+	StepCalled                    // outbound called rule. Of: trunk
+	StepCalling                   // outbound calling rule. Of: trunk
+	StepCallerID                  // caller id replaced by the route. Name: route
+	StepPlus                      // + removed. Of: trunk
+	StepRefused                   // Name: id of the reason
+)
+
+// Outcome says what became of the thing that a step is about.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Considered Outcome = iota
+	Chosen
+	NoMatch       // the pattern does not match
+	KeptAsIs      // no rule matches, the number is E.164 already
+	Unknown       // no such user
+	OtherPool     // trunk of another pool
+	NotRoutable   // gateway is not routable
+	CameIn        // the trunk that the call came in on
+	Already       // trunk is a target already
+	TriedLast     // trunk is down: after all others
+	LaterInRoute  // trunk is degraded: after the others of its route
+	TrialCall     // trunk is half open: this is a trial call
+	BeyondMax     // more targets than maxAttempts
+	NoUsages      // the caller has none
+	NoRoutes      // no route of the usage matches
+	NoTrunks      // the route has no usable trunk
+	OthersNoMatch // N routes of the usage whose pattern does not match
+	Hidden        // caller id replaced by "anonymous"
+)
+
+// Step is one thing considered. It is small and holds only strings that exist already; Explain and MarshalJSON make
+// words of it.
+type Step struct {
+	Kind     StepKind
+	Outcome  Outcome
+	N        int32  // OthersNoMatch: how many
+	Name     string // of the rule, usage, route, trunk, user …
+	Of       string // what it belongs to: dial plan, policy, pool …
+	From, To string
+}

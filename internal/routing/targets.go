@@ -1,0 +1,220 @@
+package routing
+
+import (
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// candidate is a trunk that may carry the call.
+type candidate struct {
+	trunk  *topology.Trunk
+	route  *topology.Route
+	usage  string
+	weight int
+	state  health.State
+}
+
+// toUser sends the call to the UC platform that serves a user. The number of a user never leaves by a route.
+func (x *run) toUser(u *topology.User) {
+	x.d.Kind, x.d.User = ToUser, u
+	for _, t := range u.Trunks {
+		x.candidate(candidate{trunk: t})
+	}
+	x.orderRoute(0, nil)
+	if len(x.cands) == 0 {
+		x.refuse(diag.UserUnreachable)
+		return
+	}
+	x.targets(x.d.Number)
+}
+
+// usages are the PSTN usages of the call: the policy of a user, else those of the trunk that the call came in on
+// (inter-trunk routing, RTE-24).
+func (x *run) usages() []string {
+	if u := x.d.CallingUser; u != nil && u.Policy != nil {
+		x.step(Step{Kind: StepPolicy, Name: u.Policy.Name, Of: "policy", From: u.Name})
+		return u.Policy.Usages
+	}
+	if t := x.q.Trunk; t != nil {
+		x.step(Step{Kind: StepPolicy, Name: t.Name, Of: "trunk", From: t.Settings.Scope})
+		return t.Settings.Usages
+	}
+	x.step(Step{Kind: StepPolicy, Outcome: NoUsages})
+	return nil
+}
+
+// routes collects the trunks of every route of every usage that matches, best first.
+func (x *run) routes(usages []string) {
+	if len(usages) == 0 {
+		x.refuse(diag.NoUsage)
+		return
+	}
+	for _, usage := range usages {
+		x.usage(usage, x.d.Number, "")
+	}
+	switch {
+	case len(x.cands) > 0:
+		x.d.Kind = ToRoute
+		x.targets(x.d.Number)
+	case x.tried:
+		x.refuse(diag.NoTrunk)
+	default:
+		x.refuse(diag.NoRoute)
+	}
+}
+
+// usage collects from one usage the routes that match the number or, if given, the other form of it.
+func (x *run) usage(usage, number, other string) {
+	at := len(x.d.Steps)
+	x.step(Step{Kind: StepUsage, Name: usage, Outcome: Chosen})
+	found, skipped := false, int32(0)
+	for _, r := range x.s.RoutesOf(usage) {
+		if !routeMatches(r, number) && (other == "" || !routeMatches(r, other)) {
+			skipped++
+			if x.q.Full {
+				x.step(Step{Kind: StepRoute, Outcome: NoMatch, Name: r.Name, Of: usage, From: r.Pattern})
+			}
+			continue
+		}
+		found, x.tried = true, true
+		rs := len(x.d.Steps)
+		x.step(Step{Kind: StepRoute, Outcome: Chosen, Name: r.Name, Of: usage, From: r.Pattern})
+		first := len(x.cands)
+		for i := range r.Trunks {
+			x.candidate(candidate{trunk: r.Trunks[i].Trunk, route: r, usage: usage, weight: r.Trunks[i].Weight})
+		}
+		if len(x.cands) == first {
+			x.d.Steps[rs].Outcome = NoTrunks
+		}
+		x.orderRoute(first, r)
+	}
+	if !found {
+		x.d.Steps[at].Outcome = NoRoutes
+	}
+	if skipped > 0 && !x.q.Full {
+		x.step(Step{Kind: StepRoute, Outcome: OthersNoMatch, N: skipped, Of: usage})
+	}
+}
+
+// candidate admits a trunk or says why not.
+func (x *run) candidate(c candidate) {
+	st := Step{Kind: StepTrunk, Name: c.trunk.Name, Outcome: Chosen}
+	if c.route != nil {
+		st.Of = c.route.Name
+	}
+	switch {
+	case x.q.Server != nil && c.trunk.Pool != x.q.Server.Pool:
+		st.Outcome = OtherPool
+		if c.trunk.Pool != nil {
+			st.From = c.trunk.Pool.Name
+		}
+	case c.route != nil && !c.trunk.Gateway.Routable:
+		st.Outcome, st.From = NotRoutable, c.trunk.Gateway.Name
+	case c.trunk == x.q.Trunk && !mayReturn(c.trunk):
+		st.Outcome = CameIn
+	case x.has(c.trunk):
+		st.Outcome = Already
+	default:
+		if x.st != nil {
+			c.state = x.st.TrunkState(c.trunk.Index)
+		}
+		switch c.state {
+		case health.Down:
+			st.Outcome = TriedLast
+		case health.Degraded:
+			st.Outcome = LaterInRoute
+		case health.HalfOpen:
+			st.Outcome = TrialCall
+		}
+		x.cands = append(x.cands, c)
+	}
+	x.step(st)
+}
+
+// mayReturn tells whether a call may leave by the very trunk that it came in on. A UC platform or PBX may get its call
+// back when a route or user says so (forwarding, tromboning); a gateway or provider would only send it here again.
+func mayReturn(t *topology.Trunk) bool {
+	return t.Gateway.Kind == topology.KindUC || t.Gateway.Kind == topology.KindPBX
+}
+
+func (x *run) has(t *topology.Trunk) bool {
+	for i := range x.cands {
+		if x.cands[i].trunk == t {
+			return true
+		}
+	}
+	return false
+}
+
+// emergency routes an emergency call (EMG-01, EMG-02): its usage replaces the policy. Only if that usage has no trunk at
+// all are the caller's own usages used: better any way out than none.
+func (x *run) emergency(number string) bool {
+	e := x.emergencyNumber(number)
+	if e == nil {
+		return false
+	}
+	x.step(Step{Kind: StepEmergency, Outcome: Chosen, Name: e.Number, From: number, To: e.Usage})
+	x.d.Number = e.Number
+	plus := "+" + e.Number
+	x.usage(e.Usage, e.Number, plus)
+	if len(x.cands) == 0 {
+		for _, u := range x.usages() {
+			x.usage(u, e.Number, plus)
+		}
+	}
+	if len(x.cands) == 0 {
+		if x.tried {
+			x.refuse(diag.NoTrunk)
+		} else {
+			x.refuse(diag.NoRoute)
+		}
+		return true
+	}
+	x.d.Kind, x.max = Emergency, len(x.cands)
+	x.targets(e.Number)
+	return true
+}
+
+// emergencyNumber finds the emergency number that was dialled, with or without +.
+func (x *run) emergencyNumber(number string) *topology.EmergencyNumber {
+	if len(number) > 0 && number[0] == '+' {
+		number = number[1:]
+	}
+	if number == "" {
+		return nil
+	}
+	for i := range x.s.Emergency {
+		e := &x.s.Emergency[i]
+		if e.Number == number {
+			return e
+		}
+		for _, m := range e.Masks {
+			if m == number {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// targets makes targets of the candidates: those that are down last, at most max, each computed from the original
+// numbers.
+func (x *run) targets(called string) {
+	n := min(len(x.cands), x.max)
+	x.d.Targets = make([]Target, 0, n)
+	for pass := range 2 {
+		for i := range x.cands {
+			c := &x.cands[i]
+			if (c.state == health.Down) != (pass == 1) {
+				continue
+			}
+			if len(x.d.Targets) == n {
+				x.step(Step{Kind: StepTrunk, Outcome: BeyondMax, Name: c.trunk.Name, N: int32(x.max)})
+				continue
+			}
+			x.d.Targets = append(x.d.Targets, x.target(c, called))
+		}
+	}
+	x.d.Usage = x.d.Targets[0].Usage
+}
