@@ -1,0 +1,298 @@
+package routing
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Explain tells the decision in lines of text, in the order in which it was made, and ends with the targets or the
+// refusal.
+func (d *Decision) Explain() []string {
+	lines := make([]string, 0, len(d.Steps)+len(d.Targets)+2)
+	for i := range d.Steps {
+		st := &d.Steps[i]
+		lines = append(lines, line(st.Kind.indent(), st.Kind.String(), st.subject(), st.text()))
+	}
+	if d.Kind == Refused {
+		if d.Reason != nil {
+			lines = append(lines, line(0, "result", "refused",
+				fmt.Sprintf("%d %s: %s", d.Reason.Status, d.Reason.Phrase, d.Reason.Text)))
+		}
+		return lines
+	}
+	lines = append(lines, line(0, "result", d.Kind.String(), d.summary()))
+	for i := range d.Targets {
+		lines = append(lines, line(1, strconv.Itoa(i+1)+".", quote(d.Targets[i].Trunk.Name), d.Targets[i].text()))
+	}
+	return lines
+}
+
+// Columns of the explanation.
+const (
+	labelWidth   = 14
+	subjectWidth = 24
+)
+
+// line aligns one line of the explanation.
+func line(indent int, label, subject, text string) string {
+	var b strings.Builder
+	b.Grow(labelWidth + subjectWidth + len(text) + 2)
+	for range indent {
+		b.WriteString("  ")
+	}
+	b.WriteString(label)
+	pad(&b, labelWidth)
+	b.WriteString(subject)
+	if text != "" {
+		pad(&b, labelWidth+subjectWidth)
+		b.WriteString(text)
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// pad fills up to a column, with at least one blank.
+func pad(b *strings.Builder, column int) {
+	b.WriteByte(' ')
+	for b.Len() < column {
+		b.WriteByte(' ')
+	}
+}
+
+func (d *Decision) summary() string {
+	n := "1 target"
+	if len(d.Targets) != 1 {
+		n = strconv.Itoa(len(d.Targets)) + " targets"
+	}
+	switch d.Kind {
+	case ToUser:
+		return n + " toward the UC platform of user " + quote(d.User.Name)
+	case Emergency:
+		return n + "; emergency call: no limit applies, every target is tried"
+	}
+	return n + " for " + d.Number + ", tried in this order"
+}
+
+func (t *Target) text() string {
+	var b strings.Builder
+	called := t.Called
+	if t.URI != "" {
+		called = t.URI
+	}
+	b.WriteString("called " + called + ", calling " + orNone(t.Calling))
+	if t.Route != nil {
+		b.WriteString(", route " + quote(t.Route.Name) + " of usage " + quote(t.Usage))
+	}
+	if t.SuppressID {
+		b.WriteString(", caller's own identity hidden")
+	}
+	return b.String()
+}
+
+// String is the label of the step.
+func (k StepKind) String() string {
+	switch k {
+	case StepCall:
+		return "call"
+	case StepCaller:
+		return "caller"
+	case StepInCalled:
+		return "called rule"
+	case StepInCalling:
+		return "calling rule"
+	case StepEmergency:
+		return "emergency"
+	case StepPlan:
+		return "dial plan"
+	case StepNormalize:
+		return "rule"
+	case StepUser:
+		return "user"
+	case StepPolicy:
+		return "usages"
+	case StepUsage:
+		return "usage"
+	case StepRoute:
+		return "route"
+	case StepTrunk:
+		return "trunk"
+	case StepCalled:
+		return "called rule"
+	case StepCalling:
+		return "calling rule"
+	case StepCallerID:
+		return "caller id"
+	case StepPlus:
+		return "plus"
+	case StepRefused:
+		return "refused"
+	}
+	return "?"
+}
+
+func (k StepKind) indent() int {
+	switch k {
+	case StepNormalize, StepUsage:
+		return 1
+	case StepRoute:
+		return 2
+	case StepTrunk:
+		return 3
+	case StepCalled, StepCalling, StepCallerID, StepPlus:
+		return 1
+	}
+	return 0
+}
+
+// subject is what the step is about.
+func (st *Step) subject() string {
+	switch st.Kind {
+	case StepCall:
+		return orNone(st.From)
+	case StepCaller:
+		if st.Name == "" {
+			return orNone(st.From)
+		}
+	case StepUser:
+		if st.Name == "" {
+			return "none"
+		}
+	case StepPolicy:
+		if st.Outcome == NoUsages {
+			return "none"
+		}
+		return st.Of + " " + quote(st.Name)
+	case StepRoute:
+		if st.Outcome == OthersNoMatch {
+			return strconv.Itoa(int(st.N)) + " more"
+		}
+	case StepNormalize:
+		if st.Name == "" {
+			return "none"
+		}
+	case StepPlus:
+		return quote(st.Of)
+	case StepRefused:
+		return st.Name
+	}
+	return quote(st.Name)
+}
+
+// text says what became of the subject.
+func (st *Step) text() string {
+	switch st.Kind {
+	case StepCall:
+		return st.callText()
+	case StepCaller:
+		if st.Outcome == Chosen {
+			return "a user; came as " + orNone(st.From) + ", goes on as " + orNone(st.To)
+		}
+		if st.From != st.To {
+			return st.From + " → " + orNone(st.To) + "; not a user"
+		}
+		return "not a user"
+	case StepEmergency:
+		return st.From + " is an emergency number: usage " + quote(st.To) + " replaces the policy"
+	case StepUser:
+		if st.Outcome == Chosen {
+			return "owns " + st.From + "; stays inside (" + st.To + ")"
+		}
+		return st.From + " belongs to nobody here"
+	case StepPolicy:
+		return st.policyText()
+	case StepUsage:
+		if st.Outcome == NoRoutes {
+			return "no route of this usage matches"
+		}
+		return ""
+	case StepRoute:
+		return st.routeText()
+	case StepTrunk:
+		return st.trunkText()
+	case StepCallerID:
+		return "route hides the caller: " + orNone(st.From) + " → " + st.To
+	case StepPlus:
+		return "removePlus: " + st.From + " → " + st.To
+	case StepNormalize, StepInCalled, StepInCalling, StepCalled, StepCalling:
+		return st.ruleText()
+	}
+	return ""
+}
+
+func (st *Step) callText() string {
+	text := "from " + orNone(st.To)
+	if st.Name != "" {
+		return text + " on trunk " + quote(st.Name)
+	}
+	return text
+}
+
+func (st *Step) ruleText() string {
+	switch st.Outcome {
+	case KeptAsIs:
+		return st.From + " is E.164 already; no rule matches, kept"
+	case NoMatch:
+		if st.Name == "" {
+			return "no rule matches " + st.From + ", and it is not E.164"
+		}
+		return st.From + " does not match " + st.To
+	}
+	text := st.From + " → " + st.To
+	if st.Kind == StepCalled || st.Kind == StepCalling {
+		text += " on trunk " + quote(st.Of)
+	}
+	return text
+}
+
+func (st *Step) policyText() string {
+	if st.Outcome == NoUsages {
+		return "the caller is no user and there is no incoming trunk"
+	}
+	if st.Of == "trunk" {
+		return "of the trunk that the call came in on (settings of " + st.From + ")"
+	}
+	return "voice policy of user " + quote(st.From)
+}
+
+func (st *Step) routeText() string {
+	switch st.Outcome {
+	case OthersNoMatch:
+		return "routes of this usage do not match"
+	case NoMatch:
+		return "does not match " + st.From
+	case NoTrunks:
+		return "matches " + st.From + ", adds no trunk"
+	}
+	return "matches " + st.From
+}
+
+func (st *Step) trunkText() string {
+	switch st.Outcome {
+	case OtherPool:
+		return "left out: belongs to pool " + quote(st.From)
+	case NotRoutable:
+		return "left out: gateway " + quote(st.From) + " is not routable"
+	case CameIn:
+		return "left out: the call came in on it"
+	case Already:
+		return "left out: is a target already"
+	case TriedLast:
+		return "down: tried after all others"
+	case LaterInRoute:
+		return "degraded: after the others of this route"
+	case TrialCall:
+		return "half open: this is a trial call"
+	case BeyondMax:
+		return "left out: more than maxAttempts " + strconv.Itoa(int(st.N))
+	}
+	return "taken"
+}
+
+func quote(s string) string { return strconv.Quote(s) }
+
+func orNone(s string) string {
+	if s == "" {
+		return "(none)"
+	}
+	return s
+}

@@ -1,0 +1,118 @@
+package routing
+
+import (
+	"fmt"
+
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// TestResult is one executed test case of the document (OPS-01).
+type TestResult struct {
+	Case     *topology.TestCase
+	Failures []string // one sentence per expectation that does not hold; none: passed
+	Decision Decision
+}
+
+// OK tells whether all expectations hold.
+func (r *TestResult) OK() bool { return len(r.Failures) == 0 }
+
+// RunTests executes the test cases of the document, with every trunk up and every turn 0. As in Lync, the first target
+// is compared.
+func RunTests(s *topology.Snapshot) []TestResult {
+	out := make([]TestResult, 0, len(s.Tests))
+	for i := range s.Tests {
+		out = append(out, RunTest(s, &s.Tests[i]))
+	}
+	return out
+}
+
+// RunTest executes one test case.
+func RunTest(s *topology.Snapshot, c *topology.TestCase) TestResult {
+	r := TestResult{Case: c}
+	q := Query{Called: c.Dialed, Calling: c.From, Full: true}
+	if c.Trunk != "" {
+		if q.Trunk = trunkNamed(s, c.Trunk); q.Trunk == nil {
+			r.fail("trunk", "a trunk of the document", c.Trunk)
+			return r
+		}
+		if p := q.Trunk.Pool; p != nil && len(p.Servers) > 0 {
+			q.Server = p.Servers[0]
+		}
+	}
+	if c.From != "" && (q.Trunk == nil || q.Trunk.Gateway.Kind == topology.KindUC) {
+		if u := userNamed(s, c.From); u != nil {
+			q.User, q.Calling = u, u.Number
+		} else if q.Trunk == nil && !parse(c.From).digits {
+			r.fail("from", "a user of the document or a number", c.From)
+			return r
+		}
+	}
+	r.Decision = Decide(s, &q, nil)
+	r.compare()
+	return r
+}
+
+// compare checks the expectations that are given.
+func (r *TestResult) compare() {
+	c, d := r.Case, &r.Decision
+	refusal, user := "", ""
+	if d.Reason != nil {
+		refusal = d.Reason.ID
+	}
+	if d.User != nil {
+		user = d.User.Name
+	}
+	first, route, trunk := Target{}, "", ""
+	if len(d.Targets) > 0 {
+		first = d.Targets[0]
+		trunk = first.Trunk.Name
+		if first.Route != nil {
+			route = first.Route.Name
+		}
+	}
+	for _, e := range [...]struct{ what, want, got string }{
+		{"number", c.ExpectNumber, d.Number},
+		{"user", c.ExpectUser, user},
+		{"usage", c.ExpectUsage, d.Usage},
+		{"route", c.ExpectRoute, route},
+		{"trunk", c.ExpectTrunk, trunk},
+		{"called", c.ExpectCalled, first.Called},
+		{"calling", c.ExpectCalling, first.Calling},
+	} {
+		if e.want != "" && e.want != e.got {
+			r.fail(e.what, e.want, e.got)
+		}
+	}
+	if c.ExpectRefusal != refusal {
+		switch {
+		case c.ExpectRefusal == "":
+			r.Failures = append(r.Failures, fmt.Sprintf("refused (%s): %s", refusal, d.Reason.Text))
+		case refusal == "":
+			r.Failures = append(r.Failures, fmt.Sprintf("expected refusal %q, but the call goes to trunk %q", c.ExpectRefusal, trunk))
+		default:
+			r.fail("refusal", c.ExpectRefusal, refusal)
+		}
+	}
+}
+
+func (r *TestResult) fail(what, want, got string) {
+	r.Failures = append(r.Failures, fmt.Sprintf("%s: expected %s, got %s", what, quote(want), quote(got)))
+}
+
+func trunkNamed(s *topology.Snapshot, name string) *topology.Trunk {
+	for _, t := range s.Trunks {
+		if t.Name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+func userNamed(s *topology.Snapshot, name string) *topology.User {
+	for _, u := range s.Users {
+		if u.Name == name {
+			return u
+		}
+	}
+	return nil
+}
