@@ -34,6 +34,12 @@ func (c *conn) isEnding() bool {
 	return c.ending
 }
 
+func (c *conn) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == stateClosed
+}
+
 func (c *conn) readLoop() error {
 	c.mu.Lock()
 	nc := c.nc
@@ -146,11 +152,14 @@ func (c *conn) deliver(f *framer) (progress bool, err error) {
 func (c *conn) delay(wait time.Duration) error {
 	c.counters.delayed.Add(1)
 	for {
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(min(wait, time.Second))
 		select {
 		case <-timer.C:
 		case <-c.t.dialCtx.Done():
 			timer.Stop()
+			return ErrClosed
+		}
+		if c.isClosed() {
 			return ErrClosed
 		}
 		var ok bool

@@ -16,6 +16,7 @@ const (
 type writer struct {
 	joined  []byte
 	buffers net.Buffers
+	rest    net.Buffers // what WriteTo has not consumed of buffers
 }
 
 // write puts the queue on the wire until it is empty. All that came together leaves together.
@@ -58,8 +59,8 @@ func (w *writer) batch(nc net.Conn, t sip.Transport, batch []Send, timeout time.
 		for i := range batch {
 			w.buffers = append(w.buffers, batch[i].Data)
 		}
-		rest := w.buffers // WriteTo consumes it
-		_, err := rest.WriteTo(nc)
+		w.rest = w.buffers
+		_, err := w.rest.WriteTo(nc)
 		clear(w.buffers)
 		return err
 	}

@@ -92,7 +92,7 @@ func (ct *connTable) find(hop *sip.Hop, dialled func() *conn, limit int) (c *con
 	}
 	if hop.Name != "" {
 		key.name = ""
-		if c = ct.byKey[key]; c != nil && c.peer.is(hop.Name) {
+		if c = ct.byKey[key]; c != nil && c.accepted && c.peer.is(hop.Name) {
 			return c, false, nil
 		}
 	}

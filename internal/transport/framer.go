@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"bytes"
 	"errors"
 
 	"github.com/directsip/directsip/internal/sip"
@@ -10,30 +9,19 @@ import (
 const (
 	bufferStart = 4 << 10  // first size of a connection's buffer
 	bufferKeep  = 16 << 10 // a larger one is given back when it is empty
-	bufferMax   = 65535    // a message without a limit of its own; the limit of package sip
 )
 
-var (
-	errTooLarge = errors.New("message is larger than the limit")
-	headerEnd   = []byte("\n\r\n")
-)
+var errNotSIP = errors.New("stream is not SIP")
 
 // framer cuts a byte stream into messages (RFC 3261 §18.3) and takes the keep-alives out (RFC 5626 §3.5.1).
 // What next returns is valid until space is called.
 type framer struct {
 	lim     *sip.Limits
 	buf     []byte
-	r       int  // buf[:r] has been consumed
-	scanned int  // buf[r:r+scanned] has no end of a header
+	r       int // buf[:r] has been consumed
+	head    sip.Framer
 	eols    int  // line ends since the last message or ping
 	started bool // buf[r:] begins with a message
-}
-
-func (f *framer) max() int {
-	if f.lim != nil && f.lim.MaxSize > 0 {
-		return f.lim.MaxSize
-	}
-	return bufferMax
 }
 
 // partial tells whether a message has begun and not ended.
@@ -67,29 +55,14 @@ func (f *framer) next() (msg []byte, pings int, err error) {
 		return nil, pings, nil
 	}
 	if !startsMessage(rest[0]) {
-		return nil, pings, errors.New("stream is not SIP")
+		return nil, pings, errNotSIP
 	}
-	// The header is looked at again only when its end has come, so that a peer that trickles costs little.
-	from := max(0, f.scanned-len(headerEnd)+1)
-	if !bytes.Contains(rest[from:], headerEnd) {
-		f.scanned = len(rest)
-		if len(rest) > f.max() {
-			return nil, pings, errTooLarge
-		}
-		return nil, pings, nil
-	}
-	start, n, err := sip.Frame(rest, f.lim)
-	switch {
-	case err != nil:
+	start, n, err := f.head.Next(rest, f.lim)
+	if err != nil || n == 0 {
 		return nil, pings, err
-	case n == 0:
-		if len(rest) > f.max() {
-			return nil, pings, errTooLarge
-		}
-		return nil, pings, nil
 	}
 	f.r += start + n
-	f.scanned, f.eols, f.started = 0, 0, f.r < len(f.buf)
+	f.eols, f.started = 0, false
 	return rest[start : start+n : start+n], pings, nil
 }
 

@@ -5,10 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/directsip/directsip/internal/sip"
-	"net/netip"
 )
 
 // keepAlive finds peers that vanished without closing: after 30 + 4 × 10 s.

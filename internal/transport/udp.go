@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/directsip/directsip/internal/sip"
 )
@@ -92,6 +93,7 @@ func (s *udpSocket) read() {
 			}
 			// An error of one datagram (an ICMP message that came back) says nothing about the socket.
 			s.t.log.Debug("reading datagrams", "listener", s.local, "error", err)
+			time.Sleep(time.Millisecond) // one that stays must not take the processor
 			continue
 		}
 		if s.deliver(n) {
@@ -262,6 +264,9 @@ func (s *udpSocket) write(wait bool) bool {
 			s.counters.sendError.Add(uint64(s.tx.len()))
 			s.tx.reset()
 			return false
+		case errors.Is(err, syscall.ENOBUFS): // the interface is busy: lost as on any wire
+			s.counters.queueFull.Add(1)
+			s.tx.drop()
 		default:
 			s.counters.sendError.Add(1)
 			s.t.fails.add(s.tx.drop(), err)

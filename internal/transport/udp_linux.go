@@ -84,21 +84,13 @@ func setBuffer(fd, force, plain, size int) {
 
 // readBatch waits for datagrams and returns how many are in rx.
 func (s *udpSocket) readBatch() (int, error) {
-	if err := s.raw.Read(s.rx.call); err != nil {
-		return 0, closedError(err)
+	if s.raw.Read(s.rx.call) != nil {
+		return 0, net.ErrClosed // a RawConn fails for no other reason
 	}
 	if s.rx.errno != 0 {
 		return 0, s.rx.errno
 	}
 	return s.rx.n, nil
-}
-
-// closedError makes sure that a RawConn's error of a closed socket is recognised: it gives no other.
-func closedError(err error) error {
-	if op, ok := err.(*net.OpError); ok && op.Err == net.ErrClosed {
-		return net.ErrClosed
-	}
-	return net.ErrClosed
 }
 
 func (r *rxBatch) recv(fd uintptr) bool {
@@ -216,7 +208,7 @@ func (s *udpSocket) writeBatch(wait bool) (n, bytes int, err error) {
 		err = s.raw.Control(x.try)
 	}
 	if err != nil {
-		return 0, 0, closedError(err)
+		return 0, 0, net.ErrClosed
 	}
 	for range x.done {
 		bytes += len(x.sends[x.first].Data)
