@@ -21,7 +21,7 @@ func (t *Client) Start(now time.Time, req *sip.Message, hop sip.Hop, tm *Timers,
 		machine: machine{kept: &kept{send: Send{Hop: hop}}},
 		t2:      d.T2,
 		t4:      unreliable(hop.Transport, d.T4),
-		method:  req.Method,
+		method:  ownMethod(req.Method),
 	}
 	t.kept.ours(req)
 	t.enter(Trying, now, d.F)

@@ -7,60 +7,63 @@ import (
 	"github.com/directsip/directsip/internal/sip"
 )
 
-// magic begins the branch of everyone who follows RFC 3261 (§8.1.1.7).
-const magic = "z9hG4bK"
-
-// identity is what of a request, besides Call-ID and branch, names its server transaction
+// identity is what of a received request, besides Call-ID and branch, names its transaction
 // (RFC 3261 §17.2.3).
 type identity struct {
-	sentBy string // of the top Via
-	// The rest is for RFC 2543 peers only, whose branch means nothing.
-	old     bool
-	via     string // top Via as written
+	host string // sent-by of the top Via
+	port uint16
+	old  *identity2543 // for a branch without the magic cookie; nil otherwise
+}
+
+// identity2543 names the transaction of an RFC 2543 peer, whose branch means nothing.
+type identity2543 struct {
+	via     string // the top Via as it arrived
 	uri     string
 	fromTag string
 	toTag   string // of the request
-	ackTag  string // To tag of our final response, which its ACK carries
+	ackTag  string // of our final response, which the ACK carries
 	seq     uint32
 }
 
 // ours remembers a request that we send.
 func (k *kept) ours(req *sip.Message) {
-	v := topVia(req)
-	k.send.CallID, k.send.Branch = strings.Clone(get(req, sip.IDCallID)), strings.Clone(v.branch)
+	v, _ := req.TopVia()
+	k.send.CallID, k.send.Branch = req.CallID(), v.Branch()
 }
 
 // answers tells whether a response belongs to the request that we sent: same branch, same
 // method in CSeq (RFC 3261 §17.1.3).
 func (k *kept) answers(r *sip.Message, method string) bool {
-	if r.IsRequest() || topVia(r).branch != k.send.Branch {
+	if r.IsRequest() {
 		return false
 	}
-	_, m := cseq(r)
+	v, _ := r.TopVia()
+	if v.Branch() != k.send.Branch {
+		return false
+	}
+	_, m, _ := r.CSeq()
 	return m == method
 }
 
 // theirs remembers a request that we received. Nothing of the datagram stays referenced.
 func (k *kept) theirs(req *sip.Message) {
-	v := topVia(req)
-	old := !strings.HasPrefix(v.branch, magic)
-	var via, uri, from, to string
-	var seq uint32
-	if old {
-		via, uri = v.raw, req.URI
-		from, to = tag(req, sip.IDFrom), tag(req, sip.IDTo)
-		seq, _ = cseq(req)
+	v, _ := req.TopVia()
+	branch, callID := v.Branch(), req.CallID()
+	all := strings.Clone(callID + branch + v.Host)
+	k.send.CallID, all = all[:len(callID)], all[len(callID):]
+	k.send.Branch, k.id.host = all[:len(branch)], all[len(branch):]
+	k.id.port = v.Port
+	if strings.HasPrefix(branch, sip.MagicCookie) {
+		return
 	}
-	callID := get(req, sip.IDCallID)
-	all := callID + v.branch + v.sentBy + via + uri + from + to
-	take := func(s string) string {
-		head := all[:len(s)]
-		all = all[len(s):]
-		return head
+	seq, _, _ := req.CSeq()
+	k.id.old = &identity2543{
+		via:     strings.Clone(rawVia(req)),
+		uri:     strings.Clone(req.URI),
+		fromTag: strings.Clone(req.From().Tag()),
+		toTag:   strings.Clone(req.To().Tag()),
+		seq:     seq,
 	}
-	k.send.CallID, k.send.Branch = take(callID), take(v.branch)
-	k.id = identity{sentBy: take(v.sentBy), old: old, seq: seq}
-	k.id.via, k.id.uri, k.id.fromTag, k.id.toTag = take(via), take(uri), take(from), take(to)
 }
 
 // repeats tells whether a request is the remembered one again, or the ACK of an INVITE.
@@ -72,66 +75,82 @@ func (k *kept) repeats(req *sip.Message, method string) bool {
 	return k.same(req, ack)
 }
 
-// cancelledBy tells whether a CANCEL is for the remembered request.
+// cancelledBy tells whether a CANCEL is for the remembered request (RFC 3261 §9.2).
 func (k *kept) cancelledBy(req *sip.Message) bool {
 	return req.Method == "CANCEL" && k.same(req, false)
 }
 
 // same compares what names a transaction, the method apart.
 func (k *kept) same(req *sip.Message, ack bool) bool {
-	v := topVia(req)
-	if v.branch != k.send.Branch || !strings.EqualFold(v.sentBy, k.id.sentBy) {
+	v, _ := req.TopVia()
+	if v.Branch() != k.send.Branch || v.Port != k.id.port || !strings.EqualFold(v.Host, k.id.host) {
 		return false
 	}
-	if !k.id.old {
+	old := k.id.old
+	if old == nil {
 		return true
 	}
-	toTag := k.id.toTag
-	if ack && k.id.ackTag != "" {
-		toTag = k.id.ackTag
+	toTag := old.toTag
+	if ack && old.ackTag != "" {
+		toTag = old.ackTag
 	}
-	seq, _ := cseq(req)
-	return seq == k.id.seq && v.raw == k.id.via && req.URI == k.id.uri &&
-		get(req, sip.IDCallID) == k.send.CallID &&
-		tag(req, sip.IDFrom) == k.id.fromTag && tag(req, sip.IDTo) == toTag
+	seq, _, _ := req.CSeq()
+	return seq == old.seq && rawVia(req) == old.via && req.URI == old.uri &&
+		req.CallID() == k.send.CallID && req.From().Tag() == old.fromTag && req.To().Tag() == toTag
 }
 
-// answered remembers the To tag of a response, for the ACK of an RFC 2543 peer.
+// answered remembers the To tag of a final response, for the ACK of an RFC 2543 peer.
 func (k *kept) answered(resp *sip.Message) {
-	if k.id.old {
-		k.id.ackTag = strings.Clone(tag(resp, sip.IDTo))
+	if k.id.old != nil {
+		k.id.old.ackTag = strings.Clone(resp.To().Tag())
 	}
 }
 
 // ack builds the ACK for a final response other than 2xx (RFC 3261 §17.1.1.3).
 func (k *kept) ack(r *sip.Message) *sip.Message {
 	a := k.request("ACK")
-	set(a, sip.IDTo, get(r, sip.IDTo))
+	a.Set(sip.IDTo, r.Get(sip.IDTo))
 	return a
 }
 
 // request builds an ACK or CANCEL from the bytes of the INVITE: same Request-URI, Call-ID,
-// From, To, Route, sequence number, and the top Via alone (RFC 3261 §9.1, §17.1.1.3).
+// From, To, Route and sequence number, and its top Via alone (RFC 3261 §9.1, §17.1.1.3).
+// Reading the bytes again is rare, and cheaper than carrying the parts in every call.
 func (k *kept) request(method string) *sip.Message {
-	inv, err := parse(k.send.Data)
-	if err != nil {
+	// What we have written ourselves is read whatever its size.
+	lim := sip.Limits{MaxSize: 1 << 24, MaxHeaders: 1 << 16, MaxHeaderLine: 1 << 24}
+	inv, _ := sip.Parse(k.send.Data, &lim)
+	if inv == nil {
 		inv = &sip.Message{}
 	}
-	seq, _ := cseq(inv)
-	a := &sip.Message{Method: method, URI: inv.URI}
-	add(a, sip.IDVia, topVia(inv).raw)
-	for _, h := range inv.Headers {
-		if h.ID == sip.IDRoute {
-			add(a, sip.IDRoute, h.Value)
-		}
+	seq, _, _ := inv.CSeq()
+	a := sip.NewRequest(method, inv.URI)
+	a.Add(sip.IDVia, rawVia(inv))
+	for r := range inv.Values(sip.IDRoute) {
+		a.Add(sip.IDRoute, r)
 	}
-	add(a, sip.IDMaxForwards, "70")
-	add(a, sip.IDFrom, get(inv, sip.IDFrom))
-	add(a, sip.IDTo, get(inv, sip.IDTo))
-	add(a, sip.IDCallID, get(inv, sip.IDCallID))
-	add(a, sip.IDCSeq, strconv.FormatUint(uint64(seq), 10)+" "+method)
+	a.Add(sip.IDMaxForwards, "70")
+	for _, id := range [...]sip.ID{sip.IDFrom, sip.IDTo, sip.IDCallID} {
+		a.Add(id, inv.Get(id))
+	}
+	a.Add(sip.IDCSeq, strconv.FormatUint(uint64(seq), 10)+" "+method)
 	return a
 }
 
-// method names the transaction: tokens of the datagram are not kept.
-func method(m string) string { return strings.Clone(m) }
+// rawVia is the top Via as written.
+func rawVia(m *sip.Message) string {
+	for v := range m.Values(sip.IDVia) {
+		return v
+	}
+	return ""
+}
+
+// ownMethod is the method without a reference to the datagram that it may come from.
+func ownMethod(m string) string {
+	for _, known := range [...]string{"BYE", "CANCEL", "OPTIONS", "PRACK", "UPDATE", "INFO", "REFER", "NOTIFY", "REGISTER"} {
+		if m == known {
+			return known
+		}
+	}
+	return strings.Clone(m)
+}

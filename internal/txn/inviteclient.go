@@ -122,11 +122,3 @@ func (t *InviteClient) Cancel() *sip.Message {
 	}
 	return t.kept.request("CANCEL")
 }
-
-// Hop is where the INVITE went; ACK and CANCEL go there too.
-func (t *InviteClient) Hop() sip.Hop {
-	if t.kept == nil {
-		return sip.Hop{}
-	}
-	return t.kept.send.Hop
-}

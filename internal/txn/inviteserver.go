@@ -134,11 +134,3 @@ func (t *InviteServer) Deadline() (time.Time, string) {
 	}
 	return t.next("", "timer L")
 }
-
-// Hop is the way back to the peer.
-func (t *InviteServer) Hop() sip.Hop {
-	if t.kept == nil {
-		return sip.Hop{}
-	}
-	return t.kept.send.Hop
-}

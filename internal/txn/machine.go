@@ -42,6 +42,15 @@ func (m *machine) Branch() string {
 	return m.kept.send.Branch
 }
 
+// Hop is where messages go: of a client to the peer, also for ACK and CANCEL, of a server
+// the way back. Zero before the start and after the end.
+func (m *machine) Hop() sip.Hop {
+	if m.kept == nil {
+		return sip.Hop{}
+	}
+	return m.kept.send.Hop
+}
+
 // Live tells whether the machine was started and has not ended.
 func (m *machine) Live() bool { return m.state != Idle && m.state != Terminated }
 
@@ -94,7 +103,7 @@ func (m *machine) again(out *Out) {
 
 // put serialises a message, keeps its bytes and sends it.
 func (m *machine) put(msg *sip.Message, out *Out) {
-	m.kept.send.Data = encode(msg)
+	m.kept.send.Data = msg.Append(nil)
 	out.Sends = append(out.Sends, m.kept.send)
 }
 

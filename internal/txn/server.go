@@ -19,7 +19,7 @@ func (t *Server) Start(now time.Time, req *sip.Message, hop sip.Hop, tm *Timers)
 	*t = Server{
 		machine:   machine{kept: &kept{send: Send{Hop: hop}}},
 		completed: unreliable(hop.Transport, 64*d.T1),
-		method:    method(req.Method),
+		method:    ownMethod(req.Method),
 	}
 	t.kept.theirs(req)
 	t.stay(Trying)
@@ -77,11 +77,3 @@ func (t *Server) Deadline() (time.Time, string) { return t.next("", "timer J") }
 
 // Method of the request.
 func (t *Server) Method() string { return t.method }
-
-// Hop is the way back to the peer.
-func (t *Server) Hop() sip.Hop {
-	if t.kept == nil {
-		return sip.Hop{}
-	}
-	return t.kept.send.Hop
-}

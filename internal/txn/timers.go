@@ -75,7 +75,8 @@ func (s State) String() string {
 // Event is what the transaction user must know after time has passed or sending has failed.
 type Event uint8
 
-// The events of a machine. All but None are told once, and leave the machine Terminated.
+// The events of a machine. All but None leave it Terminated, with one exception: an INVITE
+// server in Accepted lives on after Failed (RFC 6026 §8.5).
 const (
 	None     Event = iota
 	TimedOut       // client: no (final) response in time, treat as 408 (RFC 3261 §8.1.3.1); INVITE server: no ACK (timer H)
