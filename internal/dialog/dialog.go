@@ -29,10 +29,10 @@ type Dialog struct {
 // NewUAS makes the dialog of a received INVITE (RFC 3261 §12.1.1). It is early; its user
 // sets Confirmed when it sends the 2xx.
 func NewUAS(req *sip.Message, localTag string) Dialog {
-	d := Dialog{LocalTag: localTag, CallID: get(req, sip.IDCallID)}
-	d.RemoteURI, d.RemoteTag = nameAddr(get(req, sip.IDFrom))
-	d.LocalURI, _ = nameAddr(get(req, sip.IDTo))
-	d.RemoteSeq, _ = cseq(req)
+	d := Dialog{LocalTag: localTag, CallID: req.CallID()}
+	d.RemoteURI, d.RemoteTag = nameAddr(req.Get(sip.IDFrom))
+	d.LocalURI, _ = nameAddr(req.Get(sip.IDTo))
+	d.RemoteSeq, _, _ = req.CSeq()
 	d.RemoteTarget = target(req)
 	own(&d.CallID, &d.LocalTag, &d.RemoteTag, &d.LocalURI, &d.RemoteURI, &d.RemoteTarget)
 	d.RouteSet = routes(req, false)
@@ -42,11 +42,11 @@ func NewUAS(req *sip.Message, localTag string) Dialog {
 // NewUAC makes the dialog of a response, 101 to 299 with a To tag, to an INVITE that we sent
 // (RFC 3261 §12.1.2). A 2xx makes it confirmed.
 func NewUAC(req, resp *sip.Message) Dialog {
-	d := Dialog{CallID: get(req, sip.IDCallID), UAC: true, Confirmed: resp.Status >= 200}
-	d.LocalURI, d.LocalTag = nameAddr(get(req, sip.IDFrom))
-	d.RemoteURI, _ = nameAddr(get(req, sip.IDTo))
-	_, d.RemoteTag = nameAddr(get(resp, sip.IDTo))
-	d.LocalSeq, _ = cseq(req)
+	d := Dialog{CallID: req.CallID(), UAC: true, Confirmed: resp.Status >= 200}
+	d.LocalURI, d.LocalTag = nameAddr(req.Get(sip.IDFrom))
+	d.RemoteURI, _ = nameAddr(req.Get(sip.IDTo))
+	d.RemoteTag = resp.To().Tag()
+	d.LocalSeq, _, _ = req.CSeq()
 	d.RemoteTarget = target(resp)
 	own(&d.CallID, &d.LocalTag, &d.RemoteTag, &d.LocalURI, &d.RemoteURI, &d.RemoteTarget)
 	d.RouteSet = routes(resp, true)
@@ -58,7 +58,7 @@ func NewUAC(req, resp *sip.Message) Dialog {
 // settles its route set (§13.2.2.4). True when the remote target has changed, so that the next
 // hop must be looked up again.
 func (d *Dialog) Refresh(m *sip.Message) (moved bool) {
-	_, method := cseq(m)
+	_, method, _ := m.CSeq()
 	if method != "INVITE" && method != "UPDATE" || m.Status >= 300 || m.Status == 100 {
 		return false
 	}
@@ -78,18 +78,16 @@ func (d *Dialog) Refresh(m *sip.Message) (moved bool) {
 // carry the number of the INVITE and move nothing. A repeated number is let through: the
 // RFC forbids lower ones only, and repetitions are absorbed by the transaction.
 func (d *Dialog) Accept(req *sip.Message) Verdict {
-	if get(req, sip.IDCallID) != d.CallID {
+	if req.CallID() != d.CallID {
 		return Stray
 	}
-	_, to := nameAddr(get(req, sip.IDTo))
-	_, from := nameAddr(get(req, sip.IDFrom))
-	if to != d.LocalTag || from != d.RemoteTag {
+	if req.To().Tag() != d.LocalTag || req.From().Tag() != d.RemoteTag {
 		return Stray
 	}
 	if req.Method == "ACK" || req.Method == "CANCEL" {
 		return OK
 	}
-	seq, _ := cseq(req)
+	seq, _, _ := req.CSeq()
 	if seq < d.RemoteSeq {
 		return Late
 	}
@@ -99,13 +97,11 @@ func (d *Dialog) Accept(req *sip.Message) Verdict {
 
 // Matches tells whether a response, or a request of the peer, is of this dialog.
 func (d *Dialog) Matches(m *sip.Message) bool {
-	ours, theirs := sip.IDTo, sip.IDFrom
+	ours, theirs := m.To().Tag(), m.From().Tag()
 	if !m.IsRequest() {
 		ours, theirs = theirs, ours
 	}
-	_, l := nameAddr(get(m, ours))
-	_, r := nameAddr(get(m, theirs))
-	return l == d.LocalTag && r == d.RemoteTag && get(m, sip.IDCallID) == d.CallID
+	return ours == d.LocalTag && theirs == d.RemoteTag && m.CallID() == d.CallID
 }
 
 // NextHopURI is where requests go: the first route, loose or strict, or the remote target

@@ -2,7 +2,6 @@ package dialog
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/directsip/directsip/internal/sip"
 )
@@ -22,27 +21,26 @@ func (d *Dialog) Ack(inviteCSeq uint32) *sip.Message {
 }
 
 func (d *Dialog) build(method string, seq uint32) *sip.Message {
-	m := &sip.Message{Method: method, URI: d.target()}
-	m.Headers = make([]sip.Header, 0, 10+len(d.RouteSet))
+	m := sip.NewRequest(method, d.target())
 	switch {
 	case len(d.RouteSet) == 0:
 	case loose(d.RouteSet[0]):
 		for _, r := range d.RouteSet {
-			add(m, sip.IDRoute, r)
+			m.Add(sip.IDRoute, r)
 		}
 	default:
 		// A strict router of RFC 2543 wants itself in the Request-URI and the target last.
 		for _, r := range d.RouteSet[1:] {
-			add(m, sip.IDRoute, r)
+			m.Add(sip.IDRoute, r)
 		}
-		add(m, sip.IDRoute, "<"+m.URI+">")
+		m.Add(sip.IDRoute, "<"+m.URI+">")
 		m.URI = requestURI(inner(d.RouteSet[0]))
 	}
-	add(m, sip.IDMaxForwards, "70")
-	add(m, sip.IDFrom, tagged(d.LocalURI, d.LocalTag))
-	add(m, sip.IDTo, tagged(d.RemoteURI, d.RemoteTag))
-	add(m, sip.IDCallID, d.CallID)
-	add(m, sip.IDCSeq, strconv.FormatUint(uint64(seq), 10)+" "+method)
+	m.Add(sip.IDMaxForwards, "70")
+	m.Add(sip.IDFrom, tagged(d.LocalURI, d.LocalTag))
+	m.Add(sip.IDTo, tagged(d.RemoteURI, d.RemoteTag))
+	m.Add(sip.IDCallID, d.CallID)
+	m.Add(sip.IDCSeq, strconv.FormatUint(uint64(seq), 10)+" "+method)
 	return m
 }
 
@@ -51,18 +49,4 @@ func tagged(nameAddr, tag string) string {
 		return nameAddr
 	}
 	return nameAddr + ";tag=" + tag
-}
-
-// loose tells whether a route value is of a loose router: its URI has the lr parameter
-// (RFC 3261 §19.1.1).
-func loose(route string) bool {
-	uri, _, _ := strings.Cut(inner(route), "?")
-	_, params, _ := strings.Cut(uri, ";")
-	for p := range strings.SplitSeq(params, ";") {
-		name, _, _ := strings.Cut(p, "=")
-		if strings.EqualFold(name, "lr") {
-			return true
-		}
-	}
-	return false
 }

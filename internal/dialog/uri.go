@@ -1,0 +1,81 @@
+package dialog
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// nameAddr splits From or To into the name-addr as written and the tag. A value that cannot
+// be read has no tag.
+func nameAddr(v string) (addr, tag string) {
+	a, err := sip.ParseAddress(v)
+	if err != nil {
+		return v, ""
+	}
+	if at := strings.LastIndex(v, string(a.Params)); a.Params != "" && at > 0 {
+		v = v[:at]
+	}
+	return strings.TrimRight(v, "; \t"), a.Tag()
+}
+
+// inner is the URI of a name-addr or route value.
+func inner(v string) string {
+	a, err := sip.ParseAddress(v)
+	if err != nil {
+		return v
+	}
+	return a.URI
+}
+
+// target is the URI of the Contact, fit for a Request-URI; "" when there is none.
+func target(m *sip.Message) string {
+	a, ok := m.Contact()
+	if !ok {
+		return ""
+	}
+	return requestURI(a.URI)
+}
+
+// requestURI leaves out what may not stand in a Request-URI: headers and the method
+// parameter (RFC 3261 §19.1.1).
+func requestURI(s string) string {
+	if !strings.Contains(s, "?") && !strings.Contains(strings.ToLower(s), ";method=") {
+		return s
+	}
+	u, err := sip.ParseURI(s)
+	if err != nil {
+		s, _, _ = strings.Cut(s, "?")
+		return s
+	}
+	u.Headers = ""
+	var keep []string
+	for p := range strings.SplitSeq(string(u.Params), ";") {
+		if name, _, _ := strings.Cut(p, "="); p != "" && !strings.EqualFold(name, "method") {
+			keep = append(keep, p)
+		}
+	}
+	u.Params = sip.Params(strings.Join(keep, ";"))
+	return u.String()
+}
+
+// loose tells whether a route value is of a loose router: its URI has the lr parameter
+// (RFC 3261 §19.1.1).
+func loose(route string) bool {
+	u, err := sip.ParseURI(inner(route))
+	return err == nil && u.Params.Has("lr")
+}
+
+// routes are the values of Record-Route as a route set: in order for the UAS, reversed for
+// the UAC (RFC 3261 §12.1).
+func routes(m *sip.Message, reversed bool) []string {
+	var set []string
+	for v := range m.Values(sip.IDRecordRoute) {
+		set = append(set, strings.Clone(v))
+	}
+	if reversed {
+		slices.Reverse(set)
+	}
+	return set
+}
