@@ -4,6 +4,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/directsip/directsip/internal/media"
@@ -43,42 +46,194 @@ func (e *PortError) Error() string { return "relay: port " + e.Local.String() + 
 // Unwrap gives the system's error.
 func (e *PortError) Unwrap() error { return e.Err }
 
-// Totals of a relay since it started, for metrics.
-type Totals struct {
-	Sessions, Streams, Sockets int64 // now
+// Relay carries the media of many sessions. All methods may be called from any goroutine.
+type Relay struct {
+	config  Config
+	options socketOptions
+	start   time.Time // of the clock that counters keep, monotonic
+	table   table
+	workers []*worker
+	shards  [sessionShards]sessionShard
+	running sync.RWMutex // Shutdown waits for whoever opens or updates
+	closed  bool
+	sweeper sweeper
+	ended   ended
 
-	Packets, Bytes uint64 // RTP relayed
-	RTCP           uint64 // RTCP relayed
-	Gated, Dropped uint64
-	SendErrors     uint64
-	Lost           uint64 // of sessions that are closed
-	Batches        uint64 // readings of the ready list that found work
-	Dead, Opened   uint64 // silences reported; sessions opened
+	generation        atomic.Int32
+	sessions, streams atomic.Int64
+	sockets           atomic.Int64
+	dead, opened      atomic.Uint64
 }
 
-// Relay carries the media of many sessions.
-type Relay struct {
-	config Config
+// sessionShards keeps signalling shards out of each other's way.
+const sessionShards = 32
+
+type sessionShard struct {
+	mu       sync.Mutex
+	sessions map[media.SessionID]*session
 }
 
 // New starts the workers.
-func New(config Config) (*Relay, error) { return &Relay{config: config}, nil }
+func New(config Config) (*Relay, error) {
+	if config.Workers <= 0 {
+		config.Workers = max(1, runtime.NumCPU()/2)
+	}
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	if config.SweepInterval <= 0 {
+		config.SweepInterval = time.Second
+	}
+	if config.DSCP == 0 {
+		config.DSCP = 46
+	}
+	if config.ReceiveBuffer <= 0 {
+		config.ReceiveBuffer = 65536
+	}
+	r := &Relay{config: config, start: time.Now(), options: socketOptions{config.DSCP, config.ReceiveBuffer}}
+	for i := range r.shards {
+		r.shards[i].sessions = make(map[media.SessionID]*session)
+	}
+	for range config.Workers {
+		w, err := newWorker(r)
+		if err != nil {
+			for _, w := range r.workers {
+				w.release()
+			}
+			return nil, err
+		}
+		r.workers = append(r.workers, w)
+	}
+	for _, w := range r.workers {
+		go w.run()
+	}
+	r.sweeper.start(r, config.SweepInterval)
+	return r, nil
+}
 
-// Open binds the ports of every stream of s and starts to relay. On error nothing stays open.
-func (r *Relay) Open(s *media.Session) error { return nil }
+// now is the relay's clock: nanoseconds since it started, never 0.
+func (r *Relay) now() int64 { return int64(time.Since(r.start)) + 1 }
+
+// spread mixes an id, which is often a counter or carries a shard number in its low bits.
+func spread(id media.SessionID) uint64 { return uint64(id) * 0x9e3779b97f4a7c15 >> 32 }
+
+func (r *Relay) shard(id media.SessionID) *sessionShard { return &r.shards[spread(id)%sessionShards] }
+
+func (r *Relay) find(id media.SessionID) *session {
+	sh := r.shard(id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.sessions[id]
+}
+
+// Open binds the ports of every stream of s and starts to relay. On error nothing stays open; a *PortError names the
+// port that could not be had.
+func (r *Relay) Open(s *media.Session) error {
+	if err := check(s); err != nil {
+		return err
+	}
+	r.running.RLock()
+	defer r.running.RUnlock()
+	if r.closed {
+		return ErrClosed
+	}
+	ses := &session{id: s.ID, worker: r.workers[spread(s.ID)/sessionShards%uint64(len(r.workers))]}
+	ses.control.Lock()
+	defer ses.control.Unlock()
+	sh := r.shard(s.ID)
+	sh.mu.Lock()
+	if _, exists := sh.sessions[s.ID]; exists {
+		sh.mu.Unlock()
+		return ErrExists
+	}
+	sh.sessions[s.ID] = ses
+	sh.mu.Unlock()
+	if err := r.apply(ses, s); err != nil {
+		r.forget(ses)
+		return err
+	}
+	r.sessions.Add(1)
+	r.opened.Add(1)
+	return nil
+}
 
 // Update makes the session what s says: new remotes and policies, streams appended or removed. Sockets whose local
 // address stays are not touched. On error the session is as it was.
-func (r *Relay) Update(s *media.Session) error { return nil }
+func (r *Relay) Update(s *media.Session) error {
+	if err := check(s); err != nil {
+		return err
+	}
+	r.running.RLock()
+	defer r.running.RUnlock()
+	ses := r.find(s.ID)
+	if ses == nil {
+		return ErrUnknown
+	}
+	ses.control.Lock()
+	defer ses.control.Unlock()
+	if ses.closed {
+		return ErrUnknown
+	}
+	return r.apply(ses, s)
+}
 
-// Close ends a session and returns what it counted.
-func (r *Relay) Close(id media.SessionID) (media.Stats, bool) { return media.Stats{}, false }
+// Close ends a session and returns what it counted; false when there is none.
+func (r *Relay) Close(id media.SessionID) (media.Stats, bool) {
+	ses := r.find(id)
+	if ses == nil {
+		return media.Stats{}, false
+	}
+	ses.control.Lock()
+	defer ses.control.Unlock()
+	if ses.closed {
+		return media.Stats{}, false
+	}
+	return r.end(ses), true
+}
 
 // Stats returns what a session counted so far.
-func (r *Relay) Stats(id media.SessionID) (media.Stats, bool) { return media.Stats{}, false }
+func (r *Relay) Stats(id media.SessionID) (media.Stats, bool) {
+	ses := r.find(id)
+	if ses == nil {
+		return media.Stats{}, false
+	}
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	return ses.snapshot(r), !ses.closed
+}
 
-// Totals sums up the relay.
-func (r *Relay) Totals() Totals { return Totals{} }
+// Shutdown ends every session, then the workers. The relay takes no more sessions.
+func (r *Relay) Shutdown() {
+	r.running.Lock()
+	again := r.closed
+	r.closed = true
+	r.running.Unlock()
+	if again {
+		return
+	}
+	r.sweeper.stop()
+	for i := range r.shards {
+		for _, ses := range r.shards[i].list(nil) {
+			r.Close(ses.id)
+		}
+	}
+	for _, w := range r.workers {
+		w.stop()
+	}
+}
 
-// Shutdown ends every session and the workers.
-func (r *Relay) Shutdown() {}
+func (sh *sessionShard) list(into []*session) []*session {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for _, ses := range sh.sessions {
+		into = append(into, ses)
+	}
+	return into
+}
+
+func (r *Relay) forget(ses *session) {
+	sh := r.shard(ses.id)
+	sh.mu.Lock()
+	delete(sh.sessions, ses.id)
+	sh.mu.Unlock()
+}

@@ -1,0 +1,149 @@
+package relay
+
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// Bounds of RFC 3550 A.1.
+const (
+	maxDropout  = 3000 // a jump forward up to here is loss
+	maxMisorder = 100  // a jump back up to here is reordering
+)
+
+// counter counts the packets that come from one side of a stream. Only the worker writes it, under the session's lock.
+type counter struct {
+	packets, bytes, rtcp       uint64
+	gated, dropped, sendErrors uint64
+	first, last                int64 // ns since the relay started; 0: never
+	source                     sockaddr
+
+	ssrc        uint32
+	payloadType uint8
+	running     bool // sequence state is valid
+
+	// RFC 3550 A.1, A.3 for the current run of sequence numbers.
+	highest  uint16
+	jump     uint16 // where a big jump would go on, if it is a restart
+	jumped   bool
+	base     int64  // first of the run; -1 when that was the one before 0
+	cycles   uint32 // wraps, times 65536
+	received uint32
+	lost     uint64 // of earlier runs
+
+	// RFC 3550 §6.4.1 and A.8.
+	clock     uint32
+	transit   int64  // arrival minus timestamp, in clock units
+	timestamp uint32 // of the packet before
+	jitter    uint32 // times 16
+}
+
+// observe takes an RTP packet that the gate let through, whether it is relayed or held.
+func (c *counter) observe(h header, clock uint32, now int64) {
+	if !c.running || h.ssrc != c.ssrc {
+		c.restart(h)
+		c.ssrc = h.ssrc
+	} else {
+		c.sequence(h)
+	}
+	c.payloadType = h.payloadType
+	c.observeJitter(h, clockRate(h.payloadType, clock), now)
+}
+
+func (c *counter) restart(h header) {
+	c.lost = c.allLost()
+	c.running, c.jumped = true, false
+	c.highest, c.base, c.cycles, c.received = h.sequence, int64(h.sequence), 0, 1
+	c.clock = 0
+}
+
+// sequence is update_seq of RFC 3550 A.1 without probation: the gate has done that. A far jump counts nothing until
+// the next packet shows whether the sender began anew.
+func (c *counter) sequence(h header) {
+	switch delta := h.sequence - c.highest; {
+	case delta < maxDropout:
+		if h.sequence < c.highest {
+			c.cycles += 1 << 16
+		}
+		c.highest = h.sequence
+	case delta <= 0xffff-maxMisorder:
+		if !c.jumped || h.sequence != c.jump {
+			c.jumped, c.jump = true, h.sequence+1
+			return
+		}
+		c.restart(h)
+		c.base-- // the packet before belongs to this run
+		c.received = 2
+		return
+	}
+	c.jumped = false
+	c.received++
+}
+
+// allLost is RFC 3550 A.3 over all runs; duplicates do not make it negative.
+func (c *counter) allLost() uint64 {
+	if !c.running {
+		return c.lost
+	}
+	expected := int64(c.cycles) + int64(c.highest) - c.base + 1
+	return c.lost + uint64(max(0, expected-int64(c.received)))
+}
+
+// observeJitter is RFC 3550 A.8. Packets with the timestamp of the one before (parts of a frame, or the length of a
+// DTMF event, RFC 4733 §2.5.1.2) say nothing about delay, and a clock that jumps by seconds has been set anew.
+func (c *counter) observeJitter(h header, clock uint32, now int64) {
+	transit := now/1e9*int64(clock) + now%1e9*int64(clock)/1e9 - int64(h.timestamp)
+	if c.clock != clock {
+		c.clock, c.transit, c.timestamp = clock, transit, h.timestamp
+		return
+	}
+	if h.timestamp == c.timestamp {
+		return
+	}
+	d := int64(int32(uint32(transit) - uint32(c.transit))) // timestamps wrap
+	c.transit, c.timestamp = transit, h.timestamp
+	if d < 0 {
+		d = -d
+	}
+	if d > 5*int64(clock) {
+		return
+	}
+	c.jitter = uint32(int64(c.jitter) + d - (int64(c.jitter)+8)>>4)
+}
+
+// snapshot is the counter in the words of the call.
+func (c *counter) snapshot(start time.Time) media.Counters {
+	m := media.Counters{
+		Packets: c.packets, Bytes: c.bytes, RTCP: c.rtcp, Lost: c.allLost(),
+		Gated: c.gated, Dropped: c.dropped, SendErrors: c.sendErrors,
+		Source: c.source.addrPort(), PayloadType: c.payloadType, SSRC: c.ssrc,
+	}
+	if c.clock != 0 {
+		m.Jitter = time.Duration(c.jitter) * time.Second / 16 / time.Duration(c.clock)
+	}
+	if c.first != 0 {
+		m.First, m.Last = start.Add(time.Duration(c.first)), start.Add(time.Duration(c.last))
+	}
+	return m
+}
+
+// clockRate is that of the static payload types (RFC 3551 §6); dynamic is for the others, 0 meaning 8 kHz.
+func clockRate(payloadType uint8, dynamic uint32) uint32 {
+	switch payloadType {
+	case 6:
+		return 16000
+	case 10, 11:
+		return 44100
+	case 14, 25, 26, 28, 31, 32, 33, 34:
+		return 90000
+	case 16:
+		return 11025
+	case 17:
+		return 22050
+	}
+	if payloadType >= 96 && dynamic != 0 {
+		return dynamic
+	}
+	return 8000
+}

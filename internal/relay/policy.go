@@ -1,0 +1,76 @@
+package relay
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// check refuses what could never work, before anything is opened.
+func check(s *media.Session) error {
+	for i := range s.Streams {
+		for j := range s.Streams[i].Side {
+			sd := &s.Streams[i].Side[j]
+			if !sd.Local.IsValid() {
+				continue // a refused m-line keeps its index and has no ports
+			}
+			if sd.Local.Port() == 0 || sd.Local.Port() == 65535 {
+				return fmt.Errorf("relay: session %d stream %d side %d: local port %d", s.ID, i, j, sd.Local.Port())
+			}
+			for _, remote := range []netip.AddrPort{sd.Remote, sd.RemoteRTCP} {
+				if remote.IsValid() && remote.Addr().Unmap().Is4() != sd.Local.Addr().Unmap().Is4() {
+					return fmt.Errorf("relay: session %d stream %d side %d: %v cannot be reached from %v", s.ID, i, j, remote, sd.Local)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// set takes the wanted policy of a stream over. The session is locked.
+func (st *stream) set(want *media.Stream, now int64) {
+	st.opaque, st.clock = want.Opaque, want.ClockRate
+	for i := range st.side {
+		st.side[i].set(&want.Side[i], now)
+	}
+}
+
+func (sd *side) set(want *media.Side, now int64) {
+	reopen := want.Relatch != sd.relatch
+	remote, remoteRTCP := sockaddrOf(want.Remote), sockaddrOf(rtcpOf(want))
+	if reopen || (want.Recv && !sd.recv) || remote != sd.rtp.gate.announced {
+		sd.armed, sd.dead = now, false
+	}
+	if reopen {
+		sd.first, sd.ssrcKnown = false, false
+	}
+	sd.local, sd.relatch = want.Local, want.Relatch
+	sd.mux, sd.latch, sd.fixed = want.Mux, want.Latch, want.FixedSSRC
+	sd.send, sd.recv = want.Send, want.Recv
+	sd.rtp.gate.announce(remote, reopen)
+	sd.rtcp.gate.announce(remoteRTCP, reopen)
+}
+
+// rtcpOf is where the peer wants RTCP: as it says (RFC 3605), else the port above (RFC 3550 §11).
+func rtcpOf(sd *media.Side) netip.AddrPort {
+	if sd.RemoteRTCP.IsValid() {
+		return sd.RemoteRTCP
+	}
+	if !sd.Remote.IsValid() || sd.Remote.Port() == 0 || sd.Remote.Port() == 65535 {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(sd.Remote.Addr(), sd.Remote.Port()+1)
+}
+
+// snapshot reads the counters. The session is locked.
+func (s *session) snapshot(r *Relay) media.Stats {
+	stats := media.Stats{ID: s.id, Streams: make([]media.StreamStats, len(s.streams))}
+	for i, st := range s.streams {
+		for j := range st.side {
+			sd := &st.side[j]
+			stats.Streams[i].From[j] = sd.count.snapshot(r.start)
+		}
+	}
+	return stats
+}

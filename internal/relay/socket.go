@@ -1,0 +1,128 @@
+package relay
+
+import (
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// socket is a UDP socket of our own: no net.UDPConn, hence no goroutine and no poller entry per port.
+// The generation tells a descriptor from a later one with the same number.
+type socket struct {
+	fd         int32
+	generation int32
+}
+
+var noSocket = socket{fd: -1}
+
+func (s socket) open() bool { return s.fd >= 0 }
+
+func (s socket) close() {
+	if s.fd >= 0 {
+		_ = unix.Close(int(s.fd))
+	}
+}
+
+// socketOptions are the same for every port of a relay.
+type socketOptions struct {
+	dscp    int // negative: not set
+	receive int // octets
+}
+
+// bind opens a nonblocking socket on local. The errno says why not.
+func (o socketOptions) bind(local netip.AddrPort, generation int32) (socket, error) {
+	ip := local.Addr().Unmap()
+	family := unix.AF_INET
+	if ip.Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return noSocket, &PortError{local, fmt.Errorf("socket: %w", err)}
+	}
+	if err := o.prepare(fd, ip, local.Port()); err != nil {
+		_ = unix.Close(fd)
+		return noSocket, &PortError{local, err}
+	}
+	return socket{int32(fd), generation}, nil
+}
+
+func (o socketOptions) prepare(fd int, ip netip.Addr, port uint16) error {
+	if ip.Is6() {
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
+			return fmt.Errorf("IPV6_V6ONLY: %w", err)
+		}
+	}
+	if o.dscp >= 0 {
+		level, option := unix.IPPROTO_IP, unix.IP_TOS
+		if ip.Is6() {
+			level, option = unix.IPPROTO_IPV6, unix.IPV6_TCLASS
+		}
+		if err := unix.SetsockoptInt(fd, level, option, o.dscp<<2); err != nil {
+			return fmt.Errorf("DSCP: %w", err)
+		}
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, o.receive); err != nil {
+		return fmt.Errorf("SO_RCVBUF: %w", err)
+	}
+	sa := rawSockaddr(ip, port)
+	if _, _, errno := unix.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.size)); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// receive reads one datagram without waiting. n is its true length, which may exceed len(b): then it was cut.
+func (s socket) receive(b []byte, from *sockaddr) (n int, errno unix.Errno) {
+	from.size = uint32(len(from.raw))
+	r, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+		unix.MSG_DONTWAIT|unix.MSG_TRUNC, uintptr(unsafe.Pointer(&from.raw)), uintptr(unsafe.Pointer(&from.size)))
+	if errno == 0 {
+		from.tidy()
+	}
+	return int(r), errno
+}
+
+// send sends one datagram without waiting.
+func (s socket) send(b []byte, to *sockaddr) unix.Errno {
+	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, uintptr(unsafe.Pointer(&to.raw)), uintptr(to.size))
+	return errno
+}
+
+// table finds the port of a descriptor. It grows in chunks so that readers need no lock.
+type table struct {
+	chunks [tableChunks]atomic.Pointer[[tableChunk]atomic.Pointer[port]]
+}
+
+const (
+	tableChunk  = 1024
+	tableChunks = 1024 // a million descriptors, the kernel's default limit (fs.nr_open)
+)
+
+func (t *table) get(fd int32) *port {
+	if fd < 0 || fd >= tableChunk*tableChunks {
+		return nil
+	}
+	c := t.chunks[fd/tableChunk].Load()
+	if c == nil {
+		return nil
+	}
+	return c[fd%tableChunk].Load()
+}
+
+// set reports false when the descriptor is beyond the table.
+func (t *table) set(fd int32, p *port) bool {
+	if fd < 0 || fd >= tableChunk*tableChunks {
+		return false
+	}
+	c := &t.chunks[fd/tableChunk]
+	if c.Load() == nil {
+		c.CompareAndSwap(nil, new([tableChunk]atomic.Pointer[port]))
+	}
+	c.Load()[fd%tableChunk].Store(p)
+	return true
+}

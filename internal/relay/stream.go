@@ -1,0 +1,195 @@
+package relay
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// session is the media of one call. mu guards everything below it: the worker holds it while it takes one packet
+// from a port of the session and passes it on, so a socket that is closed under mu is never used again, and whoever
+// reads counters sees them whole.
+type session struct {
+	id      media.SessionID
+	worker  *worker
+	control sync.Mutex // serialises open, update and close; taken before mu
+
+	mu      sync.Mutex
+	closed  bool
+	timeout [2]time.Duration
+	streams []*stream
+}
+
+// stream is one m-line.
+type stream struct {
+	session *session
+	index   int
+	opaque  bool
+	clock   uint32
+	side    [2]side
+}
+
+// side is one peer of a stream: our two ports that it sends to, and what it sent.
+type side struct {
+	local             netip.AddrPort
+	mux, latch, fixed bool
+	send, recv        bool
+	relatch           uint32
+	heard             int64 // last packet of the admitted source, ns since the relay started
+	armed             int64 // since when silence counts
+	dead              bool  // this silence is reported
+	first             bool  // the first packet is reported
+	ssrcKnown         bool  // ssrc is what FixedSSRC holds on to
+	ssrc              uint32
+	rtp, rtcp         port
+	count             counter
+}
+
+// port is one of our UDP ports.
+type port struct {
+	stream *stream
+	side   media.SideIndex
+	isRTCP bool
+	gate   gate
+	socket socket
+}
+
+func newStream(s *session, index int) *stream {
+	st := &stream{session: s, index: index}
+	for i := range st.side {
+		sd := &st.side[i]
+		sd.rtp = port{stream: st, side: media.SideIndex(i), socket: noSocket}
+		sd.rtcp = port{stream: st, side: media.SideIndex(i), isRTCP: true, socket: noSocket}
+	}
+	return st
+}
+
+// verdict is what becomes of a packet.
+type verdict uint8
+
+const (
+	dropped verdict = iota
+	gated
+	passed
+)
+
+// receive decides about one datagram that came to p. It does no I/O: the carrier of the port sends to the returned
+// address from the returned port. Events are appended to notices.
+func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v verdict, k kind, out *port, to *sockaddr) {
+	st := p.stream
+	from, other := &st.side[p.side], &st.side[1-p.side]
+	if st.opaque {
+		k = opaque
+	} else if k = classify(b, p.isRTCP, from.mux); k == notMedia {
+		from.count.dropped++
+		return dropped, k, nil, nil
+	}
+	if !from.admits(p, src, now) {
+		from.count.gated++
+		return gated, k, nil, nil
+	}
+	if k == rtcp {
+		from.heard, from.dead = now, false
+		out = other.portFor(rtcp)
+		if to = out.gate.destination(other.latch); to.size == 0 || !out.socket.open() {
+			from.count.dropped++
+			return dropped, k, nil, nil
+		}
+		return passed, k, out, to
+	}
+	if k == rtp {
+		h := peek(b)
+		if from.fixed && !from.holds(h.ssrc) {
+			from.count.dropped++
+			return dropped, k, nil, nil
+		}
+		from.count.observe(h, st.clock, now)
+	}
+	from.heard, from.dead = now, false
+	if from.count.source != *src {
+		from.count.source = *src
+	}
+	if !from.first {
+		from.first = true
+		notices.add(media.EventFirstPacket, st, p.side)
+	}
+	out = other.portFor(k)
+	to = out.gate.destination(other.latch)
+	if !from.recv || !other.send || to.size == 0 || !out.socket.open() {
+		from.count.dropped++
+		return dropped, k, nil, nil
+	}
+	return passed, k, out, to
+}
+
+// admits asks the gate of the port, and lets RTCP follow where RTP moves to.
+func (sd *side) admits(p *port, src *sockaddr, now int64) bool {
+	if p.isRTCP {
+		return p.gate.admitRTCP(src, sd.latch, &sd.rtp.gate)
+	}
+	before := p.gate.rank
+	if !p.gate.admit(src, sd.latch, now) {
+		return false
+	}
+	if p.gate.rank != before {
+		sd.rtcp.gate.followHost(&p.gate)
+	}
+	return true
+}
+
+// holds keeps the first SSRC until the next new SDP.
+func (sd *side) holds(ssrc uint32) bool {
+	if !sd.ssrcKnown {
+		sd.ssrcKnown, sd.ssrc = true, ssrc
+	}
+	return sd.ssrc == ssrc
+}
+
+// portFor is our port towards this peer (RFC 5761: one for both when agreed).
+func (sd *side) portFor(k kind) *port {
+	if k == rtcp && !sd.mux {
+		return &sd.rtcp
+	}
+	return &sd.rtp
+}
+
+// sent counts a packet that left.
+func (c *counter) sent(k kind, size int, now int64) {
+	if k == rtcp {
+		c.rtcp++
+		return
+	}
+	c.packets++
+	c.bytes += uint64(size)
+	if c.first == 0 {
+		c.first = now
+	}
+	c.last = now
+}
+
+// notices collects events while a session is locked; they are delivered after that.
+type notices struct {
+	list []notice
+}
+
+type notice struct {
+	kind    media.EventKind
+	session media.SessionID
+	stream  int
+	side    media.SideIndex
+}
+
+func (n *notices) add(k media.EventKind, st *stream, side media.SideIndex) {
+	n.list = append(n.list, notice{k, st.session.id, st.index, side})
+}
+
+func (n *notices) deliver(to func(media.Event), at time.Time) {
+	for _, e := range n.list {
+		if to != nil {
+			to(media.Event{Kind: e.kind, Session: e.session, Stream: e.stream, Side: e.side, At: at})
+		}
+	}
+	n.list = n.list[:0]
+}

@@ -1,0 +1,88 @@
+package relay
+
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// sweeper looks for silence. One goroutine for all sessions instead of a timer each.
+type sweeper struct {
+	quit, done chan struct{}
+}
+
+func (sw *sweeper) start(r *Relay, interval time.Duration) {
+	sw.quit, sw.done = make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(sw.done)
+		ticker := time.NewTicker(interval)
+		defer ticker.Stop()
+		var list []*session
+		var found notices
+		for {
+			select {
+			case <-sw.quit:
+				return
+			case <-ticker.C:
+			}
+			for i := range r.shards {
+				list = r.shards[i].list(list[:0])
+				r.sweep(list, &found)
+				clear(list)
+			}
+		}
+	}()
+}
+
+func (sw *sweeper) stop() {
+	close(sw.quit)
+	<-sw.done
+}
+
+func (r *Relay) sweep(list []*session, found *notices) {
+	at := time.Now()
+	now := int64(at.Sub(r.start))
+	for _, ses := range list {
+		ses.mu.Lock()
+		ses.silent(now, found)
+		ses.mu.Unlock()
+		r.dead.Add(uint64(len(found.list)))
+		found.deliver(r.config.Events, at)
+	}
+}
+
+// silent notices each side that should be sending and has not for its timeout, once per silence. The session is locked.
+func (s *session) silent(now int64, found *notices) {
+	if s.closed {
+		return
+	}
+	for _, st := range s.streams {
+		if st.opaque {
+			continue // T.38 has no keep-alive: a receiving fax machine is silent for minutes
+		}
+		for i := range st.side {
+			sd := &st.side[i]
+			timeout := int64(s.timeout[i])
+			if timeout <= 0 || sd.dead || !sd.recv || !sd.rtp.socket.open() || sd.rtp.gate.announced.size == 0 {
+				continue
+			}
+			if now-max(sd.heard, sd.armed) >= timeout {
+				sd.dead = true
+				found.add(media.EventDead, st, media.SideIndex(i))
+			}
+		}
+	}
+}
+
+// setTimeout arms a side whose timeout is new from now on. The session is locked.
+func (s *session) setTimeout(want [2]time.Duration, now int64) {
+	for i := range want {
+		if want[i] == s.timeout[i] {
+			continue
+		}
+		s.timeout[i] = want[i]
+		for _, st := range s.streams {
+			st.side[i].armed, st.side[i].dead = now, false
+		}
+	}
+}

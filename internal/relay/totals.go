@@ -1,0 +1,59 @@
+package relay
+
+import "sync/atomic"
+
+// Totals of a relay since it started, for metrics.
+type Totals struct {
+	Sessions, Streams, Sockets int64 // now
+
+	Packets, Bytes uint64 // RTP relayed
+	RTCP           uint64 // RTCP relayed
+	Gated, Dropped uint64
+	SendErrors     uint64
+	Lost           uint64 // of streams that are closed
+	Batches        uint64 // readings of the ready list that found work
+	Dead, Opened   uint64 // silences reported; sessions opened
+}
+
+// ended is kept of streams that are closed.
+type ended struct {
+	lost atomic.Uint64
+}
+
+// batch is what one batch of a worker counted, added to the totals at its end.
+type batch struct {
+	packets, bytes, rtcp, gated, dropped, sendErrors uint64
+}
+
+type workerTotals struct {
+	packets, bytes, rtcp, gated, dropped, sendErrors, batches atomic.Uint64
+}
+
+func (t *workerTotals) add(b *batch) {
+	t.batches.Add(1)
+	t.packets.Add(b.packets)
+	t.bytes.Add(b.bytes)
+	t.rtcp.Add(b.rtcp)
+	t.gated.Add(b.gated)
+	t.dropped.Add(b.dropped)
+	t.sendErrors.Add(b.sendErrors)
+	*b = batch{}
+}
+
+// Totals sums up the relay.
+func (r *Relay) Totals() Totals {
+	t := Totals{
+		Sessions: r.sessions.Load(), Streams: r.streams.Load(), Sockets: r.sockets.Load(),
+		Dead: r.dead.Load(), Opened: r.opened.Load(), Lost: r.ended.lost.Load(),
+	}
+	for _, w := range r.workers {
+		t.Packets += w.totals.packets.Load()
+		t.Bytes += w.totals.bytes.Load()
+		t.RTCP += w.totals.rtcp.Load()
+		t.Gated += w.totals.gated.Load()
+		t.Dropped += w.totals.dropped.Load()
+		t.SendErrors += w.totals.sendErrors.Load()
+		t.Batches += w.totals.batches.Load()
+	}
+	return t
+}

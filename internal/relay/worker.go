@@ -1,0 +1,211 @@
+package relay
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxDatagram = 4096 // an RTP packet fits an Ethernet frame; longer than this is not relayed
+	maxReady    = 256  // ports per reading of the ready list
+)
+
+// worker carries the packets of its sessions with one thread.
+type worker struct {
+	relay  *Relay
+	epoll  int
+	file   *os.File // of epoll, for the runtime's poller
+	conn   syscall.RawConn
+	wake   int // eventfd that ends the worker
+	done   chan struct{}
+	totals workerTotals
+
+	ready   [maxReady]unix.EpollEvent
+	n       int
+	buffer  [maxDatagram]byte
+	from    sockaddr
+	notices notices
+	batch   batch
+}
+
+func newWorker(r *Relay) (*worker, error) {
+	w := &worker{relay: r, done: make(chan struct{})}
+	w.notices.list = make([]notice, 0, 16)
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("relay: epoll: %w", err)
+	}
+	w.epoll = fd
+	if w.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("relay: eventfd: %w", err)
+	}
+	if err = unix.SetNonblock(fd, true); err == nil {
+		err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, w.wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(w.wake), Pad: -1})
+	}
+	if err == nil {
+		w.file = os.NewFile(uintptr(fd), "relay epoll")
+		w.conn, err = w.file.SyscallConn()
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		_ = unix.Close(w.wake)
+		return nil, fmt.Errorf("relay: epoll: %w", err)
+	}
+	return w, nil
+}
+
+// attach starts to listen on the socket of p. The session is locked.
+func (w *worker) attach(p *port) error {
+	if !w.relay.table.set(p.socket.fd, p) {
+		return fmt.Errorf("descriptor %d is beyond the table", p.socket.fd)
+	}
+	ev := unix.EpollEvent{Events: uint32(unix.EPOLLIN) | tune.et, Fd: p.socket.fd, Pad: p.socket.generation}
+	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, int(p.socket.fd), &ev); err != nil {
+		w.relay.table.set(p.socket.fd, nil)
+		return fmt.Errorf("epoll: %w", err)
+	}
+	return nil
+}
+
+var tune struct {
+	mode   string
+	nolock bool
+	yield  bool
+	et     uint32
+	pause  time.Duration
+}
+
+func (w *worker) run() {
+	defer close(w.done)
+	if !tune.nolock {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+	}
+	poll := func(uintptr) bool { w.poll(0); return w.n > 0 }
+	for {
+		switch tune.mode {
+		case "netpoll":
+			if err := w.conn.Read(poll); err != nil {
+				return
+			}
+		case "raw":
+			w.poll(1)
+		default:
+			n, err := unix.EpollWait(w.epoll, w.ready[:], -1)
+			_ = err
+			w.n = max(n, 0)
+		}
+		if w.n == 0 {
+			continue
+		}
+		if !w.work() {
+			return
+		}
+		if tune.yield {
+			runtime.Gosched()
+		}
+		if tune.pause > 0 {
+			ts := unix.NsecToTimespec(int64(tune.pause))
+			unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
+		}
+	}
+}
+
+func (w *worker) poll(timeout int) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_WAIT, uintptr(w.epoll), uintptr(unsafe.Pointer(&w.ready)), maxReady, uintptr(timeout), 0, 0)
+	w.n = int(n)
+	if errno != 0 {
+		w.n = 0
+	}
+}
+
+// work takes a batch. It reports false when the worker is to end.
+func (w *worker) work() bool {
+	at := time.Now()
+	now := int64(at.Sub(w.relay.start))
+	for i := range w.ready[:w.n] {
+		ev := &w.ready[i]
+		if ev.Pad == -1 {
+			return false
+		}
+		if p := w.relay.table.get(ev.Fd); p != nil {
+			w.serve(p, socket{ev.Fd, ev.Pad}, now)
+			if len(w.notices.list) > 0 {
+				w.notices.deliver(w.relay.config.Events, at)
+			}
+		}
+	}
+	w.totals.add(&w.batch)
+	return true
+}
+
+// serve takes what waits on a socket, if it still is the port's.
+func (w *worker) serve(p *port, s socket, now int64) {
+	mu := &p.stream.session.mu
+	mu.Lock()
+	defer mu.Unlock()
+	if p.socket != s {
+		return
+	}
+	for range 8 {
+		n, errno := s.receive(w.buffer[:], &w.from)
+		if errno != 0 {
+			return // nothing there, or an ICMP error of an earlier send: the next packet matters
+		}
+		w.pass(p, n, now)
+		if tune.et == 0 {
+			return
+		}
+	}
+}
+
+func (w *worker) pass(p *port, n int, now int64) {
+	c := &p.stream.side[p.side].count
+	if n > len(w.buffer) || n == 0 {
+		c.dropped++
+		w.batch.dropped++
+		return
+	}
+	b := w.buffer[:n]
+	v, k, out, to := p.receive(b, &w.from, now, &w.notices)
+	switch v {
+	case gated:
+		w.batch.gated++
+		return
+	case dropped:
+		w.batch.dropped++
+		return
+	}
+	if errno := out.socket.send(b, to); errno != 0 {
+		c.sendErrors++
+		w.batch.sendErrors++
+		return
+	}
+	c.sent(k, n, now)
+	if k == rtcp {
+		w.batch.rtcp++
+		return
+	}
+	w.batch.packets++
+	w.batch.bytes += uint64(n)
+}
+
+// stop ends the worker's thread and its descriptors.
+func (w *worker) stop() {
+	one := [8]byte{1}
+	_, _ = unix.Write(w.wake, one[:])
+	<-w.done
+	w.release()
+}
+
+func (w *worker) release() {
+	_ = w.file.Close()
+	_ = unix.Close(w.wake)
+}
