@@ -1,0 +1,128 @@
+package topology
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// compiler holds one run of Compile: the document as written, the names in it and what is wrong with it.
+type compiler struct {
+	file     string
+	problems []*Problem
+	snap     *Snapshot
+
+	siteDocs      []*siteDoc
+	poolDocs      []*poolDoc
+	gatewayDocs   []*gatewayDoc
+	trunkDocs     []*trunkDoc
+	settingsDocs  []*settingsDoc
+	planDocs      []*planDoc
+	policyDocs    []*policyDoc
+	routeDocs     []*routeDoc
+	userDocs      []*userDoc
+	emergencyDocs []*emergencyDoc
+	testDocs      []*testDoc
+
+	siteNames     names[*siteDoc]
+	poolNames     names[*poolDoc]
+	serverNames   names[*serverDoc]
+	gatewayNames  names[*gatewayDoc]
+	trunkNames    names[*trunkDoc]
+	settingsNames names[*settingsDoc]
+	planNames     names[*planDoc]
+	policyNames   names[*policyDoc]
+	usageNames    names[string]
+	routeNames    names[*routeDoc]
+	ruleNames     names[[]compiled]
+	userNames     names[*userDoc]
+
+	dialPlan, policy *node // of the global scope
+}
+
+// sections are the top-level keys. They are read in this order, whatever their order in the document, so that a
+// rule list is known when settings name it; names are resolved when all of them are read.
+var sections = []field[compiler]{
+	{"sites", func(c *compiler, n *node, _ *compiler) { c.sites(n) }},
+	{"pools", func(c *compiler, n *node, _ *compiler) { c.pools(n) }},
+	{"gateways", func(c *compiler, n *node, _ *compiler) { c.gateways(n) }},
+	{"trunks", func(c *compiler, n *node, _ *compiler) { c.trunks(n) }},
+	{"translationRules", func(c *compiler, n *node, _ *compiler) { c.translationLists(n) }},
+	{"trunkSettings", func(c *compiler, n *node, _ *compiler) { c.settings(n) }},
+	{"dialPlans", func(c *compiler, n *node, _ *compiler) { c.dialPlans(n) }},
+	{"dialPlan", setRef(func(c *compiler) **node { return &c.dialPlan })},
+	{"usages", func(c *compiler, n *node, _ *compiler) { c.usages(n) }},
+	{"voicePolicies", func(c *compiler, n *node, _ *compiler) { c.policies(n) }},
+	{"voicePolicy", setRef(func(c *compiler) **node { return &c.policy })},
+	{"routes", func(c *compiler, n *node, _ *compiler) { c.routes(n) }},
+	{"users", func(c *compiler, n *node, _ *compiler) { c.users(n) }},
+	{"emergency", func(c *compiler, n *node, _ *compiler) { c.emergencies(n) }},
+	{"tests", func(c *compiler, n *node, _ *compiler) { c.tests(n) }},
+}
+
+// Compile checks a document as a whole and resolves it. name is for messages only.
+//
+// The snapshot is nil when a problem is an error; warnings come with a snapshot. Every problem that can be seen without
+// repairing another one first is in the list, by position. Compile reads no file but src and never panics.
+func Compile(name string, src []byte) (*Snapshot, Problems) {
+	sum := sha256.Sum256(src)
+	c := &compiler{
+		file:          name,
+		snap:          &Snapshot{Version: hex.EncodeToString(sum[:6]), Name: name},
+		siteNames:     newNames[*siteDoc]("site"),
+		poolNames:     newNames[*poolDoc]("pool"),
+		serverNames:   newNames[*serverDoc]("server"),
+		gatewayNames:  newNames[*gatewayDoc]("gateway"),
+		trunkNames:    newNames[*trunkDoc]("trunk"),
+		settingsNames: newNames[*settingsDoc]("scope"),
+		planNames:     newNames[*planDoc]("dial plan"),
+		policyNames:   newNames[*policyDoc]("voice policy"),
+		usageNames:    newNames[string]("usage"),
+		routeNames:    newNames[*routeDoc]("route"),
+		ruleNames:     newNames[[]compiled]("list of translation rules"),
+		userNames:     newNames[*userDoc]("user"),
+	}
+	if root := c.read(src); root != nil {
+		c.document(root)
+	}
+	if c.failed() {
+		return nil, c.result()
+	}
+	c.snap.Index()
+	c.snap.indexNames()
+	for _, p := range c.snap.Pools {
+		p.indexListeners()
+	}
+	return c.snap, c.result()
+}
+
+// document reads the sections and resolves what they name. Checks of the whole run only when every part is sound:
+// otherwise one mistake would be reported in ten ways.
+func (c *compiler) document(root *node) {
+	switch root.kind {
+	case mapping:
+	case null:
+		c.errorf(nil, "the document is empty").fixf("directsip init writes one to begin with")
+		return
+	default:
+		c.errorf(root, "a document of keys like pools and gateways is expected, not %s", kindName(root)).
+			fixf("directsip init writes one to begin with")
+		return
+	}
+	for _, e := range root.entries {
+		if lookup(sections, e.key.text) == nil {
+			c.unknownKey(e.key, keys(sections))
+		}
+	}
+	for _, s := range sections {
+		if n := root.get(s.key); n != nil {
+			s.set(c, n, c)
+		}
+	}
+	if root.get("pools") == nil {
+		c.errorf(root, "the document has no pools: nothing would listen").fixf("Add pools with one server")
+	}
+	c.resolve()
+	if !c.failed() {
+		c.check()
+	}
+}

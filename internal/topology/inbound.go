@@ -1,0 +1,4 @@
+package topology
+
+func (s *Snapshot) indexNames() {}
+func (p *Pool) indexListeners() {}

@@ -1,0 +1,116 @@
+package topology
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Problem is one mistake of the document: where it is, what is wrong and a value that works.
+type Problem struct {
+	File      string // as given to Compile
+	Line, Col int    // 1-based; 0 when the whole document is meant
+	Object    string // `trunk "itsp"`; "" when the whole document is meant
+	Key       string // path of the key: gateways.itsp.host
+	Value     string // offending text, as written
+	Why       string // what is wrong, without a full stop
+	Fix       string // what to write instead, a sentence without its full stop
+	Warning   bool   // the snapshot is made in spite of it
+}
+
+// String is the line that is shown to a person: file:line:col: object: why. Fix.
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Col)
+	}
+	b.WriteString(": ")
+	if p.Warning {
+		b.WriteString("warning: ")
+	}
+	if p.Object != "" {
+		b.WriteString(p.Object)
+		b.WriteString(": ")
+	}
+	b.WriteString(p.Why)
+	b.WriteByte('.')
+	if p.Fix != "" {
+		b.WriteByte(' ')
+		b.WriteString(p.Fix)
+		b.WriteByte('.')
+	}
+	return b.String()
+}
+
+// Problems is everything that Compile found, by position.
+type Problems []Problem
+
+// Failed tells whether one of them is more than a warning.
+func (ps Problems) Failed() bool {
+	return slices.ContainsFunc(ps, func(p Problem) bool { return !p.Warning })
+}
+
+// Error is one problem per line.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Err is ps when it has an error in it, else nil.
+func (ps Problems) Err() error {
+	if ps.Failed() {
+		return ps
+	}
+	return nil
+}
+
+// maxProblems bounds the list: a file that is not a document at all must not answer with a million lines.
+const maxProblems = 1000
+
+// errorf notes a mistake at n; the message names what n belongs to. Chain fixf to it.
+func (c *compiler) errorf(n *node, format string, args ...any) *Problem {
+	p := &Problem{File: c.file, Why: fmt.Sprintf(format, args...)}
+	if n != nil {
+		p.Line, p.Col = n.line, n.col
+		p.Object, p.Key = n.object(), n.path()
+		if n.kind == scalar {
+			p.Value = n.text
+		}
+	}
+	if len(c.problems) < maxProblems {
+		c.problems = append(c.problems, p)
+	}
+	return p
+}
+
+// warnf is errorf for what does not prevent a snapshot.
+func (c *compiler) warnf(n *node, format string, args ...any) *Problem {
+	p := c.errorf(n, format, args...)
+	p.Warning = true
+	return p
+}
+
+// fixf says what would work.
+func (p *Problem) fixf(format string, args ...any) { p.Fix = fmt.Sprintf(format, args...) }
+
+// result is the list by position.
+func (c *compiler) result() Problems {
+	ps := make(Problems, len(c.problems))
+	for i, p := range c.problems {
+		ps[i] = *p
+	}
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
+	})
+	return ps
+}
+
+// failed tells whether an error was noted so far.
+func (c *compiler) failed() bool {
+	return slices.ContainsFunc(c.problems, func(p *Problem) bool { return !p.Warning })
+}

@@ -1,0 +1,123 @@
+package topology
+
+import "strings"
+
+// planned holds the keys of trunk settings, voice policies, gateways and users that Lync has or that the plan has and this
+// version has not. They are refused by name, never ignored: a setting that does nothing is worse than none.
+var planned = map[string][]string{
+	"trunkSettings": {
+		"srtpMode", "enableReferSupport", "enable3pccRefer", "enableSessionTimer", "concentratedTopology", "enableSignalBoost",
+		"enableMobileTrunkSupport", "enablePIDFLOSupport", "forwardCallHistory", "enableOnlineVoice",
+		"enableLocationRestriction", "networkSiteId", "profile", "credentials", "register",
+		"forwardAnonymousCallGatewayPAI", "acceptGatewayPAIForOutboundCalls", "diversion", "t38", "comfortNoise",
+	},
+	"gateways": {"profile", "credentials", "register", "alternateBypassId", "default"},
+	"voicePolicies": {
+		"allowCallForwarding", "allowSimulRing", "allowPSTNReRouting", "enableDelegation", "enableTeamCall",
+		"enableCallTransfer", "enableCallPark", "enableMaliciousCallTracing", "enableBWPolicyOverride",
+		"preventPSTNTollBypass", "callForwardingSimulRingUsageType", "customCallForwardingSimulRingUsages",
+		"enableVoicemailEscapeTimer", "pstnVoicemailEscapeTimer", "voiceDeploymentMode", "enableBusyOptions",
+	},
+	"dialPlans": {"externalAccessPrefix", "optimizeDeviceDialing", "dialinConferencingRegion", "city", "state", "countryCode"},
+	"users":     {"privateLine", "locationPolicy", "register", "credentials", "networkSiteId"},
+	"emergency": {"notificationUri", "conferenceUri", "conferenceMode", "locationRequired", "locationRefreshInterval"},
+	"": {"networkRegions", "networkSites", "subnets", "unassignedNumbers", "announcements", "callParkOrbits",
+		"locationPolicies", "mediaConfiguration", "bandwidthPolicies"},
+}
+
+// lync holds what an administrator of Lync would write, and the key here.
+var lync = map[string]map[string]string{
+	"trunkSettings": {
+		"enableRTPLatching": "rtpLatching", "enableFastFailoverTimer": "noProgressTimeout (0s is off)",
+		"outboundTranslationRules": "calledRules", "outboundTranslationRulesList": "calledRules",
+		"outboundCallingNumberTranslationRules": "callingRules", "outboundCallingNumberTranslationRulesList": "callingRules",
+		"sipResponseCodeTranslationRules": "responseRules", "sipResponseCodeTranslationRulesList": "responseRules",
+		"pstnUsages": "usages", "removePlus": "removePlusFromUri",
+		"maxConcurrentSessions": "maxCalls", "failoverTimeSeconds": "noProgressTimeout", "failoverResponseCodes": "failoverCodes",
+	},
+	"gateways": {
+		"fqdn": "host", "address": "host", "representativeMediaIP": "mediaAddress", "alternateMediaAddress": "mediaAddress",
+		"transport": "root.transport", "port": "root.port", "gatewayPort": "root.gatewayPort", "pool": "root.pool",
+		"dialPlan": "root.dialPlan",
+	},
+	"voicePolicies": {"pstnUsages": "usages"},
+	"dialPlans":     {"normalizationRules": "rules"},
+	"routes": {
+		"numberPattern": "pattern", "pstnUsages": "usages", "pstnGatewayList": "trunks", "gateways": "trunks",
+		"suppressCallerId": "suppressCallerID", "alternateCallerId": "alternateCallerID",
+	},
+	"users":     {"sipAddress": "uri", "lineUri": "lineURI", "policy": "voicePolicy"},
+	"emergency": {"emergencyDialString": "number", "emergencyDialMask": "masks", "pstnUsage": "usage"},
+	"": {"servers": "pools.NAME.servers", "pstnUsages": "usages", "voiceRoutes": "routes", "testCases": "tests",
+		"trunkConfiguration": "trunkSettings", "policies": "voicePolicies"},
+}
+
+// section is the top-level key that n stands in, "" for a top-level key itself.
+func section(n *node) string {
+	chain := n.chain()
+	if len(chain) < 2 {
+		return ""
+	}
+	return chain[0].name
+}
+
+func notYet(key *node) bool {
+	for _, name := range planned[section(key)] {
+		if strings.EqualFold(name, key.text) {
+			return true
+		}
+	}
+	return false
+}
+
+func lyncName(key *node) string {
+	names := lync[section(key)]
+	if ours, ok := names[key.text]; ok {
+		return ours
+	}
+	return names[strings.ToLower(key.text[:1])+key.text[1:]]
+}
+
+// nearest is the known word that was probably meant: equal but for case, or at most a third of its letters off.
+func nearest(word string, known []string) string {
+	if len(word) > 64 {
+		return ""
+	}
+	best, distance := "", len(word)/3+1
+	for _, k := range known {
+		if strings.EqualFold(k, word) {
+			return k
+		}
+		if len(k) > 64 {
+			continue
+		}
+		if d := editDistance(strings.ToLower(word), strings.ToLower(k), distance); d < distance {
+			best, distance = k, d
+		}
+	}
+	return best
+}
+
+// editDistance counts insertions, deletions and changes of bytes; at least limit when it is that or more.
+func editDistance(a, b string, limit int) int {
+	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
+		return limit
+	}
+	var rows [2][65]int
+	before, row := &rows[0], &rows[1]
+	for j := range len(b) + 1 {
+		before[j] = j
+	}
+	for i := range len(a) {
+		row[0] = i + 1
+		for j := range len(b) {
+			change := before[j]
+			if a[i] != b[j] {
+				change++
+			}
+			row[j+1] = min(change, before[j+1]+1, row[j]+1)
+		}
+		before, row = row, before
+	}
+	return before[len(b)]
+}
