@@ -55,23 +55,21 @@ func NewUAC(req, resp *sip.Message) Dialog {
 
 // Refresh takes over the Contact of an INVITE or UPDATE, or of a provisional or 2xx response
 // to one (RFC 3261 §12.2, RFC 6141 §4.3). The first 2xx to our INVITE confirms the dialog and
-// settles its route set (§13.2.2.4). True when the remote target has changed, so that the next
-// hop must be looked up again.
+// settles its route set (§13.2.2.4). True when NextHopURI has changed, so that the next hop
+// must be looked up again.
 func (d *Dialog) Refresh(m *sip.Message) (moved bool) {
 	_, method, _ := m.CSeq()
 	if method != "INVITE" && method != "UPDATE" || m.Status >= 300 || m.Status == 100 {
 		return false
 	}
+	before := d.NextHopURI()
 	if d.UAC && !d.Confirmed && method == "INVITE" && m.Status >= 200 {
-		before := d.NextHopURI()
 		d.Confirmed, d.RouteSet = true, routes(m, true)
-		moved = d.NextHopURI() != before
 	}
 	if t := target(m); t != "" && t != d.RemoteTarget {
 		d.RemoteTarget = strings.Clone(t)
-		moved = true
 	}
-	return moved
+	return d.NextHopURI() != before
 }
 
 // Accept judges a request of the peer (RFC 3261 §12.2.2) and moves RemoteSeq. ACK and CANCEL

@@ -1,0 +1,40 @@
+// Package digest answers and poses digest challenges (RFC 3261 §22, RFC 7616, RFC 8760):
+// SHA-512-256, SHA-256 and MD5, with qop auth and auth-int.
+//
+// The package is pure: no clock, no lock, no socket, and no randomness of its own. No error
+// and no text form of its types holds a password or a hash of one.
+package digest
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Account is what a peer knows us by, or we know a peer by.
+type Account struct {
+	user, password, realm string
+}
+
+// NewAccount makes an account. An empty realm stands for every realm that a peer names.
+func NewAccount(user, password, realm string) Account {
+	return Account{user: user, password: password, realm: realm}
+}
+
+// User is the name; it is no secret.
+func (a Account) User() string { return a.user }
+
+// IsZero tells whether there is no account.
+func (a Account) IsZero() bool { return a == Account{} }
+
+// Format writes the account without its password, whatever the verb.
+func (a Account) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "account %q", a.user)
+}
+
+// The reasons not to answer a challenge.
+var (
+	ErrNoChallenge = errors.New("digest: no challenge that can be answered")
+	ErrRejected    = errors.New("digest: the peer does not accept the user name or password")
+	ErrTooOften    = errors.New("digest: challenged too often")
+	ErrMalformed   = errors.New("digest: header cannot be read")
+)

@@ -1,0 +1,180 @@
+package digest
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	lib "github.com/icholy/digest"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// Server challenges the requests of peers and checks their credentials. It keeps no state: a
+// nonce carries its time and is bound to the Call-ID, so that credentials that were overheard
+// are of no use in another call.
+type Server struct {
+	Realm string
+	Key   []byte        // secret of the nonces, the same on every server of a pool; at least 16 octets
+	Life  time.Duration // of a nonce, default 1 minute
+	// Algorithms to offer, the preferred first; default SHA-512-256, SHA-256, MD5.
+	Algorithms []string
+}
+
+// Result of a check.
+type Result uint8
+
+const (
+	Accepted Result = iota // the peer knows the password
+	Missing                // no credentials for our realm: challenge
+	Stale                  // right, but with an old nonce or one of another call: challenge with stale
+	Wrong                  // name, password or form is wrong: 403
+)
+
+// Challenge is the values of the WWW-Authenticate or Proxy-Authenticate headers, one each, the
+// preferred algorithm first (RFC 8760 §2.3).
+func (s *Server) Challenge(now time.Time, callID string, stale bool) []string {
+	nonce := s.nonce(now.Unix(), callID)
+	values := make([]string, 0, 3)
+	for _, alg := range s.algorithms() {
+		var b strings.Builder
+		b.WriteString(scheme)
+		quoted(&b, "realm", escape(s.Realm))
+		b.WriteByte(',')
+		quoted(&b, "nonce", nonce)
+		b.WriteString(`,qop="auth",algorithm=` + alg)
+		if stale {
+			b.WriteString(",stale=true")
+		}
+		values = append(values, b.String())
+	}
+	return values
+}
+
+func (s *Server) algorithms() []string {
+	if len(s.Algorithms) > 0 {
+		return s.Algorithms
+	}
+	return []string{"SHA-512-256", "SHA-256", "MD5"}
+}
+
+// offers tells whether credentials may be of that algorithm; none named is MD5.
+func (s *Server) offers(algorithm string) bool {
+	if algorithm == "" {
+		algorithm = "MD5"
+	}
+	for _, a := range s.algorithms() {
+		if strings.EqualFold(a, algorithm) {
+			return true
+		}
+	}
+	return false
+}
+
+// nonce is the time in seconds and a MAC over it, the Call-ID and the realm.
+func (s *Server) nonce(unix int64, callID string) string {
+	var raw [8 + 16]byte
+	binary.BigEndian.PutUint64(raw[:8], uint64(unix))
+	mac := hmac.New(sha256.New, s.Key)
+	mac.Write(raw[:8])
+	io.WriteString(mac, strconv.Itoa(len(s.Realm))+":"+s.Realm+callID)
+	copy(raw[8:], mac.Sum(nil))
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+// fresh tells whether a nonce is ours, for this call, and not too old.
+func (s *Server) fresh(now time.Time, nonce, callID string) bool {
+	raw, err := base64.RawURLEncoding.DecodeString(nonce)
+	if err != nil || len(raw) != 24 {
+		return false
+	}
+	unix := int64(binary.BigEndian.Uint64(raw))
+	if subtle.ConstantTimeCompare([]byte(nonce), []byte(s.nonce(unix, callID))) != 1 {
+		return false
+	}
+	life := s.Life
+	if life <= 0 {
+		life = time.Minute
+	}
+	age := now.Sub(time.Unix(unix, 0))
+	return age >= -time.Minute && age <= life
+}
+
+// Check looks for the account's credentials in a request: in Proxy-Authorization when proxy
+// is set, else in Authorization. The uri parameter must be the Request-URI, so that
+// credentials for one number are of no use for another.
+func (s *Server) Check(now time.Time, req *sip.Message, proxy bool, a Account) Result {
+	id := sip.IDAuthorization
+	if proxy {
+		id = sip.IDProxyAuthorization
+	}
+	for v := range req.Values(id) {
+		c, ok := parseCredentials(v)
+		if ok && c.Realm == escape(s.Realm) {
+			return s.check(now, req, c, a)
+		}
+	}
+	return Missing
+}
+
+func (s *Server) check(now time.Time, req *sip.Message, c lib.Credentials, a Account) Result {
+	if !s.offers(c.Algorithm) || c.QOP != "auth" || c.Cnonce == "" || c.Nc == 0 || c.URI != req.URI || a.user == "" {
+		return Wrong
+	}
+	want, err := lib.Digest(
+		&lib.Challenge{Realm: c.Realm, Nonce: c.Nonce, Algorithm: c.Algorithm, QOP: []string{"auth"}},
+		lib.Options{
+			Method: req.Method, URI: c.URI, Count: c.Nc, Cnonce: c.Cnonce,
+			Username: escape(a.user), Password: a.password,
+		})
+	if err != nil {
+		return Wrong
+	}
+	// Both are compared always, so that the time says nothing about either.
+	user := subtle.ConstantTimeCompare([]byte(c.Username), []byte(escape(a.user)))
+	response := subtle.ConstantTimeCompare([]byte(c.Response), []byte(want.Response))
+	switch {
+	case user&response != 1:
+		return Wrong
+	case !s.fresh(now, c.Nonce, req.CallID()):
+		return Stale
+	}
+	return Accepted
+}
+
+// parseCredentials reads an Authorization or Proxy-Authorization value.
+func parseCredentials(value string) (lib.Credentials, bool) {
+	var c lib.Credentials
+	good := true
+	ok := params(value, func(name, v string) {
+		switch name {
+		case "username":
+			c.Username = v
+		case "realm":
+			c.Realm = v
+		case "nonce":
+			c.Nonce = v
+		case "uri":
+			c.URI = v
+		case "response":
+			c.Response = strings.ToLower(v)
+		case "algorithm":
+			c.Algorithm = v
+		case "cnonce":
+			c.Cnonce = v
+		case "qop":
+			c.QOP = strings.ToLower(v)
+		case "nc":
+			n, err := strconv.ParseUint(v, 16, 31)
+			good = good && err == nil && len(v) == 8
+			c.Nc = int(n)
+		}
+	})
+	return c, ok && good
+}
