@@ -152,6 +152,14 @@ func TestParseRefuses(t *testing.T) {
 			}
 		})
 	}
+	for err, want := range map[SyntaxError]string{
+		{Line: 6, Text: "m=", Why: "x"}: `sdp: line 6: x: "m="`,
+		{Why: "empty"}:                  "sdp: empty",
+	} {
+		if got := err.Error(); got != want {
+			t.Errorf("error reads %q, want %q", got, want)
+		}
+	}
 	largest := head + strings.Repeat("a=x\n", MaxLines-5)
 	if s := mustParse(t, largest); len(s.lines) != MaxLines {
 		t.Errorf("%d lines read, want %d", len(s.lines), MaxLines)
@@ -221,13 +229,15 @@ func TestParseAttributes(t *testing.T) {
 
 // TestRFC3551_6_StaticTypes: payload types that need no rtpmap.
 func TestRFC3551_6_StaticTypes(t *testing.T) {
-	s := mustParse(t, crlf("v=0", "c=IN IP4 192.0.2.10", "m=audio 9 RTP/AVP 0 3 4 8 9 13 15 18 10 96 8 200 x"))
+	s := mustParse(t, crlf("v=0", "m=audio 9 RTP/AVP 0 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 25 26 28 31 32 33 34 96 8 200 x"))
 	var got []string
 	for _, c := range s.Media[0].Codecs {
 		got = append(got, fmt.Sprintf("%d %s/%d/%d", c.PT, c.Name, c.Rate, c.Channels))
 	}
-	want := []string{"0 PCMU/8000/1", "3 GSM/8000/1", "4 G723/8000/1", "8 PCMA/8000/1", "9 G722/8000/1", "13 CN/8000/1",
-		"15 G728/8000/1", "18 G729/8000/1", "10 L16/44100/2", "96 /0/1"}
+	want := []string{"0 PCMU/8000/1", "2 G726-32/8000/1", "3 GSM/8000/1", "4 G723/8000/1", "5 DVI4/8000/1", "6 DVI4/16000/1",
+		"7 LPC/8000/1", "8 PCMA/8000/1", "9 G722/8000/1", "10 L16/44100/2", "11 L16/44100/1", "12 QCELP/8000/1", "13 CN/8000/1",
+		"14 MPA/90000/1", "15 G728/8000/1", "16 DVI4/11025/1", "17 DVI4/22050/1", "18 G729/8000/1", "25 CelB/90000/1",
+		"26 JPEG/90000/1", "28 nv/90000/1", "31 H261/90000/1", "32 MPV/90000/1", "33 MP2T/90000/1", "34 H263/90000/1", "96 /0/1"}
 	if !slices.Equal(got, want) {
 		t.Errorf("codecs\n got %q\nwant %q", got, want)
 	}
