@@ -88,10 +88,6 @@ func Compile(name string, src []byte) (*Snapshot, Problems) {
 		return nil, c.result()
 	}
 	c.snap.Index()
-	c.snap.indexNames()
-	for _, p := range c.snap.Pools {
-		p.indexListeners()
-	}
 	return c.snap, c.result()
 }
 

@@ -1,4 +1,219 @@
 package topology
 
-func (s *Snapshot) indexNames() {}
-func (p *Pool) indexListeners() {}
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// Listener is one socket that a server opens.
+type Listener struct {
+	Transport sip.Transport
+	AddrPort  netip.AddrPort
+}
+
+// Listeners is what a server must listen on: every port of a trunk of its pool, on each of its addresses. Who listens on
+// UDP listens on TCP as well (RFC 3261 §18.2.1), unless TLS has the port.
+func (s *Snapshot) Listeners(srv *Server) []Listener {
+	var list []Listener
+	for _, t := range s.Trunks {
+		if t.Pool != srv.Pool {
+			continue
+		}
+		for _, a := range srv.Addresses {
+			at := netip.AddrPortFrom(a, t.Port)
+			list = append(list, Listener{t.Transport, at})
+			if t.Transport == sip.UDP && !s.hasTLS(t.Pool, t.Port) {
+				list = append(list, Listener{sip.TCP, at})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b Listener) int {
+		return cmp.Or(a.AddrPort.Compare(b.AddrPort), cmp.Compare(a.Transport, b.Transport))
+	})
+	return slices.Compact(list)
+}
+
+func (s *Snapshot) hasTLS(p *Pool, port uint16) bool {
+	return slices.ContainsFunc(s.Trunks, func(t *Trunk) bool { return t.Pool == p && t.Port == port && t.Transport == sip.TLS })
+}
+
+// listenKey is a listening port of a pool; its servers are configured alike.
+type listenKey struct {
+	pool      *Pool
+	transport sip.Transport
+	port      uint16
+}
+
+type addrKey struct {
+	listenKey
+	addr netip.Addr
+}
+
+type nameKey struct {
+	listenKey
+	name string // lower case
+}
+
+// inbound finds the trunk of a request that arrives: one map look-up for a peer given by address, one for each name
+// of a TLS peer's certificate.
+type inbound struct {
+	byListener map[listenKey][]*Trunk
+	byAddr     map[addrKey][]*Trunk
+	byHost     map[listenKey][]*Trunk // UDP and TCP trunks whose gateway is given by name
+	byName     map[nameKey][]*Trunk   // TLS
+}
+
+// indexInbound builds the tables of InboundTrunk. Where two trunks to one gateway share our port the root trunk comes
+// first, else the order of the document holds.
+func (s *Snapshot) indexInbound() {
+	in := inbound{map[listenKey][]*Trunk{}, map[addrKey][]*Trunk{}, map[listenKey][]*Trunk{}, map[nameKey][]*Trunk{}}
+	trunks := slices.Clone(s.Trunks)
+	slices.SortStableFunc(trunks, func(a, b *Trunk) int {
+		// A trunk of the very transport precedes a UDP trunk's TCP side.
+		return cmp.Or(cmp.Compare(b.Transport, a.Transport), cmp.Compare(rank(a), rank(b)))
+	})
+	for _, t := range trunks {
+		in.add(t, listenKey{t.Pool, t.Transport, t.Port})
+		if t.Transport == sip.UDP && !s.hasTLS(t.Pool, t.Port) {
+			in.add(t, listenKey{t.Pool, sip.TCP, t.Port})
+		}
+	}
+	s.inbound = in
+}
+
+func rank(t *Trunk) int {
+	if t.Root {
+		return 0
+	}
+	return 1
+}
+
+func (in *inbound) add(t *Trunk, at listenKey) {
+	in.byListener[at] = append(in.byListener[at], t)
+	if t.Gateway == nil {
+		return
+	}
+	if at.transport == sip.TLS {
+		for _, name := range t.Gateway.Names {
+			name = strings.ToLower(name)
+			in.byName[nameKey{at, name}] = append(in.byName[nameKey{at, name}], t)
+			if _, parent, ok := strings.Cut(name, "."); ok && name[0] != '*' {
+				wild := nameKey{at, "*." + parent}
+				in.byName[wild] = append(in.byName[wild], t)
+			}
+		}
+		return
+	}
+	for _, a := range t.Gateway.sources() {
+		key := addrKey{at, a}
+		in.byAddr[key] = append(in.byAddr[key], t)
+	}
+	if !t.Gateway.Addr.IsValid() {
+		in.byHost[at] = append(in.byHost[at], t)
+	}
+}
+
+// sources is every address of the document that the gateway may call from.
+func (g *Gateway) sources() []netip.Addr {
+	if !g.Addr.IsValid() {
+		return g.Addresses
+	}
+	return append([]netip.Addr{g.Addr.Unmap()}, g.Addresses...)
+}
+
+// InboundTrunk names the trunk of a request that came to a listener of the pool.
+//
+// Over UDP and TCP the peer is known by its source address: the gateway's host or one of its addresses, or for a gateway given
+// by name one of the addresses that resolved tells (it may be nil). Over TLS it is known by the names of its verified
+// certificate; *.example.com stands for every host right below. When several gateways answer to the names, the
+// source address decides.
+//
+// The trunk is nil when the source is unknown; candidates is every trunk of the listener, to explain that. The caller
+// must not change it. A look-up does not allocate.
+func (s *Snapshot) InboundTrunk(p *Pool, transport sip.Transport, port uint16, remote netip.Addr, names []string,
+	resolved func(*Gateway) []netip.Addr) (trunk *Trunk, candidates []*Trunk) {
+	at := listenKey{p, transport, port}
+	remote = remote.Unmap().WithZone("")
+	candidates = s.inbound.byListener[at]
+	if transport == sip.TLS {
+		return s.byCertificate(at, remote, names, resolved), candidates
+	}
+	if found := s.inbound.byAddr[addrKey{at, remote}]; len(found) > 0 {
+		return found[0], candidates
+	}
+	for _, t := range s.inbound.byHost[at] {
+		if t.Gateway.reaches(remote, resolved) {
+			return t, candidates
+		}
+	}
+	return nil, candidates
+}
+
+func (s *Snapshot) byCertificate(at listenKey, remote netip.Addr, names []string, resolved func(*Gateway) []netip.Addr) *Trunk {
+	for _, wild := range [...]bool{false, true} {
+		for _, name := range names {
+			if strings.HasPrefix(name, "*.") != wild {
+				continue
+			}
+			found := s.inbound.byName[nameKey{at, strings.ToLower(name)}]
+			if len(found) == 0 {
+				continue
+			}
+			if oneGateway(found) {
+				return found[0]
+			}
+			for _, t := range found {
+				if t.Gateway.reaches(remote, resolved) {
+					return t
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func oneGateway(trunks []*Trunk) bool {
+	for _, t := range trunks[1:] {
+		if t.Gateway != trunks[0].Gateway {
+			return false
+		}
+	}
+	return true
+}
+
+// reaches tells whether an address is one of the gateway's.
+func (g *Gateway) reaches(a netip.Addr, resolved func(*Gateway) []netip.Addr) bool {
+	if g.Addr == a || slices.Contains(g.Addresses, a) {
+		return true
+	}
+	if resolved == nil || g.Addr.IsValid() {
+		return false
+	}
+	for _, r := range resolved(g) {
+		if r.Unmap() == a {
+			return true
+		}
+	}
+	return false
+}
+
+// TrunkByName finds a trunk, nil when there is none; case does not count.
+func (s *Snapshot) TrunkByName(name string) *Trunk { return s.trunkByName[strings.ToLower(name)] }
+
+// ServerByName finds a server, nil when there is none; case does not count.
+func (s *Snapshot) ServerByName(name string) *Server { return s.serverByName[strings.ToLower(name)] }
+
+func (s *Snapshot) indexNames() {
+	s.trunkByName = make(map[string]*Trunk, len(s.Trunks))
+	for _, t := range s.Trunks {
+		s.trunkByName[strings.ToLower(t.Name)] = t
+	}
+	s.serverByName = make(map[string]*Server, len(s.Servers))
+	for _, srv := range s.Servers {
+		s.serverByName[strings.ToLower(srv.Name)] = srv
+	}
+}

@@ -2,12 +2,14 @@ package topology
 
 import "strings"
 
-// Index builds the look-up tables of the snapshot from Users and Routes. Compile calls it last; a snapshot made by
-// hand must call it before UserByNumber, UserByURI or RoutesOf is used.
+// Index builds the look-up tables of the snapshot. Compile calls it last; a snapshot made by hand must call it before
+// UserByNumber, UserByURI, RoutesOf, TrunkByName, ServerByName or InboundTrunk is used.
 //
 // A user with an extension is found by "number;ext=100", and by the bare number when nobody else has that number; by
 // the bare extension when nobody else has that extension.
 func (s *Snapshot) Index() {
+	s.indexNames()
+	s.indexInbound()
 	s.userByNumber = make(map[string]*User, 2*len(s.Users))
 	s.userByURI = make(map[string]*User, len(s.Users))
 	s.userByAlias = make(map[string]*User, 2*len(s.Users))

@@ -2,7 +2,7 @@
 // as a whole into an immutable Snapshot in which scopes are already resolved.
 //
 // A Snapshot is never changed after Compile; any number of goroutines may read it. Running calls keep the Snapshot they
-// began with. The package is pure but for reading certificate files while checking.
+// began with. The package is pure: it reads no file, Compile is given the document.
 package topology
 
 import (
@@ -31,8 +31,11 @@ type Snapshot struct {
 	Emergency []EmergencyNumber
 	Tests     []TestCase
 
-	userByNumber map[string]*User    // line URI number (and number;ext=) and extra numbers
-	userByURI    map[string]*User    // lower-case address-of-record without scheme
+	userByNumber map[string]*User  // line URI number (and number;ext=) and extra numbers
+	userByURI    map[string]*User  // lower-case address-of-record without scheme
+	trunkByName  map[string]*Trunk // lower case
+	serverByName map[string]*Server
+	inbound      inbound
 	userByAlias  map[string]*User    // lower-case name, unique extension
 	routesOf     map[string][]*Route // by usage, in the order of priority
 }

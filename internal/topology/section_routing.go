@@ -74,11 +74,11 @@ var routeFields = []field[routeDoc]{
 }
 
 type userDoc struct {
-	key                            *node
-	uri, lineURI                   *node
-	gateway, pool, site            *node
-	dialPlan, policy               *node
-	out                            *User
+	key                 *node
+	uri, lineURI        *node
+	gateway, pool, site *node
+	dialPlan, policy    *node
+	out                 *User
 }
 
 var userFields = []field[userDoc]{
