@@ -1,6 +1,9 @@
 package routing
 
-import "github.com/directsip/directsip/internal/topology"
+import (
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/topology"
+)
 
 // Verdict is the judgement of a final response.
 type Verdict struct {
@@ -47,4 +50,75 @@ func Judge(set *topology.TrunkSettings, status, cause int) Verdict {
 		}
 	}
 	return v
+}
+
+// Reason is the entry of the catalogue for a failed attempt; nil when the call was answered. When no target is left, it
+// is the reason of the call.
+func (v Verdict) Reason() *diag.Reason {
+	switch v.Class {
+	case Answered:
+		return nil
+	case Redirect:
+		return diag.Redirected
+	case Congestion:
+		return diag.PeerCongestion
+	case Incompatible:
+		return diag.Incompatible
+	case NumberFault:
+		return v.numberReason()
+	case UserVerdict:
+		return v.userReason()
+	}
+	return diag.PeerFault
+}
+
+func (v Verdict) numberReason() *diag.Reason {
+	switch {
+	case v.Status == 482:
+		return diag.LoopDetected
+	case v.Status == 483 || v.Status == 440 || v.Cause == 25:
+		return diag.TooManyHops
+	case v.Status == 484 || v.Cause == 28:
+		return diag.NumberInvalid
+	case v.Status == 410 || v.Cause == 22:
+		return diag.NumberChanged
+	}
+	return diag.NotFound
+}
+
+func (v Verdict) userReason() *diag.Reason {
+	switch {
+	case v.Status == 487:
+		return diag.CallerCancelled
+	case v.Status == 433:
+		return diag.CallerRefused
+	case v.Status == 486 || v.Status == 600 || v.Cause == 17:
+		return diag.Busy
+	case v.Status >= 600 || v.Cause == 21 || v.Status == 403:
+		return diag.Declined
+	case v.Cause == 19:
+		return diag.NoAnswer
+	}
+	return diag.NoUserResponse
+}
+
+// Best is the verdict to tell the caller when every target failed: the one that says most about the called party. A
+// verdict of the user is better than one about the number, that better than one about the form of the call, then
+// congestion, then a fault, then a redirection. Of equals the first counts. The zero Verdict when there is none.
+func Best(attempts []Verdict) Verdict {
+	var best Verdict
+	for i, v := range attempts {
+		if i == 0 || v.Class.worth() > best.Class.worth() {
+			best = v
+		}
+	}
+	return best
+}
+
+// worth orders the classes by what they tell the caller: their own order, but a redirection comes last.
+func (c Class) worth() Class {
+	if c == Redirect {
+		return Answered
+	}
+	return c
 }
