@@ -78,14 +78,13 @@ func (t *Trunk) probeNow(now time.Time) {
 }
 
 func (t *Trunk) callGood(now time.Time) Event {
-	t.failures, t.congested = 0, 0
+	// A call that was carried is better evidence than OPTIONS that were not: some peers ignore those.
+	t.failures, t.congested, t.misses = 0, 0, 0
 	switch t.state {
 	case Up:
 		t.trips = 0
 	case Degraded:
-		if t.misses < t.optionsMisses()-1 || t.misses == 0 {
-			return t.move(now, Up, "a call succeeded")
-		}
+		return t.move(now, Up, "a call succeeded")
 	case Down:
 		ev := t.move(now, HalfOpen, "a call succeeded")
 		t.successes = 1
