@@ -1,0 +1,159 @@
+package media
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func TestPortsOfARange(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		first, last uint16
+		want        []uint16
+	}{
+		{"even to odd", 50000, 50005, []uint16{50000, 50002, 50004}},
+		{"odd start loses its port", 50001, 50005, []uint16{50002, 50004}},
+		{"even end has no RTCP port", 50000, 50004, []uint16{50000, 50002}},
+		{"one pair", 50000, 50001, []uint16{50000}},
+		{"less than a pair", 50001, 50002, nil},
+		{"reversed", 50010, 50000, nil},
+		{"port 0 is nobody's", 0, 5, []uint16{2, 4}},
+		{"top of the range", 65532, 65535, []uint16{65532, 65534}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := NewPorts(c.first, c.last, time.Second)
+			if p.Free() != len(c.want) {
+				t.Fatalf("Free() = %d, want %d", p.Free(), len(c.want))
+			}
+			for i, want := range c.want {
+				if got, ok := p.Take(epoch); !ok || got != want {
+					t.Fatalf("take %d: %d %v, want %d", i, got, ok, want)
+				}
+			}
+			if got, ok := p.Take(epoch); ok {
+				t.Fatalf("took %d from an empty range", got)
+			}
+		})
+	}
+}
+
+func TestPortsRestInQuarantine(t *testing.T) {
+	p := NewPorts(50000, 50003, 2*time.Second)
+	a, _ := p.Take(epoch)
+	b, _ := p.Take(epoch)
+	p.Release(epoch.Add(time.Second), b)
+	p.Release(epoch.Add(2*time.Second), a)
+	if got, ok := p.Take(epoch.Add(3*time.Second - 1)); ok {
+		t.Fatalf("%d came back a nanosecond early", got)
+	}
+	if got, ok := p.Take(epoch.Add(3 * time.Second)); !ok || got != b {
+		t.Fatalf("got %d %v, want %d, which rested longest", got, ok, b)
+	}
+	if got, ok := p.Take(epoch.Add(3 * time.Second)); ok {
+		t.Fatalf("%d came back a second early", got)
+	}
+}
+
+func TestPortsIgnoreForeignReleases(t *testing.T) {
+	p := NewPorts(50000, 50003, 0)
+	a, _ := p.Take(epoch)
+	for _, port := range []uint16{a + 1, 50002, 49998, 0, 65534, 50100} {
+		if p.Release(epoch, port) {
+			t.Errorf("took back %d, which was not out", port)
+		}
+	}
+	if !p.Release(epoch, a) || p.Release(epoch, a) {
+		t.Error("a port comes back exactly once")
+	}
+	if p.Free() != 2 || p.InUse() != 0 {
+		t.Errorf("free %d, in use %d", p.Free(), p.InUse())
+	}
+}
+
+// TestPortsProperty: whatever is done in whatever order, no pair is out twice, none comes back before its quarantine,
+// none is lost, and the one that rested longest goes first.
+func TestPortsProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const quarantine = 10
+		pairs := rapid.IntRange(1, 12).Draw(t, "pairs")
+		whole := NewPorts(40000, uint16(40000+2*pairs-1), quarantine)
+		parts := []*Ports{whole}
+		if n := rapid.IntRange(0, 4).Draw(t, "split"); n > 0 {
+			parts = append(parts, whole.Split(n)...)
+		}
+		owner := map[uint16]*Ports{}
+		released := map[uint16]time.Time{}
+		now := epoch
+		for range rapid.IntRange(1, 100).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 6).Draw(t, "pass")))
+			p := rapid.SampledFrom(parts).Draw(t, "part")
+			if rapid.Bool().Draw(t, "take") {
+				port, ok := p.Take(now)
+				if !ok {
+					continue
+				}
+				if owner[port] != nil {
+					t.Fatalf("%d is out twice", port)
+				}
+				if at, used := released[port]; used && now.Sub(at) < quarantine {
+					t.Fatalf("%d came back after %d", port, now.Sub(at))
+				}
+				owner[port] = p
+			} else if len(owner) > 0 {
+				port := rapid.SampledFrom(sorted(owner)).Draw(t, "port")
+				if p.Release(now, port) != (owner[port] == p) {
+					t.Fatalf("release of %d", port)
+				}
+				if owner[port] == p {
+					released[port] = now
+					delete(owner, port)
+				}
+			}
+			free, out := 0, 0
+			for _, q := range parts {
+				free, out = free+q.Free(), out+q.InUse()
+			}
+			if free+out != pairs || out != len(owner) {
+				t.Fatalf("free %d and out %d of %d, %d known to be out", free, out, pairs, len(owner))
+			}
+		}
+	})
+}
+
+func sorted(owner map[uint16]*Ports) (ports []uint16) {
+	for p := uint16(40000); p < 40100; p += 2 {
+		if owner[p] != nil {
+			ports = append(ports, p)
+		}
+	}
+	return ports
+}
+
+func TestSplitIsFair(t *testing.T) {
+	p := NewPorts(40000, 40021, 0) // 11 pairs
+	parts := p.Split(3)
+	if p.Free() != 0 || parts[0].Free() != 3 || parts[1].Free() != 4 || parts[2].Free() != 4 {
+		t.Fatalf("%d | %d %d %d", p.Free(), parts[0].Free(), parts[1].Free(), parts[2].Free())
+	}
+	if p.Split(0) != nil {
+		t.Fatal("split into nothing")
+	}
+}
+
+func BenchmarkPorts(b *testing.B) {
+	b.ReportAllocs()
+	p := NewPorts(49152, 57500, 2*time.Second)
+	now := epoch
+	for b.Loop() {
+		port, ok := p.Take(now)
+		if !ok {
+			b.Fatal("empty")
+		}
+		p.Release(now, port)
+		now = now.Add(time.Millisecond)
+	}
+}

@@ -1,0 +1,95 @@
+package relay
+
+import (
+	"testing"
+	"time"
+)
+
+// feed observes packets of 20 ms with the given sequence numbers, arriving on time.
+func feed(c *counter, ssrc uint32, sequences ...uint16) {
+	for _, s := range sequences {
+		c.observe(header{sequence: s, timestamp: uint32(s) * 160, ssrc: ssrc}, 0, 1+int64(s)*int64(20*time.Millisecond))
+	}
+}
+
+func TestRFC3550_A3_Lost(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		seq  []uint16
+		want uint64
+	}{
+		{"none", []uint16{5, 6, 7}, 0},
+		{"one of four", []uint16{5, 6, 8}, 1},
+		{"wrap", []uint16{65533, 65534, 0, 1, 3}, 2},
+		{"wrap to zero exactly", []uint16{65535, 0}, 0},
+		{"reordered is not lost", []uint16{5, 7, 6, 8}, 0},
+		{"reordered over the wrap", []uint16{65534, 0, 65535, 1}, 0},
+		{"duplicates never make it negative", []uint16{5, 6, 6, 6, 7}, 0},
+		{"largest dropout", []uint16{0, 2999}, 2998},
+		{"restart needs two in a row, A.1", []uint16{100, 101, 40000, 40001, 40002}, 0},
+		{"restart at zero", []uint16{30000, 30001, 0, 1, 3}, 1},
+		{"a single stray number counts nothing", []uint16{100, 101, 40000, 102, 103}, 0},
+		{"loss before a restart is kept", []uint16{100, 102, 40000, 40001, 40003}, 2},
+		{"far back is a restart", []uint16{1000, 1001, 500, 501}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var n counter
+			feed(&n, 1, c.seq...)
+			if got := n.allLost(); got != c.want {
+				t.Errorf("lost %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestNewSSRCStartsANewRun(t *testing.T) {
+	var c counter
+	feed(&c, 1, 10, 12)
+	feed(&c, 2, 50000, 50001, 50003)
+	if got := c.allLost(); got != 2 {
+		t.Errorf("lost %d, want one of each source", got)
+	}
+	if c.ssrc != 2 {
+		t.Errorf("ssrc %d", c.ssrc)
+	}
+}
+
+func TestRFC3550_6_4_1_Jitter(t *testing.T) {
+	var c counter
+	const late = int64(5 * time.Millisecond)
+	for i := range int64(1000) { // every second packet 5 ms late: |D| is 40 units for ever
+		at := 1 + i*int64(20*time.Millisecond) + i%2*late
+		c.observe(header{sequence: uint16(i), timestamp: 0xffff0000 + uint32(i)*160, ssrc: 1}, 0, at)
+	}
+	if got := c.snapshot(time.Now()).Jitter; got < 4800*time.Microsecond || got > 5*time.Millisecond {
+		t.Errorf("jitter %v, want nearly 5 ms", got)
+	}
+	before := c.jitter
+	c.observe(header{sequence: 1000, timestamp: 5, ssrc: 1}, 0, int64(21*time.Second)) // a clock set anew
+	if c.jitter != before {
+		t.Errorf("a jump of the timestamp moved the jitter from %d to %d", before, c.jitter)
+	}
+	c.observe(header{sequence: 1001, timestamp: 5, ssrc: 1}, 0, int64(22*time.Second)) // DTMF, RFC 4733
+	if c.jitter != before {
+		t.Errorf("a repeated timestamp moved the jitter from %d to %d", before, c.jitter)
+	}
+}
+
+func TestJitterKnowsTheClock(t *testing.T) {
+	for _, c := range []struct {
+		payloadType uint8
+		dynamic     uint32
+		want        uint32
+	}{{0, 48000, 8000}, {8, 0, 8000}, {9, 0, 8000}, {6, 0, 16000}, {34, 0, 90000}, {96, 0, 8000}, {111, 48000, 48000}, {10, 0, 44100}, {16, 0, 11025}, {17, 0, 22050}} {
+		if got := clockRate(c.payloadType, c.dynamic); got != c.want {
+			t.Errorf("payload type %d: %d Hz, want %d (RFC 3551 §6)", c.payloadType, got, c.want)
+		}
+	}
+	var c counter
+	for i := range int64(10) { // a steady 48 kHz stream has no jitter
+		c.observe(header{payloadType: 111, sequence: uint16(i), timestamp: uint32(i) * 960, ssrc: 1}, 48000, 1+i*int64(20*time.Millisecond))
+	}
+	if c.jitter != 0 {
+		t.Errorf("jitter %d", c.jitter)
+	}
+}
