@@ -1,0 +1,334 @@
+package b2bua
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/dialog"
+	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/routing"
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// fork is an early dialog of a target and the tag under which the caller sees it (RFC 3261 §12.1): one tag of ours for each of
+// theirs, so that every early dialog has an offer/answer exchange of its own.
+type fork struct {
+	leg  *Leg
+	tag  string // the target's To tag
+	ours string // the To tag toward the caller
+}
+
+// receiveInviteResponse takes a response to the INVITE of an attempt that has no result yet.
+func (c *Call) receiveInviteResponse(now time.Time, t *attempt, m *sip.Message, out *Out) {
+	t.noResponse = time.Time{}
+	t.leg.learn(m)
+	switch {
+	case m.Status < 200:
+		c.progress(now, t, m, out)
+	case m.Status < 300:
+		c.answered(now, t, m, out)
+	default:
+		c.rejected(now, t, m, out)
+	}
+}
+
+// progress takes a provisional response and relays it, but for 100.
+func (c *Call) progress(now time.Time, t *attempt, m *sip.Message, out *Out) {
+	if t.state == attemptCancelling {
+		c.sendCancel(now, t, out)
+		return
+	}
+	if m.Status == 100 {
+		return
+	}
+	t.noProgress = time.Time{}
+	if !t.rang {
+		t.rang = true
+		t.noAnswer = after(now, c.settings(t).NoAnswerTimeout)
+	}
+	if c.rec.Ringing.IsZero() {
+		c.rec.Ringing = now
+	}
+	if c.a.inv == nil {
+		return
+	}
+	tag, fresh := c.forkTag(&t.leg, m)
+	r := sip.NewResponse(c.a.inv, m.Status, m.Reason)
+	r.SetToTag(tag)
+	r.Add(sip.IDContact, c.contact(c.a.hop))
+	r.Add(sip.IDAllow, allowed)
+	if body, ok := m.SDP(); ok && c.offer != "" && fresh {
+		if sdp := c.plan.earlyAnswer(now, c, &t.leg, body, out); sdp != "" {
+			r.SetBody("application/sdp", sdp)
+		}
+	}
+	c.respond(now, &c.a, r, out)
+}
+
+// forkTag is the caller's view of a target's early dialog. Beyond MaxEarlyDialogs (TRK-02) no further one is shown: the last tag
+// stands for the rest, without their descriptions (false).
+func (c *Call) forkTag(l *Leg, m *sip.Message) (tag string, own bool) {
+	theirs := m.To().Tag()
+	for i := range c.forks {
+		if c.forks[i].leg == l && c.forks[i].tag == theirs {
+			return c.forks[i].ours, true
+		}
+	}
+	limit := max(c.a.trunk.Settings.MaxEarlyDialogs, 1)
+	if n := len(c.forks); n >= limit {
+		return c.forks[n-1].ours, false
+	}
+	f := fork{leg: l, tag: strings.Clone(theirs), ours: c.a.tag}
+	if len(c.forks) > 0 {
+		f.ours = c.env.tag()
+	}
+	c.forks = append(c.forks, f)
+	return f.ours, true
+}
+
+// earlyTag tells whether a To tag of the caller's names one of our early dialogs.
+func (c *Call) earlyTag(tag string) bool {
+	if tag == c.a.tag {
+		return true
+	}
+	for i := range c.forks {
+		if c.forks[i].ours == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// answered takes the first 2xx of an attempt: the call is made.
+func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
+	l := &t.leg
+	t.calm()
+	t.state = attemptAnswered
+	c.establish(l, m)
+	if c.phase != phaseHunting || c.current != t {
+		c.hangUpLate(now, t, out)
+		return
+	}
+	c.won, c.current = t, nil
+	e := &c.rec.Attempts[t.index]
+	e.Took, e.Status, e.Class, e.Reason = now.Sub(e.At), m.Status, routing.Answered.String(), ""
+	c.result(now, t.target.Trunk, health.Good, out)
+	tag, _ := c.forkTag(l, m)
+	c.a.tag = tag
+
+	seq, _, _ := m.CSeq()
+	body, hasBody := m.SDP()
+	if c.offer == "" { // offerless: the target's 2xx has the offer, the caller's ACK the answer
+		c.answeredOfferless(now, t, m, body, out)
+		return
+	}
+	sdp, err := "", error(nil)
+	if hasBody {
+		l.oa.RemoteAnswer()
+		sdp, err = c.plan.answer(now, c, l, body, out)
+	} else if sdp = c.a.sdp.body; sdp == "" {
+		err = errNoAnswer
+	}
+	l.oa.InviteDone()
+	c.sendAck(now, l, seq, "", out)
+	if err != nil {
+		c.finish(now, diag.BadAnswer, "directsip", err.Error(), out)
+		return
+	}
+	c.a.oa.LocalAnswer()
+	c.answerCaller(now, m, sdp, out)
+}
+
+// answeredOfferless relays the target's offer; its ACK waits for the caller's.
+func (c *Call) answeredOfferless(now time.Time, t *attempt, m *sip.Message, body string, out *Out) {
+	l := &t.leg
+	seq, _, _ := m.CSeq()
+	l.ackSeq = seq
+	l.oa.RemoteOffer("INVITE")
+	l.oa.InviteDone()
+	sdp, err := c.plan.offerFrom(now, c, l, &c.a, body, out)
+	if err != nil {
+		c.sendAck(now, l, seq, "", out)
+		c.finish(now, diag.BadAnswer, "directsip", err.Error(), out)
+		return
+	}
+	c.a.oa.LocalOffer("INVITE")
+	c.answerCaller(now, m, sdp, out)
+}
+
+// answerCaller sends the 200 of leg A, which stands until its ACK comes.
+func (c *Call) answerCaller(now time.Time, m *sip.Message, sdp string, out *Out) {
+	a := &c.a
+	c.phase = phaseAnswered
+	c.rec.Answered = now
+	if c.rec.Ringing.IsZero() {
+		c.rec.Ringing = now
+	}
+	r := sip.NewResponse(a.inv, 200, "")
+	r.SetToTag(a.tag)
+	r.Add(sip.IDContact, c.contact(a.hop))
+	r.Add(sip.IDAllow, allowed)
+	if c.won.target.Trunk.Settings.ForwardPAI && a.trunk.Settings.ForwardPAI {
+		carry(r, m, sip.IDPAssertedIdentity)
+	}
+	r.SetBody("application/sdp", sdp)
+	a.dlg = dialog.NewUAS(a.inv, a.tag)
+	a.up = true
+	c.follow(a)
+	a.ackSeq, _, _ = a.inv.CSeq()
+	a.oa.InviteDone()
+	c.respond(now, a, r, out)
+	a.answer.Start(now, 0, 0)
+	c.forks = nil
+	c.plan.watch(now, c, out)
+}
+
+// establish makes the dialog of a leg B from its 2xx.
+func (c *Call) establish(l *Leg, m *sip.Message) {
+	l.dlg = dialog.NewUAC(l.sent, m)
+	l.up = true
+	c.follow(l)
+}
+
+// hangUpLate acknowledges and ends a dialog that nobody wants any more: the 2xx crossed our CANCEL (RFC 3261 §9.1, §13.2.2.4).
+func (c *Call) hangUpLate(now time.Time, t *attempt, out *Out) {
+	l := &t.leg
+	seq := uint32(1)
+	t.state, t.linger = attemptOver, now.Add(lingerTime)
+	l.oa.InviteDone()
+	c.sendAck(now, l, seq, "", out)
+	c.bye(now, l, out)
+}
+
+// lateInviteResponse takes what comes for the initial INVITE after it had its result.
+func (c *Call) lateInviteResponse(now time.Time, t *attempt, m *sip.Message, out *Out) {
+	l := &t.leg
+	switch {
+	case m.Status < 200:
+		if t.state == attemptOver {
+			c.sendCancel(now, t, out)
+		}
+	case m.Status >= 300:
+		t.linger = time.Time{}
+	case l.ack.Data != nil && m.To().Tag() == l.dlg.RemoteTag:
+		l.repeatAck(out)
+	case l.dlg.RemoteTag == "":
+		c.establish(l, m)
+		c.hangUpLate(now, t, out)
+	case m.To().Tag() != l.dlg.RemoteTag:
+		c.hangUpFork(now, l, m, out)
+	}
+}
+
+// hangUpFork ends a second dialog of a forked INVITE: its peer answered after another branch had (RFC 3261 §13.2.2.4). The
+// same repeated 2xx gets the same treatment again; its BYE then finds nothing.
+func (c *Call) hangUpFork(now time.Time, l *Leg, m *sip.Message, out *Out) {
+	extra := Leg{side: l.side, number: l.number, trunk: l.trunk, callID: l.callID, tag: l.tag, hop: l.hop}
+	extra.dlg = dialog.NewUAC(l.sent, m)
+	extra.up = true
+	c.follow(&extra)
+	seq, _, _ := m.CSeq()
+	c.sendAck(now, &extra, seq, "", out)
+	c.bye(now, &extra, out)
+	l.clients = append(l.clients, extra.clients...)
+}
+
+// rejected takes a final refusal of an attempt.
+func (c *Call) rejected(now time.Time, t *attempt, m *sip.Message, out *Out) {
+	cause := q850(m)
+	v := routing.Judge(t.target.Trunk.Settings, m.Status, cause)
+	if t.state == attemptCancelling || t.cancelled {
+		t.calm()
+		t.state = attemptOver
+		if c.current == t {
+			c.hunt(now, out)
+		}
+		return
+	}
+	c.result(now, t.target.Trunk, v.Class.Result(), out)
+	t.leg.oa.Failed("INVITE")
+	r := &rejection{status: v.Status, cause: cause, class: v.Class, reason: reasonOf(v.Status, v.Class), detail: strconv.Itoa(m.Status) + " " + m.Reason}
+	hunt := v.Hunt
+	if c.decision.Kind == routing.Emergency {
+		hunt = v.HuntEmergency()
+	}
+	c.reject(now, t, r, hunt, out)
+}
+
+// result tells the trunk's health of a live call.
+func (c *Call) result(now time.Time, t *topologyTrunk, what health.Result, out *Out) {
+	out.Results = append(out.Results, Result{Trunk: t, What: what, At: now})
+}
+
+// q850 reads the cause of a Reason header (RFC 3326); 0 when there is none.
+func q850(m *sip.Message) int {
+	for v := range m.Values(sip.IDReason) {
+		protocol, params, _ := strings.Cut(v, ";")
+		if !strings.EqualFold(strings.TrimSpace(protocol), "Q.850") {
+			continue
+		}
+		if s, ok := sip.Params(";" + params).Get("cause"); ok {
+			if n, err := strconv.Atoi(s); err == nil && n > 0 && n < 128 {
+				return n
+			}
+		}
+	}
+	return 0
+}
+
+// acknowledged takes the caller's or callee's ACK to our 2xx, which may carry an answer.
+func (c *Call) acknowledged(now time.Time, l *Leg, m *sip.Message, out *Out) {
+	other := c.other(l)
+	if other == nil || !l.oa.LocalPending() {
+		return
+	}
+	body, ok := m.SDP()
+	if !ok {
+		c.sendAck(now, other, other.ackSeq, "", out)
+		c.finish(now, diag.BadAnswer, "directsip", "ACK without the answer that the offer in our 200 asked for", out)
+		return
+	}
+	l.oa.RemoteAnswer()
+	sdp, err := c.plan.answerFrom(now, c, l, other, body, out)
+	other.oa.LocalAnswer()
+	c.sendAck(now, other, other.ackSeq, sdp, out)
+	c.exch = nil
+	if err != nil {
+		c.finish(now, diag.BadAnswer, "directsip", err.Error(), out)
+		return
+	}
+	c.plan.watch(now, c, out)
+}
+
+// other is the leg that a leg talks to; nil before the answer.
+func (c *Call) other(l *Leg) *Leg {
+	switch {
+	case c.won == nil:
+		return nil
+	case l == &c.a:
+		return &c.won.leg
+	case l == &c.won.leg:
+		return &c.a
+	}
+	return nil
+}
+
+// advanceAnswer repeats our 2xx, or gives up: the peer never acknowledged it (RFC 3261 §13.3.1.4).
+func (c *Call) advanceAnswer(now time.Time, l *Leg, out *Out) {
+	switch l.answer.Advance(now) {
+	case dialog.Again:
+		l.invs.Repeat(&out.Out)
+	case dialog.GiveUp:
+		l.acked = true
+		by := "caller"
+		if l != &c.a {
+			by = "callee"
+		}
+		if l.pending {
+			c.bye(now, l, out)
+		}
+		c.finish(now, diag.AckMissing, by, "", out)
+	}
+}

@@ -1,0 +1,573 @@
+package b2bua
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/routing"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/txn"
+)
+
+// attemptState is how far an attempt has come.
+type attemptState uint8
+
+const (
+	attemptResolving  attemptState = iota // waits for DNS
+	attemptTrying                         // INVITE sent
+	attemptCancelling                     // given up, but nobody else is rung before the peer has confirmed, for a short while
+	attemptAnswered                       // 2xx taken
+	attemptOver                           // failed, refused, or left behind
+)
+
+// cancelGrace is how long a cancelled target may take to confirm before the next one is tried. Within it two telephones
+// never ring for one call, and an answer that crosses our CANCEL is taken.
+const cancelGrace = time.Second
+
+// lingerTime is how long a target left behind may still answer: its 2xx is then acknowledged and hung up (RFC 3261 §9.1).
+const lingerTime = 32 * time.Second
+
+// attempt is one target being tried: a leg B and its timers.
+type attempt struct {
+	leg    Leg
+	target *routing.Target
+	index  int // in rec.Attempts
+	hops   []Addr
+	hop    int
+	state  attemptState
+
+	rang      bool // an 18x came
+	cancelled bool // CANCEL was sent
+	viaTCP    bool // the INVITE is too large for UDP and goes by TCP (RFC 3261 §18.1.1)
+	forceUDP  bool // … and the peer has no TCP
+
+	// Deadlines of the hunt; zero when off.
+	noResponse, noProgress, noAnswer, grace, linger time.Time
+}
+
+// done tells whether the initial INVITE of the attempt has its final result.
+func (t *attempt) done() bool { return t.state >= attemptAnswered }
+
+// over tells whether nothing of the attempt is alive.
+func (t *attempt) over() bool {
+	return t.state == attemptOver && t.linger.IsZero() && t.leg.idle() && !t.leg.up
+}
+
+func (t *attempt) deadline() (time.Time, string) {
+	var d earliest
+	d.add(t.noResponse, "no response")
+	d.add(t.noProgress, "no progress")
+	d.add(t.noAnswer, "no answer")
+	d.add(t.grace, "cancel grace")
+	d.add(t.linger, "late answer")
+	return d.at, d.why
+}
+
+// calm stops the timers of the hunt.
+func (t *attempt) calm() {
+	t.noResponse, t.noProgress, t.noAnswer, t.grace = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+}
+
+// forsake leaves the target's INVITE behind: it is not repeated any more, and what still comes for it is cancelled or hung up.
+func (t *attempt) forsake(now time.Time) {
+	t.state, t.linger = attemptOver, now.Add(lingerTime)
+	t.leg.mute = t.leg.invc.Live() && !t.leg.invc.Responded()
+}
+
+// rejection is why a target did not take the call.
+type rejection struct {
+	status, cause int
+	reason        *diag.Reason
+	detail        string
+	class         routing.Class
+}
+
+// ownRejection is a failure that we noticed ourselves: the peer's fault.
+func ownRejection(why *diag.Reason) *rejection {
+	return &rejection{status: why.Status, reason: why, class: routing.PeerFault}
+}
+
+// reasonOf is the catalogue's word for a final response of a target.
+func reasonOf(status int, class routing.Class) *diag.Reason {
+	switch status {
+	case 486, 600:
+		return diag.Busy
+	case 603, 607, 608:
+		return diag.Declined
+	case 404, 604:
+		return diag.NotFound
+	case 410:
+		return diag.NumberChanged
+	case 484, 485:
+		return diag.NumberInvalid
+	case 433:
+		return diag.CallerRefused
+	case 482:
+		return diag.LoopDetected
+	case 483:
+		return diag.TooManyHops
+	}
+	switch class {
+	case routing.UserVerdict:
+		return diag.NoUserResponse
+	case routing.NumberFault:
+		return diag.NotFound
+	case routing.Congestion:
+		return diag.PeerCongestion
+	case routing.Incompatible:
+		return diag.Incompatible
+	case routing.Redirect:
+		return diag.Redirected
+	}
+	return diag.PeerFault
+}
+
+// hunt tries the next target, or gives up.
+func (c *Call) hunt(now time.Time, out *Out) {
+	c.current = nil
+	limit := c.a.trunk.Settings.MaxAttempts
+	for c.next < len(c.decision.Targets) && (limit <= 0 || c.tried < limit) {
+		target := &c.decision.Targets[c.next]
+		c.next++
+		entry := cdr.Attempt{Trunk: target.Trunk.Name, Called: target.Called, Calling: target.Calling, At: now}
+		if r := c.acquire(now, target); r != nil {
+			entry.Status, entry.Reason, entry.Class = r.Status, r.ID, routing.Congestion.String()
+			c.rec.Attempts = append(c.rec.Attempts, entry)
+			c.weigh(&rejection{status: r.Status, reason: r, class: routing.Congestion})
+			continue
+		}
+		c.tried++
+		c.rec.Attempts = append(c.rec.Attempts, entry)
+		t := &attempt{target: target, index: len(c.rec.Attempts) - 1}
+		t.leg.side, t.leg.number, t.leg.trunk = 1, uint8(min(len(c.rec.Attempts), 255)), target.Trunk
+		c.current = t
+		c.attempts = append(c.attempts, t)
+		c.locate(now, t, out)
+		return
+	}
+	c.giveUp(now, out)
+}
+
+// acquire takes a place on a target's trunk, once per trunk.
+func (c *Call) acquire(now time.Time, target *routing.Target) *diag.Reason {
+	for _, h := range c.held {
+		if h == target.Trunk {
+			return nil
+		}
+	}
+	r := c.env.Limits.Acquire(now, target.Trunk, c.id, c.decision.Kind == routing.Emergency)
+	if r == nil {
+		c.held = append(c.held, target.Trunk)
+	}
+	return r
+}
+
+// locate finds the addresses of the target's gateway.
+func (c *Call) locate(now time.Time, t *attempt, out *Out) {
+	g := t.target.Trunk.Gateway
+	if g.Addr.IsValid() {
+		port := t.target.Trunk.GatewayPort
+		if port == 0 {
+			port = 5060
+		}
+		t.hops = []Addr{{Remote: netip.AddrPortFrom(g.Addr, port)}}
+		c.invite(now, t, out)
+		return
+	}
+	ask := Resolve{Session: c.id, Attempt: t.index, Host: g.Host, Port: t.target.Trunk.GatewayPort, Transport: t.target.Trunk.Transport}
+	for _, a := range c.env.Server.Addresses {
+		ask.IPv4 = ask.IPv4 || a.Is4()
+		ask.IPv6 = ask.IPv6 || a.Is6()
+	}
+	t.noResponse = now.Add(c.settings(t).NoResponseTimeout)
+	out.Resolve = append(out.Resolve, ask)
+}
+
+// Resolved answers a Resolve: addresses in fail-over order, none when the name could not be found.
+func (c *Call) Resolved(now time.Time, index int, addrs []Addr, out *Out) {
+	for _, t := range c.attempts {
+		if t.index != index || t.state != attemptResolving || t != c.current {
+			continue
+		}
+		t.hops = addrs
+		t.noResponse = time.Time{}
+		if len(addrs) == 0 {
+			c.reject(now, t, ownRejection(diag.DNSFailed), true, out)
+		} else {
+			c.invite(now, t, out)
+		}
+		break
+	}
+	c.settle(now, out)
+}
+
+// invite sends the INVITE to the attempt's current address, as a leg of its own: new Call-ID, new tag.
+func (c *Call) invite(now time.Time, t *attempt, out *Out) {
+	l := &t.leg
+	l.callID, l.tag = c.env.CallID(), c.env.tag()
+	l.sdp.start(c.env)
+	out.CallIDs = append(out.CallIDs, l.callID)
+	addr := t.hops[t.hop]
+	trunk := t.target.Trunk
+	l.hop = sip.Hop{Transport: trunk.Transport, Local: c.env.Local(trunk, addr.Remote.Addr()), Remote: addr.Remote, Name: addr.Name}
+	if l.hop.Transport == sip.TLS && l.hop.Name == "" {
+		l.hop.Name = trunk.Gateway.Host
+	}
+	body := ""
+	if c.offer != "" {
+		body = c.plan.offerTo(c, l)
+	}
+	t.viaTCP = false
+	m := c.buildInvite(t, body)
+	if l.hop.Transport == sip.UDP && !t.forceUDP && tooLarge(m, trunk.Settings.UDPMaxRequest) {
+		t.viaTCP = true
+		l.hop.Transport = sip.TCP
+		m = c.buildInvite(t, body)
+	}
+	l.oa.LocalInvite(body != "")
+	t.state = attemptTrying
+	set := c.settings(t)
+	t.noResponse = after(now, set.NoResponseTimeout)
+	t.noProgress = after(now, set.NoProgressTimeout)
+	c.rec.Attempts[t.index].Remote = addr.Remote.String()
+	c.note(now, l, true, m)
+	l.sent = m
+	l.invc.Start(now, m, l.hop, c.env.Timers, &out.Out)
+}
+
+func after(now time.Time, d time.Duration) time.Time {
+	if d <= 0 {
+		return time.Time{}
+	}
+	return now.Add(d)
+}
+
+// tooLarge tells whether a request must not go by UDP (RFC 3261 §18.1.1).
+func tooLarge(m *sip.Message, limit int) bool {
+	if limit <= 0 {
+		return false
+	}
+	n := len(m.Body) + len(m.URI) + len(m.Method) + 40
+	for i := range m.Headers {
+		n += len(m.Headers[i].Name) + len(m.Headers[i].Value) + 24
+		if n > limit {
+			break
+		}
+	}
+	return n > limit
+}
+
+// buildInvite writes the INVITE of an attempt. Nothing of the caller's side shows in it but what is carried on purpose.
+func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
+	l, tgt := &t.leg, t.target
+	set := tgt.Trunk.Settings
+	m := sip.NewRequest("INVITE", c.targetURI(t))
+	m.Add(sip.IDVia, c.env.via(l.hop, c.env.branch()))
+	m.Add(sip.IDMaxForwards, strconv.Itoa(c.maxForwards()-1))
+	m.Add(sip.IDFrom, c.callerValue(t)+";tag="+l.tag)
+	m.Add(sip.IDTo, "<"+c.targetURI(t)+">")
+	m.Add(sip.IDCallID, l.callID)
+	m.Add(sip.IDCSeq, "1 INVITE")
+	m.Add(sip.IDContact, c.contact(l.hop))
+	m.Add(sip.IDAllow, allowed)
+	m.Add(sip.IDUserAgent, c.env.UserAgent)
+	if in := c.a.inv; in != nil {
+		carry(m, in, sip.IDPrivacy, sip.IDPriority, sip.IDSubject)
+		if set.ForwardPAI && c.a.trunk.Settings.ForwardPAI {
+			carry(m, in, sip.IDPAssertedIdentity)
+		}
+		if v := in.GetName("User-to-User"); v != "" {
+			m.AddName("User-to-User", v)
+		}
+	}
+	if body != "" {
+		m.SetBody("application/sdp", body)
+	}
+	return m
+}
+
+// carry copies every header of the given kinds.
+func carry(to, from *sip.Message, ids ...sip.ID) {
+	for i := range from.Headers {
+		for _, id := range ids {
+			if from.Headers[i].ID == id {
+				to.Add(id, from.Headers[i].Value)
+			}
+		}
+	}
+}
+
+func (c *Call) maxForwards() int {
+	if c.a.inv != nil {
+		if n, ok := c.a.inv.MaxForwards(); ok && n > 0 && n <= 70 {
+			return n
+		}
+	}
+	return 70
+}
+
+// targetURI is the Request-URI toward a target (SIG-03).
+func (c *Call) targetURI(t *attempt) string {
+	if t.target.URI != "" {
+		return t.target.URI
+	}
+	g := t.target.Trunk.Gateway
+	u := make([]byte, 0, 96)
+	u = append(u, "sip:"...)
+	u = append(u, sip.EscapeUser(t.target.Called)...)
+	u = append(u, '@')
+	u = appendHostPort(u, g.Host, g.Addr, t.target.Trunk.GatewayPort, t.target.Trunk.Transport)
+	switch t.target.Trunk.Transport {
+	case sip.TCP:
+		u = append(u, ";transport=tcp"...)
+	case sip.TLS:
+		u = append(u, ";transport=tls"...)
+	}
+	if t.target.Trunk.Settings.UserPhone && isNumber(t.target.Called) {
+		u = append(u, ";user=phone"...)
+	}
+	return string(u)
+}
+
+func appendHostPort(b []byte, host string, addr netip.Addr, port uint16, tr sip.Transport) []byte {
+	if addr.Is6() {
+		b = append(b, '[')
+		b = append(b, host...)
+		b = append(b, ']')
+	} else {
+		b = append(b, host...)
+	}
+	standard := uint16(5060)
+	if tr == sip.TLS {
+		standard = 5061
+	}
+	if port != 0 && port != standard {
+		b = append(b, ':')
+		b = strconv.AppendUint(b, uint64(port), 10)
+	}
+	return b
+}
+
+// isNumber tells a telephone number from a name.
+func isNumber(s string) bool {
+	if s == "" {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] == ';' && i > 0 {
+			return true
+		}
+		if (s[i] < '0' || s[i] > '9') && !(i == 0 && s[i] == '+') && s[i] != '*' && s[i] != '#' {
+			return false
+		}
+	}
+	return true
+}
+
+// callerValue is the From of leg B without its tag.
+func (c *Call) callerValue(t *attempt) string {
+	tgt := t.target
+	b := make([]byte, 0, 96)
+	if tgt.Display != "" {
+		b = append(b, '"')
+		b = append(b, quotable(tgt.Display)...)
+		b = append(b, '"', ' ')
+	}
+	b = append(b, "<sip:"...)
+	user := tgt.Calling
+	if user == "" {
+		user = "anonymous"
+	}
+	b = append(b, sip.EscapeUser(user)...)
+	b = append(b, '@')
+	set := tgt.Trunk.Settings
+	switch {
+	case set.FromDomain != "":
+		b = append(b, set.FromDomain...)
+	case t.leg.hop.Transport == sip.TLS:
+		b = append(b, c.env.Server.Name...)
+	case t.leg.hop.Local.Addr().Is6():
+		b = append(b, '[')
+		b = t.leg.hop.Local.Addr().AppendTo(b)
+		b = append(b, ']')
+	default:
+		b = t.leg.hop.Local.Addr().AppendTo(b)
+	}
+	if set.UserPhone && isNumber(user) {
+		b = append(b, ";user=phone"...)
+	}
+	return string(append(b, '>'))
+}
+
+// settings are those of the attempt's trunk.
+func (c *Call) settings(t *attempt) *topologySettings { return t.target.Trunk.Settings }
+
+// advanceAttempt fires the timers of the hunt.
+func (c *Call) advanceAttempt(now time.Time, t *attempt, out *Out) {
+	passed := func(at time.Time) bool { return !at.IsZero() && !now.Before(at) }
+	switch {
+	case passed(t.linger):
+		t.linger = time.Time{}
+		t.leg.invc, t.leg.mute = txn.InviteClient{}, false
+	case passed(t.grace):
+		t.grace = time.Time{}
+		t.forsake(now)
+		if c.current == t {
+			c.hunt(now, out)
+		}
+	case passed(t.noResponse):
+		t.noResponse = time.Time{}
+		why := diag.NoResponse
+		if t.state == attemptResolving {
+			why = diag.DNSFailed
+		}
+		c.nextAddress(now, t, ownRejection(why), out)
+	case passed(t.noProgress):
+		t.noProgress = time.Time{}
+		c.weighAttempt(now, t, ownRejection(diag.NoProgress), out)
+		c.abandon(now, t, out)
+	case passed(t.noAnswer):
+		t.noAnswer = time.Time{}
+		c.weighAttempt(now, t, &rejection{status: 480, reason: diag.NoAnswer, class: routing.UserVerdict}, out)
+		c.leave(now, t, out)
+		c.current = nil
+		c.giveUp(now, out)
+	}
+}
+
+// abandon cancels a target that is too slow and moves on once it has confirmed, or after cancelGrace.
+func (c *Call) abandon(now time.Time, t *attempt, out *Out) {
+	t.calm()
+	t.state, t.grace = attemptCancelling, now.Add(cancelGrace)
+	c.sendCancel(now, t, out)
+}
+
+// leave gives a target up for good; a late answer is hung up.
+func (c *Call) leave(now time.Time, t *attempt, out *Out) {
+	if t.done() {
+		return
+	}
+	t.calm()
+	if t.state == attemptResolving {
+		t.state = attemptOver
+		return
+	}
+	c.sendCancel(now, t, out)
+	t.forsake(now)
+}
+
+// sendCancel cancels the INVITE as soon as that is allowed: after the first provisional response (RFC 3261 §9.1).
+func (c *Call) sendCancel(now time.Time, t *attempt, out *Out) {
+	if t.cancelled {
+		return
+	}
+	m := t.leg.invc.Cancel()
+	if m == nil {
+		return
+	}
+	t.cancelled = true
+	r := &request{}
+	t.leg.clients = append(t.leg.clients, r)
+	r.Start(now, m, t.leg.invc.Hop(), c.env.Timers, &out.Out)
+	c.note(now, &t.leg, true, m)
+}
+
+// attemptFailed takes a transport error or timer B of the attempt's INVITE.
+func (c *Call) attemptFailed(now time.Time, t *attempt, ev txn.Event, out *Out) {
+	if t.state == attemptCancelling {
+		t.calm()
+		t.state = attemptOver
+		if c.current == t {
+			c.hunt(now, out)
+		}
+		return
+	}
+	if ev == txn.Failed && t.viaTCP {
+		t.forceUDP = true // no TCP there: the large request goes by UDP after all (RFC 3261 §18.1.1)
+		c.invite(now, t, out)
+		return
+	}
+	r := ownRejection(diag.TransportFailed)
+	if ev == txn.TimedOut {
+		r = ownRejection(diag.NoResponse)
+	}
+	c.nextAddress(now, t, r, out)
+}
+
+// nextAddress tries the next address of the same gateway (RFC 3263 §4.3), then the next target. A peer that has not
+// answered at all cannot be cancelled: its INVITE is no longer repeated, and if it wakes up it is cancelled then.
+func (c *Call) nextAddress(now time.Time, t *attempt, r *rejection, out *Out) {
+	if t.hop+1 >= len(t.hops) {
+		c.reject(now, t, r, true, out)
+		return
+	}
+	next := &attempt{target: t.target, index: t.index, hops: t.hops, hop: t.hop + 1}
+	next.leg.side, next.leg.number, next.leg.trunk = 1, t.leg.number, t.leg.trunk
+	t.calm()
+	t.forsake(now)
+	c.current = next
+	c.attempts = append(c.attempts, next)
+	c.invite(now, next, out)
+}
+
+// reject ends an attempt with its rejection and hunts on, or takes it as the call's result.
+func (c *Call) reject(now time.Time, t *attempt, r *rejection, hunt bool, out *Out) {
+	t.calm()
+	if t.state == attemptTrying && t.leg.invc.Live() && !t.leg.invc.Responded() {
+		t.forsake(now)
+	}
+	t.state = attemptOver
+	c.weighAttempt(now, t, r, out)
+	if c.current != t {
+		return
+	}
+	if hunt {
+		c.hunt(now, out)
+		return
+	}
+	c.current, c.best = nil, r
+	c.giveUp(now, out)
+}
+
+// weighAttempt notes the result of an attempt in the record and for the trunk's health.
+func (c *Call) weighAttempt(now time.Time, t *attempt, r *rejection, out *Out) {
+	if r.reason == diag.NoResponse || r.reason == diag.NoProgress || r.reason == diag.TransportFailed || r.reason == diag.DNSFailed {
+		c.result(now, t.target.Trunk, health.Bad, out)
+	}
+	e := &c.rec.Attempts[t.index]
+	e.Took, e.Status, e.Cause, e.Class = now.Sub(e.At), r.status, r.cause, r.class.String()
+	if r.reason != nil {
+		e.Reason = r.reason.ID
+	}
+	c.weigh(r)
+}
+
+// weigh keeps the rejection that says most about the call: a person's or a number's before a peer's (RFC 3261 §16.7).
+func (c *Call) weigh(r *rejection) {
+	if c.best == nil || r.class >= c.best.class {
+		c.best = r
+	}
+}
+
+// giveUp answers the caller when no target is left.
+func (c *Call) giveUp(now time.Time, out *Out) {
+	r := c.best
+	if r == nil {
+		c.finish(now, diag.AllTrunksDown, "directsip", "", out)
+		return
+	}
+	by := "directsip"
+	if r.class == routing.UserVerdict || r.class == routing.NumberFault {
+		by = "callee"
+	}
+	c.finalStatus = r.status
+	why := r.reason
+	if by == "directsip" && len(c.rec.Attempts) > 1 {
+		why, c.finalStatus = diag.AllTrunksFailed, 0
+	}
+	c.finish(now, why, by, r.detail, out)
+}

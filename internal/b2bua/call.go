@@ -1,0 +1,403 @@
+package b2bua
+
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/routing"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/txn"
+)
+
+// phase is how far the call has come.
+type phase uint8
+
+const (
+	phaseOpening  phase = iota // ports are being opened
+	phaseHunting               // an attempt runs, or its name is being resolved
+	phaseAnswered              // 200 relayed
+	phaseEnded                 // record written; transactions may still run out
+)
+
+// Call is one call. Create it with New; it is over when Done.
+type Call struct {
+	env  *Env
+	snap *topology.Snapshot
+	id   media.SessionID
+	rec  *cdr.Record
+
+	phase    phase
+	a        Leg
+	won      *attempt   // the attempt that answered
+	current  *attempt   // the attempt being tried
+	attempts []*attempt // those that have live transactions
+	decision routing.Decision
+	next     int // next target of the decision
+	tried    int
+	best     *rejection // the most telling refusal so far
+
+	offer       string // the caller's first offer; "" for an offerless INVITE
+	forks       []fork
+	plan        plan
+	exch        *exchange // a re-INVITE or UPDATE on its way between the legs
+	end         *diag.Reason
+	endBy       string
+	rungs       []rung
+	held        []*topology.Trunk // trunks on which Limits gave us a place
+	closing     bool              // MediaClose was asked for
+	finalStatus int               // what the caller's INVITE is refused with, when not the reason's own status
+	now         time.Time         // of the input being handled
+	written     bool              // the record was emitted
+}
+
+// Caller are the facts of an arriving INVITE.
+type Caller struct {
+	Source sip.Source
+	Req    *sip.Message
+	Trunk  *topology.Trunk
+}
+
+// New begins a call for an INVITE outside of a dialog. The call keeps snap for its life.
+func New(env *Env, snap *topology.Snapshot, id media.SessionID, now time.Time, in Caller, out *Out) *Call {
+	req := in.Req
+	c := &Call{env: env, snap: snap, id: id}
+	c.rec = c.newRecord(now, in)
+	a := &c.a
+	a.trunk, a.callID, a.tag = in.Trunk, c.rec.In.CallID, env.tag()
+	a.hop, a.local, a.inv = Back(in.Source, req), in.Source.Local, req
+	a.learn(req)
+	a.sdp.start(env)
+	a.invs.Start(now, req, a.hop, env.Timers)
+	out.CallIDs = append(out.CallIDs, a.callID)
+	c.note(now, a, false, req)
+	c.respond(now, a, sip.NewResponse(req, 100, ""), out)
+
+	if r, detail := c.acceptable(req); r != nil {
+		c.refuse(now, r, detail, out)
+		return c
+	}
+	if env.Draining {
+		c.refuse(now, diag.Draining, "", out)
+		return c
+	}
+	c.route(now, req, out)
+	return c
+}
+
+// route asks where the call goes and opens its media.
+func (c *Call) route(now time.Time, req *sip.Message, out *Out) {
+	q := c.query(req)
+	c.decision = routing.Decide(c.snap, &q, c.env.State)
+	c.recordDecision()
+	if c.decision.Reason != nil {
+		c.refuse(now, c.decision.Reason, "", out)
+		return
+	}
+	emergency := c.decision.Kind == routing.Emergency
+	if r := c.env.Limits.Acquire(now, c.a.trunk, c.id, emergency); r != nil {
+		c.refuse(now, r, "", out)
+		return
+	}
+	c.held = append(c.held, c.a.trunk)
+	c.openMedia(now, out)
+}
+
+// Receive takes a message of one of the call's Call-IDs.
+func (c *Call) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) {
+	c.now = now
+	leg, att := c.leg(m)
+	if leg == nil {
+		return
+	}
+	if m.IsRequest() {
+		c.request(now, leg, att, src, m, out)
+	} else {
+		c.response(now, leg, att, m, out)
+	}
+	c.settle(now, out)
+}
+
+// leg finds the leg of a message's Call-ID, and the attempt when it is a leg B.
+func (c *Call) leg(m *sip.Message) (*Leg, *attempt) {
+	if c.a.owns(m) {
+		return &c.a, nil
+	}
+	for _, t := range c.attempts {
+		if t.leg.owns(m) {
+			return &t.leg, t
+		}
+	}
+	return nil, nil
+}
+
+// request takes a request on one leg.
+func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *sip.Message, out *Out) {
+	switch {
+	case m.Method == "ACK":
+		c.receiveAck(now, l, m, out)
+		return
+	case m.Method == "CANCEL":
+		c.receiveCancel(now, l, src, m, out)
+		return
+	case m.Method == "INVITE" && l.invs.Matches(m):
+		l.invs.Receive(now, m, &out.Out)
+		return
+	}
+	for _, s := range l.refused {
+		if s.Matches(m) {
+			s.Receive(now, m, &out.Out)
+			return
+		}
+	}
+	for _, s := range l.servers {
+		if s.Matches(m) {
+			s.Receive(now, m, &out.Out)
+			return
+		}
+	}
+	c.note(now, l, false, m)
+	if r := c.inDialog(l, m); r != nil {
+		c.turnAway(now, l, src, m, r, out)
+		return
+	}
+	c.refresh(l, src, m)
+	switch m.Method {
+	case "INVITE":
+		c.receiveReinvite(now, l, src, m, out)
+	case "UPDATE":
+		c.receiveUpdate(now, l, src, m, out)
+	case "BYE":
+		c.receiveBye(now, l, src, m, out)
+	case "INFO":
+		c.receiveInfo(now, l, src, m, out)
+	case "OPTIONS":
+		s := c.serve(now, l, src, m)
+		c.reply(now, l, s, c.ok(l, m), out)
+	default:
+		c.turnAway(now, l, src, m, diag.MethodNotAllowed, out)
+	}
+}
+
+// response takes a response on one leg.
+func (c *Call) response(now time.Time, l *Leg, att *attempt, m *sip.Message, out *Out) {
+	if l.invc.Matches(m) {
+		first := l.invc.Receive(now, m, &out.Out)
+		if !first {
+			return
+		}
+		c.note(now, l, false, m)
+		if m.Status >= 300 {
+			c.rung(now, l, true, "ACK", 0, false)
+		}
+		switch {
+		case att != nil && !att.done():
+			c.receiveInviteResponse(now, att, m, out)
+		case att != nil && l.past == nil && !l.reinvited:
+			c.lateInviteResponse(now, att, m, out)
+		default:
+			c.receiveReinviteResponse(now, l, m, out)
+		}
+		return
+	}
+	if att != nil && l.past != nil && l.past.Matches(m) {
+		if l.past.Receive(now, m, &out.Out) {
+			c.lateInviteResponse(now, att, m, out)
+		}
+		return
+	}
+	for _, r := range l.clients {
+		if r.Matches(m) {
+			if r.Receive(now, m, &out.Out) {
+				c.note(now, l, false, m)
+				c.receiveRequestResponse(now, l, r, m, out)
+			}
+			return
+		}
+	}
+}
+
+// Advance fires the timers that are due.
+func (c *Call) Advance(now time.Time, out *Out) {
+	c.now = now
+	c.advanceLeg(now, &c.a, out)
+	for _, t := range c.attempts {
+		c.advanceLeg(now, &t.leg, out)
+		c.advanceAttempt(now, t, out)
+	}
+	c.settle(now, out)
+}
+
+func (c *Call) advanceLeg(now time.Time, l *Leg, out *Out) {
+	if !l.mute && due(l.invc.Deadline())(now) {
+		c.inviteClientEvent(now, l, l.invc.Advance(now, &out.Out), out)
+	}
+	if l.past != nil && due(l.past.Deadline())(now) {
+		l.past.Advance(now, &out.Out)
+	}
+	if due(l.invs.Deadline())(now) {
+		l.invs.Advance(now, &out.Out)
+	}
+	if due(l.answer.Deadline())(now) {
+		c.advanceAnswer(now, l, out)
+	}
+	for _, r := range l.clients {
+		if due(r.Deadline())(now) {
+			c.requestEvent(now, l, r, r.Advance(now, &out.Out), out)
+		}
+	}
+	for _, s := range l.servers {
+		if due(s.Deadline())(now) {
+			s.Advance(now, &out.Out)
+		}
+	}
+	for _, s := range l.refused {
+		if due(s.Deadline())(now) {
+			s.Advance(now, &out.Out)
+		}
+	}
+}
+
+// due turns a machine's Deadline into a question.
+func due(at time.Time, _ string) func(time.Time) bool {
+	return func(now time.Time) bool { return !at.IsZero() && !now.Before(at) }
+}
+
+// Deadline is when to call Advance, and why; zero when nothing is awaited but messages.
+func (c *Call) Deadline() (time.Time, string) {
+	var d earliest
+	c.a.deadline(&d)
+	for _, t := range c.attempts {
+		t.leg.deadline(&d)
+		d.add(t.deadline())
+	}
+	return d.at, d.why
+}
+
+// settle drops what has ended after every input.
+func (c *Call) settle(_ time.Time, out *Out) {
+	c.plan.tell(c, out)
+	c.a.sweep()
+	keep := c.attempts[:0]
+	for _, t := range c.attempts {
+		t.leg.sweep()
+		if t == c.won && c.end == nil || t == c.current || !t.over() {
+			keep = append(keep, t)
+		}
+	}
+	clear(c.attempts[len(keep):])
+	c.attempts = keep
+}
+
+// sweep forgets transactions that have ended.
+func (l *Leg) sweep() {
+	if l.past != nil && !l.past.Live() {
+		l.past = nil
+	}
+	if l.sent != nil && !l.invc.Live() && l.past == nil {
+		l.sent = nil
+	}
+	l.clients = living(l.clients)
+	l.servers = living(l.servers)
+	l.refused = living(l.refused)
+}
+
+// living keeps the machines that have not ended.
+func living[T interface{ Live() bool }](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	keep := list[:0]
+	for _, t := range list {
+		if t.Live() {
+			keep = append(keep, t)
+		}
+	}
+	clear(list[len(keep):])
+	if len(keep) == 0 {
+		return nil
+	}
+	return keep
+}
+
+// Done tells whether the call has ended, its record is out, and no transaction runs.
+func (c *Call) Done() bool {
+	return c.phase == phaseEnded && c.written && len(c.attempts) == 0 && c.a.idle()
+}
+
+// ID is the call's number on this server.
+func (c *Call) ID() media.SessionID { return c.id }
+
+// Ended tells whether the record was written; transactions may still run out.
+func (c *Call) Ended() bool { return c.phase == phaseEnded && c.written }
+
+// SendFailed reports that a message of the call could not be sent.
+func (c *Call) SendFailed(now time.Time, callID, branch string, out *Out) {
+	for _, t := range c.attempts {
+		l := &t.leg
+		if l.callID != callID {
+			continue
+		}
+		if l.invc.Branch() == branch && branch != "" {
+			c.inviteClientEvent(now, l, l.invc.Fail(now, &out.Out), out)
+		}
+		c.failRequests(now, l, branch, out)
+	}
+	if c.a.callID == callID {
+		if c.a.invc.Branch() == branch && branch != "" {
+			c.inviteClientEvent(now, &c.a, c.a.invc.Fail(now, &out.Out), out)
+		}
+		c.failRequests(now, &c.a, branch, out)
+	}
+	c.settle(now, out)
+}
+
+func (c *Call) failRequests(now time.Time, l *Leg, branch string, out *Out) {
+	for _, r := range l.clients {
+		if branch != "" && r.Branch() == branch {
+			c.requestEvent(now, l, r, r.Fail(now, &out.Out), out)
+		}
+	}
+}
+
+// Terminate ends the call for a reason of the server's own: drain limit, shutdown, a caught panic.
+func (c *Call) Terminate(now time.Time, why *diag.Reason, detail string, out *Out) {
+	c.now = now
+	c.finish(now, why, "directsip", detail, out)
+	c.settle(now, out)
+}
+
+// Abort gives the record of a call whose machine can no longer be used, or nil when it is out already.
+func (c *Call) Abort(now time.Time, why *diag.Reason, detail string) *cdr.Record {
+	if c.written || c.rec == nil {
+		return nil
+	}
+	c.written, c.phase = true, phaseEnded
+	c.rec.End, c.rec.Reason, c.rec.Cause, c.rec.EndedBy, c.rec.Detail = now, why.ID, why.Cause, "directsip", detail
+	return c.rec
+}
+
+// inviteClientEvent takes what the INVITE client transaction of a leg said of itself.
+func (c *Call) inviteClientEvent(now time.Time, l *Leg, ev txn.Event, out *Out) {
+	if ev != txn.TimedOut && ev != txn.Failed {
+		return
+	}
+	for _, t := range c.attempts {
+		if &t.leg == l && !t.done() {
+			c.attemptFailed(now, t, ev, out)
+			return
+		}
+	}
+	if l.up {
+		c.reinviteTimedOut(now, l, out)
+	}
+}
+
+// requestEvent takes what a non-INVITE client transaction said of itself.
+func (c *Call) requestEvent(now time.Time, l *Leg, r *request, ev txn.Event, out *Out) {
+	if ev == txn.TimedOut || ev == txn.Failed {
+		c.requestFailed(now, l, r, out)
+	}
+}

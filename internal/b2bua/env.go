@@ -1,0 +1,126 @@
+package b2bua
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/routing"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/txn"
+)
+
+// Env is what all calls of one shard share. Its owner is the shard; it does not change while calls run.
+type Env struct {
+	Server *topology.Server
+	Rand   *rand.Rand
+	Ports  *media.Ports  // this shard's slice of the port range
+	State  routing.State // trunk health and round-robin turns
+	Limits Limits
+	Timers *txn.Timers // nil: the defaults of RFC 3261
+	// CallID draws a Call-ID whose messages reach this shard.
+	CallID    func() string
+	UserAgent string
+	// Draining: no new calls.
+	Draining bool
+}
+
+// Limits counts live calls per trunk and server as sets of call ids, so that no counter can drift.
+type Limits interface {
+	// Acquire takes a place for the call on the trunk, or says why there is none. Emergency calls always get one (NEW-18).
+	Acquire(now time.Time, t *topology.Trunk, id media.SessionID, emergency bool) *diag.Reason
+	Release(t *topology.Trunk, id media.SessionID)
+}
+
+const tokenAlphabet = "abcdefghijklmnopqrstuvwxyz012345"
+
+// Token draws n characters of 5 random bits each. RFC 3261 §19.3 asks for 32 bits in a tag; 13 characters have 65.
+func Token(r *rand.Rand, n int) string {
+	var b [32]byte
+	n = min(n, len(b))
+	for i := 0; i < n; {
+		v := r.Uint64()
+		for k := 0; k < 12 && i < n; k++ {
+			b[i] = tokenAlphabet[v&31]
+			v >>= 5
+			i++
+		}
+	}
+	return string(b[:n])
+}
+
+func (e *Env) tag() string    { return Token(e.Rand, 13) }
+func (e *Env) branch() string { return sip.MagicCookie + Token(e.Rand, 16) }
+
+// Local is our listener toward a peer address on a trunk: the server's address of that family and the trunk's port.
+func (e *Env) Local(t *topology.Trunk, remote netip.Addr) netip.AddrPort {
+	return netip.AddrPortFrom(family(e.Server.Addresses, remote), t.Port)
+}
+
+// mediaAddr is our media address toward a peer of the given family.
+func (e *Env) mediaAddr(peer netip.Addr) netip.Addr { return family(e.Server.Media, peer) }
+
+// family picks the address of the same family as peer, or else the first.
+func family(list []netip.Addr, peer netip.Addr) netip.Addr {
+	for _, a := range list {
+		if a.Is4() == peer.Unmap().Is4() {
+			return a
+		}
+	}
+	if len(list) > 0 {
+		return list[0]
+	}
+	return netip.Addr{}
+}
+
+// via is the value of our Via for a request that leaves by hop.
+func (e *Env) via(hop sip.Hop, branch string) string {
+	b := make([]byte, 0, 96)
+	b = append(b, "SIP/2.0/"...)
+	b = append(b, hop.Transport.String()...)
+	b = append(b, ' ')
+	b = e.appendHost(b, hop)
+	b = append(b, ";branch="...)
+	b = append(b, branch...)
+	if hop.Transport == sip.UDP {
+		b = append(b, ";rport"...)
+	}
+	return string(b)
+}
+
+// appendHost writes our listener as host:port: the server's name over TLS, where names are checked, and the address elsewhere.
+func (e *Env) appendHost(b []byte, hop sip.Hop) []byte {
+	if hop.Transport == sip.TLS {
+		b = append(b, e.Server.Name...)
+		b = append(b, ':')
+		return strconv.AppendUint(b, uint64(hop.Local.Port()), 10)
+	}
+	return hop.Local.AppendTo(b)
+}
+
+// Options is an OPTIONS that asks a trunk's peer whether it is there (SIG-16): no user part in the Request-URI.
+func (e *Env) Options(t *topology.Trunk, hop sip.Hop, callID string) *sip.Message {
+	uri := string(appendHostPort([]byte("sip:"), t.Gateway.Host, t.Gateway.Addr, t.GatewayPort, t.Transport))
+	switch t.Transport {
+	case sip.TCP:
+		uri += ";transport=tcp"
+	case sip.TLS:
+		uri += ";transport=tls"
+	}
+	us := string(e.appendHost([]byte("sip:"), hop))
+	m := sip.NewRequest("OPTIONS", uri)
+	m.Add(sip.IDVia, e.via(hop, e.branch()))
+	m.Add(sip.IDMaxForwards, "70")
+	m.Add(sip.IDFrom, "<"+us+">;tag="+e.tag())
+	m.Add(sip.IDTo, "<"+uri+">")
+	m.Add(sip.IDCallID, callID)
+	m.Add(sip.IDCSeq, "1 OPTIONS")
+	m.Add(sip.IDContact, "<"+us+">")
+	m.Add(sip.IDAccept, "application/sdp")
+	m.Add(sip.IDUserAgent, e.UserAgent)
+	return m
+}

@@ -1,0 +1,99 @@
+package b2bua
+
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// receiveBye takes a BYE: of the caller, who may also end an early dialog with it (RFC 3261 §15), or of the callee.
+func (c *Call) receiveBye(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
+	s := c.serve(now, l, src, m)
+	c.reply(now, l, s, c.ok(l, m), out)
+	wasUp := l.up
+	l.up, l.pending = false, false
+	l.answer.Acked()
+	switch {
+	case l == &c.a && !wasUp:
+		c.finish(now, diag.CallerCancelled, "caller", "BYE before the answer", out)
+	case l == &c.a || c.won != nil && l == &c.won.leg:
+		c.finish(now, diag.NormalClearing, c.name(l), "", out)
+	}
+}
+
+// finish ends the call, once: the caller gets a final response or a BYE, every target a CANCEL or a BYE, the
+// media is closed and the record written.
+func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *Out) {
+	if c.end != nil {
+		return
+	}
+	c.end = why
+	c.rec.End, c.rec.Reason, c.rec.EndedBy, c.rec.Detail, c.rec.Cause = now, why.ID, by, detail, why.Cause
+	c.endExchange(now, out)
+	c.endCaller(now, why, detail, out)
+	for _, t := range c.attempts {
+		if t == c.won {
+			c.bye(now, &t.leg, out)
+			t.state = attemptOver
+			continue
+		}
+		c.leave(now, t, out)
+	}
+	if t := c.current; t != nil {
+		e := &c.rec.Attempts[t.index]
+		e.Took, e.Class, e.Reason = now.Sub(e.At), "cancelled", why.ID
+		c.current = nil
+	}
+	c.phase = phaseEnded
+	for _, t := range c.held {
+		c.env.Limits.Release(t, c.id)
+	}
+	c.held = nil
+	if c.won != nil {
+		c.summarize(&c.won.leg)
+	}
+	c.plan.close(now, c, out)
+}
+
+// endCaller gives the caller's leg its end.
+func (c *Call) endCaller(now time.Time, why *diag.Reason, detail string, out *Out) {
+	a := &c.a
+	if a.inv == nil || c.phase == phaseAnswered {
+		c.rec.Status = 200
+		c.bye(now, a, out)
+		return
+	}
+	status := c.finalStatus
+	if status == 0 {
+		status = why.Status
+	}
+	if status < 400 {
+		status = 500
+	}
+	c.rec.Status = status
+	r := c.refusal(a.inv, status, why, detail)
+	if status == 420 {
+		for v := range a.inv.Values(sip.IDRequire) {
+			r.Add(sip.IDUnsupported, v)
+		}
+	}
+	a.oa.Failed("INVITE")
+	c.respond(now, a, r, out)
+}
+
+// endExchange answers a re-INVITE or UPDATE that is on its way when the call ends.
+func (c *Call) endExchange(now time.Time, out *Out) {
+	e := c.exch
+	c.exch = nil
+	if e == nil || e.gone {
+		return
+	}
+	if e.to.ackWaits {
+		c.refuseOffer(now, e.to, "", out)
+	}
+	if e.invite && e.from.inv == nil {
+		return
+	}
+	c.failExchange(now, e, diag.CallGone, 487, out)
+}

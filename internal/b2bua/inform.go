@@ -1,0 +1,120 @@
+package b2bua
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/sip"
+)
+
+func retryAfter(e *Env) string { return strconv.Itoa(1 + e.Rand.IntN(9)) }
+
+// receiveInfo carries an INFO (RFC 6086: DTMF, fast update) to the other leg and its result back.
+func (c *Call) receiveInfo(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
+	s := c.serve(now, l, src, m)
+	other := c.other(l)
+	if other == nil || !other.up || other.pending || other.allow.has(allowKnown) && !other.allow.has(allowInfo) {
+		c.denyRequest(now, l, s, m, diag.MethodNotAllowed, out)
+		return
+	}
+	if len(l.servers) > maxRequests || len(other.clients) > maxRequests {
+		c.denyRequest(now, l, s, m, diag.OutOfOrder, out)
+		return
+	}
+	n := other.dlg.Request("INFO")
+	for i := range m.Headers {
+		if h := &m.Headers[i]; h.ID == sip.IDContentDisposition {
+			n.Add(h.ID, h.Value)
+		}
+	}
+	if v := m.GetName("Info-Package"); v != "" {
+		n.AddName("Info-Package", v)
+	}
+	if m.Body != "" {
+		n.SetBody(m.Get(sip.IDContentType), m.Body)
+	}
+	r := c.begin(now, other, n, out)
+	r.waiter, r.from, r.req = s, l, m
+}
+
+// maxRequests bounds the non-INVITE transactions of a leg that a peer can make us keep.
+const maxRequests = 32
+
+// receiveRequestResponse takes a response to a non-INVITE request of ours.
+func (c *Call) receiveRequestResponse(now time.Time, l *Leg, r *request, m *sip.Message, out *Out) {
+	if m.Status < 200 {
+		return
+	}
+	switch r.Method() {
+	case "UPDATE":
+		c.receiveUpdateResponse(now, l, m, out)
+	case "INFO":
+		if r.waiter != nil {
+			b := sip.NewResponse(r.req, m.Status, m.Reason)
+			b.SetToTag(r.from.tag)
+			if m.Body != "" {
+				b.SetBody(m.Get(sip.IDContentType), m.Body)
+			}
+			c.reply(now, r.from, r.waiter, b, out)
+			r.waiter, r.from, r.req = nil, nil, nil
+		}
+		c.checkGone(now, l, m.Status, "INFO", out)
+	}
+}
+
+func (c *Call) receiveUpdateResponse(now time.Time, l *Leg, m *sip.Message, out *Out) {
+	e := c.exch
+	if e == nil || e.to != l || e.forward != "UPDATE" {
+		return
+	}
+	c.exch = nil
+	body, ok := m.SDP()
+	switch {
+	case m.Status >= 300:
+		l.oa.Failed("UPDATE")
+		c.failExchange(now, e, diag.NotAcceptable, m.Status, out)
+		c.checkGone(now, l, m.Status, "UPDATE", out)
+	case !ok:
+		l.oa.Failed("UPDATE")
+		c.failExchange(now, e, diag.BadAnswer, 500, out)
+	default:
+		l.dlg.Refresh(m)
+		c.follow(l)
+		l.oa.RemoteAnswer()
+		c.finishExchange(now, e, body, out)
+	}
+}
+
+// checkGone ends the call when a peer says that it does not know it, or says nothing (RFC 3261 §12.2.1.2).
+func (c *Call) checkGone(now time.Time, l *Leg, status int, method string, out *Out) {
+	if status == 481 || status == 408 {
+		c.finish(now, diag.PeerVanished, c.name(l), method+" answered "+strconv.Itoa(status), out)
+	}
+}
+
+// requestFailed takes a non-INVITE request that got no answer.
+func (c *Call) requestFailed(now time.Time, l *Leg, r *request, out *Out) {
+	if r.waiter != nil {
+		m := sip.NewResponse(r.req, 408, "")
+		m.SetToTag(r.from.tag)
+		c.reply(now, r.from, r.waiter, m, out)
+		r.waiter, r.from, r.req = nil, nil, nil
+	}
+	if e := c.exch; e != nil && e.to == l && e.forward == "UPDATE" {
+		c.exch = nil
+		l.oa.Failed("UPDATE")
+		c.failExchange(now, e, diag.PeerVanished, 408, out)
+	}
+	if l.up {
+		c.finish(now, diag.PeerVanished, c.name(l), "no answer to a request", out)
+	}
+}
+
+// name says whose leg it is.
+func (c *Call) name(l *Leg) string {
+	if l == &c.a {
+		return "caller"
+	}
+	return "callee"
+}

@@ -1,0 +1,250 @@
+package b2bua
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/directsip/directsip/internal/dialog"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/txn"
+)
+
+// allowed is what we take within and outside of dialogs; it stands in Allow.
+const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
+
+// Leg is our side of one SIP dialog (RFC 7092 §2): leg A toward the caller, where we are UAS, or a leg B toward a target.
+type Leg struct {
+	side   media.SideIndex
+	number uint8 // 0: leg A; n: the n-th attempt
+	trunk  *topology.Trunk
+	callID string
+	tag    string  // ours
+	hop    sip.Hop // where requests within the dialog go
+	local  netip.AddrPort
+
+	dlg   dialog.Dialog
+	up    bool // the dialog is confirmed and no BYE was sent or received
+	acked bool // leg A: the ACK to our 2xx came; leg B: we sent it
+
+	invc      txn.InviteClient  // our INVITE or re-INVITE
+	sent      *sip.Message      // our initial INVITE, while its 2xx may still make dialogs
+	invs      txn.InviteServer  // the peer's
+	inv       *sip.Message      // the peer's INVITE while it has no final answer
+	answer    dialog.Answer     // repeats our 2xx until the ACK comes
+	ackSeq    uint32            // CSeq of the INVITE that the next ACK is for
+	ackWaits  bool              // our ACK to a 2xx with an offer waits for the answer of the other leg
+	past      *txn.InviteClient // the initial INVITE, still taking late 2xx while a re-INVITE runs
+	mute      bool              // the INVITE is left behind: not repeated any more
+	reinvited bool              // invc is a re-INVITE
+	pending   bool              // BYE waits for the ACK to our 2xx (RFC 3261 §15)
+	clients   []*request
+	servers   []*txn.Server
+	refused   []*txn.InviteServer // INVITEs answered beside the one being served
+	ack       txn.Send            // our last ACK to a 2xx, for repeated 2xx
+	allow     methods
+	oa        dialog.OfferAnswer
+	sdp       description
+}
+
+// request is a non-INVITE request of ours in flight.
+type request struct {
+	txn.Client
+	waiter *txn.Server  // the other leg's request that waits for the result; nil: nobody waits
+	from   *Leg         // the leg of waiter
+	req    *sip.Message // the request of waiter
+}
+
+// methods is what a peer's Allow says; zero when it said nothing.
+type methods uint8
+
+const (
+	allowKnown methods = 1 << iota
+	allowUpdate
+	allowInfo
+)
+
+func (m methods) has(f methods) bool { return m&f != 0 }
+
+// learn reads the peer's Allow (RFC 3261 §20.5).
+func (l *Leg) learn(m *sip.Message) {
+	if !m.Has(sip.IDAllow) {
+		return
+	}
+	l.allow = allowKnown
+	if m.HasToken(sip.IDAllow, "UPDATE") {
+		l.allow |= allowUpdate
+	}
+	if m.HasToken(sip.IDAllow, "INFO") {
+		l.allow |= allowInfo
+	}
+}
+
+// contact is the value of our Contact on a leg: this server, so that requests of the dialog find the call.
+func (c *Call) contact(hop sip.Hop) string {
+	b := make([]byte, 0, 64)
+	b = append(b, "<sip:"...)
+	b = c.env.appendHost(b, hop)
+	switch hop.Transport {
+	case sip.TCP:
+		b = append(b, ";transport=tcp"...)
+	case sip.TLS:
+		b = append(b, ";transport=tls"...)
+	}
+	return string(append(b, '>'))
+}
+
+// owns tells whether a message belongs to this leg's Call-ID.
+func (l *Leg) owns(m *sip.Message) bool { return l != nil && l.callID == m.CallID() }
+
+// begin starts a non-INVITE client transaction for a request of this leg.
+func (c *Call) begin(now time.Time, l *Leg, m *sip.Message, out *Out) *request {
+	m.AddFirst(sip.IDVia, c.env.via(l.hop, c.env.branch()))
+	r := &request{}
+	l.clients = append(l.clients, r)
+	r.Start(now, m, l.hop, c.env.Timers, &out.Out)
+	c.note(now, l, true, m)
+	return r
+}
+
+// respond answers the INVITE of this leg.
+func (c *Call) respond(now time.Time, l *Leg, m *sip.Message, out *Out) {
+	if l.invs.Respond(now, m, &out.Out) {
+		c.note(now, l, true, m)
+	}
+	if m.Status >= 200 {
+		l.inv = nil
+	}
+}
+
+// reply answers a non-INVITE request.
+func (c *Call) reply(now time.Time, l *Leg, s *txn.Server, m *sip.Message, out *Out) {
+	if s.Respond(now, m, &out.Out) {
+		c.note(now, l, true, m)
+	}
+}
+
+// serve starts a server transaction for a new non-INVITE request.
+func (c *Call) serve(now time.Time, l *Leg, src sip.Source, m *sip.Message) *txn.Server {
+	s := &txn.Server{}
+	s.Start(now, m, Back(src, m), c.env.Timers)
+	l.servers = append(l.servers, s)
+	return s
+}
+
+// Back is the way back for responses (RFC 3261 §18.2.2): the connection, or for UDP what the top Via says.
+func Back(src sip.Source, m *sip.Message) sip.Hop {
+	h := sip.Hop{Transport: src.Transport, Local: src.Local, Remote: src.Remote, Flow: src.Flow}
+	if src.Transport == sip.UDP {
+		h.Remote = m.ResponseAddr(src.Remote)
+	} else if len(src.Names) > 0 {
+		h.Name = src.Names[0]
+	}
+	return h
+}
+
+// sendAck sends the ACK to a 2xx and keeps it for repeated 2xx (RFC 3261 §13.2.2.4).
+func (c *Call) sendAck(now time.Time, l *Leg, cseq uint32, body string, out *Out) {
+	m := l.dlg.Ack(cseq)
+	m.AddFirst(sip.IDVia, c.env.via(l.hop, c.env.branch()))
+	m.Add(sip.IDContact, c.contact(l.hop))
+	if body != "" {
+		m.SetBody("application/sdp", body)
+	}
+	l.ack = txn.Send{Hop: l.hop, Data: m.Append(nil), CallID: l.callID}
+	l.acked, l.ackWaits = true, false
+	out.Sends = append(out.Sends, l.ack)
+	c.note(now, l, true, m)
+}
+
+// repeatAck answers a repeated 2xx.
+func (l *Leg) repeatAck(out *Out) {
+	if l.ack.Data != nil {
+		s := l.ack
+		s.Again = true
+		out.Sends = append(out.Sends, s)
+	}
+}
+
+// bye ends the leg's dialog. Before the ACK to our own 2xx it waits (RFC 3261 §15).
+func (c *Call) bye(now time.Time, l *Leg, out *Out) {
+	if l == nil || !l.up {
+		return
+	}
+	if l.side == 0 && !l.acked && l.answer.Waiting() {
+		l.pending = true
+		return
+	}
+	l.up, l.pending = false, false
+	m := l.dlg.Request("BYE")
+	if c.end != nil {
+		m.AddName("Reason", reasonValue(c.end))
+	}
+	c.begin(now, l, m, out)
+}
+
+// follow sets where requests of the dialog go: its first route or remote target if that is an address, else the way the dialog
+// was set up (RFC 3261 §12.2.1.1, RFC 3263). Over a connection its flow is kept, and dialled again only when it is gone.
+func (c *Call) follow(l *Leg) {
+	u, err := sip.ParseURI(l.dlg.NextHopURI())
+	if err != nil {
+		return
+	}
+	addr, err := netip.ParseAddr(u.Host)
+	if err != nil {
+		return
+	}
+	port := u.Port
+	if port == 0 {
+		port = 5060
+		if l.hop.Transport == sip.TLS {
+			port = 5061
+		}
+	}
+	remote := netip.AddrPortFrom(addr.Unmap(), port)
+	if l.hop.Transport == sip.UDP && remote.Addr().Is4() == l.hop.Local.Addr().Is4() {
+		l.hop.Remote = remote
+	} else if l.hop.Transport.Reliable() && remote.Addr() == l.hop.Remote.Addr() {
+		l.hop.Remote = remote
+	}
+}
+
+// deadline adds the leg's timers to d.
+func (l *Leg) deadline(d *earliest) {
+	if !l.mute {
+		d.add(l.invc.Deadline())
+	}
+	if l.past != nil {
+		d.add(l.past.Deadline())
+	}
+	d.add(l.invs.Deadline())
+	d.add(l.answer.Deadline())
+	for _, r := range l.clients {
+		d.add(r.Deadline())
+	}
+	for _, s := range l.servers {
+		d.add(s.Deadline())
+	}
+	for _, s := range l.refused {
+		d.add(s.Deadline())
+	}
+}
+
+// idle tells whether no transaction of the leg is alive.
+func (l *Leg) idle() bool {
+	return !l.invc.Live() && l.past == nil && !l.invs.Live() && !l.answer.Waiting() && len(l.clients) == 0 &&
+		len(l.servers) == 0 && len(l.refused) == 0
+}
+
+// earliest keeps the first of several deadlines.
+type earliest struct {
+	at  time.Time
+	why string
+}
+
+func (d *earliest) add(at time.Time, why string) {
+	if !at.IsZero() && (d.at.IsZero() || at.Before(d.at)) {
+		d.at, d.why = at, why
+	}
+}

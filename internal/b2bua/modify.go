@@ -1,0 +1,312 @@
+package b2bua
+
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/dialog"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/txn"
+)
+
+// exchange is a re-INVITE or UPDATE of one leg that waits for the other leg's answer: hold, resume, codec or address change.
+type exchange struct {
+	from    *Leg
+	to      *Leg
+	invite  bool         // it came as INVITE
+	server  *txn.Server  // it came as UPDATE
+	req     *sip.Message // what came
+	forward string       // how it went on: INVITE or UPDATE
+	offer   bool         // it carried an offer
+	gone    bool         // its sender cancelled it: answered 487, the result goes nowhere
+}
+
+// receiveReinvite takes an INVITE within the dialog (RFC 3261 §14.2).
+func (c *Call) receiveReinvite(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
+	body, hasBody := m.SDP()
+	if m.Body != "" && !hasBody {
+		c.turnAway(now, l, src, m, diag.UnsupportedMedia, out)
+		return
+	}
+	if v := l.oa.RemoteInvite(hasBody); v != dialog.OK {
+		c.turnAway(now, l, src, m, c.verdictReason(v), out)
+		return
+	}
+	if l.answer.Waiting() || l.inv != nil { // the ACK of the last one is not here yet
+		l.oa.Failed("INVITE")
+		c.turnAway(now, l, src, m, diag.OutOfOrder, out)
+		return
+	}
+	if l.invs.Live() {
+		old := l.invs
+		l.refused = append(l.refused, &old)
+	}
+	l.inv = m
+	l.invs.Start(now, m, Back(src, m), c.env.Timers)
+	c.respond(now, l, c.trying(m), out)
+	if hasBody && l.sdp.unchanged(body) && l.sdp.body != "" {
+		l.oa.LocalAnswer()
+		c.acceptReinvite(now, l, l.sdp.body, out) // a refresh: nothing to tell the other leg
+		return
+	}
+	e := &exchange{from: l, to: c.other(l), invite: true, req: m, forward: "INVITE", offer: hasBody}
+	c.forward(now, e, body, out)
+}
+
+func (c *Call) trying(m *sip.Message) *sip.Message { return sip.NewResponse(m, 100, "") }
+
+func (c *Call) verdictReason(v dialog.Verdict) *diag.Reason {
+	switch v.Status() {
+	case 491:
+		return diag.RequestPending
+	case 488:
+		return diag.NotAcceptable
+	}
+	return diag.OutOfOrder
+}
+
+// receiveUpdate takes an UPDATE (RFC 3311). Without an offer it only refreshes.
+func (c *Call) receiveUpdate(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
+	s := c.serve(now, l, src, m)
+	body, hasBody := m.SDP()
+	if !hasBody || l.sdp.unchanged(body) && l.sdp.body != "" {
+		r := c.ok(l, m)
+		r.Add(sip.IDContact, c.contact(l.hop))
+		if hasBody {
+			r.SetBody("application/sdp", l.sdp.body)
+		}
+		c.reply(now, l, s, r, out)
+		return
+	}
+	if v := l.oa.RemoteOffer("UPDATE"); v != dialog.OK {
+		c.denyRequest(now, l, s, m, c.verdictReason(v), out)
+		return
+	}
+	other := c.other(l)
+	e := &exchange{from: l, to: other, server: s, req: m, forward: "INVITE", offer: true}
+	if other != nil && other.allow.has(allowUpdate) {
+		e.forward = "UPDATE"
+	}
+	c.forward(now, e, body, out)
+}
+
+// denyRequest answers a non-INVITE request with a reason.
+func (c *Call) denyRequest(now time.Time, l *Leg, s *txn.Server, m *sip.Message, why *diag.Reason, out *Out) {
+	r := sip.NewResponse(m, why.Status, "")
+	r.SetToTag(l.tag)
+	Explain(r, why, "")
+	if why.Status == 500 {
+		r.Add(sip.IDRetryAfter, retryAfter(c.env))
+	}
+	c.reply(now, l, s, r, out)
+}
+
+// forward carries an offer, or an offerless INVITE, to the other leg.
+func (c *Call) forward(now time.Time, e *exchange, body string, out *Out) {
+	l := e.to
+	if l == nil || !l.up || c.exch != nil || l.pending || l.answer.Waiting() || !l.acked {
+		c.failExchange(now, e, diag.RequestPending, 491, out)
+		return
+	}
+	ready := false
+	if e.forward == "UPDATE" {
+		ready = l.oa.LocalOffer("UPDATE")
+	} else {
+		ready = l.oa.LocalInvite(e.offer)
+	}
+	if !ready {
+		c.failExchange(now, e, diag.RequestPending, 491, out)
+		return
+	}
+	sdp := ""
+	if e.offer {
+		var err error
+		if sdp, err = c.plan.offerFrom(now, c, e.from, l, body, out); err != nil {
+			l.oa.Failed(e.forward)
+			c.failExchange(now, e, diag.NotAcceptable, 488, out)
+			return
+		}
+	}
+	c.exch = e
+	m := l.dlg.Request(e.forward)
+	m.Add(sip.IDContact, c.contact(l.hop))
+	m.Add(sip.IDAllow, allowed)
+	if sdp != "" {
+		m.SetBody("application/sdp", sdp)
+	}
+	if e.forward == "UPDATE" {
+		c.begin(now, l, m, out)
+		return
+	}
+	m.AddFirst(sip.IDVia, c.env.via(l.hop, c.env.branch()))
+	l.ackSeq, _, _ = m.CSeq()
+	if l.invc.Live() && !l.reinvited {
+		old := l.invc
+		l.past = &old
+	}
+	l.reinvited = true
+	l.invc.Start(now, m, l.hop, c.env.Timers, &out.Out)
+	c.note(now, l, true, m)
+}
+
+// receiveReinviteResponse takes a response to a re-INVITE of ours.
+func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, m *sip.Message, out *Out) {
+	e := c.exch
+	switch {
+	case m.Status < 200:
+		return
+	case m.Status < 300 && (e == nil || e.to != l || e.forward != "INVITE"):
+		if seq, _, _ := m.CSeq(); seq == l.ackSeq && l.ack.Data != nil {
+			l.repeatAck(out)
+		}
+		return
+	case m.Status < 300:
+		if l.ackWaits {
+			return // repeated: the ACK waits for the answer of the other leg
+		}
+		l.dlg.Refresh(m)
+		l.learn(m)
+		c.follow(l)
+		c.reinviteAccepted(now, e, m, out)
+		return
+	}
+	l.oa.Failed("INVITE")
+	if e == nil || e.to != l {
+		return
+	}
+	c.exch = nil
+	if m.Status == 408 || m.Status == 481 { // the dialog is gone (RFC 3261 §12.2.1.2)
+		c.failExchange(now, e, diag.PeerVanished, m.Status, out)
+		c.finish(now, diag.PeerVanished, c.name(l), "re-INVITE answered "+m.StartLine(), out)
+		return
+	}
+	c.failExchange(now, e, diag.NotAcceptable, m.Status, out)
+}
+
+// reinviteAccepted carries the 2xx back.
+func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out *Out) {
+	l := e.to
+	body, ok := m.SDP()
+	l.oa.InviteDone()
+	if e.offer {
+		c.sendAck(now, l, l.ackSeq, "", out)
+		c.exch = nil
+		if !ok {
+			l.oa.Failed("INVITE")
+			c.failExchange(now, e, diag.BadAnswer, 500, out)
+			return
+		}
+		l.oa.RemoteAnswer()
+		c.finishExchange(now, e, body, out)
+		return
+	}
+	if !ok || l.oa.RemoteOffer("INVITE") != dialog.OK {
+		c.sendAck(now, l, l.ackSeq, "", out)
+		c.exch = nil
+		c.failExchange(now, e, diag.BadAnswer, 500, out)
+		return
+	}
+	sdp, err := c.plan.offerFrom(now, c, l, e.from, body, out)
+	if err != nil || e.gone {
+		c.refuseOffer(now, l, body, out)
+		c.exch = nil
+		c.failExchange(now, e, diag.NotAcceptable, 488, out)
+		return
+	}
+	l.ackWaits = true
+	e.from.oa.LocalOffer("INVITE")
+	c.acceptReinvite(now, e.from, sdp, out)
+}
+
+// refuseOffer acknowledges an offer in a 2xx that cannot be answered: what stands is sent again as the answer.
+func (c *Call) refuseOffer(now time.Time, l *Leg, _ string, out *Out) {
+	l.oa.LocalAnswer()
+	c.sendAck(now, l, l.ackSeq, l.sdp.body, out)
+}
+
+// finishExchange answers whoever made the offer.
+func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Out) {
+	sdp, err := c.plan.answerFrom(now, c, e.to, e.from, answer, out)
+	if err != nil {
+		c.failExchange(now, e, diag.BadAnswer, 488, out)
+		return
+	}
+	c.plan.watch(now, c, out)
+	if e.gone {
+		return
+	}
+	e.from.oa.LocalAnswer()
+	if e.invite {
+		c.acceptReinvite(now, e.from, sdp, out)
+		return
+	}
+	r := c.ok(e.from, e.req)
+	r.Add(sip.IDContact, c.contact(e.from.hop))
+	r.SetBody("application/sdp", sdp)
+	c.reply(now, e.from, e.server, r, out)
+}
+
+// acceptReinvite sends the 200 to a re-INVITE.
+func (c *Call) acceptReinvite(now time.Time, l *Leg, sdp string, out *Out) {
+	r := sip.NewResponse(l.inv, 200, "")
+	r.Add(sip.IDContact, c.contact(l.hop))
+	r.Add(sip.IDAllow, allowed)
+	r.SetBody("application/sdp", sdp)
+	l.ackSeq, _, _ = l.inv.CSeq()
+	l.oa.InviteDone()
+	c.respond(now, l, r, out)
+	l.answer.Start(now, 0, 0)
+}
+
+// failExchange refuses a re-INVITE or UPDATE; the session stays as it was (RFC 3261 §14.2).
+func (c *Call) failExchange(now time.Time, e *exchange, why *diag.Reason, status int, out *Out) {
+	l := e.from
+	if e.gone {
+		return
+	}
+	if e.invite && l.inv == nil {
+		return
+	}
+	r := sip.NewResponse(e.req, status, "")
+	r.SetToTag(l.tag)
+	Explain(r, why, "")
+	if status == 500 {
+		r.Add(sip.IDRetryAfter, retryAfter(c.env))
+	}
+	if e.invite {
+		l.oa.Failed("INVITE")
+		c.respond(now, l, r, out)
+		return
+	}
+	l.oa.Failed("UPDATE")
+	c.reply(now, l, e.server, r, out)
+}
+
+// reinviteTimedOut ends a call whose peer no longer answers re-INVITEs (RFC 3261 §12.2.1.2).
+func (c *Call) reinviteTimedOut(now time.Time, l *Leg, out *Out) {
+	if e := c.exch; e != nil && e.to == l {
+		c.exch = nil
+		l.oa.Failed("INVITE")
+		c.failExchange(now, e, diag.PeerVanished, 408, out)
+	}
+	c.finish(now, diag.PeerVanished, c.name(l), "re-INVITE was not answered", out)
+}
+
+// cancelExchange takes the CANCEL of a re-INVITE: 487 to it, and a CANCEL to the one that went on.
+func (c *Call) cancelExchange(now time.Time, l *Leg, out *Out) {
+	r := sip.NewResponse(l.inv, 487, "")
+	r.SetToTag(l.tag)
+	l.oa.Failed("INVITE")
+	c.respond(now, l, r, out)
+	e := c.exch
+	if e == nil || e.from != l {
+		return
+	}
+	e.gone = true
+	if m := e.to.invc.Cancel(); m != nil {
+		q := &request{}
+		e.to.clients = append(e.to.clients, q)
+		q.Start(now, m, e.to.invc.Hop(), c.env.Timers, &out.Out)
+		c.note(now, e.to, true, m)
+	}
+}

@@ -1,0 +1,443 @@
+package b2bua
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sdp"
+)
+
+// errNoAnswer says that a 2xx came without the answer to our offer (RFC 3261 §13.2.1).
+var errNoAnswer = errors.New("2xx without an answer to our offer")
+
+// maxLines bounds the m-lines that get ports; further ones are refused with port 0.
+const maxLines = 4
+
+// openTries is how many sets of ports are tried when the system will not give them.
+const openTries = 3
+
+// plan is the media of a call: what each side has said, our ports, and the session that the relay runs.
+type plan struct {
+	bypass bool // SDP goes through as it is; no port of ours (TRK-05)
+	lines  []line
+	tries  int
+	opened bool
+	dirty  bool          // the relay must be told
+	base   [2]netip.Addr // our media addresses toward each side
+}
+
+// line is one m-line.
+type line struct {
+	opaque bool // not RTP
+	ours   [2]uint16
+	peer   [2]end
+}
+
+// end is what one side's SDP says of an m-line.
+type end struct {
+	rtp, rtcp netip.AddrPort
+	mux       bool
+	live      bool
+	dir       sdp.Direction
+	relatch   uint32
+}
+
+// description is what was said on one leg: our last body and the peer's.
+type description struct {
+	id, version uint64
+	body        string // ours
+	peer        string // theirs
+	codec       string
+}
+
+// start draws the session id of o= (RFC 8866 §5.2).
+func (d *description) start(e *Env) {
+	*d = description{id: e.Rand.Uint64() >> 2, version: 1}
+}
+
+// unchanged tells whether a body of the peer says what its last one said.
+func (d *description) unchanged(body string) bool {
+	if d.peer == "" {
+		return false
+	}
+	a, err := sdp.Parse(d.peer)
+	if err != nil {
+		return false
+	}
+	b, err := sdp.Parse(body)
+	return err == nil && sdp.Same(a, b)
+}
+
+// parseOffer reads an offer that must have at least one m-line to speak of.
+func parseOffer(body string) (*sdp.Session, error) {
+	s, err := sdp.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Media) == 0 {
+		return nil, errors.New("no m-line")
+	}
+	return s, nil
+}
+
+// offered takes the caller's first offer.
+func (p *plan) offered(s *sdp.Session) {
+	p.lines = make([]line, min(len(s.Media), maxLines))
+	p.take(0, s)
+}
+
+// take notes what a side's description says.
+func (p *plan) take(side media.SideIndex, s *sdp.Session) {
+	for i := range s.Media {
+		if i >= len(p.lines) {
+			return
+		}
+		m, e := &s.Media[i], &p.lines[i].peer[side]
+		p.lines[i].opaque = !m.IsRTP()
+		was := e.rtp
+		e.live, e.mux, e.dir = !m.Rejected(), m.RTCPMux, m.Direction
+		e.rtp, e.rtcp = netip.AddrPort{}, m.RTCP
+		if e.live && m.Conn.IsValid() && !m.Conn.IsUnspecified() {
+			e.rtp = netip.AddrPortFrom(m.Conn.Unmap(), m.Port)
+		}
+		if e.rtp != was {
+			e.relatch++
+		}
+	}
+	p.dirty = true
+}
+
+// openMedia takes ports and asks the relay to open them, unless the media goes past us.
+func (c *Call) openMedia(now time.Time, out *Out) {
+	p := &c.plan
+	p.bypass = c.bypassed()
+	if p.bypass {
+		c.phase = phaseHunting
+		c.hunt(now, out)
+		return
+	}
+	if p.lines == nil {
+		p.lines = make([]line, 1) // offerless: one m-line until the target makes its offer
+	}
+	p.base[0] = c.env.mediaAddr(c.callerMedia())
+	p.base[1] = c.env.mediaAddr(c.firstTarget())
+	if !p.takePorts(now, c) {
+		c.refuse(now, diag.MediaPorts, "", out)
+		return
+	}
+	out.Media = append(out.Media, MediaOp{MediaOpen, p.session(c)})
+	p.dirty = false
+}
+
+// takePorts draws a pair of ports per m-line and side, all or none.
+func (p *plan) takePorts(now time.Time, c *Call) bool {
+	for i := range p.lines {
+		for s := range p.lines[i].ours {
+			port, ok := c.env.Ports.Take(now)
+			if !ok {
+				p.release(now, c)
+				return false
+			}
+			p.lines[i].ours[s] = port
+		}
+	}
+	return true
+}
+
+func (p *plan) release(now time.Time, c *Call) {
+	for i := range p.lines {
+		for s, port := range p.lines[i].ours {
+			if port != 0 {
+				c.env.Ports.Release(now, port)
+				p.lines[i].ours[s] = 0
+			}
+		}
+	}
+}
+
+// bypassed tells whether both trunks, whichever target is taken, want media past us.
+func (c *Call) bypassed() bool {
+	if !c.a.trunk.Settings.EnableBypass {
+		return false
+	}
+	for i := range c.decision.Targets {
+		if !c.decision.Targets[i].Trunk.Settings.EnableBypass {
+			return false
+		}
+	}
+	return true
+}
+
+// callerMedia is an address of the caller's media family.
+func (c *Call) callerMedia() netip.Addr {
+	for i := range c.plan.lines {
+		if r := c.plan.lines[i].peer[0].rtp; r.IsValid() {
+			return r.Addr()
+		}
+	}
+	return c.a.hop.Remote.Addr()
+}
+
+// firstTarget is an address of the first target's family.
+func (c *Call) firstTarget() netip.Addr {
+	if len(c.decision.Targets) > 0 {
+		return c.decision.Targets[0].Trunk.Gateway.Addr
+	}
+	return netip.Addr{}
+}
+
+// MediaOpened answers MediaOpen. A port that something else holds is left in quarantine and others are tried.
+func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
+	if c.plan.opened {
+		return // an update that failed: the call goes on with what it has
+	}
+	p := &c.plan
+	if err == nil {
+		p.opened = true
+		if c.end != nil {
+			c.plan.close(now, c, out)
+			return
+		}
+		c.phase = phaseHunting
+		c.hunt(now, out)
+		c.settle(now, out)
+		return
+	}
+	p.release(now, c)
+	p.tries++
+	if c.end == nil && p.tries < openTries && p.takePorts(now, c) {
+		out.Media = append(out.Media, MediaOp{MediaOpen, p.session(c)})
+		return
+	}
+	c.finish(now, diag.MediaOpenFailed, "directsip", err.Error(), out)
+	c.settle(now, out)
+}
+
+// session is the wanted state of the relay.
+func (p *plan) session(c *Call) *media.Session {
+	s := &media.Session{ID: c.id, Streams: make([]media.Stream, len(p.lines))}
+	for i := range p.lines {
+		ln := &p.lines[i]
+		for k := range ln.peer {
+			e := &ln.peer[k]
+			set := c.sideSettings(media.SideIndex(k))
+			s.Streams[i].Side[k] = media.Side{
+				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: e.rtp, RemoteRTCP: e.rtcp, Mux: e.mux,
+				Latch: set.RTPLatching, FixedSSRC: set.SSRCPolicy == "fixed", Relatch: e.relatch,
+				Send: e.dir.Recv() || e.dir == sdp.DirectionUnset, Recv: e.dir.Send() || e.dir == sdp.DirectionUnset,
+			}
+		}
+		s.Streams[i].Opaque = ln.opaque
+	}
+	if c.phase == phaseAnswered {
+		s.Timeout = p.timeouts(c)
+	}
+	return s
+}
+
+// timeouts are the silences after which a side counts as dead (TRK-09, TRK-10).
+func (p *plan) timeouts(c *Call) (t [2]time.Duration) {
+	for k := range t {
+		set := c.sideSettings(media.SideIndex(k))
+		sends, held := false, true
+		for i := range p.lines {
+			e := p.lines[i].peer
+			if !e[0].live || !e[1].live {
+				continue
+			}
+			sends = sends || e[k].dir.Send()
+			held = held && (e[0].dir != sdp.SendRecv || e[1].dir != sdp.SendRecv)
+		}
+		switch {
+		case held && set.RTCPCallsOnHold, !held && sends && set.RTCPActiveCalls:
+			t[k] = set.MediaTimeout
+		}
+	}
+	return t
+}
+
+// sideSettings are the settings of the trunk on a side.
+func (c *Call) sideSettings(side media.SideIndex) *topologySettings {
+	switch {
+	case side == 0:
+		return c.a.trunk.Settings
+	case c.won != nil:
+		return c.won.target.Trunk.Settings
+	case c.current != nil:
+		return c.current.target.Trunk.Settings
+	case len(c.decision.Targets) > 0:
+		return c.decision.Targets[0].Trunk.Settings
+	}
+	return c.a.trunk.Settings
+}
+
+// tell sends the relay what has changed since it was last told.
+func (p *plan) tell(c *Call, out *Out) {
+	if p.dirty && p.opened && !c.closing {
+		out.Media = append(out.Media, MediaOp{MediaUpdate, p.session(c)})
+	}
+	p.dirty = false
+}
+
+// watch has the relay look for dead media from now on, or no longer.
+func (p *plan) watch(_ time.Time, _ *Call, _ *Out) { p.dirty = true }
+
+// face turns side B toward a target: our address of its family.
+func (p *plan) face(c *Call, peer netip.Addr) {
+	if a := c.env.mediaAddr(peer); a != p.base[1] {
+		p.base[1], p.dirty = a, true
+	}
+	for i := range p.lines {
+		p.lines[i].peer[1] = end{relatch: p.lines[i].peer[1].relatch}
+	}
+}
+
+// offerTo is the caller's offer as a target sees it.
+func (p *plan) offerTo(c *Call, l *Leg) string {
+	c.a.sdp.peer = c.offer
+	if p.bypass {
+		l.sdp.body = c.offer
+		return c.offer
+	}
+	p.face(c, l.hop.Remote.Addr())
+	s, err := sdp.Parse(c.offer)
+	if err != nil {
+		return "" // parsed once already
+	}
+	return p.write(c, s, l)
+}
+
+// write writes a description of the other leg for l. The version rises only when something changed (RFC 3264 §8).
+func (p *plan) write(c *Call, s *sdp.Session, l *Leg) string {
+	var slots [maxLines]sdp.MediaAddr
+	n := min(len(s.Media), len(p.lines))
+	for i := range n {
+		slots[i] = sdp.MediaAddr{Addr: p.base[l.side], Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1}
+	}
+	r := sdp.Rewrite{Address: p.base[l.side], Media: slots[:n], SessionID: l.sdp.id, Version: l.sdp.version,
+		Codecs: l.trunk.Settings.Codecs, Mux: true, UserName: "directsip"}
+	var buf [1024]byte
+	body := string(s.Rewrite(buf[:0], &r))
+	if l.sdp.body != "" && body != l.sdp.body {
+		r.Version++
+		l.sdp.version = r.Version
+		body = string(s.Rewrite(buf[:0], &r))
+	}
+	l.sdp.body = body
+	return body
+}
+
+// carry takes a description of one leg and writes it for the other.
+func (p *plan) carry(c *Call, from, to *Leg, s *sdp.Session) string {
+	from.sdp.peer = strings.Clone(s.Body())
+	if p.bypass {
+		to.sdp.body = from.sdp.peer
+		return to.sdp.body
+	}
+	p.grow(c, s)
+	p.take(from.side, s)
+	return p.write(c, s, to)
+}
+
+// grow gives ports to m-lines that a later offer adds.
+func (p *plan) grow(c *Call, s *sdp.Session) {
+	for len(p.lines) < min(len(s.Media), maxLines) && p.opened {
+		a, okA := c.env.Ports.Take(c.now)
+		if !okA {
+			return
+		}
+		b, okB := c.env.Ports.Take(c.now)
+		if !okB {
+			c.env.Ports.Release(c.now, a)
+			return
+		}
+		p.lines = append(p.lines, line{ours: [2]uint16{a, b}})
+		p.dirty = true
+	}
+}
+
+// earlyAnswer carries the description of a provisional response; "" when it cannot be understood.
+func (p *plan) earlyAnswer(_ time.Time, c *Call, l *Leg, body string, _ *Out) string {
+	s, err := sdp.Parse(body)
+	if err != nil || p.fits(l, s) != nil {
+		return ""
+	}
+	return p.carry(c, l, &c.a, s)
+}
+
+// answer carries the answer of the target that took the call.
+func (p *plan) answer(now time.Time, c *Call, l *Leg, body string, out *Out) (string, error) {
+	return p.answerFrom(now, c, l, &c.a, body, out)
+}
+
+// answerFrom carries an answer from one leg to the other.
+func (p *plan) answerFrom(_ time.Time, c *Call, from, to *Leg, body string, _ *Out) (string, error) {
+	s, err := sdp.Parse(body)
+	if err != nil {
+		return "", err
+	}
+	if err := p.fits(from, s); err != nil {
+		return "", err
+	}
+	if codec, ok := s.FirstAudioCodec(); ok {
+		c.a.sdp.codec = strings.Clone(codec.Name)
+		from.sdp.codec, to.sdp.codec = c.a.sdp.codec, c.a.sdp.codec
+	}
+	return p.carry(c, from, to, s), nil
+}
+
+// fits checks an answer against what we offered on its leg (RFC 3264 §6).
+func (p *plan) fits(from *Leg, answer *sdp.Session) error {
+	offer, err := sdp.Parse(from.sdp.body)
+	if err != nil {
+		return err
+	}
+	return sdp.AnswerFits(offer, answer)
+}
+
+// offerFrom carries an offer from one leg to the other.
+func (p *plan) offerFrom(_ time.Time, c *Call, from, to *Leg, body string, _ *Out) (string, error) {
+	s, err := parseOffer(body)
+	if err != nil {
+		return "", err
+	}
+	return p.carry(c, from, to, s), nil
+}
+
+// close has the relay close the media; the record waits for its counters.
+func (p *plan) close(now time.Time, c *Call, out *Out) {
+	if p.opened && !c.closing {
+		c.closing = true
+		out.Media = append(out.Media, MediaOp{MediaClose, &media.Session{ID: c.id}})
+		return
+	}
+	if !p.opened && p.lines != nil && p.lines[0].ours[0] != 0 {
+		return // MediaOpened is still to come and closes
+	}
+	c.write(now, out)
+}
+
+// MediaClosed answers MediaClose with the final counters.
+func (c *Call) MediaClosed(now time.Time, st media.Stats, out *Out) {
+	c.plan.release(now, c)
+	c.recordMedia(&st)
+	c.write(now, out)
+	c.settle(now, out)
+}
+
+// MediaEvent takes what the relay noticed.
+func (c *Call) MediaEvent(now time.Time, ev media.Event, out *Out) {
+	if ev.Kind != media.EventDead || c.phase != phaseAnswered {
+		return
+	}
+	by := "caller"
+	if ev.Side == 1 {
+		by = "callee"
+	}
+	c.finish(now, diag.MediaDead, "directsip", "nothing arrived from the "+by, out)
+	c.settle(now, out)
+}

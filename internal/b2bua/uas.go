@@ -1,0 +1,295 @@
+package b2bua
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/dialog"
+	"github.com/directsip/directsip/internal/routing"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/txn"
+)
+
+// acceptable says why an arriving INVITE cannot become a call (RFC 3261 §8.2), or nil.
+func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
+	if n, ok := req.MaxForwards(); ok && n == 0 {
+		return diag.TooManyHops, "Max-Forwards is 0"
+	}
+	switch req.RequestScheme() {
+	case "sip", "sips", "tel":
+	default:
+		return diag.UnsupportedScheme, clip(req.URI, 40)
+	}
+	for v := range req.Values(sip.IDRequire) {
+		if v != "" {
+			return diag.UnsupportedExtension, "Require: " + clip(v, 40)
+		}
+	}
+	if v := req.Get(sip.IDContentEncoding); v != "" && !strings.EqualFold(v, "identity") {
+		return diag.UnsupportedMedia, "Content-Encoding " + clip(v, 40)
+	}
+	if !acceptsSDP(req) {
+		return diag.NotAcceptable, "Accept leaves out application/sdp"
+	}
+	if req.Body == "" {
+		return nil, ""
+	}
+	body, ok := req.SDP()
+	if !ok {
+		return diag.UnsupportedMedia, "Content-Type " + req.Get(sip.IDContentType)
+	}
+	offer, err := parseOffer(body)
+	if err != nil {
+		return diag.BadSDP, err.Error()
+	}
+	c.offer = body
+	c.plan.offered(offer)
+	return nil, ""
+}
+
+// acceptsSDP tells whether a peer's Accept lets SDP through (RFC 3261 §20.1). No Accept means that it does.
+func acceptsSDP(req *sip.Message) bool {
+	if !req.Has(sip.IDAccept) {
+		return true
+	}
+	for v := range req.Values(sip.IDAccept) {
+		t, _, _ := strings.Cut(v, ";")
+		switch strings.ToLower(strings.TrimSpace(t)) {
+		case "application/sdp", "application/*", "*/*":
+			return true
+		}
+	}
+	return false
+}
+
+// query is what routing must know of the INVITE.
+func (c *Call) query(req *sip.Message) routing.Query {
+	q := routing.Query{Server: c.env.Server, Trunk: c.a.trunk, CalledURI: req.URI}
+	if u, err := sip.ParseURI(req.URI); err == nil {
+		q.Called = numberOf(u)
+	}
+	from := req.From()
+	q.CallingURI, q.Display = from.URI, from.Display
+	if v := req.Get(sip.IDPAssertedIdentity); v != "" && c.a.trunk.Settings.ForwardPAI {
+		if pai, err := sip.ParseAddress(v); err == nil {
+			q.CallingURI = pai.URI
+		}
+	}
+	if u, err := sip.ParseURI(q.CallingURI); err == nil {
+		q.Calling = numberOf(u)
+	}
+	return q
+}
+
+// numberOf is the user part as rules see it: unescaped, with ;ext= of the URI behind it.
+func numberOf(u sip.URI) string {
+	n := u.Number()
+	if ext, ok := u.Params.Get("ext"); ok && ext != "" {
+		n += ";ext=" + ext
+	}
+	return n
+}
+
+// refuse answers the caller's INVITE with a reason of our own and ends the call.
+func (c *Call) refuse(now time.Time, why *diag.Reason, detail string, out *Out) {
+	c.finish(now, why, "directsip", detail, out)
+}
+
+// refusal builds the final response for a reason, with the reason in words (RFC 3326, RFC 3261 §20.43).
+func (c *Call) refusal(req *sip.Message, status int, why *diag.Reason, detail string) *sip.Message {
+	phrase := ""
+	if why.Status == status {
+		phrase = why.Phrase
+	}
+	m := sip.NewResponse(req, status, phrase)
+	m.SetToTag(c.a.tag)
+	Explain(m, why, detail)
+	return m
+}
+
+// Explain puts a reason on a final response: what a peer's log then shows is what our record says.
+func Explain(m *sip.Message, why *diag.Reason, detail string) {
+	switch m.Status {
+	case 405, 501:
+		m.Add(sip.IDAllow, allowed)
+	case 415, 406:
+		m.Add(sip.IDAccept, "application/sdp")
+	case 503:
+		if why == diag.Overload || why == diag.RateLimited || why == diag.ServerLimit {
+			m.Add(sip.IDRetryAfter, "5")
+		}
+	}
+	m.AddName("Reason", reasonValue(why))
+	text := why.Text
+	if detail != "" {
+		text += " (" + detail + ")"
+	}
+	m.Add(sip.IDWarning, "399 directsip \""+quotable(text)+"\"")
+}
+
+// reasonValue is the Reason header of RFC 3326 for a reason: its Q.850 cause where there is one.
+func reasonValue(why *diag.Reason) string {
+	if why.Cause > 0 {
+		return "Q.850;cause=" + strconv.Itoa(why.Cause) + ";text=\"" + quotable(why.ID) + "\""
+	}
+	return "SIP;cause=" + strconv.Itoa(max(why.Status, 200)) + ";text=\"" + quotable(why.ID) + "\""
+}
+
+// quotable makes text fit for a quoted-string and keeps it short.
+func quotable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == '"' || r == '\\' || r < ' ' || r == 127 {
+			return '\''
+		}
+		return r
+	}, s)
+	if len(s) > 200 {
+		s = s[:200]
+	}
+	return strings.ToValidUTF8(s, "")
+}
+
+// receiveAck takes an ACK: to a refusal it is the transaction's, to a 2xx it is ours.
+func (c *Call) receiveAck(now time.Time, l *Leg, m *sip.Message, out *Out) {
+	if l.invs.Matches(m) && !l.answer.Waiting() {
+		c.note(now, l, false, m)
+		l.invs.Receive(now, m, &out.Out)
+		return
+	}
+	if !l.answer.Waiting() || l.dlg.Accept(m) != dialog.OK {
+		return
+	}
+	if seq, _, ok := m.CSeq(); !ok || seq != l.ackSeq {
+		return
+	}
+	c.note(now, l, false, m)
+	l.answer.Acked()
+	l.acked = true
+	c.acknowledged(now, l, m, out)
+	if l.pending {
+		c.bye(now, l, out)
+	}
+}
+
+// receiveCancel takes a CANCEL (RFC 3261 §9.2). It is answered whether or not it comes too late.
+func (c *Call) receiveCancel(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
+	for _, s := range l.servers {
+		if s.Matches(m) {
+			s.Receive(now, m, &out.Out)
+			return
+		}
+	}
+	c.note(now, l, false, m)
+	s := c.serve(now, l, src, m)
+	if !l.invs.MatchesCancel(m) {
+		c.reply(now, l, s, sip.NewResponse(m, 481, ""), out)
+		return
+	}
+	ok := sip.NewResponse(m, 200, "")
+	ok.SetToTag(l.tag)
+	c.reply(now, l, s, ok, out)
+	if l.inv == nil {
+		return // the final response is out: no effect
+	}
+	if l == &c.a && c.phase < phaseAnswered {
+		why, detail := diag.CallerCancelled, m.Get(sip.IDReason)
+		c.finish(now, why, "caller", detail, out)
+		return
+	}
+	c.cancelExchange(now, l, out)
+}
+
+// inDialog checks a request against its leg's dialog and says why it must not be served.
+func (c *Call) inDialog(l *Leg, m *sip.Message) *diag.Reason {
+	if l == &c.a && m.Method == "INVITE" && m.To().Tag() == "" {
+		return diag.MergedRequest // same Call-ID, other branch (RFC 3261 §8.2.2.2)
+	}
+	if !l.up {
+		if l == &c.a && c.phase < phaseAnswered && m.From().Tag() == c.rec.In.FromTag && c.earlyTag(m.To().Tag()) {
+			if m.Method == "BYE" || m.Method == "OPTIONS" || m.Method == "INFO" {
+				return nil
+			}
+			return diag.RequestPending
+		}
+		return diag.CallGone
+	}
+	switch l.dlg.Accept(m) {
+	case dialog.OK:
+	case dialog.Late:
+		return diag.OutOfOrder
+	default:
+		return diag.CallGone
+	}
+	for v := range m.Values(sip.IDRequire) {
+		if v != "" {
+			return diag.UnsupportedExtension
+		}
+	}
+	return nil
+}
+
+// turnAway answers a request within the call that is not served.
+func (c *Call) turnAway(now time.Time, l *Leg, src sip.Source, m *sip.Message, why *diag.Reason, out *Out) {
+	status := why.Status
+	if why == diag.MethodNotAllowed && !knownMethod(m.Method) {
+		status = 501
+	}
+	r := sip.NewResponse(m, status, "")
+	r.SetToTag(l.tag)
+	Explain(r, why, "")
+	if status == 420 {
+		for v := range m.Values(sip.IDRequire) {
+			r.Add(sip.IDUnsupported, v)
+		}
+	}
+	if status == 500 || status == 491 {
+		r.Add(sip.IDRetryAfter, strconv.Itoa(c.env.Rand.IntN(10)))
+	}
+	if m.Method == "INVITE" {
+		t := &txn.InviteServer{}
+		t.Start(now, m, Back(src, m), c.env.Timers)
+		l.refused = append(l.refused, t)
+		t.Respond(now, r, &out.Out)
+		c.note(now, l, true, r)
+		return
+	}
+	s := c.serve(now, l, src, m)
+	c.reply(now, l, s, r, out)
+}
+
+// knownMethod tells 405 from 501 (RFC 3261 §8.2.1).
+func knownMethod(m string) bool {
+	switch m {
+	case "INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO", "REGISTER", "MESSAGE", "SUBSCRIBE", "NOTIFY", "REFER", "PRACK", "PUBLISH":
+		return true
+	}
+	return false
+}
+
+// refresh learns from a request within the dialog: target, flow, methods.
+func (c *Call) refresh(l *Leg, src sip.Source, m *sip.Message) {
+	if !l.up {
+		return
+	}
+	if src.Flow != 0 {
+		l.hop.Flow = src.Flow // the peer may have dialled anew
+	}
+	if m.Method == "INVITE" || m.Method == "UPDATE" {
+		l.dlg.Refresh(m)
+		l.learn(m)
+		c.follow(l)
+	}
+}
+
+// ok is a plain 200 to a request within the dialog.
+func (c *Call) ok(l *Leg, m *sip.Message) *sip.Message {
+	r := sip.NewResponse(m, 200, "")
+	r.SetToTag(l.tag)
+	if m.Method == "OPTIONS" {
+		r.Add(sip.IDAllow, allowed)
+		r.Add(sip.IDAccept, "application/sdp")
+	}
+	return r
+}

@@ -1,0 +1,294 @@
+// Package ua is the user agent core of one shard (RFC 3261 §8.2, §6 "UAS core"): it finds the call that a message belongs to,
+// begins calls, answers what belongs to no call, probes trunks, and knows when to wake whom.
+//
+// A Core is a pure machine like the calls that it owns: time is an argument and effects are appended to Out. One goroutine, or
+// one simulation, drives it.
+package ua
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// Config of a Core.
+type Config struct {
+	Env           *b2bua.Env
+	Snapshot      *topology.Snapshot
+	Shard, Shards int
+	// Resolved are the addresses that a gateway's name is known to have; nil: none.
+	Resolved func(*topology.Gateway) []netip.Addr
+	// Health says that a trunk's state has changed; nil: nobody listens. It is called by the owning shard only.
+	Health func(trunk *topology.Trunk, ev health.Event, st health.Status)
+}
+
+// Core owns the calls and the trunk probes of one shard.
+type Core struct {
+	cfg    Config
+	env    *b2bua.Env
+	snap   *topology.Snapshot
+	calls  map[string]*entry // by Call-ID of every leg
+	byID   map[media.SessionID]*entry
+	probes map[string]*probe // by Call-ID of the OPTIONS under way
+	trunks []*probe
+	timers timers
+	serial uint64
+	out    *Out
+	live   int
+	counts Counts
+}
+
+// Out is what the world must do for the shard.
+type Out = b2bua.Out
+
+// Counts are what a shard has seen.
+type Counts struct {
+	Calls      uint64 // begun
+	Stray      uint64 // messages of no call
+	Unknown    uint64 // requests of no configured peer
+	Refused    uint64 // requests outside of calls that were refused
+	Panics     uint64 // faults of ours, each of which ended one call
+	Options    uint64 // OPTIONS answered
+	Overloaded uint64
+}
+
+// entry is a call with its names and its timer.
+type entry struct {
+	timer
+	call  *b2bua.Call
+	names []string
+	ended bool
+}
+
+// New is a Core without calls.
+func New(cfg Config, now time.Time) *Core {
+	if cfg.Shards <= 0 {
+		cfg.Shards = 1
+	}
+	c := &Core{cfg: cfg, env: cfg.Env, calls: make(map[string]*entry), byID: make(map[media.SessionID]*entry), probes: make(map[string]*probe)}
+	c.Configure(now, cfg.Snapshot)
+	return c
+}
+
+// Configure takes a new document: new calls use it, running calls keep theirs, trunks keep what is known of their health.
+func (c *Core) Configure(now time.Time, snap *topology.Snapshot) {
+	c.snap = snap
+	if s := snap.ServerByName(c.env.Server.Name); s != nil {
+		c.env.Server = s
+	}
+	c.configureProbes(now)
+}
+
+// Receive takes a message that the shell has parsed and found well formed.
+func (c *Core) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) {
+	c.out = out
+	if e := c.calls[m.CallID()]; e != nil {
+		if m.IsRequest() {
+			m.FixTopVia(src.Remote)
+		}
+		c.guard(now, e, func() { e.call.Receive(now, src, m, out) })
+		return
+	}
+	if !m.IsRequest() {
+		if p := c.probes[m.CallID()]; p != nil {
+			p.receive(now, m, c)
+			return
+		}
+		c.counts.Stray++
+		return
+	}
+	m.FixTopVia(src.Remote)
+	c.outside(now, src, m)
+}
+
+// begin makes a call of an INVITE.
+func (c *Core) begin(now time.Time, src sip.Source, m *sip.Message, t *topology.Trunk) {
+	c.serial++
+	id := media.SessionID(c.serial*uint64(c.cfg.Shards) + uint64(c.cfg.Shard))
+	e := &entry{}
+	e.owner = e
+	c.byID[id] = e
+	c.live++
+	c.counts.Calls++
+	c.guard(now, e, func() {
+		e.call = b2bua.New(c.env, c.snap, id, now, b2bua.Caller{Source: src, Req: m, Trunk: t}, c.out)
+	})
+	if e.call == nil { // New itself failed
+		delete(c.byID, id)
+		c.live--
+	}
+}
+
+// guard feeds a call. A fault of ours ends that call, with a record, and never the process.
+func (c *Core) guard(now time.Time, e *entry, feed func()) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			c.counts.Panics++
+			c.bury(now, e, fmt.Sprint(fault))
+		}
+	}()
+	feed()
+	c.after(now, e)
+}
+
+// after does the book-keeping that follows every input of a call.
+func (c *Core) after(now time.Time, e *entry) {
+	for _, name := range c.out.CallIDs {
+		c.calls[name] = e
+		e.names = append(e.names, name)
+	}
+	clear(c.out.CallIDs)
+	c.out.CallIDs = c.out.CallIDs[:0]
+	if !e.ended && e.call.Ended() {
+		e.ended = true
+		c.live--
+	}
+	if e.call.Done() {
+		c.forget(e)
+		return
+	}
+	at, _ := e.call.Deadline()
+	c.timers.set(&e.timer, at)
+}
+
+func (c *Core) forget(e *entry) {
+	for _, name := range e.names {
+		if c.calls[name] == e {
+			delete(c.calls, name)
+		}
+	}
+	delete(c.byID, e.call.ID())
+	c.timers.remove(&e.timer)
+}
+
+// bury ends a call whose machine has failed, with what can still be had of it.
+func (c *Core) bury(now time.Time, e *entry, fault string) {
+	if e.call == nil {
+		return
+	}
+	defer func() {
+		if recover() != nil { // even its end fails: only the record is left to write
+			if r := e.call.Abort(now, diag.ServerError, fault); r != nil {
+				c.out.Records = append(c.out.Records, r)
+			}
+		}
+		if !e.ended {
+			e.ended = true
+			c.live--
+		}
+		c.forget(e)
+	}()
+	e.call.Terminate(now, diag.ServerError, fault, c.out)
+	if !e.call.Ended() {
+		if r := e.call.Abort(now, diag.ServerError, fault); r != nil {
+			c.out.Records = append(c.out.Records, r)
+		}
+	}
+}
+
+// wake is the timer of a call.
+func (e *entry) wake(now time.Time, c *Core) {
+	c.guard(now, e, func() { e.call.Advance(now, c.out) })
+}
+
+// Advance fires what is due.
+func (c *Core) Advance(now time.Time, out *Out) {
+	c.out = out
+	for {
+		t := c.timers.first()
+		if t == nil || now.Before(t.at) {
+			return
+		}
+		c.timers.remove(t)
+		t.owner.wake(now, c)
+	}
+}
+
+// Deadline is when to call Advance; zero when nothing is awaited.
+func (c *Core) Deadline() time.Time {
+	if t := c.timers.first(); t != nil {
+		return t.at
+	}
+	return time.Time{}
+}
+
+// with feeds the call of a session, if it is still there.
+func (c *Core) with(now time.Time, id media.SessionID, out *Out, feed func(*b2bua.Call)) {
+	c.out = out
+	if e := c.byID[id]; e != nil && e.call != nil {
+		c.guard(now, e, func() { feed(e.call) })
+	}
+}
+
+// MediaOpened reports the result of b2bua.MediaOpen or MediaUpdate.
+func (c *Core) MediaOpened(now time.Time, id media.SessionID, err error, out *Out) {
+	c.with(now, id, out, func(call *b2bua.Call) { call.MediaOpened(now, err, out) })
+}
+
+// MediaClosed reports the counters of a closed session.
+func (c *Core) MediaClosed(now time.Time, st media.Stats, out *Out) {
+	c.with(now, st.ID, out, func(call *b2bua.Call) { call.MediaClosed(now, st, out) })
+}
+
+// MediaEvent reports what the relay noticed.
+func (c *Core) MediaEvent(now time.Time, ev media.Event, out *Out) {
+	c.with(now, ev.Session, out, func(call *b2bua.Call) { call.MediaEvent(now, ev, out) })
+}
+
+// Resolved answers a Resolve.
+func (c *Core) Resolved(now time.Time, id media.SessionID, attempt int, addrs []b2bua.Addr, out *Out) {
+	if id == 0 {
+		c.out = out
+		c.probeResolved(now, attempt, addrs)
+		return
+	}
+	c.with(now, id, out, func(call *b2bua.Call) { call.Resolved(now, attempt, addrs, out) })
+}
+
+// SendFailed reports that a message could not be sent.
+func (c *Core) SendFailed(now time.Time, callID, branch string, out *Out) {
+	c.out = out
+	if p := c.probes[callID]; p != nil {
+		p.failed(now, c)
+		return
+	}
+	if e := c.calls[callID]; e != nil {
+		c.guard(now, e, func() { e.call.SendFailed(now, callID, branch, out) })
+	}
+}
+
+// Terminate ends every call, at the end of a drain.
+func (c *Core) Terminate(now time.Time, why *diag.Reason, out *Out) {
+	c.out = out
+	for _, e := range c.sorted() {
+		c.guard(now, e, func() { e.call.Terminate(now, why, "", out) })
+	}
+}
+
+// Live is the number of calls that have not ended.
+func (c *Core) Live() int { return c.live }
+
+// Counts are the counters so far.
+func (c *Core) Counts() Counts { return c.counts }
+
+// Drain stops or resumes taking new calls.
+func (c *Core) Drain(on bool) { c.env.Draining = on }
+
+// Calls are the running calls, in the order in which they began.
+func (c *Core) Calls() []cdr.Record {
+	var list []cdr.Record
+	for _, e := range c.sorted() {
+		if !e.ended {
+			list = append(list, e.call.Live())
+		}
+	}
+	return list
+}

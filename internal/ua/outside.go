@@ -1,0 +1,140 @@
+package ua
+
+import (
+	"cmp"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/txn"
+)
+
+// allowed stands in Allow outside of dialogs.
+const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
+
+// outside takes a request that belongs to no call.
+func (c *Core) outside(now time.Time, src sip.Source, m *sip.Message) {
+	if m.Method == "ACK" {
+		c.counts.Stray++
+		return
+	}
+	t := c.trunk(src)
+	if t == nil {
+		c.counts.Unknown++
+		if c.snap.Defaults.RefuseUnknownSource == "403" {
+			c.refuse(src, m, diag.UnknownSource, 0)
+		}
+		return
+	}
+	switch {
+	case m.Method == "CANCEL":
+		c.refuse(src, m, diag.CallGone, 0)
+	case m.To().Tag() != "":
+		c.refuse(src, m, diag.CallGone, 0)
+	case m.Method == "INVITE":
+		c.begin(now, src, m, t)
+	case m.Method == "OPTIONS":
+		c.options(src, m)
+	case knownMethod(m.Method):
+		c.refuse(src, m, diag.MethodNotAllowed, 405)
+	default:
+		c.refuse(src, m, diag.MethodNotAllowed, 501)
+	}
+}
+
+// knownMethod tells 405 from 501 (RFC 3261 §8.2.1).
+func knownMethod(m string) bool {
+	switch m {
+	case "REGISTER", "MESSAGE", "SUBSCRIBE", "NOTIFY", "REFER", "PRACK", "PUBLISH", "BYE", "UPDATE", "INFO":
+		return true
+	}
+	return false
+}
+
+// trunk finds the trunk that a source speaks for.
+func (c *Core) trunk(src sip.Source) *topology.Trunk {
+	t, _ := c.snap.InboundTrunk(c.env.Server.Pool, src.Transport, src.Local.Port(), src.Remote.Addr(), src.Names, c.cfg.Resolved)
+	return t
+}
+
+// options answers a probe of a peer (RFC 3261 §11.2, SIG-16).
+func (c *Core) options(src sip.Source, m *sip.Message) {
+	if require := unsupported(m); len(require) > 0 {
+		c.refuse(src, m, diag.UnsupportedExtension, 0)
+		return
+	}
+	c.counts.Options++
+	if c.env.Draining {
+		c.refuse(src, m, diag.Draining, 0)
+		return
+	}
+	r := sip.NewResponse(m, 200, "")
+	r.SetToTag(statelessTag(m))
+	r.Add(sip.IDAllow, allowed)
+	r.Add(sip.IDAccept, "application/sdp")
+	r.Add(sip.IDServer, c.env.UserAgent)
+	c.send(src, m, r)
+}
+
+func unsupported(m *sip.Message) (list []string) {
+	for v := range m.Values(sip.IDRequire) {
+		if v != "" {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// refuse answers a request without keeping anything (RFC 3261 §8.2.7): a repetition gets the same answer.
+func (c *Core) refuse(src sip.Source, m *sip.Message, why *diag.Reason, status int) {
+	c.counts.Refused++
+	c.send(src, m, Refusal(m, why, status, ""))
+}
+
+// Refusal is a stateless response with a reason; status 0 takes the reason's own.
+func Refusal(m *sip.Message, why *diag.Reason, status int, detail string) *sip.Message {
+	phrase := ""
+	if status == 0 || status == why.Status {
+		status, phrase = why.Status, why.Phrase
+	}
+	r := sip.NewResponse(m, status, phrase)
+	r.SetToTag(statelessTag(m))
+	b2bua.Explain(r, why, detail)
+	if status == 420 {
+		for _, v := range unsupported(m) {
+			r.Add(sip.IDUnsupported, v)
+		}
+	}
+	return r
+}
+
+// statelessTag is the same for every repetition of a request.
+func statelessTag(m *sip.Message) string {
+	h := fnv.New64a()
+	h.Write([]byte(m.CallID()))
+	if v, ok := m.TopVia(); ok {
+		h.Write([]byte(v.Branch()))
+	}
+	return "s" + strconv.FormatUint(h.Sum64(), 36)
+}
+
+func (c *Core) send(src sip.Source, m, r *sip.Message) {
+	c.out.Sends = append(c.out.Sends, txn.Send{Hop: b2bua.Back(src, m), Data: r.Append(nil), CallID: m.CallID()})
+}
+
+// sorted are the entries in the order in which their calls began, so that no map order shows.
+func (c *Core) sorted() []*entry {
+	list := make([]*entry, 0, len(c.byID))
+	for _, e := range c.byID {
+		if e.call != nil {
+			list = append(list, e)
+		}
+	}
+	slices.SortFunc(list, func(a, b *entry) int { return cmp.Compare(a.call.ID(), b.call.ID()) })
+	return list
+}

@@ -1,0 +1,173 @@
+package ua
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/txn"
+)
+
+// probe watches one trunk: its health, and the OPTIONS under way (SIG-16, NEW-06).
+type probe struct {
+	timer
+	trunk  *topology.Trunk
+	health *health.Trunk
+	client txn.Client
+	callID string
+	addrs  []b2bua.Addr // of the gateway's name, in fail-over order; the probe uses the same as a call would
+	next   int
+	asked  bool
+}
+
+// configureProbes makes one probe for every trunk of the pool that this shard owns; known ones keep their health.
+func (c *Core) configureProbes(now time.Time) {
+	old := make(map[string]*probe, len(c.trunks))
+	for _, p := range c.trunks {
+		old[p.trunk.Name] = p
+		c.timers.remove(&p.timer)
+	}
+	c.trunks = c.trunks[:0:0]
+	for _, t := range c.snap.Trunks {
+		if t.Pool != c.env.Server.Pool || t.Index%c.cfg.Shards != c.cfg.Shard {
+			continue
+		}
+		p := old[t.Name]
+		if p == nil {
+			p = &probe{health: health.New(t.Settings, now, rand.NewPCG(c.env.Rand.Uint64(), uint64(t.Index)))}
+			p.owner = p
+		} else {
+			p.health.Configure(now, t.Settings)
+			delete(old, t.Name)
+		}
+		p.trunk, p.addrs, p.asked = t, nil, false
+		c.trunks = append(c.trunks, p)
+		c.arm(p)
+		c.publish(p, health.Event{})
+	}
+	for _, p := range old {
+		delete(c.probes, p.callID)
+	}
+}
+
+func (c *Core) arm(p *probe) {
+	at, _ := p.health.Deadline()
+	if d, _ := p.client.Deadline(); !d.IsZero() && (at.IsZero() || d.Before(at)) {
+		at = d
+	}
+	c.timers.set(&p.timer, at)
+}
+
+// publish tells the shell of a trunk's state.
+func (c *Core) publish(p *probe, ev health.Event) {
+	if c.cfg.Health != nil {
+		c.cfg.Health(p.trunk, ev, p.health.Status())
+	}
+}
+
+// wake is the timer of a trunk.
+func (p *probe) wake(now time.Time, c *Core) {
+	if at, _ := p.client.Deadline(); !at.IsZero() && !now.Before(at) {
+		if ev := p.client.Advance(now, &c.out.Out); ev == txn.TimedOut {
+			c.unname(p)
+		}
+	}
+	a := p.health.Advance(now)
+	if a.Probe {
+		p.start(now, c)
+	}
+	c.publish(p, a.Event)
+	c.arm(p)
+}
+
+// start sends one OPTIONS to where a call would go.
+func (p *probe) start(now time.Time, c *Core) {
+	g := p.trunk.Gateway
+	if g.Addr.IsValid() {
+		port := p.trunk.GatewayPort
+		if port == 0 {
+			port = 5060
+		}
+		p.send(now, c, b2bua.Addr{Remote: netip.AddrPortFrom(g.Addr, port)})
+		return
+	}
+	if len(p.addrs) > 0 && p.next < len(p.addrs) {
+		p.next++
+		p.send(now, c, p.addrs[p.next-1])
+		return
+	}
+	ask := b2bua.Resolve{Attempt: p.trunk.Index, Host: g.Host, Port: p.trunk.GatewayPort, Transport: p.trunk.Transport}
+	for _, a := range c.env.Server.Addresses {
+		ask.IPv4, ask.IPv6 = ask.IPv4 || a.Is4(), ask.IPv6 || a.Is6()
+	}
+	c.out.Resolve = append(c.out.Resolve, ask)
+}
+
+// probeResolved continues a probe that waited for DNS. The first address that does not answer sends the next probe to the next one.
+func (c *Core) probeResolved(now time.Time, index int, addrs []b2bua.Addr) {
+	for _, p := range c.trunks {
+		if p.trunk.Index != index {
+			continue
+		}
+		p.addrs, p.next = addrs, 0
+		if len(addrs) == 0 {
+			c.publish(p, p.health.ProbeResult(now, 0))
+		} else {
+			p.next = 1
+			p.send(now, c, addrs[0])
+		}
+		c.arm(p)
+	}
+}
+
+func (p *probe) send(now time.Time, c *Core, a b2bua.Addr) {
+	c.unname(p)
+	t := p.trunk
+	hop := sip.Hop{Transport: t.Transport, Local: c.env.Local(t, a.Remote.Addr()), Remote: a.Remote, Name: a.Name}
+	if hop.Transport == sip.TLS && hop.Name == "" {
+		hop.Name = t.Gateway.Host
+	}
+	p.callID = c.env.CallID()
+	c.probes[p.callID] = p
+	m := c.env.Options(t, hop, p.callID)
+	p.client.Start(now, m, hop, c.env.Timers, &c.out.Out)
+}
+
+func (c *Core) unname(p *probe) {
+	if p.callID != "" {
+		delete(c.probes, p.callID)
+		p.callID = ""
+	}
+}
+
+// receive takes the answer to the OPTIONS.
+func (p *probe) receive(now time.Time, m *sip.Message, c *Core) {
+	if !p.client.Matches(m) || !p.client.Receive(now, m, &c.out.Out) || m.Status < 200 {
+		return
+	}
+	p.next = 0 // this address works: stay with it
+	c.publish(p, p.health.ProbeResult(now, m.Status))
+	c.arm(p)
+}
+
+// failed takes the report that the OPTIONS could not be sent.
+func (p *probe) failed(now time.Time, c *Core) {
+	p.client.Fail(now, &c.out.Out)
+	c.unname(p)
+	c.publish(p, p.health.ProbeResult(now, 0))
+	c.arm(p)
+}
+
+// CallResult takes what a live call said of a trunk that this shard watches.
+func (c *Core) CallResult(now time.Time, trunk string, r health.Result) {
+	for _, p := range c.trunks {
+		if p.trunk.Name == trunk {
+			c.publish(p, p.health.CallResult(now, r))
+			c.arm(p)
+		}
+	}
+}
