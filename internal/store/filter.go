@@ -9,8 +9,9 @@ import (
 // Filter selects calls; a zero field selects all.
 type Filter struct {
 	Since, Until time.Time // start in [Since, Until)
-	// Number is a called or calling number as received, normalized or sent. A star at the end ("+1425*")
-	// asks for a beginning, one at the start ("*0100") for an end, which reads every call of the period.
+	// Number is the end of a called or calling number as received, normalized or sent: "+14255550100",
+	// "4255550100" and "0100" find the same call. A star at its end ("+1425*") asks for the beginning of the
+	// normalized number instead, which reads every call of the period.
 	Number string
 	Trunk  string // on either leg
 	Reason string // diag id

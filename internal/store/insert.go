@@ -14,7 +14,7 @@ const (
 	keyRows     = 128
 	callColumns = 19
 	bucketBits  = 13
-	keyLen      = 32
+	keyLen      = 24
 
 	flagEmergency = 1
 	flagFailed    = 2
@@ -22,9 +22,9 @@ const (
 
 // row is a record on its way into SQLite.
 type row struct {
-	rec  *cdr.Record
-	json []byte
-	no   int64
+	rec    *cdr.Record
+	stored []byte // as in pack.go
+	no     int64
 }
 
 type keyRow struct {
@@ -158,7 +158,7 @@ func (in *inserter) insertRecords(tx *sql.Tx, rows []row) error {
 		}
 		in.args = in.args[:0]
 		for _, r := range rows[i : i+n] {
-			in.args = append(in.args, r.no, r.json)
+			in.args = append(in.args, r.no, r.stored)
 		}
 		if _, err := stmt.Exec(in.args...); err != nil {
 			return err
@@ -253,11 +253,22 @@ func appendKeys(keys []keyRow, r row) []keyRow {
 		add("c", rec.Out.CallID)
 	}
 	for _, n := range [...]*cdr.Number{&rec.Called, &rec.Calling} {
-		add("n", n.Received)
-		add("n", n.Normalized)
-		add("n", n.Sent)
+		add("n", backwards(n.Normalized))
+		if !strings.HasSuffix(n.Normalized, n.Received) {
+			add("n", backwards(n.Received))
+		}
+		if !strings.HasSuffix(n.Normalized, n.Sent) && !strings.HasSuffix(n.Received, n.Sent) {
+			add("n", backwards(n.Sent))
+		}
 	}
 	return keys
+}
+
+// backwards makes the end of a number a beginning, which an index finds.
+func backwards(s string) string {
+	b := []byte(s)
+	slices.Reverse(b)
+	return string(b)
 }
 
 func searchKey(kind, v string) string {

@@ -1,12 +1,9 @@
 package store
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"time"
-
-	"github.com/directsip/directsip/internal/cdr"
 )
 
 const (
@@ -132,7 +129,7 @@ func appendRows(rows []row, seg *recordSegment, c chunk) ([]row, error) {
 	if c.data != nil {
 		from := 0
 		for i, end := range c.ends {
-			rows = append(rows, row{rec: c.recs[i], json: c.data[from+frameHeader : end]})
+			rows = append(rows, row{rec: c.recs[i], stored: c.data[from+frameHeader : end]})
 			from = end
 		}
 		return rows, nil
@@ -161,20 +158,12 @@ func decodeRows(rows []row, data []byte) (out []row, skipped int, err error) {
 			err = e
 			return
 		}
-		rows = append(rows, row{rec: rec, json: payload})
+		rows = append(rows, row{rec: rec, stored: payload})
 	})
 	if skipped > 0 && err == nil {
 		err = fmt.Errorf("%d bytes are not readable", skipped)
 	}
 	return rows, skipped, err
-}
-
-func decode(payload []byte) (*cdr.Record, error) {
-	rec := &cdr.Record{}
-	if err := json.Unmarshal(payload, rec); err != nil {
-		return nil, err
-	}
-	return rec, nil
 }
 
 // purge removes what is older than Retention or beyond MaxRows in small steps, letting insertions through.

@@ -97,12 +97,12 @@ func ambiguous(what string, recs []found) error {
 
 // find looks through every bucket, newest first, for at most candidates+1 calls.
 func (r *Reader) find(ctx context.Context, kind, what string, exact bool) ([]found, error) {
-	low, high := searchKey(kind, what), searchKey(kind, what)+"\U0010ffff"
+	low, high := searchKey(kind, what), searchKey(kind, what)+"\xff"
 	match := `(call.call_id_in >= ?3 AND call.call_id_in < ?4 OR call.call_id_out >= ?3 AND call.call_id_out < ?4)`
 	if kind == "i" {
 		match = `call.id >= ?3 AND call.id < ?4`
 	}
-	from, to := what, what+"\U0010ffff"
+	from, to := what, what+"\xff"
 	if exact {
 		to, high = what+"\x00", low+"\x00"
 	}
@@ -127,7 +127,7 @@ func (r *Reader) find(ctx context.Context, kind, what string, exact bool) ([]fou
 
 func (r *Reader) load(ctx context.Context, no int64) (*cdr.Record, error) {
 	var b []byte
-	err := r.db.QueryRowContext(ctx, `SELECT json FROM record WHERE rec = ?`, no).Scan(&b)
+	err := r.db.QueryRowContext(ctx, `SELECT stored FROM record WHERE rec = ?`, no).Scan(&b)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}
@@ -166,14 +166,17 @@ func (f *Filter) where() (string, []any) {
 	if f.Failed {
 		add(`call.flags >= 2`)
 	}
-	if end, ok := strings.CutPrefix(f.Number, "*"); ok && end != "" {
-		add(`(call.called LIKE ? ESCAPE '\' OR call.calling LIKE ? ESCAPE '\')`, "%"+likeText(end), "%"+likeText(end))
+	if head, ok := f.numberHead(); ok {
+		add(`(call.called LIKE ? ESCAPE '\' OR call.calling LIKE ? ESCAPE '\')`, likeText(head)+"%", likeText(head)+"%")
 	}
 	if len(conds) == 0 {
 		return "1", nil
 	}
 	return strings.Join(conds, " AND "), args
 }
+
+// numberHead is the beginning that a number with a star at its end asks for.
+func (f *Filter) numberHead() (string, bool) { return strings.CutSuffix(f.Number, "*") }
 
 func likeText(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
@@ -203,7 +206,7 @@ func (r *Reader) List(ctx context.Context, f Filter) ([]Summary, error) {
 	}
 	var list []Summary
 	var err error
-	if f.Number == "" || strings.HasPrefix(f.Number, "*") {
+	if _, head := f.numberHead(); f.Number == "" || head {
 		list, err = r.summaries(ctx, `SELECT `+summaryColumns+` FROM call WHERE `+where+
 			` ORDER BY call.start DESC, call.id DESC LIMIT ?`, append(args, f.Limit)...)
 	} else {
@@ -219,7 +222,7 @@ func (r *Reader) List(ctx context.Context, f Filter) ([]Summary, error) {
 func (r *Reader) Count(ctx context.Context, f Filter) (int64, error) {
 	where, args := f.where()
 	from := `call`
-	if f.Number != "" && !strings.HasPrefix(f.Number, "*") {
+	if _, head := f.numberHead(); f.Number != "" && !head {
 		low, high := f.numberKeys()
 		from = numberJoin(`(SELECT max(rec) >> 13 FROM call)`, `(SELECT min(rec) >> 13 FROM call)`)
 		args = append([]any{low, high}, args...)
@@ -233,10 +236,8 @@ func (r *Reader) Count(ctx context.Context, f Filter) (int64, error) {
 }
 
 func (f *Filter) numberKeys() (low, high string) {
-	if head, ok := strings.CutSuffix(f.Number, "*"); ok {
-		return searchKey("n", head), searchKey("n", head) + "\U0010ffff"
-	}
-	return searchKey("n", f.Number), searchKey("n", f.Number) + "\x00"
+	low = searchKey("n", backwards(f.Number))
+	return low, low + "\xff"
 }
 
 func numberJoin(newest, oldest string) string {

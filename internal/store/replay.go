@@ -114,7 +114,7 @@ func (s *Store) replayRecords(r *recovery, path string) error {
 		}
 		delete(r.open, rec.ID)
 		r.seen(rec.End)
-		rows = append(rows, row{rec: rec, json: payload})
+		rows = append(rows, row{rec: rec, stored: payload})
 	})
 	if err != nil {
 		return err
@@ -144,6 +144,7 @@ func (s *Store) replayLost(r *recovery) error {
 	}
 	slices.SortFunc(ids, func(a, b string) int { return r.open[a].Start.Compare(r.open[b].Start) })
 	var rows []row
+	pack := newPacker()
 	for _, id := range ids {
 		known, err := s.db.hasID(id)
 		if err != nil {
@@ -163,7 +164,7 @@ func (s *Store) replayLost(r *recovery) error {
 		if !rec.Answered.IsZero() {
 			rec.Status = 200
 		}
-		rows = append(rows, row{rec: rec, json: rec.AppendJSON(nil)})
+		rows = append(rows, row{rec: rec, stored: pack.appendRecord(nil, rec)})
 	}
 	for batch := range slices.Chunk(rows, insertBatch) {
 		if err := s.insertRows(batch); err != nil {

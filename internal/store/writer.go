@@ -20,7 +20,7 @@ const (
 func (s *Store) runWriter() {
 	defer s.wg.Done()
 	defer close(s.stopInserter)
-	w := writer{s: s, j: s.journal}
+	w := writer{s: s, j: s.journal, pack: newPacker()}
 	alive := time.NewTicker(aliveEvery)
 	defer alive.Stop()
 	pause := time.NewTimer(gather)
@@ -57,6 +57,7 @@ func (s *Store) runWriter() {
 type writer struct {
 	s      *Store
 	j      *journal
+	pack   *packer
 	spare  []item
 	calls  []byte // frames for the call segment
 	ids    []string
@@ -89,12 +90,12 @@ func (w *writer) write(items []item, seq uint64) {
 	w.calls = w.calls[:0]
 	for _, it := range items {
 		if it.rec == nil {
-			w.calls = appendBegin(w.calls, it.id, it.opened)
+			w.calls = w.appendBegin(w.calls, it.id, it.opened)
 			continue
 		}
 		var at int
 		records, at = beginFrame(records, frameRecord)
-		records = endFrame(it.rec.AppendJSON(records), at)
+		records = endFrame(w.pack.appendRecord(records, it.rec), at)
 		c.recs, c.ends = append(c.recs, it.rec), append(c.ends, len(records))
 		if _, known := w.j.open[it.rec.ID]; known {
 			w.calls, at = beginFrame(w.calls, frameEnd)
@@ -248,13 +249,13 @@ func (w *writer) close() {
 }
 
 // appendBegin writes the record that the call gets if nothing else comes.
-func appendBegin(b []byte, id string, o *Opened) []byte {
+func (w *writer) appendBegin(b []byte, id string, o *Opened) []byte {
 	r := cdr.Record{
 		ID: id, Server: o.Server, Pool: o.Pool, Version: o.Version, Start: o.Start, Answered: o.Answered,
 		In: o.In, Out: o.Out, Called: o.Called, Calling: o.Calling,
 	}
 	b, at := beginFrame(b, frameBegin)
-	return endFrame(r.AppendJSON(b), at)
+	return endFrame(w.pack.appendRecord(b, &r), at)
 }
 
 // runSync makes what was written durable, at most every syncEvery, and removes what is no longer needed

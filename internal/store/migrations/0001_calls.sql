@@ -25,14 +25,14 @@ CREATE TABLE call (
 CREATE UNIQUE INDEX call_start ON call (start, id);
 CREATE INDEX call_failed ON call (start, id) WHERE flags >= 2;
 
--- The whole record as JSON, apart from call so that lists read little.
+-- The whole record (JSON, packed: see pack.go), apart from call so that lists read little.
 CREATE TABLE record (
   rec  INTEGER PRIMARY KEY,
-  json BLOB NOT NULL
+  stored BLOB NOT NULL
 );
 
--- What a call is found by: 'i' + record id, 'c' + Call-ID of either leg, 'n' + a number, each cut to 32
--- bytes. The bucket (rec / 8192) keeps insertions close together: a look-up asks every bucket.
+-- What a call is found by: 'i' + record id, 'c' + Call-ID of either leg, 'n' + a number backwards, each cut
+-- to 24 bytes. The bucket (rec / 8192) keeps insertions close together: a look-up asks every bucket.
 CREATE TABLE key (
   bucket INTEGER NOT NULL,
   key    TEXT    NOT NULL,

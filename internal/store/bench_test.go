@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+)
+
+// sample is a record of usual size: 14 ladder lines, 2 directions of media, 12 lines of decision.
+func sample(n int) *cdr.Record {
+	start := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Millisecond)
+	at := func(ms int) time.Time {
+		return start.Add(time.Duration(ms)*time.Millisecond + time.Duration(n%1000)*time.Microsecond)
+	}
+	h := uint64(n+1) * 0x9E3779B97F4A7C15
+	r := &cdr.Record{
+		ID: fmt.Sprintf("%016x", h), Server: "med1.contoso.com", Pool: "med.contoso.com", Version: "2026-03-01T08:00:00Z/41",
+		Start: start, Ringing: at(310), Answered: at(4200), End: at(184200),
+		In: cdr.Leg{Trunk: "gw1", Gateway: "gw1.contoso.com", CallID: fmt.Sprintf("%016x@10.0.0.7", h*3), FromTag: "a73kszlfl",
+			ToTag: "314159", Remote: "10.0.0.7:5060", Transport: "UDP", Codec: "PCMU", UserAgent: "Cisco-SIPGateway/IOS-15.4"},
+		Out: &cdr.Leg{Trunk: "uc", Gateway: "uc.contoso.com", CallID: fmt.Sprintf("%016x-1", h*5), FromTag: "x12",
+			ToTag: "y34", Remote: "10.0.1.20:5061", Transport: "TLS", Codec: "PCMU", UserAgent: "UCPlatform/7.0"},
+		Called:  cdr.Number{Received: fmt.Sprintf("425555%04d", n%10000), Normalized: fmt.Sprintf("+1425555%04d", n%10000), Sent: fmt.Sprintf("+1425555%04d", n%10000)},
+		Calling: cdr.Number{Received: fmt.Sprintf("206%07d", h%10000000), Normalized: fmt.Sprintf("+1206%07d", h%10000000)},
+		User:    "alice@contoso.com", Usage: "Local", Route: "to-uc",
+		Attempts: []cdr.Attempt{{Trunk: "uc", Remote: "10.0.1.20:5061", Called: "+14255550100", Calling: "+12065550123", At: at(2), Took: 4200 * time.Millisecond, Status: 200, Class: "answered"}},
+		Reason:   "normal", Status: 200, Cause: 16, EndedBy: "caller",
+	}
+	for i, from := range []string{"caller", "callee"} {
+		r.Media = append(r.Media, cdr.Media{From: from, Source: fmt.Sprintf("10.0.%d.7:16384", i), Packets: 9000, Bytes: 1548000,
+			RTCP: 36, Lost: 2, Jitter: 1250 * time.Microsecond, First: at(4205), Last: at(184190)})
+	}
+	for i := range 12 {
+		r.Decision = append(r.Decision, fmt.Sprintf("step %d: dial plan site-redmond rule us-local ^(\\d{10})$ matched 4255550100 and gave +14255550100", i))
+	}
+	for i := range 14 {
+		r.Ladder = append(r.Ladder, cdr.Message{At: at(i * 300), Leg: "b1", Out: i%2 == 0, Line: "INVITE sip:+14255550100@uc.contoso.com;user=phone", SDP: i%4 == 0})
+	}
+	return r
+}
+
+func opened(r *cdr.Record) Opened {
+	return Opened{Server: r.Server, Pool: r.Pool, Version: r.Version, Start: r.Start, In: r.In, Called: r.Called, Calling: r.Calling}
+}
+
+func openTemp(tb testing.TB, change func(*Config)) *Store {
+	tb.Helper()
+	cfg := Config{Dir: tb.TempDir(), Retention: -1}
+	if change != nil {
+		change(&cfg)
+	}
+	s, err := Open(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(context.Background()); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+// BenchmarkCall reports the whole CPU price of a call: begin, put, journal, SQLite.
+func BenchmarkCall(b *testing.B) {
+	s := openTemp(b, nil)
+	recs := make([]*cdr.Record, b.N)
+	for i := range recs {
+		recs[i] = sample(i)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	cpu := cpuTime(b)
+	for i, r := range recs {
+		s.Begin(r.ID, opened(r))
+		s.Put(r)
+		if i%8000 == 7999 {
+			_ = s.Flush(context.Background())
+		}
+	}
+	if err := s.Flush(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(b.N), "cpu-µs/call")
+	if st := s.Stats(); st.Inserted != uint64(b.N) || st.Dropped+st.Slimmed > 0 {
+		b.Fatalf("%+v", st)
+	}
+}
+
+// BenchmarkCallPaced is BenchmarkCall at 1000 calls a second, where batches are small.
+func BenchmarkCallPaced(b *testing.B) {
+	s := openTemp(b, nil)
+	recs := make([]*cdr.Record, b.N)
+	for i := range recs {
+		recs[i] = sample(i)
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	b.ResetTimer()
+	cpu := cpuTime(b)
+	for i, r := range recs {
+		if i%10 == 0 {
+			<-tick.C
+		}
+		s.Begin(r.ID, opened(r))
+		s.Put(r)
+	}
+	if err := s.Flush(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(b.N), "cpu-µs/call")
+}
+
+// BenchmarkEncode is the part of BenchmarkCall that is JSON.
+func BenchmarkEncode(b *testing.B) {
+	r := sample(1)
+	buf := r.AppendJSON(nil)
+	b.SetBytes(int64(len(buf)))
+	b.ReportAllocs()
+	cpu := cpuTime(b)
+	for b.Loop() {
+		buf = r.AppendJSON(buf[:0])
+	}
+	b.ReportMetric(float64((cpuTime(b)-cpu).Nanoseconds())/float64(b.N), "cpu-ns/op")
+}
