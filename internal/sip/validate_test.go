@@ -1,0 +1,102 @@
+package sip
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestRFC3261_8_1_1_Mandatory takes each header away and doubles it.
+func TestRFC3261_8_1_1_Mandatory(t *testing.T) {
+	for _, text := range []string{inviteText, responseText} {
+		for _, id := range []ID{IDVia, IDFrom, IDTo, IDCallID, IDCSeq} {
+			m := mustParse(t, text)
+			value := m.Get(id)
+			m.Del(id)
+			if f := m.Validate(); f == nil || f.Status != 400 || f.Header != id.String() || f.Phrase != "Bad Request" || f.Why == "" {
+				t.Errorf("%s is missing: %+v", id, f)
+			}
+			m.Add(id, value)
+			if f := m.Validate(); f != nil {
+				t.Errorf("%s is back: %+v", id, f)
+			}
+			if id == IDVia {
+				continue
+			}
+			m.Add(id, value)
+			if f := m.Validate(); f == nil || f.Header != id.String() {
+				t.Errorf("%s stands twice: %+v", id, f)
+			}
+		}
+	}
+}
+
+func TestValidateValues(t *testing.T) {
+	for _, c := range []struct {
+		id    ID
+		value string
+		ok    bool
+	}{
+		{IDVia, "SIP/2.0/UDP h, SIP/2.0/SCTP [::1]:5060;x", true},
+		{IDVia, "SIP/2.0/UDP h,", false},
+		{IDVia, "SIP/2.0/UDP h, SIP/2.0/UDP", false},
+		{IDVia, "SIP/2.0/UDP h;branch=z9hG4bK", false},
+		{IDVia, "", false},
+		{IDFrom, "Anonymous <sip:anonymous@anonymous.invalid>;tag=1", true},
+		{IDFrom, "<tel:+49301>;tag=1", true},
+		{IDFrom, "<urn:service:sos>", true},
+		{IDFrom, "<sip:a@h>;tag=", false},
+		{IDFrom, "<sip:a b@h>;tag=1", false},
+		{IDFrom, "<nothing>;tag=1", false},
+		{IDTo, "sip:a@h;tag=1", true},
+		{IDTo, "<sip:a@h:0>", false},
+		{IDTo, "\"x <sip:a@h>", false},
+		{IDContact, "*", true},
+		{IDContact, "<sip:a@h>, <sip:b@h>;q=1", true},
+		{IDContact, "<sip:a@h>, <sip:b@>", false},
+		{IDContact, "", false},
+		{IDRoute, "<sip:h;lr>,<sip:h2;lr>", true},
+		{IDRoute, "sip:h,", false},
+		{IDRecordRoute, "<sip:h;lr>", true},
+		{IDRecordRoute, "<sip:h;lr", false},
+		{IDCallID, "a b", false},
+		{IDCallID, "", false},
+		{IDCSeq, "20713 invite", false},
+		{IDCSeq, "4294967296 INVITE", false},
+		{IDMaxForwards, "0", true},
+		{IDMaxForwards, "many", false},
+		{IDMaxForwards, "", false},
+		{IDContentType, "multipart/mixed;boundary=\"x y\"", true},
+		{IDContentType, "sdp", false},
+		{IDContentType, "a/b/c", false},
+		{IDContentType, "", false},
+		{IDDate, "Fri, 01 Jan 2010 16:00:00 EST", true},
+		{IDExpires, "10000000000000000000000000", true},
+	} {
+		m := mustParse(t, inviteText)
+		m.Set(c.id, c.value)
+		f := m.Validate()
+		if (f == nil) != c.ok || f != nil && (f.Status != 400 || f.Header != c.id.String()) {
+			t.Errorf("%s: %q: %+v, want fine %v", c.id, c.value, f, c.ok)
+		}
+	}
+}
+
+func TestRFC3261_8_1_3_3_ResponseVia(t *testing.T) {
+	for via, ok := range map[string]bool{"SIP/2.0/UDP a, SIP/2.0/UDP b": false, "SIP/2.0/UDP a": true} {
+		m := mustParse(t, responseText)
+		m.Set(IDVia, via)
+		if f := m.Validate(); (f == nil) != ok {
+			t.Errorf("%s: %+v", via, f)
+		}
+	}
+}
+
+func TestRFC4475_3_1_2_18_UnknownMethod(t *testing.T) {
+	for method, want := range map[string]int{"INVITE": 0, "BYE": 400, "NEWMETHOD": 501, "invite": 501} {
+		m := mustParse(t, strings.Replace(inviteText, "INVITE", method, 1))
+		f := m.Validate()
+		if (f == nil) != (want == 0) || f != nil && f.Status != want {
+			t.Errorf("%s: %+v, want %d", method, f, want)
+		}
+	}
+}
