@@ -131,7 +131,7 @@ func Open(cfg Config) (*Store, error) {
 	if cfg.Dir == "" {
 		return nil, errors.New("store: Dir is empty")
 	}
-	cfg.setDefaults()
+	cfg = cfg.withDefaults()
 	s := &Store{
 		cfg: cfg, log: cfg.Logger,
 		stopWriter: make(chan struct{}), stopInserter: make(chan struct{}), stopAux: make(chan struct{}),
@@ -169,7 +169,7 @@ func (s *Store) open() error {
 	return err
 }
 
-func (c *Config) setDefaults() {
+func (c Config) withDefaults() Config {
 	if c.Retention == 0 {
 		c.Retention = DefaultRetention
 	}
@@ -182,6 +182,7 @@ func (c *Config) setDefaults() {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	return c
 }
 
 // Acknowledged counts the records that are safe from kill -9, in the order of Put: the first n records

@@ -90,7 +90,7 @@ func (w *writer) write(items []item, seq uint64) {
 	w.calls = w.calls[:0]
 	for _, it := range items {
 		if it.rec == nil {
-			w.calls = w.appendBegin(w.calls, it.id, it.opened)
+			w.calls = appendBegin(w.calls, it.id, it.opened)
 			continue
 		}
 		var at int
@@ -249,13 +249,13 @@ func (w *writer) close() {
 }
 
 // appendBegin writes the record that the call gets if nothing else comes.
-func (w *writer) appendBegin(b []byte, id string, o *Opened) []byte {
+func appendBegin(b []byte, id string, o *Opened) []byte {
 	r := cdr.Record{
 		ID: id, Server: o.Server, Pool: o.Pool, Version: o.Version, Start: o.Start, Answered: o.Answered,
 		In: o.In, Out: o.Out, Called: o.Called, Calling: o.Calling,
 	}
 	b, at := beginFrame(b, frameBegin)
-	return endFrame(w.pack.appendRecord(b, &r), at)
+	return endFrame(r.AppendJSON(append(b, formJSON)), at)
 }
 
 // runSync makes what was written durable, at most every syncEvery, and removes what is no longer needed

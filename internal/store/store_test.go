@@ -1,0 +1,345 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/directsip/directsip/internal/cdr"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		runChild(dir)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func mustOpen(t *testing.T, cfg Config) *Store {
+	t.Helper()
+	if cfg.Retention == 0 {
+		cfg.Retention = -1
+	}
+	s, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func mustClose(t *testing.T, s *Store) {
+	t.Helper()
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRecordSurvivesCloseAndOpen(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, Config{Dir: dir})
+	want := sample(7)
+	s.Begin(want.ID, opened(want))
+	s.Put(want)
+	got, err := s.Get(t.Context(), want.ID)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	mustClose(t, s)
+	if left, _ := os.ReadDir(filepath.Join(dir, journalDir)); len(left) > 0 {
+		t.Errorf("journal after a clean close: %v", left)
+	}
+
+	s = mustOpen(t, Config{Dir: dir})
+	defer mustClose(t, s)
+	if s.Stats().Recovered != (Recovered{}) {
+		t.Errorf("recovered %+v after a clean close", s.Stats().Recovered)
+	}
+	for _, what := range []string{want.ID, want.ID[:9], want.In.CallID, want.Out.CallID, want.Out.CallID[:10]} {
+		got, err := s.Get(t.Context(), what)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("Get(%q) = %v, %v", what, got, err)
+		}
+	}
+	if _, err := s.Get(t.Context(), "nothing"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPutTwiceKeepsOne(t *testing.T) {
+	s := mustOpen(t, Config{Dir: t.TempDir()})
+	defer mustClose(t, s)
+	for n := range 40 {
+		s.Put(sample(n))
+		s.Put(sample(n))
+	}
+	if n, err := s.Count(t.Context(), Filter{}); n != 40 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	for n := range 40 {
+		if _, err := s.Get(t.Context(), sample(n).ID); err != nil {
+			t.Errorf("record %d: %v", n, err)
+		}
+	}
+	if st := s.Stats(); st.Inserted != 40 || st.Duplicates != 40 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestAmbiguousPrefixListsCandidates(t *testing.T) {
+	s := mustOpen(t, Config{Dir: t.TempDir()})
+	defer mustClose(t, s)
+	for _, id := range []string{"call-one", "call-two", "other"} {
+		r := sample(1)
+		r.ID = id
+		s.Put(r)
+	}
+	_, err := s.Get(t.Context(), "call-")
+	var amb *AmbiguousError
+	if !errors.As(err, &amb) || len(amb.Candidates) != 2 || amb.More {
+		t.Fatalf("got %v", err)
+	}
+	if r, err := s.Get(t.Context(), "call-o"); err != nil || r.ID != "call-one" {
+		t.Errorf("got %v, %v", r, err)
+	}
+	if _, err := s.Get(t.Context(), sample(1).In.CallID); !errors.As(err, &amb) || len(amb.Candidates) != 3 {
+		t.Errorf("one Call-ID in three records: %v", err)
+	}
+}
+
+func TestListFilters(t *testing.T) {
+	s := mustOpen(t, Config{Dir: t.TempDir()})
+	defer mustClose(t, s)
+	base := sample(0).Start
+	put := func(n int, change func(*cdr.Record)) {
+		r := sample(n)
+		r.Start = base.Add(time.Duration(n) * time.Minute)
+		r.Called = cdr.Number{Received: "4255550100", Normalized: "+14255550100", Sent: "0100"}
+		r.Calling = cdr.Number{Received: "+12065550199"}
+		change(r)
+		s.Put(r)
+	}
+	put(0, func(r *cdr.Record) {})
+	put(1, func(r *cdr.Record) { r.Answered, r.Status, r.Reason = time.Time{}, 503, "no-route" })
+	put(2, func(r *cdr.Record) { r.Answered, r.Status, r.Reason = time.Time{}, 487, "cancelled" })
+	put(3, func(r *cdr.Record) { r.EndedBy, r.Reason = "directsip", "media-timeout" })
+	put(4, func(r *cdr.Record) { r.Out = nil; r.In.Trunk = "pbx7" })
+	put(5, func(r *cdr.Record) { r.Called = cdr.Number{Received: "911"}; r.Emergency = true })
+	for _, c := range []struct {
+		name string
+		f    Filter
+		want []int
+	}{
+		{"all, latest first", Filter{}, []int{5, 4, 3, 2, 1, 0}},
+		{"limit", Filter{Limit: 2}, []int{5, 4}},
+		{"next page", Filter{Limit: 2, Before: sample(4).ID}, []int{3, 2}},
+		{"since", Filter{Since: base.Add(4 * time.Minute)}, []int{5, 4}},
+		{"until is not included", Filter{Until: base.Add(1 * time.Minute)}, []int{0}},
+		{"failed", Filter{Failed: true}, []int{3, 1}},
+		{"reason", Filter{Reason: "cancelled"}, []int{2}},
+		{"trunk of the first leg", Filter{Trunk: "pbx7"}, []int{4}},
+		{"trunk of the second leg", Filter{Trunk: "uc"}, []int{5, 3, 2, 1, 0}},
+		{"number", Filter{Number: "+14255550100"}, []int{4, 3, 2, 1, 0}},
+		{"number as received", Filter{Number: "4255550100", Limit: 1}, []int{4}},
+		{"extension", Filter{Number: "0100", Before: sample(2).ID}, []int{1, 0}},
+		{"calling number", Filter{Number: "0199", Failed: true}, []int{3, 1}},
+		{"emergency number", Filter{Number: "911"}, []int{5}},
+		{"beginning", Filter{Number: "+1425*"}, []int{4, 3, 2, 1, 0}},
+		{"no wildcard but the star", Filter{Number: "+1_25*"}, nil},
+		{"nobody", Filter{Number: "+14255550109"}, nil},
+	} {
+		list, err := s.List(t.Context(), c.f)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		var want, got []string
+		for _, n := range c.want {
+			want = append(want, sample(n).ID)
+		}
+		for _, sum := range list {
+			got = append(got, sum.ID)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %v, want %v", c.name, got, want)
+		}
+		if c.f.Limit == 0 && c.f.Before == "" {
+			if n, err := s.Count(t.Context(), c.f); int(n) != len(c.want) || err != nil {
+				t.Errorf("%s: Count = %d, %v", c.name, n, err)
+			}
+		}
+	}
+	list, _ := s.List(t.Context(), Filter{Number: "911"})
+	r := sample(5)
+	want := Summary{ID: r.ID, Server: r.Server, Start: base.Add(5 * time.Minute), Answered: r.Answered, End: r.End, Called: "911",
+		Calling: "+12065550199", User: r.User, TrunkIn: "gw1", TrunkOut: "uc", CallIDIn: r.In.CallID, CallIDOut: r.Out.CallID,
+		Reason: "normal", Status: 200, Cause: 16, EndedBy: "caller", Emergency: true, Attempts: 1}
+	if !reflect.DeepEqual(list[0], want) {
+		t.Errorf("summary\n got %+v\nwant %+v", list[0], want)
+	}
+}
+
+// TestListNumberAcrossBuckets spreads calls over more buckets than one query sees, the latest start not last.
+func TestListNumberAcrossBuckets(t *testing.T) {
+	s := mustOpen(t, Config{Dir: t.TempDir()})
+	defer mustClose(t, s)
+	for i, id := range []string{"a", "b", "c", "d"} {
+		r := sample(1)
+		r.ID = id
+		r.Start = r.Start.Add(time.Duration(i^1) * time.Hour) // b, a, d, c
+		r.End = r.Start.Add(90 * time.Minute)
+		if _, err := s.db.ins.insert([]row{{rec: r, stored: newPacker().appendRecord(nil, r)}}, int64(1+i*bucketStep<<bucketBits)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for limit, want := range []string{1: "c", 2: "cd", 3: "cda", 4: "cdab"} {
+		if limit == 0 {
+			continue
+		}
+		list, err := s.List(t.Context(), Filter{Number: "0001", Limit: limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, sum := range list {
+			got += sum.ID
+		}
+		if got != want {
+			t.Errorf("limit %d: got %q, want %q", limit, got, want)
+		}
+	}
+	if r, err := s.Get(t.Context(), "a"); err != nil || r.ID != "a" {
+		t.Errorf("%v, %v", r, err)
+	}
+}
+
+func TestPurgeKeepsWhatIsYoung(t *testing.T) {
+	s := mustOpen(t, Config{Dir: t.TempDir(), Retention: time.Hour})
+	defer mustClose(t, s)
+	now := time.Now().UTC().Round(0)
+	const old, young = 1700, 300
+	for n := range old + young {
+		r := sample(n)
+		r.Start, r.End = now.Add(-3*time.Hour+time.Duration(n)), now.Add(-2*time.Hour)
+		if n >= old {
+			r.End = now.Add(-time.Minute)
+		}
+		s.Put(r)
+	}
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.purge(nil)
+	if n, err := s.Count(t.Context(), Filter{}); n != young || err != nil {
+		t.Errorf("%d left, %v", n, err)
+	}
+	if st := s.Stats(); st.Purged != old {
+		t.Errorf("%+v", st)
+	}
+	if _, err := s.Get(t.Context(), sample(old).ID); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Get(t.Context(), sample(old-1).ID); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+func TestMaxRowsPurgesTheOldest(t *testing.T) {
+	s := mustOpen(t, Config{Dir: t.TempDir(), MaxRows: 10})
+	defer mustClose(t, s)
+	for n := range 1000 {
+		s.Put(sample(n))
+	}
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.purge(nil)
+	list, err := s.List(t.Context(), Filter{})
+	if err != nil || len(list) != 10 || list[0].ID != sample(999).ID {
+		t.Errorf("%d rows, %v", len(list), err)
+	}
+}
+
+func TestFilesAreForTheOwnerOnly(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	s := mustOpen(t, Config{Dir: dir})
+	defer mustClose(t, s)
+	s.Begin("x", opened(sample(1)))
+	s.Put(sample(2))
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(Config{Dir: dir}); !errors.Is(err, ErrLocked) {
+		t.Errorf("a second writer: %v", err)
+	}
+}
+
+func TestReadOnlyBesideAWriterAndAlone(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := OpenReadOnly(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("empty directory: %v", err)
+	}
+	s := mustOpen(t, Config{Dir: dir})
+	s.Put(sample(1))
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	look := func() {
+		t.Helper()
+		r, err := OpenReadOnly(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if list, err := r.List(t.Context(), Filter{}); len(list) != 1 || err != nil {
+			t.Errorf("%v, %v", list, err)
+		}
+		if _, err := r.Get(t.Context(), sample(1).ID); err != nil {
+			t.Error(err)
+		}
+		if _, err := r.db.Exec(`DELETE FROM call`); err == nil {
+			t.Error("a reader may delete")
+		}
+	}
+	look()
+	mustClose(t, s)
+	look()
+}
+
+func TestCloseGivesUpInTime(t *testing.T) {
+	s := mustOpen(t, Config{Dir: t.TempDir()})
+	for n := range 100 {
+		s.Put(sample(n))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	first := s.Close(ctx)
+	if first != nil && !errors.Is(first, context.Canceled) {
+		t.Error(first)
+	}
+	if again := s.Close(t.Context()); !errors.Is(again, first) {
+		t.Errorf("first %v, then %v", first, again)
+	}
+	s.Put(sample(101))
+	if s.Stats().Dropped != 1 {
+		t.Errorf("%+v", s.Stats())
+	}
+	s.wg.Wait()
+}
