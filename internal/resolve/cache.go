@@ -11,6 +11,7 @@ import (
 
 const (
 	failureTTL = 5 * time.Second        // a question that failed is not asked again so soon (RFC 2308 §7)
+	maxFlights = 512                    // questions under way at once
 	staleWait  = 500 * time.Millisecond // how long an expired answer waits for a fresh one (RFC 8767 §5)
 )
 
@@ -63,6 +64,8 @@ func (r *Resolver) peek(k question) (*entry, error) {
 func (r *Resolver) fetch(ctx context.Context, k question) (*entry, error) {
 	e, f, err := r.begin(k)
 	switch {
+	case err != nil && e != nil:
+		return e, nil
 	case err != nil:
 		return nil, err
 	case f == nil:
@@ -104,6 +107,9 @@ func (r *Resolver) begin(k question) (*entry, *flight, error) {
 	}
 	if r.closed {
 		return nil, nil, ErrClosed
+	}
+	if len(r.flights) >= maxFlights {
+		return e, nil, ErrBusy
 	}
 	f := &flight{done: make(chan struct{})}
 	r.flights[k] = f

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -63,6 +64,7 @@ var (
 	ErrName      = errors.New("not a host name")
 	ErrNoServers = errors.New("no DNS server is configured")
 	ErrAnswer    = errors.New("DNS server failed")
+	ErrBusy      = errors.New("too many DNS questions under way")
 	ErrClosed    = errors.New("resolver is closed")
 	errMiss      = errors.New("not in the cache")
 )
@@ -130,9 +132,8 @@ func setDuration(v *time.Duration, def time.Duration) {
 // systemServers reads the name servers of resolv.conf(5); a missing file has none.
 func systemServers(path string) ([]string, error) {
 	c, err := dns.ClientConfigFromFile(path)
-	var missing interface{ Timeout() bool }
 	switch {
-	case errors.As(err, &missing): // *fs.PathError: cannot be opened
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("read %s: %w", path, err)

@@ -1,0 +1,366 @@
+package resolve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"go.uber.org/goleak"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// text writes hops as one line.
+func text(res Result) string {
+	var b []string
+	for _, h := range res.Hops {
+		b = append(b, fmt.Sprintf("%s/%s", h.Transport, h.AddrPort))
+	}
+	return strings.Join(b, " ")
+}
+
+var records = []string{
+	"pbx.example.com. 300 IN A 192.0.2.1",
+	"pbx.example.com. 300 IN AAAA 2001:db8::1",
+	"four.example.com. 300 IN A 192.0.2.4",
+	"four.example.com. 300 IN A 192.0.2.5",
+	"_sip._udp.srv.example.com. 300 IN SRV 20 0 5070 pbx.example.com.",
+	"_sip._udp.srv.example.com. 300 IN SRV 10 0 5080 four.example.com.",
+	"_sip._udp.srv.example.com. 300 IN SRV 15 0 5090 gone.example.com.",
+	"_sip._tcp.srv.example.com. 300 IN SRV 1 0 5060 four.example.com.",
+	"_sips._tcp.srv.example.com. 300 IN SRV 1 0 5061 pbx.example.com.",
+	"naptr.example.com. 300 IN NAPTR 20 10 \"s\" \"SIP+D2U\" \"\" _sip._udp.srv.example.com.",
+	"naptr.example.com. 300 IN NAPTR 10 20 \"s\" \"SIP+D2T\" \"\" _sip._tcp.srv.example.com.",
+	"naptr.example.com. 300 IN NAPTR 10 10 \"S\" \"SIPS+D2T\" \"\" _sips._tcp.srv.example.com.",
+	"naptr.example.com. 300 IN NAPTR 1 10 \"s\" \"SIP+D2S\" \"\" _sip._sctp.srv.example.com.",
+	"naptr.example.com. 300 IN NAPTR 1 10 \"u\" \"SIP+D2U\" \"!x!y!\" .",
+	"_sip._tcp.onlytcp.example.com. 300 IN SRV 1 0 5062 four.example.com.",
+	"_sip._udp.not.example.com. 300 IN SRV 0 0 0 .",
+	"not.example.com. 300 IN A 192.0.2.9",
+	"alias.example.com. 300 IN CNAME four.example.com.",
+	"loop1.example.com. 300 IN CNAME loop2.example.com.",
+	"loop2.example.com. 300 IN CNAME loop1.example.com.",
+}
+
+func TestRFC3263_4(t *testing.T) {
+	z := newZone(t, records...)
+	r, _ := newResolver(t, "10.0.0.7 Hosted.example.com h # comment\nfd00::7 hosted.example.com\nrubbish\n", Config{Servers: []string{z.addr}})
+	tests := []struct {
+		name string
+		q    Query
+		want string
+		err  error
+	}{
+		{"4.1 numeric", Query{Host: "192.0.2.77"}, "UDP/192.0.2.77:5060", nil},
+		{"4.1 numeric, transport and port", Query{Host: "192.0.2.77", Port: 5099, Transport: sip.TLS}, "TLS/192.0.2.77:5099", nil},
+		{"4.2 default port of TLS", Query{Host: "192.0.2.77", Transport: sip.TLS}, "TLS/192.0.2.77:5061", nil},
+		{"numeric IPv6 with brackets", Query{Host: "[2001:db8::9]", Transport: sip.TCP}, "TCP/[2001:db8::9]:5060", nil},
+		{"numeric of the wrong family", Query{Host: "2001:db8::9", IPv4: true}, "", ErrNotFound},
+		{"4.2 explicit port: addresses only", Query{Host: "srv.example.com", Port: 5060, Transport: sip.UDP}, "", ErrNotFound},
+		{"4.2 explicit port, both families", Query{Host: "PBX.example.com.", Port: 5070, Transport: sip.TCP}, "TCP/[2001:db8::1]:5070 TCP/192.0.2.1:5070", nil},
+		{"only IPv4 wanted", Query{Host: "pbx.example.com", Port: 5070, Transport: sip.TCP, IPv4: true}, "TCP/192.0.2.1:5070", nil},
+		{"only IPv6 wanted", Query{Host: "pbx.example.com", Port: 5070, Transport: sip.TCP, IPv6: true}, "TCP/[2001:db8::1]:5070", nil},
+		{"4.2 SRV by priority, a target that is gone left out", Query{Host: "srv.example.com", Transport: sip.UDP},
+			"UDP/192.0.2.4:5080 UDP/192.0.2.5:5080 UDP/[2001:db8::1]:5070 UDP/192.0.2.1:5070", nil},
+		{"4.1 TLS is _sips._tcp", Query{Host: "srv.example.com", Transport: sip.TLS, IPv4: true}, "TLS/192.0.2.1:5061", nil},
+		{"4.2 no SRV: addresses and default port", Query{Host: "four.example.com", Transport: sip.TCP}, "TCP/192.0.2.4:5060 TCP/192.0.2.5:5060", nil},
+		{"4.1 NAPTR by order and preference, what we do not speak left out", Query{Host: "naptr.example.com", IPv4: true},
+			"TLS/192.0.2.1:5061 TCP/192.0.2.4:5060 TCP/192.0.2.5:5060 UDP/192.0.2.4:5080 UDP/192.0.2.5:5080 UDP/192.0.2.1:5070", nil},
+		{"4.1 no NAPTR: SRV decides the transport", Query{Host: "onlytcp.example.com"}, "TCP/192.0.2.4:5062 TCP/192.0.2.5:5062", nil},
+		{"4.1 nothing but addresses: UDP", Query{Host: "four.example.com"}, "UDP/192.0.2.4:5060 UDP/192.0.2.5:5060", nil},
+		{"RFC 2782 service not offered", Query{Host: "not.example.com", Transport: sip.UDP}, "", ErrNoService},
+		{"alias", Query{Host: "alias.example.com", Port: 5060}, "UDP/192.0.2.4:5060 UDP/192.0.2.5:5060", nil},
+		{"alias loop", Query{Host: "loop1.example.com", Port: 5060}, "", ErrAnswer},
+		{"unknown", Query{Host: "nothing.example.com", Transport: sip.UDP}, "", ErrNotFound},
+		{"hosts file", Query{Host: "hosted.Example.com", Transport: sip.TLS}, "TLS/10.0.0.7:5061 TLS/[fd00::7]:5061", nil},
+		{"hosts file, one family", Query{Host: "hosted.example.com", Port: 5070, IPv6: true}, "UDP/[fd00::7]:5070", nil},
+		{"no name", Query{Host: ""}, "", ErrName},
+		{"no host name", Query{Host: "a..b"}, "", ErrName},
+		{"too long", Query{Host: strings.Repeat("abcdefgh.", 40)}, "", ErrName},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for range 2 { // from DNS, then from the cache
+				res, err := r.Lookup(t.Context(), tt.q)
+				if !errors.Is(err, tt.err) || text(res) != tt.want {
+					t.Fatalf("Lookup: %q, %v; want %q, %v", text(res), err, tt.want, tt.err)
+				}
+				for _, h := range res.Hops {
+					if want := strings.ToLower(strings.TrimSuffix(tt.q.Host, ".")); h.Name != want && !strings.Contains(want, ":") {
+						t.Errorf("certificate name %q, want %q", h.Name, want)
+					}
+				}
+				if cached, ok := r.Cached(tt.q); ok != (tt.err == nil) || text(cached) != tt.want {
+					t.Errorf("Cached: %q, %v; want %q", text(cached), ok, tt.want)
+				}
+			}
+		})
+	}
+	if n := z.count("hosted.example.com A udp") + z.count("_sips._tcp.hosted.example.com SRV udp"); n != 0 {
+		t.Errorf("a name of the hosts file was asked for %d times", n)
+	}
+}
+
+func TestTTLIsHonoured(t *testing.T) {
+	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1", "short.example.com. 1 IN A 192.0.2.2", "long.example.com. 999999 IN A 192.0.2.3")
+	r, c := newResolver(t, "", Config{Servers: []string{z.addr}, MinTTL: 10 * time.Second, MaxTTL: time.Hour / 2})
+	for _, tt := range []struct {
+		host string
+		ttl  time.Duration
+	}{{"a.example.com", time.Minute}, {"short.example.com", 10 * time.Second}, {"long.example.com", time.Hour / 2}} {
+		q := Query{Host: tt.host, Port: 5060, IPv4: true}
+		for i, step := range []time.Duration{0, tt.ttl - 1, 1} {
+			c.move(step)
+			res, err := r.Lookup(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 && !res.Expires.Equal(c.now().Add(tt.ttl)) {
+				t.Errorf("%s expires in %s, want %s", tt.host, res.Expires.Sub(c.now()), tt.ttl)
+			}
+			if want := 1 + i/2; z.count(tt.host+" A udp") != want {
+				t.Errorf("%s: asked %d times after step %d, want %d", tt.host, z.count(tt.host+" A udp"), i, want)
+			}
+		}
+	}
+}
+
+func TestRFC2308_5_NegativeCaching(t *testing.T) {
+	z := newZone(t)
+	r, c := newResolver(t, "", Config{Servers: []string{z.addr}})
+	q := Query{Host: "none.example.com", Port: 5060, IPv4: true}
+	for i, step := range []time.Duration{0, 19 * time.Second, time.Second} { // the zone says 20 s
+		c.move(step)
+		if _, err := r.Lookup(t.Context(), q); !errors.Is(err, ErrNotFound) {
+			t.Fatal(err)
+		}
+		if want := 1 + i/2; z.count("none.example.com A udp") != want {
+			t.Errorf("asked %d times after step %d, want %d", z.count("none.example.com A udp"), i, want)
+		}
+	}
+}
+
+func TestRFC8767_5_StaleAnswersDuringOutage(t *testing.T) {
+	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
+	r, c := newResolver(t, "", Config{Servers: []string{z.addr}, Timeout: 50 * time.Millisecond, StaleTTL: time.Hour})
+	q := Query{Host: "a.example.com", Port: 5060, IPv4: true}
+	if _, err := r.Lookup(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	z.change(func() { z.mute = true })
+	c.move(2 * time.Minute)
+	if res, ok := r.Cached(q); !ok || !res.Expires.Before(c.now()) {
+		t.Errorf("Cached: %v, %v; want a stale answer", res, ok)
+	}
+	if res, err := r.Lookup(t.Context(), q); err != nil || text(res) != "UDP/192.0.2.1:5060" {
+		t.Fatalf("during the outage: %q, %v", text(res), err)
+	}
+	before := z.count("a.example.com A udp")
+	if _, err := r.Lookup(t.Context(), q); err != nil || z.count("a.example.com A udp") != before {
+		t.Errorf("a dead server was asked again at once (%v)", err)
+	}
+	z.change(func() {
+		z.mute = false
+		z.records[question{"a.example.com", dns.TypeA}] = nil
+	})
+	z.set("a.example.com. 60 IN A 192.0.2.2")
+	c.move(failureTTL)
+	if res, err := r.Lookup(t.Context(), q); err != nil || text(res) != "UDP/192.0.2.2:5060" {
+		t.Errorf("after the outage: %q, %v", text(res), err)
+	}
+	z.change(func() { z.mute = true })
+	c.move(2 * time.Hour)
+	if res, err := r.Lookup(t.Context(), q); err == nil {
+		t.Errorf("an answer older than StaleTTL was used: %q", text(res))
+	}
+}
+
+func TestTruncatedAnswerComesByTCP(t *testing.T) {
+	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
+	z.chop = true
+	r, _ := newResolver(t, "", Config{Servers: []string{z.addr}})
+	res, err := r.Lookup(t.Context(), Query{Host: "a.example.com", Port: 5060, IPv4: true})
+	if err != nil || text(res) != "UDP/192.0.2.1:5060" {
+		t.Fatalf("%q, %v", text(res), err)
+	}
+	if z.count("a.example.com A tcp") != 1 {
+		t.Error("TCP was not used")
+	}
+}
+
+func TestServersAreAskedInTurn(t *testing.T) {
+	dead, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dead.Close()
+	ill, well := newZone(t), newZone(t, "a.example.com. 60 IN A 192.0.2.1")
+	ill.rcode[question{"a.example.com", dns.TypeA}] = dns.RcodeServerFailure
+	r, _ := newResolver(t, "", Config{
+		Servers: []string{dead.LocalAddr().String(), ill.addr, well.addr}, Timeout: 50 * time.Millisecond,
+	})
+	res, err := r.Lookup(t.Context(), Query{Host: "a.example.com", Port: 5060, IPv4: true})
+	if err != nil || text(res) != "UDP/192.0.2.1:5060" {
+		t.Fatalf("%q, %v", text(res), err)
+	}
+	if ill.total() != 1 {
+		t.Errorf("the failing server was asked %d times, want once", ill.total())
+	}
+}
+
+func TestServerWithoutSRV(t *testing.T) {
+	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
+	z.rcode[question{"_sip._udp.a.example.com", dns.TypeSRV}] = dns.RcodeServerFailure
+	r, _ := newResolver(t, "", Config{Servers: []string{z.addr}})
+	res, err := r.Lookup(t.Context(), Query{Host: "a.example.com", Transport: sip.UDP, IPv4: true})
+	if err != nil || text(res) != "UDP/192.0.2.1:5060" {
+		t.Fatalf("%q, %v", text(res), err)
+	}
+}
+
+func TestOneQuestionForAllWhoWait(t *testing.T) {
+	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
+	z.held = make(chan struct{})
+	r, _ := newResolver(t, "", Config{Servers: []string{z.addr}})
+	q := Query{Host: "a.example.com", Port: 5060, IPv4: true}
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if _, err := r.Lookup(t.Context(), q); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.Lookup(ctx, q); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled lookup: %v", err)
+	}
+	close(z.held)
+	wg.Wait()
+	if n := z.count("a.example.com A udp"); n != 1 {
+		t.Errorf("asked %d times, want once", n)
+	}
+}
+
+func TestHostileAnswer(t *testing.T) {
+	var list []string
+	for i := range 200 {
+		list = append(list, fmt.Sprintf("many.example.com. 60 IN A 192.0.2.%d", i+1))
+	}
+	for i := range 12 {
+		list = append(list, fmt.Sprintf("c%d.example.com. 60 IN CNAME c%d.example.com.", i, i+1))
+	}
+	list = append(list, "c12.example.com. 60 IN A 192.0.2.1", "zero.example.com. 60 IN A 0.0.0.0")
+	z := newZone(t, list...)
+	r, _ := newResolver(t, "", Config{Servers: []string{z.addr}})
+	res, err := r.Lookup(t.Context(), Query{Host: "many.example.com", Port: 5060, IPv4: true})
+	if err != nil || len(res.Hops) > maxHops {
+		t.Errorf("%d hops, %v; want at most %d", len(res.Hops), err, maxHops)
+	}
+	for _, host := range []string{"c0.example.com", "zero.example.com"} {
+		if res, err := r.Lookup(t.Context(), Query{Host: host, Port: 5060, IPv4: true}); err == nil {
+			t.Errorf("%s: %q", host, text(res))
+		}
+	}
+	if _, err := r.Lookup(t.Context(), Query{Host: "c5.example.com", Port: 5060, IPv4: true}); err != nil {
+		t.Errorf("seven aliases: %v", err)
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	z := newZone(t)
+	r, c := newResolver(t, "", Config{Servers: []string{z.addr}, MaxEntries: 16})
+	for i := range 100 {
+		c.move(time.Millisecond)
+		_, _ = r.Lookup(t.Context(), Query{Host: fmt.Sprintf("n%d.example.com", i), Port: 5060, IPv4: true})
+		r.mu.Lock()
+		n := len(r.cache)
+		r.mu.Unlock()
+		if n > 16 {
+			t.Fatalf("%d entries after %d names, want at most 16", n, i+1)
+		}
+	}
+}
+
+func TestRFC2782_WeightedOrder(t *testing.T) {
+	r, _ := newResolver(t, "", Config{Rand: rand.New(rand.NewPCG(1, 2))})
+	first := map[string]int{}
+	const runs = 10000
+	for range runs {
+		list := []srv{{2, 100, 1, "last"}, {1, 10, 1, "ten"}, {1, 30, 1, "thirty"}, {1, 60, 1, "sixty"}, {1, 0, 1, "zero"}}
+		r.orderSRV(list)
+		first[list[0].target]++
+		if list[4].target != "last" {
+			t.Fatalf("priority 2 at another place than the last: %v", list)
+		}
+	}
+	for target, want := range map[string]int{"ten": runs / 10, "thirty": runs * 3 / 10, "sixty": runs * 6 / 10} {
+		if got := first[target]; got < want*8/10 || got > want*12/10 {
+			t.Errorf("%s came first %d times of %d, want about %d", target, got, runs, want)
+		}
+	}
+	if first["zero"] == 0 || first["zero"] > runs/20 {
+		t.Errorf("weight 0 came first %d times, want rarely", first["zero"])
+	}
+}
+
+func TestHostsFileIsReadAgain(t *testing.T) {
+	r, c := newResolver(t, "10.0.0.1 a\n", Config{})
+	q := Query{Host: "a", Port: 5060}
+	if res, err := r.Lookup(t.Context(), q); err != nil || text(res) != "UDP/10.0.0.1:5060" {
+		t.Fatalf("%q, %v", text(res), err)
+	}
+	if err := os.WriteFile(r.cfg.HostsFile, []byte("10.0.0.222 a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.move(hostsCheck)
+	if res, err := r.Lookup(t.Context(), q); err != nil || text(res) != "UDP/10.0.0.222:5060" {
+		t.Fatalf("%q, %v", text(res), err)
+	}
+	if _, err := r.Lookup(t.Context(), Query{Host: "b", Port: 5060}); !errors.Is(err, ErrNoServers) {
+		t.Errorf("without a server: %v", err)
+	}
+}
+
+func TestCloseEndsLookups(t *testing.T) {
+	z := newZone(t)
+	z.mute = true
+	r, _ := newResolver(t, "", Config{Servers: []string{z.addr}, Timeout: time.Minute})
+	_, f, err := r.begin(question{"a.example.com", dns.TypeA})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	<-f.done
+	if _, err := r.Lookup(t.Context(), Query{Host: "b.example.com", Port: 5060}); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+func BenchmarkCached(b *testing.B) {
+	r, err := New(Config{Servers: []string{}, HostsFile: b.TempDir() + "/none"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	later := time.Now().Add(time.Hour)
+	r.cache[question{"_sip._udp.a.example.com", dns.TypeSRV}] = &entry{srvs: []srv{{1, 1, 5060, "h.example.com"}}, expires: later}
+	r.cache[question{"h.example.com", dns.TypeA}] = &entry{addrs: mustAddrs("192.0.2.1"), expires: later}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := r.Cached(Query{Host: "a.example.com", Transport: sip.UDP, IPv4: true}); !ok {
+			b.Fatal("not cached")
+		}
+	}
+}

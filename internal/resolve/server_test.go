@@ -1,0 +1,173 @@
+package resolve
+
+import (
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// zone is a DNS server on loopback, UDP and TCP, that answers from a list of records.
+type zone struct {
+	t    *testing.T
+	addr string
+
+	mu      sync.Mutex
+	records map[question][]dns.RR
+	rcode   map[question]int
+	chop    bool // over UDP answer with the truncated bit only
+	mute    bool // answer nothing
+	asked   map[string]int
+	held    chan struct{} // when not nil, answers wait for it
+}
+
+func newZone(t *testing.T, records ...string) *zone {
+	t.Helper()
+	z := &zone{t: t, records: map[question][]dns.RR{}, rcode: map[question]int{}, asked: map[string]int{}}
+	z.set(records...)
+	pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.addr = pc.LocalAddr().String()
+	ln, err := net.Listen("tcp4", z.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*dns.Server{{PacketConn: pc, Handler: z}, {Listener: ln, Handler: z}} {
+		started := make(chan struct{})
+		s.NotifyStartedFunc = func() { close(started) }
+		done := make(chan error, 1)
+		go func() { done <- s.ActivateAndServe() }()
+		<-started
+		t.Cleanup(func() {
+			if err := s.Shutdown(); err != nil {
+				t.Error(err)
+			}
+			<-done
+		})
+	}
+	return z
+}
+
+// set adds records in the form of a zone file.
+func (z *zone) set(records ...string) {
+	z.t.Helper()
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	for _, s := range records {
+		rr, err := dns.NewRR(s)
+		if err != nil {
+			z.t.Fatal(err)
+		}
+		k := question{plain(rr.Header().Name), rr.Header().Rrtype}
+		z.records[k] = append(z.records[k], rr)
+	}
+}
+
+// change runs f while the server is not answering.
+func (z *zone) change(f func()) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	f()
+}
+
+func (z *zone) count(name string) int {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.asked[name]
+}
+
+func (z *zone) total() (n int) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	for c := range maps.Values(z.asked) {
+		n += c
+	}
+	return n
+}
+
+func (z *zone) ServeDNS(w dns.ResponseWriter, req *dns.Msg) {
+	m := new(dns.Msg)
+	m.SetReply(req)
+	k := question{plain(req.Question[0].Name), req.Question[0].Qtype}
+	_, udp := w.LocalAddr().(*net.UDPAddr)
+	z.mu.Lock()
+	z.asked[k.name+" "+dns.TypeToString[k.kind]+" "+w.LocalAddr().Network()]++
+	held, mute := z.held, z.mute
+	m.Rcode = z.rcode[k]
+	m.Answer = slices.Clone(z.records[k])
+	if alias := z.records[question{k.name, dns.TypeCNAME}]; len(m.Answer) == 0 && alias != nil {
+		m.Answer = slices.Clone(alias)
+	}
+	if len(m.Answer) == 0 && m.Rcode == 0 {
+		m.Rcode = dns.RcodeNameError
+		soa, _ := dns.NewRR("example.com. 60 IN SOA ns.example.com. a.example.com. 1 2 3 4 20")
+		m.Ns = append(m.Ns, soa)
+	}
+	if udp && z.chop {
+		m.Answer, m.Truncated = nil, true
+	}
+	if udp {
+		m.Truncate(1232)
+	}
+	z.mu.Unlock()
+	if held != nil {
+		<-held
+	}
+	if !mute {
+		_ = w.WriteMsg(m) // the client may be gone
+	}
+}
+
+// clock is a time that only a test moves.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *clock) move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
+}
+
+// newResolver makes one that asks z, with a hosts file of the given text and a clock of its own.
+func newResolver(t *testing.T, hosts string, cfg Config) (*Resolver, *clock) {
+	t.Helper()
+	cfg.HostsFile = filepath.Join(t.TempDir(), "hosts")
+	if err := os.WriteFile(cfg.HostsFile, []byte(hosts), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Servers == nil {
+		cfg.Servers = []string{}
+	}
+	r, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &clock{t: time.Now()}
+	r.now = c.now
+	t.Cleanup(r.Close)
+	return r, c
+}
+
+func mustAddrs(list ...string) (addrs []netip.Addr) {
+	for _, s := range list {
+		addrs = append(addrs, netip.MustParseAddr(s))
+	}
+	return addrs
+}
