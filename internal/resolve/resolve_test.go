@@ -187,7 +187,7 @@ func TestRFC8767_5_StaleAnswersDuringOutage(t *testing.T) {
 
 func TestTruncatedAnswerComesByTCP(t *testing.T) {
 	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
-	z.chop = true
+	z.change(func() { z.chop = true })
 	r, _ := newResolver(t, "", Config{Servers: []string{z.addr}})
 	res, err := r.Lookup(t.Context(), Query{Host: "a.example.com", Port: 5060, IPv4: true})
 	if err != nil || text(res) != "UDP/192.0.2.1:5060" {
@@ -205,7 +205,7 @@ func TestServersAreAskedInTurn(t *testing.T) {
 	}
 	defer dead.Close()
 	ill, well := newZone(t), newZone(t, "a.example.com. 60 IN A 192.0.2.1")
-	ill.rcode[question{"a.example.com", dns.TypeA}] = dns.RcodeServerFailure
+	ill.change(func() { ill.rcode[question{"a.example.com", dns.TypeA}] = dns.RcodeServerFailure })
 	r, _ := newResolver(t, "", Config{
 		Servers: []string{dead.LocalAddr().String(), ill.addr, well.addr}, Timeout: 50 * time.Millisecond,
 	})
@@ -220,7 +220,7 @@ func TestServersAreAskedInTurn(t *testing.T) {
 
 func TestServerWithoutSRV(t *testing.T) {
 	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
-	z.rcode[question{"_sip._udp.a.example.com", dns.TypeSRV}] = dns.RcodeServerFailure
+	z.change(func() { z.rcode[question{"_sip._udp.a.example.com", dns.TypeSRV}] = dns.RcodeServerFailure })
 	r, _ := newResolver(t, "", Config{Servers: []string{z.addr}})
 	res, err := r.Lookup(t.Context(), Query{Host: "a.example.com", Transport: sip.UDP, IPv4: true})
 	if err != nil || text(res) != "UDP/192.0.2.1:5060" {
@@ -230,7 +230,7 @@ func TestServerWithoutSRV(t *testing.T) {
 
 func TestOneQuestionForAllWhoWait(t *testing.T) {
 	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
-	z.held = make(chan struct{})
+	z.change(func() { z.held = make(chan struct{}) })
 	r, _ := newResolver(t, "", Config{Servers: []string{z.addr}})
 	q := Query{Host: "a.example.com", Port: 5060, IPv4: true}
 	var wg sync.WaitGroup
@@ -335,7 +335,7 @@ func TestHostsFileIsReadAgain(t *testing.T) {
 
 func TestCloseEndsLookups(t *testing.T) {
 	z := newZone(t)
-	z.mute = true
+	z.change(func() { z.mute = true })
 	r, _ := newResolver(t, "", Config{Servers: []string{z.addr}, Timeout: time.Minute})
 	_, f, err := r.begin(question{"a.example.com", dns.TypeA})
 	if err != nil {
