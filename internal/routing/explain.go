@@ -124,6 +124,8 @@ func (k StepKind) String() string {
 		return "caller id"
 	case StepPlus:
 		return "plus"
+	case StepExt:
+		return "extension"
 	case StepRefused:
 		return "refused"
 	}
@@ -138,7 +140,7 @@ func (k StepKind) indent() int {
 		return 2
 	case StepTrunk:
 		return 3
-	case StepCalled, StepCalling, StepCallerID, StepPlus:
+	case StepCalled, StepCalling, StepCallerID, StepPlus, StepExt:
 		return 1
 	}
 	return 0
@@ -170,7 +172,7 @@ func (st *Step) subject() string {
 		if st.Name == "" {
 			return "none"
 		}
-	case StepPlus:
+	case StepPlus, StepExt:
 		return quote(st.Of)
 	case StepRefused:
 		return st.Name
@@ -212,7 +214,9 @@ func (st *Step) text() string {
 	case StepCallerID:
 		return "route hides the caller: " + orNone(st.From) + " → " + st.To
 	case StepPlus:
-		return "removePlus: " + st.From + " → " + st.To
+		return "removePlusFromUri: " + st.From + " → " + st.To
+	case StepExt:
+		return "not known to telephone networks, left out: " + st.From + " → " + st.To
 	case StepNormalize, StepInCalled, StepInCalling, StepCalled, StepCalling:
 		return st.ruleText()
 	}

@@ -27,9 +27,9 @@ func routeMatches(r *topology.Route, number string) bool {
 	if !mayMatch(r.Pattern, r.Re, number) {
 		return false
 	}
-	if r.Re.MatchString(number) {
+	if r.Matches(number) {
 		return true
 	}
 	base, ext := splitExt(number)
-	return ext != "" && r.Re.MatchString(base)
+	return ext != "" && r.Matches(base)
 }

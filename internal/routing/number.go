@@ -101,18 +101,12 @@ func apply(r *topology.Rule, number string) (string, bool) {
 	return number, false
 }
 
-// applyWhole replaces the first match and keeps what stands around it, as .NET does for the anchored patterns of rules.
 func applyWhole(r *topology.Rule, number string) (string, bool) {
 	if !mayMatch(r.Pattern, r.Re, number) {
 		return number, false
 	}
-	m := r.Re.FindStringSubmatchIndex(number)
-	if m == nil {
-		return number, false
+	if out, ok := r.Apply(number); ok {
+		return out, true
 	}
-	var buf [64]byte
-	out := append(buf[:0], number[:m[0]]...)
-	out = r.Re.ExpandString(out, r.Expand, number, m)
-	out = append(out, number[m[1]:]...)
-	return string(out), true
+	return number, false
 }

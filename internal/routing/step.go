@@ -21,6 +21,7 @@ const (
 	StepCalling                   // outbound calling rule. Of: trunk
 	StepCallerID                  // caller id replaced by the route. Name: route
 	StepPlus                      // + removed. Of: trunk
+	StepExt                       // extension left out toward the PSTN. Of: trunk
 	StepRefused                   // Name: id of the reason
 )
 

@@ -1,6 +1,10 @@
 package routing
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/directsip/directsip/internal/topology"
+)
 
 // Anonymous is the user part of a caller who is hidden (RFC 3323 section 4.1).
 const Anonymous = "anonymous"
@@ -22,7 +26,7 @@ func (x *run) target(c *candidate, called string) Target {
 			}
 		}
 	default:
-		t.Called, _ = x.translate(StepCalled, set.CalledRules, called, c.trunk.Name)
+		t.Called = x.outbound(StepCalled, set.CalledRules, called, c.trunk)
 	}
 	if c.route != nil && c.route.SuppressCallerID {
 		t.SuppressID, t.Display = true, ""
@@ -33,11 +37,30 @@ func (x *run) target(c *candidate, called string) Target {
 		st.To = t.Calling
 		x.step(st)
 	}
-	t.Calling, _ = x.translate(StepCalling, set.CallingRules, t.Calling, c.trunk.Name)
+	t.Calling = x.outbound(StepCalling, set.CallingRules, t.Calling, c.trunk)
 	if set.RemovePlus {
 		t.Called, t.Calling = x.removePlus(t.Called, c.trunk.Name), x.removePlus(t.Calling, c.trunk.Name)
 	}
 	return t
+}
+
+// outbound applies the rules of a trunk to a number. Telephone networks do not know extensions: toward a gateway or
+// provider ";ext=" is left out, unless a rule that matches it says what to do with it.
+func (x *run) outbound(kind StepKind, rules []*topology.TranslationRule, number string, t *topology.Trunk) string {
+	base, ext := splitExt(number)
+	k := t.Gateway.Kind
+	if ext != "" && (k == topology.KindGateway || k == topology.KindSBC) {
+		for _, r := range rules {
+			if out, ok := applyWhole(&r.Rule, number); ok {
+				x.step(Step{Kind: kind, Outcome: Chosen, Name: r.Name, Of: t.Name, From: number, To: out})
+				return out
+			}
+		}
+		x.step(Step{Kind: StepExt, Outcome: Chosen, Of: t.Name, From: number, To: base})
+		number = base
+	}
+	out, _ := x.translate(kind, rules, number, t.Name)
+	return out
 }
 
 // removePlus is TRK-14.

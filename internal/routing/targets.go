@@ -1,6 +1,8 @@
 package routing
 
 import (
+	"strings"
+
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/topology"
@@ -155,12 +157,13 @@ func (x *run) emergency(number string) bool {
 		return false
 	}
 	x.step(Step{Kind: StepEmergency, Outcome: Chosen, Name: e.Number, From: number, To: e.Usage})
-	x.d.Number = e.Number
-	plus := "+" + e.Number
-	x.usage(e.Usage, e.Number, plus)
+	bare := strings.TrimPrefix(e.Number, "+")
+	x.d.Number = bare
+	plus := "+" + bare
+	x.usage(e.Usage, bare, plus)
 	if len(x.cands) == 0 {
 		for _, u := range x.usages() {
-			x.usage(u, e.Number, plus)
+			x.usage(u, bare, plus)
 		}
 	}
 	if len(x.cands) == 0 {
@@ -172,25 +175,23 @@ func (x *run) emergency(number string) bool {
 		return true
 	}
 	x.d.Kind, x.max = Emergency, len(x.cands)
-	x.targets(e.Number)
+	x.targets(bare)
 	return true
 }
 
 // emergencyNumber finds the emergency number that was dialled, with or without +.
 func (x *run) emergencyNumber(number string) *topology.EmergencyNumber {
-	if len(number) > 0 && number[0] == '+' {
-		number = number[1:]
-	}
+	number = strings.TrimPrefix(number, "+")
 	if number == "" {
 		return nil
 	}
 	for i := range x.s.Emergency {
 		e := &x.s.Emergency[i]
-		if e.Number == number {
+		if strings.TrimPrefix(e.Number, "+") == number {
 			return e
 		}
 		for _, m := range e.Masks {
-			if m == number {
+			if strings.TrimPrefix(m, "+") == number {
 				return e
 			}
 		}

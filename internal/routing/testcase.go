@@ -31,7 +31,7 @@ func RunTest(s *topology.Snapshot, c *topology.TestCase) TestResult {
 	r := TestResult{Case: c}
 	q := Query{Called: c.Dialed, Calling: c.From, Full: true}
 	if c.Trunk != "" {
-		if q.Trunk = trunkNamed(s, c.Trunk); q.Trunk == nil {
+		if q.Trunk = s.TrunkByName(c.Trunk); q.Trunk == nil {
 			r.fail("trunk", "a trunk of the document", c.Trunk)
 			return r
 		}
@@ -97,15 +97,6 @@ func (r *TestResult) compare() {
 
 func (r *TestResult) fail(what, want, got string) {
 	r.Failures = append(r.Failures, fmt.Sprintf("%s: expected %s, got %s", what, quote(want), quote(got)))
-}
-
-func trunkNamed(s *topology.Snapshot, name string) *topology.Trunk {
-	for _, t := range s.Trunks {
-		if t.Name == name {
-			return t
-		}
-	}
-	return nil
 }
 
 func userNamed(s *topology.Snapshot, name string) *topology.User {
