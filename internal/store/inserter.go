@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	insertBatch = 1000
-	insertEvery = 500 * time.Millisecond // longest wait for a batch to fill
+	insertBatch = 2000
+	insertEvery = time.Second // longest wait for a batch to fill
 	purgeEvery  = time.Minute
 	purgeStep   = 500
 )

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	gather     = 5 * time.Millisecond   // between two writes: a busy server pays for 200 writes a second, not 2000
+	gather     = 10 * time.Millisecond  // between two writes: a busy server pays for 100 a second, not 2000
 	syncEvery  = 100 * time.Millisecond // what a power cut may cost
 	aliveEvery = 5 * time.Second        // how exactly the end of a lost call is known
 	retryEvery = time.Second
