@@ -88,7 +88,8 @@ func (u URI) Append(dst []byte) []byte {
 		dst = append(dst, u.Password...)
 	}
 	if u.Host != "" {
-		if u.User != "" || u.Password != "" {
+		// With an "@" further on, as in an unescaped Replaces, none here would make the host a user.
+		if u.User != "" || u.Password != "" || strings.IndexByte(string(u.Params), '@') >= 0 || strings.IndexByte(u.Headers, '@') >= 0 {
 			dst = append(dst, '@')
 		}
 		dst = appendHost(dst, u.Host, u.Port)

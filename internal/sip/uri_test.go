@@ -15,6 +15,7 @@ func TestRFC3261_19_1_URI(t *testing.T) {
 		{"sip:+1-212-555-1212:1234@gateway.com;user=phone", URI{Scheme: "sip", User: "+1-212-555-1212", Password: "1234", Host: "gateway.com", Params: "user=phone"}, ""},
 		{"sip:a;day=tuesday@atlanta.com", URI{Scheme: "sip", User: "a;day=tuesday", Host: "atlanta.com"}, ""},
 		{"sip:a?b/c@h", URI{Scheme: "sip", User: "a?b/c", Host: "h"}, ""},
+		{"sip:@192.0.2.1?Replaces=a@b", URI{Scheme: "sip", Host: "192.0.2.1", Headers: "Replaces=a@b"}, ""},
 		{"sip:@192.0.2.1", URI{Scheme: "sip", Host: "192.0.2.1"}, "sip:192.0.2.1"},
 		{"sip:[2001:db8::10]:5070", URI{Scheme: "sip", Host: "2001:db8::10", Port: 5070}, ""},
 		{"sip:u@[2001:db8:::192.0.2.1]", URI{Scheme: "sip", User: "u", Host: "2001:db8::192.0.2.1"}, "sip:u@[2001:db8::192.0.2.1]"},
