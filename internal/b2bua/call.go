@@ -72,6 +72,7 @@ func New(env *Env, snap *topology.Snapshot, id media.SessionID, now time.Time, i
 	a.sdp.start(env)
 	a.invs.Start(now, req, a.hop, env.Timers)
 	out.CallIDs = append(out.CallIDs, a.callID)
+	out.Began = append(out.Began, c.rec)
 	c.note(now, a, false, req)
 	c.respond(now, a, sip.NewResponse(req, 100, ""), out)
 

@@ -26,6 +26,8 @@ type Out struct {
 	Media []MediaOp
 	// Resolve is answered by Call.Resolved.
 	Resolve []Resolve
+	// Began are calls that exist from now on, so that one that is lost with the server still gets a record. Read them at once.
+	Began   []*cdr.Record
 	Records []*cdr.Record
 	Results []Result
 }
@@ -36,8 +38,10 @@ func (o *Out) Reset() {
 	clear(o.CallIDs)
 	clear(o.Media)
 	clear(o.Resolve)
+	clear(o.Began)
 	clear(o.Records)
 	o.Sends, o.CallIDs, o.Media = o.Sends[:0], o.CallIDs[:0], o.Media[:0]
+	o.Began = o.Began[:0]
 	o.Resolve, o.Records, o.Results = o.Resolve[:0], o.Records[:0], o.Results[:0]
 }
 

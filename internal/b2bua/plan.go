@@ -319,7 +319,7 @@ func (p *plan) write(c *Call, s *sdp.Session, l *Leg) string {
 		slots[i] = sdp.MediaAddr{Addr: p.base[l.side], Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1}
 	}
 	r := sdp.Rewrite{Address: p.base[l.side], Media: slots[:n], SessionID: l.sdp.id, Version: l.sdp.version,
-		Codecs: l.trunk.Settings.Codecs, Mux: true, UserName: "directsip"}
+		Codecs: l.trunk.Settings.Codecs, Mux: true, UserName: "directsip", KeepKeys: secure(s)}
 	var buf [1024]byte
 	body := string(s.Rewrite(buf[:0], &r))
 	if l.sdp.body != "" && body != l.sdp.body {
@@ -329,6 +329,16 @@ func (p *plan) write(c *Call, s *sdp.Session, l *Leg) string {
 	}
 	l.sdp.body = body
 	return body
+}
+
+// secure tells whether a description is of SRTP. Its keys are the peers' own: they pass, and so do the packets, unread.
+func secure(s *sdp.Session) bool {
+	for i := range s.Media {
+		if s.Media[i].Secure() {
+			return true
+		}
+	}
+	return false
 }
 
 // carry takes a description of one leg and writes it for the other.

@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// Board is what all shards know together: the health of trunks, the calls that live on each, round-robin turns. Calls are
+// counted as sets of live call ids, so a count cannot drift from the truth.
+type Board struct {
+	mu     sync.Mutex
+	server *topology.Server
+	trunks []*place
+	byName map[string]*place
+	turns  []atomic.Uint32
+	all    map[media.SessionID]int // trunks that a call holds
+	rate   bucket                  // of the server
+}
+
+// place is one trunk on the board.
+type place struct {
+	trunk  *topology.Trunk
+	state  atomic.Uint32 // health.State
+	calls  map[media.SessionID]struct{}
+	live   atomic.Int32
+	rate   bucket
+	status atomic.Pointer[health.Status]
+}
+
+// Configure takes a new document. Trunks are known by name: they keep their calls and their health.
+func (b *Board) Configure(s *topology.Snapshot, server *topology.Server) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.server = server
+	if b.all == nil {
+		b.all = make(map[media.SessionID]int)
+	}
+	old := b.byName
+	b.byName = make(map[string]*place, len(s.Trunks))
+	trunks := make([]*place, len(s.Trunks))
+	for i, t := range s.Trunks {
+		p := old[t.Name]
+		if p == nil {
+			p = &place{calls: make(map[media.SessionID]struct{})}
+		}
+		p.trunk = t
+		trunks[i], b.byName[t.Name] = p, p
+	}
+	b.trunks = trunks
+	b.turns = make([]atomic.Uint32, len(s.Routes))
+}
+
+// view is routing.State for one document: indexes of another document are never mixed with it.
+type view struct {
+	trunks []*place
+	turns  []atomic.Uint32
+}
+
+// View is the board as routing sees it under the current document.
+func (b *Board) View() *view {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return &view{b.trunks, b.turns}
+}
+
+// TrunkState is the health of a trunk. A half-open one with all of its trial calls under way counts as down.
+func (v *view) TrunkState(i int) health.State {
+	if i >= len(v.trunks) {
+		return health.Up
+	}
+	p := v.trunks[i]
+	st := health.State(p.state.Load())
+	if st == health.HalfOpen && int(p.live.Load()) >= max(p.trunk.Settings.HalfOpenCalls, 1) {
+		return health.Down
+	}
+	return st
+}
+
+// Turn is the next round-robin value of a route.
+func (v *view) Turn(route, n int) int {
+	if route >= len(v.turns) || n <= 0 {
+		return 0
+	}
+	return int((v.turns[route].Add(1) - 1) % uint32(n))
+}
+
+// publish sets the health of a trunk.
+func (b *Board) publish(t *topology.Trunk, st health.Status) {
+	b.mu.Lock()
+	p := b.byName[t.Name]
+	b.mu.Unlock()
+	if p != nil {
+		p.status.Store(&st)
+		p.state.Store(uint32(st.State))
+	}
+}
+
+// Acquire is b2bua.Limits. The first trunk of a call is the one that it came in on: there the server's limits count too.
+func (b *Board) Acquire(now time.Time, t *topology.Trunk, id media.SessionID, emergency bool) *diag.Reason {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.byName[t.Name]
+	if p == nil { // a trunk of an older document: nothing limits it any more
+		b.all[id]++
+		return nil
+	}
+	first := b.all[id] == 0
+	if !emergency {
+		if first && b.server.MaxCalls > 0 && len(b.all) >= b.server.MaxCalls {
+			return diag.ServerLimit
+		}
+		if max := p.trunk.Settings.MaxCalls; max > 0 && len(p.calls) >= max {
+			return diag.TrunkLimit
+		}
+		if first && !b.rate.take(now, b.server.MaxCPS) || !p.rate.take(now, p.trunk.Settings.MaxCPS) {
+			return diag.RateLimited
+		}
+	}
+	p.calls[id] = struct{}{}
+	p.live.Store(int32(len(p.calls)))
+	b.all[id]++
+	return nil
+}
+
+// Release gives a place back.
+func (b *Board) Release(t *topology.Trunk, id media.SessionID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.byName[t.Name]; p != nil {
+		delete(p.calls, id)
+		p.live.Store(int32(len(p.calls)))
+	}
+	if n := b.all[id]; n > 1 {
+		b.all[id] = n - 1
+	} else {
+		delete(b.all, id)
+	}
+}
+
+// TrunkStatus is one trunk for people and metrics.
+type TrunkStatus struct {
+	Trunk  *topology.Trunk
+	Calls  int
+	Health health.Status
+}
+
+// Trunks are the trunks of our pool.
+func (b *Board) Trunks() []TrunkStatus {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list []TrunkStatus
+	for _, p := range b.trunks {
+		if p.trunk.Pool != b.server.Pool {
+			continue
+		}
+		st := TrunkStatus{Trunk: p.trunk, Calls: len(p.calls)}
+		if h := p.status.Load(); h != nil {
+			st.Health = *h
+		}
+		list = append(list, st)
+	}
+	return list
+}
+
+// Calls is the number of calls that hold a place.
+func (b *Board) Calls() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.all)
+}
+
+// bucket lets through n calls per second, and up to one second's worth at once.
+type bucket struct {
+	tokens float64
+	last   time.Time
+}
+
+func (k *bucket) take(now time.Time, perSecond int) bool {
+	if perSecond <= 0 {
+		return true
+	}
+	if k.last.IsZero() {
+		k.tokens = float64(perSecond)
+	} else if d := now.Sub(k.last); d > 0 {
+		k.tokens = min(float64(perSecond), k.tokens+d.Seconds()*float64(perSecond))
+	}
+	k.last = now
+	if k.tokens < 1 {
+		return false
+	}
+	k.tokens--
+	return true
+}

@@ -1,0 +1,294 @@
+// Package engine runs the user agent cores: N shards, each with one goroutine, one timer and one Out. A message goes to the shard
+// that its Call-ID hashes to; for legs that we begin, Call-IDs are drawn until they hash to the own shard, so both legs of
+// a call live together and no call is ever locked.
+package engine
+
+import (
+	"context"
+	"hash/maphash"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	crand "crypto/rand"
+
+	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/relay"
+	"github.com/directsip/directsip/internal/resolve"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/store"
+	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/transport"
+	"github.com/directsip/directsip/internal/txn"
+	"github.com/directsip/directsip/internal/ua"
+)
+
+// Config of an Engine.
+type Config struct {
+	Server    string // name in the document
+	Snapshot  *topology.Snapshot
+	Shards    int // 0: one
+	Transport Sender
+	Relay     *relay.Relay
+	Resolver  *resolve.Resolver
+	Records   *store.Store
+	Logger    *slog.Logger
+	UserAgent string
+	Timers    *txn.Timers // nil: RFC 3261
+	// Ended sees every record; nil: nobody. It is called by shards and must not block.
+	Ended func(*cdr.Record)
+	// Quarantine is how long a media port rests before it is used again; 0: 2 s.
+	Quarantine time.Duration
+	// MaxLag is how long a message may wait for its shard before new calls are refused with 503; 0: 30 ms.
+	MaxLag time.Duration
+}
+
+// Sender puts messages on the wire without blocking; *transport.Transport is one.
+type Sender interface{ Send([]transport.Send) }
+
+// Engine is the shards of one server.
+type Engine struct {
+	cfg    Config
+	log    *slog.Logger
+	board  Board
+	shards []*shard
+	seed   maphash.Seed
+	snap   atomic.Pointer[topology.Snapshot]
+	names  atomic.Pointer[map[string][]netip.Addr] // addresses of gateways given by name
+	quit   chan struct{}
+	wg     sync.WaitGroup
+	ctx    context.Context
+	cancel context.CancelFunc
+	drain  atomic.Bool
+
+	malformed, shed atomic.Uint64
+}
+
+// New makes an Engine; Start begins its work.
+func New(cfg Config) (*Engine, error) {
+	server := cfg.Snapshot.ServerByName(cfg.Server)
+	if server == nil {
+		return nil, &UnknownServerError{cfg.Server, cfg.Snapshot}
+	}
+	if cfg.Shards <= 0 {
+		cfg.Shards = 1
+	}
+	if cfg.Quarantine <= 0 {
+		cfg.Quarantine = 2 * time.Second
+	}
+	if cfg.MaxLag <= 0 {
+		cfg.MaxLag = 30 * time.Millisecond
+	}
+	e := &Engine{cfg: cfg, log: cfg.Logger, seed: maphash.MakeSeed(), quit: make(chan struct{})}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.snap.Store(cfg.Snapshot)
+	e.names.Store(&map[string][]netip.Addr{})
+	e.board.Configure(cfg.Snapshot, server)
+	ports := media.NewPorts(server.MediaPorts.First, server.MediaPorts.Last, cfg.Quarantine).Split(cfg.Shards)
+	for i := range cfg.Shards {
+		e.shards = append(e.shards, e.newShard(i, server, ports[i]))
+	}
+	return e, nil
+}
+
+func (e *Engine) newShard(i int, server *topology.Server, ports *media.Ports) *shard {
+	var seed [32]byte
+	crand.Read(seed[:])
+	s := &shard{e: e, index: i, box: newMailbox(), done: make(chan struct{})}
+	rnd := rand.New(rand.NewChaCha8(seed))
+	s.env = &b2bua.Env{Server: server, Rand: rnd, Ports: ports, State: e.board.View(), Limits: &e.board, Timers: e.cfg.Timers, UserAgent: e.cfg.UserAgent}
+	s.env.CallID = func() string {
+		for {
+			id := b2bua.Token(rnd, 20)
+			if e.shardOf(id) == s {
+				return id
+			}
+		}
+	}
+	s.core = ua.New(ua.Config{Env: s.env, Snapshot: e.cfg.Snapshot, Shard: i, Shards: e.cfg.Shards, Resolved: e.resolved, Health: e.health}, time.Now())
+	s.stats.Store(&ua.Counts{})
+	return s
+}
+
+// Start begins to take messages.
+func (e *Engine) Start() {
+	for _, s := range e.shards {
+		go s.run()
+		s.box.post(func(time.Time, *ua.Core, *ua.Out) {})
+	}
+	e.wg.Add(1)
+	go e.watchNames()
+}
+
+// Close stops the shards. Calls that still run are not ended: see Terminate.
+func (e *Engine) Close() {
+	e.cancel()
+	close(e.quit)
+	for _, s := range e.shards {
+		<-s.done
+	}
+	e.wg.Wait()
+}
+
+// shardOf is the shard that owns a Call-ID.
+func (e *Engine) shardOf(callID string) *shard {
+	if len(e.shards) == 1 {
+		return e.shards[0]
+	}
+	return e.shards[maphash.String(e.seed, callID)%uint64(e.cfg.Shards)]
+}
+
+// Packet is transport.Handler: it parses a message and puts it in front of its shard.
+func (e *Engine) Packet(src sip.Source, data []byte) {
+	m, err := sip.Parse(data, nil)
+	if err != nil {
+		e.malformed.Add(1)
+		if m != nil && m.IsRequest() && m.Method != "ACK" {
+			e.answerFault(src, m, 400, err.Error())
+		}
+		return
+	}
+	if f := m.Validate(); f != nil {
+		e.malformed.Add(1)
+		if m.IsRequest() && m.Method != "ACK" {
+			e.answerFault(src, m, f.Status, f.Why)
+		}
+		return
+	}
+	s := e.shardOf(m.CallID())
+	if m.Method == "INVITE" && e.overloaded(s) && m.To().Tag() == "" && !e.emergency(m) {
+		e.shed.Add(1)
+		m.FixTopVia(src.Remote)
+		e.send(src, m, ua.Refusal(m, diag.Overload, 0, ""))
+		return
+	}
+	s.box.put(input{msg: m, src: src, at: time.Now()})
+}
+
+// Flush is transport.Handler.
+func (e *Engine) Flush() {
+	for _, s := range e.shards {
+		s.box.signal()
+	}
+}
+
+// Failed is transport.Handler.
+func (e *Engine) Failed(callID, branch string, hop sip.Hop, err error) {
+	e.log.Debug("message not sent", "callId", callID, "to", hop.Remote, "transport", hop.Transport, "err", err)
+	e.shardOf(callID).box.put(input{run: func(now time.Time, c *ua.Core, out *ua.Out) { c.SendFailed(now, callID, branch, out) }})
+}
+
+// answerFault answers a request that cannot be read, if it says where to.
+func (e *Engine) answerFault(src sip.Source, m *sip.Message, status int, why string) {
+	if src.Transport == sip.UDP && !m.Has(sip.IDVia) {
+		return
+	}
+	m.FixTopVia(src.Remote)
+	e.send(src, m, ua.Refusal(m, diag.BadRequest, status, why))
+}
+
+func (e *Engine) send(src sip.Source, m, r *sip.Message) {
+	e.cfg.Transport.Send([]transport.Send{{Hop: b2bua.Back(src, m), Data: r.Append(nil)}})
+}
+
+// overloaded tells whether a shard's messages wait too long: then new calls are refused while those that run are served.
+func (e *Engine) overloaded(s *shard) bool {
+	return time.Duration(s.lag.Load()) > e.cfg.MaxLag && s.box.depth.Load() > 16 || s.box.depth.Load() > maxDepth
+}
+
+// maxDepth bounds the messages in front of a shard that may begin calls.
+const maxDepth = 8192
+
+// emergency tells whether an INVITE is for an emergency number as dialled: those are never shed (NEW-18).
+func (e *Engine) emergency(m *sip.Message) bool {
+	snap := e.snap.Load()
+	if len(snap.Emergency) == 0 {
+		return false
+	}
+	u, err := sip.ParseURI(m.URI)
+	return err == nil && snap.EmergencyByNumber(u.Number()) != nil
+}
+
+// MediaEvent is relay.Config.Events.
+func (e *Engine) MediaEvent(ev media.Event) {
+	if ev.Kind != media.EventDead {
+		return
+	}
+	e.shards[uint64(ev.Session)%uint64(len(e.shards))].box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.MediaEvent(now, ev, out) })
+}
+
+// Apply gives new calls a new document. Running calls keep theirs.
+func (e *Engine) Apply(snap *topology.Snapshot) error {
+	server := snap.ServerByName(e.cfg.Server)
+	if server == nil {
+		return &UnknownServerError{e.cfg.Server, snap}
+	}
+	e.snap.Store(snap)
+	e.board.Configure(snap, server)
+	for _, s := range e.shards {
+		v := e.board.View()
+		s.box.post(func(now time.Time, c *ua.Core, _ *ua.Out) {
+			s.env.State = v
+			c.Configure(now, snap)
+		})
+	}
+	return nil
+}
+
+// Snapshot is the document that new calls get.
+func (e *Engine) Snapshot() *topology.Snapshot { return e.snap.Load() }
+
+// health is called by a shard when a trunk that it watches has changed.
+func (e *Engine) health(t *topology.Trunk, ev health.Event, st health.Status) {
+	e.board.publish(t, st)
+	if ev.Changed() {
+		e.log.Warn("trunk state", "trunk", t.Name, "from", ev.From.String(), "to", ev.To.String(), "why", ev.Why)
+	}
+}
+
+// result carries what a live call said of a trunk to the shard that watches it.
+func (e *Engine) result(r b2bua.Result) {
+	name, what := r.Trunk.Name, r.What
+	s := e.shards[r.Trunk.Index%len(e.shards)]
+	s.box.put(input{run: func(now time.Time, c *ua.Core, _ *ua.Out) { c.CallResult(now, name, what) }})
+	if what != health.Good {
+		s.box.signal()
+	}
+}
+
+// finished takes the record of a call.
+func (e *Engine) finished(r *cdr.Record) {
+	e.cfg.Records.Put(r)
+	if e.cfg.Ended != nil {
+		e.cfg.Ended(r)
+	}
+	level := slog.LevelDebug
+	if r.Answered.IsZero() && r.EndedBy == "directsip" {
+		level = slog.LevelInfo
+	}
+	if e.log.Enabled(e.ctx, level) {
+		e.log.Log(e.ctx, level, "call ended", "id", r.ID, "callId", r.In.CallID, "from", r.Calling.Received, "to", r.Called.Received,
+			"trunk", r.In.Trunk, "status", r.Status, "reason", r.Reason, "by", r.EndedBy, "detail", r.Detail)
+	}
+}
+
+// UnknownServerError says that the document has no such server.
+type UnknownServerError struct {
+	Server string
+	snap   *topology.Snapshot
+}
+
+func (u *UnknownServerError) Error() string {
+	text := "the document has no server \"" + u.Server + "\"; it has"
+	for _, s := range u.snap.Servers {
+		text += " " + s.Name
+	}
+	return text
+}

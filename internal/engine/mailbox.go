@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/ua"
+)
+
+// input is one thing for a shard to do: a message, or a function that the shard's goroutine runs.
+type input struct {
+	msg *sip.Message
+	src sip.Source
+	at  time.Time
+	run func(now time.Time, c *ua.Core, out *ua.Out)
+}
+
+// mailbox is the queue in front of a shard. Many put, one takes everything at once.
+type mailbox struct {
+	mu    sync.Mutex
+	queue []input
+	spare []input
+	depth atomic.Int32
+	wake  chan struct{}
+}
+
+func newMailbox() *mailbox { return &mailbox{wake: make(chan struct{}, 1)} }
+
+// put queues an input without waking the shard: see signal.
+func (m *mailbox) put(in input) {
+	m.mu.Lock()
+	m.queue = append(m.queue, in)
+	m.depth.Store(int32(len(m.queue)))
+	m.mu.Unlock()
+}
+
+// signal wakes the shard if there is something to take.
+func (m *mailbox) signal() {
+	if m.depth.Load() == 0 {
+		return
+	}
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// post queues a function and wakes the shard.
+func (m *mailbox) post(run func(now time.Time, c *ua.Core, out *ua.Out)) {
+	m.put(input{run: run})
+	m.signal()
+}
+
+// take empties the queue. The slice is valid until the next but one take.
+func (m *mailbox) take() []input {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	q := m.queue
+	m.queue, m.spare = m.spare[:0], q
+	m.depth.Store(0)
+	return q
+}

@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/resolve"
+	"github.com/directsip/directsip/internal/store"
+	"github.com/directsip/directsip/internal/transport"
+	"github.com/directsip/directsip/internal/ua"
+)
+
+// tick is the grain of timers: a shard wakes at most so often for them. RFC 3261's shortest timer is 500 ms.
+const tick = 5 * time.Millisecond
+
+// shard is one goroutine with the calls whose Call-ID hashes to it. Nothing of it is shared; others talk to it by its mailbox.
+type shard struct {
+	e     *Engine
+	index int
+	core  *ua.Core
+	env   *b2bua.Env
+	box   *mailbox
+	out   ua.Out
+	sends []transport.Send
+	lag   atomic.Int64 // ns that the oldest input of the last batch had waited
+	live  atomic.Int64
+	stats atomic.Pointer[ua.Counts]
+	done  chan struct{}
+}
+
+// run is the goroutine of the shard.
+func (s *shard) run() {
+	defer close(s.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	armed := time.Time{}
+	for {
+		select {
+		case <-s.e.quit:
+			s.batch() // what was still on its way
+			return
+		case <-s.box.wake:
+		case <-timer.C:
+			armed = time.Time{}
+		}
+		s.batch()
+		if at := s.core.Deadline(); !at.IsZero() && !at.Equal(armed) {
+			armed = at
+			timer.Reset(max(time.Until(at), 0) + tick)
+		}
+	}
+}
+
+// batch handles everything that waits: each input's effects are performed before the next input, and messages leave together.
+func (s *shard) batch() {
+	queue := s.box.take()
+	now := time.Now()
+	if len(queue) > 0 && !queue[0].at.IsZero() {
+		s.lag.Store(int64(now.Sub(queue[0].at)))
+	} else if len(queue) == 0 {
+		s.lag.Store(0)
+	}
+	for i := range queue {
+		in := &queue[i]
+		if in.run != nil {
+			in.run(now, s.core, &s.out)
+		} else {
+			s.core.Receive(now, in.src, in.msg, &s.out)
+		}
+		s.perform(now)
+		if i&63 == 63 {
+			s.flush()
+			now = time.Now()
+			s.lag.Store(int64(now.Sub(in.at)))
+		}
+	}
+	clear(queue)
+	s.core.Advance(now, &s.out)
+	s.perform(now)
+	s.flush()
+	s.live.Store(int64(s.core.Live()))
+	counts := s.core.Counts()
+	s.stats.Store(&counts)
+}
+
+// perform carries out what must not wait: media first, so that no message names a port that is not open. Results of media
+// operations are new inputs and may ask for more.
+func (s *shard) perform(now time.Time) {
+	o := &s.out
+	for i := 0; i < len(o.Media); i++ {
+		s.media(now, o.Media[i])
+	}
+	for i := 0; i < len(o.Resolve); i++ {
+		s.resolve(o.Resolve[i])
+	}
+	for _, r := range o.Began {
+		s.e.cfg.Records.Begin(r.ID, store.Opened{Server: r.Server, Pool: r.Pool, Version: r.Version, Start: r.Start, In: r.In,
+			Called: r.Called, Calling: r.Calling})
+	}
+	for _, r := range o.Records {
+		s.e.finished(r)
+	}
+	for _, r := range o.Results {
+		s.e.result(r)
+	}
+	clear(o.Media)
+	clear(o.Resolve)
+	clear(o.Began)
+	clear(o.Records)
+	o.Media, o.Resolve, o.Began, o.Records, o.Results = o.Media[:0], o.Resolve[:0], o.Began[:0], o.Records[:0], o.Results[:0]
+}
+
+func (s *shard) media(now time.Time, op b2bua.MediaOp) {
+	r := s.e.cfg.Relay
+	switch op.Verb {
+	case b2bua.MediaOpen:
+		s.core.MediaOpened(now, op.Session.ID, r.Open(op.Session), &s.out)
+	case b2bua.MediaUpdate:
+		if err := r.Update(op.Session); err != nil {
+			s.e.log.Warn("media update failed", "session", op.Session.ID, "err", err)
+		}
+	case b2bua.MediaClose:
+		st, ok := r.Close(op.Session.ID)
+		if !ok {
+			st = media.Stats{ID: op.Session.ID}
+		}
+		s.core.MediaClosed(now, st, &s.out)
+	}
+}
+
+// resolve answers from the cache when it can, and else beside the shard.
+func (s *shard) resolve(q b2bua.Resolve) {
+	query := resolve.Query{Host: q.Host, Port: q.Port, Transport: q.Transport, IPv4: q.IPv4, IPv6: q.IPv6}
+	if r, ok := s.e.cfg.Resolver.Cached(query); ok && time.Now().Before(r.Expires) {
+		s.resolved(q, r)
+		return
+	}
+	s.e.lookup(query, func(r resolve.Result) { s.resolved(q, r) })
+}
+
+func (s *shard) resolved(q b2bua.Resolve, r resolve.Result) {
+	addrs := make([]b2bua.Addr, len(r.Hops))
+	for i, h := range r.Hops {
+		addrs[i] = b2bua.Addr{Remote: h.AddrPort, Name: h.Name}
+	}
+	s.box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.Resolved(now, q.Session, q.Attempt, addrs, out) })
+}
+
+// flush hands the collected messages to the transport.
+func (s *shard) flush() {
+	if len(s.out.Sends) == 0 {
+		return
+	}
+	for i := range s.out.Sends {
+		t := &s.out.Sends[i]
+		s.sends = append(s.sends, transport.Send{Hop: t.Hop, Data: t.Data, CallID: t.CallID, Branch: t.Branch})
+	}
+	s.e.cfg.Transport.Send(s.sends)
+	clear(s.sends)
+	s.sends = s.sends[:0]
+	clear(s.out.Sends)
+	s.out.Sends = s.out.Sends[:0]
+}
+
+// calls asks the shard for its running calls.
+func (s *shard) calls() []cdr.Record {
+	got := make(chan []cdr.Record, 1)
+	s.box.post(func(_ time.Time, c *ua.Core, _ *ua.Out) { got <- c.Calls() })
+	select {
+	case list := <-got:
+		return list
+	case <-s.done:
+		return nil
+	}
+}
