@@ -1,7 +1,233 @@
 package topology
 
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
 // check looks at the document as a whole; every name in it is resolved.
 func (c *compiler) check() {
+	c.checkServers()
+	for _, d := range c.trunkDocs {
+		c.checkTrunk(d)
+	}
+	c.checkTuples()
+	c.checkPeers()
+	for _, d := range c.settingsDocs {
+		c.checkSettings(d)
+	}
+	c.checkBypassPairs()
+	c.checkSimpleNames()
+	c.checkRoutes()
+	c.checkUsages()
+	c.checkEmergency()
+	c.checkInterTrunk()
+	c.checkUnused()
 }
 
-func (c *compiler) checkShadowed(rules []compiled) {}
+// checkServers: certificate and key go together; media ports are enough and clear of SIP over UDP; no two servers share
+// an address.
+func (c *compiler) checkServers() {
+	addresses := map[netip.Addr]string{}
+	for _, p := range c.poolDocs {
+		for _, d := range p.servers {
+			c.checkServer(p, d)
+			for i, a := range d.out.Addresses {
+				at := d.addresses.items[min(i, len(d.addresses.items)-1)]
+				if other, taken := addresses[a]; taken {
+					c.errorf(at, "the address %s is that of server %q as well", a, other).fixf("Give every server its own")
+					continue
+				}
+				addresses[a] = d.out.Name
+			}
+		}
+	}
+}
+
+func (c *compiler) checkServer(p *poolDoc, d *serverDoc) {
+	s := d.out
+	switch {
+	case d.cert != nil && d.pkey == nil:
+		c.errorf(d.cert, "the server has a certificate and no key").fixf("Add key: the PEM file of its private key")
+	case d.pkey != nil && d.cert == nil:
+		c.errorf(d.pkey, "the server has a key and no certificate").fixf("Add cert: the PEM file of its certificate")
+	}
+	if s.Cert == "" && s.Key == "" {
+		for _, t := range c.snap.Trunks {
+			if t.Pool == p.out && t.Transport == sip.TLS {
+				c.errorf(d.key, "the server has no certificate, and trunk %q uses TLS", t.Name).
+					fixf("Add cert and key, or set the transport of the trunk to TCP or UDP")
+				break
+			}
+		}
+	}
+	ports := d.key
+	if d.mediaPorts != nil {
+		ports = d.mediaPorts
+	}
+	r := s.MediaPorts
+	size := int(r.Last) - int(r.First) + 1
+	if r.First%2 != 0 {
+		c.errorf(ports, "mediaPorts begins with the odd port %d; RTP has the even one of a pair", r.First).fixf("Begin with %d", r.First+1)
+	}
+	if need := 4 * max(1, s.MaxCalls); size < need {
+		c.errorf(ports, "mediaPorts has %d ports; %d calls need %d, two pairs for each call", size, max(1, s.MaxCalls), need).
+			fixf("Widen mediaPorts or lower maxCalls")
+	}
+	for _, t := range c.snap.Trunks {
+		if t.Pool != p.out || t.Transport != sip.UDP || t.Port < r.First || t.Port > r.Last {
+			continue
+		}
+		if slices.ContainsFunc(s.Media, func(a netip.Addr) bool { return slices.Contains(s.Addresses, a) }) {
+			c.errorf(ports, "mediaPorts %d-%d contains the port %d that trunk %q listens on over UDP", r.First, r.Last, t.Port, t.Name).
+				fixf("Move the port or the range")
+			return
+		}
+	}
+}
+
+// checkTrunk: TLS needs a name and certificates (spec 1.3), DNS needs a name, the port is in the pool's range, and every
+// server of the pool has an address of the gateway's family (TOP-11).
+func (c *compiler) checkTrunk(d *trunkDoc) {
+	t, gw := d.out, d.out.Gateway
+	if t.Transport == sip.TLS {
+		if gw.Addr.IsValid() {
+			byDefault := ""
+			if d.transport == nil {
+				byDefault = ", the default,"
+			}
+			c.errorf(d.at(d.transport), "gateway %q listens on TLS%s but is given as an address; TLS needs a name to check the certificate against", gw.Name, byDefault).
+				fixf("Set gateways.%s.host to its FQDN, or the transport to TCP or UDP", gw.Name)
+		}
+	}
+	if d.byDNS && gw.Addr.IsValid() {
+		c.errorf(d.gatewayPort, "the gateway's port is to come from DNS, but gateway %q is given as an address", gw.Name).
+			fixf("Set gatewayPort to a number")
+	}
+	key, ports := "tlsPorts", t.Pool.TLSPorts
+	switch t.Transport {
+	case sip.TCP:
+		key, ports = "tcpPorts", t.Pool.TCPPorts
+	case sip.UDP:
+		key, ports = "udpPorts", t.Pool.UDPPorts
+	}
+	if ports.First != 0 && (t.Port < ports.First || t.Port > ports.Last) {
+		c.errorf(d.at(d.port), "our port %d is outside %s %d-%d of pool %q", t.Port, key, ports.First, ports.Last, t.Pool.Name).
+			fixf("Choose a port of the range or widen it")
+	}
+	if !gw.Addr.IsValid() {
+		return
+	}
+	for _, s := range t.Pool.Servers {
+		if !slices.ContainsFunc(s.Addresses, func(a netip.Addr) bool { return a.Is4() == gw.Addr.Is4() }) {
+			c.errorf(d.nameNode(), "gateway %q is at %s, and server %q of the pool has no %s address", gw.Name, gw.Addr, s.Name, family(gw.Addr)).
+				fixf("Add one to the server's addresses")
+		}
+	}
+}
+
+func family(a netip.Addr) string {
+	if a.Is4() {
+		return "IPv4"
+	}
+	return "IPv6"
+}
+
+// checkTuples: two trunks of one pool and gateway differ in one port at least (spec 1.3); a port is not both TLS and TCP.
+func (c *compiler) checkTuples() {
+	for i, d := range c.trunkDocs {
+		t := d.out
+		for _, e := range c.trunkDocs[:i] {
+			o := e.out
+			if o.Pool != t.Pool || o.Port != t.Port {
+				continue
+			}
+			if o.Transport != t.Transport && o.Transport != sip.UDP && t.Transport != sip.UDP {
+				c.errorf(d.at(d.port), "trunk %q listens on port %d with %s, and a port cannot be both %s and %s",
+					o.Name, o.Port, o.Transport, o.Transport, t.Transport).fixf("Give one of them another port")
+				continue
+			}
+			if o.Gateway != t.Gateway || o.Transport != t.Transport {
+				continue
+			}
+			if o.GatewayPort == t.GatewayPort {
+				c.errorf(d.nameNode(), "trunk %q has the same pool, gateway and ports %d and %d", o.Name, t.Port, t.GatewayPort).
+					fixf("Change port or gatewayPort of one of them")
+				continue
+			}
+			c.warnf(d.nameNode(), "trunk %q has the same pool, gateway and our port %d: all calls from the gateway count for the %s one",
+				o.Name, t.Port, firstOf(o, t)).fixf("Give one of them another port if calls arrive on both")
+		}
+	}
+}
+
+func firstOf(a, b *Trunk) string {
+	if b.Root && !a.Root {
+		return b.Name
+	}
+	return a.Name
+}
+
+// checkPeers: when two gateways share a listener, a call from one must not look like a call from the other.
+func (c *compiler) checkPeers() {
+	known := map[nameKey][]*trunkDoc{} // by what a gateway is known by
+	for _, d := range c.trunkDocs {
+		t := d.out
+		at := listenKey{t.Pool, t.Transport, t.Port}
+		reported := map[*trunkDoc]bool{}
+		for _, mark := range t.Gateway.marks(t.Transport) {
+			key := nameKey{at, mark}
+			for _, e := range known[key] {
+				o := e.out
+				what := sameSource(t, o)
+				if o.Gateway == t.Gateway || what == "" || reported[e] {
+					continue
+				}
+				reported[e] = true
+				c.errorf(d.nameNode(), "a call to port %d from %s can be from gateway %q of trunk %q as well", t.Port, what, o.Gateway.Name, o.Name).
+					fixf("Give one of the trunks another port")
+			}
+			known[key] = append(known[key], d)
+		}
+	}
+}
+
+// marks is everything by which a request over a transport is known to come from the gateway.
+func (g *Gateway) marks(t sip.Transport) []string {
+	if t == sip.TLS {
+		return g.Names
+	}
+	marks := []string{strings.ToLower(g.Host)}
+	for _, a := range g.Addresses {
+		marks = append(marks, a.String())
+	}
+	return marks
+}
+
+// sameSource is an address or name by which the gateways of two trunks would both be known.
+func sameSource(a, b *Trunk) string {
+	common := ""
+	for _, x := range a.Gateway.sources() {
+		if slices.Contains(b.Gateway.sources(), x) {
+			common = x.String()
+			break
+		}
+	}
+	if a.Transport != sip.TLS {
+		if common == "" && !a.Gateway.Addr.IsValid() && strings.EqualFold(a.Gateway.Host, b.Gateway.Host) {
+			common = a.Gateway.Host
+		}
+		return common
+	}
+	for _, name := range a.Gateway.Names {
+		// Over TLS addresses may still tell two bearers of one name apart.
+		if slices.Contains(b.Gateway.Names, name) && (common != "" || strings.EqualFold(a.Gateway.Host, b.Gateway.Host) ||
+			len(a.Gateway.Addresses) == 0 && len(b.Gateway.Addresses) == 0) {
+			return name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,199 @@
+package topology
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// alternateCallerID is RTE-13.
+var alternateCallerID = regexp.MustCompile(`^(\+)?[1-9]\d*(;ext=[1-9]\d*)?$`)
+
+func (d *routeDoc) nameNode() *node {
+	if d.name != nil {
+		return d.name
+	}
+	return d.item
+}
+
+func (c *compiler) checkRoutes() {
+	var earlier []*routeDoc
+	var matchers []matcher
+	for _, d := range c.routeDocs {
+		c.checkRoute(d)
+		m := newMatcher(d.out.Name, d.out.Re)
+		c.checkRouteReached(d, m, earlier, matchers)
+		earlier, matchers = append(earlier, d), append(matchers, m)
+	}
+}
+
+func (c *compiler) checkRoute(d *routeDoc) {
+	r := d.out
+	if len(r.Usages) == 0 {
+		c.warnf(d.nameNode(), "the route has no usages and carries no call").fixf("Add usages")
+	}
+	if len(r.Trunks) == 0 {
+		c.warnf(d.nameNode(), "the route has no trunks and carries no call").fixf("Add trunks")
+	}
+	switch {
+	case r.SuppressCallerID && d.alternate == nil:
+		c.errorf(d.suppress, "suppressCallerID needs a number to show instead").fixf("Add alternateCallerID: +14255550100")
+	case d.alternate == nil:
+	case !alternateCallerID.MatchString(d.alternate.text):
+		c.errorf(d.alternate, "%q cannot be an alternate caller id", d.alternate.text).fixf("Write it like +14255550100 or +14255550100;ext=100")
+	case !r.SuppressCallerID:
+		c.warnf(d.alternate, "alternateCallerID is ignored without suppressCallerID").fixf("Set suppressCallerID: true or remove it")
+	default:
+		r.AlternateCallerID = d.alternate.text
+	}
+}
+
+// checkRouteReached: several routes that match are tried one after the other, so a route is dead only when earlier ones
+// that take every number of it have all of its usages and all of its trunks.
+func (c *compiler) checkRouteReached(d *routeDoc, m matcher, earlier []*routeDoc, matchers []matcher) {
+	if names, ok := whatCovers(m, nil); ok && len(names) == 0 {
+		c.errorf(d.pattern, "the pattern %s matches no number at all", d.out.Pattern).fixf("Correct it or remove the route")
+		return
+	}
+	if len(d.out.Usages) == 0 || len(d.out.Trunks) == 0 {
+		return
+	}
+	var same []matcher
+	for i, e := range earlier {
+		if containsAll(e.out, d.out) {
+			same = append(same, matchers[i])
+		}
+	}
+	if len(same) == 0 {
+		return
+	}
+	if names, ok := whatCovers(m, same); ok {
+		c.warnf(d.nameNode(), "the route never carries a call: %s before it has its numbers, usages and trunks", strings.Join(names, " and ")).
+			fixf("Remove it or change its trunks")
+	}
+}
+
+// containsAll tells whether a has every usage and every trunk of b.
+func containsAll(a, b *Route) bool {
+	for _, u := range b.Usages {
+		if !slices.Contains(a.Usages, u) {
+			return false
+		}
+	}
+	for _, t := range b.Trunks {
+		if !slices.ContainsFunc(a.Trunks, func(o RouteTrunk) bool { return o.Trunk == t.Trunk }) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkUsages: a usage joins policies and trunks on one side to routes on the other; each side needs the other.
+func (c *compiler) checkUsages() {
+	given := map[string]bool{}
+	for _, p := range c.snap.Policies {
+		for _, u := range p.Usages {
+			given[u] = true
+		}
+	}
+	for _, d := range c.settingsDocs {
+		for _, u := range d.out.Usages {
+			given[u] = true
+		}
+	}
+	for _, e := range c.snap.Emergency {
+		given[e.Usage] = true
+	}
+	routed := map[string]bool{}
+	for _, d := range c.routeDocs {
+		reached := false
+		for _, u := range d.out.Usages {
+			routed[u] = true
+			reached = reached || given[u]
+		}
+		if !reached && len(d.out.Usages) > 0 {
+			c.warnf(d.usages, "no voice policy, trunk or emergency number has a usage of this route, so it carries no call").
+				fixf("Add one of %s to a voice policy", strings.Join(d.out.Usages, ", "))
+		}
+	}
+	for _, u := range c.snap.Usages {
+		if given[u] && !routed[u] {
+			c.warnf(c.usageNames.where[strings.ToLower(u)], "no route has the usage %q", u).fixf("Add it to a route")
+		}
+	}
+}
+
+// checkEmergency: an emergency number reaches a trunk.
+func (c *compiler) checkEmergency() {
+	for i, e := range c.snap.Emergency {
+		d := c.emergencyDocs[i]
+		bare := strings.TrimPrefix(e.Number, "+")
+		reached := slices.ContainsFunc(c.snap.Routes, func(r *Route) bool {
+			return len(r.Trunks) > 0 && slices.Contains(r.Usages, e.Usage) && (r.Re.MatchString(bare) || r.Re.MatchString("+"+bare))
+		})
+		if !reached {
+			c.errorf(d.usage, "no route of the usage %q with a trunk matches %s or +%s", e.Usage, bare, bare).
+				fixf(`Add a route with this usage and pattern: ^\+?%s$`, regexp.QuoteMeta(bare))
+		}
+	}
+}
+
+// checkInterTrunk warns of transit: usages on a trunk of a PSTN gateway or provider let callers from outside call
+// outside at the company's cost (spec 2.2 rule 7). A route whose only trunk is the one that the call came from is a
+// loop and refused; where there are others, routing leaves that trunk out.
+func (c *compiler) checkInterTrunk() {
+	for _, t := range c.snap.Trunks {
+		if !pstn(t) {
+			continue
+		}
+		for _, u := range t.Settings.Usages {
+			for _, d := range c.routeDocs {
+				if slices.Contains(d.out.Usages, u) {
+					c.checkTransit(t, u, d)
+				}
+			}
+		}
+	}
+}
+
+func pstn(t *Trunk) bool { return t.Gateway.Kind == KindGateway || t.Gateway.Kind == KindSBC }
+
+func (c *compiler) checkTransit(in *Trunk, usage string, d *routeDoc) {
+	at := c.settingsNames.of[strings.ToLower(in.Settings.Scope)].usages
+	if len(d.out.Trunks) == 1 && d.out.Trunks[0].Trunk == in {
+		c.errorf(at, "a call that arrives on trunk %q may use %q, whose route %q leads back out of the same trunk", in.Name, usage, d.out.Name).
+			fixf("Remove the usage from these settings")
+		return
+	}
+	for _, o := range d.out.Trunks {
+		if o.Trunk != in && pstn(o.Trunk) {
+			c.warnf(at, "toll fraud: a call from outside that arrives on trunk %q may use %q, whose route %q leads outside through trunk %q",
+				in.Name, usage, d.out.Name, o.Trunk.Name).fixf("Remove the usage, or give calls from outside usages of their own")
+			return
+		}
+	}
+}
+
+// checkUnused warns of objects that nothing uses: usually a name was forgotten elsewhere.
+func (c *compiler) checkUnused() {
+	used := map[*VoicePolicy]bool{c.globalPolicy(): true}
+	for _, s := range c.snap.Sites {
+		used[s.Policy] = true
+	}
+	for _, u := range c.snap.Users {
+		used[u.Policy] = true
+	}
+	for _, d := range c.policyDocs {
+		if !used[d.out] {
+			c.warnf(d.key, "nobody has the voice policy").fixf("Name it in voicePolicy of a user, of a site or of the document")
+		}
+	}
+	for _, d := range c.userDocs {
+		if d.out.Policy == nil {
+			c.warnf(d.key, "the user has no voice policy and can call nobody outside").fixf("Set voicePolicy of the user, its site or the document")
+		}
+		if d.out.DialPlan == nil {
+			c.warnf(d.key, "the user has no dial plan and can dial only numbers that begin with +").fixf("Set dialPlan of the user, its site or the document")
+		}
+	}
+}

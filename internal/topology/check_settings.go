@@ -1,0 +1,97 @@
+package topology
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// checkSettings: keys of one object that contradict each other.
+func (c *compiler) checkSettings(d *settingsDoc) {
+	s := d.out
+	at := func(key string) *node {
+		if n := d.body.get(key); n != nil {
+			return n
+		}
+		return d.key
+	}
+	for _, code := range slices.Sorted(mapKeys(s.FailoverCodes)) {
+		if s.FinalCodes[code] {
+			c.errorf(at("finalCodes"), "the code %d is in failoverCodes and in finalCodes", code).fixf("Remove it from one of them")
+			break
+		}
+	}
+	if s.EnableBypass && (s.RTCPActiveCalls || s.RTCPCallsOnHold) {
+		c.errorf(at("enableBypass"), "with enableBypass media does not pass here, so rtcpActiveCalls and rtcpCallsOnHold cannot watch it").
+			fixf("Set rtcpActiveCalls and rtcpCallsOnHold to false")
+	}
+	if s.EnableBypass && len(s.Codecs) > 0 {
+		c.errorf(at("codecs"), "with enableBypass the peers agree on codecs between them; codecs would change nothing").fixf("Remove one of both")
+	}
+	if s.NoProgressTimeout != 0 && s.NoProgressTimeout < s.NoResponseTimeout {
+		c.errorf(at("noProgressTimeout"), "noProgressTimeout %s is shorter than noResponseTimeout %s", s.NoProgressTimeout, s.NoResponseTimeout).
+			fixf("Set it to more, or to 0s for off")
+	}
+	if s.NoAnswerTimeout < s.NoProgressTimeout {
+		c.errorf(at("noAnswerTimeout"), "noAnswerTimeout %s is shorter than noProgressTimeout %s", s.NoAnswerTimeout, s.NoProgressTimeout).fixf("Set it to more")
+	}
+	if s.OptionsTimeout > s.OptionsInterval {
+		c.errorf(at("optionsTimeout"), "optionsTimeout %s is longer than optionsInterval %s", s.OptionsTimeout, s.OptionsInterval).fixf("Set it to less")
+	}
+}
+
+// mapKeys is maps.Keys of a set of codes.
+func mapKeys(codes Codes) func(yield func(int) bool) {
+	return func(yield func(int) bool) {
+		for code := range codes {
+			if !yield(code) {
+				return
+			}
+		}
+	}
+}
+
+// checkBypassPairs: media bypass needs it on both trunks of a call.
+func (c *compiler) checkBypassPairs() {
+	var with []*Trunk
+	for _, t := range c.snap.Trunks {
+		if t.Settings.EnableBypass {
+			with = append(with, t)
+		}
+	}
+	if len(with) != 1 {
+		return
+	}
+	for _, d := range c.settingsDocs {
+		if d.out == with[0].Settings {
+			c.warnf(d.key, "only trunk %q has enableBypass, and a call is bypassed when both of its trunks have it", with[0].Name).
+				fixf("Set it on another trunk too or remove it")
+		}
+	}
+}
+
+// simpleName is RTE-06: it is sent as phone-context.
+var simpleName = regexp.MustCompile(`^[A-Za-z0-9.+_()-]{1,256}$`)
+
+func (c *compiler) checkSimpleNames() {
+	seen := map[string]*planDoc{}
+	for _, d := range c.planDocs {
+		at := d.simpleName
+		d.out.SimpleName = d.out.Name
+		if at != nil {
+			d.out.SimpleName = at.text
+		} else {
+			at = d.key
+		}
+		if !simpleName.MatchString(d.out.SimpleName) {
+			c.errorf(at, "%q cannot be a simple name, which is sent as phone-context", d.out.SimpleName).
+				fixf("Set simpleName to at most 256 of A-Z a-z 0-9 . + _ ( ) -")
+			continue
+		}
+		folded := strings.ToLower(d.out.SimpleName)
+		if other := seen[folded]; other != nil {
+			c.errorf(at, "the simple name %q is that of dial plan %q as well", d.out.SimpleName, other.out.Name).fixf("Choose another one")
+		}
+		seen[folded] = d
+	}
+}
