@@ -1,0 +1,61 @@
+package transport
+
+import (
+	"fmt"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// A full send buffer must not hold up the caller: messages wait up to a bound and leave in order.
+func TestUDPFullSendBuffer(t *testing.T) {
+	a := newNode(t, Config{Limits: Limits{UDPQueue: 100}}, ListenSpec{Transport: sip.UDP, Addr: loop4})
+	b := newNode(t, Config{}, ListenSpec{Transport: sip.UDP, Addr: loop4})
+	s := a.onlyUDP()
+	release := make(chan struct{})
+	var calls atomic.Int64
+	s.tx.sendmmsg = func(fd uintptr, msgs []unix.Mmsghdr) (int, syscall.Errno) {
+		switch calls.Add(1) {
+		case 1:
+			return 0, unix.EAGAIN
+		case 2:
+			<-release // in the goroutine that waits for room
+		}
+		return sendmmsg(fd, msgs[:min(len(msgs), 7)]) // the kernel may take a part
+	}
+	h := hop(sip.UDP, s.local, b.addr(t, sip.UDP))
+	var sends []Send
+	for i := range 150 {
+		sends = append(sends, one(h, fmt.Sprint(i))...)
+	}
+	a.Send(sends[:40])
+	a.Send(sends[40:]) // 100 wait, 10 are lost
+	if got := a.stats(t, sip.UDP).Drops.QueueFull; got != 10 {
+		t.Errorf("%d dropped for want of room, want 10", got)
+	}
+	close(release)
+	for i := range 140 {
+		if p := b.next(t); p.data != string(sends[i].Data) {
+			t.Fatalf("datagram %d is %q", i, p.data)
+		}
+	}
+	until(t, "ownership given up", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return !s.busy
+	})
+	a.Send(one(h, "again"))
+	b.next(t)
+}
+
+func TestUDPReceiveAndSendAllocateNothing(t *testing.T) {
+	e := newEcho(t, sip.UDP)
+	e.round(t, 64) // grow what grows once
+	if a := testing.AllocsPerRun(50, func() { e.round(t, 64) }); a > 1 {
+		t.Errorf("%v allocations for 64 datagrams there and back, want none", a)
+	}
+}
