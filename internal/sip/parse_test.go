@@ -201,6 +201,10 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%s: partial message %v, want %v", c.name, m != nil, c.partial)
 		}
 	}
+	fits := request("", "1")
+	if _, err := Parse([]byte(fits), &Limits{MaxSize: len(fits)}); err != nil {
+		t.Errorf("a message of exactly the limit: %v", err)
+	}
 	at := request(strings.Repeat("X: 1\n", 155), "")
 	if m, err := Parse([]byte(at), nil); err != nil || len(m.Headers) != 160 {
 		t.Errorf("160 headers: %v", err)
