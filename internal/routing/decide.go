@@ -43,13 +43,17 @@ func (x *run) decide() {
 	}
 	x.caller()
 	x.called = parse(q.Called)
+	if x.dialsForUs() && x.emergency(x.called.number) {
+		return // before a rule for an outside line makes 11 of 911
+	}
 	if q.Trunk != nil && x.called.digits {
-		x.called.number, _ = x.translate(StepInCalled, q.Trunk.Settings.InboundCalledRules, x.called.number, q.Trunk.Name)
+		n, changed := x.translate(StepInCalled, q.Trunk.Settings.InboundCalledRules, x.called.number, q.Trunk.Name)
+		x.called.number = n
+		if changed && x.dialsForUs() && x.emergency(n) {
+			return
+		}
 	}
 	d.Number = x.called.number
-	if x.dialsForUs() && x.emergency(x.called.number) {
-		return
-	}
 	normalized := x.normalize()
 	if u := x.findUser(normalized); u != nil {
 		x.toUser(u)
@@ -168,9 +172,9 @@ func (x *run) plan() *topology.DialPlan {
 	if own == nil && x.q.Trunk != nil {
 		own = x.q.Trunk.DialPlan
 	}
-	if c := x.called.context; c != "" && (own == nil || c != own.SimpleName) {
+	if c := x.called.context; c != "" && (own == nil || !strings.EqualFold(c, own.SimpleName)) {
 		for _, p := range x.s.DialPlan {
-			if p.SimpleName == c {
+			if strings.EqualFold(p.SimpleName, c) {
 				return p
 			}
 		}

@@ -187,7 +187,10 @@ func (st *Step) text() string {
 		return st.callText()
 	case StepCaller:
 		if st.Outcome == Chosen {
-			return "a user; came as " + orNone(st.From) + ", goes on as " + orNone(st.To)
+			if st.From == "" || st.From == st.To {
+				return "a user; calls as " + orNone(st.To)
+			}
+			return "a user; came as " + st.From + ", calls as " + orNone(st.To)
 		}
 		if st.From != st.To {
 			return st.From + " → " + orNone(st.To) + "; not a user"
@@ -266,6 +269,8 @@ func (st *Step) routeText() string {
 		return "does not match " + st.From
 	case NoTrunks:
 		return "matches " + st.From + ", adds no trunk"
+	case Already:
+		return "matches " + st.From + ", considered above"
 	}
 	return "matches " + st.From
 }

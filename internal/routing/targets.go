@@ -80,6 +80,10 @@ func (x *run) usage(usage, number, other string) {
 			continue
 		}
 		found, x.tried = true, true
+		if x.used(r) {
+			x.step(Step{Kind: StepRoute, Outcome: Already, Name: r.Name, Of: usage, From: r.Pattern})
+			continue
+		}
 		rs := len(x.d.Steps)
 		x.step(Step{Kind: StepRoute, Outcome: Chosen, Name: r.Name, Of: usage, From: r.Pattern})
 		first := len(x.cands)
@@ -138,6 +142,16 @@ func (x *run) candidate(c candidate) {
 // back when a route or user says so (forwarding, tromboning); a gateway or provider would only send it here again.
 func mayReturn(t *topology.Trunk) bool {
 	return t.Gateway.Kind == topology.KindUC || t.Gateway.Kind == topology.KindPBX
+}
+
+// used tells whether a route gave targets already, by an earlier usage.
+func (x *run) used(r *topology.Route) bool {
+	for i := range x.cands {
+		if x.cands[i].route == r {
+			return true
+		}
+	}
+	return false
 }
 
 func (x *run) has(t *topology.Trunk) bool {

@@ -1,0 +1,196 @@
+package routing
+
+import (
+	"testing"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// TestClassOfEveryStatus is the table of the package comment, one row per status of RFC 3261 and its extensions.
+func TestClassOfEveryStatus(t *testing.T) {
+	for _, row := range []struct {
+		class    Class
+		hunt     bool
+		statuses []int
+	}{
+		{Answered, false, []int{200, 202, 204}},
+		{Redirect, true, []int{300, 301, 302, 305, 380}},
+		{PeerFault, true, []int{400, 401, 402, 403, 405, 407, 408, 409, 411, 412, 413, 414, 417, 423, 425, 428, 429, 430, 436, 437,
+			438, 439, 469, 470, 481, 489, 491, 499, 500, 502, 504, 555, 599}},
+		{Congestion, true, []int{503}},
+		{Incompatible, true, []int{406, 415, 416, 420, 421, 422, 424, 488, 493, 494, 501, 505, 513, 580, 606}},
+		{NumberFault, false, []int{404, 410, 440, 482, 483, 484, 485, 604}},
+		{UserVerdict, false, []int{433, 480, 486, 487, 600, 603, 607, 608, 699}},
+	} {
+		for _, status := range row.statuses {
+			if got := Classify(status, 0); got != row.class || got.Hunt() != row.hunt {
+				t.Errorf("%d: %v, hunt %v; want %v, %v", status, got, got.Hunt(), row.class, row.hunt)
+			}
+			if v := Judge(nil, status, 0); v.Hunt != row.hunt || v.Why == "" || v.Status != status {
+				t.Errorf("%d: %+v", status, v)
+			}
+		}
+	}
+}
+
+// TestCauseRefinesStatus: Q.850 causes as RFC 3398 section 8.2.6.1 lists them, on the status that says something else.
+func TestCauseRefinesStatus(t *testing.T) {
+	for _, row := range []struct {
+		status, cause int
+		want          Class
+		why           string
+	}{
+		{503, 1, NumberFault, "a gateway that says 503 for an unallocated number"},
+		{404, 1, NumberFault, "unallocated"},
+		{404, 2, PeerFault, "no route to the transit network: from here, not from everywhere"},
+		{404, 3, PeerFault, "no route to the destination: from here, not from everywhere"},
+		{404, 0, NumberFault, "a PBX without a cause knows its own numbers"},
+		{404, 31, NumberFault, "normal, unspecified says nothing"},
+		{404, 127, NumberFault, "interworking says nothing"},
+		{500, 5, NumberFault, "misdialled prefix"},
+		{480, 16, UserVerdict, "normal clearing says nothing"},
+		{503, 17, UserVerdict, "busy is busy whatever the code"},
+		{486, 34, Congestion, "no circuit disguised as busy"},
+		{486, 17, UserVerdict, "busy"},
+		{486, 0, UserVerdict, "busy"},
+		{408, 18, UserVerdict, "no user responding"},
+		{480, 19, UserVerdict, "no answer"},
+		{480, 20, UserVerdict, "subscriber absent"},
+		{403, 21, UserVerdict, "rejected by the user"},
+		{403, 0, PeerFault, "the carrier does not take it from us"},
+		{403, 57, PeerFault, "bearer capability not authorized"},
+		{410, 22, NumberFault, "number changed"},
+		{500, 25, NumberFault, "exchange routing error: a circle"},
+		{502, 27, PeerFault, "destination out of order: another way may work"},
+		{503, 28, NumberFault, "incomplete number"},
+		{501, 29, PeerFault, "facility rejected"},
+		{480, 34, Congestion, "no circuit"},
+		{404, 38, PeerFault, "network out of order"},
+		{480, 41, PeerFault, "temporary failure"},
+		{500, 42, Congestion, "switching congestion"},
+		{480, 44, Congestion, "channel not available"},
+		{500, 47, Congestion, "resource unavailable"},
+		{403, 55, UserVerdict, "incoming calls barred"},
+		{500, 58, Congestion, "bearer capability not available now"},
+		{500, 65, Incompatible, "bearer capability not implemented"},
+		{500, 79, Incompatible, "service not implemented"},
+		{500, 87, UserVerdict, "not member of the group"},
+		{503, 88, UserVerdict, "incompatible destination"},
+		{404, 102, PeerFault, "timer expired in the network"},
+		{404, 111, PeerFault, "protocol error"},
+		{603, 34, UserVerdict, "6xx is final everywhere"},
+		{604, 34, NumberFault, "6xx is final everywhere"},
+		{404, 200, NumberFault, "no cause of Q.850"},
+		{200, 34, Answered, "answered is answered"},
+		{302, 17, Redirect, "a redirection has no cause"},
+	} {
+		if got := Classify(row.status, row.cause); got != row.want {
+			t.Errorf("%d with cause %d (%s): %v, want %v", row.status, row.cause, row.why, got, row.want)
+		}
+	}
+}
+
+// TestResponseRules covers TRK-22 and NEW-08.
+func TestResponseRules(t *testing.T) {
+	set := &topology.TrunkSettings{
+		ResponseRules: []topology.ResponseRule{
+			{Name: "no circuit", Code: 486, Cause: 34, To: 503},
+			{Name: "gateway full", Code: 0, Cause: 17, To: 486},
+			{Name: "line out of service", Code: 404, Cause: -1, To: 503},
+			{Name: "never reached", Code: 404, Cause: 1, To: 410},
+		},
+		FailoverCodes: topology.Codes{480: true, 603: true, 403: true},
+		FinalCodes:    topology.Codes{500: true, 603: true},
+	}
+	for _, row := range []struct {
+		status, cause, wantStatus int
+		class                     Class
+		hunt                      bool
+		rule                      string
+	}{
+		{486, 34, 503, Congestion, true, "no circuit"},
+		{486, 0, 486, UserVerdict, false, ""},
+		{503, 17, 486, UserVerdict, false, "gateway full"},
+		{404, 1, 503, Congestion, true, "line out of service"}, // the rule overrules the cause too
+		{480, 0, 480, UserVerdict, true, ""},
+		{500, 0, 500, PeerFault, false, ""},
+		{603, 0, 603, UserVerdict, false, ""}, // final is stronger
+		{403, 0, 403, PeerFault, true, ""},
+		{200, 0, 200, Answered, false, ""},
+	} {
+		v := Judge(set, row.status, row.cause)
+		if v.Status != row.wantStatus || v.Class != row.class || v.Hunt != row.hunt || v.Rule != row.rule || v.Cause != row.cause {
+			t.Errorf("%d/%d: %+v, want %+v", row.status, row.cause, v, row)
+		}
+	}
+}
+
+func TestVerdictReason(t *testing.T) {
+	for _, row := range []struct {
+		status, cause int
+		want          *diag.Reason
+	}{
+		{200, 0, nil}, {302, 0, diag.Redirected}, {500, 0, diag.PeerFault}, {503, 0, diag.PeerCongestion}, {488, 0, diag.Incompatible},
+		{404, 0, diag.NotFound}, {484, 0, diag.NumberInvalid}, {500, 28, diag.NumberInvalid}, {410, 0, diag.NumberChanged},
+		{500, 22, diag.NumberChanged}, {482, 0, diag.LoopDetected}, {483, 0, diag.TooManyHops}, {500, 25, diag.TooManyHops},
+		{486, 0, diag.Busy}, {600, 0, diag.Busy}, {503, 17, diag.Busy}, {603, 0, diag.Declined}, {403, 21, diag.Declined},
+		{480, 19, diag.NoAnswer}, {480, 0, diag.NoUserResponse}, {408, 18, diag.NoUserResponse}, {487, 0, diag.CallerCancelled},
+		{433, 0, diag.CallerRefused},
+	} {
+		if got := Judge(nil, row.status, row.cause).Reason(); got != row.want {
+			t.Errorf("%d/%d: %v, want %v", row.status, row.cause, got, row.want)
+		}
+	}
+}
+
+func TestBest(t *testing.T) {
+	judge := func(statuses ...int) (vs []Verdict) {
+		for _, s := range statuses {
+			vs = append(vs, Judge(nil, s, 0))
+		}
+		return vs
+	}
+	for _, row := range []struct {
+		attempts []Verdict
+		want     int
+	}{
+		{nil, 0}, {judge(500), 500}, {judge(503, 486), 486}, {judge(302, 500), 500}, {judge(500, 503, 502), 503},
+		{judge(404, 488), 404}, {judge(500, 502), 500}, {judge(302), 302},
+	} {
+		if got := Best(row.attempts).Status; got != row.want {
+			t.Errorf("%+v: %d, want %d", row.attempts, got, row.want)
+		}
+	}
+}
+
+func TestEmergencyHuntsOn(t *testing.T) {
+	for status, want := range map[int]bool{200: false, 404: true, 486: true, 487: false, 500: true, 603: true} {
+		if Judge(nil, status, 0).HuntEmergency() != want {
+			t.Errorf("%d: hunt %v", status, !want)
+		}
+	}
+}
+
+func TestClassSaysWhatItMeansForHealth(t *testing.T) {
+	for class, want := range map[Class]health.Result{Answered: health.Good, Redirect: health.Good, PeerFault: health.Bad,
+		Congestion: health.Congested, Incompatible: health.Neutral, NumberFault: health.Good, UserVerdict: health.Good} {
+		if class.Result() != want {
+			t.Errorf("%v: %v", class, class.Result())
+		}
+		if class.String() == "?" {
+			t.Errorf("class %d has no name", class)
+		}
+	}
+}
+
+func BenchmarkJudge(b *testing.B) {
+	set := topology.DefaultSettings()
+	b.ReportAllocs()
+	for b.Loop() {
+		if !Judge(set, 503, 34).Hunt {
+			b.Fatal("final")
+		}
+	}
+}
