@@ -21,7 +21,7 @@ func (c *compiler) checkRoutes() {
 	var matchers []matcher
 	for _, d := range c.routeDocs {
 		c.checkRoute(d)
-		m := newMatcher(d.out.Name, d.out.Re)
+		m := newMatcher(quoted("route", d.out.Name), d.out.Re)
 		c.checkRouteReached(d, m, earlier, matchers)
 		earlier, matchers = append(earlier, d), append(matchers, m)
 	}
@@ -68,7 +68,7 @@ func (c *compiler) checkRouteReached(d *routeDoc, m matcher, earlier []*routeDoc
 		return
 	}
 	if names, ok := whatCovers(m, same); ok {
-		c.warnf(d.nameNode(), "the route never carries a call: %s before it has its numbers, usages and trunks", strings.Join(names, " and ")).
+		c.warnf(d.nameNode(), "the route never carries a call: its numbers, usages and trunks are all in %s before it", strings.Join(names, " and ")).
 			fixf("Remove it or change its trunks")
 	}
 }

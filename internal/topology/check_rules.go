@@ -52,7 +52,7 @@ func (c *compiler) checkShadowed(rules []compiled) {
 		case ok && len(names) == 0:
 			c.errorf(r.at(), "the pattern %s matches no number at all", r.rule.Pattern).fixf("Correct it or remove the rule")
 		case ok:
-			c.errorf(r.at(), "%s can never match: %s above matches everything that it does", r.label(), strings.Join(names, " and ")).
+			c.errorf(r.at(), "%s can never match: everything that it would match is taken by %s above", r.label(), strings.Join(names, " and ")).
 				fixf("Move it up or remove it")
 		}
 		earlier = append(earlier, m)

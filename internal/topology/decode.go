@@ -71,7 +71,7 @@ func (c *compiler) unknownKey(key *node, known []string) {
 		return
 	}
 	if near := nearest(key.text, known); near != "" {
-		p.fixf("Did you mean %s", near)
+		p.fixf("Did you mean %s?", near)
 		return
 	}
 	p.fixf("The keys are %s", strings.Join(known, ", "))
@@ -89,17 +89,18 @@ func newNames[T any](what string) names[T] {
 	return names[T]{what: what, where: map[string]*node{}, of: map[string]T{}}
 }
 
-// add takes a name; a second one of the same kind is a mistake.
-func (ns *names[T]) add(c *compiler, key *node, v T) {
+// add takes a name; a second one of the same kind is a mistake and is left out.
+func (ns *names[T]) add(c *compiler, key *node, v T) bool {
 	folded := strings.ToLower(key.text)
 	if first, dup := ns.where[folded]; dup {
 		c.errorf(key, "the name %q is taken by the %s in line %d; names that differ only in case are the same",
 			key.text, ns.what, first.line).fixf("Choose another name")
-		return
+		return false
 	}
 	ns.where[folded] = key
 	ns.of[folded] = v
 	ns.list = append(ns.list, key.text)
+	return true
 }
 
 // get resolves a reference; a name that nothing has is a mistake.
@@ -111,7 +112,7 @@ func (ns *names[T]) get(c *compiler, ref *node) (v T, ok bool) {
 	p := c.errorf(ref, "there is no %s %q", ns.what, ref.text)
 	switch near := nearest(ref.text, ns.list); {
 	case near != "":
-		p.fixf("Did you mean %q", near)
+		p.fixf("Did you mean %q?", near)
 	case len(ns.list) == 0:
 		p.fixf("The document has none; add it or remove this key")
 	case len(ns.list) <= 8:

@@ -15,7 +15,7 @@ type Problem struct {
 	Key       string // path of the key: gateways.itsp.host
 	Value     string // offending text, as written
 	Why       string // what is wrong, without a full stop
-	Fix       string // what to write instead, a sentence without its full stop
+	Fix       string // what to write instead, a sentence without its full stop, or a question
 	Warning   bool   // the snapshot is made in spite of it
 }
 
@@ -39,7 +39,9 @@ func (p Problem) String() string {
 	if p.Fix != "" {
 		b.WriteByte(' ')
 		b.WriteString(p.Fix)
-		b.WriteByte('.')
+		if !strings.HasSuffix(p.Fix, "?") {
+			b.WriteByte('.')
+		}
 	}
 	return b.String()
 }

@@ -144,7 +144,7 @@ func (c *compiler) resolveTrunks() {
 			explicit[gw].out.Root = true
 			continue
 		default:
-			gw.root = &trunkDoc{key: gw.key, out: &Trunk{Root: true}}
+			gw.root = newRoot(gw)
 		}
 		root := gw.root
 		root.out.Gateway, root.out.Name, root.out.Line = gw.out, gw.out.Name, gw.key.line

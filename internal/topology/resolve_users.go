@@ -195,7 +195,7 @@ func (c *compiler) resolveTests() {
 	}
 }
 
-// testCaller takes the name of a user; on a call from a trunk also any number.
+// testCaller takes the name or number of a user; on a call from a trunk any number.
 func (c *compiler) testCaller(d *testDoc) {
 	if d.from == nil {
 		if d.trunk == nil && d.item.get("from") == nil && d.item.get("trunk") == nil {
@@ -204,8 +204,9 @@ func (c *compiler) testCaller(d *testDoc) {
 		return
 	}
 	d.out.From = d.from.text
-	if dialed.MatchString(d.from.text) || slices.Contains([]string{"anonymous"}, d.from.text) {
-		if d.trunk == nil {
+	if dialed.MatchString(d.from.text) || d.from.text == "anonymous" {
+		byNumber := func(u *User) bool { return u.Number == d.from.text }
+		if d.trunk == nil && !slices.ContainsFunc(c.snap.Users, byNumber) {
 			c.errorf(d.from, "the caller %q is not a user, so the call must come from a trunk", d.from.text).
 				fixf("Name a user or add trunk")
 		}

@@ -109,7 +109,7 @@ func (c *compiler) pattern(n *node) *regexp.Regexp {
 		return nil
 	}
 	if what, fix := dotNetOnly(n.text); what != "" {
-		c.errorf(n, "the pattern %s has %s, which needs backtracking and is not supported", n.text, what).fixf("%s", fix)
+		c.errorf(n, "the pattern %s has %s, which is not supported", n.text, what).fixf("%s", fix)
 		return nil
 	}
 	re, err := regexp.Compile(n.text)

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,10 +50,11 @@ var signallingFields = []field[settingsDoc]{
 	{"forwardPAI", settingBool(func(s *TrunkSettings) *bool { return &s.ForwardPAI })},
 	{"fromDomain", func(c *compiler, n *node, d *settingsDoc) {
 		s, ok := c.text(n)
-		if ok && !isHost(s) {
-			if _, ok = c.address(n); !ok {
-				return
-			}
+		if _, err := netip.ParseAddr(s); ok && err != nil {
+			s, ok = c.host(n)
+		}
+		if !ok {
+			return
 		}
 		d.out.FromDomain = s
 	}},

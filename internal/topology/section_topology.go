@@ -74,6 +74,7 @@ var serverFields = []field[serverDoc]{
 
 type gatewayDoc struct {
 	key   *node
+	body  *node
 	host  *node
 	site  *node
 	names *node
@@ -106,7 +107,7 @@ var gatewayFields = []field[gatewayDoc]{
 	{"mediaAddress", func(c *compiler, n *node, d *gatewayDoc) { d.out.MediaAddress, _ = c.address(n) }},
 	{"routable", setBool(func(d *gatewayDoc) *bool { return &d.out.Routable })},
 	{"root", func(c *compiler, n *node, d *gatewayDoc) {
-		d.root = &trunkDoc{key: d.key, out: &Trunk{Root: true}}
+		d.root = newRoot(d)
 		decode(c, n, rootFields, d.root)
 	}},
 }
@@ -122,6 +123,13 @@ type trunkDoc struct {
 	byDNS                   bool // gatewayPort: dns
 	transportValue          sip.Transport
 	out                     *Trunk
+}
+
+// newRoot makes the root trunk of a gateway. Its name is that of the gateway, and messages about it speak of the trunk.
+func newRoot(gw *gatewayDoc) *trunkDoc {
+	key := *gw.key
+	key.parent, key.name = gw.body, "root"
+	return &trunkDoc{key: &key, out: &Trunk{Root: true}}
 }
 
 // trunkFields are the keys of a trunk of its own; rootFields those of a gateway's root trunk.
@@ -163,7 +171,7 @@ func (c *compiler) each(n *node, what string, object func(key, value *node)) {
 		return
 	case mapping:
 	default:
-		c.errorf(n, "%s needs names with their objects, not %s", n.label(), kindName(n)).fixf("Write the name of the %s, a colon, and its keys indented below", what)
+		c.errorf(n, "names with their objects are expected here, not %s", kindName(n)).fixf("Write the name of the %s, a colon, and its keys indented below", what)
 		return
 	}
 	for _, e := range n.entries {
@@ -278,13 +286,14 @@ func isPort(s string) bool {
 
 func (c *compiler) gateways(n *node) {
 	c.each(n, "gateway", func(key, value *node) {
-		d := &gatewayDoc{key: key, out: &Gateway{Name: key.text, Kind: KindGateway, Routable: true}}
+		d := &gatewayDoc{key: key, body: value, out: &Gateway{Name: key.text, Kind: KindGateway, Routable: true}}
 		decode(c, value, gatewayFields, d)
 		if d.host == nil {
 			c.errorf(key, "the gateway has no host").fixf("Set gateways.%s.host to its FQDN or address", key.text)
 		}
-		c.gatewayDocs = append(c.gatewayDocs, d)
-		c.gatewayNames.add(c, key, d)
+		if c.gatewayNames.add(c, key, d) {
+			c.gatewayDocs = append(c.gatewayDocs, d)
+		}
 	})
 }
 
