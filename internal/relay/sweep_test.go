@@ -1,0 +1,108 @@
+package relay
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+func TestDeadEvent(t *testing.T) {
+	r := newRig(t, Config{SweepInterval: 5 * time.Millisecond})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	s.Timeout = [2]time.Duration{0, 30 * time.Millisecond}
+	before := time.Now()
+	r.open(s)
+	e := r.want(media.EventDead, 0, 1)
+	if e.Session != 1 || e.At.Sub(before) < 30*time.Millisecond {
+		t.Errorf("%+v, %v after the start", e, e.At.Sub(before))
+	}
+	b.send(b.rtp, s.Streams[0].Side[1].Local, rtpPacket(8, 1, 160, 8))
+	r.want(media.EventFirstPacket, 0, 1)
+	r.want(media.EventDead, 0, 1) // a new silence
+	if n := r.Totals().Dead; n != 2 {
+		t.Errorf("%d silences counted", n)
+	}
+}
+
+// TestSilence runs the check at chosen times.
+func TestSilence(t *testing.T) {
+	const timeout = 10 * time.Second
+	sec := func(n int64) int64 { return n * int64(time.Second) }
+	build := func(change func(*media.Stream)) *session {
+		want := media.Stream{}
+		for i := range want.Side {
+			want.Side[i] = media.Side{Local: netip.MustParseAddrPort("192.0.2.9:5000"), Remote: netip.MustParseAddrPort("192.0.2.1:4000"), Send: true, Recv: true}
+		}
+		change(&want)
+		s := &session{id: 1}
+		st := newStream(s, 0)
+		s.streams = []*stream{st}
+		for i := range st.side {
+			st.side[i].rtp.socket = socket{1, 1}
+		}
+		st.set(&want, 0)
+		s.setTimeout([2]time.Duration{timeout, 0}, 0)
+		return s
+	}
+	check := func(t *testing.T, s *session, now int64, want int) {
+		t.Helper()
+		var n notices
+		s.silent(now, &n)
+		if len(n.list) != want {
+			t.Fatalf("at %v: %d events, want %d", time.Duration(now), len(n.list), want)
+		}
+	}
+	nothing := func(*media.Stream) {}
+	t.Run("once per silence", func(t *testing.T) {
+		s := build(nothing)
+		check(t, s, sec(10)-1, 0)
+		check(t, s, sec(10), 1)
+		check(t, s, sec(100), 0)
+	})
+	t.Run("RTCP is a sign of life", func(t *testing.T) {
+		s := build(nothing)
+		in := &s.streams[0].side[0].rtcp
+		src := in.gate.announced
+		var n notices
+		in.receive(receiverReport(1), &src, sec(9), &n)
+		check(t, s, sec(18), 0)
+		check(t, s, sec(19), 1)
+		in.receive(receiverReport(1), &src, sec(20), &n)
+		check(t, s, sec(30), 1)
+	})
+	t.Run("a stranger's packet is not", func(t *testing.T) {
+		s := build(nothing)
+		in := &s.streams[0].side[0].rtp
+		src := sockaddrOf(netip.MustParseAddrPort("192.0.2.66:6"))
+		var n notices
+		in.receive(rtpPacket(8, 1, 1, 1), &src, sec(9), &n)
+		check(t, s, sec(10), 1)
+	})
+	for name, change := range map[string]func(*media.Stream){
+		"a side on hold may be silent":         func(st *media.Stream) { st.Side[0].Recv = false },
+		"a side that has not answered too":     func(st *media.Stream) { st.Side[0].Remote = netip.AddrPort{} },
+		"and a fax":                            func(st *media.Stream) { st.Opaque = true },
+		"and one at no address, RFC 2543 hold": func(st *media.Stream) { st.Side[0].Remote = netip.MustParseAddrPort("0.0.0.0:4000") },
+	} {
+		t.Run(name, func(t *testing.T) { check(t, build(change), sec(1000), 0) })
+	}
+	t.Run("silence counts from the end of the hold", func(t *testing.T) {
+		held := media.Side{Remote: netip.MustParseAddrPort("192.0.2.1:4000")}
+		s := build(func(st *media.Stream) { st.Side[0].Recv = false })
+		held.Recv = true
+		s.streams[0].side[0].set(&held, sec(100))
+		check(t, s, sec(110)-1, 0)
+		check(t, s, sec(110), 1)
+	})
+	t.Run("and from a new timeout", func(t *testing.T) {
+		s := build(nothing)
+		s.setTimeout([2]time.Duration{}, sec(5))
+		check(t, s, sec(50), 0)
+		s.setTimeout([2]time.Duration{timeout, timeout}, sec(60))
+		check(t, s, sec(70)-1, 0)
+		check(t, s, sec(70), 2)
+	})
+}
