@@ -99,19 +99,3 @@ func BenchmarkUDPEcho(b *testing.B)    { bench(b, sip.UDP, 64) }
 func BenchmarkUDPEchoOne(b *testing.B) { bench(b, sip.UDP, 1) }
 func BenchmarkTCPEcho(b *testing.B)    { bench(b, sip.TCP, 64) }
 func BenchmarkTCPEchoOne(b *testing.B) { bench(b, sip.TCP, 1) }
-
-// BenchmarkUDPStranger is the cost of a datagram that is turned away, from the batch on.
-func BenchmarkUDPStranger(b *testing.B) {
-	e := newEcho(b, sip.UDP)
-	e.round(b, 1) // leaves an address in the batch
-	var s *udpSocket
-	for _, s = range *e.server.udp.Load() {
-	}
-	quiet := &udpSocket{t: New(Config{Handler: e, Allow: denyAll}), local: s.local}
-	defer quiet.t.Close(context.Background())
-	quiet.rx.names[0] = s.rx.names[0]
-	b.ReportAllocs()
-	for b.Loop() {
-		quiet.deliver(1)
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -57,5 +58,39 @@ func TestUDPReceiveAndSendAllocateNothing(t *testing.T) {
 	e.round(t, 64) // grow what grows once
 	if a := testing.AllocsPerRun(50, func() { e.round(t, 64) }); a > 1 {
 		t.Errorf("%v allocations for 64 datagrams there and back, want none", a)
+	}
+}
+
+func TestUDPStrangerAllocatesNothing(t *testing.T) {
+	s := newStranger(t)
+	if a := testing.AllocsPerRun(100, func() { s.deliver(rxBatchSize) }); a != 0 {
+		t.Errorf("%v allocations for a batch of strangers, want none", a)
+	}
+	if n := s.counters.unknown.Load(); n != 101*rxBatchSize {
+		t.Errorf("%d counted, want %d", n, 101*rxBatchSize)
+	}
+}
+
+// newStranger is a socket that is not opened, with a batch from somebody whom nobody knows.
+func newStranger(t testing.TB) *udpSocket {
+	s := &udpSocket{t: New(Config{Handler: newInbox(), Allow: denyAll}), local: loop4}
+	t.Cleanup(func() {
+		if err := s.t.Close(t.Context()); err != nil && t.Context().Err() == nil {
+			t.Error(err)
+		}
+	})
+	for i := range s.rx.names {
+		a := (*unix.RawSockaddrInet4)(unsafe.Pointer(&s.rx.names[i]))
+		*a = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: 1, Addr: [4]byte{192, 0, 2, byte(i)}}
+	}
+	return s
+}
+
+// BenchmarkUDPStranger is the cost of a datagram that is turned away, from the batch on.
+func BenchmarkUDPStranger(b *testing.B) {
+	s := newStranger(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.deliver(1)
 	}
 }
