@@ -34,8 +34,8 @@ import (
 type Config struct {
 	Server    string // name in the document
 	Snapshot  *topology.Snapshot
-	Shards    int // 0: one
-	Transport Sender
+	Shards    int    // 0: one
+	Transport Sender // or by Attach
 	Relay     *relay.Relay
 	Resolver  *resolve.Resolver
 	Records   *store.Store
@@ -116,6 +116,9 @@ func (e *Engine) newShard(i int, server *topology.Server, ports *media.Ports) *s
 	s.stats.Store(&ua.Counts{})
 	return s
 }
+
+// Attach gives the engine its way out, before Start.
+func (e *Engine) Attach(t Sender) { e.cfg.Transport = t }
 
 // Start begins to take messages.
 func (e *Engine) Start() {

@@ -1,0 +1,214 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/store"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// Status is the answer of /status.
+type Status struct {
+	Server   string        `json:"server"`
+	Pool     string        `json:"pool"`
+	Version  string        `json:"version"`
+	Document string        `json:"document"`
+	Uptime   time.Duration `json:"uptime"`
+	Calls    int           `json:"calls"`
+	Draining bool          `json:"draining"`
+}
+
+// TrunkView is one trunk in the answer of /trunks.
+type TrunkView struct {
+	Name      string        `json:"name"`
+	Gateway   string        `json:"gateway"`
+	Kind      string        `json:"kind"`
+	Peer      string        `json:"peer"`
+	Transport string        `json:"transport"`
+	Port      uint16        `json:"port"`
+	Routable  bool          `json:"routable"`
+	State     string        `json:"state"`
+	Since     time.Time     `json:"since,omitzero"`
+	Why       string        `json:"why,omitempty"`
+	LastProbe time.Time     `json:"last_probe,omitzero"`
+	Code      int           `json:"code,omitempty"`
+	RTT       time.Duration `json:"rtt,omitempty"`
+	Calls     int           `json:"calls"`
+	MaxCalls  int           `json:"max_calls,omitempty"`
+	Settings  string        `json:"settings"`
+}
+
+// Fault is the body of every answer that is not 2xx.
+type Fault struct {
+	Error    string   `json:"error"`
+	Problems []string `json:"problems,omitempty"`
+}
+
+// maxDocument bounds what apply takes over the socket.
+const maxDocument = 16 << 20
+
+// serveControl opens the control socket. Whoever may open the file may command the server; nobody else can reach it.
+func (s *Server) serveControl() error {
+	path := s.current.Load().ControlSocket
+	if path == "" {
+		path = SocketPath(s.cfg.DataDir)
+	}
+	l, err := listenUnix(path)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", s.getStatus)
+	mux.HandleFunc("GET /calls", s.getCalls)
+	mux.HandleFunc("GET /history", s.getHistory)
+	mux.HandleFunc("GET /call/{id}", s.getCall)
+	mux.HandleFunc("GET /trunks", s.getTrunks)
+	mux.HandleFunc("POST /apply", s.postApply)
+	mux.HandleFunc("POST /drain", s.postDrain)
+	s.control = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
+	go s.control.Serve(l)
+	return nil
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(v)
+}
+
+func fault(w http.ResponseWriter, status int, err error, problems topology.Problems) {
+	f := Fault{Error: err.Error()}
+	for _, p := range problems {
+		f.Problems = append(f.Problems, p.String())
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(f)
+}
+
+func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
+	me := s.current.Load()
+	answer(w, Status{Server: me.Name, Pool: me.Pool.Name, Version: Version, Document: s.engine.Snapshot().Version,
+		Uptime: time.Since(s.started).Round(time.Second), Calls: s.engine.Live(), Draining: s.engine.Draining()})
+}
+
+func (s *Server) getCalls(w http.ResponseWriter, _ *http.Request) {
+	list := s.engine.Calls()
+	if list == nil {
+		list = []cdr.Record{}
+	}
+	answer(w, list)
+}
+
+func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) {
+	f, err := ParseFilter(r.URL.Query().Get)
+	if err != nil {
+		fault(w, http.StatusBadRequest, err, nil)
+		return
+	}
+	list, err := s.store.List(r.Context(), f)
+	if err != nil {
+		fault(w, http.StatusInternalServerError, err, nil)
+		return
+	}
+	answer(w, list)
+}
+
+// ParseFilter reads a filter from named values.
+func ParseFilter(get func(string) string) (f store.Filter, err error) {
+	f.Number, f.Trunk, f.Reason, f.Before = get("number"), get("trunk"), get("reason"), get("before")
+	f.Failed = get("failed") == "true"
+	if v := get("limit"); v != "" {
+		if f.Limit, err = strconv.Atoi(v); err != nil {
+			return f, errors.New("limit " + strconv.Quote(v) + " is not a number")
+		}
+	}
+	for name, at := range map[string]*time.Time{"since": &f.Since, "until": &f.Until} {
+		if v := get(name); v != "" {
+			if *at, err = time.Parse(time.RFC3339, v); err != nil {
+				return f, errors.New(name + " " + strconv.Quote(v) + " is not a time like 2026-01-31T12:00:00Z")
+			}
+		}
+	}
+	return f, nil
+}
+
+// getCall answers with the record of a call, ended or running.
+func (s *Server) getCall(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	rec, err := s.findCall(r.Context(), id)
+	if err != nil {
+		status := http.StatusInternalServerError
+		var many *store.AmbiguousError
+		if errors.Is(err, store.ErrNotFound) {
+			status = http.StatusNotFound
+		} else if errors.As(err, &many) {
+			status = http.StatusConflict
+		}
+		fault(w, status, err, nil)
+		return
+	}
+	answer(w, rec)
+}
+
+func (s *Server) findCall(ctx context.Context, id string) (*cdr.Record, error) {
+	for _, c := range s.engine.Calls() {
+		if c.ID == id || c.In.CallID == id || c.Out != nil && c.Out.CallID == id {
+			return &c, nil
+		}
+	}
+	if err := s.store.Flush(ctx); err != nil {
+		return nil, err
+	}
+	return s.store.Get(ctx, id)
+}
+
+func (s *Server) getTrunks(w http.ResponseWriter, _ *http.Request) { answer(w, s.trunkViews()) }
+
+func (s *Server) trunkViews() []TrunkView {
+	list := []TrunkView{}
+	for _, t := range s.engine.Trunks() {
+		v := TrunkView{Name: t.Trunk.Name, Gateway: t.Trunk.Gateway.Name, Kind: string(t.Trunk.Gateway.Kind), Peer: t.Trunk.Gateway.Host,
+			Transport: t.Trunk.Transport.String(), Port: t.Trunk.Port, Routable: t.Trunk.Gateway.Routable, State: t.Health.State.String(),
+			Since: t.Health.Since, Why: t.Health.Why, LastProbe: t.Health.LastProbe, Code: t.Health.Code, RTT: t.Health.RTT,
+			Calls: t.Calls, MaxCalls: t.Trunk.Settings.MaxCalls, Settings: t.Trunk.Settings.Scope}
+		if p := t.Trunk.GatewayPort; p != 0 {
+			v.Peer += ":" + strconv.Itoa(int(p))
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Query().Get("name")
+	if name == "" {
+		name = "directsip.yaml"
+	}
+	src, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDocument))
+	if err != nil {
+		fault(w, http.StatusRequestEntityTooLarge, err, nil)
+		return
+	}
+	snap, problems, err := s.Apply(name, src)
+	if err != nil {
+		fault(w, http.StatusUnprocessableEntity, err, problems)
+		return
+	}
+	warnings := []string{}
+	for _, p := range problems {
+		warnings = append(warnings, p.String())
+	}
+	answer(w, map[string]any{"document": snap.Version, "warnings": warnings})
+}
+
+func (s *Server) postDrain(w http.ResponseWriter, r *http.Request) {
+	s.Drain(r.URL.Query().Get("off") != "true")
+	s.getStatus(w, r)
+}
