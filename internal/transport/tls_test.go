@@ -1,0 +1,367 @@
+package transport
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// authority issues certificates for tests.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	file string
+	next int64
+}
+
+func newAuthority(t testing.TB, name string) *authority {
+	t.Helper()
+	a := &authority{key: newKey(t), file: filepath.Join(t.TempDir(), "ca.pem"), next: 2}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &a.key.PublicKey, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.cert, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	writePEM(t, a.file, "CERTIFICATE", der)
+	return a
+}
+
+func newKey(t testing.TB) *ecdsa.PrivateKey {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func writePEM(t testing.TB, file, kind string, der []byte) {
+	t.Helper()
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// issue writes a certificate for names into dir and returns a listener on loopback that uses it.
+func (a *authority) issue(t testing.TB, dir string, names ...string) ListenSpec {
+	t.Helper()
+	return a.issueFor(t, dir, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, names...)
+}
+
+func (a *authority) issueFor(t testing.TB, dir string, usage []x509.ExtKeyUsage, names ...string) ListenSpec {
+	t.Helper()
+	key := newKey(t)
+	a.next++
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(a.next), Subject: pkix.Name{CommonName: "cn.example.com"}, DNSNames: names, ExtKeyUsage: usage,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := ListenSpec{
+		Transport: sip.TLS, Addr: loop4, CA: a.file, Names: names,
+		Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem"),
+	}
+	writePEM(t, s.Cert, "CERTIFICATE", der)
+	writePEM(t, s.Key, "PRIVATE KEY", keyDER)
+	return s
+}
+
+func tlsHop(a, b node, t testing.TB, name string) sip.Hop {
+	h := hop(sip.TLS, a.addr(t, sip.TLS), b.addr(t, sip.TLS))
+	h.Name = name
+	return h
+}
+
+func TestTLSBothSidesProveTheirNames(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	a := newNode(t, Config{}, ca.issue(t, t.TempDir(), "A.example.com", "pool.example.com"))
+	b := newNode(t, Config{}, ca.issue(t, t.TempDir(), "b.example.com"))
+	h := tlsHop(a, b, t, "b.example.com")
+	for range 3 {
+		a.Send(one(h, "request"))
+	}
+	var p packet
+	for range 3 {
+		p = b.next(t)
+	}
+	if want := []string{"a.example.com", "pool.example.com"}; !slices.Equal(p.src.Names, want) || p.src.Transport != sip.TLS {
+		t.Errorf("source %+v, want names %v", p.src, want)
+	}
+	b.Send(one(sip.Hop{Transport: sip.TLS, Flow: p.src.Flow}, "response"))
+	back := hop(sip.TLS, b.addr(t, sip.TLS), p.src.Remote)
+	back.Name = "pool.example.com" // proved by the accepted connection
+	b.Send(one(back, "by name"))
+	for _, id := range []string{"response", "by name"} {
+		q := a.next(t)
+		if q.data != string(message(id, "")) || !slices.Equal(q.src.Names, []string{"b.example.com"}) || q.src.Local != h.Local {
+			t.Errorf("%+v", q)
+		}
+	}
+	back.Name = "somebody.example.com"
+	b.Send(one(back, "to another"))
+	if f := b.failure(t); f.callID != "to another" {
+		t.Errorf("%+v", f)
+	}
+	if s := b.stats(t, sip.TLS); s.Accepted != 1 {
+		t.Errorf("%d connections, want one", s.Accepted)
+	}
+}
+
+func TestTLSManyMessagesInOneWrite(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	a := newNode(t, Config{}, ca.issue(t, t.TempDir(), "a.example.com"))
+	b := newNode(t, Config{}, ca.issue(t, t.TempDir(), "b.example.com"))
+	h := tlsHop(a, b, t, "b.example.com")
+	var sends []Send
+	for range 60 {
+		sends = append(sends, Send{Hop: h, Data: message("x", string(make([]byte, 1000)))})
+	}
+	a.Send(sends)
+	for range sends {
+		if p := b.next(t); p.data != string(sends[0].Data) {
+			t.Fatalf("delivered %q", p.data)
+		}
+	}
+}
+
+func TestTLSWrongNameIsRefused(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	a := newNode(t, Config{}, ca.issue(t, t.TempDir(), "a.example.com"))
+	b := newNode(t, Config{}, ca.issue(t, t.TempDir(), "b.example.com"))
+	for _, name := range []string{"other.example.com", ""} { // without a name the address must be in the certificate
+		a.Send(one(tlsHop(a, b, t, name), "1"))
+		f := a.failure(t)
+		if _, ok := errors.AsType[x509.HostnameError](f.err); !ok {
+			t.Errorf("name %q: %v, want a wrong name", name, f.err)
+		}
+	}
+	b.none(t)
+}
+
+func TestTLSPeerMayBeRefused(t *testing.T) {
+	ca, other := newAuthority(t, "ca"), newAuthority(t, "other")
+	onlyA := func(_ netip.AddrPort, remote netip.Addr, names []string) bool {
+		return remote == loop4.Addr() && slices.Contains(names, "a.example.com")
+	}
+	b := newNode(t, Config{AllowTLS: onlyA}, ca.issue(t, t.TempDir(), "b.example.com"))
+	foreign := other.issue(t, t.TempDir(), "a.example.com")
+	foreign.CA = ca.file
+	peers := map[string]ListenSpec{
+		"a certificate of another authority": foreign,
+		"a name that AllowTLS refuses":       ca.issue(t, t.TempDir(), "c.example.com"),
+		"a certificate for signing code":     ca.issueFor(t, t.TempDir(), []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}, "a.example.com"),
+	}
+	for what, spec := range peers {
+		n := newNode(t, Config{}, spec)
+		n.Send(one(tlsHop(n, b, t, "b.example.com"), "1"))
+		if f := n.failure(t); f.callID != "1" {
+			t.Errorf("%s: %+v", what, f)
+		}
+	}
+	until(t, "all counted", func() bool { return b.stats(t, sip.TLS).HandshakeFailed == 3 })
+	b.none(t)
+	// A certificate for servers only is what public authorities issue.
+	n := newNode(t, Config{}, ca.issueFor(t, t.TempDir(), []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, "a.example.com"))
+	n.Send(one(tlsHop(n, b, t, "b.example.com"), "2"))
+	b.next(t)
+}
+
+func TestTLSClientCertificateIsRequired(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	n := newNode(t, Config{}, ca.issue(t, t.TempDir(), "b.example.com"))
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.cert)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		c := tls.Client(client(t, "tcp4", n.addr(t, sip.TLS)), &tls.Config{
+			RootCAs: roots, ServerName: "b.example.com", MinVersion: version, MaxVersion: version,
+		})
+		_, err := c.Write(message("1", ""))
+		if err == nil {
+			_, err = c.Read(make([]byte, 1))
+		}
+		if err == nil || isTimeout(err) {
+			t.Errorf("version %x without a certificate: %v", version, err)
+		}
+	}
+	old := tls.Client(client(t, "tcp4", n.addr(t, sip.TLS)), &tls.Config{
+		RootCAs: roots, ServerName: "b.example.com", MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11,
+	})
+	if err := old.Handshake(); err == nil {
+		t.Error("TLS 1.1 was accepted")
+	}
+	until(t, "all counted", func() bool { return n.stats(t, sip.TLS).HandshakeFailed == 3 })
+	n.none(t)
+}
+
+// serialOf dials and returns the serial number of the certificate that is presented, with the connection.
+func serialOf(t *testing.T, ca *authority, own ListenSpec, to netip.AddrPort) (int64, *tls.Conn) {
+	t.Helper()
+	cert, err := tls.LoadX509KeyPair(own.Cert, own.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.cert)
+	c := tls.Client(client(t, "tcp4", to), &tls.Config{
+		RootCAs: roots, ServerName: "b.example.com", Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12,
+	})
+	if err := c.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	return c.ConnectionState().PeerCertificates[0].SerialNumber.Int64(), c
+}
+
+func TestTLSRenewedCertificateIsUsedByTheNextHandshake(t *testing.T) {
+	ca, dir := newAuthority(t, "ca"), t.TempDir()
+	own := ca.issue(t, t.TempDir(), "a.example.com")
+	spec := ca.issue(t, dir, "b.example.com")
+	n := newNode(t, Config{}, spec)
+	to := n.addr(t, sip.TLS)
+	before, old := serialOf(t, ca, own, to)
+
+	if err := os.WriteFile(spec.Cert, []byte("half a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := serialOf(t, ca, own, to); s != before {
+		t.Errorf("serial %d with a bad file, want the old one %d", s, before)
+	}
+	ca.issue(t, dir, "b.example.com")
+	// The time of a file may be coarse and its size the same: make sure that it differs.
+	later := time.Now().Add(time.Minute)
+	if err := os.Chtimes(spec.Cert, later, later); err != nil {
+		t.Fatal(err)
+	}
+	after, renewed := serialOf(t, ca, own, to)
+	if after == before {
+		t.Error("the renewed certificate was not used")
+	}
+	for i, c := range []*tls.Conn{old, renewed} {
+		if _, err := c.Write(message("alive", "")); err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		n.next(t)
+	}
+	if got := n.stats(t, sip.TLS).CertificateReload; got != 1 {
+		t.Errorf("%d reloads counted, want 1", got)
+	}
+	// Other files for the same listener, without touching it.
+	moved := ca.issue(t, t.TempDir(), "b.example.com")
+	moved.Addr = loop4 // as it was asked for
+	if err := n.Reconcile([]ListenSpec{moved}); err != nil || n.addr(t, sip.TLS) != to {
+		t.Fatalf("reconcile: %v", err)
+	}
+	if s, _ := serialOf(t, ca, own, to); s == after {
+		t.Error("the new files were not used")
+	}
+	moved.Key = own.Key
+	if err := n.Reconcile([]ListenSpec{moved}); err == nil {
+		t.Error("a key that does not fit was taken")
+	}
+	serialOf(t, ca, own, to)
+}
+
+func TestTLSListenerNeedsItsFiles(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	good := ca.issue(t, t.TempDir(), "b.example.com")
+	n := newNode(t, Config{})
+	for _, bad := range []ListenSpec{
+		{Transport: sip.TLS, Addr: loop4},
+		{Transport: sip.TLS, Addr: loop4, Cert: good.Cert, Key: good.Key},
+		{Transport: sip.TLS, Addr: loop4, Cert: good.Cert, Key: good.Key, CA: good.Key},
+		{Transport: sip.TLS, Addr: loop4, Cert: good.Cert, Key: good.Cert, CA: good.CA},
+	} {
+		if err := n.Listen([]ListenSpec{bad}); err == nil {
+			t.Errorf("opened with %+v", bad)
+		}
+	}
+}
+
+func TestTLSSlowHandshakeIsCutOff(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	n := newNode(t, Config{Limits: Limits{HandshakeTimeout: 50 * time.Millisecond}}, ca.issue(t, t.TempDir(), "b.example.com"))
+	c := client(t, "tcp4", n.addr(t, sip.TLS))
+	write(t, c, []byte("\x16\x03\x01\x02")) // a record begins
+	closed(t, c)
+	if s := n.stats(t, sip.TLS); s.HandshakeFailed != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestTLSDialledPeerThatDoesNotShakeHands(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if c, err := ln.Accept(); err == nil {
+			_, _ = io.Copy(io.Discard, c)
+			c.Close()
+		}
+	}()
+	n := newNode(t, Config{Limits: Limits{HandshakeTimeout: 50 * time.Millisecond}}, ca.issue(t, t.TempDir(), "a.example.com"))
+	h := hop(sip.TLS, n.addr(t, sip.TLS), addrPort(ln.Addr()))
+	h.Name = "b.example.com"
+	n.Send(one(h, "1"))
+	if f := n.failure(t); f.callID != "1" || !isTimeout(f.err) {
+		t.Errorf("%+v", f)
+	}
+	<-done
+}
+
+func TestRFC5922_7_1_NamesOfCertificate(t *testing.T) {
+	withSAN := &x509.Certificate{DNSNames: []string{"A.Example.com", "*.b.example.com"}, Subject: pkix.Name{CommonName: "cn.example.com"}}
+	onlyCN := &x509.Certificate{Subject: pkix.Name{CommonName: "CN.example.com"}}
+	for _, tt := range []struct {
+		cert *x509.Certificate
+		want []string
+	}{
+		{withSAN, []string{"a.example.com", "*.b.example.com"}},
+		{onlyCN, []string{"cn.example.com"}},
+		{&x509.Certificate{}, nil},
+	} {
+		if got := namesOf(tt.cert); !slices.Equal(got, tt.want) {
+			t.Errorf("names %v, want %v", got, tt.want)
+		}
+	}
+	for name, want := range map[string]bool{"a.example.com": true, "x.b.example.com": true, "cn.example.com": false, "": true} {
+		if got := (peer{cert: withSAN}).is(name); got != want {
+			t.Errorf("peer is %q: %v, want %v", name, got, want)
+		}
+	}
+	if !(peer{cert: onlyCN}).is("cn.EXAMPLE.com") || (peer{}).is("a.example.com") {
+		t.Error("common name, or no certificate at all")
+	}
+}
