@@ -10,11 +10,10 @@ import (
 // Decide routes one call. It is a pure function of its arguments: the same snapshot, query and state give the same
 // decision. A nil state means that every trunk is up and every turn is 0.
 func Decide(s *topology.Snapshot, q *Query, st State) Decision {
-	var d Decision
-	d.Steps = make([]Step, 0, 12)
-	x := run{s: s, q: q, st: st, d: &d, max: maxAttempts(s, q.Trunk)}
+	x := run{s: s, q: q, st: st, max: maxAttempts(s, q.Trunk)}
 	x.decide()
-	return d
+	x.d.Steps = append(append(make([]Step, 0, x.count()), x.first[:x.n]...), x.more...)
+	return x.d
 }
 
 // run is one decision under way.
@@ -22,16 +21,21 @@ type run struct {
 	s   *topology.Snapshot
 	q   *Query
 	st  State
-	d   *Decision
+	d   Decision
 	max int // targets
 
 	called dialled // after the inbound rules
 	cands  []candidate
 	tried  bool // a route matched
+
+	// Steps gather on the stack; the decision gets a copy of the right size.
+	first [32]Step
+	n     int
+	more  []Step
 }
 
 func (x *run) decide() {
-	q, d := x.q, x.d
+	q, d := x.q, &x.d
 	name := ""
 	if q.Trunk != nil {
 		name = q.Trunk.Name
@@ -90,7 +94,7 @@ func (x *run) fromUC() bool { return x.q.Trunk == nil || x.q.Trunk.Gateway.Kind 
 // caller finds out who calls. A number that a gateway, PBX or provider gives is never taken for a user: it would
 // lend the user's policy to whoever claims the number.
 func (x *run) caller() {
-	q, d := x.q, x.d
+	q, d := x.q, &x.d
 	calling := parse(q.Calling)
 	number, of := calling.number, ""
 	if len(q.Calling) > maxUser {
@@ -235,7 +239,26 @@ func (x *run) findUser(normalized bool) *topology.User {
 	return u
 }
 
-func (x *run) step(s Step) { x.d.Steps = append(x.d.Steps, s) }
+func (x *run) step(s Step) {
+	if x.n < len(x.first) {
+		x.first[x.n] = s
+		x.n++
+		return
+	}
+	x.more = append(x.more, s)
+}
+
+// count is the number of steps, and so the place of the next one.
+func (x *run) count() int { return x.n + len(x.more) }
+
+// outcome changes that of the step at a place.
+func (x *run) outcome(place int, o Outcome) {
+	if place < x.n {
+		x.first[place].Outcome = o
+		return
+	}
+	x.more[place-x.n].Outcome = o
+}
 
 func (x *run) refuse(r *diag.Reason) {
 	x.d.Kind, x.d.Reason, x.d.Targets = Refused, r, nil

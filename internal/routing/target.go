@@ -12,7 +12,7 @@ const Anonymous = "anonymous"
 // target computes what is sent on one trunk. It starts from the original numbers every time, so the second attempt
 // differs from the first only by its trunk and route.
 func (x *run) target(c *candidate, called string) Target {
-	set, d := c.trunk.Settings, x.d
+	set, d := c.trunk.Settings, &x.d
 	t := Target{Trunk: c.trunk, Route: c.route, Usage: c.usage, Calling: d.CallerNumber, Display: x.q.Display}
 	switch {
 	case d.User != nil && (d.User.Number == "" || !x.called.digits):

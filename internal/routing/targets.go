@@ -68,7 +68,7 @@ func (x *run) routes(usages []string) {
 
 // usage collects from one usage the routes that match the number or, if given, the other form of it.
 func (x *run) usage(usage, number, other string) {
-	at := len(x.d.Steps)
+	at := x.count()
 	x.step(Step{Kind: StepUsage, Name: usage, Outcome: Chosen})
 	found, skipped := false, int32(0)
 	for _, r := range x.s.RoutesOf(usage) {
@@ -84,19 +84,19 @@ func (x *run) usage(usage, number, other string) {
 			x.step(Step{Kind: StepRoute, Outcome: Already, Name: r.Name, Of: usage, From: r.Pattern})
 			continue
 		}
-		rs := len(x.d.Steps)
+		rs := x.count()
 		x.step(Step{Kind: StepRoute, Outcome: Chosen, Name: r.Name, Of: usage, From: r.Pattern})
 		first := len(x.cands)
 		for i := range r.Trunks {
 			x.candidate(candidate{trunk: r.Trunks[i].Trunk, route: r, usage: usage, weight: r.Trunks[i].Weight})
 		}
 		if len(x.cands) == first {
-			x.d.Steps[rs].Outcome = NoTrunks
+			x.outcome(rs, NoTrunks)
 		}
 		x.orderRoute(first, r)
 	}
 	if !found {
-		x.d.Steps[at].Outcome = NoRoutes
+		x.outcome(at, NoRoutes)
 	}
 	if skipped > 0 && !x.q.Full {
 		x.step(Step{Kind: StepRoute, Outcome: OthersNoMatch, N: skipped, Of: usage})
@@ -132,6 +132,9 @@ func (x *run) candidate(c candidate) {
 			st.Outcome = LaterInRoute
 		case health.HalfOpen:
 			st.Outcome = TrialCall
+		}
+		if x.cands == nil {
+			x.cands = make([]candidate, 0, 8)
 		}
 		x.cands = append(x.cands, c)
 	}
