@@ -1,0 +1,165 @@
+// Package cli is the command line.
+//
+// Every command takes --json for machines. Exit status: 0 done, 1 the answer is no (a bad document, a failed test, an unknown call),
+// 2 the command line is wrong.
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/directsip/directsip/internal/server"
+)
+
+// app is one run of the program.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	json     bool
+	dataDir  string
+	socket   string
+}
+
+// errNo is returned when the answer was printed and is no.
+var errNo = errors.New("no")
+
+// Main runs one command and returns the exit status.
+func Main(args []string, in io.Reader, out, errw io.Writer) int {
+	a := &app{in: in, out: out, err: errw}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errw)
+	err := root.Execute()
+	var usage *usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errNo):
+		return 1
+	case errors.As(err, &usage):
+		fmt.Fprintf(errw, "directsip: %v\nTry: directsip %s --help\n", err, usage.command)
+		return 2
+	}
+	if a.json {
+		json.NewEncoder(errw).Encode(map[string]string{"error": err.Error()})
+	} else {
+		fmt.Fprintf(errw, "directsip: %v\n", err)
+	}
+	return 1
+}
+
+// usageError is a wrong command line.
+type usageError struct {
+	command string
+	err     error
+}
+
+func (u *usageError) Error() string { return u.err.Error() }
+func (u *usageError) Unwrap() error { return u.err }
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "directsip",
+		Short:         "A Mediation Server for Direct SIP: UC platform, IP-PBX, PSTN gateways and provider SBCs over M:N trunks",
+		SilenceErrors: true, SilenceUsage: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("there is no command %q%s", args[0], suggest(cmd, args[0]))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
+	root.PersistentFlags().StringVar(&a.dataDir, "data", defaultDataDir(), "directory of call records and the control socket")
+	root.PersistentFlags().StringVar(&a.socket, "socket", "", "control socket (default: control.sock in the data directory)")
+	root.AddGroup(&cobra.Group{ID: "document", Title: "Document:"}, &cobra.Group{ID: "run", Title: "Running:"}, &cobra.Group{ID: "look", Title: "Looking:"})
+	add := func(group string, list ...*cobra.Command) {
+		for _, c := range list {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("document", a.initCmd(), a.checkCmd(), a.routeCmd(), a.testCmd())
+	add("run", a.demoCmd(), a.serveCmd(), a.applyCmd(), a.drainCmd(), a.statusCmd())
+	add("look", a.callsCmd(), a.trunksCmd(), a.whyCmd(), a.ladderCmd())
+	root.AddCommand(a.versionCmd())
+	wrapUsage(root, "")
+	return root
+}
+
+// wrapUsage turns wrong flags and arguments into usage errors.
+func wrapUsage(c *cobra.Command, path string) {
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{path, err} })
+	if check := c.Args; check != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return &usageError{path, err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		wrapUsage(sub, strings.TrimSpace(path+" "+sub.Name()))
+	}
+}
+
+func suggest(cmd *cobra.Command, word string) string {
+	if list := cmd.SuggestionsFor(word); len(list) > 0 {
+		return "; did you mean " + strings.Join(list, " or ") + "?"
+	}
+	return ""
+}
+
+// defaultDataDir is /var/lib/directsip for root and the user's own state directory for everybody else.
+func defaultDataDir() string {
+	if d := os.Getenv("DIRECTSIP_DATA"); d != "" {
+		return d
+	}
+	if os.Geteuid() == 0 {
+		return "/var/lib/directsip"
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "state", "directsip")
+	}
+	return "directsip-data"
+}
+
+// print writes v as JSON, or has text write it for a person.
+func (a *app) print(v any, text func(w io.Writer)) error {
+	if a.json {
+		e := json.NewEncoder(a.out)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	}
+	text(a.out)
+	return nil
+}
+
+func (a *app) versionCmd() *cobra.Command {
+	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		return a.print(map[string]string{"version": server.Version}, func(w io.Writer) { fmt.Fprintln(w, "directsip", server.Version) })
+	}}
+}
+
+func logger(w io.Writer, asJSON, verbose bool) *slog.Logger {
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if asJSON {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}

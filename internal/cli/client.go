@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/directsip/directsip/internal/server"
+)
+
+// client speaks to the control socket of a running server.
+type client struct {
+	path string
+	http *http.Client
+}
+
+func (a *app) client() *client {
+	path := a.socket
+	if path == "" {
+		path = server.SocketPath(a.dataDir)
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+	return &client{path, &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+}
+
+// errNotRunning says that nobody answers on the socket.
+var errNotRunning = errors.New("no server is running")
+
+func (c *client) get(ctx context.Context, path string, v any) error {
+	return c.do(ctx, http.MethodGet, path, nil, v)
+}
+
+func (c *client) post(ctx context.Context, path string, body []byte, v any) error {
+	return c.do(ctx, http.MethodPost, path, body, v)
+}
+
+func (c *client) do(ctx context.Context, method, path string, body []byte, v any) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://directsip"+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w: nothing answers on %s; start one with `directsip serve`, or name its directory with --data", errNotRunning, c.path)
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("control socket %s: permission denied; run as the user that runs the server", c.path)
+	case err != nil:
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		return json.NewDecoder(resp.Body).Decode(v)
+	}
+	data, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	var f server.Fault
+	if json.Unmarshal(data, &f) != nil || f.Error == "" {
+		return fmt.Errorf("%s %s: %s", method, path, resp.Status)
+	}
+	if len(f.Problems) > 0 {
+		return errors.New("the document is refused, the old one stays:\n" + strings.Join(f.Problems, "\n"))
+	}
+	return errors.New(f.Error)
+}
+
+func escape(s string) string { return url.QueryEscape(s) }

@@ -1,0 +1,277 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/server"
+	"github.com/directsip/directsip/internal/store"
+)
+
+func (a *app) callsCmd() *cobra.Command {
+	var live, failed bool
+	var number, trunk, reason, since, until, before string
+	var limit int
+	c := &cobra.Command{Use: "calls", Short: "List calls, latest first", Args: cobra.NoArgs,
+		Long:    "List calls from the records, latest first, or with --live those that run now.",
+		Example: "  directsip calls --failed --since 24h\n  directsip calls --number 4255550100 --json\n  directsip calls --live",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if live {
+				var list []cdr.Record
+				if err := a.client().get(cmd.Context(), "/calls", &list); err != nil {
+					return err
+				}
+				return a.print(list, func(w io.Writer) { writeLive(w, list) })
+			}
+			from, err := when(since)
+			if err != nil {
+				return &usageError{"calls", err}
+			}
+			to, err := when(until)
+			if err != nil {
+				return &usageError{"calls", err}
+			}
+			q := url.Values{"number": {number}, "trunk": {trunk}, "reason": {reason}, "before": {before}, "limit": {strconv.Itoa(limit)},
+				"failed": {strconv.FormatBool(failed)}, "since": {from}, "until": {to}}
+			list, err := a.history(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			return a.print(list, func(w io.Writer) { writeHistory(w, list) })
+		}}
+	f := c.Flags()
+	f.BoolVar(&live, "live", false, "calls that run now")
+	f.BoolVar(&failed, "failed", false, "only calls that failed")
+	f.StringVar(&number, "number", "", "end of a called or calling number; +1425* for a beginning")
+	f.StringVar(&trunk, "trunk", "", "trunk of either leg")
+	f.StringVar(&reason, "reason", "", "reason of the end (see docs/diagnostics.md)")
+	f.StringVar(&since, "since", "", "time (2026-01-31T12:00:00Z) or age (24h)")
+	f.StringVar(&until, "until", "", "time or age")
+	f.StringVar(&before, "before", "", "continue behind this call")
+	f.IntVar(&limit, "limit", 50, "number of calls")
+	return c
+}
+
+// when turns a time or an age into RFC 3339.
+func when(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	if d, err := time.ParseDuration(s); err == nil {
+		return time.Now().Add(-d).UTC().Format(time.RFC3339), nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return "", fmt.Errorf("%q is neither a time like 2026-01-31T12:00:00Z nor an age like 24h", s)
+	}
+	return t.UTC().Format(time.RFC3339), nil
+}
+
+// history asks the running server, or reads the records when none runs.
+func (a *app) history(ctx context.Context, q url.Values) ([]store.Summary, error) {
+	var list []store.Summary
+	err := a.client().get(ctx, "/history?"+q.Encode(), &list)
+	if !errors.Is(err, errNotRunning) {
+		return list, err
+	}
+	f, err := server.ParseFilter(q.Get)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.reader()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return r.List(ctx, f)
+}
+
+func (a *app) reader() (*store.Reader, error) {
+	r, err := store.OpenReadOnly(a.dataDir)
+	if err != nil {
+		return nil, fmt.Errorf("no server is running, and its records cannot be read: %w (--data names the directory)", err)
+	}
+	return r, nil
+}
+
+// call finds one call at the running server, or in the records.
+func (a *app) call(ctx context.Context, id string) (*cdr.Record, error) {
+	var rec cdr.Record
+	err := a.client().get(ctx, "/call/"+url.PathEscape(id), &rec)
+	if err == nil {
+		return &rec, nil
+	}
+	if !errors.Is(err, errNotRunning) {
+		return nil, err
+	}
+	r, err := a.reader()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return r.Get(ctx, id)
+}
+
+const clock = "2006-01-02 15:04:05"
+
+func writeHistory(w io.Writer, list []store.Summary) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ID\tSTART\tFROM\tTO\tIN\tOUT\tSTATUS\tTALK\tREASON\tBY")
+	for i := range list {
+		s := &list[i]
+		talk := ""
+		if !s.Answered.IsZero() {
+			talk = s.End.Sub(s.Answered).Round(time.Second).String()
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", s.ID, s.Start.Local().Format(clock), dash(s.Calling), dash(s.Called), s.TrunkIn,
+			dash(s.TrunkOut), s.Status, talk, s.Reason, s.EndedBy)
+	}
+	t.Flush()
+	if len(list) == 0 {
+		fmt.Fprintln(w, "no calls")
+	}
+}
+
+func writeLive(w io.Writer, list []cdr.Record) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ID\tSTART\tFROM\tTO\tIN\tOUT\tSTATE\tCODEC")
+	for i := range list {
+		r := &list[i]
+		state, out, codec := "calling", "", r.In.Codec
+		if !r.Ringing.IsZero() {
+			state = "ringing"
+		}
+		if !r.Answered.IsZero() {
+			state = "talking " + time.Since(r.Answered).Round(time.Second).String()
+		}
+		if r.Out != nil {
+			out, codec = r.Out.Trunk, r.Out.Codec
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Start.Local().Format(clock), dash(r.Calling.Received), dash(r.Called.Received), r.In.Trunk,
+			dash(out), state, dash(codec))
+	}
+	t.Flush()
+	if len(list) == 0 {
+		fmt.Fprintln(w, "no calls")
+	}
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func (a *app) trunksCmd() *cobra.Command {
+	return &cobra.Command{Use: "trunks", Short: "Show the trunks of the running server with health and load", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var list []server.TrunkView
+			if err := a.client().get(cmd.Context(), "/trunks", &list); err != nil {
+				return err
+			}
+			return a.print(list, func(w io.Writer) {
+				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+				fmt.Fprintln(t, "TRUNK\tKIND\tPEER\tTRANSPORT\tPORT\tSTATE\tSINCE\tCALLS\tRTT\tWHY")
+				for _, v := range list {
+					since, rtt := "-", "-"
+					if !v.Since.IsZero() {
+						since = time.Since(v.Since).Round(time.Second).String()
+					}
+					if v.RTT > 0 {
+						rtt = v.RTT.Round(100 * time.Microsecond).String()
+					}
+					calls := strconv.Itoa(v.Calls)
+					if v.MaxCalls > 0 {
+						calls += "/" + strconv.Itoa(v.MaxCalls)
+					}
+					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", v.Name, v.Kind, v.Peer, v.Transport, v.Port, v.State, since, calls, rtt, dash(v.Why))
+				}
+				t.Flush()
+			})
+		}}
+}
+
+// callArg completes call ids.
+func (a *app) callArg(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	list, _ := a.history(cmd.Context(), url.Values{"limit": {"50"}})
+	var ids []string
+	for _, s := range list {
+		ids = append(ids, s.ID+"\t"+s.Calling+" to "+s.Called)
+	}
+	return ids, cobra.ShellCompDirectiveNoFileComp
+}
+
+func (a *app) whyCmd() *cobra.Command {
+	return &cobra.Command{Use: "why CALL-ID", Short: "Explain one call: decision, attempts, ladder, media, end", Args: cobra.ExactArgs(1), ValidArgsFunction: a.callArg,
+		Long: "Explain one call. CALL-ID is the id of the record, the Call-ID of either leg, or the unique beginning of one.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := a.call(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.print(r, func(w io.Writer) { WriteWhy(w, r) })
+		}}
+}
+
+func (a *app) ladderCmd() *cobra.Command {
+	return &cobra.Command{Use: "ladder CALL-ID", Short: "Print the messages of both legs of a call", Args: cobra.ExactArgs(1), ValidArgsFunction: a.callArg,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := a.call(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.print(r.Ladder, func(w io.Writer) { WriteLadder(w, r) })
+		}}
+}
+
+// WriteWhy explains a call to a person.
+func WriteWhy(w io.Writer, r *cdr.Record) {
+	fmt.Fprintf(w, "call %s on %s, document %s\n%s\n", r.ID, r.Server, r.Version, Sentence(r))
+	fmt.Fprintf(w, "\ndecision\n")
+	for _, l := range r.Decision {
+		fmt.Fprintf(w, "  %s\n", l)
+	}
+	if len(r.Attempts) > 0 {
+		fmt.Fprintf(w, "\nattempts\n")
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for i := range r.Attempts {
+			x := &r.Attempts[i]
+			status := "-"
+			if x.Status > 0 {
+				status = strconv.Itoa(x.Status)
+			}
+			if x.Cause > 0 {
+				status += " (Q.850 " + strconv.Itoa(x.Cause) + ")"
+			}
+			fmt.Fprintf(t, "  b%d\t%s\t%s\tto %s\tas %s\t%s\t%s\tafter %s\n", i+1, x.Trunk, dash(x.Remote), dash(x.Called), dash(x.Calling), status,
+				strings.TrimSpace(x.Class+" "+x.Reason), x.Took.Round(time.Millisecond))
+		}
+		t.Flush()
+	}
+	fmt.Fprintf(w, "\nladder\n")
+	WriteLadder(w, r)
+	if len(r.Media) > 0 {
+		fmt.Fprintf(w, "\nmedia\n")
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for i := range r.Media {
+			m := &r.Media[i]
+			fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP\t%d gated\t%d dropped\n", m.Stream, m.From, dash(m.Source), m.Packets,
+				m.Lost, m.Jitter.Round(100*time.Microsecond), m.RTCP, m.Gated, m.Dropped)
+		}
+		t.Flush()
+	}
+}

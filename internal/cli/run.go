@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/directsip/directsip/internal/server"
+)
+
+func (a *app) serveCmd() *cobra.Command {
+	var name string
+	var drain, watch time.Duration
+	var verbose bool
+	var shards int
+	c := &cobra.Command{Use: "serve [FILE]", Short: "Run one server of the document", Args: cobra.MaximumNArgs(1), ValidArgsFunction: yamlFiles,
+		Long: "Run one server of the document until SIGTERM or SIGINT. Then no new calls are taken, running ones may end for the time of --drain, and what\n" +
+			"remains is ended. A second signal ends at once. SIGHUP, `directsip apply` and a changed file apply a new document without touching calls.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := server.Start(server.Config{Document: document(args), Server: name, DataDir: a.dataDir, Shards: shards, Watch: watch,
+				Logger: logger(a.err, a.json, verbose)})
+			if err != nil {
+				return err
+			}
+			return run(s, drain)
+		}}
+	c.Flags().StringVar(&name, "server", os.Getenv("DIRECTSIP_SERVER"), "which server of the document this is")
+	c.Flags().DurationVar(&drain, "drain", 30*time.Second, "how long running calls may go on after SIGTERM")
+	c.Flags().DurationVar(&watch, "watch", 2*time.Second, "how often the file is looked at for changes; negative: never")
+	c.Flags().IntVar(&shards, "shards", 0, "signalling shards (default: one per processor)")
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "log every call")
+	return c
+}
+
+// run serves until a signal.
+func run(s *server.Server, drain time.Duration) error {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go s.WatchFile(ctx)
+	for sig := range signals {
+		if sig == syscall.SIGHUP {
+			s.ReloadLogged()
+			continue
+		}
+		break
+	}
+	cancel()
+	limit, stop := context.WithTimeout(context.Background(), drain)
+	defer stop()
+	go func() {
+		for sig := range signals {
+			if sig != syscall.SIGHUP {
+				stop()
+				return
+			}
+		}
+	}()
+	return s.Shutdown(limit)
+}
+
+func (a *app) applyCmd() *cobra.Command {
+	return &cobra.Command{Use: "apply [FILE]", Short: "Give the running server a new document; a bad one is refused whole", Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: yamlFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := document(args)
+			src, err := readAll(a.in, path)
+			if err != nil {
+				return err
+			}
+			var res struct {
+				Document string   `json:"document"`
+				Warnings []string `json:"warnings"`
+			}
+			if err := a.client().post(cmd.Context(), "/apply?name="+escape(path), src, &res); err != nil {
+				return err
+			}
+			return a.print(res, func(w io.Writer) {
+				for _, l := range res.Warnings {
+					fmt.Fprintln(w, l)
+				}
+				fmt.Fprintf(w, "document %s applied; running calls keep theirs\n", res.Document)
+			})
+		}}
+}
+
+func readAll(in io.Reader, path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(io.LimitReader(in, 16<<20))
+	}
+	return os.ReadFile(path)
+}
+
+func (a *app) drainCmd() *cobra.Command {
+	var off, wait bool
+	c := &cobra.Command{Use: "drain", Short: "Take no new calls; running ones go on", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var st server.Status
+			path := "/drain"
+			if off {
+				path += "?off=true"
+			}
+			if err := a.client().post(cmd.Context(), path, nil, &st); err != nil {
+				return err
+			}
+			last := -1
+			for wait && !off && st.Calls > 0 {
+				if st.Calls != last && !a.json {
+					fmt.Fprintf(a.out, "%d calls left\n", st.Calls)
+				}
+				last = st.Calls
+				select {
+				case <-cmd.Context().Done():
+					return cmd.Context().Err()
+				case <-time.After(500 * time.Millisecond):
+				}
+				if err := a.client().get(cmd.Context(), "/status", &st); err != nil {
+					return err
+				}
+			}
+			return a.print(st, func(w io.Writer) {
+				if st.Draining {
+					fmt.Fprintf(w, "%s takes no new calls; %d running\n", st.Server, st.Calls)
+				} else {
+					fmt.Fprintf(w, "%s takes calls; %d running\n", st.Server, st.Calls)
+				}
+			})
+		}}
+	c.Flags().BoolVar(&off, "off", false, "take calls again")
+	c.Flags().BoolVar(&wait, "wait", false, "return when no call is left")
+	return c
+}
+
+func (a *app) statusCmd() *cobra.Command {
+	return &cobra.Command{Use: "status", Short: "Show what the running server is doing", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var st server.Status
+			if err := a.client().get(cmd.Context(), "/status", &st); err != nil {
+				return err
+			}
+			return a.print(st, func(w io.Writer) {
+				state := "takes calls"
+				if st.Draining {
+					state = "draining"
+				}
+				fmt.Fprintf(w, "server    %s (%s)\npool      %s\ndocument  %s\nversion   %s\nup        %s\ncalls     %d\n", st.Server, state, st.Pool,
+					st.Document, st.Version, st.Uptime, st.Calls)
+			})
+		}}
+}
