@@ -58,9 +58,33 @@ type Counters struct {
 	SSRC           uint32
 }
 
+// Tier is how the packets of a stream travel through this server.
+type Tier uint8
+
+// The tiers, best last.
+const (
+	TierSockets Tier = iota + 1 // a UDP socket per port
+	TierSteered                 // one socket per worker, into which the kernel steers the port range
+	TierKernel                  // rewritten and sent on in the kernel
+)
+
+// String names the tier as the console and the call record do; "" for none.
+func (t Tier) String() string {
+	switch t {
+	case TierSockets:
+		return "sockets"
+	case TierSteered:
+		return "steered"
+	case TierKernel:
+		return "kernel"
+	}
+	return ""
+}
+
 // StreamStats has the counters of packets that arrived from side 0 and from side 1.
 type StreamStats struct {
 	From [2]Counters
+	Tier Tier // 0: the stream has no ports
 }
 
 // Stats is what a session counted.

@@ -24,7 +24,7 @@ func (r *Relay) apply(ses *session, want *media.Session) error {
 		if i < len(ses.streams) {
 			streams[i] = ses.streams[i]
 		} else {
-			streams[i] = newStream(ses, i)
+			streams[i] = newStream(ses, i, r.sockets)
 		}
 		if changes, err = r.prepare(changes, streams[i], &want.Streams[i]); err != nil {
 			abandon(changes)
@@ -44,15 +44,15 @@ func (r *Relay) apply(ses *session, want *media.Session) error {
 	}
 	old := make([]socket, 0, 4*len(gone)+len(changes))
 	for i := range changes {
-		old = r.detach(old, changes[i].before)
+		old = r.detach(old, changes[i].port, changes[i].before)
 		if changes[i].fresh.open() {
-			r.sockets.Add(1)
+			r.count.sockets.Add(1)
 		}
 	}
 	for _, st := range gone {
 		old = r.clear(old, st)
 	}
-	r.streams.Add(int64(len(streams) - len(ses.streams)))
+	r.count.streams.Add(int64(len(streams) - len(ses.streams)))
 	ses.streams = streams
 	for i := range streams {
 		streams[i].set(&want.Streams[i], now)
@@ -78,7 +78,7 @@ func (r *Relay) prepare(changes []change, st *stream, want *media.Stream) ([]cha
 				c.local = netip.AddrPortFrom(local.Addr(), local.Port()+1)
 			}
 			if local.IsValid() {
-				s, err := r.options.bind(c.local, r.nextGeneration())
+				s, err := st.carrier.bind(c.local, r.nextGeneration())
 				if err != nil {
 					return changes, err
 				}
@@ -101,10 +101,10 @@ func (r *Relay) swap(w *worker, changes []change) error {
 		if !c.fresh.open() {
 			continue
 		}
-		if err := w.attach(c.port); err != nil {
+		if err := c.port.stream.carrier.attach(w, c.port); err != nil {
 			c.port.socket = c.before
 			for _, done := range changes[:i] {
-				r.table.set(done.fresh.fd, nil)
+				done.port.release(w, done.fresh)
 				done.port.socket = done.before
 			}
 			return &PortError{c.local, err}
@@ -119,23 +119,29 @@ func abandon(changes []change) {
 	}
 }
 
-// detach takes a socket out of the table and appends it to those to close. Closing ends the epoll registration.
-func (r *Relay) detach(old []socket, s socket) []socket {
+// detach makes the worker deaf to a socket that p has or had, and appends it to those to close.
+func (r *Relay) detach(old []socket, p *port, s socket) []socket {
 	if !s.open() {
 		return old
 	}
-	r.table.set(s.fd, nil)
-	r.sockets.Add(-1)
+	p.release(p.stream.session.worker, s)
+	r.count.sockets.Add(-1)
 	return append(old, s)
+}
+
+func (p *port) release(w *worker, s socket) {
+	if s.open() {
+		p.stream.carrier.detach(w, s)
+	}
 }
 
 func (r *Relay) clear(old []socket, st *stream) []socket {
 	for i := range st.side {
 		for _, p := range [...]*port{&st.side[i].rtp, &st.side[i].rtcp} {
-			old = r.detach(old, p.socket)
+			old = r.detach(old, p, p.socket)
 			p.socket = noSocket
 		}
-		r.ended.lost.Add(st.side[i].count.allLost())
+		r.count.lost.Add(st.side[i].count.allLost())
 	}
 	return old
 }
@@ -150,8 +156,8 @@ func (r *Relay) end(ses *session) media.Stats {
 	for _, st := range ses.streams {
 		old = r.clear(old, st)
 	}
-	r.streams.Add(-int64(len(ses.streams)))
-	r.sessions.Add(-1)
+	r.count.streams.Add(-int64(len(ses.streams)))
+	r.count.sessions.Add(-1)
 	ses.mu.Unlock()
 	for _, s := range old {
 		s.close()

@@ -76,7 +76,7 @@ func FuzzPacket(f *testing.F) {
 		if onRTCPPort && k == rtp {
 			t.Fatal("RTP on the RTCP port")
 		}
-		st := newStream(&session{}, 0)
+		st := newStream(&session{}, 0, &sockets{})
 		for i := range st.side {
 			st.side[i].latch, st.side[i].mux, st.side[i].recv, st.side[i].send, st.side[i].fixed = true, mux, true, true, true
 			st.side[i].rtp.gate.announced = sockaddrOf(netip.MustParseAddrPort("192.0.2.1:4000"))

@@ -67,6 +67,9 @@ func rtcpOf(sd *media.Side) netip.AddrPort {
 func (s *session) snapshot(r *Relay) media.Stats {
 	stats := media.Stats{ID: s.id, Streams: make([]media.StreamStats, len(s.streams))}
 	for i, st := range s.streams {
+		if st.side[0].rtp.socket.open() || st.side[1].rtp.socket.open() {
+			stats.Streams[i].Tier = st.carrier.tier()
+		}
 		for j := range st.side {
 			sd := &st.side[j]
 			stats.Streams[i].From[j] = sd.count.snapshot(r.start)

@@ -49,7 +49,7 @@ func (e *PortError) Unwrap() error { return e.Err }
 // Relay carries the media of many sessions. All methods may be called from any goroutine.
 type Relay struct {
 	config  Config
-	options socketOptions
+	sockets *sockets
 	start   time.Time // of the clock that counters keep, monotonic
 	table   table
 	workers []*worker
@@ -57,12 +57,9 @@ type Relay struct {
 	running sync.RWMutex // Shutdown waits for whoever opens or updates
 	closed  bool
 	sweeper sweeper
-	ended   ended
+	count   gauges
 
-	generation        atomic.Int32
-	sessions, streams atomic.Int64
-	sockets           atomic.Int64
-	dead, opened      atomic.Uint64
+	generation atomic.Int32
 }
 
 // sessionShards keeps signalling shards out of each other's way.
@@ -75,6 +72,19 @@ type sessionShard struct {
 
 // New starts the workers.
 func New(config Config) (*Relay, error) {
+	r, err := newRelay(config)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range r.workers {
+		go w.run()
+	}
+	r.sweeper.start(r, r.config.SweepInterval)
+	return r, nil
+}
+
+// newRelay is a relay at rest.
+func newRelay(config Config) (*Relay, error) {
 	if config.Workers <= 0 {
 		config.Workers = max(1, runtime.NumCPU()/2)
 	}
@@ -90,7 +100,7 @@ func New(config Config) (*Relay, error) {
 	if config.ReceiveBuffer <= 0 {
 		config.ReceiveBuffer = 65536
 	}
-	r := &Relay{config: config, start: time.Now(), options: socketOptions{config.DSCP, config.ReceiveBuffer}}
+	r := &Relay{config: config, start: time.Now(), sockets: &sockets{config.DSCP, config.ReceiveBuffer}}
 	for i := range r.shards {
 		r.shards[i].sessions = make(map[media.SessionID]*session)
 	}
@@ -104,10 +114,6 @@ func New(config Config) (*Relay, error) {
 		}
 		r.workers = append(r.workers, w)
 	}
-	for _, w := range r.workers {
-		go w.run()
-	}
-	r.sweeper.start(r, config.SweepInterval)
 	return r, nil
 }
 
@@ -152,8 +158,8 @@ func (r *Relay) Open(s *media.Session) error {
 		r.forget(ses)
 		return err
 	}
-	r.sessions.Add(1)
-	r.opened.Add(1)
+	r.count.sessions.Add(1)
+	r.count.opened.Add(1)
 	return nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/media"
 )
 
 // socket is a UDP socket of our own: no net.UDPConn, hence no goroutine and no poller entry per port.
@@ -26,14 +28,51 @@ func (s socket) close() {
 	}
 }
 
-// socketOptions are the same for every port of a relay.
-type socketOptions struct {
+// carrier moves the datagrams of a stream between its ports and the network. It is chosen per stream when the stream
+// gets its ports, and never sees a policy: what may pass, and where to, is decided by port.receive alone. Another tier
+// is another carrier that finds the port of a datagram its own way and then calls worker.pass.
+type carrier interface {
+	tier() media.Tier
+	// bind takes a local address. The error is a *PortError.
+	bind(local netip.AddrPort, generation int32) (socket, error)
+	// attach makes w hear the port's socket. The session is locked.
+	attach(w *worker, p *port) error
+	// detach ends that; the socket is closed when the session is unlocked. The session is locked.
+	detach(w *worker, s socket)
+	// send sends one datagram from a port without waiting.
+	send(from *port, b []byte, to *sockaddr) unix.Errno
+}
+
+// sockets is the carrier that needs no rights: a UDP socket per port (tier 3). Its settings are the same for every
+// port of a relay.
+type sockets struct {
 	dscp    int // negative: not set
 	receive int // octets
 }
 
-// bind opens a nonblocking socket on local. The errno says why not.
-func (o socketOptions) bind(local netip.AddrPort, generation int32) (socket, error) {
+func (*sockets) tier() media.Tier { return media.TierSockets }
+
+// attach puts the socket into the worker's epoll set.
+func (*sockets) attach(w *worker, p *port) error {
+	table := &w.relay.table
+	if !table.set(p.socket.fd, p) {
+		return fmt.Errorf("descriptor %d is beyond the table", p.socket.fd)
+	}
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: p.socket.fd, Pad: p.socket.generation}
+	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, int(p.socket.fd), &ev); err != nil {
+		table.set(p.socket.fd, nil)
+		return fmt.Errorf("epoll: %w", err)
+	}
+	return nil
+}
+
+// detach makes the worker overlook the descriptor. Closing it takes it out of the epoll set.
+func (*sockets) detach(w *worker, s socket) { w.relay.table.set(s.fd, nil) }
+
+func (*sockets) send(from *port, b []byte, to *sockaddr) unix.Errno { return from.socket.send(b, to) }
+
+// bind opens a nonblocking socket on local.
+func (o *sockets) bind(local netip.AddrPort, generation int32) (socket, error) {
 	ip := local.Addr().Unmap()
 	family := unix.AF_INET
 	if ip.Is6() {
@@ -50,7 +89,7 @@ func (o socketOptions) bind(local netip.AddrPort, generation int32) (socket, err
 	return socket{int32(fd), generation}, nil
 }
 
-func (o socketOptions) prepare(fd int, ip netip.Addr, port uint16) error {
+func (o *sockets) prepare(fd int, ip netip.Addr, port uint16) error {
 	if ip.Is6() {
 		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
 			return fmt.Errorf("IPV6_V6ONLY: %w", err)

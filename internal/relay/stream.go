@@ -28,6 +28,7 @@ type stream struct {
 	index   int
 	opaque  bool
 	clock   uint32
+	carrier carrier
 	side    [2]side
 }
 
@@ -56,8 +57,8 @@ type port struct {
 	socket socket
 }
 
-func newStream(s *session, index int) *stream {
-	st := &stream{session: s, index: index}
+func newStream(s *session, index int, c carrier) *stream {
+	st := &stream{session: s, index: index, carrier: c}
 	for i := range st.side {
 		sd := &st.side[i]
 		sd.rtp = port{stream: st, side: media.SideIndex(i), socket: noSocket}

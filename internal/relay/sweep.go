@@ -46,7 +46,7 @@ func (r *Relay) sweep(list []*session, found *notices) {
 		ses.mu.Lock()
 		ses.silent(now, found)
 		ses.mu.Unlock()
-		r.dead.Add(uint64(len(found.list)))
+		r.count.dead.Add(uint64(len(found.list)))
 		found.deliver(r.config.Events, at)
 	}
 }

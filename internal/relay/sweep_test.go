@@ -38,7 +38,7 @@ func TestSilence(t *testing.T) {
 		}
 		change(&want)
 		s := &session{id: 1}
-		st := newStream(s, 0)
+		st := newStream(s, 0, &sockets{})
 		s.streams = []*stream{st}
 		for i := range st.side {
 			st.side[i].rtp.socket = socket{1, 1}

@@ -15,9 +15,10 @@ type Totals struct {
 	Dead, Opened   uint64 // silences reported; sessions opened
 }
 
-// ended is kept of streams that are closed.
-type ended struct {
-	lost atomic.Uint64
+// gauges are what the relay counts outside its workers.
+type gauges struct {
+	sessions, streams, sockets atomic.Int64
+	dead, opened, lost         atomic.Uint64
 }
 
 // batch is what one batch of a worker counted, added to the totals at its end.
@@ -43,8 +44,8 @@ func (t *workerTotals) add(b *batch) {
 // Totals sums up the relay.
 func (r *Relay) Totals() Totals {
 	t := Totals{
-		Sessions: r.sessions.Load(), Streams: r.streams.Load(), Sockets: r.sockets.Load(),
-		Dead: r.dead.Load(), Opened: r.opened.Load(), Lost: r.ended.lost.Load(),
+		Sessions: r.count.sessions.Load(), Streams: r.count.streams.Load(), Sockets: r.count.sockets.Load(),
+		Dead: r.count.dead.Load(), Opened: r.count.opened.Load(), Lost: r.count.lost.Load(),
 	}
 	for _, w := range r.workers {
 		t.Packets += w.totals.packets.Load()

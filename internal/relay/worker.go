@@ -60,19 +60,6 @@ func newWorker(r *Relay) (*worker, error) {
 	return w, nil
 }
 
-// attach starts to listen on the socket of p. The session is locked.
-func (w *worker) attach(p *port) error {
-	if !w.relay.table.set(p.socket.fd, p) {
-		return fmt.Errorf("descriptor %d is beyond the table", p.socket.fd)
-	}
-	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: p.socket.fd, Pad: p.socket.generation}
-	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, int(p.socket.fd), &ev); err != nil {
-		w.relay.table.set(p.socket.fd, nil)
-		return fmt.Errorf("epoll: %w", err)
-	}
-	return nil
-}
-
 // run carries packets until stop. The goroutine waits in the runtime's poller, on the epoll descriptor as a whole:
 // that holds neither a thread nor a processor of the scheduler while there is nothing to do. Of the variants measured
 // (a pinned thread blocking in epoll_wait with and without giving up its processor, pauses of 100 to 400 µs to let
@@ -154,7 +141,7 @@ func (w *worker) pass(p *port, n int, now int64) {
 		w.batch.dropped++
 		return
 	}
-	if errno := out.socket.send(b, to); errno != 0 {
+	if errno := out.stream.carrier.send(out, b, to); errno != 0 {
 		c.sendErrors++
 		w.batch.sendErrors++
 		return
