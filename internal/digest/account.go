@@ -12,12 +12,15 @@ import (
 
 // Account is what a peer knows us by, or we know a peer by.
 type Account struct {
-	user, password, realm string
+	user, realm string
+	// A pointer, because fmt does not follow it when an Account sits in an unexported field,
+	// where it does not call Format either.
+	password *string
 }
 
 // NewAccount makes an account. An empty realm stands for every realm that a peer names.
 func NewAccount(user, password, realm string) Account {
-	return Account{user: user, password: password, realm: realm}
+	return Account{user: user, realm: realm, password: &password}
 }
 
 // User is the name; it is no secret.
@@ -25,6 +28,14 @@ func (a Account) User() string { return a.user }
 
 // IsZero tells whether there is no account.
 func (a Account) IsZero() bool { return a == Account{} }
+
+// secret is the password.
+func (a Account) secret() string {
+	if a.password == nil {
+		return ""
+	}
+	return *a.password
+}
 
 // Format writes the account without its password, whatever the verb.
 func (a Account) Format(f fmt.State, _ rune) {

@@ -136,7 +136,7 @@ func (c *Client) Authorize(req *sip.Message, a Account, random uint64) error {
 func (k *known) answer(req *sip.Message, a Account, random uint64) (string, error) {
 	cred, err := lib.Digest(&k.challenge, lib.Options{
 		Method: req.Method, URI: req.URI, Count: k.count,
-		Username: escape(a.user), Password: a.password,
+		Username: escape(a.user), Password: a.secret(),
 		Cnonce:  fmt.Sprintf("%016x", random),
 		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(req.Body)), nil },
 	})

@@ -131,7 +131,7 @@ func (s *Server) check(now time.Time, req *sip.Message, c lib.Credentials, a Acc
 		&lib.Challenge{Realm: c.Realm, Nonce: c.Nonce, Algorithm: c.Algorithm, QOP: []string{"auth"}},
 		lib.Options{
 			Method: req.Method, URI: c.URI, Count: c.Nc, Cnonce: c.Cnonce,
-			Username: escape(a.user), Password: a.password,
+			Username: escape(a.user), Password: a.secret(),
 		})
 	if err != nil {
 		return Wrong
