@@ -146,3 +146,23 @@ func TestTimersDefaults(t *testing.T) {
 
 // aliases tells whether two equal strings share memory.
 func aliases(a, b string) bool { return unsafe.StringData(a) == unsafe.StringData(b) }
+
+// A call of an hour must not carry the bytes of its first seconds.
+func TestBytesAreLetGo(t *testing.T) {
+	var c InviteClient
+	var s InviteServer
+	var out Out
+	req := request("INVITE")
+	c.Start(epoch, req, udp, nil, &out)
+	s.Start(epoch, req, udp, nil)
+	c.Receive(at(1), response(req, 200), &out)
+	s.Respond(at(1), response(req, 200), &out)
+	same(t, "INVITE after its 2xx", len(c.kept.send.Data), 0)
+	c.Advance(at(40000), &out)
+	s.Advance(at(40000), &out)
+	if c.kept != nil || s.kept != nil {
+		t.Error("something is kept after the end")
+	}
+	same(t, "live", c.Live() || s.Live(), false)
+	same(t, "hop", s.Hop(), sip.Hop{})
+}
