@@ -9,7 +9,7 @@ import (
 )
 
 // bigWorld has so many routes, over ten usages.
-func bigWorld(b *testing.B, routes int) *topology.Snapshot {
+func bigWorld(b testing.TB, routes int) *topology.Snapshot {
 	var doc strings.Builder
 	head, tail, _ := strings.Cut(world, "usages: [local,")
 	doc.WriteString(head + "usages: [u0, u1, u2, u3, u4, u5, u6, u7, u8, u9, local," + tail)
