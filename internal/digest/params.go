@@ -41,6 +41,10 @@ func params(value string, set func(name, value string)) bool {
 				end = len(after)
 			}
 			v, rest = strings.TrimRight(after[:end], " \t"), after[end:]
+			// Written between quotes again, these would end the value early.
+			if strings.ContainsAny(v, "\"\\") {
+				return false
+			}
 		}
 		set(strings.ToLower(strings.TrimSpace(name)), v)
 		rest = strings.TrimLeft(rest, " \t,")
