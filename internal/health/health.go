@@ -122,7 +122,10 @@ func New(set *topology.TrunkSettings, now time.Time, rnd rand.Source) *Trunk {
 func (t *Trunk) Configure(now time.Time, set *topology.TrunkSettings) {
 	t.set = set
 	if !set.Options {
-		t.sent = time.Time{}
+		t.sent, t.misses = time.Time{}, 0
+		if t.hold.Before(now) {
+			t.hold = now.Add(t.intervalDown()) // what probes found is now for calls to find out
+		}
 		return
 	}
 	if latest := now.Add(t.interval()); t.next.After(latest) || t.next.IsZero() {

@@ -368,6 +368,41 @@ func TestConfigure(t *testing.T) {
 	}
 }
 
+func TestProbesSwitchedOffWhileDown(t *testing.T) {
+	p := newPeer(t, settings())
+	p.status = 0
+	p.run(time.Minute)
+	p.want(Down)
+	off := settings()
+	off.Options = false
+	p.trunk.Configure(p.now, off)
+	p.run(5 * time.Second)
+	p.want(HalfOpen)
+	p.calls(Good, 2)
+	p.want(Up)
+	p.trunk.Configure(p.now, settings())
+	p.status = 200
+	p.run(31 * time.Second)
+	p.want(Up)
+	if p.trunk.Status().LastProbe.IsZero() {
+		t.Error("no probe after they were switched on again")
+	}
+}
+
+func TestReasonsOfBadAnswers(t *testing.T) {
+	for _, status := range []int{408, 404} {
+		set := settings()
+		set.OptionsUpCodes = topology.Codes{200: true}
+		p := newPeer(t, set)
+		p.status = status
+		p.run(time.Minute)
+		p.want(Down)
+		if why := p.trunk.Status().Why; why == "" || why == "OPTIONS not answered" {
+			t.Errorf("%d: why %q", status, why)
+		}
+	}
+}
+
 func TestNames(t *testing.T) {
 	for s, want := range map[State]string{Up: "up", Degraded: "degraded", HalfOpen: "half-open", Down: "down", 9: "?"} {
 		if s.String() != want {
