@@ -136,6 +136,9 @@ var (
 	BadSDP = &Reason{ID: "bad-sdp", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
 		Text: "The session description cannot be read.",
 		Fix:  "The detail of the record names the line; it is a fault of the sender."}
+	BadAnswer = &Reason{ID: "bad-answer", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
+		Text: "The answer to an offer is missing, or does not fit the offer.",
+		Fix:  "The detail of the record says what does not fit; it is a fault of the side that answered."}
 	UnsupportedMedia = &Reason{ID: "unsupported-media", Status: 415, Phrase: "Unsupported Media Type", Cause: 79,
 		Text: "The body is of a type or encoding that is not understood.",
 		Fix:  "The peer should send application/sdp without content encoding."}
@@ -173,6 +176,9 @@ var (
 	CallGone = &Reason{ID: "call-gone", Status: 481, Phrase: "Call/Transaction Does Not Exist", Cause: 81,
 		Text: "The request belongs to a call that this server does not know, or no longer.",
 		Fix:  "Usually a crossing of two requests at the end of a call. If it is frequent, the peer sends in-dialog requests to the wrong member of the pool."}
+	OutOfOrder = &Reason{ID: "out-of-order", Status: 500, Phrase: "Server Internal Error", Cause: 98,
+		Text: "A request within the call came out of order, or before the one before it was settled.",
+		Fix:  "Nothing when it is rare: the peer tries again after Retry-After. Else compare the CSeq numbers in a capture."}
 	RequestPending = &Reason{ID: "request-pending", Status: 491, Phrase: "Request Pending", Cause: 41,
 		Text: "Both sides changed the session at the same moment; one has to try again (RFC 3261 section 14).",
 		Fix:  "Nothing: the peers repeat on their own."}
@@ -207,9 +213,9 @@ var All = []*Reason{
 	NotNormalized, NoRoute, NoUsage, NoTrunk, UserUnreachable, AllTrunksDown, AllTrunksFailed,
 	PeerFault, PeerCongestion, Incompatible, Redirected, NoResponse, NoProgress, TransportFailed, DNSFailed, PeerVanished,
 	UnknownSource, RateLimited, ServerLimit, TrunkLimit, Overload, Draining,
-	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, BadSDP, UnsupportedMedia,
+	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, BadSDP, BadAnswer, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,
-	TooManyHops, LoopDetected, MergedRequest, CallGone, RequestPending, AckMissing, SessionExpired, TransferFailed,
+	TooManyHops, LoopDetected, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing, SessionExpired, TransferFailed,
 	ServerError, ServerShutdown, ServerLost,
 }
 
