@@ -162,8 +162,9 @@ func (o *OfferAnswer) settle(offerer side) bool {
 func (o *OfferAnswer) InviteDone() { o.invite, o.owed = nobody, false }
 
 // Failed says that a transaction ended without success, ours or the peer's: an INVITE, or
-// another that carried an offer; not one that a Verdict refused. An offer that it carried and that was not answered is void, and the session is as before; an exchange
-// completed meanwhile stands (RFC 6141 §3.1). True when an offer was rolled back.
+// another that carried an offer; not one that a Verdict refused. An offer that it carried and
+// that was not answered is void, and the session is as before; an exchange completed
+// meanwhile stands (RFC 6141 §3.1). True when an offer was rolled back.
 func (o *OfferAnswer) Failed(name string) bool {
 	m := methodOf(name)
 	if m == invite {
