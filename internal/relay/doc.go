@@ -1,2 +1,42 @@
 // Package relay carries RTP and RTCP between the two sides of each stream of a call.
+//
+// A packet comes to one of our ports, is looked at (12 octets), must pass the port's source gate, is counted, and leaves
+// through our port of the other side. Nothing is allocated for it. Signalling says what it wants with Open, Update and
+// Close; what it must know comes back as events: the first packet of a side, and its silence.
+//
+// # Who may send
+//
+// RTP has no authentication, and our port range is easily sprayed. A relay that takes the first packet that comes lets
+// anyone who hits an open port hear the call ("RTP bleed"). So each port has a gate:
+//
+//   - Without Latch only the address of the peer's SDP passes, to the port.
+//   - With Latch sources have a rank. The announced address and port latches with its first packet. The announced host
+//     with another port does too, since NAT and some gateways change only the port. Any other host must first prove
+//     itself with three packets over at least 35 ms, which costs a peer behind NAT 40 ms of its first word and a
+//     spray everything; one such candidate is watched at a time.
+//   - What is latched stays. Only a source of higher rank takes over, so the announced address always wins in the end,
+//     and nobody takes over from it.
+//   - A changed Relatch (new SDP) opens the gate again. If the announced address is the same, a session refresh for
+//     example, the source that was latched comes back with its first packet and remains the destination meanwhile.
+//   - RTCP must come from the host that RTP comes from; its port is learnt.
+//
+// Packets that do not pass are counted as Gated, never forwarded, and do not keep a call alive. The latched source is
+// also where packets to that side go (symmetric RTP, RFC 4961). An attacker who can forge the announced address on the
+// path is stopped by SRTP only.
+//
+// # What passes
+//
+// RTP and RTCP of version 2; STUN, DTLS and anything else is dropped, except on an Opaque stream (T.38), where only the
+// gate decides. A side on hold has its RTP dropped, and still counts as alive; RTCP goes on (RFC 3264 §5.1). Under
+// FixedSSRC a packet with another SSRC is dropped and is no sign of life.
+//
+// # Threads
+//
+// A session belongs to one worker. The session's mutex is held for the one packet that is being carried, and by
+// signalling for a few assignments; a socket is closed only after it was taken out of its port under that mutex, and
+// the ready list names sockets with a generation, so a reused descriptor number is never mistaken. Silence is looked
+// for by one sweep for all sessions. There is no goroutine and no timer per session.
+//
+// Which packets pass is decided without I/O (port.receive); how datagrams get in and out is the stream's carrier.
+// This one, a UDP socket per port, works anywhere on Linux without rights.
 package relay

@@ -60,7 +60,7 @@ func (r *rig) want(kind media.EventKind, stream int, side media.SideIndex) media
 	}
 }
 
-// ports are shared by all tests of the process and start at a place of its own.
+// ports are shared by all tests of the process, start at a place of its own, and come back when a test ends.
 var ports = struct {
 	sync.Mutex
 	*media.Ports
@@ -104,6 +104,11 @@ func assign(t *testing.T, s *media.Session) *media.Session {
 				ip = ip6
 			}
 			sd.Local = netip.AddrPortFrom(ip, p)
+			t.Cleanup(func() {
+				ports.Lock()
+				defer ports.Unlock()
+				ports.Release(time.Now(), p)
+			})
 		}
 	}
 	return s
