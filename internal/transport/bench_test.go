@@ -65,12 +65,17 @@ func newEcho(t testing.TB, tr sip.Transport) *echo {
 			}
 		}
 	})
+	spec := ListenSpec{Transport: tr, Addr: loop4}
+	if tr == sip.TLS {
+		spec = newAuthority(t, "ca").issue(t, t.TempDir(), "example.com")
+	}
 	for _, x := range []*Transport{e.client, e.server} {
-		if err := x.Listen([]ListenSpec{{Transport: tr, Addr: loop4}}); err != nil {
+		if err := x.Listen([]ListenSpec{spec}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	h := hop(tr, e.client.Listeners()[0].Addr, e.server.Listeners()[0].Addr)
+	h.Name = "example.com"
 	for range 64 {
 		e.sends = append(e.sends, Send{Hop: h, Data: msg})
 	}
@@ -99,3 +104,5 @@ func BenchmarkUDPEcho(b *testing.B)    { bench(b, sip.UDP, 64) }
 func BenchmarkUDPEchoOne(b *testing.B) { bench(b, sip.UDP, 1) }
 func BenchmarkTCPEcho(b *testing.B)    { bench(b, sip.TCP, 64) }
 func BenchmarkTCPEchoOne(b *testing.B) { bench(b, sip.TCP, 1) }
+func BenchmarkTLSEcho(b *testing.B)    { bench(b, sip.TLS, 64) }
+func BenchmarkTLSEchoOne(b *testing.B) { bench(b, sip.TLS, 1) }

@@ -120,7 +120,9 @@ func (c *conn) deliver(f *framer) (progress bool, err error) {
 		c.pings(pings)
 		if err != nil {
 			c.counters.malformed.Add(1)
-			c.t.log.Info("connection closed: framing lost", "transport", c.key.transport, "peer", c.key.remote, "error", err)
+			if c.t.gate.open(c.t.now()) {
+				c.t.log.Info("framing lost", "transport", c.key.transport, "peer", c.key.remote, "error", err)
+			}
 			if progress {
 				h.Flush()
 			}

@@ -81,6 +81,7 @@ func (w *writer) batch(nc net.Conn, t sip.Transport, batch []Send, timeout time.
 // written accounts for a batch that the kernel has taken.
 func (c *conn) written(batch []Send) {
 	var bytes, messages int
+	var lost []Send
 	c.mu.Lock()
 	for i := range batch {
 		bytes += len(batch[i].Data)
@@ -88,7 +89,11 @@ func (c *conn) written(batch []Send) {
 			continue // a keep-alive
 		}
 		messages++
-		if !c.proven && len(c.unproven) < maxUnproven {
+		switch {
+		case c.proven:
+		case c.state == stateClosed: // meanwhile, without a word
+			lost = append(lost, batch[i])
+		case len(c.unproven) < maxUnproven:
 			m := batch[i]
 			m.Data = nil
 			c.unproven = append(c.unproven, m)
@@ -100,6 +105,9 @@ func (c *conn) written(batch []Send) {
 		c.spare = batch[:0]
 	}
 	c.mu.Unlock()
+	for i := range lost {
+		c.fail(lost[i], ErrClosed)
+	}
 	c.counters.outMessages.Add(uint64(messages))
 	c.counters.outBytes.Add(uint64(bytes))
 }

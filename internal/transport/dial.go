@@ -26,6 +26,9 @@ func (t *Transport) sendStream(m *Send) {
 		if taken {
 			return
 		}
+		if c.isClosed() {
+			t.conns.remove(c) // whoever closed it has not come to that yet
+		}
 	}
 	t.fails.add(*m, ErrClosed)
 }
@@ -75,7 +78,7 @@ func (c *conn) connect() (net.Conn, peer, error) {
 	t := c.t
 	ctx, cancel := context.WithTimeout(t.dialCtx, t.cfg.Limits.DialTimeout)
 	defer cancel()
-	d := net.Dialer{KeepAliveConfig: keepAlive}
+	d := net.Dialer{KeepAliveConfig: keepAlive, Control: socketOptions(t.cfg.DSCP, true)}
 	if a := c.key.local.Addr(); a.IsValid() && !a.IsUnspecified() {
 		d.LocalAddr = &net.TCPAddr{IP: a.AsSlice(), Zone: a.Zone()}
 	}

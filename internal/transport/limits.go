@@ -6,7 +6,7 @@ import "time"
 // where that is said.
 type Limits struct {
 	MaxConns          int           // accepted connections; as many again may be dialled; default 4096
-	MaxConnsPerSource int           // accepted connections of one address; default 64
+	MaxConnsPerSource int           // accepted connections of one address; default 512: some peers open one for each call
 	RatePerSource     float64       // messages per second of one address; default 0: no limit
 	RateBurst         int           // messages at once above the rate; default 2 × RatePerSource
 	DialTimeout       time.Duration // TCP connect; default 4 s
@@ -21,7 +21,7 @@ type Limits struct {
 
 func (l Limits) withDefaults() Limits {
 	setInt(&l.MaxConns, 4096)
-	setInt(&l.MaxConnsPerSource, 64)
+	setInt(&l.MaxConnsPerSource, 512)
 	setInt(&l.WriteQueueBytes, 1<<20)
 	setInt(&l.UDPQueue, 1024)
 	setInt(&l.SocketBuffer, 4<<20)

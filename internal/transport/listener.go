@@ -32,7 +32,7 @@ func (t *Transport) listenStream(s ListenSpec) (*listener, error) {
 			return nil, err
 		}
 	}
-	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive, Control: socketOptions(t.cfg.DSCP, false)}
 	nl, err := lc.Listen(context.Background(), network("tcp", s.Addr.Addr()), s.Addr.String())
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (l *listener) admit(nc *net.TCPConn) {
 	allow := l.t.cfg.Allow
 	switch {
 	case allow != nil && allow(l.local, l.transport, remote.Addr()) != Accept:
-		l.counters.unknown.Add(1)
+		l.counters.stranger(1, remote, l.t.now())
 		reset(nc)
 		return
 	case !l.t.rate.take(remote.Addr(), l.t.now()): // a handshake costs more than a message
@@ -115,7 +115,9 @@ func (l *listener) serve(c *conn) {
 	}
 	if err != nil {
 		l.counters.handshakeFailed.Add(1)
-		l.t.log.Info("TLS connection refused", "listener", l.local, "peer", c.key.remote, "names", p.names, "error", err)
+		if l.t.gate.open(l.t.now()) {
+			l.t.log.Info("TLS connection refused", "listener", l.local, "peer", c.key.remote, "names", p.names, "error", err)
+		}
 		c.close(err)
 		return
 	}

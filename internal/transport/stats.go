@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/directsip/directsip/internal/sip"
 )
@@ -31,6 +33,10 @@ type ListenerStats struct {
 	HandshakeFailed   uint64 // TLS, both directions, refused names included
 	CertificateReload uint64
 	Open              int64 // connections open now
+	// LastUnknown is who was last counted in Drops.UnknownSource, at LastUnknownAt: often a gateway whose address
+	// is missing in the document.
+	LastUnknown   netip.AddrPort
+	LastUnknownAt time.Time
 }
 
 // Traffic counts messages and their bytes.
@@ -41,7 +47,7 @@ type Drops struct {
 	UnknownSource uint64 // datagrams and connections that Allow refused
 	Rate          uint64 // datagrams over the rate of their source
 	Delayed       uint64 // times a stream was not read for a while because of the rate; nothing is lost
-	Oversize      uint64 // datagrams that were cut
+	Oversize      uint64 // datagrams over the limit of a message
 	Malformed     uint64 // datagrams that cannot be SIP; streams closed for a framing error
 	Slow          uint64 // connections closed because a message or a write did not end in time
 	QueueFull     uint64 // messages to send
@@ -58,10 +64,30 @@ type counters struct {
 	accepted, refused, dialled, dialFailed      atomic.Uint64
 	handshakeFailed, reloads                    atomic.Uint64
 	open                                        atomic.Int64
+
+	mu     sync.Mutex
+	last   netip.AddrPort // stranger
+	lastAt time.Duration
 }
 
-func (c *counters) snapshot() ListenerStats {
+// stranger counts n packets or connections of unknown sources, the last of which is from.
+func (c *counters) stranger(n uint64, from netip.AddrPort, now time.Duration) {
+	c.unknown.Add(n)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last, c.lastAt = from, now
+}
+
+func (c *counters) snapshot(start time.Time) ListenerStats {
+	c.mu.Lock()
+	last, lastAt := c.last, c.lastAt
+	c.mu.Unlock()
+	var when time.Time
+	if last.IsValid() {
+		when = start.Add(lastAt)
+	}
 	return ListenerStats{
+		LastUnknown: last, LastUnknownAt: when,
 		In:         Traffic{c.inMessages.Load(), c.inBytes.Load()},
 		Out:        Traffic{c.outMessages.Load(), c.outBytes.Load()},
 		KeepAlives: c.keepAlives.Load(),
@@ -82,13 +108,13 @@ func (t *Transport) Stats() Stats {
 	s := Stats{LostFailures: t.fails.lost.Load()}
 	s.Accepted, s.Dialled = t.conns.count()
 	for _, u := range *t.udp.Load() {
-		l := u.counters.snapshot()
+		l := u.counters.snapshot(t.start)
 		l.Transport, l.Addr = sip.UDP, u.local
 		l.Drops.Kernel = u.kernelDrops()
 		s.Listeners = append(s.Listeners, l)
 	}
 	for k, st := range *t.streams.Load() {
-		l := st.counters.snapshot()
+		l := st.counters.snapshot(t.start)
 		l.Transport, l.Addr = k.transport, k.addr
 		s.Listeners = append(s.Listeners, l)
 	}

@@ -43,12 +43,17 @@ func handshake(tc *tls.Conn, timeout time.Duration) (peer, error) {
 	return peer{names: namesOf(certs[0]), cert: certs[0]}, tc.SetDeadline(time.Time{})
 }
 
-// namesOf lists the DNS names of a certificate in lower case: the subject alternative names, or the common
-// name where there is none (RFC 5922 §7.1).
+// namesOf lists the names of a certificate in lower case: the subject alternative names, of a SIP URI the
+// host, or the common name where there is none (RFC 5922 §7.1).
 func namesOf(cert *x509.Certificate) []string {
 	var names []string
 	for _, n := range cert.DNSNames {
 		names = append(names, strings.ToLower(n))
+	}
+	for _, u := range cert.URIs {
+		if u.Scheme == "sip" && !strings.Contains(u.Opaque, "@") && u.Opaque != "" {
+			names = append(names, strings.ToLower(u.Opaque))
+		}
 	}
 	if len(names) == 0 && cert.Subject.CommonName != "" {
 		names = append(names, strings.ToLower(cert.Subject.CommonName))

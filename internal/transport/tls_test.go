@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -351,6 +352,8 @@ func TestRFC5922_7_1_NamesOfCertificate(t *testing.T) {
 		{withSAN, []string{"a.example.com", "*.b.example.com"}},
 		{onlyCN, []string{"cn.example.com"}},
 		{&x509.Certificate{}, nil},
+		{&x509.Certificate{URIs: []*url.URL{{Scheme: "sip", Opaque: "Example.com"}, {Scheme: "sip", Opaque: "bob@example.com"}}},
+			[]string{"example.com"}},
 	} {
 		if got := namesOf(tt.cert); !slices.Equal(got, tt.want) {
 			t.Errorf("names %v, want %v", got, tt.want)

@@ -53,6 +53,7 @@ type Config struct {
 	Limits   Limits
 	// Messages bounds the size of a message on a stream; nil means the limits of package sip.
 	Messages *sip.Limits
+	DSCP     uint8        // marks the packets that we send (RFC 4594 §2.3: signalling is 40, Lync uses 24); 0: not
 	Logger   *slog.Logger // nil discards
 }
 
@@ -92,6 +93,7 @@ type Transport struct {
 	log   *slog.Logger
 	start time.Time
 	rate  *rateTable // nil: no limit
+	gate  logGate    // of lines that peers provoke
 	fails *failures
 
 	dialCtx  context.Context // ends at Close

@@ -25,6 +25,7 @@ type udpSocket struct {
 	conn     *net.UDPConn
 	raw      syscall.RawConn
 	local    netip.AddrPort
+	maxSize  int // of a message
 	counters counters
 	rx       rxBatch
 	tx       txBatch
@@ -36,12 +37,17 @@ type udpSocket struct {
 }
 
 func (t *Transport) listenUDP(addr netip.AddrPort) (*udpSocket, error) {
-	pc, err := new(net.ListenConfig).ListenPacket(context.Background(), network("udp", addr.Addr()), addr.String())
+	lc := net.ListenConfig{Control: socketOptions(t.cfg.DSCP, false)}
+	pc, err := lc.ListenPacket(context.Background(), network("udp", addr.Addr()), addr.String())
 	if err != nil {
 		return nil, err
 	}
 	s := &udpSocket{t: t, conn: pc.(*net.UDPConn)}
 	s.local = addrPort(s.conn.LocalAddr())
+	s.maxSize = maxDatagram
+	if m := t.cfg.Messages; m != nil && m.MaxSize > 0 {
+		s.maxSize = m.MaxSize
+	}
 	s.queue.limit = t.cfg.Limits.UDPQueue
 	if s.raw, err = s.conn.SyscallConn(); err == nil {
 		err = s.prepare(t.cfg.Limits.SocketBuffer)
@@ -103,15 +109,21 @@ func (s *udpSocket) read() {
 }
 
 // tally collects the counts of one batch, so that each counter is touched once.
-type tally struct{ messages, bytes, unknown, rate, oversize, malformed, keepAlive uint64 }
+type tally struct {
+	messages, bytes, unknown, rate, oversize, malformed, keepAlive uint64
 
-func (c *counters) addBatch(n *tally) {
+	stranger netip.AddrPort // the last unknown
+}
+
+func (c *counters) addBatch(n *tally, now time.Duration) {
 	c.inMessages.Add(n.messages)
 	c.inBytes.Add(n.bytes)
 	if n.messages > 0 && n.unknown|n.rate|n.oversize|n.malformed|n.keepAlive == 0 {
 		return
 	}
-	c.unknown.Add(n.unknown)
+	if n.unknown > 0 {
+		c.stranger(n.unknown, n.stranger, now)
+	}
 	c.rate.Add(n.rate)
 	c.oversize.Add(n.oversize)
 	c.malformed.Add(n.malformed)
@@ -129,6 +141,7 @@ func (s *udpSocket) deliver(n int) bool {
 		from, ok := s.rx.from(i)
 		if !ok || (cfg.Allow != nil && cfg.Allow(s.local, sip.UDP, from.Addr()) != Accept) {
 			count.unknown++
+			count.stranger = from
 			continue
 		}
 		if !s.t.rate.take(from.Addr(), now) {
@@ -136,7 +149,7 @@ func (s *udpSocket) deliver(n int) bool {
 			continue
 		}
 		data, whole := s.rx.data(i)
-		if !whole {
+		if !whole || len(data) > s.maxSize {
 			count.oversize++
 			continue
 		}
@@ -153,7 +166,7 @@ func (s *udpSocket) deliver(n int) bool {
 			cfg.Handler.Packet(src, data)
 		}
 	}
-	s.counters.addBatch(&count)
+	s.counters.addBatch(&count, now)
 	return count.messages > 0
 }
 

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"fmt"
+	"net/netip"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -53,6 +54,29 @@ func TestUDPFullSendBuffer(t *testing.T) {
 	b.next(t)
 }
 
+func TestSocketOptions(t *testing.T) {
+	for _, at := range []netip.AddrPort{loop4, loop6} {
+		n := newNode(t, Config{DSCP: 24, Limits: Limits{SocketBuffer: 1 << 20}}, ListenSpec{Transport: sip.UDP, Addr: at})
+		level, option := unix.IPPROTO_IP, unix.IP_TOS
+		if at.Addr().Is6() {
+			level, option = unix.IPPROTO_IPV6, unix.IPV6_TCLASS
+		}
+		err := n.onlyUDP().raw.Control(func(fd uintptr) {
+			if v, err := unix.GetsockoptInt(int(fd), level, option); v != 24<<2 || err != nil {
+				t.Errorf("%s: traffic class %d, %v; want %d", at, v, err, 24<<2)
+			}
+			for _, o := range []int{unix.SO_RCVBUF, unix.SO_SNDBUF} {
+				if v, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, o); v <= 212992 || err != nil {
+					t.Errorf("%s: buffer %d, %v; want more than the usual", at, v, err)
+				}
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestUDPReceiveAndSendAllocateNothing(t *testing.T) {
 	e := newEcho(t, sip.UDP)
 	e.round(t, 64) // grow what grows once
@@ -73,7 +97,7 @@ func TestUDPStrangerAllocatesNothing(t *testing.T) {
 
 // newStranger is a socket that is not opened, with a batch from somebody whom nobody knows.
 func newStranger(t testing.TB) *udpSocket {
-	s := &udpSocket{t: New(Config{Handler: newInbox(), Allow: denyAll}), local: loop4}
+	s := &udpSocket{t: New(Config{Handler: newInbox(), Allow: denyAll}), local: loop4, maxSize: maxDatagram}
 	t.Cleanup(func() {
 		if err := s.t.Close(t.Context()); err != nil && t.Context().Err() == nil {
 			t.Error(err)

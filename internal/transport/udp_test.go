@@ -106,6 +106,9 @@ func TestUDPStrangerLeavesNoTrace(t *testing.T) {
 	}
 	until(t, "strangers counted", func() bool { return n.stats(t, sip.UDP).Drops.UnknownSource == 500 })
 	n.none(t)
+	if s := n.stats(t, sip.UDP); s.LastUnknown != addrPort(stranger.LocalAddr()) || s.LastUnknownAt.IsZero() {
+		t.Errorf("last stranger %s at %s, want %s", s.LastUnknown, s.LastUnknownAt, stranger.LocalAddr())
+	}
 	for i := range n.rate.sets {
 		set := &n.rate.sets[i]
 		set.mu.Lock()
