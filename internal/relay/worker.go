@@ -63,7 +63,7 @@ func newWorker(r *Relay) (*worker, error) {
 // run carries packets until stop. The goroutine waits in the runtime's poller, on the epoll descriptor as a whole:
 // that holds neither a thread nor a processor of the scheduler while there is nothing to do. Of the variants measured
 // (a pinned thread blocking in epoll_wait with and without giving up its processor, pauses of 100 to 400 µs to let
-// batches form, edge triggering with recvmmsg's habit of draining) this one took the least CPU of the process: the
+// batches form, edge triggering with reading until empty) this one took the least CPU of the process: the
 // scheduler's monitor does not wake up for it, and a pause costs a timer interrupt of its own.
 func (w *worker) run() {
 	defer close(w.done)
