@@ -101,8 +101,9 @@ func TestEveryMessageHasABadDocument(t *testing.T) {
 	elsewhere := map[string]bool{
 		"the document has %d bytes, more than the limit of 16 MiB": true,
 		"the document is not valid UTF-8":                          true,
+		"the character %q does not belong into a text file":        true,
 		"the document is not YAML that can be read":                true,
-		"%s":                                                       true, // fail passes its own text on
+		"%s": true, // fail passes its own text on
 	}
 	formats := formatsOfSource(t)
 	if len(formats) < 100 {

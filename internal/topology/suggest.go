@@ -71,6 +71,9 @@ func notYet(key *node) bool {
 }
 
 func lyncName(key *node) string {
+	if key.text == "" {
+		return ""
+	}
 	names := lync[section(key)]
 	if ours, ok := names[key.text]; ok {
 		return ours

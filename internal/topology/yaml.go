@@ -38,6 +38,10 @@ func (c *compiler) read(src []byte) (root *node) {
 		c.errorf(nil, "the document is not valid UTF-8").fixf("Save it as UTF-8")
 		return nil
 	}
+	if at := strange(src); at != nil {
+		c.errorf(at, "the character %q does not belong into a text file", at.text).fixf("Remove it, or write it as an escape in double quotes")
+		return nil
+	}
 	tokens, ok := tokenize(string(src))
 	if !ok {
 		c.errorf(nil, "the document is not YAML that can be read")
@@ -55,6 +59,22 @@ func (c *compiler) read(src []byte) (root *node) {
 		return nil
 	}
 	return root
+}
+
+// strange finds the first control character that YAML does not allow (YAML 1.2 §5.1) or a carriage return without its
+// line feed, nil when there is none.
+func strange(src []byte) *node {
+	line, begin := 1, 0
+	for i, b := range src {
+		switch {
+		case b == '\n':
+			line, begin = line+1, i+1
+		case b == '\r' && i+1 < len(src) && src[i+1] == '\n', b == '\t', b >= ' ' && b != 0x7f:
+		default:
+			return &node{kind: scalar, text: string(rune(b)), line: line, col: i - begin + 1}
+		}
+	}
+	return nil
 }
 
 // tokenize guards against a lexer that fails on hostile text.
