@@ -10,35 +10,41 @@ import (
 	"github.com/directsip/directsip/internal/diag"
 )
 
+// columns of the drawing: an arrow, with directsip's line between the two.
+const arrowWidth = 40
+
 // WriteLadder draws the messages of a call: the caller's leg on the left, the targets' legs on the right, directsip between them.
 func WriteLadder(w io.Writer, r *cdr.Record) {
-	const width = 38
-	left, right := r.In.Trunk, "targets"
+	right := "targets"
 	if r.Out != nil {
 		right = r.Out.Trunk
 	}
-	fmt.Fprintf(w, "  %9s  %-*s directsip %*s\n", "", width, left, width, right)
+	fmt.Fprintf(w, "  %9s  %-*s directsip %*s\n", "", arrowWidth-4, r.In.Trunk, arrowWidth-4, right)
+	blank := strings.Repeat(" ", arrowWidth)
 	for i := range r.Ladder {
 		m := &r.Ladder[i]
-		line := m.Line
-		if m.SDP {
-			line += " [SDP]"
-		}
 		at := fmt.Sprintf("%8.3fs", m.At.Sub(r.Start).Seconds())
 		if m.Leg == "a" {
-			fmt.Fprintf(w, "  %s  %s     |\n", at, arrow(line, width, !m.Out))
+			fmt.Fprintf(w, "  %s  %s |\n", at, arrow(m, !m.Out))
 		} else {
-			fmt.Fprintf(w, "  %s  %s     |     %s %s\n", at, strings.Repeat(" ", width), arrow(line, width, m.Out), m.Leg)
+			fmt.Fprintf(w, "  %s  %s | %s %s\n", at, blank, arrow(m, m.Out), m.Leg)
 		}
 	}
 }
 
-// arrow is a message drawn to a width, to the right or to the left.
-func arrow(text string, width int, right bool) string {
-	if n := width - 6; len(text) > n {
-		text = text[:n-1] + "~"
+// arrow is a message drawn to arrowWidth, to the right or to the left.
+func arrow(m *cdr.Message, right bool) string {
+	text, room := m.Line, arrowWidth-6
+	if m.SDP {
+		room -= 6
 	}
-	pad := strings.Repeat("-", width-4-len(text))
+	if len(text) > room {
+		text = text[:room-1] + "~"
+	}
+	if m.SDP {
+		text += " [SDP]"
+	}
+	pad := strings.Repeat("-", arrowWidth-5-len(text))
 	if right {
 		return "-- " + text + " " + pad + ">"
 	}

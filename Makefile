@@ -1,0 +1,48 @@
+# Everything starts here: `make demo` shows directsip at work, `make test` proves it.
+GO       ?= go
+PACKAGES  = sip-tester baresip-core kamailio rtpengine-daemon sox espeak-ng openssl iproute2
+
+export CGO_ENABLED = 0
+
+.PHONY: build demo test short bench fuzz generate lint tools clean
+
+build: go
+	$(GO) build -trimpath -o bin/directsip ./cmd/directsip
+
+demo: build
+	bin/directsip demo
+
+# The whole of the tests, with the real peers that they call.
+test: go tools
+	$(GO) vet ./...
+	$(GO) test -timeout 14m ./...
+
+# What needs no other program and no rights.
+short: go
+	$(GO) test -short ./...
+
+# Figures, never a pass or a fail: parsers, machines, packets, and whole-process runs next to Kamailio and rtpengine.
+bench: build tools
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/sip ./internal/sdp ./internal/txn ./internal/routing ./internal/relay ./internal/ua ./internal/store ./internal/transport
+	$(GO) run ./internal/bench/cmd -directsip bin/directsip
+
+# A million executions of every parser.
+fuzz: go
+	./scripts/fuzz 1000000x
+
+lint: go
+	test -z "$$(gofmt -l cmd internal)"
+	$(GO) vet ./...
+
+go:
+	@command -v $(GO) >/dev/null || { echo "Go 1.26 is missing: see https://go.dev/dl"; exit 1; }
+
+# The peers of the tests, from Debian's packages.
+tools:
+	@missing=; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+		else echo "install:$$missing (apt-get install$$missing)"; exit 1; fi; fi
+
+clean:
+	rm -rf bin
