@@ -32,15 +32,8 @@ func newZone(t *testing.T, records ...string) *zone {
 	t.Helper()
 	z := &zone{t: t, records: map[question][]dns.RR{}, rcode: map[question]int{}, asked: map[string]int{}}
 	z.set(records...)
-	pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	pc, ln := listenBoth(t)
 	z.addr = pc.LocalAddr().String()
-	ln, err := net.Listen("tcp4", z.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, s := range []*dns.Server{{PacketConn: pc, Handler: z}, {Listener: ln, Handler: z}} {
 		started := make(chan struct{})
 		s.NotifyStartedFunc = func() { close(started) }
@@ -55,6 +48,24 @@ func newZone(t *testing.T, records ...string) *zone {
 		})
 	}
 	return z
+}
+
+// listenBoth finds a port that is free for UDP and TCP.
+func listenBoth(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for range 100 {
+		pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ln, err := net.Listen("tcp4", pc.LocalAddr().String())
+		if err == nil {
+			return pc, ln
+		}
+		pc.Close()
+	}
+	t.Fatal("no port is free for UDP and TCP")
+	return nil, nil
 }
 
 // set adds records in the form of a zone file.

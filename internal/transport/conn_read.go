@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	pong  = []byte("\r\n")
-	errIO = errors.New("transport: peer closed the connection")
+	pong      = []byte("\r\n")
+	errHungUp = errors.New("transport: peer closed the connection")
 )
 
 // read delivers messages until the connection ends.
@@ -21,7 +21,7 @@ func (c *conn) read() {
 	case isTimeout(err) && !c.isEnding():
 		c.t.log.Debug("connection timed out", "transport", c.key.transport, "peer", c.key.remote)
 	case errors.Is(err, io.EOF):
-		err = errIO
+		err = errHungUp
 	}
 	c.close(fmt.Errorf("%w: %w", ErrClosed, err))
 }

@@ -73,7 +73,9 @@ func (ct *connTable) enter(c *conn) {
 func (ct *connTable) publish(c *conn) {
 	ct.mu.Lock()
 	defer ct.mu.Unlock()
-	ct.byKey[c.key] = c
+	if ct.byFlow[c.flow] == c { // else it is closed already
+		ct.byKey[c.key] = c
+	}
 }
 
 // find returns the connection for a hop: the flow that it prefers, one to the same place, or a new one that

@@ -85,13 +85,14 @@ func TestLogGate(t *testing.T) {
 func TestFailuresAreBounded(t *testing.T) {
 	in := &blockedInbox{release: make(chan struct{})}
 	f := newFailures(in)
-	for range maxFailures + 10_000 {
+	const total = 3 * maxFailures
+	for range total {
 		f.add(Send{}, ErrClosed)
 	}
 	close(in.release)
 	f.close()
-	if lost := f.lost.Load(); lost == 0 || int(lost)+in.n != maxFailures+10_000 {
-		t.Errorf("%d delivered, %d lost of %d", in.n, lost, maxFailures+10_000)
+	if lost := f.lost.Load(); lost < maxFailures || int(lost)+in.n != total { // one list waits, one is being delivered
+		t.Errorf("%d delivered, %d lost of %d", in.n, lost, total)
 	}
 	f.add(Send{}, ErrClosed) // after the end: lost, no panic
 }
