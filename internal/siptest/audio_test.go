@@ -60,7 +60,7 @@ func TestCorrelation(t *testing.T) {
 	seed := uint32(1)
 	for i := range noise {
 		seed = seed*1664525 + 1013904223
-		noise[i] = int16(seed >> 18)
+		noise[i] = int16(seed >> 16)
 	}
 	if c := Correlation(noise, noise[700:1100]); c < 0.999 {
 		t.Error(c)

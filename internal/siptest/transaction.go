@@ -246,6 +246,9 @@ func (a *Agent) receive(b []byte, from peer) {
 	again := t.status >= 200 && m.Status >= 200
 	a.record(t.call, false, from, m, again)
 	a.checkResponse(t, m)
+	if m.Get(sip.IDCSeq) != t.req.Get(sip.IDCSeq) { // noted; it answers another request
+		return
+	}
 	t.response(m)
 }
 
