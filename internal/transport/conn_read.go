@@ -18,7 +18,7 @@ var (
 func (c *conn) read() {
 	err := c.readLoop()
 	switch {
-	case isTimeout(err) && !c.isEnding():
+	case isTimeout(err) && !c.finished():
 		c.t.log.Debug("connection timed out", "transport", c.key.transport, "peer", c.key.remote)
 	case errors.Is(err, io.EOF):
 		err = errHungUp
@@ -28,10 +28,11 @@ func (c *conn) read() {
 
 func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
-func (c *conn) isEnding() bool {
+// finished tells that Close was called and everything is written.
+func (c *conn) finished() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.ending
+	return c.ending && !c.writing && len(c.queue) == 0
 }
 
 func (c *conn) isClosed() bool {
@@ -53,7 +54,7 @@ func (c *conn) readLoop() error {
 		if err := clock.arm(f.partial(), c.t.now()); err != nil {
 			return err
 		}
-		if c.isEnding() {
+		if c.finished() {
 			return ErrClosed
 		}
 		n, err := nc.Read(f.space())
