@@ -276,6 +276,12 @@ func (c *Core) Terminate(now time.Time, why *diag.Reason, out *Out) {
 // Live is the number of calls that have not ended.
 func (c *Core) Live() int { return c.live }
 
+// Held is the number of calls in memory: those that live and those whose transactions run out.
+func (c *Core) Held() int { return len(c.byID) }
+
+// Owns tells whether messages of a Call-ID belong to a call in memory.
+func (c *Core) Owns(callID string) bool { return c.calls[callID] != nil }
+
 // Counts are the counters so far.
 func (c *Core) Counts() Counts { return c.counts }
 

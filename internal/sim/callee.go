@@ -1,0 +1,243 @@
+package sim
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+func itoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+
+// ring begins a party that is called.
+func (p *Party) ring(s *server) {
+	m := s.req
+	p.inv = s
+	p.remoteTag = m.From().Tag()
+	from, to := m.From(), m.To()
+	from.Params, to.Params = "", ""
+	p.remote, p.local = from.String(), to.String()
+	p.target = contactOf(m)
+	p.remoteSeq, _, _ = m.CSeq()
+	p.seq = 100
+	p.to = sip.Hop{Transport: s.from.transport, Local: s.from.to, Remote: s.from.from, Flow: s.from.flow}
+	if d := readSDP(m.Body); d != nil {
+		p.speaker.remote = d
+	}
+	how, w := p.callee, p.w()
+	if how.Silent {
+		p.end()
+		return
+	}
+	if !how.No100 {
+		p.provisional(100, false)
+	}
+	for _, g := range how.Progress {
+		w.after(g.After, func() { p.provisional(g.Status, g.SDP) })
+	}
+	if how.Final > 0 {
+		w.after(how.After, p.decide)
+	}
+	w.after(400*time.Second, func() { // nobody rings for ever
+		if p.state == trying || p.state == early {
+			p.refuse(480)
+		}
+	})
+}
+
+// provisional sends 1xx.
+func (p *Party) provisional(status int, body bool) {
+	if p.state != trying && p.state != early || p.inv.done || !p.live() {
+		return
+	}
+	if status > 100 {
+		p.state = early
+		p.rang = true
+	}
+	p.respond(p.inv, status, func(r *sip.Message) {
+		if body && p.speaker.remote != nil {
+			r.SetBody("application/sdp", p.speaker.answer(p.speaker.remote))
+		}
+	})
+}
+
+// respond answers an INVITE with what the party's dialog needs.
+func (p *Party) respond(s *server, status int, with func(r *sip.Message)) {
+	p.host.respond(s, status, func(r *sip.Message) {
+		if status > 100 {
+			p.own(r)
+			r.Add(sip.IDContact, p.contact())
+			allow := "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+			if p.callee == nil || !p.callee.NoUpdate {
+				allow += ", UPDATE"
+			}
+			r.Add(sip.IDAllow, allow)
+		}
+		r.Add(sip.IDServer, p.host.mark()+"telephone")
+		if with != nil {
+			with(r)
+		}
+	})
+	if p.callee != nil && p.callee.Twice {
+		p.host.reply(s.from, s.sent)
+	}
+}
+
+// decide gives the final response of the script.
+func (p *Party) decide() {
+	if p.state != trying && p.state != early || !p.live() {
+		return
+	}
+	if how := p.callee; how.Final >= 300 {
+		p.refuse(how.Final)
+		return
+	}
+	p.answer()
+}
+
+// refuse gives a final refusal. Of several telephones behind a proxy one speaks for all.
+func (p *Party) refuse(status int) {
+	p.final = status
+	p.respond(p.inv, status, func(r *sip.Message) {
+		if c := p.callee.Cause; c > 0 {
+			r.AddName("Reason", "Q.850;cause="+strconv.Itoa(c))
+		}
+		if c := p.callee.Contact; c != "" && status < 400 {
+			r.Set(sip.IDContact, c)
+		}
+	})
+	p.end()
+}
+
+// answer sends the 200. Each telephone of a fork sends its own, in spite of the others.
+func (p *Party) answer() {
+	s, how := p.inv, p.callee
+	if s.done && p.final == 0 && len(p.host.parties[p.callID]) > 1 {
+		s = &server{req: s.req, from: s.from} // another telephone was faster
+		p.inv = s
+	}
+	if s.done {
+		p.end()
+		return
+	}
+	p.final = 200
+	body := ""
+	offered := s.req.Body != ""
+	switch {
+	case how.NoAnswer:
+	case !offered:
+		body = p.speaker.offer()
+		p.offered = true
+	case how.Misfit:
+		body = p.speaker.answer(p.speaker.remote) + "m=video 5006 RTP/AVP 96\r\n"
+	default:
+		body = p.speaker.answer(p.speaker.remote)
+	}
+	p.respond(s, 200, func(r *sip.Message) {
+		if body != "" {
+			r.SetBody("application/sdp", body)
+		}
+	})
+	p.ackSeq, _, _ = s.req.CSeq()
+	p.acked, p.answered = false, s.sent
+	p.state = up
+	p.repeatAnswer(s, t1, 64*t1)
+	if how.ByeEarly {
+		p.bye()
+	}
+}
+
+// repeatAnswer repeats a 2xx until its ACK, and hangs up when none comes (RFC 3261 §13.3.1.4).
+func (p *Party) repeatAnswer(s *server, step, left time.Duration) {
+	p.w().after(min(step, left), func() {
+		if p.acked || p.gone || p.inv != s || p.state == over && left < 50*t1 {
+			return
+		}
+		if left <= step {
+			if p.state != over {
+				p.bye()
+			}
+			return
+		}
+		p.host.reply(s.from, s.sent)
+		p.repeatAnswer(s, min(2*step, t2), left-step)
+	})
+}
+
+// receiveAck takes the ACK of a 2xx.
+func (p *Party) receiveAck(m *sip.Message) {
+	seq, _, _ := m.CSeq()
+	if m.To().Tag() != p.tag || seq != p.ackSeq || p.acked || p.answered == nil {
+		return
+	}
+	p.acked = true
+	d := readSDP(m.Body)
+	switch {
+	case p.offered && d == nil:
+		if p.caller || p.callee.Final > 0 { // the node must answer the offer, whatever its caller did
+			p.w().fail("%s: ACK without the answer to our offer", p.scenario.Name)
+		}
+	case p.offered:
+		p.speaker.remote = d
+		if want := readSDP(p.speaker.last); len(want.media) != len(d.media) {
+			p.w().fail("%s: answer in ACK has %d m-lines for %d", p.scenario.Name, len(d.media), len(want.media))
+		}
+	case m.Body != "":
+		p.w().fail("%s: ACK with a body that answers nothing", p.scenario.Name)
+	}
+	p.offered, p.busy = false, false
+	if p.state == up && !p.caller && p.final == 200 {
+		p.final = 201 // once
+		p.established()
+	}
+}
+
+// cancelled takes the CANCEL of an INVITE.
+func (p *Party) cancelled(inv *server) {
+	if inv.done || p.inv != inv {
+		return
+	}
+	if p.state == up { // of a re-INVITE
+		p.busy = false
+		p.respond(inv, 487, nil)
+		return
+	}
+	if p.callee == nil {
+		return
+	}
+	if d := p.callee.Late; d > 0 && p.final == 0 {
+		p.w().after(d, func() {
+			if p.final == 0 && p.live() {
+				p.answer()
+			}
+		})
+		return
+	}
+	if p.final == 0 {
+		p.refuse(487)
+	}
+	for _, x := range p.host.parties[p.callID] {
+		if x != p && (x.state == trying || x.state == early) {
+			x.final = 487
+			x.end()
+		}
+	}
+}
+
+// garbage sends things that no peer should send.
+func (p *Party) garbage() {
+	h := p.host
+	base := string(p.message("INFO", p.seq+50).Append(nil))
+	for _, s := range []string{
+		"\x00\x01\x02garbage", "SIP/2.0 200 OK\r\n\r\n", "\r\n\r\n", base[:len(base)/2],
+		strings.Replace(base, "CSeq: ", "CSeq: x", 1),
+		strings.Replace(base, "INFO sip", "WHAT sip", 1),
+		strings.Replace(base, p.tag, "zz", 1),
+		strings.Replace(strings.Replace(base, "INFO sip", "ACK sip", 1), " INFO\r\n", " ACK\r\n", 1),
+		strings.Replace(strings.Replace(base, "INFO sip", "PRACK sip", 1), " INFO\r\n", " PRACK\r\n", 1),
+		strings.Replace(strings.Replace(base, "INFO sip", "CANCEL sip", 1), " INFO\r\n", " CANCEL\r\n", 1),
+	} {
+		h.w.Net.send(h, p.hop(), []byte(s))
+	}
+}

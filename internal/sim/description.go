@@ -1,0 +1,173 @@
+package sim
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// desc is a session description as the simulator reads it: as little as peers and the watch need, by an own hand so that our
+// parser is not judged by itself.
+type desc struct {
+	user, id, version string
+	addr              netip.Addr
+	media             []mline
+	rest              string // all but o=
+}
+
+type mline struct {
+	kind string
+	port uint16
+	dir  string
+	fmts []string
+	addr netip.Addr
+}
+
+// readSDP is nil when the body is no session description.
+func readSDP(body string) *desc {
+	if !strings.HasPrefix(body, "v=0\r\n") {
+		return nil
+	}
+	d := &desc{}
+	dir := "sendrecv"
+	for line := range strings.SplitSeq(body, "\r\n") {
+		if len(line) < 2 {
+			continue
+		}
+		v := line[2:]
+		if line[0] != 'o' {
+			d.rest += line + "\n"
+		}
+		switch line[0] {
+		case 'o':
+			f := strings.Fields(v)
+			if len(f) == 6 {
+				d.user, d.id, d.version = f[0], f[1], f[2]
+			}
+		case 'c':
+			f := strings.Fields(v)
+			a, _ := netip.ParseAddr(f[len(f)-1])
+			if len(d.media) == 0 {
+				d.addr = a
+			} else {
+				d.media[len(d.media)-1].addr = a
+			}
+		case 'm':
+			f := strings.Fields(v)
+			if len(f) < 3 {
+				return nil
+			}
+			port, _ := strconv.ParseUint(f[1], 10, 16)
+			d.media = append(d.media, mline{kind: f[0], port: uint16(port), dir: dir, fmts: f[3:], addr: d.addr})
+		case 'a':
+			switch v {
+			case "sendrecv", "sendonly", "recvonly", "inactive":
+				if len(d.media) == 0 {
+					dir = v
+				} else {
+					d.media[len(d.media)-1].dir = v
+				}
+			}
+		}
+	}
+	return d
+}
+
+// speaker writes the descriptions of one party.
+type speaker struct {
+	marker  string
+	addr    netip.Addr
+	port    uint16
+	id      uint64
+	version uint64
+	dir     string // what we want
+	last    string // the last body
+	lastOf  string // all but the version
+	video   bool
+	large   bool
+	remote  *desc // what the other side said last
+	mine    *desc // what we said last, when agreed
+}
+
+// offer is a description of ours.
+func (s *speaker) offer() string {
+	lines := []mline{{kind: "audio", port: s.port, dir: s.dir, fmts: []string{"0", "8", "101"}}}
+	if s.video {
+		lines = append(lines, mline{kind: "video", port: s.port + 2, dir: s.dir, fmts: []string{"96"}})
+	}
+	return s.write(lines)
+}
+
+// reversed is what a direction looks like from the other end.
+func reversed(dir string) string {
+	switch dir {
+	case "sendonly":
+		return "recvonly"
+	case "recvonly":
+		return "sendonly"
+	}
+	return dir
+}
+
+// meet is the direction of an answer: what is offered and what we want, from our end.
+func meet(offered, want string) string {
+	theirs := reversed(offered)
+	send := (theirs == "sendrecv" || theirs == "sendonly") && (want == "sendrecv" || want == "sendonly")
+	recv := (theirs == "sendrecv" || theirs == "recvonly") && (want == "sendrecv" || want == "recvonly")
+	switch {
+	case send && recv:
+		return "sendrecv"
+	case send:
+		return "sendonly"
+	case recv:
+		return "recvonly"
+	}
+	return "inactive"
+}
+
+// answer is our answer to an offer: every m-line in its place (RFC 3264 §6).
+func (s *speaker) answer(offer *desc) string {
+	var lines []mline
+	for i, m := range offer.media {
+		a := mline{kind: m.kind, dir: meet(m.dir, s.dir), fmts: m.fmts}
+		if m.port != 0 && (m.kind == "audio" || s.video) {
+			a.port = s.port + uint16(2*i)
+		}
+		lines = append(lines, a)
+	}
+	return s.write(lines)
+}
+
+func (s *speaker) write(lines []mline) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "s=%s\r\nc=IN IP4 %s\r\nt=0 0\r\n", s.marker, s.addr)
+	for _, m := range lines {
+		fmt.Fprintf(&b, "m=%s %d RTP/AVP %s\r\n", m.kind, m.port, strings.Join(m.fmts, " "))
+		if m.port == 0 {
+			continue
+		}
+		for _, f := range m.fmts {
+			switch f {
+			case "101":
+				b.WriteString("a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n")
+			case "96":
+				b.WriteString("a=rtpmap:96 H264/90000\r\n")
+			}
+		}
+		if m.dir != "sendrecv" {
+			b.WriteString("a=" + m.dir + "\r\n")
+		}
+		if s.large {
+			for i := range 40 {
+				fmt.Fprintf(&b, "a=x-filler-%d:abcdefghijklmnopqrstuvwxyz\r\n", i)
+			}
+		}
+	}
+	if rest := b.String(); rest != s.lastOf {
+		s.lastOf = rest
+		s.version++
+	}
+	s.last = fmt.Sprintf("v=0\r\no=%s %d %d IN IP4 %s\r\n%s", s.marker, s.id, s.version, s.addr, s.lastOf)
+	return s.last
+}

@@ -1,0 +1,47 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// Document is the topology of the simulated world: two servers, two UC platforms that call, gateways by UDP and TCP, a
+// provider by name.
+const Document = `
+pools:
+  pool.sim.example:
+    servers:
+      med1.sim.example: {addresses: [192.0.2.11], mediaPorts: 20000-20999}
+      med2.sim.example: {addresses: [192.0.2.12], mediaPorts: 20000-20999}
+gateways:
+  uca: {kind: uc, host: 198.51.100.1, root: {transport: UDP}}
+  ucb: {kind: uc, host: 198.51.100.2, root: {transport: TCP, port: 5070, gatewayPort: 5070}}
+  gwa: {kind: gateway, host: 198.51.100.11, root: {transport: UDP}}
+  gwb: {kind: gateway, host: 198.51.100.12, root: {transport: UDP}}
+  gwc: {kind: gateway, host: 198.51.100.13, root: {transport: TCP, gatewayPort: 5060}}
+  sbc: {kind: sbc, host: sbc.sim.example, root: {transport: UDP}}
+trunkSettings:
+  global: {usages: [all]}
+  trunk:gwb: {usages: [all], maxCalls: 1000, failoverCodes: [486]}
+usages: [all, sos]
+routes:
+  - {name: sos, pattern: '^112$', usages: [sos], trunks: [gwa, gwb, gwc], selection: ordered}
+  - {name: one, pattern: '^\+1', usages: [all], trunks: [gwa, gwb, gwc], selection: ordered}
+  - {name: two, pattern: '^\+2', usages: [all], trunks: [gwc, gwa], selection: ordered}
+  - {name: three, pattern: '^\+3', usages: [all], trunks: [sbc, gwa], selection: ordered}
+  - {name: six, pattern: '^\+6', usages: [all], trunks: [gwb, gwa], selection: ordered}
+emergency:
+  - {number: 112, usage: sos}
+users:
+  ursula: {uri: "sip:ursula@example.com", lineURI: "tel:+4989123456", gateway: ucb}
+`
+
+// Compile compiles a document, or says what is wrong.
+func Compile(doc string) (*topology.Snapshot, error) {
+	snap, problems := topology.Compile("sim.yaml", []byte(doc))
+	if snap == nil {
+		return nil, fmt.Errorf("document: %v", problems)
+	}
+	return snap, nil
+}

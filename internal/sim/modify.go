@@ -1,0 +1,209 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// act does what the script says.
+func (p *Party) act(v Verb) {
+	switch v {
+	case Bye:
+		p.bye()
+	case Vanish:
+		p.gone = true
+		p.end()
+	case Hold:
+		p.reinvite("sendonly", v)
+	case Inactive:
+		p.reinvite("inactive", v)
+	case Resume:
+		p.reinvite("sendrecv", v)
+	case AddVideo:
+		p.speaker.video = true
+		p.reinvite("sendrecv", v)
+	case Refresh, Offerless, Withdraw:
+		p.reinvite(p.held, v)
+	case Update:
+		p.update(true)
+	case Ping:
+		p.update(false)
+	case Info:
+		p.seq++
+		m := p.message("INFO", p.seq)
+		m.SetBody("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n")
+		p.send(m, nil)
+	case Options, Refer:
+		p.seq++
+		method := "OPTIONS"
+		if v == Refer {
+			method = "REFER"
+		}
+		m := p.message(method, p.seq)
+		if v == Refer {
+			m.Add(sip.IDReferTo, "<sip:+1425@example.com>")
+		}
+		p.send(m, nil)
+	case Garbage:
+		p.garbage()
+	}
+}
+
+// reinvite changes the session by INVITE, when nothing else is under way (RFC 3261 §14.1).
+func (p *Party) reinvite(dir string, v Verb) {
+	if p.pending || p.busy || p.offered || !p.caller && !p.acked {
+		p.retry(dir, v)
+		return
+	}
+	p.pending, p.held = true, dir
+	p.seq++
+	m := p.message("INVITE", p.seq)
+	if v != Offerless {
+		old := p.speaker.dir
+		p.speaker.dir = dir
+		m.SetBody("application/sdp", p.speaker.offer())
+		p.speaker.dir = old
+	}
+	var c *client
+	c = p.send(m, func(r *sip.Message) { p.reinvited(c, r, dir, v) })
+	if v == Withdraw {
+		p.w().after(60*time.Millisecond, func() {
+			if c.heard && c.final == 0 {
+				p.sendCancel(c)
+			}
+		})
+	}
+}
+
+// retry tries again after glare.
+func (p *Party) retry(dir string, v Verb) {
+	if p.tries++; p.tries > 4 {
+		return
+	}
+	p.w().after(time.Duration(p.w().rnd.Int64N(int64(2*time.Second))), func() {
+		if p.state == up && p.live() {
+			p.reinvite(dir, v)
+		}
+	})
+}
+
+// reinvited takes the responses to a re-INVITE.
+func (p *Party) reinvited(c *client, m *sip.Message, dir string, v Verb) {
+	switch {
+	case p.gone:
+	case m == nil:
+		p.pending = false
+		p.bye() // RFC 3261 §14.1: no answer ends the dialog
+	case m.Status < 200:
+		return
+	case m.Status < 300:
+		if c.ackOf[m.To().Tag()] != nil {
+			return
+		}
+		p.target = contactOf(m)
+		p.pending, p.speaker.dir = false, dir
+		p.ackAnswer(m)
+	case m.Status == 491:
+		p.pending = false
+		if p.state == up {
+			p.retry(dir, v)
+		}
+	case m.Status == 408 || m.Status == 481:
+		p.pending = false
+		p.bye()
+	default:
+		p.pending = false
+	}
+}
+
+// update changes or refreshes by UPDATE (RFC 3311).
+func (p *Party) update(offer bool) {
+	if p.pending || p.busy || p.offered || !p.caller && !p.acked {
+		return
+	}
+	p.seq++
+	m := p.message("UPDATE", p.seq)
+	if offer {
+		p.pending = true
+		p.speaker.port += 2
+		m.SetBody("application/sdp", p.speaker.offer())
+	}
+	p.send(m, func(r *sip.Message) {
+		if r != nil && r.Status < 200 {
+			return
+		}
+		if offer {
+			p.pending = false
+		}
+		switch {
+		case r == nil || r.Status == 481 || r.Status == 408:
+			p.bye()
+		case r.Status >= 300:
+			if offer {
+				p.speaker.port -= 2
+			}
+		case offer && readSDP(r.Body) == nil:
+			p.w().fail("%s: 200 to UPDATE without answer", p.scenario.Name)
+		case offer:
+			p.target = contactOf(r)
+			p.speaker.remote = readSDP(r.Body)
+		case r.Body != "":
+			p.w().fail("%s: 200 to UPDATE without offer has a body", p.scenario.Name)
+		}
+	})
+}
+
+// modify takes a re-INVITE or UPDATE of the other side.
+func (p *Party) modify(s *server) {
+	m := s.req
+	d := readSDP(m.Body)
+	switch {
+	case p.pending && (m.Method == "INVITE" || d != nil):
+		p.respond(s, 491, nil)
+		return
+	case (p.busy || p.offered || p.answered != nil && !p.acked) && (m.Method == "INVITE" || d != nil):
+		p.respond(s, 500, func(r *sip.Message) { r.Add(sip.IDRetryAfter, "1") })
+		return
+	case p.manner.Reinvite > 0 && d != nil:
+		p.respond(s, p.manner.Reinvite, nil)
+		return
+	}
+	if a, ok := m.Contact(); ok {
+		p.target = a.URI
+	}
+	if m.Method == "UPDATE" {
+		p.respond(s, 200, func(r *sip.Message) {
+			if d != nil {
+				p.speaker.remote = d
+				r.SetBody("application/sdp", p.speaker.answer(d))
+			}
+		})
+		return
+	}
+	p.busy, p.inv = true, s
+	finish := func() {
+		if s.done || p.state != up || !p.live() {
+			return
+		}
+		p.ackSeq, _, _ = m.CSeq()
+		p.acked = false
+		p.respond(s, 200, func(r *sip.Message) {
+			if d == nil {
+				r.SetBody("application/sdp", p.speaker.offer())
+				p.offered = true
+				return
+			}
+			p.speaker.remote = d
+			r.SetBody("application/sdp", p.speaker.answer(d))
+		})
+		p.answered = s.sent
+		p.repeatAnswer(s, t1, 64*t1)
+	}
+	if p.manner.Slow > 0 {
+		p.respond(s, 100, nil)
+		p.w().after(p.manner.Slow, finish)
+		return
+	}
+	finish()
+}

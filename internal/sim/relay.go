@@ -1,0 +1,160 @@
+package sim
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// relay does to media sessions what the relay does, without packets: it knows which ports are open, and notices a
+// side whose party has fallen silent.
+type relay struct {
+	n        *Node
+	sessions map[media.SessionID]*session
+	ever     map[media.SessionID]bool
+	ports    map[uint16]media.SessionID
+}
+
+type session struct {
+	want   *media.Session
+	checks [2]bool // a look at the side is planned
+}
+
+// set opens or updates.
+func (r *relay) set(want *media.Session, open bool) {
+	w, s := r.n.w, r.sessions[want.ID]
+	switch {
+	case open && r.ever[want.ID]:
+		w.fail("media session %d opened again", want.ID)
+	case !open && s == nil:
+		w.fail("media session %d updated but not open", want.ID)
+	}
+	if s == nil {
+		s = &session{}
+		r.sessions[want.ID], r.ever[want.ID] = s, true
+	}
+	s.want = want
+	for i := range want.Streams {
+		for k := range want.Streams[i].Side {
+			side := &want.Streams[i].Side[k]
+			port := side.Local.Port()
+			if owner, taken := r.ports[port]; taken && owner != want.ID {
+				w.fail("media port %d of session %d belongs to %d", port, want.ID, owner)
+			}
+			if p := r.n.server.MediaPorts; port < p.First || port >= p.Last || port%2 != 0 {
+				w.fail("media port %d is not ours", port)
+			}
+			r.ports[port] = want.ID
+		}
+	}
+	for k := range want.Timeout {
+		r.check(want.ID, s, k)
+	}
+}
+
+// check looks in time whether a side is still heard.
+func (r *relay) check(id media.SessionID, s *session, k int) {
+	d := s.want.Timeout[k]
+	if d == 0 || s.checks[k] {
+		return
+	}
+	s.checks[k] = true
+	r.n.w.after(d, func() {
+		s.checks[k] = false
+		if r.sessions[id] != s || s.want.Timeout[k] == 0 {
+			return
+		}
+		if !r.n.w.speaks(s.want.Streams[0].Side[k].Remote) {
+			r.n.step(func() {
+				r.n.core.MediaEvent(r.n.w.now, media.Event{Kind: media.EventDead, Session: id, Side: media.SideIndex(k), At: r.n.w.now}, &r.n.out)
+			})
+		}
+		r.check(id, s, k)
+	})
+}
+
+// speaks tells whether a living party sends RTP or RTCP from an address.
+func (w *World) speaks(a netip.AddrPort) bool {
+	for _, h := range w.Hosts {
+		if h.Addr == a.Addr() {
+			for _, p := range h.all {
+				if p.speaker.port == a.Port() && p.state == up && !p.gone {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func (r *relay) close(id media.SessionID) media.Stats {
+	s := r.sessions[id]
+	if s == nil {
+		r.n.w.fail("media session %d closed but not open", id)
+		return media.Stats{ID: id}
+	}
+	delete(r.sessions, id)
+	for port, owner := range r.ports {
+		if owner == id {
+			delete(r.ports, port)
+		}
+	}
+	return media.Stats{ID: id, Streams: make([]media.StreamStats, len(s.want.Streams))}
+}
+
+// board is health, turns and limits, the last as sets of calls.
+type board struct {
+	server *topology.Server
+	state  []health.State
+	turns  []int
+	calls  map[*topology.Trunk]map[media.SessionID]bool
+	n      *Node
+}
+
+func newBoard(s *topology.Snapshot, server *topology.Server) *board {
+	return &board{server: server, state: make([]health.State, len(s.Trunks)), turns: make([]int, len(s.Routes)),
+		calls: make(map[*topology.Trunk]map[media.SessionID]bool)}
+}
+
+var (
+	_ b2bua.Limits = (*board)(nil)
+)
+
+// TrunkState is routing.State.
+func (b *board) TrunkState(i int) health.State { return b.state[i] }
+
+// Turn is routing.State.
+func (b *board) Turn(route, n int) int {
+	b.turns[route]++
+	return (b.turns[route] - 1) % n
+}
+
+// Acquire is b2bua.Limits.
+func (b *board) Acquire(_ time.Time, t *topology.Trunk, id media.SessionID, emergency bool) *diag.Reason {
+	set := b.calls[t]
+	if set == nil {
+		set = make(map[media.SessionID]bool)
+		b.calls[t] = set
+	}
+	if limit := t.Settings.MaxCalls; limit > 0 && len(set) >= limit && !emergency {
+		return diag.TrunkLimit
+	}
+	set[id] = true
+	return nil
+}
+
+// Release is b2bua.Limits.
+func (b *board) Release(t *topology.Trunk, id media.SessionID) { delete(b.calls[t], id) }
+
+func (b *board) held() int {
+	n := 0
+	for _, set := range b.calls {
+		n += len(set)
+	}
+	return n
+}

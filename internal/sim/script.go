@@ -1,0 +1,138 @@
+package sim
+
+import (
+	"time"
+)
+
+// Scenario is one call: who calls what and how, and how each host treats the calls that reach it.
+type Scenario struct {
+	Name   string
+	From   string // host that calls
+	Node   int    // server that it calls
+	Number string // called
+	Start  time.Duration
+	Caller Caller
+	// Callees are the behaviours of a host for the first, second … INVITE of this call; the last one stands for the rest.
+	Callees map[string][]Callee
+
+	key     string // calling number
+	reached map[string]int
+	caller  *Party
+	ends    []*Party // callees in the order in which they were reached
+}
+
+// Caller is how the caller behaves.
+type Caller struct {
+	Offerless bool
+	Video     bool
+	Large     bool          // an offer too large for UDP
+	GiveUp    time.Duration // cancels after so long; 0: 200 s
+	HangUp    bool          // gives up by BYE in the early dialog
+	AckDelay  time.Duration
+	NoAck     bool // never acknowledges
+	EmptyAck  bool // no answer in the ACK to an offer
+	ByeFirst  bool // BYE overtakes the ACK
+	Merged    bool // sends the INVITE by a second way as well
+	Manner
+}
+
+// Callee is how a callee behaves.
+type Callee struct {
+	Silent   bool // answers nothing at all
+	No100    bool
+	Progress []Progress
+	After    time.Duration // of the final response, from the INVITE
+	Final    int           // 0: none ever
+	Cause    int           // Q.850
+	Contact  string        // of a 3xx
+	Fork     []Callee      // further telephones behind the same proxy
+	Late     time.Duration // answers 200 so long after the CANCEL, as if it had not come; 0: 487
+	Deaf     bool          // takes no notice of CANCEL
+	Twice    bool          // sends every response twice
+	NoAnswer bool          // 200 without a description
+	Misfit   bool          // 200 with an answer that does not fit
+	ByeEarly bool          // BYE at once behind its 200, before the ACK, and the network lets it overtake
+	NoUpdate bool          // Allow without UPDATE
+	Manner
+}
+
+// Progress is one provisional response.
+type Progress struct {
+	After  time.Duration
+	Status int
+	SDP    bool
+}
+
+// Manner is how either side behaves in the call.
+type Manner struct {
+	Then     []Action
+	Video    bool
+	Reinvite int           // refuses re-INVITE and UPDATE with this status; 0: accepts
+	Slow     time.Duration // time to answer a re-INVITE
+}
+
+// Verb is what a party does in a call.
+type Verb string
+
+// The verbs.
+const (
+	Hold      Verb = "hold"      // re-INVITE sendonly
+	Inactive  Verb = "inactive"  // re-INVITE inactive
+	Resume    Verb = "resume"    // re-INVITE sendrecv
+	Refresh   Verb = "refresh"   // re-INVITE with nothing new
+	Offerless Verb = "offerless" // re-INVITE without offer
+	Update    Verb = "update"    // UPDATE that moves the media
+	Ping      Verb = "ping"      // UPDATE without offer
+	Info      Verb = "info"
+	Options   Verb = "options"
+	Withdraw  Verb = "withdraw" // re-INVITE and CANCEL behind it
+	AddVideo  Verb = "video"    // re-INVITE with one m-line more
+	Bye       Verb = "bye"
+	Vanish    Verb = "vanish" // no packet any more
+	Garbage   Verb = "garbage"
+	Refer     Verb = "refer"
+)
+
+// Action is one act, so long after the call is up for the party.
+type Action struct {
+	After time.Duration
+	Do    Verb
+}
+
+// Call adds a scenario to the world.
+func (w *World) Call(s Scenario) *Scenario {
+	sc := &s
+	sc.reached = make(map[string]int)
+	sc.key = "+4930" + pad(len(w.order)+1, 6)
+	w.order = append(w.order, sc)
+	w.scenarios[sc.key] = sc
+	w.waiting++
+	w.after(sc.Start, func() {
+		w.waiting--
+		w.Host(sc.From).call(sc)
+	})
+	return sc
+}
+
+func pad(n, width int) string {
+	b := make([]byte, width)
+	for i := width - 1; i >= 0; i-- {
+		b[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return string(b)
+}
+
+// next is the behaviour of a host for the next INVITE of the call.
+func (s *Scenario) next(host string) Callee {
+	list := s.Callees[host]
+	if len(list) == 0 {
+		list = s.Callees["*"]
+	}
+	if len(list) == 0 {
+		return Callee{Final: 503}
+	}
+	i := min(s.reached[host], len(list)-1)
+	s.reached[host]++
+	return list[i]
+}

@@ -1,0 +1,216 @@
+// Package sim runs whole calls in virtual time: user agent cores as nodes, scripted peers that know nothing of our code but
+// the parser, a network that loses, doubles, delays and reorders by a seed, and a watch that knows the rules of SIP
+// and of call records and reports every breach.
+//
+// A World is a function of its seed and its scenarios: the same ones give the same packets at the same times.
+package sim
+
+import (
+	"container/heap"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// World is one run.
+type World struct {
+	Seed  uint64
+	Net   Network
+	Fault Fault
+	Trace Trace
+	Nodes []*Node
+	Hosts []*Host
+
+	// Strict: the network is perfect and peers keep the rules, so that rules can be checked which loss alone can break.
+	Strict bool
+
+	snap      *topology.Snapshot
+	rnd       *rand.Rand
+	now       time.Time
+	queue     events
+	serial    uint64
+	at        map[netip.Addr]station
+	scenarios map[string]*Scenario // by calling number
+	order     []*Scenario
+	parties   int // that are not over
+	waiting   int // scenarios that have not begun
+	failures  []string
+}
+
+// station is what has an address in the network.
+type station interface {
+	arrive(p *packet)
+	name() string
+}
+
+// epoch is the beginning of every run.
+var epoch = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+// New is a World of the given document: a node for each of its servers and a host for each address of its gateways.
+func New(seed uint64, snap *topology.Snapshot) *World {
+	w := &World{Seed: seed, snap: snap, rnd: rand.New(rand.NewPCG(seed, 0x5eed)), now: epoch,
+		at: make(map[netip.Addr]station), scenarios: make(map[string]*Scenario)}
+	w.Net.start(w)
+	w.Fault = Fault{Drop: -1, Double: -1, Media: -1, Name: -1, Send: -1}
+	for i, s := range snap.Servers {
+		n := newNode(w, i, s)
+		w.Nodes = append(w.Nodes, n)
+		for _, a := range s.Addresses {
+			w.at[a] = n
+		}
+	}
+	for _, g := range snap.Gateways {
+		for i, a := range w.Net.addresses(g) {
+			h := newHost(w, g, i, a)
+			w.Hosts = append(w.Hosts, h)
+			w.at[a] = h
+		}
+	}
+	return w
+}
+
+// Fault names one thing that goes wrong, by its number; -1 nothing.
+type Fault struct {
+	Drop, Double      int // packet
+	Media, Name, Send int // opening or updating media, looking up a name, sending a message of a node
+	Count             struct{ Packets, Media, Names, Sends int }
+}
+
+// Host finds a host by its name.
+func (w *World) Host(name string) *Host {
+	for _, h := range w.Hosts {
+		if h.Name == name {
+			return h
+		}
+	}
+	panic("sim: no host " + name)
+}
+
+// after runs do in d.
+func (w *World) after(d time.Duration, do func()) { w.atTime(w.now.Add(d), do) }
+
+func (w *World) atTime(t time.Time, do func()) {
+	if t.Before(w.now) {
+		t = w.now
+	}
+	w.serial++
+	heap.Push(&w.queue, event{t, w.serial, do})
+}
+
+// Since is how long the run has lasted.
+func (w *World) Since() time.Duration { return w.now.Sub(epoch) }
+
+// Now is the virtual time.
+func (w *World) Now() time.Time { return w.now }
+
+// fail notes a breach of a rule.
+func (w *World) fail(format string, args ...any) {
+	if len(w.failures) < 20 {
+		w.failures = append(w.failures, fmt.Sprintf("%8.3f  ", w.Since().Seconds())+fmt.Sprintf(format, args...))
+	}
+}
+
+// Failures are the breaches found so far.
+func (w *World) Failures() []string { return w.failures }
+
+// Run runs until every call is over and everything has come to rest, or limit has passed, and then checks what must hold
+// at the end.
+func (w *World) Run(limit time.Duration) {
+	end := w.now.Add(limit)
+	for len(w.queue) > 0 && !w.rest() {
+		if w.queue[0].at.After(end) {
+			w.now = end
+			break
+		}
+		w.step()
+	}
+	if !w.rest() {
+		w.stuck()
+	}
+	for _, n := range w.Nodes {
+		n.finish()
+	}
+	for _, s := range w.order {
+		s.finish(w)
+	}
+}
+
+// RunUntil runs until a virtual time.
+func (w *World) RunUntil(t time.Duration) {
+	end := epoch.Add(t)
+	for len(w.queue) > 0 && !w.queue[0].at.After(end) {
+		w.step()
+	}
+	w.now = end
+}
+
+func (w *World) step() {
+	e := heap.Pop(&w.queue).(event)
+	w.now = e.at
+	e.do()
+}
+
+// rest tells whether nothing is left but probes.
+func (w *World) rest() bool {
+	if w.waiting > 0 || w.parties > 0 || w.Net.flying > 0 {
+		return false
+	}
+	for _, n := range w.Nodes {
+		if n.core.Held() > 0 || len(n.relay.sessions) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// stuck says what has not come to rest.
+func (w *World) stuck() {
+	for _, n := range w.Nodes {
+		if k := n.core.Held(); k > 0 {
+			w.fail("%s holds %d calls that never end", n.name(), k)
+			for _, r := range n.core.Calls() {
+				w.fail("live call from %s, reason %q", r.Calling.Received, r.Reason)
+			}
+			for id := range n.watch.legs {
+				if n.core.Owns(id) {
+					w.fail("%s still owns Call-ID %s", n.name(), id)
+				}
+			}
+		}
+	}
+	for _, h := range w.Hosts {
+		for _, p := range h.all {
+			if p.state != over {
+				w.fail("%s: party %s of %s is still %s", h.Name, p.tag, p.scenario.Name, p.state)
+			}
+		}
+	}
+}
+
+type event struct {
+	at  time.Time
+	seq uint64
+	do  func()
+}
+
+type events []event
+
+func (q events) Len() int { return len(q) }
+func (q events) Less(i, j int) bool {
+	if q[i].at.Equal(q[j].at) {
+		return q[i].seq < q[j].seq
+	}
+	return q[i].at.Before(q[j].at)
+}
+func (q events) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *events) Push(x any)   { *q = append(*q, x.(event)) }
+func (q *events) Pop() any {
+	old := *q
+	last := old[len(old)-1]
+	old[len(old)-1] = event{}
+	*q = old[:len(old)-1]
+	return last
+}
