@@ -26,7 +26,7 @@ func files(t *testing.T, pattern string) []string {
 	return list
 }
 
-func readFile(t *testing.T, name string) []byte {
+func readFile(t testing.TB, name string) []byte {
 	t.Helper()
 	src, err := os.ReadFile(name)
 	if err != nil {

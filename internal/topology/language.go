@@ -26,7 +26,7 @@ func newAutomaton(pattern string) (automaton, bool) {
 		return automaton{}, false
 	}
 	prog, err := syntax.Compile(re.Simplify())
-	if err != nil || len(prog.Inst) > 1000 {
+	if err != nil || len(prog.Inst) > 400 {
 		return automaton{}, false
 	}
 	return automaton{prog: prog}, true
