@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// program is the directsip that all tests run.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+// run builds the program once. Tests wait for timers much more than they compute, so more of them run at once than there are
+// processors, unless -parallel says otherwise.
+func run(m *testing.M) int {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		flag.Set("test.parallel", "12")
+	}
+	dir, err := os.MkdirTemp("", "directsip-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "directsip")
+	if out, err := exec.Command("go", "build", "-o", program, "github.com/directsip/directsip/cmd/directsip").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "cannot build directsip: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// need finds a tool. Without it a test is skipped, but never on CI.
+func need(t *testing.T, tool, pkg string) string {
+	t.Helper()
+	path, err := exec.LookPath(tool)
+	if err == nil {
+		return path
+	}
+	text := fmt.Sprintf("%s is not installed: it is in Debian's package %s", tool, pkg)
+	if os.Getenv("CI") == "true" {
+		t.Fatal(text)
+	}
+	t.Skip(text)
+	return ""
+}
+
+// needRoot skips what needs network namespaces.
+func needRoot(t *testing.T) {
+	t.Helper()
+	need(t, "ip", "iproute2")
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("network namespaces need root")
+	}
+	t.Skip("network namespaces need root")
+}
