@@ -212,3 +212,8 @@ func (s *Server) postDrain(w http.ResponseWriter, r *http.Request) {
 	s.Drain(r.URL.Query().Get("off") != "true")
 	s.getStatus(w, r)
 }
+
+// Call is the record of one call, ended or running, by any of its ids.
+func (s *Server) Call(ctx context.Context, id string) (*cdr.Record, error) {
+	return s.findCall(ctx, id)
+}

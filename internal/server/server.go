@@ -219,6 +219,13 @@ func (s *Server) Reload() error {
 	return err
 }
 
+// ReloadLogged is Reload for a signal: the result goes to the log.
+func (s *Server) ReloadLogged() {
+	if err := s.Reload(); err != nil {
+		s.log.Error("document not applied, the old one stays", "file", s.cfg.Document, "err", err)
+	}
+}
+
 // WatchFile applies the document whenever its file has changed, until ctx ends. A bad file is reported once and the old document
 // stays.
 func (s *Server) WatchFile(ctx context.Context) {
@@ -241,9 +248,7 @@ func (s *Server) WatchFile(ctx context.Context) {
 			continue
 		}
 		last = now
-		if err := s.Reload(); err != nil {
-			s.log.Error("document not applied, the old one stays", "file", s.cfg.Document, "err", err)
-		}
+		s.ReloadLogged()
 	}
 }
 
