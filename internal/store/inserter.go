@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -81,12 +82,18 @@ func (s *Store) insertAll() {
 		return
 	}
 	err := s.db.sync()
-	for _, l := range done {
-		if err != nil {
-			s.pend.finish(l.f, "") // the next replay finds it and removes it
-			continue
+	for _, seg := range done {
+		path := seg.file.path
+		switch {
+		case err != nil:
+			path = "" // the next replay finds it and removes it
+		case seg.bad:
+			if e := os.Rename(path, path+".torn"); e != nil {
+				s.log.Error("cannot keep a damaged journal segment aside", "err", e)
+			}
+			path = ""
 		}
-		s.pend.finish(l.f, l.path)
+		s.pend.finish(seg.file.f, path)
 	}
 }
 
@@ -102,8 +109,13 @@ func (s *Store) insertChunks(seg *recordSegment, chunks []chunk) error {
 	var rows []row
 	for _, c := range chunks {
 		var err error
+		had := len(rows)
 		if rows, err = appendRows(rows, seg, c); err != nil {
-			s.log.Error("a journalled record cannot be read", "segment", seg.file.path, "err", err)
+			if errors.Is(err, errRead) {
+				return err
+			}
+			s.log.Error("journalled records cannot be read back", "segment", seg.file.path, "records", c.n-(len(rows)-had), "err", err)
+			seg.bad = true
 		}
 	}
 	if err := s.insertRows(rows); err != nil {
@@ -124,6 +136,9 @@ func (s *Store) insertRows(rows []row) error {
 	return nil
 }
 
+// errRead may pass; damage does not.
+var errRead = errors.New("reading the journal")
+
 // appendRows has the records of a chunk, from memory or from the segment.
 func appendRows(rows []row, seg *recordSegment, c chunk) ([]row, error) {
 	if c.data != nil {
@@ -136,12 +151,12 @@ func appendRows(rows []row, seg *recordSegment, c chunk) ([]row, error) {
 	}
 	f, err := os.Open(seg.file.path)
 	if err != nil {
-		return rows, err
+		return rows, fmt.Errorf("%w: %w", errRead, err)
 	}
 	defer f.Close()
 	data := make([]byte, c.size)
 	if _, err := f.ReadAt(data, c.at); err != nil {
-		return rows, err
+		return rows, fmt.Errorf("%w: %w", errRead, err)
 	}
 	rows, _, err = decodeRows(rows, data)
 	return rows, err

@@ -32,6 +32,7 @@ type recordSegment struct {
 	size   int64 // written
 	chunks []chunk
 	sealed bool
+	bad    bool // some of it could not be read back; the file is kept aside
 }
 
 // chunk is what one write put into a segment.
@@ -138,11 +139,11 @@ func (p *pending) inserted(seg *recordSegment, n int) {
 }
 
 // finished takes out the sealed segments of which SQLite has everything.
-func (p *pending) finished() (out []*logFile) {
+func (p *pending) finished() (out []*recordSegment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(p.segs) > 0 && p.segs[0].sealed && len(p.segs[0].chunks) == 0 {
-		out = append(out, p.segs[0].file)
+		out = append(out, p.segs[0])
 		p.segs = p.segs[1:]
 	}
 	return out

@@ -59,6 +59,8 @@ type Config struct {
 	// OnAcknowledged, when not nil, is called by the writer goroutine with the new value of Acknowledged.
 	// It must not block nor call the store.
 	OnAcknowledged func(uint64)
+
+	recordsSize, callsSize int64 // of journal segments; 0: the constants
 }
 
 // Opened is what is known of a call when its INVITE arrives (or later: a second Begin replaces the first).
@@ -178,6 +180,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxPending <= 0 {
 		c.MaxPending = DefaultPending
+	}
+	if c.recordsSize == 0 {
+		c.recordsSize = segmentSize
+	}
+	if c.callsSize == 0 {
+		c.callsSize = callsSize
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

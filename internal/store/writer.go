@@ -186,7 +186,7 @@ func (w *writer) repeat(do func() error) bool {
 
 // rotate starts new segments and gives up old ones.
 func (w *writer) rotate() {
-	if w.j.records.size >= segmentSize {
+	if w.j.records.size >= w.s.cfg.recordsSize {
 		old := w.j.records
 		next, err := w.j.create(recordSuffix)
 		if err == nil {
@@ -196,7 +196,7 @@ func (w *writer) rotate() {
 			w.s.journalErrors.Add(1) // the old one goes on; the next batch tries again
 		}
 	}
-	if w.j.calls.size >= callsSize {
+	if w.j.calls.size >= w.s.cfg.callsSize {
 		old := w.j.calls
 		if err := w.j.newCalls(); err == nil {
 			w.s.pend.finish(old.f, "")
@@ -264,35 +264,39 @@ func (s *Store) runSync() {
 	defer s.wg.Done()
 	tick := time.NewTicker(syncEvery)
 	defer tick.Stop()
+	failed := false
 	for {
 		select {
 		case <-tick.C:
-			s.syncJournal()
+			failed = s.syncJournal(failed)
 		case <-s.stopAux:
-			s.syncJournal()
+			s.syncJournal(failed)
 			return
 		}
 	}
 }
 
-func (s *Store) syncJournal() {
+// syncJournal tells whether a sync failed; the first failure in a row is logged.
+func (s *Store) syncJournal(before bool) (failed bool) {
 	dirty, done, remove := s.pend.takeDirty()
 	if len(dirty)+len(done)+len(remove) == 0 {
-		return
+		return before
 	}
-	ok := true
 	for _, f := range dirty {
 		if err := f.Sync(); err != nil {
 			s.journalErrors.Add(1)
-			ok = false
+			if !before && !failed {
+				s.log.Error("the call journal cannot be synced; a power cut may lose records", "err", err)
+			}
+			failed = true
 		}
 	}
 	for _, f := range done {
 		f.Close()
 	}
-	if !ok {
+	if failed {
 		s.pend.keep(remove)
-		return
+		return true
 	}
 	for _, path := range remove {
 		if err := os.Remove(path); err != nil {
@@ -304,4 +308,5 @@ func (s *Store) syncJournal() {
 			s.journalErrors.Add(1)
 		}
 	}
+	return false
 }
