@@ -1,12 +1,6 @@
 package topology
 
-import (
-	"cmp"
-	"slices"
-	"strings"
-
-	"github.com/directsip/directsip/internal/sip"
-)
+import "strings"
 
 // resolve turns names into pointers and scopes into what holds, and fills the snapshot.
 func (c *compiler) resolve() {
@@ -121,101 +115,6 @@ func (c *compiler) resolvePools() {
 	}
 }
 
-// resolveTrunks gives every gateway its root trunk (TOP-08): the one under root, else the first that trunks has for the
-// gateway, else one of defaults.
-func (c *compiler) resolveTrunks() {
-	explicit := map[*gatewayDoc]*trunkDoc{}
-	for _, d := range c.trunkDocs {
-		if d.gateway == nil {
-			continue
-		}
-		if gw, ok := c.gatewayNames.get(c, d.gateway); ok {
-			d.out.Gateway = gw.out
-			if explicit[gw] == nil {
-				explicit[gw] = d
-			}
-		}
-	}
-	var all []*trunkDoc
-	for _, gw := range c.gatewayDocs {
-		switch {
-		case gw.root != nil:
-		case explicit[gw] != nil:
-			explicit[gw].out.Root = true
-			continue
-		default:
-			gw.root = newRoot(gw)
-		}
-		root := gw.root
-		root.out.Gateway, root.out.Name, root.out.Line = gw.out, gw.out.Name, gw.key.line
-		if root.name != nil && c.checkName(root.name) {
-			root.out.Name = root.name.text
-		}
-		all = append(all, root)
-	}
-	c.trunkDocs = append(all, c.trunkDocs...)
-	for _, d := range c.trunkDocs {
-		c.trunkNames.add(c, d.nameNode(), d)
-		c.resolveTuple(d)
-		d.out.Index = len(c.snap.Trunks)
-		c.snap.Trunks = append(c.snap.Trunks, d.out)
-		if gw := d.out.Gateway; gw != nil {
-			gw.Trunks = append(gw.Trunks, d.out)
-		}
-	}
-}
-
-func (d *trunkDoc) nameNode() *node {
-	if d.name != nil {
-		return d.name
-	}
-	return d.key
-}
-
-// at is the node of a part of the trunk, its name when the part is a default.
-func (d *trunkDoc) at(part *node) *node {
-	if part != nil {
-		return part
-	}
-	return d.nameNode()
-}
-
-// resolveTuple fills in the defaults of {pool, port, transport : gateway, port}.
-func (c *compiler) resolveTuple(d *trunkDoc) {
-	t := d.out
-	t.Pool = c.pool(d.pool)
-	switch {
-	case d.pool != nil:
-	case len(c.poolDocs) == 1:
-		t.Pool = c.poolDocs[0].out
-	case len(c.poolDocs) > 1:
-		c.errorf(d.nameNode(), "the trunk does not say to which of %d pools it belongs", len(c.poolDocs)).
-			fixf("Set pool to %s", strings.Join(c.poolNames.list, " or "))
-	}
-	t.Transport = d.transportValue
-	if t.Transport == 0 {
-		t.Transport = sip.TLS
-	}
-	t.Port = cmp.Or(d.portValue, defaultPort(t.Transport))
-	t.GatewayPort = cmp.Or(d.gatewayValue, defaultGatewayPort(t.Transport))
-	if d.byDNS {
-		t.GatewayPort = 0
-	}
-	t.Site = c.site(d.site)
-	if t.Site == nil && t.Gateway != nil {
-		t.Site = t.Gateway.Site
-	}
-	if t.Site == nil && t.Pool != nil {
-		t.Site = t.Pool.Site
-	}
-	own := c.plan(d.dialPlan)
-	ofPool := (*DialPlan)(nil)
-	if t.Pool != nil {
-		ofPool = t.Pool.DialPlan
-	}
-	t.DialPlan = first(own, ofSite(t.Site, func(s *Site) *DialPlan { return s.DialPlan }), ofPool, c.globalPlan())
-}
-
 // globalPlan and globalPolicy are looked up silently; resolvePolicies reports a name that nothing has, once.
 func (c *compiler) globalPlan() *DialPlan {
 	if c.dialPlan == nil {
@@ -303,82 +202,5 @@ func (c *compiler) resolvePolicies() {
 			c.warnf(d.key, "the voice policy has no usages: its users reach nobody outside").fixf("Add usages")
 		}
 		c.snap.Policies = append(c.snap.Policies, d.out)
-	}
-}
-
-func (c *compiler) resolveRoutes() {
-	for _, d := range c.routeDocs {
-		d.out.Usages = c.usageList(d.usages)
-		c.routeTrunks(d)
-		c.snap.Routes = append(c.snap.Routes, d.out)
-	}
-	// Without priority a route stands where it is written: after the route before it.
-	priority := 0
-	for _, d := range c.routeDocs {
-		if d.priority == nil {
-			d.out.Priority = priority
-		}
-		priority = d.out.Priority
-	}
-	slices.SortStableFunc(c.snap.Routes, func(a, b *Route) int { return cmp.Compare(a.Priority, b.Priority) })
-	slices.SortStableFunc(c.routeDocs, func(a, b *routeDoc) int { return cmp.Compare(a.out.Priority, b.out.Priority) })
-	for i, r := range c.snap.Routes {
-		r.Index = i
-	}
-}
-
-// routeTrunkDoc is a trunk of a route with its weight.
-type routeTrunkDoc struct {
-	trunk, weight *node
-	out           RouteTrunk
-}
-
-var routeTrunkFields = []field[routeTrunkDoc]{
-	{"trunk", setRef(func(d *routeTrunkDoc) **node { return &d.trunk })},
-	{"weight", func(c *compiler, n *node, d *routeTrunkDoc) {
-		if v, ok := c.count(n, 1, 1000); ok {
-			d.weight, d.out.Weight = n, v
-		}
-	}},
-}
-
-// routeTrunks reads [a, b] or [{trunk: a, weight: 3}, b].
-func (c *compiler) routeTrunks(d *routeDoc) {
-	if d.trunks == nil {
-		return
-	}
-	for _, item := range c.list(d.trunks) {
-		t := routeTrunkDoc{out: RouteTrunk{Weight: 1}}
-		switch item.kind {
-		case mapping:
-			decode(c, item, routeTrunkFields, &t)
-			if item.get("trunk") == nil {
-				c.errorf(item, "the entry names no trunk").fixf("Add trunk: NAME")
-			}
-		default:
-			if _, ok := c.text(item); ok {
-				t.trunk = item
-			}
-		}
-		if t.trunk == nil {
-			continue
-		}
-		doc, ok := c.trunkNames.get(c, t.trunk)
-		if !ok {
-			continue
-		}
-		t.out.Trunk = doc.out
-		if slices.ContainsFunc(d.out.Trunks, func(o RouteTrunk) bool { return o.Trunk == doc.out }) {
-			c.errorf(item, "the route has the trunk %q twice", doc.out.Name).fixf("Remove one of them")
-			continue
-		}
-		if t.weight != nil && d.out.Selection != Weighted {
-			c.errorf(t.weight, "a weight has no meaning with selection %s", d.out.Selection).fixf("Set selection: weighted or remove the weight")
-		}
-		if gw := doc.out.Gateway; gw != nil && !gw.Routable {
-			c.errorf(item, "the route leads to the gateway %q, which is not routable", gw.Name).
-				fixf("Set gateways.%s.routable to true or remove the trunk from the route", gw.Name)
-		}
-		d.out.Trunks = append(d.out.Trunks, t.out)
 	}
 }
