@@ -3,20 +3,25 @@ package media
 import "time"
 
 // Ports hands out pairs of media ports: an even port for RTP and the next one for RTCP (RFC 3550 §11).
-// A pair that comes back is the last one to go out again, and not before the quarantine is over, so that late
-// packets of one call never reach the next. Not safe for concurrent use: each shard owns its own (see Split).
+//
+// A pair that comes back does not go out again before the quarantine is over, so that late packets of one call never
+// reach the next. Of the pairs that have rested so long the one that came back first goes out; a pair that was never
+// used only when there is none. So the pairs in circulation are as few as calls and quarantine allow — the peak of
+// calls plus what came back in one quarantine — and their sockets may be kept for the next call.
+// Not safe for concurrent use: each shard owns its own (see Split).
 type Ports struct {
 	quarantine time.Duration
-	base       uint16      // the lowest even port
-	used       []uint64    // one bit per pair above base: taken from this allocator
-	free       []pairFreed // ring, oldest release first
-	head, n    int         // of the ring
+	base       uint16     // the lowest even port
+	used       []uint64   // one bit per pair above base: taken from this allocator
+	fresh      []uint16   // never used, lowest first
+	rested     []pairBack // ring, first returned first
+	head, n    int        // of the ring
 	inUse      int
 }
 
-type pairFreed struct {
+type pairBack struct {
 	rtp uint16
-	at  time.Time // zero: never used
+	at  time.Time
 }
 
 // NewPorts returns the allocator of the pairs that lie wholly in first..last, both included. Port 0 is never given out.
@@ -27,29 +32,39 @@ func NewPorts(first, last uint16, quarantine time.Duration) *Ports {
 	}
 	low += low & 1
 	pairs := max(0, (high-low+1)/2)
-	p := &Ports{quarantine: quarantine, base: uint16(low), used: make([]uint64, (pairs+63)/64), free: make([]pairFreed, pairs)}
-	for i := range p.free {
-		p.free[i].rtp = uint16(low + 2*i)
+	p := newPorts(uint16(low), (pairs+63)/64, pairs, quarantine)
+	for i := range pairs {
+		p.fresh = append(p.fresh, uint16(low+2*i))
 	}
-	p.n = pairs
 	return p
 }
 
-// Take gives out the RTP port of the pair that has rested longest; the RTCP port is the next one.
-// It fails when every pair is in use or still in quarantine.
+func newPorts(base uint16, words, pairs int, quarantine time.Duration) *Ports {
+	return &Ports{quarantine: quarantine, base: base, used: make([]uint64, words),
+		fresh: make([]uint16, 0, pairs), rested: make([]pairBack, pairs)}
+}
+
+// Take gives out the RTP port of a pair; the RTCP port is the next one. It fails when every pair is in use or still
+// in quarantine.
 func (p *Ports) Take(now time.Time) (rtp uint16, ok bool) {
-	if p.n == 0 {
+	switch {
+	case p.n > 0 && now.Sub(p.rested[p.head].at) >= p.quarantine:
+		rtp = p.nextRested().rtp
+	case len(p.fresh) > 0:
+		rtp, p.fresh = p.fresh[0], p.fresh[1:]
+	default:
 		return 0, false
 	}
-	oldest := p.free[p.head]
-	if !oldest.at.IsZero() && now.Sub(oldest.at) < p.quarantine {
-		return 0, false
-	}
-	p.head = (p.head + 1) % len(p.free)
-	p.n--
 	p.inUse++
-	p.flip(oldest.rtp)
-	return oldest.rtp, true
+	p.flip(rtp)
+	return rtp, true
+}
+
+func (p *Ports) nextRested() pairBack {
+	oldest := p.rested[p.head]
+	p.head = (p.head + 1) % len(p.rested)
+	p.n--
+	return oldest
 }
 
 // Release returns a pair by its RTP port. It reports false, and changes nothing, for a port that is not out.
@@ -59,13 +74,13 @@ func (p *Ports) Release(now time.Time, rtp uint16) bool {
 	}
 	p.flip(rtp)
 	p.inUse--
-	p.free[(p.head+p.n)%len(p.free)] = pairFreed{rtp: rtp, at: now}
+	p.rested[(p.head+p.n)%len(p.rested)] = pairBack{rtp: rtp, at: now}
 	p.n++
 	return true
 }
 
 // Free is how many pairs are not in use, those in quarantine included.
-func (p *Ports) Free() int { return p.n }
+func (p *Ports) Free() int { return len(p.fresh) + p.n }
 
 // InUse is how many pairs are out.
 func (p *Ports) InUse() int { return p.inUse }
@@ -78,13 +93,15 @@ func (p *Ports) Split(n int) []*Ports {
 	}
 	parts := make([]*Ports, n)
 	for i := range parts {
-		size := p.n / (n - i)
-		part := &Ports{quarantine: p.quarantine, base: p.base, used: make([]uint64, len(p.used)), free: make([]pairFreed, size), n: size}
-		for j := range part.free {
-			part.free[j] = p.free[p.head]
-			p.head = (p.head + 1) % len(p.free)
+		size := p.Free() / (n - i)
+		part := newPorts(p.base, len(p.used), size, p.quarantine)
+		fresh := min(size, len(p.fresh))
+		part.fresh = append(part.fresh, p.fresh[:fresh]...)
+		p.fresh = p.fresh[fresh:]
+		for part.Free() < size {
+			part.rested[part.n] = p.nextRested()
+			part.n++
 		}
-		p.n -= size
 		parts[i] = part
 	}
 	return parts

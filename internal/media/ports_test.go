@@ -74,8 +74,32 @@ func TestPortsIgnoreForeignReleases(t *testing.T) {
 	}
 }
 
+// TestPortsCirculate: few pairs are in use, however wide the range, because those that rested go out before those that
+// were never used.
+func TestPortsCirculate(t *testing.T) {
+	const hold, quarantine = 3, 2 * time.Second // calls of 3 s, one a second
+	p := NewPorts(40000, 49999, quarantine)
+	var out []uint16
+	seen := map[uint16]bool{}
+	for second := range time.Duration(1000) {
+		now := epoch.Add(second * time.Second)
+		if len(out) == hold {
+			p.Release(now, out[0])
+			out = out[1:]
+		}
+		port, ok := p.Take(now)
+		if !ok {
+			t.Fatalf("none after %d s", second)
+		}
+		out, seen[port] = append(out, port), true
+	}
+	if len(seen) != 5 {
+		t.Errorf("%d pairs in circulation, want rate × (hold + quarantine) = 5", len(seen))
+	}
+}
+
 // TestPortsProperty: whatever is done in whatever order, no pair is out twice, none comes back before its quarantine,
-// none is lost, and the one that rested longest goes first.
+// none is lost, the one that came back first goes first, and no new one while that one is ready.
 func TestPortsProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const quarantine = 10
@@ -86,6 +110,7 @@ func TestPortsProperty(t *testing.T) {
 			parts = append(parts, whole.Split(n)...)
 		}
 		owner := map[uint16]*Ports{}
+		home := map[uint16]*Ports{} // who gave a port out first
 		released := map[uint16]time.Time{}
 		now := epoch
 		for range rapid.IntRange(1, 100).Draw(t, "steps") {
@@ -99,10 +124,19 @@ func TestPortsProperty(t *testing.T) {
 				if owner[port] != nil {
 					t.Fatalf("%d is out twice", port)
 				}
-				if at, used := released[port]; used && now.Sub(at) < quarantine {
+				at, used := released[port]
+				if used && now.Sub(at) < quarantine {
 					t.Fatalf("%d came back after %d", port, now.Sub(at))
 				}
-				owner[port] = p
+				for other, back := range released {
+					if home[other] != p || other == port || owner[other] != nil {
+						continue
+					}
+					if !used && now.Sub(back) >= quarantine || used && back.Before(at) {
+						t.Fatalf("%d went out while %d rests since %v", port, other, back)
+					}
+				}
+				owner[port], home[port] = p, p
 			} else if len(owner) > 0 {
 				port := rapid.SampledFrom(sorted(owner)).Draw(t, "port")
 				if p.Release(now, port) != (owner[port] == p) {
