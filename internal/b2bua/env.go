@@ -121,6 +121,8 @@ func (e *Env) Options(t *topology.Trunk, hop sip.Hop, callID string) *sip.Messag
 	m.Add(sip.IDCSeq, "1 OPTIONS")
 	m.Add(sip.IDContact, "<"+us+">")
 	m.Add(sip.IDAccept, "application/sdp")
-	m.Add(sip.IDUserAgent, e.UserAgent)
+	if t.Settings.OptionsUserAgent {
+		m.Add(sip.IDUserAgent, e.UserAgent)
+	}
 	return m
 }

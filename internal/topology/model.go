@@ -89,16 +89,15 @@ const (
 
 // Gateway is the equipment on the other side (TOP-01..TOP-04).
 type Gateway struct {
-	Name         string
-	Kind         GatewayKind
-	Host         string       // FQDN or IP literal (TOP-10)
-	Addr         netip.Addr   // valid when Host is an IP literal
-	Addresses    []netip.Addr // further source addresses that this peer may call from
-	Names        []string     // certificate names that this peer may present; default Host
-	Site         *Site
-	MediaAddress netip.Addr // alternate media address (TOP-15)
-	Routable     bool       // TOP-21
-	Trunks       []*Trunk
+	Name      string
+	Kind      GatewayKind
+	Host      string       // FQDN or IP literal (TOP-10)
+	Addr      netip.Addr   // valid when Host is an IP literal
+	Addresses []netip.Addr // further source addresses that this peer may call from
+	Names     []string     // certificate names that this peer may present; default Host
+	Site      *Site
+	Routable  bool // TOP-21
+	Trunks    []*Trunk
 }
 
 // Trunk is the tuple {pool, our port and transport : gateway, its port} (TOP-07).

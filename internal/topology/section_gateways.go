@@ -40,7 +40,6 @@ var gatewayFields = []field[gatewayDoc]{
 	}},
 	{"names", func(c *compiler, n *node, d *gatewayDoc) { c.certificateNames(n, d) }},
 	{"site", setRef(func(d *gatewayDoc) **node { return &d.site })},
-	{"mediaAddress", func(c *compiler, n *node, d *gatewayDoc) { d.out.MediaAddress, _ = c.address(n) }},
 	{"routable", setBool(func(d *gatewayDoc) *bool { return &d.out.Routable })},
 	{"root", func(c *compiler, n *node, d *gatewayDoc) {
 		d.root = newRoot(d)

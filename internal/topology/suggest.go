@@ -11,7 +11,7 @@ var planned = map[string][]string{
 		"enableLocationRestriction", "networkSiteId", "profile", "credentials", "register",
 		"forwardAnonymousCallGatewayPAI", "acceptGatewayPAIForOutboundCalls", "diversion", "t38", "comfortNoise",
 	},
-	"gateways": {"profile", "credentials", "register", "alternateBypassId", "default"},
+	"gateways": {"profile", "credentials", "register", "alternateBypassId", "default", "mediaAddress", "representativeMediaIP", "alternateMediaAddress"},
 	"voicePolicies": {
 		"allowCallForwarding", "allowSimulRing", "allowPSTNReRouting", "enableDelegation", "enableTeamCall",
 		"enableCallTransfer", "enableCallPark", "enableMaliciousCallTracing", "enableBWPolicyOverride",
@@ -36,7 +36,7 @@ var lync = map[string]map[string]string{
 		"maxConcurrentSessions": "maxCalls", "failoverTimeSeconds": "noProgressTimeout", "failoverResponseCodes": "failoverCodes",
 	},
 	"gateways": {
-		"fqdn": "host", "address": "host", "representativeMediaIP": "mediaAddress", "alternateMediaAddress": "mediaAddress",
+		"fqdn": "host", "address": "host",
 		"transport": "root.transport", "port": "root.port", "gatewayPort": "root.gatewayPort", "pool": "root.pool",
 		"dialPlan": "root.dialPlan",
 	},
