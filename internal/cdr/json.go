@@ -179,11 +179,11 @@ func optTrue(b []byte, member string, v bool) []byte {
 	return append(b, member...)
 }
 
-// jsonWriter remembers the text of the last UTC second: the times of one call are close together.
+// jsonWriter remembers the text of the last UTC day: the times of one call are close together.
 type jsonWriter struct {
-	second int64
-	text   [len("2006-01-02T15:04:05")]byte
-	known  bool
+	day   int64
+	text  [len("2006-01-02T")]byte
+	known bool
 }
 
 func (w *jsonWriter) optTime(b []byte, key string, t time.Time) []byte {
@@ -202,11 +202,19 @@ func (w *jsonWriter) time(b []byte, t time.Time) []byte {
 	if _, offset := t.Zone(); offset != 0 {
 		return append(t.AppendFormat(b, time.RFC3339Nano), '"')
 	}
-	if s := t.Unix(); !w.known || s != w.second {
-		t.AppendFormat(w.text[:0], "2006-01-02T15:04:05")
-		w.second, w.known = s, true
+	const daySeconds = 24 * 60 * 60
+	unix := t.Unix()
+	clock := unix % daySeconds
+	if clock < 0 {
+		clock += daySeconds
 	}
+	if day := unix - clock; !w.known || day != w.day {
+		t.AppendFormat(w.text[:0], "2006-01-02T")
+		w.day, w.known = day, true
+	}
+	h, m, s := clock/3600, clock/60%60, clock%60
 	b = append(b, w.text[:]...)
+	b = append(b, byte('0'+h/10), byte('0'+h%10), ':', byte('0'+m/10), byte('0'+m%10), ':', byte('0'+s/10), byte('0'+s%10))
 	if ns := t.Nanosecond(); ns != 0 {
 		var frac [10]byte
 		frac[0] = '.'
@@ -233,10 +241,26 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
+// plain8 is false when one of 8 bytes is not plain. Each test sets the high bit of the bytes that it finds:
+// x-0x20 borrows below 0x20, and (x^c)-1 borrows where x is c. It may be false for plain bytes, never true for
+// others.
+func plain8(s string) bool {
+	const ones = 0x0101010101010101
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 |
+		uint64(s[6])<<48 | uint64(s[7])<<56
+	// '<' and '>' differ in one bit only.
+	bad := x | (x - 0x20*ones) | ((x ^ '"'*ones) - ones) | ((x ^ '\\'*ones) - ones) | ((x ^ '&'*ones) - ones) | (((x &^ (2 * ones)) ^ '<'*ones) - ones)
+	return bad&(0x80*ones) == 0
+}
+
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
+		if len(s)-i >= 8 && plain8(s[i:i+8]) {
+			i += 8
+			continue
+		}
 		c := s[i]
 		if plain[c] {
 			i++
