@@ -64,6 +64,12 @@ func (c *Core) trunk(src sip.Source) *topology.Trunk {
 
 // options answers a probe of a peer (RFC 3261 §11.2, SIG-16).
 func (c *Core) options(src sip.Source, m *sip.Message) {
+	switch m.RequestScheme() {
+	case "sip", "sips", "tel":
+	default:
+		c.refuse(src, m, diag.UnsupportedScheme, 0)
+		return
+	}
 	if require := unsupported(m); len(require) > 0 {
 		c.refuse(src, m, diag.UnsupportedExtension, 0)
 		return
