@@ -278,9 +278,9 @@ func TestSpilledRecordsComeFromTheJournal(t *testing.T) {
 
 // TestLongCallsDoNotPinCallSegments: a segment with few calls left is rewritten, and they are still known.
 func TestLongCallsDoNotPinCallSegments(t *testing.T) {
-	s := mustOpen(t, Config{Dir: t.TempDir(), callsSize: 100_000})
+	s := mustOpen(t, Config{Dir: t.TempDir(), callsSize: 400_000})
 	defer mustClose(t, s)
-	const n, every = 4000, 100
+	const n, every = 8000, 200
 	put := uint64(0)
 	for i := range n {
 		r := &cdr.Record{ID: fmt.Sprintf("%08d", i), Start: sample(i).Start, End: sample(i).End, In: sample(0).In, Reason: "normal"}

@@ -25,9 +25,16 @@ type journal struct {
 	next    int
 	records *logFile
 	calls   *logFile
-	old     []*logFile     // former call segments, oldest first; only the first may be removed
-	open    map[string]int // begun call → number of the segment that has its frame
+	old     []*logFile       // former call segments, oldest first; only the first may be removed
+	open    map[string]place // begun calls
 	byNo    map[int]*logFile
+}
+
+// place is where the frame of a begun call lies.
+type place struct {
+	no   int // of the segment
+	size int
+	at   int64
 }
 
 // logFile is a segment.
@@ -40,7 +47,7 @@ type logFile struct {
 }
 
 func newJournal(dir string, next int) (*journal, error) {
-	j := &journal{dir: dir, next: next, open: map[string]int{}, byNo: map[int]*logFile{}}
+	j := &journal{dir: dir, next: next, open: map[string]place{}, byNo: map[int]*logFile{}}
 	var err error
 	if j.records, err = j.create(recordSuffix); err != nil {
 		return nil, err
@@ -89,26 +96,33 @@ func (l *logFile) write(b []byte) error {
 	return nil
 }
 
-// begin and end keep count of what each call segment is needed for.
-func (j *journal) begin(id string) {
+// begin and end keep count of what each call segment is needed for. p is where the frame lies in the current one.
+func (j *journal) begin(id string, p place) {
 	j.end(id)
-	j.open[id] = j.calls.no
+	p.no = j.calls.no
+	j.open[id] = p
 	j.calls.begun++
 	j.calls.live++
 }
 
 func (j *journal) end(id string) bool {
-	no, ok := j.open[id]
+	p, ok := j.open[id]
 	if ok {
 		delete(j.open, id)
-		j.byNo[no].live--
+		j.byNo[p.no].live--
 	}
 	return ok
 }
 
-// clean tells which old call segment to give up and returns its frames that are still needed. Only the oldest
-// is ever given up: an end is never forgotten before its begin.
-func (j *journal) clean() (l *logFile, survivors []byte, ids []string, err error) {
+// survivor is an open call with its frame, on the way to the current segment.
+type survivor struct {
+	id string
+	place
+}
+
+// clean tells which old call segment to give up and returns its frames that are still needed, with their places
+// in the returned bytes. Only the oldest is ever given up: an end is never forgotten before its begin.
+func (j *journal) clean() (l *logFile, frames []byte, list []survivor, err error) {
 	if len(j.old) == 0 {
 		return nil, nil, nil, nil
 	}
@@ -116,40 +130,33 @@ func (j *journal) clean() (l *logFile, survivors []byte, ids []string, err error
 	if l.live > l.begun/8 && len(j.old) < 64 {
 		return nil, nil, nil, nil
 	}
-	if l.live > 0 {
-		b, err := os.ReadFile(l.path)
-		if err != nil {
+	if l.live == 0 {
+		return l, nil, nil, nil
+	}
+	f, err := os.Open(l.path)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer f.Close()
+	for id, p := range j.open {
+		if p.no != l.no {
+			continue
+		}
+		at := len(frames)
+		frames = slices.Grow(frames, p.size)[:at+p.size]
+		if _, err := f.ReadAt(frames[at:], p.at); err != nil {
 			return nil, nil, nil, err
 		}
-		latest := map[string][]byte{}
-		frames(b, func(kind frameKind, payload []byte) {
-			if kind == frameBegin {
-				if rec, err := decode(payload); err == nil && j.open[rec.ID] == l.no {
-					latest[rec.ID] = payload
-				}
-			}
-		})
-		for id, payload := range latest {
-			var at int
-			survivors, at = beginFrame(survivors, frameBegin)
-			survivors = endFrame(append(survivors, payload...), at)
-			ids = append(ids, id)
-		}
+		list = append(list, survivor{id, place{at: int64(at), size: p.size}})
 	}
-	return l, survivors, ids, nil
+	return l, frames, list, nil
 }
 
-// drop forgets an old call segment after its survivors were written to the current one.
-func (j *journal) drop(l *logFile, survivors []string) {
-	for _, id := range survivors {
-		j.begin(id)
-	}
-	if l.live > 0 { // frames that could not be read again
-		for id, no := range j.open {
-			if no == l.no {
-				delete(j.open, id)
-			}
-		}
+// drop forgets an old call segment after its survivors were written to the current one, from base on.
+func (j *journal) drop(l *logFile, list []survivor, base int64) {
+	for _, v := range list {
+		v.at += base
+		j.begin(v.id, v.place)
 	}
 	j.old = j.old[1:]
 	delete(j.byNo, l.no)

@@ -60,7 +60,7 @@ type writer struct {
 	pack   *packer
 	spare  []item
 	calls  []byte // frames for the call segment
-	ids    []string
+	begun  []place
 	failed bool // the last write failed and was logged
 }
 
@@ -87,10 +87,12 @@ func (w *writer) write(items []item, seq uint64) {
 		c.recs, c.ends = make([]*cdr.Record, 0, n), make([]int, 0, n)
 		records = make([]byte, 0, w.s.pend.guess(n))
 	}
-	w.calls = w.calls[:0]
+	w.calls, w.begun = w.calls[:0], w.begun[:0]
 	for _, it := range items {
 		if it.rec == nil {
+			at := len(w.calls)
 			w.calls = appendBegin(w.calls, it.id, it.opened)
+			w.begun = append(w.begun, place{at: int64(at), size: len(w.calls) - at})
 			continue
 		}
 		var at int
@@ -106,12 +108,16 @@ func (w *writer) write(items []item, seq uint64) {
 		w.s.dropped.Add(uint64(len(c.recs)))
 		return
 	}
+	base, n := w.j.calls.size-int64(len(w.calls)), 0
 	for _, it := range items {
-		if it.rec == nil {
-			w.j.begin(it.id)
-		} else {
+		if it.rec != nil {
 			w.j.end(it.rec.ID)
+			continue
 		}
+		p := w.begun[n]
+		p.at += base
+		w.j.begin(it.id, p)
+		n++
 	}
 	w.s.openCalls.Store(int64(len(w.j.open)))
 	if len(c.recs) > 0 {
@@ -204,22 +210,25 @@ func (w *writer) rotate() {
 			w.s.journalErrors.Add(1)
 		}
 	}
-	l, survivors, ids, err := w.j.clean()
-	if err != nil {
-		w.s.log.Error("cannot read a call journal segment again", "err", err)
-		return
-	}
-	if l == nil {
-		return
-	}
-	if len(survivors) > 0 {
-		if w.j.calls.write(survivors) != nil {
+	for {
+		l, survivors, list, err := w.j.clean()
+		if err != nil {
+			w.s.journalErrors.Add(1) // it stays; the next batch tries again
 			return
 		}
-		w.s.pend.touch(w.j.calls)
+		if l == nil {
+			return
+		}
+		base := w.j.calls.size
+		if len(survivors) > 0 {
+			if w.j.calls.write(survivors) != nil {
+				return
+			}
+			w.s.pend.touch(w.j.calls)
+		}
+		w.j.drop(l, list, base)
+		w.s.pend.finish(nil, l.path)
 	}
-	w.j.drop(l, ids)
-	w.s.pend.finish(nil, l.path)
 }
 
 // alive notes that the server lives, so that the end of a lost call is known to aliveEvery.
