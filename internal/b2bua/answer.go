@@ -16,8 +16,9 @@ import (
 // theirs, so that every early dialog has an offer/answer exchange of its own.
 type fork struct {
 	leg  *Leg
-	tag  string // the target's To tag
-	ours string // the To tag toward the caller
+	tag  string      // the target's To tag
+	ours string      // the To tag toward the caller
+	sdp  description // the answer under this tag; peer is the target's that it was made of
 }
 
 // receiveInviteResponse takes a response to the INVITE of an attempt that has no result yet.
@@ -40,11 +41,14 @@ func (c *Call) progress(now time.Time, t *attempt, m *sip.Message, out *Out) {
 		c.sendCancel(now, t, out)
 		return
 	}
+	if t.noAnswer.IsZero() { // also for a target that says no more than 100 where noProgressTimeout is off
+		t.noAnswer = after(now, c.settings(t).NoAnswerTimeout)
+	}
 	if m.Status == 100 {
 		return
 	}
 	t.noProgress = time.Time{}
-	if !t.rang {
+	if !t.rang { // from now on it is a person who takes the time
 		t.rang = true
 		t.noAnswer = after(now, c.settings(t).NoAnswerTimeout)
 	}
@@ -54,38 +58,39 @@ func (c *Call) progress(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	if c.a.inv == nil {
 		return
 	}
-	tag, fresh := c.forkTag(&t.leg, m)
+	f, own := c.fork(&t.leg, m)
 	r := sip.NewResponse(c.a.inv, m.Status, m.Reason)
-	r.SetToTag(tag)
+	r.SetToTag(f.ours)
 	r.Add(sip.IDContact, c.contact(c.a.hop))
 	r.Add(sip.IDAllow, allowed)
-	if body, ok := m.SDP(); ok && c.offer != "" && fresh {
-		if sdp := c.plan.earlyAnswer(now, c, &t.leg, body, out); sdp != "" {
+	if body, ok := m.SDP(); ok && c.offer != "" && own {
+		if sdp := c.plan.earlyAnswer(c, &t.leg, f, body); sdp != "" {
 			r.SetBody("application/sdp", sdp)
 		}
 	}
 	c.respond(now, &c.a, r, out)
 }
 
-// forkTag is the caller's view of a target's early dialog. Beyond MaxEarlyDialogs (TRK-02) no further one is shown: the last tag
+// fork is the caller's view of a target's early dialog. Beyond MaxEarlyDialogs (TRK-02) no further one is shown: the last tag
 // stands for the rest, without their descriptions (false).
-func (c *Call) forkTag(l *Leg, m *sip.Message) (tag string, own bool) {
+func (c *Call) fork(l *Leg, m *sip.Message) (f *fork, own bool) {
 	theirs := m.To().Tag()
 	for i := range c.forks {
 		if c.forks[i].leg == l && c.forks[i].tag == theirs {
-			return c.forks[i].ours, true
+			return &c.forks[i], true
 		}
 	}
 	limit := max(c.a.trunk.Settings.MaxEarlyDialogs, 1)
 	if n := len(c.forks); n >= limit {
-		return c.forks[n-1].ours, false
+		return &c.forks[n-1], false
 	}
-	f := fork{leg: l, tag: strings.Clone(theirs), ours: c.a.tag}
+	n := fork{leg: l, tag: strings.Clone(theirs), ours: c.a.tag}
 	if len(c.forks) > 0 {
-		f.ours = c.env.tag()
+		n.ours = c.env.tag()
 	}
-	c.forks = append(c.forks, f)
-	return f.ours, true
+	n.sdp.start(c.env)
+	c.forks = append(c.forks, n)
+	return &c.forks[len(c.forks)-1], true
 }
 
 // earlyTag tells whether a To tag of the caller's names one of our early dialogs.
@@ -108,15 +113,18 @@ func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	t.state = attemptAnswered
 	c.establish(l, m)
 	if c.phase != phaseHunting || c.current != t {
-		c.hangUpLate(now, t, out)
+		c.hangUpLate(now, t, m, out)
 		return
 	}
 	c.won, c.current = t, nil
 	e := &c.rec.Attempts[t.index]
 	e.Took, e.Status, e.Class, e.Reason = now.Sub(e.At), m.Status, routing.Answered.String(), ""
 	c.result(now, t.target.Trunk, health.Good, out)
-	tag, _ := c.forkTag(l, m)
-	c.a.tag = tag
+	f, own := c.fork(l, m)
+	c.a.tag = f.ours
+	if own {
+		c.a.adopt(&f.sdp)
+	}
 
 	seq, _, _ := m.CSeq()
 	body, hasBody := m.SDP()
@@ -127,7 +135,7 @@ func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	sdp, err := "", error(nil)
 	if hasBody {
 		l.oa.RemoteAnswer()
-		sdp, err = c.plan.answer(now, c, l, body, out)
+		sdp, err = c.plan.answerFrom(c, l, &c.a, body)
 	} else if sdp = c.a.sdp.body; sdp == "" {
 		err = errNoAnswer
 	}
@@ -145,12 +153,11 @@ func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
 func (c *Call) answeredOfferless(now time.Time, t *attempt, m *sip.Message, body string, out *Out) {
 	l := &t.leg
 	seq, _, _ := m.CSeq()
-	l.ackSeq = seq
+	l.ackSeq, l.ackWaits = seq, true
 	l.oa.RemoteOffer("INVITE")
 	l.oa.InviteDone()
-	sdp, err := c.plan.offerFrom(now, c, l, &c.a, body, out)
+	sdp, err := c.plan.offerFrom(c, l, &c.a, body)
 	if err != nil {
-		c.sendAck(now, l, seq, "", out)
 		c.finish(now, diag.BadAnswer, "directsip", err.Error(), out)
 		return
 	}
@@ -181,8 +188,9 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, sdp string, out *Out)
 	a.oa.InviteDone()
 	c.respond(now, a, r, out)
 	a.answer.Start(now, 0, 0)
-	c.forks = nil
-	c.plan.watch(now, c, out)
+	c.forks, c.offer = nil, "" // they would keep the whole INVITE in memory
+	c.a.sdp.peer = strings.Clone(c.a.sdp.peer)
+	c.plan.dirty = true // from now on the relay looks for dead media
 }
 
 // establish makes the dialog of a leg B from its 2xx.
@@ -193,13 +201,22 @@ func (c *Call) establish(l *Leg, m *sip.Message) {
 }
 
 // hangUpLate acknowledges and ends a dialog that nobody wants any more: the 2xx crossed our CANCEL (RFC 3261 §9.1, §13.2.2.4).
-func (c *Call) hangUpLate(now time.Time, t *attempt, out *Out) {
+func (c *Call) hangUpLate(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	l := &t.leg
-	seq := uint32(1)
 	t.state, t.linger = attemptOver, now.Add(lingerTime)
 	l.oa.InviteDone()
-	c.sendAck(now, l, seq, "", out)
+	c.sendAck(now, l, initialSeq, c.decline(l, m), out)
 	c.bye(now, l, out)
+}
+
+// decline answers an offer that came in a 2xx and that nobody takes: the ACK must have an answer all the same (RFC 3261
+// §13.2.2.4). What stands is said again if it fits; else every m-line is refused. "" when the 2xx made no offer.
+func (c *Call) decline(l *Leg, m *sip.Message) string {
+	body, ok := m.SDP()
+	if !ok || !l.offerless {
+		return ""
+	}
+	return c.plan.decline(c, l, body)
 }
 
 // lateInviteResponse takes what comes for the initial INVITE after it had its result.
@@ -212,27 +229,26 @@ func (c *Call) lateInviteResponse(now time.Time, t *attempt, m *sip.Message, out
 		}
 	case m.Status >= 300:
 		t.linger = time.Time{}
-	case l.ack.Data != nil && m.To().Tag() == l.dlg.RemoteTag:
-		l.repeatAck(out)
 	case l.dlg.RemoteTag == "":
 		c.establish(l, m)
-		c.hangUpLate(now, t, out)
+		c.hangUpLate(now, t, m, out)
 	case m.To().Tag() != l.dlg.RemoteTag:
 		c.hangUpFork(now, l, m, out)
 	}
 }
 
-// hangUpFork ends a second dialog of a forked INVITE: its peer answered after another branch had (RFC 3261 §13.2.2.4). The
-// same repeated 2xx gets the same treatment again; its BYE then finds nothing.
+// hangUpFork ends a second dialog of a forked INVITE: its peer answered after another branch had (RFC 3261 §13.2.2.4).
 func (c *Call) hangUpFork(now time.Time, l *Leg, m *sip.Message, out *Out) {
-	extra := Leg{side: l.side, number: l.number, trunk: l.trunk, callID: l.callID, tag: l.tag, hop: l.hop}
+	extra := Leg{side: l.side, number: l.number, trunk: l.trunk, callID: l.callID, tag: l.tag, hop: l.hop, offerless: l.offerless}
+	extra.sdp.start(c.env)
 	extra.dlg = dialog.NewUAC(l.sent, m)
 	extra.up = true
 	c.follow(&extra)
 	seq, _, _ := m.CSeq()
-	c.sendAck(now, &extra, seq, "", out)
+	c.sendAck(now, &extra, seq, c.decline(&extra, m), out)
 	c.bye(now, &extra, out)
 	l.clients = append(l.clients, extra.clients...)
+	l.acks = append(l.acks, extra.acks...)
 }
 
 // rejected takes a final refusal of an attempt.
@@ -286,20 +302,20 @@ func (c *Call) acknowledged(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	}
 	body, ok := m.SDP()
 	if !ok {
-		c.sendAck(now, other, other.ackSeq, "", out)
+		l.oa.Failed("INVITE")
 		c.finish(now, diag.BadAnswer, "directsip", "ACK without the answer that the offer in our 200 asked for", out)
 		return
 	}
 	l.oa.RemoteAnswer()
-	sdp, err := c.plan.answerFrom(now, c, l, other, body, out)
-	other.oa.LocalAnswer()
-	c.sendAck(now, other, other.ackSeq, sdp, out)
-	c.exch = nil
+	sdp, err := c.plan.answerFrom(c, l, other, body)
 	if err != nil {
 		c.finish(now, diag.BadAnswer, "directsip", err.Error(), out)
 		return
 	}
-	c.plan.watch(now, c, out)
+	other.oa.LocalAnswer()
+	c.sendAck(now, other, other.ackSeq, sdp, out)
+	c.exch = nil
+	c.plan.dirty = true
 }
 
 // other is the leg that a leg talks to; nil before the answer.

@@ -28,6 +28,9 @@ const (
 // never ring for one call, and an answer that crosses our CANCEL is taken.
 const cancelGrace = time.Second
 
+// initialSeq is the CSeq of the first INVITE of a leg B.
+const initialSeq = 1
+
 // lingerTime is how long a target left behind may still answer: its 2xx is then acknowledged and hung up (RFC 3261 §9.1).
 const lingerTime = 32 * time.Second
 
@@ -228,6 +231,7 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 		l.hop.Transport = sip.TCP
 		m = c.buildInvite(t, body)
 	}
+	l.offerless = body == ""
 	l.oa.LocalInvite(body != "")
 	t.state = attemptTrying
 	set := c.settings(t)

@@ -63,7 +63,7 @@ type Caller struct {
 // New begins a call for an INVITE outside of a dialog. The call keeps snap for its life.
 func New(env *Env, snap *topology.Snapshot, id media.SessionID, now time.Time, in Caller, out *Out) *Call {
 	req := in.Req
-	c := &Call{env: env, snap: snap, id: id}
+	c := &Call{env: env, snap: snap, id: id, now: now}
 	c.rec = c.newRecord(now, in)
 	a := &c.a
 	a.trunk, a.callID, a.tag = in.Trunk, c.rec.In.CallID, env.tag()
@@ -78,13 +78,12 @@ func New(env *Env, snap *topology.Snapshot, id media.SessionID, now time.Time, i
 
 	if r, detail := c.acceptable(req); r != nil {
 		c.refuse(now, r, detail, out)
-		return c
-	}
-	if env.Draining {
+	} else if env.Draining {
 		c.refuse(now, diag.Draining, "", out)
-		return c
+	} else {
+		c.route(now, req, out)
 	}
-	c.route(now, req, out)
+	c.settle(now, out)
 	return c
 }
 
@@ -184,29 +183,8 @@ func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *s
 
 // response takes a response on one leg.
 func (c *Call) response(now time.Time, l *Leg, att *attempt, m *sip.Message, out *Out) {
-	if l.invc.Matches(m) {
-		first := l.invc.Receive(now, m, &out.Out)
-		if !first {
-			return
-		}
-		c.note(now, l, false, m)
-		if m.Status >= 300 {
-			c.rung(now, l, true, "ACK", 0, false)
-		}
-		switch {
-		case att != nil && !att.done():
-			c.receiveInviteResponse(now, att, m, out)
-		case att != nil && l.past == nil && !l.reinvited:
-			c.lateInviteResponse(now, att, m, out)
-		default:
-			c.receiveReinviteResponse(now, l, m, out)
-		}
-		return
-	}
-	if att != nil && l.past != nil && l.past.Matches(m) {
-		if l.past.Receive(now, m, &out.Out) {
-			c.lateInviteResponse(now, att, m, out)
-		}
+	if seq, method, _ := m.CSeq(); method == "INVITE" {
+		c.inviteResponse(now, l, att, seq, m, out)
 		return
 	}
 	for _, r := range l.clients {
@@ -217,6 +195,36 @@ func (c *Call) response(now time.Time, l *Leg, att *attempt, m *sip.Message, out
 			}
 			return
 		}
+	}
+}
+
+// inviteResponse takes a response to an INVITE of ours.
+func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m *sip.Message, out *Out) {
+	if m.Status >= 200 && m.Status < 300 && l.repeatAck(seq, m.To().Tag(), out) {
+		return
+	}
+	t := l.invite(m)
+	if t == nil {
+		return
+	}
+	l.mute = false
+	known := t.State() == txn.Accepted // another 2xx: repeated, or of another branch of a fork
+	if !t.Receive(now, m, &out.Out) {
+		return
+	}
+	if !known {
+		c.note(now, l, false, m)
+	}
+	if m.Status >= 300 {
+		c.rung(now, l, true, "ACK", 0, false)
+	}
+	switch {
+	case att == nil || seq != initialSeq:
+		c.receiveReinviteResponse(now, l, seq, m, out)
+	case !att.done():
+		c.receiveInviteResponse(now, att, m, out)
+	default:
+		c.lateInviteResponse(now, att, m, out)
 	}
 }
 
@@ -235,8 +243,10 @@ func (c *Call) advanceLeg(now time.Time, l *Leg, out *Out) {
 	if !l.mute && due(l.invc.Deadline())(now) {
 		c.inviteClientEvent(now, l, l.invc.Advance(now, &out.Out), out)
 	}
-	if l.past != nil && due(l.past.Deadline())(now) {
-		l.past.Advance(now, &out.Out)
+	for _, p := range l.past {
+		if due(p.Deadline())(now) {
+			p.Advance(now, &out.Out)
+		}
 	}
 	if due(l.invs.Deadline())(now) {
 		l.invs.Advance(now, &out.Out)
@@ -294,11 +304,9 @@ func (c *Call) settle(_ time.Time, out *Out) {
 
 // sweep forgets transactions that have ended.
 func (l *Leg) sweep() {
-	if l.past != nil && !l.past.Live() {
-		l.past = nil
-	}
-	if l.sent != nil && !l.invc.Live() && l.past == nil {
-		l.sent = nil
+	l.past = living(l.past)
+	if !l.invc.Live() && l.past == nil {
+		l.sent, l.acks = nil, nil
 	}
 	l.clients = living(l.clients)
 	l.servers = living(l.servers)

@@ -34,6 +34,7 @@ func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *O
 	c.endCaller(now, why, detail, out)
 	for _, t := range c.attempts {
 		if t == c.won {
+			c.ackWaiting(now, &t.leg, out)
 			c.bye(now, &t.leg, out)
 			t.state = attemptOver
 			continue
@@ -89,11 +90,14 @@ func (c *Call) endExchange(now time.Time, out *Out) {
 	if e == nil || e.gone {
 		return
 	}
-	if e.to.ackWaits {
-		c.refuseOffer(now, e.to, "", out)
-	}
-	if e.invite && e.from.inv == nil {
-		return
-	}
+	c.ackWaiting(now, e.to, out)
 	c.failExchange(now, e, diag.CallGone, 487, out)
+}
+
+// ackWaiting acknowledges the 2xx with an offer that waits for an answer of the other leg, which will not come.
+func (c *Call) ackWaiting(now time.Time, l *Leg, out *Out) {
+	if l.ackWaits {
+		l.oa.LocalAnswer()
+		c.sendAck(now, l, l.ackSeq, c.plan.decline(c, l, l.sdp.peer), out)
+	}
 }

@@ -95,6 +95,9 @@ func (c *Call) checkGone(now time.Time, l *Leg, status int, method string, out *
 
 // requestFailed takes a non-INVITE request that got no answer.
 func (c *Call) requestFailed(now time.Time, l *Leg, r *request, out *Out) {
+	if r.Method() == "CANCEL" {
+		return // what counts is what comes for the INVITE
+	}
 	if r.waiter != nil {
 		m := sip.NewResponse(r.req, 408, "")
 		m.SetToTag(r.from.tag)

@@ -35,18 +35,28 @@ type Leg struct {
 	answer    dialog.Answer     // repeats our 2xx until the ACK comes
 	ackSeq    uint32            // CSeq of the INVITE that the next ACK is for
 	ackWaits  bool              // our ACK to a 2xx with an offer waits for the answer of the other leg
-	past      *txn.InviteClient // the initial INVITE, still taking late 2xx while a re-INVITE runs
-	mute      bool              // the INVITE is left behind: not repeated any more
-	reinvited bool              // invc is a re-INVITE
-	pending   bool              // BYE waits for the ACK to our 2xx (RFC 3261 §15)
+	past      []*txn.InviteClient // earlier ones whose final responses may still be repeated
+	mute      bool                // the INVITE is left behind: not repeated any more
+	offerless bool                // our initial INVITE had no offer
+	pending   bool                // BYE waits for the ACK to our 2xx (RFC 3261 §15)
 	clients   []*request
 	servers   []*txn.Server
 	refused   []*txn.InviteServer // INVITEs answered beside the one being served
-	ack       txn.Send            // our last ACK to a 2xx, for repeated 2xx
+	acks      []sentAck           // our ACKs, for repeated 2xx
 	allow     methods
 	oa        dialog.OfferAnswer
 	sdp       description
 }
+
+// sentAck is an ACK to a 2xx. A 2xx is repeated until its ACK arrives, and belongs to the dialog, not to a transaction.
+type sentAck struct {
+	seq  uint32 // CSeq
+	tag  string // To
+	send txn.Send
+}
+
+// maxAcks bounds the ACKs that are kept; each is needed for 32 s.
+const maxAcks = 8
 
 // request is a non-INVITE request of ours in flight.
 type request struct {
@@ -129,6 +139,9 @@ func (c *Call) reply(now time.Time, l *Leg, s *txn.Server, m *sip.Message, out *
 func (c *Call) serve(now time.Time, l *Leg, src sip.Source, m *sip.Message) *txn.Server {
 	s := &txn.Server{}
 	s.Start(now, m, Back(src, m), c.env.Timers)
+	if len(l.servers) > 2*maxRequests { // a flood: the oldest answers are forgotten
+		l.servers = append(l.servers[:0], l.servers[1:]...)
+	}
 	l.servers = append(l.servers, s)
 	return s
 }
@@ -152,18 +165,47 @@ func (c *Call) sendAck(now time.Time, l *Leg, cseq uint32, body string, out *Out
 	if body != "" {
 		m.SetBody("application/sdp", body)
 	}
-	l.ack = txn.Send{Hop: l.hop, Data: m.Append(nil), CallID: l.callID}
+	a := sentAck{seq: cseq, tag: l.dlg.RemoteTag, send: txn.Send{Hop: l.hop, Data: m.Append(nil), CallID: l.callID}}
+	if len(l.acks) == maxAcks {
+		l.acks = append(l.acks[:0], l.acks[1:]...)
+	}
+	l.acks = append(l.acks, a)
 	l.acked, l.ackWaits = true, false
-	out.Sends = append(out.Sends, l.ack)
+	out.Sends = append(out.Sends, a.send)
 	c.note(now, l, true, m)
 }
 
-// repeatAck answers a repeated 2xx.
-func (l *Leg) repeatAck(out *Out) {
-	if l.ack.Data != nil {
-		s := l.ack
-		s.Again = true
-		out.Sends = append(out.Sends, s)
+// repeatAck answers a repeated 2xx; false when it was not acknowledged yet.
+func (l *Leg) repeatAck(seq uint32, tag string, out *Out) bool {
+	for i := range l.acks {
+		if a := &l.acks[i]; a.seq == seq && a.tag == tag {
+			s := a.send
+			s.Again = true
+			out.Sends = append(out.Sends, s)
+			return true
+		}
+	}
+	return false
+}
+
+// invite finds the INVITE of ours that a response belongs to, nil when there is none.
+func (l *Leg) invite(m *sip.Message) *txn.InviteClient {
+	if l.invc.Matches(m) {
+		return &l.invc
+	}
+	for _, p := range l.past {
+		if p.Matches(m) {
+			return p
+		}
+	}
+	return nil
+}
+
+// shelve keeps an INVITE of ours that has its final response while another one begins.
+func (l *Leg) shelve() {
+	if l.invc.Live() {
+		old := l.invc
+		l.past = append(l.past, &old)
 	}
 }
 
@@ -215,8 +257,8 @@ func (l *Leg) deadline(d *earliest) {
 	if !l.mute {
 		d.add(l.invc.Deadline())
 	}
-	if l.past != nil {
-		d.add(l.past.Deadline())
+	for _, p := range l.past {
+		d.add(p.Deadline())
 	}
 	d.add(l.invs.Deadline())
 	d.add(l.answer.Deadline())
@@ -233,7 +275,7 @@ func (l *Leg) deadline(d *earliest) {
 
 // idle tells whether no transaction of the leg is alive.
 func (l *Leg) idle() bool {
-	return !l.invc.Live() && l.past == nil && !l.invs.Live() && !l.answer.Waiting() && len(l.clients) == 0 &&
+	return !l.invc.Live() && len(l.past) == 0 && !l.invs.Live() && !l.answer.Waiting() && len(l.clients) == 0 &&
 		len(l.servers) == 0 && len(l.refused) == 0
 }
 

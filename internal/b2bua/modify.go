@@ -18,6 +18,8 @@ type exchange struct {
 	req     *sip.Message // what came
 	forward string       // how it went on: INVITE or UPDATE
 	offer   bool         // it carried an offer
+	seq     uint32       // CSeq of what went on
+	before  standing     // what stood, if it fails
 	gone    bool         // its sender cancelled it: answered 487, the result goes nowhere
 }
 
@@ -46,7 +48,7 @@ func (c *Call) receiveReinvite(now time.Time, l *Leg, src sip.Source, m *sip.Mes
 	c.respond(now, l, c.trying(m), out)
 	if hasBody && l.sdp.unchanged(body) && l.sdp.body != "" {
 		l.oa.LocalAnswer()
-		c.acceptReinvite(now, l, l.sdp.body, out) // a refresh: nothing to tell the other leg
+		c.acceptReinvite(now, l, l.sdp.again(), out) // a refresh: nothing to tell the other leg
 		return
 	}
 	e := &exchange{from: l, to: c.other(l), invite: true, req: m, forward: "INVITE", offer: hasBody}
@@ -73,7 +75,7 @@ func (c *Call) receiveUpdate(now time.Time, l *Leg, src sip.Source, m *sip.Messa
 		r := c.ok(l, m)
 		r.Add(sip.IDContact, c.contact(l.hop))
 		if hasBody {
-			r.SetBody("application/sdp", l.sdp.body)
+			r.SetBody("application/sdp", l.sdp.again())
 		}
 		c.reply(now, l, s, r, out)
 		return
@@ -119,9 +121,10 @@ func (c *Call) forward(now time.Time, e *exchange, body string, out *Out) {
 		return
 	}
 	sdp := ""
+	e.before = c.plan.standing(e.from, l)
 	if e.offer {
 		var err error
-		if sdp, err = c.plan.offerFrom(now, c, e.from, l, body, out); err != nil {
+		if sdp, err = c.plan.offerFrom(c, e.from, l, body); err != nil {
 			l.oa.Failed(e.forward)
 			c.failExchange(now, e, diag.NotAcceptable, 488, out)
 			return
@@ -139,41 +142,38 @@ func (c *Call) forward(now time.Time, e *exchange, body string, out *Out) {
 		return
 	}
 	m.AddFirst(sip.IDVia, c.env.via(l.hop, c.env.branch()))
-	l.ackSeq, _, _ = m.CSeq()
-	if l.invc.Live() && !l.reinvited {
-		old := l.invc
-		l.past = &old
-	}
-	l.reinvited = true
+	e.seq = l.dlg.LocalSeq
+	l.ackSeq = e.seq
+	l.shelve()
 	l.invc.Start(now, m, l.hop, c.env.Timers, &out.Out)
 	c.note(now, l, true, m)
 }
 
 // receiveReinviteResponse takes a response to a re-INVITE of ours.
-func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, m *sip.Message, out *Out) {
+func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip.Message, out *Out) {
 	e := c.exch
+	if e != nil && (e.to != l || e.forward != "INVITE" || e.seq != seq) {
+		e = nil // of an exchange that is over
+	}
 	switch {
 	case m.Status < 200:
 		return
-	case m.Status < 300 && (e == nil || e.to != l || e.forward != "INVITE"):
-		if seq, _, _ := m.CSeq(); seq == l.ackSeq && l.ack.Data != nil {
-			l.repeatAck(out)
-		}
+	case l.ackWaits && l.ackSeq == seq:
+		return // repeated: the ACK waits for the answer of the other leg
+	case m.Status < 300 && e == nil:
+		c.ackUnwanted(now, l, seq, m, out)
 		return
 	case m.Status < 300:
-		if l.ackWaits {
-			return // repeated: the ACK waits for the answer of the other leg
-		}
 		l.dlg.Refresh(m)
 		l.learn(m)
 		c.follow(l)
 		c.reinviteAccepted(now, e, m, out)
 		return
 	}
-	l.oa.Failed("INVITE")
-	if e == nil || e.to != l {
+	if e == nil {
 		return
 	}
+	l.oa.Failed("INVITE")
 	c.exch = nil
 	if m.Status == 408 || m.Status == 481 { // the dialog is gone (RFC 3261 §12.2.1.2)
 		c.failExchange(now, e, diag.PeerVanished, m.Status, out)
@@ -181,6 +181,16 @@ func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, m *sip.Message, ou
 		return
 	}
 	c.failExchange(now, e, diag.NotAcceptable, m.Status, out)
+}
+
+// ackUnwanted acknowledges a 2xx to a re-INVITE that nobody waits for any more, because the call ended meanwhile.
+func (c *Call) ackUnwanted(now time.Time, l *Leg, seq uint32, m *sip.Message, out *Out) {
+	body := ""
+	if offer, ok := m.SDP(); ok && l.oa.RemoteOffer("INVITE") == dialog.OK {
+		body = c.plan.decline(c, l, offer)
+	}
+	l.oa.Failed("INVITE")
+	c.sendAck(now, l, seq, body, out)
 }
 
 // reinviteAccepted carries the 2xx back.
@@ -206,9 +216,10 @@ func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out 
 		c.failExchange(now, e, diag.BadAnswer, 500, out)
 		return
 	}
-	sdp, err := c.plan.offerFrom(now, c, l, e.from, body, out)
+	sdp, err := c.plan.offerFrom(c, l, e.from, body)
 	if err != nil || e.gone {
-		c.refuseOffer(now, l, body, out)
+		l.oa.LocalAnswer()
+		c.sendAck(now, l, l.ackSeq, c.plan.decline(c, l, body), out)
 		c.exch = nil
 		c.failExchange(now, e, diag.NotAcceptable, 488, out)
 		return
@@ -218,23 +229,18 @@ func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out 
 	c.acceptReinvite(now, e.from, sdp, out)
 }
 
-// refuseOffer acknowledges an offer in a 2xx that cannot be answered: what stands is sent again as the answer.
-func (c *Call) refuseOffer(now time.Time, l *Leg, _ string, out *Out) {
-	l.oa.LocalAnswer()
-	c.sendAck(now, l, l.ackSeq, l.sdp.body, out)
-}
-
 // finishExchange answers whoever made the offer.
 func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Out) {
-	sdp, err := c.plan.answerFrom(now, c, e.to, e.from, answer, out)
+	if e.gone {
+		c.plan.restore(c, e)
+		return
+	}
+	sdp, err := c.plan.answerFrom(c, e.to, e.from, answer)
 	if err != nil {
 		c.failExchange(now, e, diag.BadAnswer, 488, out)
 		return
 	}
-	c.plan.watch(now, c, out)
-	if e.gone {
-		return
-	}
+	c.plan.dirty = true
 	e.from.oa.LocalAnswer()
 	if e.invite {
 		c.acceptReinvite(now, e.from, sdp, out)
@@ -261,10 +267,8 @@ func (c *Call) acceptReinvite(now time.Time, l *Leg, sdp string, out *Out) {
 // failExchange refuses a re-INVITE or UPDATE; the session stays as it was (RFC 3261 §14.2).
 func (c *Call) failExchange(now time.Time, e *exchange, why *diag.Reason, status int, out *Out) {
 	l := e.from
-	if e.gone {
-		return
-	}
-	if e.invite && l.inv == nil {
+	c.plan.restore(c, e)
+	if e.gone || e.invite && l.inv == nil {
 		return
 	}
 	r := sip.NewResponse(e.req, status, "")

@@ -3,6 +3,8 @@ package b2bua
 import (
 	"errors"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,15 +50,46 @@ type end struct {
 
 // description is what was said on one leg: our last body and the peer's.
 type description struct {
-	id, version uint64
-	body        string // ours
-	peer        string // theirs
+	id, version uint64 // of the last body that was sent, whatever came of it
+	shown       string // that body
+	body        string // ours that stands
+	peer        string // theirs that stands
 	codec       string
 }
 
 // start draws the session id of o= (RFC 8866 §5.2).
 func (d *description) start(e *Env) {
 	*d = description{id: e.Rand.Uint64() >> 2, version: 1}
+}
+
+// again says what stands once more. If another description was sent meanwhile and refused, the version has to rise once more
+// (RFC 3264 §8).
+func (d *description) again() string {
+	if d.shown == d.body || d.body == "" {
+		return d.body
+	}
+	n, _ := strconv.ParseUint(originVersion(d.shown), 10, 64)
+	d.version = n + 1
+	d.body = strings.Replace(d.body, " "+originVersion(d.body)+" IN IP", " "+strconv.FormatUint(d.version, 10)+" IN IP", 1)
+	d.shown = d.body
+	return d.body
+}
+
+// originVersion is the version in the o= line of a body of ours.
+func originVersion(body string) string {
+	_, o, _ := strings.Cut(body, "\r\no=")
+	for range 2 {
+		_, o, _ = strings.Cut(o, " ")
+	}
+	v, _, _ := strings.Cut(o, " ")
+	return v
+}
+
+// adopt makes the description of the fork that answered the leg's own.
+func (l *Leg) adopt(d *description) {
+	peer := l.sdp.peer
+	l.sdp = *d
+	l.sdp.peer = peer
 }
 
 // unchanged tells whether a body of the peer says what its last one said.
@@ -213,6 +246,10 @@ func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
 		out.Media = append(out.Media, MediaOp{MediaOpen, p.session(c)})
 		return
 	}
+	if c.end != nil {
+		c.write(now, out)
+		return
+	}
 	c.finish(now, diag.MediaOpenFailed, "directsip", err.Error(), out)
 	c.settle(now, out)
 }
@@ -275,6 +312,41 @@ func (c *Call) sideSettings(side media.SideIndex) *topologySettings {
 	return c.a.trunk.Settings
 }
 
+// standing is the state of a session before an exchange that may fail.
+type standing struct {
+	peer  string // what the side that asks had said
+	body  string // what we had said to the other one
+	lines []line
+}
+
+// standing remembers the session as it is.
+func (p *plan) standing(from, to *Leg) standing {
+	return standing{peer: from.sdp.peer, body: to.sdp.body, lines: slices.Clone(p.lines)}
+}
+
+// restore undoes a refused exchange: the session is what it was (RFC 3261 §14.1). Ports taken meanwhile stay.
+func (p *plan) restore(_ *Call, e *exchange) {
+	if e.before.lines == nil {
+		return
+	}
+	e.from.sdp.peer, e.to.sdp.body = e.before.peer, e.before.body
+	for i := range p.lines {
+		was := line{}
+		if i < len(e.before.lines) {
+			was = e.before.lines[i]
+		}
+		was.ours = p.lines[i].ours
+		for k := range was.peer { // a value seen before would not open the gate again
+			if now := &p.lines[i].peer[k]; now.rtp != was.peer[k].rtp {
+				was.peer[k].relatch = now.relatch + 1
+			}
+		}
+		p.lines[i] = was
+	}
+	e.before.lines = nil
+	p.dirty = true
+}
+
 // tell sends the relay what has changed since it was last told.
 func (p *plan) tell(c *Call, out *Out) {
 	if p.dirty && p.opened && !c.closing {
@@ -282,9 +354,6 @@ func (p *plan) tell(c *Call, out *Out) {
 	}
 	p.dirty = false
 }
-
-// watch has the relay look for dead media from now on, or no longer.
-func (p *plan) watch(_ time.Time, _ *Call, _ *Out) { p.dirty = true }
 
 // face turns side B toward a target: our address of its family.
 func (p *plan) face(c *Call, peer netip.Addr) {
@@ -300,35 +369,61 @@ func (p *plan) face(c *Call, peer netip.Addr) {
 func (p *plan) offerTo(c *Call, l *Leg) string {
 	c.a.sdp.peer = c.offer
 	if p.bypass {
-		l.sdp.body = c.offer
-		return c.offer
+		return l.sdp.say(c.offer)
 	}
 	p.face(c, l.hop.Remote.Addr())
 	s, err := sdp.Parse(c.offer)
 	if err != nil {
 		return "" // parsed once already
 	}
-	return p.write(c, s, l)
+	return p.write(s, l, &l.sdp)
 }
 
-// write writes a description of the other leg for l. The version rises only when something changed (RFC 3264 §8).
-func (p *plan) write(c *Call, s *sdp.Session, l *Leg) string {
+// say notes a body of ours that goes out as it is.
+func (d *description) say(body string) string {
+	d.shown, d.body = body, body
+	return body
+}
+
+// write writes a description of the other leg for l into d. The version rises only when something changed (RFC 3264 §8).
+func (p *plan) write(s *sdp.Session, l *Leg, d *description) string {
 	var slots [maxLines]sdp.MediaAddr
 	n := min(len(s.Media), len(p.lines))
 	for i := range n {
 		slots[i] = sdp.MediaAddr{Addr: p.base[l.side], Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1}
 	}
-	r := sdp.Rewrite{Address: p.base[l.side], Media: slots[:n], SessionID: l.sdp.id, Version: l.sdp.version,
+	r := sdp.Rewrite{Address: p.base[l.side], Media: slots[:n], SessionID: d.id, Version: d.version,
 		Codecs: l.trunk.Settings.Codecs, Mux: true, UserName: "directsip", KeepKeys: secure(s)}
 	var buf [1024]byte
-	body := string(s.Rewrite(buf[:0], &r))
-	if l.sdp.body != "" && body != l.sdp.body {
-		r.Version++
-		l.sdp.version = r.Version
-		body = string(s.Rewrite(buf[:0], &r))
+	text := s.Rewrite(buf[:0], &r)
+	switch {
+	case string(text) == d.shown:
+		d.body = d.shown
+		return d.body
+	case d.shown != "":
+		d.version++
+		r.Version = d.version
+		text = s.Rewrite(buf[:0], &r)
 	}
-	l.sdp.body = body
-	return body
+	return d.say(string(text))
+}
+
+// decline answers an offer that nobody takes: with what stands if that fits, else by refusing every m-line.
+func (p *plan) decline(_ *Call, l *Leg, offer string) string {
+	s, err := sdp.Parse(offer)
+	if err != nil {
+		return ""
+	}
+	if b, err := sdp.Parse(l.sdp.body); err == nil && l.sdp.body != "" && sdp.AnswerFits(s, b) == nil {
+		return l.sdp.again()
+	}
+	r := sdp.Rewrite{Address: p.base[l.side], SessionID: l.sdp.id, Version: l.sdp.version, UserName: "directsip"}
+	if l.sdp.shown != "" {
+		l.sdp.version++
+		r.Version = l.sdp.version
+	}
+	var buf [512]byte
+	return l.sdp.say(string(sdp.Refuse(s, buf[:0], &r)))
 }
 
 // secure tells whether a description is of SRTP. Its keys are the peers' own: they pass, and so do the packets, unread.
@@ -343,14 +438,18 @@ func secure(s *sdp.Session) bool {
 
 // carry takes a description of one leg and writes it for the other.
 func (p *plan) carry(c *Call, from, to *Leg, s *sdp.Session) string {
+	return p.carryInto(c, from, to, &to.sdp, s)
+}
+
+// carryInto is carry with the description of an early dialog.
+func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session) string {
 	from.sdp.peer = strings.Clone(s.Body())
 	if p.bypass {
-		to.sdp.body = from.sdp.peer
-		return to.sdp.body
+		return d.say(from.sdp.peer)
 	}
 	p.grow(c, s)
 	p.take(from.side, s)
-	return p.write(c, s, to)
+	return p.write(s, to, d)
 }
 
 // grow gives ports to m-lines that a later offer adds.
@@ -371,21 +470,16 @@ func (p *plan) grow(c *Call, s *sdp.Session) {
 }
 
 // earlyAnswer carries the description of a provisional response; "" when it cannot be understood.
-func (p *plan) earlyAnswer(_ time.Time, c *Call, l *Leg, body string, _ *Out) string {
+func (p *plan) earlyAnswer(c *Call, l *Leg, f *fork, body string) string {
 	s, err := sdp.Parse(body)
 	if err != nil || p.fits(l, s) != nil {
 		return ""
 	}
-	return p.carry(c, l, &c.a, s)
-}
-
-// answer carries the answer of the target that took the call.
-func (p *plan) answer(now time.Time, c *Call, l *Leg, body string, out *Out) (string, error) {
-	return p.answerFrom(now, c, l, &c.a, body, out)
+	return p.carryInto(c, l, &c.a, &f.sdp, s)
 }
 
 // answerFrom carries an answer from one leg to the other.
-func (p *plan) answerFrom(_ time.Time, c *Call, from, to *Leg, body string, _ *Out) (string, error) {
+func (p *plan) answerFrom(c *Call, from, to *Leg, body string) (string, error) {
 	s, err := sdp.Parse(body)
 	if err != nil {
 		return "", err
@@ -410,7 +504,7 @@ func (p *plan) fits(from *Leg, answer *sdp.Session) error {
 }
 
 // offerFrom carries an offer from one leg to the other.
-func (p *plan) offerFrom(_ time.Time, c *Call, from, to *Leg, body string, _ *Out) (string, error) {
+func (p *plan) offerFrom(c *Call, from, to *Leg, body string) (string, error) {
 	s, err := parseOffer(body)
 	if err != nil {
 		return "", err

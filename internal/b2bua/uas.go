@@ -158,6 +158,12 @@ func (c *Call) receiveAck(now time.Time, l *Leg, m *sip.Message, out *Out) {
 		l.invs.Receive(now, m, &out.Out)
 		return
 	}
+	for _, s := range l.refused {
+		if s.Matches(m) {
+			s.Receive(now, m, &out.Out)
+			return
+		}
+	}
 	if !l.answer.Waiting() || l.dlg.Accept(m) != dialog.OK {
 		return
 	}
@@ -184,7 +190,9 @@ func (c *Call) receiveCancel(now time.Time, l *Leg, src sip.Source, m *sip.Messa
 	c.note(now, l, false, m)
 	s := c.serve(now, l, src, m)
 	if !l.invs.MatchesCancel(m) {
-		c.reply(now, l, s, sip.NewResponse(m, 481, ""), out)
+		r := sip.NewResponse(m, 481, "")
+		r.SetToTag(l.tag)
+		c.reply(now, l, s, r, out)
 		return
 	}
 	ok := sip.NewResponse(m, 200, "")
@@ -212,6 +220,9 @@ func (c *Call) inDialog(l *Leg, m *sip.Message) *diag.Reason {
 				return nil
 			}
 			return diag.RequestPending
+		}
+		if m.Method == "BYE" && l.dlg.RemoteTag != "" && l.dlg.Accept(m) == dialog.OK {
+			return nil // it crossed ours
 		}
 		return diag.CallGone
 	}
@@ -250,6 +261,9 @@ func (c *Call) turnAway(now time.Time, l *Leg, src sip.Source, m *sip.Message, w
 	if m.Method == "INVITE" {
 		t := &txn.InviteServer{}
 		t.Start(now, m, Back(src, m), c.env.Timers)
+		if len(l.refused) > maxRequests {
+			l.refused = append(l.refused[:0], l.refused[1:]...)
+		}
 		l.refused = append(l.refused, t)
 		t.Respond(now, r, &out.Out)
 		c.note(now, l, true, r)

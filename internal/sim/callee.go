@@ -143,8 +143,23 @@ func (p *Party) answer() {
 	p.acked, p.answered = false, s.sent
 	p.state = up
 	p.repeatAnswer(s, t1, 64*t1)
+	p.silenceOthers()
 	if how.ByeEarly {
 		p.bye()
+	}
+}
+
+// silenceOthers ends the ringing of the other telephones behind the proxy, late enough for answers to cross.
+func (p *Party) silenceOthers() {
+	for _, x := range p.host.parties[p.callID] {
+		if x != p {
+			p.w().after(4*time.Second, func() {
+				if x.state == trying || x.state == early {
+					x.final = 487
+					x.end()
+				}
+			})
+		}
 	}
 }
 
@@ -228,6 +243,7 @@ func (p *Party) cancelled(inv *server) {
 // garbage sends things that no peer should send.
 func (p *Party) garbage() {
 	h := p.host
+	h.Noisy = true
 	base := string(p.message("INFO", p.seq+50).Append(nil))
 	for _, s := range []string{
 		"\x00\x01\x02garbage", "SIP/2.0 200 OK\r\n\r\n", "\r\n\r\n", base[:len(base)/2],

@@ -21,6 +21,7 @@ type Host struct {
 	Name  string
 	Addr  netip.Addr
 	NoTCP bool // connections are refused
+	Noisy bool // sent garbage: what comes back is not judged
 	Dead  bool // hears nothing
 	Probe int  // status for OPTIONS; 0: 200
 
@@ -92,6 +93,9 @@ func (h *Host) arrive(p *packet) {
 		return
 	}
 	m, err := sip.Parse(p.data, nil)
+	if h.Noisy && (err != nil || m.Validate() != nil) {
+		return
+	}
 	if err != nil || m.Validate() != nil {
 		h.w.fail("%s received what is not SIP: %v %v\n%s", h.Name, err, m.Validate(), p.data)
 		return
@@ -293,6 +297,9 @@ func (h *Host) response(m *sip.Message) {
 		return
 	}
 	c := h.clients[v.Branch()+"|"+method]
+	if c == nil && h.Noisy {
+		return
+	}
 	if c == nil {
 		h.w.fail("%s: response to no request of ours: %s", h.Name, m.StartLine())
 		return

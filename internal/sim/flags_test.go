@@ -1,0 +1,90 @@
+package sim
+
+import (
+	"flag"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/topology"
+)
+
+var (
+	seedFlag  = flag.Uint64("sim.seed", 1, "the run of TestSeed")
+	callsFlag = flag.Int("sim.calls", 10000, "calls of TestTenThousandCalls")
+	update    = flag.Bool("update", false, "write the ladders")
+)
+
+func compiled(t testing.TB) *topology.Snapshot {
+	t.Helper()
+	snap, err := Compile(Document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snap
+}
+
+const callsPerSeed = 20
+
+// lossy is one run of mixed calls over a network at its worst.
+func lossy(snap *topology.Snapshot, seed uint64) *World {
+	w := New(seed, snap)
+	w.Net.Default = Link{Loss: 0.1, Double: 0.1, Delay: 5 * time.Millisecond, Jitter: 150 * time.Millisecond}
+	w.Mix(callsPerSeed)
+	w.Run(20 * time.Minute)
+	return w
+}
+
+// report prints what went wrong in a run, with its seed and the ladders.
+func report(t *testing.T, w *World, full bool) {
+	t.Helper()
+	if len(w.Failures()) == 0 {
+		return
+	}
+	for _, f := range w.Failures() {
+		t.Errorf("seed %d: %s", w.Seed, f)
+	}
+	if full {
+		for _, sc := range w.order {
+			if text := strings.Join(w.Failures(), "\n"); strings.Contains(text, sc.Name+":") || strings.Contains(text, sc.key) {
+				t.Logf("%s from %s, node %d: %+v\ncallees %+v\n%s", sc.Name, sc.From, sc.Node+1, sc.Caller, sc.Callees, w.Trace.Of(sc.key))
+			}
+		}
+	}
+	t.Logf("replay: go test -run TestSeed -sim.seed=%d", w.Seed)
+}
+
+// TestSeed replays one run of TestTenThousandCalls with its ladder.
+func TestSeed(t *testing.T) {
+	w := lossy(compiled(t), *seedFlag)
+	report(t, w, testing.Verbose())
+}
+
+// TestTenThousandCalls places calls of all behaviours over a network that loses, doubles and reorders a tenth of all packets.
+func TestTenThousandCalls(t *testing.T) {
+	snap, calls := compiled(t), *callsFlag
+	if testing.Short() {
+		calls = 500
+	}
+	bad, placed, answered := 0, 0, 0
+	reasons := make(map[string]int)
+	for seed := *seedFlag; placed < calls; seed++ {
+		w := lossy(snap, seed)
+		placed += callsPerSeed
+		for _, n := range w.Nodes {
+			for _, r := range n.Records {
+				reasons[r.Reason]++
+				if r.Status == 200 {
+					answered++
+				}
+			}
+		}
+		if len(w.Failures()) > 0 {
+			report(t, w, false)
+			if bad++; bad == 5 {
+				t.Fatal("more than enough")
+			}
+		}
+	}
+	t.Logf("%d calls placed, %d answered, reasons %v", placed, answered, reasons)
+}

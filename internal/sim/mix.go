@@ -1,0 +1,141 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// Mix adds n calls of all kinds of behaviour, drawn from the seed.
+func (w *World) Mix(n int) {
+	r := rand.New(rand.NewPCG(w.Seed, 0x313))
+	for i := range n {
+		s := Scenario{From: "uca", Node: r.IntN(len(w.Nodes)), Number: number(r), Start: time.Duration(r.IntN(20000)) * time.Millisecond}
+		if r.IntN(4) == 0 {
+			s.From = "ucb"
+		}
+		s.Name = fmt.Sprintf("call%d", i+1)
+		s.Caller = caller(r)
+		s.Callees = make(map[string][]Callee)
+		for _, h := range w.Hosts {
+			s.Callees[h.Name] = []Callee{callee(r), callee(r)}
+		}
+		w.Call(s)
+	}
+}
+
+func number(r *rand.Rand) string {
+	switch k := r.IntN(20); {
+	case k < 9:
+		return fmt.Sprintf("+1425555%04d", r.IntN(10000))
+	case k < 12:
+		return fmt.Sprintf("+2425555%04d", r.IntN(10000))
+	case k < 15:
+		return fmt.Sprintf("+3425555%04d", r.IntN(10000))
+	case k < 17:
+		return fmt.Sprintf("+6425555%04d", r.IntN(10000))
+	case k < 18:
+		return "112"
+	case k < 19:
+		return "+4989123456"
+	}
+	return "+9999"
+}
+
+func ms(r *rand.Rand, low, high int) time.Duration {
+	return time.Duration(low+r.IntN(high-low+1)) * time.Millisecond
+}
+
+// one tells whether something of the given rarity happens.
+func one(r *rand.Rand, in int) bool { return r.IntN(in) == 0 }
+
+func caller(r *rand.Rand) Caller {
+	c := Caller{Offerless: one(r, 8), Video: one(r, 8), Large: one(r, 25), NoAck: one(r, 60), EmptyAck: one(r, 8),
+		ByeFirst: one(r, 40), Merged: one(r, 40), HangUp: one(r, 10)}
+	if one(r, 3) {
+		c.GiveUp = ms(r, 0, 6000)
+		if one(r, 3) {
+			c.GiveUp = ms(r, 0, 30000)
+		}
+	}
+	if one(r, 6) {
+		c.AckDelay = ms(r, 0, 3000)
+	}
+	c.Manner = manner(r)
+	c.Then = append(c.Then, Action{ms(r, 0, 40000), Bye}, Action{60 * time.Second, Bye})
+	if one(r, 15) {
+		c.Then = append(c.Then, Action{ms(r, 0, 20000), Vanish})
+	}
+	return c
+}
+
+func manner(r *rand.Rand) Manner {
+	m := Manner{}
+	if one(r, 3) {
+		verbs := []Verb{Hold, Resume, Inactive, Refresh, Offerless, Update, Ping, Info, Options, Withdraw, AddVideo, Garbage, Refer}
+		for range 1 + r.IntN(4) {
+			at := ms(r, 0, 12000)
+			if one(r, 3) {
+				at = time.Duration(r.IntN(5)) * time.Second // both sides at once
+			}
+			m.Then = append(m.Then, Action{at, verbs[r.IntN(len(verbs))]})
+		}
+	}
+	if one(r, 10) {
+		m.Reinvite = []int{488, 500, 481, 408, 415}[r.IntN(5)]
+	}
+	if one(r, 6) {
+		m.Slow = ms(r, 0, 4000)
+	}
+	m.Video = one(r, 10)
+	return m
+}
+
+func callee(r *rand.Rand) Callee {
+	c := Callee{After: ms(r, 0, 5000), Final: 200, No100: one(r, 10), Twice: one(r, 20), NoUpdate: one(r, 4), Manner: manner(r)}
+	if one(r, 3) {
+		c.Then = append(c.Then, Action{ms(r, 0, 30000), Bye})
+	}
+	if one(r, 20) {
+		c.Then = append(c.Then, Action{ms(r, 0, 20000), Vanish})
+	}
+	if !one(r, 5) {
+		at := ms(r, 0, 1000)
+		for range 1 + r.IntN(3) {
+			c.Progress = append(c.Progress, Progress{at, []int{180, 183, 181, 182}[r.IntN(4)], one(r, 3)})
+			at += ms(r, 0, 2000)
+		}
+	}
+	switch k := r.IntN(40); {
+	case k < 3:
+		c.Final = []int{486, 603, 404, 480, 484, 600}[r.IntN(6)]
+	case k < 6:
+		c.Final = []int{503, 500, 502, 408, 403, 488, 302, 401}[r.IntN(8)]
+		if c.Final == 302 {
+			c.Contact = "<sip:+1425@198.51.100.12>"
+		}
+		if one(r, 3) {
+			c.Cause = []int{1, 17, 34, 41, 16, 21}[r.IntN(6)]
+		}
+	case k == 6:
+		c.Silent = true
+	case k == 7:
+		c.Final = 0 // rings for ever
+	case k == 8:
+		c.Final, c.Progress = 0, nil // 100 only
+	case k == 9:
+		c.Fork = []Callee{{Progress: []Progress{{300 * time.Millisecond, 180, false}}}, {After: ms(r, 0, 5000), Final: 200,
+			Progress: []Progress{{200 * time.Millisecond, 183, true}}, Manner: Manner{Then: []Action{{20 * time.Second, Bye}}}}}
+	case k == 10:
+		c.Late = ms(r, 1, 3000)
+	case k == 11:
+		c.Deaf = true
+	case k == 12:
+		c.NoAnswer = true
+	case k == 13:
+		c.Misfit = true
+	case k == 14:
+		c.ByeEarly = true
+	}
+	return c
+}

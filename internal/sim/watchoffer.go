@@ -1,0 +1,268 @@
+package sim
+
+import (
+	"strconv"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// offerWatch is the offers and answers of one dialog as RFC 3264 and RFC 6337 §2 have them, seen from the node.
+type offerWatch struct {
+	who     string // who waits for an answer: "we", "they" or ""
+	by      *requestWatch
+	offer   *desc
+	invite  *requestWatch // under way, of either side: no final response yet
+	initial *requestWatch // the INVITE that made the dialog
+	agreed  bool
+	early   map[string]string // descriptions that we sent in provisional responses, by To tag
+}
+
+// offersOf is the exchange of the leg. Early dialogs of one INVITE share it: only one of them becomes the call.
+func (l *legWatch) offersOf() *offerWatch {
+	o := l.offers[""]
+	if o == nil {
+		o = &offerWatch{early: make(map[string]string)}
+		l.offers[""] = o
+	}
+	return o
+}
+
+// offerOut checks a request that we send for what it offers.
+func (x *watch) offerOut(l *legWatch, r *requestWatch, m *sip.Message) {
+	d := readSDP(m.Body)
+	o := l.offersOf()
+	if d != nil {
+		x.described(l, m, d)
+	}
+	switch m.Method {
+	case "INVITE":
+		if o.invite != nil {
+			x.fail(l, "INVITE while an INVITE is under way")
+		}
+		if o.who != "" {
+			x.fail(l, "INVITE while the offer of %q is open", o.who)
+		}
+		if o.initial == nil {
+			o.initial = r
+		}
+		o.invite = r
+		if d != nil {
+			o.who, o.by, o.offer = "we", r, d
+		}
+	case "UPDATE":
+		if d == nil {
+			return
+		}
+		if o.who != "" || !o.agreed {
+			x.fail(l, "UPDATE with an offer while one of %q is open, agreed %v", o.who, o.agreed)
+		}
+		o.who, o.by, o.offer = "we", r, d
+	default:
+		if d != nil {
+			x.fail(l, "session description in %s", m.Method)
+		}
+	}
+}
+
+// offerIn notes what a request of the peer offers, and whether we must refuse it.
+func (x *watch) offerIn(l *legWatch, r *requestWatch, m *sip.Message) {
+	o := l.offersOf()
+	d := readSDP(m.Body)
+	switch m.Method {
+	case "INVITE":
+		if m.To().Tag() == "" && o.initial != nil {
+			r.refuse = "merged"
+			return
+		}
+		if o.initial == nil {
+			o.initial = r
+		}
+		switch {
+		case o.invite != nil:
+			r.refuse = "INVITE while one is under way"
+			return
+		case o.who != "":
+			r.refuse = "INVITE while an offer of " + o.who + " is open"
+			return
+		}
+		o.invite = r
+		if d != nil {
+			o.who, o.by, o.offer = "they", r, d
+		}
+	case "UPDATE":
+		switch {
+		case d == nil:
+		case o.who != "":
+			r.refuse = "UPDATE while an offer of " + o.who + " is open"
+		default:
+			o.who, o.by, o.offer = "they", r, d
+		}
+	case "ACK":
+		inv := o.by
+		if o.who == "we" && inv != nil && !inv.sent && inv.method == "INVITE" && inv.seq == r.seq {
+			o.settle(d != nil)
+		}
+	}
+}
+
+func (o *offerWatch) settle(agreed bool) {
+	o.who, o.by, o.offer = "", nil, nil
+	o.agreed = o.agreed || agreed
+}
+
+// answerIn notes what a response to our request answers or offers.
+func (x *watch) answerIn(l *legWatch, r *requestWatch, m *sip.Message, tag string) {
+	o := l.offersOf()
+	d := readSDP(m.Body)
+	if r.method == "INVITE" && o.invite == r {
+		o.invite = nil
+	}
+	switch {
+	case o.by == r:
+		o.settle(m.Status < 300 && d != nil)
+	case r.method == "INVITE" && m.Status < 300 && d != nil && readSDP(r.msg.Body) == nil && o.who == "" && len(r.owed) == 1 && !r.acked[tag]:
+		o.who, o.by, o.offer = "they", r, d
+	}
+}
+
+// answerAck checks the ACK that we send for what it answers.
+func (x *watch) answerAck(l *legWatch, inv *requestWatch, m *sip.Message, status int, tag string) {
+	o := l.offersOf()
+	d := readSDP(m.Body)
+	if d != nil {
+		x.described(l, m, d)
+	}
+	switch {
+	case status >= 300 || readSDP(inv.msg.Body) != nil:
+		if m.Body != "" {
+			x.fail(l, "ACK with a body to an INVITE with an offer")
+		}
+	case o.who == "they" && o.by == inv:
+		if d == nil {
+			x.fail(l, "ACK without the answer to the offer in the %d", status)
+		} else if len(d.media) != len(o.offer.media) {
+			x.fail(l, "answer in ACK has %d m-lines for %d", len(d.media), len(o.offer.media))
+		}
+		o.settle(d != nil)
+	}
+}
+
+// answerOut checks a response that we send for what it answers or offers.
+func (x *watch) answerOut(l *legWatch, r *requestWatch, m *sip.Message) {
+	o := l.offersOf()
+	d := readSDP(m.Body)
+	if d != nil {
+		x.described(l, m, d)
+	}
+	if r.method != "INVITE" && r.method != "UPDATE" || m.Status >= 300 {
+		if d != nil {
+			x.fail(l, "session description in %d to %s", m.Status, r.method)
+		}
+	}
+	switch r.method {
+	case "INVITE":
+		x.inviteAnswered(l, o, r, m, d)
+	case "UPDATE":
+		switch {
+		case o.by == r && m.Status < 300 && m.Status >= 200:
+			x.fits(l, o, m, d)
+			o.settle(d != nil)
+		case o.by == r && m.Status >= 300:
+			o.settle(false)
+		case d != nil && r.refuse == "":
+			x.fail(l, "session description in %d to UPDATE without offer", m.Status)
+		}
+	}
+}
+
+func (x *watch) inviteAnswered(l *legWatch, o *offerWatch, r *requestWatch, m *sip.Message, d *desc) {
+	tag := m.To().Tag()
+	switch {
+	case m.Status < 200:
+		if d == nil {
+			return
+		}
+		if o.by != r || o.who != "they" {
+			x.fail(l, "session description in %d without an offer", m.Status)
+			return
+		}
+		x.fits(l, o, m, d)
+		if e := o.early[tag]; e != "" && e != m.Body {
+			x.fail(l, "two different descriptions in provisional responses of one dialog:\n%s\n%s", e, m.Body)
+		}
+		o.early[tag] = m.Body
+	case m.Status >= 300:
+		if o.invite == r {
+			o.invite = nil
+		}
+		if o.by == r {
+			o.settle(false)
+		}
+	default:
+		if o.invite == r {
+			o.invite = nil
+		}
+		if o.by == r && o.who == "they" {
+			x.fits(l, o, m, d)
+			if e := o.early[tag]; e != "" && r == o.initial && e != m.Body && d != nil {
+				x.fail(l, "answer in %d differs from the one in the provisional response:\n%s\n%s", m.Status, e, m.Body)
+			}
+			o.settle(d != nil)
+			return
+		}
+		if d == nil {
+			x.fail(l, "%d to an INVITE without offer has no offer", m.Status)
+			return
+		}
+		o.who, o.by, o.offer = "we", r, d
+	}
+}
+
+// fits checks an answer of ours against the offer.
+func (x *watch) fits(l *legWatch, o *offerWatch, m *sip.Message, d *desc) {
+	if d == nil {
+		x.fail(l, "%d without the answer to an offer", m.Status)
+		return
+	}
+	if len(d.media) != len(o.offer.media) {
+		x.fail(l, "answer in %d has %d m-lines for %d", m.Status, len(d.media), len(o.offer.media))
+		return
+	}
+	for i := range d.media {
+		a, f := &d.media[i], &o.offer.media[i]
+		if a.kind != f.kind || f.port == 0 && a.port != 0 {
+			x.fail(l, "answer in %d does not fit m-line %d", m.Status, i+1)
+		}
+		if a.port != 0 && meet(f.dir, a.dir) != a.dir {
+			x.fail(l, "answer in %d: %s for %s", m.Status, a.dir, f.dir)
+		}
+	}
+}
+
+// described checks the o= line (RFC 3264 §8, RFC 8866 §5.2) and the ports.
+func (x *watch) described(l *legWatch, m *sip.Message, d *desc) {
+	x.mediaPort(l, d)
+	ours, theirs := m.From().Tag(), m.To().Tag()
+	if !m.IsRequest() {
+		ours, theirs = theirs, ours
+	}
+	last := l.origin[ours+"|"+theirs]
+	if last == nil {
+		last = l.origin[ours+"|"] // of the INVITE that made the dialog
+	}
+	l.origin[ours+"|"+theirs] = d
+	if last == nil {
+		return
+	}
+	if last.id != d.id || last.user != d.user {
+		x.fail(l, "session id of o= changes from %s to %s", last.id, d.id)
+	}
+	was, _ := strconv.ParseUint(last.version, 10, 64)
+	is, _ := strconv.ParseUint(d.version, 10, 64)
+	switch {
+	case last.rest == d.rest && was != is:
+		x.fail(l, "version of o= changes from %d to %d without a change", was, is)
+	case last.rest != d.rest && is != was+1:
+		x.fail(l, "version of o= goes from %d to %d", was, is)
+	}
+}
