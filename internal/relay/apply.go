@@ -14,70 +14,100 @@ type change struct {
 	local  netip.AddrPort
 }
 
-// apply brings a session to what want says. Sockets are opened before the session is locked and closed after it is
-// unlocked, so the worker waits for a few assignments only. ses.control is held.
+// freed is a socket to give back once the session is unlocked.
+type freed struct {
+	carrier carrier
+	local   netip.AddrPort
+	socket  socket
+}
+
+// usual is how many sockets change in most calls; so many need no memory of their own.
+const usual = 8
+
+// apply brings a session to what want says. Sockets are opened before the session is locked and given back after it
+// is unlocked, so the worker waits for a few assignments only. ses.control is held.
 func (r *Relay) apply(ses *session, want *media.Session) error {
-	streams := make([]*stream, len(want.Streams))
-	changes := make([]change, 0, 4*len(want.Streams))
-	var err error
-	for i := range streams {
-		if i < len(ses.streams) {
-			streams[i] = ses.streams[i]
-		} else {
+	streams := ses.streams
+	if len(streams) != len(want.Streams) {
+		streams = make([]*stream, len(want.Streams))
+		for i := copy(streams, ses.streams); i < len(streams); i++ {
 			streams[i] = newStream(ses, i, r.sockets)
 		}
+	}
+	var few [usual]change
+	changes := few[:0]
+	var err error
+	for i := range streams {
 		if changes, err = r.prepare(changes, streams[i], &want.Streams[i]); err != nil {
 			abandon(changes)
 			return err
 		}
 	}
-	now := r.now()
-	ses.mu.Lock()
-	if err := r.swap(ses.worker, changes); err != nil {
-		ses.mu.Unlock()
+	if ses.worker == nil {
+		ses.worker = r.workerFor(ses.id, changes)
+	}
+	var fewOld [usual]freed
+	old, err := r.install(ses, streams, changes, want, fewOld[:0])
+	if err != nil {
 		abandon(changes)
 		return err
 	}
-	var gone []*stream
-	if len(ses.streams) > len(streams) {
-		gone = ses.streams[len(streams):]
+	r.free(old)
+	return nil
+}
+
+// workerFor is the one that already hears a socket of the session, else one by the id.
+func (r *Relay) workerFor(id media.SessionID, changes []change) *worker {
+	for i := range changes {
+		if w := changes[i].fresh.worker; w != nil {
+			return w
+		}
 	}
-	old := make([]socket, 0, 4*len(gone)+len(changes))
+	return r.workers[spread(id)/sessionShards%uint64(len(r.workers))]
+}
+
+// install makes the prepared changes, all or none, and appends what is no longer needed to old.
+func (r *Relay) install(ses *session, streams []*stream, changes []change, want *media.Session, old []freed) ([]freed, error) {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if err := swap(ses.worker, changes); err != nil {
+		return old, err
+	}
 	for i := range changes {
 		old = r.detach(old, changes[i].port, changes[i].before)
 		if changes[i].fresh.open() {
 			r.count.sockets.Add(1)
 		}
 	}
-	for _, st := range gone {
-		old = r.clear(old, st)
+	for i := len(streams); i < len(ses.streams); i++ {
+		old = r.clear(old, ses.streams[i])
 	}
 	r.count.streams.Add(int64(len(streams) - len(ses.streams)))
 	ses.streams = streams
+	now := r.now()
 	for i := range streams {
 		streams[i].set(&want.Streams[i], now)
 	}
 	ses.setTimeout(want.Timeout, now)
-	ses.mu.Unlock()
-	for _, s := range old {
-		s.close()
-	}
-	return nil
+	return old, nil
 }
 
 // prepare opens what a stream needs anew and appends it to changes, also on error.
 func (r *Relay) prepare(changes []change, st *stream, want *media.Stream) ([]change, error) {
+	withRTCP := !want.Opaque && !(want.Side[0].Mux && want.Side[1].Mux)
 	for i := range st.side {
 		sd, local := &st.side[i], want.Side[i].Local
-		if sd.local == local {
-			continue
-		}
+		moved := sd.local != local
 		for _, p := range [...]*port{&sd.rtp, &sd.rtcp} {
+			needed := local.IsValid() && (withRTCP || !p.isRTCP)
+			if !moved && (p.socket.open() || !needed) {
+				continue // an RTCP port that is no longer needed stays until its side moves
+			}
 			c := change{port: p, fresh: noSocket, local: local}
 			if p.isRTCP {
-				c.local = netip.AddrPortFrom(local.Addr(), local.Port()+1)
+				c.local = rtcpAbove(local)
 			}
-			if local.IsValid() {
+			if needed {
 				s, err := st.carrier.bind(c.local, r.nextGeneration())
 				if err != nil {
 					return changes, err
@@ -94,7 +124,7 @@ func (r *Relay) prepare(changes []change, st *stream, want *media.Stream) ([]cha
 func (r *Relay) nextGeneration() int32 { return r.generation.Add(1) & 0x7fffffff }
 
 // swap puts the new sockets in, all or none.
-func (r *Relay) swap(w *worker, changes []change) error {
+func swap(w *worker, changes []change) error {
 	for i := range changes {
 		c := &changes[i]
 		c.before, c.port.socket = c.port.socket, c.fresh
@@ -104,7 +134,9 @@ func (r *Relay) swap(w *worker, changes []change) error {
 		if err := c.port.stream.carrier.attach(w, c.port); err != nil {
 			c.port.socket = c.before
 			for _, done := range changes[:i] {
-				done.port.release(w, done.fresh)
+				if done.fresh.open() {
+					done.port.stream.carrier.detach(done.fresh)
+				}
 				done.port.socket = done.before
 			}
 			return &PortError{c.local, err}
@@ -114,28 +146,23 @@ func (r *Relay) swap(w *worker, changes []change) error {
 }
 
 func abandon(changes []change) {
-	for _, c := range changes {
-		c.fresh.close()
+	for i := range changes {
+		changes[i].fresh.close()
 	}
 }
 
-// detach makes the worker deaf to a socket that p has or had, and appends it to those to close.
-func (r *Relay) detach(old []socket, p *port, s socket) []socket {
+// detach makes the worker deaf to a socket that p has or had, and appends it to those to give back. The side still
+// has the address that the socket is bound to.
+func (r *Relay) detach(old []freed, p *port, s socket) []freed {
 	if !s.open() {
 		return old
 	}
-	p.release(p.stream.session.worker, s)
+	p.stream.carrier.detach(s)
 	r.count.sockets.Add(-1)
-	return append(old, s)
+	return append(old, freed{p.stream.carrier, p.local(), s})
 }
 
-func (p *port) release(w *worker, s socket) {
-	if s.open() {
-		p.stream.carrier.detach(w, s)
-	}
-}
-
-func (r *Relay) clear(old []socket, st *stream) []socket {
+func (r *Relay) clear(old []freed, st *stream) []freed {
 	for i := range st.side {
 		for _, p := range [...]*port{&st.side[i].rtp, &st.side[i].rtcp} {
 			old = r.detach(old, p, p.socket)
@@ -146,21 +173,27 @@ func (r *Relay) clear(old []socket, st *stream) []socket {
 	return old
 }
 
+func (r *Relay) free(old []freed) {
+	now := r.now()
+	for i := range old {
+		old[i].carrier.free(old[i].local, old[i].socket, now)
+	}
+}
+
 // end takes a session apart. ses.control is held.
 func (r *Relay) end(ses *session) media.Stats {
 	r.forget(ses)
+	var few [usual]freed
+	old := few[:0]
 	ses.mu.Lock()
 	ses.closed = true
 	stats := ses.snapshot(r)
-	old := make([]socket, 0, 4*len(ses.streams))
 	for _, st := range ses.streams {
 		old = r.clear(old, st)
 	}
 	r.count.streams.Add(-int64(len(ses.streams)))
 	r.count.sessions.Add(-1)
 	ses.mu.Unlock()
-	for _, s := range old {
-		s.close()
-	}
+	r.free(old)
 	return stats
 }

@@ -33,9 +33,24 @@
 // # Threads
 //
 // A session belongs to one worker. The session's mutex is held for the one packet that is being carried, and by
-// signalling for a few assignments; a socket is closed only after it was taken out of its port under that mutex, and
-// the ready list names sockets with a generation, so a reused descriptor number is never mistaken. Silence is looked
-// for by one sweep for all sessions. There is no goroutine and no timer per session.
+// signalling for a few assignments; a socket is given back only after it was taken out of its port under that mutex,
+// and the ready list names sockets with a generation, so a reused descriptor number is never mistaken. A socket that
+// was warm stays with its worker, and the session that takes it over goes there too; where it gets sockets of two
+// workers, the mutex keeps its packets apart. Silence is looked for by one sweep for all sessions. There is no
+// goroutine and no timer per session.
+//
+// # Warm sockets
+//
+// Opening and closing four sockets costs more than everything else that signalling asks for. So the sockets of a closed
+// session stay bound for a few seconds (Config.Warm), and a session that opens the same address and port takes them
+// over with one system call each: the read that finds the queue empty. That is always made, and whatever is found is
+// thrown away, so nothing that came before Open is ever relayed; what comes to a warm socket meanwhile is read and
+// thrown away (Totals.Late). It pays when ports come back before the time is over: media.Ports gives out those that
+// rested before those that were never used, and Warm should exceed its quarantine.
+//
+// Warm sockets are in nobody's way. Their number has a bound; they are closed when descriptors or memory run out, when
+// a session wants their port at another address that excludes theirs, when the host loses their address, and at
+// Shutdown. An error of Open is the same as without them, except that for so long no other program can have the port.
 //
 // Which packets pass is decided without I/O (port.receive); how datagrams get in and out is the stream's carrier.
 // This one, a UDP socket per port, works anywhere on Linux without rights.

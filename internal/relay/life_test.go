@@ -43,14 +43,21 @@ func TestConflictLeavesNothingOpen(t *testing.T) {
 	s := call(1, a, b)
 	s.Streams = append(s.Streams, stereo(a, b))
 	r.open(s)
-	r.Close(1) // now s has ports that are free
+	r.Close(1)
+	r.cool() // now s has ports that are free
 	busy := rtcpPort(s.Streams[1].Side[1].Local)
 	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(busy))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	first := *s // makes warm the ports that s asks for before the one that is taken
+	first.ID, first.Streams = 2, s.Streams[:1]
 	before := descriptors(t)
+	if err := r.Open(&first); err != nil {
+		t.Fatal(err)
+	}
+	r.Close(2)
 	err = r.Open(s)
 	var port *PortError
 	if !errors.As(err, &port) || port.Local != busy || !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), busy.String()) {
@@ -162,6 +169,7 @@ func TestUpdateStreams(t *testing.T) {
 		moved := s.Streams[0].Side[0].Local
 		flows(a, b, moved, lb, 4)
 		flows(b, a, lb, moved, 4)
+		r.cool()
 		if bound(la) || bound(rtcpPort(la)) {
 			t.Error("the old port is still bound")
 		}
@@ -183,6 +191,7 @@ func TestUpdateStreams(t *testing.T) {
 		if n := r.Totals(); n.Sockets != 4 || n.Streams != 1 {
 			t.Errorf("%+v", n)
 		}
+		r.cool()
 		if bound(second.Side[0].Local) {
 			t.Error("its port is still bound")
 		}

@@ -81,7 +81,7 @@ func FuzzPacket(f *testing.F) {
 			st.side[i].latch, st.side[i].mux, st.side[i].recv, st.side[i].send, st.side[i].fixed = true, mux, true, true, true
 			st.side[i].rtp.gate.announced = sockaddrOf(netip.MustParseAddrPort("192.0.2.1:4000"))
 			st.side[i].rtcp.gate.announced = sockaddrOf(netip.MustParseAddrPort("192.0.2.1:4001"))
-			st.side[i].rtp.socket, st.side[i].rtcp.socket = socket{1, 1}, socket{2, 2}
+			st.side[i].rtp.socket, st.side[i].rtcp.socket = socket{fd: 1, generation: 1}, socket{fd: 2, generation: 1}
 		}
 		var n notices
 		from := &st.side[0]

@@ -60,7 +60,7 @@ func rtcpOf(sd *media.Side) netip.AddrPort {
 	if !sd.Remote.IsValid() || sd.Remote.Port() == 0 || sd.Remote.Port() == 65535 {
 		return netip.AddrPort{}
 	}
-	return netip.AddrPortFrom(sd.Remote.Addr(), sd.Remote.Port()+1)
+	return rtcpAbove(sd.Remote)
 }
 
 // snapshot reads the counters. The session is locked.

@@ -24,8 +24,14 @@ type Config struct {
 	SweepInterval time.Duration
 	// DSCP of sent packets (RFC 2474); 0: 46, Expedited Forwarding (RFC 3246). Negative: leave the system's.
 	DSCP int
-	// ReceiveBuffer is the kernel's limit of queued octets per socket; 0: 65536.
+	// ReceiveBuffer is the kernel's limit of queued octets per socket; 0: the system's (net.core.rmem_default), which
+	// is enough and saves a system call per port.
 	ReceiveBuffer int
+	// Warm is how long the sockets of a closed session stay bound for a session that opens the same ports; 0: five
+	// seconds. It should exceed the quarantine of the ports. Negative: they are closed at once.
+	Warm time.Duration
+	// WarmSockets is at most how many; 0: 65536 or a quarter of the limit of descriptors, whichever is less.
+	WarmSockets int
 }
 
 // Errors of the relay.
@@ -51,7 +57,6 @@ type Relay struct {
 	config  Config
 	sockets *sockets
 	start   time.Time // of the clock that counters keep, monotonic
-	table   table
 	workers []*worker
 	shards  [sessionShards]sessionShard
 	running sync.RWMutex // Shutdown waits for whoever opens or updates
@@ -97,10 +102,14 @@ func newRelay(config Config) (*Relay, error) {
 	if config.DSCP == 0 {
 		config.DSCP = 46
 	}
-	if config.ReceiveBuffer <= 0 {
-		config.ReceiveBuffer = 65536
+	if config.Warm == 0 {
+		config.Warm = 5 * time.Second
 	}
-	r := &Relay{config: config, start: time.Now(), sockets: &sockets{config.DSCP, config.ReceiveBuffer}}
+	limit := raiseDescriptors()
+	if config.WarmSockets <= 0 {
+		config.WarmSockets = int(min(limit/4, 65536))
+	}
+	r := &Relay{config: config, start: time.Now(), sockets: newSockets(config)}
 	for i := range r.shards {
 		r.shards[i].sessions = make(map[media.SessionID]*session)
 	}
@@ -132,8 +141,8 @@ func (r *Relay) find(id media.SessionID) *session {
 	return sh.sessions[id]
 }
 
-// Open binds the ports of every stream of s and starts to relay. On error nothing stays open; a *PortError names the
-// port that could not be had.
+// Open binds the ports of every stream of s and starts to relay. An opaque stream gets no RTCP ports, nor does one
+// whose sides both share the RTP port. On error nothing stays open; a *PortError names the port that could not be had.
 func (r *Relay) Open(s *media.Session) error {
 	if err := check(s); err != nil {
 		return err
@@ -143,7 +152,7 @@ func (r *Relay) Open(s *media.Session) error {
 	if r.closed {
 		return ErrClosed
 	}
-	ses := &session{id: s.ID, worker: r.workers[spread(s.ID)/sessionShards%uint64(len(r.workers))]}
+	ses := &session{id: s.ID}
 	ses.control.Lock()
 	defer ses.control.Unlock()
 	sh := r.shard(s.ID)
@@ -223,6 +232,7 @@ func (r *Relay) Shutdown() {
 			r.Close(ses.id)
 		}
 	}
+	r.sockets.warm.shut()
 	for _, w := range r.workers {
 		w.stop()
 	}

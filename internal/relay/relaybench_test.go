@@ -104,7 +104,7 @@ func loopbackSocket() (socket, uint16) {
 	if err != nil {
 		panic(err)
 	}
-	return socket{int32(fd), 1}, uint16(name.(*unix.SockaddrInet4).Port)
+	return socket{fd: int32(fd), generation: 1}, uint16(name.(*unix.SockaddrInet4).Port)
 }
 
 func cpuTime() time.Duration {

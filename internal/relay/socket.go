@@ -16,6 +16,7 @@ import (
 type socket struct {
 	fd         int32
 	generation int32
+	worker     *worker // in whose ready list it is; nil: in none yet
 }
 
 var noSocket = socket{fd: -1}
@@ -33,12 +34,14 @@ func (s socket) close() {
 // is another carrier that finds the port of a datagram its own way and then calls worker.pass.
 type carrier interface {
 	tier() media.Tier
-	// bind takes a local address. The error is a *PortError.
+	// bind takes a local address. Nothing that came to it before waits in the socket. The error is a *PortError.
 	bind(local netip.AddrPort, generation int32) (socket, error)
 	// attach makes w hear the port's socket. The session is locked.
 	attach(w *worker, p *port) error
-	// detach ends that; the socket is closed when the session is unlocked. The session is locked.
-	detach(w *worker, s socket)
+	// detach ends that; the socket is given back when the session is unlocked. The session is locked.
+	detach(s socket)
+	// free gives a socket back that was attached and detached. now is of the relay's clock.
+	free(local netip.AddrPort, s socket, now int64)
 	// send sends one datagram from a port without waiting.
 	send(from *port, b []byte, to *sockaddr) unix.Errno
 }
@@ -47,32 +50,87 @@ type carrier interface {
 // port of a relay.
 type sockets struct {
 	dscp    int // negative: not set
-	receive int // octets
+	receive int // octets; 0: not set
+	table   table
+	warm    warm
+}
+
+func newSockets(c Config) *sockets {
+	o := &sockets{dscp: c.DSCP, receive: c.ReceiveBuffer}
+	o.warm.keep, o.warm.most, o.warm.table = int64(max(0, c.Warm)), c.WarmSockets, &o.table
+	o.warm.byLocal = make(map[netip.AddrPort]rested)
+	return o
 }
 
 func (*sockets) tier() media.Tier { return media.TierSockets }
 
-// attach puts the socket into the worker's epoll set.
-func (*sockets) attach(w *worker, p *port) error {
-	table := &w.relay.table
-	if !table.set(p.socket.fd, p) {
+// attach puts the socket into the worker's epoll set. One that was warm is in a set already and stays there, be it
+// another worker's: the session's mutex is what keeps two packets apart.
+func (o *sockets) attach(w *worker, p *port) error {
+	if !o.table.set(p.socket.fd, p) {
 		return fmt.Errorf("descriptor %d is beyond the table", p.socket.fd)
+	}
+	if p.socket.worker != nil {
+		return nil
 	}
 	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: p.socket.fd, Pad: p.socket.generation}
 	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, int(p.socket.fd), &ev); err != nil {
-		table.set(p.socket.fd, nil)
+		o.table.set(p.socket.fd, nil)
 		return fmt.Errorf("epoll: %w", err)
+	}
+	p.socket.worker = w
+	return nil
+}
+
+// detach makes the worker overlook the descriptor.
+func (o *sockets) detach(s socket) { o.table.set(s.fd, nil) }
+
+// free lets the socket rest, or closes it, which takes it out of the epoll set.
+func (o *sockets) free(local netip.AddrPort, s socket, now int64) { o.warm.put(local, s, now) }
+
+func (*sockets) send(from *port, b []byte, to *sockaddr) unix.Errno { return from.socket.send(b, to) }
+
+// bind takes over the warm socket of local or opens one.
+func (o *sockets) bind(local netip.AddrPort, generation int32) (socket, error) {
+	if s := o.warm.take(local); s.open() {
+		return s, nil
+	}
+	s, err := bindUDP(local)
+	if err != nil && o.warm.yield(local, err) {
+		s, err = bindUDP(local)
+	}
+	if err == nil {
+		err = o.tune(s, local.Addr().Unmap())
+	}
+	if err != nil {
+		s.close()
+		return noSocket, &PortError{local, err}
+	}
+	s.generation = generation
+	return s, nil
+}
+
+// tune sets what differs from the system's defaults.
+func (o *sockets) tune(s socket, ip netip.Addr) error {
+	if o.dscp >= 0 {
+		level, option := unix.IPPROTO_IP, unix.IP_TOS
+		if ip.Is6() {
+			level, option = unix.IPPROTO_IPV6, unix.IPV6_TCLASS
+		}
+		if err := unix.SetsockoptInt(int(s.fd), level, option, o.dscp<<2); err != nil {
+			return fmt.Errorf("DSCP: %w", err)
+		}
+	}
+	if o.receive > 0 {
+		if err := unix.SetsockoptInt(int(s.fd), unix.SOL_SOCKET, unix.SO_RCVBUF, o.receive); err != nil {
+			return fmt.Errorf("SO_RCVBUF: %w", err)
+		}
 	}
 	return nil
 }
 
-// detach makes the worker overlook the descriptor. Closing it takes it out of the epoll set.
-func (*sockets) detach(w *worker, s socket) { w.relay.table.set(s.fd, nil) }
-
-func (*sockets) send(from *port, b []byte, to *sockaddr) unix.Errno { return from.socket.send(b, to) }
-
-// bind opens a nonblocking socket on local.
-func (o *sockets) bind(local netip.AddrPort, generation int32) (socket, error) {
+// bindUDP opens a nonblocking socket on local.
+func bindUDP(local netip.AddrPort) (socket, error) {
 	ip := local.Addr().Unmap()
 	family := unix.AF_INET
 	if ip.Is6() {
@@ -80,38 +138,42 @@ func (o *sockets) bind(local netip.AddrPort, generation int32) (socket, error) {
 	}
 	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return noSocket, &PortError{local, fmt.Errorf("socket: %w", err)}
+		return noSocket, explain(err)
 	}
-	if err := o.prepare(fd, ip, local.Port()); err != nil {
-		_ = unix.Close(fd)
-		return noSocket, &PortError{local, err}
+	s := socket{fd: int32(fd)}
+	if ip.Is6() && ip.IsUnspecified() { // a single address never takes IPv4
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
+			s.close()
+			return noSocket, fmt.Errorf("IPV6_V6ONLY: %w", err)
+		}
 	}
-	return socket{int32(fd), generation}, nil
+	sa := rawSockaddr(ip, local.Port())
+	if _, _, errno := unix.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.size)); errno != 0 {
+		s.close()
+		return noSocket, errno
+	}
+	return s, nil
 }
 
-func (o *sockets) prepare(fd int, ip netip.Addr, port uint16) error {
-	if ip.Is6() {
-		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
-			return fmt.Errorf("IPV6_V6ONLY: %w", err)
+// maxQueued is more datagrams than a receive buffer of the usual size holds, as each takes at least 576 octets of it.
+const maxQueued = 512
+
+// drain throws away what waits. It reports false when that is most datagrams or more: the queue is longer than ever
+// expected, or packets come faster than they can be thrown away.
+func (s socket) drain(most int) bool {
+	for range most {
+		if !s.skip() {
+			return true
 		}
 	}
-	if o.dscp >= 0 {
-		level, option := unix.IPPROTO_IP, unix.IP_TOS
-		if ip.Is6() {
-			level, option = unix.IPPROTO_IPV6, unix.IPV6_TCLASS
-		}
-		if err := unix.SetsockoptInt(fd, level, option, o.dscp<<2); err != nil {
-			return fmt.Errorf("DSCP: %w", err)
-		}
-	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, o.receive); err != nil {
-		return fmt.Errorf("SO_RCVBUF: %w", err)
-	}
-	sa := rawSockaddr(ip, port)
-	if _, _, errno := unix.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.size)); errno != 0 {
-		return errno
-	}
-	return nil
+	return false
+}
+
+// skip throws one datagram away; false: none is there.
+func (s socket) skip() bool {
+	var b [1]byte
+	_, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(&b)), 1, unix.MSG_DONTWAIT, 0, 0)
+	return errno != unix.EAGAIN
 }
 
 // receive reads one datagram without waiting. n is its true length, which may exceed len(b): then it was cut.

@@ -35,7 +35,7 @@ func TestDSCP(t *testing.T) {
 // TestReusedDescriptor: an event that the ready list had before a session was closed must not read the socket of the
 // session that got the same descriptor since.
 func TestReusedDescriptor(t *testing.T) {
-	b := newBench(t, 1)
+	b := newBench(t, 1, Config{Warm: -1})
 	w, s := b.relay.workers[0], b.sessions[0]
 	b.phones[0].send(rtpPacket(8, 1, 160, 7), &b.to[0])
 	if !w.poll(uintptr(w.epoll)) {
@@ -46,7 +46,7 @@ func TestReusedDescriptor(t *testing.T) {
 	if err := b.relay.Open(s); err != nil {
 		t.Fatal(err)
 	}
-	p := b.relay.table.get(old)
+	p := b.relay.sockets.table.get(old)
 	if p == nil {
 		t.Fatal("the descriptor was not reused; the test shows nothing")
 	}

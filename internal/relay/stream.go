@@ -13,7 +13,7 @@ import (
 // reads counters sees them whole.
 type session struct {
 	id      media.SessionID
-	worker  *worker
+	worker  *worker    // that hears its new sockets; set when the session is opened
 	control sync.Mutex // serialises open, update and close; taken before mu
 
 	mu      sync.Mutex
@@ -66,6 +66,18 @@ func newStream(s *session, index int, c carrier) *stream {
 	}
 	return st
 }
+
+// local is the port's address by the side's.
+func (p *port) local() netip.AddrPort {
+	a := p.stream.side[p.side].local
+	if p.isRTCP {
+		return rtcpAbove(a)
+	}
+	return a
+}
+
+// rtcpAbove is where RTCP goes by default (RFC 3550 §11).
+func rtcpAbove(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr(), a.Port()+1) }
 
 // verdict is what becomes of a packet.
 type verdict uint8

@@ -6,7 +6,7 @@ import (
 	"github.com/directsip/directsip/internal/media"
 )
 
-// sweeper looks for silence. One goroutine for all sessions instead of a timer each.
+// sweeper looks for silence, and closes what was warm long enough. One goroutine for all sessions instead of a timer each.
 type sweeper struct {
 	quit, done chan struct{}
 }
@@ -30,6 +30,7 @@ func (sw *sweeper) start(r *Relay, interval time.Duration) {
 				r.sweep(list, &found)
 				clear(list)
 			}
+			r.sockets.warm.sweep(r.now())
 		}
 	}()
 }

@@ -41,7 +41,7 @@ func TestSilence(t *testing.T) {
 		st := newStream(s, 0, &sockets{})
 		s.streams = []*stream{st}
 		for i := range st.side {
-			st.side[i].rtp.socket = socket{1, 1}
+			st.side[i].rtp.socket = socket{fd: 1, generation: 1}
 		}
 		st.set(&want, 0)
 		s.setTimeout([2]time.Duration{timeout, 0}, 0)

@@ -13,6 +13,9 @@ type Totals struct {
 	Lost           uint64 // of streams that are closed
 	Batches        uint64 // readings of the ready list that found work
 	Dead, Opened   uint64 // silences reported; sessions opened
+	Warm           int64  // sockets of closed sessions that are still bound, now; not among Sockets
+	Reused         uint64 // sockets that were taken over warm
+	Late           uint64 // packets that came to a warm socket, dropped
 }
 
 // gauges are what the relay counts outside its workers.
@@ -47,6 +50,8 @@ func (r *Relay) Totals() Totals {
 		Sessions: r.count.sessions.Load(), Streams: r.count.streams.Load(), Sockets: r.count.sockets.Load(),
 		Dead: r.count.dead.Load(), Opened: r.count.opened.Load(), Lost: r.count.lost.Load(),
 	}
+	resting, reused, late := r.sockets.warm.totals()
+	t.Warm, t.Reused, t.Late = int64(resting), reused, late
 	for _, w := range r.workers {
 		t.Packets += w.totals.packets.Load()
 		t.Bytes += w.totals.bytes.Load()

@@ -97,11 +97,17 @@ func (w *worker) work() bool {
 			on = false
 			continue
 		}
-		if p := w.relay.table.get(ev.Fd); p != nil {
-			w.serve(p, socket{ev.Fd, ev.Pad}, now)
-			if len(w.notices.list) > 0 {
-				w.notices.deliver(w.relay.config.Events, at)
-			}
+		p := w.relay.sockets.table.get(ev.Fd)
+		if p == nil {
+			continue
+		}
+		if p.stream == nil {
+			w.relay.sockets.warm.discard(ev.Fd)
+			continue
+		}
+		w.serve(p, ev.Fd, ev.Pad, now)
+		if len(w.notices.list) > 0 {
+			w.notices.deliver(w.relay.config.Events, at)
 		}
 	}
 	w.totals.add(&w.batch)
@@ -110,14 +116,14 @@ func (w *worker) work() bool {
 
 // serve takes one datagram from a socket, if it still is the port's. What else waits there shows up in the next batch
 // (level triggering), so that no stream holds up the others.
-func (w *worker) serve(p *port, s socket, now int64) {
+func (w *worker) serve(p *port, fd, generation int32, now int64) {
 	mu := &p.stream.session.mu
 	mu.Lock()
 	defer mu.Unlock()
-	if p.socket != s {
+	if p.socket.fd != fd || p.socket.generation != generation {
 		return
 	}
-	n, errno := s.receive(w.buffer[:], &w.from)
+	n, errno := p.socket.receive(w.buffer[:], &w.from)
 	if errno != 0 {
 		return // nothing there, or an ICMP error of an earlier send (ECONNREFUSED): the next packet matters
 	}

@@ -1,0 +1,189 @@
+package relay
+
+import (
+	"errors"
+	"net/netip"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// warm keeps the sockets of closed sessions bound and in their worker's ready list for a while. A session that opens
+// the same port takes the socket over, which spares it socket, setsockopt, bind, epoll_ctl and close. What still
+// arrives meanwhile is read and thrown away.
+//
+// Everything here, reading included, happens under mu: a descriptor that the table shows as resting is not closed and
+// not another's while mu is held.
+type warm struct {
+	keep  int64 // ns; 0: nothing is kept
+	most  int   // sockets
+	table *table
+	mark  port // what the table has for a resting descriptor
+
+	mu      sync.Mutex
+	closed  bool
+	byLocal map[netip.AddrPort]rested
+	reused  uint64
+	late    uint64
+}
+
+type rested struct {
+	socket socket
+	since  int64 // ns since the relay started
+}
+
+// makeRoomFor is how many resting sockets go when descriptors or memory run out.
+const makeRoomFor = 64
+
+// warmKey is one form for an address, however it was written.
+func warmKey(local netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(local.Addr().Unmap(), local.Port())
+}
+
+// put lets a socket rest. One that cannot be kept is closed. The worker must be deaf to it already.
+func (w *warm) put(local netip.AddrPort, s socket, now int64) {
+	if !w.accept(warmKey(local), s, now) {
+		s.close()
+	}
+}
+
+func (w *warm) accept(key netip.AddrPort, s socket, now int64) bool {
+	if w.keep == 0 || s.worker == nil {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	// When there are too many, those that are in stay: they are nearer to being used again.
+	if w.closed || len(w.byLocal) >= w.most {
+		return false
+	}
+	if _, taken := w.byLocal[key]; taken {
+		return false
+	}
+	w.byLocal[key] = rested{s, now}
+	w.table.set(s.fd, &w.mark)
+	return true
+}
+
+// take gives out the socket of a local address, empty; noSocket when there is none.
+func (w *warm) take(local netip.AddrPort) socket {
+	if w.keep == 0 {
+		return noSocket
+	}
+	key := warmKey(local)
+	w.mu.Lock()
+	r, ok := w.byLocal[key]
+	if !ok {
+		w.mu.Unlock()
+		return noSocket
+	}
+	w.remove(key, r)
+	w.reused++
+	w.mu.Unlock()
+	if !r.socket.drain(maxQueued) {
+		r.socket.close()
+		return noSocket
+	}
+	return r.socket
+}
+
+// remove makes the worker deaf to a socket, which is the caller's from then on.
+func (w *warm) remove(key netip.AddrPort, r rested) {
+	delete(w.byLocal, key)
+	w.table.set(r.socket.fd, nil)
+}
+
+// discard throws one datagram away that came to a resting socket.
+func (w *warm) discard(fd int32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.table.get(fd) == &w.mark && (socket{fd: fd}).skip() {
+		w.late++
+	}
+}
+
+// sweep closes what has rested long enough, and what is bound to an address that the host no longer has, so that
+// opening such a port fails as it would without warm sockets.
+func (w *warm) sweep(now int64) {
+	gone := w.lostAddresses()
+	w.closeIf(-1, func(local netip.AddrPort, r rested) bool {
+		return now-r.since >= w.keep || gone[local.Addr()]
+	})
+}
+
+// lostAddresses tries each address once.
+func (w *warm) lostAddresses() map[netip.Addr]bool {
+	var gone map[netip.Addr]bool
+	for _, ip := range w.addresses() {
+		s, err := bindUDP(netip.AddrPortFrom(ip, 0))
+		s.close()
+		if errors.Is(err, unix.EADDRNOTAVAIL) {
+			if gone == nil {
+				gone = make(map[netip.Addr]bool)
+			}
+			gone[ip] = true
+		}
+	}
+	return gone
+}
+
+// addresses are those that sockets rest on: one or two on most hosts.
+func (w *warm) addresses() (list []netip.Addr) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+next:
+	for local := range w.byLocal {
+		for _, ip := range list {
+			if ip == local.Addr() {
+				continue next
+			}
+		}
+		list = append(list, local.Addr())
+	}
+	return list
+}
+
+// yield closes resting sockets that may be why a port could not be opened. It reports whether it closed any.
+func (w *warm) yield(local netip.AddrPort, err error) bool {
+	switch {
+	case errors.Is(err, unix.EADDRINUSE): // 0.0.0.0 and an address of its own exclude each other
+		return w.closeIf(-1, func(l netip.AddrPort, _ rested) bool { return l.Port() == local.Port() }) > 0
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.ENOMEM):
+		return w.closeIf(makeRoomFor, func(netip.AddrPort, rested) bool { return true }) > 0
+	}
+	return false
+}
+
+// closeIf closes the sockets that unwanted says, at most so many (negative: all), and returns how many.
+func (w *warm) closeIf(most int, unwanted func(netip.AddrPort, rested) bool) int {
+	var list []socket
+	w.mu.Lock()
+	for local, r := range w.byLocal {
+		if len(list) == most {
+			break
+		}
+		if unwanted(local, r) {
+			w.remove(local, r)
+			list = append(list, r.socket)
+		}
+	}
+	w.mu.Unlock()
+	for _, s := range list {
+		s.close()
+	}
+	return len(list)
+}
+
+// shut closes all and takes no more.
+func (w *warm) shut() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.closeIf(-1, func(netip.AddrPort, rested) bool { return true })
+}
+
+func (w *warm) totals() (resting int, reused, late uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.byLocal), w.reused, w.late
+}
