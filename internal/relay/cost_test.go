@@ -160,6 +160,25 @@ func BenchmarkDecide(b *testing.B) {
 func BenchmarkOpenClose(b *testing.B) {
 	b.Run("cold", func(b *testing.B) { benchOpenClose(b, Config{Warm: -1}) })
 	b.Run("warm", func(b *testing.B) { benchOpenClose(b, Config{}) })
+	b.Run("circulating", benchCirculating)
+}
+
+// benchCirculating has 500 calls up and opens the next on ports that have rested for another 500.
+func benchCirculating(b *testing.B) {
+	r := newBench(b, 1000, Config{})
+	for _, s := range r.sessions[:500] {
+		r.relay.Close(s.ID)
+	}
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		r.relay.Close(r.sessions[(n+500)%1000].ID)
+		if err := r.relay.Open(r.sessions[n%1000]); err != nil {
+			b.Fatal(err)
+		}
+		n++
+	}
+	b.ReportMetric(float64(r.relay.Totals().Reused)/float64(4*n), "reused")
 }
 
 func benchOpenClose(b *testing.B, config Config) {

@@ -132,6 +132,24 @@ func (o *sockets) tune(s socket, ip netip.Addr) error {
 // bindUDP opens a nonblocking socket on local.
 func bindUDP(local netip.AddrPort) (socket, error) {
 	ip := local.Addr().Unmap()
+	s, err := openUDP(ip)
+	if err != nil {
+		return noSocket, err
+	}
+	if ip.Is6() && ip.IsUnspecified() { // a single address never takes IPv4
+		if err := unix.SetsockoptInt(int(s.fd), unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
+			s.close()
+			return noSocket, fmt.Errorf("IPV6_V6ONLY: %w", err)
+		}
+	}
+	if errno := s.bindTo(ip, local.Port()); errno != 0 {
+		s.close()
+		return noSocket, errno
+	}
+	return s, nil
+}
+
+func openUDP(ip netip.Addr) (socket, error) {
 	family := unix.AF_INET
 	if ip.Is6() {
 		family = unix.AF_INET6
@@ -140,19 +158,13 @@ func bindUDP(local netip.AddrPort) (socket, error) {
 	if err != nil {
 		return noSocket, explain(err)
 	}
-	s := socket{fd: int32(fd)}
-	if ip.Is6() && ip.IsUnspecified() { // a single address never takes IPv4
-		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
-			s.close()
-			return noSocket, fmt.Errorf("IPV6_V6ONLY: %w", err)
-		}
-	}
-	sa := rawSockaddr(ip, local.Port())
-	if _, _, errno := unix.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.size)); errno != 0 {
-		s.close()
-		return noSocket, errno
-	}
-	return s, nil
+	return socket{fd: int32(fd)}, nil
+}
+
+func (s socket) bindTo(ip netip.Addr, port uint16) unix.Errno {
+	sa := rawSockaddr(ip, port)
+	_, _, errno := unix.RawSyscall(unix.SYS_BIND, uintptr(s.fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.size))
+	return errno
 }
 
 // maxQueued is more datagrams than a receive buffer of the usual size holds, as each takes at least 576 octets of it.

@@ -115,16 +115,29 @@ func (w *warm) sweep(now int64) {
 func (w *warm) lostAddresses() map[netip.Addr]bool {
 	var gone map[netip.Addr]bool
 	for _, ip := range w.addresses() {
-		s, err := bindUDP(netip.AddrPortFrom(ip, 0))
-		s.close()
-		if errors.Is(err, unix.EADDRNOTAVAIL) {
-			if gone == nil {
-				gone = make(map[netip.Addr]bool)
-			}
-			gone[ip] = true
+		if !lost(ip) {
+			continue
 		}
+		if gone == nil {
+			gone = make(map[netip.Addr]bool)
+		}
+		gone[ip] = true
 	}
 	return gone
+}
+
+// lost tells whether the host does not have an address. It takes no port meanwhile (IP_BIND_ADDRESS_NO_PORT, ip(7)),
+// as a session could want just that one.
+func lost(ip netip.Addr) bool {
+	s, err := openUDP(ip)
+	if err != nil {
+		return false
+	}
+	defer s.close()
+	if unix.SetsockoptInt(int(s.fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1) != nil {
+		return false
+	}
+	return s.bindTo(ip, 0) == unix.EADDRNOTAVAIL
 }
 
 // addresses are those that sockets rest on: one or two on most hosts.
@@ -154,24 +167,34 @@ func (w *warm) yield(local netip.AddrPort, err error) bool {
 	return false
 }
 
-// closeIf closes the sockets that unwanted says, at most so many (negative: all), and returns how many.
-func (w *warm) closeIf(most int, unwanted func(netip.AddrPort, rested) bool) int {
-	var list []socket
+// closeIf closes the sockets that unwanted says, at most so many (negative: all), and returns how many. Each is closed
+// under a lock of its own: a session that wants its port finds it either resting or free, and waits for one at most.
+func (w *warm) closeIf(most int, unwanted func(netip.AddrPort, rested) bool) (closed int) {
+	type found struct {
+		local netip.AddrPort
+		rested
+	}
+	var list []found
 	w.mu.Lock()
 	for local, r := range w.byLocal {
 		if len(list) == most {
 			break
 		}
 		if unwanted(local, r) {
-			w.remove(local, r)
-			list = append(list, r.socket)
+			list = append(list, found{local, r})
 		}
 	}
 	w.mu.Unlock()
-	for _, s := range list {
-		s.close()
+	for i := range list {
+		w.mu.Lock()
+		if w.byLocal[list[i].local] == list[i].rested {
+			w.remove(list[i].local, list[i].rested)
+			list[i].socket.close()
+			closed++
+		}
+		w.mu.Unlock()
 	}
-	return len(list)
+	return closed
 }
 
 // shut closes all and takes no more.
