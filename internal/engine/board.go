@@ -28,9 +28,12 @@ type place struct {
 	trunk  *topology.Trunk
 	state  atomic.Uint32 // health.State
 	calls  map[media.SessionID]struct{}
-	live   atomic.Int32
+	trials map[media.SessionID]struct{} // begun toward it since it is half open
+	trial  atomic.Int32
 	rate   bucket
-	status atomic.Pointer[health.Status]
+
+	maxTrials atomic.Int32 // HalfOpenCalls
+	status    atomic.Pointer[health.Status]
 }
 
 // Configure takes a new document. Trunks are known by name: they keep their calls and their health.
@@ -47,9 +50,10 @@ func (b *Board) Configure(s *topology.Snapshot, server *topology.Server) {
 	for i, t := range s.Trunks {
 		p := old[t.Name]
 		if p == nil {
-			p = &place{calls: make(map[media.SessionID]struct{})}
+			p = &place{calls: make(map[media.SessionID]struct{}), trials: make(map[media.SessionID]struct{})}
 		}
 		p.trunk = t
+		p.maxTrials.Store(int32(max(t.Settings.HalfOpenCalls, 1)))
 		trunks[i], b.byName[t.Name] = p, p
 	}
 	b.trunks = trunks
@@ -76,7 +80,7 @@ func (v *view) TrunkState(i int) health.State {
 	}
 	p := v.trunks[i]
 	st := health.State(p.state.Load())
-	if st == health.HalfOpen && int(p.live.Load()) >= max(p.trunk.Settings.HalfOpenCalls, 1) {
+	if st == health.HalfOpen && p.trial.Load() >= p.maxTrials.Load() {
 		return health.Down
 	}
 	return st
@@ -93,12 +97,17 @@ func (v *view) Turn(route, n int) int {
 // publish sets the health of a trunk.
 func (b *Board) publish(t *topology.Trunk, st health.Status) {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	p := b.byName[t.Name]
-	b.mu.Unlock()
-	if p != nil {
-		p.status.Store(&st)
-		p.state.Store(uint32(st.State))
+	if p == nil {
+		return
 	}
+	if st.State == health.HalfOpen && health.State(p.state.Load()) != health.HalfOpen {
+		clear(p.trials) // calls from before are no trials
+		p.trial.Store(0)
+	}
+	p.status.Store(&st)
+	p.state.Store(uint32(st.State))
 }
 
 // Acquire is b2bua.Limits. The first trunk of a call is the one that it came in on: there the server's limits count too.
@@ -123,7 +132,10 @@ func (b *Board) Acquire(now time.Time, t *topology.Trunk, id media.SessionID, em
 		}
 	}
 	p.calls[id] = struct{}{}
-	p.live.Store(int32(len(p.calls)))
+	if !first && health.State(p.state.Load()) == health.HalfOpen {
+		p.trials[id] = struct{}{}
+		p.trial.Store(int32(len(p.trials)))
+	}
 	b.all[id]++
 	return nil
 }
@@ -134,7 +146,8 @@ func (b *Board) Release(t *topology.Trunk, id media.SessionID) {
 	defer b.mu.Unlock()
 	if p := b.byName[t.Name]; p != nil {
 		delete(p.calls, id)
-		p.live.Store(int32(len(p.calls)))
+		delete(p.trials, id)
+		p.trial.Store(int32(len(p.trials)))
 	}
 	if n := b.all[id]; n > 1 {
 		b.all[id] = n - 1

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +49,8 @@ type Config struct {
 	Quarantine time.Duration
 	// MaxLag is how long a message may wait for its shard before new calls are refused with 503; 0: 30 ms.
 	MaxLag time.Duration
+	// Refresh is how often the names of gateways are looked up; 0: 30 s.
+	Refresh time.Duration
 }
 
 // Sender puts messages on the wire without blocking; *transport.Transport is one.
@@ -60,15 +63,21 @@ type Engine struct {
 	board  Board
 	shards []*shard
 	seed   maphash.Seed
-	snap   atomic.Pointer[topology.Snapshot]
-	names  atomic.Pointer[map[string][]netip.Addr] // addresses of gateways given by name
+
+	applying sync.Mutex // one change of docs at a time
+	docs     atomic.Pointer[[]document]
+	names    names
+	addrs    atomic.Pointer[map[string][]netip.Addr] // of gateways given by name
+	relearn  chan struct{}
+
 	quit   chan struct{}
+	once   sync.Once
 	wg     sync.WaitGroup
 	ctx    context.Context
 	cancel context.CancelFunc
 	drain  atomic.Bool
 
-	malformed, shed atomic.Uint64
+	malformed, shed, dropped, faults atomic.Uint64
 }
 
 // New makes an Engine; Start begins its work.
@@ -86,16 +95,27 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.MaxLag <= 0 {
 		cfg.MaxLag = 30 * time.Millisecond
 	}
-	e := &Engine{cfg: cfg, log: cfg.Logger, seed: maphash.MakeSeed(), quit: make(chan struct{})}
+	if cfg.Refresh <= 0 {
+		cfg.Refresh = refresh
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	e := &Engine{cfg: cfg, log: cfg.Logger, seed: maphash.MakeSeed(), quit: make(chan struct{}), relearn: make(chan struct{}, 1)}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.snap.Store(cfg.Snapshot)
-	e.names.Store(&map[string][]netip.Addr{})
+	e.docs.Store(&[]document{{cfg.Snapshot, server}})
+	e.addrs.Store(&map[string][]netip.Addr{})
 	e.board.Configure(cfg.Snapshot, server)
-	ports := media.NewPorts(server.MediaPorts.First, server.MediaPorts.Last, cfg.Quarantine).Split(cfg.Shards)
+	ports := e.ports(server)
 	for i := range cfg.Shards {
 		e.shards = append(e.shards, e.newShard(i, server, ports[i]))
 	}
 	return e, nil
+}
+
+// ports are the shards' shares of a server's media ports.
+func (e *Engine) ports(server *topology.Server) []*media.Ports {
+	return media.NewPorts(server.MediaPorts.First, server.MediaPorts.Last, e.cfg.Quarantine).Split(e.cfg.Shards)
 }
 
 func (e *Engine) newShard(i int, server *topology.Server, ports *media.Ports) *shard {
@@ -132,8 +152,10 @@ func (e *Engine) Start() {
 
 // Close stops the shards. Calls that still run are not ended: see Terminate.
 func (e *Engine) Close() {
-	e.cancel()
-	close(e.quit)
+	e.once.Do(func() {
+		e.cancel()
+		close(e.quit)
+	})
 	for _, s := range e.shards {
 		<-s.done
 	}
@@ -150,6 +172,7 @@ func (e *Engine) shardOf(callID string) *shard {
 
 // Packet is transport.Handler: it parses a message and puts it in front of its shard.
 func (e *Engine) Packet(src sip.Source, data []byte) {
+	defer e.caught("parse", src)
 	m, err := sip.Parse(data, nil)
 	if err != nil {
 		e.malformed.Add(1)
@@ -166,13 +189,24 @@ func (e *Engine) Packet(src sip.Source, data []byte) {
 		return
 	}
 	s := e.shardOf(m.CallID())
-	if m.Method == "INVITE" && e.overloaded(s) && m.To().Tag() == "" && !e.emergency(m) {
+	switch e.admit(s.box, src, m) {
+	case take:
+		s.box.put(input{msg: m, src: src, at: time.Now(), size: len(data)})
+	case refuse:
 		e.shed.Add(1)
 		m.FixTopVia(src.Remote)
 		e.send(src, m, ua.Refusal(m, diag.Overload, 0, ""))
-		return
+	case drop:
+		e.dropped.Add(1)
 	}
-	s.box.put(input{msg: m, src: src, at: time.Now()})
+}
+
+// caught keeps a fault of ours that one message provokes from ending the process.
+func (e *Engine) caught(where string, src sip.Source) {
+	if fault := recover(); fault != nil {
+		e.faults.Add(1)
+		e.log.Error("fault in directsip, please report it", "where", where, "from", src.Remote, "fault", fault, "stack", string(debug.Stack()))
+	}
 }
 
 // Flush is transport.Handler.
@@ -201,24 +235,6 @@ func (e *Engine) send(src sip.Source, m, r *sip.Message) {
 	e.cfg.Transport.Send([]transport.Send{{Hop: b2bua.Back(src, m), Data: r.Append(nil)}})
 }
 
-// overloaded tells whether a shard's messages wait too long: then new calls are refused while those that run are served.
-func (e *Engine) overloaded(s *shard) bool {
-	return time.Duration(s.lag.Load()) > e.cfg.MaxLag && s.box.depth.Load() > 16 || s.box.depth.Load() > maxDepth
-}
-
-// maxDepth bounds the messages in front of a shard that may begin calls.
-const maxDepth = 8192
-
-// emergency tells whether an INVITE is for an emergency number as dialled: those are never shed (NEW-18).
-func (e *Engine) emergency(m *sip.Message) bool {
-	snap := e.snap.Load()
-	if len(snap.Emergency) == 0 {
-		return false
-	}
-	u, err := sip.ParseURI(m.URI)
-	return err == nil && snap.EmergencyByNumber(u.Number()) != nil
-}
-
 // MediaEvent is relay.Config.Events.
 func (e *Engine) MediaEvent(ev media.Event) {
 	if ev.Kind != media.EventDead {
@@ -227,42 +243,28 @@ func (e *Engine) MediaEvent(ev media.Event) {
 	e.shards[uint64(ev.Session)%uint64(len(e.shards))].box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.MediaEvent(now, ev, out) })
 }
 
-// Apply gives new calls a new document. Running calls keep theirs.
-func (e *Engine) Apply(snap *topology.Snapshot) error {
-	server := snap.ServerByName(e.cfg.Server)
-	if server == nil {
-		return &UnknownServerError{e.cfg.Server, snap}
+// configure gives the shards a document.
+func (e *Engine) configure(snap *topology.Snapshot, server *topology.Server, v *view, newPorts bool) {
+	var ports []*media.Ports
+	if newPorts {
+		ports = e.ports(server)
 	}
-	e.snap.Store(snap)
-	e.board.Configure(snap, server)
-	for _, s := range e.shards {
-		v := e.board.View()
+	for i, s := range e.shards {
 		s.box.post(func(now time.Time, c *ua.Core, _ *ua.Out) {
 			s.env.State = v
+			if newPorts { // a pair of the old range that comes back is unknown to the new one, which ignores it
+				s.env.Ports = ports[i]
+			}
 			c.Configure(now, snap)
 		})
 	}
-	return nil
 }
-
-// Snapshot is the document that new calls get.
-func (e *Engine) Snapshot() *topology.Snapshot { return e.snap.Load() }
 
 // health is called by a shard when a trunk that it watches has changed.
 func (e *Engine) health(t *topology.Trunk, ev health.Event, st health.Status) {
 	e.board.publish(t, st)
 	if ev.Changed() {
 		e.log.Warn("trunk state", "trunk", t.Name, "from", ev.From.String(), "to", ev.To.String(), "why", ev.Why)
-	}
-}
-
-// result carries what a live call said of a trunk to the shard that watches it.
-func (e *Engine) result(r b2bua.Result) {
-	name, what := r.Trunk.Name, r.What
-	s := e.shards[r.Trunk.Index%len(e.shards)]
-	s.box.put(input{run: func(now time.Time, c *ua.Core, _ *ua.Out) { c.CallResult(now, name, what) }})
-	if what != health.Good {
-		s.box.signal()
 	}
 }
 
@@ -290,7 +292,10 @@ type UnknownServerError struct {
 
 func (u *UnknownServerError) Error() string {
 	text := "the document has no server \"" + u.Server + "\"; it has"
-	for _, s := range u.snap.Servers {
+	for i, s := range u.snap.Servers {
+		if i > 0 {
+			text += ","
+		}
 		text += " " + s.Name
 	}
 	return text

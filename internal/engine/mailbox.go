@@ -11,28 +11,38 @@ import (
 
 // input is one thing for a shard to do: a message, or a function that the shard's goroutine runs.
 type input struct {
-	msg *sip.Message
-	src sip.Source
-	at  time.Time
-	run func(now time.Time, c *ua.Core, out *ua.Out)
+	msg  *sip.Message
+	src  sip.Source
+	at   time.Time
+	size int // octets of the message
+	run  func(now time.Time, c *ua.Core, out *ua.Out)
 }
 
-// mailbox is the queue in front of a shard. Many put, one takes everything at once.
+// mailbox is the queue in front of a shard. Many put, one takes everything at once. What may be put is decided by
+// Engine.admit; what the engine itself has to say is never refused.
 type mailbox struct {
 	mu    sync.Mutex
 	queue []input
 	spare []input
-	depth atomic.Int32
 	wake  chan struct{}
+
+	depth atomic.Int32 // inputs that wait or are being worked off
+	bytes atomic.Int64 // octets of their messages
 }
+
+// keepInputs is how much of a queue's memory is kept when it has been empty again.
+const keepInputs = 4096
 
 func newMailbox() *mailbox { return &mailbox{wake: make(chan struct{}, 1)} }
 
 // put queues an input without waking the shard: see signal.
 func (m *mailbox) put(in input) {
+	m.depth.Add(1)
+	if in.size > 0 {
+		m.bytes.Add(int64(in.size))
+	}
 	m.mu.Lock()
 	m.queue = append(m.queue, in)
-	m.depth.Store(int32(len(m.queue)))
 	m.mu.Unlock()
 }
 
@@ -58,7 +68,18 @@ func (m *mailbox) take() []input {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	q := m.queue
-	m.queue, m.spare = m.spare[:0], q
-	m.depth.Store(0)
+	m.queue = m.spare[:0]
+	if m.spare = q; cap(q) > keepInputs {
+		m.spare = nil
+	}
 	return q
+}
+
+// done forgets an input that take has given out.
+func (m *mailbox) done(in *input) {
+	m.depth.Add(-1)
+	if in.size > 0 {
+		m.bytes.Add(-int64(in.size))
+	}
+	*in = input{}
 }

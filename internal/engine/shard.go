@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
-	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/resolve"
 	"github.com/directsip/directsip/internal/store"
@@ -25,10 +24,13 @@ type shard struct {
 	box   *mailbox
 	out   ua.Out
 	sends []transport.Send
-	lag   atomic.Int64 // ns that the oldest input of the last batch had waited
+	lag   atomic.Int64 // ns that the last message had waited
 	live  atomic.Int64
+	ports atomic.Int64 // free pairs
 	stats atomic.Pointer[ua.Counts]
 	done  chan struct{}
+
+	shedding bool // new calls are refused
 }
 
 // run is the goroutine of the shard.
@@ -58,32 +60,42 @@ func (s *shard) run() {
 func (s *shard) batch() {
 	queue := s.box.take()
 	now := time.Now()
-	if len(queue) > 0 && !queue[0].at.IsZero() {
-		s.lag.Store(int64(now.Sub(queue[0].at)))
-	} else if len(queue) == 0 {
-		s.lag.Store(0)
-	}
 	for i := range queue {
 		in := &queue[i]
-		if in.run != nil {
-			in.run(now, s.core, &s.out)
-		} else {
-			s.core.Receive(now, in.src, in.msg, &s.out)
+		if i > 0 {
+			now = time.Now() // those before may have taken long
 		}
+		s.handle(now, in)
 		s.perform(now)
+		s.box.done(in)
 		if i&63 == 63 {
 			s.flush()
-			now = time.Now()
-			s.lag.Store(int64(now.Sub(in.at)))
 		}
 	}
-	clear(queue)
+	if len(queue) == 0 { // woken by the timer: nothing waits
+		s.lag.Store(0)
+		s.shedding = false
+	}
 	s.core.Advance(now, &s.out)
 	s.perform(now)
 	s.flush()
 	s.live.Store(int64(s.core.Live()))
+	s.ports.Store(int64(s.env.Ports.Free()))
 	counts := s.core.Counts()
 	s.stats.Store(&counts)
+}
+
+// handle gives one input to the core.
+func (s *shard) handle(now time.Time, in *input) {
+	defer s.e.caught("shard", in.src)
+	switch {
+	case in.run != nil:
+		in.run(now, s.core, &s.out)
+	case s.overloaded(now.Sub(in.at), in.msg):
+		s.shed(in.src, in.msg)
+	default:
+		s.core.Receive(now, in.src, in.msg, &s.out)
+	}
 }
 
 // perform carries out what must not wait: media first, so that no message names a port that is not open. Results of media
@@ -104,7 +116,7 @@ func (s *shard) perform(now time.Time) {
 		s.e.finished(r)
 	}
 	for _, r := range o.Results {
-		s.e.result(r)
+		s.result(now, r)
 	}
 	clear(o.Media)
 	clear(o.Resolve)
@@ -165,14 +177,17 @@ func (s *shard) flush() {
 	s.out.Sends = s.out.Sends[:0]
 }
 
-// calls asks the shard for its running calls.
-func (s *shard) calls() []cdr.Record {
-	got := make(chan []cdr.Record, 1)
-	s.box.post(func(_ time.Time, c *ua.Core, _ *ua.Out) { got <- c.Calls() })
-	select {
-	case list := <-got:
-		return list
-	case <-s.done:
-		return nil
+// result carries what a live call said of a trunk to the shard that watches it. The trunk may be one of an older document, in which
+// it had another index.
+func (s *shard) result(now time.Time, r b2bua.Result) {
+	name, what := r.Trunk.Name, r.What
+	t := s.e.Snapshot().TrunkByName(name)
+	if t == nil {
+		return
 	}
+	if owner := s.e.shards[t.Index%len(s.e.shards)]; owner != s {
+		owner.box.post(func(now time.Time, c *ua.Core, _ *ua.Out) { c.CallResult(now, name, what) })
+		return
+	}
+	s.core.CallResult(now, name, what)
 }

@@ -2,24 +2,21 @@ package engine
 
 import (
 	"context"
-	"net/netip"
-	"sort"
+	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/resolve"
-	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/ua"
 )
 
 // Calls are the running calls, oldest first.
 func (e *Engine) Calls() []cdr.Record {
-	var list []cdr.Record
-	for _, s := range e.shards {
-		list = append(list, s.calls()...)
-	}
-	sort.SliceStable(list, func(i, j int) bool { return list[i].Start.Before(list[j].Start) })
+	parts := make([][]cdr.Record, len(e.shards))
+	e.each(func(s *shard, _ time.Time, c *ua.Core, _ *ua.Out) { parts[s.index] = c.Calls() })
+	list := slices.Concat(parts...)
+	slices.SortStableFunc(list, func(a, b cdr.Record) int { return a.Start.Compare(b.Start) })
 	return list
 }
 
@@ -40,11 +37,13 @@ type Counters struct {
 	ua.Counts
 	Malformed uint64 // messages that are not SIP, or break its rules
 	Shed      uint64 // calls refused because of overload
+	Dropped   uint64 // messages dropped because of overload
 }
 
 // Counters are the counters so far.
 func (e *Engine) Counters() Counters {
-	c := Counters{Malformed: e.malformed.Load(), Shed: e.shed.Load()}
+	c := Counters{Malformed: e.malformed.Load(), Shed: e.shed.Load(), Dropped: e.dropped.Load()}
+	c.Panics = e.faults.Load()
 	for _, s := range e.shards {
 		n := s.stats.Load()
 		c.Calls += n.Calls
@@ -57,101 +56,60 @@ func (e *Engine) Counters() Counters {
 	return c
 }
 
-// Drain stops taking new calls, or takes them again.
+// each runs a function in every shard and returns when all of them have, or have ended. What the shards did before is then done
+// and sent.
+func (e *Engine) each(run func(s *shard, now time.Time, c *ua.Core, out *ua.Out)) {
+	ran := make([]chan struct{}, len(e.shards))
+	for i, s := range e.shards {
+		done := make(chan struct{})
+		ran[i] = done
+		s.box.post(func(now time.Time, c *ua.Core, out *ua.Out) {
+			defer close(done)
+			run(s, now, c, out)
+		})
+	}
+	for i, s := range e.shards {
+		select {
+		case <-ran[i]:
+		case <-s.done:
+		}
+	}
+}
+
+// settle returns when what each has begun is done and sent.
+func (e *Engine) settle() { e.each(func(*shard, time.Time, *ua.Core, *ua.Out) {}) }
+
+// Drain stops taking new calls, or takes them again. When it returns no shard takes a call any more, and Live counts those that it took.
 func (e *Engine) Drain(on bool) {
 	e.drain.Store(on)
-	for _, s := range e.shards {
-		s.box.post(func(_ time.Time, c *ua.Core, _ *ua.Out) { c.Drain(on) })
-	}
+	e.each(func(_ *shard, _ time.Time, c *ua.Core, _ *ua.Out) { c.Drain(on) })
+	e.settle()
 }
 
 // Draining tells whether new calls are refused.
 func (e *Engine) Draining() bool { return e.drain.Load() }
 
-// Terminate ends every running call and returns when their records are handed over.
+// Terminate ends every running call and returns when its messages are sent and the records handed over.
 func (e *Engine) Terminate(why *diag.Reason) {
-	for _, s := range e.shards {
-		done := make(chan struct{})
-		s.box.post(func(now time.Time, c *ua.Core, out *ua.Out) {
-			c.Terminate(now, why, out)
-			close(done)
-		})
-		select {
-		case <-done:
-		case <-s.done:
-		}
-	}
-	for _, s := range e.shards {
-		s.calls() // behind the batch above: its messages are out
-	}
+	e.each(func(_ *shard, now time.Time, c *ua.Core, out *ua.Out) { c.Terminate(now, why, out) })
+	e.settle()
 }
 
-// resolved are the addresses that a gateway's name is known to have.
-func (e *Engine) resolved(g *topology.Gateway) []netip.Addr { return (*e.names.Load())[g.Host] }
-
-// refresh is how often the names of gateways are looked up, so that their calls are known by source address.
-const refresh = 30 * time.Second
-
-// watchNames keeps the addresses of gateways that are given by name.
-func (e *Engine) watchNames() {
-	defer e.wg.Done()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-e.ctx.Done():
-			return
-		case <-timer.C:
-		}
-		e.learnNames()
-		timer.Reset(refresh)
-	}
+// Load is how busy one shard is.
+type Load struct {
+	Queue int           // inputs that wait
+	Lag   time.Duration // that the last message waited
+	Calls int           // that run
+	Ports int           // free pairs of media ports
 }
 
-func (e *Engine) learnNames() {
-	snap := e.snap.Load()
-	old := *e.names.Load()
-	names := make(map[string][]netip.Addr)
-	for _, t := range snap.Trunks {
-		g := t.Gateway
-		if g.Addr.IsValid() {
-			continue
-		}
-		ctx, cancel := context.WithTimeout(e.ctx, 5*time.Second)
-		r, err := e.cfg.Resolver.Lookup(ctx, resolve.Query{Host: g.Host, Port: t.GatewayPort, Transport: t.Transport})
-		cancel()
-		if err != nil {
-			names[g.Host] = append(names[g.Host], old[g.Host]...) // what was known stays known
-			continue
-		}
-		for _, h := range r.Hops {
-			names[g.Host] = append(names[g.Host], h.AddrPort.Addr().Unmap())
-		}
+// Loads is how busy the shards are.
+func (e *Engine) Loads() []Load {
+	list := make([]Load, len(e.shards))
+	for i, s := range e.shards {
+		list[i] = Load{int(s.box.depth.Load()), time.Duration(s.lag.Load()), int(s.live.Load()), int(s.ports.Load())}
 	}
-	e.names.Store(&names)
-}
-
-// Known tells whether an address may speak to one of our listeners at all: for transport.Config.Allow. Over TLS the certificate
-// decides later.
-func (e *Engine) Known(listener topology.Listener, remote netip.Addr) bool {
-	snap := e.snap.Load()
-	server := snap.ServerByName(e.cfg.Server)
-	if server == nil {
-		return false
-	}
-	t, _ := snap.InboundTrunk(server.Pool, listener.Transport, listener.AddrPort.Port(), remote, nil, e.resolved)
-	return t != nil
-}
-
-// KnownNames tells whether a verified certificate is a peer's.
-func (e *Engine) KnownNames(listener topology.Listener, remote netip.Addr, names []string) bool {
-	snap := e.snap.Load()
-	server := snap.ServerByName(e.cfg.Server)
-	if server == nil {
-		return false
-	}
-	t, _ := snap.InboundTrunk(server.Pool, listener.Transport, listener.AddrPort.Port(), remote, names, e.resolved)
-	return t != nil
+	return list
 }
 
 // lookup asks DNS beside the shards.

@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"net/netip"
+
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// document is a snapshot with our place in it.
+type document struct {
+	snap   *topology.Snapshot
+	server *topology.Server
+}
+
+// maxDocuments bounds how many documents are remembered for the calls that run under them.
+const maxDocuments = 8
+
+// documents are the current document and behind it, latest first, those under which calls still run: their peers and
+// listeners must be served until the last of these calls has ended.
+func (e *Engine) documents() []document { return *e.docs.Load() }
+
+// Snapshot is the document that new calls get.
+func (e *Engine) Snapshot() *topology.Snapshot { return e.documents()[0].snap }
+
+// Older are the documents before the current one under which calls may still run.
+func (e *Engine) Older() []*topology.Snapshot {
+	var list []*topology.Snapshot
+	for _, d := range e.documents()[1:] {
+		list = append(list, d.snap)
+	}
+	return list
+}
+
+// Forget drops the older documents under which no call runs any more, and returns how many remain.
+func (e *Engine) Forget() int {
+	used := make(map[string]bool)
+	for _, r := range e.Calls() {
+		used[r.Version] = true
+	}
+	e.applying.Lock()
+	defer e.applying.Unlock()
+	docs := e.documents()
+	keep := docs[:1:1]
+	for _, d := range docs[1:] {
+		if used[d.snap.Version] {
+			keep = append(keep, d)
+		}
+	}
+	e.docs.Store(&keep)
+	return len(keep) - 1
+}
+
+// Apply gives new calls a new document. Running calls keep theirs.
+func (e *Engine) Apply(snap *topology.Snapshot) error {
+	server := snap.ServerByName(e.cfg.Server)
+	if server == nil {
+		return &UnknownServerError{e.cfg.Server, snap}
+	}
+	e.applying.Lock()
+	defer e.applying.Unlock()
+	docs := []document{{snap, server}}
+	for _, d := range e.documents() {
+		if d.snap.Version != snap.Version && len(docs) < maxDocuments {
+			docs = append(docs, d)
+		}
+	}
+	before := docs[len(docs)-1].server
+	if len(docs) > 1 {
+		before = docs[1].server
+	}
+	e.docs.Store(&docs)
+	e.board.Configure(snap, server)
+	v := e.board.View()
+	e.configure(snap, server, v, before.MediaPorts != server.MediaPorts)
+	select {
+	case e.relearn <- struct{}{}:
+	default: // it is about to look anyway
+	}
+	return nil
+}
+
+// Known tells whether an address may speak to one of our listeners at all: for transport.Config.Allow. Over TLS the certificate
+// decides later.
+func (e *Engine) Known(listener topology.Listener, remote netip.Addr) bool {
+	return e.KnownNames(listener, remote, nil)
+}
+
+// KnownNames tells whether a verified certificate is a peer's.
+func (e *Engine) KnownNames(listener topology.Listener, remote netip.Addr, names []string) bool {
+	for _, d := range e.documents() {
+		t, _ := d.snap.InboundTrunk(d.server.Pool, listener.Transport, listener.AddrPort.Port(), remote, names, e.resolved)
+		if t != nil {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/directsip/directsip/internal/resolve"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+const (
+	// refresh is how often the names of gateways are looked up, so that their calls are known by source address. The
+	// resolver asks DNS only when its answer has expired.
+	refresh = 30 * time.Second
+	// retry is the same after a name could not be looked up.
+	retry = 5 * time.Second
+	// remember is how long an address is known that DNS does not name any more. A name with many addresses may
+	// have some of them in each answer, and calls from the old one go on.
+	remember = 10 * time.Minute
+	// lookups bounds the names that are looked up at the same time.
+	lookups = 8
+)
+
+// names are the addresses of gateways that are given by name.
+type names struct {
+	mu   sync.Mutex
+	seen map[string]map[netip.Addr]time.Time // by host: when DNS has last named the address
+}
+
+// resolved are the addresses that a gateway's name is known to have.
+func (e *Engine) resolved(g *topology.Gateway) []netip.Addr { return (*e.addrs.Load())[g.Host] }
+
+// watchNames keeps the addresses of gateways up to date.
+func (e *Engine) watchNames() {
+	defer e.wg.Done()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-e.ctx.Done():
+			return
+		case <-e.relearn:
+		case <-timer.C:
+		}
+		next := e.cfg.Refresh
+		if !e.learn(e.ctx, e.documents()) {
+			next = min(next, retry)
+		}
+		timer.Reset(next)
+	}
+}
+
+// Learn looks the names of a document's gateways up before it is applied, so that their calls are known from the first
+// moment. It gives up when ctx ends; the engine goes on trying by itself.
+func (e *Engine) Learn(ctx context.Context, snap *topology.Snapshot) {
+	if server := snap.ServerByName(e.cfg.Server); server != nil {
+		e.learn(ctx, append([]document{{snap, server}}, e.documents()...))
+	}
+}
+
+// question is a name to look up, as a call would.
+type question struct {
+	host string
+	q    resolve.Query
+}
+
+// learn looks up every name of the documents and tells whether all are known.
+func (e *Engine) learn(ctx context.Context, docs []document) bool {
+	var list []question
+	for _, d := range docs {
+		for _, t := range d.snap.Trunks {
+			if g := t.Gateway; t.Pool == d.server.Pool && !g.Addr.IsValid() {
+				q := question{g.Host, resolve.Query{Host: g.Host, Port: t.GatewayPort, Transport: t.Transport}}
+				if !slices.Contains(list, q) {
+					list = append(list, q)
+				}
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	results := make([]resolve.Result, len(list))
+	errs := make([]error, len(list))
+	slots := make(chan struct{}, lookups)
+	for i := range list {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			defer cancel()
+			results[i], errs[i] = e.cfg.Resolver.Lookup(ctx, list[i].q)
+		})
+	}
+	wg.Wait()
+	e.names.note(time.Now(), list, results, errs)
+	known := e.names.addresses()
+	e.addrs.Store(&known)
+	for i, err := range errs {
+		if err != nil && ctx.Err() == nil {
+			e.log.Warn("gateway's name not resolved", "host", list[i].host, "known", len(known[list[i].host]), "err", err)
+		}
+	}
+	return !slices.ContainsFunc(errs, func(err error) bool { return err != nil })
+}
+
+// note takes one round of answers. Where DNS gave none, what was known stays known; where it says that there is no such
+// name, or names other addresses, the rest ages.
+func (n *names) note(now time.Time, list []question, results []resolve.Result, errs []error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	old := n.seen
+	n.seen = make(map[string]map[netip.Addr]time.Time, len(list))
+	for i, x := range list {
+		have := n.seen[x.host]
+		if have == nil {
+			have = make(map[netip.Addr]time.Time)
+			maps.Copy(have, old[x.host])
+			n.seen[x.host] = have
+		}
+		silent := errs[i] != nil && !errors.Is(errs[i], resolve.ErrNotFound) && !errors.Is(errs[i], resolve.ErrNoService)
+		for a := range have {
+			if silent {
+				have[a] = now
+			} else if now.Sub(have[a]) > remember {
+				delete(have, a)
+			}
+		}
+		for _, h := range results[i].Hops {
+			have[h.AddrPort.Addr().Unmap()] = now
+		}
+	}
+}
+
+// addresses is what is known now, by host.
+func (n *names) addresses() map[string][]netip.Addr {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	known := make(map[string][]netip.Addr, len(n.seen))
+	for host, have := range n.seen {
+		known[host] = slices.SortedFunc(maps.Keys(have), netip.Addr.Compare)
+	}
+	return known
+}
