@@ -112,9 +112,12 @@ func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	t.calm()
 	t.state = attemptAnswered
 	c.establish(l, m)
-	if c.phase != phaseHunting || c.current != t {
+	if c.phase != phaseHunting {
 		c.hangUpLate(now, t, m, out)
 		return
+	}
+	if c.current != t {
+		c.prefer(now, t, out)
 	}
 	c.won, c.current = t, nil
 	e := &c.rec.Attempts[t.index]
@@ -147,6 +150,19 @@ func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	}
 	c.a.oa.LocalAnswer()
 	c.answerCaller(now, m, sdp, out)
+}
+
+// prefer takes the answer of a target that was left behind: who has picked up is connected, and the one being tried now is
+// cancelled.
+func (c *Call) prefer(now time.Time, t *attempt, out *Out) {
+	if o := c.current; o != nil {
+		e := &c.rec.Attempts[o.index]
+		e.Took, e.Class, e.Reason = now.Sub(e.At), "cancelled", ""
+		c.leave(now, o, out)
+	}
+	c.current = t
+	t.linger, t.cancelled = time.Time{}, false
+	c.plan.face(c, t.leg.hop.Remote.Addr())
 }
 
 // answeredOfferless relays the target's offer; its ACK waits for the caller's.
@@ -229,6 +245,8 @@ func (c *Call) lateInviteResponse(now time.Time, t *attempt, m *sip.Message, out
 		}
 	case m.Status >= 300:
 		t.linger = time.Time{}
+	case l.dlg.RemoteTag == "" && c.phase == phaseHunting:
+		c.answered(now, t, m, out)
 	case l.dlg.RemoteTag == "":
 		c.establish(l, m)
 		c.hangUpLate(now, t, m, out)

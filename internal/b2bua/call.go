@@ -232,6 +232,9 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 func (c *Call) Advance(now time.Time, out *Out) {
 	c.now = now
 	c.advanceLeg(now, &c.a, out)
+	if e := c.exch; e != nil && !now.Before(e.until) {
+		c.exchangeTimedOut(now, e, out)
+	}
 	for _, t := range c.attempts {
 		c.advanceLeg(now, &t.leg, out)
 		c.advanceAttempt(now, t, out)
@@ -242,6 +245,13 @@ func (c *Call) Advance(now time.Time, out *Out) {
 func (c *Call) advanceLeg(now time.Time, l *Leg, out *Out) {
 	if !l.mute && due(l.invc.Deadline())(now) {
 		c.inviteClientEvent(now, l, l.invc.Advance(now, &out.Out), out)
+	}
+	if !l.drop.IsZero() && !now.Before(l.drop) {
+		l.drop, l.invc = time.Time{}, txn.InviteClient{}
+		if e := c.exch; e != nil && e.to == l {
+			c.exch = nil
+		}
+		l.oa.Failed("INVITE")
 	}
 	for _, p := range l.past {
 		if due(p.Deadline())(now) {
@@ -280,6 +290,9 @@ func due(at time.Time, _ string) func(time.Time) bool {
 func (c *Call) Deadline() (time.Time, string) {
 	var d earliest
 	c.a.deadline(&d)
+	if c.exch != nil {
+		d.add(c.exch.until, "answer of the other leg")
+	}
 	for _, t := range c.attempts {
 		t.leg.deadline(&d)
 		d.add(t.deadline())
@@ -304,6 +317,9 @@ func (c *Call) settle(_ time.Time, out *Out) {
 
 // sweep forgets transactions that have ended.
 func (l *Leg) sweep() {
+	if s := l.invc.State(); s != txn.Calling && s != txn.Proceeding {
+		l.drop = time.Time{}
+	}
 	l.past = living(l.past)
 	if !l.invc.Live() && l.past == nil {
 		l.sent, l.acks = nil, nil

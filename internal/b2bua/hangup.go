@@ -12,7 +12,7 @@ func (c *Call) receiveBye(now time.Time, l *Leg, src sip.Source, m *sip.Message,
 	s := c.serve(now, l, src, m)
 	c.reply(now, l, s, c.ok(l, m), out)
 	wasUp := l.up
-	l.up, l.pending = false, false
+	l.down(now)
 	l.answer.Acked()
 	switch {
 	case l == &c.a && !wasUp:

@@ -38,6 +38,7 @@ type Leg struct {
 	past      []*txn.InviteClient // earlier ones whose final responses may still be repeated
 	mute      bool                // the INVITE is left behind: not repeated any more
 	offerless bool                // our initial INVITE had no offer
+	drop      time.Time           // when an INVITE without final response is forgotten, because its dialog is over; zero: not at all
 	pending   bool                // BYE waits for the ACK to our 2xx (RFC 3261 §15)
 	clients   []*request
 	servers   []*txn.Server
@@ -218,12 +219,20 @@ func (c *Call) bye(now time.Time, l *Leg, out *Out) {
 		l.pending = true
 		return
 	}
-	l.up, l.pending = false, false
+	l.down(now)
 	m := l.dlg.Request("BYE")
 	if c.end != nil {
 		m.AddName("Reason", reasonValue(c.end))
 	}
 	c.begin(now, l, m, out)
+}
+
+// down ends the dialog. A re-INVITE of ours may never get its final response now.
+func (l *Leg) down(now time.Time) {
+	l.up, l.pending = false, false
+	if s := l.invc.State(); s == txn.Calling || s == txn.Proceeding {
+		l.drop = now.Add(lingerTime)
+	}
 }
 
 // follow sets where requests of the dialog go: its first route or remote target if that is an address, else the way the dialog
@@ -257,6 +266,7 @@ func (l *Leg) deadline(d *earliest) {
 	if !l.mute {
 		d.add(l.invc.Deadline())
 	}
+	d.add(l.drop, "late response to re-INVITE")
 	for _, p := range l.past {
 		d.add(p.Deadline())
 	}

@@ -20,8 +20,12 @@ type exchange struct {
 	offer   bool         // it carried an offer
 	seq     uint32       // CSeq of what went on
 	before  standing     // what stood, if it fails
+	until   time.Time    // when the other leg has taken too long
 	gone    bool         // its sender cancelled it: answered 487, the result goes nowhere
 }
+
+// exchangeTime is how long the other leg may take over a re-INVITE or UPDATE, a person who is asked included.
+const exchangeTime = time.Minute
 
 // receiveReinvite takes an INVITE within the dialog (RFC 3261 §14.2).
 func (c *Call) receiveReinvite(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
@@ -46,7 +50,7 @@ func (c *Call) receiveReinvite(now time.Time, l *Leg, src sip.Source, m *sip.Mes
 	l.inv = m
 	l.invs.Start(now, m, Back(src, m), c.env.Timers)
 	c.respond(now, l, c.trying(m), out)
-	if hasBody && l.sdp.unchanged(body) && l.sdp.body != "" {
+	if hasBody && l.sdp.refreshes(body) {
 		l.oa.LocalAnswer()
 		c.acceptReinvite(now, l, l.sdp.again(), out) // a refresh: nothing to tell the other leg
 		return
@@ -71,7 +75,7 @@ func (c *Call) verdictReason(v dialog.Verdict) *diag.Reason {
 func (c *Call) receiveUpdate(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
 	s := c.serve(now, l, src, m)
 	body, hasBody := m.SDP()
-	if !hasBody || l.sdp.unchanged(body) && l.sdp.body != "" {
+	if !hasBody || l.sdp.refreshes(body) {
 		r := c.ok(l, m)
 		r.Add(sip.IDContact, c.contact(l.hop))
 		if hasBody {
@@ -130,7 +134,7 @@ func (c *Call) forward(now time.Time, e *exchange, body string, out *Out) {
 			return
 		}
 	}
-	c.exch = e
+	c.exch, e.until = e, now.Add(exchangeTime)
 	m := l.dlg.Request(e.forward)
 	m.Add(sip.IDContact, c.contact(l.hop))
 	m.Add(sip.IDAllow, allowed)
@@ -307,10 +311,27 @@ func (c *Call) cancelExchange(now time.Time, l *Leg, out *Out) {
 		return
 	}
 	e.gone = true
-	if m := e.to.invc.Cancel(); m != nil {
+	c.cancelReinvite(now, e.to, out)
+}
+
+// cancelReinvite cancels a re-INVITE of ours if that is allowed yet.
+func (c *Call) cancelReinvite(now time.Time, l *Leg, out *Out) {
+	l.drop = now.Add(lingerTime)
+	if m := l.invc.Cancel(); m != nil {
 		q := &request{}
-		e.to.clients = append(e.to.clients, q)
-		q.Start(now, m, e.to.invc.Hop(), c.env.Timers, &out.Out)
-		c.note(now, e.to, true, m)
+		l.clients = append(l.clients, q)
+		q.Start(now, m, l.invc.Hop(), c.env.Timers, &out.Out)
+		c.note(now, l, true, m)
 	}
+}
+
+// exchangeTimedOut gives up on a leg that says 100 to a re-INVITE and no more, or whose answer found no ACK on the other side.
+func (c *Call) exchangeTimedOut(now time.Time, e *exchange, out *Out) {
+	e.until = now.Add(exchangeTime)
+	if e.to.ackWaits || e.gone {
+		return // the ACK has its own timer; what was cancelled has its own end
+	}
+	c.cancelReinvite(now, e.to, out)
+	c.failExchange(now, e, diag.PeerVanished, 504, out)
+	e.gone = true
 }

@@ -92,17 +92,19 @@ func (l *Leg) adopt(d *description) {
 	l.sdp.peer = peer
 }
 
-// unchanged tells whether a body of the peer says what its last one said.
-func (d *description) unchanged(body string) bool {
-	if d.peer == "" {
+// refreshes tells whether an offer of the peer says what its last description said, so that what we said last is an answer to
+// it. That may have been an offer, to which the peer's was the answer: then its directions need not fit the other way round.
+func (d *description) refreshes(body string) bool {
+	if d.peer == "" || d.body == "" {
 		return false
 	}
-	a, err := sdp.Parse(d.peer)
-	if err != nil {
+	last, err1 := sdp.Parse(d.peer)
+	offer, err2 := sdp.Parse(body)
+	if err1 != nil || err2 != nil || !sdp.Same(last, offer) {
 		return false
 	}
-	b, err := sdp.Parse(body)
-	return err == nil && sdp.Same(a, b)
+	ours, err := sdp.Parse(d.body)
+	return err == nil && sdp.AnswerFits(offer, ours) == nil && len(sdp.AnswerRemarks(offer, ours)) == 0
 }
 
 // parseOffer reads an offer that must have at least one m-line to speak of.
@@ -409,12 +411,12 @@ func (p *plan) write(s *sdp.Session, l *Leg, d *description) string {
 }
 
 // decline answers an offer that nobody takes: with what stands if that fits, else by refusing every m-line.
-func (p *plan) decline(_ *Call, l *Leg, offer string) string {
+func (p *plan) decline(c *Call, l *Leg, offer string) string {
 	s, err := sdp.Parse(offer)
 	if err != nil {
 		return ""
 	}
-	if b, err := sdp.Parse(l.sdp.body); err == nil && l.sdp.body != "" && sdp.AnswerFits(s, b) == nil {
+	if b, err := sdp.Parse(l.sdp.body); c.end == nil && err == nil && sdp.AnswerFits(s, b) == nil {
 		return l.sdp.again()
 	}
 	r := sdp.Rewrite{Address: p.base[l.side], SessionID: l.sdp.id, Version: l.sdp.version, UserName: "directsip"}

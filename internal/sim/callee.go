@@ -244,6 +244,7 @@ func (p *Party) cancelled(inv *server) {
 func (p *Party) garbage() {
 	h := p.host
 	h.Noisy = true
+	defer func() { p.seq += 50 }()
 	base := string(p.message("INFO", p.seq+50).Append(nil))
 	for _, s := range []string{
 		"\x00\x01\x02garbage", "SIP/2.0 200 OK\r\n\r\n", "\r\n\r\n", base[:len(base)/2],

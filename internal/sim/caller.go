@@ -32,9 +32,11 @@ func (h *Host) call(sc *Scenario) {
 	if sc.Caller.Merged {
 		again := m.Clone()
 		again.Set(sip.IDVia, p.via())
-		p.send(again, func(r *sip.Message) {
-			if r != nil && r.Status < 300 && r.Status >= 200 {
-				h.w.fail("the merged INVITE of %s was answered %d", sc.Name, r.Status)
+		var c *client
+		c = p.send(again, func(r *sip.Message) {
+			if r != nil && r.Status != 482 { // this one was there first
+				p.invite = c
+				p.answeredCall(r)
 			}
 		})
 	}
@@ -99,7 +101,7 @@ func (p *Party) sendCancel(c *client) {
 // answeredCall takes the responses to the party's INVITE; nil: none came.
 func (p *Party) answeredCall(m *sip.Message) {
 	switch {
-	case p.gone:
+	case p.gone || m != nil && m.Status == 482 && p.scenario.Caller.Merged && p.winner == "" && p.state != over && !p.w().Strict:
 	case m == nil:
 		if p.state != up {
 			p.final = 408

@@ -17,8 +17,9 @@ func (s *Scenario) finish(w *World) {
 			w.fail("%s: %s is still %s", s.Name, p.host.Name, p.state)
 			continue
 		}
-		// A party that never heard of the end rang until its own limit: only allowed when the caller did not hang up.
-		if s.caller.stopped.IsZero() || p.stopped.IsZero() || p.gone {
+		// A party of which the node never heard anything cannot be cancelled and rings until its own limit.
+		leg := w.Nodes[s.Node].watch.legs[p.callID]
+		if s.caller.stopped.IsZero() || p.stopped.IsZero() || p.gone || leg == nil || !leg.heard {
 			continue
 		}
 		if late := p.stopped.Sub(s.caller.stopped); late > 70*time.Second {

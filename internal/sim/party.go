@@ -161,6 +161,9 @@ func (p *Party) bye() {
 	}
 	p.seq++
 	p.send(p.message("BYE", p.seq), nil)
+	if p.host.w.Strict {
+		p.unanswered(487)
+	}
 	p.end()
 }
 

@@ -38,6 +38,7 @@ type legWatch struct {
 	seq      map[string]uint32 // last CSeq that we sent, by To tag
 	offers   map[string]*offerWatch
 	origin   map[string]*desc // what we described last, by our tag and the peer's
+	heard    bool // any response
 	ringing  bool
 	final    int
 	started  time.Time
@@ -137,6 +138,7 @@ func (x *watch) received(p *packet, m *sip.Message) {
 func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	tag := m.To().Tag()
 	initial := r.method == "INVITE" && r.msg.To().Tag() == ""
+	l.heard = true
 	if m.Status < 200 {
 		if initial && m.Status > 100 && l.final == 0 {
 			l.ringing = true
@@ -155,7 +157,7 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	}
 	if initial && first {
 		l.ringing, l.final = false, m.Status
-		if c := l.call; c != nil && c.verdict == "" && (m.Status == 486 || m.Status == 600 || m.Status == 603) && !l.cancelled() {
+		if c := l.call; c != nil && c.verdict == "" && (m.Status == 486 || m.Status == 600 || m.Status == 603) && !l.cancelled() && l.peer.name() != "gwb" {
 			c.verdict = m.StartLine() + " of " + l.peer.name()
 		}
 	}
@@ -302,14 +304,14 @@ func (x *watch) attemptOut(l *legWatch) {
 	if c == nil || !l.ours {
 		return
 	}
-	if c.verdict != "" && l.peer.name() != "gwb" && !x.n.w.emergency(c.key) {
+	if c.verdict != "" && !x.n.w.emergency(c.key) {
 		x.fail(l, "%s is tried after %s", l.peer.name(), c.verdict)
 	}
 	for _, o := range c.legs {
 		if o != l && o.ours && o.ringing {
 			x.fail(l, "%s is tried while %s rings", l.peer.name(), o.peer.name())
 		}
-		if o != l && o.ours && o.final >= 200 && o.final < 300 && !o.cancelled() {
+		if o != l && o.ours && o.final >= 200 && o.final < 300 {
 			x.fail(l, "%s is tried after %s answered", l.peer.name(), o.peer.name())
 		}
 	}

@@ -176,7 +176,11 @@ func (w *World) stuck() {
 			}
 			for id := range n.watch.legs {
 				if n.core.Owns(id) {
-					w.fail("%s still owns Call-ID %s", n.name(), id)
+					key := ""
+					if c := n.watch.legs[id].call; c != nil {
+						key = c.key
+					}
+					w.fail("%s still owns Call-ID %s of %s", n.name(), id, key)
 				}
 			}
 		}
