@@ -115,3 +115,12 @@ func bound(ip string, port int, tcp bool) bool {
 	table, err := os.ReadFile(file)
 	return err == nil && bytes.Contains(table, []byte(want))
 }
+
+// replaceOnce replaces the only place of a text.
+func replaceOnce(t *testing.T, s, old, text string) string {
+	t.Helper()
+	if n := strings.Count(s, old); n != 1 {
+		t.Fatalf("%q is there %d times", old, n)
+	}
+	return strings.Replace(s, old, text, 1)
+}

@@ -1,0 +1,183 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+)
+
+// talk is a call between two peers by hand: a is the caller from NET.2, b the callee at NET.3.
+type talk struct {
+	a, b         *socket
+	aRTP, bRTP   *net.UDPConn
+	toA, toB     *net.UDPAddr // our ports that a and b send to
+	answer, inv  string
+	aSeq, bSeq   uint16
+	aSSRC, bSSRC uint32
+}
+
+func (l *lab) rtp(ip string) *net.UDPConn {
+	l.t.Helper()
+	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip)})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// talk sets up a call.
+func (l *lab) talk(callID, number string) *talk {
+	l.t.Helper()
+	c := &talk{a: l.udp(2, 0), b: l.udp(3, 5060), aRTP: l.rtp(l.ip(2)), bRTP: l.rtp(l.ip(3)), aSSRC: 0xa, bSSRC: 0xb}
+	c.a.send(c.a.invite(l, number, callID, audio(l.ip(2), c.aRTP.LocalAddr().(*net.UDPAddr).Port)))
+	c.inv = c.b.expect("INVITE ")
+	c.b.send(c.b.reply(c.inv, 200, audio(l.ip(3), c.bRTP.LocalAddr().(*net.UDPAddr).Port)))
+	c.b.expect("ACK ")
+	c.answer = c.a.final("INVITE")
+	if status(c.answer) != 200 {
+		l.t.Fatal(c.answer)
+	}
+	c.a.send(c.a.ack(c.answer))
+	c.toA, c.toB = where(l.t, c.answer), where(l.t, c.inv)
+	return c
+}
+
+// hangUp ends the call from the caller's side.
+func (c *talk) hangUp() {
+	c.a.t.Helper()
+	c.a.send(c.a.bye(c.answer))
+	c.a.final("BYE")
+	c.b.send(c.b.reply(c.b.expect("BYE "), 200, ""))
+}
+
+// packet is one RTP packet of 20 ms PCMU (RFC 3550 §5.1).
+func packet(seq uint16, ssrc uint32, text string) []byte {
+	p := make([]byte, 12, 172)
+	p[0] = 0x80
+	binary.BigEndian.PutUint16(p[2:], seq)
+	binary.BigEndian.PutUint32(p[4:], uint32(seq)*160)
+	binary.BigEndian.PutUint32(p[8:], ssrc)
+	return append(append(p, text...), bytes.Repeat([]byte{0xff}, 160-len(text))...)
+}
+
+func (c *talk) fromA(text string) []byte {
+	c.aSeq++
+	p := packet(c.aSeq, c.aSSRC, text)
+	c.aRTP.WriteToUDP(p, c.toA)
+	return p
+}
+
+func (c *talk) fromB(text string) []byte {
+	c.bSeq++
+	p := packet(c.bSeq, c.bSSRC, text)
+	c.bRTP.WriteToUDP(p, c.toB)
+	return p
+}
+
+// hear is the next packet at a socket, nil when none comes for d.
+func hear(conn *net.UDPConn, d time.Duration) []byte {
+	b := make([]byte, 2048)
+	conn.SetReadDeadline(time.Now().Add(d))
+	n, err := conn.Read(b)
+	if err != nil {
+		return nil
+	}
+	return b[:n]
+}
+
+// RTP goes through in both directions as it is, and in order.
+func TestRTPIsRelayedUnchanged(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP"))
+	c := l.talk("rtp", "+14255550100")
+	for i := range 200 {
+		p := c.fromA(fmt.Sprint("a", i))
+		if got := hear(c.bRTP, timeout); !bytes.Equal(got, p) {
+			t.Fatalf("packet %d of the caller came as %q", i, got)
+		}
+		p = c.fromB(fmt.Sprint("b", i))
+		if got := hear(c.aRTP, timeout); !bytes.Equal(got, p) {
+			t.Fatalf("packet %d of the callee came as %q", i, got)
+		}
+	}
+	c.hangUp()
+	r := s.record()
+	for _, m := range r.Media {
+		if m.Packets != 200 || m.Lost != 0 || m.Gated != 0 {
+			t.Errorf("the record counts %+v", m)
+		}
+	}
+	if len(r.Media) != 2 {
+		t.Errorf("%d directions in the record", len(r.Media))
+	}
+}
+
+// NEW-15: RTP of a stranger reaches nobody and does not turn the stream away from its peer.
+func TestRTPFromAStrangerReachesNobody(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP"))
+	c := l.talk("stranger", "+14255550100")
+	stranger := l.rtp(l.ip(9))
+	for i := range 50 { // before any RTP of the peers
+		stranger.WriteToUDP(packet(uint16(i), 0xdead, "bad"), c.toA)
+		stranger.WriteToUDP(packet(uint16(i), 0xdead, "bad"), c.toB)
+	}
+	for i := range 50 {
+		for _, to := range []*net.UDPAddr{c.toA, c.toB} { // in between, also with the SSRC of a peer
+			stranger.WriteToUDP(packet(uint16(100+i), 0xa, "bad"), to)
+		}
+		p := c.fromA("good")
+		if got := hear(c.bRTP, timeout); !bytes.Equal(got, p) {
+			t.Fatalf("the callee hears %q", got)
+		}
+		p = c.fromB("good")
+		if got := hear(c.aRTP, timeout); !bytes.Equal(got, p) {
+			t.Fatalf("the caller hears %q", got)
+		}
+	}
+	if got := hear(stranger, 50*time.Millisecond); got != nil {
+		t.Errorf("the stranger hears %q", got)
+	}
+	c.hangUp()
+	var gated uint64
+	for _, m := range s.record().Media {
+		gated += m.Gated
+	}
+	if gated < 150 {
+		t.Errorf("%d packets of the stranger are counted, want about 200", gated)
+	}
+}
+
+// TRK-09: a peer that vanishes in the middle of a call is noticed by its silence, and the other one gets its BYE.
+func TestVanishedPeerEndsTheCallByMediaTimeout(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP", "mediaTimeout: 5s"))
+	c := l.talk("vanish", "+14255550100")
+	c.fromB("last words")
+	gone := time.Now()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for bye := ""; bye == ""; {
+		<-tick.C
+		c.fromA("hello?")
+		if bye = c.a.next(time.Millisecond); bye != "" {
+			if header(bye, "CSeq") == "" || bye[:4] != "BYE " {
+				t.Fatalf("not a BYE: %s", bye)
+			}
+			c.a.send(c.a.reply(bye, 200, ""))
+		}
+		if time.Since(gone) > timeout {
+			t.Fatal("nobody ends the call")
+		}
+	}
+	if d := time.Since(gone); d < 4*time.Second || d > 12*time.Second {
+		t.Errorf("ended after %v", d)
+	}
+	r := s.record()
+	checkRecord(t, r, "media-dead", 200, "directsip")
+	c.b.expect("BYE ")
+}

@@ -1,0 +1,228 @@
+package e2e
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// pki is a certificate authority of one test.
+type pki struct {
+	l    *lab
+	name string
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	pool *x509.CertPool
+	next int64
+}
+
+func (l *lab) pki(name string) *pki {
+	l.t.Helper()
+	p := &pki{l: l, name: name, next: 2, pool: x509.NewCertPool()}
+	var err error
+	if p.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		l.t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &p.key.PublicKey, p.key)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if p.cert, err = x509.ParseCertificate(der); err != nil {
+		l.t.Fatal(err)
+	}
+	p.pool.AddCert(p.cert)
+	l.file(name+".ca", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	return p
+}
+
+// ca is the file of the authority's certificate.
+func (p *pki) ca() string { return filepath.Join(p.l.dir, p.name+".ca") }
+
+// issue writes FILE.pem and FILE.key, and FILE.both with certificate and key, for names that are valid until a time.
+func (p *pki) issue(file string, until time.Time, names ...string) {
+	p.l.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		p.l.t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(p.next), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
+		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: until, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	p.next++
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, p.cert, &key.PublicKey, p.key)
+	if err != nil {
+		p.l.t.Fatal(err)
+	}
+	kb, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		p.l.t.Fatal(err)
+	}
+	c := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	k := string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: kb}))
+	p.l.file(file+".key", k)
+	p.l.file(file+".pem", c)
+	p.l.file(file+".both", c+k)
+}
+
+// config is that of a client with an issued certificate, which expects a server name; file "" has none.
+func (p *pki) config(file, serverName string) *tls.Config {
+	p.l.t.Helper()
+	cfg := &tls.Config{RootCAs: p.pool, ClientCAs: p.pool, ServerName: serverName}
+	if file != "" {
+		c, err := tls.LoadX509KeyPair(filepath.Join(p.l.dir, file+".pem"), filepath.Join(p.l.dir, file+".key"))
+		if err != nil {
+			p.l.t.Fatal(err)
+		}
+		cfg.Certificates = []tls.Certificate{c}
+	}
+	return cfg
+}
+
+// soon is long enough for a test.
+func soon() time.Time { return time.Now().Add(time.Hour) }
+
+// tlsDocument has a provider behind TLS beside the others; the server's certificate is server.pem of the lab.
+func (l *lab) tlsDocument(p *pki) string {
+	doc := replaceOnce(l.t, l.document("UDP"), "\ngateways:", "\ngateways:\n  itsp: {kind: sbc, host: sbc.itsp.test, root: {transport: TLS, port: 5061, gatewayPort: 5061}}")
+	files := fmt.Sprintf("cert: %s, key: %s, ca: %s, metrics:", filepath.Join(l.dir, "server.pem"), filepath.Join(l.dir, "server.key"), p.ca())
+	return replaceOnce(l.t, doc, "metrics:", files)
+}
+
+// dialTLS connects from the n-th address to the TLS port; handshake errors of TLS 1.3 show at the first read.
+func (l *lab) dialTLS(n int, cfg *tls.Config) (*socket, error) {
+	d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(l.ip(n))}, Timeout: timeout}
+	c, err := tls.DialWithDialer(d, "tcp", l.ip(1)+":5061", cfg)
+	if err != nil {
+		return nil, err
+	}
+	l.t.Cleanup(func() { c.Close() })
+	return &socket{t: l.t, tcp: c, in: bufio.NewReader(c), ip: l.ip(n), port: c.LocalAddr().(*net.TCPAddr).Port}, nil
+}
+
+// SIG-01, SIG-18: only a peer with a valid certificate of the right authority and name is served; its call goes out over UDP.
+func TestTLSPeerIsKnownByItsCertificate(t *testing.T) {
+	l := newLab(t)
+	p, other := l.pki("ca"), l.pki("other-ca")
+	p.issue("server", soon(), "med1.test", "pool.test")
+	p.issue("good", soon(), "sbc.itsp.test")
+	p.issue("expired", time.Now().Add(-time.Hour), "sbc.itsp.test")
+	p.issue("wrong", soon(), "sbc.elsewhere.test")
+	other.issue("foreign", soon(), "sbc.itsp.test")
+	s := l.serve(l.tlsDocument(p))
+	for _, file := range []string{"expired", "wrong", "foreign", ""} {
+		cfg := p.config(file, "med1.test")
+		c, err := l.dialTLS(5, cfg)
+		if err != nil {
+			continue
+		}
+		c.tcp.Write([]byte(c.options(l, "refused-"+file)))
+		if r, err := c.read(timeout); err == nil {
+			t.Errorf("the peer with certificate %q is answered:\n%s", file, r)
+		} else if ne, ok := err.(net.Error); ok && ne.Timeout() {
+			t.Errorf("the connection of the peer with certificate %q stays open", file)
+		}
+	}
+	callee := l.sipp(peer{scenario: "uas-call", n: 3})
+	c, err := l.dialTLS(5, p.config("good", "pool.test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.alive(l, "alive")
+	c.send(strings.ReplaceAll(c.invite(l, "+14255550100", "tls", audio(l.ip(5), 6000)), "transport=TCP", "transport=TLS"))
+	answer := c.final("INVITE")
+	if status(answer) != 200 {
+		t.Fatal(answer)
+	}
+	c.send(c.ack(answer))
+	c.send(c.bye(answer))
+	c.final("BYE")
+	callee.wait()
+	r := s.record()
+	checkRecord(t, r, "normal-clearing", 200, "caller")
+	if r.In.Trunk != "itsp" || r.In.Transport != "TLS" || r.Out.Transport != "UDP" {
+		t.Errorf("in %+v, out %+v", r.In, r.Out)
+	}
+}
+
+// P: a renewed certificate is presented to new connections, and connections that are there go on, with their calls.
+func TestRenewedCertificateIsUsedWithoutDroppingConnections(t *testing.T) {
+	l := newLab(t)
+	p := l.pki("ca")
+	p.issue("server", soon(), "med1.test", "pool.test")
+	p.issue("good", soon(), "sbc.itsp.test")
+	s := l.serve(l.tlsDocument(p))
+	serial := func(c *socket) string {
+		return c.tcp.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String()
+	}
+	old, err := l.dialTLS(5, p.config("good", "med1.test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.alive(l, "before")
+	callee := l.sipp(peer{scenario: "uas-call", n: 3})
+	old.send(old.invite(l, "+14255550100", "tls", audio(l.ip(5), 6000)))
+	answer := old.final("INVITE")
+	old.send(old.ack(answer))
+	p.issue("server", soon(), "med1.test", "pool.test")
+	future := time.Now().Add(2 * time.Second)
+	for _, f := range []string{"server.pem", "server.key"} { // another time even where the clock of files is coarse
+		if err := os.Chtimes(filepath.Join(l.dir, f), future, future); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "the new certificate", func() bool {
+		c, err := l.dialTLS(5, p.config("good", "med1.test"))
+		if err != nil {
+			return false
+		}
+		defer c.tcp.Close()
+		if serial(c) == serial(old) {
+			return false
+		}
+		c.alive(l, "new")
+		return true
+	})
+	old.alive(l, "after")
+	old.send(old.bye(answer))
+	old.final("BYE")
+	callee.wait()
+	checkRecord(t, s.record(), "normal-clearing", 200, "caller")
+}
+
+// NEW-15: a client that connects to the TLS port and says nothing is cut off; others do not notice it.
+func TestSilentTLSClientIsCut(t *testing.T) {
+	l := newLab(t)
+	p := l.pki("ca")
+	p.issue("server", soon(), "med1.test", "pool.test")
+	l.serve(l.tlsDocument(p))
+	begin := time.Now()
+	c, err := net.DialTimeout("tcp", l.ip(1)+":5061", timeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	l.udp(2, 0).alive(l, "meanwhile")
+	c.SetReadDeadline(begin.Add(timeout))
+	_, err = c.Read(make([]byte, 1))
+	if ne, ok := err.(net.Error); err == nil || ok && ne.Timeout() {
+		t.Errorf("it is not cut: %v", err)
+	}
+	if d := time.Since(begin); d > 10*time.Second {
+		t.Errorf("it was cut after %v", d)
+	}
+}
