@@ -43,6 +43,10 @@ func (r *Relay) apply(ses *session, want *media.Session) error {
 			return err
 		}
 	}
+	if err = r.flush(changes); err != nil {
+		abandon(changes)
+		return err
+	}
 	if ses.worker == nil {
 		ses.worker = r.workerFor(ses.id, changes)
 	}

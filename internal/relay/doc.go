@@ -43,9 +43,8 @@
 //
 // Opening and closing four sockets costs more than everything else that signalling asks for. So the sockets of a closed
 // session stay bound for a few seconds (Config.Warm), and a session that opens the same address and port takes them
-// over with one system call each: the read that finds the queue empty. That is always made, and whatever is found is
-// thrown away, so nothing that came before Open is ever relayed; what comes to a warm socket meanwhile is read and
-// thrown away (Totals.Late). It pays when ports come back before the time is over: media.Ports gives out those that
+// over with one system call, which asks whether packets wait in them. Those are thrown away, so nothing that came before
+// Open is ever relayed; what comes to a warm socket meanwhile is read and thrown away too (Totals.Late). It pays when ports come back before the time is over: media.Ports gives out those that
 // rested before those that were never used, and Warm should exceed its quarantine.
 //
 // Warm sockets are in nobody's way. Their number has a bound; they are closed when descriptors or memory run out, when

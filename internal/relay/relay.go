@@ -65,6 +65,7 @@ type Relay struct {
 	count   gauges
 
 	generation atomic.Int32
+	maxQueued  int // see flush
 }
 
 // sessionShards keeps signalling shards out of each other's way.
@@ -109,7 +110,7 @@ func newRelay(config Config) (*Relay, error) {
 	if config.WarmSockets <= 0 {
 		config.WarmSockets = int(min(limit/4, 65536))
 	}
-	r := &Relay{config: config, start: time.Now(), sockets: newSockets(config)}
+	r := &Relay{config: config, start: time.Now(), sockets: newSockets(config), maxQueued: maxQueued}
 	for i := range r.shards {
 		r.shards[i].sessions = make(map[media.SessionID]*session)
 	}

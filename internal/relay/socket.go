@@ -34,7 +34,7 @@ func (s socket) close() {
 // is another carrier that finds the port of a datagram its own way and then calls worker.pass.
 type carrier interface {
 	tier() media.Tier
-	// bind takes a local address. Nothing that came to it before waits in the socket. The error is a *PortError.
+	// bind takes a local address. A socket that has a worker already may have packets waiting. The error is a *PortError.
 	bind(local netip.AddrPort, generation int32) (socket, error)
 	// attach makes w hear the port's socket. The session is locked.
 	attach(w *worker, p *port) error
@@ -165,27 +165,6 @@ func (s socket) bindTo(ip netip.Addr, port uint16) unix.Errno {
 	sa := rawSockaddr(ip, port)
 	_, _, errno := unix.RawSyscall(unix.SYS_BIND, uintptr(s.fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.size))
 	return errno
-}
-
-// maxQueued is more datagrams than a receive buffer of the usual size holds, as each takes at least 576 octets of it.
-const maxQueued = 512
-
-// drain throws away what waits. It reports false when that is most datagrams or more: the queue is longer than ever
-// expected, or packets come faster than they can be thrown away.
-func (s socket) drain(most int) bool {
-	for range most {
-		if !s.skip() {
-			return true
-		}
-	}
-	return false
-}
-
-// skip throws one datagram away; false: none is there.
-func (s socket) skip() bool {
-	var b [1]byte
-	_, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(&b)), 1, unix.MSG_DONTWAIT, 0, 0)
-	return errno != unix.EAGAIN
 }
 
 // receive reads one datagram without waiting. n is its true length, which may exceed len(b): then it was cut.

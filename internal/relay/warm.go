@@ -65,25 +65,20 @@ func (w *warm) accept(key netip.AddrPort, s socket, now int64) bool {
 	return true
 }
 
-// take gives out the socket of a local address, empty; noSocket when there is none.
+// take gives out the socket of a local address; noSocket when there is none. Packets may wait in it: see flush.
 func (w *warm) take(local netip.AddrPort) socket {
 	if w.keep == 0 {
 		return noSocket
 	}
 	key := warmKey(local)
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	r, ok := w.byLocal[key]
 	if !ok {
-		w.mu.Unlock()
 		return noSocket
 	}
 	w.remove(key, r)
 	w.reused++
-	w.mu.Unlock()
-	if !r.socket.drain(maxQueued) {
-		r.socket.close()
-		return noSocket
-	}
 	return r.socket
 }
 

@@ -147,6 +147,33 @@ func TestDrainHasAnEnd(t *testing.T) {
 	}
 }
 
+// TestFloodedWarmSocket: packets come faster than they can be thrown away, so the port is bound anew.
+func TestFloodedWarmSocket(t *testing.T) {
+	b := newBench(t, 1, Config{})
+	b.relay.maxQueued = 1
+	w, s := b.relay.workers[0], b.sessions[0]
+	before := b.relay.find(s.ID).streams[0].side[0].rtp.socket
+	open := descriptors(t)
+	b.relay.Close(s.ID)
+	b.phones[0].send(rtpPacket(8, 1, 160, 666), &b.to[0])
+	arrived(t, before)
+	if err := b.relay.Open(s); err != nil {
+		t.Fatal(err)
+	}
+	after := b.relay.find(s.ID).streams[0].side[0].rtp.socket
+	if after.generation == before.generation || descriptors(t) != open {
+		t.Errorf("socket %v, before %v; %d descriptors, before %d", after, before, descriptors(t), open)
+	}
+	b.phones[0].send(rtpPacket(8, 1, 160, 7), &b.to[0])
+	arrived(t, after)
+	for w.poll(uintptr(w.epoll)) {
+		w.work()
+	}
+	if stats, _ := b.relay.Stats(s.ID); stats.Streams[0].From[0].Packets != 1 || stats.Streams[0].From[0].SSRC != 7 {
+		t.Errorf("%+v", stats.Streams[0].From[0])
+	}
+}
+
 // TestWarmAcrossWorkers: two calls share out the sockets of a third, so that one of them has sockets with two workers.
 func TestWarmAcrossWorkers(t *testing.T) {
 	r := newRig(t, Config{Workers: 2})
