@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
@@ -54,16 +57,8 @@ type Fault struct {
 // maxDocument bounds what apply takes over the socket.
 const maxDocument = 16 << 20
 
-// serveControl opens the control socket. Whoever may open the file may command the server; nobody else can reach it.
-func (s *Server) serveControl() error {
-	path := s.current.Load().ControlSocket
-	if path == "" {
-		path = SocketPath(s.cfg.DataDir)
-	}
-	l, err := listenUnix(path)
-	if err != nil {
-		return err
-	}
+// controlHandler serves the control socket. Whoever may open the file may command the server; nobody else can reach it.
+func (s *Server) controlHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", s.getStatus)
 	mux.HandleFunc("GET /calls", s.getCalls)
@@ -72,9 +67,7 @@ func (s *Server) serveControl() error {
 	mux.HandleFunc("GET /trunks", s.getTrunks)
 	mux.HandleFunc("POST /apply", s.postApply)
 	mux.HandleFunc("POST /drain", s.postDrain)
-	s.control = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
-	go s.control.Serve(l)
-	return nil
+	return mux
 }
 
 func answer(w http.ResponseWriter, v any) {
@@ -157,16 +150,43 @@ func (s *Server) getCall(w http.ResponseWriter, r *http.Request) {
 	answer(w, rec)
 }
 
+// findCall looks among the running calls first: by record id, by Call-ID of either leg, or by the beginning of one that no other
+// call has.
 func (s *Server) findCall(ctx context.Context, id string) (*cdr.Record, error) {
+	var begins []cdr.Record
 	for _, c := range s.engine.Calls() {
-		if c.ID == id || c.In.CallID == id || c.Out != nil && c.Out.CallID == id {
+		out := ""
+		if c.Out != nil {
+			out = c.Out.CallID
+		}
+		if c.ID == id || c.In.CallID == id || out == id {
 			return &c, nil
+		}
+		if strings.HasPrefix(c.ID, id) || strings.HasPrefix(c.In.CallID, id) || strings.HasPrefix(out, id) {
+			begins = append(begins, c)
 		}
 	}
 	if err := s.store.Flush(ctx); err != nil {
 		return nil, err
 	}
-	return s.store.Get(ctx, id)
+	rec, err := s.store.Get(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound) && len(begins) == 1:
+		return &begins[0], nil
+	case errors.Is(err, store.ErrNotFound) && len(begins) > 1, err == nil && len(begins) > 0 && rec.ID != id:
+		many := &store.AmbiguousError{Prefix: id}
+		for _, c := range begins[:min(len(begins), 10)] {
+			many.Candidates = append(many.Candidates, c.ID)
+		}
+		many.More = len(begins) > 10
+		if rec != nil {
+			many.Candidates = append(many.Candidates, rec.ID)
+		}
+		return nil, many
+	case errors.Is(err, store.ErrNotFound):
+		return nil, fmt.Errorf("%w: %q is neither the id of a record nor the Call-ID of a leg, nor the beginning of one; `directsip calls` lists them", err, id)
+	}
+	return rec, err
 }
 
 func (s *Server) getTrunks(w http.ResponseWriter, _ *http.Request) { answer(w, s.trunkViews()) }
@@ -179,7 +199,7 @@ func (s *Server) trunkViews() []TrunkView {
 			Since: t.Health.Since, Why: t.Health.Why, LastProbe: t.Health.LastProbe, Code: t.Health.Code, RTT: t.Health.RTT,
 			Calls: t.Calls, MaxCalls: t.Trunk.Settings.MaxCalls, Settings: t.Trunk.Settings.Scope}
 		if p := t.Trunk.GatewayPort; p != 0 {
-			v.Peer += ":" + strconv.Itoa(int(p))
+			v.Peer = net.JoinHostPort(strings.Trim(v.Peer, "[]"), strconv.Itoa(int(p)))
 		}
 		list = append(list, v)
 	}
@@ -193,7 +213,7 @@ func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {
 	}
 	src, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDocument))
 	if err != nil {
-		fault(w, http.StatusRequestEntityTooLarge, err, nil)
+		fault(w, http.StatusRequestEntityTooLarge, fmt.Errorf("the document cannot be read: %w; it may have 16 MiB", err), nil)
 		return
 	}
 	snap, problems, err := s.Apply(name, src)

@@ -1,18 +1,15 @@
 package server
 
 import (
-	"net"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/health"
-	"github.com/directsip/directsip/internal/topology"
 )
 
 // metrics are the server's own registry: what is counted per call, and what is read when somebody asks.
@@ -47,10 +44,10 @@ func (m *metrics) ended(r *cdr.Record) {
 		m.attempts.WithLabelValues(r.Attempts[i].Trunk, r.Attempts[i].Class).Inc()
 	}
 	if !r.Ringing.IsZero() {
-		m.setup.Observe(r.Ringing.Sub(r.Start).Seconds())
+		m.setup.Observe(max(0, r.Ringing.Sub(r.Start).Seconds()))
 	}
 	if !r.Answered.IsZero() {
-		m.talk.Observe(r.End.Sub(r.Answered).Seconds())
+		m.talk.Observe(max(0, r.End.Sub(r.Answered).Seconds()))
 	}
 }
 
@@ -70,12 +67,22 @@ var (
 	descMessages  = desc("sip_messages_total", "Messages by listener and direction.", "transport", "address", "direction")
 	descDrops     = desc("sip_dropped_total", "Messages and connections refused by listener and reason.", "transport", "address", "reason")
 	descRecords   = desc("records_total", "Call records by what became of them.", "event")
-	descMedia     = desc("media", "Media relay.", "what")
+	descMedia     = desc("media", "What the media relay has open.", "what")
+	descPackets   = desc("media_packets_total", "Packets of the media relay by what became of them.", "event")
+	descDead      = desc("media_silences_total", "Sides of a call that fell silent for mediaTimeout.")
+	descPorts     = desc("media_ports_free", "Pairs of media ports that are not in use.", "shard")
+	descQueue     = desc("shard_queue", "Messages and events that wait for a shard.", "shard")
+	descLag       = desc("shard_lag_seconds", "How long the last message had waited for its shard.", "shard")
+	descConns     = desc("sip_connections", "Open TCP and TLS connections by who opened them.", "opened")
+	descLost      = desc("sip_lost_failures_total", "Failures to send that signalling was not told of.")
+	descJournal   = desc("records_waiting", "Call records that are not yet safe on disk.")
+	descInfo      = desc("info", "1; what runs here.", "version", "server", "pool", "document")
 )
 
 // Describe is prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descLive, descDraining, descTrunk, descTrunkCall, descSIP, descMessages, descDrops, descRecords, descMedia} {
+	for _, d := range []*prometheus.Desc{descLive, descDraining, descTrunk, descTrunkCall, descSIP, descMessages, descDrops, descRecords, descMedia,
+		descPackets, descDead, descPorts, descQueue, descLag, descConns, descLost, descJournal, descInfo} {
 		ch <- d
 	}
 }
@@ -102,65 +109,67 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 		gauge(descTrunk, float64(health.Down-t.Health.State), t.Trunk.Name)
 		gauge(descTrunkCall, float64(t.Calls), t.Trunk.Name)
 	}
-	c := s.engine.Counters()
-	for _, e := range []struct {
-		name string
-		n    uint64
-	}{{"call", c.Calls}, {"stray", c.Stray}, {"unknown-source", c.Unknown}, {"refused", c.Refused}, {"options", c.Options},
-		{"malformed", c.Malformed}, {"overload", c.Shed}, {"fault", c.Panics}} {
-		count(descSIP, e.n, e.name)
+	for i, l := range s.engine.Loads() {
+		shard := strconv.Itoa(i)
+		gauge(descPorts, float64(l.Ports), shard)
+		gauge(descQueue, float64(l.Queue), shard)
+		gauge(descLag, l.Lag.Seconds(), shard)
 	}
-	g.transport(count)
+	me := s.current.Load()
+	gauge(descInfo, 1, Version, me.Name, me.Pool.Name, s.engine.Snapshot().Version)
+	c := s.engine.Counters()
+	events(count, descSIP, []event{{"call", c.Calls}, {"stray", c.Stray}, {"unknown-source", c.Unknown}, {"refused", c.Refused}, {"options", c.Options},
+		{"malformed", c.Malformed}, {"overload", c.Shed}, {"overload-dropped", c.Dropped}, {"fault", c.Panics}})
+	g.transport(count, gauge)
 	st := s.store.Stats()
-	count(descRecords, st.Put, "put")
-	count(descRecords, st.Acknowledged, "acknowledged")
-	count(descRecords, st.Inserted, "inserted")
-	count(descRecords, st.Dropped, "dropped")
+	events(count, descRecords, []event{{"put", st.Put}, {"acknowledged", st.Acknowledged}, {"inserted", st.Inserted}, {"dropped", st.Dropped},
+		{"slimmed", st.Slimmed}, {"journal-error", st.JournalErrors}, {"insert-error", st.InsertErrors}})
+	gauge(descJournal, float64(st.Put-min(st.Put, st.Acknowledged+st.Dropped)))
 	t := s.relay.Totals()
 	gauge(descMedia, float64(t.Sessions), "sessions")
 	gauge(descMedia, float64(t.Streams), "streams")
 	gauge(descMedia, float64(t.Sockets), "sockets")
+	events(count, descPackets, []event{{"rtp", t.Packets}, {"rtcp", t.RTCP}, {"gated", t.Gated}, {"dropped", t.Dropped}, {"send-error", t.SendErrors},
+		{"lost", t.Lost}})
+	count(descDead, t.Dead)
 }
 
-func (g gauges) transport(count func(*prometheus.Desc, uint64, ...string)) {
-	for _, l := range g.s.transport.Stats().Listeners {
+// event is one counter of a family.
+type event struct {
+	name string
+	n    uint64
+}
+
+func events(count func(*prometheus.Desc, uint64, ...string), d *prometheus.Desc, list []event) {
+	for _, e := range list {
+		count(d, e.n, e.name)
+	}
+}
+
+func (g gauges) transport(count func(*prometheus.Desc, uint64, ...string), gauge func(*prometheus.Desc, float64, ...string)) {
+	all := g.s.transport.Stats()
+	for _, l := range all.Listeners {
 		tr, addr := l.Transport.String(), l.Addr.String()
 		count(descMessages, l.In.Messages, tr, addr, "in")
 		count(descMessages, l.Out.Messages, tr, addr, "out")
-		for _, d := range []struct {
-			name string
-			n    uint64
-		}{{"unknown-source", l.Drops.UnknownSource}, {"rate", l.Drops.Rate}, {"oversize", l.Drops.Oversize}, {"malformed", l.Drops.Malformed},
-			{"slow", l.Drops.Slow}, {"queue-full", l.Drops.QueueFull}, {"send-error", l.Drops.SendError}, {"kernel", l.Drops.Kernel},
-			{"handshake", l.HandshakeFailed}, {"connection-limit", l.Refused}} {
-			count(descDrops, d.n, tr, addr, d.name)
+		for _, e := range []event{{"unknown-source", l.Drops.UnknownSource}, {"rate", l.Drops.Rate}, {"oversize", l.Drops.Oversize},
+			{"malformed", l.Drops.Malformed}, {"slow", l.Drops.Slow}, {"queue-full", l.Drops.QueueFull}, {"send-error", l.Drops.SendError},
+			{"kernel", l.Drops.Kernel}, {"handshake", l.HandshakeFailed}, {"connection-limit", l.Refused}, {"dial", l.DialFailed}} {
+			count(descDrops, e.n, tr, addr, e.name)
 		}
 	}
-}
-
-// servePublic opens /metrics and /healthz where the document says so.
-func (s *Server) servePublic(me *topology.Server) error {
-	if me.Metrics == "" {
-		return nil
-	}
-	l, err := net.Listen("tcp", me.Metrics)
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", s.healthz)
-	s.public = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
-	go s.public.Serve(l)
-	return nil
+	gauge(descConns, float64(all.Accepted), "peer")
+	gauge(descConns, float64(all.Dialled), "us")
+	count(descLost, all.LostFailures)
 }
 
 // healthz says 200 while new calls are taken, 503 while draining: what a load balancer wants to know.
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	state := "ok"
 	if !s.ready.Load() || s.engine.Draining() {
+		state = "draining"
 		w.WriteHeader(http.StatusServiceUnavailable)
-		w.Write([]byte("draining\n"))
-		return
 	}
-	w.Write([]byte("ok calls=" + strconv.Itoa(s.engine.Live()) + "\n"))
+	w.Write([]byte(state + " calls=" + strconv.Itoa(s.engine.Live()) + "\n"))
 }

@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
@@ -37,6 +36,7 @@ type Config struct {
 	DataDir  string        // call records and the control socket
 	Shards   int           // 0: one per processor
 	Watch    time.Duration // how often the file is looked at for changes; 0: 2 s, negative: never
+	DNS      []string      // host:port of name servers; nil: those of /etc/resolv.conf
 	Logger   *slog.Logger
 }
 
@@ -50,11 +50,15 @@ type Server struct {
 	resolver  *resolve.Resolver
 	store     *store.Store
 	metrics   *metrics
-	control   *http.Server
-	public    *http.Server
 	started   time.Time
+	stamp     fileStamp // of the document when it was read
 
-	apply   sync.Mutex
+	apply           sync.Mutex // guards the change of documents, and what follows
+	control, public *web
+	retiring        *time.Timer
+	undoing         sync.WaitGroup
+	ended           bool
+
 	current atomic.Pointer[topology.Server]
 	ready   atomic.Bool
 }
@@ -74,6 +78,11 @@ func Start(cfg Config) (s *Server, err error) {
 	if cfg.Shards <= 0 {
 		cfg.Shards = runtime.GOMAXPROCS(0)
 	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	cfg.Logger = slog.New(newQuiet(cfg.Logger.Handler()))
+	stamp := stampOf(cfg.Document)
 	snap, problems, err := Load(cfg.Document)
 	if err != nil {
 		return nil, err
@@ -89,43 +98,66 @@ func Start(cfg Config) (s *Server, err error) {
 		return nil, err
 	}
 	cfg.Server = me.Name
-	s = &Server{cfg: cfg, log: cfg.Logger, started: time.Now()}
+	s = &Server{cfg: cfg, log: cfg.Logger, started: time.Now(), stamp: stamp, control: &web{}, public: &web{}}
 	s.current.Store(me)
-	defer func() {
-		if err != nil {
-			s.close(context.Background())
-		}
-	}()
-	s.metrics = newMetrics(s)
-	if s.store, err = store.Open(store.Config{Dir: cfg.DataDir, Logger: s.log}); err != nil {
+	if err = s.open(snap, me); err != nil {
+		s.close()
 		return nil, err
 	}
-	if s.resolver, err = resolve.New(resolve.Config{}); err != nil {
-		return nil, err
+	s.log.Info("started", "server", me.Name, "pool", me.Pool.Name, "version", Version, "document", snap.Version)
+	return s, nil
+}
+
+// open builds the server from the records upward. SIP listeners come last, so that no call arrives at half a server.
+func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) {
+	s.metrics = newMetrics(s)
+	if s.store, err = store.Open(store.Config{Dir: s.cfg.DataDir, Logger: s.log}); err != nil {
+		return dataError(s.cfg.DataDir, err)
+	}
+	web, err := s.reopen(nil, me)
+	if err != nil {
+		return err
+	}
+	s.control, s.public = web.control, web.public
+	resolver := resolve.Config{}
+	if s.cfg.DNS != nil {
+		resolver.Servers = s.cfg.DNS
+	}
+	if s.resolver, err = resolve.New(resolver); err != nil {
+		return err
 	}
 	if s.relay, err = relay.New(relay.Config{Logger: s.log, Events: s.mediaEvent}); err != nil {
-		return nil, err
+		return err
 	}
-	s.engine, err = engine.New(engine.Config{Server: me.Name, Snapshot: snap, Shards: cfg.Shards, Relay: s.relay, Resolver: s.resolver,
+	s.engine, err = engine.New(engine.Config{Server: me.Name, Snapshot: snap, Shards: s.cfg.Shards, Relay: s.relay, Resolver: s.resolver,
 		Records: s.store, Logger: s.log, UserAgent: "directsip/" + Version, Ended: s.metrics.ended})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.transport = transport.New(transport.Config{Handler: s.engine, Allow: s.allow, AllowTLS: s.allowTLS, Logger: s.log})
 	s.engine.Attach(s.transport)
 	s.engine.Start()
-	if err = s.transport.Listen(specs(snap, me)); err != nil {
-		return nil, err
-	}
-	if err = s.serveControl(); err != nil {
-		return nil, err
-	}
-	if err = s.servePublic(me); err != nil {
-		return nil, err
-	}
+	ctx, cancel := context.WithTimeout(context.Background(), learnTime)
+	s.engine.Learn(ctx, snap)
+	cancel()
 	s.ready.Store(true)
-	s.log.Info("started", "server", me.Name, "pool", me.Pool.Name, "version", Version, "document", snap.Version)
-	return s, nil
+	if err = s.listen(snap, me); err != nil {
+		return err
+	}
+	s.control.start(s.controlHandler())
+	s.public.start(s.publicHandler())
+	return nil
+}
+
+// dataError says what to do about a directory that cannot be used.
+func dataError(dir string, err error) error {
+	switch {
+	case errors.Is(err, store.ErrLocked):
+		return fmt.Errorf("data directory %s: another directsip writes to it (`directsip status --data %s` shows which); give this one a directory of its own with --data", dir, dir)
+	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("data directory %s: call records cannot be written (%w); make it writable for this user, or name another with --data", dir, err)
+	}
+	return fmt.Errorf("data directory %s: %w; name another with --data", dir, err)
 }
 
 // pick finds this server in the document.
@@ -136,28 +168,14 @@ func pick(snap *topology.Snapshot, name string) (*topology.Server, error) {
 	if s := snap.ServerByName(name); s != nil {
 		return s, nil
 	}
-	text := ""
+	var names []string
 	for _, s := range snap.Servers {
-		text += " " + s.Name
+		names = append(names, s.Name)
 	}
 	if name == "" {
-		return nil, fmt.Errorf("the document has several servers; say which one this is with --server:%s", text)
+		return nil, fmt.Errorf("the document has several servers; say which one this is with --server: %s", strings.Join(names, ", "))
 	}
-	return nil, fmt.Errorf("the document has no server %q; it has:%s", name, text)
-}
-
-// specs is what the transport must listen on.
-func specs(snap *topology.Snapshot, me *topology.Server) []transport.ListenSpec {
-	var list []transport.ListenSpec
-	for _, l := range snap.Listeners(me) {
-		spec := transport.ListenSpec{Transport: l.Transport, Addr: l.AddrPort}
-		if l.Transport == sip.TLS {
-			spec.Cert, spec.Key, spec.CA = me.Cert, me.Key, me.CA
-			spec.Names = []string{me.Name, me.Pool.Name}
-		}
-		list = append(list, spec)
-	}
-	return list
+	return nil, fmt.Errorf("the document has no server %q; it has %s", name, strings.Join(names, ", "))
 }
 
 // allow refuses strangers before any state exists. Over TLS the certificate decides later; with refuseUnknownSource 403 the
@@ -180,93 +198,11 @@ func (s *Server) mediaEvent(ev media.Event) {
 	}
 }
 
-// Apply takes a new document: all of it, or nothing of it.
-func (s *Server) Apply(name string, src []byte) (*topology.Snapshot, topology.Problems, error) {
-	s.apply.Lock()
-	defer s.apply.Unlock()
-	snap, problems := topology.Compile(name, src)
-	if problems.Failed() {
-		return nil, problems, problems
-	}
-	me := snap.ServerByName(s.cfg.Server)
-	if me == nil {
-		_, err := pick(snap, s.cfg.Server)
-		return nil, problems, err
-	}
-	if err := s.transport.Reconcile(specs(snap, me)); err != nil {
-		// What could not be opened must not half apply: back to the listeners of the old document.
-		old := s.engine.Snapshot()
-		if back := s.transport.Reconcile(specs(old, s.current.Load())); back != nil {
-			err = errors.Join(err, back)
-		}
-		return nil, problems, err
-	}
-	if err := s.engine.Apply(snap); err != nil {
-		return nil, problems, err
-	}
-	s.current.Store(me)
-	s.log.Info("document applied", "document", snap.Version, "name", name)
-	return snap, problems, nil
-}
-
-// Reload applies the file again.
-func (s *Server) Reload() error {
-	src, err := os.ReadFile(s.cfg.Document)
-	if err != nil {
-		return err
-	}
-	_, _, err = s.Apply(s.cfg.Document, src)
-	return err
-}
-
-// ReloadLogged is Reload for a signal: the result goes to the log.
-func (s *Server) ReloadLogged() {
-	if err := s.Reload(); err != nil {
-		s.log.Error("document not applied, the old one stays", "file", s.cfg.Document, "err", err)
-	}
-}
-
-// WatchFile applies the document whenever its file has changed, until ctx ends. A bad file is reported once and the old document
-// stays.
-func (s *Server) WatchFile(ctx context.Context) {
-	every := s.cfg.Watch
-	if every < 0 {
-		return
-	}
-	if every == 0 {
-		every = 2 * time.Second
-	}
-	last := stamp(s.cfg.Document)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(every):
-		}
-		now := stamp(s.cfg.Document)
-		if now == last || now == (fileStamp{}) {
-			continue
-		}
-		last = now
-		s.ReloadLogged()
-	}
-}
-
-type fileStamp struct {
-	mod  time.Time
-	size int64
-}
-
-func stamp(path string) fileStamp {
-	fi, err := os.Stat(path)
-	if err != nil {
-		return fileStamp{}
-	}
-	return fileStamp{fi.ModTime(), fi.Size()}
-}
-
 // Drain refuses new calls, or takes them again.
 func (s *Server) Drain(on bool) { s.engine.Drain(on) }
+
+// linger is how long messages that ended calls may still be repeated and answered.
+const linger = time.Second
 
 // Shutdown drains until no call is left or ctx ends, ends the calls that remain, and closes everything. Every record is stored when
 // it returns.
@@ -277,27 +213,39 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for s.engine.Live() > 0 {
 		select {
 		case <-ctx.Done():
-			s.log.Warn("drain limit reached", "calls", s.engine.Live())
+			s.log.Warn("drain limit reached, the remaining calls are ended", "calls", s.engine.Live())
 			s.engine.Terminate(diag.ServerShutdown)
-			return s.close(context.Background())
+			time.Sleep(linger)
+			return s.close()
 		case <-t.C:
 		}
 	}
-	return s.close(context.Background())
+	return s.close()
 }
 
 // close takes everything down in the order of the data: no new messages, no shards, no media, then the records.
-func (s *Server) close(ctx context.Context) error {
+func (s *Server) close() error {
+	s.apply.Lock()
+	defer s.apply.Unlock()
+	if s.ended {
+		return nil
+	}
+	s.ended = true
+	if s.retiring != nil {
+		s.retiring.Stop()
+	}
 	var errs []error
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	s.ready.Store(false)
 	if s.transport != nil {
 		errs = append(errs, s.transport.Close(ctx))
 	}
 	if s.engine != nil {
 		s.engine.Close()
 	}
+	s.control.close()
+	s.public.close()
+	s.undoing.Wait()
 	if s.relay != nil {
 		s.relay.Shutdown()
 	}
@@ -307,35 +255,6 @@ func (s *Server) close(ctx context.Context) error {
 	if s.store != nil {
 		errs = append(errs, s.store.Close(ctx))
 	}
-	if s.control != nil {
-		s.control.Close()
-	}
-	if s.public != nil {
-		s.public.Close()
-	}
+	s.ready.Store(false)
 	return errors.Join(errs...)
-}
-
-// SocketPath is where the control socket of a data directory is.
-func SocketPath(dataDir string) string { return filepath.Join(dataDir, "control.sock") }
-
-// listenUnix opens the control socket for its owner only. A socket that a killed server left behind is replaced; one that a
-// living server answers on is not.
-func listenUnix(path string) (net.Listener, error) {
-	if c, err := net.Dial("unix", path); err == nil {
-		c.Close()
-		return nil, fmt.Errorf("control socket %s: another directsip answers on it", path)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		l.Close()
-		return nil, err
-	}
-	return l, nil
 }

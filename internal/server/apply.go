@@ -1,0 +1,172 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/transport"
+)
+
+// errEnding refuses a document during shutdown.
+var errEnding = errors.New("the server is shutting down and takes no document any more")
+
+// learnTime bounds how long the names of new gateways are looked up before a document holds.
+const learnTime = 2 * time.Second
+
+// Apply takes a new document: all of it, or nothing of it. What it needs is opened first; then new calls take it; then what
+// only the old one needed is closed, listeners as soon as no call runs that came by them.
+func (s *Server) Apply(name string, src []byte) (*topology.Snapshot, topology.Problems, error) {
+	snap, problems := topology.Compile(name, src)
+	if problems.Failed() {
+		return nil, problems, problems
+	}
+	me := snap.ServerByName(s.cfg.Server)
+	if me == nil {
+		_, err := pick(snap, s.cfg.Server)
+		return nil, problems, err
+	}
+	s.apply.Lock()
+	defer s.apply.Unlock()
+	if s.ended {
+		return nil, problems, errEnding
+	}
+	if err := s.change(snap, me); err != nil {
+		return nil, problems, err
+	}
+	for _, p := range problems {
+		s.log.Warn("document", "problem", p.String())
+	}
+	s.log.Info("document applied", "document", snap.Version, "name", name)
+	return snap, problems, nil
+}
+
+// change goes from one document to the next. On error everything is as before.
+func (s *Server) change(snap *topology.Snapshot, me *topology.Server) error {
+	old, before := s.engine.Snapshot(), s.current.Load()
+	web, err := s.reopen(before, me)
+	if err != nil {
+		return err
+	}
+	// A port that goes from TCP to TLS can only be closed before it is opened.
+	now := s.transport.Listeners()
+	beside := union(specs(snap, me), now)
+	if keep := slices.DeleteFunc(slices.Clone(now), func(l transport.ListenSpec) bool { return !has(beside, l) }); len(keep) < len(now) {
+		s.transport.Reconcile(keep) // closes only: its errors are of certificates that stay as they are
+	}
+	err = s.listen(snap, me)
+	if err != nil {
+		web.undo()
+		return errors.Join(err, s.transport.Reconcile(s.wanted(old, before)))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), learnTime)
+	s.engine.Learn(ctx, snap)
+	cancel()
+	if err := s.engine.Apply(snap); err != nil { // the server is in the document: it cannot fail
+		return err
+	}
+	s.current.Store(me)
+	web.commit(s)
+	s.retire()
+	return nil
+}
+
+func has(list []transport.ListenSpec, l transport.ListenSpec) bool {
+	return slices.ContainsFunc(list, func(x transport.ListenSpec) bool { return x.Transport == l.Transport && x.Addr == l.Addr })
+}
+
+// wanted is the listeners of a document and of the older ones under which calls run.
+func (s *Server) wanted(snap *topology.Snapshot, me *topology.Server) []transport.ListenSpec {
+	var older [][]transport.ListenSpec
+	for _, o := range s.engine.Older() {
+		if as := o.ServerByName(s.cfg.Server); as != nil {
+			older = append(older, specs(o, as))
+		}
+	}
+	return union(specs(snap, me), older...)
+}
+
+// retireEvery is how often it is asked whether calls still run under an older document.
+const retireEvery = 2 * time.Second
+
+// retire closes the listeners that no document with calls has any more, now and whenever the last call of an older one has ended. The
+// caller holds s.apply.
+func (s *Server) retire() {
+	left := s.engine.Forget()
+	if err := s.transport.Reconcile(s.wanted(s.engine.Snapshot(), s.current.Load())); err != nil {
+		s.log.Warn("listener of an older document", "err", err)
+	}
+	if s.retiring != nil {
+		s.retiring.Stop()
+	}
+	if left > 0 {
+		s.retiring = time.AfterFunc(retireEvery, func() {
+			s.apply.Lock()
+			defer s.apply.Unlock()
+			if !s.ended {
+				s.retire()
+			}
+		})
+	}
+}
+
+// Reload applies the file again.
+func (s *Server) Reload() error {
+	src, err := os.ReadFile(s.cfg.Document)
+	if err != nil {
+		return err
+	}
+	_, _, err = s.Apply(s.cfg.Document, src)
+	return err
+}
+
+// ReloadLogged is Reload for a signal: the result goes to the log.
+func (s *Server) ReloadLogged() {
+	if err := s.Reload(); err != nil {
+		s.log.Error("document not applied, the old one stays", "file", s.cfg.Document, "err", err)
+	}
+}
+
+// WatchFile applies the document whenever its file has changed and was then left alone for one look, until ctx ends: a file
+// that is being written is not half applied. A bad file is reported once and the old document stays.
+func (s *Server) WatchFile(ctx context.Context) {
+	every := s.cfg.Watch
+	if every < 0 {
+		return
+	}
+	if every == 0 {
+		every = 2 * time.Second
+	}
+	look := time.NewTicker(every)
+	defer look.Stop()
+	applied, last := s.stamp, s.stamp
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+		now := stampOf(s.cfg.Document)
+		if now == last && now != applied && now != (fileStamp{}) {
+			applied = now
+			s.ReloadLogged()
+		}
+		last = now
+	}
+}
+
+type fileStamp struct {
+	mod  time.Time
+	size int64
+}
+
+func stampOf(path string) fileStamp {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return fileStamp{}
+	}
+	return fileStamp{fi.ModTime(), fi.Size()}
+}

@@ -1,0 +1,78 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/transport"
+)
+
+// specs is what the transport must listen on.
+func specs(snap *topology.Snapshot, me *topology.Server) []transport.ListenSpec {
+	var list []transport.ListenSpec
+	for _, l := range snap.Listeners(me) {
+		spec := transport.ListenSpec{Transport: l.Transport, Addr: l.AddrPort}
+		if l.Transport == sip.TLS {
+			spec.Cert, spec.Key, spec.CA = me.Cert, me.Key, me.CA
+			spec.Names = []string{me.Name, me.Pool.Name}
+		}
+		list = append(list, spec)
+	}
+	return list
+}
+
+// union is the listeners of the first list and those of the others that can be open beside them.
+func union(first []transport.ListenSpec, others ...[]transport.ListenSpec) []transport.ListenSpec {
+	list := slices.Clone(first)
+	for _, other := range others {
+		for _, o := range other {
+			if !slices.ContainsFunc(list, func(s transport.ListenSpec) bool { return s.Addr == o.Addr && stream(s) == stream(o) }) {
+				list = append(list, o)
+			}
+		}
+	}
+	return list
+}
+
+// stream tells TCP and TLS, which cannot share a port, from UDP.
+func stream(s transport.ListenSpec) bool { return s.Transport != sip.UDP }
+
+// listen opens the listeners of a document beside those that are open. Its error names the listener and its trunks.
+func (s *Server) listen(snap *topology.Snapshot, me *topology.Server) error {
+	for _, spec := range specs(snap, me) {
+		if err := s.transport.Listen([]transport.ListenSpec{spec}); err != nil {
+			return listenError(spec, snap, me, err)
+		}
+	}
+	return nil
+}
+
+func listenError(spec transport.ListenSpec, snap *topology.Snapshot, me *topology.Server, err error) error {
+	what := fmt.Sprintf("server %q: listener %s %s of trunk %s", me.Name, spec.Transport, spec.Addr, strings.Join(owners(spec, snap, me), " and "))
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s: another program has the port; `ss -lntup 'sport = :%d'` shows which. Stop it, or give the trunk another port", what, spec.Addr.Port())
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%s: this host does not have the address; correct `addresses` of the server, or say with --server which one this is", what)
+	case errors.Is(err, os.ErrPermission) && spec.Addr.Port() < 1024:
+		return fmt.Errorf("%s: ports below 1024 need a right: setcap cap_net_bind_service=+ep on the program, or another port", what)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// owners are the trunks that a listener is for.
+func owners(spec transport.ListenSpec, snap *topology.Snapshot, me *topology.Server) (list []string) {
+	for _, t := range snap.Trunks {
+		if t.Pool == me.Pool && t.Port == spec.Addr.Port() &&
+			(t.Transport == spec.Transport || t.Transport == sip.UDP && spec.Transport == sip.TCP) {
+			list = append(list, fmt.Sprintf("%q", t.Name))
+		}
+	}
+	return list
+}
