@@ -245,6 +245,7 @@ func (c *Call) lateInviteResponse(now time.Time, t *attempt, m *sip.Message, out
 		}
 	case m.Status >= 300:
 		t.linger = time.Time{}
+		c.lateRefusal(t, m)
 	case l.dlg.RemoteTag == "" && c.phase == phaseHunting:
 		c.answered(now, t, m, out)
 	case l.dlg.RemoteTag == "":
@@ -269,6 +270,24 @@ func (c *Call) hangUpFork(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	l.acks = append(l.acks, extra.acks...)
 }
 
+// lateRefusal takes the refusal of a target that was left behind. What it says of the number or the person ends the hunt, but
+// not the attempt under way: the telephone that rings there may be the one that is busy here.
+func (c *Call) lateRefusal(t *attempt, m *sip.Message) {
+	if c.phase != phaseHunting || t.cancelled || c.decision.Kind == routing.Emergency {
+		return
+	}
+	cause := q850(m)
+	if v := routing.Judge(t.target.Trunk.Settings, m.Status, cause); !v.Hunt {
+		c.verdict = newRejection(v, m)
+		c.weigh(c.verdict)
+	}
+}
+
+// newRejection is a judged refusal.
+func newRejection(v routing.Verdict, m *sip.Message) *rejection {
+	return &rejection{status: v.Status, cause: v.Cause, class: v.Class, reason: v.Reason(), detail: strconv.Itoa(m.Status) + " " + m.Reason}
+}
+
 // rejected takes a final refusal of an attempt.
 func (c *Call) rejected(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	cause := q850(m)
@@ -283,7 +302,7 @@ func (c *Call) rejected(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	}
 	c.result(now, t.target.Trunk, v.Class.Result(), out)
 	t.leg.oa.Failed("INVITE")
-	r := &rejection{status: v.Status, cause: cause, class: v.Class, reason: reasonOf(v.Status, v.Class), detail: strconv.Itoa(m.Status) + " " + m.Reason}
+	r := newRejection(v, m)
 	hunt := v.Hunt
 	if c.decision.Kind == routing.Emergency {
 		hunt = v.HuntEmergency()

@@ -94,46 +94,11 @@ func ownRejection(why *diag.Reason) *rejection {
 	return &rejection{status: why.Status, reason: why, class: routing.PeerFault}
 }
 
-// reasonOf is the catalogue's word for a final response of a target.
-func reasonOf(status int, class routing.Class) *diag.Reason {
-	switch status {
-	case 486, 600:
-		return diag.Busy
-	case 603, 607, 608:
-		return diag.Declined
-	case 404, 604:
-		return diag.NotFound
-	case 410:
-		return diag.NumberChanged
-	case 484, 485:
-		return diag.NumberInvalid
-	case 433:
-		return diag.CallerRefused
-	case 482:
-		return diag.LoopDetected
-	case 483:
-		return diag.TooManyHops
-	}
-	switch class {
-	case routing.UserVerdict:
-		return diag.NoUserResponse
-	case routing.NumberFault:
-		return diag.NotFound
-	case routing.Congestion:
-		return diag.PeerCongestion
-	case routing.Incompatible:
-		return diag.Incompatible
-	case routing.Redirect:
-		return diag.Redirected
-	}
-	return diag.PeerFault
-}
-
 // hunt tries the next target, or gives up.
 func (c *Call) hunt(now time.Time, out *Out) {
 	c.current = nil
 	limit := c.a.trunk.Settings.MaxAttempts
-	for c.next < len(c.decision.Targets) && (limit <= 0 || c.tried < limit) {
+	for c.verdict == nil && c.next < len(c.decision.Targets) && (limit <= 0 || c.tried < limit) {
 		target := &c.decision.Targets[c.next]
 		c.next++
 		entry := cdr.Attempt{Trunk: target.Trunk.Name, Called: target.Called, Calling: target.Calling, At: now}

@@ -38,6 +38,7 @@ type Call struct {
 	next     int // next target of the decision
 	tried    int
 	best     *rejection // the most telling refusal so far
+	verdict  *rejection // came late from a target left behind, and ends the hunt
 
 	offer       string // the caller's first offer; "" for an offerless INVITE
 	forks       []fork

@@ -12,8 +12,7 @@ func (c *Call) receiveBye(now time.Time, l *Leg, src sip.Source, m *sip.Message,
 	s := c.serve(now, l, src, m)
 	c.reply(now, l, s, c.ok(l, m), out)
 	wasUp := l.up
-	l.down(now)
-	l.answer.Acked()
+	l.down(now) // a 200 that it overtook is repeated until its ACK all the same: the INVITE needs its final response
 	switch {
 	case l == &c.a && !wasUp:
 		c.finish(now, diag.CallerCancelled, "caller", "BYE before the answer", out)

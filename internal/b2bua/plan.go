@@ -68,11 +68,14 @@ func (d *description) again() string {
 	if d.shown == d.body || d.body == "" {
 		return d.body
 	}
-	n, _ := strconv.ParseUint(originVersion(d.shown), 10, 64)
+	shown, stands := originVersion(d.shown), " "+originVersion(d.body)+" IN IP"
+	if strings.Replace(d.body, stands, " "+shown+" IN IP", 1) == d.shown {
+		d.body = d.shown // the refused one said the same
+		return d.body
+	}
+	n, _ := strconv.ParseUint(shown, 10, 64)
 	d.version = n + 1
-	d.body = strings.Replace(d.body, " "+originVersion(d.body)+" IN IP", " "+strconv.FormatUint(d.version, 10)+" IN IP", 1)
-	d.shown = d.body
-	return d.body
+	return d.say(strings.Replace(d.body, stands, " "+strconv.FormatUint(d.version, 10)+" IN IP", 1))
 }
 
 // originVersion is the version in the o= line of a body of ours.

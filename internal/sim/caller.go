@@ -168,6 +168,9 @@ func (p *Party) accepted(m *sip.Message) {
 			p.state = up
 			p.final = m.Status
 			p.target = contactOf(m)
+			if !p.stopped.IsZero() {
+				p.end() // it hung up already
+			}
 		}
 		return
 	}

@@ -46,7 +46,7 @@ func report(t *testing.T, w *World, full bool) {
 	}
 	if full {
 		for _, sc := range w.order {
-			if text := strings.Join(w.Failures(), "\n"); strings.Contains(text, sc.Name+":") || strings.Contains(text, sc.key) {
+			if text := strings.Join(w.Failures(), "\n"); strings.Contains(text, sc.Name+":") || strings.Contains(text, sc.Name+" is") || strings.Contains(text, sc.key) {
 				t.Logf("%s from %s, node %d: %+v\ncallees %+v\n%s", sc.Name, sc.From, sc.Node+1, sc.Caller, sc.Callees, w.Trace.Of(sc.key))
 			}
 		}
