@@ -1,0 +1,51 @@
+// Command bench measures directsip beside its peers and prints tables; see package bench.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/bench"
+)
+
+func main() {
+	b := bench.Bench{Log: os.Stderr}
+	only := flag.String("only", "", "groups, separated by commas: "+bench.Groups())
+	asJSON := flag.Bool("json", false, "print JSON, one table per line, with every round")
+	quiet := flag.Bool("quiet", false, "no progress on standard error")
+	flag.StringVar(&b.Directsip, "directsip", "bin/directsip", "the binary")
+	flag.IntVar(&b.Rounds, "rounds", 1, "how often each system has its turn; figures are medians")
+	flag.Float64Var(&b.Rate, "rate", 1000, "calls per second")
+	flag.DurationVar(&b.Window, "window", 10*time.Second, "time over which CPU is measured")
+	flag.BoolVar(&b.Long, "long", false, "warm up for 35 s and confirm the capacity for a minute")
+	flag.IntVar(&b.Held, "held", 5000, "running calls of group held")
+	flag.DurationVar(&b.Settle, "settle", 40*time.Second, "time before memory is read in group held")
+	flag.IntVar(&b.Relayed, "relayed", 500, "calls of group media")
+	flag.StringVar(&b.Profile, "profile", "", "write profiles of directsip under basic calls to this directory instead")
+	flag.Parse()
+	if *only != "" {
+		b.Only = strings.Split(*only, ",")
+	}
+	if *quiet {
+		b.Log = io.Discard
+	}
+	if !*asJSON {
+		fmt.Printf("go run ./internal/bench/cmd %s\n", strings.Join(os.Args[1:], " "))
+	}
+	err := b.Run(func(t *bench.Table) error {
+		if *asJSON {
+			return json.NewEncoder(os.Stdout).Encode(t)
+		}
+		_, err := t.WriteTo(os.Stdout)
+		return err
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}

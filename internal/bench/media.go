@@ -1,0 +1,3 @@
+package bench
+
+func (b *Bench) media() (*Table, error) { return &Table{Name: "media"}, nil }

@@ -1,0 +1,135 @@
+package bench
+
+import (
+	"embed"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// The addresses of a run: one per party, so that sources tell trunks apart.
+const (
+	sutHost    = "127.0.0.10"
+	callerHost = "127.0.0.11"
+	calleeHost = "127.0.0.12"
+	busyHost   = "127.0.0.13" // answers 503
+	sipPort    = "5060"
+)
+
+// Names of systems as the tables show them.
+const (
+	direct   = "direct (no system)"
+	anchored = "directsip, media anchored"
+	bypassed = "directsip, media passed through"
+	kamailio = "Kamailio (proxy, fm)"
+)
+
+//go:embed data
+var data embed.FS
+
+// system is something that can be measured: how it is started, and how it is told that it is ready.
+type system struct {
+	name  string
+	need  string // program that must be installed; "" when there is none
+	start func(dir string) (*process, error)
+}
+
+// systems are those that carry calls, in the order of the tables.
+func (b *Bench) systems() []system {
+	return []system{
+		{name: bypassed, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(dir, true, nil) }},
+		{name: anchored, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(dir, false, nil) }},
+		{name: kamailio, need: "kamailio", start: startKamailio},
+	}
+}
+
+// installed tells whether a system can run here, and notes below the table when it cannot.
+func (s system) installed(t *Table) bool {
+	if s.need == "" {
+		return true
+	}
+	if _, err := exec.LookPath(s.need); err != nil {
+		t.Note("%s was left out: %s is not installed.", s.name, s.need)
+		return false
+	}
+	return true
+}
+
+// document is the configuration of directsip: one trunk in, two out. Probes are off, so that only calls cost; so is the watch over
+// silence, because held calls here carry no audio.
+const document = `pools:
+  bench.example.com:
+    servers:
+      sut.example.com: {addresses: [%[1]s], mediaPorts: 16384-65000}
+gateways:
+  caller: {kind: pbx, host: %[2]s, root: {transport: UDP}}
+  callee: {kind: gateway, host: %[3]s, root: {transport: UDP}}
+  busy: {kind: gateway, host: %[4]s, root: {transport: UDP}}
+trunkSettings:
+  global: {options: false, rtcpActiveCalls: false, rtcpCallsOnHold: false, enableBypass: %[5]t}
+  trunk:caller: {options: false, rtcpActiveCalls: false, rtcpCallsOnHold: false, enableBypass: %[5]t, usages: [out]}
+usages: [out]
+routes:
+  - {name: busy first, pattern: '^\+2', usages: [out], trunks: [busy, callee], selection: ordered}
+  - {name: all, pattern: '^\+', usages: [out], trunks: [callee]}
+`
+
+// startDirectsip runs directsip on its core; env adds to its environment.
+func (b *Bench) startDirectsip(dir string, bypass bool, env []string) (*process, error) {
+	file := filepath.Join(dir, "directsip.yaml")
+	text := fmt.Sprintf(document, sutHost, callerHost, calleeHost, busyHost, bypass)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	path, err := filepath.Abs(b.Directsip)
+	if err != nil {
+		return nil, err
+	}
+	store := filepath.Join(dir, "data")
+	if err := os.Mkdir(store, 0o700); err != nil {
+		return nil, err
+	}
+	p, err := spawn(sutCore, dir, "directsip", append([]string{"GOMAXPROCS=1"}, env...), path, "--data", store, "serve", "--shards", "1", "--watch", "-1s",
+		"--drain", "1s", file)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.listens()
+}
+
+// startKamailio runs the proxy with the allocator that serves it best.
+func startKamailio(dir string) (*process, error) {
+	cfg, err := data.ReadFile("data/kamailio.cfg")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kamailio.cfg"), cfg, 0o600); err != nil {
+		return nil, err
+	}
+	p, err := spawn(sutCore, dir, "kamailio", nil, "kamailio", "-DD", "-E", "-f", filepath.Join(dir, "kamailio.cfg"), "-Y", dir, "-P", filepath.Join(dir, "pid"),
+		"-m", "2048", "-M", "16", "-x", "fm", "-X", "fm")
+	if err != nil {
+		return nil, err
+	}
+	return p, p.listens()
+}
+
+// listens waits until the system's SIP port is taken.
+func (p *process) listens() error {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if err := p.alive(); err != nil {
+			return err
+		}
+		c, err := net.ListenPacket("udp", net.JoinHostPort(sutHost, sipPort))
+		if err != nil {
+			time.Sleep(300 * time.Millisecond) // the rest of the start
+			return p.alive()
+		}
+		c.Close()
+	}
+	p.stop(time.Second)
+	return fmt.Errorf("%s does not listen: %s", filepath.Base(p.log), p.tail())
+}
