@@ -1,17 +1,17 @@
 // Package cli is the command line.
 //
 // Every command takes --json for machines. Exit status: 0 done, 1 the answer is no (a bad document, a failed test, an unknown call),
-// 2 the command line is wrong.
+// 2 the command line is wrong. Durations in JSON are nanoseconds; errors are JSON on standard error.
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,14 +47,14 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	case errors.Is(err, errNo):
 		return 1
 	case errors.As(err, &usage):
-		fmt.Fprintf(errw, "directsip: %v\nTry: directsip %s --help\n", err, usage.command)
+		a.json = a.json || slices.Contains(args, "--json") // perhaps not yet parsed
+		a.fail(err)
+		if !a.json {
+			fmt.Fprintf(errw, "Try: %s --help\n", strings.TrimSpace("directsip "+usage.command))
+		}
 		return 2
 	}
-	if a.json {
-		json.NewEncoder(errw).Encode(map[string]string{"error": err.Error()})
-	} else {
-		fmt.Fprintf(errw, "directsip: %v\n", err)
-	}
+	a.fail(err)
 	return 1
 }
 
@@ -71,7 +71,7 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "directsip",
 		Short:         "A Mediation Server for Direct SIP: UC platform, IP-PBX, PSTN gateways and provider SBCs over M:N trunks",
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return fmt.Errorf("there is no command %q%s", args[0], suggest(cmd, args[0]))
@@ -114,6 +114,28 @@ func wrapUsage(c *cobra.Command, path string) {
 	}
 }
 
+// none, one and call are what commands take.
+func none(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no argument, but %q was given", cmd.Name(), args[0])
+	}
+	return nil
+}
+
+func one(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return fmt.Errorf("%s takes one document, but %d were given: %s", cmd.Name(), len(args), strings.Join(args, " "))
+	}
+	return nil
+}
+
+func call(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 || args[0] == "" {
+		return fmt.Errorf("%s takes the id of one call; `directsip calls` lists them", cmd.Name())
+	}
+	return nil
+}
+
 func suggest(cmd *cobra.Command, word string) string {
 	if list := cmd.SuggestionsFor(word); len(list) > 0 {
 		return "; did you mean " + strings.Join(list, " or ") + "?"
@@ -135,19 +157,8 @@ func defaultDataDir() string {
 	return "directsip-data"
 }
 
-// print writes v as JSON, or has text write it for a person.
-func (a *app) print(v any, text func(w io.Writer)) error {
-	if a.json {
-		e := json.NewEncoder(a.out)
-		e.SetIndent("", "  ")
-		return e.Encode(v)
-	}
-	text(a.out)
-	return nil
-}
-
 func (a *app) versionCmd() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+	return &cobra.Command{Use: "version", Short: "Print the version", Args: none, RunE: func(*cobra.Command, []string) error {
 		return a.print(map[string]string{"version": server.Version}, func(w io.Writer) { fmt.Fprintln(w, "directsip", server.Version) })
 	}}
 }

@@ -57,8 +57,11 @@ func (c *client) do(ctx context.Context, method, path string, body []byte, v any
 		return fmt.Errorf("%w: nothing answers on %s; start one with `directsip serve`, or name its directory with --data", errNotRunning, c.path)
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("control socket %s: permission denied; run as the user that runs the server", c.path)
+	case errors.Is(err, syscall.EINVAL) && len(c.path) > server.MaxSocketPath:
+		return fmt.Errorf("control socket %s: the path has %d bytes, and that of a socket may have %d; name another with --socket", c.path, len(c.path),
+			server.MaxSocketPath)
 	case err != nil:
-		return err
+		return fmt.Errorf("control socket %s: %w", c.path, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusOK {
@@ -70,9 +73,16 @@ func (c *client) do(ctx context.Context, method, path string, body []byte, v any
 		return fmt.Errorf("%s %s: %s", method, path, resp.Status)
 	}
 	if len(f.Problems) > 0 {
-		return errors.New("the document is refused, the old one stays:\n" + strings.Join(f.Problems, "\n"))
+		return &refusedError{f.Problems}
 	}
 	return errors.New(f.Error)
+}
+
+// refusedError is a document that the server does not take.
+type refusedError struct{ problems []string }
+
+func (r *refusedError) Error() string {
+	return "the document is refused, the old one stays:\n" + strings.Join(r.problems, "\n")
 }
 
 func escape(s string) string { return url.QueryEscape(s) }

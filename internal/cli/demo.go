@@ -29,7 +29,7 @@ const demoTime = 60 * time.Second
 
 func (a *app) demoCmd() *cobra.Command {
 	var keep bool
-	c := &cobra.Command{Use: "demo", Short: "Show a pool of two servers carrying calls between a PBX, a gateway and a provider, all on loopback", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "demo", Short: "Show a pool of two servers carrying calls between a PBX, a gateway and a provider, all on loopback", Args: none,
 		Long: "Start two servers of one pool and, as SIP agents of their own, a PBX, a PSTN gateway and a provider's SBC; make calls with audio in both\n" +
 			"directions, one of which the provider refuses with 503 so that it goes out by the gateway; print ladder and explanation of that one. Nothing\n" +
 			"listens beyond 127.83.0.0/24 and nothing is left behind.",

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +16,9 @@ import (
 
 // defaultDocument is the file that commands take when none is named.
 const defaultDocument = "directsip.yaml"
+
+// maxDocument bounds a document that is read from standard input; Compile refuses one of this size.
+const maxDocument = 16<<20 + 1
 
 func document(args []string) string {
 	if len(args) > 0 {
@@ -27,7 +32,7 @@ func yamlFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirec
 }
 
 func (a *app) initCmd() *cobra.Command {
-	return &cobra.Command{Use: "init", Short: "Print a commented document to start from", Args: cobra.NoArgs,
+	return &cobra.Command{Use: "init", Short: "Print a commented document to start from", Args: none,
 		Example: "  directsip init > directsip.yaml",
 		RunE: func(*cobra.Command, []string) error {
 			_, err := a.out.Write(topology.Example())
@@ -38,14 +43,23 @@ func (a *app) initCmd() *cobra.Command {
 // load compiles a document and prints what is wrong with it. The snapshot is nil when it has errors.
 func (a *app) load(path string) (*topology.Snapshot, topology.Problems, error) {
 	if path != "-" {
-		return server.Load(path)
+		snap, problems, err := server.Load(path)
+		return snap, problems, noFile(path, err)
 	}
-	src, err := io.ReadAll(io.LimitReader(a.in, 16<<20))
+	src, err := io.ReadAll(io.LimitReader(a.in, maxDocument))
 	if err != nil {
 		return nil, nil, err
 	}
 	snap, problems := topology.Compile("stdin", src)
 	return snap, problems, nil
+}
+
+// noFile tells who has no document yet where to get one.
+func noFile(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no document %s; name one, or make one: directsip init > %s", path, path)
+	}
+	return err
 }
 
 // mustLoad compiles a document; its errors are the answer.
@@ -62,47 +76,72 @@ func (a *app) mustLoad(path string) (*topology.Snapshot, error) {
 
 // checkResult is the JSON of check.
 type checkResult struct {
-	OK       bool                 `json:"ok"`
-	Document string               `json:"document,omitempty"`
-	Problems topology.Problems    `json:"problems"`
-	Tests    []routing.TestResult `json:"tests"`
+	OK       bool          `json:"ok"`
+	Document string        `json:"document,omitempty"`
+	Problems []problemJSON `json:"problems"`
+	Tests    []testJSON    `json:"tests"`
+}
+
+// testJSON is the outcome of a test case of the document.
+type testJSON struct {
+	Name     string            `json:"name"`
+	Line     int               `json:"line"`
+	OK       bool              `json:"ok"`
+	Failures []string          `json:"failures"`
+	Decision *routing.Decision `json:"decision"`
+}
+
+func testsJSON(list []routing.TestResult) []testJSON {
+	out := make([]testJSON, len(list))
+	for i := range list {
+		t := &list[i]
+		out[i] = testJSON{t.Case.Name, t.Case.Line, t.OK(), append([]string{}, t.Failures...), &t.Decision}
+	}
+	return out
 }
 
 func (a *app) checkCmd() *cobra.Command {
-	return &cobra.Command{Use: "check [FILE]", Short: "Report every mistake of a document and run its test cases", Args: cobra.MaximumNArgs(1),
+	return &cobra.Command{Use: "check [FILE]", Short: "Report every mistake of a document and run its test cases", Args: one,
 		ValidArgsFunction: yamlFiles, Example: "  directsip check directsip.yaml\n  directsip init | directsip check -",
 		RunE: func(_ *cobra.Command, args []string) error {
 			snap, problems, err := a.load(document(args))
 			if err != nil {
 				return err
 			}
-			res := checkResult{OK: !problems.Failed(), Problems: problems, Tests: []routing.TestResult{}}
-			if res.Problems == nil {
-				res.Problems = topology.Problems{}
-			}
-			if snap != nil && res.OK {
+			var tests []routing.TestResult
+			ok := !problems.Failed()
+			res := checkResult{Problems: problemsJSON(problems)}
+			if snap != nil && ok {
 				res.Document = snap.Version
-				res.Tests = append(res.Tests, routing.RunTests(snap)...)
+				tests = routing.RunTests(snap)
 			}
-			for _, t := range res.Tests {
-				res.OK = res.OK && t.OK()
+			for i := range tests {
+				ok = ok && tests[i].OK()
 			}
-			err = a.print(res, func(w io.Writer) { writeCheck(w, snap, &res) })
-			if err == nil && !res.OK {
+			res.OK, res.Tests = ok, testsJSON(tests)
+			err = a.print(res, func(w io.Writer) { writeCheck(w, snap, problems, tests) })
+			if err == nil && !ok {
 				err = errNo
 			}
 			return err
 		}}
 }
 
-func writeCheck(w io.Writer, snap *topology.Snapshot, res *checkResult) {
-	for _, p := range res.Problems {
+func writeCheck(w io.Writer, snap *topology.Snapshot, problems topology.Problems, tests []routing.TestResult) {
+	errs := 0
+	for _, p := range problems {
 		fmt.Fprintln(w, p.String())
+		if !p.Warning {
+			errs++
+		}
 	}
-	failed := writeTests(w, res.Tests, false)
-	if snap != nil && !res.Problems.Failed() {
-		fmt.Fprintf(w, "document %s: %d servers, %d gateways, %d trunks, %d routes, %d users; %d of %d test cases passed\n", snap.Version,
-			len(snap.Servers), len(snap.Gateways), len(snap.Trunks), len(snap.Routes), len(snap.Users), len(res.Tests)-failed, len(res.Tests))
+	failed := writeTests(w, tests, false)
+	if errs > 0 {
+		fmt.Fprintln(w, plural(errs, "error")+", "+plural(len(problems)-errs, "warning"))
+	} else if snap != nil {
+		fmt.Fprintf(w, "document %s: %s, %s, %s, %s, %s; %d of %s passed\n", snap.Version, plural(len(snap.Servers), "server"),
+			plural(len(snap.Gateways), "gateway"), plural(len(snap.Trunks), "trunk"), plural(len(snap.Routes), "route"), plural(len(snap.Users), "user"),
+			len(tests)-failed, plural(len(tests), "test case"))
 	}
 }
 
@@ -129,20 +168,20 @@ func writeTests(w io.Writer, list []routing.TestResult, all bool) (failed int) {
 }
 
 func (a *app) testCmd() *cobra.Command {
-	return &cobra.Command{Use: "test [FILE]", Short: "Run the test cases of a document", Args: cobra.MaximumNArgs(1), ValidArgsFunction: yamlFiles,
+	return &cobra.Command{Use: "test [FILE]", Short: "Run the test cases of a document", Args: one, ValidArgsFunction: yamlFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
 			snap, err := a.mustLoad(document(args))
 			if err != nil {
 				return err
 			}
-			list := append([]routing.TestResult{}, routing.RunTests(snap)...)
+			list := routing.RunTests(snap)
 			failed := 0
 			for i := range list {
 				if !list[i].OK() {
 					failed++
 				}
 			}
-			err = a.print(list, func(w io.Writer) {
+			err = a.print(testsJSON(list), func(w io.Writer) {
 				writeTests(w, list, true)
 				fmt.Fprintf(w, "%d passed, %d failed\n", len(list)-failed, failed)
 			})
@@ -156,9 +195,12 @@ func (a *app) testCmd() *cobra.Command {
 func (a *app) routeCmd() *cobra.Command {
 	var from, to, trunk, srv string
 	c := &cobra.Command{Use: "route --to NUMBER [--from USER|NUMBER] [--trunk TRUNK] [FILE]", Short: "Show where a call would go, and why, without making it",
-		Args: cobra.MaximumNArgs(1), ValidArgsFunction: yamlFiles,
+		Args: one, ValidArgsFunction: yamlFiles,
 		Example: "  directsip route --from alice --to 0425550100\n  directsip route --trunk pstn --to +14255550100 --json",
 		RunE: func(_ *cobra.Command, args []string) error {
+			if to == "" {
+				return &usageError{"route", errors.New("route needs the called number: --to NUMBER")}
+			}
 			snap, err := a.mustLoad(document(args))
 			if err != nil {
 				return err
@@ -167,7 +209,7 @@ func (a *app) routeCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := routing.Decide(snap, q, nil)
+			d := routing.Decide(snap, q, nil) // every trunk is up
 			err = a.print(&d, func(w io.Writer) {
 				for _, l := range d.Explain() {
 					fmt.Fprintln(w, l)
@@ -182,44 +224,104 @@ func (a *app) routeCmd() *cobra.Command {
 	c.Flags().StringVar(&from, "from", "", "calling user of the document, or calling number")
 	c.Flags().StringVar(&trunk, "trunk", "", "trunk that the call comes in on; without it the call is one of a user")
 	c.Flags().StringVar(&srv, "server", "", "server that decides; only trunks of its pool are used")
-	c.MarkFlagRequired("to")
-	c.RegisterFlagCompletionFunc("trunk", func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		return names(args), cobra.ShellCompDirectiveNoFileComp
-	})
+	c.RegisterFlagCompletionFunc("trunk", completeFrom(trunkNames))
+	c.RegisterFlagCompletionFunc("server", completeFrom(serverNames))
+	c.RegisterFlagCompletionFunc("from", completeFrom(userNames))
 	return c
 }
 
-// names are the trunks of the document, for completion.
-func names(args []string) (list []string) {
-	if snap, _, err := server.Load(document(args)); err == nil && snap != nil {
-		for _, t := range snap.Trunks {
-			list = append(list, t.Name)
+// completeFrom completes a flag from the document.
+func completeFrom(list func(*topology.Snapshot) []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if snap, _, err := server.Load(document(args)); err == nil && snap != nil {
+			return list(snap), cobra.ShellCompDirectiveNoFileComp
 		}
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func trunkNames(snap *topology.Snapshot) (list []string) {
+	for _, t := range snap.Trunks {
+		list = append(list, t.Name)
 	}
 	return list
 }
 
+func serverNames(snap *topology.Snapshot) (list []string) {
+	for _, s := range snap.Servers {
+		list = append(list, s.Name)
+	}
+	return list
+}
+
+func userNames(snap *topology.Snapshot) (list []string) {
+	for _, u := range snap.Users {
+		list = append(list, u.Name)
+	}
+	return list
+}
+
+// noSuch says that the document does not have something, and what it has.
+func noSuch(what, name string, have []string) error {
+	switch {
+	case len(have) == 0:
+		return fmt.Errorf("the document has no %s %q; it has none at all", what, name)
+	case len(have) > 20:
+		return fmt.Errorf("the document has no %s %q; it has %s and %d more", what, name, strings.Join(have[:20], ", "), len(have)-20)
+	}
+	return fmt.Errorf("the document has no %s %q; it has %s", what, name, strings.Join(have, ", "))
+}
+
+// query makes of the flags what a call would be.
 func query(snap *topology.Snapshot, from, to, trunk, srv string) (*routing.Query, error) {
 	q := &routing.Query{Called: to, Calling: from, Full: true}
 	if srv != "" {
 		if q.Server = snap.ServerByName(srv); q.Server == nil {
-			return nil, fmt.Errorf("the document has no server %q", srv)
+			return nil, noSuch("server", srv, serverNames(snap))
 		}
 	}
 	if trunk != "" {
 		if q.Trunk = snap.TrunkByName(trunk); q.Trunk == nil {
-			return nil, fmt.Errorf("the document has no trunk %q; `directsip check` lists what it has", trunk)
+			return nil, noSuch("trunk", trunk, trunkNames(snap))
 		}
 		if q.Server == nil && len(q.Trunk.Pool.Servers) > 0 {
 			q.Server = q.Trunk.Pool.Servers[0]
 		}
+		if q.Server != nil && q.Server.Pool != q.Trunk.Pool {
+			return nil, fmt.Errorf("server %q is of pool %q and trunk %q of pool %q; name a server of that pool, or none", q.Server.Name,
+				q.Server.Pool.Name, q.Trunk.Name, q.Trunk.Pool.Name)
+		}
 	}
-	if u := snap.UserByAlias(from); u != nil && from != "" {
-		q.User, q.Calling, q.CallingURI = u, u.Number, u.URI
+	if user, ok := userPart(to); ok {
+		q.Called, q.CalledURI = user, to
 	}
-	q.CalledURI = to
-	if _, err := os.Stat(to); err == nil && to == defaultDocument {
-		return nil, fmt.Errorf("--to %q is a file, not a number", to)
+	if user, ok := userPart(from); ok {
+		q.Calling, q.CallingURI = user, from
+	}
+	if from != "" && (q.Trunk == nil || q.Trunk.Gateway.Kind == topology.KindUC) {
+		u := snap.UserByAlias(from)
+		if u == nil {
+			u = snap.UserByURI(from)
+		}
+		switch {
+		case u != nil:
+			q.User, q.Calling, q.CallingURI = u, u.Number, u.URI
+		case q.Trunk == nil && q.CallingURI == "" && strings.Trim(from, "+0123456789*#") != "":
+			return nil, noSuch("user", from, userNames(snap))
+		}
 	}
 	return q, nil
+}
+
+// userPart is the user part of a SIP URI.
+func userPart(uri string) (string, bool) {
+	scheme, rest, ok := strings.Cut(uri, ":")
+	if !ok || !strings.EqualFold(scheme, "sip") && !strings.EqualFold(scheme, "sips") {
+		return "", false
+	}
+	user, _, ok := strings.Cut(rest, "@")
+	if !ok {
+		user = ""
+	}
+	return user, true
 }

@@ -3,33 +3,64 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
-	"time"
+	"unicode/utf8"
 
 	"github.com/directsip/directsip/internal/cdr"
-	"github.com/directsip/directsip/internal/diag"
 )
 
-// columns of the drawing: an arrow, with directsip's line between the two.
+// arrowWidth is the width of an arrow; directsip's line stands between the two.
 const arrowWidth = 40
 
 // WriteLadder draws the messages of a call: the caller's leg on the left, the targets' legs on the right, directsip between them.
 func WriteLadder(w io.Writer, r *cdr.Record) {
-	right := "targets"
-	if r.Out != nil {
-		right = r.Out.Trunk
+	if len(r.Ladder) == 0 {
+		fmt.Fprintln(w, "  no messages are kept of this call")
+		return
 	}
-	fmt.Fprintf(w, "  %9s  %-*s directsip %*s\n", "", arrowWidth-4, r.In.Trunk, arrowWidth-4, right)
-	blank := strings.Repeat(" ", arrowWidth)
+	names := targets(r)
+	right := strings.Join(slices.Compact(slices.Clone(names)), ", ")
+	if utf8.RuneCountInString(right) > arrowWidth-4 {
+		right = plural(len(names), "attempt")
+	}
+	const middle = "directsip"
+	left := clipTo(r.In.Trunk, arrowWidth-4)
+	fmt.Fprintf(w, "  %9s  %s%s%s%s%s\n", "", left, blanks(arrowWidth+1-len(middle)/2-utf8.RuneCountInString(left)), middle,
+		blanks(arrowWidth-len(middle)/2-utf8.RuneCountInString(right)+1), right)
+	seen := make(map[string]bool)
 	for i := range r.Ladder {
 		m := &r.Ladder[i]
 		at := fmt.Sprintf("%8.3fs", m.At.Sub(r.Start).Seconds())
 		if m.Leg == "a" {
 			fmt.Fprintf(w, "  %s  %s |\n", at, arrow(m, !m.Out))
-		} else {
-			fmt.Fprintf(w, "  %s  %s | %s %s\n", at, blank, arrow(m, m.Out), m.Leg)
+			continue
 		}
+		label := m.Leg
+		if n := legNumber(m.Leg); !seen[m.Leg] && n <= len(names) && n > 0 {
+			label += " " + names[n-1]
+		}
+		seen[m.Leg] = true
+		fmt.Fprintf(w, "  %s  %s | %s %s\n", at, blanks(arrowWidth), arrow(m, m.Out), label)
 	}
+}
+
+// targets are the trunks of the attempts; that of leg b1 is the first.
+func targets(r *cdr.Record) []string {
+	var list []string
+	for i := range r.Attempts {
+		list = append(list, r.Attempts[i].Trunk)
+	}
+	if len(list) == 0 && r.Out != nil {
+		list = []string{r.Out.Trunk}
+	}
+	return list
+}
+
+// legNumber is the number of leg "b12".
+func legNumber(leg string) (n int) {
+	fmt.Sscanf(leg, "b%d", &n)
+	return n
 }
 
 // arrow is a message drawn to arrowWidth, to the right or to the left.
@@ -38,46 +69,23 @@ func arrow(m *cdr.Message, right bool) string {
 	if m.SDP {
 		room -= 6
 	}
-	if len(text) > room {
-		text = text[:room-1] + "~"
-	}
+	text = clipTo(text, room)
 	if m.SDP {
 		text += " [SDP]"
 	}
-	pad := strings.Repeat("-", arrowWidth-5-len(text))
+	pad := strings.Repeat("-", arrowWidth-5-utf8.RuneCountInString(text))
 	if right {
 		return "-- " + text + " " + pad + ">"
 	}
 	return "<- " + text + " " + pad + "-"
 }
 
-// Sentence says in one sentence how a call ended.
-func Sentence(r *cdr.Record) string {
-	from, to := dash(r.Calling.Received), dash(r.Called.Received)
-	b := fmt.Sprintf("%s called %s over trunk %s", from, to, r.In.Trunk)
-	switch {
-	case r.End.IsZero() && r.Answered.IsZero():
-		return b + "; the call is being set up."
-	case r.End.IsZero():
-		return b + fmt.Sprintf("; the call has run for %s.", time.Since(r.Answered).Round(time.Second))
-	case r.Answered.IsZero():
-		b += fmt.Sprintf("; it was not answered and ended after %s with %d", r.End.Sub(r.Start).Round(time.Millisecond), r.Status)
-	default:
-		out := ""
-		if r.Out != nil {
-			out = " over trunk " + r.Out.Trunk
-		}
-		b += fmt.Sprintf("; it was answered%s after %s, lasted %s", out, r.Answered.Sub(r.Start).Round(time.Millisecond),
-			r.End.Sub(r.Answered).Round(time.Millisecond))
+// clipTo shortens a text to n characters.
+func clipTo(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
 	}
-	b += fmt.Sprintf(" and was ended by %s: ", r.EndedBy)
-	text := r.Reason
-	if d := diag.ByID(r.Reason); d != nil {
-		text = d.Text
-	}
-	b += text
-	if r.Detail != "" {
-		b += " (" + r.Detail + ")"
-	}
-	return b
+	return string([]rune(s)[:n-1]) + "~"
 }
+
+func blanks(n int) string { return strings.Repeat(" ", max(n, 1)) }

@@ -7,13 +7,13 @@ import (
 	"io"
 	"net/url"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/server"
 	"github.com/directsip/directsip/internal/store"
 )
@@ -22,7 +22,7 @@ func (a *app) callsCmd() *cobra.Command {
 	var live, failed bool
 	var number, trunk, reason, since, until, before string
 	var limit int
-	c := &cobra.Command{Use: "calls", Short: "List calls, latest first", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "calls", Short: "List calls, latest first", Args: none,
 		Long:    "List calls from the records, latest first, or with --live those that run now.",
 		Example: "  directsip calls --failed --since 24h\n  directsip calls --number 4255550100 --json\n  directsip calls --live",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -33,11 +33,11 @@ func (a *app) callsCmd() *cobra.Command {
 				}
 				return a.print(list, func(w io.Writer) { writeLive(w, list) })
 			}
-			from, err := when(since)
+			from, err := when(since, time.Now())
 			if err != nil {
 				return &usageError{"calls", err}
 			}
-			to, err := when(until)
+			to, err := when(until, time.Now())
 			if err != nil {
 				return &usageError{"calls", err}
 			}
@@ -47,6 +47,9 @@ func (a *app) callsCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if list == nil {
+				list = []store.Summary{}
+			}
 			return a.print(list, func(w io.Writer) { writeHistory(w, list) })
 		}}
 	f := c.Flags()
@@ -55,26 +58,27 @@ func (a *app) callsCmd() *cobra.Command {
 	f.StringVar(&number, "number", "", "end of a called or calling number; +1425* for a beginning")
 	f.StringVar(&trunk, "trunk", "", "trunk of either leg")
 	f.StringVar(&reason, "reason", "", "reason of the end (see docs/diagnostics.md)")
-	f.StringVar(&since, "since", "", "time (2026-01-31T12:00:00Z) or age (24h)")
+	f.StringVar(&since, "since", "", "time (2026-01-31 12:00, 2026-01-31T12:00:00Z) or age (90m, 24h, 7d)")
 	f.StringVar(&until, "until", "", "time or age")
 	f.StringVar(&before, "before", "", "continue behind this call")
-	f.IntVar(&limit, "limit", 50, "number of calls")
+	f.IntVar(&limit, "limit", 50, "number of calls, at most 10000")
+	c.RegisterFlagCompletionFunc("trunk", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		var list []server.TrunkView
+		a.client().get(cmd.Context(), "/trunks", &list) // completion has nobody to tell an error
+		var names []string
+		for _, v := range list {
+			names = append(names, v.Name)
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
+	c.RegisterFlagCompletionFunc("reason", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var ids []string
+		for _, r := range diag.All {
+			ids = append(ids, r.ID+"\t"+r.Text)
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp
+	})
 	return c
-}
-
-// when turns a time or an age into RFC 3339.
-func when(s string) (string, error) {
-	if s == "" {
-		return "", nil
-	}
-	if d, err := time.ParseDuration(s); err == nil {
-		return time.Now().Add(-d).UTC().Format(time.RFC3339), nil
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return "", fmt.Errorf("%q is neither a time like 2026-01-31T12:00:00Z nor an age like 24h", s)
-	}
-	return t.UTC().Format(time.RFC3339), nil
 }
 
 // history asks the running server, or reads the records when none runs.
@@ -122,18 +126,16 @@ func (a *app) call(ctx context.Context, id string) (*cdr.Record, error) {
 	return r.Get(ctx, id)
 }
 
-const clock = "2006-01-02 15:04:05"
-
 func writeHistory(w io.Writer, list []store.Summary) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ID\tSTART\tFROM\tTO\tIN\tOUT\tSTATUS\tTALK\tREASON\tBY")
 	for i := range list {
 		s := &list[i]
-		talk := ""
+		talk := "-"
 		if !s.Answered.IsZero() {
-			talk = s.End.Sub(s.Answered).Round(time.Second).String()
+			talk = span(s.End.Sub(s.Answered))
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", s.ID, s.Start.Local().Format(clock), dash(s.Calling), dash(s.Called), s.TrunkIn,
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", s.ID, clock(s.Start), dash(s.Calling), dash(s.Called), s.TrunkIn,
 			dash(s.TrunkOut), s.Status, talk, s.Reason, s.EndedBy)
 	}
 	t.Flush()
@@ -152,12 +154,12 @@ func writeLive(w io.Writer, list []cdr.Record) {
 			state = "ringing"
 		}
 		if !r.Answered.IsZero() {
-			state = "talking " + time.Since(r.Answered).Round(time.Second).String()
+			state = "talking " + span(time.Since(r.Answered))
 		}
 		if r.Out != nil {
 			out, codec = r.Out.Trunk, r.Out.Codec
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Start.Local().Format(clock), dash(r.Calling.Received), dash(r.Called.Received), r.In.Trunk,
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, clock(r.Start), dash(r.Calling.Received), dash(r.Called.Received), r.In.Trunk,
 			dash(out), state, dash(codec))
 	}
 	t.Flush()
@@ -166,15 +168,8 @@ func writeLive(w io.Writer, list []cdr.Record) {
 	}
 }
 
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
 func (a *app) trunksCmd() *cobra.Command {
-	return &cobra.Command{Use: "trunks", Short: "Show the trunks of the running server with health and load", Args: cobra.NoArgs,
+	return &cobra.Command{Use: "trunks", Short: "Show the trunks of the running server with health and load", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list []server.TrunkView
 			if err := a.client().get(cmd.Context(), "/trunks", &list); err != nil {
@@ -186,7 +181,7 @@ func (a *app) trunksCmd() *cobra.Command {
 				for _, v := range list {
 					since, rtt := "-", "-"
 					if !v.Since.IsZero() {
-						since = time.Since(v.Since).Round(time.Second).String()
+						since = span(time.Since(v.Since))
 					}
 					if v.RTT > 0 {
 						rtt = v.RTT.Round(100 * time.Microsecond).String()
@@ -216,7 +211,7 @@ func (a *app) callArg(cmd *cobra.Command, args []string, _ string) ([]string, co
 }
 
 func (a *app) whyCmd() *cobra.Command {
-	return &cobra.Command{Use: "why CALL-ID", Short: "Explain one call: decision, attempts, ladder, media, end", Args: cobra.ExactArgs(1), ValidArgsFunction: a.callArg,
+	return &cobra.Command{Use: "why CALL-ID", Short: "Explain one call: decision, attempts, ladder, media, end", Args: call, ValidArgsFunction: a.callArg,
 		Long: "Explain one call. CALL-ID is the id of the record, the Call-ID of either leg, or the unique beginning of one.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := a.call(cmd.Context(), args[0])
@@ -228,7 +223,7 @@ func (a *app) whyCmd() *cobra.Command {
 }
 
 func (a *app) ladderCmd() *cobra.Command {
-	return &cobra.Command{Use: "ladder CALL-ID", Short: "Print the messages of both legs of a call", Args: cobra.ExactArgs(1), ValidArgsFunction: a.callArg,
+	return &cobra.Command{Use: "ladder CALL-ID", Short: "Print the messages of both legs of a call", Args: call, ValidArgsFunction: a.callArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := a.call(cmd.Context(), args[0])
 			if err != nil {
@@ -236,42 +231,4 @@ func (a *app) ladderCmd() *cobra.Command {
 			}
 			return a.print(r.Ladder, func(w io.Writer) { WriteLadder(w, r) })
 		}}
-}
-
-// WriteWhy explains a call to a person.
-func WriteWhy(w io.Writer, r *cdr.Record) {
-	fmt.Fprintf(w, "call %s on %s, document %s\n%s\n", r.ID, r.Server, r.Version, Sentence(r))
-	fmt.Fprintf(w, "\ndecision\n")
-	for _, l := range r.Decision {
-		fmt.Fprintf(w, "  %s\n", l)
-	}
-	if len(r.Attempts) > 0 {
-		fmt.Fprintf(w, "\nattempts\n")
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		for i := range r.Attempts {
-			x := &r.Attempts[i]
-			status := "-"
-			if x.Status > 0 {
-				status = strconv.Itoa(x.Status)
-			}
-			if x.Cause > 0 {
-				status += " (Q.850 " + strconv.Itoa(x.Cause) + ")"
-			}
-			fmt.Fprintf(t, "  b%d\t%s\t%s\tto %s\tas %s\t%s\t%s\tafter %s\n", i+1, x.Trunk, dash(x.Remote), dash(x.Called), dash(x.Calling), status,
-				strings.TrimSpace(x.Class+" "+x.Reason), x.Took.Round(time.Millisecond))
-		}
-		t.Flush()
-	}
-	fmt.Fprintf(w, "\nladder\n")
-	WriteLadder(w, r)
-	if len(r.Media) > 0 {
-		fmt.Fprintf(w, "\nmedia\n")
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		for i := range r.Media {
-			m := &r.Media[i]
-			fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP\t%d gated\t%d dropped\n", m.Stream, m.From, dash(m.Source), m.Packets,
-				m.Lost, m.Jitter.Round(100*time.Microsecond), m.RTCP, m.Gated, m.Dropped)
-		}
-		t.Flush()
-	}
 }

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,14 +21,20 @@ func (a *app) serveCmd() *cobra.Command {
 	var drain, watch time.Duration
 	var verbose bool
 	var shards int
-	c := &cobra.Command{Use: "serve [FILE]", Short: "Run one server of the document", Args: cobra.MaximumNArgs(1), ValidArgsFunction: yamlFiles,
+	c := &cobra.Command{Use: "serve [FILE]", Short: "Run one server of the document", Args: one, ValidArgsFunction: yamlFiles,
 		Long: "Run one server of the document until SIGTERM or SIGINT. Then no new calls are taken, running ones may end for the time of --drain, and what\n" +
 			"remains is ended. A second signal ends at once. SIGHUP, `directsip apply` and a changed file apply a new document without touching calls.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := os.Stat(document(args)); err != nil {
+				return noFile(document(args), err)
+			}
 			s, err := server.Start(server.Config{Document: document(args), Server: name, DataDir: a.dataDir, Shards: shards, Watch: watch,
 				Logger: logger(a.err, a.json, verbose)})
 			if err != nil {
 				return err
+			}
+			if err := a.print(map[string]string{"listening": s.Listening()}, func(w io.Writer) { fmt.Fprintln(w, s.Listening()) }); err != nil {
+				return errors.Join(err, s.Shutdown(cmd.Context()))
 			}
 			return run(s, drain)
 		}}
@@ -38,37 +46,40 @@ func (a *app) serveCmd() *cobra.Command {
 	return c
 }
 
-// run serves until a signal.
+// run serves until a signal. Signals that come while a document is applied are one: there is nothing newer to read.
 func run(s *server.Server, drain time.Duration) error {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
+	ends, hups := make(chan os.Signal, 2), make(chan os.Signal, 1)
+	signal.Notify(ends, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(hups, syscall.SIGHUP)
+	defer signal.Stop(ends)
+	defer signal.Stop(hups)
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go s.WatchFile(ctx)
-	for sig := range signals {
-		if sig == syscall.SIGHUP {
+	var watch sync.WaitGroup
+	watch.Go(func() { s.WatchFile(ctx) })
+	for running := true; running; {
+		select {
+		case <-hups:
 			s.ReloadLogged()
-			continue
+		case <-ends:
+			running = false
 		}
-		break
 	}
 	cancel()
+	watch.Wait()
 	limit, stop := context.WithTimeout(context.Background(), drain)
 	defer stop()
 	go func() {
-		for sig := range signals {
-			if sig != syscall.SIGHUP {
-				stop()
-				return
-			}
+		select {
+		case <-ends:
+			stop()
+		case <-limit.Done():
 		}
 	}()
 	return s.Shutdown(limit)
 }
 
 func (a *app) applyCmd() *cobra.Command {
-	return &cobra.Command{Use: "apply [FILE]", Short: "Give the running server a new document; a bad one is refused whole", Args: cobra.MaximumNArgs(1),
+	return &cobra.Command{Use: "apply [FILE]", Short: "Give the running server a new document; a bad one is refused whole", Args: one,
 		ValidArgsFunction: yamlFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := document(args)
@@ -94,14 +105,15 @@ func (a *app) applyCmd() *cobra.Command {
 
 func readAll(in io.Reader, path string) ([]byte, error) {
 	if path == "-" {
-		return io.ReadAll(io.LimitReader(in, 16<<20))
+		return io.ReadAll(io.LimitReader(in, maxDocument))
 	}
-	return os.ReadFile(path)
+	src, err := os.ReadFile(path)
+	return src, noFile(path, err)
 }
 
 func (a *app) drainCmd() *cobra.Command {
 	var off, wait bool
-	c := &cobra.Command{Use: "drain", Short: "Take no new calls; running ones go on", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "drain", Short: "Take no new calls; running ones go on", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var st server.Status
 			path := "/drain"
@@ -114,7 +126,7 @@ func (a *app) drainCmd() *cobra.Command {
 			last := -1
 			for wait && !off && st.Calls > 0 {
 				if st.Calls != last && !a.json {
-					fmt.Fprintf(a.out, "%d calls left\n", st.Calls)
+					fmt.Fprintln(a.out, plural(st.Calls, "call")+" left")
 				}
 				last = st.Calls
 				select {
@@ -140,7 +152,7 @@ func (a *app) drainCmd() *cobra.Command {
 }
 
 func (a *app) statusCmd() *cobra.Command {
-	return &cobra.Command{Use: "status", Short: "Show what the running server is doing", Args: cobra.NoArgs,
+	return &cobra.Command{Use: "status", Short: "Show what the running server is doing", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var st server.Status
 			if err := a.client().get(cmd.Context(), "/status", &st); err != nil {

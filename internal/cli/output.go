@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// print writes v as JSON, or has text write it for a person.
+func (a *app) print(v any, text func(w io.Writer)) error {
+	if a.json {
+		e := json.NewEncoder(a.out)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		return e.Encode(v)
+	}
+	var b bytes.Buffer
+	text(&b)
+	_, err := io.WriteString(a.out, harmless(b.String()))
+	return err
+}
+
+// harmless is a text without what a terminal would obey: numbers, names and reasons come from peers.
+func harmless(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return r
+		case unicode.IsControl(r), r == unicode.ReplacementChar, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// errorJSON is what --json writes to standard error.
+type errorJSON struct {
+	Error    string        `json:"error"`
+	Problems []problemJSON `json:"problems,omitempty"`
+}
+
+// problemJSON is a mistake of a document.
+type problemJSON struct {
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"`
+	Col     int    `json:"col,omitempty"`
+	Object  string `json:"object,omitempty"`
+	Key     string `json:"key,omitempty"`
+	Value   string `json:"value,omitempty"`
+	Why     string `json:"why"`
+	Fix     string `json:"fix,omitempty"`
+	Warning bool   `json:"warning,omitempty"`
+}
+
+func problemsJSON(list topology.Problems) []problemJSON {
+	out := make([]problemJSON, len(list))
+	for i, p := range list {
+		out[i] = problemJSON{p.File, p.Line, p.Col, p.Object, p.Key, p.Value, p.Why, p.Fix, p.Warning}
+	}
+	return out
+}
+
+// fail tells what went wrong.
+func (a *app) fail(err error) {
+	if !a.json {
+		fmt.Fprintf(a.err, "directsip: %s\n", harmless(err.Error()))
+		return
+	}
+	out := errorJSON{Error: err.Error()}
+	var list topology.Problems
+	if errors.As(err, &list) {
+		out.Error, out.Problems = "the document has errors", problemsJSON(list)
+	}
+	e := json.NewEncoder(a.err)
+	e.SetEscapeHTML(false)
+	e.Encode(out)
+}
+
+// span is a duration for a person.
+func span(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0s"
+	case d < 10*time.Second:
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+// clock is a time for a person, in the time zone of this host and in the form that --since and --until take.
+func clock(t time.Time) string { return t.Local().Format(time.RFC3339) }
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// plural is "1 call", "2 calls".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

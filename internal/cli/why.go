@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/diag"
+)
+
+// WriteWhy explains a call to a person.
+func WriteWhy(w io.Writer, r *cdr.Record) { writeWhy(w, r, time.Now()) }
+
+func writeWhy(w io.Writer, r *cdr.Record, now time.Time) {
+	fmt.Fprintf(w, "call %s of %s on %s, document %s\n%s\n", r.ID, clock(r.Start), r.Server, r.Version, sentence(r, now))
+	if d := diag.ByID(r.Reason); d != nil && !r.End.IsZero() && d.Fix != "" && !strings.HasPrefix(d.Fix, "Nothing") {
+		fmt.Fprintf(w, "What to look at: %s\n", d.Fix)
+	}
+	if len(r.Decision) > 0 {
+		fmt.Fprintf(w, "\ndecision\n")
+		for _, l := range r.Decision {
+			fmt.Fprintf(w, "  %s\n", l)
+		}
+	}
+	if len(r.Attempts) > 0 {
+		fmt.Fprintf(w, "\nattempts\n")
+		writeAttempts(w, r, now)
+	}
+	fmt.Fprintf(w, "\nladder\n")
+	WriteLadder(w, r)
+	if len(r.Media) > 0 {
+		fmt.Fprintf(w, "\nmedia\n")
+		writeMedia(w, r.Media)
+	}
+}
+
+func writeAttempts(w io.Writer, r *cdr.Record, now time.Time) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i := range r.Attempts {
+		x := &r.Attempts[i]
+		status := dash("")
+		if x.Status > 0 {
+			status = strconv.Itoa(x.Status)
+		}
+		if x.Cause > 0 {
+			status += " (Q.850 " + strconv.Itoa(x.Cause) + ")"
+		}
+		what, took := strings.TrimSpace(x.Class+" "+x.Reason), "after "+span(x.Took)
+		if what == "" {
+			what = "under way"
+		}
+		if x.Took == 0 && x.Class == "" {
+			took = "for " + span(now.Sub(x.At))
+		}
+		fmt.Fprintf(t, "  b%d\t%s\t%s\tto %s\tas %s\t%s\t%s\t%s\n", i+1, x.Trunk, dash(x.Remote), dash(x.Called), dash(x.Calling), status, what, took)
+	}
+	t.Flush()
+}
+
+func writeMedia(w io.Writer, list []cdr.Media) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i := range list {
+		m := &list[i]
+		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP\t%d gated\t%d dropped\n", m.Stream, m.From, dash(m.Source),
+			m.Packets, m.Lost, m.Jitter.Round(100*time.Microsecond), m.RTCP, m.Gated, m.Dropped)
+	}
+	t.Flush()
+}
+
+// sentence says how a call went: who called whom, and how and why it ended.
+func sentence(r *cdr.Record, now time.Time) string {
+	s := fmt.Sprintf("%s called %s over trunk %q", dash(r.Calling.Received), dash(r.Called.Received), r.In.Trunk)
+	over := ""
+	if r.Out != nil && r.Out.Trunk != "" {
+		over = fmt.Sprintf(" over trunk %q", r.Out.Trunk)
+	}
+	switch {
+	case r.End.IsZero() && !r.Answered.IsZero():
+		return s + fmt.Sprintf("; it was answered%s after %s and has lasted %s so far.", over, span(r.Answered.Sub(r.Start)), span(now.Sub(r.Answered)))
+	case r.End.IsZero() && !r.Ringing.IsZero():
+		return s + fmt.Sprintf("; it has been ringing for %s.", span(now.Sub(r.Ringing)))
+	case r.End.IsZero():
+		return s + fmt.Sprintf("; it has been set up for %s.", span(now.Sub(r.Start)))
+	case r.Answered.IsZero():
+		s += "; " + unanswered(r)
+	default:
+		s += fmt.Sprintf("; it was answered%s after %s and lasted %s. ", over, span(r.Answered.Sub(r.Start)), span(r.End.Sub(r.Answered)))
+		if r.Reason == diag.NormalClearing.ID {
+			return s + strings.ToUpper(party(r.EndedBy)[:1]) + party(r.EndedBy)[1:] + " hung up."
+		}
+		s += strings.ToUpper(party(r.EndedBy)[:1]) + party(r.EndedBy)[1:] + " ended it"
+	}
+	if d := diag.ByID(r.Reason); d != nil {
+		s += ": " + d.Text
+	} else {
+		s += ": " + dash(r.Reason) + "."
+	}
+	if r.Detail != "" {
+		s += " Detail: " + strings.TrimSuffix(r.Detail, ".") + "."
+	}
+	return s
+}
+
+// unanswered says how a call ended that nobody took.
+func unanswered(r *cdr.Record) string {
+	after := span(r.End.Sub(r.Start))
+	with := ""
+	if r.Status > 0 {
+		with = " with " + strconv.Itoa(r.Status)
+	}
+	switch {
+	case r.EndedBy == "caller":
+		return "the caller gave up after " + after
+	case r.EndedBy == "callee":
+		return "the called side refused it" + with + " after " + after
+	case len(r.Attempts) > 0:
+		return "it was not answered, and directsip gave it up" + with + " after " + after + " and " + plural(len(r.Attempts), "attempt")
+	}
+	return "directsip refused it" + with + " after " + after
+}
+
+func party(by string) string {
+	switch by {
+	case "caller":
+		return "the caller"
+	case "callee":
+		return "the called side"
+	case "":
+		return "somebody"
+	}
+	return by
+}
