@@ -63,11 +63,24 @@ type Caller struct {
 
 // New begins a call for an INVITE outside of a dialog. The call keeps snap for its life.
 func New(env *Env, snap *topology.Snapshot, id media.SessionID, now time.Time, in Caller, out *Out) *Call {
-	req := in.Req
+	c := Prepare(env, snap, id, now, in)
+	c.Start(now, in, out)
+	return c
+}
+
+// Prepare is a call that has done nothing yet, so that its owner holds it whatever happens in Start.
+func Prepare(env *Env, snap *topology.Snapshot, id media.SessionID, now time.Time, in Caller) *Call {
 	c := &Call{env: env, snap: snap, id: id, now: now}
 	c.rec = c.newRecord(now, in)
+	return c
+}
+
+// Start takes the INVITE of a prepared call.
+func (c *Call) Start(now time.Time, in Caller, out *Out) {
+	env, req := c.env, in.Req
 	a := &c.a
 	a.trunk, a.callID, a.tag = in.Trunk, c.rec.In.CallID, env.tag()
+	a.ackSeq, _, _ = req.CSeq()
 	a.hop, a.local, a.inv = Back(in.Source, req), in.Source.Local, req
 	a.learn(req)
 	a.sdp.start(env)
@@ -85,7 +98,16 @@ func New(env *Env, snap *topology.Snapshot, id media.SessionID, now time.Time, i
 		c.route(now, req, out)
 	}
 	c.settle(now, out)
-	return c
+}
+
+// Superseded tells whether a message is a new attempt of a caller whose call was refused: an INVITE with the same Call-ID and a
+// higher CSeq (RFC 3261 §8.1.3.5).
+func (c *Call) Superseded(m *sip.Message) bool {
+	if m.Method != "INVITE" || !c.Ended() || m.CallID() != c.a.callID || m.To().Tag() != "" {
+		return false
+	}
+	seq, _, ok := m.CSeq()
+	return ok && seq > c.a.ackSeq
 }
 
 // route asks where the call goes and opens its media.
@@ -388,21 +410,42 @@ func (c *Call) failRequests(now time.Time, l *Leg, branch string, out *Out) {
 	}
 }
 
-// Terminate ends the call for a reason of the server's own: drain limit, shutdown, a caught panic.
-func (c *Call) Terminate(now time.Time, why *diag.Reason, detail string, out *Out) {
+// Terminate ends the call for a reason of the server's own: drain limit, shutdown, a caught panic. False: the call is neither
+// running nor properly ended, because a panic interrupted its end; see Abort.
+func (c *Call) Terminate(now time.Time, why *diag.Reason, detail string, out *Out) bool {
 	c.now = now
+	if c.a.callID == "" || c.end != nil && c.phase != phaseEnded {
+		return false
+	}
 	c.finish(now, why, "directsip", detail, out)
 	c.settle(now, out)
+	return true
 }
 
-// Abort gives the record of a call whose machine can no longer be used, or nil when it is out already.
-func (c *Call) Abort(now time.Time, why *diag.Reason, detail string) *cdr.Record {
-	if c.written || c.rec == nil {
-		return nil
+// Abort drops a call whose machine can no longer be used: ports, media and places are given back and the record is written.
+// Nothing is said to the peers.
+func (c *Call) Abort(now time.Time, why *diag.Reason, detail string, out *Out) {
+	if !c.written {
+		c.written = true
+		r := c.rec
+		r.End, r.Reason, r.Cause, r.EndedBy, r.Detail = now, why.ID, why.Cause, "directsip", detail
+		if r.Status == 0 || r.Answered.IsZero() {
+			r.Status = 500
+		}
+		r.Ladder = c.Ladder()
+		out.Records = append(out.Records, r)
 	}
-	c.written, c.phase = true, phaseEnded
-	c.rec.End, c.rec.Reason, c.rec.Cause, c.rec.EndedBy, c.rec.Detail = now, why.ID, why.Cause, "directsip", detail
-	return c.rec
+	c.phase = phaseEnded
+	if c.plan.opened && !c.closing {
+		c.closing = true
+		out.Media = append(out.Media, MediaOp{MediaClose, &media.Session{ID: c.id}})
+	}
+	c.plan.release(now, c)
+	held := c.held
+	c.held = nil
+	for _, t := range held {
+		c.env.Limits.Release(t, c.id)
+	}
 }
 
 // inviteClientEvent takes what the INVITE client transaction of a leg said of itself.

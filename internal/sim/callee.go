@@ -141,6 +141,7 @@ func (p *Party) answer() {
 	})
 	p.ackSeq, _, _ = s.req.CSeq()
 	p.acked, p.answered = false, s.sent
+	p.speaker.mine = readSDP(body)
 	p.state = up
 	p.repeatAnswer(s, t1, 64*t1)
 	p.silenceOthers()

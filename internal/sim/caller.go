@@ -234,9 +234,9 @@ func (p *Party) ackAnswer(m *sip.Message) {
 	case offerless && p.scenario.Caller.EmptyAck && p.caller && p.invite == c:
 	case offerless:
 		a.SetBody("application/sdp", p.speaker.answer(d))
-		p.speaker.remote = d
+		p.speaker.remote, p.speaker.mine = d, readSDP(p.speaker.last)
 	default:
-		p.speaker.remote = d
+		p.speaker.remote, p.speaker.mine = d, readSDP(bodyOf(c.data))
 		if e := p.early[m.To().Tag()]; e != "" && e != m.Body && c == p.invite && p.caller {
 			p.w().fail("%s: answer in %d differs from the one in 18x:\n%s\n%s", p.scenario.Name, m.Status, e, m.Body)
 		}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"net/netip"
 	"time"
 )
 
@@ -26,4 +27,65 @@ func (s *Scenario) finish(w *World) {
 			w.fail("%s: %s ended %v after the caller", s.Name, p.host.Name, late)
 		}
 	}
+}
+
+// hear checks, when one end hangs up, that each end is heard by the other: the ports that the peers were told, the addresses
+// that the relay sends to, and the directions on both legs agree. Only when neither end is in the middle of a change.
+func (s *Scenario) hear(w *World) {
+	a := s.caller
+	if !a.settled() || s.withdrawn {
+		return
+	}
+	for _, b := range s.ends {
+		if !b.settled() || b.final != 201 {
+			continue
+		}
+		n := w.Nodes[s.Node]
+		id, open := n.relay.ports[a.speaker.remote.media[0].port]
+		if !open && n.ended(a.callID) {
+			return // the BYE of the node is on its way
+		}
+		if !open {
+			w.fail("%s: the caller sends to port %d, which is not open", s.Name, a.speaker.remote.media[0].port)
+			return
+		}
+		want := n.relay.sessions[id].want
+		for k, p := range [2]*Party{a, b} {
+			side, mine, theirs := &want.Streams[0].Side[k], p.speaker.mine.media[0], p.speaker.remote.media[0]
+			if side.Local.Port() != theirs.port {
+				w.fail("%s: %s sends to port %d, the relay listens on %d", s.Name, p.host.Name, theirs.port, side.Local.Port())
+			}
+			if at := netip.AddrPortFrom(p.speaker.addr, mine.port); side.Remote != at {
+				w.fail("%s: %s wants its media at %v, the relay sends to %v", s.Name, p.host.Name, at, side.Remote)
+			}
+			if side.Send != (mine.dir == "sendrecv" || mine.dir == "recvonly") || side.Recv != (mine.dir == "sendrecv" || mine.dir == "sendonly") {
+				w.fail("%s: %s is %s, the relay sends %v, receives %v", s.Name, p.host.Name, mine.dir, side.Send, side.Recv)
+			}
+		}
+		if x, y := a.direction(), b.direction(); x != reversed(y) {
+			w.fail("%s: media is %s for the caller and %s for the callee", s.Name, x, y)
+		}
+		s.heard++
+	}
+}
+
+// settled tells whether the party is in the call and nothing of it changes.
+func (p *Party) settled() bool {
+	return p != nil && p.state == up && !p.gone && !p.pending && !p.busy && !p.offered && (p.caller && p.answered == nil || p.acked) &&
+		p.speaker.mine != nil && p.speaker.remote != nil
+}
+
+// direction is what flows for the party by what both sides said.
+func (p *Party) direction() string {
+	return meet(p.speaker.remote.media[0].dir, p.speaker.mine.media[0].dir)
+}
+
+// ended tells whether the call of a caller has its record.
+func (n *Node) ended(callID string) bool {
+	for _, r := range n.Records {
+		if r.In.CallID == callID {
+			return true
+		}
+	}
+	return false
 }

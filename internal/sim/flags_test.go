@@ -66,11 +66,14 @@ func TestTenThousandCalls(t *testing.T) {
 	if testing.Short() {
 		calls = 500
 	}
-	bad, placed, answered := 0, 0, 0
+	bad, placed, answered, heard := 0, 0, 0, 0
 	reasons := make(map[string]int)
 	for seed := *seedFlag; placed < calls; seed++ {
 		w := lossy(snap, seed)
 		placed += callsPerSeed
+		for _, sc := range w.order {
+			heard += sc.heard
+		}
 		for _, n := range w.Nodes {
 			for _, r := range n.Records {
 				reasons[r.Reason]++
@@ -86,5 +89,5 @@ func TestTenThousandCalls(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d calls placed, %d answered, reasons %v", placed, answered, reasons)
+	t.Logf("%d calls placed, %d answered, media path checked %d times, reasons %v", placed, answered, heard, reasons)
 }

@@ -10,6 +10,7 @@ import (
 func (p *Party) act(v Verb) {
 	switch v {
 	case Bye:
+		p.scenario.hear(p.w())
 		p.bye()
 	case Vanish:
 		p.gone = true
@@ -24,6 +25,7 @@ func (p *Party) act(v Verb) {
 		p.speaker.video = true
 		p.reinvite("sendrecv", v)
 	case Refresh, Offerless, Withdraw:
+		p.scenario.withdrawn = p.scenario.withdrawn || v == Withdraw
 		p.reinvite(p.held, v)
 	case Update:
 		p.update(true)
@@ -147,7 +149,7 @@ func (p *Party) update(offer bool) {
 			p.w().fail("%s: 200 to UPDATE without answer", p.scenario.Name)
 		case offer:
 			p.target = contactOf(r)
-			p.speaker.remote = readSDP(r.Body)
+			p.speaker.remote, p.speaker.mine = readSDP(r.Body), readSDP(m.Body)
 		case r.Body != "":
 			p.w().fail("%s: 200 to UPDATE without offer has a body", p.scenario.Name)
 		}
@@ -177,6 +179,7 @@ func (p *Party) modify(s *server) {
 			if d != nil {
 				p.speaker.remote = d
 				r.SetBody("application/sdp", p.speaker.answer(d))
+				p.speaker.mine = readSDP(p.speaker.last)
 			}
 		})
 		return
@@ -197,6 +200,7 @@ func (p *Party) modify(s *server) {
 			p.speaker.remote = d
 			r.SetBody("application/sdp", p.speaker.answer(d))
 		})
+		p.speaker.mine = readSDP(p.speaker.last)
 		p.answered = s.sent
 		p.repeatAnswer(s, t1, 64*t1)
 	}

@@ -15,10 +15,12 @@ type Scenario struct {
 	// Callees are the behaviours of a host for the first, second … INVITE of this call; the last one stands for the rest.
 	Callees map[string][]Callee
 
-	key     string // calling number
-	reached map[string]int
-	caller  *Party
-	ends    []*Party // callees in the order in which they were reached
+	key       string // calling number
+	heard     int    // times that the media path was found whole
+	withdrawn bool   // a re-INVITE was cancelled: the two ends may have understood it differently
+	reached   map[string]int
+	caller    *Party
+	ends      []*Party // callees in the order in which they were reached
 }
 
 // Caller is how the caller behaves.

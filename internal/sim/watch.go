@@ -38,7 +38,7 @@ type legWatch struct {
 	seq      map[string]uint32 // last CSeq that we sent, by To tag
 	offers   map[string]*offerWatch
 	origin   map[string]*desc // what we described last, by our tag and the peer's
-	heard    bool // any response
+	heard    bool             // any response
 	ringing  bool
 	final    int
 	started  time.Time

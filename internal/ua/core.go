@@ -63,10 +63,14 @@ type Counts struct {
 // entry is a call with its names and its timer.
 type entry struct {
 	timer
-	call  *b2bua.Call
-	names []string
-	ended bool
+	call   *b2bua.Call
+	names  []string
+	ended  bool
+	faults int // of ours
 }
+
+// maxFaults is how often a call may fail inside before it is dropped without ceremony.
+const maxFaults = 3
 
 // New is a Core without calls.
 func New(cfg Config, now time.Time) *Core {
@@ -90,7 +94,7 @@ func (c *Core) Configure(now time.Time, snap *topology.Snapshot) {
 // Receive takes a message that the shell has parsed and found well formed.
 func (c *Core) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) {
 	c.out = out
-	if e := c.calls[m.CallID()]; e != nil {
+	if e := c.calls[m.CallID()]; e != nil && !e.call.Superseded(m) {
 		if m.IsRequest() {
 			m.FixTopVia(src.Remote)
 		}
@@ -118,13 +122,9 @@ func (c *Core) begin(now time.Time, src sip.Source, m *sip.Message, t *topology.
 	c.byID[id] = e
 	c.live++
 	c.counts.Calls++
-	c.guard(now, e, func() {
-		e.call = b2bua.New(c.env, c.snap, id, now, b2bua.Caller{Source: src, Req: m, Trunk: t}, c.out)
-	})
-	if e.call == nil { // New itself failed
-		delete(c.byID, id)
-		c.live--
-	}
+	in := b2bua.Caller{Source: src, Req: m, Trunk: t}
+	e.call = b2bua.Prepare(c.env, c.snap, id, now, in)
+	c.guard(now, e, func() { e.call.Start(now, in, c.out) })
 }
 
 // guard feeds a call. A fault of ours ends that call, with a record, and never the process.
@@ -141,12 +141,7 @@ func (c *Core) guard(now time.Time, e *entry, feed func()) {
 
 // after does the book-keeping that follows every input of a call.
 func (c *Core) after(now time.Time, e *entry) {
-	for _, name := range c.out.CallIDs {
-		c.calls[name] = e
-		e.names = append(e.names, name)
-	}
-	clear(c.out.CallIDs)
-	c.out.CallIDs = c.out.CallIDs[:0]
+	c.name(e)
 	if !e.ended && e.call.Ended() {
 		e.ended = true
 		c.live--
@@ -159,6 +154,16 @@ func (c *Core) after(now time.Time, e *entry) {
 	c.timers.set(&e.timer, at)
 }
 
+// name notes the Call-IDs that the call has taken.
+func (c *Core) name(e *entry) {
+	for _, name := range c.out.CallIDs {
+		c.calls[name] = e
+		e.names = append(e.names, name)
+	}
+	clear(c.out.CallIDs)
+	c.out.CallIDs = c.out.CallIDs[:0]
+}
+
 func (c *Core) forget(e *entry) {
 	for _, name := range e.names {
 		if c.calls[name] == e {
@@ -169,29 +174,34 @@ func (c *Core) forget(e *entry) {
 	c.timers.remove(&e.timer)
 }
 
-// bury ends a call whose machine has failed, with what can still be had of it.
+// bury ends a call whose machine has failed: like any other call if it is fit for that, else by giving back what it holds.
 func (c *Core) bury(now time.Time, e *entry, fault string) {
-	if e.call == nil {
+	defer func() {
+		if recover() != nil { // even its end fails
+			c.abort(now, e, fault)
+		}
+	}()
+	if e.faults++; e.faults >= maxFaults || !e.call.Terminate(now, diag.ServerError, fault, c.out) {
+		c.abort(now, e, fault)
 		return
 	}
+	c.after(now, e)
+}
+
+// abort drops a call. Its messages find nothing from now on.
+func (c *Core) abort(now time.Time, e *entry, fault string) {
 	defer func() {
-		if recover() != nil { // even its end fails: only the record is left to write
-			if r := e.call.Abort(now, diag.ServerError, fault); r != nil {
-				c.out.Records = append(c.out.Records, r)
-			}
+		if recover() != nil {
+			c.counts.Panics++
 		}
-		if !e.ended {
-			e.ended = true
-			c.live--
-		}
-		c.forget(e)
 	}()
-	e.call.Terminate(now, diag.ServerError, fault, c.out)
-	if !e.call.Ended() {
-		if r := e.call.Abort(now, diag.ServerError, fault); r != nil {
-			c.out.Records = append(c.out.Records, r)
-		}
+	c.name(e)
+	c.forget(e)
+	if !e.ended {
+		e.ended = true
+		c.live--
 	}
+	e.call.Abort(now, diag.ServerError, fault, c.out)
 }
 
 // wake is the timer of a call.

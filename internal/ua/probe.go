@@ -19,9 +19,8 @@ type probe struct {
 	health *health.Trunk
 	client txn.Client
 	callID string
-	addrs  []b2bua.Addr // of the gateway's name, in fail-over order; the probe uses the same as a call would
-	next   int
-	asked  bool
+	silent bool // the last OPTIONS has no answer yet
+	skip   int  // addresses of the gateway's name that did not answer
 }
 
 // configureProbes makes one probe for every trunk of the pool that this shard owns; known ones keep their health.
@@ -44,7 +43,7 @@ func (c *Core) configureProbes(now time.Time) {
 			p.health.Configure(now, t.Settings)
 			delete(old, t.Name)
 		}
-		p.trunk, p.addrs, p.asked = t, nil, false
+		p.trunk = t
 		c.trunks = append(c.trunks, p)
 		c.arm(p)
 		c.publish(p, health.Event{})
@@ -87,17 +86,15 @@ func (p *probe) wake(now time.Time, c *Core) {
 // start sends one OPTIONS to where a call would go.
 func (p *probe) start(now time.Time, c *Core) {
 	g := p.trunk.Gateway
+	if p.silent {
+		p.skip++ // of a name with several addresses the next one
+	}
 	if g.Addr.IsValid() {
 		port := p.trunk.GatewayPort
 		if port == 0 {
 			port = 5060
 		}
 		p.send(now, c, b2bua.Addr{Remote: netip.AddrPortFrom(g.Addr, port)})
-		return
-	}
-	if len(p.addrs) > 0 && p.next < len(p.addrs) {
-		p.next++
-		p.send(now, c, p.addrs[p.next-1])
 		return
 	}
 	ask := b2bua.Resolve{Attempt: p.trunk.Index, Host: g.Host, Port: p.trunk.GatewayPort, Transport: p.trunk.Transport}
@@ -107,18 +104,16 @@ func (p *probe) start(now time.Time, c *Core) {
 	c.out.Resolve = append(c.out.Resolve, ask)
 }
 
-// probeResolved continues a probe that waited for DNS. The first address that does not answer sends the next probe to the next one.
+// probeResolved continues a probe that waited for DNS.
 func (c *Core) probeResolved(now time.Time, index int, addrs []b2bua.Addr) {
 	for _, p := range c.trunks {
 		if p.trunk.Index != index {
 			continue
 		}
-		p.addrs, p.next = addrs, 0
 		if len(addrs) == 0 {
 			c.publish(p, p.health.ProbeResult(now, 0))
 		} else {
-			p.next = 1
-			p.send(now, c, addrs[0])
+			p.send(now, c, addrs[p.skip%len(addrs)])
 		}
 		c.arm(p)
 	}
@@ -131,7 +126,7 @@ func (p *probe) send(now time.Time, c *Core, a b2bua.Addr) {
 	if hop.Transport == sip.TLS && hop.Name == "" {
 		hop.Name = t.Gateway.Host
 	}
-	p.callID = c.env.CallID()
+	p.callID, p.silent = c.env.CallID(), true
 	c.probes[p.callID] = p
 	m := c.env.Options(t, hop, p.callID)
 	p.client.Start(now, m, hop, c.env.Timers, &c.out.Out)
@@ -149,7 +144,7 @@ func (p *probe) receive(now time.Time, m *sip.Message, c *Core) {
 	if !p.client.Matches(m) || !p.client.Receive(now, m, &c.out.Out) || m.Status < 200 {
 		return
 	}
-	p.next = 0 // this address works: stay with it
+	p.silent = false
 	c.publish(p, p.health.ProbeResult(now, m.Status))
 	c.arm(p)
 }
