@@ -100,7 +100,7 @@ func (b *Bench) drive(s system, p plan) (m measured, err error) {
 		return m, err
 	}
 	defer os.RemoveAll(dir)
-	target, pids := calleeHost, []int{}
+	target, pids := probeHost, []int{}
 	if s.start != nil {
 		sut, err := s.start(dir)
 		if err != nil {
@@ -109,13 +109,25 @@ func (b *Bench) drive(s system, p plan) (m measured, err error) {
 		defer sut.stop(15 * time.Second)
 		target, pids = sutHost, tree(sut.pid())
 	}
-	l, err := begin(dir, p, target)
+	loadTarget := target
+	if s.start == nil {
+		loadTarget = calleeHost
+	}
+	l, err := begin(dir, p, loadTarget)
 	if err != nil {
 		return m, err
 	}
 	time.Sleep(p.warm)
 	from, fromLoad := measure(pids), measure(l.pids())
-	time.Sleep(p.window)
+	var rtt map[string][]float64
+	if p.probe {
+		if rtt, err = probe(target, p.window); err != nil {
+			l.end()
+			return m, err
+		}
+	} else {
+		time.Sleep(p.window)
+	}
 	to, toLoad := measure(pids), measure(l.pids())
 	if err := l.caller.alive(); err != nil {
 		l.end()
@@ -129,9 +141,12 @@ func (b *Bench) drive(s system, p plan) (m measured, err error) {
 	if len(list) == 0 {
 		return m, fmt.Errorf("SIPp wrote no figures: %s", l.caller.tail())
 	}
-	m = measured{cpu: to.since(from), load: toLoad.since(fromLoad), total: list[len(list)-1], rtt: delays(l.rttFile(p.caller)), duration: to.at.Sub(from.at),
+	m = measured{cpu: to.since(from), load: toLoad.since(fromLoad), total: list[len(list)-1], rtt: rtt, duration: to.at.Sub(from.at),
 		asked: max(float64(p.calls()), list[len(list)-1].created)}
 	m.created, m.ok = between(list, from.at, to.at)
+	if p.probe {
+		m.created += probeRate * p.window.Seconds()
+	}
 	if m.created == 0 {
 		return m, fmt.Errorf("no call was begun: %s", l.caller.tail())
 	}

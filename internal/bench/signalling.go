@@ -11,9 +11,11 @@ func (b *Bench) signalling() (*Table, error) {
 			{Key: "failed", Head: "failed calls", Format: "%.0f"}, {Key: "retrans", Head: "retransmissions", Format: "%.0f"},
 			{Key: "ring50", Head: "added INVITE-180 p50 ms", Format: "%+.2f"}, {Key: "ring99", Head: "p99 ms", Format: "%+.2f"},
 			{Key: "answer50", Head: "added INVITE-200 p50 ms", Format: "%+.2f"}, {Key: "answer99", Head: "p99 ms", Format: "%+.2f"},
+			{Key: "probes", Head: "calls timed", Format: "%.0f"},
 			{Key: "waited", Head: "waited for the core %", Format: "%.1f"}, {Key: "load", Head: "load on its core %", Format: "%.0f"},
 		}}
 	p := basic(b.Rate, b.Window)
+	p.probe = true
 	if b.Long {
 		p.warm = 35 * time.Second
 	} else {
@@ -34,6 +36,7 @@ func (b *Bench) signalling() (*Table, error) {
 				return nil, err
 			}
 			v := m.costs()
+			v["probes"] = float64(len(m.rtt["ring"]))
 			for _, d := range []string{"ring", "answer"} {
 				v[d+"50"] = percentile(m.rtt[d], 0.5) - percentile(base.rtt[d], 0.5)
 				v[d+"99"] = percentile(m.rtt[d], 0.99) - percentile(base.rtt[d], 0.99)

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,6 +18,7 @@ type plan struct {
 	warm           time.Duration // before the window
 	window         time.Duration
 	talk           time.Duration // how long an answered call lasts
+	probe          bool          // time calls beside the load
 	limit          time.Duration // how long calls may take to end after the last has begun; 0: 4 s
 }
 
@@ -65,8 +65,7 @@ func begin(dir string, p plan, target string) (*load, error) {
 	}
 	calls := strconv.Itoa(p.calls())
 	l.caller, err = l.sipp(p.caller, callerHost, "-s", p.number, "-r", strconv.FormatFloat(p.rate, 'f', -1, 64), "-rp", "1000", "-m", calls, "-l", calls,
-		"-d", strconv.FormatInt(p.talk.Milliseconds(), 10), "-trace_stat", "-stf", "caller.csv", "-fd", "1",
-		"-trace_rtt", "-rtt_freq", "100", net.JoinHostPort(target, sipPort))
+		"-d", strconv.FormatInt(p.talk.Milliseconds(), 10), "-trace_stat", "-stf", "caller.csv", "-fd", "1", net.JoinHostPort(target, sipPort))
 	if err != nil {
 		l.end()
 		return nil, err
@@ -118,9 +117,4 @@ func (l *load) pids() []int {
 		list = append(list, p.pid())
 	}
 	return list
-}
-
-// rttFile is where SIPp has written the delays.
-func (l *load) rttFile(scenario string) string {
-	return filepath.Join(l.dir, fmt.Sprintf("%s_%d_rtt.csv", scenario, l.caller.pid()))
 }

@@ -3,7 +3,6 @@ package bench
 import (
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,28 +79,6 @@ func at(list []count, when time.Time) count {
 	mid := func(x, y float64) float64 { return x + (y-x)*part }
 	return count{at: when, created: mid(a.created, b.created), ok: mid(a.ok, b.ok), refused: mid(a.refused, b.refused), sent: mid(a.sent, b.sent),
 		current: mid(a.current, b.current)}
-}
-
-// delays reads the times from INVITE to 180 and to 200, in milliseconds, sorted.
-func delays(path string) map[string][]float64 {
-	matches, _ := filepath.Glob(path)
-	got := make(map[string][]float64)
-	for _, m := range matches {
-		text, _ := os.ReadFile(m)
-		for line := range strings.Lines(string(text)) {
-			f := strings.Split(strings.TrimSpace(line), ";")
-			if len(f) < 3 {
-				continue
-			}
-			if v, err := strconv.ParseFloat(f[1], 64); err == nil {
-				got[f[2]] = append(got[f[2]], v)
-			}
-		}
-	}
-	for _, list := range got {
-		slices.Sort(list)
-	}
-	return got
 }
 
 // percentile of a sorted list.

@@ -68,19 +68,21 @@ gateways:
   caller: {kind: pbx, host: %[2]s, root: {transport: UDP}}
   callee: {kind: gateway, host: %[3]s, root: {transport: UDP}}
   busy: {kind: gateway, host: %[4]s, root: {transport: UDP}}
+  probe: {kind: gateway, host: %[6]s, root: {transport: UDP}}
 trunkSettings:
   global: {options: false, rtcpActiveCalls: false, rtcpCallsOnHold: false, enableBypass: %[5]t}
   trunk:caller: {options: false, rtcpActiveCalls: false, rtcpCallsOnHold: false, enableBypass: %[5]t, usages: [out]}
 usages: [out]
 routes:
   - {name: busy first, pattern: '^\+2', usages: [out], trunks: [busy, callee], selection: ordered}
+  - {name: probe, pattern: '^\+3', usages: [out], trunks: [probe]}
   - {name: all, pattern: '^\+', usages: [out], trunks: [callee]}
 `
 
 // startDirectsip runs directsip on its core; env adds to its environment.
 func (b *Bench) startDirectsip(dir string, bypass bool, env []string) (*process, error) {
 	file := filepath.Join(dir, "directsip.yaml")
-	text := fmt.Sprintf(document, sutHost, callerHost, calleeHost, busyHost, bypass)
+	text := fmt.Sprintf(document, sutHost, callerHost, calleeHost, busyHost, bypass, probeHost)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
