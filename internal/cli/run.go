@@ -28,6 +28,10 @@ func (a *app) serveCmd() *cobra.Command {
 			if _, err := os.Stat(document(args)); err != nil {
 				return noFile(document(args), err)
 			}
+			prof, err := startProfiles()
+			if err != nil {
+				return err
+			}
 			s, err := server.Start(server.Config{Document: document(args), Server: name, DataDir: a.dataDir, Shards: shards, Watch: watch,
 				Logger: logger(a.err, a.json, verbose)})
 			if err != nil {
@@ -36,7 +40,7 @@ func (a *app) serveCmd() *cobra.Command {
 			if err := a.print(map[string]string{"listening": s.Listening()}, func(w io.Writer) { fmt.Fprintln(w, s.Listening()) }); err != nil {
 				return errors.Join(err, s.Shutdown(cmd.Context()))
 			}
-			return run(s, drain)
+			return run(s, drain, prof)
 		}}
 	c.Flags().StringVar(&name, "server", os.Getenv("DIRECTSIP_SERVER"), "which server of the document this is")
 	c.Flags().DurationVar(&drain, "drain", 30*time.Second, "how long running calls may go on after SIGTERM")
@@ -47,7 +51,7 @@ func (a *app) serveCmd() *cobra.Command {
 }
 
 // run serves until a signal. Signals that come while a document is applied are one: there is nothing newer to read.
-func run(s *server.Server, drain time.Duration) error {
+func run(s *server.Server, drain time.Duration, prof profiles) error {
 	ends, hups := make(chan os.Signal, 2), make(chan os.Signal, 1)
 	signal.Notify(ends, os.Interrupt, syscall.SIGTERM)
 	signal.Notify(hups, syscall.SIGHUP)
@@ -66,6 +70,9 @@ func run(s *server.Server, drain time.Duration) error {
 	}
 	cancel()
 	watch.Wait()
+	if err := prof.write(); err != nil {
+		return errors.Join(err, s.Shutdown(ctx))
+	}
 	limit, stop := context.WithTimeout(context.Background(), drain)
 	defer stop()
 	go func() {
