@@ -17,6 +17,9 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 // run builds the program once. Tests wait for timers much more than they compute, so more of them run at once than there are
 // processors, unless -parallel says otherwise.
 func run(m *testing.M) int {
+	if names := os.Getenv(namesEnv); names != "" {
+		return serveNames(names)
+	}
 	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })

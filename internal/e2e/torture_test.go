@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/directsip/directsip/internal/sip"
 )
 
 // torture is one message of RFC 4475 or RFC 5118 with its treatment.
@@ -153,23 +155,80 @@ dialPlans:
 func TestTortureMessagesOverUDP(t *testing.T) {
 	l := newLab(t)
 	s := l.serve(l.tortureDocument(), "--shards", "1")
-	gw := l.busyGateway(3)
+	gw, peers := l.busyGateway(3), peersByPort{}
 	for _, m := range tortureMessages(t) {
 		t.Run(m.Name, func(t *testing.T) {
-			peer := l.udp(2, m.port())
-			defer peer.udp.Close()
+			peer := peers.of(l, m.port())
 			peer.t = t
 			peer.send(m.data)
-			got := answerTo(t, l, peer, &m)
-			m.check(t, got, gw.take())
+			m.check(t, answerTo(t, l, peer, &m), gw.take())
 		})
 	}
+	s.countCalls(t)
+}
+
+// peersByPort is one socket of NET.2 for each port.
+type peersByPort map[int]*socket
+
+func (p peersByPort) of(l *lab, port int) *socket {
+	if p[port] == nil {
+		p[port] = l.udp(2, port)
+	}
+	return p[port]
+}
+
+// countCalls takes the number of records as it is: what became a call is checked message by message.
+func (s *server) countCalls(t *testing.T) {
+	t.Helper()
 	var list []struct{ ID string }
 	until(t, "calls to end", func() bool { return len(s.live()) == 0 })
 	if err := s.get("/history?limit=10000", &list); err != nil {
 		t.Fatal(err)
 	}
-	s.want = len(list) // how many became calls is checked message by message
+	s.want = len(list)
+}
+
+var calledUser = regexp.MustCompile(`^(INVITE\s+<?sips?:)[^@]*@`)
+
+// The INVITEs of RFC 4475 and RFC 5118 that may be accepted, to a number that is routed: they reach the gateway, as messages that
+// are beyond reproach.
+func TestTortureInvitesReachTheGatewayClean(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.tortureDocument(), "--shards", "1")
+	gw, peers := l.busyGateway(3), peersByPort{}
+	through := 0
+	for _, m := range tortureMessages(t) {
+		data := calledUser.ReplaceAllString(m.data, "${1}+14255550100@")
+		if data == m.data || m.Expect != "accept" && m.Expect != "either" || len(m.OutOfDialog) > 0 && m.Name != "lwsruri" {
+			continue
+		}
+		t.Run(m.Name, func(t *testing.T) {
+			peer := peers.of(l, m.port())
+			peer.t = t
+			peer.send(data)
+			answer, downstream := answerTo(t, l, peer, &m), gw.take()
+			m.checkMore(t, answer, downstream)
+			code := status(answer)
+			t.Logf("%s: %d, %d messages downstream", m.Expect, code, len(downstream))
+			if m.Expect == "accept" && code != 486 && !slices.Contains(m.AlsoOK, code) {
+				t.Errorf("%d instead of the gateway's 486; %s\n%s", code, m.What, answer)
+			}
+			for _, d := range downstream {
+				if p, err := sip.Parse([]byte(d), nil); err != nil {
+					t.Errorf("what went on cannot be read: %v\n%s", err, d)
+				} else if f := p.Validate(); f != nil {
+					t.Errorf("what went on is wrong: %s\n%s", f.Why, d)
+				}
+			}
+			if code == 486 {
+				through++
+			}
+		})
+	}
+	if through < 8 {
+		t.Errorf("only %d messages reached the gateway", through)
+	}
+	s.countCalls(t)
 }
 
 // answerTo waits for the final answer to a message. What must have none is followed by an OPTIONS: its answer is the proof that
