@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -30,6 +31,19 @@ func ontoLoadCore() error {
 		return err
 	}
 	return syscall.Exec(taskset, append([]string{"taskset", "-c", "1", self}, os.Args[1:]...), append(os.Environ(), done+"=1"))
+}
+
+// alone waits until no other bench runs on this machine: they would share addresses and cores. The lock lasts as long as the process.
+func alone(log io.Writer) error {
+	fd, err := syscall.Open(filepath.Join(os.TempDir(), "directsip-bench.lock"), syscall.O_CREAT|syscall.O_RDWR|syscall.O_CLOEXEC, 0o600)
+	if err != nil {
+		return err
+	}
+	if syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+		return nil
+	}
+	fmt.Fprintln(log, "another bench is running: waiting for its end")
+	return syscall.Flock(fd, syscall.LOCK_EX)
 }
 
 func main() {
@@ -57,8 +71,19 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+	if err := alone(b.Log); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
 	if !*asJSON {
 		fmt.Printf("go run ./internal/bench/cmd %s\n", strings.Join(os.Args[1:], " "))
+	}
+	if b.Profile != "" {
+		if err := b.WriteProfiles(func(text string) { fmt.Println(text) }); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	err := b.Run(func(t *bench.Table) error {
 		if *asJSON {
