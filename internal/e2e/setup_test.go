@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -172,4 +174,75 @@ func TestLargeInviteFallsBackToUDP(t *testing.T) {
 	if r := s.record(); len(r.Attempts) != 1 || r.Attempts[0].Trunk != "gw1" {
 		t.Errorf("attempts: %+v", r.Attempts)
 	}
+}
+
+// RFC 3261 §8.1.3.5: a caller that is refused may try again at once with the same Call-ID and a higher CSeq, as after 422, 488 or 503.
+func TestCallerTriesAgainWithTheSameCallID(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP"))
+	gw := l.udp(3, 5060)
+	a := l.udp(2, 5070)
+	target := "sip:+14255550100@" + l.ip(1)
+	attempt := func(cseq int) string {
+		return a.request("INVITE", target, "<"+target+">", "again", cseq, fmt.Sprint("again", cseq), audio(a.ip, 6000))
+	}
+	a.send(attempt(1))
+	gw.send(gw.reply(gw.expect("INVITE "), 486, ""))
+	r := a.final("INVITE")
+	if status(r) != 486 {
+		t.Fatal(r)
+	}
+	a.send(a.request("ACK", target, header(r, "To"), "again", 1, "again1", ""))
+	a.send(attempt(2))
+	gw.send(gw.reply(gw.expect("INVITE "), 200, audio(gw.ip, 6000)))
+	r = a.final("INVITE")
+	if status(r) != 200 {
+		t.Fatal(r)
+	}
+	a.send(a.ack(r))
+	gw.expect("ACK sip:hand@")
+	a.send(a.request("BYE", uri(header(r, "Contact")), header(r, "To"), "again", 3, "again3", ""))
+	a.final("BYE")
+	gw.send(gw.reply(gw.expect("BYE "), 200, ""))
+	list := s.records(2)
+	checkRecord(t, list[0], "busy", 486, "callee")
+	checkRecord(t, list[1], "normal-clearing", 200, "caller")
+}
+
+// NEW-12, OPS-08: the commands tell of a call while it runs and when it is over.
+func TestCommandsShowACall(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP"))
+	callee := l.sipp(peer{scenario: "uas-call", n: 3})
+	caller := l.sipp(peer{scenario: "uac-call", n: 2, port: 5070, talk: 1500})
+	s.waitAnswered(1)
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"status"}, []string{"med1.test", "calls     1"}},
+		{[]string{"calls", "--live"}, []string{"+14255550100", "talking", "gw1"}},
+		{[]string{"trunks"}, []string{"gw1", "gw2", "pbx", l.ip(3) + ":5060"}},
+	} {
+		if out := s.cli(0, c.args...); !containsAll(out, c.want) {
+			t.Errorf("directsip %s does not say %q:\n%s", strings.Join(c.args, " "), c.want, out)
+		}
+	}
+	together(caller, callee)
+	r := s.record()
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"calls"}, []string{r.ID, "+14255550100", "normal-clearing"}},
+		{[]string{"calls", "--number", "5550100"}, []string{r.ID}},
+		{[]string{"why", r.In.CallID}, []string{r.ID, "decision", "outward", "attempts", "b1", "ladder", "media"}},
+		{[]string{"why", r.Out.CallID}, []string{r.ID}},
+		{[]string{"ladder", r.ID[:8]}, []string{"INVITE", "180 Ringing", "200 OK (INVITE)", "ACK", "BYE"}},
+	} {
+		if out := s.cli(0, c.args...); !containsAll(out, c.want) {
+			t.Errorf("directsip %s does not say %q:\n%s", strings.Join(c.args, " "), c.want, out)
+		}
+	}
+	s.cli(1, "why", "no-such-call")
 }

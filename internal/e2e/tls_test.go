@@ -159,7 +159,87 @@ func TestTLSPeerIsKnownByItsCertificate(t *testing.T) {
 	}
 }
 
-// P: a renewed certificate is presented to new connections, and connections that are there go on, with their calls.
+// tlsGateway answers every INVITE on connections with a certificate with 486, and tells whose certificate it saw.
+func (l *lab) tlsGateway(cfg *tls.Config) (port int, names chan string) {
+	l.t.Helper()
+	cfg.ClientAuth = tls.RequireAndVerifyClientCert
+	lis, err := tls.Listen("tcp", "127.0.0.1:0", cfg)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { lis.Close() })
+	port, names = lis.Addr().(*net.TCPAddr).Port, make(chan string, 16)
+	go func() {
+		for {
+			c, err := lis.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				s := &socket{t: l.t, tcp: c, in: bufio.NewReader(c), ip: "127.0.0.1", port: port}
+				for {
+					msg, err := s.read(time.Minute)
+					if err != nil {
+						return
+					}
+					if strings.HasPrefix(msg, "INVITE ") {
+						names <- strings.Join(c.(*tls.Conn).ConnectionState().PeerCertificates[0].DNSNames, " ")
+						c.Write([]byte(s.reply(msg, 486, "")))
+					}
+				}
+			}()
+		}
+	}()
+	return port, names
+}
+
+// SIG-18: a gateway that we call must show a valid certificate of its own name, and sees ours; one that does not gets no INVITE and
+// the next trunk carries the call.
+func TestGatewayWithBadCertificateGetsNoCall(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"good", "expired", "wrong", "foreign"} {
+		t.Run(file, func(t *testing.T) {
+			l := newLab(t)
+			p, other := l.pki("ca"), l.pki("other-ca")
+			p.issue("server", soon(), "med1.test", "pool.test")
+			p.issue("good", soon(), "localhost")
+			p.issue("expired", time.Now().Add(-time.Hour), "localhost")
+			p.issue("wrong", soon(), "sbc.elsewhere.test")
+			other.issue("foreign", soon(), "localhost")
+			issuer := p
+			if file == "foreign" {
+				issuer = other
+			}
+			cfg := issuer.config(file, "")
+			cfg.ClientCAs = p.pool
+			port, names := l.tlsGateway(cfg)
+			doc := replaceOnce(t, l.tlsDocument(p), "host: sbc.itsp.test, root: {transport: TLS, port: 5061, gatewayPort: 5061}",
+				fmt.Sprintf("host: localhost, root: {transport: TLS, port: 5061, gatewayPort: %d}", port))
+			s := l.serve(replaceOnce(t, doc, "trunks: [gw1, gw2]", "trunks: [itsp, gw1]"))
+			gw1 := l.sipp(peer{scenario: "uas-call", n: 3})
+			if file == "good" {
+				l.sipp(peer{scenario: "uac-refused", n: 2, port: 5070, status: "486"}).wait()
+				if got := <-names; got != "med1.test pool.test" {
+					t.Errorf("the gateway saw a certificate of %s", got)
+				}
+				checkRecord(t, s.record(), "busy", 486, "callee")
+				return
+			}
+			l.sipp(peer{scenario: "uac-call", n: 2, port: 5070}).wait()
+			gw1.wait()
+			r := s.record()
+			if len(r.Attempts) != 2 || r.Attempts[0].Trunk != "itsp" || r.Attempts[0].Reason != "transport-failed" || r.Out.Trunk != "gw1" {
+				t.Errorf("attempts: %+v", r.Attempts)
+			}
+			if len(names) > 0 {
+				t.Error("the gateway got an INVITE")
+			}
+		})
+	}
+}
+
+// A renewed certificate is presented to new connections, and connections that are there go on, with their calls.
 func TestRenewedCertificateIsUsedWithoutDroppingConnections(t *testing.T) {
 	l := newLab(t)
 	p := l.pki("ca")
