@@ -128,12 +128,12 @@ func (c *Call) route(now time.Time, req *sip.Message, out *Out) {
 	c.openMedia(now, out)
 }
 
-// Receive takes a message of one of the call's Call-IDs.
-func (c *Call) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) {
+// Receive takes a message of one of the call's Call-IDs. False: it belongs to a leg that is no more.
+func (c *Call) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) bool {
 	c.now = now
 	leg, att := c.leg(m)
 	if leg == nil {
-		return
+		return false
 	}
 	if m.IsRequest() {
 		c.request(now, leg, att, src, m, out)
@@ -141,6 +141,7 @@ func (c *Call) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) 
 		c.response(now, leg, att, m, out)
 	}
 	c.settle(now, out)
+	return true
 }
 
 // leg finds the leg of a message's Call-ID, and the attempt when it is a leg B.
@@ -287,6 +288,10 @@ func (c *Call) advanceLeg(now time.Time, l *Leg, out *Out) {
 	if due(l.answer.Deadline())(now) {
 		c.advanceAnswer(now, l, out)
 	}
+	if !l.byeAgain.IsZero() && !now.Before(l.byeAgain) {
+		l.byeAgain = time.Time{}
+		c.sendBye(now, l, out)
+	}
 	for _, r := range l.clients {
 		if due(r.Deadline())(now) {
 			c.requestEvent(now, l, r, r.Advance(now, &out.Out), out)
@@ -381,31 +386,42 @@ func (c *Call) ID() media.SessionID { return c.id }
 // Ended tells whether the record was written; transactions may still run out.
 func (c *Call) Ended() bool { return c.phase == phaseEnded && c.written }
 
-// SendFailed reports that a message of the call could not be sent.
+// SendFailed reports that a message of the call could not be sent. Within a dialog over UDP that is a lost packet like any other:
+// it is repeated, and the timers decide. A first INVITE moves on at once.
 func (c *Call) SendFailed(now time.Time, callID, branch string, out *Out) {
-	for _, t := range c.attempts {
-		l := &t.leg
-		if l.callID != callID {
-			continue
+	c.now = now
+	if branch != "" {
+		if c.a.callID == callID {
+			c.sendFailed(now, &c.a, branch, out)
 		}
-		if l.invc.Branch() == branch && branch != "" {
-			c.inviteClientEvent(now, l, l.invc.Fail(now, &out.Out), out)
+		for _, t := range c.attempts {
+			if t.leg.callID == callID {
+				c.sendFailed(now, &t.leg, branch, out)
+				break
+			}
 		}
-		c.failRequests(now, l, branch, out)
-	}
-	if c.a.callID == callID {
-		if c.a.invc.Branch() == branch && branch != "" {
-			c.inviteClientEvent(now, &c.a, c.a.invc.Fail(now, &out.Out), out)
-		}
-		c.failRequests(now, &c.a, branch, out)
 	}
 	c.settle(now, out)
 }
 
-func (c *Call) failRequests(now time.Time, l *Leg, branch string, out *Out) {
+// sendFailed finds the transaction. After the first response to an INVITE its branch means a CANCEL or an ACK.
+func (c *Call) sendFailed(now time.Time, l *Leg, branch string, out *Out) {
+	udp := l.hop.Transport == sip.UDP
+	if l.invc.Branch() == branch && !l.invc.Responded() && !(udp && l.up) {
+		ev := txn.Failed
+		if !udp { // by UDP an earlier copy may have got through: the transaction stays for its answer
+			ev = l.invc.Fail(now, &out.Out)
+		}
+		c.inviteClientEvent(now, l, ev, out)
+		return
+	}
+	if udp {
+		return
+	}
 	for _, r := range l.clients {
-		if branch != "" && r.Branch() == branch {
+		if r.Branch() == branch {
 			c.requestEvent(now, l, r, r.Fail(now, &out.Out), out)
+			return
 		}
 	}
 }
@@ -467,6 +483,6 @@ func (c *Call) inviteClientEvent(now time.Time, l *Leg, ev txn.Event, out *Out) 
 // requestEvent takes what a non-INVITE client transaction said of itself.
 func (c *Call) requestEvent(now time.Time, l *Leg, r *request, ev txn.Event, out *Out) {
 	if ev == txn.TimedOut || ev == txn.Failed {
-		c.requestFailed(now, l, r, out)
+		c.requestFailed(now, l, r, ev, out)
 	}
 }

@@ -45,7 +45,6 @@ func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *O
 		e.Took, e.Class, e.Reason = now.Sub(e.At), "cancelled", why.ID
 		c.current = nil
 	}
-	c.phase = phaseEnded
 	for _, t := range c.held {
 		c.env.Limits.Release(t, c.id)
 	}
@@ -54,6 +53,7 @@ func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *O
 		c.summarize(&c.won.leg)
 	}
 	c.plan.close(now, c, out)
+	c.phase = phaseEnded
 }
 
 // endCaller gives the caller's leg its end.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/txn"
 )
 
 func retryAfter(e *Env) string { return strconv.Itoa(1 + e.Rand.IntN(9)) }
@@ -94,9 +95,15 @@ func (c *Call) checkGone(now time.Time, l *Leg, status int, method string, out *
 }
 
 // requestFailed takes a non-INVITE request that got no answer.
-func (c *Call) requestFailed(now time.Time, l *Leg, r *request, out *Out) {
+func (c *Call) requestFailed(now time.Time, l *Leg, r *request, ev txn.Event, out *Out) {
 	if r.Method() == "CANCEL" {
 		return // what counts is what comes for the INVITE
+	}
+	if r.Method() == "BYE" {
+		if ev == txn.Failed && l.byes < byeTries {
+			l.byeAgain = now.Add(byePause)
+		}
+		return
 	}
 	if r.waiter != nil {
 		m := sip.NewResponse(r.req, 408, "")

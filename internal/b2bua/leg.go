@@ -28,17 +28,19 @@ type Leg struct {
 	up    bool // the dialog is confirmed and no BYE was sent or received
 	acked bool // leg A: the ACK to our 2xx came; leg B: we sent it
 
-	invc      txn.InviteClient  // our INVITE or re-INVITE
-	sent      *sip.Message      // our initial INVITE, while its 2xx may still make dialogs
-	invs      txn.InviteServer  // the peer's
-	inv       *sip.Message      // the peer's INVITE while it has no final answer
-	answer    dialog.Answer     // repeats our 2xx until the ACK comes
-	ackSeq    uint32            // CSeq of the INVITE that the next ACK is for
-	ackWaits  bool              // our ACK to a 2xx with an offer waits for the answer of the other leg
+	invc      txn.InviteClient    // our INVITE or re-INVITE
+	sent      *sip.Message        // our initial INVITE, while its 2xx may still make dialogs
+	invs      txn.InviteServer    // the peer's
+	inv       *sip.Message        // the peer's INVITE while it has no final answer
+	answer    dialog.Answer       // repeats our 2xx until the ACK comes
+	ackSeq    uint32              // CSeq of the INVITE that the next ACK is for
+	ackWaits  bool                // our ACK to a 2xx with an offer waits for the answer of the other leg
 	past      []*txn.InviteClient // earlier ones whose final responses may still be repeated
 	mute      bool                // the INVITE is left behind: not repeated any more
 	offerless bool                // our initial INVITE had no offer
 	drop      time.Time           // when an INVITE without final response is forgotten, because its dialog is over; zero: not at all
+	byeAgain  time.Time           // when a BYE that could not be sent is tried again; zero: not at all
+	byes      uint8               // BYEs sent
 	pending   bool                // BYE waits for the ACK to our 2xx (RFC 3261 §15)
 	clients   []*request
 	servers   []*txn.Server
@@ -220,6 +222,18 @@ func (c *Call) bye(now time.Time, l *Leg, out *Out) {
 		return
 	}
 	l.down(now)
+	c.sendBye(now, l, out)
+}
+
+// A BYE that finds no connection is tried again: without it the peer would hold the call, and the line, until it notices.
+const (
+	byeTries = 3
+	byePause = 4 * time.Second
+)
+
+// sendBye sends a BYE for a leg that is down.
+func (c *Call) sendBye(now time.Time, l *Leg, out *Out) {
+	l.byes++
 	m := l.dlg.Request("BYE")
 	if c.end != nil {
 		m.AddName("Reason", reasonValue(c.end))
@@ -272,6 +286,7 @@ func (l *Leg) deadline(d *earliest) {
 	}
 	d.add(l.invs.Deadline())
 	d.add(l.answer.Deadline())
+	d.add(l.byeAgain, "BYE once more")
 	for _, r := range l.clients {
 		d.add(r.Deadline())
 	}
@@ -285,7 +300,7 @@ func (l *Leg) deadline(d *earliest) {
 
 // idle tells whether no transaction of the leg is alive.
 func (l *Leg) idle() bool {
-	return !l.invc.Live() && len(l.past) == 0 && !l.invs.Live() && !l.answer.Waiting() && len(l.clients) == 0 &&
+	return !l.invc.Live() && len(l.past) == 0 && !l.invs.Live() && !l.answer.Waiting() && l.byeAgain.IsZero() && len(l.clients) == 0 &&
 		len(l.servers) == 0 && len(l.refused) == 0
 }
 

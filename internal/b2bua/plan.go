@@ -28,6 +28,7 @@ type plan struct {
 	lines  []line
 	tries  int
 	opened bool
+	known  [2]int        // lines that the relay has been told of, before and with the last update
 	dirty  bool          // the relay must be told
 	base   [2]netip.Addr // our media addresses toward each side
 }
@@ -230,12 +231,16 @@ func (c *Call) firstTarget() netip.Addr {
 
 // MediaOpened answers MediaOpen. A port that something else holds is left in quarantine and others are tried.
 func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
-	if c.plan.opened {
-		return // an update that failed: the call goes on with what it has
-	}
 	p := &c.plan
+	if p.opened {
+		if err != nil {
+			p.updateFailed(now, c, out)
+		}
+		return
+	}
 	if err == nil {
-		p.opened = true
+		p.opened, p.tries = true, 0
+		p.known = [2]int{len(p.lines), len(p.lines)}
 		if c.end != nil {
 			c.plan.close(now, c, out)
 			return
@@ -355,6 +360,7 @@ func (p *plan) restore(_ *Call, e *exchange) {
 // tell sends the relay what has changed since it was last told.
 func (p *plan) tell(c *Call, out *Out) {
 	if p.dirty && p.opened && !c.closing {
+		p.known = [2]int{p.known[1], len(p.lines)}
 		out.Media = append(out.Media, MediaOp{MediaUpdate, p.session(c)})
 	}
 	p.dirty = false
@@ -368,6 +374,28 @@ func (p *plan) face(c *Call, peer netip.Addr) {
 	for i := range p.lines {
 		p.lines[i].peer[1] = end{relatch: p.lines[i].peer[1].relatch}
 	}
+}
+
+// updateFailed takes the report that the relay could not do what it was last told. m-lines that were new are given up, their
+// ports being held by something else; anything else is tried again, and then the call goes on with what it has.
+func (p *plan) updateFailed(now time.Time, c *Call, out *Out) {
+	if c.closing {
+		return
+	}
+	if p.known[0] < p.known[1] {
+		for _, ln := range p.lines[p.known[0]:] {
+			for _, port := range ln.ours {
+				c.env.Ports.Release(now, port)
+			}
+		}
+		p.lines = p.lines[:p.known[0]]
+	} else if p.tries++; p.tries >= openTries {
+		p.tries = 0
+		return
+	}
+	p.known[1] = len(p.lines)
+	p.dirty = true
+	p.tell(c, out)
 }
 
 // offerTo is the caller's offer as a target sees it.

@@ -7,7 +7,7 @@ import (
 
 // finish checks the ends of a call when all has come to rest.
 func (s *Scenario) finish(w *World) {
-	if s.caller == nil {
+	if s.caller == nil || w.Fault.Panic >= 0 {
 		return
 	}
 	if s.caller.state == up {
@@ -33,7 +33,7 @@ func (s *Scenario) finish(w *World) {
 // that the relay sends to, and the directions on both legs agree. Only when neither end is in the middle of a change.
 func (s *Scenario) hear(w *World) {
 	a := s.caller
-	if !a.settled() || s.withdrawn {
+	if !a.settled() || s.withdrawn || s.answers() > 1 {
 		return
 	}
 	for _, b := range s.ends {
@@ -73,6 +73,16 @@ func (s *Scenario) hear(w *World) {
 func (p *Party) settled() bool {
 	return p != nil && p.state == up && !p.gone && !p.pending && !p.busy && !p.offered && (p.caller && p.answered == nil || p.acked) &&
 		p.speaker.mine != nil && p.speaker.remote != nil
+}
+
+// answers is how many telephones have answered: all but one of them are hung up.
+func (s *Scenario) answers() (n int) {
+	for _, p := range s.ends {
+		if p.final >= 200 && p.final < 300 {
+			n++
+		}
+	}
+	return n
 }
 
 // direction is what flows for the party by what both sides said.

@@ -24,9 +24,11 @@ func (p *Party) act(v Verb) {
 	case AddVideo:
 		p.speaker.video = true
 		p.reinvite("sendrecv", v)
-	case Refresh, Offerless, Withdraw:
-		p.scenario.withdrawn = p.scenario.withdrawn || v == Withdraw
+	case Refresh, Offerless:
 		p.reinvite(p.held, v)
+	case Withdraw:
+		p.scenario.withdrawn = true
+		p.reinvite("sendonly", v)
 	case Update:
 		p.update(true)
 	case Ping:
@@ -58,7 +60,7 @@ func (p *Party) reinvite(dir string, v Verb) {
 		p.retry(dir, v)
 		return
 	}
-	p.pending, p.held = true, dir
+	p.pending = true
 	p.seq++
 	m := p.message("INVITE", p.seq)
 	if v != Offerless {
@@ -104,7 +106,7 @@ func (p *Party) reinvited(c *client, m *sip.Message, dir string, v Verb) {
 			return
 		}
 		p.target = contactOf(m)
-		p.pending, p.speaker.dir = false, dir
+		p.pending, p.speaker.dir, p.held = false, dir, dir
 		p.ackAnswer(m)
 	case m.Status == 491:
 		p.pending = false

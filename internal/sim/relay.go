@@ -113,11 +113,11 @@ type board struct {
 	state  []health.State
 	turns  []int
 	calls  map[*topology.Trunk]map[media.SessionID]bool
-	n      *Node
+	w      *World
 }
 
-func newBoard(s *topology.Snapshot, server *topology.Server) *board {
-	return &board{server: server, state: make([]health.State, len(s.Trunks)), turns: make([]int, len(s.Routes)),
+func newBoard(w *World, server *topology.Server) *board {
+	return &board{w: w, server: server, state: make([]health.State, len(w.snap.Trunks)), turns: make([]int, len(w.snap.Routes)),
 		calls: make(map[*topology.Trunk]map[media.SessionID]bool)}
 }
 
@@ -126,7 +126,10 @@ var (
 )
 
 // TrunkState is routing.State.
-func (b *board) TrunkState(i int) health.State { return b.state[i] }
+func (b *board) TrunkState(i int) health.State {
+	b.w.Fault.visit()
+	return b.state[i]
+}
 
 // Turn is routing.State.
 func (b *board) Turn(route, n int) int {
@@ -136,6 +139,7 @@ func (b *board) Turn(route, n int) int {
 
 // Acquire is b2bua.Limits.
 func (b *board) Acquire(_ time.Time, t *topology.Trunk, id media.SessionID, emergency bool) *diag.Reason {
+	b.w.Fault.visit()
 	set := b.calls[t]
 	if set == nil {
 		set = make(map[media.SessionID]bool)
@@ -144,12 +148,21 @@ func (b *board) Acquire(_ time.Time, t *topology.Trunk, id media.SessionID, emer
 	if limit := t.Settings.MaxCalls; limit > 0 && len(set) >= limit && !emergency {
 		return diag.TrunkLimit
 	}
+	if set[id] {
+		b.w.fail("call %d takes a second place on trunk %s", id, t.Name)
+	}
 	set[id] = true
 	return nil
 }
 
 // Release is b2bua.Limits.
-func (b *board) Release(t *topology.Trunk, id media.SessionID) { delete(b.calls[t], id) }
+func (b *board) Release(t *topology.Trunk, id media.SessionID) {
+	b.w.Fault.visit()
+	if !b.calls[t][id] && b.w.Fault.Panic < 0 {
+		b.w.fail("call %d gives back a place on trunk %s that it does not have", id, t.Name)
+	}
+	delete(b.calls[t], id)
+}
 
 func (b *board) held() int {
 	n := 0

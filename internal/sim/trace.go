@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,14 +23,17 @@ type Line struct {
 	CallID   string
 	Key      string // calling number, when From has it
 	Copies   int    // 0: lost
+	Tag      string // To, of a response to an INVITE that makes a dialog
 	Data     []byte
+
+	transport sip.Transport
 }
 
 func (t *Trace) add(w *World, from, to station, data []byte, tr sip.Transport, copies int) {
 	if t.Off {
 		return
 	}
-	t.Lines = append(t.Lines, Line{At: w.Since(), From: from.name(), To: to.name(), Copies: copies, Data: data})
+	t.Lines = append(t.Lines, Line{At: w.Since(), From: from.name(), To: to.name(), Copies: copies, Data: data, transport: tr})
 }
 
 // parse fills in what the printer shows.
@@ -44,6 +48,9 @@ func (l *Line) parse() {
 	}
 	l.CallID, l.Key = m.CallID(), keyOf(m)
 	l.Text = summary(m)
+	if _, method, _ := m.CSeq(); m.Status > 100 && m.Status < 300 && method == "INVITE" {
+		l.Tag = m.To().Tag()
+	}
 }
 
 // summary is the start line as a ladder shows it.
@@ -88,6 +95,7 @@ func (t *Trace) String() string { return t.print(func(*Line) bool { return true 
 
 func (t *Trace) print(keep func(*Line) bool) string {
 	var b strings.Builder
+	forks := t.forks()
 	for i := range t.Lines {
 		l := &t.Lines[i]
 		l.parse()
@@ -95,15 +103,34 @@ func (t *Trace) print(keep func(*Line) bool) string {
 			continue
 		}
 		note := ""
+		if list := forks[l.CallID]; l.Tag != "" && len(list) > 1 {
+			note = "   dialog " + string(rune('a'+slices.Index(list, l.Tag)))
+		}
+		if l.transport != sip.UDP {
+			note += "   by " + l.transport.String()
+		}
 		switch l.Copies {
 		case 0:
-			note = "   ✗ lost"
+			note += "   ✗ lost"
 		case 2:
-			note = "   ×2"
+			note += "   ×2"
 		}
 		fmt.Fprintf(&b, "%8.3f  %-5s ─▶ %-5s  %s%s\n", l.At.Seconds(), l.From, l.To, l.Text, note)
 	}
 	return b.String()
+}
+
+// forks are the To tags of each Call-ID in the order in which they appeared.
+func (t *Trace) forks() map[string][]string {
+	forks := make(map[string][]string)
+	for i := range t.Lines {
+		l := &t.Lines[i]
+		l.parse()
+		if l.Tag != "" && !slices.Contains(forks[l.CallID], l.Tag) {
+			forks[l.CallID] = append(forks[l.CallID], l.Tag)
+		}
+	}
+	return forks
 }
 
 // Of prints the messages of one scenario.

@@ -255,7 +255,7 @@ func names(data []byte, addr string) bool {
 func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 	v, _ := m.TopVia()
 	seq, _, _ := m.CSeq()
-	if !l.probe && !x.n.core.Owns(m.CallID()) && !x.owned[m.CallID()] {
+	if !l.probe && !x.n.core.Owns(m.CallID()) && !x.owned[m.CallID()] && x.n.w.Fault.Panic < 0 {
 		x.fail(l, "%s sent for a call that is over", m.Method)
 	}
 	k := requestKey(true, v.Branch(), m.Method)

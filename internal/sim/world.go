@@ -54,7 +54,7 @@ func New(seed uint64, snap *topology.Snapshot) *World {
 	w := &World{Seed: seed, snap: snap, rnd: rand.New(rand.NewPCG(seed, 0x5eed)), now: epoch,
 		at: make(map[netip.Addr]station), scenarios: make(map[string]*Scenario)}
 	w.Net.start(w)
-	w.Fault = Fault{Drop: -1, Double: -1, Media: -1, Name: -1, Send: -1}
+	w.Fault = Fault{Drop: -1, Double: -1, Media: -1, Name: -1, Send: -1, Panic: -1}
 	for i, s := range snap.Servers {
 		n := newNode(w, i, s)
 		w.Nodes = append(w.Nodes, n)
@@ -76,7 +76,16 @@ func New(seed uint64, snap *topology.Snapshot) *World {
 type Fault struct {
 	Drop, Double      int // packet
 	Media, Name, Send int // opening or updating media, looking up a name, sending a message of a node
-	Count             struct{ Packets, Media, Names, Sends int }
+	Panic             int // a call of the core into its surroundings, which panics
+	Count             struct{ Packets, Media, Names, Sends, Visits int }
+}
+
+// visit is the place where a fault inside of a node is simulated.
+func (f *Fault) visit() {
+	f.Count.Visits++
+	if f.Panic == f.Count.Visits-1 {
+		panic("simulated fault")
+	}
 }
 
 // Host finds a host by its name.
@@ -187,7 +196,7 @@ func (w *World) stuck() {
 	}
 	for _, h := range w.Hosts {
 		for _, p := range h.all {
-			if p.state != over {
+			if p.state != over && w.Fault.Panic < 0 { // a call that fails inside may end without a word
 				w.fail("%s: party %s of %s is still %s", h.Name, p.tag, p.scenario.Name, p.state)
 			}
 		}

@@ -98,7 +98,11 @@ func (c *Core) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) 
 		if m.IsRequest() {
 			m.FixTopVia(src.Remote)
 		}
-		c.guard(now, e, func() { e.call.Receive(now, src, m, out) })
+		taken := true
+		c.guard(now, e, func() { taken = e.call.Receive(now, src, m, out) })
+		if !taken && m.IsRequest() {
+			c.outside(now, src, m)
+		}
 		return
 	}
 	if !m.IsRequest() {
@@ -172,6 +176,13 @@ func (c *Core) forget(e *entry) {
 	}
 	delete(c.byID, e.call.ID())
 	c.timers.remove(&e.timer)
+}
+
+// survive is deferred round work that belongs to no call: a fault of ours in it is counted, and that is all.
+func (c *Core) survive() {
+	if recover() != nil {
+		c.counts.Panics++
+	}
 }
 
 // bury ends a call whose machine has failed: like any other call if it is fit for that, else by giving back what it holds.

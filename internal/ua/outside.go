@@ -19,6 +19,7 @@ const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
 
 // outside takes a request that belongs to no call.
 func (c *Core) outside(now time.Time, src sip.Source, m *sip.Message) {
+	defer c.survive()
 	if m.Method == "ACK" {
 		c.counts.Stray++
 		return

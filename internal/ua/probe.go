@@ -70,6 +70,8 @@ func (c *Core) publish(p *probe, ev health.Event) {
 
 // wake is the timer of a trunk.
 func (p *probe) wake(now time.Time, c *Core) {
+	c.timers.set(&p.timer, now.Add(faultPause)) // if what follows fails inside
+	defer c.survive()
 	if at, _ := p.client.Deadline(); !at.IsZero() && !now.Before(at) {
 		if ev := p.client.Advance(now, &c.out.Out); ev == txn.TimedOut {
 			c.unname(p)
@@ -82,6 +84,9 @@ func (p *probe) wake(now time.Time, c *Core) {
 	c.publish(p, a.Event)
 	c.arm(p)
 }
+
+// faultPause is when a probe is tried again after a fault of ours.
+const faultPause = 5 * time.Second
 
 // start sends one OPTIONS to where a call would go.
 func (p *probe) start(now time.Time, c *Core) {
@@ -106,6 +111,7 @@ func (p *probe) start(now time.Time, c *Core) {
 
 // probeResolved continues a probe that waited for DNS.
 func (c *Core) probeResolved(now time.Time, index int, addrs []b2bua.Addr) {
+	defer c.survive()
 	for _, p := range c.trunks {
 		if p.trunk.Index != index {
 			continue

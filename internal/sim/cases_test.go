@@ -1,0 +1,133 @@
+package sim
+
+import "time"
+
+const second = time.Second
+
+func ms100(n int) time.Duration { return time.Duration(n) * 100 * time.Millisecond }
+
+// Ingredients of the ladders.
+var (
+	ringing  = []Progress{{ms100(2), 180, false}}
+	media183 = []Progress{{ms100(2), 183, true}}
+	hangUp   = Manner{Then: []Action{{5 * second, Bye}}}
+	answers  = Callee{Progress: ringing, After: 2 * second, Final: 200}
+)
+
+func then(acts ...Action) Manner { return Manner{Then: acts} }
+
+func at(c Callee, host string) map[string][]Callee { return map[string][]Callee{host: {c}} }
+
+// story is one ladder: a scenario, or more, on a perfect network.
+type story struct {
+	file   string
+	title  string
+	calls  []Scenario
+	set    func(w *World)
+	reason string // of the first record
+	status int
+}
+
+// plain is a call from uca to a number of route one.
+func plain(c Caller, callees map[string][]Callee) Scenario {
+	return Scenario{Name: "call", From: "uca", Number: "+14255550100", Caller: c, Callees: callees}
+}
+
+func one1(file, title, reason string, status int, c Caller, callees map[string][]Callee) story {
+	return story{file: file, title: title, calls: []Scenario{plain(c, callees)}, reason: reason, status: status}
+}
+
+func to(number string, s story) story {
+	s.calls[0].Number = number
+	return s
+}
+
+// stories are the behaviours that the documentation promises, one ladder each.
+func stories() []story {
+	up := Caller{Manner: hangUp}
+	refuses := func(status, cause int) Callee { return Callee{After: ms100(3), Final: status, Cause: cause} }
+	list := []story{
+		one1("plain", "A call that is answered, and that the caller ends", "normal-clearing", 200, up, at(answers, "gwa")),
+		one1("callee-bye", "A call that the callee ends", "normal-clearing", 200, Caller{}, at(Callee{Progress: ringing, After: second, Final: 200, Manner: hangUp}, "gwa")),
+		one1("early-media", "SIG-06: a description in 183 before the answer", "normal-clearing", 200, up, at(Callee{Progress: media183, After: 2 * second, Final: 200}, "gwa")),
+		one1("forked-180", "SIG-05, TRK-02: a proxy behind the trunk forks; the caller sees each early dialog under a tag of its own", "normal-clearing", 200, up,
+			at(Callee{Progress: media183, After: 2 * second, Final: 0, Fork: []Callee{{Progress: []Progress{{ms100(4), 183, true}}, After: 2 * second, Final: 200}}}, "gwa")),
+		one1("forked-200", "Two telephones behind a forking proxy answer: the second answer is acknowledged and hung up", "normal-clearing", 200, up,
+			at(Callee{Progress: ringing, After: 2 * second, Final: 200, Fork: []Callee{{Progress: ringing, After: ms100(21), Final: 200}}}, "gwa")),
+		one1("busy", "P4: busy ends the call, no other trunk is tried", "busy", 486, up, at(refuses(486, 0), "gwa")),
+		to("+64255550100", one1("busy-failover", "NEW-08, P5: failoverCodes of the trunk name 486, so the next trunk is tried", "normal-clearing", 200, up,
+			map[string][]Callee{"gwb": {refuses(486, 0)}, "gwa": {answers}})),
+		one1("declined", "P4: 603 ends the call", "declined", 603, up, at(refuses(603, 0), "gwa")),
+		one1("not-found", "404 ends the call: the number is wrong everywhere", "not-found", 404, up, at(refuses(404, 0), "gwa")),
+		one1("no-circuit", "RTE-16: 404 with Q.850 cause 34 means no circuit, so the next trunk is tried", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {refuses(404, 34)}, "gwb": {answers}}),
+		one1("failover-503", "RTE-16: 503, then 500, then the third trunk answers", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {refuses(503, 0)}, "gwb": {refuses(500, 0)}, "gwc": {answers}}),
+		one1("all-failed", "Every trunk fails", "all-trunks-failed", 503, up, map[string][]Callee{"*": {refuses(503, 0)}}),
+		one1("silent", "TRK-17: a trunk that does not answer at all is left after noResponseTimeout", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {{Silent: true}}, "gwb": {answers}}),
+		one1("only-100", "P3, TRK-17: no progress in 10 s: the target is cancelled, confirms, and only then the next one rings", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {{}}, "gwb": {answers}}),
+		one1("slow-ringing", "P3: ringing for a minute is progress: the call stays on its trunk", "normal-clearing", 200, up,
+			at(Callee{Progress: []Progress{{8 * second, 180, false}}, After: 60 * second, Final: 200}, "gwa")),
+		one1("200-crosses-cancel", "The answer crosses the CANCEL of noProgressTimeout: the call is made", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {{Late: 1 * time.Millisecond}}, "gwb": {answers}}),
+		one1("late-answer", "A target that was left behind answers while the next one is tried: who picked up is connected", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {{No100: true, After: 5 * second, Final: 200}}, "gwb": {{Progress: ringing, After: 9 * second, Final: 200}}}),
+		one1("rings-for-ever", "Nobody answers: noAnswerTimeout cancels the target", "no-answer", 480, up, at(Callee{Progress: ringing}, "gwa")),
+		one1("cancel", "The caller gives up while it rings", "caller-cancelled", 487, Caller{GiveUp: second}, at(Callee{Progress: ringing}, "gwa")),
+		one1("cancel-before-100", "The caller gives up before the target has said anything: the CANCEL waits for its first response", "caller-cancelled", 487,
+			Caller{GiveUp: ms100(1)}, at(Callee{No100: true, Progress: []Progress{{second, 180, false}}}, "gwa")),
+		one1("cancel-crosses-200", "The caller's CANCEL crosses the answer: the target is acknowledged and hung up", "caller-cancelled", 487,
+			Caller{GiveUp: ms100(10)}, at(Callee{Progress: ringing, After: 995 * time.Millisecond, Final: 200}, "gwa")),
+		one1("bye-early", "The caller ends the early dialog by BYE", "caller-cancelled", 487, Caller{GiveUp: second, HangUp: true}, at(Callee{Progress: ringing}, "gwa")),
+		one1("hold", "SIG-12: hold and resume by the caller; the directions are mirrored", "normal-clearing", 200,
+			Caller{Manner: then(Action{second, Hold}, Action{3 * second, Resume}, Action{5 * second, Bye})}, at(answers, "gwa")),
+		one1("hold-callee", "SIG-12: hold and resume by the callee", "normal-clearing", 200, Caller{Manner: then(Action{6 * second, Bye})},
+			at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{second, Hold}, Action{3 * second, Resume})}, "gwa")),
+		one1("glare", "Both sides send a re-INVITE at once: one gets 491 and tries again", "normal-clearing", 200,
+			Caller{Manner: then(Action{second, Hold}, Action{10 * second, Bye})},
+			at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{second, Inactive})}, "gwa")),
+		one1("hold-refused", "A refused re-INVITE leaves the session as it was", "normal-clearing", 200,
+			Caller{Manner: then(Action{second, Hold}, Action{2 * second, Hold}, Action{3 * second, Refresh}, Action{5 * second, Bye})},
+			at(Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{Reinvite: 488}}, "gwa")),
+		one1("update", "UPDATE moves the caller's media", "normal-clearing", 200, Caller{Manner: then(Action{second, Update}, Action{5 * second, Bye})}, at(answers, "gwa")),
+		one1("update-as-reinvite", "UPDATE toward a peer that does not allow it goes on as re-INVITE", "normal-clearing", 200,
+			Caller{Manner: then(Action{second, Update}, Action{5 * second, Bye})}, at(Callee{Progress: ringing, After: second, Final: 200, NoUpdate: true}, "gwa")),
+		one1("info", "INFO goes from leg to leg", "normal-clearing", 200, Caller{Manner: then(Action{second, Info}, Action{5 * second, Bye})}, at(answers, "gwa")),
+		one1("refer", "REFER is refused with 405", "normal-clearing", 200, Caller{Manner: then(Action{second, Refer}, Action{2 * second, Bye})}, at(answers, "gwa")),
+		one1("offerless", "An INVITE without offer: the callee offers in its 200, the caller answers in its ACK", "normal-clearing", 200,
+			Caller{Offerless: true, Manner: hangUp}, at(answers, "gwa")),
+		one1("offerless-empty-ack", "The ACK lacks the answer: the callee still gets an ACK with one, and both are hung up", "bad-answer", 200,
+			Caller{Offerless: true, EmptyAck: true}, at(answers, "gwa")),
+		one1("offerless-reinvite", "A re-INVITE without offer goes from leg to leg, and so do offer and answer", "normal-clearing", 200,
+			Caller{Manner: then(Action{second, Offerless}, Action{5 * second, Bye})}, at(answers, "gwa")),
+		one1("no-ack", "The caller never acknowledges: both legs are hung up after 32 s", "ack-missing", 200, Caller{NoAck: true}, at(answers, "gwa")),
+		one1("bye-before-ack", "The caller's BYE overtakes its ACK", "normal-clearing", 200, Caller{ByeFirst: true}, at(answers, "gwa")),
+		one1("bye-cross", "Both sides hang up at once", "normal-clearing", 200, Caller{Manner: hangUp},
+			at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{5*second + 10*time.Millisecond, Bye})}, "gwa")),
+		one1("bye-with-200", "The callee hangs up right behind its 200", "normal-clearing", 200, Caller{}, at(Callee{Progress: ringing, After: second, Final: 200, ByeEarly: true}, "gwa")),
+		one1("vanished-caller", "TRK-09: the caller falls silent: no RTP or RTCP for mediaTimeout ends the call", "media-dead", 200,
+			Caller{Manner: then(Action{2 * second, Vanish})}, at(answers, "gwa")),
+		one1("vanished-on-hold", "TRK-10: the callee falls silent while it is held", "media-dead", 200,
+			Caller{Manner: then(Action{second, Hold})}, at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{3 * second, Vanish})}, "gwa")),
+		one1("no-answer-body", "The target's 200 has no answer", "bad-answer", 488, up, at(Callee{Progress: ringing, After: second, Final: 200, NoAnswer: true}, "gwa")),
+		one1("merged", "The INVITE arrives by two ways: the second is refused with 482", "normal-clearing", 200, Caller{Merged: true, Manner: hangUp}, at(answers, "gwa")),
+		to("+24255550100", one1("tcp", "Toward a gateway by TCP", "normal-clearing", 200, up, at(answers, "gwc"))),
+		to("+34255550100", one1("dns", "A gateway by name: its first address is silent, the second takes the call", "normal-clearing", 200, up,
+			map[string][]Callee{"sbc": {{Silent: true}}, "sbc2": {answers}})),
+		one1("large", "An INVITE too large for UDP goes by TCP (RFC 3261 section 18.1.1)", "normal-clearing", 200, Caller{Large: true, Manner: hangUp}, at(answers, "gwa")),
+		one1("large-no-tcp", "… and by UDP after all where there is no TCP", "normal-clearing", 200, Caller{Large: true, Manner: hangUp}, at(answers, "gwa")),
+		to("112", one1("emergency", "NEW-18: an emergency call hunts on even after 486, and no limit holds it", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {refuses(486, 0)}, "gwb": {answers}})),
+		one1("withdrawn", "A re-INVITE is cancelled: 487 to it, CANCEL to the other leg", "normal-clearing", 200,
+			Caller{Manner: then(Action{second, Withdraw}, Action{5 * second, Bye})}, at(Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{Slow: 3 * second}}, "gwa")),
+	}
+	for i := range list {
+		switch list[i].file {
+		case "large-no-tcp":
+			list[i].set = func(w *World) { w.Host("gwa").NoTCP = true }
+		}
+	}
+	return list
+}

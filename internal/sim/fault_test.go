@@ -1,0 +1,50 @@
+package sim
+
+import (
+	"fmt"
+	"testing"
+)
+
+// TestEveryFault runs each story again and again: once without its first packet, once without its second, and so on; with each
+// packet doubled; with each opening of media, look-up of a name and sending of a message failing; with a fault inside at
+// each place where the core calls its surroundings. The call may end otherwise, but by the rules.
+func TestEveryFault(t *testing.T) {
+	runs := 0
+	for _, s := range stories() {
+		t.Run(s.file, func(t *testing.T) {
+			c := s.run(t, noFault).Fault.Count
+			for _, k := range []struct {
+				what  string
+				count int
+				set   func(f *Fault, i int)
+			}{
+				{"drop packet", c.Packets, func(f *Fault, i int) { f.Drop = i }},
+				{"double packet", c.Packets, func(f *Fault, i int) { f.Double = i }},
+				{"fail media", c.Media, func(f *Fault, i int) { f.Media = i }},
+				{"fail name", c.Names, func(f *Fault, i int) { f.Name = i }},
+				{"fail send", c.Sends, func(f *Fault, i int) { f.Send = i }},
+				{"panic at", c.Visits, func(f *Fault, i int) { f.Panic = i }},
+			} {
+				for i := range k.count {
+					f := noFault
+					k.set(&f, i)
+					w := s.run(t, f)
+					runs++
+					checkFault(t, w, fmt.Sprintf("%s %d", k.what, i))
+				}
+			}
+		})
+	}
+	t.Logf("%d runs", runs)
+}
+
+func checkFault(t *testing.T, w *World, what string) {
+	t.Helper()
+	if len(w.Failures()) == 0 {
+		return
+	}
+	for _, f := range w.Failures() {
+		t.Errorf("%s: %s", what, f)
+	}
+	t.Logf("\n%s", w.Trace.String())
+}

@@ -1,0 +1,84 @@
+package sim
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+)
+
+// run places the calls of a story on a perfect network.
+func (s *story) run(t testing.TB, fault Fault) *World {
+	w := New(7, compiled(t))
+	w.Strict = fault == noFault
+	w.Fault = fault
+	if s.set != nil {
+		s.set(w)
+	}
+	for _, c := range s.calls {
+		w.Call(c)
+	}
+	w.Run(20 * time.Minute)
+	return w
+}
+
+var noFault = Fault{Drop: -1, Double: -1, Media: -1, Name: -1, Send: -1, Panic: -1}
+
+// TestLadders compares each story with its ladder in testdata; -update writes them.
+func TestLadders(t *testing.T) {
+	for _, s := range stories() {
+		t.Run(s.file, func(t *testing.T) {
+			w := s.run(t, noFault)
+			for _, f := range w.Failures() {
+				t.Error(f)
+			}
+			n := w.Nodes[0]
+			if len(n.Records) != 1 {
+				t.Fatalf("%d records", len(n.Records))
+			}
+			r := n.Records[0]
+			if r.Reason != s.reason || r.Status != s.status {
+				t.Errorf("record: %s %d (%s), want %s %d", r.Reason, r.Status, r.Detail, s.reason, s.status)
+			}
+			text := "# " + s.title + "\n\n" + w.Trace.String() + "\n" + sheet(r)
+			file := filepath.Join("testdata", s.file+".ladder")
+			if *update {
+				if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(want) != text {
+				t.Errorf("the ladder has changed; it is now\n%s\n%s", text, firstDifference(string(want), text))
+			}
+		})
+	}
+}
+
+// sheet is what the record says.
+func sheet(r *cdr.Record) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "record: %s, status %d, ended by %s\n", r.Reason, r.Status, r.EndedBy)
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		fmt.Fprintf(&b, "attempt %d: %s %s %s after %.3f s: %d %s\n", i+1, a.Trunk, a.Remote, a.Called, a.Took.Seconds(), a.Status, strings.TrimSpace(a.Class+" "+a.Reason))
+	}
+	return b.String()
+}
+
+func firstDifference(want, got string) string {
+	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return fmt.Sprintf("line %d was\n%s\nand is\n%s", i+1, a[i], b[i])
+		}
+	}
+	return fmt.Sprintf("%d lines were, %d are", len(a), len(b))
+}
