@@ -1,0 +1,161 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+const limits = `
+pools: {pool.test: {servers: {med1.test: {addresses: [192.0.2.1], maxCalls: 3, maxCPS: RATE}}}}
+gateways:
+  pbx: {kind: pbx, host: 192.0.2.2, root: {transport: UDP}}
+  gw: {kind: gateway, host: 192.0.2.3, root: {transport: UDP}}
+usages: [all]
+routes: [{name: out, pattern: '^\+1', usages: [all], trunks: [gw, pbx]}]
+trunkSettings:
+  trunk:gw: {maxCalls: 2, maxCPS: 2, halfOpenCalls: 1}
+  trunk:pbx: {}
+`
+
+func newBoard(t *testing.T, text string) (*Board, *topology.Snapshot) {
+	t.Helper()
+	s := compile(t, text)
+	b := &Board{}
+	b.Configure(s, s.ServerByName("med1.test"))
+	return b, s
+}
+
+// step is one thing that happens to a board.
+type step struct {
+	trunk     string
+	id        media.SessionID
+	at        time.Duration
+	emergency bool
+	release   bool
+	want      *diag.Reason
+}
+
+func TestBoardLimits(t *testing.T) {
+	start := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		cps   string
+		steps []step
+		calls int
+	}{
+		"trunk has room for two calls": {"0", []step{{trunk: "gw", id: 1}, {trunk: "gw", id: 2}, {trunk: "gw", id: 3, at: 5 * time.Second, want: diag.TrunkLimit}}, 2},
+		"a place that is given back is free": {"0", []step{{trunk: "gw", id: 1}, {trunk: "gw", id: 2}, {trunk: "gw", id: 1, release: true},
+			{trunk: "gw", id: 3, at: time.Second}}, 2},
+		"giving back twice frees one place": {"0", []step{{trunk: "gw", id: 1}, {trunk: "gw", id: 2}, {trunk: "gw", id: 1, release: true},
+			{trunk: "gw", id: 1, release: true}, {trunk: "gw", id: 3, at: time.Second}, {trunk: "gw", id: 4, at: 5 * time.Second, want: diag.TrunkLimit}}, 2},
+		"the server counts calls, not legs": {"0", []step{{trunk: "pbx", id: 1}, {trunk: "gw", id: 1}, {trunk: "pbx", id: 2}, {trunk: "gw", id: 2},
+			{trunk: "pbx", id: 3}, {trunk: "pbx", id: 4, want: diag.ServerLimit}}, 3},
+		"emergency calls know no limit": {"1", []step{{trunk: "gw", id: 1}, {trunk: "gw", id: 2, emergency: true}, {trunk: "gw", id: 3, emergency: true},
+			{trunk: "gw", id: 4, emergency: true}}, 4},
+		"the trunk takes two calls a second": {"0", []step{{trunk: "gw", id: 1}, {trunk: "gw", id: 1, release: true}, {trunk: "gw", id: 2},
+			{trunk: "gw", id: 2, release: true}, {trunk: "gw", id: 3, want: diag.RateLimited}, {trunk: "gw", id: 3, at: 400 * time.Millisecond, want: diag.RateLimited},
+			{trunk: "gw", id: 3, at: 600 * time.Millisecond}}, 1},
+		"the server takes one call a second, however many legs it has": {"1", []step{{trunk: "pbx", id: 1}, {trunk: "gw", id: 1},
+			{trunk: "pbx", id: 2, want: diag.RateLimited}, {trunk: "pbx", id: 2, at: time.Second}}, 2},
+		"a clock that goes back gives no places away": {"1", []step{{trunk: "pbx", id: 1}, {trunk: "pbx", id: 2, at: -time.Hour, want: diag.RateLimited},
+			{trunk: "pbx", id: 2, at: -time.Hour + time.Second}}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, s := newBoard(t, replace(limits, "RATE", c.cps))
+			for i, x := range c.steps {
+				if x.release {
+					b.Release(s.TrunkByName(x.trunk), x.id)
+					continue
+				}
+				if got := b.Acquire(start.Add(x.at), s.TrunkByName(x.trunk), x.id, x.emergency); got != x.want {
+					t.Fatalf("step %d: got %q, want %q", i, got, x.want)
+				}
+			}
+			if b.Calls() != c.calls {
+				t.Errorf("%d calls, want %d", b.Calls(), c.calls)
+			}
+		})
+	}
+}
+
+func TestBoardKeepsCallsOfTrunksThatStay(t *testing.T) {
+	b, s := newBoard(t, replace(limits, "RATE", "0"))
+	now := time.Now()
+	gw, pbx := s.TrunkByName("gw"), s.TrunkByName("pbx")
+	b.Acquire(now, gw, 1, false)
+	b.Acquire(now, pbx, 2, false)
+	b.publish(gw, health.Status{State: health.Down})
+
+	next := compile(t, replace(replace(replace(replace(limits, "RATE", "0"), "  pbx: {kind: pbx, host: 192.0.2.2, root: {transport: UDP}}\n", ""), "[gw, pbx]", "[gw]"), "  trunk:pbx: {}\n", ""))
+	b.Configure(next, next.ServerByName("med1.test"))
+	list := b.Trunks()
+	if len(list) != 1 || list[0].Calls != 1 || list[0].Health.State != health.Down {
+		t.Errorf("after the change: %+v", list)
+	}
+	if b.Acquire(now, pbx, 3, false) != nil {
+		t.Error("a call of the old document gets no place on its old trunk")
+	}
+	b.Release(pbx, 2)
+	b.Release(pbx, 3)
+	b.Release(gw, 1)
+	if b.Calls() != 0 {
+		t.Errorf("%d calls are left", b.Calls())
+	}
+}
+
+func TestBoardHalfOpen(t *testing.T) {
+	b, s := newBoard(t, replace(limits, "RATE", "0"))
+	now := time.Now()
+	gw, pbx := s.TrunkByName("gw"), s.TrunkByName("pbx")
+	b.Acquire(now, pbx, 1, false)
+	b.Acquire(now, gw, 1, false) // runs since before the trunk went down
+	b.publish(gw, health.Status{State: health.Down})
+	b.publish(gw, health.Status{State: health.HalfOpen})
+	v := b.View()
+	if got := v.TrunkState(gw.Index); got != health.HalfOpen {
+		t.Fatalf("a call from before takes the place of the trial: %v", got)
+	}
+	b.Acquire(now, gw, 7, false) // one that comes from the trunk
+	if got := v.TrunkState(gw.Index); got != health.HalfOpen {
+		t.Fatalf("a call from the trunk takes the place of the trial: %v", got)
+	}
+	b.Release(gw, 7)
+	b.Acquire(now.Add(time.Second), pbx, 2, false)
+	b.Acquire(now.Add(time.Second), gw, 2, false)
+	if got := v.TrunkState(gw.Index); got != health.Down {
+		t.Fatalf("with a trial under way: %v, want down", got)
+	}
+	b.publish(gw, health.Status{State: health.HalfOpen}) // news that change nothing
+	if got := v.TrunkState(gw.Index); got != health.Down {
+		t.Fatalf("after news with a trial under way: %v, want down", got)
+	}
+	b.Release(gw, 2)
+	if got := v.TrunkState(gw.Index); got != health.HalfOpen {
+		t.Fatalf("after the trial: %v", got)
+	}
+	b.publish(gw, health.Status{State: health.Up})
+	if got := v.TrunkState(gw.Index); got != health.Up {
+		t.Fatalf("up again: %v", got)
+	}
+}
+
+func TestViewTurns(t *testing.T) {
+	b, _ := newBoard(t, replace(limits, "RATE", "0"))
+	v := b.View()
+	var got []int
+	for range 5 {
+		got = append(got, v.Turn(0, 3))
+	}
+	for i, n := range got {
+		if n != i%3 {
+			t.Fatalf("turns %v", got)
+		}
+	}
+	if v.Turn(99, 3) != 0 || v.Turn(0, 0) != 0 {
+		t.Error("a route of another document, or one without trunks, has a turn other than 0")
+	}
+}

@@ -1,0 +1,244 @@
+package engine
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/ua"
+)
+
+func TestCallIDsOfAShardLeadBackToIt(t *testing.T) {
+	r := newRig(t, "127.86.10.", basic, func(c *Config) { c.Shards = 4 })
+	seen := make(map[string]bool)
+	for i, s := range r.shards {
+		ids := make(chan []string, 1)
+		s.box.post(func(time.Time, *ua.Core, *ua.Out) {
+			var list []string
+			for range 200 {
+				list = append(list, s.env.CallID())
+			}
+			ids <- list
+		})
+		for _, id := range <-ids {
+			if got := r.shardOf(id); got != s {
+				t.Fatalf("Call-ID %s of shard %d leads to shard %d", id, i, got.index)
+			}
+			if seen[id] {
+				t.Fatalf("Call-ID %s was drawn twice", id)
+			}
+			seen[id] = true
+		}
+	}
+}
+
+// TestCallsOverFourShards has every answer find the shard of its call.
+func TestCallsOverFourShards(t *testing.T) {
+	r := newRig(t, "127.86.11.", basic, func(c *Config) { c.Shards = 4 })
+	const n = 40
+	for i := range n {
+		r.invite("+14255550101", fmt.Sprint("call", i))
+	}
+	r.Flush()
+	r.wire.wait(t, "INVITE", n)
+	shards := make(map[*shard]bool)
+	r.wire.mu.Lock()
+	sent := append([]*sip.Message(nil), r.wire.sent...)
+	r.wire.mu.Unlock()
+	for _, m := range sent {
+		if m.Method != "INVITE" {
+			continue
+		}
+		shards[r.shardOf(m.CallID())] = true
+		busy := sip.NewResponse(m, 486, "")
+		busy.SetToTag("b")
+		r.Packet(r.source("3", sip.UDP), busy.Append(nil))
+	}
+	r.Flush()
+	for range n {
+		select {
+		case rec := <-r.records:
+			if rec.Status != 486 || rec.Reason != diag.Busy.ID {
+				t.Fatalf("record %+v", rec)
+			}
+		case <-time.After(timeout):
+			t.Fatal("records are missing")
+		}
+	}
+	if len(shards) < 2 {
+		t.Errorf("%d calls are all of %d shard", n, len(shards))
+	}
+	r.settle()
+	if r.Live() != 0 || r.board.Calls() != 0 {
+		t.Errorf("%d calls live, %d hold a place", r.Live(), r.board.Calls())
+	}
+	if c := r.Counters(); c.Calls != n || c.Stray != 0 {
+		t.Errorf("counters %+v", c)
+	}
+}
+
+func TestPacketAnswersWhatItCannotUse(t *testing.T) {
+	r := newRig(t, "127.86.12.", basic)
+	good := string(r.request("INVITE", "+14255550101", "c1"))
+	for name, c := range map[string]struct{ data, want string }{
+		"no CSeq":          {replace(good, "CSeq: 1 INVITE\r\n", ""), "400"},
+		"wrong version":    {replace(good, " SIP/2.0\r\nVia: SIP/2.0/UDP", " SIP/9.0\r\nVia: SIP/2.0/UDP"), "505"},
+		"ACK without To":   {replace(replace(good, "INVITE", "ACK"), "To: <sip:+14255550101@127.86.12.1>\r\n", ""), ""},
+		"garbage":          {"\x00\x01\x02 hello\r\n\r\n", ""},
+		"garbage response": {"SIP/2.0 9999 X\r\n\r\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, bad := len(r.wire.sent), r.Counters().Malformed
+			r.Packet(r.source("2", sip.UDP), []byte(c.data))
+			r.Flush()
+			r.settle()
+			r.wire.mu.Lock()
+			defer r.wire.mu.Unlock()
+			got := ""
+			if len(r.wire.sent) > before {
+				got = fmt.Sprint(r.wire.sent[len(r.wire.sent)-1].Status)
+			}
+			if got != c.want || r.malformed.Load() != bad+1 {
+				t.Errorf("answered with %q, want %q; %d counted", got, c.want, r.malformed.Load()-bad)
+			}
+		})
+	}
+}
+
+func TestDrainIsKnownToEveryShardWhenItReturns(t *testing.T) {
+	r := newRig(t, "127.86.13.", basic, func(c *Config) { c.Shards = 3 })
+	for i := range 30 {
+		r.invite("+14255550101", fmt.Sprint("before", i))
+	}
+	r.Flush()
+	r.Drain(true)
+	if r.Live() != 30 || !r.Draining() {
+		t.Fatalf("%d of 30 calls live, draining %v", r.Live(), r.Draining())
+	}
+	r.invite("+14255550101", "after")
+	r.Flush()
+	r.wire.wait(t, "503 INVITE", 1)
+	r.Terminate(diag.ServerShutdown)
+	if r.Live() != 0 || len(r.records) != 31 && len(r.records) != 30 {
+		t.Errorf("%d calls live, %d records", r.Live(), len(r.records))
+	}
+	for range 30 {
+		if rec := <-r.records; rec.Reason != diag.ServerShutdown.ID && rec.Reason != diag.Draining.ID {
+			t.Errorf("reason %s", rec.Reason)
+		}
+	}
+	r.Drain(false)
+	if r.Draining() {
+		t.Error("still draining")
+	}
+}
+
+// TestOldDocumentHoldsWhileItsCallsRun removes the peers of a running call.
+func TestOldDocumentHoldsWhileItsCallsRun(t *testing.T) {
+	r := newRig(t, "127.86.14.", basic, func(c *Config) { c.Shards = 2 })
+	r.invite("+14255550101", "c1")
+	r.Flush()
+	r.wire.wait(t, "INVITE", 1)
+	pbx := netip.MustParseAddr("127.86.14.2")
+	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort("127.86.14.1:5060")}
+	next := replace(basic, "host: NET.2, root: {transport: UDP, port: 5060}", "host: NET.9, root: {transport: UDP, port: 5070}")
+	if err := r.Apply(compile(t, r.expand(next))); err != nil {
+		t.Fatal(err)
+	}
+	if r.Forget() != 1 || len(r.Older()) != 1 {
+		t.Fatal("the document of a running call is forgotten")
+	}
+	if !r.Known(at, pbx) {
+		t.Fatal("the peer of a running call is a stranger")
+	}
+	if list := r.Calls(); len(list) != 1 || list[0].Version == r.Snapshot().Version {
+		t.Fatalf("running calls: %+v", list)
+	}
+	r.invite("+14255550101", "c2") // but it gets no new call
+	r.Flush()
+	r.settle()
+	if c := r.Counters(); c.Calls != 1 || c.Unknown != 1 {
+		t.Errorf("counters %+v", c)
+	}
+	r.Terminate(diag.ServerShutdown)
+	if r.Forget() != 0 || r.Known(at, pbx) {
+		t.Error("the old document is kept after its last call")
+	}
+}
+
+func TestMediaPortsOfANewDocument(t *testing.T) {
+	r := newRig(t, "127.86.15.", basic, func(c *Config) { c.Shards = 2 })
+	r.invite("+14255550101", "c1")
+	r.Flush()
+	r.wire.wait(t, "INVITE", 1)
+	if err := r.Apply(compile(t, r.expand(replace(basic, "40000-40399", "41000-41099")))); err != nil {
+		t.Fatal(err)
+	}
+	r.invite("+14255550101", "c2")
+	r.Flush()
+	r.wire.wait(t, "INVITE", 2)
+	r.wire.mu.Lock()
+	var bodies []string
+	for _, m := range r.wire.sent {
+		if m.Method == "INVITE" {
+			bodies = append(bodies, m.Body)
+		}
+	}
+	r.wire.mu.Unlock()
+	if !strings.Contains(bodies[0], "m=audio 40") || !strings.Contains(bodies[1], "m=audio 410") {
+		t.Errorf("offers\n%s\n%s", bodies[0], bodies[1])
+	}
+	r.Terminate(diag.ServerShutdown)
+	for range 2 {
+		<-r.records
+	}
+	free := 0
+	for _, l := range r.Loads() {
+		free += l.Ports
+	}
+	if free != 50 {
+		t.Errorf("%d pairs are free, want the 50 of the new range", free)
+	}
+}
+
+func TestUnknownServerIsRefused(t *testing.T) {
+	r := newRig(t, "127.86.16.", basic)
+	err := r.Apply(compile(t, r.expand(replace(basic, "med1.test", "other.test"))))
+	if err == nil || err.Error() != `the document has no server "med1.test"; it has other.test` {
+		t.Errorf("error %v", err)
+	}
+	if _, err := New(Config{Server: "x", Snapshot: r.Snapshot()}); err == nil {
+		t.Error("an engine without a place in the document was made")
+	}
+}
+
+// TestKnownDoesNotAllocate: it is asked for every datagram.
+func TestKnownDoesNotAllocate(t *testing.T) {
+	r := newRig(t, "127.86.17.", basic)
+	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort("127.86.17.1:5060")}
+	stranger := netip.MustParseAddr("127.86.17.77")
+	if n := testing.AllocsPerRun(100, func() {
+		if r.Known(at, stranger) {
+			t.Error("a stranger is known")
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestFaultOfOneMessage: what a message provokes ends neither the shard nor the process.
+func TestFaultOfOneMessage(t *testing.T) {
+	r := newRig(t, "127.86.18.", basic)
+	r.shards[0].box.post(func(time.Time, *ua.Core, *ua.Out) { panic("test") })
+	r.invite("+14255550101", "c1")
+	r.Flush()
+	r.wire.wait(t, "INVITE", 1)
+	if n := r.Counters().Panics; n != 1 {
+		t.Errorf("%d faults are counted", n)
+	}
+}

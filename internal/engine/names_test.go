@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/directsip/directsip/internal/resolve"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+func TestNamesAge(t *testing.T) {
+	start := time.Now()
+	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	answer := func(addrs ...netip.Addr) (r resolve.Result) {
+		for _, x := range addrs {
+			r.Hops = append(r.Hops, resolve.Addr{AddrPort: netip.AddrPortFrom(x, 5060)})
+		}
+		return r
+	}
+	type round struct {
+		at   time.Duration
+		got  resolve.Result
+		err  error
+		want []netip.Addr
+	}
+	for name, rounds := range map[string][]round{
+		"an address that DNS names no more is known for a while": {{0, answer(a), nil, []netip.Addr{a}}, {time.Minute, answer(b), nil, []netip.Addr{a, b}},
+			{remember, answer(b), nil, []netip.Addr{a, b}}, {remember + time.Second, answer(b), nil, []netip.Addr{b}}},
+		"an address that is named again stays": {{0, answer(a), nil, []netip.Addr{a}}, {5 * time.Minute, answer(b), nil, []netip.Addr{a, b}},
+			{9 * time.Minute, answer(a), nil, []netip.Addr{a, b}}, {18 * time.Minute, answer(a), nil, []netip.Addr{a}}},
+		"a silent DNS ages nothing": {{0, answer(a), nil, []netip.Addr{a}}, {time.Hour, answer(), context.DeadlineExceeded, []netip.Addr{a}},
+			{time.Hour + remember/2, answer(), errors.New("server failed"), []netip.Addr{a}}},
+		"a name that is gone is forgotten": {{0, answer(a), nil, []netip.Addr{a}}, {time.Minute, answer(), resolve.ErrNotFound, []netip.Addr{a}},
+			{2 * remember, answer(), resolve.ErrNotFound, nil}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var n names
+			for i, x := range rounds {
+				n.note(start.Add(x.at), []question{{host: "gw.test"}}, []resolve.Result{x.got}, []error{x.err})
+				if got := n.addresses()["gw.test"]; !slices.Equal(got, x.want) {
+					t.Fatalf("round %d: %v, want %v", i, got, x.want)
+				}
+			}
+			n.note(start, nil, nil, nil)
+			if got := n.addresses(); len(got) != 0 {
+				t.Errorf("a name that no document has is known: %v", got)
+			}
+		})
+	}
+}
+
+// zone is a DNS server on loopback.
+type zone struct {
+	addr string
+	mu   sync.Mutex
+	a    map[string]string
+}
+
+func newZone(t *testing.T) *zone {
+	t.Helper()
+	z := &zone{a: make(map[string]string)}
+	pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.addr = pc.LocalAddr().String()
+	started, done := make(chan struct{}), make(chan error, 1)
+	s := &dns.Server{PacketConn: pc, Handler: z, NotifyStartedFunc: func() { close(started) }}
+	go func() { done <- s.ActivateAndServe() }()
+	<-started
+	t.Cleanup(func() {
+		if err := s.Shutdown(); err != nil {
+			t.Error(err)
+		}
+		<-done
+	})
+	return z
+}
+
+func (z *zone) set(name, addr string) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.a[name+"."] = addr
+}
+
+func (z *zone) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	m := new(dns.Msg).SetReply(q)
+	addr, ok := z.a[q.Question[0].Name]
+	if !ok {
+		m.Rcode = dns.RcodeNameError
+	} else if q.Question[0].Qtype == dns.TypeA {
+		rr, _ := dns.NewRR(q.Question[0].Name + " 1 IN A " + addr)
+		m.Answer = append(m.Answer, rr)
+	}
+	w.WriteMsg(m) // a client that is gone needs no answer
+}
+
+// await waits until an address is known, or is not.
+func (r *rig) await(at topology.Listener, addr string, want bool) {
+	r.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(timeout)
+	for r.Known(at, netip.MustParseAddr(addr)) != want {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			r.t.Fatalf("%s: known is not %v", addr, want)
+		}
+	}
+}
+
+// TestGatewaysByName follows DNS, and a new document at once.
+func TestGatewaysByName(t *testing.T) {
+	z := newZone(t)
+	z.set("one.test", "127.86.20.3")
+	z.set("two.test", "127.86.20.4")
+	resolver, err := resolve.New(resolve.Config{Servers: []string{z.addr}, MinTTL: time.Millisecond, MaxTTL: 10 * time.Millisecond, NegativeTTL: 10 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := replace(basic, "gw: {kind: gateway, host: NET.3", "gw: {kind: gateway, host: one.test")
+	r := newRig(t, "127.86.20.", doc, func(c *Config) { c.Resolver, c.Refresh = resolver, 20*time.Millisecond })
+	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort("127.86.20.1:5060")}
+	r.await(at, "127.86.20.3", true)
+	z.set("one.test", "127.86.20.5")
+	r.await(at, "127.86.20.5", true)
+	if !r.Known(at, netip.MustParseAddr("127.86.20.3")) {
+		t.Error("the old address is forgotten at once: its calls would lose their peer")
+	}
+	next := compile(t, r.expand(replace(doc, "one.test", "two.test")))
+	r.Learn(t.Context(), next)
+	if err := r.Apply(next); err != nil {
+		t.Fatal(err)
+	}
+	if !r.Known(at, netip.MustParseAddr("127.86.20.4")) {
+		t.Error("a name that was learned before its document holds is not known")
+	}
+	r.invite("+14255550101", "c1")
+	r.Flush()
+	r.wire.wait(t, "INVITE", 1)
+	r.wire.mu.Lock()
+	defer r.wire.mu.Unlock()
+	for i, m := range r.wire.sent {
+		if m.Method == "INVITE" && r.wire.hops[i].Remote.Addr().String() != "127.86.20.4" {
+			t.Errorf("the call went to %v", r.wire.hops[i].Remote)
+		}
+	}
+}
+
+// TestApplyLearnsNamesSoon does not wait for the next refresh.
+func TestApplyLearnsNamesSoon(t *testing.T) {
+	z := newZone(t)
+	z.set("two.test", "127.86.21.4")
+	resolver, err := resolve.New(resolve.Config{Servers: []string{z.addr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, "127.86.21.", basic, func(c *Config) { c.Resolver, c.Refresh = resolver, time.Hour })
+	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort("127.86.21.1:5060")}
+	if err := r.Apply(compile(t, r.expand(replace(basic, "gw: {kind: gateway, host: NET.3", "gw: {kind: gateway, host: two.test")))); err != nil {
+		t.Fatal(err)
+	}
+	r.await(at, "127.86.21.4", true)
+}

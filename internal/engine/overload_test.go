@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+func replace(s, old, new string) string { return strings.ReplaceAll(s, old, new) }
+
+func TestAdmitBySizeOfTheMailbox(t *testing.T) {
+	r := newRig(t, "127.86.1.", basic)
+	for _, c := range []struct {
+		what                string
+		low, soft, hard     admission
+		transport           sip.Transport
+		method, number, tag string
+		status              int
+	}{
+		{"new call over UDP", take, drop, drop, sip.UDP, "INVITE", "+14255550101", "", 0},
+		{"new call over TCP", take, refuse, drop, sip.TCP, "INVITE", "+14255550101", "", 0},
+		{"emergency call", take, take, drop, sip.TCP, "INVITE", "112", "", 0},
+		{"re-INVITE", take, take, drop, sip.UDP, "INVITE", "+14255550101", ";tag=x", 0},
+		{"OPTIONS", take, drop, drop, sip.UDP, "OPTIONS", "+14255550101", "", 0},
+		{"MESSAGE", take, drop, drop, sip.TCP, "MESSAGE", "+14255550101", "", 0},
+		{"ACK", take, take, drop, sip.UDP, "ACK", "+14255550101", "", 0},
+		{"BYE", take, take, drop, sip.UDP, "BYE", "+14255550101", ";tag=x", 0},
+		{"CANCEL", take, take, drop, sip.UDP, "CANCEL", "+14255550101", "", 0},
+		{"INFO in a call", take, take, drop, sip.UDP, "INFO", "+14255550101", ";tag=x", 0},
+		{"response", take, take, drop, sip.UDP, "OPTIONS", "+14255550101", "", 200},
+	} {
+		data := string(r.request(c.method, c.number, "c1"))
+		data = replace(data, "To: <sip:"+c.number+"@127.86.1.1>", "To: <sip:"+c.number+"@127.86.1.1>"+c.tag)
+		m, err := sip.Parse([]byte(data), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.status != 0 {
+			m = sip.NewResponse(m, c.status, "")
+		}
+		src := r.source("2", c.transport)
+		for _, x := range []struct {
+			depth int32
+			bytes int64
+			want  admission
+		}{{0, 0, c.low}, {softDepth - 1, 0, c.low}, {softDepth, 0, c.soft}, {1, softBytes, c.soft}, {hardDepth, 0, c.hard}, {1, hardBytes, c.hard}} {
+			box := newMailbox()
+			box.depth.Store(x.depth)
+			box.bytes.Store(x.bytes)
+			if got := r.admit(box, src, m); got != x.want {
+				t.Errorf("%s at %d messages of %d octets: %d, want %d", c.what, x.depth, x.bytes, got, x.want)
+			}
+		}
+	}
+}
+
+// TestOverloadShedsNewCallsOnly has a shard that is behind refuse new calls, and nothing else.
+func TestOverloadShedsNewCallsOnly(t *testing.T) {
+	r := newRig(t, "127.86.2.", basic, func(c *Config) { c.MaxLag = 20 * time.Millisecond })
+	r.invite("+14255550101", "running")
+	r.Flush()
+	r.wire.wait(t, "INVITE", 1)
+
+	release := r.block(0)
+	const n = 40
+	for i := range n {
+		r.invite("+14255550101", fmt.Sprint("new", i))
+	}
+	r.invite("+14255550101", "running") // its repetition
+	r.invite("112", "help")
+	r.Packet(r.source("2", sip.UDP), r.request("OPTIONS", "x", "ping"))
+	time.Sleep(25 * time.Millisecond) // that is what all of them wait too long
+	release()
+	r.Flush()
+
+	r.wire.wait(t, "503 INVITE", n)
+	r.wire.wait(t, "INVITE", 2)
+	r.wire.wait(t, "200 OPTIONS", 1)
+	r.settle()
+	if got := r.wire.count("503 INVITE"); got != n {
+		t.Errorf("%d calls were refused, want %d: not the one that runs, and not the emergency call", got, n)
+	}
+	c := r.Counters()
+	if c.Shed != n || c.Calls != 2 || c.Dropped != 0 {
+		t.Errorf("counters %+v", c)
+	}
+	for _, m := range r.wire.sent {
+		if m.Status == 503 && (m.Get(sip.IDRetryAfter) == "" || m.To().Tag() == "") {
+			t.Fatalf("a refusal without Retry-After or To tag:\n%s", m.Append(nil))
+		}
+	}
+	r.invite("+14255550101", "later") // nothing waits any more
+	r.Flush()
+	r.wire.wait(t, "INVITE", 3)
+}
+
+func TestShortPauseIsNoOverload(t *testing.T) {
+	r := newRig(t, "127.86.3.", basic, func(c *Config) { c.MaxLag = 10 * time.Millisecond })
+	release := r.block(0)
+	for i := range minDepth / 2 {
+		r.invite("+14255550101", fmt.Sprint("c", i))
+	}
+	time.Sleep(15 * time.Millisecond) // the pause
+	release()
+	r.Flush()
+	r.wire.wait(t, "INVITE", minDepth/2)
+	if c := r.Counters(); c.Shed != 0 {
+		t.Errorf("%d calls were refused after a pause", c.Shed)
+	}
+}
+
+func TestSheddingEndsAtHalfTheLag(t *testing.T) {
+	r := newRig(t, "127.86.4.", basic, func(c *Config) { c.MaxLag = 20 * time.Millisecond })
+	release := r.block(0)
+	defer release()
+	s := r.shards[0]
+	m, err := sip.Parse(r.request("INVITE", "+14255550101", "c1"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.box.depth.Add(100)
+	defer s.box.depth.Add(-100)
+	for i, x := range []struct {
+		wait time.Duration
+		want bool
+	}{{0, false}, {19, false}, {21, true}, {15, true}, {11, true}, {10, false}, {15, false}, {20, false}, {21, true}, {0, false}} {
+		if got := s.overloaded(x.wait*time.Millisecond, m); got != x.want {
+			t.Errorf("step %d, waited %d ms: %v, want %v", i, x.wait, got, x.want)
+		}
+	}
+}
+
+func TestMailboxCountsWhatIsUnderWay(t *testing.T) {
+	b := newMailbox()
+	for range 3 {
+		b.put(input{size: 100})
+	}
+	q := b.take()
+	if len(q) != 3 || b.depth.Load() != 3 || b.bytes.Load() != 300 {
+		t.Fatalf("taken %d, depth %d, octets %d", len(q), b.depth.Load(), b.bytes.Load())
+	}
+	b.put(input{size: 7})
+	for i := range q {
+		b.done(&q[i])
+	}
+	if b.depth.Load() != 1 || b.bytes.Load() != 7 {
+		t.Fatalf("depth %d, octets %d after the work", b.depth.Load(), b.bytes.Load())
+	}
+	if q = b.take(); len(q) != 1 || q[0].size != 7 {
+		t.Fatalf("second take: %+v", q)
+	}
+	if len(b.take()) != 0 {
+		t.Error("an empty mailbox gives something out")
+	}
+}
