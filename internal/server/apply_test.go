@@ -1,0 +1,208 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/siptest"
+)
+
+// apply applies a document that must be good.
+func (r *rig) applyGood(document string) {
+	r.t.Helper()
+	if _, _, err := r.Apply("test.yaml", []byte(expand(r.net, document))); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// TestApplyWhileCallsRun takes peer and listener away from a running call, which does not notice.
+func TestApplyWhileCallsRun(t *testing.T) {
+	t.Parallel()
+	r := start(t, "127.88.1.", basic)
+	pbx, gw, other := r.agent(2), r.agent(3), r.agent(4)
+	out, in := r.call(pbx, gw)
+	r.applyGood(strings.ReplaceAll(strings.ReplaceAll(basic, "host: NET.3", "host: NET.4"), "port: 5070", "port: 5080"))
+	if list := r.Listening(); !strings.Contains(list, "UDP 127.88.1.1:5070") || !strings.Contains(list, "UDP 127.88.1.1:5080") {
+		t.Errorf("while the old call runs: %s", list)
+	}
+	out2, in2 := r.call(pbx, other)
+	r.tester.Must(in.WaitPackets(r.tester.Context(), 20))
+	r.hangup(in, out) // a BYE from a peer that the document has no more, to a listener that it has no more
+	r.hangup(in2, out2)
+	until(t, "the old listener is closed", func() bool { return !strings.Contains(r.Listening(), ":5070") })
+	if len(r.engine.Older()) != 0 {
+		t.Error("the old document is kept")
+	}
+	list := r.records(2)
+	if list[0].Reason != "normal-clearing" || list[1].Reason != "normal-clearing" || list[0].EndedBy != "callee" {
+		t.Errorf("records %+v", list)
+	}
+}
+
+// TestBadDocumentChangesNothing tries documents that fail at different places.
+func TestBadDocumentChangesNothing(t *testing.T) {
+	t.Parallel()
+	r := start(t, "127.88.2.", basic)
+	busy, err := net.ListenPacket("udp", "127.88.2.1:5090")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	web, err := net.Listen("tcp", "127.88.2.1:9091")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer web.Close()
+	pbx, gw := r.agent(2), r.agent(3)
+	out, in := r.call(pbx, gw)
+	before, version := r.Listening(), r.engine.Snapshot().Version
+	for name, c := range map[string]struct{ doc, want string }{
+		"syntax":           {basic + "\n  - : :", "test.yaml:"},
+		"without us":       {strings.ReplaceAll(basic, "med1.test", "med7.test"), `no server "med1.test"`},
+		"port in use":      {strings.ReplaceAll(strings.ReplaceAll(basic, "port: 5070", "port: 5090"), "port: 5060", "port: 5061"), `listener UDP 127.88.2.1:5090 of trunk "gw"`},
+		"metrics in use":   {strings.ReplaceAll(strings.ReplaceAll(basic, ":9090", ":9091"), "port: 5070", "port: 5061"), "metrics 127.88.2.1:9091"},
+		"socket not there": {strings.ReplaceAll(basic, "mediaPorts", "controlSocket: /nonexistent/control.sock, mediaPorts"), "control socket /nonexistent/control.sock"},
+	} {
+		_, _, err := r.Apply("test.yaml", []byte(expand(r.net, c.doc)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+		if now := r.Listening(); now != before || r.engine.Snapshot().Version != version {
+			t.Errorf("%s: half applied:\n%s\n%s", name, before, now)
+		}
+		if r.get("http://127.88.2.1:9090/healthz") != "ok calls=1\n" {
+			t.Errorf("%s: metrics do not answer any more", name)
+		}
+	}
+	r.hangup(in, out)
+}
+
+// get is the body of a page, and the status when it is not 200.
+func (r *rig) get(url string) string {
+	r.t.Helper()
+	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: timeout}
+	resp, err := c.Get(url)
+	if err != nil {
+		return err.Error()
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Sprint(resp.StatusCode, " ", string(body))
+	}
+	return string(body)
+}
+
+// TestApplyMovesMetricsAndControlSocket opens the new places and closes the old ones.
+func TestApplyMovesMetricsAndControlSocket(t *testing.T) {
+	t.Parallel()
+	r := start(t, "127.88.3.", basic)
+	sock := r.dir + "/other.sock"
+	r.applyGood(strings.ReplaceAll(strings.ReplaceAll(basic, ":9090", ":9092"), "mediaPorts", "controlSocket: "+sock+", mediaPorts"))
+	if got := r.get("http://127.88.3.1:9092/healthz"); got != "ok calls=0\n" {
+		t.Errorf("new place: %s", got)
+	}
+	until(t, "the old metrics are closed", func() bool { return strings.Contains(r.get("http://127.88.3.1:9090/healthz"), "refused") })
+	if fi, err := os.Stat(sock); err != nil || fi.Mode().Perm() != 0o600 {
+		t.Errorf("new socket: %v %v", fi, err)
+	}
+	until(t, "the old socket is gone", func() bool { _, err := os.Stat(SocketPath(r.cfg.DataDir)); return os.IsNotExist(err) })
+	r.applyGood(strings.ReplaceAll(basic, `, metrics: "NET.1:9090"`, ""))
+	until(t, "metrics are closed", func() bool { return strings.Contains(r.get("http://127.88.3.1:9092/healthz"), "refused") })
+}
+
+// TestApplyAgain is a SIGHUP storm: the same document over and over, while calls are made.
+func TestApplyAgain(t *testing.T) {
+	t.Parallel()
+	r := start(t, "127.88.4.", basic)
+	pbx, gw := r.agent(2), r.agent(3)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				r.ReloadLogged()
+			}
+		}
+	}()
+	for range 5 {
+		out, in := r.call(pbx, gw)
+		r.hangup(in, out)
+	}
+	close(stop)
+	<-done
+	if strings.Contains(r.log.String(), "not applied") || len(r.records(5)) != 5 {
+		t.Errorf("log\n%s", r.log)
+	}
+	if n := strings.Count(r.log.String(), "document applied"); n > 300 {
+		t.Errorf("%d lines of log", n)
+	}
+}
+
+// TestWatchFile applies what is written to the file, and reports a mistake once.
+func TestWatchFile(t *testing.T) {
+	t.Parallel()
+	cfg, log := config(t, "127.88.5.", basic)
+	cfg.Watch = 10 * time.Millisecond
+	s, err := Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(cfg.Document, []byte(expand("127.88.5.", text)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(strings.ReplaceAll(basic, "name: out", "name: early")) // changed before anybody watches
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); s.WatchFile(ctx) }()
+	route := func() string { return s.engine.Snapshot().Routes[0].Name }
+	until(t, "the early change", func() bool { return route() == "early" })
+	write("rubbish: [")
+	until(t, "the mistake is reported", func() bool { return strings.Contains(log.String(), "document not applied") })
+	write(strings.ReplaceAll(basic, "name: out", "name: late, priority: 3"))
+	until(t, "the late change", func() bool { return route() == "late" })
+	if n := strings.Count(log.String(), "document not applied"); n != 1 {
+		t.Errorf("the mistake is reported %d times", n)
+	}
+	if err := os.Remove(cfg.Document); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	<-done
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := s.Apply("x", []byte(expand("127.88.5.", basic))); err != errEnding {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestTransportOfATrunkChanges changes the transport of a listener, on the port that it has.
+func TestTransportOfATrunkChanges(t *testing.T) {
+	t.Parallel()
+	r := start(t, "127.88.6.", basic)
+	pbx := r.agent(2)
+	r.applyGood(strings.ReplaceAll(basic, "root: {transport: UDP, port: 5070}", "root: {transport: TCP, port: 5070, gatewayPort: 5066}"))
+	if list := r.Listening(); strings.Contains(list, "UDP 127.88.6.1:5070") || !strings.Contains(list, "TCP 127.88.6.1:5070") {
+		t.Errorf("%s", list)
+	}
+	gw := r.tester.Agent(siptest.Config{Name: "gw", Network: "tcp", Listen: "127.88.6.3:5066"})
+	out, in := r.call(pbx, gw)
+	r.hangup(in, out)
+}

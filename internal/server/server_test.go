@@ -1,0 +1,231 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/siptest"
+	"github.com/directsip/directsip/internal/store"
+)
+
+// TestStartAndStopLeaveNothing counts descriptors; TestMain counts goroutines. It does not run beside other tests.
+func TestStartAndStopLeaveNothing(t *testing.T) {
+	cfg, _ := config(t, "127.87.1.", basic)
+	before := 0
+	for i := range 3 {
+		s, err := Start(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Errorf("a second shutdown: %v", err)
+		}
+		if _, err := os.Stat(SocketPath(cfg.DataDir)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the control socket is left: %v", err)
+		}
+		if i == 0 { // the first opens what the runtime keeps
+			before = descriptors(t)
+		}
+	}
+	if after := descriptors(t); after > before {
+		t.Errorf("%d descriptors are open, %d before", after, before)
+	}
+}
+
+// TestStartFails has everything that can be wrong named, with its owner and a way out, and leaves nothing open.
+func TestStartFails(t *testing.T) {
+	busyUDP := func(t *testing.T, net_ string) {
+		c, err := net.ListenPacket("udp", net_+"1:5070")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	busyTCP := func(t *testing.T, net_ string) {
+		l, err := net.Listen("tcp", net_+"1:9090")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+	}
+	for _, c := range []struct {
+		name, net, doc string
+		prepare        func(*testing.T, string)
+		change         func(*testing.T, *Config)
+		want           []string
+	}{
+		{"SIP port in use", "127.87.2.", basic, busyUDP, nil,
+			[]string{`server "med1.test"`, `listener UDP 127.87.2.1:5070`, `trunk "gw"`, "another program has the port", "sport = :5070", "another port"}},
+		{"metrics port in use", "127.87.3.", basic, busyTCP, nil, []string{`server "med1.test"`, "metrics 127.87.3.1:9090", "another program", "change `metrics`"}},
+		{"address of another host", "192.0.2.", strings.ReplaceAll(basic, `, metrics: "NET.1:9090"`, ""), nil, nil,
+			[]string{"192.0.2.1:5060", `trunk "pbx"`, "this host does not have the address", "--server"}},
+		{"unknown server", "127.87.4.", basic, nil, func(_ *testing.T, c *Config) { c.Server = "med9.test" }, []string{`no server "med9.test"`, "med1.test"}},
+		{"which server", "127.87.5.", strings.Replace(basic, "servers: {", "servers: {med2.test: {addresses: [NET.9]}, ", 1), nil, nil,
+			[]string{"several servers", "--server", "med2.test, med1.test"}},
+		{"socket path too long", "127.87.6.", basic, nil, func(t *testing.T, c *Config) {
+			c.DataDir = filepath.Join(c.DataDir, strings.Repeat("d", 60), strings.Repeat("e", 60))
+		}, []string{"control socket", "bytes", "107", "--data"}},
+		{"socket path is a file", "127.87.7.", basic, nil, func(t *testing.T, c *Config) {
+			if err := errors.Join(os.MkdirAll(c.DataDir, 0o700), os.WriteFile(SocketPath(c.DataDir), []byte("precious"), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"control socket", "no socket", "controlSocket"}},
+		{"data directory is a file", "127.87.8.", basic, nil, func(_ *testing.T, c *Config) { c.DataDir = c.Document },
+			[]string{"data directory", "directsip.yaml", "--data"}},
+		{"no document", "127.87.9.", basic, nil, func(_ *testing.T, c *Config) { c.Document += ".gone" }, []string{"directsip.yaml.gone", "no such file"}},
+		{"bad document", "127.87.10.", strings.Replace(basic, "trunks: [gw]", "trunks: [gv]", 1), nil, nil, []string{"directsip.yaml:7:", "gv", "gw"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg, _ := config(t, c.net, c.doc)
+			if c.prepare != nil {
+				c.prepare(t, c.net)
+			}
+			if c.change != nil {
+				c.change(t, &cfg)
+			}
+			s, err := Start(cfg)
+			if err == nil {
+				s.Shutdown(t.Context())
+				t.Fatal("it started")
+			}
+			for _, w := range c.want {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("the error does not say %q:\n%v", w, err)
+				}
+			}
+			if c.name == "socket path is a file" {
+				if text, _ := os.ReadFile(SocketPath(cfg.DataDir)); string(text) != "precious" {
+					t.Error("the file that stood in the way is gone")
+				}
+			}
+		})
+	}
+}
+
+func TestDataDirectoryThatCannotBeWritten(t *testing.T) {
+	if os.Geteuid() == 0 {
+		if err := dataError("/d", &os.PathError{Op: "open", Path: "/d/calls.db", Err: os.ErrPermission}); !strings.Contains(err.Error(), "make it writable for this user") {
+			t.Error(err)
+		}
+		return // root may write everywhere
+	}
+	cfg, _ := config(t, "127.87.11.", basic)
+	if err := os.Mkdir(cfg.DataDir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Start(cfg); err == nil || !strings.Contains(err.Error(), "make it writable for this user") {
+		t.Error(err)
+	}
+}
+
+func TestTwoServersOnOneDataDirectory(t *testing.T) {
+	cfg, _ := config(t, "127.87.12.", basic)
+	s, err := Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Shutdown(t.Context())
+	if _, err := Start(cfg); !errors.Is(err, store.ErrLocked) && (err == nil || !strings.Contains(err.Error(), "another directsip writes to it")) {
+		t.Errorf("error %v", err)
+	}
+	if fi, err := os.Stat(SocketPath(cfg.DataDir)); err != nil || fi.Mode().Perm() != 0o600 {
+		t.Errorf("control socket of the first: %v %v", fi, err)
+	}
+}
+
+// TestStaleSocket is left by a killed server.
+func TestStaleSocket(t *testing.T) {
+	cfg, _ := config(t, "127.87.13.", basic)
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: SocketPath(cfg.DataDir), Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	s, err := Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Shutdown(t.Context())
+	fi, err := os.Stat(SocketPath(cfg.DataDir))
+	if err != nil || fi.Mode() != os.ModeSocket|0o600 {
+		t.Errorf("control socket %v %v", fi, err)
+	}
+	if _, err := openControl(SocketPath(cfg.DataDir)); err == nil || !strings.Contains(err.Error(), "another directsip answers on it") {
+		t.Errorf("the socket of a living server: %v", err)
+	}
+}
+
+// TestShutdownEndsCalls has a limit that calls outlive.
+func TestShutdownEndsCalls(t *testing.T) {
+	t.Parallel()
+	r := start(t, "127.87.14.", basic)
+	pbx, gw := r.agent(2), r.agent(3)
+	out, in := r.call(pbx, gw)
+	ringing := r.tester.Dial(pbx, r.net+"1:5060", "sip:+14255550102@"+r.net+"1")
+	gw.Answer(siptest.Ring(time.Hour))
+	r.tester.Wait(ringing, siptest.Trying)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := r.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+	r.tester.Wait(out, siptest.HungUp)
+	r.tester.Wait(in, siptest.HungUp)
+	records, err := store.OpenReadOnly(r.cfg.DataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer records.Close()
+	list, err := records.List(t.Context(), store.Filter{})
+	if err != nil || len(list) != 2 {
+		t.Fatalf("records %+v, %v", list, err)
+	}
+	ended := 0
+	for _, c := range list {
+		if c.Reason == diag.ServerShutdown.ID && c.EndedBy == "directsip" && !c.End.IsZero() {
+			ended++
+		}
+	}
+	if ended == 0 || list[len(list)-1].Reason != diag.ServerShutdown.ID {
+		t.Errorf("records %+v", list)
+	}
+}
+
+// TestDrainLetsCallsEnd waits for the last one, and no longer.
+func TestDrainLetsCallsEnd(t *testing.T) {
+	t.Parallel()
+	r := start(t, "127.87.15.", basic)
+	pbx, gw := r.agent(2), r.agent(3)
+	out, in := r.call(pbx, gw)
+	done := make(chan error, 1)
+	go func() { done <- r.Shutdown(t.Context()) }()
+	until(t, "draining", r.engine.Draining)
+	refused := r.tester.Dial(pbx, r.net+"1:5060", "sip:+14255550102@"+r.net+"1")
+	r.tester.Wait(refused, siptest.Failed)
+	if refused.Status() != 503 {
+		t.Errorf("a new call got %d", refused.Status())
+	}
+	r.hangup(in, out)
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(timeout):
+		t.Fatal("the last call has ended, and the server has not")
+	}
+}

@@ -1,0 +1,129 @@
+package server
+
+import (
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestMetricsAfterCalls(t *testing.T) {
+	t.Parallel()
+	r := start(t, "127.89.1.", basic)
+	pbx, gw := r.agent(2), r.agent(3)
+	out, in := r.call(pbx, gw)
+	page := r.get("http://127.89.1.1:9090/metrics")
+	for _, want := range []string{
+		"directsip_calls 1\n", "directsip_draining 0\n", `directsip_trunk_state{trunk="gw"} 3`, `directsip_trunk_calls{trunk="gw"} 1`,
+		`directsip_sip_events_total{event="call"} 1`, `directsip_sip_messages_total{address="127.89.1.1:5060",direction="in",transport="UDP"}`,
+		`directsip_media{what="sessions"} 1`, `directsip_shard_queue{shard="0"}`, `directsip_media_ports_free{shard="1"}`,
+		`directsip_info{document="` + r.engine.Snapshot().Version + `",pool="pool.test",server="med1.test",version="` + Version + `"} 1`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not have %s", want)
+		}
+	}
+	r.hangup(in, out)
+	r.records(1)
+	page = r.get("http://127.89.1.1:9090/metrics")
+	for _, want := range []string{`directsip_calls_total{reason="normal-clearing",trunk="pbx"} 1`, `directsip_attempts_total{class="answered",trunk="gw"} 1`,
+		"directsip_call_talk_seconds_count 1", `directsip_records_total{event="put"} 1`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("after the call the page does not have %s", want)
+		}
+	}
+	r.Drain(true)
+	if got := r.get("http://127.89.1.1:9090/healthz"); got != "503 draining calls=0\n" {
+		t.Errorf("healthz while draining: %q", got)
+	}
+	r.Drain(false)
+	if got := r.get("http://127.89.1.1:9090/healthz"); got != "ok calls=0\n" {
+		t.Errorf("healthz: %q", got)
+	}
+}
+
+func TestCallIsFoundByItsIDs(t *testing.T) {
+	t.Parallel()
+	r := start(t, "127.89.2.", basic)
+	pbx, gw := r.agent(2), r.agent(3)
+	out, in := r.call(pbx, gw)
+	live, err := r.Call(t.Context(), out.ID())
+	if err != nil || !live.End.IsZero() || live.Answered.IsZero() {
+		t.Fatalf("running call: %+v, %v", live, err)
+	}
+	for _, id := range []string{live.ID, in.ID(), live.ID[:8], in.ID()[:10]} {
+		if got, err := r.Call(t.Context(), id); err != nil || got.ID != live.ID {
+			t.Errorf("running call by %s: %v", id, err)
+		}
+	}
+	out2, in2 := r.call(pbx, gw)
+	if _, err := r.Call(t.Context(), ""); err == nil || !strings.Contains(err.Error(), live.ID) {
+		t.Errorf("two running calls: %v", err)
+	}
+	r.hangup(in, out)
+	r.hangup(in2, out2)
+	r.records(2)
+	if got, err := r.Call(t.Context(), in.ID()); err != nil || got.ID != live.ID || got.End.IsZero() {
+		t.Errorf("ended call: %+v, %v", got, err)
+	}
+	if _, err := r.Call(t.Context(), "nonsense"); err == nil || !strings.Contains(err.Error(), `"nonsense"`) || !strings.Contains(err.Error(), "directsip calls") {
+		t.Errorf("unknown call: %v", err)
+	}
+}
+
+func TestFilterOfHistory(t *testing.T) {
+	for _, c := range []struct{ key, value, want string }{
+		{"limit", "x", `limit "x" is not a number`}, {"since", "yesterday", `since "yesterday" is not a time`}, {"until", "1", `until "1" is not a time`}, {"limit", "7", ""},
+	} {
+		f, err := ParseFilter(func(k string) string {
+			if k == c.key {
+				return c.value
+			}
+			return ""
+		})
+		if got := ""; err != nil && !strings.HasPrefix(err.Error(), c.want) || err == nil && c.want != got {
+			t.Errorf("%s=%s: %v", c.key, c.value, err)
+		}
+		if c.want == "" && f.Limit != 7 {
+			t.Errorf("filter %+v", f)
+		}
+	}
+}
+
+// TestLogIsQuietInAFlood writes ten lines of a kind in a second, and how many there were.
+func TestLogIsQuietInAFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &logBuffer{}
+		log := slog.New(newQuiet(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))).With("server", "x")
+		for range 1000 {
+			log.Info("call ended")
+			log.WithGroup("g").Debug("detail", "n", 1)
+		}
+		log.Warn("trunk state")
+		count := func(message string) int { return strings.Count(out.String(), `"msg":"`+message+`"`) }
+		if count("call ended") != lines || count("trunk state") != 1 || count("detail") != 1000 {
+			t.Fatalf("%d, %d, %d lines", count("call ended"), count("trunk state"), count("detail"))
+		}
+		time.Sleep(time.Second + time.Millisecond)
+		synctest.Wait()
+		var last struct {
+			Message string `json:"message"`
+			Count   int    `json:"count"`
+		}
+		all := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if err := json.Unmarshal([]byte(all[len(all)-1]), &last); err != nil || last.Message != "call ended" || last.Count != 990 {
+			t.Errorf("%+v %v", last, err)
+		}
+		log.Info("call ended")
+		if count("call ended") != lines+1 {
+			t.Error("nothing is written in the next second")
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if count("lines left out") != 1 {
+			t.Errorf("%d lines about left out ones", count("lines left out"))
+		}
+	})
+}
