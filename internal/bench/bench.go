@@ -13,6 +13,7 @@ import (
 type Bench struct {
 	Directsip string        // path of the binary
 	Only      []string      // groups by name; none: all
+	System    string        // only systems whose name has this in it; "": all
 	Rounds    int           // how often each system has its turn
 	Rate      float64       // calls per second of the signalling group
 	Window    time.Duration // over which CPU is measured

@@ -35,7 +35,9 @@ func (b *Bench) kinds() (*Table, error) {
 					return nil, fmt.Errorf("%s, %s: %w", s.name, k.key, err)
 				}
 				v[k.key] = m.perCall()
-				v["failed"] += m.failed()
+				if v["failed"] += m.failed(); m.failed() > 0 {
+					t.Note("%s: %.0f of %.0f calls of kind %s failed.", s.name, m.failed(), m.asked, k.key)
+				}
 			}
 			v["cancelx"], v["huntx"] = v["cancel"]/v["basic"], v["hunt"]/v["basic"]
 			t.Add(s.name, v)

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -39,11 +41,12 @@ type system struct {
 
 // systems are those that carry calls, in the order of the tables.
 func (b *Bench) systems() []system {
-	return []system{
+	list := []system{
 		{name: bypassed, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(dir, true, nil) }},
 		{name: anchored, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(dir, false, nil) }},
 		{name: kamailio, need: "kamailio", start: startKamailio},
 	}
+	return slices.DeleteFunc(list, func(s system) bool { return !strings.Contains(s.name, b.System) })
 }
 
 // installed tells whether a system can run here, and notes below the table when it cannot.
