@@ -26,8 +26,11 @@ func WriteLadder(w io.Writer, r *cdr.Record) {
 	}
 	const middle = "directsip"
 	left := clipTo(r.In.Trunk, arrowWidth-4)
-	fmt.Fprintf(w, "  %9s  %s%s%s%s%s\n", "", left, blanks(arrowWidth+1-len(middle)/2-utf8.RuneCountInString(left)), middle,
-		blanks(arrowWidth-len(middle)/2-utf8.RuneCountInString(right)+1), right)
+	head := left + blanks(arrowWidth+1-len(middle)/2-utf8.RuneCountInString(left)) + middle
+	if right != "" {
+		head += blanks(arrowWidth+1-len(middle)/2-utf8.RuneCountInString(right)) + right
+	}
+	fmt.Fprintf(w, "  %9s  %s\n", "", head)
 	seen := make(map[string]bool)
 	for i := range r.Ladder {
 		m := &r.Ladder[i]

@@ -32,6 +32,8 @@ func (a *app) serveCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			sig := listenSignals() // also those that come while the server starts
+			defer sig.stop()
 			s, err := server.Start(server.Config{Document: document(args), Server: name, DataDir: a.dataDir, Shards: shards, Watch: watch,
 				Logger: logger(a.err, a.json, verbose)})
 			if err != nil {
@@ -40,7 +42,7 @@ func (a *app) serveCmd() *cobra.Command {
 			if err := a.print(map[string]string{"listening": s.Listening()}, func(w io.Writer) { fmt.Fprintln(w, s.Listening()) }); err != nil {
 				return errors.Join(err, s.Shutdown(cmd.Context()))
 			}
-			return run(s, drain, prof)
+			return run(s, sig, drain, prof)
 		}}
 	c.Flags().StringVar(&name, "server", os.Getenv("DIRECTSIP_SERVER"), "which server of the document this is")
 	c.Flags().DurationVar(&drain, "drain", 30*time.Second, "how long running calls may go on after SIGTERM")
@@ -50,39 +52,47 @@ func (a *app) serveCmd() *cobra.Command {
 	return c
 }
 
-// run serves until a signal. Signals that come while a document is applied are one: there is nothing newer to read.
-func run(s *server.Server, drain time.Duration, prof profiles) error {
-	ends, hups := make(chan os.Signal, 2), make(chan os.Signal, 1)
-	signal.Notify(ends, os.Interrupt, syscall.SIGTERM)
-	signal.Notify(hups, syscall.SIGHUP)
-	defer signal.Stop(ends)
-	defer signal.Stop(hups)
+// signals are what the process is told.
+type signals struct{ end, reload chan os.Signal }
+
+func listenSignals() *signals {
+	s := &signals{make(chan os.Signal, 2), make(chan os.Signal, 1)}
+	signal.Notify(s.end, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(s.reload, syscall.SIGHUP)
+	return s
+}
+
+func (s *signals) stop() {
+	signal.Stop(s.end)
+	signal.Stop(s.reload)
+}
+
+// run serves until a signal. Any number of SIGHUP that come while a document is applied are one: there is nothing newer to read.
+func run(s *server.Server, sig *signals, drain time.Duration, prof profiles) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var watch sync.WaitGroup
 	watch.Go(func() { s.WatchFile(ctx) })
 	for running := true; running; {
 		select {
-		case <-hups:
+		case <-sig.reload:
 			s.ReloadLogged()
-		case <-ends:
+		case <-sig.end:
 			running = false
 		}
 	}
 	cancel()
 	watch.Wait()
-	if err := prof.write(); err != nil {
-		return errors.Join(err, s.Shutdown(ctx))
-	}
+	err := prof.write()
 	limit, stop := context.WithTimeout(context.Background(), drain)
 	defer stop()
 	go func() {
 		select {
-		case <-ends:
+		case <-sig.end:
 			stop()
 		case <-limit.Done():
 		}
 	}()
-	return s.Shutdown(limit)
+	return errors.Join(err, s.Shutdown(limit))
 }
 
 func (a *app) applyCmd() *cobra.Command {

@@ -50,8 +50,11 @@ func writeAttempts(w io.Writer, r *cdr.Record, now time.Time) {
 			status += " (Q.850 " + strconv.Itoa(x.Cause) + ")"
 		}
 		what, took := strings.TrimSpace(x.Class+" "+x.Reason), "after "+span(x.Took)
-		if what == "" {
+		switch {
+		case what == "":
 			what = "under way"
+		case x.Class == x.Reason:
+			what = x.Class
 		}
 		if x.Took == 0 && x.Class == "" {
 			took = "for " + span(now.Sub(x.At))

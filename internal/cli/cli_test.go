@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestWrongCommandLines(t *testing.T) {
+	none := t.TempDir()
+	for _, c := range []struct {
+		args   string
+		status int
+		want   string
+	}{
+		{"cals", 2, "directsip: there is no command \"cals\"; did you mean calls?\nTry: directsip --help\n"},
+		{"xyzzy", 2, "directsip: there is no command \"xyzzy\"\nTry: directsip --help\n"},
+		{"route", 2, "directsip: route needs the called number: --to NUMBER\nTry: directsip route --help\n"},
+		{"why", 2, "directsip: why takes the id of one call; `directsip calls` lists them\nTry: directsip why --help\n"},
+		{"init x", 2, "directsip: init takes no argument, but \"x\" was given\nTry: directsip init --help\n"},
+		{"check a b", 2, "directsip: check takes one document, but 2 were given: a b\nTry: directsip check --help\n"},
+		{"calls --since tomorrow", 2, "directsip: \"tomorrow\" is neither a time like 2026-01-31 12:00 or 2026-01-31T12:00:00Z nor an age like 90m, 24h or 7d\n" +
+			"Try: directsip calls --help\n"},
+		{"calls --limit many", 2, "directsip: invalid argument \"many\" for \"--limit\" flag: strconv.ParseInt: parsing \"many\": invalid syntax\nTry: directsip calls --help\n"},
+		{"--json calls --wrong", 2, "{\"error\":\"unknown flag: --wrong\"}\n"},
+		{"serve NONE/x.yaml", 1, "directsip: there is no document NONE/x.yaml; name one, or make one: directsip init > NONE/x.yaml\n"},
+		{"check NONE/x.yaml --json", 1, "{\"error\":\"there is no document NONE/x.yaml; name one, or make one: directsip init > NONE/x.yaml\"}\n"},
+		{"route --to 1 --from bob testdata/failing.yaml", 1, "directsip: the document has no user \"bob\"; it has alice\n"},
+		{"route --to 1 --trunk itsp testdata/failing.yaml", 1, "directsip: the document has no trunk \"itsp\"; it has pbx, gw, uc\n"},
+		{"route --to 1 --server med9 testdata/failing.yaml", 1, "directsip: the document has no server \"med9\"; it has med1.test\n"},
+		{"status --data NONE", 1, "directsip: no server is running: nothing answers on NONE/control.sock; start one with `directsip serve`, or name its directory with --data\n"},
+		{"status --socket /" + strings.Repeat("x", 120), 1, "directsip: control socket /" + strings.Repeat("x", 120) +
+			": the path has 121 bytes, and that of a socket may have 107; name another with --socket\n"},
+	} {
+		args := strings.Fields(strings.ReplaceAll(c.args, "NONE", none))
+		status, out, errs := command(t, args...)
+		if want := strings.ReplaceAll(c.want, "NONE", none); status != c.status || errs != want || out != "" {
+			t.Errorf("%s: status %d\n%s%s, want %d\n%s", c.args, status, out, errs, c.status, want)
+		}
+	}
+}
+
+func TestExampleIsGood(t *testing.T) {
+	_, doc, _ := command(t, "init")
+	path := filepath.Join(t.TempDir(), "directsip.yaml")
+	if err := os.WriteFile(path, []byte(doc), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, errs := command(t, "check", path); status != 0 {
+		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		if status, out, errs := command(t, "completion", shell); status != 0 || len(out) < 1000 {
+			t.Errorf("%s: status %d, %d octets\n%s", shell, status, len(out), errs)
+		}
+	}
+	for _, c := range []struct{ args, want string }{
+		{"route|testdata/failing.yaml|--trunk|", "pbx\ngw\nuc\n:4\n"},
+		{"route|testdata/failing.yaml|--from|", "alice\n:4\n"},
+		{"calls|--reason|", "normal-clearing\tOne of the parties hung up.\n"},
+		{"check|", "yaml\nyml\n:8\n"},
+	} {
+		_, out, _ := command(t, append([]string{"__complete"}, strings.Split(c.args, "|")...)...)
+		if !strings.HasPrefix(out, c.want) {
+			t.Errorf("%s: %q, want %q", c.args, out, c.want)
+		}
+	}
+}
+
+func TestWhen(t *testing.T) {
+	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.FixedZone("", 3600))
+	for in, want := range map[string]string{"": "", "24h": "2026-03-09T11:00:00Z", "90m": "2026-03-10T09:30:00Z", "7d": "2026-03-03T11:00:00Z",
+		"2026-01-31": "2026-01-30T23:00:00Z", "2026-01-31 12:30": "2026-01-31T11:30:00Z", "2026-01-31T12:00:00Z": "2026-01-31T12:00:00Z",
+		"2026-01-31T12:00:00+02:00": "2026-01-31T10:00:00Z"} {
+		if got, err := when(in, now); err != nil || got != want {
+			t.Errorf("%q: %q %v, want %q", in, got, err, want)
+		}
+	}
+	for _, bad := range []string{"x", "-1h", "-3d", "d", "2026-13-01"} {
+		if got, err := when(bad, now); err == nil {
+			t.Errorf("%q: %q", bad, got)
+		}
+	}
+}
+
+// TestNothingThatATerminalObeys is printed.
+func TestNothingThatATerminalObeys(t *testing.T) {
+	in := "a\x1b[2Jb\x07\x9b\u009b\u202ec\x7f\r\nd\té"
+	if got := harmless(in); got != "a?[2Jb????c??\nd?é" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestErrorsAsJSON(t *testing.T) {
+	status, _, errs := command(t, "test", "--json", "testdata/bad.yaml")
+	var got errorJSON
+	if err := json.Unmarshal([]byte(errs), &got); err != nil || status != 1 || len(got.Problems) < 3 || got.Problems[0].Line == 0 {
+		t.Errorf("status %d, %v\n%s", status, err, errs)
+	}
+}

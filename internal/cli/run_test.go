@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const timeout = 30 * time.Second
+
+// shortDir is a directory whose path leaves room for that of a socket.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// TestDemo is the whole program in one process: it must succeed and leave nothing. TestMain looks for goroutines.
+func TestDemo(t *testing.T) {
+	dir := shortDir(t)
+	t.Setenv("TMPDIR", dir)
+	before := descriptors(t)
+	status, out, errs := command(t, "demo")
+	if status != 0 || strings.Count(out, "\n  ok  ") != 3 || !strings.Contains(out, `answered over trunk "gateway"`) {
+		t.Fatalf("status %d\n%s%s", status, out, errs)
+	}
+	status, out, errs = command(t, "demo", "--json")
+	var list []map[string]any
+	if err := json.Unmarshal([]byte(out), &list); err != nil || status != 0 || len(list) != 3 {
+		t.Fatalf("status %d, %v\n%s%s", status, err, out, errs)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("files are left: %v %v", left, err)
+	}
+	if after := descriptors(t); after > before+1 { // the poller of the runtime
+		t.Errorf("%d descriptors are open, %d before", after, before)
+	}
+}
+
+// serving is a serve command under way.
+type serving struct {
+	t      *testing.T
+	data   string
+	path   string
+	status chan int
+	lines  *bufio.Reader
+	log    *logBuffer
+}
+
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+const served = `
+pools: {pool.test: {servers: {med1.test: {addresses: [127.90.1.1], metrics: "127.90.1.1:9090"}}}}
+gateways:
+  pbx: {kind: pbx, host: 127.90.1.2, root: {transport: UDP, port: 5060}}
+  gw: {kind: gateway, host: 127.90.1.3, root: {transport: UDP, port: 5070}}
+usages: [all]
+routes: [{name: out, pattern: '^\+1', usages: [all], trunks: [gw]}]
+trunkSettings:
+  global: {options: false}
+  trunk:pbx: {options: false, usages: [all]}
+`
+
+func serve(t *testing.T) *serving {
+	t.Helper()
+	dir := shortDir(t)
+	s := &serving{t: t, data: filepath.Join(dir, "data"), path: filepath.Join(dir, "directsip.yaml"), status: make(chan int, 1), log: &logBuffer{}}
+	if err := os.WriteFile(s.path, []byte(served), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, w := io.Pipe()
+	s.lines = bufio.NewReader(r)
+	go func() {
+		s.status <- Main([]string{"serve", s.path, "--data", s.data, "--watch", "-1s"}, strings.NewReader(""), w, s.log)
+		w.Close()
+	}()
+	return s
+}
+
+// run runs a command against the server.
+func (s *serving) run(status int, args ...string) string {
+	s.t.Helper()
+	got, out, errs := command(s.t, append(args, "--data", s.data)...)
+	if got != status {
+		s.t.Errorf("%v: status %d\n%s%s", args, got, out, errs)
+	}
+	return out + errs
+}
+
+func (s *serving) until(what string, ok func() bool) {
+	s.t.Helper()
+	deadline := time.After(timeout)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			s.t.Fatalf("waited in vain: %s\n%s", what, s.log)
+		}
+	}
+}
+
+// TestServe is the life of a server: it says where it listens, answers every command, takes signals and ends with 0.
+func TestServe(t *testing.T) {
+	s := serve(t)
+	line, err := s.lines.ReadString('\n')
+	if want := "med1.test of pool pool.test listens on UDP 127.90.1.1:5060, UDP 127.90.1.1:5070, TCP 127.90.1.1:5060, TCP 127.90.1.1:5070; " +
+		"metrics http://127.90.1.1:9090/metrics; control socket " + s.data + "/control.sock\n"; err != nil || line != want {
+		t.Fatalf("%v\n%s%s\n%s", err, line, want, s.log)
+	}
+	for _, c := range []struct {
+		args   string
+		status int
+		want   []string
+	}{
+		{"status", 0, []string{"server    med1.test (takes calls)", "pool      pool.test", "calls     0"}},
+		{"status --json", 0, []string{`"server": "med1.test"`, `"draining": false`, `"uptime": `}},
+		{"trunks", 0, []string{"TRUNK", "pbx    pbx      127.90.1.2:5060  UDP", "up"}},
+		{"trunks --json", 0, []string{`"name": "gw"`, `"state": "up"`, `"peer": "127.90.1.3:5060"`}},
+		{"calls", 0, []string{"no calls"}},
+		{"calls --json", 0, []string{"[]\n"}},
+		{"calls --live --json", 0, []string{"[]\n"}},
+		{"why nonsense", 1, []string{`"nonsense" is neither the id of a record nor the Call-ID`}},
+		{"why nonsense --json", 1, []string{`{"error":"`}},
+		{"drain", 0, []string{"med1.test takes no new calls; 0 running"}},
+		{"drain --off --json", 0, []string{`"draining": false`}},
+		{"apply " + s.path, 0, []string{"applied; running calls keep theirs"}},
+		{"apply testdata/bad.yaml", 1, []string{"the document is refused, the old one stays:\ntestdata/bad.yaml:4:"}},
+		{"apply --json testdata/bad.yaml", 1, []string{`{"error":"the document is refused`}},
+	} {
+		out := s.run(c.status, strings.Fields(c.args)...)
+		for _, w := range c.want {
+			if !strings.Contains(out, w) {
+				t.Errorf("%s does not say %q:\n%s", c.args, w, out)
+			}
+		}
+	}
+	applied := func() int { return strings.Count(s.log.String(), "document applied") }
+	n := applied()
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	s.until("SIGHUP applies the file", func() bool { return applied() > n })
+	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case status := <-s.status:
+		if status != 0 {
+			t.Errorf("status %d\n%s", status, s.log)
+		}
+	case <-time.After(timeout):
+		t.Fatalf("it does not end\n%s", s.log)
+	}
+	if out := s.run(0, "calls"); !strings.Contains(out, "no calls") { // from the records
+		t.Errorf("without a server: %s", out)
+	}
+	if out := s.run(1, "trunks"); !strings.Contains(out, "no server is running") {
+		t.Errorf("without a server: %s", out)
+	}
+}
