@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/directsip/directsip/internal/routing"
+	"github.com/directsip/directsip/internal/server"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+func (a *app) routeCmd() *cobra.Command {
+	var from, to, trunk, srv string
+	c := &cobra.Command{Use: "route --to NUMBER [--from USER|NUMBER] [--trunk TRUNK] [FILE]", Short: "Show where a call would go, and why, without making it",
+		Args: one, ValidArgsFunction: yamlFiles,
+		Example: "  directsip route --from alice --to 0425550100\n  directsip route --trunk pstn --to +14255550100 --json",
+		RunE: func(_ *cobra.Command, args []string) error {
+			if to == "" {
+				return &usageError{"route", errors.New("route needs the called number: --to NUMBER")}
+			}
+			snap, err := a.mustLoad(document(args))
+			if err != nil {
+				return err
+			}
+			q, err := query(snap, from, to, trunk, srv)
+			if err != nil {
+				return err
+			}
+			d := routing.Decide(snap, q, nil) // every trunk is up
+			err = a.print(&d, func(w io.Writer) {
+				for _, l := range d.Explain() {
+					fmt.Fprintln(w, l)
+				}
+			})
+			if err == nil && d.Kind == routing.Refused {
+				err = errNo
+			}
+			return err
+		}}
+	c.Flags().StringVar(&to, "to", "", "called number, as dialled, or SIP URI (required)")
+	c.Flags().StringVar(&from, "from", "", "calling user of the document, or calling number")
+	c.Flags().StringVar(&trunk, "trunk", "", "trunk that the call comes in on; without it the call is one of a user")
+	c.Flags().StringVar(&srv, "server", "", "server that decides; only trunks of its pool are used")
+	c.RegisterFlagCompletionFunc("trunk", completeFrom(trunkNames))
+	c.RegisterFlagCompletionFunc("server", completeFrom(serverNames))
+	c.RegisterFlagCompletionFunc("from", completeFrom(userNames))
+	return c
+}
+
+// completeFrom completes a flag from the document.
+func completeFrom(list func(*topology.Snapshot) []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if snap, _, err := server.Load(document(args)); err == nil && snap != nil {
+			return list(snap), cobra.ShellCompDirectiveNoFileComp
+		}
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func trunkNames(snap *topology.Snapshot) (list []string) {
+	for _, t := range snap.Trunks {
+		list = append(list, t.Name)
+	}
+	return list
+}
+
+func serverNames(snap *topology.Snapshot) (list []string) {
+	for _, s := range snap.Servers {
+		list = append(list, s.Name)
+	}
+	return list
+}
+
+func userNames(snap *topology.Snapshot) (list []string) {
+	for _, u := range snap.Users {
+		list = append(list, u.Name)
+	}
+	return list
+}
+
+// noSuch says that the document does not have something, and what it has.
+func noSuch(what, name string, have []string) error {
+	switch {
+	case len(have) == 0:
+		return fmt.Errorf("the document has no %s %q; it has none at all", what, name)
+	case len(have) > 20:
+		return fmt.Errorf("the document has no %s %q; it has %s and %d more", what, name, strings.Join(have[:20], ", "), len(have)-20)
+	}
+	return fmt.Errorf("the document has no %s %q; it has %s", what, name, strings.Join(have, ", "))
+}
+
+// query makes of the flags what a call would be.
+func query(snap *topology.Snapshot, from, to, trunk, srv string) (*routing.Query, error) {
+	q := &routing.Query{Called: to, Calling: from, Full: true}
+	if srv != "" {
+		if q.Server = snap.ServerByName(srv); q.Server == nil {
+			return nil, noSuch("server", srv, serverNames(snap))
+		}
+	}
+	if trunk != "" {
+		if q.Trunk = snap.TrunkByName(trunk); q.Trunk == nil {
+			return nil, noSuch("trunk", trunk, trunkNames(snap))
+		}
+		if q.Server == nil && len(q.Trunk.Pool.Servers) > 0 {
+			q.Server = q.Trunk.Pool.Servers[0]
+		}
+		if q.Server != nil && q.Server.Pool != q.Trunk.Pool {
+			return nil, fmt.Errorf("server %q is of pool %q and trunk %q of pool %q; name a server of that pool, or none", q.Server.Name,
+				q.Server.Pool.Name, q.Trunk.Name, q.Trunk.Pool.Name)
+		}
+	}
+	if user, ok := userPart(to); ok {
+		q.Called, q.CalledURI = user, to
+	}
+	if user, ok := userPart(from); ok {
+		q.Calling, q.CallingURI = user, from
+	}
+	if from != "" && (q.Trunk == nil || q.Trunk.Gateway.Kind == topology.KindUC) {
+		u := snap.UserByAlias(from)
+		if u == nil {
+			u = snap.UserByURI(from)
+		}
+		switch {
+		case u != nil:
+			q.User, q.Calling, q.CallingURI = u, u.Number, u.URI
+		case q.Trunk == nil && q.CallingURI == "" && strings.Trim(from, "+0123456789*#") != "":
+			return nil, noSuch("user", from, userNames(snap))
+		}
+	}
+	return q, nil
+}
+
+// userPart is the user part of a SIP URI.
+func userPart(uri string) (string, bool) {
+	scheme, rest, ok := strings.Cut(uri, ":")
+	if !ok || !strings.EqualFold(scheme, "sip") && !strings.EqualFold(scheme, "sips") {
+		return "", false
+	}
+	user, _, ok := strings.Cut(rest, "@")
+	if !ok {
+		user = ""
+	}
+	return user, true
+}
