@@ -169,7 +169,7 @@ func (c *Call) prefer(now time.Time, t *attempt, out *Out) {
 func (c *Call) answeredOfferless(now time.Time, t *attempt, m *sip.Message, body string, out *Out) {
 	l := &t.leg
 	seq, _, _ := m.CSeq()
-	l.ackSeq, l.ackWaits = seq, true
+	l.ackSeq, l.ackWaits, l.offered = seq, true, strings.Clone(body)
 	l.oa.RemoteOffer("INVITE")
 	l.oa.InviteDone()
 	sdp, err := c.plan.offerFrom(c, l, &c.a, body)
@@ -204,9 +204,8 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, sdp string, out *Out)
 	a.oa.InviteDone()
 	c.respond(now, a, r, out)
 	a.answer.Start(now, 0, 0)
-	c.forks, c.offer = nil, "" // they would keep the whole INVITE in memory
-	c.a.sdp.peer = strings.Clone(c.a.sdp.peer)
-	c.plan.dirty = true // from now on the relay looks for dead media
+	c.forks, c.offer, c.offered = nil, "", nil // they would keep the whole INVITE in memory
+	c.plan.dirty = true                        // from now on the relay looks for dead media
 }
 
 // establish makes the dialog of a leg B from its 2xx.

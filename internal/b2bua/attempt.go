@@ -235,7 +235,7 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 	l, tgt := &t.leg, t.target
 	set := tgt.Trunk.Settings
 	m := sip.NewRequest("INVITE", c.targetURI(t))
-	m.Add(sip.IDVia, c.env.via(l.hop, c.env.branch()))
+	m.Add(sip.IDVia, c.env.via(l.hop))
 	m.Add(sip.IDMaxForwards, strconv.Itoa(c.maxForwards()-1))
 	m.Add(sip.IDFrom, c.callerValue(t)+";tag="+l.tag)
 	m.Add(sip.IDTo, "<"+c.targetURI(t)+">")

@@ -7,6 +7,7 @@ import (
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/routing"
+	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/txn"
@@ -40,13 +41,15 @@ type Call struct {
 	best     *rejection // the most telling refusal so far
 	verdict  *rejection // came late from a target left behind, and ends the hunt
 
-	offer       string // the caller's first offer; "" for an offerless INVITE
+	offer       string       // the caller's first offer; "" for an offerless INVITE, and after the answer
+	offered     *sdp.Session // that offer, read
 	forks       []fork
 	plan        plan
 	exch        *exchange // a re-INVITE or UPDATE on its way between the legs
 	end         *diag.Reason
 	endBy       string
 	rungs       []rung
+	words       []string          // of the rungs
 	held        []*topology.Trunk // trunks on which Limits gave us a place
 	closing     bool              // MediaClose was asked for
 	finalStatus int               // what the caller's INVITE is refused with, when not the reason's own status
@@ -81,7 +84,7 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 	a := &c.a
 	a.trunk, a.callID, a.tag = in.Trunk, c.rec.In.CallID, env.tag()
 	a.ackSeq, _, _ = req.CSeq()
-	a.hop, a.local, a.inv = Back(in.Source, req), in.Source.Local, req
+	a.hop, a.inv = Back(in.Source, req), req
 	a.learn(req)
 	a.sdp.start(env)
 	a.invs.Start(now, req, a.hop, env.Timers)
@@ -240,7 +243,7 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 		c.note(now, l, false, m)
 	}
 	if m.Status >= 300 {
-		c.rung(now, l, true, "ACK", 0, false)
+		c.noteAck(now, l)
 	}
 	switch {
 	case att == nil || seq != initialSeq:

@@ -27,6 +27,8 @@ type Env struct {
 	UserAgent string
 	// Draining: no new calls.
 	Draining bool
+
+	selves []self
 }
 
 // Limits counts live calls per trunk and server as sets of call ids, so that no counter can drift.
@@ -41,20 +43,22 @@ const tokenAlphabet = "abcdefghijklmnopqrstuvwxyz012345"
 // Token draws n characters of 5 random bits each. RFC 3261 §19.3 asks for 32 bits in a tag; 13 characters have 65.
 func Token(r *rand.Rand, n int) string {
 	var b [32]byte
-	n = min(n, len(b))
-	for i := 0; i < n; {
-		v := r.Uint64()
-		for k := 0; k < 12 && i < n; k++ {
-			b[i] = tokenAlphabet[v&31]
-			v >>= 5
-			i++
-		}
-	}
-	return string(b[:n])
+	return string(appendToken(b[:0], r, min(n, len(b))))
 }
 
-func (e *Env) tag() string    { return Token(e.Rand, 13) }
-func (e *Env) branch() string { return sip.MagicCookie + Token(e.Rand, 16) }
+func appendToken(b []byte, r *rand.Rand, n int) []byte {
+	for n > 0 {
+		v := r.Uint64()
+		for k := 0; k < 12 && n > 0; k++ {
+			b = append(b, tokenAlphabet[v&31])
+			v >>= 5
+			n--
+		}
+	}
+	return b
+}
+
+func (e *Env) tag() string { return Token(e.Rand, 13) }
 
 // Local is our listener toward a peer address on a trunk: the server's address of that family and the trunk's port.
 func (e *Env) Local(t *topology.Trunk, remote netip.Addr) netip.AddrPort {
@@ -77,19 +81,49 @@ func family(list []netip.Addr, peer netip.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// via is the value of our Via for a request that leaves by hop.
-func (e *Env) via(hop sip.Hop, branch string) string {
-	b := make([]byte, 0, 96)
-	b = append(b, "SIP/2.0/"...)
-	b = append(b, hop.Transport.String()...)
-	b = append(b, ' ')
-	b = e.appendHost(b, hop)
-	b = append(b, ";branch="...)
-	b = append(b, branch...)
-	if hop.Transport == sip.UDP {
-		b = append(b, ";rport"...)
+// self is how we name ourselves over one listener, written once for all calls.
+type self struct {
+	transport sip.Transport
+	local     netip.AddrPort
+	via       string // up to the branch
+	contact   string
+}
+
+// maxSelves bounds them: a server has few listeners.
+const maxSelves = 64
+
+// self finds or writes our names for the listener of a hop.
+func (e *Env) self(hop sip.Hop) *self {
+	for i := range e.selves {
+		if s := &e.selves[i]; s.transport == hop.Transport && s.local == hop.Local {
+			return s
+		}
 	}
-	return string(b)
+	host := string(e.appendHost(nil, hop))
+	s := self{transport: hop.Transport, local: hop.Local, via: "SIP/2.0/" + hop.Transport.String() + " " + host + ";branch=" + sip.MagicCookie}
+	switch hop.Transport {
+	case sip.TCP:
+		host += ";transport=tcp"
+	case sip.TLS:
+		host += ";transport=tls"
+	}
+	s.contact = "<sip:" + host + ">"
+	if len(e.selves) >= maxSelves {
+		e.selves = e.selves[:0]
+	}
+	e.selves = append(e.selves, s)
+	return &e.selves[len(e.selves)-1]
+}
+
+// via is the value of our Via, with a new branch, for a request that leaves by hop.
+func (e *Env) via(hop sip.Hop) string {
+	var b [128]byte
+	v := append(b[:0], e.self(hop).via...)
+	v = appendToken(v, e.Rand, 16)
+	if hop.Transport == sip.UDP {
+		v = append(v, ";rport"...)
+	}
+	return string(v)
 }
 
 // appendHost writes our listener as host:port: the server's name over TLS, where names are checked, and the address elsewhere.
@@ -113,7 +147,7 @@ func (e *Env) Options(t *topology.Trunk, hop sip.Hop, callID string) *sip.Messag
 	}
 	us := string(e.appendHost([]byte("sip:"), hop))
 	m := sip.NewRequest("OPTIONS", uri)
-	m.Add(sip.IDVia, e.via(hop, e.branch()))
+	m.Add(sip.IDVia, e.via(hop))
 	m.Add(sip.IDMaxForwards, "70")
 	m.Add(sip.IDFrom, "<"+us+">;tag="+e.tag())
 	m.Add(sip.IDTo, "<"+uri+">")

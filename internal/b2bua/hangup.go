@@ -97,6 +97,6 @@ func (c *Call) endExchange(now time.Time, out *Out) {
 func (c *Call) ackWaiting(now time.Time, l *Leg, out *Out) {
 	if l.ackWaits {
 		l.oa.LocalAnswer()
-		c.sendAck(now, l, l.ackSeq, c.plan.decline(c, l, l.sdp.peer), out)
+		c.sendAck(now, l, l.ackSeq, c.plan.decline(c, l, l.offered), out)
 	}
 }

@@ -17,38 +17,39 @@ const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
 // Leg is our side of one SIP dialog (RFC 7092 §2): leg A toward the caller, where we are UAS, or a leg B toward a target.
 type Leg struct {
 	side   media.SideIndex
-	number uint8 // 0: leg A; n: the n-th attempt
 	trunk  *topology.Trunk
 	callID string
 	tag    string  // ours
 	hop    sip.Hop // where requests within the dialog go
-	local  netip.AddrPort
+	dlg    dialog.Dialog
+	oa     dialog.OfferAnswer
+	sdp    description
 
-	dlg   dialog.Dialog
-	up    bool // the dialog is confirmed and no BYE was sent or received
-	acked bool // leg A: the ACK to our 2xx came; leg B: we sent it
+	invc     txn.InviteClient    // our INVITE or re-INVITE
+	past     []*txn.InviteClient // earlier ones whose final responses may still be repeated
+	sent     *sip.Message        // our initial INVITE, while its 2xx may still make dialogs
+	acks     []sentAck           // our ACKs, for repeated 2xx
+	drop     time.Time           // when an INVITE without final response is forgotten, because its dialog is over; zero: not at all
+	byeAgain time.Time           // when a BYE that could not be sent is tried again; zero: not at all
+	clients  []*request
 
-	invc      txn.InviteClient    // our INVITE or re-INVITE
-	sent      *sip.Message        // our initial INVITE, while its 2xx may still make dialogs
-	invs      txn.InviteServer    // the peer's
-	inv       *sip.Message        // the peer's INVITE while it has no final answer
-	answer    dialog.Answer       // repeats our 2xx until the ACK comes
-	ackSeq    uint32              // CSeq of the INVITE that the next ACK is for
-	ackWaits  bool                // our ACK to a 2xx with an offer waits for the answer of the other leg
-	past      []*txn.InviteClient // earlier ones whose final responses may still be repeated
-	mute      bool                // the INVITE is left behind: not repeated any more
-	offerless bool                // our initial INVITE had no offer
-	drop      time.Time           // when an INVITE without final response is forgotten, because its dialog is over; zero: not at all
-	byeAgain  time.Time           // when a BYE that could not be sent is tried again; zero: not at all
-	byes      uint8               // BYEs sent
-	pending   bool                // BYE waits for the ACK to our 2xx (RFC 3261 §15)
-	clients   []*request
-	servers   []*txn.Server
-	refused   []*txn.InviteServer // INVITEs answered beside the one being served
-	acks      []sentAck           // our ACKs, for repeated 2xx
+	invs    txn.InviteServer    // the peer's
+	inv     *sip.Message        // the peer's INVITE while it has no final answer
+	answer  dialog.Answer       // repeats our 2xx until the ACK comes
+	refused []*txn.InviteServer // INVITEs answered beside the one being served
+	servers []*txn.Server
+	offered string // the offer in a 2xx to our INVITE, while our ACK waits
+
+	ackSeq    uint32 // CSeq of the INVITE that the next ACK is for
+	number    uint8  // 0: leg A; n: the n-th attempt
+	byes      uint8  // BYEs sent
 	allow     methods
-	oa        dialog.OfferAnswer
-	sdp       description
+	up        bool // the dialog is confirmed and no BYE was sent or received
+	acked     bool // leg A: the ACK to our 2xx came; leg B: we sent it
+	ackWaits  bool // our ACK to a 2xx with an offer waits for the answer of the other leg
+	mute      bool // the INVITE is left behind: not repeated any more
+	offerless bool // our initial INVITE had no offer
+	pending   bool // BYE waits for the ACK to our 2xx (RFC 3261 §15)
 }
 
 // sentAck is an ACK to a 2xx. A 2xx is repeated until its ACK arrives, and belongs to the dialog, not to a transaction.
@@ -95,25 +96,14 @@ func (l *Leg) learn(m *sip.Message) {
 }
 
 // contact is the value of our Contact on a leg: this server, so that requests of the dialog find the call.
-func (c *Call) contact(hop sip.Hop) string {
-	b := make([]byte, 0, 64)
-	b = append(b, "<sip:"...)
-	b = c.env.appendHost(b, hop)
-	switch hop.Transport {
-	case sip.TCP:
-		b = append(b, ";transport=tcp"...)
-	case sip.TLS:
-		b = append(b, ";transport=tls"...)
-	}
-	return string(append(b, '>'))
-}
+func (c *Call) contact(hop sip.Hop) string { return c.env.self(hop).contact }
 
 // owns tells whether a message belongs to this leg's Call-ID.
 func (l *Leg) owns(m *sip.Message) bool { return l != nil && l.callID == m.CallID() }
 
 // begin starts a non-INVITE client transaction for a request of this leg.
 func (c *Call) begin(now time.Time, l *Leg, m *sip.Message, out *Out) *request {
-	m.AddFirst(sip.IDVia, c.env.via(l.hop, c.env.branch()))
+	m.AddFirst(sip.IDVia, c.env.via(l.hop))
 	r := &request{}
 	l.clients = append(l.clients, r)
 	r.Start(now, m, l.hop, c.env.Timers, &out.Out)
@@ -163,7 +153,7 @@ func Back(src sip.Source, m *sip.Message) sip.Hop {
 // sendAck sends the ACK to a 2xx and keeps it for repeated 2xx (RFC 3261 §13.2.2.4).
 func (c *Call) sendAck(now time.Time, l *Leg, cseq uint32, body string, out *Out) {
 	m := l.dlg.Ack(cseq)
-	m.AddFirst(sip.IDVia, c.env.via(l.hop, c.env.branch()))
+	m.AddFirst(sip.IDVia, c.env.via(l.hop))
 	m.Add(sip.IDContact, c.contact(l.hop))
 	if body != "" {
 		m.SetBody("application/sdp", body)
@@ -173,7 +163,7 @@ func (c *Call) sendAck(now time.Time, l *Leg, cseq uint32, body string, out *Out
 		l.acks = append(l.acks[:0], l.acks[1:]...)
 	}
 	l.acks = append(l.acks, a)
-	l.acked, l.ackWaits = true, false
+	l.acked, l.ackWaits, l.offered = true, false, ""
 	out.Sends = append(out.Sends, a.send)
 	c.note(now, l, true, m)
 }

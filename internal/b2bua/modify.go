@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
@@ -145,7 +146,7 @@ func (c *Call) forward(now time.Time, e *exchange, body string, out *Out) {
 		c.begin(now, l, m, out)
 		return
 	}
-	m.AddFirst(sip.IDVia, c.env.via(l.hop, c.env.branch()))
+	m.AddFirst(sip.IDVia, c.env.via(l.hop))
 	e.seq = l.dlg.LocalSeq
 	l.ackSeq = e.seq
 	l.shelve()
@@ -228,7 +229,7 @@ func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out 
 		c.failExchange(now, e, diag.NotAcceptable, 488, out)
 		return
 	}
-	l.ackWaits = true
+	l.ackWaits, l.offered = true, strings.Clone(body)
 	e.from.oa.LocalOffer("INVITE")
 	c.acceptReinvite(now, e.from, sdp, out)
 }

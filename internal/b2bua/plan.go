@@ -54,7 +54,7 @@ type description struct {
 	id, version uint64 // of the last body that was sent, whatever came of it
 	shown       string // that body
 	body        string // ours that stands
-	peer        string // theirs that stands
+	peer        uint64 // the fingerprint of theirs that stands; 0 none
 	codec       string
 }
 
@@ -99,16 +99,38 @@ func (l *Leg) adopt(d *description) {
 // refreshes tells whether an offer of the peer says what its last description said, so that what we said last is an answer to
 // it. That may have been an offer, to which the peer's was the answer: then its directions need not fit the other way round.
 func (d *description) refreshes(body string) bool {
-	if d.peer == "" || d.body == "" {
+	if d.peer == 0 || d.body == "" {
 		return false
 	}
-	last, err1 := sdp.Parse(d.peer)
-	offer, err2 := sdp.Parse(body)
-	if err1 != nil || err2 != nil || !sdp.Same(last, offer) {
+	offer, err := sdp.Parse(body)
+	if err != nil || fingerprint(offer) != d.peer {
 		return false
 	}
 	ours, err := sdp.Parse(d.body)
 	return err == nil && sdp.AnswerFits(offer, ours) == nil && len(sdp.AnswerRemarks(offer, ours)) == 0
+}
+
+// fingerprint is the same for two descriptions that differ in nothing but the version of o= (FNV-1a). Who forges a collision
+// deceives only itself: its own change is then not carried on.
+func fingerprint(s *sdp.Session) uint64 {
+	h := uint64(14695981039346656037)
+	mix := func(t string) {
+		for i := 0; i < len(t); i++ {
+			h = (h ^ uint64(t[i])) * 1099511628211
+		}
+		h = (h ^ 0x0a) * 1099511628211
+	}
+	for typ, value := range s.Lines() {
+		h = (h ^ uint64(typ)) * 1099511628211
+		if o := s.Origin; typ == 'o' && o.ID != "" {
+			for _, part := range [...]string{o.User, o.ID, o.NetType, o.AddrTyp, o.Address} {
+				mix(part)
+			}
+			continue
+		}
+		mix(strings.TrimRight(value, " \t"))
+	}
+	return max(h, 1)
 }
 
 // parseOffer reads an offer that must have at least one m-line to speak of.
@@ -324,7 +346,7 @@ func (c *Call) sideSettings(side media.SideIndex) *topologySettings {
 
 // standing is the state of a session before an exchange that may fail.
 type standing struct {
-	peer  string // what the side that asks had said
+	peer  uint64 // what the side that asks had said
 	body  string // what we had said to the other one
 	lines []line
 }
@@ -400,16 +422,12 @@ func (p *plan) updateFailed(now time.Time, c *Call, out *Out) {
 
 // offerTo is the caller's offer as a target sees it.
 func (p *plan) offerTo(c *Call, l *Leg) string {
-	c.a.sdp.peer = c.offer
+	c.a.sdp.peer = fingerprint(c.offered)
 	if p.bypass {
-		return l.sdp.say(c.offer)
+		return l.sdp.say(strings.Clone(c.offer))
 	}
 	p.face(c, l.hop.Remote.Addr())
-	s, err := sdp.Parse(c.offer)
-	if err != nil {
-		return "" // parsed once already
-	}
-	return p.write(s, l, &l.sdp)
+	return p.write(c.offered, l, &l.sdp)
 }
 
 // say notes a body of ours that goes out as it is.
@@ -476,9 +494,9 @@ func (p *plan) carry(c *Call, from, to *Leg, s *sdp.Session) string {
 
 // carryInto is carry with the description of an early dialog.
 func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session) string {
-	from.sdp.peer = strings.Clone(s.Body())
+	from.sdp.peer = fingerprint(s)
 	if p.bypass {
-		return d.say(from.sdp.peer)
+		return d.say(strings.Clone(s.Body()))
 	}
 	p.grow(c, s)
 	p.take(from.side, s)
@@ -505,7 +523,7 @@ func (p *plan) grow(c *Call, s *sdp.Session) {
 // earlyAnswer carries the description of a provisional response; "" when it cannot be understood.
 func (p *plan) earlyAnswer(c *Call, l *Leg, f *fork, body string) string {
 	s, err := sdp.Parse(body)
-	if err != nil || p.fits(l, s) != nil {
+	if err != nil || p.fits(c, l, s) != nil {
 		return ""
 	}
 	return p.carryInto(c, l, &c.a, &f.sdp, s)
@@ -517,7 +535,7 @@ func (p *plan) answerFrom(c *Call, from, to *Leg, body string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := p.fits(from, s); err != nil {
+	if err := p.fits(c, from, s); err != nil {
 		return "", err
 	}
 	if codec, ok := s.FirstAudioCodec(); ok {
@@ -528,7 +546,10 @@ func (p *plan) answerFrom(c *Call, from, to *Leg, body string) (string, error) {
 }
 
 // fits checks an answer against what we offered on its leg (RFC 3264 §6).
-func (p *plan) fits(from *Leg, answer *sdp.Session) error {
+func (p *plan) fits(c *Call, from *Leg, answer *sdp.Session) error {
+	if s := c.offered; s != nil && len(s.Media) <= len(p.lines) && len(from.trunk.Settings.Codecs) == 0 {
+		return sdp.AnswerFits(s, answer) // the caller's own offer went on with nothing left out
+	}
 	offer, err := sdp.Parse(from.sdp.body)
 	if err != nil {
 		return err

@@ -22,13 +22,28 @@ const maxRungs = 100
 
 // rung is one message of the ladder, small because every call keeps some.
 type rung struct {
-	at     time.Duration // since the start of the call
-	text   string        // method, or the method that a status belongs to
-	uri    string
+	at     uint32 // since the start of the call, in units of rungTime; what is later than that can tell stands at its end
 	status uint16
+	method uint8 // in methods
 	leg    uint8
+	word   uint8 // 1 more than the place in words of the Request-URI or of a method that has no number; 0 none
 	out    bool
 	sdp    bool
+}
+
+// rungTime is the grain of the ladder: 4 days fit.
+const rungTime = 100 * time.Microsecond
+
+// ladderMethods are the methods that have a number; the first stands for all others.
+var ladderMethods = [...]string{"", "INVITE", "ACK", "BYE", "CANCEL", "UPDATE", "INFO", "OPTIONS", "PRACK"}
+
+func methodNumber(m string) uint8 {
+	for i, k := range ladderMethods {
+		if m == k {
+			return uint8(i)
+		}
+	}
+	return 0
 }
 
 // newRecord begins the record from the INVITE.
@@ -98,8 +113,8 @@ func (c *Call) write(_ time.Time, out *Out) {
 	}
 	r.Decision = c.decision.Explain()
 	r.Ladder = c.Ladder()
-	c.rungs, c.decision = nil, routing.Decision{}
-	c.offer, c.forks, c.best, c.won = "", nil, nil, nil
+	c.rungs, c.words, c.decision = nil, nil, routing.Decision{}
+	c.offer, c.offered, c.forks, c.best, c.verdict, c.won = "", nil, nil, nil, nil, nil
 	out.Records = append(out.Records, r)
 }
 
@@ -131,54 +146,94 @@ func (c *Call) note(now time.Time, l *Leg, out bool, m *sip.Message) {
 	if len(c.rungs) >= maxRungs || c.written {
 		return
 	}
-	r := rung{at: now.Sub(c.rec.Start), leg: l.number, out: out, sdp: m.Body != "", status: uint16(m.Status)}
-	if m.IsRequest() {
-		r.text = methodName(m.Method)
-		if m.Method == "INVITE" && !l.up {
-			r.uri = strings.Clone(clip(m.URI, 120))
-		}
-	} else {
-		_, method, _ := m.CSeq()
-		r.text = methodName(method)
+	method, word := m.Method, ""
+	if !m.IsRequest() {
+		_, method, _ = m.CSeq()
+	} else if method == "INVITE" && !l.up {
+		word = m.URI
 	}
-	c.rungs = append(c.rungs, r)
+	r := c.rung(now, l, out, methodNumber(method))
+	r.sdp, r.status = m.Body != "", uint16(m.Status)
+	if r.method == 0 {
+		word = method
+	}
+	if word != "" {
+		c.words = append(c.words, strings.Clone(clip(word, 120)))
+		r.word = uint8(len(c.words))
+	}
 }
 
-// rung puts a message that a transaction sent on the ladder.
-func (c *Call) rung(now time.Time, l *Leg, out bool, text string, status int, sdp bool) {
+// rung adds a line to the ladder, which must have room.
+func (c *Call) rung(now time.Time, l *Leg, out bool, method uint8) *rung {
+	if c.rungs == nil {
+		c.rungs = make([]rung, 0, 16)
+	}
+	at := min(max(now.Sub(c.rec.Start)/rungTime, 0), 1<<32-1)
+	c.rungs = append(c.rungs, rung{at: uint32(at), leg: l.number, out: out, method: method})
+	return &c.rungs[len(c.rungs)-1]
+}
+
+// noteAck puts an ACK that a transaction sent on the ladder.
+func (c *Call) noteAck(now time.Time, l *Leg) {
 	if len(c.rungs) < maxRungs && !c.written {
-		c.rungs = append(c.rungs, rung{at: now.Sub(c.rec.Start), leg: l.number, out: out, text: text, status: uint16(status), sdp: sdp})
+		c.rung(now, l, true, methodNumber("ACK"))
 	}
 }
 
-// methodName is a method that does not keep its datagram alive.
-func methodName(m string) string {
-	for _, k := range [...]string{"INVITE", "ACK", "BYE", "CANCEL", "UPDATE", "INFO", "OPTIONS", "PRACK"} {
-		if m == k {
-			return k
-		}
-	}
-	return strings.Clone(clip(m, 20))
-}
-
-// Ladder is the messages of both legs in the order in which they came and went.
+// Ladder is the messages of both legs in the order in which they came and went. The lines are pieces of one text.
 func (c *Call) Ladder() []cdr.Message {
 	list := make([]cdr.Message, len(c.rungs))
+	var room [1024]byte
+	text := room[:0]
+	var ends [maxRungs]int
+	for i := range c.rungs {
+		text = c.rungs[i].line(text, c.words)
+		ends[i] = len(text)
+	}
+	all, from := string(text), 0
 	for i := range c.rungs {
 		r := &c.rungs[i]
-		m := cdr.Message{At: c.rec.Start.Add(r.at), Leg: "a", Out: r.out, SDP: r.sdp, Line: r.text}
-		if r.leg > 0 {
-			m.Leg = "b" + strconv.Itoa(int(r.leg))
-		}
-		switch {
-		case r.status > 0:
-			m.Line = strconv.Itoa(int(r.status)) + " " + sip.Phrase(int(r.status)) + " (" + r.text + ")"
-		case r.uri != "":
-			m.Line = r.text + " " + r.uri
-		}
-		list[i] = m
+		list[i] = cdr.Message{At: c.rec.Start.Add(time.Duration(r.at) * rungTime), Leg: legName(r.leg), Out: r.out, SDP: r.sdp, Line: all[from:ends[i]]}
+		from = ends[i]
 	}
 	return list
+}
+
+func legName(n uint8) string {
+	switch n {
+	case 0:
+		return "a"
+	case 1:
+		return "b1"
+	case 2:
+		return "b2"
+	}
+	return "b" + strconv.Itoa(int(n))
+}
+
+// line appends what the ladder says of a message: "180 Ringing (INVITE)", "INVITE sip:+1…".
+func (r *rung) line(b []byte, words []string) []byte {
+	method, word := ladderMethods[r.method], ""
+	if r.word > 0 {
+		word = words[r.word-1]
+	}
+	if r.method == 0 {
+		method, word = word, ""
+	}
+	if r.status == 0 {
+		b = append(b, method...)
+		if word != "" {
+			b = append(b, ' ')
+			b = append(b, word...)
+		}
+		return b
+	}
+	b = strconv.AppendUint(b, uint64(r.status), 10)
+	b = append(b, ' ')
+	b = append(b, sip.Phrase(int(r.status))...)
+	b = append(b, " ("...)
+	b = append(b, method...)
+	return append(b, ')')
 }
 
 // Live is the call as it stands, for those who watch.

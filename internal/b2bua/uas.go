@@ -44,7 +44,7 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 	if err != nil {
 		return diag.BadSDP, err.Error()
 	}
-	c.offer = body
+	c.offer, c.offered = body, offer
 	c.plan.offered(offer)
 	return nil, ""
 }
@@ -66,17 +66,19 @@ func acceptsSDP(req *sip.Message) bool {
 
 // query is what routing must know of the INVITE.
 func (c *Call) query(req *sip.Message) routing.Query {
-	q := routing.Query{Server: c.env.Server, Trunk: c.a.trunk, CalledURI: req.URI}
-	if u, err := sip.ParseURI(req.URI); err == nil {
+	// The decision lives as long as the call: it must not keep the whole INVITE in memory.
+	q := routing.Query{Server: c.env.Server, Trunk: c.a.trunk, CalledURI: strings.Clone(req.URI)}
+	if u, err := sip.ParseURI(q.CalledURI); err == nil {
 		q.Called = numberOf(u)
 	}
 	from := req.From()
-	q.CallingURI, q.Display = from.URI, from.Display
+	q.CallingURI, q.Display = from.URI, strings.Clone(from.Display)
 	if v := req.Get(sip.IDPAssertedIdentity); v != "" && c.a.trunk.Settings.ForwardPAI {
 		if pai, err := sip.ParseAddress(v); err == nil {
 			q.CallingURI = pai.URI
 		}
 	}
+	q.CallingURI = strings.Clone(q.CallingURI)
 	if u, err := sip.ParseURI(q.CallingURI); err == nil {
 		q.Calling = numberOf(u)
 	}

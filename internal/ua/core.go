@@ -98,9 +98,7 @@ func (c *Core) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) 
 		if m.IsRequest() {
 			m.FixTopVia(src.Remote)
 		}
-		taken := true
-		c.guard(now, e, func() { taken = e.call.Receive(now, src, m, out) })
-		if !taken && m.IsRequest() {
+		if !c.feed(now, e, src, m) && m.IsRequest() {
 			c.outside(now, src, m)
 		}
 		return
@@ -128,19 +126,33 @@ func (c *Core) begin(now time.Time, src sip.Source, m *sip.Message, t *topology.
 	c.counts.Calls++
 	in := b2bua.Caller{Source: src, Req: m, Trunk: t}
 	e.call = b2bua.Prepare(c.env, c.snap, id, now, in)
-	c.guard(now, e, func() { e.call.Start(now, in, c.out) })
+	defer c.rescue(now, e)
+	e.call.Start(now, in, c.out)
+	c.after(now, e)
 }
 
-// guard feeds a call. A fault of ours ends that call, with a record, and never the process.
-func (c *Core) guard(now time.Time, e *entry, feed func()) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			c.counts.Panics++
-			c.bury(now, e, fmt.Sprint(fault))
-		}
-	}()
-	feed()
+// guard gives a call something to do. A fault of ours ends that call, with a record, and never the process.
+func (c *Core) guard(now time.Time, e *entry, do func()) {
+	defer c.rescue(now, e)
+	do()
 	c.after(now, e)
+}
+
+// feed is guard for a message; false: the call has no leg for it any more.
+func (c *Core) feed(now time.Time, e *entry, src sip.Source, m *sip.Message) (taken bool) {
+	defer c.rescue(now, e)
+	taken = true
+	taken = e.call.Receive(now, src, m, c.out)
+	c.after(now, e)
+	return taken
+}
+
+// rescue is deferred round the work of a call.
+func (c *Core) rescue(now time.Time, e *entry) {
+	if fault := recover(); fault != nil {
+		c.counts.Panics++
+		c.bury(now, e, fmt.Sprint(fault))
+	}
 }
 
 // after does the book-keeping that follows every input of a call.
@@ -217,7 +229,9 @@ func (c *Core) abort(now time.Time, e *entry, fault string) {
 
 // wake is the timer of a call.
 func (e *entry) wake(now time.Time, c *Core) {
-	c.guard(now, e, func() { e.call.Advance(now, c.out) })
+	defer c.rescue(now, e)
+	e.call.Advance(now, c.out)
+	c.after(now, e)
 }
 
 // Advance fires what is due.
