@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/textproto"
 	"strconv"
 	"strings"
 	"testing"
@@ -150,16 +149,14 @@ func (s *socket) final(method string) string {
 
 // header is the value of the first header of a name.
 func header(msg, name string) string {
-	for _, line := range strings.Split(msg, "\r\n") {
-		if line == "" {
-			break
-		}
-		if n, v, ok := strings.Cut(line, ":"); ok && textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(n)) == textproto.CanonicalMIMEHeaderKey(name) {
-			return strings.TrimSpace(v)
-		}
+	for _, v := range headers(msg, name) {
+		return v
 	}
 	return ""
 }
+
+// compact is the short forms of RFC 3261 §7.3.3.
+var compact = map[string]string{"i": "Call-ID", "f": "From", "t": "To", "v": "Via", "m": "Contact", "c": "Content-Type", "l": "Content-Length"}
 
 // headers is all values of a name.
 func headers(msg, name string) (list []string) {
@@ -167,7 +164,11 @@ func headers(msg, name string) (list []string) {
 		if line == "" {
 			break
 		}
-		if n, v, ok := strings.Cut(line, ":"); ok && strings.EqualFold(strings.TrimSpace(n), name) {
+		n, v, ok := strings.Cut(line, ":")
+		if n = strings.TrimSpace(n); compact[strings.ToLower(n)] != "" {
+			n = compact[strings.ToLower(n)]
+		}
+		if ok && strings.EqualFold(n, name) {
 			list = append(list, strings.TrimSpace(v))
 		}
 	}

@@ -212,7 +212,8 @@ func TestTortureInvitesReachTheGatewayClean(t *testing.T) {
 		t.Run(m.Name, func(t *testing.T) {
 			peer := peers.of(l, m.port())
 			peer.t = t
-			peer.send(sharedID.ReplaceAllString(data, "${1}"+m.Name+"-"))
+			m.data = sharedID.ReplaceAllString(data, "${1}"+m.Name+"-")
+			peer.send(m.data)
 			answer, downstream := answerTo(t, l, peer, &m), gw.take()
 			m.checkMore(t, answer, downstream)
 			code := status(answer)
@@ -257,18 +258,35 @@ func answerTo(t *testing.T, l *lab, peer *socket, m *torture) string {
 	}
 	for {
 		r := peer.next(5 * time.Second)
+		if r != "" && m.callID() != "" && !strings.Contains(header(r, "Call-ID"), m.callID()) {
+			continue // repeated for an earlier message
+		}
 		if r == "" || r[8] != '1' {
 			if r != "" && strings.HasSuffix(header(r, "CSeq"), "INVITE") {
-				peer.send(ackFor(r))
+				peer.send(m.ack(r))
 			}
 			return r
 		}
 	}
 }
 
-// ackFor ends the server's INVITE transaction: what must be the same as in the INVITE is taken from the response.
-func ackFor(r string) string {
-	return build("", "ACK sip:x@example.com SIP/2.0", "Via: "+header(r, "Via"), "From: "+header(r, "From"), "To: "+header(r, "To"),
+var callIDOf = regexp.MustCompile(`(?mi)^(?:Call-ID|i)\s*:\s*(\S+)`)
+
+func (m *torture) callID() string {
+	if f := callIDOf.FindStringSubmatch(m.data); f != nil {
+		return f[1]
+	}
+	return ""
+}
+
+// ack ends the server's INVITE transaction: what must be the same as in the INVITE (RFC 3261 §17.2.3) is taken from it or from the
+// response.
+func (m *torture) ack(r string) string {
+	target := "sip:x@example.com"
+	if f := strings.Fields(m.data); len(f) > 1 {
+		target = f[1]
+	}
+	return build("", "ACK "+target+" SIP/2.0", "Via: "+header(r, "Via"), "From: "+header(r, "From"), "To: "+header(r, "To"),
 		"Call-ID: "+header(r, "Call-ID"), "CSeq: "+strings.Fields(header(r, "CSeq"))[0]+" ACK", "Max-Forwards: 70")
 }
 
