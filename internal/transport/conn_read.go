@@ -135,7 +135,7 @@ func (c *conn) deliver(f *framer) (progress bool, err error) {
 			}
 			return progress, nil
 		}
-		if wait, ok := c.t.rate.spend(src.Remote.Addr(), c.t.now()); !ok {
+		if wait, ok := c.t.rate.Load().spend(src.Remote.Addr(), c.t.now()); !ok {
 			if progress {
 				h.Flush()
 			}
@@ -166,7 +166,7 @@ func (c *conn) delay(wait time.Duration) error {
 			return ErrClosed
 		}
 		var ok bool
-		if wait, ok = c.t.rate.spend(c.key.remote.Addr(), c.t.now()); ok {
+		if wait, ok = c.t.rate.Load().spend(c.key.remote.Addr(), c.t.now()); ok {
 			return nil
 		}
 	}

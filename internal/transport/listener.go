@@ -77,7 +77,7 @@ func (l *listener) admit(nc *net.TCPConn) {
 		l.counters.stranger(1, remote, l.t.now())
 		reset(nc)
 		return
-	case !l.t.rate.take(remote.Addr(), l.t.now()): // a handshake costs more than a message
+	case !l.t.rate.Load().take(remote.Addr(), l.t.now()): // a handshake costs more than a message
 		l.counters.rate.Add(1)
 		reset(nc)
 		return

@@ -109,3 +109,29 @@ func (b *blockedInbox) Failed(string, string, sip.Hop, error) {
 	<-b.release
 	b.n++
 }
+
+func TestSetRate(t *testing.T) {
+	n := newNode(t, Config{}, tcp4)
+	a := netip.MustParseAddr("192.0.2.1")
+	spend := func() (k int) {
+		for k < 1000 && n.rate.Load().take(a, n.now()+1) {
+			k++
+		}
+		return k
+	}
+	if got := spend(); got != 1000 {
+		t.Errorf("without a limit %d messages pass", got)
+	}
+	n.SetRate(10)
+	if got := spend(); got < 20 || got > 40 {
+		t.Errorf("with 10 a second %d messages pass at once, want twice as many", got)
+	}
+	n.SetRate(10) // no fresh burst
+	if got := spend(); got > 10 {
+		t.Errorf("after the same limit %d messages pass at once", got)
+	}
+	n.SetRate(0)
+	if got := spend(); got != 1000 {
+		t.Errorf("when the limit is gone %d messages pass", got)
+	}
+}

@@ -92,8 +92,8 @@ type Transport struct {
 	cfg   Config
 	log   *slog.Logger
 	start time.Time
-	rate  *rateTable // nil: no limit
-	gate  logGate    // of lines that peers provoke
+	rate  atomic.Pointer[rateTable] // of nil: no limit
+	gate  logGate                   // of lines that peers provoke
 	fails *failures
 
 	dialCtx  context.Context // ends at Close
@@ -130,13 +130,24 @@ func New(cfg Config) *Transport {
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	t := &Transport{cfg: cfg, log: cfg.Logger, start: time.Now(), opened: map[listenKey]opened{}}
-	t.rate = newRateTable(cfg.Limits.RatePerSource, cfg.Limits.RateBurst)
+	t.rate.Store(newRateTable(cfg.Limits.RatePerSource, cfg.Limits.RateBurst))
 	t.fails = newFailures(cfg.Handler)
 	t.dialCtx, t.dialStop = context.WithCancel(context.Background())
 	t.conns.init()
 	t.udp.Store(&map[netip.AddrPort]*udpSocket{})
 	t.streams.Store(&map[listenKey]*listener{})
 	return t
+}
+
+// SetRate changes Limits.RatePerSource, and RateBurst to its default. Sources begin with a fresh burst.
+func (t *Transport) SetRate(perSecond float64) {
+	now, before := Limits{RatePerSource: perSecond}.withDefaults(), 0.0
+	if r := t.rate.Load(); r != nil {
+		before = r.perSecond
+	}
+	if perSecond != before {
+		t.rate.Store(newRateTable(now.RatePerSource, now.RateBurst))
+	}
 }
 
 // now is the monotonic time since New.

@@ -144,7 +144,7 @@ func (s *udpSocket) deliver(n int) bool {
 			count.stranger = from
 			continue
 		}
-		if !s.t.rate.take(from.Addr(), now) {
+		if !s.t.rate.Load().take(from.Addr(), now) {
 			count.rate++
 			continue
 		}

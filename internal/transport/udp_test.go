@@ -109,8 +109,9 @@ func TestUDPStrangerLeavesNoTrace(t *testing.T) {
 	if s := n.stats(t, sip.UDP); s.LastUnknown != addrPort(stranger.LocalAddr()) || s.LastUnknownAt.IsZero() {
 		t.Errorf("last stranger %s at %s, want %s", s.LastUnknown, s.LastUnknownAt, stranger.LocalAddr())
 	}
-	for i := range n.rate.sets {
-		set := &n.rate.sets[i]
+	rate := n.rate.Load()
+	for i := range rate.sets {
+		set := &rate.sets[i]
 		set.mu.Lock()
 		ways := set.ways
 		set.mu.Unlock()
