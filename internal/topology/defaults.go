@@ -35,6 +35,9 @@ func DefaultSettings() *TrunkSettings {
 	}
 }
 
+// defaultMessagesPerSource is far above what a peer sends of its own will, and far below what keeps a processor from its calls.
+const defaultMessagesPerSource = 20000
+
 // defaultMediaPorts is MED-09.
 var defaultMediaPorts = PortRange{49152, 57500}
 

@@ -72,8 +72,10 @@ type Server struct {
 	Cert, Key, CA string       // PEM files of the TLS listeners; CA verifies peers
 	MaxCalls      int          // 0: no limit
 	MaxCPS        int          // new calls per second; 0: no limit
-	Metrics       string       // host:port of /metrics and /healthz; "" none
-	ControlSocket string       // path; "" default of the data directory
+	// MaxMessagesPerSource is SIP messages per second of one address; 0: no limit; default 20000.
+	MaxMessagesPerSource int
+	Metrics              string // host:port of /metrics and /healthz; "" none
+	ControlSocket        string // path; "" default of the data directory
 }
 
 // GatewayKind is what stands on the other side.

@@ -66,6 +66,7 @@ var serverFields = []field[serverDoc]{
 	{"ca", setText(func(d *serverDoc) *string { return &d.out.CA })},
 	{"maxCalls", setCount(0, 1000000, func(d *serverDoc) *int { return &d.out.MaxCalls })},
 	{"maxCPS", setCount(0, 1000000, func(d *serverDoc) *int { return &d.out.MaxCPS })},
+	{"maxMessagesPerSource", setCount(0, 10000000, func(d *serverDoc) *int { return &d.out.MaxMessagesPerSource })},
 	{"metrics", func(c *compiler, n *node, d *serverDoc) { c.metrics(n, d) }},
 	{"controlSocket", setText(func(d *serverDoc) *string { return &d.out.ControlSocket })},
 }
@@ -116,7 +117,7 @@ func (c *compiler) servers(n *node, pool *poolDoc) {
 		if !isHost(key.text) {
 			c.errorf(key, "the name of a server is its host name, %q is none", key.text).fixf("Write it like med1.example.com")
 		}
-		d := &serverDoc{key: key, out: &Server{Name: key.text, Pool: pool.out, MediaPorts: defaultMediaPorts}}
+		d := &serverDoc{key: key, out: &Server{Name: key.text, Pool: pool.out, MediaPorts: defaultMediaPorts, MaxMessagesPerSource: defaultMessagesPerSource}}
 		decode(c, value, serverFields, d)
 		if len(d.out.Addresses) == 0 && d.addresses == nil {
 			c.errorf(key, "the server has no addresses").fixf("Add addresses: [192.0.2.10] with the address that peers reach")
