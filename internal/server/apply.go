@@ -69,6 +69,7 @@ func (s *Server) change(snap *topology.Snapshot, me *topology.Server) error {
 		return err
 	}
 	s.current.Store(me)
+	s.transport.SetRate(float64(me.MaxMessagesPerSource))
 	web.commit(s)
 	s.retire()
 	return nil
