@@ -206,3 +206,34 @@ func TestTransportOfATrunkChanges(t *testing.T) {
 	out, in := r.call(pbx, gw)
 	r.hangup(in, out)
 }
+
+// TestMessagesOfASourceAreLimited by the document that holds.
+func TestMessagesOfASourceAreLimited(t *testing.T) {
+	t.Parallel()
+	r := start(t, "127.88.7.", strings.ReplaceAll(basic, "mediaPorts", "maxMessagesPerSource: 5, mediaPorts"))
+	d := net.Dialer{LocalAddr: &net.UDPAddr{IP: net.IPv4(127, 88, 7, 2), Port: 5060}}
+	from, err := d.Dial("udp", "127.88.7.1:5060")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	seen := func() (in, dropped uint64) {
+		for _, l := range r.transport.Stats().Listeners {
+			in, dropped = in+l.In.Messages, dropped+l.Drops.Rate
+		}
+		return in, dropped
+	}
+	flood := func() {
+		for range 100 {
+			if _, err := from.Write([]byte("OPTIONS sip:x SIP/2.0\r\n\r\n")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	flood()
+	until(t, "the flood is cut", func() bool { in, dropped := seen(); return in+dropped == 100 && in >= 10 && in <= 20 })
+	r.applyGood(strings.ReplaceAll(basic, "mediaPorts", "maxMessagesPerSource: 0, mediaPorts"))
+	before, _ := seen()
+	flood()
+	until(t, "nothing is cut", func() bool { in, _ := seen(); return in == before+100 })
+}

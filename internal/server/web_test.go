@@ -3,6 +3,9 @@ package server
 import (
 	"encoding/json"
 	"log/slog"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -126,4 +129,52 @@ func TestLogIsQuietInAFlood(t *testing.T) {
 			t.Errorf("%d lines about left out ones", count("lines left out"))
 		}
 	})
+}
+
+// TestEveryMetricIsDocumented: docs/metrics.md has the metrics that there are, and no others.
+func TestEveryMetricIsDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documented []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `(directsip_[a-z_]+)` \\| ([a-z` ]*)\\|").FindAllStringSubmatch(string(page), -1) {
+		documented = append(documented, m[1]+" "+strings.Join(strings.Fields(strings.ReplaceAll(m[2], "`", "")), " "))
+	}
+	r := start(t, "127.89.3.", basic)
+	pbx, gw := r.agent(2), r.agent(3)
+	r.hangup(r.call(pbx, gw))
+	r.records(1)
+	families, err := r.metrics.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var have []string
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "directsip_") {
+			continue
+		}
+		if f.GetHelp() == "" {
+			t.Errorf("%s has no help", f.GetName())
+		}
+		var labels []string
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			labels = append(labels, l.GetName())
+		}
+		have = append(have, f.GetName()+" "+strings.Join(labels, " "))
+	}
+	sorted := func(list []string) []string {
+		out := make([]string, len(list))
+		for i, s := range list {
+			f := strings.Fields(s)
+			slices.Sort(f[1:])
+			out[i] = strings.Join(f, " ")
+		}
+		slices.Sort(out)
+		return out
+	}
+	if d, h := sorted(documented), sorted(have); !slices.Equal(d, h) {
+		t.Errorf("documented\n%s\nthere are\n%s", strings.Join(d, "\n"), strings.Join(h, "\n"))
+	}
 }
