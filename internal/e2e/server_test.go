@@ -222,7 +222,7 @@ func (s *server) record() *cdr.Record {
 	return s.records(1)[0]
 }
 
-// metric is the sum of the samples whose line begins with name and has all of the texts.
+// metric is the sum of the samples whose line begins with name and has all of the texts; there must be one.
 func (s *server) metric(name string, texts ...string) (sum float64) {
 	s.t.Helper()
 	resp, err := http.Get("http://" + s.metrics + "/metrics")
@@ -230,15 +230,20 @@ func (s *server) metric(name string, texts ...string) (sum float64) {
 		s.t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	found := false
 	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
 		line := lines.Text()
 		if strings.HasPrefix(line, name) && containsAll(line, texts) {
+			found = true
 			v, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
 			if err != nil {
 				s.t.Fatal(err)
 			}
 			sum += v
 		}
+	}
+	if !found {
+		s.t.Fatalf("there is no metric %s with %q", name, texts)
 	}
 	return sum
 }
@@ -251,7 +256,7 @@ func (s *server) finish() {
 	select {
 	case <-s.exited:
 	default:
-		if !s.t.Failed() && s.prefix == nil {
+		if !s.t.Failed() {
 			s.leaks()
 		}
 		s.stop()
@@ -268,10 +273,10 @@ func (s *server) finish() {
 // leaks fails when something is left of the calls.
 func (s *server) leaks() {
 	s.t.Helper()
+	s.waitLive(0)
 	if s.metrics == "" {
 		return
 	}
-	s.waitLive(0)
 	until(s.t, "all media sessions closed", func() bool { return s.metric("directsip_media{", `what="sessions"`) == 0 })
 	if n := s.metric("directsip_sip_events_total{", `event="fault"`); n != 0 {
 		s.t.Errorf("%v calls ended by a fault of ours", n)
