@@ -131,15 +131,15 @@ func BenchmarkCallPaced(b *testing.B) {
 	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(b.N), "cpu-µs/call")
 }
 
-// BenchmarkEncode is the part of BenchmarkCall that is JSON.
+// BenchmarkEncode is the part of BenchmarkCall that is encoding.
 func BenchmarkEncode(b *testing.B) {
 	r := sample(1)
-	buf := r.AppendJSON(nil)
+	buf := r.AppendBinary(nil)
 	b.SetBytes(int64(len(buf)))
 	b.ReportAllocs()
 	cpu := cpuTime(b)
 	for b.Loop() {
-		buf = r.AppendJSON(buf[:0])
+		buf = r.AppendBinary(buf[:0])
 	}
 	b.ReportMetric(float64((cpuTime(b)-cpu).Nanoseconds())/float64(b.N), "cpu-ns/op")
 }

@@ -176,11 +176,10 @@ func TestCallThatNeverEndedGetsServerLost(t *testing.T) {
 func TestTornTail(t *testing.T) {
 	var seg []byte
 	var ends []int
-	p := newPacker()
 	for n := range 3 {
 		var at int
 		seg, at = beginFrame(seg, frameRecord)
-		seg = endFrame(p.appendRecord(seg, sample(n)), at)
+		seg = endFrame(sample(n).AppendBinary(seg), at)
 		ends = append(ends, len(seg))
 	}
 	for _, c := range []struct {

@@ -14,8 +14,8 @@ import (
 type frameKind byte
 
 const (
-	frameRecord frameKind = 'R' // a stored record, see pack.go
-	frameBegin  frameKind = 'B' // the stored record that the call has if the server dies
+	frameRecord frameKind = 'R' // a record, see cdr.AppendBinary
+	frameBegin  frameKind = 'B' // the record that the call has if the server dies
 	frameEnd    frameKind = 'E' // id of a call that has its record
 	frameAlive  frameKind = 'A' // Unix nanoseconds, 8 bytes: the server lived
 )

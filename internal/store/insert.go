@@ -23,7 +23,7 @@ const (
 // row is a record on its way into SQLite.
 type row struct {
 	rec    *cdr.Record
-	stored []byte // as in pack.go
+	stored []byte // rec.AppendBinary
 	no     int64
 }
 

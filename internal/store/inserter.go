@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
 )
 
 const (
@@ -168,7 +170,7 @@ func decodeRows(rows []row, data []byte) (out []row, skipped int, err error) {
 		if kind != frameRecord {
 			return
 		}
-		rec, e := decode(payload)
+		rec, e := cdr.DecodeBinary(payload)
 		if e != nil {
 			err = e
 			return

@@ -134,7 +134,7 @@ func (r *Reader) load(ctx context.Context, no int64) (*cdr.Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	return decode(b)
+	return cdr.DecodeBinary(b)
 }
 
 // hasID tells whether a record with the id is stored.

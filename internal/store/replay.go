@@ -85,7 +85,7 @@ func (s *Store) replayCalls(r *recovery, path string) error {
 	return s.read(r, path, func(kind frameKind, payload []byte) {
 		switch kind {
 		case frameBegin:
-			if rec, err := decode(payload); err == nil {
+			if rec, err := cdr.DecodeBinary(payload); err == nil {
 				r.open[rec.ID] = rec
 				r.seen(rec.Start)
 				r.seen(rec.Answered)
@@ -107,7 +107,7 @@ func (s *Store) replayRecords(r *recovery, path string) error {
 		if kind != frameRecord {
 			return
 		}
-		rec, err := decode(payload)
+		rec, err := cdr.DecodeBinary(payload)
 		if err != nil {
 			bad++
 			return
@@ -144,7 +144,6 @@ func (s *Store) replayLost(r *recovery) error {
 	}
 	slices.SortFunc(ids, func(a, b string) int { return r.open[a].Start.Compare(r.open[b].Start) })
 	var rows []row
-	pack := newPacker()
 	for _, id := range ids {
 		known, err := s.db.hasID(id)
 		if err != nil {
@@ -164,7 +163,7 @@ func (s *Store) replayLost(r *recovery) error {
 		if !rec.Answered.IsZero() {
 			rec.Status = 200
 		}
-		rows = append(rows, row{rec: rec, stored: pack.appendRecord(nil, rec)})
+		rows = append(rows, row{rec: rec, stored: rec.AppendBinary(nil)})
 	}
 	for batch := range slices.Chunk(rows, insertBatch) {
 		if err := s.insertRows(batch); err != nil {

@@ -20,7 +20,7 @@ const (
 func (s *Store) runWriter() {
 	defer s.wg.Done()
 	defer close(s.stopInserter)
-	w := writer{s: s, j: s.journal, pack: newPacker()}
+	w := writer{s: s, j: s.journal}
 	alive := time.NewTicker(aliveEvery)
 	defer alive.Stop()
 	pause := time.NewTimer(gather)
@@ -57,7 +57,6 @@ func (s *Store) runWriter() {
 type writer struct {
 	s      *Store
 	j      *journal
-	pack   *packer
 	spare  []item
 	calls  []byte // frames for the call segment
 	begun  []place
@@ -97,7 +96,7 @@ func (w *writer) write(items []item, seq uint64) {
 		}
 		var at int
 		records, at = beginFrame(records, frameRecord)
-		records = endFrame(w.pack.appendRecord(records, it.rec), at)
+		records = endFrame(it.rec.AppendBinary(records), at)
 		c.recs, c.ends = append(c.recs, it.rec), append(c.ends, len(records))
 		if _, known := w.j.open[it.rec.ID]; known {
 			w.calls, at = beginFrame(w.calls, frameEnd)
@@ -264,7 +263,7 @@ func appendBegin(b []byte, id string, o *Opened) []byte {
 		In: o.In, Out: o.Out, Called: o.Called, Calling: o.Calling,
 	}
 	b, at := beginFrame(b, frameBegin)
-	return endFrame(r.AppendJSON(append(b, formJSON)), at)
+	return endFrame(r.AppendBinary(b), at)
 }
 
 // runSync makes what was written durable, at most every syncEvery, and removes what is no longer needed

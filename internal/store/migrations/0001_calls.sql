@@ -25,7 +25,7 @@ CREATE TABLE call (
 CREATE UNIQUE INDEX call_start ON call (start, id);
 CREATE INDEX call_failed ON call (start, id) WHERE flags >= 2;
 
--- The whole record (JSON, packed: see pack.go), apart from call so that lists read little.
+-- The whole record (see cdr.AppendBinary), apart from call so that lists read little.
 CREATE TABLE record (
   rec  INTEGER PRIMARY KEY,
   stored BLOB NOT NULL

@@ -1,0 +1,162 @@
+package cdr
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func full() *Record {
+	at := time.Date(2026, 3, 1, 9, 0, 0, 120_000_000, time.UTC)
+	leg := Leg{Trunk: "gw1", Gateway: "gw1.contoso.com", CallID: "a@b", FromTag: "f", ToTag: "t", Remote: "[::1]:5060", Transport: "UDP", Codec: "PCMU", UserAgent: "UA/1"}
+	return &Record{
+		ID: "0f", Server: "med1", Pool: "med", Version: "41", Start: at, Ringing: at.Add(time.Second), Answered: at.Add(2 * time.Second), End: at.Add(time.Hour),
+		In: leg, Out: &leg, Called: Number{"100", "+14255550100", "0100"}, Calling: Number{Received: "anonymous"}, User: "alice", CallingUser: "bob",
+		Usage: "Local", Route: "r", Emergency: true,
+		Attempts: []Attempt{{Trunk: "uc", At: at}, {Trunk: "uc2", Remote: "10.0.0.1:5060", Called: "1", Calling: "2", At: at, Took: time.Second, Status: 503, Cause: 34, Class: "peer-fault", Reason: "x"}},
+		Reason:   "normal-clearing", Status: 200, Cause: 16, EndedBy: "caller", Detail: "quoted \"<&>\" \u2028 \x00 é 😀 \xff\xfe",
+		Media:    []Media{{From: "caller"}, {Stream: 1, From: "callee", Source: "s", Packets: 1, Bytes: 2, RTCP: 3, Lost: 4, Jitter: 5 * time.Microsecond, Gated: 6, Dropped: 7, First: at, Last: at.Add(time.Microsecond)}},
+		Decision: []string{"a", "", "rule one matched", "rule two matched", "rule two matched"},
+		Ladder: []Message{{At: at, Leg: "a", Line: "INVITE sip:x"}, {At: at.Add(999000), Leg: "b1", Out: true, Line: "200 OK (INVITE)", SDP: true},
+			{At: at, Leg: "b17", Line: "INVITE sip:x;user=phone"}, {}},
+	}
+}
+
+func sameAfterBinary(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, r *Record) {
+	t.Helper()
+	got, err := DecodeBinary(r.AppendBinary(nil))
+	if err != nil {
+		t.Fatalf("%v of %+v", err, r)
+	}
+	a, errA := json.Marshal(got)
+	b, errB := json.Marshal(r)
+	if errA != nil || errB != nil || string(a) != string(b) {
+		t.Fatalf("%v %v\n got %s\nwant %s", errA, errB, a, b)
+	}
+}
+
+func TestBinaryKeepsTheRecord(t *testing.T) {
+	r := full()
+	got, err := DecodeBinary(r.AppendBinary([]byte("x"))[1:])
+	if err != nil || !reflect.DeepEqual(got, r) {
+		t.Fatalf("%v\n got %+v\nwant %+v", err, got, r)
+	}
+	sameAfterBinary(t, &Record{})
+	sameAfterBinary(t, &Record{Out: &Leg{}, Attempts: []Attempt{{}}, Media: []Media{{}}, Decision: []string{"", ""}, Ladder: []Message{{}}})
+	at := time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC)
+	sameAfterBinary(t, &Record{Start: at, End: time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)})
+	sameAfterBinary(t, &Record{Ringing: at, End: time.Unix(0, 0).UTC()})
+	local := &Record{Start: time.Unix(5, 1999).In(time.FixedZone("x", 3600))}
+	if got, err := DecodeBinary(local.AppendBinary(nil)); err != nil || got.Start != time.Unix(5, 1000).UTC() {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestBinaryRoundTripProperty(t *testing.T) {
+	moment := rapid.Custom(func(t *rapid.T) time.Time {
+		return time.UnixMicro(rapid.Int64Range(-62135596800_000_000, 253402300799_000_000).Draw(t, "us")).UTC()
+	})
+	micros := rapid.Custom(func(t *rapid.T) time.Duration {
+		return time.Duration(rapid.Int64Range(-1<<50, 1<<50).Draw(t, "d")) * time.Microsecond
+	})
+	text := rapid.OneOf(rapid.String(), rapid.SampledFrom(words[:]), rapid.StringN(0, 300, -1))
+	gen := rapid.MakeCustom[Record](rapid.MakeConfig{Types: map[reflect.Type]*rapid.Generator[any]{
+		reflect.TypeFor[time.Time]():     moment.AsAny(),
+		reflect.TypeFor[time.Duration](): micros.AsAny(),
+		reflect.TypeFor[string]():        text.AsAny(),
+	}})
+	rapid.Check(t, func(t *rapid.T) {
+		r := gen.Draw(t, "record")
+		sameAfterBinary(t, &r)
+	})
+}
+
+func TestWordsAgree(t *testing.T) {
+	for i, s := range words {
+		if int(word(s)) != i {
+			t.Errorf("word(%q) = %d, want %d", s, word(s), i)
+		}
+	}
+}
+
+// TestLaterVersionMayAddFields puts unknown fields of every kind into every part.
+func TestLaterVersionMayAddFields(t *testing.T) {
+	const no = 60 << 2
+	extra := []byte{no, 200, 1, no | kindText, 2, 'h', 'i', no | kindWord, 99, no | kindGroup, 4, 1, no | kindGroup, 0, 0}
+	r := full()
+	plain := r.AppendBinary(nil)
+	got, err := DecodeBinary(slices.Concat(plain[:1], extra, plain[1:], extra))
+	if err != nil || !reflect.DeepEqual(got, r) {
+		t.Fatalf("%v\n got %+v", err, got)
+	}
+	for _, f := range []byte{fIn, fOut, fCalled, fAttempt, fMedia, fDecision, fLadder} {
+		b := slices.Concat([]byte{binaryVersion, f<<2 | kindGroup}, extra, []byte{0, fID<<2 | kindText, 1, 'z'})
+		if got, err := DecodeBinary(b); err != nil || got.ID != "z" {
+			t.Errorf("field %d: %+v, %v", f, got, err)
+		}
+	}
+	if _, err := DecodeBinary([]byte{binaryVersion + 1}); err == nil {
+		t.Error("an unknown version is read")
+	}
+}
+
+func TestBinaryIsBounded(t *testing.T) {
+	long := string(make([]byte, maxText/2))
+	r := &Record{ID: "x", Detail: long, Decision: []string{long, long, "y"}, Ladder: make([]Message, maxList+5)}
+	got, err := DecodeBinary(r.AppendBinary(nil))
+	if err != nil || got.ID != "x" || len(got.Ladder) != maxList || len(got.Decision) != 3 {
+		t.Fatalf("%d lines, %v", len(got.Ladder), err)
+	}
+	bomb := []byte{binaryVersion, fDecision<<2 | kindGroup, fMiddle<<2 | kindText, 0x80, 0x80, 0x04}
+	bomb = append(append(bomb, make([]byte, 0x10000)...), 0)
+	for range 1000 { // each doubles
+		bomb = append(bomb, fDecision<<2|kindGroup, fHead<<2, 0x80, 0x80, 0x04, fMiddle<<2|kindText, 1, 'x', 0)
+	}
+	if _, err := DecodeBinary(bomb); err == nil {
+		t.Error("a bomb is read")
+	}
+}
+
+func FuzzDecodeBinary(f *testing.F) {
+	b := full().AppendBinary(nil)
+	f.Add(b)
+	f.Add(b[:len(b)/2])
+	f.Add([]byte{binaryVersion, fLadder<<2 | kindGroup, fHead << 2, 1, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := DecodeBinary(b)
+		if err != nil {
+			return
+		}
+		again, err := DecodeBinary(r.AppendBinary(nil))
+		if err != nil || !reflect.DeepEqual(again, r) {
+			t.Fatalf("%v\n got %+v\nwant %+v", err, again, r)
+		}
+	})
+}
+
+func BenchmarkAppendBinary(b *testing.B) {
+	r := full()
+	buf := r.AppendBinary(nil)
+	b.ReportAllocs()
+	b.ReportMetric(float64(len(buf)), "bytes")
+	for b.Loop() {
+		buf = r.AppendBinary(buf[:0])
+	}
+}
+
+func BenchmarkDecodeBinary(b *testing.B) {
+	buf := full().AppendBinary(nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := DecodeBinary(buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
