@@ -99,7 +99,7 @@ func TestGarbageDatagrams(t *testing.T) {
 	}
 }
 
-// flood sends as fast as the machine lets it until stopped, and counts.
+// flood sends some ten thousand messages a second until stopped, and counts them.
 func flood(s *socket, msg func(i int) string) (stop func() int64) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	var n atomic.Int64
@@ -113,7 +113,7 @@ func flood(s *socket, msg func(i int) string) (stop func() int64) {
 				return
 			case <-tick.C:
 			}
-			for range 5 {
+			for range 20 {
 				s.udp.WriteToUDP([]byte(msg(int(n.Add(1)))), s.peer)
 			}
 		}
@@ -121,10 +121,11 @@ func flood(s *socket, msg func(i int) string) (stop func() int64) {
 	return func() int64 { close(quit); <-done; return n.Load() }
 }
 
-// A flood from a stranger and one from a gateway do not keep another peer from its calls.
+// NEW-15: a flood from a stranger and one from a gateway do not keep another peer from its calls; the stranger's is dropped whole,
+// the gateway's above maxMessagesPerSource.
 func TestFloodDoesNotHurtAnotherPeer(t *testing.T) {
 	l := newLab(t)
-	s := l.serve(l.document("UDP"))
+	s := l.serve(replaceOnce(t, l.document("UDP"), "metrics:", "maxMessagesPerSource: 500, metrics:"))
 	bad, stranger := l.udp(4, 5060), l.udp(9, 5060)
 	one := flood(bad, func(i int) string { return bad.options(l, fmt.Sprint("flood", i)) })
 	two := flood(stranger, func(i int) string { return stranger.invite(l, "+14255550100", fmt.Sprint("flood", i), "") })
@@ -132,9 +133,16 @@ func TestFloodDoesNotHurtAnotherPeer(t *testing.T) {
 	caller := l.sipp(peer{scenario: "uac-call", n: 2, port: 5070, calls: 30, rate: 30})
 	together(caller, callee)
 	n, m := one(), two()
-	t.Logf("%d and %d messages of flood", n, m)
-	if n < 500 || m < 500 {
+	rate, unknown := s.metric("directsip_sip_dropped_total{", `reason="rate"`), s.metric("directsip_sip_dropped_total{", `reason="unknown-source"`)
+	t.Logf("%d and %d messages of flood, %v dropped for their rate, %v for their source", n, m, rate, unknown)
+	if n < 3000 || m < 3000 {
 		t.Errorf("%d and %d messages are no flood", n, m)
+	}
+	if rate < float64(n)/4 {
+		t.Errorf("%v of the gateway's %d messages were dropped", rate, n)
+	}
+	if unknown < float64(m)/2 { // the kernel may drop some before us
+		t.Errorf("%v of the stranger's %d messages were dropped", unknown, m)
 	}
 	for _, r := range s.records(30) {
 		if r.Status != 200 || r.Answered.Sub(r.Start) > time.Second {
