@@ -98,7 +98,7 @@ func ownRejection(why *diag.Reason) *rejection {
 func (c *Call) hunt(now time.Time, out *Out) {
 	c.current = nil
 	limit := c.a.trunk.Settings.MaxAttempts
-	for c.verdict == nil && c.next < len(c.decision.Targets) && (limit <= 0 || c.tried < limit) {
+	for c.verdict == nil && int(c.next) < len(c.decision.Targets) && (limit <= 0 || int(c.tried) < limit) {
 		target := &c.decision.Targets[c.next]
 		c.next++
 		entry := cdr.Attempt{Trunk: target.Trunk.Name, Called: target.Called, Calling: target.Calling, At: now}
@@ -234,11 +234,12 @@ func tooLarge(m *sip.Message, limit int) bool {
 func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 	l, tgt := &t.leg, t.target
 	set := tgt.Trunk.Settings
-	m := sip.NewRequest("INVITE", c.targetURI(t))
+	uri := c.targetURI(t)
+	m := sip.NewRequest("INVITE", uri)
 	m.Add(sip.IDVia, c.env.via(l.hop))
 	m.Add(sip.IDMaxForwards, strconv.Itoa(c.maxForwards()-1))
-	m.Add(sip.IDFrom, c.callerValue(t)+";tag="+l.tag)
-	m.Add(sip.IDTo, "<"+c.targetURI(t)+">")
+	m.Add(sip.IDFrom, c.callerValue(t))
+	m.Add(sip.IDTo, "<"+uri+">")
 	m.Add(sip.IDCallID, l.callID)
 	m.Add(sip.IDCSeq, "1 INVITE")
 	m.Add(sip.IDContact, c.contact(l.hop))
@@ -285,8 +286,8 @@ func (c *Call) targetURI(t *attempt) string {
 		return t.target.URI
 	}
 	g := t.target.Trunk.Gateway
-	u := make([]byte, 0, 96)
-	u = append(u, "sip:"...)
+	var room [160]byte
+	u := append(room[:0], "sip:"...)
 	u = append(u, sip.EscapeUser(t.target.Called)...)
 	u = append(u, '@')
 	u = appendHostPort(u, g.Host, g.Addr, t.target.Trunk.GatewayPort, t.target.Trunk.Transport)
@@ -337,10 +338,11 @@ func isNumber(s string) bool {
 	return true
 }
 
-// callerValue is the From of leg B without its tag.
+// callerValue is the From of leg B.
 func (c *Call) callerValue(t *attempt) string {
 	tgt := t.target
-	b := make([]byte, 0, 96)
+	var room [160]byte
+	b := room[:0]
 	if tgt.Display != "" {
 		b = append(b, '"')
 		b = append(b, quotable(tgt.Display)...)
@@ -369,7 +371,8 @@ func (c *Call) callerValue(t *attempt) string {
 	if set.UserPhone && isNumber(user) {
 		b = append(b, ";user=phone"...)
 	}
-	return string(append(b, '>'))
+	b = append(b, ">;tag="...)
+	return string(append(b, t.leg.tag...))
 }
 
 // settings are those of the attempt's trunk.
@@ -533,7 +536,7 @@ func (c *Call) giveUp(now time.Time, out *Out) {
 	if r.class == routing.UserVerdict || r.class == routing.NumberFault {
 		by = "callee"
 	}
-	c.finalStatus = r.status
+	c.finalStatus = int16(r.status)
 	why := r.reason
 	if by == "directsip" && len(c.rec.Attempts) > 1 {
 		why, c.finalStatus = diag.AllTrunksFailed, 0

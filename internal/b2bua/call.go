@@ -29,32 +29,34 @@ type Call struct {
 	snap *topology.Snapshot
 	id   media.SessionID
 	rec  *cdr.Record
+	now  time.Time // of the input being handled
 
-	phase    phase
 	a        Leg
 	won      *attempt   // the attempt that answered
 	current  *attempt   // the attempt being tried
 	attempts []*attempt // those that have live transactions
 	decision routing.Decision
-	next     int // next target of the decision
-	tried    int
 	best     *rejection // the most telling refusal so far
 	verdict  *rejection // came late from a target left behind, and ends the hunt
 
-	offer       string       // the caller's first offer; "" for an offerless INVITE, and after the answer
-	offered     *sdp.Session // that offer, read
-	forks       []fork
-	plan        plan
-	exch        *exchange // a re-INVITE or UPDATE on its way between the legs
-	end         *diag.Reason
-	endBy       string
-	rungs       []rung
-	words       []string          // of the rungs
-	held        []*topology.Trunk // trunks on which Limits gave us a place
-	closing     bool              // MediaClose was asked for
-	finalStatus int               // what the caller's INVITE is refused with, when not the reason's own status
-	now         time.Time         // of the input being handled
-	written     bool              // the record was emitted
+	offer   string       // the caller's first offer; "" for an offerless INVITE, and after the answer
+	offered *sdp.Session // that offer, read
+	forks   []fork
+	plan    plan
+	exch    *exchange // a re-INVITE or UPDATE on its way between the legs
+	end     *diag.Reason
+
+	rungs    []rung
+	words    []string          // of the rungs
+	held     []*topology.Trunk // trunks on which Limits gave us a place
+	heldRoom [2]*topology.Trunk
+
+	next        int32 // next target of the decision
+	tried       int32
+	finalStatus int16 // what the caller's INVITE is refused with, when not the reason's own status
+	phase       phase
+	closing     bool // MediaClose was asked for
+	written     bool // the record was emitted
 }
 
 // Caller are the facts of an arriving INVITE.
@@ -127,7 +129,7 @@ func (c *Call) route(now time.Time, req *sip.Message, out *Out) {
 		c.refuse(now, r, "", out)
 		return
 	}
-	c.held = append(c.held, c.a.trunk)
+	c.held = append(c.heldRoom[:0], c.a.trunk)
 	c.openMedia(now, out)
 }
 

@@ -64,7 +64,7 @@ func (c *Call) endCaller(now time.Time, why *diag.Reason, detail string, out *Ou
 		c.bye(now, a, out)
 		return
 	}
-	status := c.finalStatus
+	status := int(c.finalStatus)
 	if status == 0 {
 		status = why.Status
 	}

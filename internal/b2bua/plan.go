@@ -288,7 +288,15 @@ func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
 
 // session is the wanted state of the relay.
 func (p *plan) session(c *Call) *media.Session {
-	s := &media.Session{ID: c.id, Streams: make([]media.Stream, len(p.lines))}
+	room := &struct { // one allocation for an ordinary call
+		s media.Session
+		v [1]media.Stream
+	}{}
+	s := &room.s
+	s.ID, s.Streams = c.id, room.v[:min(len(p.lines), 1)]
+	if len(p.lines) > 1 {
+		s.Streams = make([]media.Stream, len(p.lines))
+	}
 	for i := range p.lines {
 		ln := &p.lines[i]
 		for k := range ln.peer {

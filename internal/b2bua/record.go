@@ -51,17 +51,32 @@ func (c *Call) newRecord(now time.Time, in Caller) *cdr.Record {
 	req, t := in.Req, in.Trunk
 	r := &cdr.Record{
 		ID: Token(c.env.Rand, 16), Server: c.env.Server.Name, Pool: t.Pool.Name, Version: c.snap.Version, Start: now,
-		In: cdr.Leg{Trunk: t.Name, Gateway: t.Gateway.Name, CallID: strings.Clone(req.CallID()),
-			FromTag: strings.Clone(req.From().Tag()), Remote: in.Source.Remote.String(), Transport: in.Source.Transport.String(),
-			UserAgent: strings.Clone(clip(req.Get(sip.IDUserAgent), 80))},
+		In: cdr.Leg{Trunk: t.Name, Gateway: t.Gateway.Name, CallID: req.CallID(), Remote: in.Source.Remote.String(),
+			Transport: in.Source.Transport.String(), UserAgent: clip(req.Get(sip.IDUserAgent), 80)},
 	}
 	if u, err := sip.ParseURI(req.URI); err == nil {
-		r.Called.Received = strings.Clone(clip(numberOf(u), 80))
+		r.Called.Received = clip(numberOf(u), 80)
 	}
-	if u, err := sip.ParseURI(req.From().URI); err == nil {
-		r.Calling.Received = strings.Clone(clip(numberOf(u), 80))
+	from := req.From()
+	r.In.FromTag = from.Tag()
+	if u, err := sip.ParseURI(from.URI); err == nil {
+		r.Calling.Received = clip(numberOf(u), 80)
 	}
+	own(&r.In.CallID, &r.In.FromTag, &r.In.UserAgent, &r.Called.Received, &r.Calling.Received)
 	return r
+}
+
+// own copies strings that are views of a datagram into one new string.
+func own(parts ...*string) {
+	var room [256]byte
+	all := room[:0]
+	for _, p := range parts {
+		all = append(all, *p...)
+	}
+	rest := string(all)
+	for _, p := range parts {
+		*p, rest = rest[:len(*p)], rest[len(*p):]
+	}
 }
 
 func clip(s string, n int) string {
@@ -105,7 +120,7 @@ func (c *Call) write(_ time.Time, out *Out) {
 	r := c.rec
 	if c.won != nil {
 		c.setTarget(c.won.target)
-	} else if n := c.next; n > 0 && n <= len(c.decision.Targets) {
+	} else if n := int(c.next); n > 0 && n <= len(c.decision.Targets) {
 		c.setTarget(&c.decision.Targets[n-1])
 	}
 	if r.Out == nil && len(c.attempts) > 0 {

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,23 +10,38 @@ import (
 // Explain tells the decision in lines of text, in the order in which it was made, and ends with the targets or the
 // refusal.
 func (d *Decision) Explain() []string {
-	lines := make([]string, 0, len(d.Steps)+len(d.Targets)+2)
+	p := page{text: make([]byte, 0, 96*(len(d.Steps)+len(d.Targets)+1)), ends: make([]int, 0, len(d.Steps)+len(d.Targets)+2)}
 	for i := range d.Steps {
 		st := &d.Steps[i]
-		lines = append(lines, line(st.Kind.indent(), st.Kind.String(), st.subject(), st.text()))
+		p.line(st.Kind.indent(), st.Kind.String(), st.subject(), st.text())
 	}
 	if d.Kind == Refused {
 		if d.Reason != nil {
-			lines = append(lines, line(0, "result", "refused",
-				fmt.Sprintf("%d %s: %s", d.Reason.Status, d.Reason.Phrase, d.Reason.Text)))
+			p.line(0, "result", "refused", fmt.Sprintf("%d %s: %s", d.Reason.Status, d.Reason.Phrase, d.Reason.Text))
 		}
-		return lines
+		return p.lines()
 	}
-	lines = append(lines, line(0, "result", d.Kind.String(), d.summary()))
+	p.line(0, "result", d.Kind.String(), d.summary())
 	for i := range d.Targets {
-		lines = append(lines, line(1, strconv.Itoa(i+1)+".", quote(d.Targets[i].Trunk.Name), d.Targets[i].text()))
+		p.line(1, strconv.Itoa(i+1)+".", quote(d.Targets[i].Trunk.Name), d.Targets[i].text())
 	}
-	return lines
+	return p.lines()
+}
+
+// page collects the lines in one text, because every call record has some.
+type page struct {
+	text []byte
+	ends []int
+}
+
+// lines are pieces of the text.
+func (p *page) lines() []string {
+	all, from := string(p.text), 0
+	list := make([]string, len(p.ends))
+	for i, end := range p.ends {
+		list[i], from = all[from:end], end
+	}
+	return list
 }
 
 // Columns of the explanation.
@@ -35,27 +51,27 @@ const (
 )
 
 // line aligns one line of the explanation.
-func line(indent int, label, subject, text string) string {
-	var b strings.Builder
-	b.Grow(labelWidth + subjectWidth + len(text) + 2)
+func (p *page) line(indent int, label, subject, text string) {
+	start := len(p.text)
 	for range indent {
-		b.WriteString("  ")
+		p.text = append(p.text, "  "...)
 	}
-	b.WriteString(label)
-	pad(&b, labelWidth)
-	b.WriteString(subject)
+	p.text = append(p.text, label...)
+	p.pad(start + labelWidth)
+	p.text = append(p.text, subject...)
 	if text != "" {
-		pad(&b, labelWidth+subjectWidth)
-		b.WriteString(text)
+		p.pad(start + labelWidth + subjectWidth)
+		p.text = append(p.text, text...)
 	}
-	return strings.TrimRight(b.String(), " ")
+	p.text = bytes.TrimRight(p.text, " ")
+	p.ends = append(p.ends, len(p.text))
 }
 
 // pad fills up to a column, with at least one blank.
-func pad(b *strings.Builder, column int) {
-	b.WriteByte(' ')
-	for b.Len() < column {
-		b.WriteByte(' ')
+func (p *page) pad(column int) {
+	p.text = append(p.text, ' ')
+	for len(p.text) < column {
+		p.text = append(p.text, ' ')
 	}
 }
 
@@ -297,7 +313,14 @@ func (st *Step) trunkText() string {
 	return "taken"
 }
 
-func quote(s string) string { return strconv.Quote(s) }
+func quote(s string) string {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return strconv.Quote(s)
+		}
+	}
+	return "\"" + s + "\""
+}
 
 func orNone(s string) string {
 	if s == "" {
