@@ -73,7 +73,7 @@ func TestCallsOverFourShards(t *testing.T) {
 	if len(shards) < 2 {
 		t.Errorf("%d calls are all of %d shard", n, len(shards))
 	}
-	r.settle()
+	r.quiesce()
 	if r.Live() != 0 || r.board.Calls() != 0 {
 		t.Errorf("%d calls live, %d hold a place", r.Live(), r.board.Calls())
 	}
@@ -96,7 +96,7 @@ func TestPacketAnswersWhatItCannotUse(t *testing.T) {
 			before, bad := len(r.wire.sent), r.Counters().Malformed
 			r.Packet(r.source("2", sip.UDP), []byte(c.data))
 			r.Flush()
-			r.settle()
+			r.quiesce()
 			r.wire.mu.Lock()
 			defer r.wire.mu.Unlock()
 			got := ""
@@ -161,7 +161,7 @@ func TestOldDocumentHoldsWhileItsCallsRun(t *testing.T) {
 	}
 	r.invite("+14255550101", "c2") // but it gets no new call
 	r.Flush()
-	r.settle()
+	r.quiesce()
 	if c := r.Counters(); c.Calls != 1 || c.Unknown != 1 {
 		t.Errorf("counters %+v", c)
 	}

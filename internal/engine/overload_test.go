@@ -79,7 +79,7 @@ func TestOverloadShedsNewCallsOnly(t *testing.T) {
 	r.wire.wait(t, "503 INVITE", n)
 	r.wire.wait(t, "INVITE", 2)
 	r.wire.wait(t, "200 OPTIONS", 1)
-	r.settle()
+	r.quiesce()
 	if got := r.wire.count("503 INVITE"); got != n {
 		t.Errorf("%d calls were refused, want %d: not the one that runs, and not the emergency call", got, n)
 	}

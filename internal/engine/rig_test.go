@@ -171,6 +171,12 @@ func (r *rig) invite(number, callID string) {
 	r.Packet(r.source("2", sip.UDP), r.request("INVITE", number, callID))
 }
 
+// quiesce returns when what was put in front of the shards is done, sent and counted: the first round may be of the same batch.
+func (r *rig) quiesce() {
+	r.settle()
+	r.settle()
+}
+
 // block stops a shard until the function is called; what comes meanwhile waits.
 func (r *rig) block(i int) (release func()) {
 	held, free := make(chan struct{}), make(chan struct{})

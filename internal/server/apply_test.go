@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -163,7 +164,8 @@ func TestWatchFile(t *testing.T) {
 	}
 	write := func(text string) {
 		t.Helper()
-		if err := os.WriteFile(cfg.Document, []byte(expand("127.88.5.", text)), 0o600); err != nil {
+		err := os.WriteFile(cfg.Document+".new", []byte(expand("127.88.5.", text)), 0o600)
+		if err = errors.Join(err, os.Rename(cfg.Document+".new", cfg.Document)); err != nil {
 			t.Fatal(err)
 		}
 	}
