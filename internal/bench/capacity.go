@@ -14,6 +14,7 @@ func (b *Bench) capacity() (*Table, error) {
 			{Key: "over", Head: "asked beyond", Format: "%.0f"}, {Key: "ok", Head: "succeed there, % of max", Format: "%.0f"},
 			{Key: "refused", Head: "refused with 503 %", Format: "%.0f"}, {Key: "retrans", Head: "retransmissions per call", Format: "%.2f"},
 		}}
+	t.Note("A rate is given up when it fails in two windows of %v.", min(b.Window, 10*time.Second))
 	t.Note("Where the load's core is above 95 %%, the generator and not the system set the limit.")
 	for range b.Rounds {
 		for _, s := range b.systems() {
@@ -39,16 +40,21 @@ func (b *Bench) limit(s system) (map[string]float64, error) {
 	window := min(b.Window, 10*time.Second)
 	low, high := 0.0, math.Inf(1)
 	var best measured
+	again := false
 	for rate := b.Rate; high/max(low, 1) > 1.12; {
 		m, err := b.drive(s, basic(rate, window))
 		if err != nil {
 			return nil, err
 		}
-		b.logf("  %s: %.0f calls/s, %.0f failed, %.0f begun, core %.0f %%, load %.0f %%", s.name, rate, m.failed(), m.created/m.duration.Seconds(), m.busy(),
-			100*float64(m.load.cpu)/float64(m.duration))
+		b.logf("  %s: %.0f calls/s, %.0f failed (%.0f by 503), %.0f begun, core %.0f %%, load %.0f %%, %.0f %% waited for", s.name, rate, m.failed(), m.total.refused, m.created/m.duration.Seconds(), m.busy(),
+			100*float64(m.load.cpu)/float64(m.duration), 100*float64(m.cpu.waited)/float64(m.duration))
 		if m.clean(rate) {
-			low, best = rate, m
+			low, best, again = rate, m, false
+		} else if !again { // neighbours can spoil one window, hardly two
+			again = true
+			continue
 		} else {
+			again = false
 			high = rate
 		}
 		if rate = low * 1.5; !math.IsInf(high, 1) {

@@ -38,7 +38,7 @@ func spawn(core int, dir, name string, env []string, argv ...string) (*process, 
 	p.cmd = exec.Command("taskset", append([]string{"-c", strconv.Itoa(core), path}, argv[1:]...)...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, f, f
 	p.cmd.Env = append(os.Environ(), env...)
-	// A bench that is interrupted leaves no servers behind.
+	// Without a namespace of processes: a bench that is killed leaves no servers behind.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
 		return nil, err

@@ -73,6 +73,7 @@ func (g *generator) end() {
 func (g *generator) send() {
 	defer g.wg.Done()
 	runtime.LockOSThread()
+	defer runtime.UnlockOSThread() // a thread that ends takes the processes with it that it has started (PR_SET_PDEATHSIG)
 	var slots [beats][2][]int
 	for i, s := range g.streams {
 		slots[i%beats][s.from] = append(slots[i%beats][s.from], i)
@@ -108,6 +109,7 @@ func (g *generator) send() {
 func (g *generator) take(end int) {
 	defer g.wg.Done()
 	runtime.LockOSThread()
+	defer runtime.UnlockOSThread() // a thread that ends takes the processes with it that it has started (PR_SET_PDEATHSIG)
 	w := newWire(g.fds[end], 128)
 	r := &g.ends[end]
 	for !g.stop.Load() {

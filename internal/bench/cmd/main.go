@@ -16,10 +16,15 @@ import (
 	"github.com/directsip/directsip/internal/bench"
 )
 
-// ontoLoadCore begins this program again on the core of the load: it generates load itself and must not disturb what it measures.
-func ontoLoadCore() error {
-	const done = "DIRECTSIP_BENCH_PINNED"
+// apart begins this program again on the core of the load: it makes load itself and must not disturb what it measures. With the rights
+// for it, that is in namespaces of its own: nobody else has its addresses, and no process outlives it, however it ends.
+func apart() error {
+	const done = "DIRECTSIP_BENCH_APART"
+	root := os.Geteuid() == 0
 	if os.Getenv(done) != "" {
+		if root {
+			return exec.Command("ip", "link", "set", "lo", "up").Run()
+		}
 		return nil
 	}
 	taskset, err := exec.LookPath("taskset")
@@ -30,7 +35,11 @@ func ontoLoadCore() error {
 	if err != nil {
 		return err
 	}
-	return syscall.Exec(taskset, append([]string{"taskset", "-c", "1", self}, os.Args[1:]...), append(os.Environ(), done+"=1"))
+	argv := []string{"taskset", "-c", "1"}
+	if root {
+		argv = append(argv, "unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+	}
+	return syscall.Exec(taskset, append(append(argv, self), os.Args[1:]...), append(os.Environ(), done+"=1"))
 }
 
 // alone waits until no other bench runs on this machine: they would share addresses and cores. The lock lasts as long as the process.
@@ -68,7 +77,7 @@ func main() {
 	if *quiet {
 		b.Log = io.Discard
 	}
-	if err := ontoLoadCore(); err != nil {
+	if err := apart(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
