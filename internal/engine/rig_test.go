@@ -42,7 +42,7 @@ trunkSettings:
 `
 
 // compile compiles a document or fails.
-func compile(t *testing.T, text string) *topology.Snapshot {
+func compile(t testing.TB, text string) *topology.Snapshot {
 	t.Helper()
 	s, problems := topology.Compile("test.yaml", []byte(text))
 	if problems.Failed() {
@@ -89,7 +89,7 @@ func (w *wire) count(what string) (n int) {
 }
 
 // wait waits until n messages of a kind were sent.
-func (w *wire) wait(t *testing.T, what string, n int) {
+func (w *wire) wait(t testing.TB, what string, n int) {
 	t.Helper()
 	deadline := time.After(timeout)
 	for w.count(what) < n {
@@ -104,13 +104,13 @@ func (w *wire) wait(t *testing.T, what string, n int) {
 // rig is an engine without sockets for signalling.
 type rig struct {
 	*Engine
-	t       *testing.T
+	t       testing.TB
 	wire    *wire
 	net     string
 	records chan *cdr.Record
 }
 
-func newRig(t *testing.T, net, document string, change ...func(*Config)) *rig {
+func newRig(t testing.TB, net, document string, change ...func(*Config)) *rig {
 	t.Helper()
 	r := &rig{t: t, wire: &wire{moved: make(chan struct{}, 1)}, net: net, records: make(chan *cdr.Record, 10000)}
 	cfg := Config{Server: "med1.test", Snapshot: compile(t, r.expand(document)), Shards: 1, Transport: r.wire, UserAgent: "test", MaxLag: time.Minute,

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// certificate writes a certificate that is its own authority, and its key.
+func certificate(t *testing.T, dir, name string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name, "med1.test", "pool.test"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{".pem": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "EC PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(filepath.Join(dir, name+file), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// presented is the common name of the certificate that a listener shows, or the error.
+func presented(at string) string {
+	name := ""
+	conn, err := tls.Dial("tcp", at, &tls.Config{InsecureSkipVerify: true, VerifyConnection: func(s tls.ConnectionState) error {
+		name = s.PeerCertificates[0].Subject.CommonName
+		return nil
+	}})
+	if err != nil && name == "" {
+		return err.Error()
+	}
+	if err == nil {
+		conn.Close()
+	}
+	return name
+}
+
+// TestPortGoesFromTCPToTLS and back; certificates change with the document, and a bad one changes nothing.
+func TestPortGoesFromTCPToTLS(t *testing.T) {
+	t.Parallel()
+	tcp := strings.ReplaceAll(basic, "host: NET.3, root: {transport: UDP, port: 5070}", "host: gw.test, addresses: [NET.3], root: {transport: TCP, port: 5070, gatewayPort: 5066}")
+	r := start(t, "127.88.8.", tcp)
+	for _, name := range []string{"one.test", "two.test", "bad.test"} {
+		certificate(t, r.dir, name)
+	}
+	if err := os.WriteFile(filepath.Join(r.dir, "bad.test.key"), []byte("no key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	with := func(name string) string {
+		file := filepath.Join(r.dir, name)
+		return strings.ReplaceAll(strings.ReplaceAll(tcp, "transport: TCP", "transport: TLS"), "mediaPorts",
+			"cert: "+file+".pem, key: "+file+".key, ca: "+file+".pem, mediaPorts")
+	}
+	const at = "127.88.8.1:5070"
+	refuse := func(while string) {
+		t.Helper()
+		before := r.Listening()
+		_, _, err := r.Apply("test.yaml", []byte(expand(r.net, with("bad.test"))))
+		if err == nil || !strings.Contains(err.Error(), "bad.test") {
+			t.Errorf("%s: error %v", while, err)
+		}
+		if now := r.Listening(); now != before {
+			t.Errorf("%s: half applied\n%s\n%s", while, before, now)
+		}
+	}
+	refuse("TCP")
+	r.applyGood(with("one.test"))
+	if got := presented(at); got != "one.test" || strings.Contains(r.Listening(), "TCP "+at) {
+		t.Errorf("presented %s; %s", got, r.Listening())
+	}
+	refuse("TLS")
+	if got := presented(at); got != "one.test" {
+		t.Errorf("after a refused document: presented %s", got)
+	}
+	r.applyGood(with("two.test"))
+	if got := presented(at); got != "two.test" {
+		t.Errorf("presented %s", got)
+	}
+	r.applyGood(tcp)
+	if list := r.Listening(); !strings.Contains(list, "TCP "+at) || strings.Contains(list, "TLS") {
+		t.Errorf("back on TCP: %s", list)
+	}
+}
