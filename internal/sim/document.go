@@ -22,8 +22,10 @@ gateways:
   gwc: {kind: gateway, host: 198.51.100.13, root: {transport: TCP, gatewayPort: 5060}}
   sbc: {kind: sbc, host: sbc.sim.example, root: {transport: UDP}}
 trunkSettings:
-  global: {usages: [all]}
-  trunk:gwb: {usages: [all], maxCalls: 1000, failoverCodes: [486]}
+  global: {maxAttempts: 6}
+  trunk:uca: {usages: [all]}
+  trunk:ucb: {usages: [all]}
+  trunk:gwb: {failoverCodes: [486]}
 usages: [all, sos]
 routes:
   - {name: sos, pattern: '^112$', usages: [sos], trunks: [gwa, gwb, gwc], selection: ordered}

@@ -71,8 +71,13 @@ func (x *watch) offerIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	switch m.Method {
 	case "INVITE":
 		if m.To().Tag() == "" && o.initial != nil {
-			r.refuse = "merged"
-			return
+			if o.initial.status < 300 || r.seq <= o.initial.seq {
+				r.refuse = "merged"
+				return
+			}
+			delete(l.offers, "") // a new attempt under the same Call-ID
+			clear(l.origin)
+			o = l.offersOf()
 		}
 		if o.initial == nil {
 			o.initial = r

@@ -26,6 +26,8 @@ type World struct {
 
 	// Strict: the network is perfect and peers keep the rules, so that rules can be checked which loss alone can break.
 	Strict bool
+	// Bypass: media goes past the nodes, so descriptions pass as they are.
+	Bypass bool
 
 	snap      *topology.Snapshot
 	rnd       *rand.Rand

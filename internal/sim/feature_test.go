@@ -1,0 +1,277 @@
+package sim
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// world is a perfect network with the document changed: pairs of old and new text.
+func world(t *testing.T, changes ...string) *World {
+	t.Helper()
+	doc := strings.NewReplacer(changes...).Replace(Document)
+	if len(changes) > 0 && doc == Document {
+		t.Fatalf("nothing of %q is in the document", changes)
+	}
+	snap, err := Compile(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := New(11, snap)
+	w.Strict = true
+	return w
+}
+
+// done checks that no rule was broken.
+func done(t *testing.T, w *World) {
+	t.Helper()
+	for _, f := range w.Failures() {
+		t.Error(f)
+	}
+	if t.Failed() {
+		t.Logf("\n%s", w.Trace.String())
+	}
+}
+
+// The settings of the caller's trunk, of those of targets, and of gwb in Document.
+const (
+	callers = "trunk:uca: {usages: [all]"
+	targets = "global: {maxAttempts: 6"
+	gwb     = "trunk:gwb: {failoverCodes: [486]"
+)
+
+const liveness = ", rtcpActiveCalls: false, rtcpCallsOnHold: false"
+
+// P1: calls that drop after 30 s because the peer sends no RTCP.
+func TestP1SilentPeersKeepTheirCallWhenLivenessIsOff(t *testing.T) {
+	w := world(t, callers, callers+liveness, targets, targets+liveness)
+	w.Call(plain(Caller{Manner: then(Action{second, Hold}, Action{600 * second, Bye})},
+		at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{3 * second, Vanish})}, "gwa")))
+	w.RunUntil(9 * time.Minute)
+	if n := w.Nodes[0].Core().Live(); n != 1 {
+		t.Errorf("%d live calls after 9 minutes", n)
+	}
+	w.Run(20 * time.Minute)
+	done(t, w)
+	if r := w.Nodes[0].Records[0]; r.Reason != "normal-clearing" {
+		t.Errorf("ended by %s", r.Reason)
+	}
+}
+
+// P3: the time without progress is the trunk's.
+func TestP3NoProgressTimeoutOff(t *testing.T) {
+	w := world(t, targets, targets+", noProgressTimeout: 0s")
+	w.Call(plain(Caller{Manner: hangUp}, at(Callee{After: 45 * second, Final: 200}, "gwa")))
+	w.Run(20 * time.Minute)
+	done(t, w)
+	if r := w.Nodes[0].Records[0]; len(r.Attempts) != 1 || r.Status != 200 {
+		t.Errorf("status %d after %d attempts", r.Status, len(r.Attempts))
+	}
+}
+
+// With noProgressTimeout off a target that says 100 and no more is still bounded, by noAnswerTimeout.
+func TestNoProgressTimeoutOffIsBounded(t *testing.T) {
+	w := world(t, targets, targets+", noProgressTimeout: 0s, noAnswerTimeout: 60s")
+	w.Call(plain(Caller{Manner: hangUp}, at(Callee{}, "gwa")))
+	w.Run(20 * time.Minute)
+	done(t, w)
+	if r := w.Nodes[0].Records[0]; r.Reason != "no-answer" || r.End.Sub(r.Start) > 61*second {
+		t.Errorf("%s after %v", r.Reason, r.End.Sub(r.Start))
+	}
+}
+
+// NEW-09, NEW-18: a full trunk is passed over, and takes emergency calls all the same.
+func TestNEW09LimitOverflows(t *testing.T) {
+	w := world(t, targets+"}", targets+"}\n  trunk:gwa: {maxCalls: 1}")
+	long := Caller{Manner: then(Action{60 * second, Bye})}
+	both := map[string][]Callee{"gwa": {answers}, "gwb": {answers}}
+	for i, number := range []string{"+14255550100", "+14255550101", "112"} {
+		s := plain(long, both)
+		s.Name, s.Number, s.Start = "call"+number, number, time.Duration(i)*5*second
+		w.Call(s)
+	}
+	w.Run(20 * time.Minute)
+	done(t, w)
+	took := make(map[string]string)
+	for _, r := range w.Nodes[0].Records {
+		took[r.Called.Received] = r.Out.Trunk
+	}
+	for number, want := range map[string]string{"+14255550100": "gwa", "+14255550101": "gwb", "112": "gwa"} {
+		if took[number] != want {
+			t.Errorf("%s went to %s, want %s", number, took[number], want)
+		}
+	}
+}
+
+// NEW-09: a call that no trunk has room for is refused with a reason of its own.
+func TestNEW09LimitRefuses(t *testing.T) {
+	w := world(t, "trunks: [gwa, gwb, gwc]", "trunks: [gwa]", targets+"}", targets+"}\n  trunk:gwa: {maxCalls: 1}")
+	for i := range 2 {
+		s := plain(Caller{Manner: then(Action{60 * second, Bye})}, at(answers, "gwa"))
+		s.Start = time.Duration(i) * 5 * second
+		w.Call(s)
+	}
+	w.Run(20 * time.Minute)
+	done(t, w)
+	if r := w.Nodes[0].Records[0]; r.Reason != diag.TrunkLimit.ID || r.Status != 503 {
+		t.Errorf("record %s %d", r.Reason, r.Status)
+	}
+}
+
+// TRK-02: beyond the limit early dialogs share the last tag.
+func TestTRK02EarlyDialogsAreLimited(t *testing.T) {
+	w := world(t, callers, callers+", maxEarlyDialogs: 1")
+	ring := Callee{Progress: ringing}
+	w.Call(plain(Caller{Manner: hangUp}, at(Callee{Progress: ringing, After: 2 * second, Final: 200, Fork: []Callee{ring, ring, ring}}, "gwa")))
+	w.Run(20 * time.Minute)
+	done(t, w)
+	if n := len(w.order[0].caller.early); n != 1 {
+		t.Errorf("the caller saw %d early dialogs", n)
+	}
+}
+
+// TRK-05: with bypass on both trunks descriptions pass as they are and no port is taken.
+func TestTRK05Bypass(t *testing.T) {
+	w := world(t, callers, callers+liveness+", enableBypass: true", targets, targets+liveness+", enableBypass: true", gwb, gwb+liveness+", enableBypass: true")
+	w.Bypass = true
+	w.Call(plain(Caller{Manner: then(Action{second, Hold}, Action{3 * second, Resume}, Action{5 * second, Bye})}, at(Callee{Progress: media183, After: second, Final: 200}, "gwa")))
+	seen := false
+	w.after(2*second, func() {
+		b := w.order[0].ends[0]
+		seen = b.speaker.remote.media[0].addr == w.Host("uca").Addr
+		if n := w.Nodes[0].ports.InUse(); n > 0 {
+			t.Errorf("%d ports in use", n)
+		}
+	})
+	w.Run(20 * time.Minute)
+	w.failures = drop(w.failures, "sends to port", "is not open")
+	done(t, w)
+	if !seen {
+		t.Error("the callee did not see the caller's own address")
+	}
+}
+
+// drop leaves out failures of rules that do not hold without a relay.
+func drop(list []string, words ...string) (keep []string) {
+next:
+	for _, f := range list {
+		for _, x := range words {
+			if strings.Contains(f, x) {
+				continue next
+			}
+		}
+		keep = append(keep, f)
+	}
+	return keep
+}
+
+// SIG-16: a trunk whose peer no longer answers OPTIONS is tried last, and comes back.
+func TestSIG16ProbesMoveCalls(t *testing.T) {
+	w := world(t)
+	w.Host("gwa").Dead = true
+	n := w.Nodes[0]
+	gwa := w.snap.TrunkByName("gwa").Index
+	w.RunUntil(3 * time.Minute)
+	if st := n.board.state[gwa]; st != health.Down {
+		t.Fatalf("gwa is %v after three minutes of silence", st)
+	}
+	s := plain(Caller{Manner: hangUp}, map[string][]Callee{"*": {answers}})
+	w.Call(s)
+	w.RunUntil(4 * time.Minute)
+	w.Host("gwa").Dead = false
+	w.RunUntil(15 * time.Minute)
+	if st := n.board.state[gwa]; st != health.Up && st != health.HalfOpen {
+		t.Errorf("gwa is %v eleven minutes after it came back", st)
+	}
+	w.Run(20 * time.Minute)
+	done(t, w)
+	if r := n.Records[0]; r.Out.Trunk != "gwb" || len(r.Attempts) != 1 {
+		t.Errorf("the call went to %s in attempt %d", r.Out.Trunk, len(r.Attempts))
+	}
+}
+
+// SIG-16: OPTIONS of a peer is answered, and with 503 while the server drains.
+func TestSIG16AnswersOptions(t *testing.T) {
+	w := world(t)
+	h := w.Host("gwa")
+	for i, want := range []int{200, 503} {
+		w.Nodes[0].Core().Drain(i == 1)
+		p := h.party(&Scenario{Name: "probe"}, h.token(), Manner{})
+		p.to = sip.Hop{Transport: sip.UDP, Local: h.listen(), Remote: w.Nodes[0].netAddr(5060)}
+		p.target, p.local, p.remote = "sip:192.0.2.11", "<sip:198.51.100.11>", "<sip:192.0.2.11>"
+		got := 0
+		p.send(p.message("OPTIONS", 1), func(m *sip.Message) {
+			if m != nil {
+				got = m.Status
+			}
+			p.end()
+		})
+		w.RunUntil(w.Since() + second)
+		if got != want {
+			t.Errorf("answer %d, want %d", got, want)
+		}
+	}
+}
+
+// A caller that was refused may try again under the same Call-ID with a higher CSeq (RFC 3261 section 8.1.3.5).
+func TestRFC3261_8_1_3_5NewAttempt(t *testing.T) {
+	w := world(t)
+	sc := w.Call(plain(Caller{Manner: hangUp}, map[string][]Callee{"gwa": {{After: second, Final: 486}, answers}}))
+	w.after(5*second, func() {
+		p := sc.caller
+		p.state, p.final, p.winner = trying, 0, ""
+		w.parties++
+		p.seq++
+		p.target = p.uri
+		m := p.message("INVITE", p.seq)
+		m.SetBody("application/sdp", p.speaker.offer())
+		p.invite = p.send(m, p.answeredCall)
+	})
+	w.RunUntil(6 * second)
+	w.Run(20 * time.Minute)
+	w.failures = drop(w.failures, "is tried after SIP/2.0 486") // it is another call
+	done(t, w)
+	if list := w.Nodes[0].Records; len(list) != 2 || list[0].Reason != "busy" || list[1].Reason != "normal-clearing" {
+		t.Errorf("%d records", len(list))
+	}
+}
+
+// A server that drains refuses new calls and keeps those that run.
+func TestDrainKeepsRunningCalls(t *testing.T) {
+	w := world(t)
+	first := plain(Caller{Manner: then(Action{60 * second, Bye})}, at(answers, "gwa"))
+	second := first
+	second.Name, second.Start = "late", 20*time.Second
+	w.Call(first)
+	w.Call(second)
+	w.after(10*time.Second, func() { w.Nodes[0].Core().Drain(true) })
+	w.Run(20 * time.Minute)
+	done(t, w)
+	reasons := []string{w.Nodes[0].Records[0].Reason, w.Nodes[0].Records[1].Reason}
+	if reasons[0] != "draining" || reasons[1] != "normal-clearing" {
+		t.Errorf("records %v", reasons)
+	}
+}
+
+// At the end of a drain every call is hung up on both legs, whatever its state.
+func TestTerminateEndsEveryCall(t *testing.T) {
+	w := world(t)
+	for i, c := range []Callee{answers, {Progress: ringing}, {}, {Silent: true}, {Progress: ringing, After: 9 * second, Final: 200}} {
+		s := plain(Caller{Offerless: i == 4}, at(c, "gwa"))
+		s.Name = "call" + string(rune('a'+i))
+		w.Call(s)
+	}
+	n := w.Nodes[0]
+	w.after(3*second, func() { n.step(func() { n.core.Terminate(w.now, diag.ServerShutdown, &n.out) }) })
+	w.Run(20 * time.Minute)
+	done(t, w)
+	for _, r := range n.Records {
+		if r.Reason != diag.ServerShutdown.ID || r.EndedBy != "directsip" {
+			t.Errorf("record %s by %s", r.Reason, r.EndedBy)
+		}
+	}
+}
