@@ -92,10 +92,8 @@ func (d *database) prepare() error {
 	if err := d.write.QueryRow(`SELECT coalesce(max(rec), 0) + 1 FROM call`).Scan(&d.next); err != nil {
 		return err
 	}
+	d.ins = newInserter(d.write)
 	var err error
-	if d.ins, err = newInserter(d.write); err != nil {
-		return err
-	}
 	d.wal, err = os.OpenFile(d.path+"-wal", os.O_RDWR|os.O_CREATE, 0o600)
 	return err
 }
@@ -106,7 +104,7 @@ func (d *database) sync() error { return d.wal.Sync() }
 func (d *database) close() error {
 	var errs []error
 	if d.ins != nil {
-		d.ins.close()
+		errs = append(errs, d.ins.close())
 	}
 	if d.wal != nil {
 		errs = append(errs, d.wal.Close())

@@ -1,8 +1,12 @@
 package store
 
 import (
-	"cmp"
+	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -10,11 +14,9 @@ import (
 )
 
 const (
-	callRows    = 32 // rows of one INSERT: a statement has a fixed price of some microseconds
-	keyRows     = 128
-	callColumns = 19
-	bucketBits  = 13
-	keyLen      = 24
+	callRows    = 16 // rows of one INSERT: a statement has a fixed price of some microseconds
+	keyRows     = 64
+	callColumns = 10
 
 	flagEmergency = 1
 	flagFailed    = 2
@@ -27,193 +29,252 @@ type row struct {
 	no     int64
 }
 
-type keyRow struct {
-	bucket int64
-	key    string
-	no     int64
-}
+// The statements of an inserter.
+const (
+	stmtBegin = iota
+	stmtCommit
+	stmtRollback
+	stmtPresent
+	stmtCall
+	stmtCalls
+	stmtRecord
+	stmtRecords
+	stmtKey
+	stmtKeys
+	stmtCount
+)
 
-// inserter has the statements and buffers of the writing connection.
+// inserter has the statements and buffers of the writing connection. It talks to the driver: what database/sql
+// does for each statement and argument would double the price of an insertion.
 type inserter struct {
-	db                           *sql.DB
-	call, calls, record, records *sql.Stmt
-	key, keys                    *sql.Stmt
-	args                         []any
-	rows                         []row
-	batch                        []keyRow
+	db    *sql.DB     // of one connection
+	conn  driver.Conn // to which stmts belong
+	stmts [stmtCount]driver.Stmt
+	args  []driver.NamedValue
+	rows  []row
+	batch []keyRow
+	pace  *pacer
 }
 
-func newInserter(db *sql.DB) (*inserter, error) {
-	in := &inserter{db: db}
-	for _, p := range []struct {
-		stmt      **sql.Stmt
-		head      string
-		cols, len int
-	}{
-		{&in.call, `INSERT OR IGNORE INTO call VALUES `, callColumns, 1},
-		{&in.calls, `INSERT OR IGNORE INTO call VALUES `, callColumns, callRows},
-		{&in.record, `INSERT INTO record VALUES `, 2, 1},
-		{&in.records, `INSERT INTO record VALUES `, 2, callRows},
-		{&in.key, `INSERT OR IGNORE INTO key VALUES `, 3, 1},
-		{&in.keys, `INSERT OR IGNORE INTO key VALUES `, 3, keyRows},
+func newInserter(db *sql.DB) *inserter {
+	in := &inserter{db: db, args: make([]driver.NamedValue, 0, max(callRows*callColumns, keyRows*3))}
+	for i := range in.args[:cap(in.args)] {
+		in.args[:cap(in.args)][i].Ordinal = i + 1
+	}
+	return in
+}
+
+// raw calls do with the driver's connection and its statements.
+func (in *inserter) raw(do func() error) error {
+	conn, err := in.db.Conn(context.Background())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(c any) error {
+		if c != in.conn {
+			if err := in.prepare(c.(driver.Conn)); err != nil {
+				return err
+			}
+		}
+		return do()
+	})
+}
+
+func (in *inserter) prepare(conn driver.Conn) error {
+	in.conn = nil
+	values := func(cols, n int) string {
+		one := "(" + strings.TrimSuffix(strings.Repeat("?,", cols), ",") + ")"
+		return strings.TrimSuffix(strings.Repeat(one+",", n), ",")
+	}
+	const call, record, key = `INSERT OR IGNORE INTO call VALUES `, `INSERT INTO record VALUES `, `INSERT OR IGNORE INTO key VALUES `
+	for i, text := range [stmtCount]string{
+		stmtBegin:    `BEGIN IMMEDIATE`,
+		stmtCommit:   `COMMIT`,
+		stmtRollback: `ROLLBACK`,
+		stmtPresent:  `SELECT rec FROM call WHERE rec >= ? ORDER BY rec`,
+		stmtCall:     call + values(callColumns, 1),
+		stmtCalls:    call + values(callColumns, callRows),
+		stmtRecord:   record + values(2, 1),
+		stmtRecords:  record + values(2, callRows),
+		stmtKey:      key + values(3, 1),
+		stmtKeys:     key + values(3, keyRows),
 	} {
-		one := "(" + strings.TrimSuffix(strings.Repeat("?,", p.cols), ",") + ")"
-		stmt, err := db.Prepare(p.head + strings.TrimSuffix(strings.Repeat(one+",", p.len), ","))
+		stmt, err := conn.Prepare(text)
 		if err != nil {
-			in.close()
-			return nil, err
+			return err
 		}
-		*p.stmt = stmt
+		in.stmts[i] = stmt
 	}
-	return in, nil
+	in.conn = conn
+	return nil
 }
 
-func (in *inserter) close() {
-	for _, s := range []*sql.Stmt{in.call, in.calls, in.record, in.records, in.key, in.keys} {
-		if s != nil {
-			s.Close()
-		}
+func (in *inserter) close() error {
+	if in.conn == nil {
+		return nil
 	}
+	return in.raw(func() error {
+		for _, stmt := range in.stmts {
+			stmt.Close()
+		}
+		in.conn = nil
+		return nil
+	})
+}
+
+// arg adds an argument of the next statement.
+func (in *inserter) arg(values ...any) {
+	for _, v := range values {
+		n := len(in.args)
+		in.args = in.args[:n+1]
+		in.args[n].Value = v
+	}
+}
+
+// exec executes a statement with the arguments collected.
+func (in *inserter) exec(stmt int) (driver.Result, error) {
+	res, err := in.stmts[stmt].(driver.StmtExecContext).ExecContext(context.Background(), in.args)
+	in.args = in.args[:0]
+	return res, err
+}
+
+// each gives many rows to the statement many and the rest to the statement one, resting in between.
+func each[T any](in *inserter, list []T, one, many, n int, args func(*T), done func(driver.Result) error) error {
+	for len(list) > 0 {
+		stmt, k := one, 1
+		if len(list) >= n {
+			stmt, k = many, n
+		}
+		for i := range list[:k] {
+			args(&list[i])
+		}
+		res, err := in.exec(stmt)
+		if err != nil {
+			return err
+		}
+		if done != nil {
+			if err := done(res); err != nil {
+				return err
+			}
+		}
+		list = list[k:]
+		in.pace.pause()
+	}
+	return nil
 }
 
 // insert stores rows in one transaction, numbered from next on. Rows whose (start, id) is there already are
 // left out. It returns the number of new rows.
-func (in *inserter) insert(rows []row, next int64) (int, error) {
-	tx, err := in.db.Begin()
-	if err != nil {
-		return 0, err
-	}
-	defer tx.Rollback()
+func (in *inserter) insert(rows []row, next int64, pace *pacer) (fresh int, err error) {
+	in.pace = pace
+	err = in.raw(func() error {
+		if _, err := in.exec(stmtBegin); err != nil {
+			return err
+		}
+		if fresh, err = in.insertAll(rows, next); err == nil {
+			in.pace.rest() // the commit is one piece of work
+			_, err = in.exec(stmtCommit)
+			in.pace.rest()
+		}
+		if err != nil {
+			in.args = in.args[:0]
+			if _, e := in.exec(stmtRollback); e != nil {
+				err = fmt.Errorf("%w (%w)", err, e)
+			}
+		}
+		return err
+	})
+	return fresh, err
+}
+
+func (in *inserter) insertAll(rows []row, next int64) (int, error) {
 	for i := range rows {
 		rows[i].no = next + int64(i)
 	}
-	fresh, err := in.insertCalls(tx, rows, next)
+	fresh, err := in.insertCalls(rows, next)
 	if err != nil {
 		return 0, err
 	}
-	if err := in.insertRecords(tx, fresh); err != nil {
+	err = each(in, fresh, stmtRecord, stmtRecords, callRows, func(r *row) { in.arg(r.no, r.stored) }, nil)
+	if err != nil {
 		return 0, err
 	}
-	if err := in.insertKeys(tx, fresh); err != nil {
-		return 0, err
-	}
-	return len(fresh), tx.Commit()
+	return len(fresh), in.insertKeys(fresh)
 }
 
 // insertCalls returns the rows that were new.
-func (in *inserter) insertCalls(tx *sql.Tx, rows []row, next int64) ([]row, error) {
-	one, many := tx.Stmt(in.call), tx.Stmt(in.calls)
+func (in *inserter) insertCalls(rows []row, next int64) ([]row, error) {
 	fresh := int64(0)
-	for i := 0; i < len(rows); {
-		stmt, n := one, 1
-		if len(rows)-i >= callRows {
-			stmt, n = many, callRows
-		}
-		in.args = in.args[:0]
-		for _, r := range rows[i : i+n] {
-			in.args = appendCall(in.args, r)
-		}
-		res, err := stmt.Exec(in.args...)
-		if err != nil {
-			return nil, err
-		}
-		added, err := res.RowsAffected()
-		if err != nil {
-			return nil, err
-		}
-		fresh += added
-		i += n
+	err := each(in, rows, stmtCall, stmtCalls, callRows, in.argCall, func(res driver.Result) error {
+		n, err := res.RowsAffected()
+		fresh += n
+		return err
+	})
+	if err != nil || fresh == int64(len(rows)) {
+		return rows, err
 	}
-	if fresh == int64(len(rows)) {
-		return rows, nil
-	}
-	return in.present(tx, rows, next)
+	return in.present(rows, next)
 }
 
 // present keeps the rows that got in.
-func (in *inserter) present(tx *sql.Tx, rows []row, next int64) ([]row, error) {
-	got, err := tx.Query(`SELECT rec FROM call WHERE rec >= ? ORDER BY rec`, next)
+func (in *inserter) present(rows []row, next int64) ([]row, error) {
+	in.arg(next)
+	got, err := in.stmts[stmtPresent].(driver.StmtQueryContext).QueryContext(context.Background(), in.args)
+	in.args = in.args[:0]
 	if err != nil {
 		return nil, err
 	}
 	defer got.Close()
-	fresh := in.rows[:0]
-	for got.Next() {
-		var no int64
-		if err := got.Scan(&no); err != nil {
+	in.rows = in.rows[:0]
+	var no [1]driver.Value
+	for {
+		if err := got.Next(no[:]); errors.Is(err, io.EOF) {
+			return in.rows, nil
+		} else if err != nil {
 			return nil, err
 		}
-		fresh = append(fresh, rows[no-next])
+		in.rows = append(in.rows, rows[no[0].(int64)-next])
 	}
-	in.rows = fresh
-	return fresh, got.Err()
-}
-
-func (in *inserter) insertRecords(tx *sql.Tx, rows []row) error {
-	one, many := tx.Stmt(in.record), tx.Stmt(in.records)
-	for i := 0; i < len(rows); {
-		stmt, n := one, 1
-		if len(rows)-i >= callRows {
-			stmt, n = many, callRows
-		}
-		in.args = in.args[:0]
-		for _, r := range rows[i : i+n] {
-			in.args = append(in.args, r.no, r.stored)
-		}
-		if _, err := stmt.Exec(in.args...); err != nil {
-			return err
-		}
-		i += n
-	}
-	return nil
 }
 
 // insertKeys sorts first: neighbours share a page.
-func (in *inserter) insertKeys(tx *sql.Tx, rows []row) error {
+func (in *inserter) insertKeys(rows []row) error {
 	in.batch = in.batch[:0]
 	for _, r := range rows {
 		in.batch = appendKeys(in.batch, r)
 	}
+	in.pace.pause()
 	slices.SortFunc(in.batch, func(a, b keyRow) int {
-		return cmp.Or(cmp.Compare(a.bucket, b.bucket), strings.Compare(a.key, b.key), cmp.Compare(a.no, b.no))
+		switch {
+		case a.bucket != b.bucket:
+			return int(a.bucket - b.bucket)
+		case a.key < b.key:
+			return -1
+		case a.key > b.key:
+			return 1
+		}
+		return int(a.no - b.no)
 	})
-	one, many := tx.Stmt(in.key), tx.Stmt(in.keys)
-	for i := 0; i < len(in.batch); {
-		stmt, n := one, 1
-		if len(in.batch)-i >= keyRows {
-			stmt, n = many, keyRows
-		}
-		in.args = in.args[:0]
-		for _, k := range in.batch[i : i+n] {
-			in.args = append(in.args, k.bucket, k.key, k.no)
-		}
-		if _, err := stmt.Exec(in.args...); err != nil {
-			return err
-		}
-		i += n
-	}
-	return nil
+	in.pace.pause()
+	return each(in, in.batch, stmtKey, stmtKeys, keyRows, func(k *keyRow) { in.arg(k.bucket, k.key, k.no) }, nil)
 }
 
-func appendCall(args []any, r row) []any {
+func (in *inserter) argCall(r *row) {
 	rec := r.rec
-	var answered, flags int64
-	if !rec.Answered.IsZero() {
-		answered = rec.Answered.UnixNano()
-	}
+	var flags int64
 	if rec.Emergency {
 		flags |= flagEmergency
 	}
 	if failed(rec) {
 		flags |= flagFailed
 	}
-	var out cdr.Leg
+	trunkOut := ""
 	if rec.Out != nil {
-		out = *rec.Out
+		trunkOut = rec.Out.Trunk
 	}
-	return append(args, r.no, rec.ID, rec.Server, rec.Start.UnixNano(), answered, rec.End.UnixNano(),
-		number(rec.Called), number(rec.Calling), rec.User, rec.In.Trunk, out.Trunk, rec.In.CallID, out.CallID,
-		rec.Reason, int64(rec.Status), int64(rec.Cause), rec.EndedBy, flags, int64(len(rec.Attempts)))
+	in.arg(r.no, rec.ID, rec.Start.UnixMicro(), rec.End.UnixMicro(), number(rec.Called), number(rec.Calling), rec.In.Trunk,
+		trunkOut, rec.Reason, flags)
 }
 
 // failed is what Filter.Failed selects.
@@ -229,51 +290,4 @@ func number(n cdr.Number) string {
 		return n.Normalized
 	}
 	return n.Received
-}
-
-// appendKeys adds what r is found by, each once.
-func appendKeys(keys []keyRow, r row) []keyRow {
-	from := len(keys)
-	add := func(kind, v string) {
-		if v == "" {
-			return
-		}
-		k := searchKey(kind, v)
-		for _, have := range keys[from:] {
-			if have.key == k {
-				return
-			}
-		}
-		keys = append(keys, keyRow{r.no >> bucketBits, k, r.no})
-	}
-	rec := r.rec
-	add("i", rec.ID)
-	add("c", rec.In.CallID)
-	if rec.Out != nil {
-		add("c", rec.Out.CallID)
-	}
-	for _, n := range [...]*cdr.Number{&rec.Called, &rec.Calling} {
-		add("n", backwards(n.Normalized))
-		if !strings.HasSuffix(n.Normalized, n.Received) {
-			add("n", backwards(n.Received))
-		}
-		if !strings.HasSuffix(n.Normalized, n.Sent) && !strings.HasSuffix(n.Received, n.Sent) {
-			add("n", backwards(n.Sent))
-		}
-	}
-	return keys
-}
-
-// backwards makes the end of a number a beginning, which an index finds.
-func backwards(s string) string {
-	b := []byte(s)
-	slices.Reverse(b)
-	return string(b)
-}
-
-func searchKey(kind, v string) string {
-	if len(v) > keyLen {
-		v = v[:keyLen]
-	}
-	return kind + v
 }

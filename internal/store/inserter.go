@@ -120,15 +120,15 @@ func (s *Store) insertChunks(seg *recordSegment, chunks []chunk) error {
 			seg.bad = true
 		}
 	}
-	if err := s.insertRows(rows); err != nil {
+	if err := s.insertRows(rows, newPacer(s.stopInserter)); err != nil {
 		return err
 	}
 	s.pend.inserted(seg, len(chunks))
 	return nil
 }
 
-func (s *Store) insertRows(rows []row) error {
-	n, err := s.db.ins.insert(rows, s.db.next)
+func (s *Store) insertRows(rows []row, pace *pacer) error {
+	n, err := s.db.ins.insert(rows, s.db.next, pace)
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func decodeRows(rows []row, data []byte) (out []row, skipped int, err error) {
 func (s *Store) purge(stop <-chan struct{}) {
 	var cutoff int64
 	if s.cfg.Retention > 0 {
-		cutoff = time.Now().Add(-s.cfg.Retention).UnixNano()
+		cutoff = time.Now().Add(-s.cfg.Retention).UnixMicro()
 	}
 	for {
 		n, err := s.db.purge(cutoff, s.cfg.MaxRows, purgeStep)

@@ -1,6 +1,6 @@
 package store
 
-// purge removes up to step of the oldest rows: those that ended before cutoff (Unix nanoseconds, 0: none) and
+// purge removes up to step of the oldest rows: those that ended before cutoff (Unix microseconds, 0: none) and
 // those beyond maxRows (0: no limit). It returns how many.
 func (d *database) purge(cutoff, maxRows int64, step int) (int, error) {
 	tx, err := d.write.Begin()

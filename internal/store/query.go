@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,7 +63,7 @@ func (r *Reader) Get(ctx context.Context, what string) (*cdr.Record, error) {
 	if what == "" {
 		return nil, ErrNotFound
 	}
-	for _, kind := range []string{"i", "c"} {
+	for _, kind := range []keyKind{keyID, keyCallID} {
 		for _, exact := range []bool{true, false} {
 			recs, err := r.find(ctx, kind, what, exact)
 			if err != nil {
@@ -96,31 +98,37 @@ func ambiguous(what string, recs []found) error {
 }
 
 // find looks through every bucket, newest first, for at most candidates+1 calls.
-func (r *Reader) find(ctx context.Context, kind, what string, exact bool) ([]found, error) {
-	low, high := searchKey(kind, what), searchKey(kind, what)+"\xff"
-	match := `(call.call_id_in >= ?3 AND call.call_id_in < ?4 OR call.call_id_out >= ?3 AND call.call_id_out < ?4)`
-	if kind == "i" {
-		match = `call.id >= ?3 AND call.id < ?4`
-	}
-	from, to := what, what+"\xff"
-	if exact {
-		to, high = what+"\x00", low+"\x00"
+func (r *Reader) find(ctx context.Context, kind keyKind, what string, exact bool) ([]found, error) {
+	low, high := kind.keyRange(what, exact)
+	stored := `''`
+	if kind == keyCallID {
+		stored = `(SELECT stored FROM record WHERE record.rec = call.rec)`
 	}
 	rows, err := r.db.QueryContext(ctx, `WITH RECURSIVE b(n) AS (
 		SELECT (SELECT max(rec) >> 13 FROM call) UNION ALL SELECT n-1 FROM b WHERE n > (SELECT min(rec) >> 13 FROM call))
-		SELECT DISTINCT call.rec, call.id FROM b CROSS JOIN key ON key.bucket = b.n AND key.key >= ?1 AND key.key < ?2
-		CROSS JOIN call ON call.rec = key.rec WHERE `+match+` LIMIT ?5`, low, high, from, to, candidates+1)
+		SELECT call.rec, call.id, `+stored+` FROM b CROSS JOIN key ON key.bucket = b.n AND key.key BETWEEN ? AND ?
+		CROSS JOIN call ON call.rec = key.rec`, low, high)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
+	same := func(v string) bool { return v == what || !exact && strings.HasPrefix(v, what) }
 	var out []found
-	for rows.Next() {
+	for len(out) <= candidates && rows.Next() {
 		var f found
-		if err := rows.Scan(&f.no, &f.id); err != nil {
+		var b sql.RawBytes
+		if err := rows.Scan(&f.no, &f.id, &b); err != nil {
 			return nil, err
 		}
-		out = append(out, f)
+		match := kind == keyID && same(f.id)
+		if kind == keyCallID {
+			// A damaged record cannot be what is looked for.
+			rec, err := cdr.DecodeBinary(b)
+			match = err == nil && (same(rec.In.CallID) || rec.Out != nil && same(rec.Out.CallID))
+		}
+		if match && !slices.Contains(out, f) {
+			out = append(out, f)
+		}
 	}
 	return out, rows.Err()
 }
@@ -139,7 +147,7 @@ func (r *Reader) load(ctx context.Context, no int64) (*cdr.Record, error) {
 
 // hasID tells whether a record with the id is stored.
 func (d *database) hasID(id string) (bool, error) {
-	recs, err := (&Reader{db: d.write}).find(context.Background(), "i", id, true)
+	recs, err := (&Reader{db: d.write}).find(context.Background(), keyID, id, true)
 	return len(recs) > 0, err
 }
 
@@ -152,10 +160,10 @@ func (f *Filter) where() (string, []any) {
 		args = append(args, v...)
 	}
 	if !f.Since.IsZero() {
-		add(`call.start >= ?`, f.Since.UnixNano())
+		add(`call.start >= ?`, f.Since.UnixMicro())
 	}
 	if !f.Until.IsZero() {
-		add(`call.start < ?`, f.Until.UnixNano())
+		add(`call.start < ?`, f.Until.UnixMicro())
 	}
 	if f.Trunk != "" {
 		add(`(call.trunk_in = ? OR call.trunk_out = ?)`, f.Trunk, f.Trunk)
@@ -182,9 +190,12 @@ func likeText(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
 }
 
-const summaryColumns = `call.rec, call.id, call.server, call.start, call.answered, call."end", call.called, call.calling,
-	call.user, call.trunk_in, call.trunk_out, call.call_id_in, call.call_id_out, call.reason, call.status, call.cause,
-	call.ended_by, call.flags, call.attempts`
+// listed selects what summaries reads of calls: from and where select them. The records are read only of those
+// that are listed.
+func listed(from, where string) string {
+	return `SELECT c.id, c.start, (SELECT stored FROM record WHERE record.rec = c.rec) FROM (SELECT call.rec, call.id, call.start
+		FROM ` + from + ` WHERE ` + where + ` ORDER BY call.start DESC, call.id DESC LIMIT ?) c ORDER BY c.start DESC, c.id DESC`
+}
 
 // List has the calls that the filter selects, latest start first.
 func (r *Reader) List(ctx context.Context, f Filter) ([]Summary, error) {
@@ -194,7 +205,7 @@ func (r *Reader) List(ctx context.Context, f Filter) ([]Summary, error) {
 	f.Limit = min(f.Limit, maxLimit)
 	where, args := f.where()
 	if f.Before != "" {
-		at, err := r.find(ctx, "i", f.Before, true)
+		at, err := r.find(ctx, keyID, f.Before, true)
 		if err != nil {
 			return nil, fmt.Errorf("store: %w", err)
 		}
@@ -207,8 +218,7 @@ func (r *Reader) List(ctx context.Context, f Filter) ([]Summary, error) {
 	var list []Summary
 	var err error
 	if _, head := f.numberHead(); f.Number == "" || head {
-		list, err = r.summaries(ctx, `SELECT `+summaryColumns+` FROM call WHERE `+where+
-			` ORDER BY call.start DESC, call.id DESC LIMIT ?`, append(args, f.Limit)...)
+		list, err = r.summaries(ctx, nil, listed(`call`, where), append(args, f.Limit)...)
 	} else {
 		list, err = r.listNumber(ctx, &f, where, args)
 	}
@@ -223,7 +233,15 @@ func (r *Reader) Count(ctx context.Context, f Filter) (int64, error) {
 	where, args := f.where()
 	from := `call`
 	if _, head := f.numberHead(); f.Number != "" && !head {
-		low, high := f.numberKeys()
+		low, high, exact := numberRange(f.Number)
+		if !exact {
+			f.Limit = math.MaxInt
+			list, err := r.listNumber(ctx, &f, where, args)
+			if err != nil {
+				return 0, fmt.Errorf("store: %w", err)
+			}
+			return int64(len(list)), nil
+		}
 		from = numberJoin(`(SELECT max(rec) >> 13 FROM call)`, `(SELECT min(rec) >> 13 FROM call)`)
 		args = append([]any{low, high}, args...)
 	}
@@ -235,14 +253,9 @@ func (r *Reader) Count(ctx context.Context, f Filter) (int64, error) {
 	return n, nil
 }
 
-func (f *Filter) numberKeys() (low, high string) {
-	low = searchKey("n", backwards(f.Number))
-	return low, low + "\xff"
-}
-
 func numberJoin(newest, oldest string) string {
 	return `(WITH RECURSIVE b(n) AS (SELECT ` + newest + ` UNION ALL SELECT n-1 FROM b WHERE n > ` + oldest + `)
-		SELECT DISTINCT key.rec AS no FROM b CROSS JOIN key ON key.bucket = b.n AND key.key >= ? AND key.key < ?) k
+		SELECT DISTINCT key.rec AS no FROM b CROSS JOIN key ON key.bucket = b.n AND key.key BETWEEN ? AND ?) k
 		CROSS JOIN call ON call.rec = k.no`
 }
 
@@ -252,13 +265,18 @@ func (r *Reader) listNumber(ctx context.Context, f *Filter, where string, args [
 	if err := r.db.QueryRowContext(ctx, `SELECT coalesce(min(rec), 0) >> 13, coalesce(max(rec), 0) >> 13 FROM call`).Scan(&oldest, &newest); err != nil {
 		return nil, err
 	}
-	low, high := f.numberKeys()
+	low, high, exact := numberRange(f.Number)
+	limit := f.Limit
+	var keep func(*cdr.Record) bool
+	if !exact {
+		limit = -1 // all; keep chooses
+		keep = func(rec *cdr.Record) bool { return hasNumber(rec, f.Number) }
+	}
 	var list []Summary
 	for ; newest >= oldest; newest -= bucketStep {
 		to := max(oldest, newest-bucketStep+1)
 		all := append([]any{newest, to, low, high}, args...)
-		got, err := r.summaries(ctx, `SELECT `+summaryColumns+` FROM `+numberJoin("?", "?")+` WHERE `+where+
-			` ORDER BY call.start DESC, call.id DESC LIMIT ?`, append(all, f.Limit)...)
+		got, err := r.summaries(ctx, keep, listed(numberJoin("?", "?"), where), append(all, limit)...)
 		if err != nil {
 			return nil, err
 		}
@@ -278,10 +296,10 @@ func (r *Reader) listNumber(ctx context.Context, f *Filter, where string, args [
 // lastEnd is about when the last call before the bucket ended; no call of an older bucket started later. A
 // minute is allowed for records that arrive out of order.
 func (r *Reader) lastEnd(ctx context.Context, bucket int64) (time.Time, error) {
-	var ns sql.NullInt64
+	var us sql.NullInt64
 	err := r.db.QueryRowContext(ctx, `SELECT max("end") FROM (SELECT "end" FROM call WHERE rec < ? ORDER BY rec DESC LIMIT 100)`,
-		bucket<<bucketBits).Scan(&ns)
-	return time.Unix(0, ns.Int64).Add(time.Minute), err
+		bucket<<bucketBits).Scan(&us)
+	return time.UnixMicro(us.Int64).Add(time.Minute), err
 }
 
 // mergeLists merges two lists that are in order.
@@ -304,7 +322,8 @@ func later(a, b *Summary) bool {
 	return a.ID > b.ID
 }
 
-func (r *Reader) summaries(ctx context.Context, query string, args ...any) ([]Summary, error) {
+// summaries has the calls of a query made by listed; keep, when not nil, chooses among them.
+func (r *Reader) summaries(ctx context.Context, keep func(*cdr.Record) bool, query string, args ...any) ([]Summary, error) {
 	rows, err := r.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -312,20 +331,31 @@ func (r *Reader) summaries(ctx context.Context, query string, args ...any) ([]Su
 	defer rows.Close()
 	var list []Summary
 	for rows.Next() {
-		var s Summary
-		var no, start, answered, end, flags int64
-		if err := rows.Scan(&no, &s.ID, &s.Server, &start, &answered, &end, &s.Called, &s.Calling, &s.User, &s.TrunkIn,
-			&s.TrunkOut, &s.CallIDIn, &s.CallIDOut, &s.Reason, &s.Status, &s.Cause, &s.EndedBy, &flags, &s.Attempts); err != nil {
+		var id string
+		var start int64
+		var b sql.RawBytes
+		if err := rows.Scan(&id, &start, &b); err != nil {
 			return nil, err
 		}
-		s.Start, s.End = time.Unix(0, start).UTC(), time.Unix(0, end).UTC()
-		if answered != 0 {
-			s.Answered = time.Unix(0, answered).UTC()
+		rec, err := cdr.DecodeBinary(b)
+		if err != nil { // the list shows that there was a call
+			rec = &cdr.Record{ID: id, Start: time.UnixMicro(start).UTC(), Detail: err.Error()}
 		}
-		s.Emergency = flags&flagEmergency != 0
-		list = append(list, s)
+		if keep == nil || keep(rec) {
+			list = append(list, summary(rec))
+		}
 	}
 	return list, rows.Err()
+}
+
+func summary(r *cdr.Record) Summary {
+	s := Summary{ID: r.ID, Server: r.Server, Start: r.Start, Answered: r.Answered, End: r.End, Called: number(r.Called),
+		Calling: number(r.Calling), User: r.User, TrunkIn: r.In.Trunk, CallIDIn: r.In.CallID, Reason: r.Reason, Status: r.Status,
+		Cause: r.Cause, EndedBy: r.EndedBy, Emergency: r.Emergency, Attempts: len(r.Attempts)}
+	if r.Out != nil {
+		s.TrunkOut, s.CallIDOut = r.Out.Trunk, r.Out.CallID
+	}
+	return s
 }
 
 // Flush waits until everything that was put is in SQLite.

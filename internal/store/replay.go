@@ -123,7 +123,7 @@ func (s *Store) replayRecords(r *recovery, path string) error {
 		return fmt.Errorf("%s: %d records are not of this version's form", path, bad)
 	}
 	for batch := range slices.Chunk(rows, insertBatch) {
-		if err := s.insertRows(batch); err != nil {
+		if err := s.insertRows(batch, nil); err != nil {
 			return err
 		}
 	}
@@ -166,7 +166,7 @@ func (s *Store) replayLost(r *recovery) error {
 		rows = append(rows, row{rec: rec, stored: rec.AppendBinary(nil)})
 	}
 	for batch := range slices.Chunk(rows, insertBatch) {
-		if err := s.insertRows(batch); err != nil {
+		if err := s.insertRows(batch, nil); err != nil {
 			return err
 		}
 	}

@@ -192,7 +192,7 @@ func TestListNumberAcrossBuckets(t *testing.T) {
 		r.ID = id
 		r.Start = r.Start.Add(time.Duration(i^1) * time.Hour) // b, a, d, c
 		r.End = r.Start.Add(90 * time.Minute)
-		if _, err := s.db.ins.insert([]row{{rec: r, stored: r.AppendBinary(nil)}}, int64(1+i*bucketStep<<bucketBits)); err != nil {
+		if _, err := s.db.ins.insert([]row{{rec: r, stored: r.AppendBinary(nil)}}, int64(1+i*bucketStep<<bucketBits), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
