@@ -46,8 +46,9 @@ func (b *Bench) limit(s system) (map[string]float64, error) {
 		if err != nil {
 			return nil, err
 		}
-		b.logf("  %s: %.0f calls/s, %.0f failed (%.0f by 503), %.0f begun, core %.0f %%, load %.0f %%, %.0f %% waited for", s.name, rate, m.failed(), m.total.refused, m.created/m.duration.Seconds(), m.busy(),
-			100*float64(m.load.cpu)/float64(m.duration), 100*float64(m.cpu.waited)/float64(m.duration))
+		v := m.costs()
+		b.logf("  %s: %.0f calls/s, %.0f failed (%.0f by 503), %.0f begun, core %.0f %%, load %.0f %%, %.0f %% waited for", s.name, rate, m.failed(),
+			m.total.refused, m.created/m.duration.Seconds(), m.busy(), v["load"], v["waited"])
 		if m.clean(rate) {
 			low, best, again = rate, m, false
 		} else if !again { // neighbours can spoil one window, hardly two
