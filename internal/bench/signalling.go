@@ -14,6 +14,7 @@ func (b *Bench) signalling() (*Table, error) {
 			{Key: "probes", Head: "calls timed", Format: "%.0f"},
 			{Key: "waited", Head: "waited for the core %", Format: "%.1f"}, {Key: "load", Head: "load on its core %", Format: "%.0f"},
 		}}
+	t.Note("Delays, and calls refused, mean something only while the system waits for its core little: repeat when it is above 20 %%.")
 	p := basic(b.Rate, b.Window)
 	p.probe = true
 	if b.Long {
