@@ -181,7 +181,7 @@ func (a *app) trunksCmd() *cobra.Command {
 				for _, v := range list {
 					since, rtt := "-", "-"
 					if !v.Since.IsZero() {
-						since = span(time.Since(v.Since))
+						since = time.Since(v.Since).Round(time.Second).String()
 					}
 					if v.RTT > 0 {
 						rtt = v.RTT.Round(100 * time.Microsecond).String()

@@ -174,6 +174,9 @@ func TestServe(t *testing.T) {
 	}
 	applied := func() int { return strings.Count(s.log.String(), "document applied") }
 	n := applied()
+	if err := os.WriteFile(s.path, []byte(served+"# changed\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}

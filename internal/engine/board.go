@@ -19,8 +19,14 @@ type Board struct {
 	trunks []*place
 	byName map[string]*place
 	turns  []atomic.Uint32
-	all    map[media.SessionID]int // trunks that a call holds
-	rate   bucket                  // of the server
+	all    map[media.SessionID]hold
+	rate   bucket // of the server
+}
+
+// hold is one call: how many trunks it holds, and the first of them, that it came in on.
+type hold struct {
+	trunks int
+	first  *topology.Trunk
 }
 
 // place is one trunk on the board.
@@ -42,7 +48,7 @@ func (b *Board) Configure(s *topology.Snapshot, server *topology.Server) {
 	defer b.mu.Unlock()
 	b.server = server
 	if b.all == nil {
-		b.all = make(map[media.SessionID]int)
+		b.all = make(map[media.SessionID]hold)
 	}
 	old := b.byName
 	b.byName = make(map[string]*place, len(s.Trunks))
@@ -115,11 +121,16 @@ func (b *Board) Acquire(now time.Time, t *topology.Trunk, id media.SessionID, em
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.byName[t.Name]
+	h := b.all[id]
+	first := h.trunks == 0
+	if first {
+		h.first = t
+	}
+	h.trunks++
 	if p == nil { // a trunk of an older document: nothing limits it any more
-		b.all[id]++
+		b.all[id] = h
 		return nil
 	}
-	first := b.all[id] == 0
 	if !emergency {
 		if first && b.server.MaxCalls > 0 && len(b.all) >= b.server.MaxCalls {
 			return diag.ServerLimit
@@ -136,7 +147,7 @@ func (b *Board) Acquire(now time.Time, t *topology.Trunk, id media.SessionID, em
 		p.trials[id] = struct{}{}
 		p.trial.Store(int32(len(p.trials)))
 	}
-	b.all[id]++
+	b.all[id] = h
 	return nil
 }
 
@@ -149,8 +160,9 @@ func (b *Board) Release(t *topology.Trunk, id media.SessionID) {
 		delete(p.trials, id)
 		p.trial.Store(int32(len(p.trials)))
 	}
-	if n := b.all[id]; n > 1 {
-		b.all[id] = n - 1
+	if h := b.all[id]; h.trunks > 1 {
+		h.trunks--
+		b.all[id] = h
 	} else {
 		delete(b.all, id)
 	}
@@ -177,6 +189,21 @@ func (b *Board) Trunks() []TrunkStatus {
 			st.Health = *h
 		}
 		list = append(list, st)
+	}
+	return list
+}
+
+// used tells of each document whether a call runs under it. A trunk belongs to one document only.
+func (b *Board) used(docs []document) []bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := make([]bool, len(docs))
+	for _, h := range b.all {
+		for i, d := range docs {
+			if k := h.first.Index; !list[i] && k < len(d.snap.Trunks) && d.snap.Trunks[k] == h.first {
+				list[i] = true
+			}
+		}
 	}
 	return list
 }

@@ -33,16 +33,14 @@ func (e *Engine) Older() []*topology.Snapshot {
 
 // Forget drops the older documents under which no call runs any more, and returns how many remain.
 func (e *Engine) Forget() int {
-	used := make(map[string]bool)
-	for _, r := range e.Calls() {
-		used[r.Version] = true
-	}
 	e.applying.Lock()
 	defer e.applying.Unlock()
+	e.settle() // every shard has the current document: no call begins under another
 	docs := e.documents()
+	used := e.board.used(docs)
 	keep := docs[:1:1]
-	for _, d := range docs[1:] {
-		if used[d.snap.Version] {
+	for i, d := range docs[1:] {
+		if used[i+1] {
 			keep = append(keep, d)
 		}
 	}
@@ -58,16 +56,9 @@ func (e *Engine) Apply(snap *topology.Snapshot) error {
 	}
 	e.applying.Lock()
 	defer e.applying.Unlock()
-	docs := []document{{snap, server}}
-	for _, d := range e.documents() {
-		if d.snap.Version != snap.Version && len(docs) < maxDocuments {
-			docs = append(docs, d)
-		}
-	}
-	before := docs[len(docs)-1].server
-	if len(docs) > 1 {
-		before = docs[1].server
-	}
+	docs := append([]document{{snap, server}}, e.documents()...)
+	docs = docs[:min(len(docs), maxDocuments)]
+	before := docs[1].server
 	e.docs.Store(&docs)
 	e.board.Configure(snap, server)
 	v := e.board.View()

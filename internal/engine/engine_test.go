@@ -242,3 +242,35 @@ func TestFaultOfOneMessage(t *testing.T) {
 		t.Errorf("%d faults are counted", n)
 	}
 }
+
+// TestDocumentsAreForgottenInAnyOrder: each stays for its own calls, also when it is applied twice.
+func TestDocumentsAreForgottenInAnyOrder(t *testing.T) {
+	r := newRig(t, "127.86.19.", basic, func(c *Config) { c.Shards = 2 })
+	for i := range 5 {
+		r.invite("+14255550101", fmt.Sprint("c", i))
+		r.Flush()
+		r.wire.wait(t, "INVITE", i+1)
+		text := r.expand(basic)
+		if i%2 == 0 {
+			text += "# other\n"
+		}
+		if err := r.Apply(compile(t, text)); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Forget(); got != i+1 {
+			t.Fatalf("%d older documents after %d calls", got, i+1)
+		}
+	}
+	for i := range 20 {
+		if err := r.Apply(compile(t, r.expand(basic)+fmt.Sprintf("# %d\n", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(r.documents()); n != maxDocuments {
+		t.Errorf("%d documents are kept, want at most %d", n, maxDocuments)
+	}
+	r.Terminate(diag.ServerShutdown)
+	if r.Forget() != 0 {
+		t.Error("documents without calls are kept")
+	}
+}

@@ -34,6 +34,10 @@ func (s *Server) Apply(name string, src []byte) (*topology.Snapshot, topology.Pr
 	if s.ended {
 		return nil, problems, errEnding
 	}
+	if snap.Version == s.engine.Snapshot().Version { // certificates are read again by themselves
+		s.log.Info("document has not changed", "document", snap.Version, "name", name)
+		return snap, problems, nil
+	}
 	if err := s.change(snap, me); err != nil {
 		return nil, problems, err
 	}

@@ -122,7 +122,7 @@ func TestApplyMovesMetricsAndControlSocket(t *testing.T) {
 	until(t, "metrics are closed", func() bool { return strings.Contains(r.get("http://127.88.3.1:9092/healthz"), "refused") })
 }
 
-// TestApplyAgain is a SIGHUP storm: the same document over and over, while calls are made.
+// TestApplyAgain is a storm of documents and signals while calls are made.
 func TestApplyAgain(t *testing.T) {
 	t.Parallel()
 	r := start(t, "127.88.4.", basic)
@@ -130,12 +130,15 @@ func TestApplyAgain(t *testing.T) {
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		for {
+		for i := 0; ; i++ {
 			select {
 			case <-stop:
 				return
 			default:
-				r.ReloadLogged()
+				r.ReloadLogged() // back to the file
+				if _, _, err := r.Apply("test.yaml", fmt.Appendf(nil, "%s# %d\n", expand(r.net, basic), i)); err != nil {
+					t.Error(err)
+				}
 			}
 		}
 	}()
