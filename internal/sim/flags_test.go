@@ -31,6 +31,7 @@ func lossy(snap *topology.Snapshot, seed uint64) *World {
 	w := New(seed, snap)
 	w.Net.Default = Link{Loss: 0.1, Double: 0.1, Delay: 5 * time.Millisecond, Jitter: 150 * time.Millisecond}
 	w.Mix(callsPerSeed)
+	w.Disturb()
 	w.Run(20 * time.Minute)
 	return w
 }

@@ -292,8 +292,11 @@ func (h *Host) again(c *client, step time.Duration) {
 func (h *Host) response(m *sip.Message) {
 	v, _ := m.TopVia()
 	_, method, _ := m.CSeq()
+	if h.Noisy && !strings.HasPrefix(v.Branch(), sip.MagicCookie+h.mark()) {
+		return
+	}
 	if !strings.HasPrefix(v.Branch(), sip.MagicCookie+h.mark()) {
-		h.w.fail("%s: response with a foreign branch: %s", h.Name, m.StartLine())
+		h.w.fail("%s: response with a foreign branch: %s\n%s", h.Name, m.StartLine(), m)
 		return
 	}
 	c := h.clients[v.Branch()+"|"+method]

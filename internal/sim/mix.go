@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
 )
 
 // Mix adds n calls of all kinds of behaviour, drawn from the seed.
@@ -21,6 +25,38 @@ func (w *World) Mix(n int) {
 			s.Callees[h.Name] = []Callee{callee(r), callee(r)}
 		}
 		w.Call(s)
+	}
+}
+
+// Disturb lets the surroundings fail: equipment without TCP, dead or slow to come back, probes refused, links that are worse than
+// others, a server that drains or is stopped. Drawn from the seed; most runs have nothing of it.
+func (w *World) Disturb() {
+	r := rand.New(rand.NewPCG(w.Seed, 0xd157))
+	for _, h := range w.Hosts {
+		if h.gw.Kind != topology.KindUC {
+			h.NoTCP = one(r, 8) && h.trunk().Transport == sip.UDP
+			if one(r, 12) {
+				h.Dead = true
+				w.after(ms(r, 0, 60000), func() { h.Dead = false })
+			}
+		}
+		h.Probe = []int{200, 200, 200, 404, 503, -1}[r.IntN(6)]
+		if one(r, 10) {
+			w.Net.Links[h.Name] = Link{Delay: ms(r, 50, 300), Jitter: time.Duration(1+r.IntN(400)) * time.Millisecond, Loss: 0.1, Double: 0.3}
+		}
+	}
+	for _, n := range w.Nodes {
+		switch {
+		case one(r, 20):
+			w.after(ms(r, 0, 30000), func() { n.core.Drain(true) })
+		case one(r, 20):
+			w.after(ms(r, 0, 60000), func() {
+				n.core.Drain(true)
+				n.step(func() { n.core.Terminate(w.now, diag.ServerShutdown, &n.out) })
+			})
+		case one(r, 20):
+			w.after(ms(r, 0, 30000), func() { n.step(func() { n.core.Configure(w.now, w.snap) }) })
+		}
 	}
 }
 
