@@ -47,7 +47,7 @@ type Config struct {
 	Ended func(*cdr.Record)
 	// Quarantine is how long a media port rests before it is used again; 0: 2 s.
 	Quarantine time.Duration
-	// MaxLag is how long a message may wait for its shard before new calls are refused with 503; 0: 30 ms.
+	// MaxLag is how long a message may wait for its shard before new calls are refused with 503; 0: 100 ms.
 	MaxLag time.Duration
 	// Refresh is how often the names of gateways are looked up; 0: 30 s.
 	Refresh time.Duration
@@ -93,7 +93,7 @@ func New(cfg Config) (*Engine, error) {
 		cfg.Quarantine = 2 * time.Second
 	}
 	if cfg.MaxLag <= 0 {
-		cfg.MaxLag = 30 * time.Millisecond
+		cfg.MaxLag = 100 * time.Millisecond
 	}
 	if cfg.Refresh <= 0 {
 		cfg.Refresh = refresh
