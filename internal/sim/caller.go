@@ -152,6 +152,7 @@ func (p *Party) progress(m *sip.Message) {
 	}
 	p.early[tag] = m.Body
 	p.speaker.remote = d
+	p.scenario.hearEarly(p.w(), d)
 }
 
 // accepted takes a 2xx: acknowledge, and hang up what is not wanted.

@@ -69,6 +69,24 @@ func (s *Scenario) hear(w *World) {
 	}
 }
 
+// hearEarly checks that early media of one of the ringing ends reaches the caller: the relay expects it from there.
+func (s *Scenario) hearEarly(w *World, d *desc) {
+	n := w.Nodes[s.Node]
+	id, open := n.relay.ports[d.media[0].port]
+	if w.Bypass || !open { // the call may be over while the response was on its way
+		return
+	}
+	from := n.relay.sessions[id].want.Streams[0].Side[1].Remote
+	for _, p := range s.ends {
+		if p.rtp() == from {
+			return
+		}
+	}
+	if n.core.Owns(s.caller.callID) && w.Strict {
+		w.fail("%s: early media is expected from %v, where nobody rings", s.Name, from)
+	}
+}
+
 // settled tells whether the party is in the call and nothing of it changes.
 func (p *Party) settled() bool {
 	return p != nil && p.state == up && !p.gone && !p.pending && !p.busy && !p.offered && (p.caller && p.answered == nil || p.acked) &&
