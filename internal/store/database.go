@@ -66,8 +66,8 @@ func openDatabase(dir string) (*database, error) {
 		return nil, err
 	}
 	d := &database{path: path}
-	d.write, err = sql.Open("sqlite", source(path, "rw", "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)",
-		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)", "cache_size(-32000)", "temp_store(MEMORY)"))
+	d.write, err = sql.Open("sqlite", source(path, "rw", "busy_timeout(10000)", "page_size(8192)", "journal_mode(WAL)", "synchronous(NORMAL)",
+		"wal_autocheckpoint(2000)", "journal_size_limit(67108864)", "cache_size(-32000)", "temp_store(MEMORY)"))
 	if err != nil {
 		return nil, err
 	}

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	insertBatch = 2000
+	insertBatch = 1000
 	insertEvery = time.Second // longest wait for a batch to fill
 	purgeEvery  = time.Minute
-	purgeStep   = 500
+	purgeStep   = 32 // rows of one transaction, some 500 µs of work
 )
 
 // runInserter moves journalled records into SQLite. It is the only one that writes SQLite.
@@ -78,6 +78,9 @@ func (s *Store) insertAll() {
 		if s.abandon.Load() {
 			return
 		}
+		if !s.urgent() {
+			break
+		}
 	}
 	done := s.pend.finished()
 	if len(done) == 0 {
@@ -97,6 +100,21 @@ func (s *Store) insertAll() {
 		}
 		s.pend.finish(seg.file.f, path)
 	}
+}
+
+// urgent tells whether to insert what is pending at once. Else it waits for its second: a transaction has a price,
+// and so have the pages that the next one writes again.
+func (s *Store) urgent() bool {
+	select {
+	case <-s.stopInserter:
+		return true
+	default:
+	}
+	if s.pend.waiting() >= insertBatch || s.pend.hurried() {
+		return true
+	}
+	s.pend.signal()
+	return false
 }
 
 // rest waits, but not when the store is told to abandon its work.
@@ -189,6 +207,7 @@ func (s *Store) purge(stop <-chan struct{}) {
 	if s.cfg.Retention > 0 {
 		cutoff = time.Now().Add(-s.cfg.Retention).UnixMicro()
 	}
+	pace := newPacer(stop)
 	for {
 		n, err := s.db.purge(cutoff, s.cfg.MaxRows, purgeStep)
 		if err != nil {
@@ -199,6 +218,7 @@ func (s *Store) purge(stop <-chan struct{}) {
 		if n == 0 {
 			return
 		}
+		pace.rest()
 		select {
 		case <-stop:
 			return
