@@ -303,7 +303,7 @@ func (p *plan) session(c *Call) *media.Session {
 			e := &ln.peer[k]
 			set := c.sideSettings(media.SideIndex(k))
 			s.Streams[i].Side[k] = media.Side{
-				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: e.rtp, RemoteRTCP: e.rtcp, Mux: e.mux,
+				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: p.reach(k, e.rtp), RemoteRTCP: p.reach(k, e.rtcp), Mux: e.mux,
 				Latch: set.RTPLatching, FixedSSRC: set.SSRCPolicy == "fixed", Relatch: e.relatch,
 				Send: e.dir.Recv() || e.dir == sdp.DirectionUnset, Recv: e.dir.Send() || e.dir == sdp.DirectionUnset,
 			}
@@ -314,6 +314,14 @@ func (p *plan) session(c *Call) *media.Session {
 		s.Timeout = p.timeouts(c)
 	}
 	return s
+}
+
+// reach is an address of the peer if our side of the media has its family; else the peer is known when it sends.
+func (p *plan) reach(side int, peer netip.AddrPort) netip.AddrPort {
+	if peer.IsValid() && peer.Addr().Unmap().Is4() != p.base[side].Is4() {
+		return netip.AddrPort{}
+	}
+	return peer
 }
 
 // timeouts are the silences after which a side counts as dead (TRK-09, TRK-10).
