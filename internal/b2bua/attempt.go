@@ -510,6 +510,9 @@ func (c *Call) weighAttempt(now time.Time, t *attempt, r *rejection, out *Out) {
 	if r.reason == diag.NoResponse || r.reason == diag.NoProgress || r.reason == diag.TransportFailed || r.reason == diag.DNSFailed {
 		c.result(now, t.target.Trunk, health.Bad, out)
 	}
+	if c.written {
+		return
+	}
 	e := &c.rec.Attempts[t.index]
 	e.Took, e.Status, e.Cause, e.Class = now.Sub(e.At), r.status, r.cause, r.class.String()
 	if r.reason != nil {

@@ -131,6 +131,7 @@ func (c *Call) write(_ time.Time, out *Out) {
 	c.rungs, c.words, c.decision = nil, nil, routing.Decision{}
 	c.offer, c.offered, c.forks, c.best, c.verdict, c.won = "", nil, nil, nil, nil, nil
 	out.Records = append(out.Records, r)
+	c.rec = nil // its owner is the store now; what runs out after the end needs nothing of it
 }
 
 func (c *Call) setTarget(t *routing.Target) {
@@ -143,6 +144,9 @@ func (c *Call) setTarget(t *routing.Target) {
 
 // recordMedia notes the counters of both directions.
 func (c *Call) recordMedia(st *media.Stats) {
+	if c.written {
+		return
+	}
 	for i := range st.Streams {
 		for k, name := range [2]string{"caller", "callee"} {
 			n := &st.Streams[i].From[k]

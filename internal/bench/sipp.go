@@ -27,7 +27,8 @@ func basic(rate float64, window time.Duration) plan {
 	return plan{caller: "uac", callee: "uas", number: "+14255550100", rate: rate, warm: 3 * time.Second, window: window, talk: 50 * time.Millisecond}
 }
 
-func (p plan) calls() int { return int(p.rate * (p.warm + p.window + 500*time.Millisecond).Seconds()) }
+// calls is more than the load ever begins: it ends when the window has.
+func (p plan) calls() int { return int(p.rate * (p.warm + p.window + 5*time.Second).Seconds()) }
 
 // load is SIPp at work, on the other core.
 type load struct {
