@@ -62,7 +62,7 @@ func (c *Call) progress(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	r := sip.NewResponse(c.a.inv, m.Status, m.Reason)
 	r.SetToTag(f.ours)
 	r.Add(sip.IDContact, c.contact(c.a.hop))
-	r.Add(sip.IDAllow, allowed)
+	r.Add(sip.IDAllow, Allowed)
 	if body, ok := m.SDP(); ok && c.offer != "" && own {
 		if sdp := c.plan.earlyAnswer(c, &t.leg, f, body); sdp != "" {
 			r.SetBody("application/sdp", sdp)
@@ -192,7 +192,7 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, sdp string, out *Out)
 	r := sip.NewResponse(a.inv, 200, "")
 	r.SetToTag(a.tag)
 	r.Add(sip.IDContact, c.contact(a.hop))
-	r.Add(sip.IDAllow, allowed)
+	r.Add(sip.IDAllow, Allowed)
 	if c.won.target.Trunk.Settings.ForwardPAI && a.trunk.Settings.ForwardPAI {
 		carry(r, m, sip.IDPAssertedIdentity)
 	}

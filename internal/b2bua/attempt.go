@@ -243,7 +243,7 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 	m.Add(sip.IDCallID, l.callID)
 	m.Add(sip.IDCSeq, "1 INVITE")
 	m.Add(sip.IDContact, c.contact(l.hop))
-	m.Add(sip.IDAllow, allowed)
+	m.Add(sip.IDAllow, Allowed)
 	m.Add(sip.IDUserAgent, c.env.UserAgent)
 	if in := c.a.inv; in != nil {
 		carry(m, in, sip.IDPrivacy, sip.IDPriority, sip.IDSubject)

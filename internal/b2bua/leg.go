@@ -11,8 +11,8 @@ import (
 	"github.com/directsip/directsip/internal/txn"
 )
 
-// allowed is what we take within and outside of dialogs; it stands in Allow.
-const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
+// Allowed is what we take within and outside of dialogs; it stands in Allow.
+const Allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
 
 // Leg is our side of one SIP dialog (RFC 7092 §2): leg A toward the caller, where we are UAS, or a leg B toward a target.
 type Leg struct {

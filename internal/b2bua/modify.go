@@ -138,7 +138,7 @@ func (c *Call) forward(now time.Time, e *exchange, body string, out *Out) {
 	c.exch, e.until = e, now.Add(exchangeTime)
 	m := l.dlg.Request(e.forward)
 	m.Add(sip.IDContact, c.contact(l.hop))
-	m.Add(sip.IDAllow, allowed)
+	m.Add(sip.IDAllow, Allowed)
 	if sdp != "" {
 		m.SetBody("application/sdp", sdp)
 	}
@@ -261,7 +261,7 @@ func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Ou
 func (c *Call) acceptReinvite(now time.Time, l *Leg, sdp string, out *Out) {
 	r := sip.NewResponse(l.inv, 200, "")
 	r.Add(sip.IDContact, c.contact(l.hop))
-	r.Add(sip.IDAllow, allowed)
+	r.Add(sip.IDAllow, Allowed)
 	r.SetBody("application/sdp", sdp)
 	l.ackSeq, _, _ = l.inv.CSeq()
 	l.oa.InviteDone()

@@ -115,7 +115,7 @@ func (c *Call) refusal(req *sip.Message, status int, why *diag.Reason, detail st
 func Explain(m *sip.Message, why *diag.Reason, detail string) {
 	switch m.Status {
 	case 405, 501:
-		m.Add(sip.IDAllow, allowed)
+		m.Add(sip.IDAllow, Allowed)
 	case 415, 406:
 		m.Add(sip.IDAccept, "application/sdp")
 	case 503:
@@ -246,7 +246,7 @@ func (c *Call) inDialog(l *Leg, m *sip.Message) *diag.Reason {
 // turnAway answers a request within the call that is not served.
 func (c *Call) turnAway(now time.Time, l *Leg, src sip.Source, m *sip.Message, why *diag.Reason, out *Out) {
 	status := why.Status
-	if why == diag.MethodNotAllowed && !knownMethod(m.Method) {
+	if why == diag.MethodNotAllowed && !sip.KnownMethod(m.Method) {
 		status = 501
 	}
 	r := sip.NewResponse(m, status, "")
@@ -275,15 +275,6 @@ func (c *Call) turnAway(now time.Time, l *Leg, src sip.Source, m *sip.Message, w
 	c.reply(now, l, s, r, out)
 }
 
-// knownMethod tells 405 from 501 (RFC 3261 §8.2.1).
-func knownMethod(m string) bool {
-	switch m {
-	case "INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO", "REGISTER", "MESSAGE", "SUBSCRIBE", "NOTIFY", "REFER", "PRACK", "PUBLISH":
-		return true
-	}
-	return false
-}
-
 // refresh learns from a request within the dialog: target, flow, methods.
 func (c *Call) refresh(l *Leg, src sip.Source, m *sip.Message) {
 	if !l.up {
@@ -304,7 +295,7 @@ func (c *Call) ok(l *Leg, m *sip.Message) *sip.Message {
 	r := sip.NewResponse(m, 200, "")
 	r.SetToTag(l.tag)
 	if m.Method == "OPTIONS" {
-		r.Add(sip.IDAllow, allowed)
+		r.Add(sip.IDAllow, Allowed)
 		r.Add(sip.IDAccept, "application/sdp")
 	}
 	return r

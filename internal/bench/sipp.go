@@ -28,7 +28,9 @@ func basic(rate float64, window time.Duration) plan {
 }
 
 // calls is more than the load ever begins: it ends when the window has.
-func (p plan) calls() int { return int(p.rate * ((p.warm+p.window)*102/100 + 500*time.Millisecond).Seconds()) }
+func (p plan) calls() int {
+	return int(p.rate * ((p.warm+p.window)*102/100 + 500*time.Millisecond).Seconds())
+}
 
 // load is SIPp at work, on the other core.
 type load struct {

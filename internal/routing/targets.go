@@ -169,7 +169,7 @@ func (x *run) has(t *topology.Trunk) bool {
 // emergency routes an emergency call (EMG-01, EMG-02): its usage replaces the policy. Only if that usage has no trunk at
 // all are the caller's own usages used: better any way out than none.
 func (x *run) emergency(number string) bool {
-	e := x.emergencyNumber(number)
+	e := x.s.EmergencyByNumber(number)
 	if e == nil {
 		return false
 	}
@@ -194,26 +194,6 @@ func (x *run) emergency(number string) bool {
 	x.d.Kind, x.max = Emergency, len(x.cands)
 	x.targets(bare)
 	return true
-}
-
-// emergencyNumber finds the emergency number that was dialled, with or without +.
-func (x *run) emergencyNumber(number string) *topology.EmergencyNumber {
-	number = strings.TrimPrefix(number, "+")
-	if number == "" {
-		return nil
-	}
-	for i := range x.s.Emergency {
-		e := &x.s.Emergency[i]
-		if strings.TrimPrefix(e.Number, "+") == number {
-			return e
-		}
-		for _, m := range e.Masks {
-			if strings.TrimPrefix(m, "+") == number {
-				return e
-			}
-		}
-	}
-	return nil
 }
 
 // targets makes targets of the candidates: those that are down last, at most max, each computed from the original

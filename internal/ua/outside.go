@@ -14,9 +14,6 @@ import (
 	"github.com/directsip/directsip/internal/txn"
 )
 
-// allowed stands in Allow outside of dialogs.
-const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
-
 // outside takes a request that belongs to no call.
 func (c *Core) outside(now time.Time, src sip.Source, m *sip.Message) {
 	defer c.survive()
@@ -41,20 +38,11 @@ func (c *Core) outside(now time.Time, src sip.Source, m *sip.Message) {
 		c.begin(now, src, m, t)
 	case m.Method == "OPTIONS":
 		c.options(src, m)
-	case knownMethod(m.Method):
+	case sip.KnownMethod(m.Method): // 405, not 501 (RFC 3261 §8.2.1)
 		c.refuse(src, m, diag.MethodNotAllowed, 405)
 	default:
 		c.refuse(src, m, diag.MethodNotAllowed, 501)
 	}
-}
-
-// knownMethod tells 405 from 501 (RFC 3261 §8.2.1).
-func knownMethod(m string) bool {
-	switch m {
-	case "REGISTER", "MESSAGE", "SUBSCRIBE", "NOTIFY", "REFER", "PRACK", "PUBLISH", "BYE", "UPDATE", "INFO":
-		return true
-	}
-	return false
 }
 
 // trunk finds the trunk that a source speaks for.
@@ -82,7 +70,7 @@ func (c *Core) options(src sip.Source, m *sip.Message) {
 	}
 	r := sip.NewResponse(m, 200, "")
 	r.SetToTag(statelessTag(m))
-	r.Add(sip.IDAllow, allowed)
+	r.Add(sip.IDAllow, b2bua.Allowed)
 	r.Add(sip.IDAccept, "application/sdp")
 	r.Add(sip.IDServer, c.env.UserAgent)
 	c.send(src, m, r)
