@@ -23,7 +23,7 @@ const (
 	phaseEnded                 // record written; transactions may still run out
 )
 
-// Call is one call. Create it with New; it is over when Done.
+// Call is one call. Create it with Prepare and Start; it is over when Done.
 type Call struct {
 	env  *Env
 	snap *topology.Snapshot
@@ -64,13 +64,6 @@ type Caller struct {
 	Source sip.Source
 	Req    *sip.Message
 	Trunk  *topology.Trunk
-}
-
-// New begins a call for an INVITE outside of a dialog. The call keeps snap for its life.
-func New(env *Env, snap *topology.Snapshot, id media.SessionID, now time.Time, in Caller, out *Out) *Call {
-	c := Prepare(env, snap, id, now, in)
-	c.Start(now, in, out)
-	return c
 }
 
 // Prepare is a call that has done nothing yet, so that its owner holds it whatever happens in Start.

@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/dialog"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/txn"
 )
 
-func retryAfter(e *Env) string { return strconv.Itoa(1 + e.Rand.IntN(9)) }
+func retryAfter(e *Env) string { return strconv.Itoa(dialog.RetryAfter(e.Rand.Uint64())) }
 
 // receiveInfo carries an INFO (RFC 6086: DTMF, fast update) to the other leg and its result back.
 func (c *Call) receiveInfo(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {

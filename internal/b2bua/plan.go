@@ -299,11 +299,13 @@ func (p *plan) session(c *Call) *media.Session {
 	}
 	for i := range p.lines {
 		ln := &p.lines[i]
+		// An offer of rtcp-mux is no agreement: RTCP shares the port only when both ends say so (RFC 5761 §5.1.1).
+		mux := ln.peer[0].mux && ln.peer[1].mux
 		for k := range ln.peer {
 			e := &ln.peer[k]
 			set := c.sideSettings(media.SideIndex(k))
 			s.Streams[i].Side[k] = media.Side{
-				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: p.reach(k, e.rtp), RemoteRTCP: p.reach(k, e.rtcp), Mux: e.mux,
+				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: p.reach(k, e.rtp), RemoteRTCP: p.reach(k, e.rtcp), Mux: mux,
 				Latch: set.RTPLatching, FixedSSRC: set.SSRCPolicy == "fixed", Relatch: e.relatch,
 				Send: e.dir.Recv() || e.dir == sdp.DirectionUnset, Recv: e.dir.Send() || e.dir == sdp.DirectionUnset,
 			}

@@ -258,7 +258,7 @@ func (c *Call) turnAway(now time.Time, l *Leg, src sip.Source, m *sip.Message, w
 		}
 	}
 	if status == 500 || status == 491 {
-		r.Add(sip.IDRetryAfter, strconv.Itoa(c.env.Rand.IntN(10)))
+		r.Add(sip.IDRetryAfter, retryAfter(c.env))
 	}
 	if m.Method == "INVITE" {
 		t := &txn.InviteServer{}

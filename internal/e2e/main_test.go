@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	_ "github.com/directsip/directsip/internal/cli" // the program: a change of it must not find these tests in the cache
 )
 
 // program is the directsip that all tests run.

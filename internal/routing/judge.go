@@ -101,24 +101,3 @@ func (v Verdict) userReason() *diag.Reason {
 	}
 	return diag.NoUserResponse
 }
-
-// Best is the verdict to tell the caller when every target failed: the one that says most about the called party. A
-// verdict of the user is better than one about the number, that better than one about the form of the call, then
-// congestion, then a fault, then a redirection. Of equals the first counts. The zero Verdict when there is none.
-func Best(attempts []Verdict) Verdict {
-	var best Verdict
-	for i, v := range attempts {
-		if i == 0 || v.Class.worth() > best.Class.worth() {
-			best = v
-		}
-	}
-	return best
-}
-
-// worth orders the classes by what they tell the caller: their own order, but a redirection comes last.
-func (c Class) worth() Class {
-	if c == Redirect {
-		return Answered
-	}
-	return c
-}

@@ -145,26 +145,6 @@ func TestVerdictReason(t *testing.T) {
 	}
 }
 
-func TestBest(t *testing.T) {
-	judge := func(statuses ...int) (vs []Verdict) {
-		for _, s := range statuses {
-			vs = append(vs, Judge(nil, s, 0))
-		}
-		return vs
-	}
-	for _, row := range []struct {
-		attempts []Verdict
-		want     int
-	}{
-		{nil, 0}, {judge(500), 500}, {judge(503, 486), 486}, {judge(302, 500), 500}, {judge(500, 503, 502), 503},
-		{judge(404, 488), 404}, {judge(500, 502), 500}, {judge(302), 302},
-	} {
-		if got := Best(row.attempts).Status; got != row.want {
-			t.Errorf("%+v: %d, want %d", row.attempts, got, row.want)
-		}
-	}
-}
-
 func TestEmergencyHuntsOn(t *testing.T) {
 	for status, want := range map[int]bool{200: false, 404: true, 486: true, 487: false, 500: true, 603: true} {
 		if Judge(nil, status, 0).HuntEmergency() != want {

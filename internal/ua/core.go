@@ -51,13 +51,12 @@ type Out = b2bua.Out
 
 // Counts are what a shard has seen.
 type Counts struct {
-	Calls      uint64 // begun
-	Stray      uint64 // messages of no call
-	Unknown    uint64 // requests of no configured peer
-	Refused    uint64 // requests outside of calls that were refused
-	Panics     uint64 // faults of ours, each of which ended one call
-	Options    uint64 // OPTIONS answered
-	Overloaded uint64
+	Calls   uint64 // begun
+	Stray   uint64 // messages of no call
+	Unknown uint64 // requests of no configured peer
+	Refused uint64 // requests outside of calls that were refused
+	Panics  uint64 // faults of ours, each of which ended one call
+	Options uint64 // OPTIONS answered
 }
 
 // entry is a call with its names and its timer.
