@@ -101,11 +101,16 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 // Superseded tells whether a message is a new attempt of a caller whose call was refused: an INVITE with the same Call-ID and a
 // higher CSeq (RFC 3261 §8.1.3.5).
 func (c *Call) Superseded(m *sip.Message) bool {
-	if m.Method != "INVITE" || !c.Ended() || m.CallID() != c.a.callID || m.To().Tag() != "" {
+	return m.Method == "INVITE" && c.Ended() && supersedes(m, c.a.callID, c.a.ackSeq)
+}
+
+// supersedes compares an INVITE with the one that began an ended call.
+func supersedes(m *sip.Message, callID string, before uint32) bool {
+	if m.Method != "INVITE" || m.CallID() != callID || m.To().Tag() != "" {
 		return false
 	}
 	seq, _, ok := m.CSeq()
-	return ok && seq > c.a.ackSeq
+	return ok && seq > before
 }
 
 // route asks where the call goes and opens its media.
@@ -222,7 +227,7 @@ func (c *Call) response(now time.Time, l *Leg, att *attempt, m *sip.Message, out
 
 // inviteResponse takes a response to an INVITE of ours.
 func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m *sip.Message, out *Out) {
-	if m.Status >= 200 && m.Status < 300 && l.repeatAck(seq, m.To().Tag(), out) {
+	if repeatAck(l.acks, m, out) {
 		return
 	}
 	t := l.invite(m)
@@ -238,7 +243,7 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 		c.note(now, l, false, m)
 	}
 	if m.Status >= 300 {
-		c.noteAck(now, l)
+		c.noteAck(now, l, false)
 	}
 	switch {
 	case att == nil || seq != initialSeq:

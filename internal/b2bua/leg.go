@@ -152,26 +152,36 @@ func Back(src sip.Source, m *sip.Message) sip.Hop {
 
 // sendAck sends the ACK to a 2xx and keeps it for repeated 2xx (RFC 3261 §13.2.2.4).
 func (c *Call) sendAck(now time.Time, l *Leg, cseq uint32, body string, out *Out) {
-	m := l.dlg.Ack(cseq)
-	m.AddFirst(sip.IDVia, c.env.via(l.hop))
-	m.Add(sip.IDContact, c.contact(l.hop))
-	if body != "" {
-		m.SetBody("application/sdp", body)
-	}
-	a := sentAck{seq: cseq, tag: l.dlg.RemoteTag, send: txn.Send{Hop: l.hop, Data: m.Append(nil), CallID: l.callID}}
+	a := writeAck(c.env, &l.dlg, l.hop, cseq, body)
 	if len(l.acks) == maxAcks {
 		l.acks = append(l.acks[:0], l.acks[1:]...)
 	}
 	l.acks = append(l.acks, a)
 	l.acked, l.ackWaits, l.offered = true, false, ""
 	out.Sends = append(out.Sends, a.send)
-	c.note(now, l, true, m)
+	c.noteAck(now, l, body != "")
 }
 
-// repeatAck answers a repeated 2xx; false when it was not acknowledged yet.
-func (l *Leg) repeatAck(seq uint32, tag string, out *Out) bool {
-	for i := range l.acks {
-		if a := &l.acks[i]; a.seq == seq && a.tag == tag {
+// writeAck writes the ACK to a 2xx of a dialog.
+func writeAck(env *Env, d *dialog.Dialog, hop sip.Hop, cseq uint32, body string) sentAck {
+	m := d.Ack(cseq)
+	m.AddFirst(sip.IDVia, env.via(hop))
+	m.Add(sip.IDContact, env.self(hop).contact)
+	if body != "" {
+		m.SetBody("application/sdp", body)
+	}
+	return sentAck{seq: cseq, tag: d.RemoteTag, send: txn.Send{Hop: hop, Data: m.Append(nil), CallID: d.CallID}}
+}
+
+// repeatAck answers a repeated 2xx; false when it was not acknowledged yet, or is none.
+func repeatAck(acks []sentAck, m *sip.Message, out *Out) bool {
+	if len(acks) == 0 || m.Status < 200 || m.Status >= 300 {
+		return false
+	}
+	seq, _, _ := m.CSeq()
+	tag := m.To().Tag()
+	for i := range acks {
+		if a := &acks[i]; a.seq == seq && a.tag == tag {
 			s := a.send
 			s.Again = true
 			out.Sends = append(out.Sends, s)
@@ -239,30 +249,34 @@ func (l *Leg) down(now time.Time) {
 	}
 }
 
-// follow sets where requests of the dialog go: its first route or remote target if that is an address, else the way the dialog
-// was set up (RFC 3261 §12.2.1.1, RFC 3263). Over a connection its flow is kept, and dialled again only when it is gone.
-func (c *Call) follow(l *Leg) {
-	u, err := sip.ParseURI(l.dlg.NextHopURI())
+// follow sets where requests of the dialog go.
+func (c *Call) follow(l *Leg) { l.hop = nextHop(l.hop, l.dlg.NextHopURI()) }
+
+// nextHop is where requests of a dialog go: its first route or remote target if that is an address, else the way the dialog was set
+// up (RFC 3261 §12.2.1.1, RFC 3263). Over a connection its flow is kept, and dialled again only when it is gone.
+func nextHop(hop sip.Hop, uri string) sip.Hop {
+	u, err := sip.ParseURI(uri)
 	if err != nil {
-		return
+		return hop
 	}
 	addr, err := netip.ParseAddr(u.Host)
 	if err != nil {
-		return
+		return hop
 	}
 	port := u.Port
 	if port == 0 {
 		port = 5060
-		if l.hop.Transport == sip.TLS {
+		if hop.Transport == sip.TLS {
 			port = 5061
 		}
 	}
 	remote := netip.AddrPortFrom(addr.Unmap(), port)
-	if l.hop.Transport == sip.UDP && remote.Addr().Is4() == l.hop.Local.Addr().Is4() {
-		l.hop.Remote = remote
-	} else if l.hop.Transport.Reliable() && remote.Addr() == l.hop.Remote.Addr() {
-		l.hop.Remote = remote
+	if hop.Transport == sip.UDP && remote.Addr().Is4() == hop.Local.Addr().Is4() {
+		hop.Remote = remote
+	} else if hop.Transport.Reliable() && remote.Addr() == hop.Remote.Addr() {
+		hop.Remote = remote
 	}
+	return hop
 }
 
 // deadline adds the leg's timers to d.

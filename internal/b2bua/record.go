@@ -192,10 +192,10 @@ func (c *Call) rung(now time.Time, l *Leg, out bool, method uint8) *rung {
 	return &c.rungs[len(c.rungs)-1]
 }
 
-// noteAck puts an ACK that a transaction sent on the ladder.
-func (c *Call) noteAck(now time.Time, l *Leg) {
+// noteAck puts an ACK of ours on the ladder.
+func (c *Call) noteAck(now time.Time, l *Leg, sdp bool) {
 	if len(c.rungs) < maxRungs && !c.written {
-		c.rung(now, l, true, methodNumber("ACK"))
+		c.rung(now, l, true, methodNumber("ACK")).sdp = sdp
 	}
 }
 

@@ -174,6 +174,7 @@ func (c *Call) receiveAck(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	}
 	c.note(now, l, false, m)
 	l.answer.Acked()
+	l.invs.Acked()
 	l.acked = true
 	c.acknowledged(now, l, m, out)
 	if l.pending {

@@ -94,6 +94,13 @@ func (t *InviteServer) Repeat(out *Out) {
 	}
 }
 
+// Acked tells that the user has the ACK to its 2xx and will not repeat it: its bytes are let go.
+func (t *InviteServer) Acked() {
+	if t.state == Accepted {
+		t.kept.send.Data = nil
+	}
+}
+
 // Advance fires the timers that are due. TimedOut is timer H: no ACK came.
 func (t *InviteServer) Advance(now time.Time, out *Out) Event {
 	if due(t.end, now) {

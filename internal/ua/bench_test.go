@@ -251,3 +251,26 @@ func BenchmarkHeldCall(b *testing.B) {
 		runtime.KeepAlive(r)
 	}
 }
+
+// BenchmarkEndedCall tells the heap of a call that has ended and whose transactions still run.
+func BenchmarkEndedCall(b *testing.B) {
+	const calls = 3000 // of 30 s
+	for b.Loop() {
+		r := newRig(b)
+		runtime.GC()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range calls {
+			r.call()
+		}
+		r.out = ua.Out{}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if r.core.Held() != calls {
+			b.Fatalf("%d calls are in memory", r.core.Held())
+		}
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/calls, "B/call")
+		b.ReportMetric(float64(after.HeapObjects-before.HeapObjects)/calls, "objects/call")
+		runtime.KeepAlive(r)
+	}
+}

@@ -43,6 +43,7 @@ type Core struct {
 	serial uint64
 	out    *Out
 	live   int
+	rests  int // entries of which only the rest is left
 	counts Counts
 }
 
@@ -59,13 +60,22 @@ type Counts struct {
 	Options uint64 // OPTIONS answered
 }
 
-// entry is a call with its names and its timer.
+// entry is a call, or what an ended one still owes, with its names and its timer.
 type entry struct {
 	timer
 	call   *b2bua.Call
+	rest   *b2bua.Rest // when call is nil
 	names  []string
 	ended  bool
 	faults int // of ours
+}
+
+// superseded tells whether a message is a new attempt of a caller whose call was refused.
+func (e *entry) superseded(m *sip.Message) bool {
+	if e.rest != nil {
+		return e.rest.Superseded(m)
+	}
+	return e.call.Superseded(m)
 }
 
 // maxFaults is how often a call may fail inside before it is dropped without ceremony.
@@ -93,7 +103,7 @@ func (c *Core) Configure(now time.Time, snap *topology.Snapshot) {
 // Receive takes a message that the shell has parsed and found well formed.
 func (c *Core) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) {
 	c.out = out
-	if e := c.calls[m.CallID()]; e != nil && !e.call.Superseded(m) {
+	if e := c.calls[m.CallID()]; e != nil && !e.superseded(m) {
 		if m.IsRequest() {
 			m.FixTopVia(src.Remote)
 		}
@@ -141,6 +151,11 @@ func (c *Core) guard(now time.Time, e *entry, do func()) {
 func (c *Core) feed(now time.Time, e *entry, src sip.Source, m *sip.Message) (taken bool) {
 	defer c.rescue(now, e)
 	taken = true
+	if e.rest != nil {
+		taken = e.rest.Receive(now, m, c.out)
+		c.afterRest(e)
+		return taken
+	}
 	taken = e.call.Receive(now, src, m, c.out)
 	c.after(now, e)
 	return taken
@@ -165,7 +180,26 @@ func (c *Core) after(now time.Time, e *entry) {
 		c.forget(e)
 		return
 	}
+	if e.ended {
+		if e.rest = e.call.Rest(); e.rest != nil {
+			delete(c.byID, e.call.ID())
+			e.call = nil
+			c.rests++
+			c.afterRest(e)
+			return
+		}
+	}
 	at, _ := e.call.Deadline()
+	c.timers.set(&e.timer, at)
+}
+
+// afterRest is after for what remains of a call.
+func (c *Core) afterRest(e *entry) {
+	at := e.rest.Deadline()
+	if at.IsZero() {
+		c.forget(e)
+		return
+	}
 	c.timers.set(&e.timer, at)
 }
 
@@ -185,7 +219,11 @@ func (c *Core) forget(e *entry) {
 			delete(c.calls, name)
 		}
 	}
-	delete(c.byID, e.call.ID())
+	if e.rest != nil {
+		c.rests--
+	} else {
+		delete(c.byID, e.call.ID())
+	}
 	c.timers.remove(&e.timer)
 }
 
@@ -198,6 +236,10 @@ func (c *Core) survive() {
 
 // bury ends a call whose machine has failed: like any other call if it is fit for that, else by giving back what it holds.
 func (c *Core) bury(now time.Time, e *entry, fault string) {
+	if e.rest != nil { // it has its record and holds nothing
+		c.forget(e)
+		return
+	}
 	defer func() {
 		if recover() != nil { // even its end fails
 			c.abort(now, e, fault)
@@ -229,6 +271,11 @@ func (c *Core) abort(now time.Time, e *entry, fault string) {
 // wake is the timer of a call.
 func (e *entry) wake(now time.Time, c *Core) {
 	defer c.rescue(now, e)
+	if e.rest != nil {
+		e.rest.Advance(now, c.out)
+		c.afterRest(e)
+		return
+	}
 	e.call.Advance(now, c.out)
 	c.after(now, e)
 }
@@ -294,7 +341,7 @@ func (c *Core) SendFailed(now time.Time, callID, branch string, out *Out) {
 		p.failed(now, c)
 		return
 	}
-	if e := c.calls[callID]; e != nil {
+	if e := c.calls[callID]; e != nil && e.call != nil {
 		c.guard(now, e, func() { e.call.SendFailed(now, callID, branch, out) })
 	}
 }
@@ -311,7 +358,7 @@ func (c *Core) Terminate(now time.Time, why *diag.Reason, out *Out) {
 func (c *Core) Live() int { return c.live }
 
 // Held is the number of calls in memory: those that live and those whose transactions run out.
-func (c *Core) Held() int { return len(c.byID) }
+func (c *Core) Held() int { return len(c.byID) + c.rests }
 
 // Owns tells whether messages of a Call-ID belong to a call in memory.
 func (c *Core) Owns(callID string) bool { return c.calls[callID] != nil }

@@ -1,0 +1,238 @@
+package b2bua
+
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/dialog"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/txn"
+)
+
+// Rest is what an ended call still owes its peers: for half a minute their repetitions must be answered or absorbed (timers I, J,
+// L and M of RFC 3261 and RFC 6026). At 1000 calls a second that is 32 000 of them, so it keeps the transactions and nothing of
+// the call.
+type Rest struct {
+	env  *Env
+	legs []restLeg
+}
+
+// restLeg is the rest of one leg.
+type restLeg struct {
+	callID        string
+	local, remote string              // tags of the dialog; remote is "" where there was none
+	seq           uint32              // CSeq of the INVITE that began the call; 0 on a leg B
+	invites       []*txn.InviteServer // the peer's
+	servers       []*txn.Server
+	ours          []*txn.InviteClient
+	acks          []sentAck
+	clients       []*txn.Client // BYEs to branches of a fork that answer late
+	hop           sip.Hop
+}
+
+// Rest is what remains of an ended call, nil while there is more to do than to answer repetitions. The call itself is not used any
+// more afterwards.
+func (c *Call) Rest() *Rest {
+	if !c.Ended() || c.exch != nil || c.current != nil || !c.a.quiet() {
+		return nil
+	}
+	for _, t := range c.attempts {
+		if t.state != attemptOver || !t.linger.IsZero() || !t.leg.quiet() {
+			return nil
+		}
+	}
+	r := &Rest{env: c.env, legs: make([]restLeg, 0, 1+len(c.attempts))}
+	first, _ := c.a.rest()
+	first.seq = c.a.ackSeq
+	r.legs = append(r.legs, first)
+	for _, t := range c.attempts {
+		if l, live := t.leg.rest(); live {
+			r.legs = append(r.legs, l)
+		}
+	}
+	return r
+}
+
+// quiet tells whether nothing of the leg is under way: what lives only waits for repetitions.
+func (l *Leg) quiet() bool {
+	for _, r := range l.clients {
+		if r.State() != txn.Completed {
+			return false
+		}
+	}
+	for _, s := range l.servers {
+		if s.State() != txn.Completed {
+			return false
+		}
+	}
+	s := l.invc.State()
+	waits := s == txn.Calling || s == txn.Proceeding || s == txn.Accepted && l.offerless // whose late 2xx need an answer in the ACK
+	return !waits && len(l.past) == 0 && l.inv == nil && !l.up && !l.pending && !l.ackWaits && !l.answer.Waiting() && l.drop.IsZero() &&
+		l.byeAgain.IsZero()
+}
+
+// rest takes over the leg's transactions; false: none lives.
+func (l *Leg) rest() (restLeg, bool) {
+	r := restLeg{callID: l.callID, local: l.tag, remote: l.dlg.RemoteTag, servers: l.servers, hop: l.hop}
+	if l.invs.Live() {
+		t := l.invs
+		r.invites = append(make([]*txn.InviteServer, 0, 1+len(l.refused)), &t)
+	}
+	r.invites = append(r.invites, l.refused...)
+	if l.invc.Live() {
+		t := l.invc
+		r.ours, r.acks = []*txn.InviteClient{&t}, l.acks
+	}
+	return r, len(r.invites)+len(r.servers)+len(r.ours) > 0
+}
+
+// Superseded is Call.Superseded.
+func (r *Rest) Superseded(m *sip.Message) bool {
+	a := &r.legs[0]
+	return supersedes(m, a.callID, a.seq)
+}
+
+// Receive takes a message of one of the call's Call-IDs. False: it is for the user agent core.
+func (r *Rest) Receive(now time.Time, m *sip.Message, out *Out) bool {
+	for i := range r.legs {
+		if l := &r.legs[i]; l.callID == m.CallID() {
+			if m.IsRequest() {
+				return r.request(now, l, m, out)
+			}
+			r.response(now, l, m, out)
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool {
+	for _, t := range l.invites {
+		if t.Matches(m) {
+			t.Receive(now, m, &out.Out)
+			return true
+		}
+	}
+	for _, t := range l.servers {
+		if t.Matches(m) {
+			t.Receive(now, m, &out.Out)
+			return true
+		}
+	}
+	switch {
+	case m.Method == "ACK":
+		return true
+	case m.Method == "CANCEL":
+		for _, t := range l.invites {
+			if t.MatchesCancel(m) { // without effect (RFC 3261 §9.2)
+				r.reply(t.Hop(), l, m, 200, out)
+				return true
+			}
+		}
+	case m.Method == "INVITE" && l.seq > 0 && m.To().Tag() == "" && len(l.invites) > 0: // by another way (RFC 3261 §8.2.2.2)
+		r.reply(l.invites[0].Hop(), l, m, 482, out)
+		return true
+	case l.local != m.To().Tag():
+	case m.Method == "BYE" && l.remote != "" && m.From().Tag() == l.remote: // it crossed ours
+		r.reply(l.hop, l, m, 200, out)
+		return true
+	default:
+		r.reply(l.hop, l, m, diag.CallGone.Status, out)
+		return true
+	}
+	return false
+}
+
+// reply answers without keeping anything: a repetition gets the same answer.
+func (r *Rest) reply(hop sip.Hop, l *restLeg, m *sip.Message, status int, out *Out) {
+	if hop.Transport == sip.UDP {
+		hop.Remote = m.ResponseAddr(hop.Remote)
+	}
+	a := sip.NewResponse(m, status, "")
+	a.SetToTag(l.local)
+	if status == diag.CallGone.Status {
+		Explain(a, diag.CallGone, "")
+	}
+	out.Sends = append(out.Sends, txn.Send{Hop: hop, Data: a.Append(nil), CallID: l.callID})
+}
+
+func (r *Rest) response(now time.Time, l *restLeg, m *sip.Message, out *Out) {
+	for _, t := range l.ours {
+		if !t.Matches(m) {
+			continue
+		}
+		if t.Receive(now, m, &out.Out) && !repeatAck(l.acks, m, out) {
+			r.hangUpFork(now, l, m, out)
+		}
+		return
+	}
+	for _, t := range l.clients {
+		if t.Matches(m) {
+			t.Receive(now, m, &out.Out)
+			return
+		}
+	}
+}
+
+// hangUpFork acknowledges and ends the dialog of another branch that answered after all (RFC 3261 §13.2.2.4). The 2xx repeats what
+// our INVITE said, which is not kept.
+func (r *Rest) hangUpFork(now time.Time, l *restLeg, m *sip.Message, out *Out) {
+	if m.From().Tag() != l.local || m.To().Tag() == "" || len(l.acks) >= maxAcks {
+		return
+	}
+	d := dialog.NewUAC(m, m)
+	hop := nextHop(l.hop, d.NextHopURI())
+	ack := writeAck(r.env, &d, hop, d.LocalSeq, "")
+	l.acks = append(l.acks, ack)
+	out.Sends = append(out.Sends, ack.send)
+	bye := d.Request("BYE")
+	bye.AddFirst(sip.IDVia, r.env.via(hop))
+	t := &txn.Client{}
+	t.Start(now, bye, hop, r.env.Timers, &out.Out)
+	l.clients = append(l.clients, t)
+}
+
+// Advance fires the timers that are due.
+func (r *Rest) Advance(now time.Time, out *Out) {
+	for i := range r.legs {
+		l := &r.legs[i]
+		l.invites, l.servers = advanced(l.invites, now, out), advanced(l.servers, now, out)
+		l.ours, l.clients = advanced(l.ours, now, out), advanced(l.clients, now, out)
+	}
+}
+
+// transaction is one of the four machines.
+type transaction interface {
+	Live() bool
+	Deadline() (time.Time, string)
+	Advance(time.Time, *txn.Out) txn.Event
+}
+
+// advanced fires the timers of machines and keeps those that live.
+func advanced[T transaction](list []T, now time.Time, out *Out) []T {
+	for _, t := range list {
+		if at, _ := t.Deadline(); !at.IsZero() && !now.Before(at) {
+			t.Advance(now, &out.Out)
+		}
+	}
+	return living(list)
+}
+
+// Deadline is when to call Advance; zero when nothing lives any more.
+func (r *Rest) Deadline() time.Time {
+	var d earliest
+	for i := range r.legs {
+		l := &r.legs[i]
+		add(&d, l.invites)
+		add(&d, l.servers)
+		add(&d, l.ours)
+		add(&d, l.clients)
+	}
+	return d.at
+}
+
+func add[T transaction](d *earliest, list []T) {
+	for _, t := range list {
+		d.add(t.Deadline())
+	}
+}
