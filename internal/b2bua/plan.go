@@ -31,6 +31,7 @@ type plan struct {
 	known  [2]int        // lines that the relay has been told of, before and with the last update
 	dirty  bool          // the relay must be told
 	base   [2]netip.Addr // our media addresses toward each side
+	host   [2]netip.Addr // that each side's signalling comes from, as the relay was last told
 }
 
 // line is one m-line.
@@ -184,6 +185,7 @@ func (c *Call) openMedia(now time.Time, out *Out) {
 	if p.lines == nil {
 		p.lines = make([]line, 1) // offerless: one m-line until the target makes its offer
 	}
+	p.host[0] = c.a.hop.Remote.Addr()
 	p.base[0] = c.env.mediaAddr(c.callerMedia())
 	p.base[1] = c.env.mediaAddr(c.firstTarget())
 	if !p.takePorts(now, c) {
@@ -251,6 +253,19 @@ func (c *Call) firstTarget() netip.Addr {
 	return netip.Addr{}
 }
 
+// targetHost is the host that the INVITE of the target went to, which is where its messages come from. Its Contact says less: behind
+// NAT that is an address of its own.
+func (c *Call) targetHost() netip.Addr {
+	t := c.won
+	if t == nil {
+		t = c.current
+	}
+	if t == nil || len(t.hops) == 0 {
+		return c.firstTarget()
+	}
+	return t.hops[t.hop].Remote.Addr()
+}
+
 // MediaOpened answers MediaOpen. A port that something else holds is left in quarantine and others are tried.
 func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
 	p := &c.plan
@@ -294,6 +309,7 @@ func (p *plan) session(c *Call) *media.Session {
 	}{}
 	s := &room.s
 	s.ID, s.Streams = c.id, room.v[:min(len(p.lines), 1)]
+	p.host[1] = c.targetHost()
 	if len(p.lines) > 1 {
 		s.Streams = make([]media.Stream, len(p.lines))
 	}
@@ -306,7 +322,7 @@ func (p *plan) session(c *Call) *media.Session {
 			set := c.sideSettings(media.SideIndex(k))
 			s.Streams[i].Side[k] = media.Side{
 				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: p.reach(k, e.rtp), RemoteRTCP: p.reach(k, e.rtcp), Mux: mux,
-				Latch: set.RTPLatching, FixedSSRC: set.SSRCPolicy == "fixed", Relatch: e.relatch,
+				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", Relatch: e.relatch,
 				Send: e.dir.Recv() || e.dir == sdp.DirectionUnset, Recv: e.dir.Send() || e.dir == sdp.DirectionUnset,
 			}
 		}
@@ -316,6 +332,17 @@ func (p *plan) session(c *Call) *media.Session {
 		s.Timeout = p.timeouts(c)
 	}
 	return s
+}
+
+// latch is a trunk's rtpLatching as the relay knows it.
+func latch(set *topologySettings) media.Latch {
+	switch set.RTPLatching {
+	case "peer":
+		return media.LatchPeer
+	case "any":
+		return media.LatchAny
+	}
+	return media.LatchOff
 }
 
 // reach is an address of the peer if our side of the media has its family; else the peer is known when it sends.
@@ -406,11 +433,12 @@ func (p *plan) tell(c *Call, out *Out) {
 	p.dirty = false
 }
 
-// face turns side B toward a target: our address of its family.
+// face turns side B toward a target: our address of its family, and the host that may send.
 func (p *plan) face(c *Call, peer netip.Addr) {
 	if a := c.env.mediaAddr(peer); a != p.base[1] {
 		p.base[1], p.dirty = a, true
 	}
+	p.dirty = p.dirty || c.targetHost() != p.host[1]
 	for i := range p.lines {
 		p.lines[i].peer[1] = end{relatch: p.lines[i].peer[1].relatch}
 	}

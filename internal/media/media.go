@@ -36,12 +36,23 @@ type Side struct {
 	Remote     netip.AddrPort // where the peer wants RTP (its SDP); zero value: unknown yet
 	RemoteRTCP netip.AddrPort // where the peer wants RTCP; zero: Remote's port + 1
 	Mux        bool           // RTP and RTCP share the RTP port (RFC 5761)
-	Latch      bool           // symmetric latching: the first packet's source becomes the gate and the destination
+	Latch      Latch          // whose packets may become the gate and the destination (symmetric RTP, RFC 4961)
+	Signalling netip.Addr     // the host that the peer's signalling comes from; zero: unknown
 	FixedSSRC  bool           // a new SSRC from the gated source needs a new SDP
 	Relatch    uint32         // a changed value opens the gate again (new SDP from the peer)
 	Send       bool           // we may send to this peer (its direction has recv)
 	Recv       bool           // we take from this peer (its direction has send)
 }
+
+// Latch says which sources a side may be latched to.
+type Latch uint8
+
+// The policies of latching.
+const (
+	LatchOff  Latch = iota // none: packets pass from the announced address and port only
+	LatchPeer              // any port of the announced host and of the host that the signalling comes from
+	LatchAny               // those, and any host that keeps sending while they are silent
+)
 
 // Counters of one direction of one stream: packets that arrived from one side and what became of them.
 type Counters struct {

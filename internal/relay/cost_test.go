@@ -41,7 +41,7 @@ func newBench(tb testing.TB, calls int, config Config) *bench {
 		for j := range s.Streams[0].Side {
 			phone, port := loopbackSocket()
 			b.phones = append(b.phones, phone)
-			s.Streams[0].Side[j] = media.Side{Remote: netip.AddrPortFrom(loopback4, port), Latch: true, Send: true, Recv: true}
+			s.Streams[0].Side[j] = media.Side{Remote: netip.AddrPortFrom(loopback4, port), Latch: media.LatchPeer, Send: true, Recv: true}
 		}
 		for {
 			for j := range s.Streams[0].Side {

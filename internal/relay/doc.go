@@ -9,16 +9,19 @@
 // RTP has no authentication, and our port range is easily sprayed. A relay that takes the first packet that comes lets
 // anyone who hits an open port hear the call ("RTP bleed"). So each port has a gate:
 //
-//   - Without Latch only the address of the peer's SDP passes, to the port.
-//   - With Latch sources have a rank. The announced address and port latches with its first packet. The announced host
-//     with another port does too, since NAT and some gateways change only the port. Any other host must first prove
-//     itself with three packets over at least 35 ms, which costs a peer behind NAT 40 ms of its first word and a
-//     spray everything; one such candidate is watched at a time.
+//   - With LatchOff only the address of the peer's SDP passes, to the port.
+//   - Else sources have a rank: the announced address and port; the announced host with another port, since NAT and some
+//     gateways change only that; the host that the peer's signalling comes from, since a peer behind NAT announces a private
+//     address, but its signalling and its media share the public one. Each latches with its first packet.
+//   - With LatchPeer nobody else ever passes, whatever it sends and however silent the peer is.
+//   - With LatchAny another host may, below all those, once it has proved itself with five packets over at least 200 ms.
+//     One such candidate is watched at a time. That keeps sprays out, not somebody who knows the port and goes on.
 //   - What is latched stays. Only a source of higher rank takes over, so the announced address always wins in the end,
 //     and nobody takes over from it.
 //   - A changed Relatch (new SDP) opens the gate again. If the announced address is the same, a session refresh for
-//     example, the source that was latched comes back with its first packet and remains the destination meanwhile.
-//   - RTCP must come from the host that RTP comes from; its port is learnt.
+//     example, the source that was latched needs no new proof and remains the destination meanwhile.
+//   - RTCP must come from the host that RTP comes from, or before any RTP from one that it may come from by the signalling;
+//     its port is learnt.
 //
 // Packets that do not pass are counted as Gated, never forwarded, and do not keep a call alive. The latched source is
 // also where packets to that side go (symmetric RTP, RFC 4961). An attacker who can forge the announced address on the

@@ -1,24 +1,35 @@
 package relay
 
-import "time"
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/media"
+)
 
 // rank says how much a source has to do with the signalling. A latched gate opens for a higher rank only.
 type rank uint8
 
 const (
-	none      rank = iota
-	stranger       // another host: a peer behind NAT, or an attacker
-	host           // the announced host with another port, or the source that was latched before a re-offer of the same address
-	announced      // exactly what the SDP said
+	none       rank = iota
+	stranger        // any other host; it latches under LatchAny only
+	signalling      // the host that the signalling comes from: a peer behind NAT, whose SDP has a private address
+	host            // the announced host with another port
+	announced       // exactly what the SDP said
 )
 
-// A stranger must keep sending before it latches: one 20 ms stream does so with its third packet, a short spray over
-// our port range does not. Meanwhile the announced source can come and win.
+// Where strangers may latch, each must keep sending before it does: a 20 ms stream needs 200 ms for that, and a spray over
+// our port range never does. Meanwhile a source with a better claim can come and win.
 const (
-	proofPackets = 3
-	proofSpan    = 35 * time.Millisecond
+	proofPackets = 5
+	proofSpan    = 200 * time.Millisecond
 	proofGap     = 500 * time.Millisecond // a candidate silent for so long is forgotten
 )
+
+// trust is what the call says of a side's sources, besides what its SDP announces.
+type trust struct {
+	latch      media.Latch
+	signalling sockaddr // port 0; size 0: unknown
+}
 
 // gate decides which source may send to one of our ports, and learns where to send back (symmetric RTP, RFC 4961).
 type gate struct {
@@ -26,15 +37,20 @@ type gate struct {
 	latched   sockaddr // valid while rank is not none
 	previous  sockaddr // latched before the gate was opened again for the same announced address
 	rank      rank
-
-	candidate             sockaddr // a stranger that is being watched
-	candidateN            uint8
-	candidateAt, lastSeen int64 // ns since the relay started
+	rtp       *gate      // of the RTP port, if this is the gate of an RTCP port
+	watched   *candidate // nil until there is one
 }
 
-// announce sets what the SDP says. With reopen the gate forgets its source; it remembers it as a known host when the
+// candidate is a stranger that is being watched.
+type candidate struct {
+	source      sockaddr
+	packets     int
+	since, last int64 // ns since the relay started
+}
+
+// announce sets what the SDP says. With reopen the gate forgets its source. It remembers it as the destination when the
 // announced address stays, because a session refresh must not interrupt a peer behind NAT.
-func (g *gate) announce(remote sockaddr, reopen bool) {
+func (g *gate) announce(remote sockaddr, reopen bool, t *trust) {
 	moved := g.announced != remote
 	g.announced = remote
 	if reopen {
@@ -44,97 +60,88 @@ func (g *gate) announce(remote sockaddr, reopen bool) {
 		case g.rank != none:
 			g.previous = g.latched
 		}
-		g.rank, g.latched = none, sockaddr{}
-		g.candidate, g.candidateN = sockaddr{}, 0
-		return
+		g.unlatch()
+		g.watched = nil
 	}
-	if g.rank != none && moved {
-		g.rank = g.rankOf(&g.latched)
-	}
+	g.review(t)
 }
 
-// admit says whether a packet from src may pass. It latches src where the rules in the package comment allow it.
-func (g *gate) admit(src *sockaddr, latch bool, now int64) bool {
-	if !latch {
-		return g.announced.size != 0 && *src == g.announced
+// review ranks what the gate has learnt anew, after something changed, and forgets what may not send any more.
+func (g *gate) review(t *trust) {
+	if g.rank != none {
+		if g.rank = g.rankOf(&g.latched, t); g.rank == none {
+			g.unlatch()
+		}
 	}
-	if g.rank != none && *src == g.latched {
-		return true
-	}
-	r := g.rankOf(src)
-	if r <= g.rank || r == stranger && !g.proven(src, now) {
-		return false
-	}
-	g.latched, g.rank = *src, r
-	return true
-}
-
-// admitRTCP is admit for the RTCP port: the host must be the one that the stream's RTP comes from, or is announced
-// to come from while none has come.
-func (g *gate) admitRTCP(src *sockaddr, latch bool, media *gate) bool {
-	if !latch {
-		return g.announced.size != 0 && *src == g.announced
-	}
-	if g.rank != none && *src == g.latched {
-		return true
-	}
-	r := none
-	switch {
-	case g.announced.size != 0 && *src == g.announced:
-		r = announced
-	case media.rank != none && src.sameHost(&media.latched), media.rank == none && src.sameHost(&media.announced):
-		r = host
-	}
-	if r <= g.rank {
-		return false
-	}
-	g.latched, g.rank = *src, r
-	return true
-}
-
-// followHost lets go of an RTCP source whose host is no longer that of the stream's RTP.
-func (g *gate) followHost(media *gate) {
-	if g.rank == host && !g.latched.sameHost(&media.latched) {
-		g.rank, g.latched = none, sockaddr{}
-	}
-	if !g.previous.sameHost(&media.latched) {
+	if g.previous.size != 0 && g.rankOf(&g.previous, t) == none {
 		g.previous = sockaddr{}
 	}
 }
 
-func (g *gate) rankOf(src *sockaddr) rank {
+func (g *gate) unlatch() { g.rank, g.latched = none, sockaddr{} }
+
+// admit says whether a packet from src may pass. It latches src where the rules in the package comment allow it.
+func (g *gate) admit(src *sockaddr, t *trust, now int64) bool {
+	if t.latch == media.LatchOff {
+		return g.announced.size != 0 && *src == g.announced
+	}
+	if g.rank != none && *src == g.latched {
+		return true
+	}
+	r := g.rankOf(src, t)
+	if r <= g.rank || r == stranger && *src != g.previous && !g.proven(src, now) {
+		return false
+	}
+	g.latched, g.rank = *src, r
+	return true
+}
+
+// rankOf is none for a source that may never send. RTCP comes from the host that RTP comes from; while none has come, from
+// one that it may come from by the signalling or has come from before.
+func (g *gate) rankOf(src *sockaddr, t *trust) rank {
 	switch {
 	case g.announced.size != 0 && *src == g.announced:
 		return announced
-	case src.sameHost(&g.announced), g.previous.size != 0 && *src == g.previous:
+	case g.rtp != nil && g.rtp.rank != none:
+		if src.sameHost(&g.rtp.latched) {
+			return host
+		}
+		return none
+	case src.sameHost(&g.announced), g.rtp != nil && src.sameHost(&g.rtp.announced):
 		return host
+	case src.sameHost(&t.signalling), g.rtp != nil && src.sameHost(&g.rtp.previous):
+		return signalling
+	case g.rtp == nil && t.latch == media.LatchAny:
+		return stranger
 	}
-	return stranger
+	return none
 }
 
 // proven counts a stranger's packets. One candidate is watched at a time, and it keeps its place while it sends.
 func (g *gate) proven(src *sockaddr, now int64) bool {
-	if *src != g.candidate {
-		if g.candidateN > 0 && now-g.lastSeen < int64(proofGap) {
-			return false
-		}
-		g.candidate, g.candidateN, g.candidateAt = *src, 0, now
-	} else if now-g.lastSeen >= int64(proofGap) {
-		g.candidateN, g.candidateAt = 0, now
+	c := g.watched
+	if c == nil {
+		c = new(candidate)
+		g.watched = c
 	}
-	g.lastSeen = now
-	if g.candidateN < proofPackets {
-		g.candidateN++
+	if c.packets == 0 || now-c.last >= int64(proofGap) {
+		*c = candidate{source: *src, since: now}
 	}
-	return g.candidateN >= proofPackets && now-g.candidateAt >= int64(proofSpan)
+	if c.source != *src {
+		return false
+	}
+	c.last = now
+	c.packets++
+	return c.packets >= proofPackets && now-c.since >= int64(proofSpan)
 }
 
 // destination is where packets to this peer go; size 0: not known yet.
-func (g *gate) destination(latch bool) *sockaddr {
+func (g *gate) destination(latch media.Latch) *sockaddr {
 	switch {
-	case latch && g.rank != none:
+	case latch == media.LatchOff:
+	case g.rank != none:
 		return &g.latched
-	case latch && g.previous.size != 0:
+	case g.previous.size != 0:
 		return &g.previous
 	}
 	return &g.announced

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"testing"
+
+	"github.com/directsip/directsip/internal/media"
 )
 
 // rtpPacket is a packet of 20 ms of G.711.
@@ -78,7 +80,7 @@ func FuzzPacket(f *testing.F) {
 		}
 		st := newStream(&session{}, 0, &sockets{})
 		for i := range st.side {
-			st.side[i].latch, st.side[i].mux, st.side[i].recv, st.side[i].send, st.side[i].fixed = true, mux, true, true, true
+			st.side[i].trust.latch, st.side[i].mux, st.side[i].recv, st.side[i].send, st.side[i].fixed = media.LatchPeer, mux, true, true, true
 			st.side[i].rtp.gate.announced = sockaddrOf(netip.MustParseAddrPort("192.0.2.1:4000"))
 			st.side[i].rtcp.gate.announced = sockaddrOf(netip.MustParseAddrPort("192.0.2.1:4001"))
 			st.side[i].rtp.socket, st.side[i].rtcp.socket = socket{fd: 1, generation: 1}, socket{fd: 2, generation: 1}

@@ -46,10 +46,11 @@ func (sd *side) set(want *media.Side, now int64) {
 		sd.first, sd.ssrcKnown = false, false
 	}
 	sd.local, sd.relatch = want.Local, want.Relatch
-	sd.mux, sd.latch, sd.fixed = want.Mux, want.Latch, want.FixedSSRC
+	sd.mux, sd.fixed = want.Mux, want.FixedSSRC
+	sd.trust = trust{want.Latch, hostOf(want.Signalling)}
 	sd.send, sd.recv = want.Send, want.Recv
-	sd.rtp.gate.announce(remote, reopen)
-	sd.rtcp.gate.announce(remoteRTCP, reopen)
+	sd.rtp.gate.announce(remote, reopen, &sd.trust)
+	sd.rtcp.gate.announce(remoteRTCP, reopen, &sd.trust)
 }
 
 // rtcpOf is where the peer wants RTCP: as it says (RFC 3605), else the port above (RFC 3550 §11).

@@ -13,7 +13,7 @@ func TestBothDirections(t *testing.T) {
 		name string
 		a, b netip.Addr
 	}{{"IPv4", ip4, ip4}, {"IPv6", ip6, ip6}, {"IPv6 to IPv4", ip6, ip4}} {
-		for _, latch := range []bool{true, false} {
+		for _, latch := range []media.Latch{media.LatchPeer, media.LatchOff} {
 			t.Run(c.name, func(t *testing.T) {
 				r := newRig(t, Config{})
 				a, b := newPhone(t, c.a), newPhone(t, c.b)
@@ -118,18 +118,19 @@ func TestStrangerIsGated(t *testing.T) {
 	}
 }
 
+// TestLatchBehindNAT: the peer's media comes from the host of its signalling, not from the one of its SDP.
 func TestLatchBehindNAT(t *testing.T) {
 	r := newRig(t, Config{})
+	public := netip.MustParseAddr("127.0.0.3")
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
-	natRTP, natRTCP := listen(t, netip.MustParseAddr("127.0.0.3")), listen(t, netip.MustParseAddr("127.0.0.3"))
+	natRTP, natRTCP := listen(t, public), listen(t, public)
 	s := call(1, a, b)
+	s.Streams[0].Side[0].Signalling = public
 	r.open(s)
 	la, lb := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
 	x := rtpPacket(8, 1, 160, 7)
-	sent := a.arrives(natRTP, la, x, b.rtp)
-	if sent < proofPackets {
-		t.Errorf("latched with packet %d", sent)
-	}
+	a.send(natRTP, la, x)
+	b.wantOn(b.rtp, lb, x) // the first packet
 	y := rtpPacket(8, 1, 160, 8)
 	b.send(b.rtp, lb, y)
 	a.wantOn(natRTP, la, y)
@@ -161,6 +162,23 @@ func TestLatchBehindNAT(t *testing.T) {
 		b.send(b.rtp, lb, y)
 		a.wantOn(a.rtp, la, y)
 	})
+}
+
+// TestLatchToAnyHost: where the trunk allows it, a host that nobody spoke of is heard once it has proved itself.
+func TestLatchToAnyHost(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	third := listen(t, netip.MustParseAddr("127.0.0.3"))
+	s := call(1, a, b)
+	s.Streams[0].Side[0].Latch = media.LatchAny
+	r.open(s)
+	la, lb := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+	if sent := a.arrives(third, la, rtpPacket(8, 1, 160, 7), b.rtp); sent < proofPackets {
+		t.Errorf("latched with packet %d", sent)
+	}
+	y := rtpPacket(8, 1, 160, 8)
+	b.send(b.rtp, lb, y)
+	a.wantOn(third, la, y)
 }
 
 func TestRelatchByNewSDP(t *testing.T) {

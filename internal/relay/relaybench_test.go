@@ -153,7 +153,7 @@ func benchPaced(b *testing.B, calls int) {
 		for j := range s.Streams[0].Side {
 			p, _ := ports.Take(time.Now())
 			fmt.Fprintln(&local, p)
-			s.Streams[0].Side[j] = media.Side{Local: netip.AddrPortFrom(loopback4, p), Latch: true, Send: true, Recv: true,
+			s.Streams[0].Side[j] = media.Side{Local: netip.AddrPortFrom(loopback4, p), Latch: media.LatchPeer, Send: true, Recv: true,
 				Remote: netip.AddrPortFrom(loopback4, remote[2*i+j])}
 		}
 		if err := r.Open(s); err != nil {

@@ -151,7 +151,7 @@ func address(c *net.UDPConn) netip.AddrPort {
 
 // side is what the phone's SDP would say, latching on.
 func (p *phone) side() media.Side {
-	return media.Side{Remote: address(p.rtp), RemoteRTCP: address(p.rtcp), Latch: true, Send: true, Recv: true}
+	return media.Side{Remote: address(p.rtp), RemoteRTCP: address(p.rtcp), Latch: media.LatchPeer, Send: true, Recv: true}
 }
 
 // send sends from c to to.

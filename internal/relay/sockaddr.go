@@ -23,6 +23,14 @@ func sockaddrOf(a netip.AddrPort) (s sockaddr) {
 	return rawSockaddr(ip, a.Port())
 }
 
+// hostOf is the sockaddr of a host, for sameHost.
+func hostOf(ip netip.Addr) (s sockaddr) {
+	if ip = ip.Unmap(); !ip.IsValid() || ip.IsUnspecified() {
+		return s
+	}
+	return rawSockaddr(ip, 0)
+}
+
 func rawSockaddr(ip netip.Addr, port uint16) (s sockaddr) {
 	binary.BigEndian.PutUint16(s.raw[2:], port)
 	if ip.Is4() {

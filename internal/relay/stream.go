@@ -34,18 +34,19 @@ type stream struct {
 
 // side is one peer of a stream: our two ports that it sends to, and what it sent.
 type side struct {
-	local             netip.AddrPort
-	mux, latch, fixed bool
-	send, recv        bool
-	relatch           uint32
-	heard             int64 // last packet of the admitted source, ns since the relay started
-	armed             int64 // since when silence counts
-	dead              bool  // this silence is reported
-	first             bool  // the first packet is reported
-	ssrcKnown         bool  // ssrc is what FixedSSRC holds on to
-	ssrc              uint32
-	rtp, rtcp         port
-	count             counter
+	local      netip.AddrPort
+	mux, fixed bool
+	send, recv bool
+	trust      trust
+	relatch    uint32
+	heard      int64 // last packet of the admitted source, ns since the relay started
+	armed      int64 // since when silence counts
+	dead       bool  // this silence is reported
+	first      bool  // the first packet is reported
+	ssrcKnown  bool  // ssrc is what FixedSSRC holds on to
+	ssrc       uint32
+	rtp, rtcp  port
+	count      counter
 }
 
 // port is one of our UDP ports.
@@ -62,7 +63,7 @@ func newStream(s *session, index int, c carrier) *stream {
 	for i := range st.side {
 		sd := &st.side[i]
 		sd.rtp = port{stream: st, side: media.SideIndex(i), socket: noSocket}
-		sd.rtcp = port{stream: st, side: media.SideIndex(i), isRTCP: true, socket: noSocket}
+		sd.rtcp = port{stream: st, side: media.SideIndex(i), isRTCP: true, socket: noSocket, gate: gate{rtp: &sd.rtp.gate}}
 	}
 	return st
 }
@@ -106,7 +107,7 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 	if k == rtcp {
 		from.heard, from.dead = now, false
 		out = other.portFor(rtcp)
-		if to = out.gate.destination(other.latch); to.size == 0 || !out.socket.open() {
+		if to = out.gate.destination(other.trust.latch); to.size == 0 || !out.socket.open() {
 			from.count.dropped++
 			return dropped, k, nil, nil
 		}
@@ -129,7 +130,7 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 		notices.add(media.EventFirstPacket, st, p.side)
 	}
 	out = other.portFor(k)
-	to = out.gate.destination(other.latch)
+	to = out.gate.destination(other.trust.latch)
 	if !from.recv || !other.send || to.size == 0 || !out.socket.open() {
 		from.count.dropped++
 		return dropped, k, nil, nil
@@ -139,15 +140,12 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 
 // admits asks the gate of the port, and lets RTCP follow where RTP moves to.
 func (sd *side) admits(p *port, src *sockaddr, now int64) bool {
-	if p.isRTCP {
-		return p.gate.admitRTCP(src, sd.latch, &sd.rtp.gate)
-	}
 	before := p.gate.rank
-	if !p.gate.admit(src, sd.latch, now) {
+	if !p.gate.admit(src, &sd.trust, now) {
 		return false
 	}
-	if p.gate.rank != before {
-		sd.rtcp.gate.followHost(&p.gate)
+	if p.gate.rank != before && !p.isRTCP {
+		sd.rtcp.gate.review(&sd.trust)
 	}
 	return true
 }

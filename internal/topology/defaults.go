@@ -27,7 +27,7 @@ func DefaultSettings() *TrunkSettings {
 		UDPMaxRequest:       1300,
 		RefuseUnknownSource: "drop",
 		OptionsUserAgent:    true,
-		RTPLatching:         true,
+		RTPLatching:         "peer",
 		SSRCPolicy:          "any",
 		RTCPActiveCalls:     true,
 		RTCPCallsOnHold:     true,

@@ -159,7 +159,7 @@ type TrunkSettings struct {
 
 	// Media.
 	EnableBypass    bool          // TRK-05: both trunks of a call have it → SDP is passed through
-	RTPLatching     bool          // symmetric latching with a source gate; default true
+	RTPLatching     string        // whose RTP is latched to: "off", "peer" (default; hosts of its SDP and signalling) or "any"
 	SSRCPolicy      string        // "any" (default) or "fixed": a new SSRC needs a new SDP
 	RTCPActiveCalls bool          // TRK-09: media dead for MediaTimeout ends the call; default true
 	RTCPCallsOnHold bool          // TRK-10; default true

@@ -71,7 +71,7 @@ var signallingFields = []field[settingsDoc]{
 
 var mediaFields = []field[settingsDoc]{
 	{"enableBypass", settingBool(func(s *TrunkSettings) *bool { return &s.EnableBypass })},
-	{"rtpLatching", settingBool(func(s *TrunkSettings) *bool { return &s.RTPLatching })},
+	{"rtpLatching", func(c *compiler, n *node, d *settingsDoc) { c.latching(n, &d.out.RTPLatching) }},
 	{"ssrcPolicy", func(c *compiler, n *node, d *settingsDoc) { c.oneOf(n, &d.out.SSRCPolicy, "any", "fixed") }},
 	{"rtcpActiveCalls", settingBool(func(s *TrunkSettings) *bool { return &s.RTCPActiveCalls })},
 	{"rtcpCallsOnHold", settingBool(func(s *TrunkSettings) *bool { return &s.RTCPCallsOnHold })},
@@ -134,6 +134,18 @@ func (c *compiler) oneOf(n *node, to *string, words ...string) {
 		return
 	}
 	*to = s
+}
+
+// latching reads rtpLatching. As a switch it would leave open to whom, so true and false are told their word.
+func (c *compiler) latching(n *node, to *string) {
+	switch n.text {
+	case "true":
+		c.errorf(n, "%s is true, which does not say to whom", n.label()).fixf("Write peer, or any if the peer's media comes from hosts that it does not announce")
+	case "false":
+		c.errorf(n, "%s is false, which is called off here", n.label()).fixf("Write off")
+	default:
+		c.oneOf(n, to, "off", "peer", "any")
+	}
 }
 
 func (c *compiler) settings(n *node) {
