@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"net"
 	"os"
 	"path/filepath"
@@ -18,6 +19,8 @@ type plan struct {
 	warm           time.Duration // before the window
 	window         time.Duration
 	talk           time.Duration // how long an answered call lasts
+	total          int           // calls, exactly; 0: as many as the window takes
+	mux            bool          // both ends want RTP and RTCP on one port (RFC 5761)
 	probe          bool          // time calls beside the load
 	limit          time.Duration // how long calls may take to end after the last has begun; 0: 4 s
 }
@@ -27,10 +30,16 @@ func basic(rate float64, window time.Duration) plan {
 	return plan{caller: "uac", callee: "uas", number: "+14255550100", rate: rate, warm: 3 * time.Second, window: window, talk: 50 * time.Millisecond}
 }
 
-// calls is more than the load ever begins: it ends when the window has.
+// calls is how many the load begins. Without a total it is more than that: the load ends when the window has.
 func (p plan) calls() int {
+	if p.total > 0 {
+		return p.total
+	}
 	return int(p.rate * ((p.warm+p.window)*102/100 + 500*time.Millisecond).Seconds())
 }
+
+// lastLine is how every SDP of the scenarios ends.
+var lastLine = []byte("a=fmtp:101 0-15\n")
 
 // load is SIPp at work, on the other core.
 type load struct {
@@ -50,6 +59,9 @@ func begin(dir string, p plan, target string) (*load, error) {
 		text, err := data.ReadFile("data/" + e.Name())
 		if err != nil {
 			return nil, err
+		}
+		if p.mux {
+			text = bytes.ReplaceAll(text, lastLine, append(lastLine[:len(lastLine):len(lastLine)], "a=rtcp-mux\n"...))
 		}
 		if err := os.WriteFile(filepath.Join(dir, e.Name()), text, 0o600); err != nil {
 			return nil, err

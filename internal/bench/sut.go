@@ -25,6 +25,7 @@ const (
 const (
 	direct   = "direct (no system)"
 	anchored = "directsip, media anchored"
+	muxed    = "directsip, media anchored, RTCP muxed"
 	bypassed = "directsip, media passed through"
 	kamailio = "Kamailio (proxy, fm)"
 )
@@ -41,11 +42,18 @@ type system struct {
 
 // systems are those that carry calls, in the order of the tables.
 func (b *Bench) systems() []system {
-	list := []system{
-		{name: bypassed, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(dir, true, nil) }},
-		{name: anchored, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(dir, false, nil) }},
-		{name: kamailio, need: "kamailio", start: startKamailio},
-	}
+	return b.chosen(b.directsip(bypassed), b.directsip(anchored), proxy)
+}
+
+var proxy = system{name: kamailio, need: "kamailio", start: startKamailio}
+
+// directsip is a system by its name; env adds to its environment.
+func (b *Bench) directsip(name string, env ...string) system {
+	return system{name: name, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(dir, name == bypassed, env) }}
+}
+
+// chosen are the systems that were asked for.
+func (b *Bench) chosen(list ...system) []system {
 	return slices.DeleteFunc(list, func(s system) bool { return !strings.Contains(s.name, b.System) })
 }
 
