@@ -8,11 +8,15 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/directsip/directsip/internal/cdr"
 )
@@ -24,7 +28,7 @@ const childDir = "STORE_TEST_CHILD_DIR"
 func runChild(dir string) {
 	out := bufio.NewWriter(os.Stdout)
 	acked := make(chan uint64, 1)
-	s, err := Open(Config{Dir: dir, Retention: -1, MaxPending: 1 << 20, OnAcknowledged: func(n uint64) {
+	s, err := Open(Config{Dir: dir, Retention: -1, recordsSize: 1 << 20, OnAcknowledged: func(n uint64) {
 		fmt.Fprintln(out, n)
 		out.Flush()
 		select {
@@ -112,13 +116,32 @@ func TestKilledServerLosesNothingAcknowledged(t *testing.T) {
 	if err != nil || normal < want {
 		t.Errorf("%d records, %d were acknowledged, %v", normal, want, err)
 	}
-	var all, distinct int64
-	if err := s.db.read.QueryRow(`SELECT count(*), count(DISTINCT id) FROM call`).Scan(&all, &distinct); err != nil || all != distinct {
-		t.Errorf("%d records of %d calls, %v", all, distinct, err)
+	seen := map[string]bool{}
+	eachStored(t, s, func(id string) {
+		if seen[id] {
+			t.Errorf("%s has two records", id)
+		}
+		seen[id] = true
+	})
+}
+
+// eachStored has the id of every record.
+func eachStored(t *testing.T, s *Store, each func(id string)) {
+	t.Helper()
+	v := s.index.view()
+	defer v.close()
+	for _, b := range v.blocks {
+		c, err := v.content(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range c.len() {
+			each(string(c.text(c.row(i), rowID)))
+		}
 	}
 }
 
-// crash stops a store as a kill would: the journal stays, and what is not in SQLite by now never gets there.
+// crash stops a store as a kill would: what is not on disk by now never gets there.
 func crash(t *testing.T, s *Store) (copyOf string) {
 	t.Helper()
 	copyOf = t.TempDir()
@@ -132,9 +155,13 @@ func waitAcked(t *testing.T, s *Store, n uint64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	for s.Acknowledged() < n {
+	for {
+		moved := s.waiters.channel()
+		if s.Acknowledged() >= n {
+			return
+		}
 		select {
-		case <-s.pend.hurry(n, &s.acked):
+		case <-moved:
 		case <-ctx.Done():
 			t.Fatalf("acknowledged %d of %d", s.Acknowledged(), n)
 		}
@@ -172,54 +199,78 @@ func TestCallThatNeverEndedGetsServerLost(t *testing.T) {
 	}
 }
 
-// TestTornTail cuts the journal after every byte of its last frame.
-func TestTornTail(t *testing.T) {
-	var seg []byte
-	var ends []int
-	for n := range 3 {
+// segmentOf makes a segment of records and tells where each ends.
+func segmentOf(records int) (seg []byte, ends []int) {
+	for n := range records {
 		var at int
 		seg, at = beginFrame(seg, frameRecord)
 		seg = endFrame(sample(n).AppendBinary(seg), at)
 		ends = append(ends, len(seg))
 	}
+	return seg, ends
+}
+
+// writeSegment puts a segment into a new directory of records.
+func writeSegment(t *testing.T, no int, b []byte) (dir, path string) {
+	t.Helper()
+	dir = t.TempDir()
+	path = filepath.Join(dir, recordsDir, fileName(no, recordSuffix))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir, path
+}
+
+// TestTornTail opens segments that end as a kill or a power cut leaves them. Their bytes stay as they are, and what
+// comes later goes elsewhere.
+func TestTornTail(t *testing.T) {
+	seg, ends := segmentOf(3)
 	for _, c := range []struct {
 		name    string
 		bytes   []byte
 		records int
 		torn    int64
-		kept    bool
 	}{
-		{"whole", seg, 3, 0, false},
-		{"header cut", seg[:ends[1]+4], 2, 4, false},
-		{"payload cut", seg[:ends[2]-1], 2, int64(ends[2] - ends[1] - 1), false},
-		{"zeros after a power cut", append(bytes.Clone(seg[:ends[1]]), make([]byte, 100)...), 2, 100, false},
-		{"damage in the middle", flip(seg, ends[0]+30), 2, int64(ends[1] - ends[0]), true},
-		{"impossible length", flip(seg, ends[0]+3), 2, int64(ends[1] - ends[0]), true},
-		{"empty", nil, 0, 0, false},
+		{"whole", seg, 3, 0},
+		{"header cut", seg[:ends[1]+4], 2, 4},
+		{"payload cut", seg[:ends[2]-1], 2, int64(ends[2] - ends[1] - 1)},
+		{"zeros after a power cut", append(bytes.Clone(seg[:ends[1]]), make([]byte, 100)...), 2, 100},
+		{"damage in the middle", flip(seg, ends[0]+30), 2, int64(ends[1] - ends[0])},
+		{"impossible length", flip(seg, ends[0]+3), 2, int64(ends[1] - ends[0])},
+		{"nothing but damage", []byte("damage"), 0, 6},
+		{"empty", nil, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
-			path := filepath.Join(dir, journalDir, "000000007"+recordSuffix)
-			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			dir, path := writeSegment(t, 7, c.bytes)
+			r, err := OpenReadOnly(dir)
+			if err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(path, c.bytes, 0o600); err != nil {
-				t.Fatal(err)
+			if n, err := r.Count(t.Context(), Filter{}); int(n) != c.records || err != nil {
+				t.Errorf("%d rows for a reader, %v", n, err)
 			}
 			s := mustOpen(t, Config{Dir: dir})
-			defer mustClose(t, s)
-			got := s.Stats().Recovered
-			if got.Records != c.records || got.TornBytes != c.torn {
+			if got := s.Stats().Recovered; got.Records != c.records || got.TornBytes != c.torn {
 				t.Errorf("recovered %+v, want %d records and %d torn bytes", got, c.records, c.torn)
 			}
-			if n, _ := s.Count(t.Context(), Filter{}); int(n) != c.records {
+			s.Put(sample(50))
+			if n, _ := s.Count(t.Context(), Filter{}); int(n) != c.records+1 {
 				t.Errorf("%d rows", n)
 			}
-			if _, err := os.Stat(path + ".torn"); (err == nil) != c.kept {
-				t.Errorf("kept aside: %v", err)
+			mustClose(t, s)
+			if b, err := os.ReadFile(path); err != nil || !bytes.Equal(b, c.bytes) {
+				t.Errorf("the segment was changed, %v", err)
 			}
-			if _, err := os.Stat(path); err == nil {
-				t.Error("the segment is still there")
+			s = mustOpen(t, Config{Dir: dir})
+			defer mustClose(t, s)
+			if got := s.Stats().Recovered; got != (Recovered{}) {
+				t.Errorf("recovered again: %+v", got)
+			}
+			if n, _ := s.Count(t.Context(), Filter{}); int(n) != c.records+1 {
+				t.Errorf("%d rows after another start", n)
 			}
 		})
 	}
@@ -231,8 +282,7 @@ func flip(b []byte, at int) []byte {
 	return b
 }
 
-// TestReplayIsIdempotent replays a journal of which SQLite has everything, as after a kill between commit and
-// the removal of the segment.
+// TestReplayIsIdempotent replays a journal of calls that have their records, as after a kill between the two.
 func TestReplayIsIdempotent(t *testing.T) {
 	s := mustOpen(t, Config{Dir: t.TempDir()})
 	defer mustClose(t, s)
@@ -250,28 +300,6 @@ func TestReplayIsIdempotent(t *testing.T) {
 			t.Errorf("%d, %v", n, err)
 		}
 		mustClose(t, again)
-	}
-}
-
-// TestSpilledRecordsComeFromTheJournal allows nothing to wait in memory.
-func TestSpilledRecordsComeFromTheJournal(t *testing.T) {
-	s := mustOpen(t, Config{Dir: t.TempDir(), MaxPending: 1, recordsSize: 1 << 20})
-	defer mustClose(t, s)
-	const n = 3000
-	for i := range n {
-		s.Begin(sample(i).ID, opened(sample(i)))
-		s.Put(sample(i))
-	}
-	list, err := s.List(t.Context(), Filter{Limit: 3})
-	if err != nil || len(list) != 3 || list[0].ID != sample(n-1).ID {
-		t.Fatalf("%v, %v", list, err)
-	}
-	if st := s.Stats(); st.Inserted != n || st.Pending != 0 || st.OpenCalls != 0 {
-		t.Errorf("%+v", st)
-	}
-	got, err := s.Get(t.Context(), sample(11).ID)
-	if err != nil || len(got.Ladder) != 14 {
-		t.Errorf("%v, %v", got, err)
 	}
 }
 
@@ -299,7 +327,7 @@ func TestLongCallsDoNotPinCallSegments(t *testing.T) {
 	for left := 3; left > 2; { // the syncer removes them
 		select {
 		case <-look.C:
-			calls, err := segments(s.journal.dir, callSuffix)
+			calls, err := numbered(s.journal.dir, callSuffix)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -355,14 +383,12 @@ func TestStuckJournal(t *testing.T) {
 	}
 }
 
-// TestWriteErrorIsRepeated takes the journal file away for a moment.
+// TestWriteErrorIsRepeated lets the first try fail, and takes the file away from a later one.
 func TestWriteErrorIsRepeated(t *testing.T) {
-	dir := t.TempDir()
-	j, err := newJournal(dir, 1)
+	l, err := createLog(t.TempDir(), 1, recordSuffix)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j.calls.f.Close()
 	s := &Store{log: Config{}.withDefaults().Logger}
 	w := writer{s: s}
 	tries := 0
@@ -371,14 +397,55 @@ func TestWriteErrorIsRepeated(t *testing.T) {
 		if tries == 1 {
 			return os.ErrPermission
 		}
-		return j.records.write([]byte("x"))
+		return l.write([]byte("x"))
 	})
-	if !ok || tries != 2 || s.journalErrors.Load() != 1 || j.records.size != 1 {
-		t.Errorf("%v after %d tries, %d errors, size %d", ok, tries, s.journalErrors.Load(), j.records.size)
+	if !ok || tries != 2 || s.journalErrors.Load() != 1 || l.size != 1 {
+		t.Errorf("%v after %d tries, %d errors, size %d", ok, tries, s.journalErrors.Load(), l.size)
 	}
-	j.records.f.Close()
-	if err := j.records.write([]byte("yy")); err == nil || j.records.size != 1 {
-		t.Errorf("%v, size %d", err, j.records.size)
+	l.f.Close()
+	if err := l.write([]byte("yy")); err == nil || l.size != 1 {
+		t.Errorf("%v, size %d", err, l.size)
+	}
+}
+
+// TestFullDisk lets files grow no further for a while: writes end short. Nothing is lost, and nothing is there twice.
+func TestFullDisk(t *testing.T) {
+	signal.Ignore(unix.SIGXFSZ)
+	defer signal.Reset(unix.SIGXFSZ)
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &before); err != nil {
+		t.Fatal(err)
+	}
+	s := mustOpen(t, Config{Dir: t.TempDir()})
+	s.Put(sample(0))
+	waitAcked(t, s, 1)
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 50_000, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	const n = 300
+	for i := 1; i < n; i++ {
+		s.Begin(sample(i).ID, opened(sample(i)))
+		s.Put(sample(i))
+	}
+	for deadline := time.Now().Add(10 * time.Second); s.Stats().JournalErrors == 0 && time.Now().Before(deadline); {
+		runtime.Gosched()
+	}
+	errs := s.Stats().JournalErrors
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if errs == 0 {
+		t.Error("no write failed")
+	}
+	if got, err := s.Count(t.Context(), Filter{}); got != n || err != nil {
+		t.Errorf("%d records, want %d, %v", got, n, err)
+	}
+	dir := crash(t, s)
+	mustClose(t, s)
+	s = mustOpen(t, Config{Dir: dir})
+	defer mustClose(t, s)
+	if got, err := s.Count(t.Context(), Filter{}); got != n || err != nil || s.Stats().Recovered.TornBytes > 0 {
+		t.Errorf("%d records after a kill, want %d, %+v, %v", got, n, s.Stats().Recovered, err)
 	}
 }
 
@@ -392,7 +459,7 @@ func FuzzFrames(f *testing.F) {
 			return
 		}
 		sum := 0
-		skipped, _ := frames(b, func(_ frameKind, p []byte) { sum += frameHeader + len(p) })
+		skipped, _ := frames(b, func(_ int, _ frameKind, p []byte) { sum += frameHeader + len(p) })
 		if sum+skipped != len(b) {
 			t.Fatalf("%d in frames, %d skipped, of %d", sum, skipped, len(b))
 		}

@@ -1,33 +1,24 @@
 package store
 
 import (
-	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 )
 
 const (
-	journalDir   = "journal"
-	recordSuffix = ".records"
-	callSuffix   = ".calls"
-	segmentSize  = 8 << 20 // of record segments
-	callsSize    = 4 << 20 // of call segments
+	journalDir = "journal"
+	callSuffix = ".calls"
+	callsSize  = 4 << 20 // of call segments
 )
 
-// journal is owned by the writer. Records go to record segments, which live until SQLite has them; begun and
-// ended calls go to call segments, which live until their calls have ended. Both kinds are numbered by one
-// counter.
+// journal notes which calls run, in call segments, which live until their calls have ended. It is owned by the writer.
 type journal struct {
-	dir     string
-	next    int
-	records *logFile
-	calls   *logFile
-	old     []*logFile       // former call segments, oldest first; only the first may be removed
-	open    map[string]place // begun calls
-	byNo    map[int]*logFile
+	dir   string
+	next  int
+	calls *callLog
+	old   []*callLog       // former segments, oldest first; only the first may be removed
+	open  map[string]place // begun calls
+	byNo  map[int]*callLog
 }
 
 // place is where the frame of a begun call lies.
@@ -37,62 +28,28 @@ type place struct {
 	at   int64
 }
 
-// logFile is a segment.
-type logFile struct {
-	no          int
-	path        string
-	f           *os.File
-	size        int64
+// callLog is a call segment.
+type callLog struct {
+	*logFile
 	begun, live int // calls that were begun here, and those that have not ended
 }
 
 func newJournal(dir string, next int) (*journal, error) {
-	j := &journal{dir: dir, next: next, open: map[string]place{}, byNo: map[int]*logFile{}}
-	var err error
-	if j.records, err = j.create(recordSuffix); err != nil {
-		return nil, err
-	}
-	if err = j.newCalls(); err != nil {
-		j.records.f.Close()
-		return nil, err
-	}
-	return j, nil
-}
-
-func (j *journal) create(suffix string) (*logFile, error) {
-	path := filepath.Join(j.dir, fmt.Sprintf("%09d%s", j.next, suffix))
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	l := &logFile{no: j.next, path: path, f: f}
-	j.next++
-	return l, nil
+	j := &journal{dir: dir, next: next, open: map[string]place{}, byNo: map[int]*callLog{}}
+	return j, j.newCalls()
 }
 
 func (j *journal) newCalls() error {
-	l, err := j.create(callSuffix)
+	f, err := createLog(j.dir, j.next, callSuffix)
 	if err != nil {
 		return err
 	}
+	j.next++
 	if j.calls != nil {
 		j.old = append(j.old, j.calls)
 	}
-	j.calls, j.byNo[l.no] = l, l
-	return nil
-}
-
-// write appends b as a whole or not at all.
-func (l *logFile) write(b []byte) error {
-	n, err := l.f.WriteAt(b, l.size)
-	if err != nil {
-		if n > 0 {
-			// What a short write left would be read as torn; cut it so that a retry follows a whole frame.
-			_ = l.f.Truncate(l.size)
-		}
-		return err
-	}
-	l.size += int64(n)
+	j.calls = &callLog{logFile: f}
+	j.byNo[f.no] = j.calls
 	return nil
 }
 
@@ -122,7 +79,7 @@ type survivor struct {
 
 // clean tells which old call segment to give up and returns its frames that are still needed, with their places
 // in the returned bytes. Only the oldest is ever given up: an end is never forgotten before its begin.
-func (j *journal) clean() (l *logFile, frames []byte, list []survivor, err error) {
+func (j *journal) clean() (l *callLog, frames []byte, list []survivor, err error) {
 	if len(j.old) == 0 {
 		return nil, nil, nil, nil
 	}
@@ -153,44 +110,11 @@ func (j *journal) clean() (l *logFile, frames []byte, list []survivor, err error
 }
 
 // drop forgets an old call segment after its survivors were written to the current one, from base on.
-func (j *journal) drop(l *logFile, list []survivor, base int64) {
+func (j *journal) drop(l *callLog, list []survivor, base int64) {
 	for _, v := range list {
 		v.at += base
 		j.begin(v.id, v.place)
 	}
 	j.old = j.old[1:]
 	delete(j.byNo, l.no)
-}
-
-// segments lists the files with the suffix, oldest first.
-func segments(dir, suffix string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var paths []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), suffix) && !e.IsDir() {
-			paths = append(paths, filepath.Join(dir, e.Name()))
-		}
-	}
-	slices.Sort(paths)
-	return paths, nil
-}
-
-// segmentNo is the number in a segment's name, 0 when there is none.
-func segmentNo(path string) int {
-	name, _, _ := strings.Cut(filepath.Base(path), ".")
-	n, _ := strconv.Atoi(name)
-	return n
-}
-
-// syncDir makes created and removed names durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

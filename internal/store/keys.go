@@ -1,13 +1,12 @@
 package store
 
 import (
-	"hash/fnv"
 	"strings"
 
 	"github.com/directsip/directsip/internal/cdr"
 )
 
-// A search key is a number, which SQLite compares and stores at a fraction of the price of text. The highest
+// A search key is a number, which is compared, sorted and stored at a fraction of the price of text. The highest
 // two bits are the kind. Different texts may have one key: who looks something up compares the texts too.
 //
 //	id, Call-ID   7 characters of 6 bits (a beginning is a range of keys), 20 bits of a hash of the whole text
@@ -19,32 +18,40 @@ const (
 	keyCallID keyKind = 1
 	keyNumber keyKind = 2
 
-	keyShift   = 62
-	idChars    = 7
-	hashBits   = 20
-	numChars   = 15
-	bucketBits = 13
+	keyShift = 62
+	idChars  = 7
+	hashBits = 20
+	numChars = 15
 )
 
+// keyRow is a key and the row of a block that it leads to.
 type keyRow struct {
-	bucket, key, no int64
+	key uint64
+	row uint16
 }
 
 // keyRange is the first and the last key of texts that begin with v, or only that of v itself.
-func (k keyKind) keyRange(v string, exact bool) (low, high int64) {
+func (k keyKind) keyRange(v string, exact bool) (low, high uint64) {
 	code := uint64(0)
 	for i := range min(len(v), idChars) {
 		code |= charCode(v[i]) << (hashBits + 6*(idChars-1-i))
 	}
 	code |= uint64(k) << keyShift
 	if exact {
-		h := fnv.New32a()
-		h.Write([]byte(v))
-		code |= uint64(h.Sum32() >> (32 - hashBits))
-		return int64(code), int64(code)
+		code |= uint64(fnv32a(v) >> (32 - hashBits))
+		return code, code
 	}
 	free := hashBits + 6*(idChars-min(len(v), idChars))
-	return int64(code), int64(code | (1<<free - 1))
+	return code, code | (1<<free - 1)
+}
+
+// fnv32a is the FNV-1a hash.
+func fnv32a(v string) uint32 {
+	h := uint32(2166136261)
+	for i := range len(v) {
+		h = (h ^ uint32(v[i])) * 16777619
+	}
+	return h
 }
 
 // charCode is 1..63; upper and lower case are one.
@@ -62,7 +69,7 @@ func charCode(c byte) uint64 {
 
 // numberRange is the first, which is that of v itself, and the last key of numbers that end with v. exact tells
 // that all of these end with v.
-func numberRange(v string) (low, high int64, exact bool) {
+func numberRange(v string) (low, high uint64, exact bool) {
 	code, free := uint64(keyNumber)<<keyShift, keyShift
 	exact = len(v) <= numChars
 	for i := range min(len(v), numChars) {
@@ -82,19 +89,19 @@ func numberRange(v string) (low, high int64, exact bool) {
 			exact = false
 		}
 	}
-	return int64(code), int64(code | (1<<free - 1)), exact
+	return code, code | (1<<free - 1), exact
 }
 
-// appendKeys adds what r is found by, each once.
-func appendKeys(keys []keyRow, r row) []keyRow {
+// appendKeys adds what rec, of the row, is found by, each once.
+func appendKeys(keys []keyRow, rec *cdr.Record, row uint16) []keyRow {
 	from := len(keys)
-	add := func(k int64) {
+	add := func(k uint64) {
 		for i := range keys[from:] {
 			if keys[from+i].key == k {
 				return
 			}
 		}
-		keys = append(keys, keyRow{r.no >> bucketBits, k, r.no})
+		keys = append(keys, keyRow{k, row})
 	}
 	text := func(kind keyKind, v string) {
 		if v != "" {
@@ -102,7 +109,6 @@ func appendKeys(keys []keyRow, r row) []keyRow {
 			add(k)
 		}
 	}
-	rec := r.rec
 	text(keyID, rec.ID)
 	text(keyCallID, rec.In.CallID)
 	if rec.Out != nil {

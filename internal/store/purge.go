@@ -1,53 +1,199 @@
 package store
 
-// purge removes up to step of the oldest rows: those that ended before cutoff (Unix microseconds, 0: none) and
-// those beyond maxRows (0: no limit). It returns how many.
-func (d *database) purge(cutoff, maxRows int64, step int) (int, error) {
-	tx, err := d.write.Begin()
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const marksName = "purged"
+
+// marks tell which rows are purged. They are kept in a file, so that every reader obeys them; the records themselves
+// leave the disk with their segment.
+type marks struct {
+	cutoff  int64 // rows that ended before are purged; Unix microseconds
+	segment int   // rows of segments before it are purged,
+	row     int   // and in it those before this one
+}
+
+// hide tells whether the row i of a block is purged.
+func (m marks) hide(b *block, i int, end int64) bool {
+	return end < m.cutoff || b.seg.no < m.segment || b.seg.no == m.segment && b.first+i < m.row
+}
+
+// hideAll and hideNone tell that of a block without looking at its rows.
+func (m marks) hideAll(b *block) bool {
+	return b.maxEnd < m.cutoff || b.seg.no < m.segment || b.seg.no == m.segment && b.first+b.rows <= m.row
+}
+
+func (m marks) hideNone(b *block) bool {
+	return b.minEnd >= m.cutoff && (b.seg.no > m.segment || b.seg.no == m.segment && b.first >= m.row)
+}
+
+// readMarks has nothing purged when there are none.
+func readMarks(dir string) (marks, error) {
+	m := marks{cutoff: math.MinInt64}
+	path := filepath.Join(dir, marksName)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return m, nil
+	}
 	if err != nil {
-		return 0, err
+		return m, err
 	}
-	defer tx.Rollback()
-	var first, last int64
-	if err := tx.QueryRow(`SELECT coalesce((SELECT min(rec) FROM call), 0), coalesce((SELECT max(rec) FROM call), -1)`).Scan(&first, &last); err != nil {
-		return 0, err
+	if _, err := fmt.Sscanf(string(b), "%d %d %d\n", &m.cutoff, &m.segment, &m.row); err != nil {
+		return m, fmt.Errorf("%s: %q is not what was purged last (three numbers); remove the file: the next purge writes it", path, b)
 	}
-	if last < first {
-		return 0, nil
-	}
-	excess := int64(0)
-	if maxRows > 0 {
-		excess = max(0, last-first+1-maxRows)
-	}
-	// Row numbers follow the order in which calls ended, so only the lowest are looked at.
-	const doomed = `SELECT rec FROM (SELECT rec, "end" FROM call ORDER BY rec LIMIT ?1) WHERE "end" < ?2 OR rec < ?3`
-	args := []any{step, cutoff, first + excess}
-	if _, err := tx.Exec(`DELETE FROM record WHERE rec IN (`+doomed+`)`, args...); err != nil {
-		return 0, err
-	}
-	res, err := tx.Exec(`DELETE FROM call WHERE rec IN (`+doomed+`)`, args...)
+	return m, nil
+}
+
+func (m marks) write(dir string) error {
+	path := filepath.Join(dir, marksName)
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	n, err := res.RowsAffected()
-	if err != nil {
-		return 0, err
+	_, err = fmt.Fprintf(f, "%d %d %d\n", m.cutoff, m.segment, m.row)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
 	}
-	// Keys of calls that are gone find nothing; they go with their bucket.
-	res, err = tx.Exec(`DELETE FROM key WHERE (bucket, key, rec) IN (SELECT bucket, key, rec FROM key WHERE bucket <
-		(SELECT coalesce(min(rec), ?2) >> 13 FROM call) ORDER BY bucket LIMIT ?1)`, step*10, last+1)
-	if err != nil {
-		return 0, err
+	return os.Rename(path+".new", path)
+}
+
+// purge hides what is older than Retention or beyond MaxRows and removes the segments that have nothing else.
+func (s *Store) purge(stop <-chan struct{}) {
+	if err := s.purgeNow(time.Now(), newPacer(stop)); err != nil {
+		s.log.Error("purging call records", "err", err)
 	}
-	keys, err := res.RowsAffected()
-	if err != nil {
-		return 0, err
+}
+
+func (s *Store) purgeNow(now time.Time, pace *pacer) error {
+	x := &s.index
+	x.mu.Lock()
+	segs, m := append([]*segment(nil), x.segs...), x.marks
+	if s.cfg.Retention > 0 {
+		m.cutoff = max(m.cutoff, now.Add(-s.cfg.Retention).UnixMicro())
 	}
-	if err := tx.Commit(); err != nil {
-		return 0, err
+	if s.cfg.MaxRows > 0 {
+		m.limit(segs, s.cfg.MaxRows)
 	}
-	if n == 0 && keys == int64(step*10) {
-		return 0, nil // the rest of the keys at the next turn
+	x.mu.Unlock()
+	hidden, fresh := make([]int, len(segs)), 0
+	for i, seg := range segs {
+		var err error
+		if hidden[i], err = x.countHidden(seg, m); err != nil {
+			return err
+		}
+		fresh += hidden[i] - seg.hidden
+		pace.pause()
 	}
-	return int(n), nil
+	if fresh > 0 {
+		if err := m.write(x.dir); err != nil {
+			return err
+		}
+		x.mu.Lock()
+		x.marks = m
+		x.mu.Unlock()
+		for i, seg := range segs {
+			seg.hidden = hidden[i]
+		}
+		s.purged.Add(uint64(fresh))
+	}
+	return x.removeHidden(pace)
+}
+
+// limit moves the marks so that no more than n rows are left.
+func (m *marks) limit(segs []*segment, n int64) {
+	for i := len(segs) - 1; i >= 0; i-- {
+		rows := int64(segs[i].rows())
+		if rows >= n {
+			at := int(rows - n)
+			if no := segs[i].no; no > m.segment || no == m.segment && at > m.row {
+				m.segment, m.row = no, at
+			}
+			return
+		}
+		n -= rows
+	}
+}
+
+// countHidden is the number of rows of a segment that the marks hide. Only blocks that the marks cut are read.
+func (x *index) countHidden(seg *segment, m marks) (int, error) {
+	one := &index{dir: x.dir, marks: m}
+	x.mu.Lock()
+	one.segs = []*segment{{no: seg.no, dir: seg.dir, blocks: append([]*block(nil), seg.blocks...)}}
+	if seg.tail != nil {
+		tail := *seg.tail
+		one.segs[0].tail = &tail
+	}
+	x.mu.Unlock()
+	v := one.view()
+	defer v.close()
+	n := 0
+	for _, b := range v.blocks {
+		switch {
+		case m.hideAll(b):
+			n += b.rows
+		case !m.hideNone(b):
+			c, err := v.content(b)
+			if err != nil {
+				return 0, err
+			}
+			for i := range c.len() {
+				if v.hidden(b, i, c.row(i)) {
+					n++
+				}
+			}
+		}
+	}
+	return n, nil
+}
+
+// removeHidden removes segments of which every row is purged, but never the one that is being written.
+func (x *index) removeHidden(pace *pacer) error {
+	for {
+		seg := x.takeHidden()
+		if seg == nil {
+			return nil
+		}
+		if err := removeAll(seg.indexPath(), seg.recordPath()); err != nil {
+			return err // the next Open finds it and hides its rows
+		}
+		pace.rest()
+	}
+}
+
+// takeHidden takes the oldest segment that is not needed any more out of the index. The index is written by the same
+// goroutine, so none of its blocks is on the way to the disk.
+func (x *index) takeHidden() *segment {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i, seg := range x.segs {
+		if !x.unneeded(i) {
+			continue
+		}
+		for _, b := range seg.blocks {
+			if b.at < 0 {
+				x.bytes -= b.to - b.from
+				if b.mem != nil {
+					x.memory--
+				}
+			}
+		}
+		x.segs = append(x.segs[:i:i], x.segs[i+1:]...)
+		return seg
+	}
+	return nil
+}
+
+// unneeded tells that every row of a segment is purged. One without a row, which holds damage only, goes with the next.
+func (x *index) unneeded(i int) bool {
+	seg := x.segs[i]
+	if n := seg.rows(); n > 0 || seg.tail != nil {
+		return seg.tail == nil && seg.hidden == n
+	}
+	return i+1 < len(x.segs) && x.unneeded(i+1)
 }

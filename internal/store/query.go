@@ -1,10 +1,9 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"database/sql"
-	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,183 +17,151 @@ import (
 const (
 	defaultLimit = 100
 	maxLimit     = 10_000
-	candidates   = 10
-	bucketStep   = 64 // buckets that one query looks through
 )
 
 // Reader answers questions about stored calls. It is safe for concurrent use.
 type Reader struct {
-	db *sql.DB
+	dir   string // of segments
+	index *index // of a store in this process; nil: read the directory for each question
 }
 
-// OpenReadOnly opens the records of a directory whether or not a server writes to it. Records that a killed
-// server left in its journal appear only after it was started again.
+// OpenReadOnly opens the records of a directory whether or not a server writes to it. What a killed server wrote is
+// there at once; calls that it could not end appear after it was started again.
 func OpenReadOnly(dir string) (*Reader, error) {
-	path := filepath.Join(dir, databaseName)
-	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+	if err := refuseOld(dir); err != nil {
+		return nil, storeError(err)
 	}
-	db, err := sql.Open("sqlite", source(path, "ro", "busy_timeout(5000)", "query_only(1)"))
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+	r := &Reader{dir: filepath.Join(dir, recordsDir)}
+	if _, err := os.ReadDir(r.dir); err != nil {
+		return nil, storeError(err)
 	}
-	var version int
-	if err = db.QueryRow(`SELECT count(*) FROM (SELECT 1 FROM call LIMIT 1)`).Scan(&version); err != nil {
-		db.Close()
-		// Without the right to create the shared-memory file beside a database that nobody has open.
-		db, err = sql.Open("sqlite", source(path, "ro", "query_only(1)")+"&immutable=1")
-		if err == nil {
-			err = db.QueryRow(`SELECT count(*) FROM (SELECT 1 FROM call LIMIT 1)`).Scan(&version)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("store: %s: %w", path, err)
-		}
-	}
-	db.SetMaxOpenConns(4)
-	return &Reader{db: db}, nil
+	return r, nil
 }
 
 // Close ends the reader.
-func (r *Reader) Close() error { return r.db.Close() }
+func (r *Reader) Close() error { return nil }
 
-// Get finds a call by record id, Call-ID of either leg, or the unique beginning of one of them. Errors:
-// ErrNotFound, *AmbiguousError.
-func (r *Reader) Get(ctx context.Context, what string) (*cdr.Record, error) {
-	if what == "" {
-		return nil, ErrNotFound
-	}
-	for _, kind := range []keyKind{keyID, keyCallID} {
-		for _, exact := range []bool{true, false} {
-			recs, err := r.find(ctx, kind, what, exact)
-			if err != nil {
-				return nil, fmt.Errorf("store: %w", err)
-			}
-			if len(recs) == 1 {
-				return r.load(ctx, recs[0].no)
-			}
-			if len(recs) > 1 {
-				return nil, ambiguous(what, recs)
-			}
-		}
-	}
-	return nil, fmt.Errorf("%q: %w", what, ErrNotFound)
+// question is a filter made ready.
+type question struct {
+	Filter
+	since, until  int64  // Unix microseconds; start in [since, until)
+	head          []byte // beginning of a number; nil: any
+	low, high     uint64 // keys of numbers; both 0: any
+	look          bool   // the keys say too little: the numbers of the record must be looked at
+	before        *hit   // only calls that are listed behind it
+	trunk, reason []byte
 }
 
-type found struct {
-	no int64
-	id string
-}
-
-func ambiguous(what string, recs []found) error {
-	e := &AmbiguousError{Prefix: what}
-	for i, f := range recs {
-		if i == candidates {
-			e.More = true
-			break
-		}
-		e.Candidates = append(e.Candidates, f.id)
-	}
-	return e
-}
-
-// find looks through every bucket, newest first, for at most candidates+1 calls.
-func (r *Reader) find(ctx context.Context, kind keyKind, what string, exact bool) ([]found, error) {
-	low, high := kind.keyRange(what, exact)
-	stored := `''`
-	if kind == keyCallID {
-		stored = `(SELECT stored FROM record WHERE record.rec = call.rec)`
-	}
-	rows, err := r.db.QueryContext(ctx, `WITH RECURSIVE b(n) AS (
-		SELECT (SELECT max(rec) >> 13 FROM call) UNION ALL SELECT n-1 FROM b WHERE n > (SELECT min(rec) >> 13 FROM call))
-		SELECT call.rec, call.id, `+stored+` FROM b CROSS JOIN key ON key.bucket = b.n AND key.key BETWEEN ? AND ?
-		CROSS JOIN call ON call.rec = key.rec`, low, high)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	same := func(v string) bool { return v == what || !exact && strings.HasPrefix(v, what) }
-	var out []found
-	for len(out) <= candidates && rows.Next() {
-		var f found
-		var b sql.RawBytes
-		if err := rows.Scan(&f.no, &f.id, &b); err != nil {
-			return nil, err
-		}
-		match := kind == keyID && same(f.id)
-		if kind == keyCallID {
-			// A damaged record cannot be what is looked for.
-			rec, err := cdr.DecodeBinary(b)
-			match = err == nil && (same(rec.In.CallID) || rec.Out != nil && same(rec.Out.CallID))
-		}
-		if match && !slices.Contains(out, f) {
-			out = append(out, f)
-		}
-	}
-	return out, rows.Err()
-}
-
-func (r *Reader) load(ctx context.Context, no int64) (*cdr.Record, error) {
-	var b []byte
-	err := r.db.QueryRowContext(ctx, `SELECT stored FROM record WHERE rec = ?`, no).Scan(&b)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, ErrNotFound
-	}
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	return cdr.DecodeBinary(b)
-}
-
-// hasID tells whether a record with the id is stored.
-func (d *database) hasID(id string) (bool, error) {
-	recs, err := (&Reader{db: d.write}).find(context.Background(), keyID, id, true)
-	return len(recs) > 0, err
-}
-
-// where builds the condition on call of a filter without its number.
-func (f *Filter) where() (string, []any) {
-	var conds []string
-	var args []any
-	add := func(cond string, v ...any) {
-		conds = append(conds, cond)
-		args = append(args, v...)
-	}
+func (f *Filter) question() *question {
+	q := &question{Filter: *f, since: math.MinInt64, until: math.MaxInt64, trunk: []byte(f.Trunk), reason: []byte(f.Reason)}
 	if !f.Since.IsZero() {
-		add(`call.start >= ?`, f.Since.UnixMicro())
+		q.since = f.Since.UnixMicro()
 	}
 	if !f.Until.IsZero() {
-		add(`call.start < ?`, f.Until.UnixMicro())
+		q.until = f.Until.UnixMicro()
 	}
-	if f.Trunk != "" {
-		add(`(call.trunk_in = ? OR call.trunk_out = ?)`, f.Trunk, f.Trunk)
+	if head, ok := strings.CutSuffix(f.Number, "*"); ok {
+		q.head = []byte(head[:min(len(head), maxIndexed)])
+	} else if f.Number != "" {
+		var exact bool
+		q.low, q.high, exact = numberRange(f.Number)
+		q.look = !exact
 	}
-	if f.Reason != "" {
-		add(`call.reason = ?`, f.Reason)
-	}
-	if f.Failed {
-		add(`call.flags >= 2`)
-	}
-	if head, ok := f.numberHead(); ok {
-		add(`(call.called LIKE ? ESCAPE '\' OR call.calling LIKE ? ESCAPE '\')`, likeText(head)+"%", likeText(head)+"%")
-	}
-	if len(conds) == 0 {
-		return "1", nil
-	}
-	return strings.Join(conds, " AND "), args
+	return q
 }
 
-// numberHead is the beginning that a number with a star at its end asks for.
-func (f *Filter) numberHead() (string, bool) { return strings.CutSuffix(f.Number, "*") }
-
-func likeText(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
+// skip tells that no row of a block is asked for.
+func (q *question) skip(v *view, b *block) bool {
+	return b.rows == 0 || b.maxStart < q.since || b.minStart >= q.until || q.before != nil && b.minStart > q.before.start || v.marks.hideAll(b)
 }
 
-// listed selects what summaries reads of calls: from and where select them. The records are read only of those
-// that are listed.
-func listed(from, where string) string {
-	return `SELECT c.id, c.start, (SELECT stored FROM record WHERE record.rec = c.rec) FROM (SELECT call.rec, call.id, call.start
-		FROM ` + from + ` WHERE ` + where + ` ORDER BY call.start DESC, call.id DESC LIMIT ?) c ORDER BY c.start DESC, c.id DESC`
+// all tells that every row of a block is.
+func (q *question) all(v *view, b *block) bool {
+	return q.Number == "" && q.Trunk == "" && q.Reason == "" && !q.Failed && q.before == nil && b.minStart >= q.since &&
+		b.maxStart < q.until && v.marks.hideNone(b)
+}
+
+// wants tells whether a row is asked for.
+func (q *question) wants(c *content, r row) bool {
+	start := r.start()
+	if start < q.since || start >= q.until || q.Failed && !r.failed() {
+		return false
+	}
+	if len(q.trunk) > 0 && !bytes.Equal(c.text(r, rowIn), q.trunk) && !bytes.Equal(c.text(r, rowOut), q.trunk) {
+		return false
+	}
+	if len(q.reason) > 0 && !bytes.Equal(c.text(r, rowReason), q.reason) {
+		return false
+	}
+	if q.before != nil && (start > q.before.start || start == q.before.start && string(c.text(r, rowID)) >= q.before.id) {
+		return false
+	}
+	return q.head == nil || begins(c.text(r, rowCalled), q.head) || begins(c.text(r, rowCalling), q.head)
+}
+
+func begins(text, head []byte) bool {
+	return len(text) >= len(head) && bytes.EqualFold(text[:len(head)], head)
+}
+
+// rows calls each for every row of a block that is asked for.
+func (q *question) rows(v *view, b *block, each func(c *content, r row)) error {
+	only := []uint16(nil)
+	var c *content
+	var err error
+	if q.high == 0 {
+		c, err = v.content(b)
+	} else if only, err = v.look(b, q.low, q.high); err == nil {
+		c, err = v.candidates(b, only)
+	}
+	if err != nil {
+		return err
+	}
+	one := func(i int) {
+		r := c.row(i)
+		if !q.wants(c, r) || v.hidden(b, i, r) {
+			return
+		}
+		if q.look {
+			if rec, err := v.record(b, r); err != nil || !hasNumber(rec, q.Number) {
+				return // a damaged record cannot be what is looked for
+			}
+		}
+		each(c, r)
+	}
+	if q.high == 0 {
+		for i := range c.len() {
+			one(i)
+		}
+		return nil
+	}
+	for _, i := range only {
+		one(int(i))
+	}
+	return nil
+}
+
+// Count is the number of calls that the filter selects, without Limit and Before.
+func (r *Reader) Count(ctx context.Context, f Filter) (int64, error) {
+	v, err := r.view()
+	if err != nil {
+		return 0, storeError(err)
+	}
+	defer v.close()
+	q, n := f.question(), int64(0)
+	for _, b := range v.blocks {
+		switch {
+		case ctx.Err() != nil:
+			return 0, storeError(ctx.Err())
+		case q.skip(v, b):
+		case q.all(v, b):
+			n += int64(b.rows)
+		default:
+			if err := q.rows(v, b, func(*content, row) { n++ }); err != nil {
+				return 0, storeError(err)
+			}
+		}
+	}
+	return n, nil
 }
 
 // List has the calls that the filter selects, latest start first.
@@ -203,149 +170,79 @@ func (r *Reader) List(ctx context.Context, f Filter) ([]Summary, error) {
 		f.Limit = defaultLimit
 	}
 	f.Limit = min(f.Limit, maxLimit)
-	where, args := f.where()
+	v, err := r.view()
+	if err != nil {
+		return nil, storeError(err)
+	}
+	defer v.close()
+	q := f.question()
 	if f.Before != "" {
-		at, err := r.find(ctx, keyID, f.Before, true)
+		at, err := v.find(ctx, keyID, f.Before, true)
 		if err != nil {
-			return nil, fmt.Errorf("store: %w", err)
+			return nil, storeError(err)
 		}
 		if len(at) == 0 {
-			return nil, fmt.Errorf("%q: %w", f.Before, ErrNotFound)
+			return nil, notFound(f.Before)
 		}
-		where += ` AND (call.start, call.id) < (SELECT c.start, c.id FROM call c WHERE c.rec = ?)`
-		args = append(args, at[0].no)
+		q.before = &at[0]
+	}
+	hits, err := q.latest(ctx, v)
+	if err != nil {
+		return nil, storeError(err)
 	}
 	var list []Summary
-	var err error
-	if _, head := f.numberHead(); f.Number == "" || head {
-		list, err = r.summaries(ctx, nil, listed(`call`, where), append(args, f.Limit)...)
-	} else {
-		list, err = r.listNumber(ctx, &f, where, args)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+	for i := range hits {
+		list = append(list, v.summary(&hits[i]))
 	}
 	return list, nil
 }
 
-// Count is the number of calls that the filter selects, without Limit and Before.
-func (r *Reader) Count(ctx context.Context, f Filter) (int64, error) {
-	where, args := f.where()
-	from := `call`
-	if _, head := f.numberHead(); f.Number != "" && !head {
-		low, high, exact := numberRange(f.Number)
-		if !exact {
-			f.Limit = math.MaxInt
-			list, err := r.listNumber(ctx, &f, where, args)
-			if err != nil {
-				return 0, fmt.Errorf("store: %w", err)
-			}
-			return int64(len(list)), nil
-		}
-		from = numberJoin(`(SELECT max(rec) >> 13 FROM call)`, `(SELECT min(rec) >> 13 FROM call)`)
-		args = append([]any{low, high}, args...)
-	}
-	var n int64
-	err := r.db.QueryRowContext(ctx, `SELECT count(DISTINCT call.rec) FROM `+from+` WHERE `+where, args...).Scan(&n)
-	if err != nil {
-		return 0, fmt.Errorf("store: %w", err)
-	}
-	return n, nil
-}
-
-func numberJoin(newest, oldest string) string {
-	return `(WITH RECURSIVE b(n) AS (SELECT ` + newest + ` UNION ALL SELECT n-1 FROM b WHERE n > ` + oldest + `)
-		SELECT DISTINCT key.rec AS no FROM b CROSS JOIN key ON key.bucket = b.n AND key.key BETWEEN ? AND ?) k
-		CROSS JOIN call ON call.rec = k.no`
-}
-
-// listNumber goes through the buckets from the newest and stops when no older one can have a later start.
-func (r *Reader) listNumber(ctx context.Context, f *Filter, where string, args []any) ([]Summary, error) {
-	var oldest, newest int64
-	if err := r.db.QueryRowContext(ctx, `SELECT coalesce(min(rec), 0) >> 13, coalesce(max(rec), 0) >> 13 FROM call`).Scan(&oldest, &newest); err != nil {
-		return nil, err
-	}
-	low, high, exact := numberRange(f.Number)
-	limit := f.Limit
-	var keep func(*cdr.Record) bool
-	if !exact {
-		limit = -1 // all; keep chooses
-		keep = func(rec *cdr.Record) bool { return hasNumber(rec, f.Number) }
-	}
-	var list []Summary
-	for ; newest >= oldest; newest -= bucketStep {
-		to := max(oldest, newest-bucketStep+1)
-		all := append([]any{newest, to, low, high}, args...)
-		got, err := r.summaries(ctx, keep, listed(numberJoin("?", "?"), where), append(all, limit)...)
-		if err != nil {
+// latest has the hits of a question in order. It goes through the blocks from that with the latest start and stops
+// when no other one can have a later start than those that it has.
+func (q *question) latest(ctx context.Context, v *view) ([]hit, error) {
+	blocks := slices.DeleteFunc(slices.Clone(v.blocks), func(b *block) bool { return q.skip(v, b) })
+	slices.SortStableFunc(blocks, func(a, b *block) int { return cmp.Compare(b.maxStart, a.maxStart) })
+	var best []hit
+	for _, b := range blocks {
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		list = mergeLists(list, got, f.Limit)
-		end, err := r.lastEnd(ctx, to)
-		if err != nil {
-			return nil, err
+		earliest := int64(math.MinInt64)
+		if len(best) == q.Limit {
+			earliest = best[len(best)-1].start
 		}
-		full := len(list) == f.Limit && list[len(list)-1].Start.After(end)
-		if full || !f.Since.IsZero() && end.Before(f.Since) {
+		if b.maxStart < earliest {
 			break
 		}
-	}
-	return list, nil
-}
-
-// lastEnd is about when the last call before the bucket ended; no call of an older bucket started later. A
-// minute is allowed for records that arrive out of order.
-func (r *Reader) lastEnd(ctx context.Context, bucket int64) (time.Time, error) {
-	var us sql.NullInt64
-	err := r.db.QueryRowContext(ctx, `SELECT max("end") FROM (SELECT "end" FROM call WHERE rec < ? ORDER BY rec DESC LIMIT 100)`,
-		bucket<<bucketBits).Scan(&us)
-	return time.UnixMicro(us.Int64).Add(time.Minute), err
-}
-
-// mergeLists merges two lists that are in order.
-func mergeLists(a, b []Summary, limit int) []Summary {
-	out := make([]Summary, 0, min(limit, len(a)+len(b)))
-	for len(out) < limit && len(a)+len(b) > 0 {
-		if len(b) == 0 || len(a) > 0 && later(&a[0], &b[0]) {
-			out, a = append(out, a[0]), a[1:]
-		} else {
-			out, b = append(out, b[0]), b[1:]
-		}
-	}
-	return out
-}
-
-func later(a, b *Summary) bool {
-	if c := a.Start.Compare(b.Start); c != 0 {
-		return c > 0
-	}
-	return a.ID > b.ID
-}
-
-// summaries has the calls of a query made by listed; keep, when not nil, chooses among them.
-func (r *Reader) summaries(ctx context.Context, keep func(*cdr.Record) bool, query string, args ...any) ([]Summary, error) {
-	rows, err := r.db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []Summary
-	for rows.Next() {
-		var id string
-		var start int64
-		var b sql.RawBytes
-		if err := rows.Scan(&id, &start, &b); err != nil {
+		had := len(best)
+		err := q.rows(v, b, func(c *content, r row) {
+			if start := r.start(); start >= earliest {
+				best = append(best, hit{b: b, row: r, start: start, id: string(c.text(r, rowID))})
+			}
+		})
+		if err != nil {
 			return nil, err
 		}
-		rec, err := cdr.DecodeBinary(b)
-		if err != nil { // the list shows that there was a call
-			rec = &cdr.Record{ID: id, Start: time.UnixMicro(start).UTC(), Detail: err.Error()}
-		}
-		if keep == nil || keep(rec) {
-			list = append(list, summary(rec))
+		if len(best) > had {
+			slices.SortFunc(best, func(a, b hit) int { return cmp.Or(cmp.Compare(b.start, a.start), cmp.Compare(b.id, a.id)) })
+			best = best[:min(len(best), q.Limit)]
 		}
 	}
-	return list, rows.Err()
+	return best, nil
+}
+
+// summary has of a damaged record what the index knows.
+func (v *view) summary(h *hit) Summary {
+	rec, err := v.record(h.b, h.row)
+	if err == nil {
+		return summary(rec)
+	}
+	s := Summary{ID: h.id, Start: time.UnixMicro(h.start).UTC(), End: time.UnixMicro(h.row.end()).UTC()}
+	if c, err := v.content(h.b); err == nil {
+		text := func(field int) string { return string(c.text(h.row, field)) }
+		s.Called, s.Calling, s.TrunkIn, s.TrunkOut, s.Reason = text(rowCalled), text(rowCalling), text(rowIn), text(rowOut), text(rowReason)
+	}
+	return s
 }
 
 func summary(r *cdr.Record) Summary {
@@ -358,44 +255,33 @@ func summary(r *cdr.Record) Summary {
 	return s
 }
 
-// Flush waits until everything that was put is in SQLite.
-func (s *Store) Flush(ctx context.Context) error {
-	s.queue.mu.Lock()
-	seq := s.queue.seq
-	s.queue.mu.Unlock()
-	for {
-		moved := s.pend.hurry(seq, &s.acked)
-		if moved == nil {
-			return nil
-		}
-		select {
-		case <-moved:
-		case <-ctx.Done():
-			return fmt.Errorf("store: %w", ctx.Err())
-		}
-	}
+func (s *Store) reader(ctx context.Context) (*Reader, error) {
+	return &Reader{index: &s.index}, s.Flush(ctx)
 }
 
 // Get is Reader.Get, of everything that was put before.
 func (s *Store) Get(ctx context.Context, what string) (*cdr.Record, error) {
-	if err := s.Flush(ctx); err != nil {
+	r, err := s.reader(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return (&Reader{db: s.db.read}).Get(ctx, what)
+	return r.Get(ctx, what)
 }
 
 // List is Reader.List, of everything that was put before.
 func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {
-	if err := s.Flush(ctx); err != nil {
+	r, err := s.reader(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return (&Reader{db: s.db.read}).List(ctx, f)
+	return r.List(ctx, f)
 }
 
 // Count is Reader.Count, of everything that was put before.
 func (s *Store) Count(ctx context.Context, f Filter) (int64, error) {
-	if err := s.Flush(ctx); err != nil {
+	r, err := s.reader(ctx)
+	if err != nil {
 		return 0, err
 	}
-	return (&Reader{db: s.db.read}).Count(ctx, f)
+	return r.Count(ctx, f)
 }

@@ -2,8 +2,8 @@ package store
 
 import (
 	"encoding/binary"
-	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -13,61 +13,42 @@ import (
 // recovery collects what the journal of a stopped server says.
 type recovery struct {
 	open  map[string]*cdr.Record
-	alive time.Time // the latest moment that the journal knows of
+	alive time.Time // the latest moment that is known of
 	paths []string
 }
 
-// replay moves the journal into SQLite, makes records of calls that never ended, and removes the journal. It
-// may be interrupted at any point and repeated: rows are unique by start and id.
+// replay makes records of calls that never ended and removes the journal. It may be interrupted at any point and
+// repeated: a call that has a record gets no other.
 func (s *Store) replay(dir string) error {
 	r := recovery{open: map[string]*cdr.Record{}}
-	calls, err := segments(dir, callSuffix)
+	list, err := numbered(dir, callSuffix)
 	if err != nil {
 		return err
 	}
-	for _, path := range calls {
-		if err := s.replayCalls(&r, path); err != nil {
-			return err
-		}
-	}
-	records, err := segments(dir, recordSuffix)
-	if err != nil {
-		return err
-	}
-	for _, path := range records {
-		if err := s.replayRecords(&r, path); err != nil {
+	for _, no := range list {
+		if err := s.replayCalls(&r, filepath.Join(dir, fileName(no, callSuffix))); err != nil {
 			return err
 		}
 	}
 	if err := s.replayLost(&r); err != nil {
 		return err
 	}
-	s.recovered.Records += int(s.inserted.Swap(0)) - s.recovered.Lost
-	s.recovered.Duplicates += int(s.duplicates.Swap(0))
-	if len(r.paths) == 0 {
-		return nil
-	}
-	if err := s.db.sync(); err != nil {
+	if err := removeAll(r.paths...); err != nil {
 		return err
 	}
-	for _, path := range r.paths {
-		if err := os.Remove(path); err != nil {
-			return err
-		}
-	}
-	if rec := s.recovered; rec.Records+rec.Lost+int(rec.TornBytes) > 0 {
-		s.log.Info("call journal replayed", "records", rec.Records, "lost_calls", rec.Lost, "torn_bytes", rec.TornBytes)
+	if rec := s.recovered; rec != (Recovered{}) {
+		s.log.Info("call records recovered", "records", rec.Records, "lost_calls", rec.Lost, "torn_bytes", rec.TornBytes)
 	}
 	return syncDir(dir)
 }
 
-// read loads a segment; torn bytes are counted, and kept aside unless they are just an unfinished write.
-func (s *Store) read(r *recovery, path string, each func(frameKind, []byte)) error {
+// replayCalls reads a call segment. Torn bytes are counted, and kept aside unless they are just an unfinished write.
+func (s *Store) replayCalls(r *recovery, path string) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	skipped, cut := frames(b, each)
+	skipped, cut := frames(b, func(_ int, kind frameKind, payload []byte) { r.frame(kind, payload) })
 	r.paths = append(r.paths, path)
 	if skipped == 0 {
 		return nil
@@ -81,53 +62,21 @@ func (s *Store) read(r *recovery, path string, each func(frameKind, []byte)) err
 	return os.WriteFile(path+".torn", b, 0o600)
 }
 
-func (s *Store) replayCalls(r *recovery, path string) error {
-	return s.read(r, path, func(kind frameKind, payload []byte) {
-		switch kind {
-		case frameBegin:
-			if rec, err := cdr.DecodeBinary(payload); err == nil {
-				r.open[rec.ID] = rec
-				r.seen(rec.Start)
-				r.seen(rec.Answered)
-			}
-		case frameEnd:
-			delete(r.open, string(payload))
-		case frameAlive:
-			if len(payload) == 8 {
-				r.seen(time.Unix(0, int64(binary.LittleEndian.Uint64(payload))).UTC())
-			}
+func (r *recovery) frame(kind frameKind, payload []byte) {
+	switch kind {
+	case frameBegin:
+		if rec, err := cdr.DecodeBinary(payload); err == nil {
+			r.open[rec.ID] = rec
+			r.seen(rec.Start)
+			r.seen(rec.Answered)
 		}
-	})
-}
-
-func (s *Store) replayRecords(r *recovery, path string) error {
-	var rows []row
-	bad := 0
-	err := s.read(r, path, func(kind frameKind, payload []byte) {
-		if kind != frameRecord {
-			return
-		}
-		rec, err := cdr.DecodeBinary(payload)
-		if err != nil {
-			bad++
-			return
-		}
-		delete(r.open, rec.ID)
-		r.seen(rec.End)
-		rows = append(rows, row{rec: rec, stored: payload})
-	})
-	if err != nil {
-		return err
-	}
-	if bad > 0 {
-		return fmt.Errorf("%s: %d records are not of this version's form", path, bad)
-	}
-	for batch := range slices.Chunk(rows, insertBatch) {
-		if err := s.insertRows(batch, nil); err != nil {
-			return err
+	case frameEnd:
+		delete(r.open, string(payload))
+	case frameAlive:
+		if len(payload) == 8 {
+			r.seen(time.Unix(0, int64(binary.LittleEndian.Uint64(payload))).UTC())
 		}
 	}
-	return nil
 }
 
 func (r *recovery) seen(t time.Time) {
@@ -138,49 +87,77 @@ func (r *recovery) seen(t time.Time) {
 
 // replayLost makes the records of calls that the dead server could not finish.
 func (s *Store) replayLost(r *recovery) error {
-	ids := make([]string, 0, len(r.open))
-	for id := range r.open {
-		ids = append(ids, id)
+	lost := make([]*cdr.Record, 0, len(r.open))
+	for _, rec := range r.open {
+		lost = append(lost, rec)
 	}
-	slices.SortFunc(ids, func(a, b string) int { return r.open[a].Start.Compare(r.open[b].Start) })
-	var rows []row
-	for _, id := range ids {
-		known, err := s.db.hasID(id)
-		if err != nil {
+	slices.SortFunc(lost, func(a, b *cdr.Record) int { return a.Start.Compare(b.Start) })
+	if len(lost) > 0 {
+		if end, ok := s.index.lastEnd(); ok {
+			r.seen(end)
+		}
+	}
+	for batch := range slices.Chunk(lost, maxBatch) {
+		for _, rec := range batch {
+			known, err := s.hasEnded(rec.ID, rec.Start)
+			if err != nil {
+				return err
+			}
+			if !known { // else its record was written, the note of its end was not
+				r.finish(rec)
+				s.records.add(rec)
+			}
+		}
+		n := len(s.records.recs)
+		if n == 0 {
+			continue
+		}
+		if err := s.records.write(); err != nil {
 			return err
 		}
-		if known {
-			continue // its record was written, the note of its end was not
-		}
-		rec := r.open[id]
-		rec.End = rec.Start
-		if r.alive.After(rec.Start) {
-			rec.End = r.alive
-		}
-		rec.Reason = ReasonServerLost
-		rec.EndedBy = "directsip"
-		rec.Detail = "the server stopped without ending the call; the end is the last moment at which it is known to have lived"
-		if !rec.Answered.IsZero() {
-			rec.Status = 200
-		}
-		rows = append(rows, row{rec: rec, stored: rec.AppendBinary(nil)})
+		s.recovered.Lost += n
+		s.index.add(&s.records)
 	}
-	for batch := range slices.Chunk(rows, insertBatch) {
-		if err := s.insertRows(batch, nil); err != nil {
-			return err
-		}
+	if s.records.file == nil {
+		return nil
 	}
-	s.recovered.Lost = len(rows)
-	return nil
+	if err := s.records.file.f.Sync(); err != nil {
+		return err
+	}
+	return syncDir(s.records.dir)
 }
 
-// recoveredNext is a segment number above all that were ever used, kept ones included.
-func (s *Store) recoveredNext(dir string) int {
-	next := 1
-	if entries, err := os.ReadDir(dir); err == nil {
-		for _, e := range entries {
-			next = max(next, segmentNo(e.Name())+1)
+// finish ends a call at the last moment at which its server is known to have lived.
+func (r *recovery) finish(rec *cdr.Record) {
+	rec.End = rec.Start
+	if r.alive.After(rec.Start) {
+		rec.End = r.alive
+	}
+	rec.Reason = ReasonServerLost
+	rec.EndedBy = "directsip"
+	rec.Detail = "the server stopped without ending the call; the end is the last moment at which it is known to have lived"
+	if !rec.Answered.IsZero() {
+		rec.Status = 200
+	}
+}
+
+// lastEnd is the latest end of the newest block.
+func (x *index) lastEnd() (time.Time, bool) {
+	for _, s := range slices.Backward(x.segs) {
+		for _, b := range slices.Backward(s.blocks) {
+			if b.rows > 0 {
+				return time.UnixMicro(b.maxEnd).UTC(), true
+			}
 		}
 	}
-	return next
+	return time.Time{}, false
+}
+
+// journalNext is a segment number above all that were ever used, kept ones included.
+func journalNext(dir string) (int, error) {
+	list, err := numbered(dir, callSuffix, callSuffix+".torn")
+	if err != nil || len(list) == 0 {
+		return 1, err
+	}
+	return list[len(list)-1] + 1, nil
 }

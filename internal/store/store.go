@@ -1,14 +1,24 @@
-// Package store keeps call records: a journal file first, SQLite behind it.
+// Package store keeps call records. A record is written once, to the end of a segment, and stays there; an index beside
+// each segment tells by what its calls are found and where their records lie.
 //
-// Put hands a record over and returns at once. A writer goroutine appends it to a journal (after that a
-// kill -9 loses nothing), a second one moves journalled records into SQLite in batches and removes journal
-// segments that are no longer needed. Open replays what a killed server left behind; calls that had begun
-// and never ended get a record with the reason [ReasonServerLost].
+// Put hands a record over and returns at once. A writer goroutine appends it to the segment (after that a kill -9 loses
+// nothing, and every question finds it); a second one writes the index, a block of 8192 calls at a time. Blocks that a
+// server could not write, or that are damaged, are made of the records: the index never knows more than they do. Calls
+// that have begun and not ended are noted in a journal of their own; Open gives those that a killed server left behind
+// a record with the reason [ReasonServerLost].
+//
+// The files of a directory:
+//
+//	records/000000001.records  a segment: 64 MiB or a day of records, removed as a whole when all of them are purged
+//	records/000000001.index    its index: blocks, see block.go
+//	records/purged             which records are purged although they are still there
+//	journal/000000001.calls    calls that run
+//	lock                       held by the process that writes
 //
 // When the disk is slow or stuck nothing is dropped silently. The order of giving up is:
 //
-//  1. SQLite is slow: records wait in the journal; beyond [Config.MaxPending] only there, not in memory.
-//  2. The journal cannot be written: records wait in memory, up to [Config.MaxQueued].
+//  1. The index cannot be written: records are searched without it, which is slower.
+//  2. Segments cannot be written: records wait in memory, up to [Config.MaxQueued].
 //  3. Above half of MaxQueued the ladder and the decision are left out of records (Stats.Slimmed).
 //  4. Above MaxQueued records are dropped (Stats.Dropped). 3 and 4 are logged once a second.
 //
@@ -33,7 +43,6 @@ import (
 const (
 	DefaultRetention = 60 * 24 * time.Hour // as Lync's Set-CsCdrConfiguration -KeepCallDetailForDays
 	DefaultMaxQueued = 50_000
-	DefaultPending   = 64 << 20
 )
 
 // ReasonServerLost is the diag id of a call whose server was killed.
@@ -51,16 +60,13 @@ type Config struct {
 	Dir       string        // created with mode 0700
 	Retention time.Duration // records older than that are purged, by their end; default 60 days; negative: for ever
 	MaxRows   int64         // the oldest records beyond this number are purged; 0: no limit
-	MaxQueued int           // begun calls and records that may wait in memory for the journal; default 50 000
-	// MaxPending bounds the bytes of journalled records that are kept in memory until SQLite has them;
-	// beyond it they are read back from the journal. Default 64 MiB.
-	MaxPending int
-	Logger     *slog.Logger // default: discards
+	MaxQueued int           // begun calls and records that may wait in memory for the disk; default 50 000
+	Logger    *slog.Logger  // default: discards
 	// OnAcknowledged, when not nil, is called by the writer goroutine with the new value of Acknowledged.
 	// It must not block nor call the store.
 	OnAcknowledged func(uint64)
 
-	recordsSize, callsSize int64 // of journal segments; 0: the constants
+	recordsSize, callsSize int64 // of segments; 0: the constants
 }
 
 // Opened is what is known of a call when its INVITE arrives (or later: a second Begin replaces the first).
@@ -81,27 +87,26 @@ type Opened struct {
 type Stats struct {
 	Put           uint64 // records taken
 	Acknowledged  uint64 // see Store.Acknowledged
-	Inserted      uint64 // records in SQLite
+	Inserted      uint64 // records that questions find
 	Duplicates    uint64 // records whose id was there already
-	Slimmed       uint64 // records that lost ladder and decision because the journal was behind
-	Dropped       uint64 // records lost because the journal was stuck
-	DroppedBegins uint64 // begun calls that were not noted because the journal was stuck
-	JournalErrors uint64 // failed writes and syncs of the journal (they are repeated)
-	InsertErrors  uint64 // failed SQLite transactions (they are repeated)
+	Slimmed       uint64 // records that lost ladder and decision because the disk was behind
+	Dropped       uint64 // records lost because the disk was stuck
+	DroppedBegins uint64 // begun calls that were not noted because the disk was stuck
+	JournalErrors uint64 // failed writes and syncs of segments (they are repeated)
+	InsertErrors  uint64 // failed writes of the index (they are repeated)
 	Purged        uint64
-	Queued        int // waiting for the journal
-	Pending       int // bytes journalled and not yet in SQLite
+	Queued        int // waiting for the disk
+	Pending       int // bytes of records that are not yet in the index on disk
 	OpenCalls     int // begun, not ended
 	Recovered     Recovered
 }
 
-// Recovered tells what Open found in the journal.
+// Recovered tells what Open found that its predecessor did not finish.
 type Recovered struct {
-	Records    int   // journalled records that were not yet known to be in SQLite
-	Lost       int   // begun calls without an end; each has a record now
-	TornBytes  int64 // unreadable bytes at the end of segments, kept as *.torn
-	TornFiles  int
-	Duplicates int // of Records: in SQLite already
+	Records   int   // that were not in the index
+	Lost      int   // begun calls without an end; each has a record now
+	TornBytes int64 // unreadable bytes in segments, most often an unfinished write at the end
+	TornFiles int
 }
 
 // Store is safe for concurrent use.
@@ -109,26 +114,28 @@ type Store struct {
 	cfg  Config
 	log  *slog.Logger
 	lock *os.File
-	db   *database
 
 	queue   queue
-	journal *journal
-	pend    pending
+	waiters waiters
+	journal *journal  // the writer's
+	records recordLog // the writer's
+	index   index
+	sync    syncer
 
-	put, acked, inserted, duplicates  atomic.Uint64
-	slimmed, dropped, droppedBegins   atomic.Uint64
-	journalErrors, insertErrors       atomic.Uint64
-	purged                            atomic.Uint64
-	openCalls                         atomic.Int64
-	recovered                         Recovered
-	wg                                sync.WaitGroup
-	stopWriter, stopInserter, stopAux chan struct{}
-	abandon                           atomic.Bool // Close ran out of time: leave the rest to the next replay
-	closeOnce                         sync.Once
-	closeErr                          error
+	put, acked, inserted, duplicates atomic.Uint64
+	slimmed, dropped, droppedBegins  atomic.Uint64
+	journalErrors, indexErrors       atomic.Uint64
+	purged                           atomic.Uint64
+	openCalls                        atomic.Int64
+	recovered                        Recovered
+	wg                               sync.WaitGroup
+	stopWriter, stopIndexer, stopAux chan struct{}
+	abandon                          atomic.Bool // Close ran out of time: leave the rest to the next Open
+	closeOnce                        sync.Once
+	closeErr                         error
 }
 
-// Open opens or creates the store in cfg.Dir and replays its journal. The error names the file.
+// Open opens or creates the store in cfg.Dir and recovers what a killed server left. The error names the file.
 func Open(cfg Config) (*Store, error) {
 	if cfg.Dir == "" {
 		return nil, errors.New("store: Dir is empty")
@@ -136,38 +143,53 @@ func Open(cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	s := &Store{
 		cfg: cfg, log: cfg.Logger,
-		stopWriter: make(chan struct{}), stopInserter: make(chan struct{}), stopAux: make(chan struct{}),
+		stopWriter: make(chan struct{}), stopIndexer: make(chan struct{}), stopAux: make(chan struct{}),
 	}
 	s.queue.wake = make(chan struct{}, 1)
-	s.pend.wake = make(chan struct{}, 1)
+	s.index.wake = make(chan struct{}, 1)
 	if err := s.open(); err != nil {
 		s.release()
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, storeError(err)
 	}
 	s.wg.Add(4)
 	go s.runWriter()
 	go s.runSync()
-	go s.runInserter()
+	go s.runIndexer()
 	go s.runWatch()
 	return s, nil
 }
 
 func (s *Store) open() error {
-	dir := filepath.Join(s.cfg.Dir, journalDir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := refuseOld(s.cfg.Dir); err != nil {
 		return err
+	}
+	records, calls := filepath.Join(s.cfg.Dir, recordsDir), filepath.Join(s.cfg.Dir, journalDir)
+	for _, dir := range []string{records, calls} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
 	}
 	var err error
 	if s.lock, err = lockDir(s.cfg.Dir); err != nil {
 		return err
 	}
-	if s.db, err = openDatabase(s.cfg.Dir); err != nil {
+	s.index.dir = records
+	if err = s.index.open(&s.recovered); err != nil {
 		return err
 	}
-	if err = s.replay(dir); err != nil {
+	// Numbers that were purged do not come again: their records would be hidden.
+	s.records = recordLog{dir: records, next: max(s.index.lastNo(), s.index.marks.segment) + 1}
+	if err = s.replay(calls); err != nil {
 		return err
 	}
-	s.journal, err = newJournal(dir, s.recoveredNext(dir))
+	next, err := journalNext(calls)
+	if err != nil {
+		return err
+	}
+	journal, err := newJournal(calls, next)
+	if err == nil {
+		s.journal = journal
+	}
 	return err
 }
 
@@ -177,9 +199,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxQueued <= 0 {
 		c.MaxQueued = DefaultMaxQueued
-	}
-	if c.MaxPending <= 0 {
-		c.MaxPending = DefaultPending
 	}
 	if c.recordsSize == 0 {
 		c.recordsSize = segmentSize
@@ -194,24 +213,21 @@ func (c Config) withDefaults() Config {
 }
 
 // Acknowledged counts the records that are safe from kill -9, in the order of Put: the first n records
-// were journalled (or counted in Stats.Dropped).
+// were written (or counted in Stats.Dropped).
 func (s *Store) Acknowledged() uint64 { return s.acked.Load() }
 
 // Stats counts since Open.
 func (s *Store) Stats() Stats {
-	s.pend.mu.Lock()
-	bytes := s.pend.bytes
-	s.pend.mu.Unlock()
 	return Stats{
 		Put: s.put.Load(), Acknowledged: s.acked.Load(), Inserted: s.inserted.Load(), Duplicates: s.duplicates.Load(),
 		Slimmed: s.slimmed.Load(), Dropped: s.dropped.Load(), DroppedBegins: s.droppedBegins.Load(),
-		JournalErrors: s.journalErrors.Load(), InsertErrors: s.insertErrors.Load(), Purged: s.purged.Load(),
-		Queued: s.queue.len(), Pending: bytes, OpenCalls: int(s.openCalls.Load()), Recovered: s.recovered,
+		JournalErrors: s.journalErrors.Load(), InsertErrors: s.indexErrors.Load(), Purged: s.purged.Load(),
+		Queued: s.queue.len(), Pending: int(s.index.pending()), OpenCalls: int(s.openCalls.Load()), Recovered: s.recovered,
 	}
 }
 
-// Close journals and inserts everything that was put and closes the files. When ctx ends first, what is
-// journalled stays for the next Open and ctx's error is returned. Calls still open get their server-lost
+// Close writes everything that was put, and the index, and closes the files. When ctx ends first, ctx's error is returned
+// and the next Open finishes the rest. Calls still open get their server-lost
 // record at the next Open. Later calls return the first result.
 func (s *Store) Close(ctx context.Context) error {
 	s.closeOnce.Do(func() { s.closeErr = s.close(ctx) })
@@ -223,7 +239,7 @@ func (s *Store) close(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		close(s.stopWriter) // the writer stops the inserter when the queue is empty
+		close(s.stopWriter) // the writer stops the indexer when the queue is empty
 		s.wg.Wait()
 		s.release()
 	}()
@@ -239,12 +255,10 @@ func (s *Store) close(ctx context.Context) error {
 	}
 }
 
-// release closes files, in the reverse order of open.
+// release closes what open has left open when it fails, and the lock.
 func (s *Store) release() {
-	if s.db != nil {
-		if err := s.db.close(); err != nil {
-			s.log.Error("closing the call record database", "err", err)
-		}
+	if s.journal == nil && s.records.file != nil {
+		s.records.file.f.Close()
 	}
 	if s.lock != nil {
 		s.lock.Close()

@@ -1,0 +1,252 @@
+package store
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/directsip/directsip/internal/cdr"
+)
+
+// maxMemory is how many blocks wait in memory for being written; the content of others is built again from records.
+const maxMemory = 16
+
+// index knows where records lie.
+type index struct {
+	dir    string // of segments
+	mu     sync.Mutex
+	segs   []*segment // by number
+	marks  marks
+	memory int           // blocks that are in memory only
+	bytes  int64         // of records that no block on disk stands for
+	wake   chan struct{} // capacity 1: there are blocks to write
+}
+
+// segment is a file of records and the blocks of its index, in order.
+type segment struct {
+	no     int
+	dir    string
+	blocks []*block
+	tail   *builder // of the segment that is being written
+	stored int64    // size of the index file
+	hidden int      // rows that are purged
+}
+
+// block does not change; one that was written takes the place of the one before it.
+type block struct {
+	header
+	seg   *segment
+	first int      // number of its first row in the segment
+	at    int64    // offset of its frame in the index file; -1: it is not written
+	mem   *content // nil: read it, or build it
+}
+
+func (s *segment) recordPath() string { return filepath.Join(s.dir, fileName(s.no, recordSuffix)) }
+func (s *segment) indexPath() string  { return filepath.Join(s.dir, fileName(s.no, indexSuffix)) }
+
+// rows is the number of rows, purged ones included.
+func (s *segment) rows() int {
+	n := 0
+	if k := len(s.blocks); k > 0 {
+		n = s.blocks[k-1].first + s.blocks[k-1].rows
+	}
+	if s.tail != nil {
+		n += s.tail.header.rows
+	}
+	return n
+}
+
+// push appends a block.
+func (s *segment) push(b *block) {
+	b.seg, b.first = s, 0
+	if k := len(s.blocks); k > 0 {
+		b.first = s.blocks[k-1].first + s.blocks[k-1].rows
+	}
+	s.blocks = append(s.blocks, b)
+}
+
+// loadSegment has a segment whose index may end before its records do; from there on they are scanned.
+func loadSegment(dir string, no int, check bool) (*segment, *scanned, error) {
+	s := &segment{no: no, dir: dir}
+	blocks, stored, err := loadIndex(s.indexPath(), check)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.stored = stored
+	covered := int64(0)
+	for _, b := range blocks {
+		s.push(b)
+		covered = b.to
+	}
+	info, err := os.Stat(s.recordPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return s, &scanned{}, nil // the index still tells of the calls
+	}
+	if err != nil || info.Size() <= covered {
+		return s, &scanned{}, err
+	}
+	more, err := scan(s.recordPath(), covered, info.Size())
+	return s, more, err
+}
+
+// open loads the index of a directory that is ours.
+func (x *index) open(found *Recovered) error {
+	var err error
+	if x.marks, err = readMarks(x.dir); err != nil {
+		return err
+	}
+	list, err := numbered(x.dir, recordSuffix, indexSuffix)
+	if err != nil {
+		return err
+	}
+	for i, no := range list {
+		s, more, err := loadSegment(x.dir, no, i >= len(list)-2)
+		if err != nil {
+			return err
+		}
+		if err := cutIndex(s); err != nil {
+			return err
+		}
+		found.Records += more.records
+		if more.skipped > 0 {
+			found.TornBytes += more.skipped
+			found.TornFiles++
+		}
+		for _, b := range more.blocks {
+			x.push(s, b)
+		}
+		if s.hidden, err = x.countHidden(s, x.marks); err != nil {
+			return err
+		}
+		x.segs = append(x.segs, s)
+	}
+	return nil
+}
+
+// cutIndex removes what a write that was not finished left behind.
+func cutIndex(s *segment) error {
+	info, err := os.Stat(s.indexPath())
+	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == s.stored {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Truncate(s.indexPath(), s.stored)
+}
+
+// lastNo is the number of the newest segment.
+func (x *index) lastNo() int {
+	if len(x.segs) == 0 {
+		return 0
+	}
+	return x.segs[len(x.segs)-1].no
+}
+
+// push makes a block of what a builder has and asks for its being written.
+func (x *index) push(s *segment, b *builder) {
+	blk := &block{header: b.header, at: -1}
+	if x.memory < maxMemory {
+		blk.mem = &b.content
+		x.memory++
+	}
+	x.bytes += blk.to - blk.from
+	s.push(blk)
+	x.signal()
+}
+
+func (x *index) signal() {
+	select {
+	case x.wake <- struct{}{}:
+	default:
+	}
+}
+
+// add takes the records that were just written.
+func (x *index) add(l *recordLog) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := x.active(l.file.no)
+	l.written(func(rec *cdr.Record, at int64, length int) {
+		if s.tail.full() {
+			x.push(s, s.tail)
+			s.tail = newBuilder(at, &s.tail.header)
+		}
+		s.tail.add(rec, at, length)
+	})
+}
+
+// active is the segment that is being written.
+func (x *index) active(no int) *segment {
+	if x.lastNo() != no {
+		x.segs = append(x.segs, &segment{no: no, dir: x.dir, tail: newBuilder(0, &header{})})
+	}
+	return x.segs[len(x.segs)-1]
+}
+
+// seal tells that nothing more is written to the segment.
+func (x *index) seal(no int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := x.active(no)
+	if s.tail != nil && s.tail.header.rows > 0 {
+		x.push(s, s.tail)
+	}
+	s.tail = nil
+}
+
+// pending is the number of bytes of records that no block on disk stands for.
+func (x *index) pending() int64 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := x.bytes
+	if k := len(x.segs); k > 0 && x.segs[k-1].tail != nil {
+		n += x.segs[k-1].tail.to - x.segs[k-1].tail.from
+	}
+	return n
+}
+
+// unwritten is the oldest block that is not on disk, nil when there is none.
+func (x *index) unwritten() *block {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, s := range x.segs {
+		for _, b := range s.blocks {
+			if b.at < 0 {
+				return b
+			}
+		}
+	}
+	return nil
+}
+
+// replace puts a block that was written into the place of the one in memory.
+func (x *index) replace(old, b *block, stored int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if i := slices.Index(old.seg.blocks, old); i >= 0 {
+		old.seg.blocks[i] = b
+	}
+	old.seg.stored = stored
+	x.bytes -= old.to - old.from
+	if old.mem != nil {
+		x.memory--
+	}
+}
+
+// view has every block as it is now, oldest first.
+func (x *index) view() *view {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	v := &view{marks: x.marks}
+	for _, s := range x.segs {
+		v.blocks = append(v.blocks, s.blocks...)
+		if s.tail != nil && s.tail.header.rows > 0 {
+			c := s.tail.content // what is appended later is not seen through this copy
+			v.blocks = append(v.blocks, &block{header: s.tail.header, seg: s, first: s.rows() - s.tail.header.rows, at: -1, mem: &c})
+		}
+	}
+	return v
+}

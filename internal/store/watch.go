@@ -1,0 +1,34 @@
+package store
+
+import "time"
+
+// runWatch logs once a second what was lost: Put itself never logs.
+func (s *Store) runWatch() {
+	defer s.wg.Done()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var dropped, begins, slimmed uint64
+	report := func() {
+		if n := s.dropped.Load(); n != dropped {
+			s.log.Error("call records lost: the journal is stuck", "lost", n-dropped, "total", n)
+			dropped = n
+		}
+		if n := s.droppedBegins.Load(); n != begins {
+			s.log.Warn("begun calls not noted: the journal is stuck", "calls", n-begins, "total", n)
+			begins = n
+		}
+		if n := s.slimmed.Load(); n != slimmed {
+			s.log.Warn("call records without ladder: the journal is behind", "records", n-slimmed, "total", n)
+			slimmed = n
+		}
+	}
+	for {
+		select {
+		case <-tick.C:
+			report()
+		case <-s.stopAux:
+			report()
+			return
+		}
+	}
+}
