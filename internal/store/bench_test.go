@@ -85,7 +85,16 @@ func openTemp(tb testing.TB, change func(*Config)) *Store {
 	return s
 }
 
-// BenchmarkCall reports the whole CPU price of a call: begin, put, journal, SQLite.
+// announce is what the engine does for a call that is answered: Begin at the INVITE and at the answer, Put at the end.
+func announce(s *Store, r *cdr.Record) {
+	o := opened(r)
+	s.Begin(r.ID, o)
+	o.Answered, o.Out = r.Answered, r.Out
+	s.Begin(r.ID, o)
+	s.Put(r)
+}
+
+// BenchmarkCall reports the whole CPU price of an answered call, with the index and its share of a purge.
 func BenchmarkCall(b *testing.B) {
 	s := openTemp(b, nil)
 	next := samples()
@@ -93,9 +102,7 @@ func BenchmarkCall(b *testing.B) {
 	b.ResetTimer()
 	cpu := cpuTime(b)
 	for i := range b.N {
-		r := next(i)
-		s.Begin(r.ID, opened(r))
-		s.Put(r)
+		announce(s, next(i))
 		if i%8000 == 7999 {
 			_ = s.Flush(context.Background())
 		}
@@ -103,15 +110,27 @@ func BenchmarkCall(b *testing.B) {
 	if err := s.Flush(context.Background()); err != nil {
 		b.Fatal(err)
 	}
-	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(b.N), "cpu-µs/call")
-	if st := s.Stats(); st.Inserted != uint64(b.N) || st.Dropped+st.Slimmed > 0 {
+	s.cfg.MaxRows = 1
+	s.purge(nil)
+	b.ReportMetric(float64((cpuTime(b)-cpu).Nanoseconds())/1000/float64(b.N), "cpu-µs/call")
+	if st := s.Stats(); st.Inserted != uint64(b.N) || st.Dropped+st.Slimmed > 0 || st.Purged != uint64(b.N-1) {
 		b.Fatalf("%+v", st)
 	}
 }
 
-// BenchmarkCallPaced is BenchmarkCall at 1000 calls a second, where batches are small.
+// BenchmarkCallPaced is BenchmarkCall at 1000 calls a second, where batches are small. What it costs without a store,
+// for waking up, is BenchmarkNothingPaced.
 func BenchmarkCallPaced(b *testing.B) {
 	s := openTemp(b, nil)
+	paced(b, func(r *cdr.Record) { announce(s, r) })
+	if st := s.Stats(); st.Put != uint64(b.N) || st.Dropped+st.Slimmed > 0 {
+		b.Fatalf("%+v", st)
+	}
+}
+
+func BenchmarkNothingPaced(b *testing.B) { paced(b, func(*cdr.Record) {}) }
+
+func paced(b *testing.B, put func(*cdr.Record)) {
 	next := samples()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -124,14 +143,9 @@ func BenchmarkCallPaced(b *testing.B) {
 		if i%10 == 0 {
 			<-tick.C
 		}
-		r := next(i)
-		s.Begin(r.ID, opened(r))
-		s.Put(r)
+		put(next(i))
 	}
-	if err := s.Flush(context.Background()); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(b.N), "cpu-µs/call")
+	b.ReportMetric(float64((cpuTime(b)-cpu).Nanoseconds())/1000/float64(b.N), "cpu-µs/call")
 	close(stop)
 	b.ReportMetric(float64((<-late).Microseconds())/1000, "ms-late")
 }
@@ -165,4 +179,38 @@ func BenchmarkEncode(b *testing.B) {
 		buf = r.AppendBinary(buf[:0])
 	}
 	b.ReportMetric(float64((cpuTime(b)-cpu).Nanoseconds())/float64(b.N), "cpu-ns/op")
+}
+
+// BenchmarkBegin is what the caller of Begin pays.
+func BenchmarkBegin(b *testing.B) {
+	r := sample(1)
+	o := opened(r)
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = appendBegin(buf[:0], r.ID, &o)
+	}
+}
+
+// BenchmarkIndex is the part of BenchmarkCall that is the index: a row, its keys, and its share of a block.
+func BenchmarkIndex(b *testing.B) {
+	next := samples()
+	var recs []*cdr.Record
+	for i := range blockRows {
+		recs = append(recs, next(i))
+	}
+	var e blockEncoder
+	size := 0
+	like := &header{}
+	b.ReportAllocs()
+	for b.Loop() {
+		bl := newBuilder(0, like)
+		for i, r := range recs {
+			bl.add(r, int64(i)*1000, 1000)
+		}
+		size = len(e.encode(&bl.header, &bl.content, nil))
+		like = &bl.header
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/blockRows, "ns/call")
+	b.ReportMetric(float64(size)/blockRows, "bytes/call")
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ type index struct {
 	memory int           // blocks that are in memory only
 	bytes  int64         // of records that no block on disk stands for
 	wake   chan struct{} // capacity 1: there are blocks to write
+	doomed []*segment    // purged; their files go when no question can see them any more
 }
 
 // segment is a file of records and the blocks of its index, in order.
@@ -208,18 +210,20 @@ func (x *index) pending() int64 {
 	return n
 }
 
-// unwritten is the oldest block that is not on disk, nil when there is none.
-func (x *index) unwritten() *block {
+// unwritten has the blocks that are not on disk, oldest first.
+func (x *index) unwritten() (list []*block) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, s := range x.segs {
-		for _, b := range s.blocks {
-			if b.at < 0 {
-				return b
+		for _, b := range slices.Backward(s.blocks) {
+			if b.at >= 0 {
+				break // those before it are there too
 			}
+			list = append(list, b)
 		}
 	}
-	return nil
+	slices.SortStableFunc(list, func(a, b *block) int { return cmp.Or(a.seg.no-b.seg.no, int(a.from-b.from)) })
+	return list
 }
 
 // replace puts a block that was written into the place of the one in memory.

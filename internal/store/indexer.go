@@ -16,54 +16,63 @@ func (s *Store) runIndexer() {
 	defer close(s.stopAux)
 	purge := time.NewTicker(purgeEvery)
 	defer purge.Stop()
-	var e blockEncoder
+	retry := time.NewTimer(retryEvery)
+	defer retry.Stop()
+	w := indexWriter{s: s, pace: newPacer(s.stopIndexer)}
 	for {
 		select {
 		case <-s.index.wake:
-			s.writeBlocks(&e)
+		case <-retry.C:
 		case <-purge.C:
 			s.purge(s.stopIndexer)
 		case <-s.stopIndexer:
-			s.writeBlocks(&e)
+			w.writeAll()
 			return
+		}
+		if !w.writeAll() {
+			retry.Reset(retryEvery)
 		}
 	}
 }
 
-// writeBlocks writes until no full block is in memory only. Nothing is lost while it cannot: blocks are made of records.
-func (s *Store) writeBlocks(e *blockEncoder) {
-	failed := false
-	pace := newPacer(s.stopIndexer)
-	for {
-		b := s.index.unwritten()
-		if b == nil {
-			break
+// indexWriter holds the buffers of runIndexer.
+type indexWriter struct {
+	s      *Store
+	pace   *pacer
+	enc    blockEncoder
+	failed bool // the last time, and it was logged
+}
+
+// writeAll writes what is in memory only and tells whether it could. Nothing is lost otherwise: blocks are made of
+// records. A segment that cannot be indexed keeps no other one from it.
+func (w *indexWriter) writeAll() bool {
+	w.pace.at = time.Now()
+	var failure error
+	var skip *segment
+	for _, b := range w.s.index.unwritten() {
+		if w.s.abandon.Load() {
+			return true
 		}
-		err := s.writeBlock(e, b, pace)
-		if s.abandon.Load() {
-			return
-		}
-		if err == nil {
+		if b.seg == skip {
 			continue
 		}
-		s.indexErrors.Add(1)
-		if !failed {
-			s.log.Error("the index of call records cannot be written; records are searched without it", "err", err)
-		}
-		failed = true
-		select {
-		case <-time.After(retryEvery):
-		case <-s.stopIndexer:
-			return // the next Open makes it
+		if err := w.write(b); err != nil {
+			w.s.indexErrors.Add(1)
+			failure, skip = err, b.seg
 		}
 	}
-	if failed {
-		s.log.Info("the index of call records can be written again")
+	switch {
+	case failure != nil && !w.failed:
+		w.s.log.Error("the index of call records cannot be written; records are searched without it", "err", failure)
+	case failure == nil && w.failed:
+		w.s.log.Info("the index of call records can be written again")
 	}
+	w.failed = failure != nil
+	return failure == nil
 }
 
-// writeBlock appends a block to the index of its segment. A block that is not whole is written over by the next try.
-func (s *Store) writeBlock(e *blockEncoder, b *block, pace *pacer) error {
+// write appends a block to the index of its segment. A block that is not whole is written over by the next try.
+func (w *indexWriter) write(b *block) error {
 	v := &view{}
 	defer v.close()
 	c, err := v.content(b)
@@ -72,7 +81,7 @@ func (s *Store) writeBlock(e *blockEncoder, b *block, pace *pacer) error {
 	}
 	h := b.header
 	h.rows, h.keys, h.heap = c.len(), len(c.keys), len(c.heap)
-	frame := e.encode(&h, c, pace)
+	frame := w.enc.encode(&h, c, w.pace)
 	path := b.seg.indexPath()
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -84,10 +93,10 @@ func (s *Store) writeBlock(e *blockEncoder, b *block, pace *pacer) error {
 			f.Close()
 			return err
 		}
-		pace.pause()
+		w.pace.pause()
 	}
-	s.sync.finish(f)
-	s.sync.named(b.seg.dir)
-	s.index.replace(b, &block{header: h, seg: b.seg, first: b.first, at: b.seg.stored}, b.seg.stored+int64(len(frame)))
+	w.s.sync.finish(f)
+	w.s.sync.named(b.seg.dir)
+	w.s.index.replace(b, &block{header: h, seg: b.seg, first: b.first, at: b.seg.stored}, b.seg.stored+int64(len(frame)))
 	return nil
 }

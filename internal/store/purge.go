@@ -63,7 +63,7 @@ func (m marks) write(dir string) error {
 	return os.Rename(path+".new", path)
 }
 
-// purge hides what is older than Retention or beyond MaxRows and removes the segments that have nothing else.
+// purge hides what is older than Retention or beyond MaxRows and removes the segments that had nothing else at the purge before.
 func (s *Store) purge(stop <-chan struct{}) {
 	if err := s.purgeNow(time.Now(), newPacer(stop)); err != nil {
 		s.log.Error("purging call records", "err", err)
@@ -152,18 +152,21 @@ func (x *index) countHidden(seg *segment, m marks) (int, error) {
 	return n, nil
 }
 
-// removeHidden removes segments of which every row is purged, but never the one that is being written.
+// removeHidden removes the files of the segments that the purge before took out of the index: a question that began
+// before that has ended by now. Then it takes out those of which every row is purged, but never the one that is written.
 func (x *index) removeHidden(pace *pacer) error {
-	for {
-		seg := x.takeHidden()
-		if seg == nil {
-			return nil
-		}
+	for len(x.doomed) > 0 {
+		seg := x.doomed[0]
 		if err := removeAll(seg.indexPath(), seg.recordPath()); err != nil {
-			return err // the next Open finds it and hides its rows
+			return err
 		}
+		x.doomed = x.doomed[1:]
 		pace.rest()
 	}
+	for seg := x.takeHidden(); seg != nil; seg = x.takeHidden() {
+		x.doomed = append(x.doomed, seg)
+	}
+	return nil
 }
 
 // takeHidden takes the oldest segment that is not needed any more out of the index. The index is written by the same

@@ -187,10 +187,12 @@ func (s *Store) open() error {
 		return err
 	}
 	journal, err := newJournal(calls, next)
-	if err == nil {
-		s.journal = journal
+	if err != nil {
+		return err
 	}
-	return err
+	s.journal = journal
+	s.sync.named(calls)
+	return nil
 }
 
 func (c Config) withDefaults() Config {

@@ -286,8 +286,10 @@ func TestPurgedSegmentsAreRemoved(t *testing.T) {
 	}
 	check := func(now time.Time, purged uint64, segments int, ids ...int) {
 		t.Helper()
-		if err := s.purgeNow(now, nil); err != nil {
-			t.Fatal(err)
+		for range 2 { // files go at the second
+			if err := s.purgeNow(now, nil); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if st := s.Stats(); st.Purged != purged {
 			t.Errorf("%+v, want %d purged", st, purged)

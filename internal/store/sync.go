@@ -101,6 +101,9 @@ func (s *Store) syncFiles(before bool) (failed bool) {
 	}
 	if failed {
 		s.sync.drop(remove...)
+		for _, dir := range dirs {
+			s.sync.named(dir)
+		}
 		return true
 	}
 	if len(remove) > 0 {
