@@ -109,13 +109,8 @@ func (s *shard) perform(now time.Time) {
 		s.resolve(o.Resolve[i])
 	}
 	for _, r := range o.Began {
-		o := store.Opened{Server: r.Server, Pool: r.Pool, Version: r.Version, Start: r.Start, Answered: r.Answered, In: r.In,
-			Called: r.Called, Calling: r.Calling}
-		if r.Out != nil {
-			out := *r.Out // the store reads it later, while the call goes on
-			o.Out = &out
-		}
-		s.e.cfg.Records.Begin(r.ID, o)
+		s.e.cfg.Records.Begin(r.ID, store.Opened{Server: r.Server, Pool: r.Pool, Version: r.Version, Start: r.Start, Answered: r.Answered,
+			In: r.In, Out: r.Out, Called: r.Called, Calling: r.Calling})
 	}
 	for _, r := range o.Records {
 		s.e.finished(r)
