@@ -15,7 +15,8 @@ type blockEncoder struct {
 // encode returns the frame, which is valid until the next call.
 func (e *blockEncoder) encode(h *header, c *content, pace *pacer) []byte {
 	e.sort(c.keys, pace)
-	b, at := beginFrame(e.frame[:0], frameIndex)
+	b, at := beginFrame(slices.Grow(e.frame[:0], frameHeader+int(h.size())), frameIndex)
+	pace.pause()
 	b = append(h.append(b), c.rows...)
 	for page := range slices.Chunk(e.keys, pageKeys) {
 		b = appendPage(b, page)
@@ -46,6 +47,7 @@ func (e *blockEncoder) sort(keys []keyRow, pace *pacer) {
 	if cap(e.spare) < len(keys) {
 		e.spare = make([]keyRow, len(keys))
 	}
+	pace.pause()
 	from, to := e.keys, e.spare[:len(keys)]
 	for shift := 0; shift < 64; shift += 8 {
 		var at [256]int
