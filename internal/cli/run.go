@@ -72,6 +72,7 @@ func run(s *server.Server, sig *signals, drain time.Duration, prof profiles) err
 	ctx, cancel := context.WithCancel(context.Background())
 	var watch sync.WaitGroup
 	watch.Go(func() { s.WatchFile(ctx) })
+	watch.Go(func() { tendMemory(ctx) })
 	for running := true; running; {
 		select {
 		case <-sig.reload:
