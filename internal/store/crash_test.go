@@ -303,6 +303,35 @@ func TestReplayIsIdempotent(t *testing.T) {
 	}
 }
 
+// TestKillBetweenRecordAndItsNote: the journal says that two calls run, one of which has its record. A replay that is
+// killed before it removes the journal, and done again, makes no second record of the other.
+func TestKillBetweenRecordAndItsNote(t *testing.T) {
+	seg, _ := segmentOf(1)
+	dir, _ := writeSegment(t, 1, seg)
+	var calls []byte
+	for n := range 2 {
+		o := opened(sample(n))
+		calls = appendBegin(calls, sample(n).ID, &o)
+	}
+	path := filepath.Join(dir, journalDir, fileName(1, callSuffix))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, lost := range []int{1, 0, 0} {
+		if err := os.WriteFile(path, calls, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := mustOpen(t, Config{Dir: dir})
+		if got := s.Stats().Recovered; got.Lost != lost {
+			t.Errorf("%+v, want %d lost", got, lost)
+		}
+		if n, err := s.Count(t.Context(), Filter{}); n != 2 || err != nil {
+			t.Errorf("%d records, %v", n, err)
+		}
+		mustClose(t, s)
+	}
+}
+
 // TestLongCallsDoNotPinCallSegments: a segment with few calls left is rewritten, and they are still known.
 func TestLongCallsDoNotPinCallSegments(t *testing.T) {
 	s := mustOpen(t, Config{Dir: t.TempDir(), callsSize: 400_000})

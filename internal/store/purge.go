@@ -3,7 +3,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -14,28 +13,31 @@ const marksName = "purged"
 // marks tell which rows are purged. They are kept in a file, so that every reader obeys them; the records themselves
 // leave the disk with their segment.
 type marks struct {
-	cutoff  int64 // rows that ended before are purged; Unix microseconds
-	segment int   // rows of segments before it are purged,
-	row     int   // and in it those before this one
+	cutoff int64    // rows that ended before it (Unix microseconds),
+	upto   position // and lie before this, are purged: a clock that is wrong for a while hides no later record
+	floor  position // and all rows that lie before this
+}
+
+// position is before a row of a segment.
+type position struct{ segment, row int }
+
+// after tells whether a row of a block lies before the position.
+func (p position) after(b *block, row int) bool {
+	return b.seg.no < p.segment || b.seg.no == p.segment && b.first+row < p.row
 }
 
 // hide tells whether the row i of a block is purged.
 func (m marks) hide(b *block, i int, end int64) bool {
-	return end < m.cutoff || b.seg.no < m.segment || b.seg.no == m.segment && b.first+i < m.row
+	return end < m.cutoff && m.upto.after(b, i) || m.floor.after(b, i)
 }
 
 // hideAll and hideNone tell that of a block without looking at its rows.
-func (m marks) hideAll(b *block) bool {
-	return b.maxEnd < m.cutoff || b.seg.no < m.segment || b.seg.no == m.segment && b.first+b.rows <= m.row
-}
+func (m marks) hideAll(b *block) bool { return m.hide(b, b.rows-1, b.maxEnd) }
 
-func (m marks) hideNone(b *block) bool {
-	return b.minEnd >= m.cutoff && (b.seg.no > m.segment || b.seg.no == m.segment && b.first >= m.row)
-}
+func (m marks) hideNone(b *block) bool { return !m.hide(b, 0, b.minEnd) }
 
 // readMarks has nothing purged when there are none.
-func readMarks(dir string) (marks, error) {
-	m := marks{cutoff: math.MinInt64}
+func readMarks(dir string) (m marks, err error) {
 	path := filepath.Join(dir, marksName)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -44,8 +46,8 @@ func readMarks(dir string) (marks, error) {
 	if err != nil {
 		return m, err
 	}
-	if _, err := fmt.Sscanf(string(b), "%d %d %d\n", &m.cutoff, &m.segment, &m.row); err != nil {
-		return m, fmt.Errorf("%s: %q is not what was purged last (three numbers); remove the file: the next purge writes it", path, b)
+	if _, err := fmt.Sscan(string(b), &m.cutoff, &m.upto.segment, &m.upto.row, &m.floor.segment, &m.floor.row); err != nil {
+		return m, fmt.Errorf("%s: %q is not what was purged last (five numbers); remove the file: the next purge writes it", path, b)
 	}
 	return m, nil
 }
@@ -56,7 +58,7 @@ func (m marks) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(f, "%d %d %d\n", m.cutoff, m.segment, m.row)
+	_, err = fmt.Fprintln(f, m.cutoff, m.upto.segment, m.upto.row, m.floor.segment, m.floor.row)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
@@ -74,8 +76,11 @@ func (s *Store) purgeNow(now time.Time, pace *pacer) error {
 	x := &s.index
 	x.mu.Lock()
 	segs, m := append([]*segment(nil), x.segs...), x.marks
+	if n := len(segs); n > 0 {
+		m.upto = position{segs[n-1].no, segs[n-1].rows()}
+	}
 	if s.cfg.Retention > 0 {
-		m.cutoff = max(m.cutoff, now.Add(-s.cfg.Retention).UnixMicro())
+		m.cutoff = now.Add(-s.cfg.Retention).UnixMicro()
 	}
 	if s.cfg.MaxRows > 0 {
 		m.limit(segs, s.cfg.MaxRows)
@@ -90,30 +95,28 @@ func (s *Store) purgeNow(now time.Time, pace *pacer) error {
 		fresh += hidden[i] - seg.hidden
 		pace.pause()
 	}
-	if fresh > 0 {
+	if fresh != 0 {
 		if err := m.write(x.dir); err != nil {
 			return err
 		}
+		s.sync.named(x.dir)
 		x.mu.Lock()
 		x.marks = m
-		x.mu.Unlock()
 		for i, seg := range segs {
 			seg.hidden = hidden[i]
 		}
-		s.purged.Add(uint64(fresh))
+		x.mu.Unlock()
+		s.purged.Add(uint64(max(0, fresh))) // fewer when the clock was set back
 	}
 	return x.removeHidden(pace)
 }
 
-// limit moves the marks so that no more than n rows are left.
+// limit moves the floor so that no more than n rows are left.
 func (m *marks) limit(segs []*segment, n int64) {
 	for i := len(segs) - 1; i >= 0; i-- {
 		rows := int64(segs[i].rows())
 		if rows >= n {
-			at := int(rows - n)
-			if no := segs[i].no; no > m.segment || no == m.segment && at > m.row {
-				m.segment, m.row = no, at
-			}
+			m.floor = position{segs[i].no, int(rows - n)}
 			return
 		}
 		n -= rows

@@ -52,7 +52,6 @@ const ReasonServerLost = "server-lost"
 var (
 	ErrLocked   = errors.New("another process writes to this directory")
 	ErrNotFound = errors.New("no such call")
-	ErrClosed   = errors.New("store is closed")
 )
 
 // Config of a store. Zero values are defaults, but for Dir.
@@ -178,7 +177,7 @@ func (s *Store) open() error {
 		return err
 	}
 	// Numbers that were purged do not come again: their records would be hidden.
-	s.records = recordLog{dir: records, next: max(s.index.lastNo(), s.index.marks.segment) + 1}
+	s.records = recordLog{dir: records, next: max(s.index.lastNo(), s.index.marks.upto.segment) + 1}
 	if err = s.replay(calls); err != nil {
 		return err
 	}
