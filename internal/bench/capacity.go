@@ -11,8 +11,9 @@ func (b *Bench) capacity() (*Table, error) {
 		Columns: []Column{
 			{Key: "max", Head: "max calls/s", Format: "%.0f", Spread: true}, {Key: "cpu", Head: "CPU us/call there", Format: "%.0f"},
 			{Key: "busy", Head: "core used %", Format: "%.0f"}, {Key: "load", Head: "load's core %", Format: "%.0f"},
-			{Key: "over", Head: "asked beyond", Format: "%.0f"}, {Key: "ok", Head: "succeed there, % of max", Format: "%.0f"},
-			{Key: "refused", Head: "refused with 503 %", Format: "%.0f"}, {Key: "retrans", Head: "retransmissions per call", Format: "%.2f"},
+			{Key: "over", Head: "asked at 1.5 x max", Format: "%.0f"}, {Key: "ok", Head: "succeed there, % of max", Format: "%.0f"},
+			{Key: "refused", Head: "503 there, % of asked", Format: "%.1f"}, {Key: "lost", Head: "neither, % of asked", Format: "%.1f"},
+			{Key: "retrans", Head: "retransmissions per call", Format: "%.2f"},
 		}}
 	t.Note("A rate is given up when it fails in two windows of %v.", min(b.Window, 10*time.Second))
 	t.Note("Where the load's core is above 95 %%, the generator and not the system set the limit.")
@@ -83,6 +84,7 @@ func (b *Bench) limit(s system) (map[string]float64, error) {
 	}
 	out["ok"] = 100 * m.ok / m.duration.Seconds() / low
 	out["refused"] = 100 * m.total.refused / m.asked
+	out["lost"] = 100 * (m.failed() - m.total.refused) / m.asked
 	out["retrans"] = m.total.sent / m.asked
 	return out, nil
 }
