@@ -460,6 +460,10 @@ func TestFullDisk(t *testing.T) {
 		runtime.Gosched()
 	}
 	errs := s.Stats().JournalErrors
+	b, err := os.ReadFile(filepath.Join(s.cfg.Dir, recordsDir, fileName(1, recordSuffix)))
+	if skipped, _ := frames(b, func(int, frameKind, []byte) {}); skipped > 0 || err != nil {
+		t.Errorf("a write that failed left %d bytes, %v", skipped, err)
+	}
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &before); err != nil {
 		t.Fatal(err)
 	}

@@ -108,9 +108,6 @@ func (x *index) open(found *Recovered) error {
 		if err != nil {
 			return err
 		}
-		if err := cutIndex(s); err != nil {
-			return err
-		}
 		found.Records += more.records
 		if more.skipped > 0 {
 			found.TornBytes += more.skipped
@@ -125,18 +122,6 @@ func (x *index) open(found *Recovered) error {
 		x.segs = append(x.segs, s)
 	}
 	return nil
-}
-
-// cutIndex removes what a write that was not finished left behind.
-func cutIndex(s *segment) error {
-	info, err := os.Stat(s.indexPath())
-	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == s.stored {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return os.Truncate(s.indexPath(), s.stored)
 }
 
 // lastNo is the number of the newest segment.

@@ -195,12 +195,18 @@ func TestQuestionsAnswerAsRecordsSay(t *testing.T) {
 func TestManyBlocksThatCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, Config{Dir: dir, recordsSize: 1})
-	if err := os.Mkdir(filepath.Join(dir, recordsDir, fileName(1, indexSuffix)), 0o700); err != nil { // in the way
-		t.Fatal(err)
+	const n = 5 * maxMemory
+	inTheWay := func(do func(string) error) {
+		for no := 1; no <= n; no++ {
+			if err := do(filepath.Join(dir, recordsDir, fileName(no, indexSuffix))); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
+	inTheWay(func(path string) error { return os.Mkdir(path, 0o700) })
 	var recs []*cdr.Record
 	rng := rand.New(rand.NewPCG(3, 4))
-	for i := range 3 * maxMemory {
+	for i := range n {
 		recs = append(recs, varied(rng, i+100))
 		s.Put(recs[i])
 		if err := s.Flush(t.Context()); err != nil {
@@ -213,25 +219,46 @@ func TestManyBlocksThatCannotBeWritten(t *testing.T) {
 	if memory > maxMemory {
 		t.Errorf("%d blocks in memory", memory)
 	}
-	for _, rec := range recs {
-		if got, err := s.Get(t.Context(), rec.ID); err != nil || got.ID != rec.ID {
-			t.Errorf("%v, %v", got, err)
-		}
-	}
+	asks(t, &Reader{index: &s.index}, recs)
 	mustClose(t, s)
 	if s.Stats().InsertErrors == 0 {
 		t.Error("no error was counted")
 	}
-	if err := os.Remove(filepath.Join(dir, recordsDir, fileName(1, indexSuffix))); err != nil {
-		t.Fatal(err)
-	}
+	inTheWay(os.Remove)
 	s = mustOpen(t, Config{Dir: dir})
-	if n, err := s.Count(t.Context(), Filter{}); int(n) != len(recs) || err != nil {
-		t.Errorf("%d, %v", n, err)
-	}
+	asks(t, &Reader{index: &s.index}, recs)
 	mustClose(t, s)
 	if s.Stats().InsertErrors > 0 || s.Stats().Pending > 0 {
 		t.Errorf("%+v", s.Stats())
+	}
+}
+
+// TestEveryByteOfAnIndexMayBeDamaged: a look-up notices it, wherever it is.
+func TestEveryByteOfAnIndexMayBeDamaged(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, Config{Dir: dir})
+	recs := fill(t, s, 40)
+	mustClose(t, s)
+	path := filepath.Join(dir, recordsDir, fileName(1, indexSuffix))
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenReadOnly(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range whole {
+		if err := os.WriteFile(path, flip(whole, at), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := recs[at%len(recs)]
+		if rec, err := r.Get(t.Context(), want.ID); err != nil || rec.ID != want.ID {
+			t.Fatalf("byte %d: %v, %v", at, rec, err)
+		}
+		if n, err := r.Count(t.Context(), Filter{Number: want.Called.Normalized}); n == 0 || err != nil {
+			t.Fatalf("byte %d: %d calls, %v", at, n, err)
+		}
 	}
 }
 

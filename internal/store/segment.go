@@ -49,10 +49,8 @@ func createLog(dir string, no int, suffix string) (*logFile, error) {
 func (l *logFile) write(b []byte) error {
 	n, err := l.f.WriteAt(b, l.size)
 	if err != nil {
-		if n > 0 {
-			// What a short write left would be read as torn; cut it so that a retry follows a whole frame.
-			_ = l.f.Truncate(l.size)
-		}
+		// What a short write left (n does not tell) would be read as torn until the next one; cut it.
+		_ = l.f.Truncate(l.size)
 		return err
 	}
 	l.size += int64(n)

@@ -220,6 +220,40 @@ func TestListAcrossSegments(t *testing.T) {
 	}
 }
 
+// TestListInterleavedAndEqualStarts: what a segment has is not all later than what the next one has, and starts that are
+// equal are ordered by id.
+func TestListInterleavedAndEqualStarts(t *testing.T) {
+	s := mustOpen(t, Config{Dir: t.TempDir(), recordsSize: 1})
+	defer mustClose(t, s)
+	for _, segment := range [][]struct {
+		id string
+		at time.Duration
+	}{{{"h", 100}, {"a", 10}}, {{"g", 50}}, {{"c", 20}}, {{"e", 20}}, {{"d", 20}}} {
+		for _, c := range segment {
+			r := sample(1)
+			r.ID, r.Start = c.id, r.Start.Add(c.at*time.Second)
+			s.Put(r)
+		}
+		if err := s.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		f    Filter
+		want string
+	}{{Filter{Limit: 1}, "h"}, {Filter{Limit: 2}, "hg"}, {Filter{Limit: 3}, "hge"}, {Filter{Limit: 4}, "hged"}, {Filter{}, "hgedca"},
+		{Filter{Before: "g", Limit: 2}, "ed"}, {Filter{Before: "d"}, "ca"}} {
+		list, err := s.List(t.Context(), c.f)
+		got := ""
+		for i := range list {
+			got += list[i].ID
+		}
+		if got != c.want || err != nil {
+			t.Errorf("%+v: got %q, want %q, %v", c.f, got, c.want, err)
+		}
+	}
+}
+
 func TestPurgeKeepsWhatIsYoung(t *testing.T) {
 	s := mustOpen(t, Config{Dir: t.TempDir(), Retention: time.Hour})
 	defer mustClose(t, s)
