@@ -27,10 +27,10 @@ func newBench(tb testing.TB, calls int, config Config) *bench {
 	b := &bench{relay: r}
 	tb.Cleanup(func() {
 		for _, s := range b.sessions {
-			r.Close(s.ID)
+			b.relay.Close(s.ID)
 		}
-		r.sockets.warm.shut()
-		r.workers[0].release()
+		b.relay.sockets.warm.shut()
+		b.relay.workers[0].release()
 		for _, s := range b.phones {
 			s.close()
 		}
@@ -104,18 +104,44 @@ func TestMemoryPerSession(t *testing.T) {
 
 func heapPerSession(tb testing.TB, sessions int) int {
 	tb.Helper()
-	heap := func() int {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return int(m.HeapAlloc)
-	}
 	before := heap()
 	b := newBench(tb, sessions, Config{})
 	after := heap()
 	runtime.KeepAlive(b)
 	return (after - before) / sessions // what the test keeps per call is in it
+}
+
+func heap() int {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+// TestMemoryComesBack: when a crowd of calls has ended and its sockets have rested, the relay holds little more than a fresh one:
+// 8 octets for each descriptor that there ever was.
+func TestMemoryComesBack(t *testing.T) {
+	const sessions = 2000
+	b := newBench(t, sessions, Config{})
+	r := b.relay
+	for _, s := range b.sessions {
+		r.Close(s.ID)
+	}
+	r.tidy(r.now() + int64(time.Minute))
+	if n := r.Totals(); n.Warm != 0 || n.Sockets != 0 {
+		t.Errorf("%+v", n)
+	}
+	used := heap()
+	r.workers[0].release()
+	fresh, err := newRelay(Config{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.relay, r = fresh, nil
+	if stays := used - heap(); stays > 64*sessions {
+		t.Errorf("%d octets stay of %d sessions", stays, sessions)
+	}
 }
 
 // BenchmarkRelayPacket is the worker alone over loopback: the ready list, receive, decide, send with the kernel's delivery.

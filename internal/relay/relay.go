@@ -74,6 +74,7 @@ const sessionShards = 32
 type sessionShard struct {
 	mu       sync.Mutex
 	sessions map[media.SessionID]*session
+	peak     int // the most of them since the map was made
 }
 
 // New starts the workers.
@@ -163,6 +164,7 @@ func (r *Relay) Open(s *media.Session) error {
 		return ErrExists
 	}
 	sh.sessions[s.ID] = ses
+	sh.peak = max(sh.peak, len(sh.sessions))
 	sh.mu.Unlock()
 	if err := r.apply(ses, s); err != nil {
 		r.forget(ses)

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"maps"
 	"time"
 
 	"github.com/directsip/directsip/internal/media"
@@ -30,7 +31,7 @@ func (sw *sweeper) start(r *Relay, interval time.Duration) {
 				r.sweep(list, &found)
 				clear(list)
 			}
-			r.sockets.warm.sweep(r.now())
+			r.tidy(r.now())
 		}
 	}()
 }
@@ -38,6 +39,29 @@ func (sw *sweeper) start(r *Relay, interval time.Duration) {
 func (sw *sweeper) stop() {
 	close(sw.quit)
 	<-sw.done
+}
+
+// tidy closes what was warm long enough, and gives back what a crowd of calls has left behind.
+func (r *Relay) tidy(now int64) {
+	r.sockets.warm.sweep(now)
+	for i := range r.shards {
+		sh := &r.shards[i]
+		sh.mu.Lock()
+		sh.sessions = shrunk(sh.sessions, &sh.peak)
+		sh.mu.Unlock()
+	}
+}
+
+// shrunk moves what is left of a map that was eight times fuller, or more, to one of its size: Go's maps only grow. peak is
+// the most that was in it.
+func shrunk[K comparable, V any](m map[K]V, peak *int) map[K]V {
+	if *peak < 16 || len(m) > *peak/8 {
+		return m
+	}
+	*peak = len(m)
+	small := make(map[K]V, len(m))
+	maps.Copy(small, m)
+	return small
 }
 
 func (r *Relay) sweep(list []*session, found *notices) {

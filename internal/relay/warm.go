@@ -23,6 +23,7 @@ type warm struct {
 	mu      sync.Mutex
 	closed  bool
 	byLocal map[netip.AddrPort]rested
+	peak    int // the most in byLocal since the map was made
 	reused  uint64
 	late    uint64
 }
@@ -61,6 +62,7 @@ func (w *warm) accept(key netip.AddrPort, s socket, now int64) bool {
 		return false
 	}
 	w.byLocal[key] = rested{s, now}
+	w.peak = max(w.peak, len(w.byLocal))
 	w.table.set(s.fd, &w.mark)
 	return true
 }
@@ -104,6 +106,9 @@ func (w *warm) sweep(now int64) {
 	w.closeIf(-1, func(local netip.AddrPort, r rested) bool {
 		return now-r.since >= w.keep || gone[local.Addr()]
 	})
+	w.mu.Lock()
+	w.byLocal = shrunk(w.byLocal, &w.peak)
+	w.mu.Unlock()
 }
 
 // lostAddresses tries each address once.
