@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,7 +85,7 @@ func loadSegment(dir string, no int, check bool) (*segment, *scanned, error) {
 	}
 	info, err := os.Stat(s.recordPath())
 	if errors.Is(err, os.ErrNotExist) {
-		return s, &scanned{}, nil // the index still tells of the calls
+		return s, &scanned{missing: true}, nil // the index still tells of the calls
 	}
 	if err != nil || info.Size() <= covered {
 		return s, &scanned{}, err
@@ -94,7 +95,7 @@ func loadSegment(dir string, no int, check bool) (*segment, *scanned, error) {
 }
 
 // open loads the index of a directory that is ours.
-func (x *index) open(found *Recovered) error {
+func (x *index) open(found *Recovered, log *slog.Logger) error {
 	var err error
 	if x.marks, err = readMarks(x.dir); err != nil {
 		return err
@@ -109,7 +110,12 @@ func (x *index) open(found *Recovered) error {
 			return err
 		}
 		found.Records += more.records
+		if more.missing {
+			log.Error("a segment of call records is missing; only its index is left", "segment", s.recordPath(), "records", s.rows())
+		}
 		if more.skipped > 0 {
+			log.Warn("a segment of call records has unreadable bytes; they stay where they are", "segment", s.recordPath(),
+				"bytes", more.skipped, "unfinished_write", more.cut)
 			found.TornBytes += more.skipped
 			found.TornFiles++
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -18,8 +19,8 @@ import (
 
 // varied is a small record, different from others in all that is searched.
 func varied(rng *rand.Rand, n int) *cdr.Record {
-	r := &cdr.Record{ID: fmt.Sprintf("%016x", rng.Uint64()), Start: sample(0).Start.Add(time.Duration(n)*time.Second - time.Duration(rng.IntN(900))*time.Second)}
-	r.End = sample(0).Start.Add(time.Duration(n) * time.Second)
+	r := &cdr.Record{ID: fmt.Sprintf("%016x", rng.Uint64()), End: sample(0).Start.Add(time.Duration(n) * time.Second)}
+	r.Start = r.End.Add(-time.Duration(rng.IntN(900)) * time.Second)
 	r.In = cdr.Leg{Trunk: fmt.Sprintf("gw%d", rng.IntN(5)), CallID: fmt.Sprintf("%x@pbx", rng.Uint64())}
 	r.Called = cdr.Number{Received: fmt.Sprintf("555%04d", rng.IntN(3000)), Normalized: fmt.Sprintf("+1425555%04d", rng.IntN(3000))}
 	r.Calling = cdr.Number{Received: []string{"anonymous", "+12065550100", "Bob", ""}[rng.IntN(4)]}
@@ -271,8 +272,12 @@ func TestMissingSegment(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, recordsDir, fileName(1, recordSuffix))); err != nil {
 		t.Fatal(err)
 	}
-	s = mustOpen(t, Config{Dir: dir})
+	var log strings.Builder
+	s = mustOpen(t, Config{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	defer mustClose(t, s)
+	if !strings.Contains(log.String(), "missing") || !strings.Contains(log.String(), fileName(1, recordSuffix)) {
+		t.Errorf("not logged: %s", log.String())
+	}
 	s.Put(sample(2))
 	list, err := s.List(t.Context(), Filter{})
 	want := sample(1)

@@ -15,6 +15,7 @@ type scanned struct {
 	records int
 	skipped int64 // bytes that are no frame
 	cut     bool  // these are an unfinished write at the end and nothing else
+	missing bool  // there is no file
 }
 
 // scan builds the blocks of the bytes [from, to) of a segment; what the file does not have counts as skipped.

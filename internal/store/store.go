@@ -173,7 +173,7 @@ func (s *Store) open() error {
 		return err
 	}
 	s.index.dir = records
-	if err = s.index.open(&s.recovered); err != nil {
+	if err = s.index.open(&s.recovered, s.log); err != nil {
 		return err
 	}
 	// Numbers that were purged do not come again: their records would be hidden.
