@@ -9,6 +9,7 @@ import (
 	"github.com/directsip/directsip/internal/dialog"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/txn"
 )
 
@@ -81,6 +82,9 @@ func (c *Call) query(req *sip.Message) routing.Query {
 	q.CallingURI = strings.Clone(q.CallingURI)
 	if u, err := sip.ParseURI(q.CallingURI); err == nil {
 		q.Calling = numberOf(u)
+	}
+	if c.a.trunk.Gateway.Kind == topology.KindUC {
+		q.ForwardedBy = forwardedBy(req)
 	}
 	return q
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) routeCmd() *cobra.Command {
-	var from, to, trunk, srv string
+	var from, to, trunk, srv, forwardedBy string
 	c := &cobra.Command{Use: "route --to NUMBER [--from USER|NUMBER] [--trunk TRUNK] [FILE]", Short: "Show where a call would go, and why, without making it",
 		Args: one, ValidArgsFunction: yamlFiles,
 		Example: "  directsip route --from alice --to 0425550100\n  directsip route --trunk pstn --to +14255550100 --json",
@@ -28,6 +28,9 @@ func (a *app) routeCmd() *cobra.Command {
 			}
 			q, err := query(snap, from, to, trunk, srv)
 			if err != nil {
+				return err
+			}
+			if err = forward(snap, q, forwardedBy); err != nil {
 				return err
 			}
 			d := routing.Decide(snap, q, nil) // every trunk is up
@@ -45,6 +48,8 @@ func (a *app) routeCmd() *cobra.Command {
 	c.Flags().StringVar(&from, "from", "", "calling user of the document, or calling number")
 	c.Flags().StringVar(&trunk, "trunk", "", "trunk that the call comes in on; without it the call is one of a user")
 	c.Flags().StringVar(&srv, "server", "", "server that decides; only trunks of its pool are used")
+	c.Flags().StringVar(&forwardedBy, "forwarded-by", "", "user who forwards the call or lets it ring elsewhere too")
+	c.RegisterFlagCompletionFunc("forwarded-by", completeFrom(userNames))
 	c.RegisterFlagCompletionFunc("trunk", completeFrom(trunkNames))
 	c.RegisterFlagCompletionFunc("server", completeFrom(serverNames))
 	c.RegisterFlagCompletionFunc("from", completeFrom(userNames))
@@ -132,6 +137,22 @@ func query(snap *topology.Snapshot, from, to, trunk, srv string) (*routing.Query
 		}
 	}
 	return q, nil
+}
+
+// forward makes the call one that a user forwards.
+func forward(snap *topology.Snapshot, q *routing.Query, by string) error {
+	if by == "" {
+		return nil
+	}
+	u := snap.UserByAlias(by)
+	if u == nil {
+		u = snap.UserByURI(by)
+	}
+	if u == nil {
+		return noSuch("user", by, userNames(snap))
+	}
+	q.ForwardedBy = u.URI
+	return nil
 }
 
 // userPart is the user part of a SIP URI.

@@ -52,6 +52,12 @@ var (
 	NoUsage = &Reason{ID: "no-usage", Status: 403, Phrase: "Forbidden", Cause: 21,
 		Text: "The number is not that of a user, and the caller may use no PSTN usage.",
 		Fix:  "Give the user a voice policy with usages, or the incoming trunk usages (inter-trunk routing)."}
+	ForwardingInternal = &Reason{ID: "forwarding-internal", Status: 403, Phrase: "Forbidden", Cause: 21,
+		Text: "The user who forwards the call may forward only to other users.",
+		Fix:  "Nothing, or change callForwardingSimulRingUsageType of the user's voice policy."}
+	TollBypass = &Reason{ID: "toll-bypass", Status: 403, Phrase: "Forbidden", Cause: 21,
+		Text: "Location-based routing: the call would join a trunk that is kept for one site to a party that is not there.",
+		Fix:  "Nothing if that is the law of the place. Else compare the sites in the decision: of the trunk, and of the user or PBX."}
 	NoTrunk = &Reason{ID: "no-trunk", Status: 503, Phrase: "Service Unavailable", Cause: 38,
 		Text: "Routes match, but none of their trunks can be used from this pool for this call.",
 		Fix:  "Give the route a trunk of this pool, and look at the reasons in the decision: other pool, gateway not routable, or the trunk that the call came from."}
@@ -210,7 +216,7 @@ var (
 var All = []*Reason{
 	NormalClearing, CallerCancelled, Transferred,
 	Busy, Declined, NoAnswer, NoUserResponse, CallerRefused, NotFound, NumberChanged, NumberInvalid,
-	NotNormalized, NoRoute, NoUsage, NoTrunk, UserUnreachable, AllTrunksDown, AllTrunksFailed,
+	NotNormalized, NoRoute, NoUsage, ForwardingInternal, TollBypass, NoTrunk, UserUnreachable, AllTrunksDown, AllTrunksFailed,
 	PeerFault, PeerCongestion, Incompatible, Redirected, NoResponse, NoProgress, TransportFailed, DNSFailed, PeerVanished,
 	UnknownSource, RateLimited, ServerLimit, TrunkLimit, Overload, Draining,
 	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, BadSDP, BadAnswer, UnsupportedMedia,

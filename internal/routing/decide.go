@@ -24,6 +24,8 @@ type run struct {
 	d   Decision
 	max int // targets
 
+	rescue bool    // an emergency call: location does not matter
+	bypass bool    // a trunk was left out because of location
 	called dialled // after the inbound rules
 	cands  []candidate
 	tried  bool // a route matched
@@ -131,6 +133,9 @@ func (x *run) caller() {
 	}
 	d.CallerNumber, st.To = number, number
 	x.step(st)
+	if q.ForwardedBy != "" && x.fromUC() {
+		x.forwarder()
+	}
 }
 
 // userNumber is the line of a user as it stands in URIs.
@@ -172,6 +177,9 @@ func (x *run) plan() *topology.DialPlan {
 	var own *topology.DialPlan
 	if u := x.d.CallingUser; u != nil {
 		own = u.DialPlan
+	}
+	if u := x.d.Forwarder; u != nil && u.DialPlan != nil {
+		own = u.DialPlan // who dialled
 	}
 	if own == nil && x.q.Trunk != nil {
 		own = x.q.Trunk.DialPlan

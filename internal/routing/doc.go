@@ -17,10 +17,12 @@
 //  5. Users: reverse number lookup; for what no rule normalizes SIP URI, name and extension. Their number never leaves.
 //  6. Emergency number from elsewhere. Its usage replaces the policy; only if that has no trunk, the caller's usages follow.
 //     No limit applies and no attempt is left out.
-//  7. Usages in order: of the user's policy, else of the incoming trunk (inter-trunk routing). In each, the routes that
-//     match in order of priority. In each, the trunks by selection: round robin, ordered or weighted.
-//  8. Left out with a reason: trunks of another pool, gateways that are not routable, a trunk that is a target already, and
-//     the trunk that the call came in on if a gateway or provider is behind it. A UC platform or PBX may get a call back.
+//  7. Usages in order: of the user who forwards the call, of the user who makes it, of the incoming trunk (inter-trunk
+//     routing); of the user's site instead where location-based routing holds. In each, the routes that match in order of
+//     priority. In each, the trunks by selection: round robin, ordered or weighted.
+//  8. Left out with a reason: trunks of another pool, gateways that are not routable, a trunk that is a target already,
+//     the trunk that the call came in on if a gateway or provider is behind it, and trunks that location-based routing
+//     keeps for another site (see MayMeet). A UC platform or PBX may get a call back.
 //  9. Degraded trunks come last in their route. Trunks that are down come last of all, but they are tried. A half-open
 //     trunk keeps its place; the State says HalfOpen only for as many calls as may try.
 //  10. At most MaxAttempts targets. Each has its numbers from the original call, never from another attempt: caller id of

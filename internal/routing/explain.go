@@ -142,6 +142,10 @@ func (k StepKind) String() string {
 		return "plus"
 	case StepExt:
 		return "extension"
+	case StepForwarder:
+		return "forwarder"
+	case StepPlace:
+		return "location"
 	case StepRefused:
 		return "refused"
 	}
@@ -171,7 +175,7 @@ func (st *Step) subject() string {
 		if st.Name == "" {
 			return orNone(st.From)
 		}
-	case StepUser:
+	case StepUser, StepForwarder:
 		if st.Name == "" {
 			return "none"
 		}
@@ -236,6 +240,10 @@ func (st *Step) text() string {
 		return "removePlusFromUri: " + st.From + " → " + st.To
 	case StepExt:
 		return "not known to telephone networks, left out: " + st.From + " → " + st.To
+	case StepForwarder:
+		return st.forwarderText()
+	case StepPlace:
+		return st.placeText()
 	case StepNormalize, StepInCalled, StepInCalling, StepCalled, StepCalling:
 		return st.ruleText()
 	}
@@ -265,16 +273,6 @@ func (st *Step) ruleText() string {
 		text += " on trunk " + quote(st.Of)
 	}
 	return text
-}
-
-func (st *Step) policyText() string {
-	if st.Outcome == NoUsages {
-		return "the caller is no user and there is no incoming trunk"
-	}
-	if st.Of == "trunk" {
-		return "of the trunk that the call came in on (settings of " + st.From + ")"
-	}
-	return "voice policy of user " + quote(st.From)
 }
 
 func (st *Step) routeText() string {
@@ -307,6 +305,8 @@ func (st *Step) trunkText() string {
 		return "degraded: after the others of this route"
 	case TrialCall:
 		return "half open: this is a trial call"
+	case OtherSite:
+		return "left out: kept for parties at site " + quote(st.From) + " (location-based routing)"
 	case BeyondMax:
 		return "left out: more than maxAttempts " + strconv.Itoa(int(st.N))
 	}

@@ -12,6 +12,7 @@ type decisionJSON struct {
 	Number       string       `json:"number,omitempty"`
 	CallerNumber string       `json:"caller_number,omitempty"`
 	CallingUser  string       `json:"calling_user,omitempty"`
+	Forwarder    string       `json:"forwarder,omitempty"`
 	User         string       `json:"user,omitempty"`
 	Usage        string       `json:"usage,omitempty"`
 	Reason       *reasonJSON  `json:"reason,omitempty"`
@@ -51,7 +52,7 @@ type stepJSON struct {
 // MarshalJSON writes the decision with names instead of objects.
 func (d Decision) MarshalJSON() ([]byte, error) {
 	out := decisionJSON{Kind: d.Kind.String(), Number: d.Number, CallerNumber: d.CallerNumber,
-		CallingUser: userName(d.CallingUser), User: userName(d.User), Usage: d.Usage, Steps: d.Steps,
+		CallingUser: userName(d.CallingUser), Forwarder: userName(d.Forwarder), User: userName(d.User), Usage: d.Usage, Steps: d.Steps,
 		Targets: make([]targetJSON, 0, len(d.Targets))}
 	if r := d.Reason; r != nil {
 		out.Reason = &reasonJSON{ID: r.ID, Status: r.Status, Text: r.Text, Fix: r.Fix}
@@ -93,5 +94,5 @@ var outcomeNames = [...]string{
 	OtherPool: "other-pool", NotRoutable: "not-routable", CameIn: "came-in", Already: "already",
 	TriedLast: "tried-last", LaterInRoute: "later-in-route", TrialCall: "trial-call", BeyondMax: "beyond-max",
 	NoUsages: "no-usages", NoRoutes: "no-routes", NoTrunks: "no-trunks", OthersNoMatch: "others-no-match",
-	Hidden: "hidden",
+	Hidden: "hidden", OtherSite: "other-site", AtSite: "at-site", InternalOnly: "internal-only",
 }

@@ -24,6 +24,8 @@ func anyWorld(t *rapid.T) *topology.Snapshot {
 	}
 	s.Usages = []string{"a", "b", "c"}
 	usages := rapid.SliceOfN(rapid.SampledFrom(s.Usages), 0, 3)
+	anySites(t, s, usages)
+	site := rapid.SampledFrom(append([]*topology.Site{nil}, s.Sites...))
 	plan := &topology.DialPlan{Name: "plan", SimpleName: "plan", Rules: []*topology.NormalizationRule{
 		{Rule: anyRule(`^(\d{3})$`, "+49123$1")}, {Rule: anyRule(`^0(\d+)$`, "+49$1")}}}
 	s.DialPlan = []*topology.DialPlan{plan}
@@ -33,6 +35,7 @@ func anyWorld(t *rapid.T) *topology.Snapshot {
 		set.MaxAttempts = rapid.IntRange(1, 5).Draw(t, "attempts")
 		set.Usages = usages.Draw(t, "trunk usages")
 		set.RemovePlus = rapid.Bool().Draw(t, "plus")
+		set.LocationRestriction = rapid.IntRange(0, 3).Draw(t, "restriction") == 0
 		if rapid.Bool().Draw(t, "rules") {
 			set.CalledRules = []*topology.TranslationRule{{Rule: anyRule(`^\+(\d+)$`, "00$1")}}
 			set.CallingRules = []*topology.TranslationRule{{Rule: anyRule(`^\+49(\d+)$`, "0$1")}}
@@ -41,17 +44,19 @@ func anyWorld(t *rapid.T) *topology.Snapshot {
 		gw := &topology.Gateway{Name: fmt.Sprint("gw", i), Kind: rapid.SampledFrom(kinds).Draw(t, "kind"),
 			Routable: rapid.IntRange(0, 4).Draw(t, "routable") > 0}
 		s.Trunks = append(s.Trunks, &topology.Trunk{Index: i, Name: gw.Name, Gateway: gw, Settings: set, DialPlan: plan,
-			Pool: rapid.SampledFrom(s.Pools).Draw(t, "pool")})
+			Pool: rapid.SampledFrom(s.Pools).Draw(t, "pool"), Site: site.Draw(t, "trunk site")})
 	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "users") {
 		u := &topology.User{Name: fmt.Sprint("user", i), URI: fmt.Sprintf("sip:user%d@example.com", i), DialPlan: plan,
-			Trunks: rapid.SliceOfN(rapid.SampledFrom(s.Trunks), 0, 3).Draw(t, "user trunks")}
+			Trunks: rapid.SliceOfN(rapid.SampledFrom(s.Trunks), 0, 3).Draw(t, "user trunks"), Site: site.Draw(t, "user site")}
 		if rapid.Bool().Draw(t, "has number") {
 			u.Number = fmt.Sprintf("+4912310%d", i)
 			u.LineURI = "tel:" + u.Number
 		}
 		if rapid.Bool().Draw(t, "has policy") {
-			u.Policy = &topology.VoicePolicy{Name: "p", Usages: usages.Draw(t, "policy")}
+			u.Policy = &topology.VoicePolicy{Name: "p", Usages: usages.Draw(t, "policy"), PreventTollBypass: rapid.Bool().Draw(t, "prevent"),
+				Forwarding:       rapid.SampledFrom([]topology.Forwarding{topology.VoicePolicyUsage, topology.InternalOnly, topology.CustomUsage}).Draw(t, "forwarding"),
+				ForwardingUsages: usages.Draw(t, "forwarding usages")}
 		}
 		s.Users = append(s.Users, u)
 	}
@@ -75,6 +80,17 @@ func anyWorld(t *rapid.T) *topology.Snapshot {
 	return s
 }
 
+// anySites draws sites with and without location-based routing.
+func anySites(t *rapid.T, s *topology.Snapshot, usages *rapid.Generator[[]string]) {
+	for i := range rapid.IntRange(0, 3).Draw(t, "sites") {
+		site := &topology.Site{Name: fmt.Sprint("site", i), LocationRouting: rapid.Bool().Draw(t, "location routing")}
+		if rapid.Bool().Draw(t, "has routing policy") {
+			site.RoutingPolicy = &topology.VoicePolicy{Name: "here", Usages: usages.Draw(t, "site usages")}
+		}
+		s.Sites = append(s.Sites, site)
+	}
+}
+
 func anyRule(pattern, translation string) topology.Rule {
 	return topology.Rule{Name: pattern, Pattern: pattern, Re: regexp.MustCompile(pattern), Translation: translation,
 		Expand: strings.ReplaceAll(translation, "$1", "${1}")}
@@ -88,6 +104,7 @@ func anyQuery(t *rapid.T, s *topology.Snapshot) *Query {
 	if rapid.Bool().Draw(t, "uri") {
 		q.CalledURI, q.CallingURI = "sip:user0@example.com", "sip:user1@example.com"
 	}
+	q.ForwardedBy = rapid.SampledFrom([]string{"", "", "sip:user0@example.com", "sip:+49123101@example.com", "\x00"}).Draw(t, "forwarded by")
 	if rapid.IntRange(0, 3).Draw(t, "with trunk") > 0 {
 		q.Trunk = rapid.SampledFrom(s.Trunks).Draw(t, "in")
 		q.Server = q.Trunk.Pool.Servers[0]

@@ -17,6 +17,12 @@ type Query struct {
 	CalledURI, CallingURI string // whole URIs, for users addressed by SIP URI; may be empty
 	Display               string // the caller's display name
 
+	// ForwardedBy is the URI of the party that the UC platform names as the one who forwards the call, "" when it names none. It
+	// counts on trunks of kind uc only, like the caller.
+	ForwardedBy string
+	// Stays is who will talk to the called party when the call is the second half of a transfer; nil: the caller.
+	Stays *Party
+
 	Full bool // explain also every rule and route that does not match
 }
 
@@ -60,6 +66,7 @@ type Decision struct {
 	Number       string         // called number, normalized: "+14255550100", "+14255550100;ext=100"
 	CallerNumber string         // calling number, normalized where a rule allows; as it came otherwise
 	CallingUser  *topology.User // nil when the caller is no user
+	Forwarder    *topology.User // who forwards the call, nil when nobody of ours does
 	User         *topology.User // called user, Kind ToUser
 	Usage        string         // of the first target
 	Targets      []Target       // in the order of trial; none when Refused

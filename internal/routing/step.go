@@ -22,6 +22,8 @@ const (
 	StepCallerID                  // caller id replaced by the route. Name: route
 	StepPlus                      // + removed. Of: trunk
 	StepExt                       // extension left out toward the PSTN. Of: trunk
+	StepForwarder                 // who forwards the call. Name: user; From: URI
+	StepPlace                     // location-based routing of the call as a whole
 	StepRefused                   // Name: id of the reason
 )
 
@@ -48,6 +50,9 @@ const (
 	NoTrunks      // the route has no usable trunk
 	OthersNoMatch // N routes of the usage whose pattern does not match
 	Hidden        // caller id replaced by "anonymous"
+	OtherSite     // location-based routing keeps the trunk for another site
+	AtSite        // usages are those of the site
+	InternalOnly  // forwarded calls stay inside
 )
 
 // Step is one thing considered. It is small and holds only strings that exist already; Explain and MarshalJSON make

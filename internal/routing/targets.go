@@ -20,6 +20,12 @@ type candidate struct {
 // toUser sends the call to the UC platform that serves a user. The number of a user never leaves by a route.
 func (x *run) toUser(u *topology.User) {
 	x.d.Kind, x.d.User = ToUser, u
+	if x.apart(Party{User: u}) {
+		t := x.party().Trunk
+		x.step(Step{Kind: StepPlace, Outcome: OtherSite, Name: t.Name, From: siteName(t.Site), Of: u.Name})
+		x.refuse(diag.TollBypass)
+		return
+	}
 	for _, t := range u.Trunks {
 		x.candidate(candidate{trunk: t})
 	}
@@ -31,39 +37,34 @@ func (x *run) toUser(u *topology.User) {
 	x.targets(x.d.Number)
 }
 
-// usages are the PSTN usages of the call: the policy of a user, else those of the trunk that the call came in on
-// (inter-trunk routing, RTE-24).
-func (x *run) usages() []string {
-	if u := x.d.CallingUser; u != nil && u.Policy != nil {
-		x.step(Step{Kind: StepPolicy, Name: u.Policy.Name, Of: "policy", From: u.Name})
-		return u.Policy.Usages
-	}
-	if t := x.q.Trunk; t != nil {
-		x.step(Step{Kind: StepPolicy, Name: t.Name, Of: "trunk", From: t.Settings.Scope})
-		return t.Settings.Usages
-	}
-	x.step(Step{Kind: StepPolicy, Outcome: NoUsages})
-	return nil
-}
-
 // routes collects the trunks of every route of every usage that matches, best first.
 func (x *run) routes(usages []string) {
 	if len(usages) == 0 {
-		x.refuse(diag.NoUsage)
+		if x.d.Reason == nil {
+			x.refuse(diag.NoUsage)
+		}
 		return
 	}
 	for _, usage := range usages {
 		x.usage(usage, x.d.Number, "")
 	}
-	switch {
-	case len(x.cands) > 0:
-		x.d.Kind = ToRoute
-		x.targets(x.d.Number)
-	case x.tried:
-		x.refuse(diag.NoTrunk)
-	default:
-		x.refuse(diag.NoRoute)
+	if len(x.cands) == 0 {
+		x.refuse(x.nowhere())
+		return
 	}
+	x.d.Kind = ToRoute
+	x.targets(x.d.Number)
+}
+
+// nowhere is why there is no target.
+func (x *run) nowhere() *diag.Reason {
+	switch {
+	case x.bypass:
+		return diag.TollBypass
+	case x.tried:
+		return diag.NoTrunk
+	}
+	return diag.NoRoute
 }
 
 // usage collects from one usage the routes that match the number or, if given, the other form of it.
@@ -121,6 +122,8 @@ func (x *run) candidate(c candidate) {
 		st.Outcome = CameIn
 	case x.has(c.trunk):
 		st.Outcome = Already
+	case x.d.User == nil && x.apart(Party{Trunk: c.trunk}):
+		st.Outcome, st.From, x.bypass = OtherSite, siteName(x.keeper(c.trunk).Site), true
 	default:
 		if x.st != nil {
 			c.state = x.st.TrunkState(c.trunk.Index)
@@ -175,7 +178,7 @@ func (x *run) emergency(number string) bool {
 	}
 	x.step(Step{Kind: StepEmergency, Outcome: Chosen, Name: e.Number, From: number, To: e.Usage})
 	bare := strings.TrimPrefix(e.Number, "+")
-	x.d.Number = bare
+	x.d.Number, x.rescue = bare, true
 	plus := "+" + bare
 	x.usage(e.Usage, bare, plus)
 	if len(x.cands) == 0 {
@@ -184,11 +187,7 @@ func (x *run) emergency(number string) bool {
 		}
 	}
 	if len(x.cands) == 0 {
-		if x.tried {
-			x.refuse(diag.NoTrunk)
-		} else {
-			x.refuse(diag.NoRoute)
-		}
+		x.refuse(x.nowhere())
 		return true
 	}
 	x.d.Kind, x.max = Emergency, len(x.cands)

@@ -29,7 +29,7 @@ func RunTests(s *topology.Snapshot) []TestResult {
 // RunTest executes one test case.
 func RunTest(s *topology.Snapshot, c *topology.TestCase) TestResult {
 	r := TestResult{Case: c}
-	q := Query{Called: c.Dialed, Calling: c.From, Full: true}
+	q := Query{Called: c.Dialed, Calling: c.From, ForwardedBy: c.ForwardedBy, Full: true}
 	if c.Trunk != "" {
 		if q.Trunk = s.TrunkByName(c.Trunk); q.Trunk == nil {
 			r.fail("trunk", "a trunk of the document", c.Trunk)

@@ -25,6 +25,7 @@ func (c *compiler) check() {
 	c.checkUsages()
 	c.checkEmergency()
 	c.checkInterTrunk()
+	c.checkPlaces()
 	c.checkUnused()
 }
 

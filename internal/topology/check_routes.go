@@ -60,7 +60,7 @@ func (c *compiler) checkRouteReached(d *routeDoc, m matcher, earlier []*routeDoc
 	}
 	var same []matcher
 	for i, e := range earlier {
-		if containsAll(e.out, d.out) {
+		if len(e.out.Except) == 0 && containsAll(e.out, d.out) {
 			same = append(same, matchers[i])
 		}
 	}
@@ -92,7 +92,7 @@ func containsAll(a, b *Route) bool {
 func (c *compiler) checkUsages() {
 	given := map[string]bool{}
 	for _, p := range c.snap.Policies {
-		for _, u := range p.Usages {
+		for _, u := range slices.Concat(p.Usages, p.ForwardingUsages) {
 			given[u] = true
 		}
 	}
@@ -129,7 +129,7 @@ func (c *compiler) checkEmergency() {
 		d := c.emergencyDocs[i]
 		bare := strings.TrimPrefix(e.Number, "+")
 		reached := slices.ContainsFunc(c.snap.Routes, func(r *Route) bool {
-			return len(r.Trunks) > 0 && slices.Contains(r.Usages, e.Usage) && (r.Re.MatchString(bare) || r.Re.MatchString("+"+bare))
+			return len(r.Trunks) > 0 && slices.Contains(r.Usages, e.Usage) && (r.Matches(bare) || r.Matches("+"+bare))
 		})
 		if !reached {
 			c.errorf(d.usage, "no route of the usage %q with a trunk matches %s or +%s", e.Usage, bare, bare).
@@ -143,7 +143,7 @@ func (c *compiler) checkEmergency() {
 // loop and refused; where there are others, routing leaves that trunk out.
 func (c *compiler) checkInterTrunk() {
 	for _, t := range c.snap.Trunks {
-		if !pstn(t) {
+		if !t.PSTN() {
 			continue
 		}
 		for _, u := range t.Settings.Usages {
@@ -156,8 +156,6 @@ func (c *compiler) checkInterTrunk() {
 	}
 }
 
-func pstn(t *Trunk) bool { return t.Gateway.Kind == KindGateway || t.Gateway.Kind == KindSBC }
-
 func (c *compiler) checkTransit(in *Trunk, usage string, d *routeDoc) {
 	at := c.settingsNames.of[strings.ToLower(in.Settings.Scope)].usages
 	if len(d.out.Trunks) == 1 && d.out.Trunks[0].Trunk == in {
@@ -166,7 +164,7 @@ func (c *compiler) checkTransit(in *Trunk, usage string, d *routeDoc) {
 		return
 	}
 	for _, o := range d.out.Trunks {
-		if o.Trunk != in && pstn(o.Trunk) {
+		if o.Trunk != in && o.Trunk.PSTN() {
 			c.warnf(at, "toll fraud: a call from outside that arrives on trunk %q may use %q, whose route %q leads outside through trunk %q",
 				in.Name, usage, d.out.Name, o.Trunk.Name).fixf("Remove the usage, or give calls from outside usages of their own")
 			return
@@ -178,7 +176,7 @@ func (c *compiler) checkTransit(in *Trunk, usage string, d *routeDoc) {
 func (c *compiler) checkUnused() {
 	used := map[*VoicePolicy]bool{c.globalPolicy(): true}
 	for _, s := range c.snap.Sites {
-		used[s.Policy] = true
+		used[s.Policy], used[s.RoutingPolicy] = true, true
 	}
 	for _, u := range c.snap.Users {
 		used[u.Policy] = true

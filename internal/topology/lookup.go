@@ -36,6 +36,9 @@ func (s *Snapshot) Index() {
 			s.userByNumber[u.Number] = u
 		}
 	}
+	for _, t := range s.Trunks {
+		s.restricted = s.restricted || t.Restricted()
+	}
 	s.routesOf = make(map[string][]*Route)
 	for _, r := range s.Routes {
 		for i, usage := range r.Usages {

@@ -38,6 +38,7 @@ type Snapshot struct {
 	inbound      inbound
 	userByAlias  map[string]*User    // lower-case name, unique extension
 	routesOf     map[string][]*Route // by usage, in the order of priority
+	restricted   bool                // a trunk is Restricted
 }
 
 // Site is a place: trunks, pools and subnets belong to one.
@@ -47,6 +48,10 @@ type Site struct {
 	DialPlan *DialPlan
 	Policy   *VoicePolicy
 	Settings *TrunkSettings
+	// LocationRouting: location-based routing holds here (RTE-26). RoutingPolicy then has the usages of those who are here, instead
+	// of their own; nil: their own.
+	LocationRouting bool
+	RoutingPolicy   *VoicePolicy
 }
 
 // Pool is a mediation pool: any member serves any trunk of the pool (TOP-05, TOP-06).
@@ -173,8 +178,9 @@ type TrunkSettings struct {
 	InboundCallingRules []*TranslationRule
 	ResponseRules       []ResponseRule // TRK-22
 
-	// Routing of calls that arrive here.
-	Usages []string // TRK-23 inter-trunk
+	// Routing.
+	Usages              []string // TRK-23 inter-trunk: of calls that arrive here
+	LocationRestriction bool     // TRK-24: only for parties at the trunk's site; default false. See Trunk.Restricted
 }
 
 // ResponseRule maps a received response to another code (TRK-22).
@@ -211,11 +217,26 @@ type DialPlan struct {
 	Rules      []*NormalizationRule
 }
 
-// VoicePolicy is an ordered list of PSTN usages (RTE-09).
+// VoicePolicy is an ordered list of PSTN usages (RTE-09), and what else its users may.
 type VoicePolicy struct {
 	Name   string
 	Usages []string
+	// Forwarding says which usages a call has that a user forwards, or that rings simultaneously elsewhere (RTE-23).
+	Forwarding       Forwarding
+	ForwardingUsages []string // of CustomUsage
+	// PreventTollBypass: location-based routing holds for the users (RTE-26).
+	PreventTollBypass bool
 }
+
+// Forwarding is CallForwardingSimulRingUsageType of Lync.
+type Forwarding string
+
+// The forms of forwarding.
+const (
+	VoicePolicyUsage Forwarding = "VoicePolicyUsage" // the usages of the policy
+	InternalOnly     Forwarding = "InternalOnly"     // to users only
+	CustomUsage      Forwarding = "CustomUsage"      // usages of its own
+)
 
 // Selection is how a route orders its trunks (RTE-15, NEW-07).
 type Selection string
@@ -233,6 +254,7 @@ type Route struct {
 	Name              string
 	Pattern           string
 	Re                *regexp.Regexp
+	Except            []string // numbers that begin like one of these do not match (RTE-14)
 	Priority          int
 	Usages            []string
 	Selection         Selection
@@ -274,6 +296,7 @@ type TestCase struct {
 	Dialed                                                                         string
 	From                                                                           string // user name or number; "" none
 	Trunk                                                                          string // inbound trunk, for calls from a peer
+	ForwardedBy                                                                    string // URI of the user who forwards the call
 	ExpectNumber, ExpectUsage, ExpectRoute, ExpectTrunk, ExpectUser, ExpectRefusal string
 	ExpectCalled, ExpectCalling                                                    string // after translation, on the first trunk
 	Line                                                                           int

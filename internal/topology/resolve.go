@@ -60,7 +60,7 @@ func (c *compiler) pool(ref *node) *Pool {
 func (c *compiler) resolveSites() {
 	for _, d := range c.siteDocs {
 		d.out.Parent = c.site(d.parent)
-		d.out.DialPlan, d.out.Policy = c.plan(d.dialPlan), c.voicePolicy(d.policy)
+		d.out.DialPlan, d.out.Policy, d.out.RoutingPolicy = c.plan(d.dialPlan), c.voicePolicy(d.policy), c.voicePolicy(d.routingPolicy)
 		c.snap.Sites = append(c.snap.Sites, d.out)
 	}
 	for _, d := range c.siteDocs {
@@ -198,6 +198,7 @@ func (c *compiler) resolvePolicies() {
 	c.voicePolicy(c.policy)
 	for _, d := range c.policyDocs {
 		d.out.Usages = c.usageList(d.usages)
+		c.resolveForwarding(d)
 		if len(d.out.Usages) == 0 && (d.usages == nil || d.usages.kind == sequence && len(d.usages.items) == 0) {
 			c.warnf(d.key, "the voice policy has no usages: its users reach nobody outside").fixf("Add usages")
 		}

@@ -35,7 +35,7 @@ func TestRootTrunks(t *testing.T) {
 		{"pbx", true, "mediation.example.com", sip.TCP, 5060, 5066, "branch", "us", "trunk:pbx"},
 		{"pstn", true, "mediation.example.com", sip.UDP, 5060, 5060, "seattle", "us", "global"},
 		{"itsp-a", true, "mediation.example.com", sip.TLS, 5062, 5061, "branch", "trunk", "site:branch"},
-		{"itsp-b", false, "lab.example.com", sip.TCP, 5068, 5066, "", "us", "global"},
+		{"itsp-b", false, "lab.example.com", sip.TCP, 5068, 5066, "branch", "us", "site:branch"},
 		{"pbx-second", false, "mediation.example.com", sip.TCP, 5070, 5066, "branch", "us", "site:branch"},
 		{"uc-lab", false, "lab.example.com", sip.TCP, 5070, 5066, "seattle", "us", "global"},
 	}

@@ -173,6 +173,11 @@ func (c *compiler) resolveTests() {
 				t.Trunk = tr.out.Name
 			}
 		}
+		if d.forwardedBy != nil {
+			if u, ok := c.userNames.get(c, d.forwardedBy); ok {
+				t.ForwardedBy = u.out.URI
+			}
+		}
 		if d.usage != nil {
 			t.ExpectUsage, _ = c.usageNames.get(c, d.usage)
 		}

@@ -30,9 +30,9 @@ func (r *Rule) Apply(number string) (string, bool) {
 	return r.Re.ReplaceAllString(number, r.Expand), true
 }
 
-// Matches tells whether the route's pattern matches a number of at most MaxNumber bytes.
+// Matches tells whether the route's pattern matches a number of at most MaxNumber bytes that is none of its exceptions.
 func (r *Route) Matches(number string) bool {
-	return len(number) <= MaxNumber && r.Re != nil && r.Re.MatchString(number)
+	return len(number) <= MaxNumber && r.Re != nil && r.Re.MatchString(number) && !r.excepts(number)
 }
 
 // compiled is a rule with its place, for messages.

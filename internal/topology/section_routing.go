@@ -32,28 +32,20 @@ var normalizationFields = append([]field[ruleDoc]{
 	{"internal", setBool(func(d *ruleDoc) *bool { return &d.internal })},
 }, translationFields...)
 
-type policyDoc struct {
-	key    *node
-	usages *node
-	out    *VoicePolicy
-}
-
-var policyFields = []field[policyDoc]{
-	{"usages", setNode(func(d *policyDoc) **node { return &d.usages })},
-}
-
 type routeDoc struct {
 	item                         *node
 	name, pattern, priority      *node
 	usages, trunks               *node
 	selection                    *node
 	suppress, alternate, weights *node
+	except                       *node
 	out                          *Route
 }
 
 var routeFields = []field[routeDoc]{
 	{"name", setRef(func(d *routeDoc) **node { return &d.name })},
 	{"pattern", setRef(func(d *routeDoc) **node { return &d.pattern })},
+	{"except", func(c *compiler, n *node, d *routeDoc) { c.exceptions(n, d) }},
 	{"priority", func(c *compiler, n *node, d *routeDoc) {
 		if v, ok := c.count(n, 0, 1000000); ok {
 			d.priority, d.out.Priority = n, v
@@ -104,8 +96,9 @@ var emergencyFields = []field[emergencyDoc]{
 }
 
 type testDoc struct {
-	item *node
-	from *node
+	item        *node
+	from        *node
+	forwardedBy *node
 	expect,
 	trunk *node
 	usage, route, expectTrunk, user *node
@@ -117,6 +110,7 @@ var testFields = []field[testDoc]{
 	{"dialed", setText(func(d *testDoc) *string { return &d.out.Dialed })},
 	{"from", setRef(func(d *testDoc) **node { return &d.from })},
 	{"trunk", setRef(func(d *testDoc) **node { return &d.trunk })},
+	{"forwardedBy", setRef(func(d *testDoc) **node { return &d.forwardedBy })},
 	{"expect", func(c *compiler, n *node, d *testDoc) { d.expect = n; decode(c, n, expectFields, d) }},
 }
 
@@ -154,15 +148,6 @@ func (c *compiler) normalizationRules(n *node, d *planDoc) {
 func (c *compiler) translationLists(n *node) {
 	c.each(n, "rule list", func(key, value *node) {
 		c.ruleNames.add(c, key, c.ruleList(value, translationFields))
-	})
-}
-
-func (c *compiler) policies(n *node) {
-	c.each(n, "voice policy", func(key, value *node) {
-		d := &policyDoc{key: key, out: &VoicePolicy{Name: key.text}}
-		decode(c, value, policyFields, d)
-		c.policyDocs = append(c.policyDocs, d)
-		c.policyNames.add(c, key, d)
 	})
 }
 

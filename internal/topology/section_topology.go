@@ -11,6 +11,7 @@ import (
 type siteDoc struct {
 	key                      *node
 	parent, dialPlan, policy *node
+	routingPolicy            *node
 	out                      *Site
 }
 
@@ -18,6 +19,8 @@ var siteFields = []field[siteDoc]{
 	{"parent", setRef(func(d *siteDoc) **node { return &d.parent })},
 	{"dialPlan", setRef(func(d *siteDoc) **node { return &d.dialPlan })},
 	{"voicePolicy", setRef(func(d *siteDoc) **node { return &d.policy })},
+	{"enableLocationBasedRouting", setBool(func(d *siteDoc) *bool { return &d.out.LocationRouting })},
+	{"voiceRoutingPolicy", setRef(func(d *siteDoc) **node { return &d.routingPolicy })},
 }
 
 type poolDoc struct {

@@ -1,0 +1,84 @@
+package routing
+
+import (
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// usages are the PSTN usages of the call: of the user who forwards it, else of the user who makes it, else of the trunk
+// that it came in on (inter-trunk routing, RTE-24).
+func (x *run) usages() []string {
+	if u := x.d.Forwarder; u != nil && u.Policy != nil {
+		return x.forwarding(u)
+	}
+	if u := x.d.CallingUser; u != nil && u.Policy != nil {
+		x.step(Step{Kind: StepPolicy, Name: u.Policy.Name, Of: "policy", From: u.Name})
+		return x.atSite(u, u.Policy.Usages)
+	}
+	if t := x.q.Trunk; t != nil {
+		x.step(Step{Kind: StepPolicy, Name: t.Name, Of: "trunk", From: t.Settings.Scope})
+		return t.Settings.Usages
+	}
+	x.step(Step{Kind: StepPolicy, Outcome: NoUsages})
+	return nil
+}
+
+// forwarder finds the user who forwards the call, by URI or number (RTE-23).
+func (x *run) forwarder() {
+	by := x.q.ForwardedBy
+	u := x.s.UserByURI(by)
+	if u == nil {
+		if n := parse(userPart(by)); n.digits && len(n.number) <= maxUser {
+			u = x.s.UserByNumber(n.number)
+		}
+	}
+	st := Step{Kind: StepForwarder, Outcome: Unknown, From: by}
+	if u != nil {
+		x.d.Forwarder, st.Name, st.Outcome = u, u.Name, Chosen
+	}
+	x.step(st)
+}
+
+// forwarding are the usages of a call that a user forwards or lets ring elsewhere too.
+func (x *run) forwarding(u *topology.User) []string {
+	st := Step{Kind: StepPolicy, Name: u.Policy.Name, Of: "policy", From: u.Name}
+	list := u.Policy.Usages
+	switch u.Policy.Forwarding {
+	case topology.CustomUsage:
+		list = u.Policy.ForwardingUsages
+	case topology.InternalOnly:
+		if x.rescue {
+			break
+		}
+		st.Outcome = InternalOnly
+		x.step(st)
+		x.refuse(diag.ForwardingInternal)
+		return nil
+	}
+	st.To = "forwarded"
+	x.step(st)
+	return x.atSite(u, list)
+}
+
+func (st *Step) forwarderText() string {
+	if st.Outcome == Chosen {
+		return st.From + " forwards the call"
+	}
+	return st.From + " is said to forward the call and is not a user"
+}
+
+func (st *Step) policyText() string {
+	switch {
+	case st.Outcome == NoUsages:
+		return "the caller is no user and there is no incoming trunk"
+	case st.Outcome == AtSite:
+		return "of site " + quote(st.From) + ", where the user is, instead of the user's own"
+	case st.Outcome == InternalOnly:
+		return "user " + quote(st.From) + " may forward only to other users"
+	case st.Of == "trunk":
+		return "of the trunk that the call came in on (settings of " + st.From + ")"
+	case st.To == "forwarded":
+		return "voice policy of user " + quote(st.From) + ", usages of forwarded calls"
+	}
+	return "voice policy of user " + quote(st.From)
+}
