@@ -198,13 +198,11 @@ func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *s
 		c.receiveUpdate(now, l, src, m, out)
 	case "BYE":
 		c.receiveBye(now, l, src, m, out)
-	case "INFO":
-		c.receiveInfo(now, l, src, m, out)
 	case "OPTIONS":
 		s := c.serve(now, l, src, m)
 		c.reply(now, l, s, c.ok(l, m), out)
 	default:
-		c.turnAway(now, l, src, m, diag.MethodNotAllowed, out)
+		c.receiveOther(now, l, src, m, out)
 	}
 }
 
@@ -259,9 +257,7 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 func (c *Call) Advance(now time.Time, out *Out) {
 	c.now = now
 	c.advanceLeg(now, &c.a, out)
-	if e := c.exch; e != nil && !now.Before(e.until) {
-		c.exchangeTimedOut(now, e, out)
-	}
+	c.advanceExchange(now, out)
 	for _, t := range c.attempts {
 		c.advanceLeg(now, &t.leg, out)
 		c.advanceAttempt(now, t, out)
@@ -323,6 +319,7 @@ func (c *Call) Deadline() (time.Time, string) {
 	c.a.deadline(&d)
 	if c.exch != nil {
 		d.add(c.exch.until, "answer of the other leg")
+		d.add(c.exch.again, "once more after glare")
 	}
 	for _, t := range c.attempts {
 		t.leg.deadline(&d)

@@ -12,34 +12,6 @@ import (
 
 func retryAfter(e *Env) string { return strconv.Itoa(dialog.RetryAfter(e.Rand.Uint64())) }
 
-// receiveInfo carries an INFO (RFC 6086: DTMF, fast update) to the other leg and its result back.
-func (c *Call) receiveInfo(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
-	s := c.serve(now, l, src, m)
-	other := c.other(l)
-	if other == nil || !other.up || other.pending || other.allow.has(allowKnown) && !other.allow.has(allowInfo) {
-		c.denyRequest(now, l, s, m, diag.MethodNotAllowed, out)
-		return
-	}
-	if len(l.servers) > maxRequests || len(other.clients) > maxRequests {
-		c.denyRequest(now, l, s, m, diag.OutOfOrder, out)
-		return
-	}
-	n := other.dlg.Request("INFO")
-	for i := range m.Headers {
-		if h := &m.Headers[i]; h.ID == sip.IDContentDisposition {
-			n.Add(h.ID, h.Value)
-		}
-	}
-	if v := m.GetName("Info-Package"); v != "" {
-		n.AddName("Info-Package", v)
-	}
-	if m.Body != "" {
-		n.SetBody(m.Get(sip.IDContentType), m.Body)
-	}
-	r := c.begin(now, other, n, out)
-	r.waiter, r.from, r.req = s, l, m
-}
-
 // maxRequests bounds the non-INVITE transactions of a leg that a peer can make us keep.
 const maxRequests = 32
 
@@ -51,17 +23,10 @@ func (c *Call) receiveRequestResponse(now time.Time, l *Leg, r *request, m *sip.
 	switch r.Method() {
 	case "UPDATE":
 		c.receiveUpdateResponse(now, l, m, out)
-	case "INFO":
-		if r.waiter != nil {
-			b := sip.NewResponse(r.req, m.Status, m.Reason)
-			b.SetToTag(r.from.tag)
-			if m.Body != "" {
-				b.SetBody(m.Get(sip.IDContentType), m.Body)
-			}
-			c.reply(now, r.from, r.waiter, b, out)
-			r.waiter, r.from, r.req = nil, nil, nil
-		}
-		c.checkGone(now, l, m.Status, "INFO", out)
+	case "BYE", "CANCEL":
+	default:
+		c.handBack(now, r, m, out)
+		c.checkGone(now, l, m.Status, r.Method(), out)
 	}
 }
 

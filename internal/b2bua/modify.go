@@ -22,6 +22,8 @@ type exchange struct {
 	seq     uint32       // CSeq of what went on
 	before  standing     // what stood, if it fails
 	until   time.Time    // when the other leg has taken too long
+	again   time.Time    // when it is sent again after glare; zero: it is not waiting for that
+	glares  uint8        // 491 so far
 	gone    bool         // its sender cancelled it: answered 487, the result goes nowhere
 }
 
@@ -35,6 +37,7 @@ func (c *Call) receiveReinvite(now time.Time, l *Leg, src sip.Source, m *sip.Mes
 		c.turnAway(now, l, src, m, diag.UnsupportedMedia, out)
 		return
 	}
+	c.yield(now, l, out)
 	if v := l.oa.RemoteInvite(hasBody); v != dialog.OK {
 		c.turnAway(now, l, src, m, c.verdictReason(v), out)
 		return
@@ -76,6 +79,9 @@ func (c *Call) verdictReason(v dialog.Verdict) *diag.Reason {
 func (c *Call) receiveUpdate(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
 	s := c.serve(now, l, src, m)
 	body, hasBody := m.SDP()
+	if hasBody {
+		c.yield(now, l, out)
+	}
 	if !hasBody || l.sdp.refreshes(body) {
 		r := c.ok(l, m)
 		r.Add(sip.IDContact, c.contact(l.hop))
@@ -136,6 +142,12 @@ func (c *Call) forward(now time.Time, e *exchange, body string, out *Out) {
 		}
 	}
 	c.exch, e.until = e, now.Add(exchangeTime)
+	c.sendOffer(now, e, sdp, out)
+}
+
+// sendOffer sends the request of an exchange; an empty sdp asks for an offer.
+func (c *Call) sendOffer(now time.Time, e *exchange, sdp string, out *Out) {
+	l := e.to
 	m := l.dlg.Request(e.forward)
 	m.Add(sip.IDContact, c.contact(l.hop))
 	m.Add(sip.IDAllow, Allowed)
@@ -179,13 +191,20 @@ func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip
 		return
 	}
 	l.oa.Failed("INVITE")
+	if m.Status == 491 && c.crossed(now, e) {
+		return
+	}
 	c.exch = nil
 	if m.Status == 408 || m.Status == 481 { // the dialog is gone (RFC 3261 §12.2.1.2)
 		c.failExchange(now, e, diag.PeerVanished, m.Status, out)
 		c.finish(now, diag.PeerVanished, c.name(l), "re-INVITE answered "+m.StartLine(), out)
 		return
 	}
-	c.failExchange(now, e, diag.NotAcceptable, m.Status, out)
+	why := diag.NotAcceptable
+	if m.Status == 491 {
+		why = diag.RequestPending
+	}
+	c.failExchange(now, e, why, m.Status, out)
 }
 
 // ackUnwanted acknowledges a 2xx to a re-INVITE that nobody waits for any more, because the call ended meanwhile.
@@ -312,6 +331,11 @@ func (c *Call) cancelExchange(now time.Time, l *Leg, out *Out) {
 		return
 	}
 	e.gone = true
+	if !e.again.IsZero() { // nothing is under way
+		c.exch = nil
+		c.plan.restore(c, e)
+		return
+	}
 	c.cancelReinvite(now, e.to, out)
 }
 
@@ -323,6 +347,17 @@ func (c *Call) cancelReinvite(now time.Time, l *Leg, out *Out) {
 		l.clients = append(l.clients, q)
 		q.Start(now, m, l.invc.Hop(), c.env.Timers, &out.Out)
 		c.note(now, l, true, m)
+	}
+}
+
+// advanceExchange fires the timers of the exchange under way.
+func (c *Call) advanceExchange(now time.Time, out *Out) {
+	switch e := c.exch; {
+	case e == nil:
+	case !e.again.IsZero() && !now.Before(e.again):
+		c.sendAgain(now, e, out)
+	case !now.Before(e.until):
+		c.exchangeTimedOut(now, e, out)
 	}
 }
 

@@ -591,16 +591,20 @@ func (p *plan) answerFrom(c *Call, from, to *Leg, body string) (string, error) {
 	return p.carry(c, from, to, s), nil
 }
 
-// fits checks an answer against what we offered on its leg (RFC 3264 §6).
+// fits checks an answer against what we offered on its leg (RFC 3264 §6), and mirrors its directions.
 func (p *plan) fits(c *Call, from *Leg, answer *sdp.Session) error {
-	if s := c.offered; s != nil && len(s.Media) <= len(p.lines) && len(from.trunk.Settings.Codecs) == 0 {
-		return sdp.AnswerFits(s, answer) // the caller's own offer went on with nothing left out
+	offer := c.offered // the caller's own offer went on with nothing left out
+	if offer == nil || len(offer.Media) > len(p.lines) || len(from.trunk.Settings.Codecs) > 0 {
+		var err error
+		if offer, err = sdp.Parse(from.sdp.body); err != nil {
+			return err
+		}
 	}
-	offer, err := sdp.Parse(from.sdp.body)
-	if err != nil {
+	if err := sdp.AnswerFits(offer, answer); err != nil {
 		return err
 	}
-	return sdp.AnswerFits(offer, answer)
+	mirror(offer, answer)
+	return nil
 }
 
 // offerFrom carries an offer from one leg to the other.

@@ -45,6 +45,9 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 	if err != nil {
 		return diag.BadSDP, err.Error()
 	}
+	if offer.Held() && c.a.trunk.Settings.HeldOffer == "refuse" {
+		return diag.HeldOffer, ""
+	}
 	c.offer, c.offered = body, offer
 	c.plan.offered(offer)
 	return nil, ""

@@ -139,6 +139,9 @@ var (
 	NotAcceptable = &Reason{ID: "not-acceptable", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
 		Text: "The offered media cannot be served: no audio stream, codec or profile in common.",
 		Fix:  "Compare the offer in the ladder with codecs of both trunks."}
+	HeldOffer = &Reason{ID: "held-offer", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
+		Text: "The first offer of the call is on hold, which heldOffer of the trunk does not allow.",
+		Fix:  "Let the peer send an active offer first and hold the call afterwards, or set heldOffer to accept."}
 	BadSDP = &Reason{ID: "bad-sdp", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
 		Text: "The session description cannot be read.",
 		Fix:  "The detail of the record names the line; it is a fault of the sender."}
@@ -219,7 +222,7 @@ var All = []*Reason{
 	NotNormalized, NoRoute, NoUsage, ForwardingInternal, TollBypass, NoTrunk, UserUnreachable, AllTrunksDown, AllTrunksFailed,
 	PeerFault, PeerCongestion, Incompatible, Redirected, NoResponse, NoProgress, TransportFailed, DNSFailed, PeerVanished,
 	UnknownSource, RateLimited, ServerLimit, TrunkLimit, Overload, Draining,
-	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, BadSDP, BadAnswer, UnsupportedMedia,
+	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, BadAnswer, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,
 	TooManyHops, LoopDetected, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing, SessionExpired, TransferFailed,
 	ServerError, ServerShutdown, ServerLost,

@@ -14,6 +14,9 @@ func (h *Host) call(sc *Scenario) {
 	p := h.party(sc, h.token(), sc.Caller.Manner)
 	p.caller, sc.caller = true, p
 	p.speaker.video, p.speaker.large = sc.Caller.Video, sc.Caller.Large
+	if sc.Caller.Held != "" {
+		p.speaker.dir, p.held = sc.Caller.Held, sc.Caller.Held
+	}
 	node := n.netAddr(t.Port)
 	p.to = sip.Hop{Transport: t.Transport, Local: h.listen(), Remote: node}
 	p.uri = "sip:" + sc.Number + "@" + node.String()

@@ -71,6 +71,12 @@ func readSDP(body string) *desc {
 			}
 		}
 	}
+	for i := range d.media {
+		if m := &d.media[i]; m.addr.IsValid() && m.addr.IsUnspecified() { // nothing may be sent there (RFC 3264 §8.4)
+			m.dir = meet("sendonly", reversed(m.dir))
+			m.dir = reversed(m.dir)
+		}
+	}
 	return d
 }
 
@@ -86,13 +92,20 @@ type speaker struct {
 	lastOf  string // all but the version
 	video   bool
 	large   bool
-	remote  *desc // what the other side said last
-	mine    *desc // what we said last, when agreed
+	pcma    bool // A-law first
+	// stubborn answers sendrecv whatever is offered.
+	stubborn bool
+	remote   *desc // what the other side said last
+	mine     *desc // what we said last, when agreed
 }
 
 // offer is a description of ours.
 func (s *speaker) offer() string {
-	lines := []mline{{kind: "audio", port: s.port, dir: s.dir, fmts: []string{"0", "8", "101"}}}
+	fmts := []string{"0", "8", "101"}
+	if s.pcma {
+		fmts = []string{"8", "0", "101"}
+	}
+	lines := []mline{{kind: "audio", port: s.port, dir: s.dir, fmts: fmts}}
 	if s.video {
 		lines = append(lines, mline{kind: "video", port: s.port + 2, dir: s.dir, fmts: []string{"96"}})
 	}
@@ -130,7 +143,14 @@ func meet(offered, want string) string {
 func (s *speaker) answer(offer *desc) string {
 	var lines []mline
 	for i, m := range offer.media {
-		a := mline{kind: m.kind, dir: meet(m.dir, s.dir), fmts: m.fmts}
+		want := s.dir
+		if want == "zero" {
+			want = "sendonly"
+		}
+		a := mline{kind: m.kind, dir: meet(m.dir, want), fmts: m.fmts}
+		if s.stubborn {
+			a.dir = "sendrecv"
+		}
 		if m.port != 0 && (m.kind == "audio" || s.video) {
 			a.port = s.port + uint16(2*i)
 		}
@@ -141,7 +161,11 @@ func (s *speaker) answer(offer *desc) string {
 
 func (s *speaker) write(lines []mline) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "s=%s\r\nc=IN IP4 %s\r\nt=0 0\r\n", s.marker, s.addr)
+	addr := s.addr
+	if len(lines) > 0 && lines[0].dir == "zero" { // RFC 3264 §8.4: no direction, but nowhere to send to
+		addr = netip.IPv4Unspecified()
+	}
+	fmt.Fprintf(&b, "s=%s\r\nc=IN IP4 %s\r\nt=0 0\r\n", s.marker, addr)
 	for _, m := range lines {
 		fmt.Fprintf(&b, "m=%s %d RTP/AVP %s\r\n", m.kind, m.port, strings.Join(m.fmts, " "))
 		if m.port == 0 {
@@ -155,7 +179,7 @@ func (s *speaker) write(lines []mline) string {
 				b.WriteString("a=rtpmap:96 H264/90000\r\n")
 			}
 		}
-		if m.dir != "sendrecv" {
+		if m.dir != "sendrecv" && m.dir != "zero" {
 			b.WriteString("a=" + m.dir + "\r\n")
 		}
 		if s.large {

@@ -22,8 +22,8 @@ gateways:
   gwc: {kind: gateway, host: 198.51.100.13, root: {transport: TCP, gatewayPort: 5060}}
   sbc: {kind: sbc, host: sbc.sim.example, root: {transport: UDP}}
 trunkSettings:
-  global: {maxAttempts: 6}
-  trunk:uca: {usages: [all]}
+  global: {relayMethods: [INFO, MESSAGE], maxAttempts: 6}
+  trunk:uca: {usages: [all], relayMethods: [INFO, MESSAGE]}
   trunk:ucb: {usages: [all]}
   trunk:gwb: {failoverCodes: [486]}
 usages: [all, sos]

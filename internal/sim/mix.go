@@ -94,6 +94,9 @@ func caller(r *rand.Rand) Caller {
 			c.GiveUp = ms(r, 0, 30000)
 		}
 	}
+	if one(r, 15) {
+		c.Held = []string{"sendonly", "inactive", "recvonly", "zero"}[r.IntN(4)]
+	}
 	if one(r, 6) {
 		c.AckDelay = ms(r, 0, 3000)
 	}
@@ -108,7 +111,8 @@ func caller(r *rand.Rand) Caller {
 func manner(r *rand.Rand) Manner {
 	m := Manner{}
 	if one(r, 3) {
-		verbs := []Verb{Hold, Resume, Inactive, Refresh, Offerless, Update, Ping, Info, Options, Withdraw, AddVideo, Garbage, Refer}
+		verbs := []Verb{Hold, Resume, Inactive, RecvOnly, Zero, Recode, Refresh, Offerless, Update, Ping, Info, Message, Beep, Options, Withdraw, AddVideo,
+			Garbage, Refer}
 		for range 1 + r.IntN(4) {
 			at := ms(r, 0, 12000)
 			if one(r, 3) {
@@ -123,6 +127,10 @@ func manner(r *rand.Rand) Manner {
 	if one(r, 6) {
 		m.Slow = ms(r, 0, 4000)
 	}
+	if one(r, 12) {
+		m.Glare = 1 + r.IntN(4)
+	}
+	m.SendRecv = one(r, 12)
 	m.Video = one(r, 10)
 	return m
 }

@@ -21,6 +21,13 @@ func (p *Party) act(v Verb) {
 		p.reinvite("inactive", v)
 	case Resume:
 		p.reinvite("sendrecv", v)
+	case RecvOnly:
+		p.reinvite("recvonly", v)
+	case Zero:
+		p.reinvite("zero", v)
+	case Recode:
+		p.speaker.pcma = true
+		p.reinvite("sendrecv", v)
 	case AddVideo:
 		p.speaker.video = true
 		p.reinvite("sendrecv", v)
@@ -37,6 +44,11 @@ func (p *Party) act(v Verb) {
 		p.seq++
 		m := p.message("INFO", p.seq)
 		m.SetBody("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n")
+		p.send(m, nil)
+	case Message, Beep:
+		p.seq++
+		m := p.message(map[Verb]string{Message: "MESSAGE", Beep: "BEEP"}[v], p.seq)
+		m.SetBody("text/plain", "lunch?")
 		p.send(m, nil)
 	case Options, Refer:
 		p.seq++
@@ -168,6 +180,10 @@ func (p *Party) modify(s *server) {
 		return
 	case (p.busy || p.offered || p.answered != nil && !p.acked) && (m.Method == "INVITE" || d != nil):
 		p.respond(s, 500, func(r *sip.Message) { r.Add(sip.IDRetryAfter, "1") })
+		return
+	case m.Method == "INVITE" && p.glares < p.manner.Glare:
+		p.glares++
+		p.respond(s, 491, nil)
 		return
 	case p.manner.Reinvite > 0 && d != nil:
 		p.respond(s, p.manner.Reinvite, nil)

@@ -57,12 +57,13 @@ type Party struct {
 	stopped  time.Time // when the party hung up
 	held     string    // direction that we asked for last
 	tries    int
+	glares   int
 }
 
 func (h *Host) party(sc *Scenario, callID string, m Manner) *Party {
 	h.port += 4
 	p := &Party{host: h, scenario: sc, state: trying, callID: callID, tag: h.token(), manner: m, early: make(map[string]string), held: "sendrecv"}
-	p.speaker = speaker{marker: h.mark(), addr: h.Addr, port: h.port, id: uint64(h.serial), dir: "sendrecv", video: m.Video}
+	p.speaker = speaker{marker: h.mark(), addr: h.Addr, port: h.port, id: uint64(h.serial), dir: "sendrecv", video: m.Video, stubborn: m.SendRecv}
 	h.parties[callID] = append(h.parties[callID], p)
 	h.all = append(h.all, p)
 	h.w.parties++
@@ -198,7 +199,7 @@ func (p *Party) request(s *server) {
 		p.end()
 	case "INVITE", "UPDATE":
 		p.modify(s)
-	case "INFO", "OPTIONS":
+	case "INFO", "OPTIONS", "MESSAGE":
 		p.host.respond(s, 200, nil)
 	default:
 		p.host.respond(s, 405, nil)

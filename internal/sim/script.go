@@ -26,6 +26,7 @@ type Scenario struct {
 // Caller is how the caller behaves.
 type Caller struct {
 	Offerless bool
+	Held      string // direction of its first offer, when not sendrecv
 	Video     bool
 	Large     bool          // an offer too large for UDP
 	GiveUp    time.Duration // cancels after so long; 0: 200 s
@@ -71,6 +72,8 @@ type Manner struct {
 	Video    bool
 	Reinvite int           // refuses re-INVITE and UPDATE with this status; 0: accepts
 	Slow     time.Duration // time to answer a re-INVITE
+	Glare    int           // answers 491 to so many re-INVITEs before it takes one
+	SendRecv bool          // answers every offer with sendrecv, also one of hold
 }
 
 // Verb is what a party does in a call.
@@ -81,11 +84,16 @@ const (
 	Hold      Verb = "hold"      // re-INVITE sendonly
 	Inactive  Verb = "inactive"  // re-INVITE inactive
 	Resume    Verb = "resume"    // re-INVITE sendrecv
+	RecvOnly  Verb = "recvonly"  // re-INVITE recvonly
+	Zero      Verb = "zero"      // re-INVITE with c=0.0.0.0, hold as RFC 2543 has it
+	Recode    Verb = "recode"    // re-INVITE with another codec first
 	Refresh   Verb = "refresh"   // re-INVITE with nothing new
 	Offerless Verb = "offerless" // re-INVITE without offer
 	Update    Verb = "update"    // UPDATE that moves the media
 	Ping      Verb = "ping"      // UPDATE without offer
 	Info      Verb = "info"
+	Message   Verb = "message"
+	Beep      Verb = "beep" // a request of a method that nobody knows
 	Options   Verb = "options"
 	Withdraw  Verb = "withdraw" // re-INVITE and CANCEL behind it
 	AddVideo  Verb = "video"    // re-INVITE with one m-line more

@@ -27,6 +27,8 @@ func DefaultSettings() *TrunkSettings {
 		UDPMaxRequest:       1300,
 		RefuseUnknownSource: "drop",
 		OptionsUserAgent:    true,
+		HeldOffer:           "accept",
+		RelayMethods:        []string{"INFO"},
 		RTPLatching:         "peer",
 		SSRCPolicy:          "any",
 		RTCPActiveCalls:     true,

@@ -162,6 +162,10 @@ type TrunkSettings struct {
 	RefuseUnknownSource string // "drop" or "403"; only global scope
 	OptionsUserAgent    bool
 
+	// In the call.
+	HeldOffer    string   // SIG-19: a first offer that is on hold: "accept" (default) or "refuse" with 488
+	RelayMethods []string // methods that pass when both trunks of the call have them; default INFO
+
 	// Media.
 	EnableBypass    bool          // TRK-05: both trunks of a call have it → SDP is passed through
 	RTPLatching     string        // whose RTP is latched to: "off", "peer" (default; hosts of its SDP and signalling) or "any"

@@ -1,0 +1,49 @@
+package b2bua
+
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/dialog"
+)
+
+// glareTries bounds how often a re-INVITE is sent again to a leg that answers 491.
+const glareTries = 3
+
+// crossed takes a 491 to the re-INVITE of an exchange: it crossed one of the peer, and is sent again after the delay of RFC 3261 §14.1
+// instead of failing the side that asked. False: often enough.
+func (c *Call) crossed(now time.Time, e *exchange) bool {
+	if e.glares >= glareTries || e.gone {
+		return false
+	}
+	e.glares++
+	e.again = now.Add(dialog.GlareDelay(e.to.dlg.UAC, c.env.Rand.Uint64()))
+	return true
+}
+
+// sendAgain sends the re-INVITE of an exchange whose delay is over. What it said stands in the leg's description.
+func (c *Call) sendAgain(now time.Time, e *exchange, out *Out) {
+	e.again = time.Time{}
+	l := e.to
+	if e.gone || !l.up || l.pending || l.answer.Waiting() || !l.oa.LocalInvite(e.offer) {
+		c.exch = nil
+		c.failExchange(now, e, diag.RequestPending, 491, out)
+		return
+	}
+	body := ""
+	if e.offer {
+		body = l.sdp.again()
+	}
+	c.sendOffer(now, e, body, out)
+}
+
+// yield gives way to a change that the leg l asks for while ours for it waits out its delay: whoever speaks first is served, and the
+// other side, answered 491, tries again by its own timer (RFC 3261 §14.1).
+func (c *Call) yield(now time.Time, l *Leg, out *Out) {
+	e := c.exch
+	if e == nil || e.again.IsZero() || e.to != l {
+		return
+	}
+	c.exch = nil
+	c.failExchange(now, e, diag.RequestPending, 491, out)
+}

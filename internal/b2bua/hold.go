@@ -1,0 +1,27 @@
+package b2bua
+
+import "github.com/directsip/directsip/internal/sdp"
+
+// mirror takes from the directions of an answer what the offer does not allow. There are gateways that answer an offer of hold with
+// sendrecv; a UC client that is told so drops the call (SIG-12, RFC 3264 §6.1).
+func mirror(offer, answer *sdp.Session) {
+	for i := range answer.Media {
+		o, a := offer.Media[i].Direction, &answer.Media[i]
+		if !a.Direction.Answers(o) {
+			a.Direction = direction(a.Direction.Send() && o.Recv(), a.Direction.Recv() && o.Send())
+		}
+	}
+}
+
+// direction is the word for what flows, seen from whoever says it.
+func direction(send, recv bool) sdp.Direction {
+	switch {
+	case send && recv:
+		return sdp.SendRecv
+	case send:
+		return sdp.SendOnly
+	case recv:
+		return sdp.RecvOnly
+	}
+	return sdp.Inactive
+}
