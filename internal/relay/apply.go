@@ -104,8 +104,8 @@ func (r *Relay) prepare(changes []change, st *stream, want *media.Stream) ([]cha
 		moved := sd.local != local
 		for _, p := range [...]*port{&sd.rtp, &sd.rtcp} {
 			needed := local.IsValid() && (withRTCP || !p.isRTCP)
-			if !moved && (p.socket.open() || !needed) {
-				continue // an RTCP port that is no longer needed stays until its side moves
+			if !moved && p.socket.open() == needed {
+				continue
 			}
 			c := change{port: p, fresh: noSocket, local: local}
 			if p.isRTCP {

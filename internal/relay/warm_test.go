@@ -322,7 +322,7 @@ func TestPortsWithoutRTCP(t *testing.T) {
 			if err := r.Update(s); err != nil {
 				t.Fatal(err)
 			}
-			want(4)
+			want(2) // the others are given back
 			r.Close(1)
 			want(0)
 		})
