@@ -32,38 +32,40 @@ func tendMemory(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if h.wasteful() {
+			if h.look() {
 				runtime.GC()
 			}
 		}
 	}
 }
 
-// heap is what was seen of the heap at the last look.
+// heap is what was seen of the heap so far.
 type heap struct {
-	cycles uint64 // collections, those that wasteful led to included
-	again  bool
+	cycles uint64 // collections, those that look led to included
+	quiet  int    // looks without another collection
+	full   bool   // there was garbage at the first of them
 }
 
-// wasteful tells whether nothing was collected since the last look although it would be worth it. After one collection comes a
-// second: only then does the runtime know how little of the memory it needs, and returns the rest in the background.
-func (h *heap) wasteful() bool {
+// look tells whether it is time to collect: at the first and second quiet look after a load that left garbage, and again at the
+// fourth and fifth, when the transactions of its last calls have run out (64*T1, 32 s). Each time twice: only the second collection
+// shows the runtime how little memory it needs, and it returns the rest in the background.
+func (h *heap) look() bool {
 	s := [...]metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(s[:])
 	cycles, live, objects := s[0].Value.Uint64(), s[1].Value.Uint64(), s[2].Value.Uint64()
-	quiet := cycles == h.cycles
-	h.cycles = cycles
-	switch {
-	case !quiet:
-		h.again = false
+	if cycles != h.cycles {
+		*h = heap{cycles: cycles}
 		return false
-	case h.again:
-		h.again = false
-	case objects > live+live/4+slack:
-		h.again = true
+	}
+	switch h.quiet++; h.quiet {
+	case 1:
+		h.full = objects > live+live/4+slack
+	case 2, 4, 5:
 	default:
 		return false
 	}
-	h.cycles++
-	return true
+	if h.full {
+		h.cycles++
+	}
+	return h.full
 }

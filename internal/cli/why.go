@@ -10,6 +10,7 @@ import (
 
 	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/store"
 )
 
 // WriteWhy explains a call to a person.
@@ -116,6 +117,8 @@ func unanswered(r *cdr.Record) string {
 		with = " with " + strconv.Itoa(r.Status)
 	}
 	switch {
+	case r.Reason == store.ReasonServerLost:
+		return "the server stopped while it was being set up"
 	case r.EndedBy == "caller":
 		return "the caller gave up after " + after
 	case r.EndedBy == "callee":
