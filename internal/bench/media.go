@@ -2,9 +2,11 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -24,29 +26,61 @@ type relaying struct {
 func (b *Bench) media() (*Table, error) {
 	t := &Table{Name: "media", Title: sprintf("RTP through the relay, %d calls, 50 packets/s each way, %v", b.Relayed, b.Window), Ratio: "ns", Peer: relayNG,
 		Columns: []Column{
-			{Key: "ns", Head: "CPU ns/packet delivered", Format: "%.0f", Spread: true}, {Key: "softirq", Head: "softirq of the core ns/packet", Format: "%.0f"},
+			{Key: "ns", Head: "CPU ns/packet delivered", Format: "%.0f", Spread: true}, {Key: "ratio", Head: "of " + relayNG + " in the same round", Format: "%.2f", Spread: true},
 			{Key: "loss", Head: "lost %", Format: "%.3f"}, {Key: "p50", Head: "one-way p50 us", Format: "%.0f"}, {Key: "p99", Head: "p99 us", Format: "%.0f"},
 			{Key: "p999", Head: "p99.9 us", Format: "%.0f"}, {Key: "rss", Head: "RSS KiB/call, whole process", Format: "%.1f"}, {Key: "files", Head: "descriptors/call", Format: "%.1f"},
-			{Key: "waited", Head: "waited for the core %", Format: "%.1f"}, {Key: "late", Head: "late batches", Format: "%.0f"},
+			{Key: "others", Head: "others on the core %", Format: "%.1f"}, {Key: "late", Head: "late batches", Format: "%.0f"},
 		}}
 	t.Note("Over loopback a packet's receive work is done by its sender: that of arriving packets is the generator's, that of leaving ones is in the relay's CPU.")
-	t.Note("With loss, or more than 20 %% waited for, neighbours were on the cores: repeat.")
+	t.Note("A round with loss, or with more than %.0f %% of others on the core, is repeated up to %d times; the least disturbed counts. Interrupts and the hypervisor are others.",
+		quietOthers, quietTries-1)
+	t.Note("A relay's threads wait for each other on its one core; that is no work, and not shown.")
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(6)) // threads that wait in system calls
 	RaiseFiles(1 << 18)
+	relays := slices.DeleteFunc([]relaying{{relayOwn, b.Directsip, (*Bench).relayDirectsip}, {relayNG, "rtpengine", (*Bench).relayRtpengine}},
+		func(r relaying) bool { return !(system{name: r.name, need: r.need}).installed(t) })
 	for range b.Rounds {
-		for _, r := range []relaying{{relayOwn, b.Directsip, (*Bench).relayDirectsip}, {relayNG, "rtpengine", (*Bench).relayRtpengine}} {
-			if !(system{name: r.name, need: r.need}).installed(t) {
-				continue
-			}
-			b.logf("  %s", r.name)
-			v, err := b.relay(r)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", r.name, err)
+		best, err := b.quiet(relays)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range relays {
+			v := best[r.name]
+			if peer := best[relayNG]; peer != nil {
+				v["ratio"] = v["ns"] / peer["ns"]
 			}
 			t.Add(r.name, v)
 		}
 	}
 	return t, nil
+}
+
+// A round is repeated so often while neighbours disturb it, and counts as quiet below these shares.
+const (
+	quietTries  = 4
+	quietLoss   = 0.01 // %
+	quietOthers = 20.0 // % of the core
+)
+
+// quiet runs all relays one after the other until none was disturbed, or returns the least disturbed round.
+func (b *Bench) quiet(relays []relaying) (best map[string]map[string]float64, err error) {
+	least := math.Inf(1)
+	for try := 0; try < quietTries && least > 1; try++ {
+		round, noise := make(map[string]map[string]float64), 0.0
+		for _, r := range relays {
+			b.logf("  %s", r.name)
+			v, err := b.relay(r)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", r.name, err)
+			}
+			round[r.name] = v
+			noise = max(noise, v["loss"]/quietLoss, v["others"]/quietOthers)
+		}
+		if noise < least {
+			best, least = round, noise
+		}
+	}
+	return best, nil
 }
 
 func (b *Bench) relay(r relaying) (map[string]float64, error) {
@@ -68,24 +102,24 @@ func (b *Bench) relay(r relaying) (map[string]float64, error) {
 		return nil, err
 	}
 	time.Sleep(4 * time.Second) // sources are learnt
-	from, irq := measure(pids), softirq(sutCore)
+	from, idle := measure(pids), idleTime(sutCore)
 	g.kind.Store(1)
 	time.Sleep(b.Window)
 	g.kind.Store(0)
-	used, irq := measure(pids).since(from), softirq(sutCore)-irq
+	used, idle := measure(pids).since(from), idleTime(sutCore)-idle
 	window := time.Since(from.at)
 	time.Sleep(300 * time.Millisecond)
 	_, rss := memory(pids)
 	files := descriptors(pids)
 	g.end()
-	sent, got := float64(g.sent[1]), float64(g.ends[0].packets+g.ends[1].packets)
+	sent, got := float64(g.sent[1]), float64(g.packets)
 	if got == 0 {
 		return nil, fmt.Errorf("no packet came through, %g sent: %s", sent, sut.tail())
 	}
 	calls := float64(b.Relayed)
-	return map[string]float64{"ns": float64(used.cpu) / got, "softirq": float64(irq) / got, "loss": 100 * (1 - got/sent), "p50": g.delayAt(0.5),
+	return map[string]float64{"ns": float64(used.cpu) / got, "loss": 100 * (1 - got/sent), "p50": g.delayAt(0.5),
 		"p99": g.delayAt(0.99), "p999": g.delayAt(0.999), "rss": rss / 1024 / calls, "files": float64(files) / calls,
-		"waited": 100 * float64(used.waited) / float64(window), "late": float64(g.late.Load())}, nil
+		"others": 100 * float64(max(0, window-idle-used.cpu)) / float64(window), "late": float64(g.late.Load())}, nil
 }
 
 // relayDirectsip sets calls up by SIP. They stay as long as the server.

@@ -124,14 +124,15 @@ func descriptors(pids []int) int {
 	return n
 }
 
-// softirq is the time that a core has spent in soft interrupts.
-func softirq(core int) time.Duration {
+// idleTime is how long a core has had nothing to do since the system started.
+func idleTime(core int) time.Duration {
 	text, _ := os.ReadFile("/proc/stat")
 	for line := range strings.Lines(string(text)) {
 		f := strings.Fields(line)
-		if len(f) > 7 && f[0] == "cpu"+strconv.Itoa(core) {
-			n, _ := strconv.Atoi(f[7])
-			return time.Duration(n) * clockTick
+		if len(f) > 5 && f[0] == "cpu"+strconv.Itoa(core) {
+			idle, _ := strconv.Atoi(f[4]) // idle and iowait, proc_stat(5)
+			iowait, _ := strconv.Atoi(f[5])
+			return time.Duration(idle+iowait) * clockTick
 		}
 	}
 	return 0

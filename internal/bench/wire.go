@@ -27,11 +27,18 @@ type wire struct {
 	iovs  []unix.Iovec
 	names []unix.RawSockaddrInet4
 	bufs  [][rtpSize + 84]byte
+	stamp []stamp
+}
+
+// stamp is the control message of SO_TIMESTAMPNS (socket(7)).
+type stamp struct {
+	hdr unix.Cmsghdr
+	at  unix.Timespec
 }
 
 func newWire(fd, batch int) *wire {
 	w := &wire{fd: fd, msgs: make([]mmsghdr, batch), iovs: make([]unix.Iovec, batch), names: make([]unix.RawSockaddrInet4, batch),
-		bufs: make([][rtpSize + 84]byte, batch)}
+		bufs: make([][rtpSize + 84]byte, batch), stamp: make([]stamp, batch)}
 	for i := range w.msgs {
 		w.iovs[i].Base = &w.bufs[i][0]
 		w.iovs[i].SetLen(len(w.bufs[i]))
@@ -41,7 +48,7 @@ func newWire(fd, batch int) *wire {
 	return w
 }
 
-// mediaSocket binds host:mediaPort with room for what arrives while others have the core.
+// mediaSocket binds host:mediaPort with room for what arrives while others have the core. The kernel notes when packets arrive.
 func mediaSocket(host string) (int, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -52,7 +59,10 @@ func mediaSocket(host string) (int, error) {
 			unix.SetsockoptInt(fd, unix.SOL_SOCKET, map[int]int{unix.SO_RCVBUFFORCE: unix.SO_RCVBUF, unix.SO_SNDBUFFORCE: unix.SO_SNDBUF}[o], 4<<20)
 		}
 	}
-	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 100_000})
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
 	return fd, unix.Bind(fd, &unix.SockaddrInet4{Port: mediaPort, Addr: netip.MustParseAddr(host).As4()})
 }
 
@@ -78,10 +88,14 @@ func (w *wire) send(n int) int {
 	return sent
 }
 
-// receive waits at most the socket's time-out for at least one packet.
+// receive takes what is there, without waiting.
 func (w *wire) receive() int {
+	for i := range w.msgs {
+		w.msgs[i].hdr.Control = (*byte)(unsafe.Pointer(&w.stamp[i]))
+		w.msgs[i].hdr.SetControllen(int(unsafe.Sizeof(stamp{})))
+	}
 	for {
-		n, _, errno := syscall.Syscall6(unix.SYS_RECVMMSG, uintptr(w.fd), uintptr(unsafe.Pointer(&w.msgs[0])), uintptr(len(w.msgs)), unix.MSG_WAITFORONE, 0, 0)
+		n, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(w.fd), uintptr(unsafe.Pointer(&w.msgs[0])), uintptr(len(w.msgs)), unix.MSG_DONTWAIT, 0, 0)
 		if errno == syscall.EINTR {
 			continue
 		}
@@ -92,14 +106,17 @@ func (w *wire) receive() int {
 	}
 }
 
+// arrived is when packet i came to the socket, in nanoseconds of the wall clock.
+func (w *wire) arrived(i int) int64 { return w.stamp[i].at.Nano() }
+
 // fill writes packet i: RTP header, then which kind it is and when it left.
-func (w *wire) fill(i int, flow uint32, seq uint16, kind byte, sent time.Duration) {
+func (w *wire) fill(i int, flow uint32, seq uint16, kind byte, sent time.Time) {
 	b := w.bufs[i][:rtpSize]
 	b[0], b[1] = 0x80, 0
 	binary.BigEndian.PutUint16(b[2:], seq)
 	binary.BigEndian.PutUint32(b[4:], uint32(seq)*160)
 	binary.BigEndian.PutUint32(b[8:], flow+1)
 	b[12] = kind
-	binary.BigEndian.PutUint64(b[16:], uint64(sent))
+	binary.BigEndian.PutUint64(b[16:], uint64(sent.UnixNano()))
 	w.iovs[i].SetLen(rtpSize)
 }
