@@ -63,8 +63,10 @@ func newWorker(r *Relay) (*worker, error) {
 // run carries packets until stop. The goroutine waits in the runtime's poller, on the epoll descriptor as a whole:
 // that holds neither a thread nor a processor of the scheduler while there is nothing to do. Of the variants measured
 // (a pinned thread blocking in epoll_wait with and without giving up its processor, pauses of 100 to 400 µs to let
-// batches form, edge triggering with reading until empty) this one took the least CPU of the process: the
-// scheduler's monitor does not wake up for it, and a pause costs a timer interrupt of its own.
+// batches form, a periodic timer in place of wake-ups while there is much to do, edge triggering with reading until empty or
+// two datagrams a call) this one took the least CPU of the process: the scheduler's monitor does not wake up for it, and a
+// pause costs a timer interrupt of its own. Of a packet's time nearly three fifths are sendto, a sixth the ready list and
+// waking up, a tenth recvfrom, a tenth what is ours.
 func (w *worker) run() {
 	defer close(w.done)
 	poll := w.poll // one closure for all rounds
