@@ -19,12 +19,13 @@ import (
 )
 
 func (a *app) callsCmd() *cobra.Command {
-	var live, failed bool
+	var live, failed, asCSV bool
 	var number, trunk, reason, since, until, before string
 	var limit int
 	c := &cobra.Command{Use: "calls", Short: "List calls, latest first", Args: none,
-		Long:    "List calls from the records, latest first, or with --live those that run now.",
-		Example: "  directsip calls --failed --since 24h\n  directsip calls --number 4255550100 --json\n  directsip calls --live",
+		Long: "List calls from the records, latest first, or with --live those that run now. With --csv all calls that fit are written as RFC 4180 has it, for a\n" +
+			"spreadsheet or a database: sqlite3 calls.db \".import --csv calls.csv call\".",
+		Example: "  directsip calls --failed --since 24h\n  directsip calls --number 4255550100 --json\n  directsip calls --since 30d --csv > calls.csv\n  directsip calls --live",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if live {
 				var list []cdr.Record
@@ -43,6 +44,12 @@ func (a *app) callsCmd() *cobra.Command {
 			}
 			q := url.Values{"number": {number}, "trunk": {trunk}, "reason": {reason}, "before": {before}, "limit": {strconv.Itoa(limit)},
 				"failed": {strconv.FormatBool(failed)}, "since": {from}, "until": {to}}
+			if asCSV {
+				if !cmd.Flags().Changed("limit") {
+					limit = 0
+				}
+				return a.writeCSV(cmd.Context(), q, limit)
+			}
 			list, err := a.history(cmd.Context(), q)
 			if err != nil {
 				return err
@@ -54,6 +61,8 @@ func (a *app) callsCmd() *cobra.Command {
 		}}
 	f := c.Flags()
 	f.BoolVar(&live, "live", false, "calls that run now")
+	f.BoolVar(&asCSV, "csv", false, "write all calls that fit as comma-separated values")
+	c.MarkFlagsMutuallyExclusive("csv", "live")
 	f.BoolVar(&failed, "failed", false, "only calls that failed")
 	f.StringVar(&number, "number", "", "end of a called or calling number; +1425* for a beginning")
 	f.StringVar(&trunk, "trunk", "", "trunk of either leg")

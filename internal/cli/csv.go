@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"encoding/csv"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/store"
+)
+
+// csvPage is how many calls are asked for at a time.
+const csvPage = 10_000
+
+// csvColumns are the columns of calls --csv; later ones come last.
+var csvColumns = []string{"id", "server", "start", "answered", "end", "talk_seconds", "calling", "called", "user", "trunk_in", "trunk_out", "call_id_in",
+	"call_id_out", "status", "q850", "reason", "ended_by", "emergency", "attempts"}
+
+// writeCSV writes the calls of a question page by page, latest first; limit 0: all of them.
+func (a *app) writeCSV(ctx context.Context, q url.Values, limit int) error {
+	w := csv.NewWriter(a.out)
+	w.UseCRLF = true // RFC 4180 §2
+	if err := w.Write(csvColumns); err != nil {
+		return err
+	}
+	for left := limit; limit == 0 || left > 0; left -= csvPage {
+		page := csvPage
+		if limit > 0 {
+			page = min(page, left)
+		}
+		q.Set("limit", strconv.Itoa(page))
+		list, err := a.history(ctx, q)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if err := w.Write(csvRow(&list[i])); err != nil {
+				return err
+			}
+		}
+		if len(list) < page {
+			break
+		}
+		q.Set("before", list[len(list)-1].ID)
+	}
+	w.Flush()
+	return w.Error()
+}
+
+func csvRow(s *store.Summary) []string {
+	talk := ""
+	if !s.Answered.IsZero() {
+		talk = strconv.FormatFloat(s.End.Sub(s.Answered).Seconds(), 'f', 3, 64)
+	}
+	return []string{s.ID, plain(s.Server), csvTime(s.Start), csvTime(s.Answered), csvTime(s.End), talk, plain(s.Calling), plain(s.Called), plain(s.User),
+		plain(s.TrunkIn), plain(s.TrunkOut), plain(s.CallIDIn), plain(s.CallIDOut), strconv.Itoa(s.Status), strconv.Itoa(s.Cause), s.Reason, s.EndedBy,
+		strconv.FormatBool(s.Emergency), strconv.Itoa(s.Attempts)}
+}
+
+func csvTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// plain is text that a spreadsheet does not take for a formula: peers choose numbers, names and Call-IDs. A number keeps its plus.
+func plain(s string) string {
+	s = harmless(strings.ReplaceAll(s, "\n", "?"))
+	if s == "" {
+		return s
+	}
+	switch s[0] {
+	case '=', '-', '@':
+		return "'" + s
+	case '+':
+		if strings.Trim(s[1:], "0123456789") != "" {
+			return "'" + s
+		}
+	}
+	return s
+}

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/store"
+)
+
+// TestCallsAsCSV writes more calls than a page has, with texts of a hostile peer, and reads all of them back.
+func TestCallsAsCSV(t *testing.T) {
+	dir := t.TempDir()
+	s, err := store.Open(store.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now().UTC().Truncate(time.Second).Add(-time.Hour)
+	const calls = csvPage + 5
+	for i := range calls {
+		r := &cdr.Record{ID: fmt.Sprintf("call%06d", i), Server: "med1", Start: start.Add(time.Duration(i) * time.Millisecond),
+			Called: cdr.Number{Received: "+14255550100"}, Calling: cdr.Number{Received: "=cmd|' /C calc'!A0"}, In: cdr.Leg{Trunk: "pbx", CallID: "@a\nb"},
+			Reason: "normal-clearing", EndedBy: "caller", Status: 200}
+		r.Answered = r.Start.Add(time.Second)
+		r.End = r.Answered.Add(61500 * time.Millisecond)
+		s.Put(r)
+	}
+	if err := s.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	read := func(args ...string) [][]string {
+		t.Helper()
+		status, out, errs := command(t, append([]string{"calls", "--csv", "--data", dir}, args...)...)
+		rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+		if status != 0 || err != nil {
+			t.Fatalf("status %d, %v\n%s", status, err, errs)
+		}
+		return rows
+	}
+	rows := read()
+	seen := make(map[string]bool)
+	for _, r := range rows[1:] {
+		seen[r[0]] = true
+	}
+	if len(rows) != calls+1 || len(seen) != calls {
+		t.Fatalf("%d rows, %d different calls", len(rows), len(seen))
+	}
+	want := fmt.Sprintf("call%06d|med1|%s|%s|%s|61.500|'=cmd|' /C calc'!A0|+14255550100||pbx||'@a?b||200|0|normal-clearing|caller|false|0", calls-1,
+		csvTime(start.Add((calls-1)*time.Millisecond)), csvTime(start.Add((calls-1)*time.Millisecond+time.Second)),
+		csvTime(start.Add((calls-1)*time.Millisecond+62500*time.Millisecond)))
+	if got := strings.Join(rows[1], "|"); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if n := len(read("--limit", "3")); n != 4 {
+		t.Errorf("%d rows with --limit 3", n)
+	}
+	if n := len(read("--number", "999")); n != 1 {
+		t.Errorf("%d rows of no call", n)
+	}
+}
