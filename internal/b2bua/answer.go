@@ -63,6 +63,7 @@ func (c *Call) progress(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	r.SetToTag(f.ours)
 	r.Add(sip.IDContact, c.contact(c.a.hop))
 	r.Add(sip.IDAllow, Allowed)
+	c.tellConnected(r, &c.a, m, &t.leg)
 	if body, ok := m.SDP(); ok && c.offer != "" && own {
 		if sdp := c.plan.earlyAnswer(c, &t.leg, f, body); sdp != "" {
 			r.SetBody("application/sdp", sdp)
@@ -193,9 +194,7 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, sdp string, out *Out)
 	r.SetToTag(a.tag)
 	r.Add(sip.IDContact, c.contact(a.hop))
 	r.Add(sip.IDAllow, Allowed)
-	if c.won.target.Trunk.Settings.ForwardPAI && a.trunk.Settings.ForwardPAI {
-		carry(r, m, sip.IDPAssertedIdentity)
-	}
+	c.tellConnected(r, a, m, &c.won.leg)
 	r.SetBody("application/sdp", sdp)
 	a.dlg = dialog.NewUAS(a.inv, a.tag)
 	a.up = true

@@ -8,6 +8,7 @@ import (
 	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/identity"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/txn"
@@ -232,26 +233,27 @@ func tooLarge(m *sip.Message, limit int) bool {
 
 // buildInvite writes the INVITE of an attempt. Nothing of the caller's side shows in it but what is carried on purpose.
 func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
-	l, tgt := &t.leg, t.target
-	set := tgt.Trunk.Settings
+	l := &t.leg
 	uri := c.targetURI(t)
+	id := c.outgoing(t)
 	m := sip.NewRequest("INVITE", uri)
 	m.Add(sip.IDVia, c.env.via(l.hop))
 	m.Add(sip.IDMaxForwards, strconv.Itoa(c.maxForwards()-1))
-	m.Add(sip.IDFrom, c.callerValue(t))
+	m.Add(sip.IDFrom, id.From(l.tag))
 	m.Add(sip.IDTo, "<"+uri+">")
 	m.Add(sip.IDCallID, l.callID)
 	m.Add(sip.IDCSeq, "1 INVITE")
 	m.Add(sip.IDContact, c.contact(l.hop))
 	m.Add(sip.IDAllow, Allowed)
 	m.Add(sip.IDUserAgent, c.env.UserAgent)
+	id.Write(m, uri)
 	if in := c.a.inv; in != nil {
-		carry(m, in, sip.IDPrivacy, sip.IDPriority, sip.IDSubject)
-		if set.ForwardPAI && c.a.trunk.Settings.ForwardPAI {
-			carry(m, in, sip.IDPAssertedIdentity)
-		}
-		if v := in.GetName("User-to-User"); v != "" {
-			m.AddName("User-to-User", v)
+		carry(m, in, sip.IDPriority)
+		if !id.Concealed() { // free text may name the caller (RFC 3323 §4.1, RFC 7433 §8.3)
+			carry(m, in, sip.IDSubject)
+			if v := in.GetName("User-to-User"); v != "" {
+				m.AddName("User-to-User", v)
+			}
 		}
 	}
 	if body != "" {
@@ -288,7 +290,7 @@ func (c *Call) targetURI(t *attempt) string {
 	g := t.target.Trunk.Gateway
 	var room [160]byte
 	u := append(room[:0], "sip:"...)
-	u = append(u, sip.EscapeUser(t.target.Called)...)
+	u = identity.AppendUser(u, t.target.Trunk.Settings, t.target.Called)
 	u = append(u, '@')
 	u = appendHostPort(u, g.Host, g.Addr, t.target.Trunk.GatewayPort, t.target.Trunk.Transport)
 	switch t.target.Trunk.Transport {
@@ -297,10 +299,7 @@ func (c *Call) targetURI(t *attempt) string {
 	case sip.TLS:
 		u = append(u, ";transport=tls"...)
 	}
-	if t.target.Trunk.Settings.UserPhone && isNumber(t.target.Called) {
-		u = append(u, ";user=phone"...)
-	}
-	return string(u)
+	return string(identity.AppendPhone(u, t.target.Trunk.Settings, t.target.Called))
 }
 
 func appendHostPort(b []byte, host string, addr netip.Addr, port uint16, tr sip.Transport) []byte {
@@ -320,59 +319,6 @@ func appendHostPort(b []byte, host string, addr netip.Addr, port uint16, tr sip.
 		b = strconv.AppendUint(b, uint64(port), 10)
 	}
 	return b
-}
-
-// isNumber tells a telephone number from a name.
-func isNumber(s string) bool {
-	if s == "" {
-		return false
-	}
-	for i := 0; i < len(s); i++ {
-		if s[i] == ';' && i > 0 {
-			return true
-		}
-		if (s[i] < '0' || s[i] > '9') && !(i == 0 && s[i] == '+') && s[i] != '*' && s[i] != '#' {
-			return false
-		}
-	}
-	return true
-}
-
-// callerValue is the From of leg B.
-func (c *Call) callerValue(t *attempt) string {
-	tgt := t.target
-	var room [160]byte
-	b := room[:0]
-	if tgt.Display != "" {
-		b = append(b, '"')
-		b = append(b, quotable(tgt.Display)...)
-		b = append(b, '"', ' ')
-	}
-	b = append(b, "<sip:"...)
-	user := tgt.Calling
-	if user == "" {
-		user = "anonymous"
-	}
-	b = append(b, sip.EscapeUser(user)...)
-	b = append(b, '@')
-	set := tgt.Trunk.Settings
-	switch {
-	case set.FromDomain != "":
-		b = append(b, set.FromDomain...)
-	case t.leg.hop.Transport == sip.TLS:
-		b = append(b, c.env.Server.Name...)
-	case t.leg.hop.Local.Addr().Is6():
-		b = append(b, '[')
-		b = t.leg.hop.Local.Addr().AppendTo(b)
-		b = append(b, ']')
-	default:
-		b = t.leg.hop.Local.Addr().AppendTo(b)
-	}
-	if set.UserPhone && isNumber(user) {
-		b = append(b, ";user=phone"...)
-	}
-	b = append(b, ">;tag="...)
-	return string(append(b, t.leg.tag...))
 }
 
 // settings are those of the attempt's trunk.

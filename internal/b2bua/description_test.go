@@ -83,11 +83,3 @@ func TestRFC3261_19_3Token(t *testing.T) {
 		seen[s] = true
 	}
 }
-
-func TestIsNumber(t *testing.T) {
-	for s, want := range map[string]bool{"+14255550100": true, "112": true, "*67#": true, "+1425;ext=100": true, "alice": false, "": false, "1+2": false} {
-		if isNumber(s) != want {
-			t.Errorf("%q: %v", s, !want)
-		}
-	}
-}

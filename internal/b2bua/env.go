@@ -87,6 +87,7 @@ type self struct {
 	local     netip.AddrPort
 	via       string // up to the branch
 	contact   string
+	host      string // as it stands in the identities that we write: without a port
 }
 
 // maxSelves bounds them: a server has few listeners.
@@ -108,6 +109,7 @@ func (e *Env) self(hop sip.Hop) *self {
 		host += ";transport=tls"
 	}
 	s.contact = "<sip:" + host + ">"
+	s.host = e.bareHost(hop)
 	if len(e.selves) >= maxSelves {
 		e.selves = e.selves[:0]
 	}
@@ -134,6 +136,18 @@ func (e *Env) appendHost(b []byte, hop sip.Hop) []byte {
 		return strconv.AppendUint(b, uint64(hop.Local.Port()), 10)
 	}
 	return hop.Local.AppendTo(b)
+}
+
+// bareHost is our listener's host as a URI has it.
+func (e *Env) bareHost(hop sip.Hop) string {
+	a := hop.Local.Addr()
+	switch {
+	case hop.Transport == sip.TLS:
+		return e.Server.Name
+	case a.Is6():
+		return "[" + a.String() + "]"
+	}
+	return a.String()
 }
 
 // Options is an OPTIONS that asks a trunk's peer whether it is there (SIG-16): no user part in the Request-URI.

@@ -151,6 +151,7 @@ func (c *Call) sendOffer(now time.Time, e *exchange, sdp string, out *Out) {
 	m := l.dlg.Request(e.forward)
 	m.Add(sip.IDContact, c.contact(l.hop))
 	m.Add(sip.IDAllow, Allowed)
+	c.tellConnected(m, l, e.req, e.from)
 	if sdp != "" {
 		m.SetBody("application/sdp", sdp)
 	}

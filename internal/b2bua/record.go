@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/identity"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sip"
@@ -55,12 +56,12 @@ func (c *Call) newRecord(now time.Time, in Caller) *cdr.Record {
 			Transport: in.Source.Transport.String(), UserAgent: clip(req.Get(sip.IDUserAgent), 80)},
 	}
 	if u, err := sip.ParseURI(req.URI); err == nil {
-		r.Called.Received = clip(numberOf(u), 80)
+		r.Called.Received = clip(identity.Number(u), 80)
 	}
 	from := req.From()
 	r.In.FromTag = from.Tag()
 	if u, err := sip.ParseURI(from.URI); err == nil {
-		r.Calling.Received = clip(numberOf(u), 80)
+		r.Calling.Received = clip(identity.Number(u), 80)
 	}
 	own(&r.In.CallID, &r.In.FromTag, &r.In.UserAgent, &r.Called.Received, &r.Calling.Received)
 	return r

@@ -7,9 +7,7 @@ import (
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/dialog"
-	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sip"
-	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/txn"
 )
 
@@ -33,6 +31,9 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 	}
 	if !acceptsSDP(req) {
 		return diag.NotAcceptable, "Accept leaves out application/sdp"
+	}
+	if r, detail := c.mannerly(req); r != nil {
+		return r, detail
 	}
 	if req.Body == "" {
 		return nil, ""
@@ -66,39 +67,6 @@ func acceptsSDP(req *sip.Message) bool {
 		}
 	}
 	return false
-}
-
-// query is what routing must know of the INVITE.
-func (c *Call) query(req *sip.Message) routing.Query {
-	// The decision lives as long as the call: it must not keep the whole INVITE in memory.
-	q := routing.Query{Server: c.env.Server, Trunk: c.a.trunk, CalledURI: strings.Clone(req.URI)}
-	if u, err := sip.ParseURI(q.CalledURI); err == nil {
-		q.Called = numberOf(u)
-	}
-	from := req.From()
-	q.CallingURI, q.Display = from.URI, strings.Clone(from.Display)
-	if v := req.Get(sip.IDPAssertedIdentity); v != "" && c.a.trunk.Settings.ForwardPAI {
-		if pai, err := sip.ParseAddress(v); err == nil {
-			q.CallingURI = pai.URI
-		}
-	}
-	q.CallingURI = strings.Clone(q.CallingURI)
-	if u, err := sip.ParseURI(q.CallingURI); err == nil {
-		q.Calling = numberOf(u)
-	}
-	if c.a.trunk.Gateway.Kind == topology.KindUC {
-		q.ForwardedBy = forwardedBy(req)
-	}
-	return q
-}
-
-// numberOf is the user part as rules see it: unescaped, with ;ext= of the URI behind it.
-func numberOf(u sip.URI) string {
-	n := u.Number()
-	if ext, ok := u.Params.Get("ext"); ok && ext != "" {
-		n += ";ext=" + ext
-	}
-	return n
 }
 
 // refuse answers the caller's INVITE with a reason of our own and ends the call.

@@ -179,6 +179,12 @@ var (
 	LoopDetected = &Reason{ID: "loop-detected", Status: 482, Phrase: "Loop Detected", Cause: 25,
 		Text: "The call came back to the server that had sent it out.",
 		Fix:  "Look for the peer that returns the number: usually a range that it routes by default to us, and we to it."}
+	TooManyRedirections = &Reason{ID: "too-many-redirections", Status: 483, Phrase: "Too Many Hops", Cause: 25,
+		Text: "The call was passed on more than 10 times before it came here, by what its Diversion or History-Info says.",
+		Fix:  "Look for telephones that are forwarded to each other; the header names them, the latest first in Diversion and last in History-Info."}
+	PrivacyImpossible = &Reason{ID: "privacy-impossible", Status: 500, Phrase: "Server Internal Error", Cause: 29,
+		Text: "The caller insists (critical, RFC 3323) on a kind of privacy that this server does not have for the call.",
+		Fix:  "With enableBypass there is no privacy of the media (session); else the Privacy header has a value that nobody knows."}
 	MergedRequest = &Reason{ID: "merged-request", Status: 482, Phrase: "Loop Detected", Cause: 25,
 		Text: "The same request arrived by two ways (RFC 3261 section 8.2.2.2).",
 		Fix:  "A proxy in front forks the call to several addresses of this server; give it one."}
@@ -224,7 +230,7 @@ var All = []*Reason{
 	UnknownSource, RateLimited, ServerLimit, TrunkLimit, Overload, Draining,
 	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, BadAnswer, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,
-	TooManyHops, LoopDetected, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing, SessionExpired, TransferFailed,
+	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing, SessionExpired, TransferFailed,
 	ServerError, ServerShutdown, ServerLost,
 }
 

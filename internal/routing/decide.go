@@ -97,20 +97,9 @@ func (x *run) fromUC() bool { return x.q.Trunk == nil || x.q.Trunk.Gateway.Kind 
 // lend the user's policy to whoever claims the number.
 func (x *run) caller() {
 	q, d := x.q, &x.d
-	calling := parse(q.Calling)
-	number, of := calling.number, ""
-	if len(q.Calling) > maxUser {
-		number, calling.digits = "", false
-	}
-	var plan *topology.DialPlan
-	if q.Trunk != nil {
-		plan, of = q.Trunk.DialPlan, q.Trunk.Name
-		if calling.digits {
-			number, _ = x.translate(StepInCalling, q.Trunk.Settings.InboundCallingRules, number, of)
-		}
-	}
-	if calling.digits && !isE164(number) && plan != nil {
-		number, _, _ = x.firstRule(plan, number)
+	number := ""
+	if len(q.Calling) <= maxUser {
+		number = x.received(q.Trunk, parse(q.Calling))
 	}
 	user := q.User
 	if user == nil && x.fromUC() {
@@ -184,14 +173,7 @@ func (x *run) plan() *topology.DialPlan {
 	if own == nil && x.q.Trunk != nil {
 		own = x.q.Trunk.DialPlan
 	}
-	if c := x.called.context; c != "" && (own == nil || !strings.EqualFold(c, own.SimpleName)) {
-		for _, p := range x.s.DialPlan {
-			if strings.EqualFold(p.SimpleName, c) {
-				return p
-			}
-		}
-	}
-	return own
+	return x.named(x.called.context, own)
 }
 
 // firstRule finds the first rule of a plan that matches.

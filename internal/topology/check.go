@@ -20,6 +20,7 @@ func (c *compiler) check() {
 		c.checkSettings(d)
 	}
 	c.checkBypassPairs()
+	c.checkHistoryPairs()
 	c.checkSimpleNames()
 	c.checkRoutes()
 	c.checkUsages()

@@ -29,6 +29,7 @@ func DefaultSettings() *TrunkSettings {
 		OptionsUserAgent:    true,
 		HeldOffer:           "accept",
 		RelayMethods:        []string{"INFO"},
+		Identity:            defaultIdentity,
 		RTPLatching:         "peer",
 		SSRCPolicy:          "any",
 		RTCPActiveCalls:     true,

@@ -158,6 +158,7 @@ type TrunkSettings struct {
 	ForwardPAI          bool   // TRK-16
 	FromDomain          string // NEW-16: host part of From toward the peer; default our server or pool name
 	UserPhone           bool   // SIG-03 user=phone; default true
+	PhoneContext        string // SIG-04, RTE-06: phone-context of numbers without +; default "", none
 	UDPMaxRequest       int    // bytes above which a UDP request goes by TCP (RFC 3261 §18.1.1); default 1300; 0 never
 	RefuseUnknownSource string // "drop" or "403"; only global scope
 	OptionsUserAgent    bool
@@ -165,6 +166,8 @@ type TrunkSettings struct {
 	// In the call.
 	HeldOffer    string   // SIG-19: a first offer that is on hold: "accept" (default) or "refuse" with 488
 	RelayMethods []string // methods that pass when both trunks of the call have them; default INFO
+
+	Identity
 
 	// Media.
 	EnableBypass    bool          // TRK-05: both trunks of a call have it → SDP is passed through

@@ -7,9 +7,9 @@ import "strings"
 var planned = map[string][]string{
 	"trunkSettings": {
 		"srtpMode", "enableReferSupport", "enable3pccRefer", "enableSessionTimer", "concentratedTopology", "enableSignalBoost",
-		"enableMobileTrunkSupport", "enablePIDFLOSupport", "forwardCallHistory", "enableOnlineVoice",
+		"enableMobileTrunkSupport", "enablePIDFLOSupport", "enableOnlineVoice",
 		"profile", "credentials", "register",
-		"forwardAnonymousCallGatewayPAI", "acceptGatewayPAIForOutboundCalls", "diversion", "t38", "comfortNoise",
+		"t38", "comfortNoise",
 	},
 	"gateways": {"profile", "credentials", "register", "alternateBypassId", "default", "mediaAddress", "representativeMediaIP", "alternateMediaAddress"},
 	"voicePolicies": {
@@ -32,6 +32,7 @@ var lync = map[string]map[string]string{
 		"outboundCallingNumberTranslationRules": "callingRules", "outboundCallingNumberTranslationRulesList": "callingRules",
 		"sipResponseCodeTranslationRules": "responseRules", "sipResponseCodeTranslationRulesList": "responseRules",
 		"pstnUsages": "usages", "removePlus": "removePlusFromUri", "networkSiteID": "site of the trunk", "networkSiteId": "site of the trunk",
+		"enablePAIPassthrough": "forwardAnonymousCallGatewayPAI", "diversion": "callHistoryForm",
 		"maxConcurrentSessions": "maxCalls", "failoverTimeSeconds": "noProgressTimeout", "failoverResponseCodes": "failoverCodes",
 	},
 	"gateways": {

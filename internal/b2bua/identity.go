@@ -1,0 +1,58 @@
+package b2bua
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/identity"
+	"github.com/directsip/directsip/internal/routing"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// query is what routing must know of the INVITE.
+func (c *Call) query(req *sip.Message) routing.Query {
+	// The decision lives as long as the call: it must not keep the whole INVITE in memory.
+	q := routing.Query{Server: c.env.Server, Trunk: c.a.trunk, CalledURI: strings.Clone(req.URI)}
+	if u, err := sip.ParseURI(q.CalledURI); err == nil {
+		q.Called = identity.Number(u)
+	}
+	caller := identity.ReadCaller(req, c.a.trunk)
+	who := caller.Presented(c.a.trunk)
+	q.CallingURI, q.Display = strings.Clone(who.URI), strings.Clone(who.Display)
+	if u, err := sip.ParseURI(q.CallingURI); err == nil {
+		q.Calling = identity.Number(u)
+	}
+	if c.a.trunk.Gateway.Kind == topology.KindUC {
+		q.ForwardedBy = forwardedBy(req)
+	}
+	return q
+}
+
+// mannerly says why the identity headers of an arriving INVITE forbid the call, or nil.
+func (c *Call) mannerly(req *sip.Message) (*diag.Reason, string) {
+	if n := identity.Redirections(req); n > identity.MaxRedirections {
+		return diag.TooManyRedirections, "passed on " + strconv.Itoa(n) + " times"
+	}
+	if p := identity.ReadPrivacy(req); p.Has(identity.PrivacyCritical) && !p.Grantable(c.a.trunk.Settings.EnableBypass) {
+		return diag.PrivacyImpossible, "Privacy: " + clip(req.Get(sip.IDPrivacy), 60)
+	}
+	return nil, ""
+}
+
+// outgoing is what of the caller may be seen by a target.
+func (c *Call) outgoing(t *attempt) identity.Outgoing {
+	tgt := t.target
+	o := identity.Outgoing{In: c.a.trunk, Out: tgt.Trunk, Calling: tgt.Calling, Display: tgt.Display, Suppress: tgt.SuppressID,
+		Host: c.env.self(t.leg.hop).host, Invite: c.a.inv, Carry: routing.Carry}
+	o.Read()
+	return o
+}
+
+// tellConnected adds to a message toward one leg who is at the other end, as a message of the other leg says it (TRK-28).
+func (c *Call) tellConnected(told *sip.Message, to *Leg, said *sip.Message, from *Leg) {
+	if from.trunk.Settings.ForwardPAI && to.trunk.Settings.ForwardPAI {
+		identity.Connected(told, said, from.trunk, to.trunk, c.env.self(to.hop).host, routing.Carry)
+	}
+}
