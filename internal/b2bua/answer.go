@@ -117,6 +117,7 @@ func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
 		c.hangUpLate(now, t, m, out)
 		return
 	}
+	l.timerAnswered(now, m)
 	if c.current != t {
 		c.prefer(now, t, out)
 	}
@@ -220,7 +221,8 @@ func (c *Call) hangUpLate(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	l := &t.leg
 	t.state, t.linger = attemptOver, now.Add(lingerTime)
 	l.oa.InviteDone()
-	c.sendAck(now, l, initialSeq, c.decline(l, m), out)
+	seq, _, _ := m.CSeq()
+	c.sendAck(now, l, seq, c.decline(l, m), out)
 	c.bye(now, l, out)
 }
 
@@ -299,8 +301,12 @@ func (c *Call) rejected(now time.Time, t *attempt, m *sip.Message, out *Out) {
 		}
 		return
 	}
-	c.result(now, t.target.Trunk, v.Class.Result(), out)
 	t.leg.oa.Failed("INVITE")
+	if t.leg.longer(m) {
+		c.inviteAgain(now, t, out)
+		return
+	}
+	c.result(now, t.target.Trunk, v.Class.Result(), out)
 	r := newRejection(v, m)
 	hunt := v.Hunt
 	if c.decision.Kind == routing.Emergency {

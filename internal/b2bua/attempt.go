@@ -29,9 +29,6 @@ const (
 // never ring for one call, and an answer that crosses our CANCEL is taken.
 const cancelGrace = time.Second
 
-// initialSeq is the CSeq of the first INVITE of a leg B.
-const initialSeq = 1
-
 // lingerTime is how long a target left behind may still answer: its 2xx is then acknowledged and hung up (RFC 3261 §9.1).
 const lingerTime = 32 * time.Second
 
@@ -177,7 +174,7 @@ func (c *Call) Resolved(now time.Time, index int, addrs []Addr, out *Out) {
 // invite sends the INVITE to the attempt's current address, as a leg of its own: new Call-ID, new tag.
 func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	l := &t.leg
-	l.callID, l.tag = c.env.CallID(), c.env.tag()
+	l.callID, l.tag, l.first = c.env.CallID(), c.env.tag(), 1
 	l.sdp.start(c.env)
 	out.CallIDs = append(out.CallIDs, l.callID)
 	addr := t.hops[t.hop]
@@ -198,15 +195,29 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 		m = c.buildInvite(t, body)
 	}
 	l.offerless = body == ""
-	l.oa.LocalInvite(body != "")
-	t.state = attemptTrying
-	set := c.settings(t)
-	t.noResponse = after(now, set.NoResponseTimeout)
-	t.noProgress = after(now, set.NoProgressTimeout)
+	c.sendInvite(now, t, m, out)
+	t.noProgress = after(now, c.settings(t).NoProgressTimeout)
 	c.rec.Attempts[t.index].Remote = addr.Remote.String()
+}
+
+// sendInvite starts the transaction of an attempt's INVITE.
+func (c *Call) sendInvite(now time.Time, t *attempt, m *sip.Message, out *Out) {
+	l := &t.leg
+	l.oa.LocalInvite(!l.offerless)
+	t.state = attemptTrying
+	t.noResponse = after(now, c.settings(t).NoResponseTimeout)
 	c.note(now, l, true, m)
 	l.sent = m
 	l.invc.Start(now, m, l.hop, c.env.Timers, &out.Out)
+}
+
+// inviteAgain sends the INVITE of an attempt once more with what the target has asked for: the same Call-ID and From tag, and a
+// CSeq one higher (RFC 3261 §8.1.3.5).
+func (c *Call) inviteAgain(now time.Time, t *attempt, out *Out) {
+	l := &t.leg
+	l.shelve()
+	l.first++
+	c.sendInvite(now, t, c.buildInvite(t, l.sdp.body), out)
 }
 
 func after(now time.Time, d time.Duration) time.Time {
@@ -242,9 +253,10 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 	m.Add(sip.IDFrom, id.From(l.tag))
 	m.Add(sip.IDTo, "<"+uri+">")
 	m.Add(sip.IDCallID, l.callID)
-	m.Add(sip.IDCSeq, "1 INVITE")
+	m.Add(sip.IDCSeq, strconv.FormatUint(uint64(l.first), 10)+" INVITE")
 	m.Add(sip.IDContact, c.contact(l.hop))
 	m.Add(sip.IDAllow, Allowed)
+	l.askTimer(m)
 	m.Add(sip.IDUserAgent, c.env.UserAgent)
 	id.Write(m, uri)
 	if in := c.a.inv; in != nil {

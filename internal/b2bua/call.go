@@ -79,8 +79,10 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 	a := &c.a
 	a.trunk, a.callID, a.tag = in.Trunk, c.rec.In.CallID, env.tag()
 	a.ackSeq, _, _ = req.CSeq()
+	a.first = a.ackSeq
 	a.hop, a.inv = Back(in.Source, req), req
 	a.learn(req)
+	a.hearTimer(req)
 	a.sdp.start(env)
 	a.invs.Start(now, req, a.hop, env.Timers)
 	out.CallIDs = append(out.CallIDs, a.callID)
@@ -111,6 +113,12 @@ func supersedes(m *sip.Message, callID string, before uint32) bool {
 	}
 	seq, _, ok := m.CSeq()
 	return ok && seq > before
+}
+
+// precedes tells whether a message is a late copy of an attempt that another one has superseded.
+func precedes(m *sip.Message, first uint32) bool {
+	seq, _, _ := m.CSeq()
+	return m.Method == "INVITE" && m.To().Tag() == "" && seq < first
 }
 
 // route asks where the call goes and opens its media.
@@ -185,8 +193,15 @@ func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *s
 			return
 		}
 	}
+	if l == &c.a && precedes(m, l.first) {
+		return
+	}
 	c.note(now, l, false, m)
-	if r := c.inDialog(l, m); r != nil {
+	r := c.inDialog(l, m)
+	if r == nil && l.tooShort(m) {
+		r = diag.SessionIntervalTooSmall
+	}
+	if r != nil {
 		c.turnAway(now, l, src, m, r, out)
 		return
 	}
@@ -208,7 +223,8 @@ func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *s
 
 // response takes a response on one leg.
 func (c *Call) response(now time.Time, l *Leg, att *attempt, m *sip.Message, out *Out) {
-	if seq, method, _ := m.CSeq(); method == "INVITE" {
+	seq, method, _ := m.CSeq()
+	if method == "INVITE" {
 		c.inviteResponse(now, l, att, seq, m, out)
 		return
 	}
@@ -216,6 +232,9 @@ func (c *Call) response(now time.Time, l *Leg, att *attempt, m *sip.Message, out
 		if r.Matches(m) {
 			if r.Receive(now, m, &out.Out) {
 				c.note(now, l, false, m)
+				if method == "UPDATE" && m.Status >= 200 && m.Status < 300 && l.up {
+					l.timerAnswered(now, m)
+				}
 				c.receiveRequestResponse(now, l, r, m, out)
 			}
 			return
@@ -243,8 +262,11 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 	if m.Status >= 300 {
 		c.noteAck(now, l, false)
 	}
+	if l.up && m.Status >= 200 && m.Status < 300 {
+		l.timerAnswered(now, m) // of a re-INVITE
+	}
 	switch {
-	case att == nil || seq != initialSeq:
+	case att == nil || seq != l.first:
 		c.receiveReinviteResponse(now, l, seq, m, out)
 	case !att.done():
 		c.receiveInviteResponse(now, att, m, out)
@@ -287,6 +309,8 @@ func (c *Call) advanceLeg(now time.Time, l *Leg, out *Out) {
 	if due(l.answer.Deadline())(now) {
 		c.advanceAnswer(now, l, out)
 	}
+	c.advanceTimer(now, l, out)
+	c.advanceReoffer(now, l, out)
 	if !l.byeAgain.IsZero() && !now.Before(l.byeAgain) {
 		l.byeAgain = time.Time{}
 		c.sendBye(now, l, out)

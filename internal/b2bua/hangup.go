@@ -73,10 +73,11 @@ func (c *Call) endCaller(now time.Time, why *diag.Reason, detail string, out *Ou
 	}
 	c.rec.Status = status
 	r := c.refusal(a.inv, status, why, detail)
-	if status == 420 {
-		for v := range a.inv.Values(sip.IDRequire) {
-			r.Add(sip.IDUnsupported, v)
-		}
+	switch status {
+	case 420:
+		refuseRequired(r, a.inv)
+	case 422:
+		r.Add(sip.IDMinSE, seconds(a.trunk.Settings.MinSE))
 	}
 	a.oa.Failed("INVITE")
 	c.respond(now, a, r, out)

@@ -20,6 +20,10 @@ func (c *Call) receiveRequestResponse(now time.Time, l *Leg, r *request, m *sip.
 	if m.Status < 200 {
 		return
 	}
+	if r.refresh {
+		c.refreshAnswered(now, l, m, out)
+		return
+	}
 	switch r.Method() {
 	case "UPDATE":
 		c.receiveUpdateResponse(now, l, m, out)

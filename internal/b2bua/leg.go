@@ -40,6 +40,10 @@ type Leg struct {
 	servers []*txn.Server
 	offered string // the offer in a 2xx to our INVITE, while our ACK waits
 
+	timer *sessionTimer // nil: nobody spoke of one
+	again *reoffer      // our own re-INVITE, under way or the last one; nil: there was none
+
+	first     uint32 // CSeq of the initial INVITE
 	ackSeq    uint32 // CSeq of the INVITE that the next ACK is for
 	number    uint8  // 0: leg A; n: the n-th attempt
 	byes      uint8  // BYEs sent
@@ -68,6 +72,8 @@ type request struct {
 	waiter *txn.Server  // the other leg's request that waits for the result; nil: nobody waits
 	from   *Leg         // the leg of waiter
 	req    *sip.Message // the request of waiter
+	// refresh: an UPDATE that refreshes the session of its leg alone
+	refresh bool
 }
 
 // methods is what a peer's Allow says; zero when it said nothing.
@@ -113,6 +119,9 @@ func (c *Call) begin(now time.Time, l *Leg, m *sip.Message, out *Out) *request {
 
 // respond answers the INVITE of this leg.
 func (c *Call) respond(now time.Time, l *Leg, m *sip.Message, out *Out) {
+	if l.timer != nil && m.Status >= 200 && m.Status < 300 {
+		c.answerTimer(now, l, m)
+	}
 	if l.invs.Respond(now, m, &out.Out) {
 		c.note(now, l, true, m)
 	}
@@ -123,6 +132,11 @@ func (c *Call) respond(now time.Time, l *Leg, m *sip.Message, out *Out) {
 
 // reply answers a non-INVITE request.
 func (c *Call) reply(now time.Time, l *Leg, s *txn.Server, m *sip.Message, out *Out) {
+	if l.timer != nil && m.Status >= 200 && m.Status < 300 {
+		if _, method, _ := m.CSeq(); method == "UPDATE" {
+			c.answerTimer(now, l, m)
+		}
+	}
 	if s.Respond(now, m, &out.Out) {
 		c.note(now, l, true, m)
 	}
@@ -243,7 +257,7 @@ func (c *Call) sendBye(now time.Time, l *Leg, out *Out) {
 
 // down ends the dialog. A re-INVITE of ours may never get its final response now.
 func (l *Leg) down(now time.Time) {
-	l.up, l.pending = false, false
+	l.up, l.pending, l.timer = false, false, nil
 	if s := l.invc.State(); s == txn.Calling || s == txn.Proceeding {
 		l.drop = now.Add(lingerTime)
 	}
@@ -291,6 +305,10 @@ func (l *Leg) deadline(d *earliest) {
 	d.add(l.invs.Deadline())
 	d.add(l.answer.Deadline())
 	d.add(l.byeAgain, "BYE once more")
+	l.timer.deadline(d)
+	if l.again != nil {
+		d.add(l.again.until, "answer to our re-INVITE")
+	}
 	for _, r := range l.clients {
 		d.add(r.Deadline())
 	}

@@ -152,6 +152,7 @@ func (c *Call) sendOffer(now time.Time, e *exchange, sdp string, out *Out) {
 	m.Add(sip.IDContact, c.contact(l.hop))
 	m.Add(sip.IDAllow, Allowed)
 	c.tellConnected(m, l, e.req, e.from)
+	l.askTimer(m)
 	if sdp != "" {
 		m.SetBody("application/sdp", sdp)
 	}
@@ -169,6 +170,9 @@ func (c *Call) sendOffer(now time.Time, e *exchange, sdp string, out *Out) {
 
 // receiveReinviteResponse takes a response to a re-INVITE of ours.
 func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip.Message, out *Out) {
+	if c.reofferAnswered(now, l, seq, m, out) {
+		return
+	}
 	e := c.exch
 	if e != nil && (e.to != l || e.forward != "INVITE" || e.seq != seq) {
 		e = nil // of an exchange that is over

@@ -43,7 +43,7 @@ func (c *Call) Rest() *Rest {
 	}
 	r := &Rest{env: c.env, legs: make([]restLeg, 0, 1+len(c.attempts))}
 	first, _ := c.a.rest()
-	first.seq = c.a.ackSeq
+	first.seq = c.a.first
 	r.legs = append(r.legs, first)
 	for _, t := range c.attempts {
 		if l, live := t.leg.rest(); live {
@@ -129,6 +129,8 @@ func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool
 				return true
 			}
 		}
+	case l.seq > 0 && precedes(m, l.seq):
+		return true
 	case m.Method == "INVITE" && l.seq > 0 && m.To().Tag() == "" && len(l.invites) > 0: // by another way (RFC 3261 §8.2.2.2)
 		r.reply(l.invites[0].Hop(), l, m, 482, out)
 		return true

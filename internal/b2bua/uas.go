@@ -21,10 +21,11 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 	default:
 		return diag.UnsupportedScheme, clip(req.URI, 40)
 	}
-	for v := range req.Values(sip.IDRequire) {
-		if v != "" {
-			return diag.UnsupportedExtension, "Require: " + clip(v, 40)
-		}
+	if v := unserved(req); v != "" {
+		return diag.UnsupportedExtension, "Require: " + clip(v, 40)
+	}
+	if c.a.tooShort(req) {
+		return diag.SessionIntervalTooSmall, "Session-Expires: " + clip(req.Get(sip.IDSessionExpires), 40)
 	}
 	if v := req.Get(sip.IDContentEncoding); v != "" && !strings.EqualFold(v, "identity") {
 		return diag.UnsupportedMedia, "Content-Encoding " + clip(v, 40)
@@ -211,12 +212,29 @@ func (c *Call) inDialog(l *Leg, m *sip.Message) *diag.Reason {
 	default:
 		return diag.CallGone
 	}
-	for v := range m.Values(sip.IDRequire) {
-		if v != "" {
-			return diag.UnsupportedExtension
-		}
+	if unserved(m) != "" {
+		return diag.UnsupportedExtension
 	}
 	return nil
+}
+
+// unserved is the first extension that a request requires and that we do not have, or "" (RFC 3261 §8.2.2.3).
+func unserved(m *sip.Message) string {
+	for v := range m.Values(sip.IDRequire) {
+		if v != "" && !strings.EqualFold(v, "timer") {
+			return v
+		}
+	}
+	return ""
+}
+
+// refuseRequired names on a 420 the extensions that we do not have.
+func refuseRequired(r, req *sip.Message) {
+	for v := range req.Values(sip.IDRequire) {
+		if v != "" && !strings.EqualFold(v, "timer") {
+			r.Add(sip.IDUnsupported, v)
+		}
+	}
 }
 
 // turnAway answers a request within the call that is not served.
@@ -229,9 +247,10 @@ func (c *Call) turnAway(now time.Time, l *Leg, src sip.Source, m *sip.Message, w
 	r.SetToTag(l.tag)
 	Explain(r, why, "")
 	if status == 420 {
-		for v := range m.Values(sip.IDRequire) {
-			r.Add(sip.IDUnsupported, v)
-		}
+		refuseRequired(r, m)
+	}
+	if status == 422 {
+		r.Add(sip.IDMinSE, seconds(l.trunk.Settings.MinSE))
 	}
 	if status == 500 || status == 491 {
 		r.Add(sip.IDRetryAfter, retryAfter(c.env))
@@ -262,6 +281,7 @@ func (c *Call) refresh(l *Leg, src sip.Source, m *sip.Message) {
 	if m.Method == "INVITE" || m.Method == "UPDATE" {
 		l.dlg.Refresh(m)
 		l.learn(m)
+		l.hearTimer(m)
 		c.follow(l)
 	}
 }

@@ -75,6 +75,9 @@ func (p *Party) respond(s *server, status int, with func(r *sip.Message)) {
 			r.Add(sip.IDAllow, allow)
 		}
 		r.Add(sip.IDServer, p.host.mark()+"telephone")
+		if status >= 200 && status < 300 {
+			p.answerTimer(s.req, r)
+		}
 		if with != nil {
 			with(r)
 		}

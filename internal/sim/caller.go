@@ -24,13 +24,7 @@ func (h *Host) call(sc *Scenario) {
 	p.local = "\"Caller " + sc.Name + "\" <sip:" + sc.key + "@" + h.Addr.String() + ">"
 	p.remote = "<" + p.uri + ">"
 	p.seq = 1 + h.w.rnd.Uint32()%1000
-	m := p.message("INVITE", p.seq)
-	m.Add(sip.IDAllow, "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO")
-	body := ""
-	if !sc.Caller.Offerless {
-		body = p.speaker.offer()
-		m.SetBody("application/sdp", body)
-	}
+	m := p.firstInvite()
 	p.invite = p.send(m, p.answeredCall)
 	if sc.Caller.Merged {
 		again := m.Clone()
@@ -48,6 +42,16 @@ func (h *Host) call(sc *Scenario) {
 		give = 200 * time.Second
 	}
 	h.w.after(give, p.giveUp)
+}
+
+// firstInvite is the INVITE that makes the call.
+func (p *Party) firstInvite() *sip.Message {
+	m := p.message("INVITE", p.seq)
+	m.Add(sip.IDAllow, "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO")
+	if !p.scenario.Caller.Offerless {
+		m.SetBody("application/sdp", p.speaker.offer())
+	}
+	return m
 }
 
 // giveUp ends an attempt that is not answered yet.
@@ -116,6 +120,10 @@ func (p *Party) answeredCall(m *sip.Message) {
 		}
 	case m.Status < 200:
 		p.progress(m)
+	case m.Status == 422 && p.leastSE == 0 && p.state == trying && !p.cancel && !p.scenario.Caller.Merged:
+		p.leastSE = readMinSE(m)
+		p.seq++
+		p.invite = p.send(p.firstInvite(), p.answeredCall)
 	case m.Status >= 300:
 		if p.state == up {
 			return
@@ -213,6 +221,7 @@ func (p *Party) accepted(m *sip.Message) {
 			p.bye()
 		default:
 			p.established()
+			p.heardTimer(m)
 		}
 	})
 }

@@ -26,6 +26,8 @@ type story struct {
 	set    func(w *World)
 	reason string // of the first record
 	status int
+	// changes of the document: pairs of old and new text
+	changes []string
 }
 
 // plain is a call from uca to a number of route one.
@@ -149,5 +151,5 @@ func stories() []story {
 			list[i].set = func(w *World) { w.Host("gwa").NoTCP = true }
 		}
 	}
-	return list
+	return append(list, setupStories()...)
 }

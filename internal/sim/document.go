@@ -24,8 +24,8 @@ gateways:
 trunkSettings:
   global: {relayMethods: [INFO, MESSAGE], maxAttempts: 6}
   trunk:uca: {usages: [all], relayMethods: [INFO, MESSAGE]}
-  trunk:ucb: {usages: [all]}
-  trunk:gwb: {failoverCodes: [486]}
+  trunk:ucb: {usages: [all], enableSessionTimer: true, sessionExpires: 90s}
+  trunk:gwb: {failoverCodes: [486], enableSessionTimer: true, sessionExpires: 90s}
 usages: [all, sos]
 routes:
   - {name: sos, pattern: '^112$', usages: [sos], trunks: [gwa, gwb, gwc], selection: ordered}

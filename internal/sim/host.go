@@ -196,9 +196,11 @@ func (h *Host) cancel(p *packet, m *sip.Message, list []*Party) {
 
 // invited makes a party, or several, of an INVITE.
 func (h *Host) invited(s *server, list []*Party) {
-	if len(list) > 0 {
-		h.respond(s, 482, nil)
-		return
+	for _, x := range list {
+		if x.state != over {
+			h.respond(s, 482, nil)
+			return
+		}
 	}
 	sc := h.w.scenarios[keyOf(s.req)]
 	if sc == nil {
@@ -207,6 +209,10 @@ func (h *Host) invited(s *server, list []*Party) {
 		return
 	}
 	how := sc.next(h.Name)
+	if t := (&Party{host: h, manner: how.Manner, tag: h.mark() + "s"}); t.refusesTimer(s) {
+		sc.reached[h.Name]-- // the same telephone gets the INVITE once more
+		return
+	}
 	group := append([]Callee{how}, how.Fork...)
 	for i := range group {
 		p := h.party(sc, s.req.CallID(), group[i].Manner)

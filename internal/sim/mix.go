@@ -101,11 +101,26 @@ func caller(r *rand.Rand) Caller {
 		c.AckDelay = ms(r, 0, 3000)
 	}
 	c.Manner = manner(r)
-	c.Then = append(c.Then, Action{ms(r, 0, 40000), Bye}, Action{60 * time.Second, Bye})
+	c.Timer = timer(r)
+	if c.Timer.Known && one(r, 2) { // long enough for a refresh or two
+		c.Then = append(c.Then, Action{ms(r, 80000, 200000), Bye})
+	} else {
+		c.Then = append(c.Then, Action{ms(r, 0, 40000), Bye}, Action{60 * time.Second, Bye})
+	}
 	if one(r, 15) {
 		c.Then = append(c.Then, Action{ms(r, 0, 20000), Vanish})
 	}
 	return c
+}
+
+// timer draws what a party knows of session timers. It draws nothing else, so that other behaviours do not depend on it.
+func timer(r *rand.Rand) Timer {
+	t := Timer{Known: one(r, 2), Interval: time.Duration(r.IntN(3)) * 60 * time.Second, Refresher: []string{"", "uac", "uas"}[r.IntN(3)],
+		Least: time.Duration(r.IntN(3)) * 60 * time.Second, Lazy: one(r, 6)}
+	if !t.Known {
+		return Timer{}
+	}
+	return t
 }
 
 func manner(r *rand.Rand) Manner {
@@ -137,6 +152,7 @@ func manner(r *rand.Rand) Manner {
 
 func callee(r *rand.Rand) Callee {
 	c := Callee{After: ms(r, 0, 5000), Final: 200, No100: one(r, 10), Twice: one(r, 20), NoUpdate: one(r, 4), Manner: manner(r)}
+	c.Timer = timer(r)
 	if one(r, 3) {
 		c.Then = append(c.Then, Action{ms(r, 0, 30000), Bye})
 	}

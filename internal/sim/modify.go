@@ -119,6 +119,7 @@ func (p *Party) reinvited(c *client, m *sip.Message, dir string, v Verb) {
 		}
 		p.target = contactOf(m)
 		p.pending, p.speaker.dir, p.held = false, dir, dir
+		p.heardTimer(m)
 		p.ackAnswer(m)
 	case m.Status == 491:
 		p.pending = false
@@ -151,6 +152,9 @@ func (p *Party) update(offer bool) {
 		}
 		if offer {
 			p.pending = false
+		}
+		if r != nil && r.Status < 300 {
+			p.heardTimer(r)
 		}
 		switch {
 		case r == nil || r.Status == 481 || r.Status == 408:

@@ -55,7 +55,9 @@ type Party struct {
 	rang     bool
 	final    int
 	stopped  time.Time // when the party hung up
-	held     string    // direction that we asked for last
+	clock    clock
+	leastSE  time.Duration // of a 422
+	held     string        // direction that we asked for last
 	tries    int
 	glares   int
 }
@@ -98,6 +100,7 @@ func (p *Party) message(method string, seq uint32) *sip.Message {
 	m.Add(sip.IDCSeq, fmt.Sprintf("%d %s", seq, method))
 	m.Add(sip.IDContact, p.contact())
 	m.Add(sip.IDUserAgent, p.host.mark()+"telephone")
+	p.askTimer(m)
 	return m
 }
 

@@ -74,6 +74,7 @@ type Manner struct {
 	Slow     time.Duration // time to answer a re-INVITE
 	Glare    int           // answers 491 to so many re-INVITEs before it takes one
 	SendRecv bool          // answers every offer with sendrecv, also one of hold
+	Timer    Timer
 }
 
 // Verb is what a party does in a call.

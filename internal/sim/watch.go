@@ -42,6 +42,7 @@ type legWatch struct {
 	ringing  bool
 	final    int
 	started  time.Time
+	timer    timerWatch
 }
 
 // requestWatch is one request and what became of it.
@@ -116,7 +117,10 @@ func (x *watch) received(p *packet, m *sip.Message) {
 	seq, method, _ := m.CSeq()
 	if m.IsRequest() {
 		k := requestKey(false, v.Branch()+v.Host, m.Method)
-		if l.requests[k] != nil && m.Method != "ACK" {
+		if old := l.requests[k]; old != nil && m.Method != "ACK" {
+			if old.refuse == "merged" && !x.owned[m.CallID()] {
+				old.final = nil // the call that it was merged with is over and forgotten: it is new
+			}
 			return
 		}
 		r := &requestWatch{method: m.Method, branch: v.Branch(), seq: seq, from: p, msg: m}
@@ -125,6 +129,9 @@ func (x *watch) received(p *packet, m *sip.Message) {
 			l.order = append(l.order, r)
 		}
 		x.offerIn(l, r, m)
+		if m.Method == "BYE" {
+			x.timerOver(l)
+		}
 		return
 	}
 	r := l.requests[requestKey(true, v.Branch(), method)]
@@ -138,7 +145,7 @@ func (x *watch) received(p *packet, m *sip.Message) {
 func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	tag := m.To().Tag()
 	initial := r.method == "INVITE" && r.msg.To().Tag() == ""
-	l.heard = true
+	l.heard = m.Status != 422 // after which the INVITE is sent again, to the next one who may not be heard of
 	if m.Status < 200 {
 		if initial && m.Status > 100 && l.final == 0 {
 			l.ringing = true
@@ -163,6 +170,7 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	}
 	if first || r.method == "INVITE" && m.Status < 300 {
 		x.answerIn(l, r, m, tag)
+		x.timerAnswered(l, r, m)
 	}
 }
 
@@ -290,6 +298,7 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 		}
 		return
 	}
+	x.timerOut(l, m)
 	to := m.To().Tag()
 	if last, ok := l.seq[to]; ok && seq <= last {
 		x.fail(l, "%s has CSeq %d after %d", m.Method, seq, last)
@@ -359,6 +368,7 @@ func (x *watch) responseOut(l *legWatch, m *sip.Message, s *txn.Send) {
 		return // repeated
 	}
 	x.answerOut(l, r, m)
+	x.timerAnswer(l, r, m)
 }
 
 // ackOut checks an ACK: to what, and with what.

@@ -36,6 +36,9 @@ func (c *compiler) checkSettings(d *settingsDoc) {
 	if s.NoAnswerTimeout < s.NoProgressTimeout {
 		c.errorf(at("noAnswerTimeout"), "noAnswerTimeout %s is shorter than noProgressTimeout %s", s.NoAnswerTimeout, s.NoProgressTimeout).fixf("Set it to more")
 	}
+	if s.SessionExpires < s.MinSE {
+		c.errorf(at("sessionExpires"), "sessionExpires %s is shorter than minSE %s", s.SessionExpires, s.MinSE).fixf("Set it to more")
+	}
 	if s.OptionsTimeout > s.OptionsInterval {
 		c.errorf(at("optionsTimeout"), "optionsTimeout %s is longer than optionsInterval %s", s.OptionsTimeout, s.OptionsInterval).fixf("Set it to less")
 	}

@@ -30,6 +30,7 @@ func DefaultSettings() *TrunkSettings {
 		HeldOffer:           "accept",
 		RelayMethods:        []string{"INFO"},
 		Identity:            defaultIdentity,
+		Setup:               defaultSetup(),
 		RTPLatching:         "peer",
 		SSRCPolicy:          "any",
 		RTCPActiveCalls:     true,

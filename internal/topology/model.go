@@ -168,6 +168,7 @@ type TrunkSettings struct {
 	RelayMethods []string // methods that pass when both trunks of the call have them; default INFO
 
 	Identity
+	Setup
 
 	// Media.
 	EnableBypass    bool          // TRK-05: both trunks of a call have it → SDP is passed through

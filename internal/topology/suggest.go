@@ -6,7 +6,7 @@ import "strings"
 // version has not. They are refused by name, never ignored: a setting that does nothing is worse than none.
 var planned = map[string][]string{
 	"trunkSettings": {
-		"srtpMode", "enableReferSupport", "enable3pccRefer", "enableSessionTimer", "concentratedTopology", "enableSignalBoost",
+		"srtpMode", "enableReferSupport", "enable3pccRefer", "concentratedTopology", "enableSignalBoost",
 		"enableMobileTrunkSupport", "enablePIDFLOSupport", "enableOnlineVoice",
 		"profile", "credentials", "register",
 		"t38", "comfortNoise",

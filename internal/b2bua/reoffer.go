@@ -1,0 +1,85 @@
+package b2bua
+
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// reoffer is a re-INVITE of our own with the description that stands, which has nothing to do with the other leg: to refresh the
+// session, or to tell a peer what has changed since it was told last.
+type reoffer struct {
+	seq   uint32
+	until time.Time // when it is cancelled for want of an answer; zero: it has its final response
+}
+
+// reoffer begins one. False: the leg is busy with something else.
+func (c *Call) reoffer(now time.Time, l *Leg, out *Out) bool {
+	if !l.up || l.pending || !l.acked || l.ackWaits || l.answer.Waiting() || l.inv != nil || l.sdp.body == "" || !l.drop.IsZero() ||
+		c.exch != nil && c.exch.to == l || !l.oa.LocalInvite(true) {
+		return false
+	}
+	m := l.dlg.Request("INVITE")
+	m.AddFirst(sip.IDVia, c.env.via(l.hop))
+	m.Add(sip.IDContact, c.contact(l.hop))
+	m.Add(sip.IDAllow, Allowed)
+	l.askTimer(m)
+	m.SetBody("application/sdp", l.sdp.again())
+	l.again = &reoffer{seq: l.dlg.LocalSeq, until: now.Add(exchangeTime)}
+	l.ackSeq = l.again.seq
+	l.shelve()
+	l.invc.Start(now, m, l.hop, c.env.Timers, &out.Out)
+	c.note(now, l, true, m)
+	return true
+}
+
+// reofferAnswered takes a response to it; false: the response is to another re-INVITE.
+func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message, out *Out) bool {
+	if l.again == nil || l.again.seq != seq {
+		return false
+	}
+	if m.Status < 200 {
+		return true
+	}
+	l.again.until = time.Time{}
+	if m.Status < 300 {
+		l.dlg.Refresh(m)
+		l.learn(m)
+		c.follow(l)
+		if body, ok := m.SDP(); ok && l.oa.RemoteAnswer() {
+			c.plan.hear(c, l, body)
+		}
+		l.oa.Failed("INVITE")
+		c.sendAck(now, l, seq, "", out)
+		return true
+	}
+	l.oa.Failed("INVITE")
+	if m.Status == 408 || m.Status == 481 {
+		c.finish(now, diag.PeerVanished, c.name(l), "re-INVITE answered "+m.StartLine(), out)
+		return true
+	}
+	c.refreshRefused(now, l, m)
+	return true
+}
+
+// advanceReoffer cancels one that gets no final response.
+func (c *Call) advanceReoffer(now time.Time, l *Leg, out *Out) {
+	if r := l.again; r != nil && !r.until.IsZero() && !now.Before(r.until) {
+		r.until = time.Time{}
+		c.cancelReinvite(now, l, out)
+	}
+}
+
+// hear takes a description that answers what stands and is of no interest to the other leg: where the peer wants its media now.
+func (p *plan) hear(c *Call, l *Leg, body string) {
+	s, err := sdp.Parse(body)
+	if err != nil || p.bypass || p.fits(c, l, s) != nil {
+		return
+	}
+	if f := fingerprint(s); f != l.sdp.peer {
+		l.sdp.peer = f
+		p.take(l.side, s)
+	}
+}
