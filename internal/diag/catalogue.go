@@ -52,6 +52,12 @@ var (
 	NoUsage = &Reason{ID: "no-usage", Status: 403, Phrase: "Forbidden", Cause: 21,
 		Text: "The number is not that of a user, and the caller may use no PSTN usage.",
 		Fix:  "Give the user a voice policy with usages, or the incoming trunk usages (inter-trunk routing)."}
+	UnassignedNumber = &Reason{ID: "unassigned-number", Status: 404, Phrase: "Not Found", Cause: 1,
+		Text: "The number is ours and belongs to nobody; the document says to refuse it.",
+		Fix:  "Nothing. The range is named in the decision; status and cause are its code and cause."}
+	InboundRefused = &Reason{ID: "inbound-refused", Status: 403, Phrase: "Forbidden", Cause: 21,
+		Text: "An inbound rule of the document refuses the call.",
+		Fix:  "Nothing, or change the rule that the decision names; status and cause are its code and cause."}
 	ForwardingInternal = &Reason{ID: "forwarding-internal", Status: 403, Phrase: "Forbidden", Cause: 21,
 		Text: "The user who forwards the call may forward only to other users.",
 		Fix:  "Nothing, or change callForwardingSimulRingUsageType of the user's voice policy."}
@@ -225,7 +231,7 @@ var (
 var All = []*Reason{
 	NormalClearing, CallerCancelled, Transferred,
 	Busy, Declined, NoAnswer, NoUserResponse, CallerRefused, NotFound, NumberChanged, NumberInvalid,
-	NotNormalized, NoRoute, NoUsage, ForwardingInternal, TollBypass, NoTrunk, UserUnreachable, AllTrunksDown, AllTrunksFailed,
+	NotNormalized, NoRoute, NoUsage, UnassignedNumber, InboundRefused, ForwardingInternal, TollBypass, NoTrunk, UserUnreachable, AllTrunksDown, AllTrunksFailed,
 	PeerFault, PeerCongestion, Incompatible, Redirected, NoResponse, NoProgress, TransportFailed, DNSFailed, PeerVanished,
 	UnknownSource, RateLimited, ServerLimit, TrunkLimit, Overload, Draining,
 	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, BadAnswer, UnsupportedMedia,

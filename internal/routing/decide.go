@@ -24,6 +24,9 @@ type run struct {
 	d   Decision
 	max int // targets
 
+	diverted int      // how often a rule has replaced the number
+	lent     []string // usages that such a rule gives
+
 	rescue bool    // an emergency call: location does not matter
 	bypass bool    // a trunk was left out because of location
 	called dialled // after the inbound rules
@@ -61,20 +64,37 @@ func (x *run) decide() {
 	}
 	d.Number = x.called.number
 	normalized := x.normalize()
-	if u := x.findUser(normalized); u != nil {
-		x.toUser(u)
-		return
-	}
-	if x.emergency(d.Number) {
-		return
-	}
-	if !normalized {
-		if x.called.digits {
-			x.refuse(diag.NotNormalized)
-		} else {
-			x.refuse(diag.NotFound)
+	if q.Trunk != nil && len(x.s.InboundRules) > 0 {
+		if r := x.inboundRule(); r != nil {
+			if x.divert(&r.To, diag.InboundRefused) {
+				return
+			}
+			normalized = true
 		}
-		return
+	}
+	for {
+		if u := x.findUser(normalized); u != nil {
+			x.toUser(u)
+			return
+		}
+		if x.emergency(d.Number) {
+			return
+		}
+		if !normalized {
+			if x.called.digits {
+				x.refuse(diag.NotNormalized)
+			} else {
+				x.refuse(diag.NotFound)
+			}
+			return
+		}
+		r := x.unassigned()
+		if r == nil {
+			break
+		}
+		if x.divert(&r.To, diag.UnassignedNumber) {
+			return
+		}
 	}
 	x.routes(x.usages())
 }

@@ -14,9 +14,12 @@
 //  2. Emergency as dialled, from UC platforms, PBXs and named users: before any rule makes something else of it.
 //  3. Inbound translation rules of the trunk (first match).
 //  4. Dial plan: that of phone-context, of the user, of the trunk. First match. E.164 that no rule matches stays.
+//     Then, for a call that arrives on a trunk, the first inbound rule that fits: to a user, a trunk, a refusal, or
+//     another number, with which the decision goes on.
 //  5. Users: reverse number lookup; for what no rule normalizes SIP URI, name and extension. Their number never leaves.
 //  6. Emergency number from elsewhere. Its usage replaces the policy; only if that has no trunk, the caller's usages follow.
-//     No limit applies and no attempt is left out.
+//     No limit applies and no attempt is left out. What is left of our numbers may be in a range of unassigned ones, which
+//     has a destination like an inbound rule.
 //  7. Usages in order: of the user who forwards the call, of the user who makes it, of the incoming trunk (inter-trunk
 //     routing); of the user's site instead where location-based routing holds. In each, the routes that match in order of
 //     priority. In each, the trunks by selection: round robin, ordered or weighted.

@@ -146,6 +146,10 @@ func (k StepKind) String() string {
 		return "forwarder"
 	case StepPlace:
 		return "location"
+	case StepInbound:
+		return "inbound rule"
+	case StepUnassigned:
+		return "unassigned"
 	case StepRefused:
 		return "refused"
 	}
@@ -244,6 +248,8 @@ func (st *Step) text() string {
 		return st.forwarderText()
 	case StepPlace:
 		return st.placeText()
+	case StepInbound, StepUnassigned:
+		return st.divertText()
 	case StepNormalize, StepInCalled, StepInCalling, StepCalled, StepCalling:
 		return st.ruleText()
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,8 +77,37 @@ func anyWorld(t *rapid.T) *topology.Snapshot {
 	if rapid.Bool().Draw(t, "emergency") {
 		s.Emergency = []topology.EmergencyNumber{{Number: "112", Masks: []string{"911"}, Usage: "a"}}
 	}
+	anyRules(t, s, usages)
 	s.Index()
 	return s
+}
+
+// anyRules draws inbound rules and ranges of unassigned numbers, circles too.
+func anyRules(t *rapid.T, s *topology.Snapshot, usages *rapid.Generator[[]string]) {
+	to := rapid.Custom(func(t *rapid.T) (to topology.Destination) {
+		switch n := rapid.IntRange(0, 3).Draw(t, "to"); {
+		case n == 0 && len(s.Users) > 0:
+			to.User = rapid.SampledFrom(s.Users).Draw(t, "to user")
+		case n == 1:
+			to.Trunk = rapid.SampledFrom(s.Trunks).Draw(t, "to trunk")
+		case n == 2:
+			to.Status = rapid.IntRange(400, 699).Draw(t, "code")
+		default:
+			to.Number = rapid.SampledFrom([]string{"+49123101", "+49123102", "+49123999", "+112"}).Draw(t, "to number")
+			to.Usages = usages.Draw(t, "lent")
+		}
+		return to
+	})
+	for i := range rapid.IntRange(0, 2).Draw(t, "inbound rules") {
+		r := topology.InboundRule{Name: fmt.Sprint("in", i), To: to.Draw(t, "in to")}
+		if rapid.Bool().Draw(t, "has called") {
+			r.Called = regexp.MustCompile(`^\+49`)
+		}
+		s.InboundRules = append(s.InboundRules, r)
+	}
+	for i := range rapid.IntRange(0, 2).Draw(t, "ranges") {
+		s.Unassigned = append(s.Unassigned, topology.UnassignedRange{Name: fmt.Sprint("range", i), First: "+49123100", Last: "+49123999", To: to.Draw(t, "range to")})
+	}
 }
 
 // anySites draws sites with and without location-based routing.
@@ -158,6 +188,13 @@ func checkShape(t *rapid.T, d *Decision, q *Query) {
 	}
 }
 
+// sentStraight tells whether a rule names the trunk.
+func sentStraight(d *Decision, t *topology.Trunk) bool {
+	return slices.ContainsFunc(d.Steps, func(st Step) bool {
+		return (st.Kind == StepInbound || st.Kind == StepUnassigned) && st.Of == "trunk" && st.To == t.Name
+	})
+}
+
 func checkTargets(t *rapid.T, s *topology.Snapshot, d *Decision, q *Query, st *fake) {
 	seen := map[*topology.Trunk]bool{}
 	down := false
@@ -170,7 +207,7 @@ func checkTargets(t *rapid.T, s *topology.Snapshot, d *Decision, q *Query, st *f
 			t.Fatalf("trunk %s of another pool%s", tr.Name, explain(d))
 		case tr == q.Trunk && !mayReturn(tr):
 			t.Fatalf("back out of %s%s", tr.Name, explain(d))
-		case d.Kind == ToUser && target.Route != nil, d.Kind != ToUser && target.Route == nil:
+		case d.Kind == ToUser && target.Route != nil, d.Kind != ToUser && target.Route == nil && !sentStraight(d, target.Trunk):
 			t.Fatalf("kind %v by route %v", d.Kind, target.Route)
 		case down && st.states[tr.Index] != health.Down:
 			t.Fatalf("a trunk that is down comes before %s%s", tr.Name, explain(d))
@@ -192,7 +229,7 @@ func checkTargets(t *rapid.T, s *topology.Snapshot, d *Decision, q *Query, st *f
 			t.Fatalf("as first attempt %+v, later %+v", first, target)
 		}
 	}
-	if d.Kind == ToRoute && s.UserByNumber(d.Number) != nil {
+	if d.Kind == ToRoute && s.UserByNumber(d.Number) != nil && !sentStraight(d, d.Targets[0].Trunk) {
 		t.Fatalf("the number of a user leaves%s", explain(d))
 	}
 }

@@ -5,26 +5,28 @@ type StepKind uint8
 
 // The kinds of steps, in the order in which they occur.
 const (
-	StepCall      StepKind = iota // From: called as received; To: calling as received; Name: inbound trunk
-	StepCaller                    // who calls. Name: user; From: as received; To: normalized
-	StepInCalled                  // inbound called rule
-	StepInCalling                 // inbound calling rule
-	StepEmergency                 // Name: emergency number; From: as dialled; To: usage
-	StepPlan                      // Name: dial plan
-	StepNormalize                 // normalization rule
-	StepUser                      // Name: user; From: number or URI looked up
-	StepPolicy                    // where the usages come from. Name: policy or trunk
-	StepUsage                     // Name: usage
-	StepRoute                     // Name: route; From: pattern
-	StepTrunk                     // Name: trunk
-	StepCalled                    // outbound called rule. Of: trunk
-	StepCalling                   // outbound calling rule. Of: trunk
-	StepCallerID                  // caller id replaced by the route. Name: route
-	StepPlus                      // + removed. Of: trunk
-	StepExt                       // extension left out toward the PSTN. Of: trunk
-	StepForwarder                 // who forwards the call. Name: user; From: URI
-	StepPlace                     // location-based routing of the call as a whole
-	StepRefused                   // Name: id of the reason
+	StepCall       StepKind = iota // From: called as received; To: calling as received; Name: inbound trunk
+	StepCaller                     // who calls. Name: user; From: as received; To: normalized
+	StepInCalled                   // inbound called rule
+	StepInCalling                  // inbound calling rule
+	StepEmergency                  // Name: emergency number; From: as dialled; To: usage
+	StepPlan                       // Name: dial plan
+	StepNormalize                  // normalization rule
+	StepUser                       // Name: user; From: number or URI looked up
+	StepPolicy                     // where the usages come from. Name: policy or trunk
+	StepUsage                      // Name: usage
+	StepRoute                      // Name: route; From: pattern
+	StepTrunk                      // Name: trunk
+	StepCalled                     // outbound called rule. Of: trunk
+	StepCalling                    // outbound calling rule. Of: trunk
+	StepCallerID                   // caller id replaced by the route. Name: route
+	StepPlus                       // + removed. Of: trunk
+	StepExt                        // extension left out toward the PSTN. Of: trunk
+	StepForwarder                  // who forwards the call. Name: user; From: URI
+	StepPlace                      // location-based routing of the call as a whole
+	StepInbound                    // inbound rule. Name: rule; From: called; Of and To: kind and name of the destination; N: code
+	StepUnassigned                 // range of unassigned numbers, like StepInbound
+	StepRefused                    // Name: id of the reason
 )
 
 // Outcome says what became of the thing that a step is about.

@@ -8,6 +8,10 @@ import (
 // usages are the PSTN usages of the call: of the user who forwards it, else of the user who makes it, else of the trunk
 // that it came in on (inter-trunk routing, RTE-24).
 func (x *run) usages() []string {
+	if x.lent != nil {
+		x.step(Step{Kind: StepPolicy, Name: x.d.Number, Of: "rule"})
+		return x.lent
+	}
 	if u := x.d.Forwarder; u != nil && u.Policy != nil {
 		return x.forwarding(u)
 	}
@@ -75,6 +79,8 @@ func (st *Step) policyText() string {
 		return "of site " + quote(st.From) + ", where the user is, instead of the user's own"
 	case st.Outcome == InternalOnly:
 		return "user " + quote(st.From) + " may forward only to other users"
+	case st.Of == "rule":
+		return "of the rule that sends the call to this number"
 	case st.Of == "trunk":
 		return "of the trunk that the call came in on (settings of " + st.From + ")"
 	case st.To == "forwarded":

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,7 +63,7 @@ func TestNoForeignUsage(t *testing.T) {
 		s := anyWorld(t)
 		q := anyQuery(t, s)
 		d := Decide(s, q, nil)
-		if d.Kind != ToRoute {
+		if d.Kind != ToRoute || d.Targets[0].Route == nil {
 			return
 		}
 		allowed := map[string]bool{}
@@ -75,7 +76,15 @@ func TestNoForeignUsage(t *testing.T) {
 		if d.Forwarder != nil && d.Forwarder.Policy != nil {
 			who = d.Forwarder
 		}
+		lends := slices.ContainsFunc(d.Steps, func(st Step) bool { return st.Kind == StepPolicy && st.Of == "rule" })
 		switch {
+		case lends:
+			for _, r := range s.InboundRules {
+				grant(r.To.Usages)
+			}
+			for _, r := range s.Unassigned {
+				grant(r.To.Usages)
+			}
 		case who != nil && who.Policy != nil:
 			list := who.Policy.Usages
 			if who == d.Forwarder {

@@ -27,6 +27,7 @@ func (c *compiler) check() {
 	c.checkEmergency()
 	c.checkInterTrunk()
 	c.checkPlaces()
+	c.checkUnassigned()
 	c.checkUnused()
 }
 

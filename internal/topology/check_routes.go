@@ -104,6 +104,11 @@ func (c *compiler) checkUsages() {
 	for _, e := range c.snap.Emergency {
 		given[e.Usage] = true
 	}
+	for _, to := range c.snap.destinations() {
+		for _, u := range to.Usages {
+			given[u] = true
+		}
+	}
 	routed := map[string]bool{}
 	for _, d := range c.routeDocs {
 		reached := false

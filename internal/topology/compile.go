@@ -23,6 +23,9 @@ type compiler struct {
 	emergencyDocs []*emergencyDoc
 	testDocs      []*testDoc
 
+	unassignedDocs []*unassignedDoc
+	inboundDocs    []*inboundDoc
+
 	siteNames     names[*siteDoc]
 	poolNames     names[*poolDoc]
 	serverNames   names[*serverDoc]
@@ -55,6 +58,8 @@ var sections = []field[compiler]{
 	{"voicePolicy", setRef(func(c *compiler) **node { return &c.policy })},
 	{"routes", func(c *compiler, n *node, _ *compiler) { c.routes(n) }},
 	{"users", func(c *compiler, n *node, _ *compiler) { c.users(n) }},
+	{"inboundRules", func(c *compiler, n *node, _ *compiler) { c.inboundRules(n) }},
+	{"unassignedNumbers", func(c *compiler, n *node, _ *compiler) { c.unassigned(n) }},
 	{"emergency", func(c *compiler, n *node, _ *compiler) { c.emergencies(n) }},
 	{"tests", func(c *compiler, n *node, _ *compiler) { c.tests(n) }},
 }

@@ -29,6 +29,9 @@ func documented() map[string][]string {
 		"Trunks of a route": keys(routeTrunkFields),
 		"users":             keys(userFields),
 		"emergency":         keys(emergencyFields),
+		"inboundRules":      keys(inboundFields),
+		"unassignedNumbers": keys(unassignedFields),
+		"to":                keys(destinationFields),
 		"tests":             keys(testFields),
 		"expect":            keys(expectFields),
 	}

@@ -31,6 +31,9 @@ type Snapshot struct {
 	Emergency []EmergencyNumber
 	Tests     []TestCase
 
+	InboundRules []InboundRule     // in the order in which they are tried
+	Unassigned   []UnassignedRange // in the order in which they are searched
+
 	userByNumber map[string]*User  // line URI number (and number;ext=) and extra numbers
 	userByURI    map[string]*User  // lower-case address-of-record without scheme
 	trunkByName  map[string]*Trunk // lower case

@@ -110,6 +110,10 @@ func (n *node) object() string {
 		return quoted("user", of.name)
 	case "routes":
 		return listed("route", of, "name")
+	case "inboundRules":
+		return listed("inbound rule", of, "name")
+	case "unassignedNumbers":
+		return listed("range of unassigned numbers", of, "name")
 	case "emergency":
 		return listed("emergency number", of, "number")
 	case "tests":

@@ -11,6 +11,8 @@ func (c *compiler) resolve() {
 	c.resolvePolicies()
 	c.resolveRoutes()
 	c.resolveUsers()
+	c.resolveUnassigned()
+	c.resolveInbound()
 	c.resolveEmergency()
 	c.resolveTests()
 }

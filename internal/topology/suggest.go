@@ -17,10 +17,11 @@ var planned = map[string][]string{
 		"enableCallTransfer", "enableCallPark", "enableMaliciousCallTracing", "enableBWPolicyOverride",
 		"enableVoicemailEscapeTimer", "pstnVoicemailEscapeTimer", "voiceDeploymentMode", "enableBusyOptions",
 	},
-	"dialPlans": {"externalAccessPrefix", "optimizeDeviceDialing", "dialinConferencingRegion", "city", "state", "countryCode"},
-	"users":     {"privateLine", "locationPolicy", "register", "credentials"},
-	"emergency": {"notificationUri", "conferenceUri", "conferenceMode", "locationRequired", "locationRefreshInterval"},
-	"": {"networkRegions", "networkSites", "subnets", "unassignedNumbers", "announcements", "callParkOrbits",
+	"dialPlans":         {"externalAccessPrefix", "optimizeDeviceDialing", "dialinConferencingRegion", "city", "state", "countryCode"},
+	"users":             {"privateLine", "locationPolicy", "register", "credentials"},
+	"unassignedNumbers": {"announcement", "announcementName", "announcementService", "autoAttendantUri"},
+	"emergency":         {"notificationUri", "conferenceUri", "conferenceMode", "locationRequired", "locationRefreshInterval"},
+	"": {"networkRegions", "networkSites", "subnets", "announcements", "callParkOrbits",
 		"locationPolicies", "mediaConfiguration", "bandwidthPolicies"},
 }
 

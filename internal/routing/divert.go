@@ -1,0 +1,115 @@
+package routing
+
+import (
+	"strconv"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// maxDiversions bounds how often rules may replace the number of one call. Compile refuses circles; the bound is for
+// snapshots that it did not make.
+const maxDiversions = 8
+
+// inboundRule finds the rule for a call that arrives on a trunk (NEW-10). A call to an emergency number is only for a rule that speaks
+// of called numbers.
+func (x *run) inboundRule() *topology.InboundRule {
+	rescue := x.s.EmergencyByNumber(x.d.Number) != nil
+	for i := range x.s.InboundRules {
+		r := &x.s.InboundRules[i]
+		if rescue && r.Called == nil || !r.Matches(x.q.Trunk, x.d.Number, x.d.CallerNumber) {
+			if x.q.Full {
+				x.step(Step{Kind: StepInbound, Outcome: NoMatch, Name: r.Name, From: x.d.Number})
+			}
+			continue
+		}
+		x.step(divertStep(StepInbound, r.Name, x.d.Number, &r.To))
+		return r
+	}
+	return nil
+}
+
+// unassigned finds the range of unassigned numbers that the number of nobody is in (RTE-28).
+func (x *run) unassigned() *topology.UnassignedRange {
+	if len(x.s.Unassigned) == 0 {
+		return nil
+	}
+	base, _ := splitExt(x.d.Number)
+	r := x.s.UnassignedByNumber(base)
+	if r != nil {
+		x.step(divertStep(StepUnassigned, r.Name, x.d.Number, &r.To))
+	}
+	return r
+}
+
+// divert sends the call where a rule says; why is the reason of its refusals. False: the number was replaced, and the decision
+// goes on with it.
+func (x *run) divert(to *topology.Destination, why *diag.Reason) (decided bool) {
+	switch {
+	case to.User != nil:
+		if to.User.Number != "" {
+			x.d.Number = userNumber(to.User) // the platform knows no other
+		}
+		x.called.digits = true
+		x.toUser(to.User)
+	case to.Trunk != nil:
+		x.candidate(candidate{trunk: to.Trunk, uri: to.URI})
+		if len(x.cands) == 0 {
+			x.tried = true
+			x.refuse(x.nowhere())
+			return true
+		}
+		x.d.Kind = ToRoute
+		x.targets(x.d.Number)
+	case to.Status != 0:
+		x.refuse(chosen(*why, to))
+	default:
+		if x.diverted++; x.diverted > maxDiversions {
+			x.refuse(diag.LoopDetected)
+			return true
+		}
+		x.d.Number, x.called = to.Number, dialled{number: to.Number, digits: true}
+		if len(to.Usages) > 0 {
+			x.lent = to.Usages
+		}
+		return false
+	}
+	return true
+}
+
+// chosen is a reason with the status, and perhaps the cause, that the document chooses.
+func chosen(r diag.Reason, to *topology.Destination) *diag.Reason {
+	if r.Status != to.Status {
+		r.Status, r.Phrase = to.Status, sip.Phrase(to.Status)
+	}
+	if to.Cause != 0 {
+		r.Cause = to.Cause
+	}
+	return &r
+}
+
+func divertStep(kind StepKind, name, number string, to *topology.Destination) Step {
+	st := Step{Kind: kind, Outcome: Chosen, Name: name, From: number}
+	switch {
+	case to.User != nil:
+		st.Of, st.To = "user", to.User.Name
+	case to.Trunk != nil:
+		st.Of, st.To = "trunk", to.Trunk.Name
+	case to.Status != 0:
+		st.N = int32(to.Status)
+	default:
+		st.Of, st.To = "number", to.Number
+	}
+	return st
+}
+
+func (st *Step) divertText() string {
+	switch {
+	case st.Outcome == NoMatch:
+		return "does not fit"
+	case st.Of == "":
+		return st.From + " is refused with " + strconv.Itoa(int(st.N))
+	}
+	return st.From + " goes to " + st.Of + " " + quote(st.To)
+}
