@@ -20,6 +20,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"xyzzy", 2, "directsip: there is no command \"xyzzy\"\nTry: directsip --help\n"},
 		{"route", 2, "directsip: route needs the called number: --to NUMBER\nTry: directsip route --help\n"},
 		{"why", 2, "directsip: why takes the id of one call; `directsip calls` lists them\nTry: directsip why --help\n"},
+		{"profile show", 2, "directsip: show takes the name of one profile; `directsip profile list` lists them\nTry: directsip profile show --help\n"},
+		{"profile show teams", 1, "directsip: there is no profile \"teams\"; did you mean teams-direct-routing?\n"},
 		{"init x", 2, "directsip: init takes no argument, but \"x\" was given\nTry: directsip init --help\n"},
 		{"check a b", 2, "directsip: check takes one document, but 2 were given: a b\nTry: directsip check --help\n"},
 		{"calls --since tomorrow", 2, "directsip: \"tomorrow\" is neither a time like 2026-01-31 12:00 or 2026-01-31T12:00:00Z nor an age like 90m, 24h or 7d\n" +

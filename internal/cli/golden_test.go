@@ -67,6 +67,9 @@ func TestGoldenCommands(t *testing.T) {
 		{"route-uri", 0, []string{"route", "--trunk", "pbx", "--from", "sip:200@pbx.test", "--to", "sip:02065550123@med1.test", "testdata/failing.yaml"}},
 		{"route-json", 0, []string{"route", "--from", "101", "--to", "02065550123", "--json", "testdata/failing.yaml"}},
 		{"route-refused", 1, []string{"route", "--trunk", "pbx", "--to", "7", "testdata/failing.yaml"}},
+		{"profile-list", 0, []string{"profile", "list"}},
+		{"profile-show", 0, []string{"profile", "show", "teams-direct-routing"}},
+		{"profile-show-json", 0, []string{"profile", "show", "CUCM", "--json"}},
 		{"route-bad-json", 1, []string{"route", "--to", "7", "--json", "testdata/bad.yaml"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

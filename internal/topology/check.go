@@ -19,6 +19,7 @@ func (c *compiler) check() {
 	for _, d := range c.settingsDocs {
 		c.checkSettings(d)
 	}
+	c.checkProfiles()
 	c.checkBypassPairs()
 	c.checkHistoryPairs()
 	c.checkSimpleNames()

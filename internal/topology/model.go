@@ -106,7 +106,8 @@ type Gateway struct {
 	Addresses []netip.Addr // further source addresses that this peer may call from
 	Names     []string     // certificate names that this peer may present; default Host
 	Site      *Site
-	Routable  bool // TOP-21
+	Profile   *Profile // NEW-11; nil: none
+	Routable  bool     // TOP-21
 	Trunks    []*Trunk
 }
 
@@ -131,7 +132,8 @@ type Codes map[int]bool
 
 // TrunkSettings is the behaviour of trunks at scope global, site or trunk.
 type TrunkSettings struct {
-	Scope string // "global", "site:NAME", "trunk:NAME"
+	Scope   string // "global", "site:NAME", "trunk:NAME"
+	Profile string // NEW-11: of the object or else of the gateway; "" none
 
 	// Hunting and timers.
 	NoResponseTimeout time.Duration // nothing at all from the peer → next target; default 4s

@@ -100,11 +100,15 @@ func (c *compiler) warnf(n *node, format string, args ...any) *Problem {
 // fixf says what would work.
 func (p *Problem) fixf(format string, args ...any) { p.Fix = fmt.Sprintf(format, args...) }
 
-// result is the list by position.
+// result is the list by position. Settings that are checked once with each of several profiles may give the same problem again.
 func (c *compiler) result() Problems {
-	ps := make(Problems, len(c.problems))
-	for i, p := range c.problems {
-		ps[i] = *p
+	ps := make(Problems, 0, len(c.problems))
+	seen := make(map[Problem]bool, len(c.problems))
+	for _, p := range c.problems {
+		if !seen[*p] {
+			seen[*p] = true
+			ps = append(ps, *p)
+		}
 	}
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))

@@ -154,6 +154,7 @@ func (c *compiler) resolveSettings() {
 			t.Settings = first(ofSite(t.Site, func(s *Site) *TrunkSettings { return s.Settings }), c.snap.Defaults)
 		}
 	}
+	c.resolveProfiles()
 }
 
 func (c *compiler) settingsLists(d *settingsDoc) {

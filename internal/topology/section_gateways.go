@@ -9,13 +9,14 @@ import (
 )
 
 type gatewayDoc struct {
-	key   *node
-	body  *node
-	host  *node
-	site  *node
-	names *node
-	root  *trunkDoc
-	out   *Gateway
+	key     *node
+	body    *node
+	host    *node
+	site    *node
+	names   *node
+	profile *node
+	root    *trunkDoc
+	out     *Gateway
 }
 
 var gatewayFields = []field[gatewayDoc]{
@@ -40,6 +41,7 @@ var gatewayFields = []field[gatewayDoc]{
 	}},
 	{"names", func(c *compiler, n *node, d *gatewayDoc) { c.certificateNames(n, d) }},
 	{"site", setRef(func(d *gatewayDoc) **node { return &d.site })},
+	{"profile", setRef(func(d *gatewayDoc) **node { return &d.profile })},
 	{"routable", setBool(func(d *gatewayDoc) *bool { return &d.out.Routable })},
 	{"root", func(c *compiler, n *node, d *gatewayDoc) {
 		d.root = newRoot(d)

@@ -8,10 +8,10 @@ var planned = map[string][]string{
 	"trunkSettings": {
 		"srtpMode", "enableReferSupport", "enable3pccRefer", "concentratedTopology", "enableSignalBoost",
 		"enableMobileTrunkSupport", "enablePIDFLOSupport", "enableOnlineVoice",
-		"profile", "credentials", "register",
+		"credentials", "register",
 		"t38", "comfortNoise",
 	},
-	"gateways": {"profile", "credentials", "register", "alternateBypassId", "default", "mediaAddress", "representativeMediaIP", "alternateMediaAddress"},
+	"gateways": {"credentials", "register", "alternateBypassId", "default", "mediaAddress", "representativeMediaIP", "alternateMediaAddress"},
 	"voicePolicies": {
 		"allowCallForwarding", "allowSimulRing", "allowPSTNReRouting", "enableDelegation", "enableTeamCall",
 		"enableCallTransfer", "enableCallPark", "enableMaliciousCallTracing", "enableBWPolicyOverride",
