@@ -69,6 +69,7 @@ func (c *Call) progress(now time.Time, t *attempt, m *sip.Message, out *Out) {
 			r.SetBody("application/sdp", sdp)
 		}
 	}
+	c.dress(r, m)
 	c.respond(now, &c.a, r, out)
 }
 
@@ -202,6 +203,7 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, sdp string, out *Out)
 	c.follow(a)
 	a.ackSeq, _, _ = a.inv.CSeq()
 	a.oa.InviteDone()
+	c.dress(r, m)
 	c.respond(now, a, r, out)
 	a.answer.Start(now, 0, 0)
 	c.forks, c.offer, c.offered = nil, "", nil // they would keep the whole INVITE in memory

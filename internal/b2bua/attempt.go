@@ -11,6 +11,7 @@ import (
 	"github.com/directsip/directsip/internal/identity"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/txn"
 )
 
@@ -271,6 +272,11 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 	if body != "" {
 		m.SetBody("application/sdp", body)
 	}
+	var from *sip.Message
+	if !id.Concealed() {
+		from = c.a.inv
+	}
+	topology.ApplyHeaderRules(t.target.Trunk.Settings.HeaderRules.Out, m, from)
 	return m
 }
 

@@ -80,6 +80,7 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 	a.trunk, a.callID, a.tag = in.Trunk, c.rec.In.CallID, env.tag()
 	a.ackSeq, _, _ = req.CSeq()
 	a.first = a.ackSeq
+	topology.ApplyHeaderRules(in.Trunk.Settings.HeaderRules.In, req, req)
 	a.hop, a.inv = Back(in.Source, req), req
 	a.learn(req)
 	a.hearTimer(req)
@@ -268,6 +269,10 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 	switch {
 	case att == nil || seq != l.first:
 		c.receiveReinviteResponse(now, l, seq, m, out)
+		return
+	}
+	topology.ApplyHeaderRules(l.trunk.Settings.HeaderRules.In, m, m)
+	switch {
 	case !att.done():
 		c.receiveInviteResponse(now, att, m, out)
 	default:

@@ -172,5 +172,6 @@ func (e *Env) Options(t *topology.Trunk, hop sip.Hop, callID string) *sip.Messag
 	if t.Settings.OptionsUserAgent {
 		m.Add(sip.IDUserAgent, e.UserAgent)
 	}
+	topology.ApplyHeaderRules(t.Settings.HeaderRules.Out, m, nil)
 	return m
 }

@@ -56,3 +56,9 @@ func (c *Call) tellConnected(told *sip.Message, to *Leg, said *sip.Message, from
 		identity.Connected(told, said, from.trunk, to.trunk, c.env.self(to.hop).host, routing.Carry)
 	}
 }
+
+// dress applies the header rules of the caller's trunk to a response to the INVITE that began the call; said is the response of the target
+// that it is made of, nil when it is our own.
+func (c *Call) dress(r, said *sip.Message) {
+	topology.ApplyHeaderRules(c.a.trunk.Settings.HeaderRules.Out, r, said)
+}

@@ -23,6 +23,7 @@ func documented() map[string][]string {
 		"trunkSettings":     keys(settingsFields),
 		"Response rules":    keys(responseRuleFields),
 		"Rules":             keys(normalizationFields),
+		"Header rules":      slices.Concat(keys(headerListFields), keys(headerRuleFields)),
 		"dialPlans":         keys(planFields),
 		"voicePolicies":     keys(policyFields),
 		"routes":            keys(routeFields),

@@ -174,6 +174,7 @@ type TrunkSettings struct {
 
 	Identity
 	Setup
+	HeaderRules HeaderRules // what is changed at the edge; default none
 
 	// Media.
 	EnableBypass    bool          // TRK-05: both trunks of a call have it → SDP is passed through
