@@ -19,12 +19,17 @@ func (c *Call) query(req *sip.Message) routing.Query {
 		q.Called = identity.Number(u)
 	}
 	caller := identity.ReadCaller(req, c.a.trunk)
-	who := caller.Presented(c.a.trunk)
+	who := caller.Presented()
 	q.CallingURI, q.Display = strings.Clone(who.URI), strings.Clone(who.Display)
 	if u, err := sip.ParseURI(q.CallingURI); err == nil {
 		q.Calling = identity.Number(u)
 	}
 	if c.a.trunk.Gateway.Kind == topology.KindUC {
+		if a := &caller.Asserted; a.URI != "" { // a user is known by what the platform vouches for, whatever is shown in From
+			if q.User = c.snap.UserByURI(a.URI); q.User == nil {
+				q.User = c.snap.UserByNumber(a.Number)
+			}
+		}
 		q.ForwardedBy = forwardedBy(req)
 	}
 	return q

@@ -40,11 +40,11 @@ func (c *Caller) Hidden() bool {
 	return c.Privacy.Hides() || c.From.anonymous()
 }
 
-// Presented is whom the call is from: From, as long as it has a number. Behind an anonymous or nameless From, and of a UC platform, whose
-// users are known by it, it is the identity that the peer vouches for.
-func (c *Caller) Presented(in *topology.Trunk) Party {
+// Presented is whom the call is from: From, as long as it has a number. Behind one that has none or hides it, it is the identity that the
+// peer vouches for.
+func (c *Caller) Presented() Party {
 	p := c.From
-	if c.Asserted.URI != "" && (!isNumber(p.Number) || c.Hidden() || in.Gateway.Kind == topology.KindUC) {
+	if c.Asserted.URI != "" && (!isNumber(p.Number) || c.Hidden()) {
 		p = c.Asserted
 		p.Display = c.From.Display
 	}

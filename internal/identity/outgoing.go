@@ -78,7 +78,7 @@ func (o *Outgoing) assertion() (number, display string, tel, ok bool) {
 		return "", "", false, false
 	}
 	number = o.Calling
-	if o.caller.Presented(o.In).Number != who.Number || number == "" || number == anonymous {
+	if o.caller.Presented().Number != who.Number || number == "" || number == anonymous {
 		number = o.carry(who.Number)
 	}
 	return number, who.Display, who.Tel, number != ""

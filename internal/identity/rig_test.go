@@ -56,7 +56,7 @@ const target = "sip:+14255550100@198.51.100.2;user=phone"
 // send is what leaves for a target whose caller is decided as in b2bua.
 func (r rig) send(m *sip.Message, suppress bool, alternate string) []string {
 	caller := ReadCaller(m, r.in)
-	who := caller.Presented(r.in)
+	who := caller.Presented()
 	o := Outgoing{In: r.in, Out: r.out, Host: "192.0.2.11", Invite: m, Carry: routing.Carry,
 		Calling: routing.Carry(r.in, r.out, who.Number), Display: who.Display}
 	if suppress {

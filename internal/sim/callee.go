@@ -78,6 +78,7 @@ func (p *Party) respond(s *server, status int, with func(r *sip.Message)) {
 		if status >= 200 && status < 300 {
 			p.answerTimer(s.req, r)
 		}
+		p.named(r)
 		if with != nil {
 			with(r)
 		}

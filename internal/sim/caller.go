@@ -19,9 +19,15 @@ func (h *Host) call(sc *Scenario) {
 	}
 	node := n.netAddr(t.Port)
 	p.to = sip.Hop{Transport: t.Transport, Local: h.listen(), Remote: node}
+	if sc.Caller.Anonymous || len(sc.Caller.Headers) > 0 {
+		sc.Number = sc.telling()
+	}
 	p.uri = "sip:" + sc.Number + "@" + node.String()
 	p.target = p.uri
 	p.local = "\"Caller " + sc.Name + "\" <sip:" + sc.key + "@" + h.Addr.String() + ">"
+	if sc.Caller.Anonymous {
+		p.local = "\"Anonymous\" <sip:anonymous@anonymous.invalid>"
+	}
 	p.remote = "<" + p.uri + ">"
 	p.seq = 1 + h.w.rnd.Uint32()%1000
 	m := p.firstInvite()
@@ -48,6 +54,7 @@ func (h *Host) call(sc *Scenario) {
 func (p *Party) firstInvite() *sip.Message {
 	m := p.message("INVITE", p.seq)
 	m.Add(sip.IDAllow, "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO")
+	p.introduce(m)
 	if !p.scenario.Caller.Offerless {
 		m.SetBody("application/sdp", p.speaker.offer())
 	}

@@ -23,9 +23,18 @@ gateways:
   sbc: {kind: sbc, host: sbc.sim.example, root: {transport: UDP}}
 trunkSettings:
   global: {relayMethods: [INFO, MESSAGE], maxAttempts: 6}
-  trunk:uca: {usages: [all], relayMethods: [INFO, MESSAGE]}
+  trunk:uca: {usages: [all], relayMethods: [INFO, MESSAGE], forwardPAI: true, forwardCallHistory: true}
   trunk:ucb: {usages: [all], enableSessionTimer: true, sessionExpires: 90s}
   trunk:gwb: {failoverCodes: [486], enableSessionTimer: true, sessionExpires: 90s}
+  trunk:gwc: {relayMethods: [INFO, MESSAGE], forwardPAI: true, identityHeaders: both, acceptGatewayPAIForOutboundCalls: true,
+    forwardCallHistory: true, callHistoryForm: diversion,
+    headerRules: {in: [{remove: Server}], out: [{add: X-Pool, value: sim, methods: [INVITE, OPTIONS]}, {copy: X-Customer}]}}
+  trunk:sbc:
+    relayMethods: [INFO, MESSAGE]
+    forwardPAI: true
+    forwardAnonymousCallGatewayPAI: true
+    forwardCallHistory: true
+    callHistoryForm: both
 usages: [all, sos]
 routes:
   - {name: sos, pattern: '^112$', usages: [sos], trunks: [gwa, gwb, gwc], selection: ordered}

@@ -101,6 +101,7 @@ func caller(r *rand.Rand) Caller {
 		c.AckDelay = ms(r, 0, 3000)
 	}
 	c.Manner = manner(r)
+	drawIdentity(r, &c)
 	c.Timer = timer(r)
 	if c.Timer.Known && one(r, 2) { // long enough for a refresh or two
 		c.Then = append(c.Then, Action{ms(r, 80000, 200000), Bye})
@@ -151,7 +152,7 @@ func manner(r *rand.Rand) Manner {
 }
 
 func callee(r *rand.Rand) Callee {
-	c := Callee{After: ms(r, 0, 5000), Final: 200, No100: one(r, 10), Twice: one(r, 20), NoUpdate: one(r, 4), Manner: manner(r)}
+	c := Callee{After: ms(r, 0, 5000), Final: 200, No100: one(r, 10), Twice: one(r, 20), NoUpdate: one(r, 4), Named: one(r, 4), Manner: manner(r)}
 	c.Timer = timer(r)
 	if one(r, 3) {
 		c.Then = append(c.Then, Action{ms(r, 0, 30000), Bye})

@@ -101,6 +101,9 @@ func (p *Party) message(method string, seq uint32) *sip.Message {
 	m.Add(sip.IDContact, p.contact())
 	m.Add(sip.IDUserAgent, p.host.mark()+"telephone")
 	p.askTimer(m)
+	if method == "INVITE" || method == "UPDATE" {
+		p.named(m)
+	}
 	return m
 }
 

@@ -32,10 +32,12 @@ type Caller struct {
 	GiveUp    time.Duration // cancels after so long; 0: 200 s
 	HangUp    bool          // gives up by BYE in the early dialog
 	AckDelay  time.Duration
-	NoAck     bool // never acknowledges
-	EmptyAck  bool // no answer in the ACK to an offer
-	ByeFirst  bool // BYE overtakes the ACK
-	Merged    bool // sends the INVITE by a second way as well
+	NoAck     bool     // never acknowledges
+	EmptyAck  bool     // no answer in the ACK to an offer
+	ByeFirst  bool     // BYE overtakes the ACK
+	Merged    bool     // sends the INVITE by a second way as well
+	Anonymous bool     // From names nobody
+	Headers   []string // further lines of the INVITE, see identities
 	Manner
 }
 
@@ -56,6 +58,7 @@ type Callee struct {
 	Misfit   bool          // 200 with an answer that does not fit
 	ByeEarly bool          // BYE at once behind its 200, before the ACK, and the network lets it overtake
 	NoUpdate bool          // Allow without UPDATE
+	Named    bool          // says in its responses who answers
 	Manner
 }
 

@@ -146,11 +146,16 @@ func (t *Trace) Of(key string) string {
 	return t.print(func(l *Line) bool { return l.Key == key || ids[l.CallID] })
 }
 
-// keyOf is the calling number, which names the scenario: of From in requests of the caller's direction, else of To.
+// keyOf is the calling number, which names the scenario: of From in requests of the caller's direction, else of To; when
+// the caller is hidden, the called number has it.
 func keyOf(m *sip.Message) string {
 	for _, a := range [...]sip.Address{m.From(), m.To()} {
-		if u, err := sip.ParseURI(a.URI); err == nil && strings.HasPrefix(u.User, "+49") {
+		u, err := sip.ParseURI(a.URI)
+		if err == nil && strings.HasPrefix(u.User, "+49") {
 			return u.User
+		}
+		if key := keyOfCalled(u.User); key != "" {
+			return key
 		}
 	}
 	return ""

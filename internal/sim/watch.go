@@ -210,6 +210,7 @@ func (x *watch) sent(s *txn.Send) {
 		}
 	}
 	x.hiding(l, m, s.Data, peer)
+	x.discloses(l, m, s.Data, peer)
 	if m.IsRequest() {
 		x.requestOut(l, m, s)
 	} else {
@@ -300,11 +301,12 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 	}
 	x.timerOut(l, m)
 	to := m.To().Tag()
-	if last, ok := l.seq[to]; ok && seq <= last {
+	last, again := l.seq[to]
+	if again && seq <= last {
 		x.fail(l, "%s has CSeq %d after %d", m.Method, seq, last)
 	}
 	l.seq[to] = seq
-	if m.Method == "INVITE" && to == "" {
+	if m.Method == "INVITE" && to == "" && !again { // after a 422 it is the same attempt
 		x.attemptOut(l)
 	}
 	x.offerOut(l, r, m)
