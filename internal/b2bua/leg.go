@@ -61,6 +61,7 @@ type sentAck struct {
 	seq  uint32 // CSeq
 	tag  string // To
 	send txn.Send
+	body bool // it has an answer
 }
 
 // maxAcks bounds the ACKs that are kept; each is needed for 32 s.
@@ -184,7 +185,7 @@ func writeAck(env *Env, d *dialog.Dialog, hop sip.Hop, cseq uint32, body string)
 	if body != "" {
 		m.SetBody("application/sdp", body)
 	}
-	return sentAck{seq: cseq, tag: d.RemoteTag, send: txn.Send{Hop: hop, Data: m.Append(nil), CallID: d.CallID}}
+	return sentAck{seq: cseq, tag: d.RemoteTag, send: txn.Send{Hop: hop, Data: m.Append(nil), CallID: d.CallID}, body: body != ""}
 }
 
 // repeatAck answers a repeated 2xx; false when it was not acknowledged yet, or is none.

@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
@@ -20,14 +21,20 @@ type Rest struct {
 // restLeg is the rest of one leg.
 type restLeg struct {
 	callID        string
-	local, remote string              // tags of the dialog; remote is "" where there was none
-	seq           uint32              // CSeq of the INVITE that began the call; 0 on a leg B
-	invites       []*txn.InviteServer // the peer's
-	servers       []*txn.Server
-	ours          []*txn.InviteClient
-	acks          []sentAck
-	clients       []*txn.Client // BYEs to branches of a fork that answer late
+	local, remote string // tags of the dialog; remote is "" where there was none
+	seq           uint32 // CSeq of the INVITE that began the call; 0 on a leg B
 	hop           sip.Hop
+	owed          []owed // the ordinary case
+	*machines            // what has more to do than that; nil: nothing
+}
+
+// machines are transactions kept whole.
+type machines struct {
+	invites []*txn.InviteServer // the peer's
+	servers []*txn.Server
+	ours    []*txn.InviteClient
+	acks    []sentAck
+	clients []*txn.Client // BYEs to branches of a fork that answer late
 }
 
 // Rest is what remains of an ended call, nil while there is more to do than to answer repetitions. The call itself is not used any
@@ -73,17 +80,29 @@ func (l *Leg) quiet() bool {
 
 // rest takes over the leg's transactions; false: none lives.
 func (l *Leg) rest() (restLeg, bool) {
-	r := restLeg{callID: l.callID, local: l.tag, remote: l.dlg.RemoteTag, servers: l.servers, hop: l.hop}
-	if l.invs.Live() {
+	r := restLeg{callID: l.callID, local: l.tag, remote: l.dlg.RemoteTag, hop: l.hop}
+	var whole machines
+	r.owed = make([]owed, 0, 2)
+	if l.invs.Live() && !r.owe(owedInvite, l.invs.State() != txn.Completed, &l.invs) {
 		t := l.invs
-		r.invites = append(make([]*txn.InviteServer, 0, 1+len(l.refused)), &t)
+		whole.invites = append(whole.invites, &t)
 	}
-	r.invites = append(r.invites, l.refused...)
-	if l.invc.Live() {
+	whole.invites = append(whole.invites, l.refused...)
+	for _, s := range l.servers {
+		if !r.owe(owedBye, s.Method() == "BYE" && s.Status() == 200 && s.Hop().Local == l.hop.Local, s) {
+			whole.servers = append(whole.servers, s)
+		}
+	}
+	special := func(a sentAck) bool { return a.body || a.tag != r.remote } // with an answer, or to another branch of a fork
+	if l.invc.Live() && !r.owe(owedAck, l.invc.State() == txn.Accepted && !slices.ContainsFunc(l.acks, special), &l.invc) {
 		t := l.invc
-		r.ours, r.acks = []*txn.InviteClient{&t}, l.acks
+		whole.ours, whole.acks = []*txn.InviteClient{&t}, l.acks
 	}
-	return r, len(r.invites)+len(r.servers)+len(r.ours) > 0
+	if len(whole.invites)+len(whole.servers)+len(whole.ours) > 0 {
+		r.machines = &whole
+	}
+	r.own()
+	return r, len(r.owed) > 0 || r.machines != nil
 }
 
 // Superseded is Call.Superseded.
@@ -107,32 +126,39 @@ func (r *Rest) Receive(now time.Time, m *sip.Message, out *Out) bool {
 }
 
 func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool {
-	for _, t := range l.invites {
-		if t.Matches(m) {
-			t.Receive(now, m, &out.Out)
-			return true
-		}
+	if r.repeated(l, m, out) {
+		return true
 	}
-	for _, t := range l.servers {
-		if t.Matches(m) {
-			t.Receive(now, m, &out.Out)
-			return true
+	if w := l.machines; w != nil {
+		for _, t := range w.invites {
+			if t.Matches(m) {
+				t.Receive(now, m, &out.Out)
+				return true
+			}
+		}
+		for _, t := range w.servers {
+			if t.Matches(m) {
+				t.Receive(now, m, &out.Out)
+				return true
+			}
 		}
 	}
 	switch {
 	case m.Method == "ACK":
 		return true
 	case m.Method == "CANCEL":
-		for _, t := range l.invites {
-			if t.MatchesCancel(m) { // without effect (RFC 3261 §9.2)
-				r.reply(t.Hop(), l, m, 200, out)
-				return true
+		if w := l.machines; w != nil {
+			for _, t := range w.invites {
+				if t.MatchesCancel(m) { // without effect (RFC 3261 §9.2)
+					r.reply(t.Hop(), l, m, 200, out)
+					return true
+				}
 			}
 		}
 	case l.seq > 0 && precedes(m, l.seq):
 		return true
-	case m.Method == "INVITE" && l.seq > 0 && m.To().Tag() == "" && len(l.invites) > 0: // by another way (RFC 3261 §8.2.2.2)
-		r.reply(l.invites[0].Hop(), l, m, 482, out)
+	case m.Method == "INVITE" && l.seq > 0 && m.To().Tag() == "": // by another way (RFC 3261 §8.2.2.2)
+		r.reply(l.hop, l, m, 482, out)
 		return true
 	case l.local != m.To().Tag():
 	case m.Method == "BYE" && l.remote != "" && m.From().Tag() == l.remote: // it crossed ours
@@ -159,47 +185,57 @@ func (r *Rest) reply(hop sip.Hop, l *restLeg, m *sip.Message, status int, out *O
 }
 
 func (r *Rest) response(now time.Time, l *restLeg, m *sip.Message, out *Out) {
-	for _, t := range l.ours {
-		if !t.Matches(m) {
-			continue
-		}
-		if t.Receive(now, m, &out.Out) && !repeatAck(l.acks, m, out) {
-			r.hangUpFork(now, l, m, out)
-		}
-		return
-	}
-	for _, t := range l.clients {
-		if t.Matches(m) {
-			t.Receive(now, m, &out.Out)
+	if w := l.machines; w != nil {
+		for _, t := range w.ours {
+			if !t.Matches(m) {
+				continue
+			}
+			if t.Receive(now, m, &out.Out) && !repeatAck(w.acks, m, out) {
+				r.hangUpFork(now, l, m, out)
+			}
 			return
 		}
+		for _, t := range w.clients {
+			if t.Matches(m) {
+				t.Receive(now, m, &out.Out)
+				return
+			}
+		}
 	}
+	r.answeredAgain(now, l, m, out)
 }
 
 // hangUpFork acknowledges and ends the dialog of another branch that answered after all (RFC 3261 §13.2.2.4). The 2xx repeats what
 // our INVITE said, which is not kept.
 func (r *Rest) hangUpFork(now time.Time, l *restLeg, m *sip.Message, out *Out) {
-	if m.From().Tag() != l.local || m.To().Tag() == "" || len(l.acks) >= maxAcks {
+	if l.machines == nil {
+		l.machines = &machines{}
+	}
+	w := l.machines
+	if m.From().Tag() != l.local || m.To().Tag() == "" || len(w.acks) >= maxAcks {
 		return
 	}
 	d := dialog.NewUAC(m, m)
 	hop := nextHop(l.hop, d.NextHopURI())
 	ack := writeAck(r.env, &d, hop, d.LocalSeq, "")
-	l.acks = append(l.acks, ack)
+	w.acks = append(w.acks, ack)
 	out.Sends = append(out.Sends, ack.send)
 	bye := d.Request("BYE")
 	bye.AddFirst(sip.IDVia, r.env.via(hop))
 	t := &txn.Client{}
 	t.Start(now, bye, hop, r.env.Timers, &out.Out)
-	l.clients = append(l.clients, t)
+	w.clients = append(w.clients, t)
 }
 
 // Advance fires the timers that are due.
 func (r *Rest) Advance(now time.Time, out *Out) {
 	for i := range r.legs {
 		l := &r.legs[i]
-		l.invites, l.servers = advanced(l.invites, now, out), advanced(l.servers, now, out)
-		l.ours, l.clients = advanced(l.ours, now, out), advanced(l.clients, now, out)
+		l.owed = slices.DeleteFunc(l.owed, func(o owed) bool { return !now.Before(o.End) })
+		if w := l.machines; w != nil {
+			w.invites, w.servers = advanced(w.invites, now, out), advanced(w.servers, now, out)
+			w.ours, w.clients = advanced(w.ours, now, out), advanced(w.clients, now, out)
+		}
 	}
 }
 
@@ -225,10 +261,15 @@ func (r *Rest) Deadline() time.Time {
 	var d earliest
 	for i := range r.legs {
 		l := &r.legs[i]
-		add(&d, l.invites)
-		add(&d, l.servers)
-		add(&d, l.ours)
-		add(&d, l.clients)
+		for k := range l.owed {
+			d.add(l.owed[k].End, "")
+		}
+		if w := l.machines; w != nil {
+			add(&d, w.invites)
+			add(&d, w.servers)
+			add(&d, w.ours)
+			add(&d, w.clients)
+		}
 	}
 	return d.at
 }

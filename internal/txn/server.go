@@ -11,6 +11,7 @@ type Server struct {
 	machine
 	completed time.Duration // timer J
 	method    string
+	status    int // of the last response
 }
 
 // Start begins in Trying. hop is the way back (RFC 3261 §18.2.2).
@@ -43,6 +44,7 @@ func (t *Server) Respond(now time.Time, resp *sip.Message, out *Out) bool {
 		return false
 	}
 	t.put(resp, out)
+	t.status = resp.Status
 	switch {
 	case resp.Status < 200:
 		t.state = Proceeding
@@ -77,3 +79,6 @@ func (t *Server) Deadline() (time.Time, string) { return t.next("", "timer J") }
 
 // Method of the request.
 func (t *Server) Method() string { return t.method }
+
+// Status of the last response; 0: none yet.
+func (t *Server) Status() int { return t.status }

@@ -1,0 +1,63 @@
+package ua_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/ua"
+)
+
+// TestRepetitionsAfterTheEnd: what the peers repeat after a call has ended is answered as RFC 3261 and RFC 6026 ask, without the call.
+func TestRepetitionsAfterTheEnd(t *testing.T) {
+	r := newRig(t)
+	r.out.Reset()
+	invite := request("INVITE", "1", "i1", "call", "from", "", bodies[0])
+	r.in(r.uc, invite)
+	r.sent("SIP/2.0 100", "INVITE")
+	ours := r.out.Sends[1].Data
+	r.out.Reset()
+	answer := response("200 OK", ours, "to", bodies[1])
+	r.in(r.pstn, answer)
+	r.sent("ACK", "SIP/2.0 200")
+	tag := tagOf(header(r.out.Sends[1].Data, "To"))
+	r.in(r.uc, request("ACK", "1", "a1", "call", "from", tag, ""))
+	bye := request("BYE", "2", "b1", "call", "from", tag, "")
+	r.out.Reset()
+	r.in(r.uc, bye)
+	r.sent("SIP/2.0 200", "BYE")
+	first, out := string(r.out.Sends[0].Data), r.out.Sends[1].Data
+	r.in(r.pstn, response("200 OK", out, "", ""))
+
+	again := func(what string, do func(), lines ...string) {
+		t.Helper()
+		t.Log(what)
+		r.out.Reset()
+		do()
+		r.sent(lines...)
+	}
+	again("INVITE", func() { r.in(r.uc, invite) })
+	again("BYE", func() { r.in(r.uc, bye) }, "SIP/2.0 200")
+	if got := string(r.out.Sends[0].Data); got != first {
+		t.Errorf("the repeated answer is\n%s\nwant\n%s", got, first)
+	}
+	again("CANCEL", func() { r.in(r.uc, request("CANCEL", "1", "i1", "call", "from", "", "")) }, "SIP/2.0 200")
+	again("another BYE of the caller", func() { r.in(r.uc, request("BYE", "3", "b2", "call", "from", tag, "")) }, "SIP/2.0 200")
+	again("INFO", func() { r.in(r.uc, request("INFO", "4", "n1", "call", "from", tag, "")) }, "SIP/2.0 481")
+	again("the same INVITE by another way", func() { r.in(r.uc, request("INVITE", "1", "i2", "call", "from", "", bodies[0])) }, "SIP/2.0 482")
+	again("2xx to our INVITE", func() { r.in(r.pstn, answer) }, "ACK")
+	late := response("200 OK", ours, "other", bodies[1])
+	again("2xx of another branch", func() { r.in(r.pstn, late) }, "ACK", "BYE")
+	last := r.out.Sends[1].Data
+	again("and again", func() { r.in(r.pstn, late) }, "ACK")
+	again("200 to that BYE", func() { r.in(r.pstn, response("200 OK", last, "", "")) })
+	if r.core.Held() != 1 {
+		t.Errorf("%d calls are in memory, want 1", r.core.Held())
+	}
+	r.now = r.now.Add(40 * time.Second)
+	r.out = ua.Out{}
+	r.core.Advance(r.now, &r.out)
+	if r.core.Held() != 0 || !r.core.Deadline().IsZero() {
+		t.Errorf("%d calls are in memory, deadline %v", r.core.Held(), r.core.Deadline())
+	}
+	again("BYE when all is over", func() { r.in(r.uc, bye) }, "SIP/2.0 481")
+}
