@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// gcPercent lets the heap grow to four times what is in use before it is collected: half of the garbage collector's price under load,
+	// gcPercent lets the heap grow to five times what is in use before it is collected: a quarter of the garbage collector's price under load,
 	// for memory that a quiet server gives back. GOGC overrides it.
-	gcPercent = 300
+	gcPercent = 400
 	// quietTime without a collection means that there is little to do.
 	quietTime = 15 * time.Second
 	// slack is the garbage that a quiet server may keep.
