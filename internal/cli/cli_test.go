@@ -32,6 +32,10 @@ func TestWrongCommandLines(t *testing.T) {
 		{"check NONE/x.yaml --json", 1, "{\"error\":\"there is no document NONE/x.yaml; name one, or make one: directsip init > NONE/x.yaml\"}\n"},
 		{"route --to 1 --from bob testdata/failing.yaml", 1, "directsip: the document has no user \"bob\"; it has alice\n"},
 		{"route --to 1 --trunk itsp testdata/failing.yaml", 1, "directsip: the document has no trunk \"itsp\"; it has pbx, gw, uc\n"},
+		{"route --to 1 --from +49 --trunk pbx --header nonsense testdata/failing.yaml", 1,
+			"directsip: \"nonsense\" is no header line; write it like --header 'Privacy: id'\n"},
+		{"route --to 1 --header a:b testdata/failing.yaml", 1,
+			"directsip: headers are read as the trunk says that they arrive on; add --trunk, or --from with a user\n"},
 		{"route --to 1 --server med9 testdata/failing.yaml", 1, "directsip: the document has no server \"med9\"; it has med1.test\n"},
 		{"status --data NONE", 1, "directsip: no server is running: nothing answers on NONE/control.sock; start one with `directsip serve`, or name its directory with --data\n"},
 		{"status --socket /" + strings.Repeat("x", 120), 1, "directsip: control socket /" + strings.Repeat("x", 120) +

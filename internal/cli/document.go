@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/directsip/directsip/internal/b2bua"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/server"
 	"github.com/directsip/directsip/internal/topology"
@@ -112,7 +113,7 @@ func (a *app) checkCmd() *cobra.Command {
 			res := checkResult{Problems: problemsJSON(problems)}
 			if snap != nil && ok {
 				res.Document = snap.Version
-				tests = routing.RunTests(snap)
+				tests = b2bua.RunTests(snap)
 			}
 			for i := range tests {
 				ok = ok && tests[i].OK()
@@ -173,7 +174,7 @@ func (a *app) testCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list := routing.RunTests(snap)
+			list := b2bua.RunTests(snap)
 			failed := 0
 			for i := range list {
 				if !list[i].OK() {

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +14,8 @@ import (
 
 func (a *app) routeCmd() *cobra.Command {
 	var from, to, trunk, srv, forwardedBy string
+	var headers []string
+	var show bool
 	c := &cobra.Command{Use: "route --to NUMBER [--from USER|NUMBER] [--trunk TRUNK] [FILE]", Short: "Show where a call would go, and why, without making it",
 		Args: one, ValidArgsFunction: yamlFiles,
 		Example: "  directsip route --from alice --to 0425550100\n  directsip route --trunk pstn --to +14255550100 --json",
@@ -33,12 +34,16 @@ func (a *app) routeCmd() *cobra.Command {
 			if err = forward(snap, q, forwardedBy); err != nil {
 				return err
 			}
+			p, err := preview(snap, q, headers)
+			if err != nil {
+				return err
+			}
 			d := routing.Decide(snap, q, nil) // every trunk is up
-			err = a.print(&d, func(w io.Writer) {
-				for _, l := range d.Explain() {
-					fmt.Fprintln(w, l)
-				}
-			})
+			out := routeResult{decision: &d}
+			if show {
+				out.invites = p.Invites(&d)
+			}
+			err = a.print(out.json(), out.write)
 			if err == nil && d.Kind == routing.Refused {
 				err = errNo
 			}
@@ -49,6 +54,8 @@ func (a *app) routeCmd() *cobra.Command {
 	c.Flags().StringVar(&trunk, "trunk", "", "trunk that the call comes in on; without it the call is one of a user")
 	c.Flags().StringVar(&srv, "server", "", "server that decides; only trunks of its pool are used")
 	c.Flags().StringVar(&forwardedBy, "forwarded-by", "", "user who forwards the call or lets it ring elsewhere too")
+	c.Flags().BoolVar(&show, "headers", false, "show the headers of the INVITE for each target")
+	c.Flags().StringArrayVar(&headers, "header", nil, "line of the INVITE that arrives, 'Privacy: id'; may be repeated")
 	c.RegisterFlagCompletionFunc("forwarded-by", completeFrom(userNames))
 	c.RegisterFlagCompletionFunc("trunk", completeFrom(trunkNames))
 	c.RegisterFlagCompletionFunc("server", completeFrom(serverNames))

@@ -18,6 +18,7 @@ type Outgoing struct {
 	In, Out  *topology.Trunk // In is nil when the call comes from no trunk
 	Calling  string          // user part of the caller, translated for Out; "" or "anonymous" when nobody is to be shown
 	Display  string
+	User     bool         // the caller is a user of the document, whose number is known
 	Suppress bool         // the route hides or replaces the caller (RTE-13): nothing of the caller's own may leave
 	Host     string       // our own host on the way to the target; an IPv6 address has its brackets
 	Invite   *sip.Message // as it arrived; nil when there is none
@@ -78,7 +79,8 @@ func (o *Outgoing) assertion() (number, display string, tel, ok bool) {
 		return "", "", false, false
 	}
 	number = o.Calling
-	if o.caller.Presented().Number != who.Number || number == "" || number == anonymous {
+	own := o.User && !isNumber(who.Number) // vouched for by a SIP URI: it is the user who calls
+	if !own && o.caller.Presented().Number != who.Number || number == "" || number == anonymous {
 		number = o.carry(who.Number)
 	}
 	return number, who.Display, who.Tel, number != ""

@@ -94,6 +94,15 @@ func TestRTE35ExtensionTowardPBX(t *testing.T) {
 		"P-Asserted-Identity: <tel:+12065550123;ext=7>")
 }
 
+// SIG-14: a user is vouched for by the address of the platform, and known to others by the number.
+func TestSIG14UserByAddress(t *testing.T) {
+	r := newRig(t, "uc", "forwardPAI: true", "sbc", "forwardPAI: true")
+	r.user = "+14255550101"
+	r.sends(t, invite(t, `From: "Alice" <sip:alice@example.com>;tag=1`, `P-Asserted-Identity: "Alice A" <sip:alice@example.com>, <tel:+14255550101>`),
+		`From: "Alice" <sip:+14255550101@192.0.2.11;user=phone>;tag=t`, `P-Asserted-Identity: "Alice A" <sip:+14255550101@192.0.2.11;user=phone>`,
+		"P-Asserted-Identity: <tel:+14255550101>")
+}
+
 // SIG-15, TRK-27, RFC 3323, RFC 3325: a caller who is not to be shown, in every form of saying so.
 func TestSIG15TRK27Privacy(t *testing.T) {
 	const asserted = `P-Asserted-Identity: "Robert" <sip:+12065550199@192.0.2.11;user=phone>`

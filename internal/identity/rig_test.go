@@ -11,7 +11,10 @@ import (
 )
 
 // rig is two trunks with the settings of a case.
-type rig struct{ in, out *topology.Trunk }
+type rig struct {
+	in, out *topology.Trunk
+	user    string // number of the user who calls; "": nobody of ours
+}
 
 // newRig compiles a document; kinds are those of the gateways, in and out their settings as flow mappings.
 func newRig(t testing.TB, inKind, in, outKind, out string) rig {
@@ -29,7 +32,7 @@ trunkSettings:
 	if snap == nil {
 		t.Fatal(problems.Error())
 	}
-	return rig{snap.TrunkByName("in"), snap.TrunkByName("out")}
+	return rig{in: snap.TrunkByName("in"), out: snap.TrunkByName("out")}
 }
 
 // invite is a received INVITE with the given header lines, as bytes of the network.
@@ -64,6 +67,9 @@ func (r rig) send(m *sip.Message, suppress bool, alternate string) []string {
 		if alternate == "" {
 			o.Calling = routing.Anonymous
 		}
+	}
+	if r.user != "" {
+		o.User, o.Calling = true, r.user
 	}
 	o.Read()
 	to := sip.NewRequest("INVITE", target)

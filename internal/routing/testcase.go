@@ -28,6 +28,11 @@ func RunTests(s *topology.Snapshot) []TestResult {
 
 // RunTest executes one test case.
 func RunTest(s *topology.Snapshot, c *topology.TestCase) TestResult {
+	return RunTestWith(s, c, func(*Query) {})
+}
+
+// RunTestWith is RunTest with a query that read completes.
+func RunTestWith(s *topology.Snapshot, c *topology.TestCase, read func(*Query)) TestResult {
 	r := TestResult{Case: c}
 	q := Query{Called: c.Dialed, Calling: c.From, ForwardedBy: c.ForwardedBy, Full: true}
 	if c.Trunk != "" {
@@ -47,6 +52,7 @@ func RunTest(s *topology.Snapshot, c *topology.TestCase) TestResult {
 			return r
 		}
 	}
+	read(&q)
 	r.Decision = Decide(s, &q, nil)
 	r.compare()
 	return r

@@ -314,6 +314,8 @@ type TestCase struct {
 	ExpectNumber, ExpectUsage, ExpectRoute, ExpectTrunk, ExpectUser, ExpectRefusal string
 	ExpectCalled, ExpectCalling                                                    string // after translation, on the first trunk
 	Line                                                                           int
+	Headers                                                                        []string        // further lines of the INVITE that arrives, "Privacy: id"
+	ExpectHeaders                                                                  []HeaderPattern // of the INVITE to the first target
 }
 
 // UserByNumber finds the owner of a normalized number ("+1425…", or "+1425…;ext=100"), reverse number lookup (RTE-08).

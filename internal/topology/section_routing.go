@@ -111,6 +111,7 @@ var testFields = []field[testDoc]{
 	{"from", setRef(func(d *testDoc) **node { return &d.from })},
 	{"trunk", setRef(func(d *testDoc) **node { return &d.trunk })},
 	{"forwardedBy", setRef(func(d *testDoc) **node { return &d.forwardedBy })},
+	{"headers", testHeaders},
 	{"expect", func(c *compiler, n *node, d *testDoc) { d.expect = n; decode(c, n, expectFields, d) }},
 }
 
@@ -123,6 +124,7 @@ var expectFields = []field[testDoc]{
 	{"refusal", setText(func(d *testDoc) *string { return &d.out.ExpectRefusal })},
 	{"called", setText(func(d *testDoc) *string { return &d.out.ExpectCalled })},
 	{"calling", setText(func(d *testDoc) *string { return &d.out.ExpectCalling })},
+	{"headers", expectHeaders},
 }
 
 func (c *compiler) dialPlans(n *node) {
