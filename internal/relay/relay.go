@@ -30,7 +30,7 @@ type Config struct {
 	// Warm is how long the sockets of a closed session stay bound for a session that opens the same ports; 0: five
 	// seconds. It should exceed the quarantine of the ports. Negative: they are closed at once.
 	Warm time.Duration
-	// WarmSockets is at most how many; 0: 65536 or a quarter of the limit of descriptors, whichever is less.
+	// WarmSockets is at most how many; 0: 65536 or half the limit of descriptors, whichever is less.
 	WarmSockets int
 }
 
@@ -109,7 +109,7 @@ func newRelay(config Config) (*Relay, error) {
 	}
 	limit := raiseDescriptors()
 	if config.WarmSockets <= 0 {
-		config.WarmSockets = int(min(limit/4, 65536))
+		config.WarmSockets = int(min(limit/2, 65536))
 	}
 	r := &Relay{config: config, start: time.Now(), sockets: newSockets(config), maxQueued: maxQueued}
 	for i := range r.shards {
