@@ -2,52 +2,96 @@ package digest
 
 import (
 	"fmt"
-	"io"
 	"strings"
-
-	lib "github.com/icholy/digest"
 
 	"github.com/directsip/directsip/internal/sip"
 )
 
-// Client answers the challenges of one peer within one call or one registration. The zero
-// value is ready. It is a plain value: no secret is in it.
+// Client answers the challenges of one peer within one call or one registration. The zero value is ready. No secret is in it.
+//
+// Clients that are forks of one another share their nonces and the counts of their use, so that what one call was challenged with
+// saves the next one its challenge. They must have one owner.
 type Client struct {
 	known []known
 }
 
-// maxRealms bounds the realms of one chain of proxies; maxTries the challenges of one realm
-// to one request (one for a wrong or missing nonce, one for a stale one).
+// maxRealms bounds the realms of one chain of proxies; maxTries the challenges of one realm to one request (one for a wrong or
+// missing nonce, one for a stale one).
 const (
 	maxRealms = 4
 	maxTries  = 2
 )
 
-// known is the last challenge of one realm.
+// known is a challenge and what became of our answers to it.
 type known struct {
-	challenge lib.Challenge
-	proxy     bool // Proxy-Authenticate (407) or WWW-Authenticate (401)
-	count     int  // requests that used the nonce
-	tries     int  // challenges since the last success
+	*nonce
+	tries int // challenges since the last success
 }
 
-// Learn takes a 401 or 407. Nil: send the request again, with a new branch and CSeq, after
-// Authorize. Otherwise the response is final. Of several challenges of one realm the strongest
-// that we can answer is taken, the first of equals (RFC 8760 §2.4).
+// nonce is the last challenge of one realm, shared by forks.
+type nonce struct {
+	challenge
+	proxy  bool   // Proxy-Authenticate (407) or WWW-Authenticate (401)
+	count  uint32 // requests that used it
+	cnonce string // of a -sess algorithm: the first one stands in A1, so it is kept
+}
+
+// challenge is what a WWW-Authenticate or Proxy-Authenticate value says.
+type challenge struct {
+	realm, nonce, opaque string
+	algorithm            string // as written
+	qop                  string // the one that we use; "" none
+	offered              bool   // qop was there, whether or not we know one of it
+	stale, userhash      bool
+}
+
+// Fork is a client for another call of the same peer and account: it begins with what is known, and its challenges are its own.
+func (c *Client) Fork() *Client {
+	f := &Client{known: make([]known, len(c.known))}
+	for i := range c.known {
+		f.known[i].nonce = c.known[i].nonce
+	}
+	return f
+}
+
+// Share makes the nonces of another client those of c: they are the latest.
+func (c *Client) Share(from *Client) {
+	c.known = c.known[:0]
+	for i := range from.known {
+		c.known = append(c.known, known{nonce: from.known[i].nonce})
+	}
+}
+
+// Known tells whether a request would get credentials.
+func (c *Client) Known() bool { return len(c.known) > 0 }
+
+// Learn takes a 401 or 407. Nil: send the request again, with a new branch and CSeq, after Authorize. Otherwise the response is
+// final. Of several challenges of one realm the strongest that we can answer is taken, the first of equals (RFC 8760 §2.4).
 func (c *Client) Learn(resp *sip.Message, a Account) error {
 	id, proxy := sip.IDWWWAuthenticate, false
 	if resp.Status == 407 {
 		id, proxy = sip.IDProxyAuthenticate, true
 	}
-	var best []lib.Challenge // one of each realm
+	if a.IsZero() {
+		return ErrNoAccount
+	}
+	var best []challenge // one of each realm
+	foreign := false
 	for v := range resp.Values(id) {
 		ch, ok := parseChallenge(v)
-		if !ok || strength(ch.Algorithm) == 0 || !lib.CanDigest(&ch) || a.realm != "" && ch.Realm != a.realm {
+		if !ok || ch.strength() == 0 {
+			continue
+		}
+		if a.realm != "" && ch.realm != escape(a.realm) {
+			foreign = true
 			continue
 		}
 		best = stronger(best, ch)
 	}
-	if len(best) == 0 || a.user == "" {
+	switch {
+	case len(best) == 0 && foreign:
+		return ErrNoAccount
+	case len(best) == 0:
 		return ErrNoChallenge
 	}
 	for i := range best {
@@ -58,11 +102,21 @@ func (c *Client) Learn(resp *sip.Message, a Account) error {
 	return nil
 }
 
+// strength orders the challenges that we can answer (RFC 8760 §2); 0: none of them. The first cnonce of a -sess algorithm would have
+// no place in an answer without qop.
+func (ch *challenge) strength() int {
+	a, ok := algorithmOf(ch.algorithm)
+	if !ok || ch.offered && ch.qop == "" || a.session && ch.qop == "" {
+		return 0
+	}
+	return a.strength
+}
+
 // stronger puts a challenge among those of other realms.
-func stronger(best []lib.Challenge, ch lib.Challenge) []lib.Challenge {
+func stronger(best []challenge, ch challenge) []challenge {
 	for i := range best {
-		if best[i].Realm == ch.Realm {
-			if strength(ch.Algorithm) > strength(best[i].Algorithm) {
+		if best[i].realm == ch.realm {
+			if ch.strength() > best[i].strength() {
 				best[i] = ch
 			}
 			return best
@@ -74,76 +128,101 @@ func stronger(best []lib.Challenge, ch lib.Challenge) []lib.Challenge {
 	return append(best, ch)
 }
 
-func (c *Client) learn(ch lib.Challenge, proxy bool) error {
-	ch.Realm, ch.Nonce, ch.Opaque = strings.Clone(ch.Realm), strings.Clone(ch.Nonce), strings.Clone(ch.Opaque)
-	ch.Algorithm = strings.Clone(ch.Algorithm)
+func (c *Client) learn(ch challenge, proxy bool) error {
+	n := &nonce{challenge: ch, proxy: proxy}
+	for _, s := range [...]*string{&n.realm, &n.challenge.nonce, &n.opaque, &n.algorithm} {
+		*s = strings.Clone(*s)
+	}
 	for i := range c.known {
 		k := &c.known[i]
-		if k.challenge.Realm != ch.Realm || k.proxy != proxy {
+		if k.realm != ch.realm || k.proxy != proxy {
 			continue
 		}
 		// Our answer to a fresh nonce was refused: another would be refused too.
-		if k.tries > 0 && !ch.Stale {
+		if k.tries > 0 && !ch.stale {
 			return ErrRejected
 		}
 		if k.tries >= maxTries {
 			return ErrTooOften
 		}
-		*k = known{challenge: ch, proxy: proxy, tries: k.tries + 1}
+		*k = known{nonce: n, tries: k.tries + 1}
 		return nil
 	}
 	if len(c.known) >= 2*maxRealms {
 		return ErrTooOften
 	}
-	c.known = append(c.known, known{challenge: ch, proxy: proxy, tries: 1})
+	c.known = append(c.known, known{nonce: n, tries: 1})
 	return nil
 }
 
-// Accepted says that a request got a response other than 401 and 407: the nonces are good and
-// later challenges are new ones.
+// Accepted says that a request got a response other than 401 and 407: the nonces are good and later challenges are new ones.
 func (c *Client) Accepted() {
 	for i := range c.known {
 		c.known[i].tries = 0
 	}
 }
 
-// Authorize puts the credentials for every known challenge into a request, in place of older
-// ones, and counts the use of each nonce. random is a number of the owner's source, new for
-// each request. It does nothing before the first challenge. ACK and CANCEL are not for it:
-// an ACK copies the credentials of its INVITE (see Copy), a CANCEL has none (RFC 3261 §22.1).
-func (c *Client) Authorize(req *sip.Message, a Account, random uint64) error {
+// Authorize puts the credentials for every known challenge into a request, in place of older ones, and counts the use of each
+// nonce. random is a number of the owner's source, new for each request. It does nothing before the first challenge. ACK and CANCEL
+// are not for it: an ACK copies the credentials of its INVITE (see Copy), a CANCEL has none (RFC 3261 §22.1).
+func (c *Client) Authorize(req *sip.Message, a Account, random uint64) {
 	if len(c.known) == 0 {
-		return nil
+		return
 	}
 	req.Del(sip.IDAuthorization)
 	req.Del(sip.IDProxyAuthorization)
 	for i := range c.known {
-		k := &c.known[i]
-		k.count++
-		cred, err := k.answer(req, a, random)
-		if err != nil {
-			return err
-		}
 		id := sip.IDAuthorization
-		if k.proxy {
+		if c.known[i].proxy {
 			id = sip.IDProxyAuthorization
 		}
-		req.Add(id, cred)
+		req.Add(id, c.known[i].answer(req, a, random))
 	}
-	return nil
 }
 
-func (k *known) answer(req *sip.Message, a Account, random uint64) (string, error) {
-	cred, err := lib.Digest(&k.challenge, lib.Options{
-		Method: req.Method, URI: req.URI, Count: k.count,
-		Username: escape(a.user), Password: a.secret(),
-		Cnonce:  fmt.Sprintf("%016x", random),
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(req.Body)), nil },
-	})
-	if err != nil {
-		return "", ErrNoChallenge
+// answer is the value of Authorization or Proxy-Authorization. Realm, nonce and opaque go out as they were read.
+func (n *nonce) answer(req *sip.Message, a Account, random uint64) string {
+	n.count++
+	alg, _ := algorithmOf(n.algorithm)
+	p := proof{user: escape(a.user), realm: n.realm, secret: a.secret(), nonce: n.challenge.nonce, qop: n.qop,
+		method: req.Method, uri: req.URI, body: req.Body}
+	if n.qop != "" {
+		p.nc, p.cnonce = fmt.Sprintf("%08x", n.count), fmt.Sprintf("%016x", random)
+		if alg.session {
+			if n.cnonce == "" {
+				n.cnonce = p.cnonce
+			}
+			p.cnonce = n.cnonce
+		}
 	}
-	return write(cred), nil
+	name := p.user
+	if n.userhash {
+		name = alg.join(p.user, p.realm)
+	}
+	var b strings.Builder
+	b.Grow(256)
+	b.WriteString(scheme)
+	quoted(&b, "username", name)
+	for _, f := range [...][2]string{{"realm", p.realm}, {"nonce", p.nonce}, {"uri", p.uri}, {"response", alg.response(&p)}} {
+		b.WriteByte(',')
+		quoted(&b, f[0], f[1])
+	}
+	if n.algorithm != "" {
+		b.WriteString(",algorithm=" + n.algorithm)
+	}
+	if p.qop != "" {
+		b.WriteByte(',')
+		quoted(&b, "cnonce", p.cnonce)
+		b.WriteString(",qop=" + p.qop + ",nc=" + p.nc)
+	}
+	if n.opaque != "" {
+		b.WriteByte(',')
+		quoted(&b, "opaque", n.opaque)
+	}
+	if n.userhash {
+		b.WriteString(",userhash=true")
+	}
+	return b.String()
 }
 
 // escape makes a name fit for a quoted-string; hash and header then use the same form.
@@ -154,35 +233,7 @@ func escape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
 }
 
-// write is the header value. Values go out as they were read.
-func write(c *lib.Credentials) string {
-	var b strings.Builder
-	b.Grow(256)
-	b.WriteString(scheme)
-	quoted(&b, "username", c.Username)
-	for _, p := range [...][2]string{{"realm", c.Realm}, {"nonce", c.Nonce}, {"uri", c.URI}, {"response", c.Response}} {
-		b.WriteByte(',')
-		quoted(&b, p[0], p[1])
-	}
-	if c.Algorithm != "" {
-		b.WriteString(",algorithm=" + c.Algorithm)
-	}
-	if c.QOP != "" {
-		b.WriteByte(',')
-		quoted(&b, "cnonce", c.Cnonce)
-		fmt.Fprintf(&b, ",qop=%s,nc=%08x", c.QOP, c.Nc)
-	}
-	if c.Opaque != "" {
-		b.WriteByte(',')
-		quoted(&b, "opaque", c.Opaque)
-	}
-	if c.Userhash {
-		b.WriteString(",userhash=true")
-	}
-	return b.String()
-}
-
-// Copy puts the credentials of an INVITE into the ACK for its 2xx (RFC 3261 §13.2.2.4).
+// Copy puts the credentials of an INVITE into its ACK (RFC 3261 §22.1).
 func Copy(ack, invite *sip.Message) {
 	for _, id := range [...]sip.ID{sip.IDAuthorization, sip.IDProxyAuthorization} {
 		for v := range invite.Values(id) {

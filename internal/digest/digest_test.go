@@ -88,9 +88,7 @@ func TestRFC8760_Response(t *testing.T) {
 					t.Fatal(err)
 				}
 				req := invite()
-				if err := c.Authorize(req, a, 0xabc); err != nil {
-					t.Fatal(err)
-				}
+				c.Authorize(req, a, 0xabc)
 				f := fields(t, req.Get(sip.IDAuthorization))
 				ha1 := h(alg, "alice", `r \"q\"`, "secret")
 				ha2 := h(alg, "INVITE", uri)
@@ -142,11 +140,13 @@ func TestRFC8760_2_4_StrongestIsTaken(t *testing.T) {
 		{"first of equals", []string{`Digest realm="r",nonce="1",algorithm=SHA-256`, `Digest realm="r",nonce="2",algorithm=sha-256`}, "", "1"},
 		{"unknown ones are skipped", []string{`Digest realm="r",nonce="1",algorithm=SHA-1024`, `Digest realm="r",nonce="2",algorithm=MD5-sess`,
 			`Basic realm="r"`, `Digest realm="r",nonce="4"`}, "", "4"},
+		{"auth-int when there is no auth", []string{`Digest realm="r",nonce="1",qop="token,auth-int"`}, "", "1"},
+		{"-sess without the cnonce of a qop", []string{`Digest realm="r",nonce="1",algorithm=SHA-256-sess`, `Digest realm="r",nonce="2"`}, "", "2"},
+		{"-sess", []string{`Digest realm="r",nonce="1",algorithm=SHA-256-sess,qop="auth"`, `Digest realm="r",nonce="2"`}, "", "1"},
 		{"unknown qop", []string{`Digest realm="r",nonce="1",qop="token"`}, "", ""},
 		{"empty qop is none", []string{`Digest realm="r",nonce="1",qop=""`}, "", "1"},
 		{"no nonce", []string{`Digest realm="r"`}, "", ""},
 		{"own realm only", []string{`Digest realm="x",nonce="1"`, `Digest realm="r",nonce="2"`}, "r", "2"},
-		{"other realm", []string{`Digest realm="x",nonce="1"`}, "r", ""},
 		{"a tab behind the scheme", []string{"DIGEST\tRealm = \"r\" ,  NONCE=\"1\",, Algorithm=\"md5\",stale=FALSE"}, "", ""},
 		{"loose writing with a blank", []string{"digest  Realm = \"r\" ,\tNONCE= \"1\",, Algorithm=\"md5\",stale=FALSE"}, "r", "1"},
 		{"nothing", nil, "", ""},
@@ -209,8 +209,8 @@ func TestNonceCount(t *testing.T) {
 	var c Client
 	a := NewAccount("alice", "secret", "")
 	req := invite()
-	if err := c.Authorize(req, a, 1); err != nil || req.Has(sip.IDAuthorization) {
-		t.Fatal("credentials before a challenge", err)
+	if c.Authorize(req, a, 1); c.Known() || req.Has(sip.IDAuthorization) {
+		t.Fatal("credentials before a challenge")
 	}
 	c.Learn(challenged(401, `Digest realm="r",nonce="1",qop="auth"`), a)
 	c.Learn(challenged(407, `Digest realm="p",nonce="2",qop="auth"`), a)
@@ -263,9 +263,7 @@ func TestServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		req := invite()
-		if err := c.Authorize(req, acct, 5); err != nil {
-			t.Fatal(err)
-		}
+		c.Authorize(req, acct, 5)
 		return req
 	}
 	for _, alg := range []string{"SHA-512-256", "SHA-256", "MD5"} {
@@ -361,9 +359,8 @@ func FuzzParams(f *testing.F) {
 		var c Client
 		if c.Learn(challenged(401, s), a) == nil {
 			req := invite()
-			if c.Authorize(req, a, 1) == nil {
-				fields(t, req.Get(sip.IDAuthorization))
-			}
+			c.Authorize(req, a, 1)
+			fields(t, req.Get(sip.IDAuthorization))
 		}
 		req := invite()
 		req.Add(sip.IDAuthorization, s)

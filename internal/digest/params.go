@@ -1,10 +1,6 @@
 package digest
 
-import (
-	"strings"
-
-	lib "github.com/icholy/digest"
-)
+import "strings"
 
 const (
 	scheme    = "Digest "
@@ -65,45 +61,39 @@ func closing(s string) int {
 	return -1
 }
 
-// parseChallenge reads a WWW-Authenticate or Proxy-Authenticate value.
-func parseChallenge(value string) (lib.Challenge, bool) {
-	var c lib.Challenge
+// parseChallenge reads a WWW-Authenticate or Proxy-Authenticate value. Of the qualities of protection that it offers, auth is taken
+// before auth-int, whose hash of the body breaks wherever a device on the way writes into SDP.
+func parseChallenge(value string) (challenge, bool) {
+	var c challenge
 	ok := params(value, func(name, v string) {
 		switch name {
 		case "realm":
-			c.Realm = v
+			c.realm = v
 		case "nonce":
-			c.Nonce = v
+			c.nonce = v
 		case "opaque":
-			c.Opaque = v
+			c.opaque = v
 		case "algorithm":
-			c.Algorithm = v
+			c.algorithm = v
 		case "stale":
-			c.Stale = strings.EqualFold(v, "true")
+			c.stale = strings.EqualFold(v, "true")
 		case "userhash":
-			c.Userhash = strings.EqualFold(v, "true")
+			c.userhash = strings.EqualFold(v, "true")
 		case "qop":
 			for q := range strings.SplitSeq(v, ",") {
-				if q = strings.TrimSpace(q); q != "" {
-					c.QOP = append(c.QOP, strings.ToLower(q))
+				switch q = strings.TrimSpace(q); {
+				case q == "":
+					continue
+				case strings.EqualFold(q, auth):
+					c.qop = auth
+				case strings.EqualFold(q, authInt) && c.qop == "":
+					c.qop = authInt
 				}
+				c.offered = true
 			}
 		}
 	})
-	return c, ok && c.Nonce != ""
-}
-
-// strength orders the algorithms (RFC 8760 §2); 0: not one of ours.
-func strength(algorithm string) int {
-	switch strings.ToUpper(algorithm) {
-	case "SHA-512-256":
-		return 3
-	case "SHA-256":
-		return 2
-	case "", "MD5":
-		return 1
-	}
-	return 0
+	return c, ok && c.nonce != ""
 }
 
 // quoted puts quotes round a value that is written as it was read.

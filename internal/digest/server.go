@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	lib "github.com/icholy/digest"
-
 	"github.com/directsip/directsip/internal/sip"
 )
 
@@ -25,6 +23,8 @@ type Server struct {
 	Life  time.Duration // of a nonce, default 1 minute
 	// Algorithms to offer, the preferred first; default SHA-512-256, SHA-256, MD5.
 	Algorithms []string
+	Integrity  bool // qop auth-int instead of auth: the body is proved too
+	UserHash   bool // user names go over the wire as hashes (RFC 7616 §3.4.4)
 }
 
 // Result of a check.
@@ -48,13 +48,23 @@ func (s *Server) Challenge(now time.Time, callID string, stale bool) []string {
 		quoted(&b, "realm", escape(s.Realm))
 		b.WriteByte(',')
 		quoted(&b, "nonce", nonce)
-		b.WriteString(`,qop="auth",algorithm=` + alg)
+		b.WriteString(`,qop="` + s.qop() + `",algorithm=` + alg)
+		if s.UserHash {
+			b.WriteString(",userhash=true")
+		}
 		if stale {
 			b.WriteString(",stale=true")
 		}
 		values = append(values, b.String())
 	}
 	return values
+}
+
+func (s *Server) qop() string {
+	if s.Integrity {
+		return authInt
+	}
+	return auth
 }
 
 func (s *Server) algorithms() []string {
@@ -116,64 +126,73 @@ func (s *Server) Check(now time.Time, req *sip.Message, proxy bool, a Account) R
 	}
 	for v := range req.Values(id) {
 		c, ok := parseCredentials(v)
-		if ok && c.Realm == escape(s.Realm) {
+		if ok && c.realm == escape(s.Realm) {
 			return s.check(now, req, c, a)
 		}
 	}
 	return Missing
 }
 
-func (s *Server) check(now time.Time, req *sip.Message, c lib.Credentials, a Account) Result {
-	if !s.offers(c.Algorithm) || c.QOP != "auth" || c.Cnonce == "" || c.Nc == 0 || c.URI != req.URI || a.user == "" {
+func (s *Server) check(now time.Time, req *sip.Message, c credentials, a Account) Result {
+	alg, known := algorithmOf(c.algorithm)
+	if !known || !s.offers(c.algorithm) || c.qop != s.qop() || c.cnonce == "" || c.nc == zeroCount || c.uri != req.URI || a.user == "" {
 		return Wrong
 	}
-	want, err := lib.Digest(
-		&lib.Challenge{Realm: c.Realm, Nonce: c.Nonce, Algorithm: c.Algorithm, QOP: []string{"auth"}},
-		lib.Options{
-			Method: req.Method, URI: c.URI, Count: c.Nc, Cnonce: c.Cnonce,
-			Username: escape(a.user), Password: a.secret(),
-		})
-	if err != nil {
-		return Wrong
+	p := proof{user: escape(a.user), realm: c.realm, secret: a.secret(), nonce: c.nonce, cnonce: c.cnonce, nc: c.nc, qop: c.qop,
+		method: req.Method, uri: c.uri, body: req.Body}
+	name := p.user
+	if c.userhash {
+		name = alg.join(p.user, p.realm)
 	}
 	// Both are compared always, so that the time says nothing about either.
-	user := subtle.ConstantTimeCompare([]byte(c.Username), []byte(escape(a.user)))
-	response := subtle.ConstantTimeCompare([]byte(c.Response), []byte(want.Response))
+	user := subtle.ConstantTimeCompare([]byte(c.username), []byte(name))
+	response := subtle.ConstantTimeCompare([]byte(c.response), []byte(alg.response(&p)))
 	switch {
 	case user&response != 1:
 		return Wrong
-	case !s.fresh(now, c.Nonce, req.CallID()):
+	case !s.fresh(now, c.nonce, req.CallID()):
 		return Stale
 	}
 	return Accepted
 }
 
+// credentials is what an Authorization or Proxy-Authorization value says.
+type credentials struct {
+	username, realm, nonce, uri, response string
+	algorithm, cnonce, nc, qop            string
+	userhash                              bool
+}
+
+const zeroCount = "00000000"
+
 // parseCredentials reads an Authorization or Proxy-Authorization value.
-func parseCredentials(value string) (lib.Credentials, bool) {
-	var c lib.Credentials
+func parseCredentials(value string) (credentials, bool) {
+	var c credentials
 	good := true
 	ok := params(value, func(name, v string) {
 		switch name {
 		case "username":
-			c.Username = v
+			c.username = v
 		case "realm":
-			c.Realm = v
+			c.realm = v
 		case "nonce":
-			c.Nonce = v
+			c.nonce = v
 		case "uri":
-			c.URI = v
+			c.uri = v
 		case "response":
-			c.Response = strings.ToLower(v)
+			c.response = strings.ToLower(v)
 		case "algorithm":
-			c.Algorithm = v
+			c.algorithm = v
 		case "cnonce":
-			c.Cnonce = v
+			c.cnonce = v
 		case "qop":
-			c.QOP = strings.ToLower(v)
+			c.qop = strings.ToLower(v)
+		case "userhash":
+			c.userhash = strings.EqualFold(v, "true")
 		case "nc":
-			n, err := strconv.ParseUint(v, 16, 31)
-			good = good && err == nil && len(v) == 8
-			c.Nc = int(n)
+			_, err := strconv.ParseUint(v, 16, 32)
+			good = good && err == nil && len(v) == len(zeroCount)
+			c.nc = v
 		}
 	})
 	return c, ok && good
