@@ -12,7 +12,19 @@ import (
 // Clients that are forks of one another share their nonces and the counts of their use, so that what one call was challenged with
 // saves the next one its challenge. They must have one owner.
 type Client struct {
-	known []known
+	known []*nonce // one of each realm
+}
+
+// Round is the challenges that one request was answered with, over all of its repetitions. The zero value is ready.
+type Round struct {
+	tries []try
+}
+
+// try counts the challenges of one realm.
+type try struct {
+	realm string
+	proxy bool
+	n     int
 }
 
 // maxRealms bounds the realms of one chain of proxies; maxTries the challenges of one realm to one request (one for a wrong or
@@ -21,12 +33,6 @@ const (
 	maxRealms = 4
 	maxTries  = 2
 )
-
-// known is a challenge and what became of our answers to it.
-type known struct {
-	*nonce
-	tries int // challenges since the last success
-}
 
 // nonce is the last challenge of one realm, shared by forks.
 type nonce struct {
@@ -45,29 +51,18 @@ type challenge struct {
 	stale, userhash      bool
 }
 
-// Fork is a client for another call of the same peer and account: it begins with what is known, and its challenges are its own.
-func (c *Client) Fork() *Client {
-	f := &Client{known: make([]known, len(c.known))}
-	for i := range c.known {
-		f.known[i].nonce = c.known[i].nonce
-	}
-	return f
-}
+// Fork is a client for another call of the same peer and account: it begins with what is known, and what it learns is its own.
+func (c *Client) Fork() *Client { return &Client{known: append([]*nonce(nil), c.known...)} }
 
 // Share makes the nonces of another client those of c: they are the latest.
-func (c *Client) Share(from *Client) {
-	c.known = c.known[:0]
-	for i := range from.known {
-		c.known = append(c.known, known{nonce: from.known[i].nonce})
-	}
-}
+func (c *Client) Share(from *Client) { c.known = append(c.known[:0], from.known...) }
 
 // Known tells whether a request would get credentials.
 func (c *Client) Known() bool { return len(c.known) > 0 }
 
-// Learn takes a 401 or 407. Nil: send the request again, with a new branch and CSeq, after Authorize. Otherwise the response is
-// final. Of several challenges of one realm the strongest that we can answer is taken, the first of equals (RFC 8760 §2.4).
-func (c *Client) Learn(resp *sip.Message, a Account) error {
+// Learn takes a 401 or 407 to a request of that round. Nil: send the request again, with a new branch and CSeq, after Authorize.
+// Otherwise the response is final. Of several challenges of one realm the strongest that we can answer is taken, the first of equals (RFC 8760 §2.4).
+func (c *Client) Learn(resp *sip.Message, a Account, r *Round) error {
 	id, proxy := sip.IDWWWAuthenticate, false
 	if resp.Status == 407 {
 		id, proxy = sip.IDProxyAuthenticate, true
@@ -95,9 +90,10 @@ func (c *Client) Learn(resp *sip.Message, a Account) error {
 		return ErrNoChallenge
 	}
 	for i := range best {
-		if err := c.learn(best[i], proxy); err != nil {
+		if err := r.again(&best[i], proxy); err != nil {
 			return err
 		}
+		c.learn(best[i], proxy)
 	}
 	return nil
 }
@@ -128,38 +124,44 @@ func stronger(best []challenge, ch challenge) []challenge {
 	return append(best, ch)
 }
 
-func (c *Client) learn(ch challenge, proxy bool) error {
+// again counts a challenge, or says why it is one too many.
+func (r *Round) again(ch *challenge, proxy bool) error {
+	for i := range r.tries {
+		t := &r.tries[i]
+		switch {
+		case t.realm != ch.realm || t.proxy != proxy:
+			continue
+		case !ch.stale: // our answer to a fresh nonce was refused: another would be refused too
+			return ErrRejected
+		case t.n >= maxTries:
+			return ErrTooOften
+		}
+		t.n++
+		return nil
+	}
+	if len(r.tries) >= maxRealms {
+		return ErrTooOften
+	}
+	r.tries = append(r.tries, try{strings.Clone(ch.realm), proxy, 1})
+	return nil
+}
+
+// learn keeps a challenge in place of the last one of its realm, or of the oldest realm.
+func (c *Client) learn(ch challenge, proxy bool) {
 	n := &nonce{challenge: ch, proxy: proxy}
 	for _, s := range [...]*string{&n.realm, &n.challenge.nonce, &n.opaque, &n.algorithm} {
 		*s = strings.Clone(*s)
 	}
-	for i := range c.known {
-		k := &c.known[i]
-		if k.realm != ch.realm || k.proxy != proxy {
-			continue
+	for i, k := range c.known {
+		if k.realm == ch.realm && k.proxy == proxy {
+			c.known[i] = n
+			return
 		}
-		// Our answer to a fresh nonce was refused: another would be refused too.
-		if k.tries > 0 && !ch.stale {
-			return ErrRejected
-		}
-		if k.tries >= maxTries {
-			return ErrTooOften
-		}
-		*k = known{nonce: n, tries: k.tries + 1}
-		return nil
 	}
-	if len(c.known) >= 2*maxRealms {
-		return ErrTooOften
+	if len(c.known) >= maxRealms {
+		c.known = append(c.known[:0], c.known[1:]...)
 	}
-	c.known = append(c.known, known{nonce: n, tries: 1})
-	return nil
-}
-
-// Accepted says that a request got a response other than 401 and 407: the nonces are good and later challenges are new ones.
-func (c *Client) Accepted() {
-	for i := range c.known {
-		c.known[i].tries = 0
-	}
+	c.known = append(c.known, n)
 }
 
 // Authorize puts the credentials for every known challenge into a request, in place of older ones, and counts the use of each
@@ -171,12 +173,12 @@ func (c *Client) Authorize(req *sip.Message, a Account, random uint64) {
 	}
 	req.Del(sip.IDAuthorization)
 	req.Del(sip.IDProxyAuthorization)
-	for i := range c.known {
+	for _, n := range c.known {
 		id := sip.IDAuthorization
-		if c.known[i].proxy {
+		if n.proxy {
 			id = sip.IDProxyAuthorization
 		}
-		req.Add(id, c.known[i].answer(req, a, random))
+		req.Add(id, n.answer(req, a, random))
 	}
 }
 

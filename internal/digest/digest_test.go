@@ -84,7 +84,7 @@ func TestRFC8760_Response(t *testing.T) {
 				}
 				a := NewAccount("alice", "secret", "")
 				var c Client
-				if err := c.Learn(challenged(401, value), a); err != nil {
+				if err := c.Learn(challenged(401, value), a, new(Round)); err != nil {
 					t.Fatal(err)
 				}
 				req := invite()
@@ -154,7 +154,7 @@ func TestRFC8760_2_4_StrongestIsTaken(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			var c Client
 			a := NewAccount("alice", "secret", row.realm)
-			err := c.Learn(challenged(407, row.values...), a)
+			err := c.Learn(challenged(407, row.values...), a, new(Round))
 			if row.want == "" {
 				same(t, "error", err, ErrNoChallenge)
 				return
@@ -180,24 +180,26 @@ func TestRFC3261_22_Rounds(t *testing.T) {
 	}
 	for _, row := range []struct {
 		name  string
-		steps []learn // status 0: accepted
+		steps []learn // status 0: the next request
 	}{
 		{"refused after an answer", []learn{{401, first, nil}, {401, second, ErrRejected}}},
 		{"refused with the same nonce", []learn{{401, first, nil}, {401, first, ErrRejected}}},
 		{"a stale nonce may be renewed, once", []learn{{401, first, nil}, {401, stale, nil}, {401, stale, ErrTooOften}}},
+		{"a nonce of an earlier request, stale from the beginning", []learn{{401, stale, nil}, {401, stale, nil}, {401, stale, ErrTooOften}}},
 		{"wrong after a stale one", []learn{{401, first, nil}, {401, stale, nil}, {401, first, ErrRejected}}},
 		{"proxy and server each have their round", []learn{{407, first, nil}, {401, first, nil}, {407, second, ErrRejected}}},
 		{"a new challenge to a later request", []learn{{401, first, nil}, {0, "", nil}, {401, second, nil}, {401, first, ErrRejected}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var c Client
+			var r Round
 			a := NewAccount("alice", "secret", "")
 			for i, s := range row.steps {
 				if s.status == 0 {
-					c.Accepted()
+					r = Round{}
 					continue
 				}
-				if got := c.Learn(challenged(s.status, s.value), a); !errors.Is(got, s.want) {
+				if got := c.Learn(challenged(s.status, s.value), a, &r); !errors.Is(got, s.want) {
 					t.Fatalf("step %d: %v, want %v", i, got, s.want)
 				}
 			}
@@ -212,8 +214,8 @@ func TestNonceCount(t *testing.T) {
 	if c.Authorize(req, a, 1); c.Known() || req.Has(sip.IDAuthorization) {
 		t.Fatal("credentials before a challenge")
 	}
-	c.Learn(challenged(401, `Digest realm="r",nonce="1",qop="auth"`), a)
-	c.Learn(challenged(407, `Digest realm="p",nonce="2",qop="auth"`), a)
+	c.Learn(challenged(401, `Digest realm="r",nonce="1",qop="auth"`), a, new(Round))
+	c.Learn(challenged(407, `Digest realm="p",nonce="2",qop="auth"`), a, new(Round))
 	seen := map[string]bool{}
 	for i := 1; i <= 3; i++ {
 		c.Authorize(req, a, uint64(i))
@@ -228,8 +230,7 @@ func TestNonceCount(t *testing.T) {
 		seen[f["response"]] = true
 	}
 	same(t, "responses differ", len(seen), 3)
-	c.Accepted()
-	c.Learn(challenged(401, `Digest realm="r",nonce="3",qop="auth"`), a)
+	c.Learn(challenged(401, `Digest realm="r",nonce="3",qop="auth"`), a, new(Round))
 	c.Authorize(req, a, 9)
 	f := fields(t, req.Get(sip.IDAuthorization))
 	same(t, "a new nonce counts anew", f["nonce"]+" "+f["nc"], "3 00000001")
@@ -242,13 +243,15 @@ func TestNonceCount(t *testing.T) {
 
 func TestManyRealms(t *testing.T) {
 	var c Client
+	var r Round
 	a := NewAccount("alice", "secret", "")
-	var last error
 	for i := range 20 {
-		last = c.Learn(challenged(407, fmt.Sprintf(`Digest realm="r%d",nonce="1"`, i)), a)
+		err := c.Learn(challenged(407, fmt.Sprintf(`Digest realm="r%d",nonce="1"`, i)), a, &r)
+		same(t, "bounded", err != nil, i >= maxRealms)
+		c.Learn(challenged(407, fmt.Sprintf(`Digest realm="q%d",nonce="1"`, i)), a, new(Round))
 	}
-	same(t, "bounded", last, ErrTooOften)
-	same(t, "known", len(c.known), 2*maxRealms)
+	same(t, "known", len(c.known), maxRealms)
+	same(t, "the latest", c.known[maxRealms-1].realm, "q19")
 }
 
 // Client against Server, for each algorithm, and what must not get through.
@@ -259,7 +262,7 @@ func TestServer(t *testing.T) {
 		one := s
 		one.Algorithms = []string{alg}
 		var c Client
-		if err := c.Learn(challenged(401, one.Challenge(now, "c1", false)...), acct); err != nil {
+		if err := c.Learn(challenged(401, one.Challenge(now, "c1", false)...), acct, new(Round)); err != nil {
 			t.Fatal(err)
 		}
 		req := invite()
@@ -337,7 +340,7 @@ func TestNoSecretInText(t *testing.T) {
 		t.Errorf("JSON: %s %v", raw, err)
 	}
 	var c Client
-	c.Learn(challenged(401, `Digest realm="r",nonce="1"`), a)
+	c.Learn(challenged(401, `Digest realm="r",nonce="1"`), a, new(Round))
 	c.Authorize(invite(), a, 1)
 	if text := fmt.Sprintf("%+v", c); strings.Contains(text, "hunter2") || strings.Contains(text, h("MD5", "alice", "r", "hunter2")) {
 		t.Errorf("client: %s", text)
@@ -357,7 +360,7 @@ func FuzzParams(f *testing.F) {
 		}
 		a := NewAccount("alice", "secret", "")
 		var c Client
-		if c.Learn(challenged(401, s), a) == nil {
+		if c.Learn(challenged(401, s), a, new(Round)) == nil {
 			req := invite()
 			c.Authorize(req, a, 1)
 			fields(t, req.Get(sip.IDAuthorization))
@@ -374,7 +377,7 @@ func FuzzParams(f *testing.F) {
 func BenchmarkAuthorize(b *testing.B) {
 	a := NewAccount("alice", "secret", "")
 	var c Client
-	c.Learn(challenged(401, `Digest realm="r",nonce="1",qop="auth",algorithm=SHA-256`), a)
+	c.Learn(challenged(401, `Digest realm="r",nonce="1",qop="auth",algorithm=SHA-256`), a, new(Round))
 	req := invite()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -386,7 +389,7 @@ func BenchmarkCheck(b *testing.B) {
 	s := Server{Realm: "r", Key: []byte("0123456789abcdef")}
 	a := NewAccount("alice", "secret", "")
 	var c Client
-	c.Learn(challenged(401, s.Challenge(now, "c1", false)...), a)
+	c.Learn(challenged(401, s.Challenge(now, "c1", false)...), a, new(Round))
 	req := invite()
 	c.Authorize(req, a, 1)
 	b.ReportAllocs()
