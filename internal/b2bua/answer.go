@@ -261,7 +261,7 @@ func (c *Call) lateInviteResponse(now time.Time, t *attempt, m *sip.Message, out
 
 // hangUpFork ends a second dialog of a forked INVITE: its peer answered after another branch had (RFC 3261 §13.2.2.4).
 func (c *Call) hangUpFork(now time.Time, l *Leg, m *sip.Message, out *Out) {
-	extra := Leg{side: l.side, number: l.number, trunk: l.trunk, callID: l.callID, tag: l.tag, hop: l.hop, offerless: l.offerless}
+	extra := Leg{side: l.side, number: l.number, trunk: l.trunk, callID: l.callID, tag: l.tag, hop: l.hop, auth: l.auth, offerless: l.offerless}
 	extra.sdp.start(c.env)
 	extra.dlg = dialog.NewUAC(l.sent, m)
 	extra.up = true
@@ -294,6 +294,9 @@ func newRejection(v routing.Verdict, m *sip.Message) *rejection {
 // rejected takes a final refusal of an attempt.
 func (c *Call) rejected(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	cause := q850(m)
+	if unauthorized(m.Status) {
+		cause = 0 // nobody has looked at the number yet
+	}
 	v := routing.Judge(t.target.Trunk.Settings, m.Status, cause)
 	if t.state == attemptCancelling || t.cancelled {
 		t.calm()
@@ -304,12 +307,15 @@ func (c *Call) rejected(now time.Time, t *attempt, m *sip.Message, out *Out) {
 		return
 	}
 	t.leg.oa.Failed("INVITE")
-	if t.leg.longer(m) {
+	if t.leg.longer(m) || t.leg.challenged(m) && c.learn(&t.leg, m, &t.leg.meet().round) {
 		c.inviteAgain(now, t, out)
 		return
 	}
 	c.result(now, t.target.Trunk, v.Class.Result(), out)
 	r := newRejection(v, m)
+	if unauthorized(v.Status) {
+		t.leg.deny(r)
+	}
 	hunt := v.Hunt
 	if c.decision.Kind == routing.Emergency {
 		hunt = v.HuntEmergency()

@@ -189,16 +189,24 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 		body = c.plan.offerTo(c, l)
 	}
 	t.viaTCP = false
-	m := c.buildInvite(t, body)
-	if l.hop.Transport == sip.UDP && !t.forceUDP && tooLarge(m, trunk.Settings.UDPMaxRequest) {
-		t.viaTCP = true
-		l.hop.Transport = sip.TCP
-		m = c.buildInvite(t, body)
-	}
+	c.greet(l)
+	m := c.fitInvite(t, body)
 	l.offerless = body == ""
 	c.sendInvite(now, t, m, out)
 	t.noProgress = after(now, c.settings(t).NoProgressTimeout)
 	c.rec.Attempts[t.index].Remote = addr.Remote.String()
+}
+
+// fitInvite writes the INVITE of an attempt, for TCP when it is too large for UDP (RFC 3261 §18.1.1).
+func (c *Call) fitInvite(t *attempt, body string) *sip.Message {
+	l := &t.leg
+	m := c.buildInvite(t, body)
+	if l.hop.Transport == sip.UDP && !t.forceUDP && tooLarge(m, l.trunk.Settings.UDPMaxRequest) {
+		t.viaTCP = true
+		l.hop.Transport = sip.TCP
+		m = c.buildInvite(t, body)
+	}
+	return m
 }
 
 // sendInvite starts the transaction of an attempt's INVITE.
@@ -218,7 +226,7 @@ func (c *Call) inviteAgain(now time.Time, t *attempt, out *Out) {
 	l := &t.leg
 	l.shelve()
 	l.first++
-	c.sendInvite(now, t, c.buildInvite(t, l.sdp.body), out)
+	c.sendInvite(now, t, c.fitInvite(t, l.sdp.body), out)
 }
 
 func after(now time.Time, d time.Duration) time.Time {
@@ -277,6 +285,7 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 		from = c.a.inv
 	}
 	topology.ApplyHeaderRules(t.target.Trunk.Settings.HeaderRules.Out, m, from)
+	l.auth.authorize(c.env, m)
 	return m
 }
 
@@ -503,7 +512,9 @@ func (c *Call) giveUp(now time.Time, out *Out) {
 	if r.class == routing.UserVerdict || r.class == routing.NumberFault {
 		by = "callee"
 	}
-	c.finalStatus = int16(r.status)
+	if !unauthorized(r.status) {
+		c.finalStatus = int16(r.status)
+	}
 	why := r.reason
 	if by == "directsip" && len(c.rec.Attempts) > 1 {
 		why, c.finalStatus = diag.AllTrunksFailed, 0

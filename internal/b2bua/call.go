@@ -231,8 +231,16 @@ func (c *Call) response(now time.Time, l *Leg, att *attempt, m *sip.Message, out
 	}
 	for _, r := range l.clients {
 		if r.Matches(m) {
+			var again *sip.Message
+			hop := r.Hop()
+			if l.challenged(m) && r.Method() != "CANCEL" {
+				again = r.Request()
+			}
 			if r.Receive(now, m, &out.Out) {
 				c.note(now, l, false, m)
+				if again != nil && c.answerRequest(now, l, r, hop, again, m, out) {
+					return
+				}
 				if method == "UPDATE" && m.Status >= 200 && m.Status < 300 && l.up {
 					l.timerAnswered(now, m)
 				}
@@ -254,6 +262,10 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 	}
 	l.mute = false
 	known := t.State() == txn.Accepted // another 2xx: repeated, or of another branch of a fork
+	var again *sip.Message
+	if l.up && t == &l.invc && l.challenged(m) {
+		again = t.Request()
+	}
 	if !t.Receive(now, m, &out.Out) {
 		return
 	}
@@ -267,6 +279,7 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 		l.timerAnswered(now, m) // of a re-INVITE
 	}
 	switch {
+	case again != nil && c.answerReinvite(now, l, again, m, out):
 	case att == nil || seq != l.first:
 		c.receiveReinviteResponse(now, l, seq, m, out)
 		return

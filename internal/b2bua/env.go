@@ -25,6 +25,8 @@ type Env struct {
 	// CallID draws a Call-ID whose messages reach this shard.
 	CallID    func() string
 	UserAgent string
+	// Nonces of challenges that earlier calls have met.
+	Nonces Nonces
 	// Draining: no new calls.
 	Draining bool
 

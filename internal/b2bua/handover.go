@@ -54,11 +54,16 @@ func (c *Call) handOver(now time.Time, l, other *Leg, s *txn.Server, m *sip.Mess
 }
 
 // handBack carries the response to a request that was handed over to whoever waits for it.
-func (c *Call) handBack(now time.Time, r *request, m *sip.Message, out *Out) {
+func (c *Call) handBack(now time.Time, l *Leg, r *request, m *sip.Message, out *Out) {
 	if r.waiter == nil {
 		return
 	}
-	b := sip.NewResponse(r.req, m.Status, m.Reason)
+	status, phrase := m.Status, m.Reason
+	if unauthorized(status) {
+		_, status = l.passed(m, nil)
+		phrase = ""
+	}
+	b := sip.NewResponse(r.req, status, phrase)
 	b.SetToTag(r.from.tag)
 	carry(b, m, sip.IDExpires)
 	if m.Body != "" {

@@ -29,7 +29,7 @@ func (c *Call) receiveRequestResponse(now time.Time, l *Leg, r *request, m *sip.
 		c.receiveUpdateResponse(now, l, m, out)
 	case "BYE", "CANCEL":
 	default:
-		c.handBack(now, r, m, out)
+		c.handBack(now, l, r, m, out)
 		c.checkGone(now, l, m.Status, r.Method(), out)
 	}
 }
@@ -44,7 +44,8 @@ func (c *Call) receiveUpdateResponse(now time.Time, l *Leg, m *sip.Message, out 
 	switch {
 	case m.Status >= 300:
 		l.oa.Failed("UPDATE")
-		c.failExchange(now, e, diag.NotAcceptable, m.Status, out)
+		why, status := l.passed(m, diag.NotAcceptable)
+		c.failExchange(now, e, why, status, out)
 		c.checkGone(now, l, m.Status, "UPDATE", out)
 	case !ok:
 		l.oa.Failed("UPDATE")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/dialog"
+	"github.com/directsip/directsip/internal/digest"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
@@ -29,6 +30,7 @@ type Leg struct {
 	past     []*txn.InviteClient // earlier ones whose final responses may still be repeated
 	sent     *sip.Message        // our initial INVITE, while its 2xx may still make dialogs
 	acks     []sentAck           // our ACKs, for repeated 2xx
+	auth     *auth               // nil: never challenged
 	drop     time.Time           // when an INVITE without final response is forgotten, because its dialog is over; zero: not at all
 	byeAgain time.Time           // when a BYE that could not be sent is tried again; zero: not at all
 	clients  []*request
@@ -70,6 +72,7 @@ const maxAcks = 8
 // request is a non-INVITE request of ours in flight.
 type request struct {
 	txn.Client
+	round  digest.Round // of challenges to it
 	waiter *txn.Server  // the other leg's request that waits for the result; nil: nobody waits
 	from   *Leg         // the leg of waiter
 	req    *sip.Message // the request of waiter
@@ -110,6 +113,7 @@ func (l *Leg) owns(m *sip.Message) bool { return l != nil && l.callID == m.CallI
 
 // begin starts a non-INVITE client transaction for a request of this leg.
 func (c *Call) begin(now time.Time, l *Leg, m *sip.Message, out *Out) *request {
+	l.auth.authorize(c.env, m)
 	m.AddFirst(sip.IDVia, c.env.via(l.hop))
 	r := &request{}
 	l.clients = append(l.clients, r)
@@ -167,7 +171,7 @@ func Back(src sip.Source, m *sip.Message) sip.Hop {
 
 // sendAck sends the ACK to a 2xx and keeps it for repeated 2xx (RFC 3261 §13.2.2.4).
 func (c *Call) sendAck(now time.Time, l *Leg, cseq uint32, body string, out *Out) {
-	a := writeAck(c.env, &l.dlg, l.hop, cseq, body)
+	a := writeAck(c.env, &l.dlg, l.hop, cseq, body, l.auth)
 	if len(l.acks) == maxAcks {
 		l.acks = append(l.acks[:0], l.acks[1:]...)
 	}
@@ -178,10 +182,11 @@ func (c *Call) sendAck(now time.Time, l *Leg, cseq uint32, body string, out *Out
 }
 
 // writeAck writes the ACK to a 2xx of a dialog.
-func writeAck(env *Env, d *dialog.Dialog, hop sip.Hop, cseq uint32, body string) sentAck {
+func writeAck(env *Env, d *dialog.Dialog, hop sip.Hop, cseq uint32, body string, a *auth) sentAck {
 	m := d.Ack(cseq)
 	m.AddFirst(sip.IDVia, env.via(hop))
 	m.Add(sip.IDContact, env.self(hop).contact)
+	a.acknowledge(m, cseq)
 	if body != "" {
 		m.SetBody("application/sdp", body)
 	}

@@ -160,6 +160,7 @@ func (c *Call) sendOffer(now time.Time, e *exchange, sdp string, out *Out) {
 		c.begin(now, l, m, out)
 		return
 	}
+	l.auth.begin(c.env, m)
 	m.AddFirst(sip.IDVia, c.env.via(l.hop))
 	e.seq = l.dlg.LocalSeq
 	l.ackSeq = e.seq
@@ -209,7 +210,8 @@ func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip
 	if m.Status == 491 {
 		why = diag.RequestPending
 	}
-	c.failExchange(now, e, why, m.Status, out)
+	why, status := l.passed(m, why)
+	c.failExchange(now, e, why, status, out)
 }
 
 // ackUnwanted acknowledges a 2xx to a re-INVITE that nobody waits for any more, because the call ended meanwhile.

@@ -27,6 +27,7 @@ func (c *Call) reoffer(now time.Time, l *Leg, out *Out) bool {
 	m.Add(sip.IDAllow, Allowed)
 	l.askTimer(m)
 	m.SetBody("application/sdp", l.sdp.again())
+	l.auth.begin(c.env, m)
 	l.again = &reoffer{seq: l.dlg.LocalSeq, until: now.Add(exchangeTime)}
 	l.ackSeq = l.again.seq
 	l.shelve()

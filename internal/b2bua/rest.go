@@ -34,6 +34,7 @@ type machines struct {
 	servers []*txn.Server
 	ours    []*txn.InviteClient
 	acks    []sentAck
+	auth    *auth
 	clients []*txn.Client // BYEs to branches of a fork that answer late
 }
 
@@ -72,9 +73,14 @@ func (l *Leg) quiet() bool {
 			return false
 		}
 	}
+	for _, p := range l.past {
+		if p.State() != txn.Completed { // a challenged INVITE repeats its ACK
+			return false
+		}
+	}
 	s := l.invc.State()
 	waits := s == txn.Calling || s == txn.Proceeding || s == txn.Accepted && l.offerless // whose late 2xx need an answer in the ACK
-	return !waits && len(l.past) == 0 && l.inv == nil && !l.up && !l.pending && !l.ackWaits && !l.answer.Waiting() && l.drop.IsZero() &&
+	return !waits && l.inv == nil && !l.up && !l.pending && !l.ackWaits && !l.answer.Waiting() && l.drop.IsZero() &&
 		l.byeAgain.IsZero()
 }
 
@@ -94,9 +100,10 @@ func (l *Leg) rest() (restLeg, bool) {
 		}
 	}
 	special := func(a sentAck) bool { return a.body || a.tag != r.remote } // with an answer, or to another branch of a fork
-	if l.invc.Live() && !r.owe(owedAck, l.invc.State() == txn.Accepted && !slices.ContainsFunc(l.acks, special), &l.invc) {
+	whole.ours = l.past
+	if l.invc.Live() && !r.owe(owedAck, l.invc.State() == txn.Accepted && l.auth == nil && !slices.ContainsFunc(l.acks, special), &l.invc) {
 		t := l.invc
-		whole.ours, whole.acks = []*txn.InviteClient{&t}, l.acks
+		whole.ours, whole.acks, whole.auth = append(whole.ours, &t), l.acks, l.auth
 	}
 	if len(whole.invites)+len(whole.servers)+len(whole.ours) > 0 {
 		r.machines = &whole
@@ -217,10 +224,11 @@ func (r *Rest) hangUpFork(now time.Time, l *restLeg, m *sip.Message, out *Out) {
 	}
 	d := dialog.NewUAC(m, m)
 	hop := nextHop(l.hop, d.NextHopURI())
-	ack := writeAck(r.env, &d, hop, d.LocalSeq, "")
+	ack := writeAck(r.env, &d, hop, d.LocalSeq, "", w.auth)
 	w.acks = append(w.acks, ack)
 	out.Sends = append(out.Sends, ack.send)
 	bye := d.Request("BYE")
+	w.auth.authorize(r.env, bye)
 	bye.AddFirst(sip.IDVia, r.env.via(hop))
 	t := &txn.Client{}
 	t.Start(now, bye, hop, r.env.Timers, &out.Out)

@@ -104,6 +104,12 @@ var (
 	DNSFailed = &Reason{ID: "dns-failed", Status: 503, Phrase: "Service Unavailable", Cause: 38,
 		Text: "The name of the gateway does not resolve to an address.",
 		Fix:  "Check the gateway's host in the document and its SRV, A and AAAA records from this server."}
+	CredentialsMissing = &Reason{ID: "credentials-missing", Status: 502, Phrase: "Bad Gateway", Cause: 41,
+		Text: "The peer asked for a user name and password, and the trunk has none for it.",
+		Fix:  "Give the trunk credentials, or correct their realm: the WWW-Authenticate or Proxy-Authenticate header of the peer names the one that it wants."}
+	CredentialsRefused = &Reason{ID: "credentials-refused", Status: 502, Phrase: "Bad Gateway", Cause: 41,
+		Text: "The peer did not take the user name and password of the trunk, or asked for a form of authentication that is not supported.",
+		Fix:  "Compare user and password of the trunk's credentials with what the provider gave you; the detail of the attempt says what the peer answered."}
 	PeerVanished = &Reason{ID: "peer-vanished", Cause: 41, Phrase: "Temporary failure",
 		Text: "A peer no longer answers in the call or says that it does not know it.",
 		Fix:  "Look whether the peer restarted at that time, and whether in-dialog requests reach its Contact address."}
@@ -232,7 +238,8 @@ var All = []*Reason{
 	NormalClearing, CallerCancelled, Transferred,
 	Busy, Declined, NoAnswer, NoUserResponse, CallerRefused, NotFound, NumberChanged, NumberInvalid,
 	NotNormalized, NoRoute, NoUsage, UnassignedNumber, InboundRefused, ForwardingInternal, TollBypass, NoTrunk, UserUnreachable, AllTrunksDown, AllTrunksFailed,
-	PeerFault, PeerCongestion, Incompatible, Redirected, NoResponse, NoProgress, TransportFailed, DNSFailed, PeerVanished,
+	PeerFault, PeerCongestion, Incompatible, Redirected, NoResponse, NoProgress, TransportFailed, DNSFailed,
+	CredentialsMissing, CredentialsRefused, PeerVanished,
 	UnknownSource, RateLimited, ServerLimit, TrunkLimit, Overload, Draining,
 	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, BadAnswer, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,

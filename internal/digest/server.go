@@ -14,15 +14,15 @@ import (
 	"github.com/directsip/directsip/internal/sip"
 )
 
-// Server challenges the requests of peers and checks their credentials. It keeps no state: a
-// nonce carries its time and is bound to the Call-ID, so that credentials that were overheard
-// are of no use in another call.
+// Server challenges the requests of peers and checks their credentials. It keeps no state: a nonce carries its time and is bound to
+// the Call-ID, so that credentials that were overheard are of no use in another call.
 type Server struct {
 	Realm string
 	Key   []byte        // secret of the nonces, the same on every server of a pool; at least 16 octets
 	Life  time.Duration // of a nonce, default 1 minute
 	// Algorithms to offer, the preferred first; default SHA-512-256, SHA-256, MD5.
 	Algorithms []string
+	AnyCall    bool // a nonce is good in every call, not in that of the challenge alone
 	Integrity  bool // qop auth-int instead of auth: the body is proved too
 	UserHash   bool // user names go over the wire as hashes (RFC 7616 §3.4.4)
 }
@@ -40,7 +40,7 @@ const (
 // Challenge is the values of the WWW-Authenticate or Proxy-Authenticate headers, one each, the
 // preferred algorithm first (RFC 8760 §2.3).
 func (s *Server) Challenge(now time.Time, callID string, stale bool) []string {
-	nonce := s.nonce(now.Unix(), callID)
+	nonce := s.nonce(now.Unix(), s.scope(callID))
 	values := make([]string, 0, 3)
 	for _, alg := range s.algorithms() {
 		var b strings.Builder
@@ -58,6 +58,14 @@ func (s *Server) Challenge(now time.Time, callID string, stale bool) []string {
 		values = append(values, b.String())
 	}
 	return values
+}
+
+// scope is what a nonce is bound to.
+func (s *Server) scope(callID string) string {
+	if s.AnyCall {
+		return ""
+	}
+	return callID
 }
 
 func (s *Server) qop() string {
@@ -150,7 +158,7 @@ func (s *Server) check(now time.Time, req *sip.Message, c credentials, a Account
 	switch {
 	case user&response != 1:
 		return Wrong
-	case !s.fresh(now, c.nonce, req.CallID()):
+	case !s.fresh(now, c.nonce, s.scope(req.CallID())):
 		return Stale
 	}
 	return Accepted

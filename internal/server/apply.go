@@ -29,12 +29,15 @@ func (s *Server) Apply(name string, src []byte) (*topology.Snapshot, topology.Pr
 		_, err := pick(snap, s.cfg.Server)
 		return nil, problems, err
 	}
+	if locked := unlock(snap, me); len(locked) > 0 {
+		return nil, locked, locked
+	}
 	s.apply.Lock()
 	defer s.apply.Unlock()
 	if s.ended {
 		return nil, problems, errEnding
 	}
-	if snap.Version == s.engine.Snapshot().Version { // certificates are read again by themselves
+	if old := s.engine.Snapshot(); snap.Version == old.Version && snap.SameSecrets(old) { // certificates are read again by themselves
 		s.log.Info("document has not changed", "document", snap.Version, "name", name)
 		return snap, problems, nil
 	}

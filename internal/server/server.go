@@ -97,6 +97,9 @@ func Start(cfg Config) (s *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if problems := unlock(snap, me); len(problems) > 0 {
+		return nil, problems
+	}
 	cfg.Server = me.Name
 	s = &Server{cfg: cfg, log: cfg.Logger, started: time.Now(), stamp: stamp, control: &web{}, public: &web{}}
 	s.current.Store(me)

@@ -13,6 +13,7 @@ func (h *Host) call(sc *Scenario) {
 	t := h.trunk()
 	p := h.party(sc, h.token(), sc.Caller.Manner)
 	p.caller, sc.caller = true, p
+	p.guard = &guard{host: h, ask: sc.Caller.Ask}
 	p.speaker.video, p.speaker.large = sc.Caller.Video, sc.Caller.Large
 	if sc.Caller.Held != "" {
 		p.speaker.dir, p.held = sc.Caller.Held, sc.Caller.Held

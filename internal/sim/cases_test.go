@@ -151,5 +151,5 @@ func stories() []story {
 			list[i].set = func(w *World) { w.Host("gwa").NoTCP = true }
 		}
 	}
-	return append(list, setupStories()...)
+	return append(append(list, setupStories()...), challengeStories()...)
 }

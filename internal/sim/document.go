@@ -15,11 +15,11 @@ pools:
       med1.sim.example: {addresses: [192.0.2.11], mediaPorts: 20000-20999}
       med2.sim.example: {addresses: [192.0.2.12], mediaPorts: 20000-20999}
 gateways:
-  uca: {kind: uc, host: 198.51.100.1, root: {transport: UDP}}
+  uca: {kind: uc, host: 198.51.100.1, root: {transport: UDP, credentials: {user: directsip, password: secret}}}
   ucb: {kind: uc, host: 198.51.100.2, root: {transport: TCP, port: 5070, gatewayPort: 5070}}
-  gwa: {kind: gateway, host: 198.51.100.11, root: {transport: UDP}}
-  gwb: {kind: gateway, host: 198.51.100.12, root: {transport: UDP}}
-  gwc: {kind: gateway, host: 198.51.100.13, root: {transport: TCP, gatewayPort: 5060}}
+  gwa: {kind: gateway, host: 198.51.100.11, root: {transport: UDP, credentials: {user: directsip, password: secret}}}
+  gwb: {kind: gateway, host: 198.51.100.12, root: {transport: UDP, credentials: {user: directsip, password: secret, realm: gwb}}}
+  gwc: {kind: gateway, host: 198.51.100.13, root: {transport: TCP, gatewayPort: 5060, credentials: {user: directsip, password: secret}}}
   sbc: {kind: sbc, host: sbc.sim.example, root: {transport: UDP}}
 trunkSettings:
   global: {relayMethods: [INFO, MESSAGE], maxAttempts: 6}

@@ -31,6 +31,7 @@ type Host struct {
 	all     []*Party
 	servers map[string]*server // by branch, sent-by and method
 	clients map[string]*client // by branch and method
+	guards  map[string]*guard  // by Call-ID
 	serial  int
 	port    uint16
 }
@@ -62,7 +63,7 @@ func newHost(w *World, g *topology.Gateway, i int, a netip.Addr) *Host {
 		name += fmt.Sprint(i + 1)
 	}
 	return &Host{Name: name, Addr: a, w: w, gw: g, port: 4000, parties: make(map[string][]*Party), servers: make(map[string]*server),
-		clients: make(map[string]*client)}
+		clients: make(map[string]*client), guards: make(map[string]*guard)}
 }
 
 func (h *Host) name() string { return h.Name }
@@ -208,15 +209,20 @@ func (h *Host) invited(s *server, list []*Party) {
 		h.respond(s, 404, nil)
 		return
 	}
-	how := sc.next(h.Name)
-	if t := (&Party{host: h, manner: how.Manner, tag: h.mark() + "s"}); t.refusesTimer(s) {
-		sc.reached[h.Name]-- // the same telephone gets the INVITE once more
+	g := h.guards[s.req.CallID()]
+	if g == nil { // else the same telephone gets the INVITE once more
+		how := sc.next(h.Name)
+		g = &guard{host: h, how: how, ask: how.Ask, stale: how.Stale, locked: how.Locked}
+		h.guards[s.req.CallID()] = g
+	}
+	how := g.how
+	if t := (&Party{host: h, manner: how.Manner, tag: h.mark() + "s"}); g.stops(s) || t.refusesTimer(s) {
 		return
 	}
 	group := append([]Callee{how}, how.Fork...)
 	for i := range group {
 		p := h.party(sc, s.req.CallID(), group[i].Manner)
-		p.callee = &group[i]
+		p.callee, p.guard = &group[i], g
 		sc.ends = append(sc.ends, p)
 		p.ring(s)
 	}

@@ -148,6 +148,9 @@ func manner(r *rand.Rand) Manner {
 	}
 	m.SendRecv = one(r, 12)
 	m.Video = one(r, 10)
+	if one(r, 6) {
+		m.Ask = []int{401, 407}[r.IntN(2)]
+	}
 	return m
 }
 
@@ -167,6 +170,7 @@ func callee(r *rand.Rand) Callee {
 			at += ms(r, 0, 2000)
 		}
 	}
+	c.Stale, c.Locked = r.IntN(3), one(r, 8)
 	switch k := r.IntN(40); {
 	case k < 3:
 		c.Final = []int{486, 603, 404, 480, 484, 600}[r.IntN(6)]

@@ -54,9 +54,19 @@ func newNode(w *World, id int, s *topology.Server) *Node {
 		}
 		return ownCallID + b2bua.Token(rnd, 20)
 	}
-	n.core = ua.New(ua.Config{Env: n.env, Snapshot: w.snap, Health: n.health}, w.now)
+	n.core = ua.New(ua.Config{Env: n.env, Snapshot: w.snap, Health: n.health, Resolved: w.resolved}, w.now)
 	n.perform()
 	return n
+}
+
+// resolved are the addresses of a gateway that is given by name.
+func (w *World) resolved(g *topology.Gateway) (list []netip.Addr) {
+	for _, h := range w.Hosts {
+		if h.gw.Name == g.Name {
+			list = append(list, h.Addr)
+		}
+	}
+	return list
 }
 
 // ownCallID marks the Call-IDs that nodes make, so that one of them on the wrong leg is seen.

@@ -28,6 +28,7 @@ type Party struct {
 	callee   *Callee
 	manner   Manner
 	speaker  speaker
+	guard    *guard // nil: lets every request in
 
 	callID, tag, remoteTag string
 	local, remote          string // name-addr
@@ -196,6 +197,12 @@ func (p *Party) request(s *server) {
 		p.w().fail("%s: %s with From tag %q, not %q", p.host.Name, m.Method, from, p.remoteTag)
 	}
 	if !p.inOrder(s) {
+		return
+	}
+	if p.guard.stops(s) {
+		if m.Method == "BYE" { // who never gets in stays up here until the media is missed
+			p.w().after(40*time.Second, p.end)
+		}
 		return
 	}
 	switch m.Method {

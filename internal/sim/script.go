@@ -59,6 +59,8 @@ type Callee struct {
 	ByeEarly bool          // BYE at once behind its 200, before the ACK, and the network lets it overtake
 	NoUpdate bool          // Allow without UPDATE
 	Named    bool          // says in its responses who answers
+	Stale    int           // calls so many answers to a challenge stale
+	Locked   bool          // takes no password
 	Manner
 }
 
@@ -78,6 +80,7 @@ type Manner struct {
 	Glare    int           // answers 491 to so many re-INVITEs before it takes one
 	SendRecv bool          // answers every offer with sendrecv, also one of hold
 	Timer    Timer
+	Ask      int // 401 or 407: challenges every request but ACK and CANCEL (RFC 3261 §22); 0: none
 }
 
 // Verb is what a party does in a call.

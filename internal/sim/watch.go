@@ -38,7 +38,7 @@ type legWatch struct {
 	seq      map[string]uint32 // last CSeq that we sent, by To tag
 	offers   map[string]*offerWatch
 	origin   map[string]*desc // what we described last, by our tag and the peer's
-	heard    bool             // any response
+	heard    bool             // any response to the last INVITE
 	ringing  bool
 	final    int
 	started  time.Time
@@ -145,7 +145,7 @@ func (x *watch) received(p *packet, m *sip.Message) {
 func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	tag := m.To().Tag()
 	initial := r.method == "INVITE" && r.msg.To().Tag() == ""
-	l.heard = m.Status != 422 // after which the INVITE is sent again, to the next one who may not be heard of
+	l.heard = l.heard || r.seq == l.seq[""] // not one that was challenged, or refused with 422, before
 	if m.Status < 200 {
 		if initial && m.Status > 100 && l.final == 0 {
 			l.ringing = true
@@ -296,6 +296,8 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 			x.fail(l, "CANCEL after the final response %d", inv.status)
 		case inv.seq != seq || inv.msg.URI != m.URI || inv.msg.Get(sip.IDTo) != m.Get(sip.IDTo):
 			x.fail(l, "CANCEL does not match its INVITE")
+		case m.Has(sip.IDAuthorization) || m.Has(sip.IDProxyAuthorization):
+			x.fail(l, "CANCEL with credentials")
 		}
 		return
 	}
@@ -306,8 +308,11 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 		x.fail(l, "%s has CSeq %d after %d", m.Method, seq, last)
 	}
 	l.seq[to] = seq
-	if m.Method == "INVITE" && to == "" && !again { // after a 422 it is the same attempt
-		x.attemptOut(l)
+	if m.Method == "INVITE" && to == "" {
+		l.heard = false
+		if !again { // after a 422 or a challenge it is the same target
+			x.attemptOut(l)
+		}
 	}
 	x.offerOut(l, r, m)
 }
@@ -389,6 +394,11 @@ func (x *watch) ackOut(l *legWatch, r *requestWatch, m *sip.Message) {
 			}
 			if status >= 300 && r.branch != inv.branch {
 				x.fail(l, "ACK of %d has a branch of its own", status)
+			}
+			for _, id := range [...]sip.ID{sip.IDAuthorization, sip.IDProxyAuthorization} {
+				if m.Get(id) != inv.msg.Get(id) {
+					x.fail(l, "ACK has other credentials than its INVITE")
+				}
 			}
 			x.answerAck(l, inv, m, status, tag)
 			return

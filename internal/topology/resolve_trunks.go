@@ -43,6 +43,7 @@ func (c *compiler) resolveTrunks() {
 	for _, d := range c.trunkDocs {
 		c.trunkNames.add(c, d.nameNode(), d)
 		c.resolveTuple(d)
+		c.resolveAccess(d)
 		d.out.Index = len(c.snap.Trunks)
 		c.snap.Trunks = append(c.snap.Trunks, d.out)
 		if gw := d.out.Gateway; gw != nil {

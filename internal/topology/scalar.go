@@ -223,6 +223,15 @@ func (c *compiler) host(n *node) (string, bool) {
 	return s, ok
 }
 
+// domain reads the host part of a URI: a name or an address.
+func (c *compiler) domain(n *node) (string, bool) {
+	s, ok := c.text(n)
+	if _, err := netip.ParseAddr(s); !ok || err == nil {
+		return s, ok
+	}
+	return c.host(n)
+}
+
 // The helpers below make the setter of a field from the place that it fills.
 
 func setText[T any](at func(*T) *string) func(*compiler, *node, *T) {

@@ -59,6 +59,7 @@ type trunkDoc struct {
 	portValue, gatewayValue uint16
 	byDNS                   bool // gatewayPort: dns
 	transportValue          sip.Transport
+	access                  *accessDoc // nil without credentials and registration
 	out                     *Trunk
 }
 
@@ -78,7 +79,7 @@ var rootFields = append([]field[trunkDoc]{
 	{"name", setRef(func(d *trunkDoc) **node { return &d.name })},
 }, tupleFields...)
 
-var tupleFields = []field[trunkDoc]{
+var tupleFields = append([]field[trunkDoc]{
 	{"pool", setRef(func(d *trunkDoc) **node { return &d.pool })},
 	{"transport", func(c *compiler, n *node, d *trunkDoc) {
 		if v, ok := c.transport(n); ok {
@@ -99,7 +100,7 @@ var tupleFields = []field[trunkDoc]{
 	}},
 	{"site", setRef(func(d *trunkDoc) **node { return &d.site })},
 	{"dialPlan", setRef(func(d *trunkDoc) **node { return &d.dialPlan })},
-}
+}, accessFields...)
 
 func (c *compiler) gateways(n *node) {
 	c.each(n, "gateway", func(key, value *node) {

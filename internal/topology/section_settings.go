@@ -1,7 +1,6 @@
 package topology
 
 import (
-	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,14 +50,9 @@ var signallingFields = []field[settingsDoc]{
 	{"removePlusFromUri", settingBool(func(s *TrunkSettings) *bool { return &s.RemovePlus })},
 	{"forwardPAI", settingBool(func(s *TrunkSettings) *bool { return &s.ForwardPAI })},
 	{"fromDomain", func(c *compiler, n *node, d *settingsDoc) {
-		s, ok := c.text(n)
-		if _, err := netip.ParseAddr(s); ok && err != nil {
-			s, ok = c.host(n)
+		if s, ok := c.domain(n); ok {
+			d.out.FromDomain = s
 		}
-		if !ok {
-			return
-		}
-		d.out.FromDomain = s
 	}},
 	{"userPhone", settingBool(func(s *TrunkSettings) *bool { return &s.UserPhone })},
 	{"udpMaxRequest", settingCount(0, 65507, func(s *TrunkSettings) *int { return &s.UDPMaxRequest })},

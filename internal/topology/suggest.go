@@ -8,10 +8,9 @@ var planned = map[string][]string{
 	"trunkSettings": {
 		"srtpMode", "enableReferSupport", "enable3pccRefer", "concentratedTopology", "enableSignalBoost",
 		"enableMobileTrunkSupport", "enablePIDFLOSupport", "enableOnlineVoice",
-		"credentials", "register",
-		"t38", "comfortNoise",
+		"register", "t38", "comfortNoise",
 	},
-	"gateways": {"credentials", "register", "alternateBypassId", "default", "mediaAddress", "representativeMediaIP", "alternateMediaAddress"},
+	"gateways": {"register", "alternateBypassId", "default", "mediaAddress", "representativeMediaIP", "alternateMediaAddress"},
 	"voicePolicies": {
 		"allowCallForwarding", "allowSimulRing", "allowPSTNReRouting", "enableDelegation", "enableTeamCall",
 		"enableCallTransfer", "enableCallPark", "enableMaliciousCallTracing", "enableBWPolicyOverride",
@@ -35,11 +34,12 @@ var lync = map[string]map[string]string{
 		"pstnUsages": "usages", "removePlus": "removePlusFromUri", "networkSiteID": "site of the trunk", "networkSiteId": "site of the trunk",
 		"enablePAIPassthrough": "forwardAnonymousCallGatewayPAI", "diversion": "callHistoryForm",
 		"maxConcurrentSessions": "maxCalls", "failoverTimeSeconds": "noProgressTimeout", "failoverResponseCodes": "failoverCodes",
+		"credentials": "gateways.NAME.root.credentials or trunks.NAME.credentials",
 	},
 	"gateways": {
 		"fqdn": "host", "address": "host",
 		"transport": "root.transport", "port": "root.port", "gatewayPort": "root.gatewayPort", "pool": "root.pool",
-		"dialPlan": "root.dialPlan",
+		"dialPlan": "root.dialPlan", "credentials": "root.credentials",
 	},
 	"voicePolicies": {"pstnUsages": "usages"},
 	"dialPlans":     {"normalizationRules": "rules"},

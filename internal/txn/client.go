@@ -97,5 +97,13 @@ func (t *Client) Deadline() (time.Time, string) {
 // Responded tells whether any response came.
 func (t *Client) Responded() bool { return t.responded }
 
+// Request is the request as it was sent; nil once it has its final response.
+func (t *Client) Request() *sip.Message {
+	if t.state != Trying && t.state != Proceeding {
+		return nil
+	}
+	return t.kept.sent()
+}
+
 // Method of the request.
 func (t *Client) Method() string { return t.method }

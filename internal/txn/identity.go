@@ -106,23 +106,32 @@ func (k *kept) answered(resp *sip.Message) {
 	}
 }
 
-// ack builds the ACK for a final response other than 2xx (RFC 3261 §17.1.1.3).
+// ack builds the ACK for a final response other than 2xx (RFC 3261 §17.1.1.3). It has the credentials of the INVITE (§22.1).
 func (k *kept) ack(r *sip.Message) *sip.Message {
-	a := k.request("ACK")
+	inv := k.sent()
+	a := answering(inv, "ACK")
 	a.Set(sip.IDTo, r.Get(sip.IDTo))
+	for i := range inv.Headers {
+		if h := &inv.Headers[i]; h.ID == sip.IDAuthorization || h.ID == sip.IDProxyAuthorization {
+			a.Add(h.ID, h.Value)
+		}
+	}
 	return a
 }
 
-// request builds an ACK or CANCEL from the bytes of the INVITE: same Request-URI, Call-ID,
-// From, To, Route and sequence number, and its top Via alone (RFC 3261 §9.1, §17.1.1.3).
-// Reading the bytes again is rare, and cheaper than carrying the parts in every call.
-func (k *kept) request(method string) *sip.Message {
-	// What we have written ourselves is read whatever its size.
+// sent reads the request again from its bytes. That is rare, and cheaper than carrying the parts in every call. What we have
+// written ourselves is read whatever its size.
+func (k *kept) sent() *sip.Message {
 	lim := sip.Limits{MaxSize: 1 << 24, MaxHeaders: 1 << 16, MaxHeaderLine: 1 << 24}
-	inv, _ := sip.Parse(k.send.Data, &lim)
-	if inv == nil {
-		inv = &sip.Message{}
+	if m, _ := sip.Parse(k.send.Data, &lim); m != nil {
+		return m
 	}
+	return &sip.Message{}
+}
+
+// answering builds an ACK or CANCEL for an INVITE: same Request-URI, Call-ID,
+// From, To, Route and sequence number, and its top Via alone (RFC 3261 §9.1, §17.1.1.3).
+func answering(inv *sip.Message, method string) *sip.Message {
 	seq, _, _ := inv.CSeq()
 	a := sip.NewRequest(method, inv.URI)
 	a.Add(sip.IDVia, rawVia(inv))

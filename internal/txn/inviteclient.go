@@ -120,5 +120,13 @@ func (t *InviteClient) Cancel() *sip.Message {
 	if t.state != Proceeding {
 		return nil
 	}
-	return t.kept.request("CANCEL")
+	return answering(t.kept.sent(), "CANCEL")
+}
+
+// Request is the INVITE as it was sent; nil once it has its final response.
+func (t *InviteClient) Request() *sip.Message {
+	if t.state != Calling && t.state != Proceeding {
+		return nil
+	}
+	return t.kept.sent()
 }

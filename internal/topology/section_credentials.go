@@ -1,0 +1,193 @@
+package topology
+
+import (
+	"strings"
+
+	"github.com/directsip/directsip/internal/digest"
+)
+
+// Credentials are what a trunk's peer knows us by when it challenges (NEW-02).
+type Credentials struct {
+	User  string
+	Realm string // "": every realm that the peer names
+	// Where the password is, when it is not in the document.
+	PasswordFile, PasswordEnv string
+	// Account has the password: from Compile when it is in the document, else from Unlock.
+	Account digest.Account
+
+	at Problem // where the document names the place of the password
+}
+
+// Account is what the trunk's peer knows us by; zero when the document has no credentials.
+func (t *Trunk) Account() digest.Account {
+	if t.Credentials == nil {
+		return digest.Account{}
+	}
+	return t.Credentials.Account
+}
+
+// accessDoc is the credentials of a trunk as written.
+type accessDoc struct {
+	credentials         *node
+	password, file, env *node
+	cred                Credentials
+}
+
+var credentialFields = []field[accessDoc]{
+	{"user", setText(func(d *accessDoc) *string { return &d.cred.User })},
+	{"password", func(c *compiler, n *node, d *accessDoc) { d.password = n }},
+	{"passwordFile", func(c *compiler, n *node, d *accessDoc) {
+		d.file = n
+		d.cred.PasswordFile, _ = c.text(n)
+	}},
+	{"passwordEnv", func(c *compiler, n *node, d *accessDoc) {
+		d.env = n
+		d.cred.PasswordEnv, _ = c.text(n)
+	}},
+	{"realm", setText(func(d *accessDoc) *string { return &d.cred.Realm })},
+}
+
+// accessFields are the keys of a trunk that say who we are to its peer.
+var accessFields = []field[trunkDoc]{
+	{"credentials", func(c *compiler, n *node, d *trunkDoc) {
+		if n.kind == scalar {
+			n.text = "" // it may be the password: no message shows it
+		}
+		a := d.accessDoc()
+		decode(c, n, credentialFields, a)
+		if n.kind == mapping || n.kind == null {
+			a.credentials = n
+		}
+	}},
+}
+
+func (d *trunkDoc) accessDoc() *accessDoc {
+	if d.access == nil {
+		d.access = &accessDoc{}
+	}
+	return d.access
+}
+
+// resolveAccess gives a trunk its credentials.
+func (c *compiler) resolveAccess(d *trunkDoc) {
+	a := d.access
+	if a == nil || d.out.Gateway == nil || d.out.Pool == nil {
+		return
+	}
+	if a.credentials != nil {
+		c.resolveCredentials(d)
+	}
+}
+
+func (c *compiler) resolveCredentials(d *trunkDoc) {
+	a := d.access
+	if a.cred.User == "" && a.credentials.get("user") == nil {
+		c.errorf(a.credentials, "the credentials have no user").fixf("Set user to the name that the provider knows you by")
+	}
+	sources := 0
+	at := a.credentials
+	for _, n := range []*node{a.password, a.file, a.env} {
+		if n != nil {
+			sources++
+			at = n
+		}
+	}
+	secret := c.secret(a.password)
+	switch {
+	case sources == 0:
+		c.errorf(a.credentials, "the credentials have no password").fixf("Set passwordFile, passwordEnv or password")
+	case sources > 1:
+		c.errorf(a.credentials, "the credentials have %d passwords", sources).fixf("Keep one of passwordFile, passwordEnv and password")
+	}
+	a.cred.at = Problem{File: c.file, Line: at.line, Col: at.col, Object: at.object(), Key: at.path()}
+	if a.password != nil {
+		a.cred.Account = digest.NewAccount(a.cred.User, secret, a.cred.Realm)
+	}
+	d.out.Credentials = &a.cred
+}
+
+// secret reads a password. No message shows it, and it does not stay in the tree.
+func (c *compiler) secret(n *node) string {
+	if n == nil {
+		return ""
+	}
+	hidden := n.text
+	if n.kind == scalar && hidden != "" {
+		n.text = "x"
+		if strings.IndexFunc(hidden, isControl) >= 0 {
+			n.text = "\n"
+		}
+	}
+	if _, ok := c.text(n); !ok {
+		return ""
+	}
+	return hidden
+}
+
+// Unlock fetches the passwords of a pool's trunks that are not in the document. read gets the path of a file, env the name of an
+// environment variable. It is called once, before anybody else has the snapshot. No problem shows a password.
+func (s *Snapshot) Unlock(p *Pool, read func(path string) ([]byte, error), env func(name string) (string, bool)) Problems {
+	var problems Problems
+	for _, t := range s.Trunks {
+		c := t.Credentials
+		if c == nil || t.Pool != p || c.PasswordFile == "" && c.PasswordEnv == "" {
+			continue
+		}
+		secret, why, fix := c.fetch(read, env)
+		if why != "" {
+			problem := c.at
+			problem.Why, problem.Fix = why, fix
+			problems = append(problems, problem)
+			continue
+		}
+		c.Account = digest.NewAccount(c.User, secret, c.Realm)
+	}
+	return problems
+}
+
+// maxSecret bounds a password.
+const maxSecret = 1024
+
+// fetch reads the password, or says why there is none and what to do.
+func (c *Credentials) fetch(read func(string) ([]byte, error), env func(string) (string, bool)) (secret, why, fix string) {
+	if c.PasswordEnv != "" {
+		v, ok := env(c.PasswordEnv)
+		switch {
+		case !ok || v == "":
+			return "", "the environment variable " + c.PasswordEnv + " is not set, or empty", "Set it for the server's process, or use passwordFile"
+		case unfit(v):
+			return "", "the environment variable " + c.PasswordEnv + " holds no password: it is too long or has control characters", "Set it to the password alone"
+		}
+		return v, "", ""
+	}
+	raw, err := read(c.PasswordFile)
+	if err != nil {
+		return "", "the password cannot be read: " + err.Error(), "Write the password into that file and let the server's user read it"
+	}
+	line := strings.TrimSuffix(strings.TrimSuffix(string(raw), "\n"), "\r")
+	switch {
+	case line == "":
+		return "", "the file " + c.PasswordFile + " is empty", "Write the password into it, on one line"
+	case unfit(line):
+		return "", "the file " + c.PasswordFile + " holds no password: it is too long or has several lines or control characters",
+			"Write the password into it, on one line and nothing else"
+	}
+	return line, "", ""
+}
+
+func unfit(secret string) bool {
+	return len(secret) > maxSecret || strings.IndexFunc(secret, isControl) >= 0
+}
+
+// SameSecrets tells whether two snapshots of one document were unlocked with the same passwords.
+func (s *Snapshot) SameSecrets(other *Snapshot) bool {
+	if len(s.Trunks) != len(other.Trunks) {
+		return false
+	}
+	for i, t := range s.Trunks {
+		if !t.Account().Same(other.Trunks[i].Account()) {
+			return false
+		}
+	}
+	return true
+}
