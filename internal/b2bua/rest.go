@@ -133,7 +133,7 @@ func (r *Rest) Receive(now time.Time, m *sip.Message, out *Out) bool {
 }
 
 func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool {
-	if r.repeated(l, m, out) {
+	if r.repeated(now, l, m, out) {
 		return true
 	}
 	if w := l.machines; w != nil {
@@ -157,7 +157,7 @@ func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool
 		if w := l.machines; w != nil {
 			for _, t := range w.invites {
 				if t.MatchesCancel(m) { // without effect (RFC 3261 §9.2)
-					r.reply(t.Hop(), l, m, 200, out)
+					r.cancelled(now, t.Hop(), l, m, out)
 					return true
 				}
 			}
@@ -176,6 +176,21 @@ func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool
 		return true
 	}
 	return false
+}
+
+// cancelled answers a CANCEL, and keeps the answer: repetitions may come when the INVITE is forgotten.
+func (r *Rest) cancelled(now time.Time, hop sip.Hop, l *restLeg, m *sip.Message, out *Out) {
+	s := &txn.Server{}
+	s.Start(now, m, hop, r.env.Timers)
+	a := sip.NewResponse(m, 200, "")
+	a.SetToTag(l.local)
+	s.Respond(now, a, &out.Out)
+	if l.machines == nil {
+		l.machines = &machines{}
+	}
+	if len(l.machines.servers) < maxRequests {
+		l.machines.servers = append(l.machines.servers, s)
+	}
 }
 
 // reply answers without keeping anything: a repetition gets the same answer.
