@@ -280,6 +280,7 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 	}
 	switch {
 	case again != nil && c.answerReinvite(now, l, again, m, out):
+		return
 	case att == nil || seq != l.first:
 		c.receiveReinviteResponse(now, l, seq, m, out)
 		return
