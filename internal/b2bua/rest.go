@@ -180,6 +180,9 @@ func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool
 
 // cancelled answers a CANCEL, and keeps the answer: repetitions may come when the INVITE is forgotten.
 func (r *Rest) cancelled(now time.Time, hop sip.Hop, l *restLeg, m *sip.Message, out *Out) {
+	if hop.Transport == sip.UDP {
+		hop.Remote = m.ResponseAddr(hop.Remote)
+	}
 	s := &txn.Server{}
 	s.Start(now, m, hop, r.env.Timers)
 	a := sip.NewResponse(m, 200, "")
