@@ -94,13 +94,9 @@ func (s *certStore) load(spec ListenSpec) (*bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("certificate %s with key %s: %w", spec.Cert, spec.Key, err)
 	}
-	pem, err := os.ReadFile(spec.CA)
+	roots, err := Authorities(spec.CA)
 	if err != nil {
-		return nil, fmt.Errorf("certificate authorities: %w", err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("certificate authorities: %s has no certificate", spec.CA)
+		return nil, err
 	}
 	if cert.Leaf == nil {
 		return nil, errors.New("certificate has no leaf")

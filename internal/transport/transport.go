@@ -71,7 +71,7 @@ type ListenSpec struct {
 	Transport sip.Transport
 	Addr      netip.AddrPort
 	// Cert, Key and CA are PEM files, TLS only. Cert and Key are presented on accepted and dialled connections; CA
-	// verifies every peer. They are read again when their time or size changes.
+	// verifies every peer, and without it the authorities of the system do. They are read again when their time or size changes.
 	Cert, Key, CA string
 	// Names are the names that the certificate should carry (server and pool); a missing one is logged.
 	Names []string
