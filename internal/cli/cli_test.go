@@ -22,6 +22,12 @@ func TestWrongCommandLines(t *testing.T) {
 		{"why", 2, "directsip: why takes the id of one call; `directsip calls` lists them\nTry: directsip why --help\n"},
 		{"profile show", 2, "directsip: show takes the name of one profile; `directsip profile list` lists them\nTry: directsip profile show --help\n"},
 		{"profile show teams", 1, "directsip: there is no profile \"teams\"; did you mean teams-direct-routing?\n"},
+		{"doctor", 2, "directsip: doctor takes the name of a trunk, or --all\nTry: directsip doctor --help\n"},
+		{"doctor --all a b", 2, "directsip: doctor --all takes one document, but 2 were given: a b\nTry: directsip doctor --help\n"},
+		{"doctor a b c", 2, "directsip: doctor takes one trunk and one document, but also \"c\" was given\nTry: directsip doctor --help\n"},
+		{"doctor pbx --timeout 1h", 2, "directsip: --timeout is 1h0m0s, outside 100ms to 1m\nTry: directsip doctor --help\n"},
+		{"doctor itsp testdata/failing.yaml", 1, "directsip: the document has no trunk \"itsp\"; it has pbx, gw, uc\n"},
+		{"doctor pbx --server med9 testdata/failing.yaml", 1, "directsip: the document has no server \"med9\"; it has med1.test\n"},
 		{"init x", 2, "directsip: init takes no argument, but \"x\" was given\nTry: directsip init --help\n"},
 		{"check a b", 2, "directsip: check takes one document, but 2 were given: a b\nTry: directsip check --help\n"},
 		{"calls --since tomorrow", 2, "directsip: \"tomorrow\" is neither a time like 2026-01-31 12:00 or 2026-01-31T12:00:00Z nor an age like 90m, 24h or 7d\n" +
@@ -68,6 +74,7 @@ func TestCompletion(t *testing.T) {
 	}
 	for _, c := range []struct{ args, want string }{
 		{"route|testdata/failing.yaml|--trunk|", "pbx\ngw\nuc\n:4\n"},
+		{"profile|show|al", "alcatel-oxe\n"},
 		{"route|testdata/failing.yaml|--from|", "alice\n:4\n"},
 		{"calls|--reason|", "normal-clearing\tOne of the parties hung up.\n"},
 		{"check|", "yaml\nyml\n:8\n"},

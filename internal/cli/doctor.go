@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/directsip/directsip/internal/doctor"
+	"github.com/directsip/directsip/internal/resolve"
+	"github.com/directsip/directsip/internal/server"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// doctorFlags are those of the command.
+type doctorFlags struct {
+	all     bool
+	server  string
+	timeout time.Duration
+	dns     []string
+}
+
+func (a *app) doctorCmd() *cobra.Command {
+	var f doctorFlags
+	c := &cobra.Command{Use: "doctor TRUNK [FILE]", Short: "Ask the peer of a trunk, and say what will not work with it",
+		Long: "Look up the gateway of a trunk, connect as the server would, show both sides of the TLS handshake, send one OPTIONS to each address, and judge\n" +
+			"what of the trunk's settings will not work with such a peer. No server needs to run; one that runs is not disturbed.\n" +
+			"Exit status: 0 nothing worse than a warning, 1 an error, 2 a wrong command line.",
+		Example: "  directsip doctor itsp\n  directsip doctor --all --server med1.example.com directsip.yaml --json",
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case f.all && len(args) > 1:
+				return fmt.Errorf("doctor --all takes one document, but %d were given: %s", len(args), strings.Join(args, " "))
+			case !f.all && len(args) == 0:
+				return errors.New("doctor takes the name of a trunk, or --all")
+			case len(args) > 2:
+				return fmt.Errorf("doctor takes one trunk and one document, but also %q was given", args[2])
+			case f.timeout < 100*time.Millisecond || f.timeout > time.Minute:
+				return fmt.Errorf("--timeout is %s, outside 100ms to 1m", f.timeout)
+			}
+			return nil
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+			if f.all || len(args) > 0 {
+				return yamlFiles(cmd, args, word)
+			}
+			return completeFrom(trunkNames)(cmd, nil, word)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.doctor(cmd, &f, args) }}
+	c.Flags().BoolVar(&f.all, "all", false, "every trunk of the server's pool")
+	c.Flags().StringVar(&f.server, "server", os.Getenv("DIRECTSIP_SERVER"), "server of the document that asks (default: the one whose address this host has)")
+	c.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "how long each step may take: DNS, connection, handshake, answer")
+	c.Flags().StringSliceVar(&f.dns, "dns", nil, "name servers as host:port (default: those of the system)")
+	c.RegisterFlagCompletionFunc("server", completeFrom(serverNames))
+	return c
+}
+
+func (a *app) doctor(cmd *cobra.Command, f *doctorFlags, args []string) error {
+	name := ""
+	if !f.all {
+		name, args = args[0], args[1:]
+	}
+	snap, err := a.mustLoad(document(args))
+	if err != nil {
+		return err
+	}
+	me, trunks, err := patients(snap, f.server, name)
+	if err != nil {
+		return err
+	}
+	resolver, err := resolve.New(resolve.Config{Servers: f.dns})
+	if err != nil {
+		return err
+	}
+	defer resolver.Close()
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cfg := doctor.Config{Snapshot: snap, Server: me, Resolver: resolver, Timeout: f.timeout, UserAgent: "directsip/" + server.Version}
+	if !a.json {
+		cfg.Progress = func(s doctor.Step) { fmt.Fprintln(a.out, harmless(stepLine(s))) }
+	}
+	reports := []*doctor.Report{}
+	worst := doctor.OK
+	for _, t := range trunks {
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
+		if !a.json {
+			fmt.Fprintf(a.out, "trunk %q: %s over %s, as server %s\n", t.Name, t.Gateway.Host, t.Transport, me.Name)
+		}
+		r := doctor.Examine(ctx, cfg, t)
+		reports, worst = append(reports, r), max(worst, r.Worst())
+		if !a.json {
+			a.print(nil, func(w io.Writer) { writeReport(w, r) })
+		}
+	}
+	if a.json {
+		if err := a.print(reports, nil); err != nil {
+			return err
+		}
+	}
+	if worst == doctor.Error {
+		return errNo
+	}
+	return nil
+}
+
+// patients is who asks, and which trunks are asked about: one, or all of the server's pool.
+func patients(snap *topology.Snapshot, srv, trunk string) (*topology.Server, []*topology.Trunk, error) {
+	var me *topology.Server
+	if srv != "" {
+		if me = snap.ServerByName(srv); me == nil {
+			return nil, nil, noSuch("server", srv, serverNames(snap))
+		}
+	}
+	candidates := snap.Servers
+	var trunks []*topology.Trunk
+	if trunk != "" {
+		t := snap.TrunkByName(trunk)
+		if t == nil {
+			return nil, nil, noSuch("trunk", trunk, trunkNames(snap))
+		}
+		if me != nil && me.Pool != t.Pool {
+			return nil, nil, fmt.Errorf("server %q is of pool %q and trunk %q of pool %q; name a server of that pool, or none", me.Name, me.Pool.Name, t.Name, t.Pool.Name)
+		}
+		trunks, candidates = []*topology.Trunk{t}, t.Pool.Servers
+	}
+	if me == nil {
+		if me = serverHere(candidates); me == nil {
+			return nil, nil, &usageError{"doctor", errors.New("the document has several servers, and no address of them is on this host; name one with --server")}
+		}
+	}
+	if trunk == "" {
+		for _, t := range snap.Trunks {
+			if t.Pool == me.Pool {
+				trunks = append(trunks, t)
+			}
+		}
+	}
+	return me, trunks, nil
+}
+
+// serverHere is the only server, or the first that has an address of this host.
+func serverHere(list []*topology.Server) *topology.Server {
+	if len(list) == 1 {
+		return list[0]
+	}
+	addrs, _ := net.InterfaceAddrs()
+	for _, s := range list {
+		for _, mine := range s.Addresses {
+			if slices.ContainsFunc(addrs, func(a net.Addr) bool { n, ok := a.(*net.IPNet); return ok && n.IP.Equal(mine.AsSlice()) }) {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
+func stepLine(s doctor.Step) string {
+	mark := " "
+	if s.Failed {
+		mark = "!"
+	}
+	return fmt.Sprintf("%s %-8s %8s  %s", mark, s.What, s.Took.Round(100*time.Microsecond), s.Text)
+}
