@@ -288,7 +288,11 @@ func (c *Call) lateRefusal(t *attempt, m *sip.Message) {
 
 // newRejection is a judged refusal.
 func newRejection(v routing.Verdict, m *sip.Message) *rejection {
-	return &rejection{status: v.Status, cause: v.Cause, class: v.Class, reason: v.Reason(), detail: strconv.Itoa(m.Status) + " " + m.Reason}
+	r := &rejection{status: v.Status, cause: v.Cause, class: v.Class, reason: v.Reason(), detail: strconv.Itoa(m.Status) + " " + m.Reason}
+	if v.Ruled {
+		r.detail += ", taken for " + strconv.Itoa(v.Status) + " by " + strings.TrimSpace("response rule "+v.Rule)
+	}
+	return r
 }
 
 // rejected takes a final refusal of an attempt.

@@ -3,6 +3,7 @@ package b2bua
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/identity"
@@ -60,6 +61,25 @@ func (c *Call) tellConnected(told *sip.Message, to *Leg, said *sip.Message, from
 	if from.trunk.Settings.ForwardPAI && to.trunk.Settings.ForwardPAI {
 		identity.Connected(told, said, from.trunk, to.trunk, c.env.self(to.hop).host, routing.Carry)
 	}
+}
+
+// passConnected tells the other leg, by an UPDATE without offer (RFC 3311 §5.1), who is at this end now, when an UPDATE that offers nothing
+// says so: after a transfer behind the peer, say. Where the other leg is busy with something else, or knows no UPDATE, it is told with
+// the next offer.
+func (c *Call) passConnected(now time.Time, l *Leg, m *sip.Message, out *Out) {
+	to := c.other(l)
+	if to == nil || !to.up || !to.acked || to.pending || to.answer.Waiting() || c.exch != nil || !to.allow.has(allowUpdate) || len(to.clients) > maxRequests {
+		return
+	}
+	said := sip.Message{Method: "UPDATE"}
+	if c.tellConnected(&said, to, m, l); len(said.Headers) == 0 {
+		return
+	}
+	n := to.dlg.Request("UPDATE")
+	n.Add(sip.IDContact, c.contact(to.hop))
+	to.askTimer(n)
+	n.Headers = append(n.Headers, said.Headers...)
+	c.begin(now, to, n, out).tells = true
 }
 
 // dress applies the header rules of the caller's trunk to a response to the INVITE that began the call; said is the response of the target

@@ -26,6 +26,10 @@ func (c *Call) receiveRequestResponse(now time.Time, l *Leg, r *request, m *sip.
 	}
 	switch r.Method() {
 	case "UPDATE":
+		if r.tells {
+			c.checkGone(now, l, m.Status, "UPDATE", out)
+			return
+		}
 		c.receiveUpdateResponse(now, l, m, out)
 	case "BYE", "CANCEL":
 	default:

@@ -78,6 +78,7 @@ type request struct {
 	req    *sip.Message // the request of waiter
 	// refresh: an UPDATE that refreshes the session of its leg alone
 	refresh bool
+	tells   bool // an UPDATE that says who is at the other end; its result changes nothing
 }
 
 // methods is what a peer's Allow says; zero when it said nothing.

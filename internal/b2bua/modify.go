@@ -89,6 +89,7 @@ func (c *Call) receiveUpdate(now time.Time, l *Leg, src sip.Source, m *sip.Messa
 			r.SetBody("application/sdp", l.sdp.again())
 		}
 		c.reply(now, l, s, r, out)
+		c.passConnected(now, l, m, out)
 		return
 	}
 	if v := l.oa.RemoteOffer("UPDATE"); v != dialog.OK {

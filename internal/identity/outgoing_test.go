@@ -198,3 +198,21 @@ func TestTRK28Connected(t *testing.T) {
 		})
 	}
 }
+
+// A call that says nothing beside From costs the text of the new From and no more.
+func TestOrdinaryCallAllocatesItsFromOnly(t *testing.T) {
+	r := newRig(t, "pbx", "forwardPAI: true, forwardCallHistory: true", "sbc", "forwardPAI: true, forwardCallHistory: true")
+	m := invite(t, "From: <sip:+12065550123@192.0.2.11;user=phone>;tag=1")
+	to := sip.NewRequest("INVITE", target)
+	if n := testing.AllocsPerRun(100, func() {
+		o := Outgoing{In: r.in, Out: r.out, Host: "192.0.2.11", Invite: m, Carry: routing.Carry, Calling: "+12065550123"}
+		o.Read()
+		o.From("t")
+		o.Write(to, target)
+		if Redirections(m) > 0 || ReadPrivacy(m) > 0 {
+			t.Fatal()
+		}
+	}); n > 1 {
+		t.Errorf("%v allocations", n)
+	}
+}

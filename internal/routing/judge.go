@@ -12,6 +12,7 @@ type Verdict struct {
 	Class  Class // of Status, refined by Cause
 	Hunt   bool  // try the next target
 	Rule   string
+	Ruled  bool // a response rule has replaced the status, so the cause does not count
 	Why    string
 }
 
@@ -31,7 +32,7 @@ func Judge(set *topology.TrunkSettings, status, cause int) Verdict {
 		for i := range set.ResponseRules {
 			r := &set.ResponseRules[i]
 			if (r.Code == 0 || r.Code == status) && (r.Cause < 0 || r.Cause == cause) {
-				v.Status, v.Rule, refine = r.To, r.Name, 0
+				v.Status, v.Rule, v.Ruled, refine = r.To, r.Name, true, 0
 				break
 			}
 		}
@@ -55,6 +56,9 @@ func Judge(set *topology.TrunkSettings, status, cause int) Verdict {
 // Reason is the entry of the catalogue for a failed attempt; nil when the call was answered. When no target is left, it
 // is the reason of the call.
 func (v Verdict) Reason() *diag.Reason {
+	if v.Ruled {
+		v.Cause = 0
+	}
 	switch v.Class {
 	case Answered:
 		return nil

@@ -127,6 +127,21 @@ func TestResponseRules(t *testing.T) {
 	}
 }
 
+// TRK-22: a response that a rule replaces has the reason of the new code, whatever its cause was.
+func TestTRK22ReasonOfRule(t *testing.T) {
+	set := &topology.TrunkSettings{ResponseRules: []topology.ResponseRule{{Cause: 17, To: 404}, {Code: 404, Cause: -1, To: 486}, {Code: 486, Cause: 34, To: 503}}}
+	for _, row := range []struct {
+		status, cause int
+		want          *diag.Reason
+	}{
+		{500, 17, diag.NotFound}, {404, 28, diag.Busy}, {486, 34, diag.PeerCongestion}, {486, 21, diag.Busy}, {302, 17, diag.Redirected}, {200, 17, nil},
+	} {
+		if v := Judge(set, row.status, row.cause); v.Reason() != row.want || v.Cause != row.cause {
+			t.Errorf("%d/%d: %+v", row.status, row.cause, v)
+		}
+	}
+}
+
 func TestVerdictReason(t *testing.T) {
 	for _, row := range []struct {
 		status, cause int

@@ -121,6 +121,26 @@ func TestTRK28ConnectedNumberChanges(t *testing.T) {
 	}
 }
 
+// TRK-28: … or in an UPDATE without offer.
+func TestTRK28ConnectedNumberByUpdate(t *testing.T) {
+	w := world(t)
+	b := answers
+	b.Named, b.Manner = true, then(Action{second, Ping}, Action{6 * second, Bye})
+	says(t, w, "+2425", "gwc", Caller{}, b)
+	if got, want := spoken(t, w, "med1", "uca", "UPDATE", "P-Asserted-Identity"), "P-Asserted-Identity: \"Connected\" <sip:+1999000001@192.0.2.11;user=phone>\n"; got != want {
+		t.Errorf("the caller is told %q, want %q", got, want)
+	}
+}
+
+// TRK-22: the record says which response rule held, and the caller gets its code.
+func TestTRK22RuleInRecord(t *testing.T) {
+	w := world(t, gwc, gwc+", responseRules: [{name: nobody there, code: 486, cause: 1, to: 404}]")
+	says(t, w, "+2425", "gwc", Caller{Manner: hangUp}, Callee{After: second, Final: 486, Cause: 1})
+	if r := w.Nodes[0].Records[0]; r.Status != 404 || r.Reason != "not-found" || r.Detail != "486 Busy Here, taken for 404 by response rule nobody there" {
+		t.Errorf("%d %s: %s", r.Status, r.Reason, r.Detail)
+	}
+}
+
 // RFC 3323 §5, and redirections that never end: refused, with a reason of their own.
 func TestRefusedByIdentity(t *testing.T) {
 	for reason, c := range map[string]Caller{

@@ -162,7 +162,7 @@ func (c *compiler) settings(n *node) {
 var responseRuleFields = []field[ResponseRule]{
 	{"name", setText(func(r *ResponseRule) *string { return &r.Name })},
 	{"code", setCount(400, 699, func(r *ResponseRule) *int { return &r.Code })},
-	{"cause", setCount(0, 127, func(r *ResponseRule) *int { return &r.Cause })},
+	{"cause", setCount(1, 127, func(r *ResponseRule) *int { return &r.Cause })},
 	{"to", setCount(400, 699, func(r *ResponseRule) *int { return &r.To })},
 }
 
