@@ -97,6 +97,9 @@ func ownRejection(why *diag.Reason) *rejection {
 func (c *Call) hunt(now time.Time, out *Out) {
 	c.current = nil
 	limit := c.a.trunk.Settings.MaxAttempts
+	if c.decision.Kind == routing.Emergency {
+		limit = 0
+	}
 	for c.verdict == nil && int(c.next) < len(c.decision.Targets) && (limit <= 0 || int(c.tried) < limit) {
 		target := &c.decision.Targets[c.next]
 		c.next++
@@ -277,9 +280,7 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 			}
 		}
 	}
-	if body != "" {
-		m.SetBody("application/sdp", body)
-	}
+	c.setOffer(m, t, body)
 	var from *sip.Message
 	if !id.Concealed() {
 		from = c.a.inv

@@ -127,6 +127,7 @@ func (c *Call) route(now time.Time, req *sip.Message, out *Out) {
 	q := c.query(req)
 	c.decision = routing.Decide(c.snap, &q, c.env.State)
 	c.recordDecision()
+	c.keepCallback(now)
 	if c.decision.Reason != nil {
 		c.refuse(now, c.decision.Reason, "", out)
 		return

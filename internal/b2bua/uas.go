@@ -40,6 +40,9 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 		return nil, ""
 	}
 	body, ok := req.SDP()
+	if pidf, _ := location(req); !ok && pidf != "" {
+		return nil, "" // a location and no offer
+	}
 	if !ok {
 		return diag.UnsupportedMedia, "Content-Type " + req.Get(sip.IDContentType)
 	}

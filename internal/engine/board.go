@@ -21,6 +21,7 @@ type Board struct {
 	turns  []atomic.Uint32
 	all    map[media.SessionID]hold
 	rate   bucket // of the server
+	backs  callbacks
 }
 
 // hold is one call: how many trunks it holds, and the first of them, that it came in on.
@@ -68,6 +69,7 @@ func (b *Board) Configure(s *topology.Snapshot, server *topology.Server) {
 
 // view is routing.State for one document: indexes of another document are never mixed with it.
 type view struct {
+	*callbacks
 	trunks []*place
 	turns  []atomic.Uint32
 }
@@ -76,7 +78,7 @@ type view struct {
 func (b *Board) View() *view {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return &view{b.trunks, b.turns}
+	return &view{&b.backs, b.trunks, b.turns}
 }
 
 // TrunkState is the health of a trunk. A half-open one with all of its trial calls under way counts as down.

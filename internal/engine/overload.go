@@ -61,7 +61,7 @@ func (e *Engine) admit(box *mailbox, src sip.Source, m *sip.Message) admission {
 // emergency tells whether an INVITE is for an emergency number as dialled: those are never shed (NEW-18).
 func (e *Engine) emergency(m *sip.Message) bool {
 	snap := e.Snapshot()
-	if len(snap.Emergency) == 0 {
+	if len(snap.Emergency) == 0 && len(snap.LocationPolicies) == 0 {
 		return false
 	}
 	u, err := sip.ParseURI(m.URI)

@@ -24,6 +24,8 @@ type run struct {
 	d   Decision
 	max int // targets
 
+	elin string // number of the caller's location, to be shown on trunks that know no other way
+
 	diverted int      // how often a rule has replaced the number
 	lent     []string // usages that such a rule gives
 
@@ -64,6 +66,9 @@ func (x *run) decide() {
 	}
 	d.Number = x.called.number
 	normalized := x.normalize()
+	if x.callBack() {
+		return
+	}
 	if q.Trunk != nil && len(x.s.InboundRules) > 0 {
 		if r := x.inboundRule(); r != nil {
 			if x.divert(&r.To, diag.InboundRefused) {

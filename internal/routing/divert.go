@@ -15,7 +15,7 @@ const maxDiversions = 8
 // inboundRule finds the rule for a call that arrives on a trunk (NEW-10). A call to an emergency number is only for a rule that speaks
 // of called numbers.
 func (x *run) inboundRule() *topology.InboundRule {
-	rescue := x.s.EmergencyByNumber(x.d.Number) != nil
+	rescue := x.s.EmergencyOf(x.d.CallingUser, x.q.Trunk, x.d.Number) != nil
 	for i := range x.s.InboundRules {
 		r := &x.s.InboundRules[i]
 		if rescue && r.Called == nil || !r.Matches(x.q.Trunk, x.d.Number, x.d.CallerNumber) {

@@ -144,8 +144,12 @@ func (k StepKind) String() string {
 		return "extension"
 	case StepForwarder:
 		return "forwarder"
-	case StepPlace:
+	case StepPlace, StepLocation:
 		return "location"
+	case StepELIN:
+		return "caller id"
+	case StepCallBack:
+		return "call back"
 	case StepInbound:
 		return "inbound rule"
 	case StepUnassigned:
@@ -164,7 +168,7 @@ func (k StepKind) indent() int {
 		return 2
 	case StepTrunk:
 		return 3
-	case StepCalled, StepCalling, StepCallerID, StepPlus, StepExt:
+	case StepCalled, StepCalling, StepCallerID, StepELIN, StepPlus, StepExt:
 		return 1
 	}
 	return 0
@@ -248,6 +252,8 @@ func (st *Step) text() string {
 		return st.forwarderText()
 	case StepPlace:
 		return st.placeText()
+	case StepLocation, StepELIN, StepCallBack:
+		return st.emergencyText()
 	case StepInbound, StepUnassigned:
 		return st.divertText()
 	case StepNormalize, StepInCalled, StepInCalling, StepCalled, StepCalling:

@@ -15,6 +15,8 @@ type decisionJSON struct {
 	Forwarder    string       `json:"forwarder,omitempty"`
 	User         string       `json:"user,omitempty"`
 	Usage        string       `json:"usage,omitempty"`
+	Location     string       `json:"location,omitempty"`
+	ELIN         string       `json:"elin,omitempty"`
 	Reason       *reasonJSON  `json:"reason,omitempty"`
 	Targets      []targetJSON `json:"targets"`
 	Steps        []Step       `json:"steps"`
@@ -52,8 +54,11 @@ type stepJSON struct {
 // MarshalJSON writes the decision with names instead of objects.
 func (d Decision) MarshalJSON() ([]byte, error) {
 	out := decisionJSON{Kind: d.Kind.String(), Number: d.Number, CallerNumber: d.CallerNumber,
-		CallingUser: userName(d.CallingUser), Forwarder: userName(d.Forwarder), User: userName(d.User), Usage: d.Usage, Steps: d.Steps,
+		CallingUser: userName(d.CallingUser), Forwarder: userName(d.Forwarder), User: userName(d.User), Usage: d.Usage, ELIN: d.ELIN, Steps: d.Steps,
 		Targets: make([]targetJSON, 0, len(d.Targets))}
+	if d.Location != nil {
+		out.Location = d.Location.Name
+	}
 	if r := d.Reason; r != nil {
 		out.Reason = &reasonJSON{ID: r.ID, Status: r.Status, Text: r.Text, Fix: r.Fix}
 	}

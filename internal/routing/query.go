@@ -1,6 +1,8 @@
 package routing
 
 import (
+	"time"
+
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/topology"
@@ -22,6 +24,8 @@ type Query struct {
 	ForwardedBy string
 	// Stays is who will talk to the called party when the call is the second half of a transfer; nil: the caller.
 	Stays *Party
+
+	Now time.Time // for Callbacks
 
 	Full bool // explain also every rule and route that does not match
 }
@@ -63,14 +67,16 @@ func (k Kind) String() string {
 // Decision says where a call goes, and why.
 type Decision struct {
 	Kind         Kind
-	Number       string         // called number, normalized: "+14255550100", "+14255550100;ext=100"
-	CallerNumber string         // calling number, normalized where a rule allows; as it came otherwise
-	CallingUser  *topology.User // nil when the caller is no user
-	Forwarder    *topology.User // who forwards the call, nil when nobody of ours does
-	User         *topology.User // called user, Kind ToUser
-	Usage        string         // of the first target
-	Targets      []Target       // in the order of trial; none when Refused
-	Reason       *diag.Reason   // of a refusal, else nil
+	Number       string             // called number, normalized: "+14255550100", "+14255550100;ext=100"
+	CallerNumber string             // calling number, normalized where a rule allows; as it came otherwise
+	CallingUser  *topology.User     // nil when the caller is no user
+	Forwarder    *topology.User     // who forwards the call, nil when nobody of ours does
+	User         *topology.User     // called user, Kind ToUser
+	Usage        string             // of the first target
+	Location     *topology.Location // where the caller of an emergency call is; nil when that is not known
+	ELIN         string             // number of the location that some target shows instead of the caller's; "" none
+	Targets      []Target           // in the order of trial; none when Refused
+	Reason       *diag.Reason       // of a refusal, else nil
 	Steps        []Step
 }
 

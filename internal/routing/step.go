@@ -26,6 +26,9 @@ const (
 	StepPlace                      // location-based routing of the call as a whole
 	StepInbound                    // inbound rule. Name: rule; From: called; Of and To: kind and name of the destination; N: code
 	StepUnassigned                 // range of unassigned numbers, like StepInbound
+	StepLocation                   // where the caller of an emergency call is. Name: location
+	StepELIN                       // a location's number instead of the caller's. Name: location; Of: trunk
+	StepCallBack                   // a call to a location's number. Name: the number; To: who is reached
 	StepRefused                    // Name: id of the reason
 )
 

@@ -30,7 +30,12 @@ func (x *run) target(c *candidate, called string) Target {
 	default:
 		t.Called = x.outbound(StepCalled, set.CalledRules, called, c.trunk)
 	}
-	if c.route != nil && c.route.SuppressCallerID {
+	switch {
+	case x.elin != "" && c.trunk.PSTN() && !set.PIDFLO:
+		t.SuppressID, t.Display, d.ELIN = true, "", x.elin
+		x.step(Step{Kind: StepELIN, Outcome: Chosen, Name: d.Location.Name, Of: c.trunk.Name, From: t.Calling, To: x.elin})
+		t.Calling = x.elin
+	case c.route != nil && c.route.SuppressCallerID:
 		t.SuppressID, t.Display = true, ""
 		st := Step{Kind: StepCallerID, Outcome: Chosen, Name: c.route.Name, Of: c.trunk.Name, From: t.Calling}
 		if t.Calling = c.route.AlternateCallerID; t.Calling == "" {

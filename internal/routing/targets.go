@@ -1,8 +1,6 @@
 package routing
 
 import (
-	"strings"
-
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/topology"
@@ -168,32 +166,6 @@ func (x *run) has(t *topology.Trunk) bool {
 		}
 	}
 	return false
-}
-
-// emergency routes an emergency call (EMG-01, EMG-02): its usage replaces the policy. Only if that usage has no trunk at
-// all are the caller's own usages used: better any way out than none.
-func (x *run) emergency(number string) bool {
-	e := x.s.EmergencyByNumber(number)
-	if e == nil {
-		return false
-	}
-	x.step(Step{Kind: StepEmergency, Outcome: Chosen, Name: e.Number, From: number, To: e.Usage})
-	bare := strings.TrimPrefix(e.Number, "+")
-	x.d.Number, x.rescue = bare, true
-	plus := "+" + bare
-	x.usage(e.Usage, bare, plus)
-	if len(x.cands) == 0 {
-		for _, u := range x.usages() {
-			x.usage(u, bare, plus)
-		}
-	}
-	if len(x.cands) == 0 {
-		x.refuse(x.nowhere())
-		return true
-	}
-	x.d.Kind, x.max = Emergency, len(x.cands)
-	x.targets(bare)
-	return true
 }
 
 // targets makes targets of the candidates: those that are down last, at most max, each computed from the original

@@ -127,7 +127,7 @@ func (p *Party) answer() {
 	}
 	p.final = 200
 	body := ""
-	offered := s.req.Body != ""
+	offered := readSDP(s.req.Body) != nil
 	switch {
 	case how.NoAnswer:
 	case !offered:

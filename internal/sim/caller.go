@@ -59,6 +59,9 @@ func (p *Party) firstInvite() *sip.Message {
 	if !p.scenario.Caller.Offerless {
 		m.SetBody("application/sdp", p.speaker.offer())
 	}
+	if p.scenario.Caller.Located {
+		located(m)
+	}
 	return m
 }
 

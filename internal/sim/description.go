@@ -26,6 +26,7 @@ type mline struct {
 
 // readSDP is nil when the body is no session description.
 func readSDP(body string) *desc {
+	body = offerOf(body)
 	if !strings.HasPrefix(body, "v=0\r\n") {
 		return nil
 	}

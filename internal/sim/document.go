@@ -9,6 +9,10 @@ import (
 // Document is the topology of the simulated world: two servers, two UC platforms that call, gateways by UDP and TCP, a
 // provider by name.
 const Document = `
+sites:
+  house: {location: house}
+locations:
+  house: {address: {country: DE, A3: "München", RD: "Straße <am> \"Tor\" & Wall", HNO: 1}}
 pools:
   pool.sim.example:
     servers:
@@ -25,7 +29,7 @@ trunkSettings:
   global: {relayMethods: [INFO, MESSAGE], maxAttempts: 6}
   trunk:uca: {usages: [all], relayMethods: [INFO, MESSAGE], forwardPAI: true, forwardCallHistory: true}
   trunk:ucb: {usages: [all], enableSessionTimer: true, sessionExpires: 90s}
-  trunk:gwb: {failoverCodes: [486], enableSessionTimer: true, sessionExpires: 90s}
+  trunk:gwb: {failoverCodes: [486], enablePIDFLOSupport: true, enableSessionTimer: true, sessionExpires: 90s}
   trunk:gwc: {relayMethods: [INFO, MESSAGE], forwardPAI: true, identityHeaders: both, acceptGatewayPAIForOutboundCalls: true,
     forwardCallHistory: true, callHistoryForm: diversion,
     headerRules: {in: [{remove: Server}], out: [{add: X-Pool, value: sim, methods: [INVITE, OPTIONS]}, {copy: X-Customer}]}}

@@ -8,6 +8,7 @@ import (
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -109,6 +110,7 @@ func (r *relay) close(id media.SessionID) media.Stats {
 
 // board is health, turns and limits, the last as sets of calls.
 type board struct {
+	routing.CallbackTable
 	server *topology.Server
 	state  []health.State
 	turns  []int

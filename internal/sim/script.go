@@ -35,6 +35,7 @@ type Caller struct {
 	NoAck     bool     // never acknowledges
 	EmptyAck  bool     // no answer in the ACK to an offer
 	ByeFirst  bool     // BYE overtakes the ACK
+	Located   bool     // says where it is, beside its offer
 	Merged    bool     // sends the INVITE by a second way as well
 	Anonymous bool     // From names nobody
 	Headers   []string // further lines of the INVITE, see identities

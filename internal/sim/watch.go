@@ -302,6 +302,7 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 		return
 	}
 	x.timerOut(l, m)
+	x.placeOut(l, m)
 	to := m.To().Tag()
 	last, again := l.seq[to]
 	if again && seq <= last {

@@ -28,6 +28,7 @@ func (c *compiler) check() {
 	c.checkEmergency()
 	c.checkInterTrunk()
 	c.checkPlaces()
+	c.checkELINs()
 	c.checkUnassigned()
 	c.checkUnused()
 }

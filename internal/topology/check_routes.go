@@ -104,6 +104,11 @@ func (c *compiler) checkUsages() {
 	for _, e := range c.snap.Emergency {
 		given[e.Usage] = true
 	}
+	for _, p := range c.snap.LocationPolicies {
+		for _, e := range p.Numbers {
+			given[e.Usage] = true
+		}
+	}
 	for _, to := range c.snap.destinations() {
 		for _, u := range to.Usages {
 			given[u] = true
@@ -124,21 +129,6 @@ func (c *compiler) checkUsages() {
 	for _, u := range c.snap.Usages {
 		if given[u] && !routed[u] {
 			c.warnf(c.usageNames.where[strings.ToLower(u)], "no route has the usage %q", u).fixf("Add it to a route")
-		}
-	}
-}
-
-// checkEmergency: an emergency number reaches a trunk.
-func (c *compiler) checkEmergency() {
-	for i, e := range c.snap.Emergency {
-		d := c.emergencyDocs[i]
-		bare := strings.TrimPrefix(e.Number, "+")
-		reached := slices.ContainsFunc(c.snap.Routes, func(r *Route) bool {
-			return len(r.Trunks) > 0 && slices.Contains(r.Usages, e.Usage) && (r.Matches(bare) || r.Matches("+"+bare))
-		})
-		if !reached {
-			c.errorf(d.usage, "no route of the usage %q with a trunk matches %s or +%s", e.Usage, bare, bare).
-				fixf(`Add a route with this usage and pattern: ^\+?%s$`, regexp.QuoteMeta(bare))
 		}
 	}
 }

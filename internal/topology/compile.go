@@ -23,8 +23,13 @@ type compiler struct {
 	emergencyDocs []*emergencyDoc
 	testDocs      []*testDoc
 
-	unassignedDocs []*unassignedDoc
-	inboundDocs    []*inboundDoc
+	unassignedDocs     []*unassignedDoc
+	inboundDocs        []*inboundDoc
+	locationPolicyDocs []*locationPolicyDoc
+
+	locationNames       names[*locationDoc]
+	locationPolicyNames names[*locationPolicyDoc]
+	elinNames           map[string]string // location of each ELIN
 
 	siteNames     names[*siteDoc]
 	poolNames     names[*poolDoc]
@@ -60,7 +65,9 @@ var sections = []field[compiler]{
 	{"users", func(c *compiler, n *node, _ *compiler) { c.users(n) }},
 	{"inboundRules", func(c *compiler, n *node, _ *compiler) { c.inboundRules(n) }},
 	{"unassignedNumbers", func(c *compiler, n *node, _ *compiler) { c.unassigned(n) }},
-	{"emergency", func(c *compiler, n *node, _ *compiler) { c.emergencies(n) }},
+	{"emergency", func(c *compiler, n *node, _ *compiler) { c.emergencyDocs = c.emergencyList(n) }},
+	{"locationPolicies", func(c *compiler, n *node, _ *compiler) { c.locationPolicies(n) }},
+	{"locations", func(c *compiler, n *node, _ *compiler) { c.locations(n) }},
 	{"tests", func(c *compiler, n *node, _ *compiler) { c.tests(n) }},
 }
 
@@ -85,6 +92,10 @@ func Compile(name string, src []byte) (*Snapshot, Problems) {
 		routeNames:    newNames[*routeDoc]("route"),
 		ruleNames:     newNames[[]compiled]("list of translation rules"),
 		userNames:     newNames[*userDoc]("user"),
+
+		locationNames:       newNames[*locationDoc]("location"),
+		locationPolicyNames: newNames[*locationPolicyDoc]("location policy"),
+		elinNames:           map[string]string{},
 	}
 	if root := c.read(src); root != nil {
 		c.document(root)

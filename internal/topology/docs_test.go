@@ -31,6 +31,8 @@ func documented() map[string][]string {
 		"Trunks of a route": keys(routeTrunkFields),
 		"users":             keys(userFields),
 		"emergency":         keys(emergencyFields),
+		"locationPolicies":  keys(locationPolicyFields),
+		"locations":         keys(locationFields),
 		"inboundRules":      keys(inboundFields),
 		"unassignedNumbers": keys(unassignedFields),
 		"to":                keys(destinationFields),

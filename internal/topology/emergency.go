@@ -1,16 +1,32 @@
 package topology
 
-import "strings"
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
 
-// EmergencyByNumber finds the emergency number that was dialled, with or without +, itself or by one of its masks (EMG-01);
-// nil when it is none.
+// EmergencyByNumber finds an emergency number of anybody, with or without +, itself or by one of its masks (EMG-01); nil when it
+// is none. Whose it is, EmergencyOf knows.
 func (s *Snapshot) EmergencyByNumber(number string) *EmergencyNumber {
+	if e := findEmergency(s.Emergency, number); e != nil {
+		return e
+	}
+	for _, p := range s.LocationPolicies {
+		if e := findEmergency(p.Numbers, number); e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+func findEmergency(list []EmergencyNumber, number string) *EmergencyNumber {
 	number = strings.TrimPrefix(number, "+")
 	if number == "" {
 		return nil
 	}
-	for i := range s.Emergency {
-		e := &s.Emergency[i]
+	for i := range list {
+		e := &list[i]
 		if strings.TrimPrefix(e.Number, "+") == number {
 			return e
 		}
@@ -21,4 +37,100 @@ func (s *Snapshot) EmergencyByNumber(number string) *EmergencyNumber {
 		}
 	}
 	return nil
+}
+
+type emergencyDoc struct {
+	item          *node
+	number, usage *node
+	masks         []*node
+}
+
+var emergencyFields = []field[emergencyDoc]{
+	{"number", setRef(func(d *emergencyDoc) **node { return &d.number })},
+	{"masks", func(c *compiler, n *node, d *emergencyDoc) { _, d.masks = c.texts(n) }},
+	{"usage", setRef(func(d *emergencyDoc) **node { return &d.usage })},
+}
+
+// emergencyList reads emergency numbers, of the document or of a location policy.
+func (c *compiler) emergencyList(n *node) (list []*emergencyDoc) {
+	for _, item := range c.list(n) {
+		d := &emergencyDoc{item: item}
+		decode(c, item, emergencyFields, d)
+		if item.kind != mapping {
+			continue
+		}
+		if d.number == nil {
+			c.errorf(item, "the emergency number has no number").fixf("Add number: 112")
+		}
+		if d.usage == nil {
+			c.errorf(item, "the emergency number has no usage").fixf("Add usage: the one whose routes carry emergency calls")
+		}
+		list = append(list, d)
+	}
+	return list
+}
+
+// dialed is what an emergency number or mask consists of.
+var dialed = regexp.MustCompile(`^\+?[0-9*#]{1,20}$`)
+
+func (c *compiler) resolveEmergency() {
+	c.snap.Emergency = c.emergencyNumbers(c.emergencyDocs)
+	for _, d := range c.locationPolicyDocs {
+		d.out.Numbers = c.emergencyNumbers(d.numbers)
+		c.snap.LocationPolicies = append(c.snap.LocationPolicies, d.out)
+	}
+}
+
+// emergencyNumbers resolves one list; within it a number is there once.
+func (c *compiler) emergencyNumbers(docs []*emergencyDoc) (list []EmergencyNumber) {
+	seen := map[string]*node{}
+	take := func(n *node) bool {
+		if !dialed.MatchString(n.text) {
+			c.errorf(n, "%q cannot be dialled", n.text).fixf("Write digits, * and #, like 112")
+			return false
+		}
+		if other := seen[n.text]; other != nil {
+			c.errorf(n, "the emergency number %s is there already in line %d", n.text, other.line).fixf("Remove one of them")
+			return false
+		}
+		seen[n.text] = n
+		return true
+	}
+	for _, d := range docs {
+		var e EmergencyNumber
+		if d.number != nil && take(d.number) {
+			e.Number = d.number.text
+		}
+		for _, m := range d.masks {
+			if take(m) {
+				e.Masks = append(e.Masks, m.text)
+			}
+		}
+		if d.usage != nil {
+			e.Usage, _ = c.usageNames.get(c, d.usage)
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// checkEmergency: an emergency number reaches a trunk.
+func (c *compiler) checkEmergency() {
+	c.checkEmergencyList(c.snap.Emergency, c.emergencyDocs)
+	for _, d := range c.locationPolicyDocs {
+		c.checkEmergencyList(d.out.Numbers, d.numbers)
+	}
+}
+
+func (c *compiler) checkEmergencyList(list []EmergencyNumber, docs []*emergencyDoc) {
+	for i, e := range list {
+		bare := strings.TrimPrefix(e.Number, "+")
+		reached := slices.ContainsFunc(c.snap.Routes, func(r *Route) bool {
+			return len(r.Trunks) > 0 && slices.Contains(r.Usages, e.Usage) && (r.Matches(bare) || r.Matches("+"+bare))
+		})
+		if !reached {
+			c.errorf(docs[i].usage, "no route of the usage %q with a trunk matches %s or +%s", e.Usage, bare, bare).
+				fixf(`Add a route with this usage and pattern: ^\+?%s$`, regexp.QuoteMeta(bare))
+		}
+	}
 }

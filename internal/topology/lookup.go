@@ -39,6 +39,7 @@ func (s *Snapshot) Index() {
 	for _, t := range s.Trunks {
 		s.restricted = s.restricted || t.Restricted()
 	}
+	s.indexELINs()
 	s.routesOf = make(map[string][]*Route)
 	for _, r := range s.Routes {
 		for i, usage := range r.Usages {

@@ -31,6 +31,8 @@ type Snapshot struct {
 	Emergency []EmergencyNumber
 	Tests     []TestCase
 
+	LocationPolicies []*LocationPolicy
+
 	InboundRules []InboundRule     // in the order in which they are tried
 	Unassigned   []UnassignedRange // in the order in which they are searched
 
@@ -42,6 +44,7 @@ type Snapshot struct {
 	userByAlias  map[string]*User    // lower-case name, unique extension
 	routesOf     map[string][]*Route // by usage, in the order of priority
 	restricted   bool                // a trunk is Restricted
+	elins        map[string]bool     // numbers that stand for locations; nil: none
 }
 
 // Site is a place: trunks, pools and subnets belong to one.
@@ -55,6 +58,8 @@ type Site struct {
 	// of their own; nil: their own.
 	LocationRouting bool
 	RoutingPolicy   *VoicePolicy
+	Location        *Location       // where emergency services are sent to; nil: of the parent
+	LocationPolicy  *LocationPolicy // nil: of the parent
 }
 
 // Pool is a mediation pool: any member serves any trunk of the pool (TOP-05, TOP-06).
@@ -195,6 +200,7 @@ type TrunkSettings struct {
 
 	// Routing.
 	Usages              []string // TRK-23 inter-trunk: of calls that arrive here
+	PIDFLO              bool     // TRK-13: emergency calls carry the caller's location in a body; default false
 	LocationRestriction bool     // TRK-24: only for parties at the trunk's site; default false. See Trunk.Restricted
 }
 
@@ -295,7 +301,10 @@ type User struct {
 	DialPlan *DialPlan    // resolved
 	Policy   *VoicePolicy // resolved
 	Site     *Site
-	Trunks   []*Trunk // toward the UC gateway that serves the user, in order
+
+	Location       *Location       // resolved; nil: unknown
+	LocationPolicy *LocationPolicy // resolved; nil: the emergency numbers of the document
+	Trunks         []*Trunk        // toward the UC gateway that serves the user, in order
 }
 
 // EmergencyNumber replaces policy by usage (EMG-01, EMG-02).

@@ -110,6 +110,10 @@ func (n *node) object() string {
 		return quoted("user", of.name)
 	case "routes":
 		return listed("route", of, "name")
+	case "locations":
+		return quoted("location", of.name)
+	case "locationPolicies":
+		return quoted("location policy", of.name)
 	case "inboundRules":
 		return listed("inbound rule", of, "name")
 	case "unassignedNumbers":

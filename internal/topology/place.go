@@ -5,6 +5,7 @@ import "strings"
 // placeFields are the keys of trunk settings about where a trunk is.
 var placeFields = []field[settingsDoc]{
 	{"enableLocationRestriction", settingBool(func(s *TrunkSettings) *bool { return &s.LocationRestriction })},
+	{"enablePIDFLOSupport", settingBool(func(s *TrunkSettings) *bool { return &s.PIDFLO })},
 }
 
 // PSTN tells whether the telephone network is behind the trunk: a gateway or a provider.

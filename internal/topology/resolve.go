@@ -63,6 +63,7 @@ func (c *compiler) resolveSites() {
 	for _, d := range c.siteDocs {
 		d.out.Parent = c.site(d.parent)
 		d.out.DialPlan, d.out.Policy, d.out.RoutingPolicy = c.plan(d.dialPlan), c.voicePolicy(d.policy), c.voicePolicy(d.routingPolicy)
+		d.out.Location, d.out.LocationPolicy = c.location(d.location), c.locationPolicy(d.locationPolicy)
 		c.snap.Sites = append(c.snap.Sites, d.out)
 	}
 	for _, d := range c.siteDocs {

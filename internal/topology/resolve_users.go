@@ -48,6 +48,8 @@ func (c *compiler) resolveUsers() {
 		u.Site = first(c.site(d.site), u.Site)
 		u.DialPlan = first(c.plan(d.dialPlan), ofPool, ofSite(u.Site, func(s *Site) *DialPlan { return s.DialPlan }), c.globalPlan())
 		u.Policy = first(c.voicePolicy(d.policy), ofSite(u.Site, func(s *Site) *VoicePolicy { return s.Policy }), c.globalPolicy())
+		u.Location = first(c.location(d.location), ofSite(u.Site, siteLocation))
+		u.LocationPolicy = first(c.locationPolicy(d.locationPolicy), ofSite(u.Site, sitePolicy))
 		c.snap.Users = append(c.snap.Users, u)
 	}
 	c.userNumbersUnique()
@@ -126,40 +128,6 @@ func (c *compiler) userNumbersUnique() {
 			}
 			byLine[d.out.LineURI] = d
 		}
-	}
-}
-
-// dialed is what an emergency number or mask consists of.
-var dialed = regexp.MustCompile(`^\+?[0-9*#]{1,20}$`)
-
-func (c *compiler) resolveEmergency() {
-	seen := map[string]*node{}
-	take := func(n *node) bool {
-		if !dialed.MatchString(n.text) {
-			c.errorf(n, "%q cannot be dialled", n.text).fixf("Write digits, * and #, like 112")
-			return false
-		}
-		if other := seen[n.text]; other != nil {
-			c.errorf(n, "the emergency number %s is there already in line %d", n.text, other.line).fixf("Remove one of them")
-			return false
-		}
-		seen[n.text] = n
-		return true
-	}
-	for _, d := range c.emergencyDocs {
-		var e EmergencyNumber
-		if d.number != nil && take(d.number) {
-			e.Number = d.number.text
-		}
-		for _, m := range d.masks {
-			if take(m) {
-				e.Masks = append(e.Masks, m.text)
-			}
-		}
-		if d.usage != nil {
-			e.Usage, _ = c.usageNames.get(c, d.usage)
-		}
-		c.snap.Emergency = append(c.snap.Emergency, e)
 	}
 }
 

@@ -70,6 +70,8 @@ type userDoc struct {
 	uri, lineURI        *node
 	gateway, pool, site *node
 	dialPlan, policy    *node
+	location            *node
+	locationPolicy      *node
 	out                 *User
 }
 
@@ -81,18 +83,8 @@ var userFields = []field[userDoc]{
 	{"site", setRef(func(d *userDoc) **node { return &d.site })},
 	{"dialPlan", setRef(func(d *userDoc) **node { return &d.dialPlan })},
 	{"voicePolicy", setRef(func(d *userDoc) **node { return &d.policy })},
-}
-
-type emergencyDoc struct {
-	item          *node
-	number, usage *node
-	masks         []*node
-}
-
-var emergencyFields = []field[emergencyDoc]{
-	{"number", setRef(func(d *emergencyDoc) **node { return &d.number })},
-	{"masks", func(c *compiler, n *node, d *emergencyDoc) { _, d.masks = c.texts(n) }},
-	{"usage", setRef(func(d *emergencyDoc) **node { return &d.usage })},
+	{"location", setRef(func(d *userDoc) **node { return &d.location })},
+	{"locationPolicy", setRef(func(d *userDoc) **node { return &d.locationPolicy })},
 }
 
 type testDoc struct {
@@ -193,23 +185,6 @@ func (c *compiler) users(n *node) {
 		c.userDocs = append(c.userDocs, d)
 		c.userNames.add(c, key, d)
 	})
-}
-
-func (c *compiler) emergencies(n *node) {
-	for _, item := range c.list(n) {
-		d := &emergencyDoc{item: item}
-		decode(c, item, emergencyFields, d)
-		if item.kind != mapping {
-			continue
-		}
-		if d.number == nil {
-			c.errorf(item, "the emergency number has no number").fixf("Add number: 112")
-		}
-		if d.usage == nil {
-			c.errorf(item, "the emergency number has no usage").fixf("Add usage: the one whose routes carry emergency calls")
-		}
-		c.emergencyDocs = append(c.emergencyDocs, d)
-	}
 }
 
 func (c *compiler) tests(n *node) {

@@ -12,6 +12,7 @@ type siteDoc struct {
 	key                      *node
 	parent, dialPlan, policy *node
 	routingPolicy            *node
+	location, locationPolicy *node
 	out                      *Site
 }
 
@@ -21,6 +22,8 @@ var siteFields = []field[siteDoc]{
 	{"voicePolicy", setRef(func(d *siteDoc) **node { return &d.policy })},
 	{"enableLocationBasedRouting", setBool(func(d *siteDoc) *bool { return &d.out.LocationRouting })},
 	{"voiceRoutingPolicy", setRef(func(d *siteDoc) **node { return &d.routingPolicy })},
+	{"location", setRef(func(d *siteDoc) **node { return &d.location })},
+	{"locationPolicy", setRef(func(d *siteDoc) **node { return &d.locationPolicy })},
 }
 
 type poolDoc struct {

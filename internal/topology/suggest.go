@@ -7,7 +7,7 @@ import "strings"
 var planned = map[string][]string{
 	"trunkSettings": {
 		"srtpMode", "enableReferSupport", "enable3pccRefer", "concentratedTopology", "enableSignalBoost",
-		"enableMobileTrunkSupport", "enablePIDFLOSupport", "enableOnlineVoice",
+		"enableMobileTrunkSupport", "enableOnlineVoice",
 		"register", "t38", "comfortNoise",
 	},
 	"gateways": {"register", "alternateBypassId", "default", "mediaAddress", "representativeMediaIP", "alternateMediaAddress"},
@@ -17,11 +17,12 @@ var planned = map[string][]string{
 		"enableVoicemailEscapeTimer", "pstnVoicemailEscapeTimer", "voiceDeploymentMode", "enableBusyOptions",
 	},
 	"dialPlans":         {"externalAccessPrefix", "optimizeDeviceDialing", "dialinConferencingRegion", "city", "state", "countryCode"},
-	"users":             {"privateLine", "locationPolicy", "register", "credentials"},
+	"users":             {"privateLine", "register", "credentials"},
 	"unassignedNumbers": {"announcement", "announcementName", "announcementService", "autoAttendantUri"},
+	"locationPolicies":  {"notificationUri", "conferenceUri", "conferenceMode", "locationRequired", "locationRefreshInterval"},
 	"emergency":         {"notificationUri", "conferenceUri", "conferenceMode", "locationRequired", "locationRefreshInterval"},
 	"": {"networkRegions", "networkSites", "subnets", "announcements", "callParkOrbits",
-		"locationPolicies", "mediaConfiguration", "bandwidthPolicies"},
+		"mediaConfiguration", "bandwidthPolicies"},
 }
 
 // lync holds what an administrator of Lync would write, and the key here.
@@ -47,9 +48,10 @@ var lync = map[string]map[string]string{
 		"numberPattern": "pattern", "pstnUsages": "usages", "pstnGatewayList": "trunks", "gateways": "trunks",
 		"suppressCallerId": "suppressCallerID", "alternateCallerId": "alternateCallerID",
 	},
-	"sites":     {"locationRouting": "enableLocationBasedRouting"},
-	"users":     {"sipAddress": "uri", "lineUri": "lineURI", "policy": "voicePolicy", "networkSiteID": "site", "networkSiteId": "site"},
-	"emergency": {"emergencyDialString": "number", "emergencyDialMask": "masks", "pstnUsage": "usage"},
+	"sites":            {"locationRouting": "enableLocationBasedRouting"},
+	"users":            {"sipAddress": "uri", "lineUri": "lineURI", "policy": "voicePolicy", "networkSiteID": "site", "networkSiteId": "site"},
+	"locationPolicies": {"emergencyDialString": "number", "emergencyDialMask": "masks", "pstnUsage": "usage"},
+	"emergency":        {"emergencyDialString": "number", "emergencyDialMask": "masks", "pstnUsage": "usage"},
 	"": {"servers": "pools.NAME.servers", "pstnUsages": "usages", "voiceRoutes": "routes", "testCases": "tests",
 		"trunkConfiguration": "trunkSettings", "policies": "voicePolicies"},
 }
