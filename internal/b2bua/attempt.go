@@ -272,7 +272,7 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 	m.Add(sip.IDUserAgent, c.env.UserAgent)
 	id.Write(m, uri)
 	if in := c.a.inv; in != nil {
-		carry(m, in, sip.IDPriority)
+		carryPriority(m, in)
 		if !id.Concealed() { // free text may name the caller (RFC 3323 §4.1, RFC 7433 §8.3)
 			carry(m, in, sip.IDSubject)
 			if v := in.GetName("User-to-User"); v != "" {

@@ -82,6 +82,14 @@ func (c *Call) passConnected(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	c.begin(now, to, n, out).tells = true
 }
 
+// carryPriority passes a Priority that has one of its words (RFC 3261 §20.26, RFC 7090 §4); any other text may be anything.
+func carryPriority(to, from *sip.Message) {
+	switch v := strings.ToLower(from.Get(sip.IDPriority)); v {
+	case "emergency", "urgent", "normal", "non-urgent", "psap-callback":
+		to.Add(sip.IDPriority, v)
+	}
+}
+
 // dress applies the header rules of the caller's trunk to a response to the INVITE that began the call; said is the response of the target
 // that it is made of, nil when it is our own.
 func (c *Call) dress(r, said *sip.Message) {
