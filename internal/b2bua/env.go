@@ -152,6 +152,9 @@ func (e *Env) bareHost(hop sip.Hop) string {
 	return a.String()
 }
 
+// Contact names us over the listener of a hop, for answers that belong to no call.
+func (e *Env) Contact(hop sip.Hop) string { return e.self(hop).contact }
+
 // Options is an OPTIONS that asks a trunk's peer whether it is there (SIG-16): no user part in the Request-URI.
 func (e *Env) Options(t *topology.Trunk, hop sip.Hop, callID string) *sip.Message {
 	uri := string(appendHostPort([]byte("sip:"), t.Gateway.Host, t.Gateway.Addr, t.GatewayPort, t.Transport))

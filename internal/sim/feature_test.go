@@ -195,7 +195,7 @@ func TestSIG16ProbesMoveCalls(t *testing.T) {
 	}
 }
 
-// SIG-16: OPTIONS of a peer is answered, and with 503 while the server drains.
+// SIG-16, DR-04: OPTIONS of a peer is answered with our Contact, and with 503 while the server drains.
 func TestSIG16AnswersOptions(t *testing.T) {
 	w := world(t)
 	h := w.Host("gwa")
@@ -204,16 +204,16 @@ func TestSIG16AnswersOptions(t *testing.T) {
 		p := h.party(&Scenario{Name: "probe"}, h.token(), Manner{})
 		p.to = sip.Hop{Transport: sip.UDP, Local: h.listen(), Remote: w.Nodes[0].netAddr(5060)}
 		p.target, p.local, p.remote = "sip:192.0.2.11", "<sip:198.51.100.11>", "<sip:192.0.2.11>"
-		got := 0
+		got, contact := 0, ""
 		p.send(p.message("OPTIONS", 1), func(m *sip.Message) {
 			if m != nil {
-				got = m.Status
+				got, contact = m.Status, m.Get(sip.IDContact)
 			}
 			p.end()
 		})
 		w.RunUntil(w.Since() + second)
-		if got != want {
-			t.Errorf("answer %d, want %d", got, want)
+		if got != want || want == 200 && contact != "<sip:192.0.2.11:5060>" {
+			t.Errorf("answer %d with Contact %q, want %d", got, contact, want)
 		}
 	}
 }

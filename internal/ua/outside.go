@@ -70,6 +70,7 @@ func (c *Core) options(src sip.Source, m *sip.Message) {
 	}
 	r := sip.NewResponse(m, 200, "")
 	r.SetToTag(statelessTag(m))
+	r.Add(sip.IDContact, c.env.Contact(sip.Hop{Transport: src.Transport, Local: src.Local})) // by which Teams finds the trunk (DR-04)
 	r.Add(sip.IDAllow, b2bua.Allowed)
 	r.Add(sip.IDAccept, "application/sdp")
 	r.Add(sip.IDServer, c.env.UserAgent)

@@ -1,0 +1,30 @@
+package b2bua
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// TestDR02NamesOverTLS: where names are checked, Via, From and Contact of OPTIONS have the server's name and the trunk's port, and elsewhere its address.
+func TestDR02NamesOverTLS(t *testing.T) {
+	e := Env{Server: &topology.Server{Name: "sbc.example.com"}, Rand: rand.New(rand.NewPCG(1, 2)), UserAgent: "test"}
+	for transport, want := range map[sip.Transport]string{
+		sip.TLS: "sip:sbc.example.com:5061", sip.TCP: "sip:192.0.2.10:5061", sip.UDP: "sip:192.0.2.10:5061",
+	} {
+		trunk := &topology.Trunk{Transport: transport, Port: 5061, GatewayPort: 5061, Gateway: &topology.Gateway{Host: "sip.peer.example"}, Settings: topology.DefaultSettings()}
+		hop := sip.Hop{Transport: transport, Local: netip.MustParseAddrPort("192.0.2.10:5061"), Remote: netip.MustParseAddrPort("192.0.2.20:5061")}
+		m := e.Options(trunk, hop, "id")
+		contact, _ := m.Contact()
+		via, _ := m.TopVia()
+		if got := contact.URI; got != want || m.From().URI != want || "sip:"+via.Host+":5061" != want || via.Port != 5061 {
+			t.Errorf("%s: %s", transport, m)
+		}
+		if fault := m.Validate(); fault != nil {
+			t.Errorf("%s: %v", transport, fault)
+		}
+	}
+}
