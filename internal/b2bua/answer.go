@@ -55,6 +55,7 @@ func (c *Call) progress(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	if c.rec.Ringing.IsZero() {
 		c.rec.Ringing = now
 	}
+	c.transferRings(now, t, m.Status, out)
 	if c.a.inv == nil {
 		return
 	}
@@ -62,7 +63,7 @@ func (c *Call) progress(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	r := sip.NewResponse(c.a.inv, m.Status, m.Reason)
 	r.SetToTag(f.ours)
 	r.Add(sip.IDContact, c.contact(c.a.hop))
-	r.Add(sip.IDAllow, Allowed)
+	r.Add(sip.IDAllow, c.env.Allow(c.a.trunk.Settings))
 	c.tellConnected(r, &c.a, m, &t.leg)
 	if body, ok := m.SDP(); ok && c.offer != "" && own {
 		if sdp := c.plan.earlyAnswer(c, &t.leg, f, body); sdp != "" {
@@ -114,6 +115,9 @@ func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	t.calm()
 	t.state = attemptAnswered
 	c.establish(l, m)
+	if c.targetAnswered(now, t, m, out) {
+		return
+	}
 	if c.phase != phaseHunting {
 		c.hangUpLate(now, t, m, out)
 		return
@@ -195,7 +199,7 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, sdp string, out *Out)
 	r := sip.NewResponse(a.inv, 200, "")
 	r.SetToTag(a.tag)
 	r.Add(sip.IDContact, c.contact(a.hop))
-	r.Add(sip.IDAllow, Allowed)
+	r.Add(sip.IDAllow, c.env.Allow(c.a.trunk.Settings))
 	c.tellConnected(r, a, m, &c.won.leg)
 	r.SetBody("application/sdp", sdp)
 	a.dlg = dialog.NewUAS(a.inv, a.tag)
@@ -377,10 +381,10 @@ func (c *Call) other(l *Leg) *Leg {
 	switch {
 	case c.won == nil:
 		return nil
-	case l == &c.a:
+	case l == c.seat(0):
 		return &c.won.leg
 	case l == &c.won.leg:
-		return &c.a
+		return c.seat(0)
 	}
 	return nil
 }

@@ -113,7 +113,7 @@ func (c *Call) hunt(now time.Time, out *Out) {
 		c.tried++
 		c.rec.Attempts = append(c.rec.Attempts, entry)
 		t := &attempt{target: target, index: len(c.rec.Attempts) - 1}
-		t.leg.side, t.leg.number, t.leg.trunk = 1, uint8(min(len(c.rec.Attempts), 255)), target.Trunk
+		t.leg.side, t.leg.number, t.leg.trunk = c.seatOfTarget(), uint8(min(len(c.rec.Attempts), 255)), target.Trunk
 		c.current = t
 		c.attempts = append(c.attempts, t)
 		c.locate(now, t, out)
@@ -188,7 +188,10 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 		l.hop.Name = trunk.Gateway.Host
 	}
 	body := ""
-	if c.offer != "" {
+	switch {
+	case c.xfer != nil:
+		body = c.plan.standingOffer(c, l)
+	case c.offer != "":
 		body = c.plan.offerTo(c, l)
 	}
 	t.viaTCP = false
@@ -267,7 +270,7 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 	m.Add(sip.IDCallID, l.callID)
 	m.Add(sip.IDCSeq, strconv.FormatUint(uint64(l.first), 10)+" INVITE")
 	m.Add(sip.IDContact, c.contact(l.hop))
-	m.Add(sip.IDAllow, Allowed)
+	m.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
 	l.askTimer(m)
 	m.Add(sip.IDUserAgent, c.env.UserAgent)
 	id.Write(m, uri)
@@ -280,6 +283,7 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 			}
 		}
 	}
+	c.xfer.mark(m)
 	c.setOffer(m, t, body)
 	var from *sip.Message
 	if !id.Concealed() {
@@ -452,7 +456,7 @@ func (c *Call) nextAddress(now time.Time, t *attempt, r *rejection, out *Out) {
 		return
 	}
 	next := &attempt{target: t.target, index: t.index, hops: t.hops, hop: t.hop + 1}
-	next.leg.side, next.leg.number, next.leg.trunk = 1, t.leg.number, t.leg.trunk
+	next.leg.side, next.leg.number, next.leg.trunk = t.leg.side, t.leg.number, t.leg.trunk
 	t.calm()
 	t.forsake(now)
 	c.current = next
@@ -505,6 +509,10 @@ func (c *Call) weigh(r *rejection) {
 // giveUp answers the caller when no target is left.
 func (c *Call) giveUp(now time.Time, out *Out) {
 	r := c.best
+	if c.xfer != nil {
+		c.targetFailed(now, r, out)
+		return
+	}
 	if r == nil {
 		c.finish(now, diag.AllTrunksDown, "directsip", "", out)
 		return

@@ -44,6 +44,8 @@ type Call struct {
 	forks   []fork
 	plan    plan
 	exch    *exchange // a re-INVITE or UPDATE on its way between the legs
+	near    *attempt  // who has the caller's seat since a transfer; nil: the caller
+	xfer    *transfer // under way
 	end     *diag.Reason
 
 	rungs    []rung
@@ -55,8 +57,10 @@ type Call struct {
 	tried       int32
 	finalStatus int16 // what the caller's INVITE is refused with, when not the reason's own status
 	phase       phase
-	closing     bool // MediaClose was asked for
-	written     bool // the record was emitted
+	transfers   uint8 // begun
+	closing     bool  // MediaClose was asked for
+	written     bool  // the record was emitted
+	hidden      bool  // the caller, from whoever may not know what its peer vouches for
 }
 
 // Caller are the facts of an arriving INVITE.
@@ -215,6 +219,10 @@ func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *s
 		c.receiveUpdate(now, l, src, m, out)
 	case "BYE":
 		c.receiveBye(now, l, src, m, out)
+	case "REFER":
+		c.receiveRefer(now, l, src, m, out)
+	case "NOTIFY":
+		c.receiveNotify(now, l, src, m, out)
 	case "OPTIONS":
 		s := c.serve(now, l, src, m)
 		c.reply(now, l, s, c.ok(l, m), out)
@@ -300,6 +308,7 @@ func (c *Call) Advance(now time.Time, out *Out) {
 	c.now = now
 	c.advanceLeg(now, &c.a, out)
 	c.advanceExchange(now, out)
+	c.advanceTransfer(now, out)
 	for _, t := range c.attempts {
 		c.advanceLeg(now, &t.leg, out)
 		c.advanceAttempt(now, t, out)
@@ -365,6 +374,7 @@ func (c *Call) Deadline() (time.Time, string) {
 		d.add(c.exch.until, "answer of the other leg")
 		d.add(c.exch.again, "once more after glare")
 	}
+	c.xfer.deadline(&d)
 	for _, t := range c.attempts {
 		t.leg.deadline(&d)
 		d.add(t.deadline())

@@ -31,6 +31,7 @@ type Env struct {
 	Draining bool
 
 	selves []self
+	allows map[*topology.TrunkSettings]string
 }
 
 // Limits counts live calls per trunk and server as sets of call ids, so that no counter can drift.

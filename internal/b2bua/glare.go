@@ -11,7 +11,8 @@ import (
 const glareTries = 3
 
 // crossed takes a 491 to the re-INVITE of an exchange: it crossed one of the peer, and is sent again after the delay of RFC 3261 §14.1
-// instead of failing the side that asked. False: often enough.
+// instead of failing the side that asked. Where nobody asked, see join, a 500 with Retry-After (§14.2) is waited out as well. False: often
+// enough.
 func (c *Call) crossed(now time.Time, e *exchange) bool {
 	if e.glares >= glareTries || e.gone {
 		return false
@@ -45,5 +46,10 @@ func (c *Call) yield(now time.Time, l *Leg, out *Out) {
 		return
 	}
 	c.exch = nil
+	if e.seat { // nobody waits for an answer
+		c.plan.restore(c, e)
+		c.xfer.again = now.Add(joinPause)
+		return
+	}
 	c.failExchange(now, e, diag.RequestPending, 491, out)
 }

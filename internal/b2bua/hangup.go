@@ -14,10 +14,11 @@ func (c *Call) receiveBye(now time.Time, l *Leg, src sip.Source, m *sip.Message,
 	wasUp := l.up
 	l.down(now) // a 200 that it overtook is repeated until its ACK all the same: the INVITE needs its final response
 	switch {
-	case l == &c.a && !wasUp:
+	case l == &c.a && !wasUp && c.phase < phaseAnswered:
 		c.finish(now, diag.CallerCancelled, "caller", "BYE before the answer", out)
-	case l == &c.a || c.won != nil && l == &c.won.leg:
-		c.finish(now, diag.NormalClearing, c.name(l), "", out)
+	case c.referrerGone(now, l, out):
+	case c.other(l) != nil || c.xfer != nil && c.xfer.new != nil && l == &c.xfer.new.leg:
+		c.finish(now, c.clearing(), c.name(l), "", out)
 	}
 }
 
@@ -32,10 +33,8 @@ func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *O
 	c.endExchange(now, out)
 	c.endCaller(now, why, detail, out)
 	for _, t := range c.attempts {
-		if t == c.won {
-			c.ackWaiting(now, &t.leg, out)
-			c.bye(now, &t.leg, out)
-			t.state = attemptOver
+		if t.done() {
+			c.dismiss(now, t, out)
 			continue
 		}
 		c.leave(now, t, out)
@@ -48,8 +47,8 @@ func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *O
 	for _, t := range c.held {
 		c.env.Limits.Release(t, c.id)
 	}
-	c.held = nil
-	if c.won != nil {
+	c.held, c.xfer = nil, nil
+	if c.won != nil && c.transfers == 0 {
 		c.summarize(&c.won.leg)
 	}
 	c.plan.close(now, c, out)

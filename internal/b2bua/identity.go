@@ -25,6 +25,7 @@ func (c *Call) query(req *sip.Message) routing.Query {
 	if u, err := sip.ParseURI(q.CallingURI); err == nil {
 		q.Calling = identity.Number(u)
 	}
+	c.hidden = caller.Hidden() || who.URI != caller.From.URI
 	if c.a.trunk.Gateway.Kind == topology.KindUC {
 		if a := &caller.Asserted; a.URI != "" { // a user is known by what the platform vouches for, whatever is shown in From
 			if q.User = c.snap.UserByURI(a.URI); q.User == nil {

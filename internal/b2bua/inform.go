@@ -32,6 +32,14 @@ func (c *Call) receiveRequestResponse(now time.Time, l *Leg, r *request, m *sip.
 		}
 		c.receiveUpdateResponse(now, l, m, out)
 	case "BYE", "CANCEL":
+	case "REFER":
+		c.referAnswered(now, r, m.Status, out)
+	case "NOTIFY":
+		if r.waiter == nil {
+			c.notified(now, l, m.Status, out)
+			return
+		}
+		c.handBack(now, l, r, m, out)
 	default:
 		c.handBack(now, l, r, m, out)
 		c.checkGone(now, l, m.Status, r.Method(), out)
@@ -80,6 +88,10 @@ func (c *Call) requestFailed(now time.Time, l *Leg, r *request, ev txn.Event, ou
 		}
 		return
 	}
+	if r.Method() == "NOTIFY" && r.waiter == nil {
+		c.notified(now, l, 0, out)
+		return
+	}
 	if r.waiter != nil {
 		m := sip.NewResponse(r.req, 408, "")
 		m.SetToTag(r.from.tag)
@@ -98,7 +110,7 @@ func (c *Call) requestFailed(now time.Time, l *Leg, r *request, ev txn.Event, ou
 
 // name says whose leg it is.
 func (c *Call) name(l *Leg) string {
-	if l == &c.a {
+	if l.side == 0 {
 		return "caller"
 	}
 	return "callee"

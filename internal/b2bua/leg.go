@@ -12,9 +12,6 @@ import (
 	"github.com/directsip/directsip/internal/txn"
 )
 
-// Allowed is what we take within and outside of dialogs; it stands in Allow.
-const Allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
-
 // Leg is our side of one SIP dialog (RFC 7092 §2): leg A toward the caller, where we are UAS, or a leg B toward a target.
 type Leg struct {
 	side   media.SideIndex
@@ -41,6 +38,7 @@ type Leg struct {
 	refused []*txn.InviteServer // INVITEs answered beside the one being served
 	servers []*txn.Server
 	offered string // the offer in a 2xx to our INVITE, while our ACK waits
+	who     *party // since the first transfer of the call; nil before
 
 	timer *sessionTimer // nil: nobody spoke of one
 	again *reoffer      // our own re-INVITE, under way or the last one; nil: there was none
@@ -88,6 +86,7 @@ const (
 	allowKnown methods = 1 << iota
 	allowUpdate
 	allowInfo
+	allowRefer
 )
 
 func (m methods) has(f methods) bool { return m&f != 0 }
@@ -100,6 +99,9 @@ func (l *Leg) learn(m *sip.Message) {
 	l.allow = allowKnown
 	if m.HasToken(sip.IDAllow, "UPDATE") {
 		l.allow |= allowUpdate
+	}
+	if m.HasToken(sip.IDAllow, "REFER") {
+		l.allow |= allowRefer
 	}
 	if m.HasToken(sip.IDAllow, "INFO") {
 		l.allow |= allowInfo
@@ -238,7 +240,7 @@ func (c *Call) bye(now time.Time, l *Leg, out *Out) {
 	if l == nil || !l.up {
 		return
 	}
-	if l.side == 0 && !l.acked && l.answer.Waiting() {
+	if !l.dlg.UAC && !l.acked && l.answer.Waiting() {
 		l.pending = true
 		return
 	}
@@ -315,6 +317,7 @@ func (l *Leg) deadline(d *earliest) {
 	l.timer.deadline(d)
 	if l.again != nil {
 		d.add(l.again.until, "answer to our re-INVITE")
+		d.add(l.again.retry, "our re-INVITE once more")
 	}
 	for _, r := range l.clients {
 		d.add(r.Deadline())

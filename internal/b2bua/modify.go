@@ -24,6 +24,7 @@ type exchange struct {
 	until   time.Time    // when the other leg has taken too long
 	again   time.Time    // when it is sent again after glare; zero: it is not waiting for that
 	glares  uint8        // 491 so far
+	seat    bool         // it puts from on a seat, see join: nobody of the two asked for it
 	gone    bool         // its sender cancelled it: answered 487, the result goes nowhere
 }
 
@@ -151,7 +152,7 @@ func (c *Call) sendOffer(now time.Time, e *exchange, sdp string, out *Out) {
 	l := e.to
 	m := l.dlg.Request(e.forward)
 	m.Add(sip.IDContact, c.contact(l.hop))
-	m.Add(sip.IDAllow, Allowed)
+	m.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
 	c.tellConnected(m, l, e.req, e.from)
 	l.askTimer(m)
 	if sdp != "" {
@@ -198,7 +199,7 @@ func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip
 		return
 	}
 	l.oa.Failed("INVITE")
-	if m.Status == 491 && c.crossed(now, e) {
+	if (m.Status == 491 || e.seat && m.Status == 500 && m.Has(sip.IDRetryAfter)) && c.crossed(now, e) {
 		return
 	}
 	c.exch = nil
@@ -229,6 +230,7 @@ func (c *Call) ackUnwanted(now time.Time, l *Leg, seq uint32, m *sip.Message, ou
 func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out *Out) {
 	l := e.to
 	body, ok := m.SDP()
+	offers := ok && !e.offer && l.oa.RemoteOffer("INVITE") == dialog.OK // before the INVITE that asked for it is done
 	l.oa.InviteDone()
 	if e.offer {
 		c.sendAck(now, l, l.ackSeq, "", out)
@@ -242,7 +244,7 @@ func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out 
 		c.finishExchange(now, e, body, out)
 		return
 	}
-	if !ok || l.oa.RemoteOffer("INVITE") != dialog.OK {
+	if !offers {
 		c.sendAck(now, l, l.ackSeq, "", out)
 		c.exch = nil
 		c.failExchange(now, e, diag.BadAnswer, 500, out)
@@ -267,6 +269,10 @@ func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Ou
 		c.plan.restore(c, e)
 		return
 	}
+	if e.seat {
+		c.seatTaken(now, e, answer, out)
+		return
+	}
 	sdp, err := c.plan.answerFrom(c, e.to, e.from, answer)
 	if err != nil {
 		c.failExchange(now, e, diag.BadAnswer, 488, out)
@@ -288,7 +294,7 @@ func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Ou
 func (c *Call) acceptReinvite(now time.Time, l *Leg, sdp string, out *Out) {
 	r := sip.NewResponse(l.inv, 200, "")
 	r.Add(sip.IDContact, c.contact(l.hop))
-	r.Add(sip.IDAllow, Allowed)
+	r.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
 	r.SetBody("application/sdp", sdp)
 	l.ackSeq, _, _ = l.inv.CSeq()
 	l.oa.InviteDone()
@@ -300,6 +306,10 @@ func (c *Call) acceptReinvite(now time.Time, l *Leg, sdp string, out *Out) {
 func (c *Call) failExchange(now time.Time, e *exchange, why *diag.Reason, status int, out *Out) {
 	l := e.from
 	c.plan.restore(c, e)
+	if e.seat {
+		c.seatRefused(now, why, status, out)
+		return
+	}
 	if e.gone || e.invite && l.inv == nil {
 		return
 	}

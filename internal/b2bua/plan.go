@@ -253,17 +253,16 @@ func (c *Call) firstTarget() netip.Addr {
 	return netip.Addr{}
 }
 
-// targetHost is the host that the INVITE of the target went to, which is where its messages come from. Its Contact says less: behind
-// NAT that is an address of its own.
+// targetHost is the host that the INVITE of the target went to.
 func (c *Call) targetHost() netip.Addr {
 	t := c.won
 	if t == nil {
 		t = c.current
 	}
-	if t == nil || len(t.hops) == 0 {
+	if t == nil || t.leg.callID == "" && len(t.hops) == 0 {
 		return c.firstTarget()
 	}
-	return t.hops[t.hop].Remote.Addr()
+	return t.host()
 }
 
 // MediaOpened answers MediaOpen. A port that something else holds is left in quarantine and others are tried.
@@ -310,6 +309,9 @@ func (p *plan) session(c *Call) *media.Session {
 	s := &room.s
 	s.ID, s.Streams = c.id, room.v[:min(len(p.lines), 1)]
 	p.host[1] = c.targetHost()
+	if c.near != nil {
+		p.host[0] = c.near.host()
+	}
 	if len(p.lines) > 1 {
 		s.Streams = make([]media.Stream, len(p.lines))
 	}
@@ -355,6 +357,9 @@ func (p *plan) reach(side int, peer netip.AddrPort) netip.AddrPort {
 
 // timeouts are the silences after which a side counts as dead (TRK-09, TRK-10).
 func (p *plan) timeouts(c *Call) (t [2]time.Duration) {
+	if x := c.xfer; x != nil && x.stage < transferTelling {
+		return t // the referrer may be gone before its place is taken
+	}
 	for k := range t {
 		set := c.sideSettings(media.SideIndex(k))
 		sends, held := false, true
@@ -377,10 +382,8 @@ func (p *plan) timeouts(c *Call) (t [2]time.Duration) {
 // sideSettings are the settings of the trunk on a side.
 func (c *Call) sideSettings(side media.SideIndex) *topologySettings {
 	switch {
-	case side == 0:
-		return c.a.trunk.Settings
-	case c.won != nil:
-		return c.won.target.Trunk.Settings
+	case c.seat(side) != nil:
+		return c.seat(side).trunk.Settings
 	case c.current != nil:
 		return c.current.target.Trunk.Settings
 	case len(c.decision.Targets) > 0:
@@ -484,12 +487,17 @@ func (d *description) say(body string) string {
 
 // write writes a description of the other leg for l into d. The version rises only when something changed (RFC 3264 §8).
 func (p *plan) write(s *sdp.Session, l *Leg, d *description) string {
+	return p.writeAt(s, l, d, p.base[l.side])
+}
+
+// writeAt is write with an address of ours that l's side may not have yet.
+func (p *plan) writeAt(s *sdp.Session, l *Leg, d *description, base netip.Addr) string {
 	var slots [maxLines]sdp.MediaAddr
 	n := min(len(s.Media), len(p.lines))
 	for i := range n {
-		slots[i] = sdp.MediaAddr{Addr: p.base[l.side], Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1}
+		slots[i] = sdp.MediaAddr{Addr: base, Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1}
 	}
-	r := sdp.Rewrite{Address: p.base[l.side], Media: slots[:n], SessionID: d.id, Version: d.version,
+	r := sdp.Rewrite{Address: base, Media: slots[:n], SessionID: d.id, Version: d.version,
 		Codecs: l.trunk.Settings.Codecs, Mux: true, UserName: "directsip", KeepKeys: secure(s)}
 	var buf [1024]byte
 	text := s.Rewrite(buf[:0], &r)

@@ -36,7 +36,7 @@ type rung struct {
 const rungTime = 100 * time.Microsecond
 
 // ladderMethods are the methods that have a number; the first stands for all others.
-var ladderMethods = [...]string{"", "INVITE", "ACK", "BYE", "CANCEL", "UPDATE", "INFO", "OPTIONS", "PRACK"}
+var ladderMethods = [...]string{"", "INVITE", "ACK", "BYE", "CANCEL", "UPDATE", "INFO", "OPTIONS", "PRACK", "REFER", "NOTIFY"}
 
 func methodNumber(m string) uint8 {
 	for i, k := range ladderMethods {
@@ -119,7 +119,9 @@ func (c *Call) write(_ time.Time, out *Out) {
 	}
 	c.written = true
 	r := c.rec
-	if c.won != nil {
+	if c.transfers > 0 {
+		// what the call was before its first transfer stands in the record already
+	} else if c.won != nil {
 		c.setTarget(c.won.target)
 	} else if n := int(c.next); n > 0 && n <= len(c.decision.Targets) {
 		c.setTarget(&c.decision.Targets[n-1])
@@ -127,10 +129,10 @@ func (c *Call) write(_ time.Time, out *Out) {
 	if r.Out == nil && len(c.attempts) > 0 {
 		c.summarize(&c.attempts[len(c.attempts)-1].leg)
 	}
-	r.Decision = c.decision.Explain()
+	r.Decision = append(r.Decision, c.decision.Explain()...)
 	r.Ladder = c.Ladder()
 	c.rungs, c.words, c.decision = nil, nil, routing.Decision{}
-	c.offer, c.offered, c.forks, c.best, c.verdict, c.won = "", nil, nil, nil, nil, nil
+	c.offer, c.offered, c.forks, c.best, c.verdict, c.won, c.near = "", nil, nil, nil, nil, nil, nil
 	out.Records = append(out.Records, r)
 	c.rec = nil // its owner is the store now; what runs out after the end needs nothing of it
 }
@@ -259,12 +261,13 @@ func (r *rung) line(b []byte, words []string) []byte {
 // Live is the call as it stands, for those who watch.
 func (c *Call) Live() cdr.Record {
 	r := *c.rec
-	if c.won != nil {
+	if c.won != nil && r.Out == nil {
 		l := &c.won.leg
 		r.Out = &cdr.Leg{Trunk: l.trunk.Name, Gateway: l.trunk.Gateway.Name, CallID: l.callID, Remote: l.hop.Remote.String(),
 			Transport: l.hop.Transport.String(), Codec: l.sdp.codec}
 	}
 	r.Attempts = append([]cdr.Attempt(nil), r.Attempts...)
-	r.Decision, r.Ladder = c.decision.Explain(), c.Ladder()
+	r.Transfers = append([]cdr.Transfer(nil), r.Transfers...)
+	r.Decision, r.Ladder = append(append([]string(nil), r.Decision...), c.decision.Explain()...), c.Ladder()
 	return r
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/dialog"
 	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 )
@@ -13,6 +14,10 @@ import (
 type reoffer struct {
 	seq   uint32
 	until time.Time // when it is cancelled for want of an answer; zero: it has its final response
+
+	corrects bool      // it tells the peer what it does not know yet, so that after glare it is sent again
+	glares   uint8     // 491 so far
+	retry    time.Time // when; zero: not at all
 }
 
 // reoffer begins one. False: the leg is busy with something else.
@@ -24,7 +29,7 @@ func (c *Call) reoffer(now time.Time, l *Leg, out *Out) bool {
 	m := l.dlg.Request("INVITE")
 	m.AddFirst(sip.IDVia, c.env.via(l.hop))
 	m.Add(sip.IDContact, c.contact(l.hop))
-	m.Add(sip.IDAllow, Allowed)
+	m.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
 	l.askTimer(m)
 	m.SetBody("application/sdp", l.sdp.again())
 	l.auth.begin(c.env, m)
@@ -61,15 +66,40 @@ func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message
 		c.finish(now, diag.PeerVanished, c.name(l), "re-INVITE answered "+m.StartLine(), out)
 		return true
 	}
+	if r := l.again; m.Status == 491 && r.corrects && r.glares < glareTries {
+		r.glares++
+		r.retry = now.Add(dialog.GlareDelay(l.dlg.UAC, c.env.Rand.Uint64()))
+	}
 	c.refreshRefused(now, l, m)
 	return true
 }
 
+// correct is a reoffer that has something to tell.
+func (c *Call) correct(now time.Time, l *Leg, glares uint8, out *Out) {
+	if !l.up || c.end != nil {
+		return
+	}
+	sent := c.reoffer(now, l, out)
+	if l.again == nil {
+		l.again = &reoffer{}
+	}
+	l.again.corrects, l.again.glares = true, glares
+	if !sent { // busy with something else
+		l.again.retry = now.Add(joinPause)
+	}
+}
+
 // advanceReoffer cancels one that gets no final response.
 func (c *Call) advanceReoffer(now time.Time, l *Leg, out *Out) {
-	if r := l.again; r != nil && !r.until.IsZero() && !now.Before(r.until) {
+	r := l.again
+	switch {
+	case r == nil:
+	case !r.until.IsZero() && !now.Before(r.until):
 		r.until = time.Time{}
 		c.cancelReinvite(now, l, out)
+	case !r.retry.IsZero() && !now.Before(r.retry):
+		r.retry = time.Time{}
+		c.correct(now, l, r.glares, out)
 	}
 }
 

@@ -234,7 +234,7 @@ func (c *Call) refreshAnswered(now time.Time, l *Leg, m *sip.Message, out *Out) 
 // refreshRefused sets when a refused refresh is tried again.
 func (c *Call) refreshRefused(now time.Time, l *Leg, m *sip.Message) {
 	t := l.timer
-	if t == nil || t.interval == 0 {
+	if t == nil || t.interval == 0 || !t.ours {
 		return
 	}
 	switch m.Status {

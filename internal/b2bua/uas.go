@@ -249,6 +249,9 @@ func (c *Call) turnAway(now time.Time, l *Leg, src sip.Source, m *sip.Message, w
 	r := sip.NewResponse(m, status, "")
 	r.SetToTag(l.tag)
 	Explain(r, why, "")
+	if status == 405 || status == 501 {
+		r.Set(sip.IDAllow, c.env.Allow(l.trunk.Settings))
+	}
 	if status == 420 {
 		refuseRequired(r, m)
 	}
@@ -294,7 +297,7 @@ func (c *Call) ok(l *Leg, m *sip.Message) *sip.Message {
 	r := sip.NewResponse(m, 200, "")
 	r.SetToTag(l.tag)
 	if m.Method == "OPTIONS" {
-		r.Add(sip.IDAllow, Allowed)
+		r.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
 		r.Add(sip.IDAccept, "application/sdp")
 	}
 	return r

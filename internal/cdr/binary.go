@@ -57,6 +57,7 @@ const (
 	fMedia
 	fDecision
 	fLadder
+	fTransfer
 )
 
 // Fields of parts.
@@ -222,6 +223,9 @@ func (r *Record) AppendBinary(dst []byte) []byte {
 	}
 	for i := range r.Attempts[:min(len(r.Attempts), maxList)] {
 		w.attempt(&r.Attempts[i])
+	}
+	for i := range r.Transfers[:min(len(r.Transfers), maxList)] {
+		w.transfer(&r.Transfers[i])
 	}
 	w.word(fReason, r.Reason)
 	w.int(fStatus, int64(r.Status))

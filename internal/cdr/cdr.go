@@ -26,7 +26,8 @@ type Record struct {
 	Route       string `json:"route,omitempty"`
 	Emergency   bool   `json:"emergency,omitempty"`
 
-	Attempts []Attempt `json:"attempts,omitempty"`
+	Attempts  []Attempt  `json:"attempts,omitempty"` // in the order of trial, those of transfers included
+	Transfers []Transfer `json:"transfers,omitempty"`
 
 	Reason  string `json:"reason"`           // diag id
 	Status  int    `json:"status,omitempty"` // final SIP status sent to the caller (200 when answered)

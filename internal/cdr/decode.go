@@ -221,6 +221,8 @@ func (d *decoder) outcome(f field) {
 		r.Emergency = d.uint(f) != 0
 	case fAttempt:
 		d.attempt(f)
+	case fTransfer:
+		d.transfer(f)
 	case fReason:
 		r.Reason = d.text(f)
 	case fStatus:

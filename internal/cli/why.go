@@ -31,6 +31,7 @@ func writeWhy(w io.Writer, r *cdr.Record, now time.Time) {
 		fmt.Fprintf(w, "\nattempts\n")
 		writeAttempts(w, r, now)
 	}
+	writeTransfers(w, r)
 	fmt.Fprintf(w, "\nladder\n")
 	WriteLadder(w, r)
 	if len(r.Media) > 0 {

@@ -215,6 +215,9 @@ var (
 	SessionExpired = &Reason{ID: "session-expired", Cause: 102, Phrase: "Recovery on timer expiry",
 		Text: "The session timer (RFC 4028) ran out without a refresh.",
 		Fix:  "The side that should refresh has lost the call or its refresh does not reach us; the ladder shows the last one."}
+	TransferLimit = &Reason{ID: "transfer-limit", Status: 403, Phrase: "Forbidden", Cause: 21,
+		Text: "The call was transferred as often as one call may be.",
+		Fix:  "Look at the transfers in the record: two pieces of equipment that refer a call to each other never end it."}
 	TransferFailed = &Reason{ID: "transfer-failed", Status: 503, Phrase: "Service Unavailable", Cause: 41,
 		Text: "The transfer could not be carried out.",
 		Fix:  "The record of the second call says why its target did not take it."}
@@ -243,7 +246,7 @@ var All = []*Reason{
 	UnknownSource, RateLimited, ServerLimit, TrunkLimit, Overload, Draining,
 	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, BadAnswer, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,
-	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing, SessionExpired, TransferFailed,
+	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing, SessionExpired, TransferLimit, TransferFailed,
 	ServerError, ServerShutdown, ServerLost,
 }
 

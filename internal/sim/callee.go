@@ -72,6 +72,7 @@ func (p *Party) respond(s *server, status int, with func(r *sip.Message)) {
 			if p.callee == nil || !p.callee.NoUpdate {
 				allow += ", UPDATE"
 			}
+			allow += p.manner.allows()
 			r.Add(sip.IDAllow, allow)
 		}
 		r.Add(sip.IDServer, p.host.mark()+"telephone")

@@ -54,7 +54,7 @@ func (h *Host) call(sc *Scenario) {
 // firstInvite is the INVITE that makes the call.
 func (p *Party) firstInvite() *sip.Message {
 	m := p.message("INVITE", p.seq)
-	m.Add(sip.IDAllow, "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO")
+	m.Add(sip.IDAllow, "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"+p.manner.allows())
 	p.introduce(m)
 	if !p.scenario.Caller.Offerless {
 		m.SetBody("application/sdp", p.speaker.offer())

@@ -123,13 +123,15 @@ func stories() []story {
 		one1("update-as-reinvite", "UPDATE toward a peer that does not allow it goes on as re-INVITE", "normal-clearing", 200,
 			Caller{Manner: then(Action{second, Update}, Action{5 * second, Bye})}, at(Callee{Progress: ringing, After: second, Final: 200, NoUpdate: true}, "gwa")),
 		one1("info", "INFO goes from leg to leg", "normal-clearing", 200, Caller{Manner: then(Action{second, Info}, Action{5 * second, Bye})}, at(answers, "gwa")),
-		one1("refer", "REFER is refused with 405", "normal-clearing", 200, Caller{Manner: then(Action{second, Refer}, Action{2 * second, Bye})}, at(answers, "gwa")),
 		one1("offerless", "An INVITE without offer: the callee offers in its 200, the caller answers in its ACK", "normal-clearing", 200,
 			Caller{Offerless: true, Manner: hangUp}, at(answers, "gwa")),
 		one1("offerless-empty-ack", "The ACK lacks the answer: the callee still gets an ACK with one, and both are hung up", "bad-answer", 200,
 			Caller{Offerless: true, EmptyAck: true}, at(answers, "gwa")),
 		one1("offerless-reinvite", "A re-INVITE without offer goes from leg to leg, and so do offer and answer", "normal-clearing", 200,
 			Caller{Manner: then(Action{second, Offerless}, Action{5 * second, Bye})}, at(answers, "gwa")),
+		one1("offerless-then-hold", "After a re-INVITE without offer either side may change the session again", "normal-clearing", 200,
+			Caller{Manner: then(Action{second, Offerless}, Action{3 * second, Hold}, Action{9 * second, Bye})},
+			at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{5 * second, Inactive})}, "gwa")),
 		one1("no-ack", "The caller never acknowledges: both legs are hung up after 32 s", "ack-missing", 200, Caller{NoAck: true}, at(answers, "gwa")),
 		one1("bye-before-ack", "The caller's BYE overtakes its ACK", "normal-clearing", 200, Caller{ByeFirst: true}, at(answers, "gwa")),
 		one1("bye-cross", "Both sides hang up at once", "normal-clearing", 200, Caller{Manner: hangUp},
@@ -151,6 +153,7 @@ func stories() []story {
 		one1("withdrawn", "A re-INVITE is cancelled: 487 to it, CANCEL to the other leg", "normal-clearing", 200,
 			Caller{Manner: then(Action{second, Withdraw}, Action{5 * second, Bye})}, at(Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{Slow: 3 * second}}, "gwa")),
 	}
+	list = append(list, transferStories()...)
 	for i := range list {
 		switch list[i].file {
 		case "large-no-tcp":

@@ -20,7 +20,7 @@ func (s *Scenario) finish(w *World) {
 		}
 		// A party of which the node never heard anything cannot be cancelled and rings until its own limit.
 		leg := w.Nodes[s.Node].watch.legs[p.callID]
-		if s.caller.stopped.IsZero() || p.stopped.IsZero() || p.gone || leg == nil || !leg.heard {
+		if s.moved || s.caller.stopped.IsZero() || p.stopped.IsZero() || p.gone || leg == nil || !leg.heard {
 			continue
 		}
 		if late := p.stopped.Sub(s.caller.stopped); late > 70*time.Second {
@@ -32,6 +32,10 @@ func (s *Scenario) finish(w *World) {
 // hear checks, when one end hangs up, that each end is heard by the other: the ports that the peers were told, the addresses
 // that the relay sends to, and the directions on both legs agree. Only when neither end is in the middle of a change.
 func (s *Scenario) hear(w *World) {
+	if s.moved {
+		s.hearMoved(w)
+		return
+	}
 	a := s.caller
 	if !a.settled() || s.withdrawn || s.answers() > 1 {
 		return

@@ -114,10 +114,14 @@ func (x *watch) discloses(l *legWatch, m *sip.Message, data []byte, peer station
 	if bytes.Contains(data, []byte(divertedNumber)) && !(l.ours && from.ForwardCallHistory && to.ForwardCallHistory) && host.Name != sc.From {
 		x.fail(l, "a redirection shows to %s\n%s", host.Name, data)
 	}
-	if bytes.Contains(data, []byte(connectedNumber)) && (l.ours || !to.ForwardPAI) {
+	if bytes.Contains(data, []byte(connectedNumber)) && (l.ours && !sc.moved || !to.ForwardPAI) {
 		x.fail(l, "who answered shows to %s\n%s", host.Name, data)
 	}
 	if l.ours && sc.Caller.hidden() && m.Method == "INVITE" && m.To().Tag() == "" {
+		u, _ := sip.ParseURI(m.From().URI)
+		if m.Has(sip.IDReferredBy) && u.User != sc.key && !strings.HasPrefix(u.User, assertedNumber) {
+			return // of a transfer: it is from another party of the call
+		}
 		if a := m.From(); a.URI != "sip:anonymous@anonymous.invalid" || !m.HasToken(sip.IDPrivacy, "id") {
 			x.fail(l, "a hidden caller shows to %s: From %s, Privacy %s", host.Name, a, m.Get(sip.IDPrivacy))
 		}

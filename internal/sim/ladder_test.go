@@ -77,6 +77,10 @@ func sheet(r *cdr.Record) string {
 		a := &r.Attempts[i]
 		fmt.Fprintf(&b, "attempt %d: %s %s %s after %.3f s: %d %s\n", i+1, a.Trunk, a.Remote, a.Called, a.Took.Seconds(), a.Status, strings.TrimSpace(a.Class+" "+a.Reason))
 	}
+	for i := range r.Transfers {
+		x := &r.Transfers[i]
+		fmt.Fprintf(&b, "transfer %d: %s's place to %s by %s after %.3f s: %d %s\n", i+1, x.By, x.To, x.How, x.Took.Seconds(), x.Status, x.Reason)
+	}
 	return b.String()
 }
 

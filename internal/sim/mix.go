@@ -128,8 +128,9 @@ func timer(r *rand.Rand) Timer {
 func manner(r *rand.Rand) Manner {
 	m := Manner{}
 	if one(r, 3) {
-		verbs := []Verb{Hold, Resume, Inactive, RecvOnly, Zero, Recode, Refresh, Offerless, Update, Ping, Info, Message, Beep, Options, Withdraw, AddVideo,
-			Garbage, Refer}
+		verbs := []Verb{Hold, Resume, Inactive, RecvOnly, Zero, Recode, Refresh, Offerless, Update, Refer, ReferMute, ReferBye, ReferTwo, ReferBad, ReferFar,
+			ReferHome, Ping, Info, Message, Beep, Options, Withdraw, AddVideo,
+			Garbage}
 		for range 1 + r.IntN(4) {
 			at := ms(r, 0, 12000)
 			if one(r, 3) {
@@ -148,6 +149,15 @@ func manner(r *rand.Rand) Manner {
 		m.Glare = 1 + r.IntN(4)
 	}
 	m.SendRecv = one(r, 12)
+	if one(r, 2) {
+		m.ReferTo = number(r)
+	}
+	if one(r, 4) {
+		m.Refers = []int{200, 200, 486, 503, 0}[r.IntN(5)]
+		if one(r, 4) {
+			m.Refuses = []int{405, 501, 603}[r.IntN(3)]
+		}
+	}
 	m.Video = one(r, 10)
 	if one(r, 6) {
 		m.Ask = []int{401, 407}[r.IntN(2)]
@@ -161,6 +171,7 @@ func callee(r *rand.Rand) Callee {
 	if one(r, 3) {
 		c.Then = append(c.Then, Action{ms(r, 0, 30000), Bye})
 	}
+	c.Then = append(c.Then, Action{90 * time.Second, Bye}) // the caller may have transferred the call
 	if one(r, 20) {
 		c.Then = append(c.Then, Action{ms(r, 0, 20000), Vanish})
 	}

@@ -50,17 +50,14 @@ func (p *Party) act(v Verb) {
 		m := p.message(map[Verb]string{Message: "MESSAGE", Beep: "BEEP"}[v], p.seq)
 		m.SetBody("text/plain", "lunch?")
 		p.send(m, nil)
-	case Options, Refer:
+	case Options:
 		p.seq++
-		method := "OPTIONS"
-		if v == Refer {
-			method = "REFER"
-		}
-		m := p.message(method, p.seq)
-		if v == Refer {
-			m.Add(sip.IDReferTo, "<sip:+1425@example.com>")
-		}
-		p.send(m, nil)
+		p.send(p.message("OPTIONS", p.seq), nil)
+	case Refer, ReferMute, ReferBye, ReferBad, ReferFar, ReferHome:
+		p.refer(v)
+	case ReferTwo:
+		p.refer(Refer)
+		p.refer(Refer)
 	case Garbage:
 		p.garbage()
 	}
@@ -206,6 +203,7 @@ func (p *Party) modify(s *server) {
 		})
 		return
 	}
+	p.changed = p.w().now
 	p.busy, p.inv = true, s
 	finish := func() {
 		if s.done || p.state != up || !p.live() {

@@ -61,6 +61,10 @@ type Party struct {
 	held     string        // direction that we asked for last
 	tries    int
 	glares   int
+	changed  time.Time // of the session, by a re-INVITE of the other side
+	upSince  time.Time
+	heard    []string // status lines of sipfrags
+	sub      int      // REFERs that we accepted: their NOTIFYs
 }
 
 func (h *Host) party(sc *Scenario, callID string, m Manner) *Party {
@@ -151,8 +155,8 @@ func (p *Party) hop() sip.Hop {
 
 // established begins the acts of the call.
 func (p *Party) established() {
-	p.state = up
 	w := p.w()
+	p.state, p.upSince = up, w.now
 	for _, a := range p.manner.Then {
 		w.after(a.After, func() {
 			if p.state == up && p.live() {
@@ -212,6 +216,10 @@ func (p *Party) request(s *server) {
 		p.end()
 	case "INVITE", "UPDATE":
 		p.modify(s)
+	case "NOTIFY":
+		p.notified(s)
+	case "REFER":
+		p.referred(s)
 	case "INFO", "OPTIONS", "MESSAGE":
 		p.host.respond(s, 200, nil)
 	default:

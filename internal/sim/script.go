@@ -20,6 +20,7 @@ type Scenario struct {
 	withdrawn bool   // a re-INVITE was cancelled: the two ends may have understood it differently
 	reached   map[string]int
 	caller    *Party
+	moved     bool     // a transfer was asked for: the ends need not come and go together
 	ends      []*Party // callees in the order in which they were reached
 }
 
@@ -80,6 +81,9 @@ type Manner struct {
 	Slow     time.Duration // time to answer a re-INVITE
 	Glare    int           // answers 491 to so many re-INVITEs before it takes one
 	SendRecv bool          // answers every offer with sendrecv, also one of hold
+	ReferTo  string        // number that it transfers to; "": +14255550199
+	Refers   int           // takes REFER and tells this result of it; 0: its Allow has no REFER
+	Refuses  int           // … or refuses it with this status in spite of its Allow
 	Timer    Timer
 	Ask      int // 401 or 407: challenges every request but ACK and CANCEL (RFC 3261 §22); 0: none
 }
@@ -108,7 +112,13 @@ const (
 	Bye       Verb = "bye"
 	Vanish    Verb = "vanish" // no packet any more
 	Garbage   Verb = "garbage"
-	Refer     Verb = "refer"
+	Refer     Verb = "refer"      // blind transfer to Manner.ReferTo
+	ReferMute Verb = "refer-mute" // … that wants no NOTIFYs (RFC 4488)
+	ReferBye  Verb = "refer-bye"  // … and BYE as soon as it is accepted
+	ReferTwo  Verb = "refer-two"  // two of them at once
+	ReferBad  Verb = "refer-bad"  // without a target
+	ReferFar  Verb = "refer-far"  // to a number that nobody may call
+	ReferHome Verb = "refer-home" // to a URI at the own equipment, with tokens (DR-16)
 )
 
 // Action is one act, so long after the call is up for the party.

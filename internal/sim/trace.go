@@ -79,6 +79,10 @@ func summary(m *sip.Message) string {
 				b.WriteString(":" + d.media[i].dir)
 			}
 		}
+	} else if line, found := strings.CutPrefix(m.Body, "SIP/2.0 "); found {
+		line, _, _ = strings.Cut(line, "\r\n")
+		state, _, _ := strings.Cut(m.Get(sip.IDSubscriptionState), ";")
+		b.WriteString("  \"" + line + "\" " + state)
 	} else if m.Body != "" {
 		b.WriteString("  " + m.Get(sip.IDContentType))
 	}
@@ -149,9 +153,10 @@ func (t *Trace) Of(key string) string {
 // keyOf is the calling number, which names the scenario: of From in requests of the caller's direction, else of To; when
 // the caller is hidden, the called number has it.
 func keyOf(m *sip.Message) string {
-	for _, a := range [...]sip.Address{m.From(), m.To()} {
+	by, _ := sip.ParseAddress(m.Get(sip.IDReferredBy)) // of a transfer
+	for _, a := range [...]sip.Address{by, m.From(), m.To()} {
 		u, err := sip.ParseURI(a.URI)
-		if err == nil && strings.HasPrefix(u.User, "+49") {
+		if err == nil && strings.HasPrefix(u.User, "+4930") {
 			return u.User
 		}
 		if key := keyOfCalled(u.User); key != "" {

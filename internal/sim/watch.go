@@ -43,6 +43,7 @@ type legWatch struct {
 	final    int
 	started  time.Time
 	timer    timerWatch
+	told     map[string]bool // events of which the final NOTIFY was sent
 }
 
 // requestWatch is one request and what became of it.
@@ -147,7 +148,7 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	initial := r.method == "INVITE" && r.msg.To().Tag() == ""
 	l.heard = l.heard || r.seq == l.seq[""] // not one that was challenged, or refused with 422, before
 	if m.Status < 200 {
-		if initial && m.Status > 100 && l.final == 0 {
+		if initial && m.Status > 100 && l.final == 0 && !r.msg.Has(sip.IDReferredBy) {
 			l.ringing = true
 		}
 		return
@@ -164,7 +165,7 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	}
 	if initial && first {
 		l.ringing, l.final = false, m.Status
-		if c := l.call; c != nil && c.verdict == "" && (m.Status == 486 || m.Status == 600 || m.Status == 603) && !l.cancelled() && l.peer.name() != "gwb" {
+		if c := l.call; c != nil && !r.msg.Has(sip.IDReferredBy) && c.verdict == "" && (m.Status == 486 || m.Status == 600 || m.Status == 603) && !l.cancelled() && l.peer.name() != "gwb" {
 			c.verdict = m.StartLine() + " of " + l.peer.name()
 		}
 	}
@@ -311,9 +312,12 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 	l.seq[to] = seq
 	if m.Method == "INVITE" && to == "" {
 		l.heard = false
-		if !again { // after a 422 or a challenge it is the same target
+		if !again && !m.Has(sip.IDReferredBy) { // after a 422 or a challenge it is the same target; one of a transfer is another call
 			x.attemptOut(l)
 		}
+	}
+	if m.Method == "NOTIFY" {
+		x.notifyOut(l, m)
 	}
 	x.offerOut(l, r, m)
 }

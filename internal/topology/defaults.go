@@ -28,6 +28,7 @@ func DefaultSettings() *TrunkSettings {
 		RefuseUnknownSource: "drop",
 		OptionsUserAgent:    true,
 		HeldOffer:           "accept",
+		EnableReferSupport:  true,
 		RelayMethods:        []string{"INFO"},
 		Identity:            defaultIdentity,
 		Setup:               defaultSetup(),

@@ -42,7 +42,7 @@ func documented() map[string][]string {
 }
 
 // row is one line of a table of keys.
-var row = regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\| (.*?) \\|")
+var row = regexp.MustCompile("(?m)^\\| `([A-Za-z0-9]+)` \\| (.*?) \\|")
 
 // headings cuts the page at its headings.
 func headings(page string) map[string]string {

@@ -175,8 +175,11 @@ type TrunkSettings struct {
 	OptionsUserAgent    bool
 
 	// In the call.
-	HeldOffer    string   // SIG-19: a first offer that is on hold: "accept" (default) or "refuse" with 488
-	RelayMethods []string // methods that pass when both trunks of the call have them; default INFO
+	AcceptRefer        bool     // NEW-03, SIG-11: the peer may transfer its calls by REFER; default false
+	EnableReferSupport bool     // TRK-06: the peer is sent REFER when its Allow has it; default true
+	Enable3pccRefer    bool     // TRK-07: it is not, and transfers are made by third-party call control; default false
+	HeldOffer          string   // SIG-19: a first offer that is on hold: "accept" (default) or "refuse" with 488
+	RelayMethods       []string // methods that pass when both trunks of the call have them; default INFO
 
 	Identity
 	Setup

@@ -6,7 +6,7 @@ import "strings"
 // version has not. They are refused by name, never ignored: a setting that does nothing is worse than none.
 var planned = map[string][]string{
 	"trunkSettings": {
-		"srtpMode", "enableReferSupport", "enable3pccRefer", "concentratedTopology", "enableSignalBoost",
+		"srtpMode", "concentratedTopology", "enableSignalBoost",
 		"enableMobileTrunkSupport", "enableOnlineVoice",
 		"register", "t38", "comfortNoise",
 	},

@@ -37,7 +37,7 @@ func (c *Core) outside(now time.Time, src sip.Source, m *sip.Message) {
 	case m.Method == "INVITE":
 		c.begin(now, src, m, t)
 	case m.Method == "OPTIONS":
-		c.options(src, m)
+		c.options(src, m, t)
 	case sip.KnownMethod(m.Method): // 405, not 501 (RFC 3261 §8.2.1)
 		c.refuse(src, m, diag.MethodNotAllowed, 405)
 	default:
@@ -52,7 +52,7 @@ func (c *Core) trunk(src sip.Source) *topology.Trunk {
 }
 
 // options answers a probe of a peer (RFC 3261 §11.2, SIG-16).
-func (c *Core) options(src sip.Source, m *sip.Message) {
+func (c *Core) options(src sip.Source, m *sip.Message, t *topology.Trunk) {
 	switch m.RequestScheme() {
 	case "sip", "sips", "tel":
 	default:
@@ -71,7 +71,7 @@ func (c *Core) options(src sip.Source, m *sip.Message) {
 	r := sip.NewResponse(m, 200, "")
 	r.SetToTag(statelessTag(m))
 	r.Add(sip.IDContact, c.env.Contact(sip.Hop{Transport: src.Transport, Local: src.Local})) // by which Teams finds the trunk (DR-04)
-	r.Add(sip.IDAllow, b2bua.Allowed)
+	r.Add(sip.IDAllow, c.env.Allow(t.Settings))
 	r.Add(sip.IDAccept, "application/sdp")
 	r.Add(sip.IDServer, c.env.UserAgent)
 	c.send(src, m, r)

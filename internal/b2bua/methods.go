@@ -1,0 +1,34 @@
+package b2bua
+
+import (
+	"strings"
+
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// Allowed is what we take from every peer; it stands in Allow (RFC 3261 §20.5). NOTIFY is what answers a REFER of ours (DR-15).
+const Allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY"
+
+// maxAllows bounds what is kept of Allow: a document has few trunk settings, and old documents go.
+const maxAllows = 256
+
+// Allow is what we take from a peer with these settings.
+func (e *Env) Allow(set *topology.TrunkSettings) string {
+	if v, ok := e.allows[set]; ok {
+		return v
+	}
+	v := Allowed
+	if set.AcceptRefer {
+		v += ", REFER"
+	}
+	for _, m := range set.RelayMethods {
+		if !strings.Contains(v+",", " "+m+",") {
+			v += ", " + m
+		}
+	}
+	if e.allows == nil || len(e.allows) >= maxAllows {
+		e.allows = make(map[*topology.TrunkSettings]string)
+	}
+	e.allows[set] = v
+	return v
+}

@@ -1,0 +1,133 @@
+package b2bua
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sdp"
+)
+
+// A call that is up has two seats, one a side of its media: the caller's and the callee's. A transfer puts another leg on one of them.
+
+// seat is the leg that sits on a side; nil on the callee's before the answer.
+func (c *Call) seat(side media.SideIndex) *Leg {
+	switch {
+	case side == 0 && c.near != nil:
+		return &c.near.leg
+	case side == 0:
+		return &c.a
+	case c.won != nil:
+		return &c.won.leg
+	}
+	return nil
+}
+
+// host is where the messages of an attempt's leg come from. Its Contact says less: behind NAT that is an address of its own.
+func (t *attempt) host() netip.Addr {
+	if len(t.hops) == 0 {
+		return t.leg.hop.Remote.Addr()
+	}
+	return t.hops[t.hop].Remote.Addr()
+}
+
+// standingOffer is what the target of a transfer is offered: the description of who stays, as the referrer knows it, taken off hold.
+func (p *plan) standingOffer(c *Call, l *Leg) string {
+	body := c.xfer.by.sdp.body
+	if p.bypass {
+		return l.sdp.say(offHold.Replace(body))
+	}
+	s, err := parseOffer(body)
+	if err != nil {
+		return ""
+	}
+	for i := range s.Media {
+		s.Media[i].Direction = sdp.SendRecv
+	}
+	return p.writeAt(s, l, &l.sdp, c.env.mediaAddr(l.hop.Remote.Addr()))
+}
+
+var offHold = strings.NewReplacer("a=sendonly\r\n", "a=sendrecv\r\n", "a=recvonly\r\n", "a=sendrecv\r\n", "a=inactive\r\n", "a=sendrecv\r\n")
+
+// join tells who stays the description of the new party, by a re-INVITE (RFC 3725 §4.4 has the flow: the offer was that of who stays, as
+// it was last known). Who stays may be busy with a change of its own, and is then asked a little later.
+func (c *Call) join(now time.Time, x *transfer, out *Out) {
+	l := x.rest
+	if c.exch != nil || !l.up || l.pending || l.answer.Waiting() || l.inv != nil || !l.oa.LocalInvite(true) {
+		if now.Before(x.until) {
+			x.again = now.Add(joinPause)
+		}
+		return
+	}
+	e := &exchange{from: &x.new.leg, to: l, req: x.answer, forward: "INVITE", offer: true, seat: true, before: c.plan.standing(&x.new.leg, l)}
+	c.exch, e.until = e, now.Add(exchangeTime)
+	body := ""
+	if c.plan.bypass {
+		body = l.sdp.say(strings.Clone(x.said.Body()))
+	} else {
+		body = c.plan.write(x.said, l, &l.sdp)
+	}
+	c.sendOffer(now, e, body, out)
+}
+
+// seatRefused takes the failure of join.
+func (c *Call) seatRefused(now time.Time, why *diag.Reason, status int, out *Out) {
+	if x := c.xfer; x != nil && c.end == nil {
+		c.transferFailed(now, x, status, why, out)
+	}
+}
+
+// seatTaken takes the answer of who stays: from now on it talks to the new party.
+func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
+	x, p := c.xfer, &c.plan
+	if x == nil || x.stage != transferJoining {
+		return
+	}
+	s, err := sdp.Parse(answer)
+	if err == nil {
+		err = p.fits(c, e.to, s)
+	}
+	if err != nil {
+		p.restore(c, e)
+		c.transferFailed(now, x, 488, diag.BadAnswer, out)
+		return
+	}
+	l, side := e.from, e.from.side
+	if codec, ok := s.FirstAudioCodec(); ok {
+		e.to.sdp.codec = strings.Clone(codec.Name)
+		l.sdp.codec = e.to.sdp.codec
+	}
+	e.to.sdp.peer, l.sdp.peer = fingerprint(s), fingerprint(x.said)
+	if side == 0 {
+		c.near = x.new
+	} else {
+		c.won = x.new
+	}
+	if !p.bypass {
+		p.base[side] = c.env.mediaAddr(l.hop.Remote.Addr())
+		p.take(side, x.said)
+		p.take(e.to.side, s)
+	}
+	p.dirty = true
+	c.keepPlaces()
+	c.level(now, l, x.said, s, out)
+	c.transferred(now, x, 200, out)
+}
+
+// level tells the new party what who stays has answered, when that is less than it was offered in its name: who stays may hold the
+// call from its end.
+func (c *Call) level(now time.Time, l *Leg, said, answer *sdp.Session, out *Out) {
+	for i := range said.Media {
+		live := !answer.Media[i].Rejected() && !said.Media[i].Rejected()
+		if live && answer.Media[i].Direction == said.Media[i].Direction.Reverse() || !live && said.Media[i].Rejected() {
+			continue
+		}
+		if !c.plan.bypass {
+			c.plan.write(answer, l, &l.sdp)
+			c.correct(now, l, 0, out)
+		}
+		return
+	}
+}

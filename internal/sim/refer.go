@@ -1,0 +1,182 @@
+package sim
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// allows is what a party's Allow has beside the rest.
+func (m Manner) allows() string {
+	if m.Refers > 0 || m.Refuses > 0 {
+		return ", REFER, NOTIFY"
+	}
+	return ""
+}
+
+// homeTokens are parameters as a UC platform puts into Refer-To to know its own transfer again (DR-16).
+const homeTokens = ";x-m=8:acs:0123456789abcdef;x-t=fedcba9876543210"
+
+// refer asks the node to transfer the call (RFC 5589). Referred-By names the scenario, so that its target is known.
+func (p *Party) refer(v Verb) {
+	p.scenario.moved = true
+	p.seq++
+	m := p.message("REFER", p.seq)
+	number := p.manner.ReferTo
+	if number == "" {
+		number = "+14255550199"
+	}
+	to := "<sip:" + number + "@example.com>"
+	switch v {
+	case ReferFar:
+		to = "<sip:+9999@example.com>"
+	case ReferHome:
+		to = "<sip:" + number + "@" + p.host.Addr.String() + homeTokens + ">"
+	}
+	if v != ReferBad {
+		m.Add(sip.IDReferTo, to)
+	}
+	m.Add(sip.IDReferredBy, "<sip:"+p.scenario.key+"@example.com>;x-ti=abc")
+	if v == ReferMute {
+		m.AddName("Refer-Sub", "false")
+	}
+	p.send(m, func(r *sip.Message) {
+		if r == nil || r.Status < 200 {
+			return
+		}
+		if r.Status < 300 && p.w().Strict && v == ReferMute && r.GetName("Refer-Sub") != "false" {
+			p.w().fail("%s: 202 without Refer-Sub: false", p.scenario.Name)
+		}
+		if r.Status < 300 && v == ReferBye {
+			p.bye()
+		}
+	})
+}
+
+// notified takes a NOTIFY about a REFER of ours.
+func (p *Party) notified(s *server) {
+	line, _, _ := strings.Cut(s.req.Body, "\r\n")
+	if !strings.HasPrefix(line, "SIP/2.0 ") || !strings.HasPrefix(s.req.Get(sip.IDContentType), "message/sipfrag") {
+		p.w().fail("%s: NOTIFY without a status: %q", p.scenario.Name, s.req.Body)
+	}
+	p.heard = append(p.heard, line)
+	p.host.respond(s, 200, nil)
+}
+
+// referred takes a REFER that the node has passed on, says what becomes of it, and leaves the call when it has succeeded.
+func (p *Party) referred(s *server) {
+	how := &p.manner
+	switch {
+	case how.Refuses > 0:
+		p.host.respond(s, how.Refuses, nil)
+		return
+	case how.Refers == 0:
+		p.host.respond(s, 405, nil)
+		p.w().fail("%s: REFER to a party whose Allow has none", p.scenario.Name)
+		return
+	}
+	p.host.respond(s, 202, func(r *sip.Message) { r.Add(sip.IDContact, p.contact()) })
+	quiet := s.req.GetName("Refer-Sub") == "false"
+	w := p.w()
+	if !quiet {
+		p.report(100, false)
+	}
+	w.after(700*time.Millisecond, func() {
+		if p.state != up || !p.live() {
+			return
+		}
+		if !quiet {
+			p.report(how.Refers, true)
+		}
+		if how.Refers < 300 {
+			w.after(300*time.Millisecond, p.leave)
+		}
+	})
+}
+
+func (p *Party) leave() {
+	if p.state == up && p.live() {
+		p.bye()
+	}
+}
+
+// report is a NOTIFY of the implicit subscription.
+func (p *Party) report(status int, last bool) {
+	p.seq++
+	m := p.message("NOTIFY", p.seq)
+	m.Add(sip.IDEvent, "refer")
+	state := "active;expires=60"
+	if last {
+		state = "terminated;reason=noresource"
+	}
+	m.Add(sip.IDSubscriptionState, state)
+	m.SetBody("message/sipfrag", "SIP/2.0 "+itoa(uint32(status))+" "+sip.Phrase(status)+"\r\nServer: "+p.host.mark()+"telephone\r\n")
+	p.send(m, nil)
+}
+
+// notifyOut checks what the node tells of a REFER: nothing behind the final NOTIFY.
+func (x *watch) notifyOut(l *legWatch, m *sip.Message) {
+	event := m.Get(sip.IDEvent)
+	if l.told[event] {
+		x.fail(l, "NOTIFY of %q behind the final one", event)
+	}
+	if strings.HasPrefix(m.Get(sip.IDSubscriptionState), "terminated") {
+		if l.told == nil {
+			l.told = make(map[string]bool)
+		}
+		l.told[event] = true
+	}
+}
+
+// hearMoved is hear for a call in which a transfer was asked for: when two parties are left, and the one that was there first has
+// been told of the other, each is heard by the other.
+func (s *Scenario) hearMoved(w *World) {
+	var two []*Party
+	for _, p := range append([]*Party{s.caller}, s.ends...) {
+		if p != nil && p.gone {
+			return
+		}
+		if p != nil && p.state != over {
+			two = append(two, p)
+		}
+	}
+	if len(two) != 2 || s.withdrawn || !two[0].settled() || !two[1].settled() {
+		return
+	}
+	if two[0].upSince.Before(two[1].upSince) {
+		two[0], two[1] = two[1], two[0]
+	}
+	late, first := two[0], two[1]
+	if late.upSince.Sub(first.upSince) > 100*time.Millisecond && !first.changed.After(late.upSince.Add(-100*time.Millisecond)) {
+		return // it may not know yet
+	}
+	n := w.Nodes[s.Node]
+	id, open := n.relay.ports[first.speaker.remote.media[0].port]
+	if !open {
+		return
+	}
+	want := n.relay.sessions[id].want
+	for _, p := range two {
+		mine, theirs := p.speaker.mine.media[0], p.speaker.remote.media[0]
+		found := false
+		for k := range want.Streams[0].Side {
+			if side := &want.Streams[0].Side[k]; side.Local.Port() == theirs.port {
+				found = true
+				if at := netip.AddrPortFrom(p.speaker.addr, mine.port); side.Remote != at && !mine.addr.IsUnspecified() {
+					w.fail("%s: %s wants its media at %v, the relay sends to %v", s.Name, p.host.Name, at, side.Remote)
+				}
+			}
+		}
+		if !found {
+			w.fail("%s: %s sends to port %d, which is none of the call", s.Name, p.host.Name, theirs.port)
+		}
+	}
+	// The one who came last is told of a hold of the other by a re-INVITE, which it may refuse, or which may be under way.
+	told := late.manner.Reinvite == 0 && late.manner.Glare == 0 && w.now.Sub(first.changed) > 30*time.Second
+	if x, y := first.direction(), late.direction(); told && x != reversed(y) {
+		w.fail("%s: media is %s for %s and %s for %s", s.Name, x, first.host.Name, y, late.host.Name)
+	}
+	s.heard++
+}

@@ -1,0 +1,51 @@
+package sim
+
+// transferStories are the ladders of transfers (RFC 5589). The caller is at uca, the callee at gwa, the target at gwc.
+func transferStories() []story {
+	refer := func(v Verb) Manner {
+		return Manner{ReferTo: "+24255550199", Then: []Action{{second, v}, {20 * second, Bye}}}
+	}
+	target := Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{10 * second, Bye})}
+	last := then(Action{30 * second, Bye}) // whoever is left hangs up
+	ends := func(b, c Callee) map[string][]Callee { return map[string][]Callee{"gwa": {b}, "gwc": {c}} }
+	callee := func(m Manner) Callee { return Callee{Progress: ringing, After: second, Final: 200, Manner: m} }
+	story1 := func(file, title, reason string, m Manner, b, c Callee) story {
+		return one1(file, title, reason, 200, Caller{Manner: m}, ends(b, c))
+	}
+	refused := one1("refer", "SIG-11: a trunk without acceptRefer refuses REFER with 405", "normal-clearing", 200,
+		Caller{Manner: then(Action{second, Refer}, Action{2 * second, Bye})}, at(answers, "gwa"))
+	refused.calls[0].From = "ucb"
+	return []story{
+		refused,
+		story1("refer-caller", "NEW-03, SIG-10: the caller transfers the callee; the target takes the caller's place", "normal-clearing",
+			refer(Refer), callee(last), target),
+		story1("refer-callee", "NEW-03, SIG-10: the callee transfers the caller; the target takes the callee's place", "normal-clearing",
+			last, callee(refer(Refer)), target),
+		story1("refer-held", "A callee that is on hold is transferred: it is taken off hold by the re-INVITE", "normal-clearing",
+			Manner{ReferTo: "+24255550199", Then: []Action{{second, Hold}, {2 * second, Refer}}}, callee(last), target),
+		story1("refer-rest-holds", "Who stays holds the call from its end: the target is told so after it has answered", "normal-clearing",
+			Manner{ReferTo: "+24255550199", Then: []Action{{2 * second, Refer}}},
+			callee(then(Action{second, Hold}, Action{8 * second, Resume}, Action{30 * second, Bye})), target),
+		story1("refer-bye", "RFC 5589 section 6.1: the referrer hangs up as soon as its REFER is accepted", "normal-clearing",
+			refer(ReferBye), callee(last), target),
+		story1("refer-bye-failed", "… and the target does not take the call: nobody is left to talk to", "transfer-failed",
+			refer(ReferBye), callee(last), Callee{After: second, Final: 486}),
+		story1("refer-mute", "RFC 4488: a referrer that wants no NOTIFYs gets none", "normal-clearing", refer(ReferMute), callee(last), target),
+		story1("refer-busy", "The target is busy: the call goes on as it was", "normal-clearing", refer(Refer), callee(last), Callee{After: second, Final: 486}),
+		story1("refer-not-joined", "Who stays refuses the description of the target: the target is hung up, the call goes on", "normal-clearing",
+			refer(Refer), callee(Manner{Then: last.Then, Reinvite: 488}), target),
+		story1("refer-glare", "Who stays answers 491 to the re-INVITE and is asked again", "normal-clearing", refer(Refer), callee(Manner{Then: last.Then, Glare: 1}), target),
+		story1("refer-two", "One transfer at a time: a second REFER gets 491", "normal-clearing", refer(ReferTwo), callee(last), target),
+		story1("refer-bad", "A REFER without a target gets 400", "normal-clearing", refer(ReferBad), callee(last), target),
+		story1("refer-far", "A REFER reaches only what the referrer may call", "normal-clearing", refer(ReferFar), callee(last), target),
+		one1("refer-home", "DR-16: a target at the referrer's own equipment is called there, by the very URI of Refer-To", "normal-clearing", 200,
+			Caller{Manner: last}, map[string][]Callee{"gwa": {callee(refer(ReferHome)), target}}),
+		story1("refer-rest-leaves", "Who stays hangs up while the target rings: the target is cancelled", "normal-clearing",
+			refer(Refer), callee(then(Action{1500 * 1000000, Bye})), target),
+		story1("refer-passed", "TRK-06, SIG-09: the other side takes REFER and calls the target itself", "transferred", refer(Refer), callee(Manner{Then: last.Then, Refers: 200}), target),
+		story1("refer-passed-failed", "… which does not succeed: the call goes on", "normal-clearing", refer(Refer), callee(Manner{Then: last.Then, Refers: 486}), target),
+		story1("refer-passed-mute", "… without NOTIFYs", "transferred", refer(ReferMute), callee(Manner{Then: last.Then, Refers: 200}), target),
+		story1("refer-passed-refused", "P6: the other side's Allow was not true: the transfer is made without it", "normal-clearing",
+			refer(Refer), callee(Manner{Then: last.Then, Refuses: 405}), target),
+	}
+}
