@@ -67,11 +67,11 @@ var meaning = map[int]struct {
 	why, fix string
 }{
 	400: {Warning, "the peer cannot read what we send", "Look in the log of the peer for what it dislikes"},
-	401: {Note, "the peer asks for credentials; it is there", "If it asks for them in calls too, the trunk needs credentials"},
+	401: {Note, "the peer asks for credentials; it is there", "If it asks for them in calls too, give the trunk credentials"},
 	403: {Warning, "the peer does not want us; it will most likely refuse calls too", "Look whether it knows our address, name and port, and whether it wants another fromDomain"},
 	404: {Note, "the peer knows no user of that name, which OPTIONS do not need; it is there", ""},
 	405: {Note, "the peer does not serve OPTIONS; it is there", ""},
-	407: {Note, "the peer asks for credentials; it is there", "If it asks for them in calls too, the trunk needs credentials"},
+	407: {Note, "the peer asks for credentials; it is there", "If it asks for them in calls too, give the trunk credentials"},
 	408: {Warning, "a proxy is there, and what stands behind it does not answer", "Look at what the proxy has behind it"},
 	416: {Warning, "the peer does not take the scheme of our URI", "Look whether the peer wants sips or tel"},
 	420: {Warning, "the peer does not know an extension that we need", "Look at the Unsupported header in its log"},
@@ -111,6 +111,9 @@ func (j *judge) status(h *Hop) {
 		case a.Status >= 600:
 			m.severity, m.why, m.fix = Warning, "the peer refuses everything", "Look in the log of the peer"
 		}
+	}
+	if j.trunk.Credentials != nil && (a.Status == 401 || a.Status == 407) {
+		m.fix = "" // it has them, and calls use them
 	}
 	if a.Warning != "" {
 		what += " (" + a.Warning + ")"

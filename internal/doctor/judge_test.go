@@ -82,6 +82,21 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestJudgeKnowsCredentials: who has them is not told to get them (NEW-02).
+func TestJudgeKnowsCredentials(t *testing.T) {
+	snap := compile(t, "gateways: {gw: {host: 192.0.2.20, root: {transport: UDP}}}")
+	at := netip.MustParseAddrPort("192.0.2.20:5060")
+	facts := Facts{Hops: []Hop{{Address: at, Local: netip.MustParseAddrPort("127.0.0.3:5060"), CountsFor: "gw", Answer: &Answer{Status: 401, From: at, Sent: 1}}}}
+	for _, has := range []bool{false, true} {
+		if has {
+			snap.Trunks[0].Credentials = &topology.Credentials{}
+		}
+		if list := Judge(snap.Trunks[0], snap.Servers[0], &facts, time.Now()); len(list) != 1 || (list[0].Fix == "") != has {
+			t.Errorf("%v: %+v", has, list)
+		}
+	}
+}
+
 // TestJudgeSaysThingsOnce although two addresses show them.
 func TestJudgeSaysThingsOnce(t *testing.T) {
 	snap := compile(t, "gateways: {gw: {host: 192.0.2.20, root: {transport: UDP}}}")
