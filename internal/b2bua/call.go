@@ -68,6 +68,7 @@ type Caller struct {
 	Source sip.Source
 	Req    *sip.Message
 	Trunk  *topology.Trunk
+	After  uint32 // CSeq of the first attempt that this one supersedes; 0: none
 }
 
 // Prepare is a call that has done nothing yet, so that its owner holds it whatever happens in Start.
@@ -83,7 +84,7 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 	a := &c.a
 	a.trunk, a.callID, a.tag = in.Trunk, c.rec.In.CallID, env.tag()
 	a.ackSeq, _, _ = req.CSeq()
-	a.first = a.ackSeq
+	a.first, a.after, a.caller = a.ackSeq, in.After, c.rec.In.FromTag
 	topology.ApplyHeaderRules(in.Trunk.Settings.HeaderRules.In, req, req)
 	a.hop, a.inv = Back(in.Source, req), req
 	a.learn(req)
@@ -120,10 +121,24 @@ func supersedes(m *sip.Message, callID string, before uint32) bool {
 	return ok && seq > before
 }
 
-// precedes tells whether a message is a late copy of an attempt that another one has superseded.
-func precedes(m *sip.Message, first uint32) bool {
+// precedes tells whether a message is a late copy of an attempt, from the one with CSeq after on, that another one has superseded. It
+// had its answer, which is not kept; any other would contradict it.
+func precedes(m *sip.Message, caller string, after, first uint32) bool {
+	if after == 0 || m.Method != "INVITE" || m.To().Tag() != "" || m.From().Tag() != caller {
+		return false
+	}
 	seq, _, _ := m.CSeq()
-	return m.Method == "INVITE" && m.To().Tag() == "" && seq < first
+	return seq >= after && seq < first
+}
+
+// First is the CSeq of the caller's first attempt at this call.
+func (c *Call) First() uint32 { return firstOf(c.a.after, c.a.first) }
+
+func firstOf(after, seq uint32) uint32 {
+	if after > 0 {
+		return after
+	}
+	return seq
 }
 
 // route asks where the call goes and opens its media.
@@ -199,7 +214,7 @@ func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *s
 			return
 		}
 	}
-	if l == &c.a && precedes(m, l.first) {
+	if l == &c.a && precedes(m, l.caller, l.after, l.first) {
 		return
 	}
 	c.note(now, l, false, m)

@@ -44,6 +44,8 @@ type Leg struct {
 	again *reoffer      // our own re-INVITE, under way or the last one; nil: there was none
 
 	first     uint32 // CSeq of the initial INVITE
+	after     uint32 // CSeq of the first attempt that this INVITE supersedes; 0: none
+	caller    string // leg A: its From tag
 	ackSeq    uint32 // CSeq of the INVITE that the next ACK is for
 	number    uint8  // 0: leg A; n: the n-th attempt
 	byes      uint8  // BYEs sent

@@ -38,7 +38,7 @@ func (l *restLeg) owe(kind owedKind, simple bool, t interface{ Tail() (txn.Tail,
 // own copies the leg's texts into one, so that nothing of the call stays in memory.
 func (l *restLeg) own() {
 	var room [8]*string
-	list := append(room[:0], &l.callID, &l.local, &l.remote)
+	list := append(room[:0], &l.callID, &l.local, &l.remote, &l.caller)
 	for i := range l.owed {
 		list = append(list, &l.owed[i].Branch, &l.owed[i].Host)
 	}

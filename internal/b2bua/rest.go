@@ -22,7 +22,8 @@ type Rest struct {
 type restLeg struct {
 	callID        string
 	local, remote string // tags of the dialog; remote is "" where there was none
-	seq           uint32 // CSeq of the INVITE that began the call; 0 on a leg B
+	seq, after    uint32 // CSeq of the INVITE that began the call, and of the first that it superseded; 0 on a leg B
+	caller        string // its From tag
 	hop           sip.Hop
 	owed          []owed // the ordinary case
 	*machines            // what has more to do than that; nil: nothing
@@ -51,7 +52,7 @@ func (c *Call) Rest() *Rest {
 	}
 	r := &Rest{env: c.env, legs: make([]restLeg, 0, 1+len(c.attempts))}
 	first, _ := c.a.rest()
-	first.seq = c.a.first
+	first.seq, first.after = c.a.first, c.a.after
 	r.legs = append(r.legs, first)
 	for _, t := range c.attempts {
 		if l, live := t.leg.rest(); live {
@@ -86,7 +87,7 @@ func (l *Leg) quiet() bool {
 
 // rest takes over the leg's transactions; false: none lives.
 func (l *Leg) rest() (restLeg, bool) {
-	r := restLeg{callID: l.callID, local: l.tag, remote: l.dlg.RemoteTag, hop: l.hop}
+	r := restLeg{callID: l.callID, local: l.tag, caller: l.caller, remote: l.dlg.RemoteTag, hop: l.hop}
 	var whole machines
 	r.owed = make([]owed, 0, 2)
 	if l.invs.Live() && !r.owe(owedInvite, l.invs.State() != txn.Completed, &l.invs) {
@@ -110,6 +111,11 @@ func (l *Leg) rest() (restLeg, bool) {
 	}
 	r.own()
 	return r, len(r.owed) > 0 || r.machines != nil
+}
+
+// First is Call.First.
+func (r *Rest) First() uint32 {
+	return firstOf(r.legs[0].after, r.legs[0].seq)
 }
 
 // Superseded is Call.Superseded.
@@ -162,7 +168,7 @@ func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool
 				}
 			}
 		}
-	case l.seq > 0 && precedes(m, l.seq):
+	case l.seq > 0 && precedes(m, l.caller, l.after, l.seq):
 		return true
 	case m.Method == "INVITE" && l.seq > 0 && m.To().Tag() == "": // by another way (RFC 3261 §8.2.2.2)
 		r.reply(l.hop, l, m, 482, out)

@@ -100,6 +100,14 @@ func (c *Core) Configure(now time.Time, snap *topology.Snapshot) {
 	c.configureProbes(now)
 }
 
+// first is the CSeq of the caller's first attempt.
+func (e *entry) first() uint32 {
+	if e.rest != nil {
+		return e.rest.First()
+	}
+	return e.call.First()
+}
+
 // Receive takes a message that the shell has parsed and found well formed.
 func (c *Core) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) {
 	c.out = out
@@ -134,6 +142,9 @@ func (c *Core) begin(now time.Time, src sip.Source, m *sip.Message, t *topology.
 	c.live++
 	c.counts.Calls++
 	in := b2bua.Caller{Source: src, Req: m, Trunk: t}
+	if before := c.calls[m.CallID()]; before != nil {
+		in.After = before.first()
+	}
 	e.call = b2bua.Prepare(c.env, c.snap, id, now, in)
 	defer c.rescue(now, e)
 	e.call.Start(now, in, c.out)
