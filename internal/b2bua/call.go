@@ -52,6 +52,7 @@ type Call struct {
 	words    []string          // of the rungs
 	held     []*topology.Trunk // trunks on which Limits gave us a place
 	heldRoom [2]*topology.Trunk
+	heldUser *topology.User // on whose calls Limits gave us a place
 
 	next        int32 // next target of the decision
 	tried       int32
@@ -157,6 +158,13 @@ func (c *Call) route(now time.Time, req *sip.Message, out *Out) {
 		return
 	}
 	c.held = append(c.heldRoom[:0], c.a.trunk)
+	if u := c.decision.Caller(); u != nil && u.Limit.Any() {
+		if r := c.env.Limits.AcquireUser(now, u, c.id, emergency); r != nil {
+			c.refuse(now, r, "user "+u.Name, out)
+			return
+		}
+		c.heldUser = u
+	}
 	c.openMedia(now, out)
 }
 
@@ -526,8 +534,11 @@ func (c *Call) Abort(now time.Time, why *diag.Reason, detail string, out *Out) {
 		out.Media = append(out.Media, MediaOp{MediaClose, &media.Session{ID: c.id}})
 	}
 	c.plan.release(now, c)
-	held := c.held
-	c.held = nil
+	held, user := c.held, c.heldUser
+	c.held, c.heldUser = nil, nil
+	if user != nil {
+		c.env.Limits.ReleaseUser(user, c.id)
+	}
 	for _, t := range held {
 		c.env.Limits.Release(t, c.id)
 	}

@@ -39,6 +39,9 @@ type Limits interface {
 	// Acquire takes a place for the call on the trunk, or says why there is none. Emergency calls always get one (NEW-18).
 	Acquire(now time.Time, t *topology.Trunk, id media.SessionID, emergency bool) *diag.Reason
 	Release(t *topology.Trunk, id media.SessionID)
+	// AcquireUser takes a place among the calls that a user with a limit makes, or says why there is none.
+	AcquireUser(now time.Time, u *topology.User, id media.SessionID, emergency bool) *diag.Reason
+	ReleaseUser(u *topology.User, id media.SessionID)
 }
 
 const tokenAlphabet = "abcdefghijklmnopqrstuvwxyz012345"

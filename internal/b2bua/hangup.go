@@ -44,6 +44,10 @@ func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *O
 		e.Took, e.Class, e.Reason = now.Sub(e.At), "cancelled", why.ID
 		c.current = nil
 	}
+	if u := c.heldUser; u != nil {
+		c.heldUser = nil
+		c.env.Limits.ReleaseUser(u, c.id)
+	}
 	for _, t := range c.held {
 		c.env.Limits.Release(t, c.id)
 	}

@@ -126,6 +126,12 @@ var (
 	ServerLimit = &Reason{ID: "server-limit", Status: 503, Phrase: "Service Unavailable", Cause: 42,
 		Text: "The server has as many calls as it may (maxCalls of the server).",
 		Fix:  "Add a server to the pool or raise maxCalls."}
+	PoolLimit = &Reason{ID: "pool-limit", Status: 503, Phrase: "Service Unavailable", Cause: 42,
+		Text: "The server has its share of the calls that the pool may have (maxCalls of the pool).",
+		Fix:  "Raise maxCalls of the pool. If one server has many more calls than the others, let the peers spread them."}
+	UserLimit = &Reason{ID: "user-limit", Status: 403, Phrase: "Forbidden", Cause: 21,
+		Text: "The user makes as many calls as it may (maxCalls or maxCPS of the user or its voice policy).",
+		Fix:  "Look at the user's calls: if they are wanted raise the limit, else somebody may be using its telephone."}
 	TrunkLimit = &Reason{ID: "trunk-limit", Status: 503, Phrase: "Service Unavailable", Cause: 34,
 		Text: "The trunk has as many calls as it may (maxCalls of the trunk).",
 		Fix:  "Add a trunk to the route, or raise maxCalls if the peer has the channels."}
@@ -243,7 +249,7 @@ var All = []*Reason{
 	NotNormalized, NoRoute, NoUsage, UnassignedNumber, InboundRefused, ForwardingInternal, TollBypass, NoTrunk, UserUnreachable, AllTrunksDown, AllTrunksFailed,
 	PeerFault, PeerCongestion, Incompatible, Redirected, NoResponse, NoProgress, TransportFailed, DNSFailed,
 	CredentialsMissing, CredentialsRefused, PeerVanished,
-	UnknownSource, RateLimited, ServerLimit, TrunkLimit, Overload, Draining,
+	UnknownSource, RateLimited, ServerLimit, PoolLimit, UserLimit, TrunkLimit, Overload, Draining,
 	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, BadAnswer, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,
 	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing, SessionExpired, TransferLimit, TransferFailed,

@@ -21,6 +21,9 @@ type Board struct {
 	turns  []atomic.Uint32
 	all    map[media.SessionID]hold
 	rate   bucket // of the server
+	pool   bucket // of the server's share of its pool
+	users  map[string]*caller
+	crowd  int // users after the last look for those without calls, twice
 	backs  callbacks
 }
 
@@ -137,10 +140,13 @@ func (b *Board) Acquire(now time.Time, t *topology.Trunk, id media.SessionID, em
 		if first && b.server.MaxCalls > 0 && len(b.all) >= b.server.MaxCalls {
 			return diag.ServerLimit
 		}
+		if most := b.server.Pool.Share().MaxCalls; first && most > 0 && len(b.all) >= most {
+			return diag.PoolLimit
+		}
 		if max := p.trunk.Settings.MaxCalls; max > 0 && len(p.calls) >= max {
 			return diag.TrunkLimit
 		}
-		if first && !b.rate.take(now, b.server.MaxCPS) || !p.rate.take(now, p.trunk.Settings.MaxCPS) {
+		if first && (!b.rate.take(now, b.server.MaxCPS) || !b.pool.take(now, b.server.Pool.Share().MaxCPS)) || !p.rate.take(now, p.trunk.Settings.MaxCPS) {
 			return diag.RateLimited
 		}
 	}

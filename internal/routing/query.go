@@ -80,6 +80,14 @@ type Decision struct {
 	Steps        []Step
 }
 
+// Caller is the user on whose account the call is: who forwards it, else who makes it; nil when that is no user.
+func (d *Decision) Caller() *topology.User {
+	if d.Forwarder != nil {
+		return d.Forwarder
+	}
+	return d.CallingUser
+}
+
 // Target is one way to carry the call.
 type Target struct {
 	Trunk      *topology.Trunk

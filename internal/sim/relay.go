@@ -115,6 +115,7 @@ type board struct {
 	state  []health.State
 	turns  []int
 	calls  map[*topology.Trunk]map[media.SessionID]bool
+	users  map[string]map[media.SessionID]bool
 	w      *World
 }
 
@@ -166,8 +167,36 @@ func (b *board) Release(t *topology.Trunk, id media.SessionID) {
 	delete(b.calls[t], id)
 }
 
+// AcquireUser is b2bua.Limits.
+func (b *board) AcquireUser(_ time.Time, u *topology.User, id media.SessionID, emergency bool) *diag.Reason {
+	b.w.Fault.visit()
+	if b.users[u.Name] == nil {
+		if b.users == nil {
+			b.users = make(map[string]map[media.SessionID]bool)
+		}
+		b.users[u.Name] = make(map[media.SessionID]bool)
+	}
+	if set := b.users[u.Name]; u.Limit.MaxCalls > 0 && len(set) >= u.Limit.MaxCalls && !emergency {
+		return diag.UserLimit
+	}
+	b.users[u.Name][id] = true
+	return nil
+}
+
+// ReleaseUser is b2bua.Limits.
+func (b *board) ReleaseUser(u *topology.User, id media.SessionID) {
+	b.w.Fault.visit()
+	if !b.users[u.Name][id] && b.w.Fault.Panic < 0 {
+		b.w.fail("call %d gives back a place of user %s that it does not have", id, u.Name)
+	}
+	delete(b.users[u.Name], id)
+}
+
 func (b *board) held() int {
 	n := 0
+	for _, set := range b.users {
+		n += len(set)
+	}
 	for _, set := range b.calls {
 		n += len(set)
 	}

@@ -38,6 +38,7 @@ func (c *compiler) check() {
 func (c *compiler) checkServers() {
 	addresses := map[netip.Addr]string{}
 	for _, p := range c.poolDocs {
+		c.checkPoolLimit(p)
 		for _, d := range p.servers {
 			c.checkServer(p, d)
 			for i, a := range d.out.Addresses {

@@ -68,6 +68,7 @@ type Pool struct {
 	Site     *Site
 	Servers  []*Server
 	DialPlan *DialPlan
+	Limit    Limit // of all servers together; see Share
 	// Port ranges that trunks take their listening ports from (TOP-13).
 	TLSPorts, TCPPorts, UDPPorts PortRange
 }
@@ -248,6 +249,8 @@ type VoicePolicy struct {
 	// Forwarding says which usages a call has that a user forwards, or that rings simultaneously elsewhere (RTE-23).
 	Forwarding       Forwarding
 	ForwardingUsages []string // of CustomUsage
+	// Limit is that of the calls that each user makes; a user's own comes first.
+	Limit Limit
 	// PreventTollBypass: location-based routing holds for the users (RTE-26).
 	PreventTollBypass bool
 }
@@ -305,6 +308,7 @@ type User struct {
 	Policy   *VoicePolicy // resolved
 	Site     *Site
 
+	Limit          Limit           // resolved; of the calls that the user makes
 	Location       *Location       // resolved; nil: unknown
 	LocationPolicy *LocationPolicy // resolved; nil: the emergency numbers of the document
 	Trunks         []*Trunk        // toward the UC gateway that serves the user, in order

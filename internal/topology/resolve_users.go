@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,6 +49,9 @@ func (c *compiler) resolveUsers() {
 		u.Site = first(c.site(d.site), u.Site)
 		u.DialPlan = first(c.plan(d.dialPlan), ofPool, ofSite(u.Site, func(s *Site) *DialPlan { return s.DialPlan }), c.globalPlan())
 		u.Policy = first(c.voicePolicy(d.policy), ofSite(u.Site, func(s *Site) *VoicePolicy { return s.Policy }), c.globalPolicy())
+		if u.Policy != nil {
+			u.Limit = Limit{cmp.Or(u.Limit.MaxCalls, u.Policy.Limit.MaxCalls), cmp.Or(u.Limit.MaxCPS, u.Policy.Limit.MaxCPS)}
+		}
 		u.Location = first(c.location(d.location), ofSite(u.Site, siteLocation))
 		u.LocationPolicy = first(c.locationPolicy(d.locationPolicy), ofSite(u.Site, sitePolicy))
 		c.snap.Users = append(c.snap.Users, u)

@@ -7,7 +7,7 @@ type policyDoc struct {
 	out                    *VoicePolicy
 }
 
-var policyFields = []field[policyDoc]{
+var policyFields = append(limitFields(func(d *policyDoc) *Limit { return &d.out.Limit }), []field[policyDoc]{
 	{"usages", setNode(func(d *policyDoc) **node { return &d.usages })},
 	{"callForwardingSimulRingUsageType", func(c *compiler, n *node, d *policyDoc) {
 		s := string(d.out.Forwarding)
@@ -16,7 +16,7 @@ var policyFields = []field[policyDoc]{
 	}},
 	{"customCallForwardingSimulRingUsages", setNode(func(d *policyDoc) **node { return &d.forwardsTo })},
 	{"preventPSTNTollBypass", setBool(func(d *policyDoc) *bool { return &d.out.PreventTollBypass })},
-}
+}...)
 
 func (c *compiler) policies(n *node) {
 	c.each(n, "voice policy", func(key, value *node) {

@@ -75,7 +75,7 @@ type userDoc struct {
 	out                 *User
 }
 
-var userFields = []field[userDoc]{
+var userFields = append(limitFields(func(d *userDoc) *Limit { return &d.out.Limit }), []field[userDoc]{
 	{"uri", setRef(func(d *userDoc) **node { return &d.uri })},
 	{"lineURI", setRef(func(d *userDoc) **node { return &d.lineURI })},
 	{"gateway", setRef(func(d *userDoc) **node { return &d.gateway })},
@@ -85,7 +85,7 @@ var userFields = []field[userDoc]{
 	{"voicePolicy", setRef(func(d *userDoc) **node { return &d.policy })},
 	{"location", setRef(func(d *userDoc) **node { return &d.location })},
 	{"locationPolicy", setRef(func(d *userDoc) **node { return &d.locationPolicy })},
-}
+}...)
 
 type testDoc struct {
 	item        *node

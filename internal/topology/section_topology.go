@@ -33,14 +33,14 @@ type poolDoc struct {
 	out            *Pool
 }
 
-var poolFields = []field[poolDoc]{
+var poolFields = append(limitFields(func(d *poolDoc) *Limit { return &d.out.Limit }), []field[poolDoc]{
 	{"site", setRef(func(d *poolDoc) **node { return &d.site })},
 	{"dialPlan", setRef(func(d *poolDoc) **node { return &d.dialPlan })},
 	{"tlsPorts", setPorts(func(d *poolDoc) *PortRange { return &d.out.TLSPorts })},
 	{"tcpPorts", setPorts(func(d *poolDoc) *PortRange { return &d.out.TCPPorts })},
 	{"udpPorts", setPorts(func(d *poolDoc) *PortRange { return &d.out.UDPPorts })},
 	{"servers", func(c *compiler, n *node, d *poolDoc) { c.servers(n, d) }},
-}
+}...)
 
 func setPorts[T any](at func(*T) *PortRange) func(*compiler, *node, *T) {
 	return func(c *compiler, n *node, to *T) {

@@ -49,6 +49,10 @@ func (open) Acquire(time.Time, *topology.Trunk, media.SessionID, bool) *diag.Rea
 	return nil
 }
 func (open) Release(*topology.Trunk, media.SessionID) {}
+func (open) AcquireUser(time.Time, *topology.User, media.SessionID, bool) *diag.Reason {
+	return nil
+}
+func (open) ReleaseUser(*topology.User, media.SessionID) {}
 
 // rig is a core with a caller and a callee that cost next to nothing.
 type rig struct {
