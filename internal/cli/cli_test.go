@@ -74,7 +74,7 @@ func TestCompletion(t *testing.T) {
 	}
 	for _, c := range []struct{ args, want string }{
 		{"route|testdata/failing.yaml|--trunk|", "pbx\ngw\nuc\n:4\n"},
-		{"profile|show|al", "alcatel-oxe\n"},
+		{"profile|show|", "3cx\naastra-mx-one\n"},
 		{"route|testdata/failing.yaml|--from|", "alice\n:4\n"},
 		{"calls|--reason|", "normal-clearing\tOne of the parties hung up.\n"},
 		{"check|", "yaml\nyml\n:8\n"},

@@ -17,6 +17,9 @@ import (
 
 const day = 24 * time.Hour
 
+// quiet is settings that ask nothing special of a peer.
+const quiet = "relayMethods: [], enableReferSupport: false"
+
 // TestGoodPeer over every transport: one OPTIONS, one answer, nothing to find.
 func TestGoodPeer(t *testing.T) {
 	for _, transport := range []string{"UDP", "TCP"} {
@@ -24,7 +27,7 @@ func TestGoodPeer(t *testing.T) {
 		peer := siptest.T(t).Agent(siptest.Config{Network: strings.ToLower(transport), UserAgent: "Gear/1"})
 		peer.Respond("OPTIONS", 200, "Server: Gear/1", "Contact: <sip:gw@127.0.0.1>", "Supported: timer, replaces")
 		gw, root := to(peer, transport)
-		r := c.examine(gw, root, "relayMethods: []")
+		r := c.examine(gw, root, quiet)
 		has(t, r, "ok answers")
 		a := r.Facts.Hops[0].Answer
 		if a.Status != 200 || a.Server != "Gear/1" || a.Contact != "<sip:gw@127.0.0.1>" || len(a.Supported) != 2 || len(a.Allow) < 5 || a.Sent != 1 || a.RoundTrip <= 0 {
@@ -60,7 +63,7 @@ func TestPeerOverTLS(t *testing.T) {
 		peer := siptest.T(t).Agent(siptest.Config{Name: p.cert, Network: "tls", TLS: cfg})
 		c.steps = nil
 		gw, root := c.byName(peer.AddrPort())
-		r := c.examine(gw, root, "relayMethods: []")
+		r := c.examine(gw, root, quiet)
 		has(t, r, p.want...)
 		hs := r.Facts.Hops[0].TLS
 		if hs.Version != "TLS 1.3" || hs.Cipher == "" || hs.Name != "peer.test" || len(hs.Chain) != 1 || len(hs.Chain[0].SHA256) != 64 || r.Facts.Ours == nil ||
@@ -106,7 +109,7 @@ func TestOurCertificate(t *testing.T) {
 		{c.dir + "/absent", []string{"error our-certificate"}},
 	} {
 		c.ours, c.steps = p.ours, nil
-		has(t, c.examine(gw, root, "relayMethods: []"), p.want...)
+		has(t, c.examine(gw, root, quiet), p.want...)
 	}
 }
 
@@ -169,11 +172,12 @@ func TestAllow(t *testing.T) {
 		headers, settings string
 		want              []string
 	}{
-		{"Allow: INVITE, ACK, BYE, CANCEL", "", []string{"ok answers", "note allow-info"}},
-		{"Allow: INVITE, ACK, BYE, CANCEL", "relayMethods: [MESSAGE]", []string{"ok answers", "note allow-message"}},
-		{"Allow: INVITE, ACK, BYE, CANCEL|Supported: 100rel", "relayMethods: [], enableSessionTimer: true",
+		{"Allow: INVITE, ACK, BYE, CANCEL", "", []string{"ok answers", "note allow-refer", "note allow-info"}},
+		{"Allow: INVITE, ACK, BYE, CANCEL, REFER", "acceptRefer: true, relayMethods: []", []string{"ok answers", "note allow-notify"}},
+		{"Allow: INVITE, ACK, BYE, CANCEL", "enable3pccRefer: true, relayMethods: [MESSAGE]", []string{"ok answers", "note allow-message"}},
+		{"Allow: INVITE, ACK, BYE, CANCEL|Supported: 100rel", quiet + ", enableSessionTimer: true",
 			[]string{"ok answers", "note allow-update", "warning allow-prack", "note no-timer"}},
-		{"Allow: OPTIONS", "relayMethods: []", []string{"ok answers", "error allow-invite", "error allow-ack", "error allow-bye", "error allow-cancel"}},
+		{"Allow: OPTIONS", quiet, []string{"ok answers", "error allow-invite", "error allow-ack", "error allow-bye", "error allow-cancel"}},
 	} {
 		c := newClinic(t)
 		wire := serve(t, func(m *sip.Message) []*sip.Message {
@@ -312,7 +316,7 @@ func TestPortHeld(t *testing.T) {
 	server := siptest.T(t).Agent(siptest.Config{Listen: ourAddress + ":0"})
 	c.port = server.AddrPort().Port()
 	gw, root := to(peer, "UDP")
-	has(t, c.examine(gw, root, "relayMethods: []"), "note port-held", "ok answers")
+	has(t, c.examine(gw, root, quiet), "note port-held", "ok answers")
 }
 
 // TestNames: a name that DNS does not have, a server that does not answer, SRV with two hosts of which one is dead.
@@ -329,7 +333,7 @@ func TestNames(t *testing.T) {
 		fmt.Sprintf("_sip._udp.two.test. 60 IN SRV 20 0 %d alive.test.", peer.AddrPort().Port()),
 		"dead.test. 60 IN A 127.0.0.9", "alive.test. 60 IN A 127.0.0.1")
 	c.steps = nil
-	r = c.examine("host: two.test", "transport: UDP, gatewayPort: dns", "relayMethods: []")
+	r = c.examine("host: two.test", "transport: UDP, gatewayPort: dns", quiet)
 	has(t, r, "warning refused", "ok answers")
 	if d := r.Facts.DNS[0]; d.Type != "SRV" || len(d.Records) != 2 || !strings.Contains(d.Records[0], "priority 10") || r.Facts.Found != 2 {
 		t.Errorf("%+v", r.Facts)
@@ -352,7 +356,7 @@ func TestProfileFits(t *testing.T) {
 		if want == "" {
 			findings = findings[:1]
 		}
-		has(t, c.examine(gw, root, "relayMethods: []"), findings...)
+		has(t, c.examine(gw, root, quiet), findings...)
 	}
 }
 

@@ -187,6 +187,12 @@ func needs(set *topology.TrunkSettings) []need {
 	if set.EnableSessionTimer {
 		list = append(list, need{"UPDATE", Note, "sessions are refreshed by re-INVITE instead (RFC 4028 section 7.4)", ""})
 	}
+	if set.EnableReferSupport && !set.Enable3pccRefer {
+		list = append(list, need{"REFER", Note, "transfers by the other side of a call are made here, although enableReferSupport is on", ""})
+	}
+	if set.AcceptRefer {
+		list = append(list, need{"NOTIFY", Note, "it is told by NOTIFY what became of its REFER (acceptRefer), and may not take that (RFC 3515 section 2.4.4)", ""})
+	}
 	for _, m := range set.RelayMethods {
 		fix := "Set relayMethods to the methods that the peer takes"
 		why := "such requests of the other side of a call are refused by it"

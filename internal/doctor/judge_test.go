@@ -22,7 +22,7 @@ func compile(t *testing.T, rest string) *topology.Snapshot {
 func TestJudge(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	at := netip.MustParseAddrPort("192.0.2.20:5060")
-	good := Answer{Status: 200, Phrase: "OK", From: at, RoundTrip: 3 * time.Millisecond, Sent: 1, Allow: []string{"INVITE", "ACK", "BYE", "CANCEL", "INFO"}}
+	good := Answer{Status: 200, Phrase: "OK", From: at, RoundTrip: 3 * time.Millisecond, Sent: 1, Allow: []string{"INVITE", "ACK", "BYE", "CANCEL", "INFO", "REFER"}}
 	cert := Certificate{Subject: "CN=a", Issuer: "CN=ca", Names: []string{"a.test"}, From: now.AddDate(0, -1, 0), Until: now.AddDate(1, 0, 0), Client: true}
 	hop := func(change func(*Hop)) []Hop {
 		a := good
