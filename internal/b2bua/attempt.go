@@ -39,6 +39,7 @@ type attempt struct {
 	target *routing.Target
 	index  int // in rec.Attempts
 	hops   []Addr
+	routes []string // of the trunk's registration
 	hop    int
 	state  attemptState
 
@@ -178,6 +179,7 @@ func (c *Call) Resolved(now time.Time, index int, addrs []Addr, out *Out) {
 // invite sends the INVITE to the attempt's current address, as a leg of its own: new Call-ID, new tag.
 func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	l := &t.leg
+	c.bind(t)
 	l.callID, l.tag, l.first = c.env.CallID(), c.env.tag(), 1
 	l.sdp.start(c.env)
 	out.CallIDs = append(out.CallIDs, l.callID)
@@ -264,6 +266,9 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 	id := c.outgoing(t)
 	m := sip.NewRequest("INVITE", uri)
 	m.Add(sip.IDVia, c.env.via(l.hop))
+	for _, r := range t.routes {
+		m.Add(sip.IDRoute, r)
+	}
 	m.Add(sip.IDMaxForwards, strconv.Itoa(c.maxForwards()-1))
 	m.Add(sip.IDFrom, id.From(l.tag))
 	m.Add(sip.IDTo, "<"+uri+">")

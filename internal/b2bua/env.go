@@ -27,11 +27,19 @@ type Env struct {
 	UserAgent string
 	// Nonces of challenges that earlier calls have met.
 	Nonces Nonces
+	// Binding is what a trunk's registration says of its calls; nil: no trunk registers.
+	Binding func(*topology.Trunk) Binding
 	// Draining: no new calls.
 	Draining bool
 
 	selves []self
 	allows map[*topology.TrunkSettings]string
+}
+
+// Binding is what a registration says of the calls on its trunk.
+type Binding struct {
+	At     netip.AddrPort // the address that has it; invalid when there is none
+	Routes []string       // the way that calls take (Service-Route, RFC 3608)
 }
 
 // Limits counts live calls per trunk and server as sets of call ids, so that no counter can drift.
@@ -122,6 +130,18 @@ func (e *Env) self(hop sip.Hop) *self {
 	e.selves = append(e.selves, s)
 	return &e.selves[len(e.selves)-1]
 }
+
+// ContactOf is our URI on the listener of a hop, with a user part.
+func (e *Env) ContactOf(hop sip.Hop, user string) string {
+	c := e.self(hop).contact
+	return "sip:" + sip.EscapeUser(user) + "@" + c[len("<sip:"):len(c)-1]
+}
+
+// Via is a Via with a new branch.
+func (e *Env) Via(hop sip.Hop) string { return e.via(hop) }
+
+// Tag is a new tag.
+func (e *Env) Tag() string { return e.tag() }
 
 // via is the value of our Via, with a new branch, for a request that leaves by hop.
 func (e *Env) via(hop sip.Hop) string {

@@ -15,7 +15,7 @@ import (
 // query is what routing must know of the INVITE.
 func (c *Call) query(req *sip.Message) routing.Query {
 	// The decision lives as long as the call: it must not keep the whole INVITE in memory.
-	q := routing.Query{Server: c.env.Server, Trunk: c.a.trunk, CalledURI: strings.Clone(req.URI), Now: c.now}
+	q := routing.Query{Server: c.env.Server, Trunk: c.a.trunk, CalledURI: strings.Clone(dialled(req, c.a.trunk)), Now: c.now}
 	if u, err := sip.ParseURI(q.CalledURI); err == nil {
 		q.Called = identity.Number(u)
 	}

@@ -186,7 +186,7 @@ func (a *app) trunksCmd() *cobra.Command {
 			}
 			return a.print(list, func(w io.Writer) {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(t, "TRUNK\tKIND\tPEER\tTRANSPORT\tPORT\tSTATE\tSINCE\tCALLS\tRTT\tWHY")
+				fmt.Fprintln(t, "TRUNK\tKIND\tPEER\tTRANSPORT\tPORT\tSTATE\tSINCE\tCALLS\tRTT\tREGISTRATION\tWHY")
 				for _, v := range list {
 					since, rtt := "-", "-"
 					if !v.Since.IsZero() {
@@ -199,11 +199,29 @@ func (a *app) trunksCmd() *cobra.Command {
 					if v.MaxCalls > 0 {
 						calls += "/" + strconv.Itoa(v.MaxCalls)
 					}
-					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", v.Name, v.Kind, v.Peer, v.Transport, v.Port, v.State, since, calls, rtt, dash(v.Why))
+					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", v.Name, v.Kind, v.Peer, v.Transport, v.Port, v.State, since, calls, rtt,
+						registration(v.Registration), dash(v.Why))
 				}
 				t.Flush()
 			})
 		}}
+}
+
+// registration says how far one is: until when it holds, or what is wrong.
+func registration(r *server.RegistrationView) string {
+	switch {
+	case r == nil:
+		return "-"
+	case r.State == "elsewhere":
+		return "by " + r.Server
+	case !r.Until.IsZero() && r.Error != "":
+		return "until " + r.Until.Local().Format("15:04:05") + " (" + r.Error + ")"
+	case !r.Until.IsZero():
+		return "until " + r.Until.Local().Format("15:04:05")
+	case r.Error != "":
+		return r.State + ": " + r.Error
+	}
+	return r.State
 }
 
 // callArg completes call ids.

@@ -8,6 +8,7 @@ import (
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/register"
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -44,6 +45,7 @@ type place struct {
 
 	maxTrials atomic.Int32 // HalfOpenCalls
 	status    atomic.Pointer[health.Status]
+	reg       atomic.Pointer[register.Status] // nil: this server does not register the trunk
 }
 
 // Configure takes a new document. Trunks are known by name: they keep their calls and their health.
@@ -63,6 +65,9 @@ func (b *Board) Configure(s *topology.Snapshot, server *topology.Server) {
 			p = &place{calls: make(map[media.SessionID]struct{}), trials: make(map[media.SessionID]struct{})}
 		}
 		p.trunk = t
+		if t.Registration == nil || t.Registration.Server.Name != server.Name {
+			p.reg.Store(nil)
+		}
 		p.maxTrials.Store(int32(max(t.Settings.HalfOpenCalls, 1)))
 		trunks[i], b.byName[t.Name] = p, p
 	}
@@ -181,6 +186,8 @@ type TrunkStatus struct {
 	Trunk  *topology.Trunk
 	Calls  int
 	Health health.Status
+	// Registration is nil when this server does not register the trunk.
+	Registration *register.Status
 }
 
 // Trunks are the trunks of our pool.
@@ -196,6 +203,7 @@ func (b *Board) Trunks() []TrunkStatus {
 		if h := p.status.Load(); h != nil {
 			st.Health = *h
 		}
+		st.Registration = p.reg.Load()
 		list = append(list, st)
 	}
 	return list

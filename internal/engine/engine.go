@@ -123,7 +123,8 @@ func (e *Engine) newShard(i int, server *topology.Server, ports *media.Ports) *s
 	crand.Read(seed[:])
 	s := &shard{e: e, index: i, box: newMailbox(), done: make(chan struct{})}
 	rnd := rand.New(rand.NewChaCha8(seed))
-	s.env = &b2bua.Env{Server: server, Rand: rnd, Ports: ports, State: e.board.View(), Limits: &e.board, Timers: e.cfg.Timers, UserAgent: e.cfg.UserAgent}
+	s.env = &b2bua.Env{Server: server, Rand: rnd, Ports: ports, State: e.board.View(), Limits: &e.board, Timers: e.cfg.Timers, UserAgent: e.cfg.UserAgent,
+		Binding: e.board.Binding}
 	s.env.CallID = func() string {
 		for {
 			id := b2bua.Token(rnd, 20)
@@ -132,7 +133,8 @@ func (e *Engine) newShard(i int, server *topology.Server, ports *media.Ports) *s
 			}
 		}
 	}
-	s.core = ua.New(ua.Config{Env: s.env, Snapshot: e.cfg.Snapshot, Shard: i, Shards: e.cfg.Shards, Resolved: e.resolved, Health: e.health}, time.Now())
+	s.core = ua.New(ua.Config{Env: s.env, Snapshot: e.cfg.Snapshot, Shard: i, Shards: e.cfg.Shards, Resolved: e.resolved,
+		Health: e.health, Registered: e.registered}, time.Now())
 	s.stats.Store(&ua.Counts{})
 	return s
 }

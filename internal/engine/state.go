@@ -82,7 +82,7 @@ func (e *Engine) settle() { e.each(func(*shard, time.Time, *ua.Core, *ua.Out) {}
 // Drain stops taking new calls, or takes them again. When it returns no shard takes a call any more, and Live counts those that it took.
 func (e *Engine) Drain(on bool) {
 	e.drain.Store(on)
-	e.each(func(_ *shard, _ time.Time, c *ua.Core, _ *ua.Out) { c.Drain(on) })
+	e.each(func(_ *shard, now time.Time, c *ua.Core, _ *ua.Out) { c.Drain(now, on) })
 	e.settle()
 }
 

@@ -46,6 +46,8 @@ type TrunkView struct {
 	Calls     int           `json:"calls"`
 	MaxCalls  int           `json:"max_calls,omitempty"`
 	Settings  string        `json:"settings"`
+	// Registration is absent when the trunk does not register.
+	Registration *RegistrationView `json:"registration,omitempty"`
 }
 
 // Fault is the body of every answer that is not 2xx.
@@ -201,6 +203,7 @@ func (s *Server) trunkViews() []TrunkView {
 		if p := t.Trunk.GatewayPort; p != 0 {
 			v.Peer = net.JoinHostPort(strings.Trim(v.Peer, "[]"), strconv.Itoa(int(p)))
 		}
+		v.Registration = registrationView(&t)
 		list = append(list, v)
 	}
 	return list

@@ -58,29 +58,30 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descLive      = desc("calls", "Running calls.")
-	descDraining  = desc("draining", "1 while new calls are refused.")
-	descTrunk     = desc("trunk_state", "Health of a trunk: 0 down, 1 half open, 2 degraded, 3 up.", "trunk")
-	descTrunkCall = desc("trunk_calls", "Running calls of a trunk.", "trunk")
-	descSIP       = desc("sip_events_total", "Messages by what became of them.", "event")
-	descMessages  = desc("sip_messages_total", "Messages by listener and direction.", "transport", "address", "direction")
-	descDrops     = desc("sip_dropped_total", "Messages and connections refused by listener and reason.", "transport", "address", "reason")
-	descRecords   = desc("records_total", "Call records by what became of them.", "event")
-	descMedia     = desc("media", "What the media relay has open.", "what")
-	descPackets   = desc("media_packets_total", "Packets of the media relay by what became of them.", "event")
-	descDead      = desc("media_silences_total", "Sides of a call that fell silent for mediaTimeout.")
-	descPorts     = desc("media_ports_free", "Pairs of media ports that are not in use.", "shard")
-	descQueue     = desc("shard_queue", "Messages and events that wait for a shard.", "shard")
-	descLag       = desc("shard_lag_seconds", "How long the last message had waited for its shard.", "shard")
-	descConns     = desc("sip_connections", "Open TCP and TLS connections by who opened them.", "opened")
-	descLost      = desc("sip_lost_failures_total", "Failures to send that signalling was not told of.")
-	descJournal   = desc("records_waiting", "Call records that are not yet safe on disk.")
-	descInfo      = desc("info", "1; what runs here.", "version", "server", "pool", "document")
+	descLive       = desc("calls", "Running calls.")
+	descDraining   = desc("draining", "1 while new calls are refused.")
+	descTrunk      = desc("trunk_state", "Health of a trunk: 0 down, 1 half open, 2 degraded, 3 up.", "trunk")
+	descTrunkCall  = desc("trunk_calls", "Running calls of a trunk.", "trunk")
+	descRegistered = desc("trunk_registered", "1 while this server is registered on the trunk with its provider, else 0.", "trunk")
+	descSIP        = desc("sip_events_total", "Messages by what became of them.", "event")
+	descMessages   = desc("sip_messages_total", "Messages by listener and direction.", "transport", "address", "direction")
+	descDrops      = desc("sip_dropped_total", "Messages and connections refused by listener and reason.", "transport", "address", "reason")
+	descRecords    = desc("records_total", "Call records by what became of them.", "event")
+	descMedia      = desc("media", "What the media relay has open.", "what")
+	descPackets    = desc("media_packets_total", "Packets of the media relay by what became of them.", "event")
+	descDead       = desc("media_silences_total", "Sides of a call that fell silent for mediaTimeout.")
+	descPorts      = desc("media_ports_free", "Pairs of media ports that are not in use.", "shard")
+	descQueue      = desc("shard_queue", "Messages and events that wait for a shard.", "shard")
+	descLag        = desc("shard_lag_seconds", "How long the last message had waited for its shard.", "shard")
+	descConns      = desc("sip_connections", "Open TCP and TLS connections by who opened them.", "opened")
+	descLost       = desc("sip_lost_failures_total", "Failures to send that signalling was not told of.")
+	descJournal    = desc("records_waiting", "Call records that are not yet safe on disk.")
+	descInfo       = desc("info", "1; what runs here.", "version", "server", "pool", "document")
 )
 
 // Describe is prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descLive, descDraining, descTrunk, descTrunkCall, descSIP, descMessages, descDrops, descRecords, descMedia,
+	for _, d := range []*prometheus.Desc{descLive, descDraining, descTrunk, descTrunkCall, descRegistered, descSIP, descMessages, descDrops, descRecords, descMedia,
 		descPackets, descDead, descPorts, descQueue, descLag, descConns, descLost, descJournal, descInfo} {
 		ch <- d
 	}
@@ -107,6 +108,13 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	for _, t := range s.engine.Trunks() {
 		gauge(descTrunk, float64(health.Down-t.Health.State), t.Trunk.Name)
 		gauge(descTrunkCall, float64(t.Calls), t.Trunk.Name)
+		if r := t.Registration; r != nil {
+			up := 0.0
+			if r.Up() {
+				up = 1
+			}
+			gauge(descRegistered, up, t.Trunk.Name)
+		}
 	}
 	for i, l := range s.engine.Loads() {
 		shard := strconv.Itoa(i)

@@ -148,6 +148,7 @@ func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) 
 	if err = s.listen(snap, me); err != nil {
 		return err
 	}
+	s.engine.Listen()
 	s.control.start(s.controlHandler())
 	s.public.start(s.publicHandler())
 	return nil
@@ -208,6 +209,9 @@ func (s *Server) Drain(on bool) { s.engine.Drain(on) }
 // linger is how long messages that ended calls may still be repeated and answered.
 const linger = time.Second
 
+// farewellTime is how long providers may take over the end of a registration.
+const farewellTime = 2 * time.Second
+
 // Shutdown drains until no call is left or ctx ends, ends the calls that remain, and closes everything. Every record is stored when
 // it returns.
 func (s *Server) Shutdown(ctx context.Context) error {
@@ -224,7 +228,23 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		case <-t.C:
 		}
 	}
+	s.farewell(ctx)
 	return s.close()
+}
+
+// farewell waits, not for long, until the providers have heard that this server is registered no more.
+func (s *Server) farewell(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, farewellTime)
+	defer cancel()
+	t := time.NewTicker(20 * time.Millisecond)
+	defer t.Stop()
+	for s.engine.Leaving() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
 }
 
 // close takes everything down in the order of the data: no new messages, no shards, no media, then the records.

@@ -200,7 +200,7 @@ func TestSIG16AnswersOptions(t *testing.T) {
 	w := world(t)
 	h := w.Host("gwa")
 	for i, want := range []int{200, 503} {
-		w.Nodes[0].Core().Drain(i == 1)
+		w.Nodes[0].Core().Drain(w.now, i == 1)
 		p := h.party(&Scenario{Name: "probe"}, h.token(), Manner{})
 		p.to = sip.Hop{Transport: sip.UDP, Local: h.listen(), Remote: w.Nodes[0].netAddr(5060)}
 		p.target, p.local, p.remote = "sip:192.0.2.11", "<sip:198.51.100.11>", "<sip:192.0.2.11>"
@@ -249,7 +249,7 @@ func TestDrainKeepsRunningCalls(t *testing.T) {
 	second.Name, second.Start = "late", 20*time.Second
 	w.Call(first)
 	w.Call(second)
-	w.after(10*time.Second, func() { w.Nodes[0].Core().Drain(true) })
+	w.after(10*time.Second, func() { w.Nodes[0].Core().Drain(w.now, true) })
 	w.Run(20 * time.Minute)
 	done(t, w)
 	reasons := []string{w.Nodes[0].Records[0].Reason, w.Nodes[0].Records[1].Reason}

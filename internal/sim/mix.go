@@ -49,10 +49,10 @@ func (w *World) Disturb() {
 	for _, n := range w.Nodes {
 		switch {
 		case one(r, 20):
-			w.after(ms(r, 0, 30000), func() { n.core.Drain(true) })
+			w.after(ms(r, 0, 30000), func() { n.core.Drain(w.now, true) })
 		case one(r, 20):
 			w.after(ms(r, 0, 60000), func() {
-				n.core.Drain(true)
+				n.core.Drain(w.now, true)
 				n.step(func() { n.core.Terminate(w.now, diag.ServerShutdown, &n.out) })
 			})
 		case one(r, 20):

@@ -10,7 +10,7 @@
 // stack: transactions and dialogs are done once more, simply, and each message of the peer is checked
 // ([Call.Violations]), so that a mistake there is noticed here.
 //
-// An agent does no authentication, no DNS and no SRTP.
+// A provider that takes registrations and asks for passwords is made by [Registrar]. An agent does no DNS and no SRTP.
 package siptest
 
 import (
@@ -42,6 +42,7 @@ type Config struct {
 	Codecs     []string      // of PCMU and PCMA, best first; default PCMU
 	NoMedia    bool          // no RTP sockets; SDP then names port 9
 	T1         time.Duration // RFC 3261 timer T1, default 500 ms
+	Registrar  *Registrar    // takes registrations; nil: any, without looking
 	MaxCalls   int           // further INVITEs get 486; ended calls beyond it are forgotten; default 10 000
 }
 
@@ -69,8 +70,10 @@ type Agent struct {
 	users   map[string][]Step // by called user
 	next    [][]Step          // for one call each
 	respond map[string]reply  // by method
-	stray   []Entry           // ladder of messages that belong to no call
-	faults  []string
+
+	registrar *registrar // nil: everybody is let in
+	stray     []Entry    // ladder of messages that belong to no call
+	faults    []string
 }
 
 // reply is how requests of a method are answered.
@@ -86,6 +89,9 @@ func NewAgent(cfg Config) (*Agent, error) {
 		cfg: cfg, start: time.Now(), conns: map[*conn]bool{}, timers: map[*timer]bool{}, clients: map[string]*clientTx{},
 		servers: map[string]*serverTx{}, dialogs: map[string]*Call{}, arrived: make(chan struct{}),
 		script: []Step{OK()}, users: map[string][]Step{}, respond: map[string]reply{},
+	}
+	if cfg.Registrar != nil {
+		a.registrar = newRegistrar(cfg)
 	}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	if err := a.listen(); err != nil {

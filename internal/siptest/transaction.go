@@ -294,18 +294,26 @@ func (a *Agent) receiveRequest(m *sip.Message, from peer) {
 // receiveNew takes a request that belongs to no call.
 func (a *Agent) receiveNew(t *serverTx, toTag string) {
 	key := serverKey(t.req, t.req.Method)
-	if t.req.Method == "INVITE" && toTag == "" {
+	if t.req.Method == "INVITE" && toTag == "" && !a.asks(t) {
 		a.arrive(t, key)
 		return
 	}
-	a.record(nil, false, t.from, t.req, false)
 	a.after(64*a.cfg.T1, func() { delete(a.servers, key) })
+	if t.req.Method == "INVITE" && toTag == "" {
+		return // asked for the password
+	}
+	a.record(nil, false, t.from, t.req, false)
 	r, ok := a.respond[t.req.Method]
 	switch {
 	case ok && r.status == 0:
 		return
 	case toTag != "":
 		r = reply{status: 481}
+	case !ok && t.req.Method == "REGISTER" && a.registrar != nil:
+		if !a.asks(t) {
+			a.bind(t)
+		}
+		return
 	case !ok && (t.req.Method == "OPTIONS" || t.req.Method == "REGISTER"):
 		r.status = 200
 	case !ok:

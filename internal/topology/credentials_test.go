@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/directsip/directsip/internal/digest"
 )
@@ -18,7 +19,7 @@ pools:
       med1.example.com: {addresses: [192.0.2.10]}
       med2.example.com: {addresses: [192.0.2.11]}
 gateways:
-  a: {host: 192.0.2.20, root: {transport: UDP, credentials: {user: alice@provider.example, password: hunter2}}}
+  a: {host: 192.0.2.20, root: {transport: UDP, credentials: {user: alice@provider.example, password: hunter2}, registration: {}}}
   b:
     host: 192.0.2.21
     root: {transport: TCP, credentials: {user: bob, passwordFile: /etc/directsip/b.secret, realm: provider.example}}
@@ -28,6 +29,7 @@ trunks:
     gateway: c
     transport: UDP
     port: 5071
+    registration: {user: '+49301234', domain: provider.example, contact: pool, expires: 5m, server: med2.example.com, required: false, calledFrom: to}
 `
 
 func access(t *testing.T) *Snapshot {
@@ -37,6 +39,26 @@ func access(t *testing.T) *Snapshot {
 		t.Fatal(problems.Error())
 	}
 	return s
+}
+
+// TestNEW02_Registration: what the document leaves out has its default.
+func TestNEW02_Registration(t *testing.T) {
+	s := access(t)
+	med1, med2 := s.ServerByName("med1.example.com"), s.ServerByName("med2.example.com")
+	for name, want := range map[string]Registration{
+		"a":  {"alice", "192.0.2.20", "alice", time.Hour, med1, true, FromRequestURI},
+		"c2": {"+49301234", "provider.example", "pool", 5 * time.Minute, med2, false, FromTo},
+	} {
+		if got := *s.TrunkByName(name).Registration; got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+	if s.TrunkByName("b").Registration != nil || s.TrunkByName("c2").Credentials != nil {
+		t.Error("a trunk has what the document does not give it")
+	}
+	if uriHost("2001:db8::1") != "[2001:db8::1]" {
+		t.Error("an IPv6 address stands between brackets")
+	}
 }
 
 // TestNEW02_Unlock: passwords come from where the document says, and what is wrong with them is said without them.

@@ -20,6 +20,7 @@ func documented() map[string][]string {
 		"servers":           keys(serverFields),
 		"gateways":          keys(gatewayFields),
 		"trunks":            slices.Concat(keys(trunkFields), keys(rootFields)),
+		"Registration":      keys(registrationFields),
 		"Credentials":       keys(credentialFields),
 		"trunkSettings":     keys(settingsFields),
 		"Response rules":    keys(responseRuleFields),

@@ -130,8 +130,10 @@ type Trunk struct {
 	Site        *Site
 	Settings    *TrunkSettings // resolved: trunk, else site, else global (TRK-01: whole object, no merge)
 	DialPlan    *DialPlan      // of calls that arrive on it: trunk, gateway's site … resolved
-	Credentials *Credentials   // what the peer knows us by when it asks (NEW-02); nil: nothing
-	Line        int            // in the document
+	// Who we are to the peer (NEW-02); nil when it does not ask.
+	Credentials  *Credentials
+	Registration *Registration
+	Line         int // in the document
 }
 
 // Codes is a set of SIP response codes.

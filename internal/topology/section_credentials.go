@@ -2,6 +2,7 @@ package topology
 
 import (
 	"strings"
+	"time"
 
 	"github.com/directsip/directsip/internal/digest"
 )
@@ -18,6 +19,27 @@ type Credentials struct {
 	at Problem // where the document names the place of the password
 }
 
+// CalledFrom says where the called number of a call over a registration is.
+type CalledFrom string
+
+// The places. The Request-URI of such a call may be the contact that we have registered, whatever was dialled.
+const (
+	FromRequestURI     CalledFrom = "requestURI"
+	FromTo             CalledFrom = "to"
+	FromPCalledPartyID CalledFrom = "pCalledPartyID" // RFC 7315 §4.2; To when it is absent
+)
+
+// Registration is how a trunk registers with its peer (RFC 3261 §10, NEW-02).
+type Registration struct {
+	User       string // of the address-of-record
+	Domain     string // of the address-of-record and the Request-URI
+	Contact    string // user part of the contact
+	Expires    time.Duration
+	Server     *Server // the one that registers
+	Required   bool    // the trunk is down while it is not registered
+	CalledFrom CalledFrom
+}
+
 // Account is what the trunk's peer knows us by; zero when the document has no credentials.
 func (t *Trunk) Account() digest.Account {
 	if t.Credentials == nil {
@@ -26,11 +48,13 @@ func (t *Trunk) Account() digest.Account {
 	return t.Credentials.Account
 }
 
-// accessDoc is the credentials of a trunk as written.
+// accessDoc is the credentials and the registration of a trunk as written.
 type accessDoc struct {
-	credentials         *node
-	password, file, env *node
-	cred                Credentials
+	credentials, registration *node
+	password, file, env       *node
+	cred                      Credentials
+	server, contact, user     *node
+	reg                       Registration
 }
 
 var credentialFields = []field[accessDoc]{
@@ -47,6 +71,31 @@ var credentialFields = []field[accessDoc]{
 	{"realm", setText(func(d *accessDoc) *string { return &d.cred.Realm })},
 }
 
+var registrationFields = []field[accessDoc]{
+	{"user", func(c *compiler, n *node, d *accessDoc) {
+		d.user = n
+		d.reg.User, _ = c.text(n)
+	}},
+	{"domain", func(c *compiler, n *node, d *accessDoc) {
+		if s, ok := c.domain(n); ok {
+			d.reg.Domain = uriHost(s)
+		}
+	}},
+	{"contact", setText(func(d *accessDoc) *string { return &d.reg.Contact })},
+	{"expires", func(c *compiler, n *node, d *accessDoc) {
+		if v, ok := c.duration(n, time.Minute, 24*time.Hour, false); ok {
+			d.reg.Expires = v
+		}
+	}},
+	{"server", setRef(func(d *accessDoc) **node { return &d.server })},
+	{"required", setBool(func(d *accessDoc) *bool { return &d.reg.Required })},
+	{"calledFrom", func(c *compiler, n *node, d *accessDoc) {
+		s := string(d.reg.CalledFrom)
+		c.oneOf(n, &s, string(FromRequestURI), string(FromTo), string(FromPCalledPartyID))
+		d.reg.CalledFrom = CalledFrom(s)
+	}},
+}
+
 // accessFields are the keys of a trunk that say who we are to its peer.
 var accessFields = []field[trunkDoc]{
 	{"credentials", func(c *compiler, n *node, d *trunkDoc) {
@@ -59,6 +108,12 @@ var accessFields = []field[trunkDoc]{
 			a.credentials = n
 		}
 	}},
+	{"registration", func(c *compiler, n *node, d *trunkDoc) {
+		a := d.accessDoc()
+		a.registration = n
+		a.reg = Registration{Expires: time.Hour, Required: true, CalledFrom: FromRequestURI}
+		decode(c, n, registrationFields, a)
+	}},
 }
 
 func (d *trunkDoc) accessDoc() *accessDoc {
@@ -68,7 +123,7 @@ func (d *trunkDoc) accessDoc() *accessDoc {
 	return d.access
 }
 
-// resolveAccess gives a trunk its credentials.
+// resolveAccess gives a trunk its credentials and its registration.
 func (c *compiler) resolveAccess(d *trunkDoc) {
 	a := d.access
 	if a == nil || d.out.Gateway == nil || d.out.Pool == nil {
@@ -76,6 +131,9 @@ func (c *compiler) resolveAccess(d *trunkDoc) {
 	}
 	if a.credentials != nil {
 		c.resolveCredentials(d)
+	}
+	if a.registration != nil {
+		c.resolveRegistration(d)
 	}
 }
 
@@ -122,6 +180,43 @@ func (c *compiler) secret(n *node) string {
 		return ""
 	}
 	return hidden
+}
+
+func (c *compiler) resolveRegistration(d *trunkDoc) {
+	a, t := d.access, d.out
+	r := &a.reg
+	if r.User == "" && a.user == nil {
+		r.User, _, _ = strings.Cut(a.cred.User, "@")
+		if r.User == "" {
+			c.errorf(a.registration, "the registration has no user").fixf("Set user, or credentials.user, to the number or name that the provider gave you")
+		}
+	}
+	if r.Contact == "" {
+		r.Contact = r.User
+	}
+	if r.Domain == "" {
+		r.Domain = uriHost(t.Gateway.Host)
+	}
+	if len(t.Pool.Servers) > 0 {
+		r.Server = t.Pool.Servers[0]
+	}
+	if a.server != nil {
+		if s, ok := c.serverNames.get(c, a.server); ok {
+			r.Server = s.out
+			if s.out.Pool != t.Pool {
+				c.errorf(a.server, "the server %q is not of the trunk's pool %q", s.out.Name, t.Pool.Name).fixf("Name a server of that pool or remove the key")
+			}
+		}
+	}
+	t.Registration = r
+}
+
+// uriHost is a host as it stands in a URI.
+func uriHost(host string) string {
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
+	}
+	return host
 }
 
 // Unlock fetches the passwords of a pool's trunks that are not in the document. read gets the path of a file, env the name of an

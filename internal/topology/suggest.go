@@ -8,9 +8,9 @@ var planned = map[string][]string{
 	"trunkSettings": {
 		"srtpMode", "concentratedTopology", "enableSignalBoost",
 		"enableMobileTrunkSupport", "enableOnlineVoice",
-		"register", "t38", "comfortNoise",
+		"t38", "comfortNoise",
 	},
-	"gateways": {"register", "alternateBypassId", "default", "mediaAddress", "representativeMediaIP", "alternateMediaAddress"},
+	"gateways": {"alternateBypassId", "default", "mediaAddress", "representativeMediaIP", "alternateMediaAddress"},
 	"voicePolicies": {
 		"allowCallForwarding", "allowSimulRing", "allowPSTNReRouting", "enableDelegation", "enableTeamCall",
 		"enableCallTransfer", "enableCallPark", "enableMaliciousCallTracing", "enableBWPolicyOverride",
@@ -35,13 +35,16 @@ var lync = map[string]map[string]string{
 		"pstnUsages": "usages", "removePlus": "removePlusFromUri", "networkSiteID": "site of the trunk", "networkSiteId": "site of the trunk",
 		"enablePAIPassthrough": "forwardAnonymousCallGatewayPAI", "diversion": "callHistoryForm",
 		"maxConcurrentSessions": "maxCalls", "failoverTimeSeconds": "noProgressTimeout", "failoverResponseCodes": "failoverCodes",
-		"credentials": "gateways.NAME.root.credentials or trunks.NAME.credentials",
+		"credentials":  "gateways.NAME.root.credentials or trunks.NAME.credentials",
+		"registration": "gateways.NAME.root.registration or trunks.NAME.registration",
+		"register":     "gateways.NAME.root.registration or trunks.NAME.registration",
 	},
 	"gateways": {
 		"fqdn": "host", "address": "host",
 		"transport": "root.transport", "port": "root.port", "gatewayPort": "root.gatewayPort", "pool": "root.pool",
-		"dialPlan": "root.dialPlan", "credentials": "root.credentials",
+		"dialPlan": "root.dialPlan", "credentials": "root.credentials", "registration": "root.registration", "register": "root.registration",
 	},
+	"trunks":        {"register": "registration"},
 	"voicePolicies": {"pstnUsages": "usages"},
 	"dialPlans":     {"normalizationRules": "rules"},
 	"routes": {

@@ -15,6 +15,7 @@ import (
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/register"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 )
@@ -28,6 +29,8 @@ type Config struct {
 	Resolved func(*topology.Gateway) []netip.Addr
 	// Health says that a trunk's state has changed; nil: nobody listens. It is called by the owning shard only.
 	Health func(trunk *topology.Trunk, ev health.Event, st health.Status)
+	// Registered says that the registration of a trunk has changed; nil: nobody listens. It is called by the owning shard only.
+	Registered func(trunk *topology.Trunk, st register.Status)
 }
 
 // Core owns the calls and the trunk probes of one shard.
@@ -39,6 +42,11 @@ type Core struct {
 	byID   map[media.SessionID]*entry
 	probes map[string]*probe // by Call-ID of the OPTIONS under way
 	trunks []*probe
+
+	registrations []*registration
+	registrars    map[string]*registration // by Call-ID of their REGISTERs
+	listening     bool
+
 	timers timers
 	serial uint64
 	out    *Out
@@ -86,7 +94,8 @@ func New(cfg Config, now time.Time) *Core {
 	if cfg.Shards <= 0 {
 		cfg.Shards = 1
 	}
-	c := &Core{cfg: cfg, env: cfg.Env, calls: make(map[string]*entry), byID: make(map[media.SessionID]*entry), probes: make(map[string]*probe)}
+	c := &Core{cfg: cfg, env: cfg.Env, calls: make(map[string]*entry), byID: make(map[media.SessionID]*entry), probes: make(map[string]*probe),
+		registrars: make(map[string]*registration)}
 	c.Configure(now, cfg.Snapshot)
 	return c
 }
@@ -98,6 +107,10 @@ func (c *Core) Configure(now time.Time, snap *topology.Snapshot) {
 		c.env.Server = s
 	}
 	c.configureProbes(now)
+	c.configureRegistrations(now)
+	for _, p := range c.trunks {
+		c.publish(p, health.Event{})
+	}
 }
 
 // first is the CSeq of the caller's first attempt.
@@ -123,6 +136,10 @@ func (c *Core) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) 
 	if !m.IsRequest() {
 		if p := c.probes[m.CallID()]; p != nil {
 			p.receive(now, m, c)
+			return
+		}
+		if r := c.registrars[m.CallID()]; r != nil {
+			c.registered(now, r, m)
 			return
 		}
 		c.counts.Stray++
@@ -339,7 +356,11 @@ func (c *Core) MediaEvent(now time.Time, ev media.Event, out *Out) {
 func (c *Core) Resolved(now time.Time, id media.SessionID, attempt int, addrs []b2bua.Addr, out *Out) {
 	if id == 0 {
 		c.out = out
-		c.probeResolved(now, attempt, addrs)
+		if attempt < 0 {
+			c.registrationResolved(now, ^attempt, addrs)
+		} else {
+			c.probeResolved(now, attempt, addrs)
+		}
 		return
 	}
 	c.with(now, id, out, func(call *b2bua.Call) { call.Resolved(now, attempt, addrs, out) })
@@ -350,6 +371,10 @@ func (c *Core) SendFailed(now time.Time, callID, branch string, out *Out) {
 	c.out = out
 	if p := c.probes[callID]; p != nil {
 		p.failed(now, c)
+		return
+	}
+	if r := c.registrars[callID]; r != nil {
+		c.registerFailed(now, r, branch)
 		return
 	}
 	if e := c.calls[callID]; e != nil && e.call != nil {
@@ -377,8 +402,11 @@ func (c *Core) Owns(callID string) bool { return c.calls[callID] != nil }
 // Counts are the counters so far.
 func (c *Core) Counts() Counts { return c.counts }
 
-// Drain stops or resumes taking new calls.
-func (c *Core) Drain(on bool) { c.env.Draining = on }
+// Drain stops or resumes taking new calls; registrations end and begin with it.
+func (c *Core) Drain(now time.Time, on bool) {
+	c.env.Draining = on
+	c.drainRegistrations(now, on)
+}
 
 // Calls are the running calls, in the order in which they began.
 func (c *Core) Calls() []cdr.Record {

@@ -20,7 +20,8 @@ type probe struct {
 	client txn.Client
 	callID string
 	silent bool // the last OPTIONS has no answer yet
-	skip   int  // addresses of the gateway's name that did not answer
+	shown  health.State
+	skip   int // addresses of the gateway's name that did not answer
 }
 
 // configureProbes makes one probe for every trunk of the pool that this shard owns; known ones keep their health.
@@ -46,7 +47,6 @@ func (c *Core) configureProbes(now time.Time) {
 		p.trunk = t
 		c.trunks = append(c.trunks, p)
 		c.arm(p)
-		c.publish(p, health.Event{})
 	}
 	for _, p := range old {
 		delete(c.probes, p.callID)
@@ -63,9 +63,14 @@ func (c *Core) arm(p *probe) {
 
 // publish tells the shell of a trunk's state.
 func (c *Core) publish(p *probe, ev health.Event) {
-	if c.cfg.Health != nil {
-		c.cfg.Health(p.trunk, ev, p.health.Status())
+	if c.cfg.Health == nil {
+		return
 	}
+	st := p.health.Status()
+	c.unregistered(p.trunk, &st)
+	ev.From, ev.To, ev.Why = p.shown, st.State, st.Why
+	p.shown = st.State
+	c.cfg.Health(p.trunk, ev, st)
 }
 
 // wake is the timer of a trunk.

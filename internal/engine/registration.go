@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/register"
+	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/ua"
+)
+
+// registered sets the registration of a trunk and tells what it was before; nil: unknown.
+func (b *Board) registered(t *topology.Trunk, st register.Status) *register.Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.byName[t.Name]
+	if p == nil {
+		return nil
+	}
+	before := p.reg.Load()
+	p.reg.Store(&st)
+	return before
+}
+
+// Binding is b2bua.Env.Binding.
+func (b *Board) Binding(t *topology.Trunk) (out b2bua.Binding) {
+	b.mu.Lock()
+	p := b.byName[t.Name]
+	b.mu.Unlock()
+	if p == nil {
+		return out
+	}
+	if st := p.reg.Load(); st != nil && st.Up() {
+		out.At, out.Routes = st.At, st.Routes
+	}
+	return out
+}
+
+// registered is called by a shard when the registration of a trunk that it owns has changed.
+func (e *Engine) registered(t *topology.Trunk, st register.Status) {
+	before := e.board.registered(t, st)
+	if before != nil && before.State == st.State && before.Error == st.Error {
+		return // a refresh
+	}
+	switch {
+	case st.Error != "":
+		e.log.Warn("registration", "trunk", t.Name, "state", string(st.State), "why", st.Error, "next", st.Next)
+	case st.State == register.Registered:
+		e.log.Info("registration", "trunk", t.Name, "state", string(st.State), "at", st.At, "until", st.Until)
+	default:
+		e.log.Info("registration", "trunk", t.Name, "state", string(st.State))
+	}
+}
+
+// Listen begins the registrations, once the listeners are open.
+func (e *Engine) Listen() {
+	e.each(func(_ *shard, now time.Time, c *ua.Core, _ *ua.Out) { c.Listen(now) })
+}
+
+// Leaving tells whether registrations are still being ended.
+func (e *Engine) Leaving() bool {
+	for _, t := range e.Trunks() {
+		if t.Registration != nil && t.Registration.State == register.Leaving {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,157 @@
+package server
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/siptest"
+)
+
+// provider is basic with a gateway that is registered with.
+func provider(registration string) string {
+	return strings.Replace(basic, "port: 5070}", "port: 5070, credentials: {user: '+49301234', passwordEnv: DIRECTSIP_TEST_SECRET}, registration: {"+registration+"}}", 1)
+}
+
+const secret = "hunter2hunter2"
+
+// registrar is a provider at NET.3.
+func (r *rig) registrar(how siptest.Registrar) *siptest.Agent {
+	r.t.Helper()
+	how.User, how.Password = "+49301234", secret
+	return r.tester.Agent(siptest.Config{Name: "provider", Listen: r.net + "3:5060", Registrar: &how})
+}
+
+// bound waits until the provider knows our contact.
+func (r *rig) bound(a *siptest.Agent) (b siptest.Binding) {
+	r.t.Helper()
+	until(r.t, "the registration", func() bool {
+		for _, b = range a.Bindings() {
+			return true
+		}
+		return false
+	})
+	return b
+}
+
+// trunk is the view of a trunk.
+func (r *rig) trunk(name string) TrunkView {
+	r.t.Helper()
+	for _, v := range r.trunkViews() {
+		if v.Name == name {
+			return v
+		}
+	}
+	r.t.Fatalf("no trunk %s", name)
+	return TrunkView{}
+}
+
+// TestNEW02_RegistersAndCalls: the server registers with a password, calls with it, takes calls to its contact, and says good-bye.
+func TestNEW02_RegistersAndCalls(t *testing.T) {
+	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
+	r := start(t, "127.90.1.", provider("calledFrom: to"))
+	gw := r.registrar(siptest.Registrar{Realm: "provider.example", Algorithm: "SHA-512-256", Calls: true, Least: 2 * time.Hour, Expires: 3 * time.Hour,
+		Headers: []string{"Service-Route: <sip:127.90.1.3;lr>"}})
+	pbx := r.agent(2)
+	b := r.bound(gw)
+	if b.Contact != "sip:+49301234@127.90.1.1:5070" || b.Count != 1 {
+		t.Errorf("bound %+v", b)
+	}
+	until(t, "the trunk is up", func() bool { return r.trunk("gw").State == "up" })
+	v := r.trunk("gw").Registration
+	if v.State != "registered" || v.Server != "med1.test" || v.At != "127.90.1.3:5060" || time.Until(v.Until) < 2*time.Hour || v.Error != "" {
+		t.Errorf("view %+v", v)
+	}
+	out, in := r.call(pbx, gw) // asked for the password as well
+	if route := in.Invite().Get(sip.IDRoute); route != "<sip:127.90.1.3;lr>" {
+		t.Errorf("Route %q", route)
+	}
+	r.hangup(in, out)
+	for range 9 { // each of the two shards is asked once
+		out, in = r.call(pbx, gw)
+		r.hangup(in, out)
+	}
+	if n := gw.Refusals(); n > 1+2 {
+		t.Errorf("asked for the password %d times", n)
+	}
+	page := r.get("http://127.90.1.1:9090/metrics")
+	if !strings.Contains(page, `directsip_trunk_registered{trunk="gw"} 1`) {
+		t.Error("no metric of the registration")
+	}
+	// A call to our contact: who is called stands in To.
+	incoming := r.tester.Dial(gw, "127.90.1.1:5070", b.Contact, siptest.WithTo("sip:+14255550199@provider.example"))
+	r.tester.Wait(incoming, siptest.Ended)
+	list := r.records(11)
+	if list[0].Called != "+14255550199" {
+		t.Errorf("called %q", list[0].Called)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	if err := r.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if len(gw.Bindings()) != 0 {
+		t.Error("the contact is still bound")
+	}
+	if strings.Contains(r.log.String(), secret) {
+		t.Error("the password is in the log")
+	}
+}
+
+// TestNEW02_RefusedPassword: the trunk is down and says why; the right password, from the same document, brings it up.
+func TestNEW02_RefusedPassword(t *testing.T) {
+	dir := tempDir(t)
+	file := filepath.Join(dir, "secret")
+	write := func(s string) {
+		if err := os.WriteFile(file, []byte(s+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("wrong")
+	document := strings.Replace(provider(""), "passwordEnv: DIRECTSIP_TEST_SECRET", "passwordFile: "+file, 1)
+	r := start(t, "127.90.2.", document)
+	gw := r.registrar(siptest.Registrar{})
+	until(t, "the refusal", func() bool { return r.trunk("gw").Registration.State == "failed" })
+	if v := r.trunk("gw"); v.State != "down" || !strings.Contains(v.Why, "not registered: answered 403") {
+		t.Errorf("trunk %s: %s", v.State, v.Why)
+	}
+	write(secret)
+	if _, _, err := r.Apply("test.yaml", []byte(expand(r.net, document))); err != nil {
+		t.Fatal(err)
+	}
+	first := r.bound(gw)
+	until(t, "the trunk is up", func() bool { return r.trunk("gw").State == "up" })
+	// A document that changes something else leaves the registration alone; one that changes it begins another.
+	r.applyGood(document + "dialPlans: {x: {rules: [{pattern: '^1$', translation: '+1'}]}}\ndialPlan: x\n")
+	if b := r.bound(gw); b != first {
+		t.Errorf("registered again: %+v, before %+v", b, first)
+	}
+	r.applyGood(strings.Replace(document, "registration: {}", "registration: {contact: pool}", 1))
+	until(t, "the new contact alone", func() bool {
+		list := gw.Bindings()
+		return len(list) == 1 && list["sip:pool@127.90.2.1:5070"].Count > 0
+	})
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	_, problems, err := r.Apply("test.yaml", []byte(expand(r.net, document)))
+	if err == nil || !strings.Contains(problems.Error(), "no such file") {
+		t.Errorf("without its password file: %v", err)
+	}
+}
+
+// TestNEW02_Drain: draining ends the registration, and taking calls again begins it.
+func TestNEW02_Drain(t *testing.T) {
+	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
+	r := start(t, "127.90.3.", provider("contact: pool"))
+	gw := r.registrar(siptest.Registrar{})
+	r.bound(gw)
+	r.Drain(true)
+	until(t, "the good-bye", func() bool { return len(gw.Bindings()) == 0 && r.trunk("gw").Registration.State == "off" })
+	r.Drain(false)
+	r.bound(gw)
+}

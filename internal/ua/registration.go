@@ -1,0 +1,175 @@
+package ua
+
+import (
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/register"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// registration is the registrant of a trunk that this shard owns (NEW-02).
+type registration struct {
+	timer
+	*register.Registrant
+	told   register.Status // what the shell knows
+	leaves bool            // it says good-bye: the server drains, or the document has it no more
+	gone   bool            // the document has it no more
+}
+
+// configureRegistrations makes a registrant for every trunk of ours that registers from this server. One that the new document changes
+// ends, and another begins.
+func (c *Core) configureRegistrations(now time.Time) {
+	old := c.registrations
+	c.registrations = nil
+	for _, p := range c.trunks {
+		t := p.trunk
+		if t.Registration == nil || t.Registration.Server.Name != c.env.Server.Name {
+			continue
+		}
+		i := slices.IndexFunc(old, func(r *registration) bool { return !r.gone && r.Trunk().Name == t.Name })
+		if i >= 0 && old[i].Adopt(t) {
+			c.registrations = append(c.registrations, old[i])
+			old = slices.Delete(old, i, i+1)
+			continue
+		}
+		e := c.env
+		r := &registration{leaves: e.Draining}
+		r.Registrant = register.New(&register.Env{Rand: e.Rand, Timers: e.Timers, UserAgent: e.UserAgent, CallID: e.CallID, Tag: e.Tag, Via: e.Via,
+			Contact: e.ContactOf, Local: e.Local}, t, now)
+		r.owner = r
+		c.registrations = append(c.registrations, r)
+	}
+	for _, r := range old {
+		r.leaves, r.gone = true, true
+		c.registrations = append(c.registrations, r)
+	}
+	for _, r := range c.registrations {
+		c.tell(now, r)
+		switch {
+		case !c.listening:
+			c.timers.remove(&r.timer)
+		case r.leaves:
+			c.timers.set(&r.timer, now)
+		default:
+			c.timers.set(&r.timer, r.Deadline())
+		}
+	}
+}
+
+// Listen begins the registrations: calls to our contacts find a listener from now on.
+func (c *Core) Listen(now time.Time) {
+	c.listening = true
+	c.drainRegistrations(now, c.env.Draining)
+}
+
+// drainRegistrations ends the registrations, so that no new calls come, or begins them again.
+func (c *Core) drainRegistrations(now time.Time, on bool) {
+	for _, r := range c.registrations {
+		if r.leaves = on || r.gone; c.listening {
+			c.timers.set(&r.timer, now)
+		}
+	}
+}
+
+// wake is the timer of a registration.
+func (r *registration) wake(now time.Time, c *Core) {
+	c.timers.set(&r.timer, now.Add(faultPause)) // if what follows fails inside
+	defer c.survive()
+	if r.leaves {
+		r.Leave(now, &c.out.Out)
+	} else {
+		r.Return(now)
+	}
+	r.Advance(now, &c.out.Out)
+	c.afterRegistration(now, r)
+}
+
+// afterRegistration does the book-keeping that follows every input of a registrant.
+func (c *Core) afterRegistration(now time.Time, r *registration) {
+	if r.Ask() {
+		t := r.Trunk()
+		ask := b2bua.Resolve{Attempt: ^t.Index, Host: t.Gateway.Host, Port: t.GatewayPort, Transport: t.Transport}
+		for _, a := range c.env.Server.Addresses {
+			ask.IPv4, ask.IPv6 = ask.IPv4 || a.Is4(), ask.IPv6 || a.Is6()
+		}
+		c.out.Resolve = append(c.out.Resolve, ask)
+	}
+	if id := r.CallID(); id != "" {
+		c.registrars[id] = r
+	}
+	c.tell(now, r)
+	if r.gone && r.Idle() {
+		c.timers.remove(&r.timer)
+		delete(c.registrars, r.CallID())
+		c.registrations = slices.DeleteFunc(c.registrations, func(o *registration) bool { return o == r })
+		return
+	}
+	c.timers.set(&r.timer, r.Deadline())
+}
+
+// tell tells the shell of a registration, and of its trunk, which may have gone up or down by it.
+func (c *Core) tell(now time.Time, r *registration) {
+	st := r.Status()
+	if r.gone || reflect.DeepEqual(st, r.told) {
+		return
+	}
+	r.told = st
+	if c.cfg.Registered != nil {
+		c.cfg.Registered(r.Trunk(), st)
+	}
+	for _, p := range c.trunks {
+		if p.trunk.Name == r.Trunk().Name {
+			c.publish(p, health.Event{At: now})
+		}
+	}
+}
+
+// unregistered makes a trunk down for calls that leave while it must be registered and is not.
+func (c *Core) unregistered(t *topology.Trunk, st *health.Status) {
+	if t.Registration == nil || !t.Registration.Required {
+		return
+	}
+	for _, r := range c.registrations {
+		if s := r.Status(); r.Trunk() == t && !r.gone && !s.Up() {
+			st.State, st.Since, st.Why = health.Down, s.Since, "not registered"
+			if s.Error != "" {
+				st.Why += ": " + s.Error
+			}
+		}
+	}
+}
+
+// registrationResolved continues a registration that waited for DNS.
+func (c *Core) registrationResolved(now time.Time, index int, addrs []b2bua.Addr) {
+	defer c.survive()
+	for _, r := range slices.Clone(c.registrations) {
+		if r.gone || r.Trunk().Index != index {
+			continue
+		}
+		list := make([]register.Addr, len(addrs))
+		for i, a := range addrs {
+			list[i] = register.Addr(a)
+		}
+		r.Resolved(now, list, &c.out.Out)
+		c.afterRegistration(now, r)
+	}
+}
+
+// registered takes the response to a REGISTER.
+func (c *Core) registered(now time.Time, r *registration, m *sip.Message) {
+	defer c.survive()
+	r.Receive(now, m, &c.out.Out)
+	c.afterRegistration(now, r)
+}
+
+// registerFailed takes the report that a REGISTER could not be sent.
+func (c *Core) registerFailed(now time.Time, r *registration, branch string) {
+	defer c.survive()
+	r.Failed(now, branch, &c.out.Out)
+	c.afterRegistration(now, r)
+}
