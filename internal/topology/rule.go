@@ -118,6 +118,9 @@ func (c *compiler) pattern(n *node) *regexp.Regexp {
 		c.errorf(n, "the pattern %s is not a regular expression: %s", n.text, why).fixf("Use the syntax of RE2")
 		return nil
 	}
+	if repeatsAnchor(n.text) {
+		c.warnf(n, "the pattern %s repeats an anchor: a +, * or ? behind ^ or $ stands for no character", n.text).fixf("Write \\+, \\* or \\? for the character")
+	}
 	return re
 }
 

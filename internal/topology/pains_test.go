@@ -1,0 +1,79 @@
+package topology
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// P33: the mistakes that leave calls without a route are found when the document is read, each with its place and what is wrong with it.
+func TestP33_RouteMistakes(t *testing.T) {
+	const doc = `
+pools:
+  mediation.example.com:
+    servers:
+      med1.example.com: {addresses: [192.0.2.10]}
+gateways:
+  pstn: {host: 192.0.2.30, root: {transport: UDP}}
+usages: [local, world]
+voicePolicy: staff
+voicePolicies:
+  staff: {usages: [local, world]}
+routes:
+  - {name: first, pattern: '^\+1', usages: [local], trunks: [pstn]}
+  - {name: world, pattern: '^\+4', usages: [world], trunks: [pstn]}
+`
+	if _, problems := Compile("directsip.yaml", []byte(doc)); len(problems) > 0 {
+		t.Fatal(problems.Error())
+	}
+	for _, c := range []struct{ what, old, text, want string }{
+		{"an expression that no number matches", `'^\+4'`, `'^4$9'`, `route "world": the pattern ^4$9 matches no number`},
+		{"a plus sign that is not escaped", `'^\+4'`, `'^+4'`, "Write \\+"},
+		{"an open group", `'^\+4'`, `'^\+4(9'`, "missing closing )"},
+		{"what only .NET has", `'^\+4'`, `'^\+(?!1900)'`, "look-ahead"},
+		{"all numbers are taken by the route above", `'^\+4', usages: [world]`, `'^\+1425', usages: [local]`, "never carries a call"},
+		{"nobody has the usage", "usages: [local, world]}", "usages: [local]}", `usage`},
+		{"no route has the usage", "usages: [world], trunks", "usages: [local], trunks", `usage "world"`},
+		{"no trunks", "[world], trunks: [pstn]", "[world]", `route "world"`},
+		{"a trunk by a wrong name", "[world], trunks: [pstn]", "[world], trunks: [ptsn]", `no trunk "ptsn". The document has pstn`},
+	} {
+		if n := strings.Count(doc, c.old); n != 1 {
+			t.Fatalf("%q is there %d times", c.old, n)
+		}
+		_, problems := Compile("directsip.yaml", []byte(strings.Replace(doc, c.old, c.text, 1)))
+		if got := problems.Error(); !strings.Contains(got, c.want) || !strings.HasPrefix(got, "directsip.yaml:") {
+			t.Errorf("%s: %q does not say %q", c.what, got, c.want)
+		}
+	}
+}
+
+// P35: a default is a promise: what a document leaves out means the same after an upgrade. testdata/defaults.txt has what was promised, as the tables of
+// the documentation have it, which are what the code does. New keys are added by -update; a line that changes belongs into the notes of the release.
+func TestP35_DefaultsStay(t *testing.T) {
+	const file = "testdata/defaults.txt"
+	parts := headings(string(readFile(t, docs)))
+	var now []string
+	for title := range documented() {
+		for _, m := range row.FindAllStringSubmatch(parts[title], -1) {
+			now = append(now, fmt.Sprintf("%s, %s: %s\n", title, m[1], m[2]))
+		}
+	}
+	slices.Sort(now)
+	if *update {
+		if err := os.WriteFile(file, []byte(strings.Join(now, "")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	promised := 0
+	for line := range strings.Lines(string(readFile(t, file))) {
+		if !slices.Contains(now, line) {
+			t.Errorf("promised was %s", line)
+		}
+		promised++
+	}
+	if promised < 150 {
+		t.Errorf("only %d defaults", promised)
+	}
+}
