@@ -28,6 +28,7 @@ type story struct {
 	status int
 	// changes of the document: pairs of old and new text
 	changes []string
+	long    bool // most of its packets are probes, whose faults are those of other stories
 }
 
 // plain is a call from uca to a number of route one.
@@ -160,5 +161,5 @@ func stories() []story {
 			list[i].set = func(w *World) { w.Host("gwa").NoTCP = true }
 		}
 	}
-	return append(append(list, setupStories()...), challengeStories()...)
+	return append(append(append(list, setupStories()...), challengeStories()...), painStories()...)
 }

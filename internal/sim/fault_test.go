@@ -12,6 +12,9 @@ func TestEveryFault(t *testing.T) {
 	runs := 0
 	for _, s := range stories() {
 		t.Run(s.file, func(t *testing.T) {
+			if s.long {
+				return
+			}
 			c := s.run(t, noFault).Fault.Count
 			for _, k := range []struct {
 				what  string

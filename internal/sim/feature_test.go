@@ -47,8 +47,8 @@ const (
 
 const liveness = ", rtcpActiveCalls: false, rtcpCallsOnHold: false"
 
-// P1: calls that drop after 30 s because the peer sends no RTCP.
-func TestP1SilentPeersKeepTheirCallWhenLivenessIsOff(t *testing.T) {
+// P01: calls that drop after 30 s because the peer sends no RTCP.
+func TestP01_SilentPeersKeepTheirCallWhenLivenessIsOff(t *testing.T) {
 	w := world(t, callers, callers+liveness, targets, targets+liveness)
 	w.Call(plain(Caller{Manner: then(Action{second, Hold}, Action{600 * second, Bye})},
 		at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{3 * second, Vanish})}, "gwa")))
@@ -63,8 +63,8 @@ func TestP1SilentPeersKeepTheirCallWhenLivenessIsOff(t *testing.T) {
 	}
 }
 
-// P3: the time without progress is the trunk's.
-func TestP3NoProgressTimeoutOff(t *testing.T) {
+// P03: the time without progress is the trunk's.
+func TestP03_NoProgressTimeoutOff(t *testing.T) {
 	w := world(t, targets, targets+", noProgressTimeout: 0s")
 	w.Call(plain(Caller{Manner: hangUp}, at(Callee{After: 45 * second, Final: 200}, "gwa")))
 	w.Run(20 * time.Minute)

@@ -29,7 +29,7 @@ func (s *story) run(t testing.TB, fault Fault) *World {
 	for _, c := range s.calls {
 		w.Call(c)
 	}
-	w.Run(20 * time.Minute)
+	w.Run(time.Hour)
 	return w
 }
 

@@ -15,6 +15,8 @@ func (p *Party) act(v Verb) {
 	case Vanish:
 		p.gone = true
 		p.end()
+	case Mute:
+		p.mute = true
 	case Hold:
 		p.reinvite("sendonly", v)
 	case Inactive:

@@ -24,6 +24,7 @@ type Party struct {
 	scenario *Scenario
 	state    state
 	gone     bool // fell silent
+	mute     bool // sends no media
 	caller   bool
 	callee   *Callee
 	manner   Manner

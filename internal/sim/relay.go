@@ -84,7 +84,7 @@ func (w *World) speaks(a netip.AddrPort) bool {
 	for _, h := range w.Hosts {
 		if h.Addr == a.Addr() {
 			for _, p := range h.all {
-				if p.speaker.port == a.Port() && p.state == up && !p.gone {
+				if p.speaker.port == a.Port() && p.state == up && !p.gone && !p.mute {
 					return true
 				}
 			}

@@ -111,6 +111,7 @@ const (
 	AddVideo  Verb = "video"    // re-INVITE with one m-line more
 	Bye       Verb = "bye"
 	Vanish    Verb = "vanish" // no packet any more
+	Mute      Verb = "mute"   // neither RTP nor RTCP any more
 	Garbage   Verb = "garbage"
 	Refer     Verb = "refer"      // blind transfer to Manner.ReferTo
 	ReferMute Verb = "refer-mute" // … that wants no NOTIFYs (RFC 4488)
