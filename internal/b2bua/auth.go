@@ -150,11 +150,14 @@ func (c *Call) answerReinvite(now time.Time, l *Leg, inv, m *sip.Message, out *O
 
 // answerRequest answers the challenge to another request of ours.
 func (c *Call) answerRequest(now time.Time, l *Leg, r *request, hop sip.Hop, req, m *sip.Message, out *Out) bool {
+	seq, method, _ := req.CSeq()
+	if c.end != nil && method != "BYE" { // nobody waits for it any more
+		return false
+	}
 	l.meet()
 	if !c.learn(l, m, &r.round) {
 		return false
 	}
-	seq, method, _ := req.CSeq()
 	seq++
 	if l.dlg.RemoteTag != "" && req.To().Tag() == l.dlg.RemoteTag {
 		l.dlg.LocalSeq++

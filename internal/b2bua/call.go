@@ -507,7 +507,7 @@ func (c *Call) sendFailed(now time.Time, l *Leg, branch string, out *Out) {
 // running nor properly ended, because a panic interrupted its end; see Abort.
 func (c *Call) Terminate(now time.Time, why *diag.Reason, detail string, out *Out) bool {
 	c.now = now
-	if c.a.callID == "" || c.end != nil && c.phase != phaseEnded {
+	if c.a.tag == "" || c.end != nil && c.phase != phaseEnded {
 		return false
 	}
 	c.finish(now, why, "directsip", detail, out)

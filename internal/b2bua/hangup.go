@@ -31,9 +31,11 @@ func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *O
 	c.end = why
 	c.rec.End, c.rec.Reason, c.rec.EndedBy, c.rec.Detail, c.rec.Cause = now, why.ID, by, detail, why.Cause
 	c.endExchange(now, out)
+	c.giveBack(out)
 	c.endCaller(now, why, detail, out)
 	for _, t := range c.attempts {
 		if t.done() {
+			c.turnGuestAway(now, &t.leg, diag.CallGone.Status, diag.CallGone, out)
 			c.dismiss(now, t, out)
 			continue
 		}

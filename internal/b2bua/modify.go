@@ -153,7 +153,9 @@ func (c *Call) sendOffer(now time.Time, e *exchange, sdp string, out *Out) {
 	m := l.dlg.Request(e.forward)
 	m.Add(sip.IDContact, c.contact(l.hop))
 	m.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
-	c.tellConnected(m, l, e.req, e.from)
+	if e.req != nil {
+		c.tellConnected(m, l, e.req, e.from)
+	}
 	l.askTimer(m)
 	if sdp != "" {
 		m.SetBody("application/sdp", sdp)
@@ -267,6 +269,9 @@ func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out 
 func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Out) {
 	if e.gone {
 		c.plan.restore(c, e)
+		if e.seat && c.end == nil { // it has accepted what is withdrawn
+			c.correct(now, e.to, 0, out)
+		}
 		return
 	}
 	if e.seat {

@@ -30,6 +30,12 @@ type Out struct {
 	Began   []*cdr.Record
 	Records []*cdr.Record
 	Results []Result
+	// Passages are legs that leave for the call of another dialog, answered by Returns, and Forwards are messages of such: both go to the
+	// shard that a Call-ID belongs to. Left are Call-IDs of which forwarded messages need not come any more.
+	Passages []*Passage
+	Returns  []*Passage
+	Forwards []Forward
+	Left     []string
 }
 
 // Reset empties o and keeps its memory.
@@ -40,8 +46,13 @@ func (o *Out) Reset() {
 	clear(o.Resolve)
 	clear(o.Began)
 	clear(o.Records)
+	clear(o.Passages)
+	clear(o.Returns)
+	clear(o.Forwards)
+	clear(o.Left)
 	o.Sends, o.CallIDs, o.Media = o.Sends[:0], o.CallIDs[:0], o.Media[:0]
 	o.Began = o.Began[:0]
+	o.Passages, o.Returns, o.Forwards, o.Left = o.Passages[:0], o.Returns[:0], o.Forwards[:0], o.Left[:0]
 	o.Resolve, o.Records, o.Results = o.Resolve[:0], o.Records[:0], o.Results[:0]
 }
 

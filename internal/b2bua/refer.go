@@ -84,6 +84,12 @@ func (c *Call) receiveRefer(now time.Time, l *Leg, src sip.Source, m *sip.Messag
 			x.sub.id = strconv.FormatUint(uint64(seq), 10)
 		}
 	}
+	if dlg, ok := r.dialog(); ok {
+		x.dialog, x.stage = dlg, transferLending
+		c.acceptRefer(now, x, s, m, out)
+		c.lend(now, x, out)
+		return
+	}
 	if rest.refers() && !l.atHome(r.host) { // its own equipment is for nobody to see or to reach but by us
 		c.passRefer(now, x, s, m, out)
 		return
@@ -109,6 +115,9 @@ func (c *Call) judgeRefer(l *Leg, m *sip.Message) (r referral, d routing.Decisio
 		return r, d, why
 	}
 	d = c.decideTransfer(l, rest, &r)
+	if _, ok := r.dialog(); ok && d.Reason != nil { // who it is to talk to may be in another call of the referrer already
+		return r, d, nil
+	}
 	if c.plan.bypass && d.Reason == nil { // its media has no ports here
 		d.Targets = slices.DeleteFunc(d.Targets, func(t routing.Target) bool { return !t.Trunk.Settings.EnableBypass })
 		if len(d.Targets) == 0 {

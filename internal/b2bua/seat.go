@@ -82,6 +82,10 @@ func (c *Call) seatRefused(now time.Time, why *diag.Reason, status int, out *Out
 // seatTaken takes the answer of who stays: from now on it talks to the new party.
 func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 	x, p := c.xfer, &c.plan
+	if x != nil && x.stage == transferInviting {
+		c.guestAnswered(now, x, e, answer, out)
+		return
+	}
 	if x == nil || x.stage != transferJoining {
 		return
 	}
@@ -112,7 +116,18 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 	}
 	p.dirty = true
 	c.keepPlaces()
-	c.level(now, l, x.said, s, out)
+	if l.inv != nil && !l.up {
+		body := strings.Clone(s.Body())
+		if !p.bypass {
+			body = p.write(s, l, &l.sdp)
+		}
+		c.answerGuest(now, l, body, out)
+	} else {
+		c.level(now, l, x.said, s, out)
+	}
+	if x.passage != nil {
+		x.passage.SendBack(200, nil, out)
+	}
 	c.transferred(now, x, 200, out)
 }
 

@@ -19,6 +19,9 @@ type transferStage uint8
 const (
 	transferHunting  transferStage = iota // the target is being called
 	transferReferred                      // the other peer was sent the REFER and calls the target itself
+	transferLending                       // who stays is about to leave for another call of ours
+	transferLent                          // … and has left
+	transferInviting                      // who came from another call is being told what it will hear here
 	transferJoining                       // the target is there, and who stays is being told its description
 	transferTelling                       // it has its result, of which the referrer is being told
 )
@@ -39,6 +42,10 @@ type transfer struct {
 	again  time.Time    // when the leg that stays is looked at once more; zero: it was asked
 	until  time.Time    // when the transfer has taken too long
 	done   bool         // it succeeded: by is hung up when it has been told
+
+	dialog  Replaces // that who stays is to be joined with, in another call
+	passage *Passage // by which the new party came from another call; nil: it did not
+	kept    string   // what the new party's call had told it last
 }
 
 // joinPause is how long a leg that is busy with a change of its own is left alone.
@@ -178,7 +185,12 @@ func (c *Call) transferFailed(now time.Time, x *transfer, status int, why *diag.
 	r.Status, r.Reason, r.Took = status, why.ID, now.Sub(r.At)
 	c.current, x.said = nil, nil
 	if t := x.new; t != nil {
-		c.dismiss(now, t, out)
+		if x.passage != nil {
+			c.sendGuestBack(now, x, status, why, out)
+		} else {
+			c.turnGuestAway(now, &t.leg, status, why, out)
+			c.dismiss(now, t, out)
+		}
 		x.new = nil
 	}
 	c.plan.dirty = true
@@ -218,7 +230,10 @@ func (c *Call) settleTransfer(now time.Time, out *Out) {
 		return
 	}
 	c.xfer = nil
-	if x.done && c.other(x.by) == nil {
+	switch {
+	case x.done && x.rest.callID == "": // it has gone over to another call
+		c.finish(now, diag.Transferred, c.name(x.by), "", out)
+	case x.done && c.other(x.by) == nil:
 		c.hangUpReferrer(now, x.by, out)
 	}
 }
@@ -276,7 +291,14 @@ func (c *Call) advanceTransfer(now time.Time, out *Out) {
 	case x == nil:
 	case !x.again.IsZero() && !now.Before(x.again):
 		x.again = time.Time{}
-		c.join(now, x, out)
+		switch x.stage {
+		case transferLending:
+			c.lend(now, x, out)
+		case transferInviting:
+			c.inviteGuest(now, x, out)
+		case transferJoining:
+			c.join(now, x, out)
+		}
 	case !now.Before(x.until):
 		x.until = now.Add(referTime)
 		c.transferTimedOut(now, x, out)
@@ -286,8 +308,11 @@ func (c *Call) advanceTransfer(now time.Time, out *Out) {
 // transferTimedOut gives up on a transfer. A target that still rings has timers of its own.
 func (c *Call) transferTimedOut(now time.Time, x *transfer, out *Out) {
 	switch {
-	case x.stage == transferReferred, x.stage == transferJoining && c.exch == nil:
+	case x.stage == transferReferred, x.stage == transferLending, c.exch == nil && (x.stage == transferJoining || x.stage == transferInviting):
 		c.transferFailed(now, x, 504, diag.TransferFailed, out)
+	case x.stage == transferLent: // lost between the two calls, which cannot be
+		c.transferFailed(now, x, 504, diag.TransferFailed, out)
+		c.finish(now, diag.TransferFailed, "directsip", "who stays was lost on the way", out)
 	case x.stage == transferTelling:
 		if x.sub != nil {
 			x.sub.over, x.sub.busy = true, false

@@ -188,6 +188,14 @@ func (c *Call) receiveCancel(now time.Time, l *Leg, src sip.Source, m *sip.Messa
 		c.finish(now, why, "caller", detail, out)
 		return
 	}
+	if x := c.xfer; x != nil && x.new != nil && l == &x.new.leg && !l.up { // who asked to take a seat withdraws
+		if e := c.exch; e != nil && e.seat {
+			e.gone = true
+			c.cancelReinvite(now, e.to, out)
+		}
+		c.transferFailed(now, x, 487, diag.CallerCancelled, out)
+		return
+	}
 	c.cancelExchange(now, l, out)
 }
 
@@ -224,7 +232,7 @@ func (c *Call) inDialog(l *Leg, m *sip.Message) *diag.Reason {
 // unserved is the first extension that a request requires and that we do not have, or "" (RFC 3261 §8.2.2.3).
 func unserved(m *sip.Message) string {
 	for v := range m.Values(sip.IDRequire) {
-		if v != "" && !strings.EqualFold(v, "timer") {
+		if v != "" && !strings.EqualFold(v, "timer") && !strings.EqualFold(v, "replaces") {
 			return v
 		}
 	}
@@ -234,7 +242,7 @@ func unserved(m *sip.Message) string {
 // refuseRequired names on a 420 the extensions that we do not have.
 func refuseRequired(r, req *sip.Message) {
 	for v := range req.Values(sip.IDRequire) {
-		if v != "" && !strings.EqualFold(v, "timer") {
+		if v != "" && !strings.EqualFold(v, "timer") && !strings.EqualFold(v, "replaces") {
 			r.Add(sip.IDUnsupported, v)
 		}
 	}

@@ -221,6 +221,9 @@ var (
 	SessionExpired = &Reason{ID: "session-expired", Cause: 102, Phrase: "Recovery on timer expiry",
 		Text: "The session timer (RFC 4028) ran out without a refresh.",
 		Fix:  "The side that should refresh has lost the call or its refresh does not reach us; the ladder shows the last one."}
+	ReplacesRefused = &Reason{ID: "replaces-refused", Status: 403, Phrase: "Forbidden", Cause: 21,
+		Text: "The peer may not take over the call that its INVITE with Replaces names.",
+		Fix:  "acceptReplaces of the peer's trunk says whose calls it may take over: none, those of its own gateway, or any."}
 	TransferLimit = &Reason{ID: "transfer-limit", Status: 403, Phrase: "Forbidden", Cause: 21,
 		Text: "The call was transferred as often as one call may be.",
 		Fix:  "Look at the transfers in the record: two pieces of equipment that refer a call to each other never end it."}
@@ -252,7 +255,7 @@ var All = []*Reason{
 	UnknownSource, RateLimited, ServerLimit, PoolLimit, UserLimit, TrunkLimit, Overload, Draining,
 	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, BadAnswer, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,
-	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing, SessionExpired, TransferLimit, TransferFailed,
+	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing, SessionExpired, ReplacesRefused, TransferLimit, TransferFailed,
 	ServerError, ServerShutdown, ServerLost,
 }
 

@@ -118,6 +118,7 @@ func (s *shard) perform(now time.Time) {
 	for _, r := range o.Results {
 		s.result(now, r)
 	}
+	s.exchange()
 	clear(o.Media)
 	clear(o.Resolve)
 	clear(o.Began)

@@ -129,7 +129,7 @@ func manner(r *rand.Rand) Manner {
 	m := Manner{}
 	if one(r, 3) {
 		verbs := []Verb{Hold, Resume, Inactive, RecvOnly, Zero, Recode, Refresh, Offerless, Update, Refer, ReferMute, ReferBye, ReferTwo, ReferBad, ReferFar,
-			ReferHome, Ping, Info, Message, Beep, Options, Withdraw, AddVideo,
+			ReferHome, ReferJoin, Pickup, Ping, Info, Message, Beep, Options, Withdraw, AddVideo,
 			Garbage}
 		for range 1 + r.IntN(4) {
 			at := ms(r, 0, 12000)

@@ -57,6 +57,10 @@ func (p *Party) act(v Verb) {
 		p.send(p.message("OPTIONS", p.seq), nil)
 	case Refer, ReferMute, ReferBye, ReferBad, ReferFar, ReferHome:
 		p.refer(v)
+	case ReferJoin:
+		p.referJoin()
+	case Pickup:
+		p.pickup()
 	case ReferTwo:
 		p.refer(Refer)
 		p.refer(Refer)

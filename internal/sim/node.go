@@ -145,6 +145,7 @@ func (n *Node) perform() {
 		name, what := r.Trunk.Name, r.What
 		n.w.after(0, func() { n.step(func() { n.core.CallResult(n.w.now, name, what) }) })
 	}
+	n.exchange()
 	for i := range o.Sends {
 		s := &o.Sends[i]
 		f := &n.w.Fault

@@ -55,6 +55,42 @@ func (p *Party) refer(v Verb) {
 	})
 }
 
+// referJoin asks the node to join who is at the other end with who is at the other end of another call of this equipment (RFC 5589 §7).
+func (p *Party) referJoin() {
+	for _, o := range p.host.all {
+		if o != p && o.state == up && !o.gone && o.scenario != p.scenario && o.scenario.Node == p.scenario.Node {
+			p.scenario.moved, o.scenario.moved = true, true
+			p.scenario.withdrawn, o.scenario.withdrawn = true, true // of two calls one becomes: see hear
+			p.seq++
+			m := p.message("REFER", p.seq)
+			m.Add(sip.IDReferTo, "<sip:+14255550199@example.com?Replaces="+o.callID+"%3Bto-tag%3D"+o.remoteTag+"%3Bfrom-tag%3D"+o.tag+">")
+			m.Add(sip.IDReferredBy, "<sip:"+p.scenario.key+"@example.com>")
+			p.send(m, nil)
+			return
+		}
+	}
+}
+
+// pickup calls the node from another telephone and asks for the place of this one (RFC 3891).
+func (p *Party) pickup() {
+	h, sc := p.host, p.scenario
+	sc.moved = true
+	q := h.party(sc, h.token(), Manner{Then: []Action{{30 * time.Second, Bye}}})
+	q.caller, q.to = true, p.to
+	q.uri = "sip:pickup@" + h.w.Nodes[sc.Node].netAddr(h.trunk().Port).String()
+	q.target, q.remote = q.uri, "<"+q.uri+">"
+	q.to.Remote = h.w.Nodes[sc.Node].netAddr(h.trunk().Port)
+	q.local = "<sip:" + sc.key + "@" + h.Addr.String() + ">"
+	q.seq = 1
+	sc.ends = append(sc.ends, q)
+	m := q.message("INVITE", q.seq)
+	m.Add(sip.IDReplaces, p.callID+";to-tag="+p.remoteTag+";from-tag="+p.tag)
+	m.Add(sip.IDRequire, "replaces")
+	m.Add(sip.IDAllow, "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO")
+	m.SetBody("application/sdp", q.speaker.offer())
+	q.invite = q.send(m, q.answeredCall)
+}
+
 // notified takes a NOTIFY about a REFER of ours.
 func (p *Party) notified(s *server) {
 	line, _, _ := strings.Cut(s.req.Body, "\r\n")

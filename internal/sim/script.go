@@ -119,6 +119,8 @@ const (
 	ReferTwo  Verb = "refer-two"  // two of them at once
 	ReferBad  Verb = "refer-bad"  // without a target
 	ReferFar  Verb = "refer-far"  // to a number that nobody may call
+	ReferJoin Verb = "refer-join" // attended: to who is in another call of the same equipment
+	Pickup    Verb = "pickup"     // INVITE with Replaces from another telephone of the same equipment
 	ReferHome Verb = "refer-home" // to a URI at the own equipment, with tokens (DR-16)
 )
 

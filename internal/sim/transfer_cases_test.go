@@ -15,8 +15,15 @@ func transferStories() []story {
 	refused := one1("refer", "SIG-11: a trunk without acceptRefer refuses REFER with 405", "normal-clearing", 200,
 		Caller{Manner: then(Action{second, Refer}, Action{2 * second, Bye})}, at(answers, "gwa"))
 	refused.calls[0].From = "ucb"
+	one, two := plain(Caller{Manner: then(Action{4 * second, ReferJoin}, Action{60 * second, Bye})}, at(callee(last), "gwa")),
+		plain(Caller{Manner: last}, map[string][]Callee{"gwc": {callee(last)}})
+	two.Name, two.Number, two.Start = "consultation", "+24255550100", 2*second
 	return []story{
 		refused,
+		{file: "attended", title: "RFC 5589 section 7: the two who talk to the referrer are joined in one call; the other call is over", calls: []Scenario{one, two},
+			reason: "transferred", status: 200},
+		story1("pickup", "DR-17, RFC 3891: another telephone of the callee's equipment takes the callee's place", "normal-clearing",
+			last, callee(then(Action{2 * second, Pickup})), target),
 		story1("refer-caller", "NEW-03, SIG-10: the caller transfers the callee; the target takes the caller's place", "normal-clearing",
 			refer(Refer), callee(last), target),
 		story1("refer-callee", "NEW-03, SIG-10: the callee transfers the caller; the target takes the callee's place", "normal-clearing",
@@ -41,7 +48,7 @@ func transferStories() []story {
 		one1("refer-home", "DR-16: a target at the referrer's own equipment is called there, by the very URI of Refer-To", "normal-clearing", 200,
 			Caller{Manner: last}, map[string][]Callee{"gwa": {callee(refer(ReferHome)), target}}),
 		story1("refer-rest-leaves", "Who stays hangs up while the target rings: the target is cancelled", "normal-clearing",
-			refer(Refer), callee(then(Action{1500 * 1000000, Bye})), target),
+			refer(Refer), callee(then(Action{ms100(15), Bye})), target),
 		story1("refer-passed", "TRK-06, SIG-09: the other side takes REFER and calls the target itself", "transferred", refer(Refer), callee(Manner{Then: last.Then, Refers: 200}), target),
 		story1("refer-passed-failed", "… which does not succeed: the call goes on", "normal-clearing", refer(Refer), callee(Manner{Then: last.Then, Refers: 486}), target),
 		story1("refer-passed-mute", "… without NOTIFYs", "transferred", refer(ReferMute), callee(Manner{Then: last.Then, Refers: 200}), target),

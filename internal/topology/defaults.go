@@ -28,6 +28,7 @@ func DefaultSettings() *TrunkSettings {
 		RefuseUnknownSource: "drop",
 		OptionsUserAgent:    true,
 		HeldOffer:           "accept",
+		AcceptReplaces:      "own",
 		EnableReferSupport:  true,
 		RelayMethods:        []string{"INFO"},
 		Identity:            defaultIdentity,

@@ -179,6 +179,7 @@ type TrunkSettings struct {
 
 	// In the call.
 	AcceptRefer        bool     // NEW-03, SIG-11: the peer may transfer its calls by REFER; default false
+	AcceptReplaces     string   // DR-17: whose calls the peer may take over by INVITE with Replaces: "off", "own" (default) or "any"
 	EnableReferSupport bool     // TRK-06: the peer is sent REFER when its Allow has it; default true
 	Enable3pccRefer    bool     // TRK-07: it is not, and transfers are made by third-party call control; default false
 	HeldOffer          string   // SIG-19: a first offer that is on hold: "accept" (default) or "refuse" with 488

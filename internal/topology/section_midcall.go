@@ -9,6 +9,7 @@ import (
 var midcallFields = []field[settingsDoc]{
 	{"heldOffer", func(c *compiler, n *node, d *settingsDoc) { c.oneOf(n, &d.out.HeldOffer, "accept", "refuse") }},
 	{"acceptRefer", settingBool(func(s *TrunkSettings) *bool { return &s.AcceptRefer })},
+	{"acceptReplaces", func(c *compiler, n *node, d *settingsDoc) { c.oneOf(n, &d.out.AcceptReplaces, "off", "own", "any") }},
 	{"enableReferSupport", settingBool(func(s *TrunkSettings) *bool { return &s.EnableReferSupport })},
 	{"enable3pccRefer", settingBool(func(s *TrunkSettings) *bool { return &s.Enable3pccRefer })},
 	{"relayMethods", func(c *compiler, n *node, d *settingsDoc) { c.relayMethods(n, d.out) }},

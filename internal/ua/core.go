@@ -40,6 +40,7 @@ type Core struct {
 	snap   *topology.Snapshot
 	calls  map[string]*entry // by Call-ID of every leg
 	byID   map[media.SessionID]*entry
+	away   map[string]string // Call-IDs of legs that other shards have: to the Call-ID by which that shard is found
 	probes map[string]*probe // by Call-ID of the OPTIONS under way
 	trunks []*probe
 
@@ -74,6 +75,7 @@ type entry struct {
 	call   *b2bua.Call
 	rest   *b2bua.Rest // when call is nil
 	names  []string
+	guests []string // those of names that belong to other shards
 	ended  bool
 	faults int // of ours
 }
@@ -131,6 +133,9 @@ func (c *Core) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) 
 		if !c.feed(now, e, src, m) && m.IsRequest() {
 			c.outside(now, src, m)
 		}
+		return
+	}
+	if c.forwarded(src, m) {
 		return
 	}
 	if !m.IsRequest() {
@@ -237,11 +242,15 @@ func (c *Core) name(e *entry) {
 		c.calls[name] = e
 		e.names = append(e.names, name)
 	}
+	for _, p := range c.out.Passages {
+		c.leave(p)
+	}
 	clear(c.out.CallIDs)
 	c.out.CallIDs = c.out.CallIDs[:0]
 }
 
 func (c *Core) forget(e *entry) {
+	c.out.Left = append(c.out.Left, e.guests...)
 	for _, name := range e.names {
 		if c.calls[name] == e {
 			delete(c.calls, name)
@@ -375,6 +384,10 @@ func (c *Core) SendFailed(now time.Time, callID, branch string, out *Out) {
 	}
 	if r := c.registrars[callID]; r != nil {
 		c.registerFailed(now, r, branch)
+		return
+	}
+	if key, ok := c.away[callID]; ok && c.calls[callID] == nil {
+		out.Forwards = append(out.Forwards, b2bua.Forward{Key: key, CallID: callID, Branch: branch})
 		return
 	}
 	if e := c.calls[callID]; e != nil && e.call != nil {

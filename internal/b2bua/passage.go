@@ -1,0 +1,260 @@
+package b2bua
+
+import (
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/txn"
+)
+
+// An attended transfer between two calls of ours (RFC 5589 §7) makes one of them: the leg of who stays in the call whose peer sent the
+// REFER goes over to the call that Replaces names, and takes the referrer's seat there. The other call may live in another shard, so
+// the leg travels as a message, and comes back as one if it is not wanted.
+
+// Passage is a leg on its way to the call of a dialog.
+type Passage struct {
+	From   media.SessionID // the call that it leaves
+	CallID string          // of the leg
+	Dialog Replaces        // whose seat it is to take
+
+	by     *topology.Trunk // of who asks for it
+	to     string          // the Refer-To
+	leg    Leg
+	status int // how it ended: 200, or why the leg comes back
+	why    *diag.Reason
+	told   bool // the leg was told of other media and must be told of its own again
+}
+
+// Forward is a message of a leg that lives in another shard, or an INVITE that asks for the place of one.
+type Forward struct {
+	Key    string // the Call-ID whose shard it goes to
+	Source sip.Source
+	Msg    *sip.Message // nil: a message of CallID and Branch could not be sent
+
+	CallID, Branch string
+}
+
+// calm tells whether the leg can change hands: nothing is under way on it that something else waits for.
+func (l *Leg) calm() bool {
+	for _, s := range l.servers {
+		if s.State() != txn.Completed {
+			return false
+		}
+	}
+	s := l.invc.State()
+	return l.up && l.acked && !l.pending && !l.ackWaits && l.inv == nil && !l.answer.Waiting() && l.oa.Stable() && len(l.clients) == 0 &&
+		l.drop.IsZero() && l.byeAgain.IsZero() && s != txn.Calling && s != txn.Proceeding
+}
+
+// lend sends who stays on its way to the call that the REFER names, as soon as it can change hands. A blank leg keeps its seat.
+func (c *Call) lend(now time.Time, x *transfer, out *Out) {
+	l := x.rest
+	if c.exch != nil || !l.calm() || c.waited(l) {
+		if now.Before(x.until) {
+			x.again = now.Add(joinPause)
+		}
+		return
+	}
+	x.stage = transferLent
+	c.rec.Transfers[x.entry].How = "join"
+	out.Passages = append(out.Passages, &Passage{From: c.id, CallID: l.callID, Dialog: x.dialog, by: x.by.trunk, to: x.referral.uri, leg: *l})
+	*l = Leg{side: l.side, number: l.number, trunk: l.trunk, who: l.who, tag: l.tag}
+	c.plan.dirty = true
+}
+
+// waited tells whether a request of ours on another leg brings its answer back to l.
+func (c *Call) waited(l *Leg) bool {
+	for _, o := range c.legs() {
+		for _, r := range o.clients {
+			if r.from == l {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// legs are all legs of the call.
+func (c *Call) legs() []*Leg {
+	list := []*Leg{&c.a}
+	for _, t := range c.attempts {
+		list = append(list, &t.leg)
+	}
+	return list
+}
+
+// Seat takes a leg of another call: it is offered the description of who is at the other end of the dialog whose seat it is to take, and
+// goes on like the target of a transfer that has answered.
+func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
+	c.now = now
+	by, why := c.mayReplace(&p.Dialog, p.by)
+	if why == nil && by.trunk.Gateway != p.by.Gateway {
+		why = diag.ReplacesRefused
+	}
+	if why == nil && c.plan.bypass {
+		why = diag.NotAcceptable
+	}
+	if why != nil {
+		p.SendBack(why.Status, why, out)
+		return
+	}
+	x := c.beginTransfer(now, by, c.other(by), &referral{uri: p.to}, "join")
+	x.passage = p
+	x.new = c.guest(now, by, p.leg)
+	x.new.leg.side = by.side
+	l := &x.new.leg
+	p.leg = Leg{}
+	if !l.dlg.UAC {
+		l.first = 0 // that was the peer's
+	}
+	out.CallIDs = append(out.CallIDs, l.callID)
+	if r := c.env.Limits; !c.holds(l.trunk) && r.Acquire(now, l.trunk, c.id, true) == nil { // it had a place already
+		c.held = append(c.held, l.trunk)
+	}
+	x.stage = transferInviting
+	c.plan.dirty = true
+	c.inviteGuest(now, x, out)
+	c.settle(now, out)
+}
+
+func (c *Call) holds(t *topology.Trunk) bool {
+	for _, h := range c.held {
+		if h == t {
+			return true
+		}
+	}
+	return false
+}
+
+// inviteGuest offers the leg that came from another call what it will hear here, by a re-INVITE.
+func (c *Call) inviteGuest(now time.Time, x *transfer, out *Out) {
+	l := &x.new.leg
+	if c.exch != nil || !l.oa.LocalInvite(true) {
+		if now.Before(x.until) {
+			x.again = now.Add(joinPause)
+		}
+		return
+	}
+	before := c.plan.standing(l, l)
+	e := &exchange{from: x.rest, to: l, forward: "INVITE", offer: true, seat: true, before: before}
+	x.kept = before.body
+	was := l.sdp
+	body := c.plan.standingOffer(c, l)
+	if body == "" || lines(body) < lines(x.kept) { // a dialog never has fewer m-lines than before (RFC 3264 §8)
+		l.oa.Failed("INVITE")
+		l.sdp = was // nothing of it was said
+		c.transferFailed(now, x, 488, diag.NotAcceptable, out)
+		return
+	}
+	c.exch, e.until = e, now.Add(exchangeTime)
+	c.sendOffer(now, e, body, out)
+}
+
+// guestAnswered takes its answer: the same as that of a target which was called.
+func (c *Call) guestAnswered(now time.Time, x *transfer, e *exchange, answer string, out *Out) {
+	said, err := parseOffer(answer)
+	if err == nil {
+		err = c.plan.fits(c, e.to, said)
+	}
+	x.passage.told = true
+	if err != nil {
+		c.transferFailed(now, x, 488, diag.BadAnswer, out)
+		return
+	}
+	x.said, x.stage = said, transferJoining
+	c.join(now, x, out)
+}
+
+// sendGuestBack gives a leg that does not get the seat to the call that it came from.
+func (c *Call) sendGuestBack(now time.Time, x *transfer, status int, why *diag.Reason, out *Out) {
+	p, t := x.passage, x.new
+	if !t.leg.calm() { // it may still answer our re-INVITE
+		c.dismiss(now, t, out)
+		p.status, p.why = status, why
+		out.Returns = append(out.Returns, p)
+		return
+	}
+	p.leg = t.leg
+	if x.kept != "" {
+		p.leg.sdp.body = x.kept
+	}
+	t.leg = Leg{side: t.leg.side, number: t.leg.number, trunk: t.leg.trunk}
+	t.state = attemptOver
+	p.SendBack(status, why, out)
+}
+
+// Back tells whether the leg comes back alive.
+func (p *Passage) Back() bool { return p.leg.callID != "" }
+
+// SendBack returns a leg to its call, with the reason.
+func (p *Passage) SendBack(status int, why *diag.Reason, out *Out) {
+	p.status, p.why = status, why
+	out.Returns = append(out.Returns, p)
+}
+
+// Returned takes what became of a leg that was lent: it is joined with the one that the referrer wanted it to talk to, and this call is
+// over; or it is back, and the call goes on as it was.
+func (c *Call) Returned(now time.Time, p *Passage, out *Out) {
+	c.now = now
+	x := c.xfer
+	if x == nil || x.stage != transferLent {
+		return
+	}
+	switch {
+	case p.status < 300:
+		c.transferred(now, x, 200, out)
+	case p.leg.callID == "": // it did not survive
+		c.transferFailed(now, x, p.status, p.why, out)
+		c.finish(now, diag.TransferFailed, "directsip", "who stays was lost on the way", out)
+	default:
+		side, number, who := x.rest.side, x.rest.number, x.rest.who
+		*x.rest = p.leg
+		x.rest.side, x.rest.number, x.rest.who = side, number, who
+		out.CallIDs = append(out.CallIDs, p.leg.callID)
+		if p.why == diag.CallGone && x.by.atHome(x.referral.host) { // no dialog of ours: its owner is asked by INVITE with Replaces
+			c.huntTransfer(now, x, out)
+		} else {
+			c.transferFailed(now, x, p.status, p.why, out)
+		}
+		if p.told {
+			c.correct(now, x.rest, 0, out)
+		}
+	}
+	c.settle(now, out)
+}
+
+// Orphan hangs up a leg that comes back to a call which is over. The leg's peer gets a BYE, and what it still sends is answered.
+func (p *Passage) Orphan(now time.Time, env *Env, out *Out) *Rest {
+	if p.leg.callID == "" {
+		return nil
+	}
+	l := &p.leg
+	r := &Rest{env: env}
+	rest, _ := l.rest()
+	bye := l.dlg.Request("BYE")
+	bye.AddFirst(sip.IDVia, env.via(l.hop))
+	t := &txn.Client{}
+	t.Start(now, bye, l.hop, env.Timers, &out.Out)
+	rest.clients = append(rest.clients, t)
+	r.legs = append(r.legs, rest)
+	return r
+}
+
+// dialog reads the dialog that a REFER wants its target's INVITE to replace.
+func (r *referral) dialog() (Replaces, bool) {
+	if strings.TrimSpace(r.replaces) == "" {
+		return Replaces{}, false
+	}
+	return ParseReplaces(r.replaces)
+}
+
+// giveBack tells the call that a guest came from, when this one ends before the guest has its seat. The guest is hung up with the rest.
+func (c *Call) giveBack(out *Out) {
+	if x := c.xfer; x != nil && x.passage != nil && x.stage < transferTelling {
+		x.passage.SendBack(diag.CallGone.Status, diag.TransferFailed, out)
+	}
+}

@@ -1,0 +1,171 @@
+package b2bua
+
+import (
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/dialog"
+	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// Replaces names a dialog as the one who is asked to replace it knows it (RFC 3891 §6.1).
+type Replaces struct {
+	CallID    string
+	Local     string // to-tag: ours
+	Remote    string // from-tag
+	EarlyOnly bool
+}
+
+// ParseReplaces reads the value of a Replaces header; false when it does not name a dialog.
+func ParseReplaces(v string) (Replaces, bool) {
+	id, params, _ := strings.Cut(v, ";")
+	r := Replaces{CallID: strings.TrimSpace(id)}
+	p := sip.Params(params)
+	r.Local, _ = p.Get("to-tag")
+	r.Remote, _ = p.Get("from-tag")
+	r.EarlyOnly = p.Has("early-only")
+	own(&r.CallID, &r.Local, &r.Remote)
+	return r, r.CallID != "" && r.Local != "" && r.Remote != ""
+}
+
+// seated finds the leg that is the dialog, if it has a seat.
+func (c *Call) seated(d *Replaces) *Leg {
+	if c.phase != phaseAnswered {
+		return nil
+	}
+	for _, l := range [...]*Leg{c.seat(0), c.seat(1)} {
+		if l != nil && l.up && l.callID == d.CallID && l.tag == d.Local && l.dlg.RemoteTag == d.Remote {
+			return l
+		}
+	}
+	return nil
+}
+
+// mayReplace says why a peer on a trunk may not take the seat of the dialog, or whose seat it is (RFC 3891 §3). A dialog that is only
+// early is not found: who rings cannot be replaced.
+func (c *Call) mayReplace(d *Replaces, t *topology.Trunk) (*Leg, *diag.Reason) {
+	l := c.seated(d)
+	switch {
+	case l == nil:
+		return nil, diag.CallGone
+	case t.Settings.AcceptReplaces == "off" || t.Settings.AcceptReplaces == "own" && t.Gateway != l.trunk.Gateway:
+		return nil, diag.ReplacesRefused
+	case d.EarlyOnly:
+		return nil, diag.Busy
+	case c.xfer != nil || l.pending || l.answer.Waiting() || !l.acked || !c.other(l).up:
+		return nil, diag.RequestPending
+	case int(c.transfers) >= maxTransfers:
+		return nil, diag.TransferLimit
+	}
+	return l, nil
+}
+
+// Replace takes an INVITE with Replaces: its sender takes the seat of the dialog that it names, once who stays has accepted its offer.
+// What cannot be is refused within a transaction: a repetition of the INVITE gets the same answer, whatever has changed meanwhile.
+func (c *Call) Replace(now time.Time, in Caller, d *Replaces, out *Out) {
+	c.now = now
+	req := in.Req
+	l := Leg{trunk: in.Trunk, callID: strings.Clone(req.CallID()), tag: c.env.tag(), hop: Back(in.Source, req), inv: req}
+	l.invs.Start(now, req, l.hop, c.env.Timers)
+	out.CallIDs = append(out.CallIDs, l.callID)
+	by, said, why := c.judgeReplaces(in, d)
+	if why != nil {
+		r := sip.NewResponse(req, why.Status, "")
+		r.SetToTag(l.tag)
+		Explain(r, why, "")
+		if why.Status == 420 {
+			refuseRequired(r, req)
+		}
+		l.invs.Respond(now, r, &out.Out)
+		l.inv = nil
+		c.attempts = append(c.attempts, &attempt{leg: l, state: attemptOver, index: -1})
+		return
+	}
+	from := req.From()
+	x := c.beginTransfer(now, by, c.other(by), &referral{uri: strings.Clone(from.URI)}, "replaces")
+	x.new = c.guest(now, by, l)
+	c.seatByInvite(now, x, said, out)
+	c.settle(now, out)
+}
+
+// judgeReplaces reads an INVITE with Replaces, or says why it is refused.
+func (c *Call) judgeReplaces(in Caller, d *Replaces) (by *Leg, said *sdp.Session, why *diag.Reason) {
+	if by, why = c.mayReplace(d, in.Trunk); why != nil {
+		return nil, nil, why
+	}
+	if unserved(in.Req) != "" {
+		return nil, nil, diag.UnsupportedExtension
+	}
+	body, ok := in.Req.SDP()
+	if !ok || c.plan.bypass && !in.Trunk.Settings.EnableBypass {
+		return nil, nil, diag.NotAcceptable
+	}
+	said, err := parseOffer(body)
+	if err != nil {
+		return nil, nil, diag.BadSDP
+	}
+	if len(said.Media) < lines(c.other(by).sdp.body) { // a dialog never has fewer m-lines than before (RFC 3264 §8)
+		return nil, nil, diag.NotAcceptable
+	}
+	return by, said, nil
+}
+
+// seatByInvite begins the dialog of who came by INVITE with Replaces and has who stays asked.
+func (c *Call) seatByInvite(now time.Time, x *transfer, said *sdp.Session, out *Out) {
+	l := &x.new.leg
+	req := l.inv
+	l.ackSeq, _, _ = req.CSeq()
+	l.learn(req)
+	l.hearTimer(req)
+	l.sdp.start(c.env)
+	l.oa.RemoteInvite(true)
+	l.dlg = dialog.NewUAS(req, l.tag)
+	c.note(now, l, false, req)
+	c.respond(now, l, c.trying(req), out)
+	x.said, x.answer, x.stage = said, req, transferJoining
+	c.plan.dirty = true
+	c.join(now, x, out)
+}
+
+// guest makes room for a leg that is about to take a seat and was not called by us.
+func (c *Call) guest(now time.Time, by *Leg, l Leg) *attempt {
+	c.rec.Attempts = append(c.rec.Attempts, cdr.Attempt{Trunk: l.trunk.Name, Remote: l.hop.Remote.String(), At: now, Class: "joined"})
+	t := &attempt{leg: l, state: attemptAnswered, index: len(c.rec.Attempts) - 1}
+	t.leg.side, t.leg.number = by.side, uint8(min(len(c.rec.Attempts), 255))
+	c.attempts = append(c.attempts, t)
+	return t
+}
+
+// lines is how many m-lines a description of ours has.
+func lines(body string) int { return strings.Count(body, "\r\nm=") }
+
+// answerGuest sends the 200 to an INVITE with Replaces, with what who stays has answered.
+func (c *Call) answerGuest(now time.Time, l *Leg, body string, out *Out) {
+	r := sip.NewResponse(l.inv, 200, "")
+	r.SetToTag(l.tag)
+	r.Add(sip.IDContact, c.contact(l.hop))
+	r.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
+	r.SetBody("application/sdp", body)
+	l.dlg.Confirmed, l.up = true, true
+	c.follow(l)
+	l.oa.LocalAnswer()
+	l.oa.InviteDone()
+	c.respond(now, l, r, out)
+	l.answer.Start(now, 0, 0)
+}
+
+// turnGuestAway refuses the INVITE with Replaces of who did not get the seat.
+func (c *Call) turnGuestAway(now time.Time, l *Leg, status int, why *diag.Reason, out *Out) {
+	if l.inv == nil || l.up {
+		return
+	}
+	r := sip.NewResponse(l.inv, status, "")
+	r.SetToTag(l.tag)
+	Explain(r, why, "")
+	l.oa.Failed("INVITE")
+	c.respond(now, l, r, out)
+}

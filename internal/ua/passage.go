@@ -1,0 +1,138 @@
+package ua
+
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// A leg belongs to the shard that its Call-ID hashes to, until it joins a call of another shard: by INVITE with Replaces, or by an attended
+// transfer. From then on the shard of its Call-ID hands on what comes for it, in order, until it is told that the leg is no more.
+
+// maxAway bounds the legs that are remembered as being elsewhere.
+const maxAway = 1 << 16
+
+// forwarded hands a message on to the shard that has its leg.
+func (c *Core) forwarded(src sip.Source, m *sip.Message) bool {
+	key, ok := c.away[m.CallID()]
+	if ok {
+		c.out.Forwards = append(c.out.Forwards, b2bua.Forward{Key: key, Source: src, Msg: m})
+	}
+	return ok
+}
+
+// sendAway remembers that the leg of a Call-ID is where another Call-ID belongs.
+func (c *Core) sendAway(callID, key string) {
+	if c.away == nil {
+		c.away = make(map[string]string)
+	}
+	if len(c.away) < maxAway {
+		c.away[callID] = key
+	}
+}
+
+// Left forgets legs that were elsewhere and are no more.
+func (c *Core) Left(callID string) { delete(c.away, callID) }
+
+// replace takes an INVITE with Replaces (RFC 3891 §3). The dialog may be one of another shard.
+func (c *Core) replace(now time.Time, src sip.Source, m *sip.Message, t *topology.Trunk) {
+	d, ok := b2bua.ParseReplaces(m.Get(sip.IDReplaces))
+	n := 0
+	for range m.Values(sip.IDReplaces) {
+		n++
+	}
+	switch {
+	case !ok || n != 1:
+		c.refuse(src, m, diag.BadRequest, 0)
+	case c.calls[d.CallID] != nil || c.cfg.Shards == 1:
+		c.replaceHere(now, src, m, t, &d)
+	default:
+		c.sendAway(m.CallID(), d.CallID)
+		c.out.Forwards = append(c.out.Forwards, b2bua.Forward{Key: d.CallID, Source: src, Msg: m})
+	}
+}
+
+// replaceHere takes it in the shard of the dialog.
+func (c *Core) replaceHere(now time.Time, src sip.Source, m *sip.Message, t *topology.Trunk, d *b2bua.Replaces) {
+	e := c.calls[d.CallID]
+	if e == nil {
+		c.refuse(src, m, diag.CallGone, 0)
+		c.out.Left = append(c.out.Left, m.CallID())
+		return
+	}
+	if e.ended { // RFC 3891 §3: the dialog is over
+		c.refuse(src, m, diag.Declined, 0)
+		c.out.Left = append(c.out.Left, m.CallID())
+		return
+	}
+	e.guests = append(e.guests, m.CallID())
+	c.guard(now, e, func() { e.call.Replace(now, b2bua.Caller{Source: src, Req: m, Trunk: t}, d, c.out) })
+}
+
+// Forwarded takes a message that another shard has handed on.
+func (c *Core) Forwarded(now time.Time, f b2bua.Forward, out *Out) {
+	c.out = out
+	switch m := f.Msg; {
+	case m == nil:
+		if e := c.calls[f.CallID]; e != nil && e.call != nil {
+			c.guard(now, e, func() { e.call.SendFailed(now, f.CallID, f.Branch, out) })
+		}
+	case c.calls[m.CallID()] != nil:
+		c.Receive(now, f.Source, m, out)
+	case m.Method == "INVITE" && m.Has(sip.IDReplaces) && m.To().Tag() == "":
+		defer c.survive()
+		if t := c.trunk(f.Source); t != nil {
+			if d, ok := b2bua.ParseReplaces(m.Get(sip.IDReplaces)); ok {
+				c.replaceHere(now, f.Source, m, t, &d)
+			}
+		}
+	case m.IsRequest():
+		c.outside(now, f.Source, m)
+	default:
+		c.counts.Stray++
+	}
+}
+
+// Seat takes a leg that another call has sent to the call of a dialog. What the leg's peer sends is for that call from now on.
+func (c *Core) Seat(now time.Time, p *b2bua.Passage, out *Out) {
+	c.out = out
+	e := c.calls[p.Dialog.CallID]
+	if e == nil || e.call == nil || e.ended {
+		p.SendBack(diag.CallGone.Status, diag.CallGone, out)
+		return
+	}
+	delete(c.away, p.CallID)
+	e.guests = append(e.guests, p.CallID)
+	c.guard(now, e, func() { e.call.Seat(now, p, out) })
+}
+
+// leave notes that a leg is on its way to another call: what comes for it follows it.
+func (c *Core) leave(p *b2bua.Passage) {
+	delete(c.calls, p.CallID)
+	c.sendAway(p.CallID, p.Dialog.CallID)
+}
+
+// Returned tells a call what became of the leg that it has lent. If the call is over meanwhile, the leg is hung up.
+func (c *Core) Returned(now time.Time, p *b2bua.Passage, out *Out) {
+	c.out = out
+	if e := c.byID[p.From]; e != nil && e.call != nil && !e.ended {
+		if p.Back() {
+			delete(c.away, p.CallID)
+		}
+		c.guard(now, e, func() { e.call.Returned(now, p, out) })
+		return
+	}
+	rest := p.Orphan(now, c.env, out)
+	if rest == nil {
+		return
+	}
+	delete(c.away, p.CallID)
+	e := &entry{rest: rest, names: []string{p.CallID}, ended: true}
+	e.owner = e
+	c.calls[p.CallID] = e
+	c.rests++
+	c.afterRest(e)
+}
