@@ -70,6 +70,8 @@ func TestGoldenCommands(t *testing.T) {
 			"P-Asserted-Identity: <sip:+14255550199@x>", "--header", "Privacy: id", "testdata/headers.yaml"}},
 		{"route-headers-json", 0, []string{"route", "--trunk", "pbx", "--from", "anonymous", "--to", "+12065550123", "--headers", "--json", "testdata/headers.yaml"}},
 		{"test-headers", 1, []string{"test", "testdata/headers.yaml"}},
+		{"rule", 0, []string{"rule", "--starts", "0", "--length", "10", "--remove", "1", "--add", "+49", "--name", "national", "0301234567", "112"}},
+		{"rule-json", 0, []string{"rule", "--starts", "+1", "--length", "12", "--remove", "1", "--json", "+14255550100"}},
 		{"route-refused", 1, []string{"route", "--trunk", "pbx", "--to", "7", "testdata/failing.yaml"}},
 		{"profile-list", 0, []string{"profile", "list"}},
 		{"profile-show", 0, []string{"profile", "show", "teams-direct-routing"}},

@@ -28,6 +28,7 @@ type run struct {
 
 	diverted int      // how often a rule has replaced the number
 	lent     []string // usages that such a rule gives
+	uri      string   // that is called on the only trunk, by a rule
 
 	rescue bool    // an emergency call: location does not matter
 	bypass bool    // a trunk was left out because of location
@@ -203,12 +204,38 @@ func (x *run) plan() *topology.DialPlan {
 
 // firstRule finds the first rule of a plan that matches.
 func (x *run) firstRule(plan *topology.DialPlan, number string) (string, *topology.NormalizationRule, bool) {
+	if plan.OptimizeDeviceDialing {
+		return x.optimized(plan, number)
+	}
 	for _, r := range plan.Rules {
-		if out, ok := apply(&r.Rule, number); ok {
+		if out, ok := x.rule(plan, r, number); ok {
 			return out, r, true
 		}
-		if x.q.Full {
-			x.step(Step{Kind: StepNormalize, Outcome: NoMatch, Name: r.Name, Of: plan.Name, From: number, To: r.Pattern})
+	}
+	return number, nil, false
+}
+
+func (x *run) rule(plan *topology.DialPlan, r *topology.NormalizationRule, number string) (string, bool) {
+	out, ok := apply(&r.Rule, number)
+	if !ok && x.q.Full {
+		x.step(Step{Kind: StepNormalize, Outcome: NoMatch, Name: r.Name, Of: plan.Name, From: number, To: r.Pattern})
+	}
+	return out, ok
+}
+
+// optimized is firstRule with a prefix for outside lines: internal rules come first, and not at all for a number that begins with it.
+func (x *run) optimized(plan *topology.DialPlan, number string) (string, *topology.NormalizationRule, bool) {
+	for _, internal := range [...]bool{true, false} {
+		if internal && strings.HasPrefix(number, plan.ExternalAccessPrefix) {
+			continue
+		}
+		for _, r := range plan.Rules {
+			if r.Internal != internal {
+				continue
+			}
+			if out, ok := x.rule(plan, r, number); ok {
+				return out, r, true
+			}
 		}
 	}
 	return number, nil, false
@@ -250,7 +277,11 @@ func (x *run) findUser(normalized bool) *topology.User {
 	if !normalized && u.Number != "" {
 		x.d.Number = userNumber(u)
 	}
-	x.step(Step{Kind: StepUser, Outcome: Chosen, Name: u.Name, From: looked, To: u.URI})
+	st := Step{Kind: StepUser, Outcome: Chosen, Name: u.Name, From: looked, To: u.URI}
+	if u.Private != "" && looked == u.Private {
+		x.d.Private, st.Outcome = true, PrivateLine
+	}
+	x.step(st)
 	return u
 }
 

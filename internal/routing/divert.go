@@ -54,7 +54,8 @@ func (x *run) divert(to *topology.Destination, why *diag.Reason) (decided bool) 
 		x.called.digits = true
 		x.toUser(to.User)
 	case to.Trunk != nil:
-		x.candidate(candidate{trunk: to.Trunk, uri: to.URI})
+		x.uri = to.URI
+		x.candidate(candidate{trunk: to.Trunk})
 		if len(x.cands) == 0 {
 			x.tried = true
 			x.refuse(x.nowhere())

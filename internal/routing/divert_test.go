@@ -87,3 +87,48 @@ func TestDiversionsAreBounded(t *testing.T) {
 		t.Error(explain(&d))
 	}
 }
+
+// TestRTE32 is the private line: calls to it are told apart, and it never shows in a call of the user.
+func TestRTE32(t *testing.T) {
+	s := compile(t, strings.Replace(world, `lineURI: "tel:+14255550101"`, `lineURI: "tel:+14255550101", privateLine: "tel:+14255550191"`, 1))
+	d := Decide(s, ask(s, "itsp", "+14255550191", ""), nil)
+	if brief(&d) != "user alice via uc:+14255550191" || !d.Private || !strings.Contains(explain(&d), "has the private line +14255550191") {
+		t.Error(explain(&d))
+	}
+	if d := Decide(s, ask(s, "itsp", "+14255550101", ""), nil); d.Private || brief(&d) != "user alice via uc:+14255550101" {
+		t.Error(explain(&d))
+	}
+	d = Decide(s, ask(s, "uc", "+14255551234", "+14255550191"), nil)
+	if d.CallingUser == nil || d.CallingUser.Name != "alice" {
+		t.Fatal(explain(&d))
+	}
+	for _, target := range d.Targets {
+		if strings.Contains(target.Calling, "4255550191") {
+			t.Errorf("the private line leaves: %+v", target)
+		}
+	}
+}
+
+// TestRTE05 is dialling with a prefix for outside lines: the same digits are an extension without it and a number with it.
+func TestRTE05(t *testing.T) {
+	doc := strings.Replace(world, "    simpleName: us.example.com\n    rules:\n", `    simpleName: us.example.com
+    optimizeDeviceDialing: true
+    rules:
+      - {name: outside, pattern: '^9(\d{7})$', translation: '+1425$1'}
+      - {name: service, pattern: '^9(\d{2})$', translation: '+1900555$1', internal: true}
+      - {name: desk, pattern: '^(9\d{3})$', translation: '+1425666$1', internal: true}
+      - {name: long extension, pattern: '^(8\d{6})$', translation: '+1206$1', internal: true}
+`, 1)
+	s := compile(t, doc)
+	for dialled, want := range map[string]string{
+		"8123456":  "+12068123456", // internal rules first, wherever they stand
+		"98123456": "+14258123456",
+		"5551234":  "+14255551234",
+		"101":      "+14255550101",
+		"901":      "901", // internal rules are not for it
+	} {
+		if d := Decide(s, ask(s, "user carol", dialled, ""), nil); d.Number != want {
+			t.Errorf("%s: %s, want %s%s", dialled, d.Number, want, explain(&d))
+		}
+	}
+}

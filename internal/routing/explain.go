@@ -227,7 +227,10 @@ func (st *Step) text() string {
 	case StepEmergency:
 		return st.From + " is an emergency number: usage " + quote(st.To) + " replaces the policy"
 	case StepUser:
-		if st.Outcome == Chosen {
+		switch st.Outcome {
+		case PrivateLine:
+			return "has the private line " + st.From + "; stays inside (" + st.To + ")"
+		case Chosen:
 			return "owns " + st.From + "; stays inside (" + st.To + ")"
 		}
 		return st.From + " belongs to nobody here"

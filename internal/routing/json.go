@@ -14,6 +14,7 @@ type decisionJSON struct {
 	CallingUser  string       `json:"calling_user,omitempty"`
 	Forwarder    string       `json:"forwarder,omitempty"`
 	User         string       `json:"user,omitempty"`
+	Private      bool         `json:"private,omitempty"`
 	Usage        string       `json:"usage,omitempty"`
 	Location     string       `json:"location,omitempty"`
 	ELIN         string       `json:"elin,omitempty"`
@@ -54,7 +55,7 @@ type stepJSON struct {
 // MarshalJSON writes the decision with names instead of objects.
 func (d Decision) MarshalJSON() ([]byte, error) {
 	out := decisionJSON{Kind: d.Kind.String(), Number: d.Number, CallerNumber: d.CallerNumber,
-		CallingUser: userName(d.CallingUser), Forwarder: userName(d.Forwarder), User: userName(d.User), Usage: d.Usage, ELIN: d.ELIN, Steps: d.Steps,
+		CallingUser: userName(d.CallingUser), Forwarder: userName(d.Forwarder), User: userName(d.User), Private: d.Private, Usage: d.Usage, ELIN: d.ELIN, Steps: d.Steps,
 		Targets: make([]targetJSON, 0, len(d.Targets))}
 	if d.Location != nil {
 		out.Location = d.Location.Name
@@ -99,5 +100,5 @@ var outcomeNames = [...]string{
 	OtherPool: "other-pool", NotRoutable: "not-routable", CameIn: "came-in", Already: "already",
 	TriedLast: "tried-last", LaterInRoute: "later-in-route", TrialCall: "trial-call", BeyondMax: "beyond-max",
 	NoUsages: "no-usages", NoRoutes: "no-routes", NoTrunks: "no-trunks", OthersNoMatch: "others-no-match",
-	Hidden: "hidden", OtherSite: "other-site", AtSite: "at-site", InternalOnly: "internal-only",
+	Hidden: "hidden", OtherSite: "other-site", AtSite: "at-site", InternalOnly: "internal-only", PrivateLine: "private-line",
 }

@@ -72,6 +72,7 @@ type Decision struct {
 	CallingUser  *topology.User     // nil when the caller is no user
 	Forwarder    *topology.User     // who forwards the call, nil when nobody of ours does
 	User         *topology.User     // called user, Kind ToUser
+	Private      bool               // by the user's private line (RTE-32)
 	Usage        string             // of the first target
 	Location     *topology.Location // where the caller of an emergency call is; nil when that is not known
 	ELIN         string             // number of the location that some target shows instead of the caller's; "" none

@@ -57,6 +57,7 @@ const (
 	Hidden        // caller id replaced by "anonymous"
 	OtherSite     // location-based routing keeps the trunk for another site
 	AtSite        // usages are those of the site
+	PrivateLine   // the user's private line was called
 	InternalOnly  // forwarded calls stay inside
 )
 

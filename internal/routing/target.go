@@ -15,8 +15,8 @@ func (x *run) target(c *candidate, called string) Target {
 	set, d := c.trunk.Settings, &x.d
 	t := Target{Trunk: c.trunk, Route: c.route, Usage: c.usage, Calling: d.CallerNumber, Display: x.q.Display}
 	switch {
-	case c.uri != "":
-		t.URI, t.Called = c.uri, userPart(c.uri)
+	case x.uri != "":
+		t.URI, t.Called = x.uri, userPart(x.uri)
 	case d.User != nil && (d.User.Number == "" || !x.called.digits):
 		t.URI = d.User.URI
 		t.Called = userPart(d.User.URI)

@@ -11,7 +11,6 @@ type candidate struct {
 	trunk  *topology.Trunk
 	route  *topology.Route
 	usage  string
-	uri    string // instead of the number
 	weight int
 	state  health.State
 }

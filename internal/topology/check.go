@@ -29,6 +29,7 @@ func (c *compiler) check() {
 	c.checkInterTrunk()
 	c.checkPlaces()
 	c.checkELINs()
+	c.checkAccessPrefixes()
 	c.checkUnassigned()
 	c.checkUnused()
 }

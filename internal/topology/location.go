@@ -144,6 +144,9 @@ func (c *compiler) checkELINs() {
 		if at := c.elinNames[d.out.Number]; at != "" {
 			c.errorf(d.lineURI, "%s stands for the location %q", d.out.Number, at).fixf("Give the user another number, or the location")
 		}
+		if at := c.elinNames[d.out.Private]; at != "" {
+			c.errorf(d.private, "%s stands for the location %q", d.out.Private, at).fixf("Give the user another number, or the location")
+		}
 	}
 }
 

@@ -19,6 +19,9 @@ func (s *Snapshot) Index() {
 		ext[u.Ext]++
 	}
 	for _, u := range s.Users {
+		if u.Private != "" {
+			s.userByNumber[u.Private] = u
+		}
 		if aor := addressOfRecord(u.URI); aor != "" {
 			s.userByURI[aor] = u
 		}

@@ -242,7 +242,11 @@ type TranslationRule struct{ Rule }
 type DialPlan struct {
 	Name       string
 	SimpleName string // phone-context (RTE-06)
-	Rules      []*NormalizationRule
+	// OptimizeDeviceDialing: a number that begins with ExternalAccessPrefix is one outside, so internal rules do not apply to it; to
+	// others they apply first (RTE-04, RTE-05).
+	OptimizeDeviceDialing bool
+	ExternalAccessPrefix  string // default 9
+	Rules                 []*NormalizationRule
 }
 
 // VoicePolicy is an ordered list of PSTN usages (RTE-09), and what else its users may.
@@ -307,6 +311,7 @@ type User struct {
 	LineURI  string // tel:+14255550100;ext=100
 	Number   string // +14255550100
 	Ext      string
+	Private  string       // number of the private line, E.164; "" none (RTE-32). Only for calls to the user
 	DialPlan *DialPlan    // resolved
 	Policy   *VoicePolicy // resolved
 	Site     *Site

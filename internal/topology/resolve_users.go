@@ -57,6 +57,7 @@ func (c *compiler) resolveUsers() {
 		c.snap.Users = append(c.snap.Users, u)
 	}
 	c.userNumbersUnique()
+	c.privateLines()
 }
 
 func (c *compiler) globalPolicy() *VoicePolicy {

@@ -8,11 +8,15 @@ import (
 type planDoc struct {
 	key        *node
 	simpleName *node
+	prefix     *node
+	rules      []compiled
 	out        *DialPlan
 }
 
 var planFields = []field[planDoc]{
 	{"simpleName", setRef(func(d *planDoc) **node { return &d.simpleName })},
+	{"optimizeDeviceDialing", setBool(func(d *planDoc) *bool { return &d.out.OptimizeDeviceDialing })},
+	{"externalAccessPrefix", func(c *compiler, n *node, d *planDoc) { c.accessPrefix(n, d) }},
 	{"rules", func(c *compiler, n *node, d *planDoc) { c.normalizationRules(n, d) }},
 }
 
@@ -68,6 +72,7 @@ var routeFields = []field[routeDoc]{
 type userDoc struct {
 	key                 *node
 	uri, lineURI        *node
+	private             *node
 	gateway, pool, site *node
 	dialPlan, policy    *node
 	location            *node
@@ -78,6 +83,7 @@ type userDoc struct {
 var userFields = append(limitFields(func(d *userDoc) *Limit { return &d.out.Limit }), []field[userDoc]{
 	{"uri", setRef(func(d *userDoc) **node { return &d.uri })},
 	{"lineURI", setRef(func(d *userDoc) **node { return &d.lineURI })},
+	{"privateLine", setRef(func(d *userDoc) **node { return &d.private })},
 	{"gateway", setRef(func(d *userDoc) **node { return &d.gateway })},
 	{"pool", setRef(func(d *userDoc) **node { return &d.pool })},
 	{"site", setRef(func(d *userDoc) **node { return &d.site })},
@@ -121,11 +127,12 @@ var expectFields = []field[testDoc]{
 
 func (c *compiler) dialPlans(n *node) {
 	c.each(n, "dial plan", func(key, value *node) {
-		d := &planDoc{key: key, out: &DialPlan{Name: key.text}}
+		d := &planDoc{key: key, out: &DialPlan{Name: key.text, ExternalAccessPrefix: "9"}}
 		decode(c, value, planFields, d)
 		if len(d.out.Rules) == 0 && value.get("rules") == nil {
 			c.warnf(key, "the dial plan has no rules: only numbers that begin with + can be dialled").fixf("Add rules")
 		}
+		c.checkOrder(d)
 		c.planDocs = append(c.planDocs, d)
 		c.planNames.add(c, key, d)
 	})
@@ -136,7 +143,7 @@ func (c *compiler) normalizationRules(n *node, d *planDoc) {
 	for _, r := range rules {
 		d.out.Rules = append(d.out.Rules, &NormalizationRule{Rule: r.rule, Internal: r.doc.internal})
 	}
-	c.checkShadowed(rules)
+	d.rules = rules
 }
 
 func (c *compiler) translationLists(n *node) {
