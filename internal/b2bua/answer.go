@@ -320,6 +320,9 @@ func (c *Call) rejected(now time.Time, t *attempt, m *sip.Message, out *Out) {
 		return
 	}
 	c.result(now, t.target.Trunk, v.Class.Result(), out)
+	if m.Status == 503 {
+		out.Results[len(out.Results)-1].Pause = pauseOf(m)
+	}
 	r := newRejection(v, m)
 	if unauthorized(v.Status) {
 		t.leg.deny(r)

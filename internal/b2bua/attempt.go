@@ -185,7 +185,7 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	out.CallIDs = append(out.CallIDs, l.callID)
 	addr := t.hops[t.hop]
 	trunk := t.target.Trunk
-	l.hop = sip.Hop{Transport: trunk.Transport, Local: c.env.Local(trunk, addr.Remote.Addr()), Remote: addr.Remote, Name: addr.Name}
+	l.hop = sip.Hop{Transport: trunk.Transport, Local: c.env.Local(trunk, addr.Remote.Addr()), Remote: addr.Remote, Name: addr.Name, As: trunk.ContactHost}
 	if l.hop.Transport == sip.TLS && l.hop.Name == "" {
 		l.hop.Name = trunk.Gateway.Host
 	}

@@ -88,6 +88,7 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 	a.first, a.after, a.caller = a.ackSeq, in.After, c.rec.In.FromTag
 	topology.ApplyHeaderRules(in.Trunk.Settings.HeaderRules.In, req, req)
 	a.hop, a.inv = Back(in.Source, req), req
+	a.hop.As = in.Trunk.ContactHost
 	a.learn(req)
 	a.hearTimer(req)
 	a.sdp.start(env)
@@ -101,6 +102,8 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 		c.refuse(now, r, detail, out)
 	} else if env.Draining {
 		c.refuse(now, diag.Draining, "", out)
+	} else if in.Trunk.Disabled {
+		c.refuse(now, diag.TrunkDisabled, "", out)
 	} else {
 		c.route(now, req, out)
 	}

@@ -99,6 +99,7 @@ func family(list []netip.Addr, peer netip.Addr) netip.Addr {
 type self struct {
 	transport sip.Transport
 	local     netip.AddrPort
+	as        string
 	via       string // up to the branch
 	contact   string
 	host      string // as it stands in the identities that we write: without a port
@@ -110,12 +111,12 @@ const maxSelves = 64
 // self finds or writes our names for the listener of a hop.
 func (e *Env) self(hop sip.Hop) *self {
 	for i := range e.selves {
-		if s := &e.selves[i]; s.transport == hop.Transport && s.local == hop.Local {
+		if s := &e.selves[i]; s.transport == hop.Transport && s.local == hop.Local && s.as == hop.As {
 			return s
 		}
 	}
 	host := string(e.appendHost(nil, hop))
-	s := self{transport: hop.Transport, local: hop.Local, via: "SIP/2.0/" + hop.Transport.String() + " " + host + ";branch=" + sip.MagicCookie}
+	s := self{transport: hop.Transport, local: hop.Local, as: hop.As, via: "SIP/2.0/" + hop.Transport.String() + " " + host + ";branch=" + sip.MagicCookie}
 	switch hop.Transport {
 	case sip.TCP:
 		host += ";transport=tcp"
@@ -154,29 +155,38 @@ func (e *Env) via(hop sip.Hop) string {
 	return string(v)
 }
 
-// appendHost writes our listener as host:port: the server's name over TLS, where names are checked, and the address elsewhere.
+// appendHost writes our listener as host:port: the trunk's contactHost; without, the server's name over TLS, where names are checked, and the
+// address elsewhere.
 func (e *Env) appendHost(b []byte, hop sip.Hop) []byte {
-	if hop.Transport == sip.TLS {
-		b = append(b, e.Server.Name...)
+	if name := e.name(hop); name != "" {
+		b = append(b, name...)
 		b = append(b, ':')
 		return strconv.AppendUint(b, uint64(hop.Local.Port()), 10)
 	}
 	return hop.Local.AppendTo(b)
 }
 
+// name is what we are called on a hop, "" where we have no name but the address.
+func (e *Env) name(hop sip.Hop) string {
+	if hop.As == "" && hop.Transport == sip.TLS {
+		return e.Server.Name
+	}
+	return hop.As
+}
+
 // bareHost is our listener's host as a URI has it.
 func (e *Env) bareHost(hop sip.Hop) string {
 	a := hop.Local.Addr()
-	switch {
-	case hop.Transport == sip.TLS:
-		return e.Server.Name
+	switch name := e.name(hop); {
+	case name != "":
+		return name
 	case a.Is6():
 		return "[" + a.String() + "]"
 	}
 	return a.String()
 }
 
-// Contact names us over the listener of a hop, for answers that belong to no call.
+// Contact is the value of our Contact toward the peer of a hop.
 func (e *Env) Contact(hop sip.Hop) string { return e.self(hop).contact }
 
 // Options is an OPTIONS that asks a trunk's peer whether it is there (SIG-16): no user part in the Request-URI.
@@ -188,6 +198,7 @@ func (e *Env) Options(t *topology.Trunk, hop sip.Hop, callID string) *sip.Messag
 	case sip.TLS:
 		uri += ";transport=tls"
 	}
+	hop.As = t.ContactHost
 	us := string(e.appendHost([]byte("sip:"), hop))
 	m := sip.NewRequest("OPTIONS", uri)
 	m.Add(sip.IDVia, e.via(hop))
@@ -197,6 +208,7 @@ func (e *Env) Options(t *topology.Trunk, hop sip.Hop, callID string) *sip.Messag
 	m.Add(sip.IDCallID, callID)
 	m.Add(sip.IDCSeq, "1 OPTIONS")
 	m.Add(sip.IDContact, "<"+us+">")
+	m.Add(sip.IDAllow, e.Allow(t.Settings))
 	m.Add(sip.IDAccept, "application/sdp")
 	if t.Settings.OptionsUserAgent {
 		m.Add(sip.IDUserAgent, e.UserAgent)

@@ -111,7 +111,7 @@ func (l *Leg) learn(m *sip.Message) {
 }
 
 // contact is the value of our Contact on a leg: this server, so that requests of the dialog find the call.
-func (c *Call) contact(hop sip.Hop) string { return c.env.self(hop).contact }
+func (c *Call) contact(hop sip.Hop) string { return c.env.Contact(hop) }
 
 // owns tells whether a message belongs to this leg's Call-ID.
 func (l *Leg) owns(m *sip.Message) bool { return l != nil && l.callID == m.CallID() }
@@ -190,7 +190,7 @@ func (c *Call) sendAck(now time.Time, l *Leg, cseq uint32, body string, out *Out
 func writeAck(env *Env, d *dialog.Dialog, hop sip.Hop, cseq uint32, body string, a *auth) sentAck {
 	m := d.Ack(cseq)
 	m.AddFirst(sip.IDVia, env.via(hop))
-	m.Add(sip.IDContact, env.self(hop).contact)
+	m.Add(sip.IDContact, env.Contact(hop))
 	a.acknowledge(m, cseq)
 	if body != "" {
 		m.SetBody("application/sdp", body)

@@ -9,13 +9,19 @@ import (
 	"github.com/directsip/directsip/internal/topology"
 )
 
-// TestDR02NamesOverTLS: where names are checked, Via, From and Contact of OPTIONS have the server's name and the trunk's port, and elsewhere its address.
+// TestDR02NamesOverTLS: where names are checked, Via, From and Contact of OPTIONS have the server's name and the trunk's port, and elsewhere its address; a trunk's
+// contactHost goes before both.
 func TestDR02NamesOverTLS(t *testing.T) {
 	e := Env{Server: &topology.Server{Name: "sbc.example.com"}, Rand: rand.New(rand.NewPCG(1, 2)), UserAgent: "test"}
-	for transport, want := range map[sip.Transport]string{
-		sip.TLS: "sip:sbc.example.com:5061", sip.TCP: "sip:192.0.2.10:5061", sip.UDP: "sip:192.0.2.10:5061",
+	for _, c := range []struct {
+		transport  sip.Transport
+		name, want string
+	}{
+		{sip.TLS, "", "sip:sbc.example.com:5061"}, {sip.TCP, "", "sip:192.0.2.10:5061"}, {sip.UDP, "", "sip:192.0.2.10:5061"},
+		{sip.TLS, "contoso.example.com", "sip:contoso.example.com:5061"}, {sip.UDP, "contoso.example.com", "sip:contoso.example.com:5061"},
 	} {
-		trunk := &topology.Trunk{Transport: transport, Port: 5061, GatewayPort: 5061, Gateway: &topology.Gateway{Host: "sip.peer.example"}, Settings: topology.DefaultSettings()}
+		transport, want := c.transport, c.want
+		trunk := &topology.Trunk{Transport: transport, ContactHost: c.name, Port: 5061, GatewayPort: 5061, Gateway: &topology.Gateway{Host: "sip.peer.example"}, Settings: topology.DefaultSettings()}
 		hop := sip.Hop{Transport: transport, Local: netip.MustParseAddrPort("192.0.2.10:5061"), Remote: netip.MustParseAddrPort("192.0.2.20:5061")}
 		m := e.Options(trunk, hop, "id")
 		contact, _ := m.Contact()

@@ -94,4 +94,6 @@ type Result struct {
 	Trunk *topology.Trunk
 	What  health.Result
 	At    time.Time
+	// Pause: the peer wants no calls for so long (RFC 3261 §21.5.4); 0: it did not say so.
+	Pause time.Duration
 }

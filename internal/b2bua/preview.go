@@ -103,7 +103,7 @@ func (p *Preview) invite(target *routing.Target) *sip.Message {
 	l := &t.leg
 	l.side, l.trunk, l.first, l.tag, l.callID = 1, trunk, 1, c.env.tag(), Token(c.env.Rand, 20)
 	remote := netip.AddrPortFrom(trunk.Gateway.Addr, trunk.GatewayPort)
-	l.hop = sip.Hop{Transport: trunk.Transport, Local: c.env.Local(trunk, remote.Addr()), Remote: remote, Name: trunk.Gateway.Host}
+	l.hop = sip.Hop{Transport: trunk.Transport, Local: c.env.Local(trunk, remote.Addr()), Remote: remote, Name: trunk.Gateway.Host, As: trunk.ContactHost}
 	return c.buildInvite(t, "")
 }
 

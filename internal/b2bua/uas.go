@@ -98,7 +98,7 @@ func Explain(m *sip.Message, why *diag.Reason, detail string) {
 	case 415, 406:
 		m.Add(sip.IDAccept, "application/sdp")
 	case 503:
-		if why == diag.Overload || why == diag.RateLimited || why == diag.ServerLimit || why == diag.PoolLimit {
+		if why == diag.Overload || why == diag.RateLimited || why == diag.ServerLimit || why == diag.PoolLimit || why == diag.TrunkPaused {
 			m.Add(sip.IDRetryAfter, "5")
 		}
 	}

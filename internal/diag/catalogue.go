@@ -141,6 +141,12 @@ var (
 	Draining = &Reason{ID: "draining", Status: 503, Phrase: "Service Unavailable", Cause: 41,
 		Text: "The server is being taken out of service and takes no new calls.",
 		Fix:  "Nothing: the peer should use another member of the pool."}
+	TrunkDisabled = &Reason{ID: "trunk-disabled", Status: 503, Phrase: "Service Unavailable", Cause: 41,
+		Text: "The trunk is out of service (enabled: false) and takes no new calls.",
+		Fix:  "Nothing if that is wanted: the peer should go another way. Else remove enabled: false from the trunk or its carrier trunk."}
+	TrunkPaused = &Reason{ID: "trunk-paused", Status: 503, Phrase: "Service Unavailable", Cause: 42,
+		Text: "The peer has refused a call with 503 and Retry-After and gets none until that time is over.",
+		Fix:  "Nothing when it is rare: the next trunk takes the call. Else ask the peer what it lacks; its answer is in the attempt before."}
 )
 
 // Media.
@@ -252,7 +258,7 @@ var All = []*Reason{
 	NotNormalized, NoRoute, NoUsage, UnassignedNumber, InboundRefused, ForwardingInternal, TollBypass, NoTrunk, UserUnreachable, AllTrunksDown, AllTrunksFailed,
 	PeerFault, PeerCongestion, Incompatible, Redirected, NoResponse, NoProgress, TransportFailed, DNSFailed,
 	CredentialsMissing, CredentialsRefused, PeerVanished,
-	UnknownSource, RateLimited, ServerLimit, PoolLimit, UserLimit, TrunkLimit, Overload, Draining,
+	UnknownSource, RateLimited, ServerLimit, PoolLimit, UserLimit, TrunkLimit, Overload, Draining, TrunkDisabled, TrunkPaused,
 	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, BadAnswer, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,
 	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing, SessionExpired, ReplacesRefused, TransferLimit, TransferFailed,

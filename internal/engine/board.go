@@ -26,6 +26,9 @@ type Board struct {
 	users  map[string]*caller
 	crowd  int // users after the last look for those without calls, twice
 	backs  callbacks
+
+	// crowded is told when a trunk has nearly as many calls as it may (DR-12); nil: nobody. Shards call it: it must not block.
+	crowded func(t *topology.Trunk, calls int)
 }
 
 // hold is one call: how many trunks it holds, and the first of them, that it came in on.
@@ -44,6 +47,8 @@ type place struct {
 	rate   bucket
 
 	maxTrials atomic.Int32 // HalfOpenCalls
+	paused    time.Time    // the peer wants no calls until then
+	crowded   bool         // nearly as many calls as it may have
 	status    atomic.Pointer[health.Status]
 	reg       atomic.Pointer[register.Status] // nil: this server does not register the trunk
 }
@@ -128,40 +133,55 @@ func (b *Board) publish(t *topology.Trunk, st health.Status) {
 
 // Acquire is b2bua.Limits. The first trunk of a call is the one that it came in on: there the server's limits count too.
 func (b *Board) Acquire(now time.Time, t *topology.Trunk, id media.SessionID, emergency bool) *diag.Reason {
+	r, crowd := b.acquire(now, t, id, emergency)
+	if crowd > 0 && b.crowded != nil {
+		b.crowded(t, crowd)
+	}
+	return r
+}
+
+// acquire is Acquire; crowd is the number of calls of a trunk that has become crowded by this one, else 0.
+func (b *Board) acquire(now time.Time, t *topology.Trunk, id media.SessionID, emergency bool) (r *diag.Reason, crowd int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p := b.byName[t.Name]
+	p, w := b.byName[t.Name], b.byName[t.Watched().Name]
 	h := b.all[id]
 	first := h.trunks == 0
 	if first {
 		h.first = t
 	}
 	h.trunks++
-	if p == nil { // a trunk of an older document: nothing limits it any more
+	if p == nil || w == nil { // a trunk of an older document: nothing limits it any more
 		b.all[id] = h
-		return nil
+		return nil, 0
 	}
 	if !emergency {
 		if first && b.server.MaxCalls > 0 && len(b.all) >= b.server.MaxCalls {
-			return diag.ServerLimit
+			return diag.ServerLimit, 0
 		}
 		if most := b.server.Pool.Share().MaxCalls; first && most > 0 && len(b.all) >= most {
-			return diag.PoolLimit
+			return diag.PoolLimit, 0
 		}
 		if max := p.trunk.Settings.MaxCalls; max > 0 && len(p.calls) >= max {
-			return diag.TrunkLimit
+			return diag.TrunkLimit, 0
+		}
+		if !first && now.Before(w.paused) {
+			return diag.TrunkPaused, 0
 		}
 		if first && (!b.rate.take(now, b.server.MaxCPS) || !b.pool.take(now, b.server.Pool.Share().MaxCPS)) || !p.rate.take(now, p.trunk.Settings.MaxCPS) {
-			return diag.RateLimited
+			return diag.RateLimited, 0
 		}
 	}
 	p.calls[id] = struct{}{}
-	if !first && health.State(p.state.Load()) == health.HalfOpen {
-		p.trials[id] = struct{}{}
-		p.trial.Store(int32(len(p.trials)))
+	if !first && health.State(w.state.Load()) == health.HalfOpen {
+		w.trials[id] = struct{}{}
+		w.trial.Store(int32(len(w.trials)))
 	}
 	b.all[id] = h
-	return nil
+	if p.fill() {
+		crowd = len(p.calls)
+	}
+	return nil, crowd
 }
 
 // Release gives a place back.
@@ -170,8 +190,11 @@ func (b *Board) Release(t *topology.Trunk, id media.SessionID) {
 	defer b.mu.Unlock()
 	if p := b.byName[t.Name]; p != nil {
 		delete(p.calls, id)
-		delete(p.trials, id)
-		p.trial.Store(int32(len(p.trials)))
+		p.fill()
+	}
+	if w := b.byName[t.Watched().Name]; w != nil {
+		delete(w.trials, id)
+		w.trial.Store(int32(len(w.trials)))
 	}
 	if h := b.all[id]; h.trunks > 1 {
 		h.trunks--
@@ -186,12 +209,13 @@ type TrunkStatus struct {
 	Trunk  *topology.Trunk
 	Calls  int
 	Health health.Status
+	Paused time.Time // its peer wants no calls until then; zero: it takes them
 	// Registration is nil when this server does not register the trunk.
 	Registration *register.Status
 }
 
 // Trunks are the trunks of our pool.
-func (b *Board) Trunks() []TrunkStatus {
+func (b *Board) Trunks(now time.Time) []TrunkStatus {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var list []TrunkStatus
@@ -199,8 +223,12 @@ func (b *Board) Trunks() []TrunkStatus {
 		if p.trunk.Pool != b.server.Pool {
 			continue
 		}
+		w := b.byName[p.trunk.Watched().Name]
 		st := TrunkStatus{Trunk: p.trunk, Calls: len(p.calls)}
-		if h := p.status.Load(); h != nil {
+		if now.Before(w.paused) {
+			st.Paused = w.paused
+		}
+		if h := w.status.Load(); h != nil {
 			st.Health = *h
 		}
 		st.Registration = p.reg.Load()

@@ -92,7 +92,7 @@ func TestBoardKeepsCallsOfTrunksThatStay(t *testing.T) {
 
 	next := compile(t, replace(replace(replace(replace(limits, "RATE", "0"), "  pbx: {kind: pbx, host: 192.0.2.2, root: {transport: UDP}}\n", ""), "[gw, pbx]", "[gw]"), "  trunk:pbx: {}\n", ""))
 	b.Configure(next, next.ServerByName("med1.test"))
-	list := b.Trunks()
+	list := b.Trunks(now)
 	if len(list) != 1 || list[0].Calls != 1 || list[0].Health.State != health.Down {
 		t.Errorf("after the change: %+v", list)
 	}

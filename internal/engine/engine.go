@@ -106,6 +106,9 @@ func New(cfg Config) (*Engine, error) {
 	e.docs.Store(&[]document{{cfg.Snapshot, server}})
 	e.addrs.Store(&map[string][]netip.Addr{})
 	e.board.Configure(cfg.Snapshot, server)
+	e.board.crowded = func(t *topology.Trunk, calls int) {
+		e.log.Warn("trunk is nearly full", "trunk", t.Name, "calls", calls, "maxCalls", t.Settings.MaxCalls)
+	}
 	ports := e.ports(server)
 	for i := range cfg.Shards {
 		e.shards = append(e.shards, e.newShard(i, server, ports[i]))

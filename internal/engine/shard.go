@@ -116,6 +116,9 @@ func (s *shard) perform(now time.Time) {
 		s.e.finished(r)
 	}
 	for _, r := range o.Results {
+		if r.Pause > 0 {
+			s.e.board.Pause(r.Trunk, r.At.Add(r.Pause))
+		}
 		s.result(now, r)
 	}
 	s.exchange()
@@ -182,7 +185,7 @@ func (s *shard) flush() {
 // result carries what a live call said of a trunk to the shard that watches it. The trunk may be one of an older document, in which
 // it had another index.
 func (s *shard) result(now time.Time, r b2bua.Result) {
-	name, what := r.Trunk.Name, r.What
+	name, what := r.Trunk.Watched().Name, r.What
 	t := s.e.Snapshot().TrunkByName(name)
 	if t == nil {
 		return

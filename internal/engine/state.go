@@ -30,7 +30,7 @@ func (e *Engine) Live() int {
 }
 
 // Trunks are the trunks of our pool with their health and load.
-func (e *Engine) Trunks() []TrunkStatus { return e.board.Trunks() }
+func (e *Engine) Trunks() []TrunkStatus { return e.board.Trunks(time.Now()) }
 
 // Counters are what the server has seen.
 type Counters struct {

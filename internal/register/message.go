@@ -44,7 +44,7 @@ func (r *Registrant) send(now time.Time, out *txn.Out) {
 // hop is the way to an address of the registrar.
 func (r *Registrant) hop(a Addr) sip.Hop {
 	t := r.trunk
-	hop := sip.Hop{Transport: t.Transport, Local: r.env.Local(t, a.Remote.Addr()), Remote: a.Remote, Name: a.Name}
+	hop := sip.Hop{Transport: t.Transport, Local: r.env.Local(t, a.Remote.Addr()), Remote: a.Remote, Name: a.Name, As: t.ContactHost}
 	if hop.Transport == sip.TLS && hop.Name == "" {
 		hop.Name = t.Gateway.Host
 	}

@@ -310,6 +310,8 @@ func (st *Step) trunkText() string {
 		return "left out: belongs to pool " + quote(st.From)
 	case NotRoutable:
 		return "left out: gateway " + quote(st.From) + " is not routable"
+	case OutOfService:
+		return "left out: is out of service (enabled: false)"
 	case CameIn:
 		return "left out: the call came in on it"
 	case Already:

@@ -98,7 +98,7 @@ func (o Outcome) String() string {
 var outcomeNames = [...]string{
 	Considered: "considered", Chosen: "chosen", NoMatch: "no-match", KeptAsIs: "kept", Unknown: "unknown",
 	OtherPool: "other-pool", NotRoutable: "not-routable", CameIn: "came-in", Already: "already",
-	TriedLast: "tried-last", LaterInRoute: "later-in-route", TrialCall: "trial-call", BeyondMax: "beyond-max",
+	TriedLast: "tried-last", LaterInRoute: "later-in-route", TrialCall: "trial-call", BeyondMax: "beyond-max", OutOfService: "out-of-service",
 	NoUsages: "no-usages", NoRoutes: "no-routes", NoTrunks: "no-trunks", OthersNoMatch: "others-no-match",
 	Hidden: "hidden", OtherSite: "other-site", AtSite: "at-site", InternalOnly: "internal-only", PrivateLine: "private-line",
 }

@@ -59,6 +59,7 @@ const (
 	AtSite        // usages are those of the site
 	PrivateLine   // the user's private line was called
 	InternalOnly  // forwarded calls stay inside
+	OutOfService  // trunk is disabled
 )
 
 // Step is one thing considered. It is small and holds only strings that exist already; Explain and MarshalJSON make

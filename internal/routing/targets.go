@@ -116,6 +116,8 @@ func (x *run) candidate(c candidate) {
 		}
 	case c.route != nil && !c.trunk.Gateway.Routable:
 		st.Outcome, st.From = NotRoutable, c.trunk.Gateway.Name
+	case c.trunk.Disabled:
+		st.Outcome = OutOfService
 	case c.trunk == x.q.Trunk && !mayReturn(c.trunk):
 		st.Outcome = CameIn
 	case x.has(c.trunk):
@@ -124,7 +126,7 @@ func (x *run) candidate(c candidate) {
 		st.Outcome, st.From, x.bypass = OtherSite, siteName(x.keeper(c.trunk).Site), true
 	default:
 		if x.st != nil {
-			c.state = x.st.TrunkState(c.trunk.Index)
+			c.state = x.st.TrunkState(c.trunk.Watched().Index)
 		}
 		switch c.state {
 		case health.Down:

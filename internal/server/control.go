@@ -200,6 +200,12 @@ func (s *Server) trunkViews() []TrunkView {
 			Transport: t.Trunk.Transport.String(), Port: t.Trunk.Port, Routable: t.Trunk.Gateway.Routable, State: t.Health.State.String(),
 			Since: t.Health.Since, Why: t.Health.Why, LastProbe: t.Health.LastProbe, Code: t.Health.Code, RTT: t.Health.RTT,
 			Calls: t.Calls, MaxCalls: t.Trunk.Settings.MaxCalls, Settings: t.Trunk.Settings.Scope}
+		switch {
+		case t.Trunk.Disabled:
+			v.State, v.Since, v.Why = "disabled", time.Time{}, "enabled: false"
+		case !t.Paused.IsZero():
+			v.State, v.Why = "paused", "503 with Retry-After: no calls until "+t.Paused.Format(time.TimeOnly)
+		}
 		if p := t.Trunk.GatewayPort; p != 0 {
 			v.Peer = net.JoinHostPort(strings.Trim(v.Peer, "[]"), strconv.Itoa(int(p)))
 		}

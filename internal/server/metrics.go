@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -63,6 +64,8 @@ var (
 	descTrunk      = desc("trunk_state", "Health of a trunk: 0 down, 1 half open, 2 degraded, 3 up.", "trunk")
 	descTrunkCall  = desc("trunk_calls", "Running calls of a trunk.", "trunk")
 	descRegistered = desc("trunk_registered", "1 while this server is registered on the trunk with its provider, else 0.", "trunk")
+	descTrunkMax   = desc("trunk_calls_limit", "Calls that a trunk may have at once (maxCalls).", "trunk")
+	descCert       = desc("certificate_days", "Days until our certificate for TLS expires.", "server")
 	descSIP        = desc("sip_events_total", "Messages by what became of them.", "event")
 	descMessages   = desc("sip_messages_total", "Messages by listener and direction.", "transport", "address", "direction")
 	descDrops      = desc("sip_dropped_total", "Messages and connections refused by listener and reason.", "transport", "address", "reason")
@@ -81,7 +84,7 @@ var (
 
 // Describe is prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descLive, descDraining, descTrunk, descTrunkCall, descRegistered, descSIP, descMessages, descDrops, descRecords, descMedia,
+	for _, d := range []*prometheus.Desc{descLive, descDraining, descTrunk, descTrunkCall, descRegistered, descTrunkMax, descCert, descSIP, descMessages, descDrops, descRecords, descMedia,
 		descPackets, descDead, descPorts, descQueue, descLag, descConns, descLost, descJournal, descInfo} {
 		ch <- d
 	}
@@ -106,7 +109,9 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descDraining, draining)
 	for _, t := range s.engine.Trunks() {
-		gauge(descTrunk, float64(health.Down-t.Health.State), t.Trunk.Name)
+		if !t.Trunk.Disabled {
+			gauge(descTrunk, float64(health.Down-t.Health.State), t.Trunk.Name)
+		}
 		gauge(descTrunkCall, float64(t.Calls), t.Trunk.Name)
 		if r := t.Registration; r != nil {
 			up := 0.0
@@ -114,6 +119,9 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 				up = 1
 			}
 			gauge(descRegistered, up, t.Trunk.Name)
+		}
+		if n := t.Trunk.Settings.MaxCalls; n > 0 {
+			gauge(descTrunkMax, float64(n), t.Trunk.Name)
 		}
 	}
 	for i, l := range s.engine.Loads() {
@@ -155,7 +163,11 @@ func events(count func(*prometheus.Desc, uint64, ...string), d *prometheus.Desc,
 
 func (g gauges) transport(count func(*prometheus.Desc, uint64, ...string), gauge func(*prometheus.Desc, float64, ...string)) {
 	all := g.s.transport.Stats()
+	var ends time.Time
 	for _, l := range all.Listeners {
+		if e := l.CertificateEnds; !e.IsZero() && (ends.IsZero() || e.Before(ends)) {
+			ends = e
+		}
 		tr, addr := l.Transport.String(), l.Addr.String()
 		count(descMessages, l.In.Messages, tr, addr, "in")
 		count(descMessages, l.Out.Messages, tr, addr, "out")
@@ -164,6 +176,9 @@ func (g gauges) transport(count func(*prometheus.Desc, uint64, ...string), gauge
 			{"kernel", l.Drops.Kernel}, {"handshake", l.HandshakeFailed}, {"connection-limit", l.Refused}, {"dial", l.DialFailed}} {
 			count(descDrops, e.n, tr, addr, e.name)
 		}
+	}
+	if !ends.IsZero() {
+		gauge(descCert, time.Until(ends).Hours()/24, g.s.current.Load().Name)
 	}
 	gauge(descConns, float64(all.Accepted), "peer")
 	gauge(descConns, float64(all.Dialled), "us")

@@ -57,6 +57,39 @@ func presented(at string) string {
 	return name
 }
 
+// withTLS adds a provider behind TLS to a document, and a certificate.
+func (r *rig) withTLS(doc string) string {
+	certificate(r.t, r.dir, "one.test")
+	file := filepath.Join(r.dir, "one.test")
+	doc = strings.ReplaceAll(doc, "\nusages:", "\n  sbc: {kind: sbc, host: sbc.test, root: {port: 5061}}\nusages:")
+	return strings.ReplaceAll(doc, "mediaPorts", "cert: "+file+".pem, key: "+file+".key, ca: "+file+".pem, mediaPorts")
+}
+
+// DR-31: how long our certificate is still valid is a metric.
+func TestDR_31CertificateDays(t *testing.T) {
+	t.Parallel()
+	r := start(t, "127.88.11.", basic)
+	hours := func() float64 {
+		families, err := r.metrics.registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "directsip_certificate_days" {
+				return f.GetMetric()[0].GetGauge().GetValue() * 24
+			}
+		}
+		return -1
+	}
+	if h := hours(); h != -1 {
+		t.Errorf("%v hours without TLS", h)
+	}
+	r.applyGood(r.withTLS(basic))
+	if h := hours(); h < 0.9 || h > 1 {
+		t.Errorf("%v hours of a certificate for one", h)
+	}
+}
+
 // TestPortGoesFromTCPToTLS and back; certificates change with the document, and a bad one changes nothing.
 func TestPortGoesFromTCPToTLS(t *testing.T) {
 	t.Parallel()

@@ -108,6 +108,9 @@ func (p *Party) refuse(status int) {
 		if c := p.callee.Cause; c > 0 {
 			r.AddName("Reason", "Q.850;cause="+strconv.Itoa(c))
 		}
+		if v := p.callee.RetryAfter; v != "" {
+			r.Set(sip.IDRetryAfter, v)
+		}
 		if c := p.callee.Contact; c != "" && status < 400 {
 			r.Set(sip.IDContact, c)
 		}

@@ -191,6 +191,9 @@ func callee(r *rand.Rand) Callee {
 		if c.Final == 302 {
 			c.Contact = "<sip:+1425@198.51.100.12>"
 		}
+		if c.Final == 503 {
+			c.RetryAfter = []string{"", "1", "15 (be patient)", "99999999999"}[r.IntN(4)]
+		}
 		if one(r, 3) {
 			c.Cause = []int{1, 17, 34, 41, 16, 21}[r.IntN(6)]
 		}

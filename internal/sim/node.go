@@ -142,7 +142,10 @@ func (n *Node) perform() {
 		n.record(r)
 	}
 	for _, r := range o.Results {
-		name, what := r.Trunk.Name, r.What
+		if r.Pause > 0 {
+			n.board.paused[r.Trunk.Watched()] = r.At.Add(r.Pause)
+		}
+		name, what := r.Trunk.Watched().Name, r.What
 		n.w.after(0, func() { n.step(func() { n.core.CallResult(n.w.now, name, what) }) })
 	}
 	n.exchange()

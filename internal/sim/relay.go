@@ -116,12 +116,13 @@ type board struct {
 	turns  []int
 	calls  map[*topology.Trunk]map[media.SessionID]bool
 	users  map[string]map[media.SessionID]bool
+	paused map[*topology.Trunk]time.Time // until then
 	w      *World
 }
 
 func newBoard(w *World, server *topology.Server) *board {
 	return &board{w: w, server: server, state: make([]health.State, len(w.snap.Trunks)), turns: make([]int, len(w.snap.Routes)),
-		calls: make(map[*topology.Trunk]map[media.SessionID]bool)}
+		calls: make(map[*topology.Trunk]map[media.SessionID]bool), paused: make(map[*topology.Trunk]time.Time)}
 }
 
 var (
@@ -141,7 +142,7 @@ func (b *board) Turn(route, n int) int {
 }
 
 // Acquire is b2bua.Limits.
-func (b *board) Acquire(_ time.Time, t *topology.Trunk, id media.SessionID, emergency bool) *diag.Reason {
+func (b *board) Acquire(now time.Time, t *topology.Trunk, id media.SessionID, emergency bool) *diag.Reason {
 	b.w.Fault.visit()
 	set := b.calls[t]
 	if set == nil {
@@ -151,11 +152,24 @@ func (b *board) Acquire(_ time.Time, t *topology.Trunk, id media.SessionID, emer
 	if limit := t.Settings.MaxCalls; limit > 0 && len(set) >= limit && !emergency {
 		return diag.TrunkLimit
 	}
+	if now.Before(b.paused[t.Watched()]) && !emergency && b.holds(id) {
+		return diag.TrunkPaused
+	}
 	if set[id] {
 		b.w.fail("call %d takes a second place on trunk %s", id, t.Name)
 	}
 	set[id] = true
 	return nil
+}
+
+// holds tells whether a call has a place already: the next one is that of a target.
+func (b *board) holds(id media.SessionID) bool {
+	for _, set := range b.calls {
+		if set[id] {
+			return true
+		}
+	}
+	return false
 }
 
 // Release is b2bua.Limits.

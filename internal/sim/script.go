@@ -45,24 +45,25 @@ type Caller struct {
 
 // Callee is how a callee behaves.
 type Callee struct {
-	Silent   bool // answers nothing at all
-	No100    bool
-	Progress []Progress
-	After    time.Duration // of the final response, from the INVITE
-	Final    int           // 0: none ever
-	Cause    int           // Q.850
-	Contact  string        // of a 3xx
-	Fork     []Callee      // further telephones behind the same proxy
-	Late     time.Duration // answers 200 so long after the CANCEL, as if it had not come; 0: 487
-	Deaf     bool          // takes no notice of CANCEL
-	Twice    bool          // sends every response twice
-	NoAnswer bool          // 200 without a description
-	Misfit   bool          // 200 with an answer that does not fit
-	ByeEarly bool          // BYE at once behind its 200, before the ACK, and the network lets it overtake
-	NoUpdate bool          // Allow without UPDATE
-	Named    bool          // says in its responses who answers
-	Stale    int           // calls so many answers to a challenge stale
-	Locked   bool          // takes no password
+	Silent     bool // answers nothing at all
+	No100      bool
+	Progress   []Progress
+	After      time.Duration // of the final response, from the INVITE
+	Final      int           // 0: none ever
+	Cause      int           // Q.850
+	Contact    string        // of a 3xx
+	RetryAfter string        // of a refusal
+	Fork       []Callee      // further telephones behind the same proxy
+	Late       time.Duration // answers 200 so long after the CANCEL, as if it had not come; 0: 487
+	Deaf       bool          // takes no notice of CANCEL
+	Twice      bool          // sends every response twice
+	NoAnswer   bool          // 200 without a description
+	Misfit     bool          // 200 with an answer that does not fit
+	ByeEarly   bool          // BYE at once behind its 200, before the ACK, and the network lets it overtake
+	NoUpdate   bool          // Allow without UPDATE
+	Named      bool          // says in its responses who answers
+	Stale      int           // calls so many answers to a challenge stale
+	Locked     bool          // takes no password
 	Manner
 }
 

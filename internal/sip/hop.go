@@ -36,6 +36,7 @@ type Hop struct {
 	Remote    netip.AddrPort // where the peer listens, or where the request came from
 	Name      string         // TLS: the name that the peer's certificate must carry
 	Flow      uint64         // an open connection to prefer; 0 when none. If it is gone, Remote is dialled
+	As        string         // our own name toward the peer, in Via and Contact; "": that of the listener
 }
 
 // Source says where a message came from.

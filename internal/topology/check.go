@@ -15,6 +15,7 @@ func (c *compiler) check() {
 		c.checkTrunk(d)
 	}
 	c.checkTuples()
+	c.checkContactHosts()
 	c.checkPeers()
 	for _, d := range c.settingsDocs {
 		c.checkSettings(d)
@@ -149,7 +150,7 @@ func (c *compiler) checkTuples() {
 		t := d.out
 		for _, e := range c.trunkDocs[:i] {
 			o := e.out
-			if o.Pool != t.Pool || o.Port != t.Port {
+			if o.Pool != t.Pool || o.Port != t.Port || t.Watched() == o.Watched() {
 				continue
 			}
 			if o.Transport != t.Transport && o.Transport != sip.UDP && t.Transport != sip.UDP {

@@ -77,6 +77,9 @@ func (s *Snapshot) indexInbound() {
 		return cmp.Or(cmp.Compare(b.Transport, a.Transport), cmp.Compare(rank(a), rank(b)))
 	})
 	for _, t := range trunks {
+		if t.Carrier != nil {
+			continue // found by Tenant
+		}
 		in.add(t, listenKey{t.Pool, t.Transport, t.Port})
 		if t.Transport == sip.UDP && !s.hasTLS(t.Pool, t.Port) {
 			in.add(t, listenKey{t.Pool, sip.TCP, t.Port})

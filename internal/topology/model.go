@@ -133,7 +133,11 @@ type Trunk struct {
 	// Who we are to the peer (NEW-02); nil when it does not ask.
 	Credentials  *Credentials
 	Registration *Registration
-	Line         int // in the document
+	ContactHost  string   // DR-02: our name in Contact, Via and From toward the peer; "": the server's over TLS, else the address
+	Disabled     bool     // DR-11: no new calls, no OPTIONS; running calls go on
+	Carrier      *Trunk   // DR-28: the trunk that this one is derived from and has everything of but its names; nil: of none
+	Derived      []*Trunk // those derived from it, in the order of the document
+	Line         int      // in the document
 }
 
 // Codes is a set of SIP response codes.

@@ -156,6 +156,7 @@ func (c *compiler) resolveSettings() {
 		}
 	}
 	c.resolveProfiles()
+	c.inheritSettings()
 }
 
 func (c *compiler) settingsLists(d *settingsDoc) {

@@ -42,14 +42,17 @@ func (c *compiler) resolveTrunks() {
 	c.trunkDocs = append(all, c.trunkDocs...)
 	for _, d := range c.trunkDocs {
 		c.trunkNames.add(c, d.nameNode(), d)
-		c.resolveTuple(d)
-		c.resolveAccess(d)
+		if d.carrier == nil {
+			c.resolveTuple(d)
+			c.resolveAccess(d)
+		}
 		d.out.Index = len(c.snap.Trunks)
 		c.snap.Trunks = append(c.snap.Trunks, d.out)
 		if gw := d.out.Gateway; gw != nil {
 			gw.Trunks = append(gw.Trunks, d.out)
 		}
 	}
+	c.resolveCarriers()
 }
 
 func (d *trunkDoc) nameNode() *node {

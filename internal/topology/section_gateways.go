@@ -56,6 +56,7 @@ type trunkDoc struct {
 	transport, port         *node
 	gatewayPort             *node
 	site, dialPlan          *node
+	carrier, contactHost    *node
 	portValue, gatewayValue uint16
 	byDNS                   bool // gatewayPort: dns
 	transportValue          sip.Transport
@@ -73,13 +74,14 @@ func newRoot(gw *gatewayDoc) *trunkDoc {
 // trunkFields are the keys of a trunk of its own; rootFields those of a gateway's root trunk.
 var trunkFields = append([]field[trunkDoc]{
 	{"gateway", setRef(func(d *trunkDoc) **node { return &d.gateway })},
+	{"carrier", setRef(func(d *trunkDoc) **node { return &d.carrier })},
 }, tupleFields...)
 
 var rootFields = append([]field[trunkDoc]{
 	{"name", setRef(func(d *trunkDoc) **node { return &d.name })},
 }, tupleFields...)
 
-var tupleFields = append([]field[trunkDoc]{
+var tupleFields = slices.Concat([]field[trunkDoc]{
 	{"pool", setRef(func(d *trunkDoc) **node { return &d.pool })},
 	{"transport", func(c *compiler, n *node, d *trunkDoc) {
 		if v, ok := c.transport(n); ok {
@@ -100,7 +102,7 @@ var tupleFields = append([]field[trunkDoc]{
 	}},
 	{"site", setRef(func(d *trunkDoc) **node { return &d.site })},
 	{"dialPlan", setRef(func(d *trunkDoc) **node { return &d.dialPlan })},
-}, accessFields...)
+}, nameFields, accessFields)
 
 func (c *compiler) gateways(n *node) {
 	c.each(n, "gateway", func(key, value *node) {
@@ -151,7 +153,7 @@ func (c *compiler) trunks(n *node) {
 	c.each(n, "trunk", func(key, value *node) {
 		d := &trunkDoc{key: key, out: &Trunk{Name: key.text, Line: key.line}}
 		decode(c, value, trunkFields, d)
-		if d.gateway == nil && value.get("gateway") == nil {
+		if d.gateway == nil && value.get("gateway") == nil && value.get("carrier") == nil {
 			c.errorf(key, "the trunk has no gateway").fixf("Set trunks.%s.gateway to the name of one", key.text)
 		}
 		c.trunkDocs = append(c.trunkDocs, d)

@@ -48,7 +48,10 @@ func (c *compiler) resolveProfiles() {
 		if g.out.Profile = p; p == nil {
 			continue
 		}
-		for _, t := range g.out.Trunks {
+		for _, t := range c.snap.Trunks {
+			if t.Gateway != g.out {
+				continue
+			}
 			d := c.settingsDoc(t)
 			if d != nil && d.profile != nil && d.out.Scope == "trunk:"+t.Name {
 				continue

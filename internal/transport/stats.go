@@ -32,7 +32,8 @@ type ListenerStats struct {
 	DialFailed        uint64
 	HandshakeFailed   uint64 // TLS, both directions, refused names included
 	CertificateReload uint64
-	Open              int64 // connections open now
+	CertificateEnds   time.Time // when our own certificate expires; zero without TLS
+	Open              int64     // connections open now
 	// LastUnknown is who was last counted in Drops.UnknownSource, at LastUnknownAt: often a gateway whose address
 	// is missing in the document.
 	LastUnknown   netip.AddrPort
@@ -116,6 +117,9 @@ func (t *Transport) Stats() Stats {
 	for k, st := range *t.streams.Load() {
 		l := st.counters.snapshot(t.start)
 		l.Transport, l.Addr = k.transport, k.addr
+		if st.certs != nil {
+			l.CertificateEnds = st.certs.current().cert.Leaf.NotAfter
+		}
 		s.Listeners = append(s.Listeners, l)
 	}
 	slices.SortFunc(s.Listeners, func(a, b ListenerStats) int {

@@ -29,6 +29,9 @@ func (c *Core) outside(now time.Time, src sip.Source, m *sip.Message) {
 		}
 		return
 	}
+	if len(t.Derived) > 0 {
+		t = tenant(t, m)
+	}
 	switch {
 	case m.Method == "CANCEL":
 		c.refuse(src, m, diag.CallGone, 0)
@@ -53,6 +56,19 @@ func (c *Core) trunk(src sip.Source) *topology.Trunk {
 	return t
 }
 
+// tenant is the trunk among those derived from t that a request is for: by the host of its Request-URI, else by that of To; t itself when
+// neither is a name of ours (DR-28).
+func tenant(t *topology.Trunk, m *sip.Message) *topology.Trunk {
+	for _, uri := range [...]string{m.URI, m.To().URI} {
+		if u, err := sip.ParseURI(uri); err == nil {
+			if d := t.Tenant(u.Host); d != nil {
+				return d
+			}
+		}
+	}
+	return t
+}
+
 // options answers a probe of a peer (RFC 3261 §11.2, SIG-16).
 func (c *Core) options(src sip.Source, m *sip.Message, t *topology.Trunk) {
 	switch m.RequestScheme() {
@@ -70,9 +86,15 @@ func (c *Core) options(src sip.Source, m *sip.Message, t *topology.Trunk) {
 		c.refuse(src, m, diag.Draining, 0)
 		return
 	}
+	if t.Disabled {
+		c.refuse(src, m, diag.TrunkDisabled, 0)
+		return
+	}
+	hop := b2bua.Back(src, m)
+	hop.As = t.ContactHost
 	r := sip.NewResponse(m, 200, "")
 	r.SetToTag(statelessTag(m))
-	r.Add(sip.IDContact, c.env.Contact(sip.Hop{Transport: src.Transport, Local: src.Local})) // by which Teams finds the trunk (DR-04)
+	r.Add(sip.IDContact, c.env.Contact(hop)) // by which Teams finds the trunk (DR-04)
 	r.Add(sip.IDAllow, c.env.Allow(t.Settings))
 	r.Add(sip.IDAccept, "application/sdp")
 	r.Add(sip.IDServer, c.env.UserAgent)

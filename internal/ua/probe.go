@@ -33,7 +33,7 @@ func (c *Core) configureProbes(now time.Time) {
 	}
 	c.trunks = c.trunks[:0:0]
 	for _, t := range c.snap.Trunks {
-		if t.Pool != c.env.Server.Pool || t.Index%c.cfg.Shards != c.cfg.Shard {
+		if t.Pool != c.env.Server.Pool || t.Disabled || t.Carrier != nil || t.Index%c.cfg.Shards != c.cfg.Shard {
 			continue
 		}
 		p := old[t.Name]

@@ -1,0 +1,78 @@
+package ua_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/ua"
+)
+
+const tenants = `
+pools: {pool.test: {servers: {med1.test: {addresses: [192.0.2.10], cert: a.pem, key: a.key}}}}
+gateways:
+  hub: {kind: uc, host: sip.hub.test, profile: teams-direct-routing, root: {port: 5061, gatewayPort: 5061, contactHost: sbc.example.com}}
+  pstn: {host: 198.51.100.2, root: {transport: UDP}}
+trunks:
+  contoso: {carrier: hub, contactHost: contoso.sbc.example.com}
+  fabrikam: {carrier: hub, contactHost: fabrikam.sbc.example.com, enabled: false}
+usages: [all]
+routes: [{name: out, pattern: '^\+1', usages: [all], trunks: [pstn]}]
+trunkSettings:
+  trunk:contoso: {usages: [all]}
+`
+
+// DR-28, DR-02: the host of the Request-URI, or else of To, says which tenant a call is for, and the answer has the tenant's name in Contact.
+// DR-04: so does the answer to OPTIONS. DR-11: a tenant may be out of service by itself.
+func TestDR_28TenantOfARequest(t *testing.T) {
+	snap, problems := topology.Compile("x", []byte(tenants))
+	if snap == nil {
+		t.Fatal(problems.Error())
+	}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	env := &b2bua.Env{Server: snap.Servers[0], Rand: rnd, Ports: media.NewPorts(10000, 20000, 0), State: open{}, Limits: open{}, UserAgent: "directsip",
+		CallID: func() string { return b2bua.Token(rnd, 20) }}
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	core := ua.New(ua.Config{Env: env, Snapshot: snap}, now)
+	src := sip.Source{Transport: sip.TLS, Local: netip.MustParseAddrPort("192.0.2.10:5061"), Remote: netip.MustParseAddrPort("198.51.100.1:40000"),
+		Flow: 1, Names: []string{"sip.hub.test"}}
+	for i, c := range []struct {
+		method, uri, to string
+		want            []string // in the last message to the hub
+	}{
+		{"OPTIONS", "sip:sbc.example.com:5061;transport=tls", "sbc.example.com", []string{"SIP/2.0 200", "Contact: <sip:sbc.example.com:5061;transport=tls>", "Allow: "}},
+		{"OPTIONS", "sip:Contoso.sbc.example.com", "elsewhere.test", []string{"SIP/2.0 200", "Contact: <sip:contoso.sbc.example.com:5061;transport=tls>"}},
+		{"OPTIONS", "sip:192.0.2.10", "fabrikam.sbc.example.com", []string{"SIP/2.0 503", "trunk-disabled"}},
+		{"INVITE", "sip:+14255550100@contoso.sbc.example.com;user=phone", "elsewhere.test",
+			[]string{"SIP/2.0 180", "Contact: <sip:contoso.sbc.example.com:5061;transport=tls>"}},
+		{"INVITE", "sip:+14255550100@192.0.2.10", "contoso.sbc.example.com", []string{"SIP/2.0 180", "Contact: <sip:contoso.sbc.example.com:5061;transport=tls>"}},
+		{"INVITE", "sip:+14255550100@fabrikam.sbc.example.com", "contoso.sbc.example.com", []string{"SIP/2.0 503", "trunk-disabled"}},
+		{"INVITE", "sip:+14255550100@nobody.sbc.example.com", "sbc.example.com", []string{"SIP/2.0 403", "no-usage"}},
+		{"INVITE", "tel:+14255550100", "nobody.sbc.example.com", []string{"SIP/2.0 403", "no-usage"}},
+	} {
+		id := "c" + string(rune('a'+i))
+		r := &rig{core: core, now: now, b: t, env: env}
+		data := bytes.ReplaceAll(request(c.method, "1", id, id, "from", "", bodies[0]), []byte("sip:+14255550100@192.0.2.10:5060;user=phone SIP"), []byte(c.uri+" SIP"))
+		data = bytes.ReplaceAll(data, []byte("To: <sip:+14255550100@192.0.2.10"), []byte("To: <sip:+14255550100@"+c.to))
+		r.in(src, bytes.ReplaceAll(data, []byte("SIP/2.0/UDP"), []byte("SIP/2.0/TLS")))
+		for _, s := range r.out.Sends {
+			if bytes.HasPrefix(s.Data, []byte("INVITE ")) {
+				r.in(sip.Source{Transport: sip.UDP, Local: netip.MustParseAddrPort("192.0.2.10:5060"), Remote: netip.MustParseAddrPort("198.51.100.2:5060")},
+					response("180 Ringing", s.Data, "to", ""))
+			}
+		}
+		last := string(r.out.Sends[len(r.out.Sends)-1].Data)
+		for _, want := range c.want {
+			if !strings.Contains(last, want) {
+				t.Errorf("%s %s, To %s: no %q in\n%s", c.method, c.uri, c.to, want, last)
+			}
+		}
+	}
+}
