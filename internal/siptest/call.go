@@ -313,11 +313,19 @@ func (c *Call) newRequest(method string, seq uint32) *sip.Message {
 func cseq(n uint32, method string) string { return strconv.FormatUint(uint64(n), 10) + " " + method }
 
 func (c *Call) contact() string {
-	s := "<sip:" + c.a.cfg.Name + "@" + c.a.addr.String()
+	s := "<sip:" + c.a.cfg.Name + "@" + c.a.hostPort()
 	if c.a.udp == nil {
 		s += ";transport=" + c.a.cfg.Network
 	}
 	return s + ">"
+}
+
+// hostPort is how the agent is called in Contact and Via.
+func (a *Agent) hostPort() string {
+	if a.cfg.Host == "" {
+		return a.addr.String()
+	}
+	return a.cfg.Host + ":" + strconv.Itoa(int(a.addr.Port()))
 }
 
 // hop is where requests of the dialog go: the first Route or the peer's Contact (RFC 3261 §12.2.1.1), and

@@ -1,6 +1,7 @@
 package siptest
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -55,7 +56,7 @@ func (a *Agent) checkRequest(c *Call, m *sip.Message) {
 // checkTarget: requests within a dialog go to our Contact (§12.2.1.1).
 func (a *Agent) checkTarget(m *sip.Message, note func(string, ...any)) {
 	u, err := sip.ParseURI(m.URI)
-	if err != nil || u.User != a.cfg.Name || u.Host != a.addr.Addr().String() || u.Port != a.addr.Port() {
+	if host := cmp.Or(a.cfg.Host, a.addr.Addr().String()); err != nil || u.User != a.cfg.Name || u.Host != host || u.Port != a.addr.Port() {
 		note("Request-URI is not our Contact")
 	}
 }

@@ -37,6 +37,7 @@ type Config struct {
 	Listen     string        // address:port, default 127.0.0.1:0
 	TLS        *tls.Config   // for both roles; needs Certificates, and RootCAs to call others
 	ServerName string        // name that a TLS peer must have; default: the address
+	Host       string        // our name in Contact and Via; default: the address
 	UserAgent  string        // default: directsip-siptest
 	Audio      Audio         // what is sent; default: Tone(440)
 	Codecs     []string      // of PCMU and PCMA, best first; default PCMU
@@ -71,8 +72,9 @@ type Agent struct {
 	next    [][]Step          // for one call each
 	respond map[string]reply  // by method
 
-	registrar *registrar // nil: everybody is let in
-	stray     []Entry    // ladder of messages that belong to no call
+	screen    func(*serverTx) reply // refuses requests out of calls; the agent is locked. nil: none; status 0: taken
+	registrar *registrar            // nil: everybody is let in
+	stray     []Entry               // ladder of messages that belong to no call
 	faults    []string
 }
 

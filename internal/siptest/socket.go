@@ -1,6 +1,7 @@
 package siptest
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -16,13 +17,15 @@ import (
 // peer is where a message came from or goes to.
 type peer struct {
 	addr netip.AddrPort
-	conn *conn // the connection that it came on; nil with UDP or to let one be found
+	conn *conn  // the connection that it came on; nil with UDP or to let one be found
+	name string // that the certificate of a connection to be opened must have; "": Config.ServerName
 }
 
 // conn is a TCP or TLS connection, or the wish for one.
 type conn struct {
 	a    *Agent
 	addr netip.AddrPort // of the peer
+	name string         // of the peer; "" when that does not matter
 	out  chan []byte
 	done chan struct{}
 	net  net.Conn // nil until dialled; guarded by the agent
@@ -165,9 +168,7 @@ func (c *conn) dial() error {
 	}
 	if c.a.cfg.Network == "tls" {
 		cfg := c.a.cfg.TLS.Clone()
-		if cfg.ServerName = c.a.cfg.ServerName; cfg.ServerName == "" {
-			cfg.ServerName = c.addr.Addr().String()
-		}
+		cfg.ServerName = cmp.Or(c.name, c.a.cfg.ServerName, c.addr.Addr().String())
 		t := tls.Client(nc, cfg)
 		if err := t.HandshakeContext(ctx); err != nil {
 			nc.Close()
@@ -229,7 +230,7 @@ func (a *Agent) send(to peer, b []byte) {
 	}
 	c := to.conn
 	if c == nil || c.shut {
-		c = a.connTo(to.addr)
+		c = a.connTo(to)
 	}
 	select {
 	case c.out <- b:
@@ -240,13 +241,13 @@ func (a *Agent) send(to peer, b []byte) {
 
 // connTo finds a connection that was dialled to addr, or dials. One that the peer opened has another port, and
 // is not taken: a peer must be reachable at its Contact.
-func (a *Agent) connTo(addr netip.AddrPort) *conn {
+func (a *Agent) connTo(to peer) *conn {
 	for c := range a.conns {
-		if c.addr == addr && !c.shut {
+		if c.addr == to.addr && c.name == to.name && !c.shut {
 			return c
 		}
 	}
-	c := &conn{a: a, addr: addr}
+	c := &conn{a: a, addr: to.addr, name: to.name}
 	a.run(c)
 	return c
 }

@@ -78,7 +78,7 @@ func (a *Agent) request(c *Call, m *sip.Message, to peer, answers func(*sip.Mess
 }
 
 func (a *Agent) addVia(m *sip.Message) {
-	m.AddFirst(sip.IDVia, "SIP/2.0/"+strings.ToUpper(a.cfg.Network)+" "+a.addr.String()+";branch="+sip.MagicCookie+token()+";rport")
+	m.AddFirst(sip.IDVia, "SIP/2.0/"+strings.ToUpper(a.cfg.Network)+" "+a.hostPort()+";branch="+sip.MagicCookie+token()+";rport")
 }
 
 // retransmit is timer A of RFC 3261 §17.1.1.2, or timer E of §17.1.2.2.
@@ -294,6 +294,13 @@ func (a *Agent) receiveRequest(m *sip.Message, from peer) {
 // receiveNew takes a request that belongs to no call.
 func (a *Agent) receiveNew(t *serverTx, toTag string) {
 	key := serverKey(t.req, t.req.Method)
+	if a.screen != nil && toTag == "" {
+		if r := a.screen(t); r.status > 0 {
+			a.record(nil, false, t.from, t.req, false)
+			t.reply(t.response(r.status, r.headers))
+			return
+		}
+	}
 	if t.req.Method == "INVITE" && toTag == "" && !a.asks(t) {
 		a.arrive(t, key)
 		return

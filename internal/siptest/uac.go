@@ -79,6 +79,11 @@ func (a *Agent) Dial(ctx context.Context, addr, uri string, opts ...Option) (*Ca
 	if err != nil {
 		return nil, fmt.Errorf("siptest: %s: %w", a.cfg.Name, err)
 	}
+	return a.dial(peer{addr: portOf(ips[0], n)}, uri, opts)
+}
+
+// dial is Dial to a peer.
+func (a *Agent) dial(to peer, uri string, opts []Option) (*Call, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
@@ -88,7 +93,7 @@ func (a *Agent) Dial(ctx context.Context, addr, uri string, opts ...Option) (*Ca
 		return nil, fmt.Errorf("siptest: %s has %d calls already", a.cfg.Name, a.cfg.MaxCalls)
 	}
 	c := a.newCall(false)
-	c.to = peer{addr: portOf(ips[0], n)}
+	c.to = to
 	c.id = token() + "@" + a.addr.Addr().String()
 	c.localURI, c.remoteURI, c.target = "sip:"+a.cfg.Name+"@"+a.addr.String(), uri, uri
 	if err := c.invitePeer(opts); err != nil {
