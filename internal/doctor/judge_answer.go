@@ -68,7 +68,7 @@ var meaning = map[int]struct {
 }{
 	400: {Warning, "the peer cannot read what we send", "Look in the log of the peer for what it dislikes"},
 	401: {Note, "the peer asks for credentials; it is there", "If it asks for them in calls too, give the trunk credentials"},
-	403: {Warning, "the peer does not want us; it will most likely refuse calls too", "Look whether it knows our address, name and port, and whether it wants another fromDomain"},
+	403: {Warning, "the peer does not want us; it will most likely refuse calls too", "Look whether it knows our address, name and port, and whether it wants another contactHost or fromDomain"},
 	404: {Note, "the peer knows no user of that name, which OPTIONS do not need; it is there", ""},
 	405: {Note, "the peer does not serve OPTIONS; it is there", ""},
 	407: {Note, "the peer asks for credentials; it is there", "If it asks for them in calls too, give the trunk credentials"},

@@ -31,7 +31,7 @@ func (j *judge) ours() {
 	j.validity(c, "our", "our certificate", "peers end the connection", "Renew the file "+j.server.Cert+"; it is read again without a restart")
 	if len(c.lacks) > 0 {
 		j.add(Warning, "our-name", fmt.Sprintf("our certificate is for %s, and not for %s", list(c.Names), strings.Join(c.lacks, " and ")),
-			"peers that check who calls them refuse it", "Have one issued that carries the names of server and pool")
+			"peers that check who calls them refuse it", "Have one issued that carries contactHost of the trunk, or without that the names of server and pool")
 	}
 	if !c.Client {
 		j.add(Note, "our-usage", "our certificate is for servers only (extended key usage)", "peers that check this refuse it when we call them; many do not check",

@@ -28,8 +28,8 @@ type ourCertificate struct {
 	err   error
 }
 
-func loadOurs(srv *topology.Server) *ourCertificate {
-	o := &ourCertificate{names: []string{srv.Name, srv.Pool.Name}}
+func loadOurs(srv *topology.Server, trunk *topology.Trunk) *ourCertificate {
+	o := &ourCertificate{names: trunk.Names(srv)}
 	if o.cert, o.err = tls.LoadX509KeyPair(srv.Cert, srv.Key); o.err != nil {
 		return o
 	}

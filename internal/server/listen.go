@@ -20,7 +20,7 @@ func specs(snap *topology.Snapshot, me *topology.Server) []transport.ListenSpec 
 		spec := transport.ListenSpec{Transport: l.Transport, Addr: l.AddrPort}
 		if l.Transport == sip.TLS {
 			spec.Cert, spec.Key, spec.CA = me.Cert, me.Key, me.CA
-			spec.Names = append([]string{me.Name, me.Pool.Name}, snap.ContactHosts(me)...)
+			spec.Names = snap.CertificateNames(me)
 		}
 		list = append(list, spec)
 	}

@@ -3,6 +3,8 @@ package topology
 import (
 	"slices"
 	"strings"
+
+	"github.com/directsip/directsip/internal/sip"
 )
 
 // Tenant is the trunk that a request to a host came in on: t itself, or the one of its derived trunks that has the host for a name
@@ -114,12 +116,25 @@ func (c *compiler) checkContactHosts() {
 	}
 }
 
-// ContactHosts are the names by which peers of a server's TLS trunks know it; its certificate should carry them.
-func (s *Snapshot) ContactHosts(srv *Server) (names []string) {
+// CertificateNames are the names by which peers of a server's TLS trunks know it; its certificate should carry them.
+func (s *Snapshot) CertificateNames(srv *Server) (names []string) {
 	for _, t := range s.Trunks {
-		if name := strings.ToLower(t.ContactHost); name != "" && t.Pool == srv.Pool && !slices.Contains(names, name) {
-			names = append(names, name)
+		if t.Pool != srv.Pool || t.Transport != sip.TLS {
+			continue
+		}
+		for _, name := range t.Names(srv) {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
 		}
 	}
 	return names
+}
+
+// Names is what the trunk's peer may know a server by: contactHost, else server and pool.
+func (t *Trunk) Names(srv *Server) []string {
+	if t.ContactHost != "" {
+		return []string{strings.ToLower(t.ContactHost)}
+	}
+	return []string{srv.Name, srv.Pool.Name}
 }

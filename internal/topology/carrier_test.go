@@ -49,7 +49,7 @@ func TestDR_28DerivedTrunks(t *testing.T) {
 	if u := snap.Users[0].Trunks; !slices.Equal(u, []*Trunk{teams}) {
 		t.Errorf("a user of the carrier's gateway is reached by %v", u)
 	}
-	if names := snap.ContactHosts(snap.Servers[0]); !slices.Equal(names, []string{"sbc.example.com", "contoso.sbc.example.com", "fabrikam.sbc.example.com"}) {
+	if names := snap.CertificateNames(snap.Servers[0]); !slices.Equal(names, []string{"sbc.example.com", "contoso.sbc.example.com", "fabrikam.sbc.example.com"}) {
 		t.Error(names)
 	}
 }
@@ -62,5 +62,14 @@ func TestDR_11DisabledCarrier(t *testing.T) {
 	}
 	if !snap.TrunkByName("contoso").Disabled || snap.TrunkByName("gw").Disabled {
 		t.Error("contoso takes calls")
+	}
+}
+
+// The document of docs/teams.md is one.
+func TestTeamsPageCompiles(t *testing.T) {
+	_, text, _ := strings.Cut(string(readFile(t, "../../docs/teams.md")), "```yaml\n")
+	text, _, _ = strings.Cut(text, "```")
+	if snap, problems := Compile("teams.md", []byte(text)); snap == nil || len(problems) > 0 {
+		t.Error(problems.Error())
 	}
 }
