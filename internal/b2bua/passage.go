@@ -95,6 +95,9 @@ func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
 	if why == nil && by.trunk.Gateway != p.by.Gateway {
 		why = diag.ReplacesRefused
 	}
+	if why == nil && !c.mayJoin(c.other(by), guestOf(&p.leg)) {
+		why = diag.TollBypass
+	}
 	if why == nil && c.plan.bypass {
 		why = diag.NotAcceptable
 	}

@@ -139,6 +139,9 @@ func (l *Leg) refers() bool {
 func (c *Call) decideTransfer(by, rest *Leg, r *referral) routing.Decision {
 	who, calling := c.partyOf(by), c.partyOf(rest).number
 	if at := by.trunk; by.atHome(r.host) {
+		if !c.mayJoin(rest, c.at(at, r.uri)) {
+			return routing.Decision{Number: r.number, Reason: diag.TollBypass}
+		}
 		return routing.Decision{Kind: routing.ToRoute, Number: r.number, CallerNumber: calling,
 			Targets: []routing.Target{{Trunk: at, Called: r.number, URI: r.uri, Calling: calling}}}
 	}

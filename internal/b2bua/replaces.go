@@ -100,6 +100,9 @@ func (c *Call) judgeReplaces(in Caller, d *Replaces) (by *Leg, said *sdp.Session
 	if unserved(in.Req) != "" {
 		return nil, nil, diag.UnsupportedExtension
 	}
+	if !c.mayJoin(c.other(by), c.at(in.Trunk, in.Req.From().URI)) {
+		return nil, nil, diag.TollBypass
+	}
 	body, ok := in.Req.SDP()
 	if !ok || c.plan.bypass && !in.Trunk.Settings.EnableBypass {
 		return nil, nil, diag.NotAcceptable
