@@ -157,6 +157,9 @@ func (x *examination) identify() {
 		}
 		t, _ := x.Snapshot.InboundTrunk(x.trunk.Pool, x.trunk.Transport, x.trunk.Port, h.Answer.From.Addr(), h.names, resolved)
 		if t != nil {
+			if t == x.trunk.Watched() { // a derived trunk is told by its name in the request
+				t = x.trunk
+			}
 			h.CountsFor = t.Name
 		}
 	}

@@ -169,6 +169,9 @@ func TestDRTeamsFailover(t *testing.T) {
 	if got, want := attempts(1), "teams1 503 peer-congestion, teams2 200 , "; got != want {
 		t.Errorf("after 503: %s, want %s", got, want)
 	}
+	if out := l.s.cli(0, "trunks"); !strings.Contains(out, "paused") {
+		t.Errorf("directsip trunks does not show the pause:\n%s", out)
+	}
 	l.svc.Proxy(1).Silent()
 	l.svc.Proxy(2).Reject(603)
 	out = l.fromPSTN()
@@ -192,6 +195,9 @@ func TestDRTeamsDrain(t *testing.T) {
 	at := l.Incoming(l.pstn, 1)
 	l.Wait(call, siptest.Acked)
 	l.apply(strings.ReplaceAll(teamsDocument, "contactHost: sbc.example.com", "contactHost: sbc.example.com, enabled: false"))
+	if out := l.s.cli(0, "trunks"); strings.Count(out, "disabled") < 3 {
+		t.Errorf("directsip trunks does not show it:\n%s", out)
+	}
 	late := l.fromTeams("sbc.example.com")
 	l.Wait(late, siptest.Failed)
 	out := l.fromPSTN()

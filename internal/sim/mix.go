@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
@@ -46,6 +47,7 @@ func (w *World) Disturb() {
 			w.Net.Links[h.Name] = Link{Delay: ms(r, 50, 300), Jitter: time.Duration(1+r.IntN(400)) * time.Millisecond, Loss: 0.1, Double: 0.3}
 		}
 	}
+	w.takeOut(r)
 	for _, n := range w.Nodes {
 		switch {
 		case one(r, 20):
@@ -59,6 +61,31 @@ func (w *World) Disturb() {
 			w.after(ms(r, 0, 30000), func() { n.step(func() { n.core.Configure(w.now, w.snap) }) })
 		}
 	}
+}
+
+// takeOut takes a trunk out of service for a while (DR-11), in few runs.
+func (w *World) takeOut(r *rand.Rand) {
+	if !one(r, 6) {
+		return
+	}
+	host := []string{"host: 198.51.100.11", "host: 198.51.100.13", "host: sbc.sim.example", "host: 198.51.100.1"}[r.IntN(4)]
+	snap, err := Compile(strings.Replace(Document, host+", root: {", host+", root: {enabled: false, ", 1))
+	if err != nil {
+		w.fail("%v", err)
+		return
+	}
+	before := w.snap
+	set := func(s *topology.Snapshot) func() {
+		return func() {
+			w.snap = s
+			for _, n := range w.Nodes {
+				n.step(func() { n.core.Configure(w.now, s) })
+			}
+		}
+	}
+	at := ms(r, 0, 20000)
+	w.after(at, set(snap))
+	w.after(at+ms(r, 1000, 20000), set(before))
 }
 
 func number(r *rand.Rand) string {
