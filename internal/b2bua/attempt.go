@@ -48,9 +48,14 @@ type attempt struct {
 	viaTCP    bool // the INVITE is too large for UDP and goes by TCP (RFC 3261 §18.1.1)
 	forceUDP  bool // … and the peer has no TCP
 
+	failure string // why a message could not be sent, in words of the transport
+
 	// Deadlines of the hunt; zero when off.
 	noResponse, noProgress, noAnswer, grace, linger time.Time
 }
+
+// maxFailure bounds what of the transport's words is kept; names of certificates stand in them.
+const maxFailure = 200
 
 // done tells whether the initial INVITE of the attempt has its final result.
 func (t *attempt) done() bool { return t.state >= attemptAnswered }
@@ -447,6 +452,7 @@ func (c *Call) attemptFailed(now time.Time, t *attempt, ev txn.Event, out *Out) 
 		return
 	}
 	r := ownRejection(diag.TransportFailed)
+	r.detail = t.failure
 	if ev == txn.TimedOut {
 		r = ownRejection(diag.NoResponse)
 	}
@@ -500,6 +506,9 @@ func (c *Call) weighAttempt(now time.Time, t *attempt, r *rejection, out *Out) {
 	e.Took, e.Status, e.Cause, e.Class = now.Sub(e.At), r.status, r.cause, r.class.String()
 	if r.reason != nil {
 		e.Reason = r.reason.ID
+	}
+	if r.reason == diag.TransportFailed {
+		e.Detail = r.detail
 	}
 	c.weigh(r)
 }

@@ -467,8 +467,8 @@ func (c *Call) ID() media.SessionID { return c.id }
 func (c *Call) Ended() bool { return c.phase == phaseEnded && c.written }
 
 // SendFailed reports that a message of the call could not be sent. Within a dialog over UDP that is a lost packet like any other:
-// it is repeated, and the timers decide. A first INVITE moves on at once.
-func (c *Call) SendFailed(now time.Time, callID, branch string, out *Out) {
+// it is repeated, and the timers decide. A first INVITE moves on at once, and its attempt keeps why.
+func (c *Call) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 	c.now = now
 	if branch != "" {
 		if c.a.callID == callID {
@@ -476,6 +476,7 @@ func (c *Call) SendFailed(now time.Time, callID, branch string, out *Out) {
 		}
 		for _, t := range c.attempts {
 			if t.leg.callID == callID {
+				t.failure = clip(why, maxFailure)
 				c.sendFailed(now, &t.leg, branch, out)
 				break
 			}

@@ -66,7 +66,7 @@ const (
 
 	fReceived, fNormalized, fSent = 1, 2, 3
 
-	fAttemptCalled, fAttemptCalling, fAttemptAt, fTook, fAttemptStatus, fAttemptCause, fClass, fAttemptReason = 10, 11, 12, 13, 14, 15, 16, 17
+	fAttemptCalled, fAttemptCalling, fAttemptAt, fTook, fAttemptStatus, fAttemptCause, fClass, fAttemptReason, fAttemptDetail = 10, 11, 12, 13, 14, 15, 16, 17, 18
 
 	fStream, fFrom, fSource, fPackets, fBytes, fRTCP, fLost, fJitter, fGated, fDropped, fFirst, fLast = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 
@@ -320,6 +320,7 @@ func (w *binaryWriter) attempt(a *Attempt) {
 	w.int(fAttemptCause, int64(a.Cause))
 	w.word(fClass, a.Class)
 	w.word(fAttemptReason, a.Reason)
+	w.text(fAttemptDetail, a.Detail)
 	w.end()
 }
 

@@ -72,6 +72,7 @@ type Attempt struct {
 	Cause   int           `json:"cause,omitempty"`
 	Class   string        `json:"class,omitempty"` // peer-fault, congestion, number-fault, user-verdict, answered, cancelled
 	Reason  string        `json:"reason,omitempty"`
+	Detail  string        `json:"detail,omitempty"` // what the transport said
 }
 
 // Media is one direction of one stream.

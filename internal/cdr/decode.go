@@ -321,6 +321,8 @@ func (d *decoder) attempt(f field) {
 			a.Class = d.text(f)
 		case fAttemptReason:
 			a.Reason = d.text(f)
+		case fAttemptDetail:
+			a.Detail = d.text(f)
 		default:
 			d.skip(f)
 		}

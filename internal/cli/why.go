@@ -64,6 +64,11 @@ func writeAttempts(w io.Writer, r *cdr.Record, now time.Time) {
 		fmt.Fprintf(t, "  b%d\t%s\t%s\tto %s\tas %s\t%s\t%s\t%s\n", i+1, x.Trunk, dash(x.Remote), dash(x.Called), dash(x.Calling), status, what, took)
 	}
 	t.Flush()
+	for i := range r.Attempts {
+		if d := r.Attempts[i].Detail; d != "" {
+			fmt.Fprintf(w, "  b%d: %s\n", i+1, d)
+		}
+	}
 }
 
 func writeMedia(w io.Writer, list []cdr.Media) {

@@ -100,7 +100,7 @@ var (
 		Fix:  "For slow destinations raise noProgressTimeout of the trunk or set it to 0."}
 	TransportFailed = &Reason{ID: "transport-failed", Status: 503, Phrase: "Service Unavailable", Cause: 38,
 		Text: "The connection to the peer could not be opened, or broke.",
-		Fix:  "The attempt has the error of the operating system or of the TLS handshake; `directsip trunks` shows the last one of each trunk."}
+		Fix:  "The attempt has the error of the operating system or of the TLS handshake; `directsip doctor` tries the trunk and explains it."}
 	DNSFailed = &Reason{ID: "dns-failed", Status: 503, Phrase: "Service Unavailable", Cause: 38,
 		Text: "The name of the gateway does not resolve to an address.",
 		Fix:  "Check the gateway's host in the document and its SRV, A and AAAA records from this server."}

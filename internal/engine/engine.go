@@ -224,7 +224,7 @@ func (e *Engine) Flush() {
 // Failed is transport.Handler.
 func (e *Engine) Failed(callID, branch string, hop sip.Hop, err error) {
 	e.log.Debug("message not sent", "callId", callID, "to", hop.Remote, "transport", hop.Transport, "err", err)
-	e.shardOf(callID).box.put(input{run: func(now time.Time, c *ua.Core, out *ua.Out) { c.SendFailed(now, callID, branch, out) }})
+	e.shardOf(callID).box.put(input{run: func(now time.Time, c *ua.Core, out *ua.Out) { c.SendFailed(now, callID, branch, err.Error(), out) }})
 }
 
 // answerFault answers a request that cannot be read, if it says where to.

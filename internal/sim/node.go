@@ -156,7 +156,7 @@ func (n *Node) perform() {
 		n.watch.sent(s)
 		if f.Send == f.Count.Sends-1 || !n.w.Net.send(n, s.Hop, s.Data) {
 			id, branch := s.CallID, s.Branch
-			n.w.after(time.Millisecond, func() { n.step(func() { n.core.SendFailed(n.w.now, id, branch, &n.out) }) })
+			n.w.after(time.Millisecond, func() { n.step(func() { n.core.SendFailed(n.w.now, id, branch, "no way there", &n.out) }) })
 		}
 	}
 	o.Reset()

@@ -375,8 +375,8 @@ func (c *Core) Resolved(now time.Time, id media.SessionID, attempt int, addrs []
 	c.with(now, id, out, func(call *b2bua.Call) { call.Resolved(now, attempt, addrs, out) })
 }
 
-// SendFailed reports that a message could not be sent.
-func (c *Core) SendFailed(now time.Time, callID, branch string, out *Out) {
+// SendFailed reports that a message could not be sent, and what the transport says of it.
+func (c *Core) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 	c.out = out
 	if p := c.probes[callID]; p != nil {
 		p.failed(now, c)
@@ -391,7 +391,7 @@ func (c *Core) SendFailed(now time.Time, callID, branch string, out *Out) {
 		return
 	}
 	if e := c.calls[callID]; e != nil && e.call != nil {
-		c.guard(now, e, func() { e.call.SendFailed(now, callID, branch, out) })
+		c.guard(now, e, func() { e.call.SendFailed(now, callID, branch, why, out) })
 	}
 }
 
