@@ -1,6 +1,9 @@
 package sim
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // painStories are the ladders of what administrators of Direct SIP suffer from (docs/features.md, P01 to P35), each with the defaults and, where
 // these are not what helps, with the setting that does.
@@ -37,6 +40,14 @@ func painStories() []story {
 			map[string][]Callee{"gwa": {refuses(502, 0)}, "gwb": {answers}}),
 		one1("p05-cause-27", "P05: … told as 404 or 486 with Q.850 cause 27: the cause decides", "normal-clearing", 200, up,
 			map[string][]Callee{"gwa": {refuses(404, 27)}, "gwb": {refuses(486, 27)}, "gwc": {answers}}).doc("{failoverCodes: [486], ", "{"),
+		one1("p06-no-refer", "P06: the platform transfers a gateway that has no REFER: directsip calls the target in its place", "normal-clearing", 200,
+			Caller{Manner: Manner{ReferTo: "+24255550199", Then: []Action{{second, Refer}, {20 * second, Bye}}}},
+			map[string][]Callee{"gwa": {{Progress: ringing, After: second, Final: 200, Manner: then(Action{10 * second, Bye})}}, "gwc": {answers}}),
+		one1("p07-pbx-refers", "P07: the PBX transfers by its own REFER, with acceptRefer", "normal-clearing", 200, Caller{Manner: then(Action{10 * second, Bye})},
+			map[string][]Callee{"gwa": {{Progress: ringing, After: second, Final: 200, Manner: Manner{ReferTo: "+24255550199", Then: []Action{{second, Refer}}}}}, "gwc": {answers}}),
+		one1("p07-refused", "P07: … and is refused by default, and the call stays", "normal-clearing", 200, Caller{Manner: then(Action{10 * second, Bye})},
+			at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{second, Refer})}, "gwa")).
+			doc(targets, strings.Replace(targets, "acceptRefer: true, ", "", 1)),
 		one1("p15-udp", "P15: from a platform by TCP to a provider that has UDP only", "normal-clearing", 200, up, at(answers, "gwa")),
 		to("+34255550100", one1("p16-digest", "P16: a provider that asks for user name and password", "normal-clearing", 200, up, at(asks(407, answers), "sbc")).
 			doc("host: sbc.sim.example, root: {transport: UDP}", "host: sbc.sim.example, root: {transport: UDP, credentials: {user: directsip, password: secret}}")),

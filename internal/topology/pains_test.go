@@ -77,3 +77,42 @@ func TestP35_DefaultsStay(t *testing.T) {
 		t.Errorf("only %d defaults", promised)
 	}
 }
+
+// P34: no setting is hidden: each stands in the table with its default, and may be written in every scope of the one document.
+func TestP34_EverySettingInEveryScope(t *testing.T) {
+	const doc = `
+sites:
+  seattle: {}
+pools:
+  mediation.example.com:
+    servers:
+      med1.example.com: {addresses: [192.0.2.10]}
+gateways:
+  pbx: {kind: pbx, host: 192.0.2.20, site: seattle, root: {transport: TCP}}
+trunkSettings:
+  %s: {%s: %s}
+`
+	table := map[string]string{}
+	for _, m := range row.FindAllStringSubmatch(headings(string(readFile(t, docs)))["trunkSettings"], -1) {
+		table[m[1]] = m[2]
+	}
+	written := 0
+	for _, key := range keys(settingsFields) {
+		value, isValue := strings.CutPrefix(table[key], "`")
+		if table[key] == "" {
+			t.Errorf("%s is not in the table", key)
+		}
+		if !isValue || key == "refuseUnknownSource" { // strangers have no trunk: global only
+			continue
+		}
+		for _, scope := range []string{"global", "site:seattle", "trunk:pbx"} {
+			if s, problems := Compile("x", fmt.Appendf(nil, doc, scope, key, strings.TrimSuffix(value, "`"))); s == nil {
+				t.Errorf("%s in %s: %s", key, scope, problems.Error())
+			}
+			written++
+		}
+	}
+	if written < 100 {
+		t.Errorf("only %d written", written)
+	}
+}

@@ -1,0 +1,213 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// P13: of a server with several addresses, SIP and media each have their own: the description names the media address, and packets leave from it.
+func TestP13_TwoNetworkCards(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(replaceOnce(t, l.document("UDP"), "addresses: [", "media: ["+l.ip(7)+"], addresses: ["))
+	c := l.talk("two-cards", "+14255550100")
+	for _, a := range []*net.UDPAddr{c.toA, c.toB} {
+		if a.IP.String() != l.ip(7) {
+			t.Errorf("the description says %v", a)
+		}
+	}
+	for _, way := range []struct {
+		send func(string) []byte
+		at   *net.UDPConn
+	}{{c.fromA, c.bRTP}, {c.fromB, c.aRTP}} {
+		p, b := way.send("hello"), make([]byte, 2048)
+		way.at.SetReadDeadline(time.Now().Add(timeout))
+		n, from, err := way.at.ReadFromUDP(b)
+		if err != nil || !bytes.Equal(b[:n], p) || from.IP.String() != l.ip(7) {
+			t.Errorf("%d bytes from %v: %v", n, from, err)
+		}
+	}
+	c.hangUp()
+	s.record()
+}
+
+// P14: peers behind NAT, whose descriptions have private addresses, hear each other by default; with rtpLatching off only what the description
+// says counts.
+func TestP14_PrivateAddressInSDP(t *testing.T) {
+	for setting, heard := range map[string]bool{"rtpLatching: peer": true, "rtpLatching: off": false} {
+		t.Run(setting, func(t *testing.T) {
+			l := newLab(t)
+			s := l.serve(l.document("UDP", setting))
+			c := l.talkFrom("nat", "+14255550100", "10.0.0.50", "10.0.0.60")
+			c.fromA("first") // its place is known once it has sent
+			p := c.fromB("good")
+			if heard {
+				if got := hear(c.aRTP, timeout); !bytes.Equal(got, p) {
+					t.Errorf("the caller hears %q", got)
+				}
+				p = c.fromA("good")
+				if got := hear(c.bRTP, timeout); !bytes.Equal(got, p) {
+					t.Errorf("the callee hears %q", got)
+				}
+			} else {
+				until(t, "both packets stopped at the gate", func() bool { return s.metric("directsip_media_packets_total", `"gated"`) == 2 })
+			}
+			c.hangUp()
+			var gated uint64
+			for _, m := range s.record().Media {
+				gated += m.Gated
+			}
+			if (gated == 0) != heard {
+				t.Errorf("%d packets did not pass", gated)
+			}
+		})
+	}
+}
+
+// P18: a TLS handshake that fails has its reason in words: in the call record where we call, in the log where we are called.
+func TestP18_WhyTheHandshakeFails(t *testing.T) {
+	for what, c := range map[string]struct {
+		change func(cfg *tls.Config)
+		cert   string
+		says   string
+	}{
+		"a name that is not the trunk's": {nil, "wrong", "sbc.elsewhere.test"},
+		"an expired certificate":         {nil, "expired", "expired"},
+		"an unknown authority":           {nil, "foreign", "unknown authority"},
+		"our certificate is not taken":   {func(cfg *tls.Config) { cfg.ClientCAs = nil }, "good", "certificate"},
+		"only old versions":              {func(cfg *tls.Config) { cfg.MinVersion, cfg.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, "good", "version"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			l := newLab(t)
+			p, other := l.pki("ca"), l.pki("other-ca")
+			p.issue("server", soon(), "med1.test", "pool.test")
+			p.issue("good", soon(), "localhost")
+			p.issue("wrong", soon(), "sbc.elsewhere.test")
+			p.issue("expired", time.Now().Add(-time.Hour), "localhost")
+			other.issue("foreign", soon(), "localhost")
+			cfg := p.config(c.cert, "")
+			cfg.ClientCAs = p.pool
+			if c.change != nil {
+				c.change(cfg)
+			}
+			if cfg.ClientCAs == nil {
+				cfg.ClientCAs = other.pool
+			}
+			port, _ := l.tlsGateway(cfg)
+			doc := replaceOnce(t, l.tlsDocument(p), "host: sbc.itsp.test, root: {transport: TLS, port: 5061, gatewayPort: 5061}",
+				fmt.Sprintf("host: localhost, root: {transport: TLS, port: 5061, gatewayPort: %d}", port))
+			doc = replaceOnce(t, doc, "trunkSettings:", "trunkSettings:\n  trunk:itsp: {options: false}")
+			s := l.serve(replaceOnce(t, doc, "trunks: [gw1, gw2]", "trunks: [itsp]"))
+			caller := l.udp(2, 0)
+			caller.send(caller.invite(l, "+14255550100", "tls", audio(l.ip(2), 6000)))
+			refused := caller.final("INVITE")
+			caller.send(caller.ack(refused))
+			r := s.record()
+			if status(refused) != 503 || r.Reason != "transport-failed" || !strings.Contains(r.Detail, c.says) {
+				t.Errorf("refused with %d, record %s: %s", status(refused), r.Reason, r.Detail)
+			}
+		})
+	}
+}
+
+// P18: … and where we are called.
+func TestP18_WhyTheirHandshakeFails(t *testing.T) {
+	for file, says := range map[string]string{"wrong": "sbc.elsewhere.test", "foreign": "unknown authority", "": "certificate"} {
+		t.Run(file, func(t *testing.T) {
+			l := newLab(t)
+			p, other := l.pki("ca"), l.pki("other-ca")
+			p.issue("server", soon(), "med1.test", "pool.test")
+			p.issue("wrong", soon(), "sbc.elsewhere.test")
+			other.issue("foreign", soon(), "sbc.itsp.test")
+			s := l.serve(l.tlsDocument(p))
+			cfg := p.config(file, "med1.test")
+			if list := cfg.Certificates; file != "" { // shown even to a server that does not name its authority
+				cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &list[0], nil }
+			}
+			if c, err := l.dialTLS(5, cfg); err == nil {
+				c.tcp.Read(make([]byte, 1))
+			}
+			s.waitLog("TLS connection refused", l.ip(5), says)
+		})
+	}
+}
+
+// P19: a TCP trunk needs no SRTP: RTP is offered and answered, and keys that a peer offers beside it end here. Where a peer insists on SRTP, that
+// passes as it is.
+func TestP19_TCPTrunkWithoutSRTP(t *testing.T) {
+	const key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^31|1:1\r\n"
+	for offered, want := range map[string]string{
+		"RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n":        "RTP/AVP 0",
+		"RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n" + key:  "RTP/AVP 0",
+		"RTP/SAVP 0\r\na=rtpmap:0 PCMU/8000\r\n" + key: "RTP/SAVP 0",
+	} {
+		t.Run(want, func(t *testing.T) {
+			inv := offer(t, offered)
+			if !strings.Contains(inv, want+"\r\n") || strings.Contains(inv, "a=crypto") != strings.Contains(want, "SAVP") {
+				t.Errorf("of %q becomes\n%s", offered, inv)
+			}
+		})
+	}
+}
+
+// P30: the lifetime and index of a key (RFC 4568 §6.1) neither offend nor get lost.
+func TestP30_KeyLifetime(t *testing.T) {
+	for _, params := range []string{"", "|2^31", "|2^48|1:1", "|1:4", "|2147483648"} {
+		key := "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz" + params + "\r\n"
+		t.Run(params, func(t *testing.T) {
+			if inv := offer(t, "RTP/SAVP 0\r\n"+key); !strings.Contains(inv, key) {
+				t.Errorf("of %q becomes\n%s", key, inv)
+			}
+		})
+	}
+}
+
+// offer is the INVITE that a gateway by TCP sees of an offer with that end of its audio line, and what follows it.
+func offer(t *testing.T, line string) string {
+	t.Helper()
+	l := newLab(t)
+	s := l.serve(l.document("TCP"))
+	lis, err := net.Listen("tcp", l.ip(3)+":5060")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lis.Close()
+	caller := l.dial(2)
+	before, _, _ := strings.Cut(audio(l.ip(2), 6000), "RTP/AVP")
+	caller.send(caller.invite(l, "+14255550100", "keys", before+line))
+	c, err := lis.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	gw := &socket{t: t, tcp: c, in: bufio.NewReader(c), ip: l.ip(3), port: 5060}
+	inv := gw.expect("INVITE ")
+	gw.send(gw.reply(inv, 486, ""))
+	caller.send(caller.ack(caller.final("INVITE")))
+	s.record()
+	return inv
+}
+
+// P31: one command shows a call by whatever of it is at hand: our id, its beginning, the Call-ID of either leg, the number; with trunk, decision,
+// attempts, both legs' messages in one ladder, also behind TLS, and media.
+func TestP31_OneViewOfACall(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("TCP"))
+	callee := l.sipp(peer{scenario: "uas-call", n: 3, tcp: true})
+	l.sipp(peer{scenario: "uac-call", n: 2, port: 5070, tcp: true}).wait()
+	callee.wait()
+	r := s.record()
+	for _, handle := range []string{r.ID, r.ID[:8], r.In.CallID, r.Out.CallID} {
+		if out := s.cli(0, "why", handle); !containsAll(out, []string{r.ID, "outward", "gw1", "attempts", "pbx", l.ip(3) + ":5060", "INVITE", "media"}) {
+			t.Errorf("directsip why %s says\n%s", handle, out)
+		}
+	}
+	if out := s.cli(0, "calls", "--trunk", "gw1", "--number", "5550100"); !strings.Contains(out, r.ID) {
+		t.Errorf("directsip calls says\n%s", out)
+	}
+}
