@@ -33,9 +33,9 @@ type Passage struct {
 type Forward struct {
 	Key    string // the Call-ID whose shard it goes to
 	Source sip.Source
-	Msg    *sip.Message // nil: a message of CallID and Branch could not be sent
+	Msg    *sip.Message // nil: a message of CallID and Branch could not be sent, for the reason Why
 
-	CallID, Branch string
+	CallID, Branch, Why string
 }
 
 // calm tells whether the leg can change hands: nothing is under way on it that something else waits for.

@@ -387,7 +387,7 @@ func (c *Core) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 		return
 	}
 	if key, ok := c.away[callID]; ok && c.calls[callID] == nil {
-		out.Forwards = append(out.Forwards, b2bua.Forward{Key: key, CallID: callID, Branch: branch})
+		out.Forwards = append(out.Forwards, b2bua.Forward{Key: key, CallID: callID, Branch: branch, Why: why})
 		return
 	}
 	if e := c.calls[callID]; e != nil && e.call != nil {

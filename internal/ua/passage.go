@@ -78,7 +78,7 @@ func (c *Core) Forwarded(now time.Time, f b2bua.Forward, out *Out) {
 	switch m := f.Msg; {
 	case m == nil:
 		if e := c.calls[f.CallID]; e != nil && e.call != nil {
-			c.guard(now, e, func() { e.call.SendFailed(now, f.CallID, f.Branch, out) })
+			c.guard(now, e, func() { e.call.SendFailed(now, f.CallID, f.Branch, f.Why, out) })
 		}
 	case c.calls[m.CallID()] != nil:
 		c.Receive(now, f.Source, m, out)
