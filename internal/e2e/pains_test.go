@@ -11,6 +11,42 @@ import (
 	"time"
 )
 
+// P11: a re-INVITE to T.38 passes, and so do the UDPTL packets of both fax machines, unchanged.
+func TestP11_T38Passes(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP"))
+	c := l.talk("fax", "+14255550100")
+	t38 := func(ip string, conn *net.UDPConn) string {
+		before, _, _ := strings.Cut(audio(ip, conn.LocalAddr().(*net.UDPAddr).Port), "RTP/AVP")
+		return strings.Replace(before, "m=audio", "m=image", 1) + "udptl t38\r\na=T38FaxVersion:0\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n"
+	}
+	c.a.send(c.a.request("INVITE", uri(header(c.answer, "Contact")), header(c.answer, "To"), "fax", 2, "t38", t38(l.ip(2), c.aRTP)))
+	inv := c.b.expect("INVITE ")
+	c.b.send(c.b.reply(inv, 200, t38(l.ip(3), c.bRTP)))
+	c.b.expect("ACK ")
+	answer := c.a.final("INVITE")
+	for _, m := range []string{inv, answer} {
+		if !strings.Contains(m, " udptl t38\r\na=T38FaxVersion:0\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n") {
+			t.Errorf("the description of T.38 is lost:\n%s", m)
+		}
+	}
+	c.a.send(c.a.request("ACK", uri(header(answer, "Contact")), header(answer, "To"), "fax", 2, "ackt38", ""))
+	for _, way := range []struct {
+		from, at *net.UDPConn
+		to       *net.UDPAddr
+	}{{c.aRTP, c.bRTP, c.toA}, {c.bRTP, c.aRTP, c.toB}} {
+		p := []byte{0, 0, 1, 6, 0, 0}
+		way.from.WriteToUDP(p, way.to)
+		if got := hear(way.at, timeout); !bytes.Equal(got, p) {
+			t.Errorf("%v came as %v", p, got)
+		}
+	}
+	c.a.send(c.a.request("BYE", uri(header(answer, "Contact")), header(answer, "To"), "fax", 3, "byefax", ""))
+	c.a.final("BYE")
+	c.b.send(c.b.reply(c.b.expect("BYE "), 200, ""))
+	checkRecord(t, s.record(), "normal-clearing", 200, "caller")
+}
+
 // P13: of a server with several addresses, SIP and media each have their own: the description names the media address, and packets leave from it.
 func TestP13_TwoNetworkCards(t *testing.T) {
 	l := newLab(t)

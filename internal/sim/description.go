@@ -92,6 +92,7 @@ type speaker struct {
 	last    string // the last body
 	lastOf  string // all but the version
 	video   bool
+	fax     bool // takes T.38
 	large   bool
 	pcma    bool // A-law first
 	// stubborn answers sendrecv whatever is offered.
@@ -111,6 +112,11 @@ func (s *speaker) offer() string {
 		lines = append(lines, mline{kind: "video", port: s.port + 2, dir: s.dir, fmts: []string{"96"}})
 	}
 	return s.write(lines)
+}
+
+// t38 is an offer of fax instead of speech, on the same port (ITU-T T.38 annex D).
+func (s *speaker) t38() string {
+	return s.write([]mline{{kind: "image", port: s.port, dir: "sendrecv", fmts: []string{"t38"}}})
 }
 
 // reversed is what a direction looks like from the other end.
@@ -152,7 +158,7 @@ func (s *speaker) answer(offer *desc) string {
 		if s.stubborn {
 			a.dir = "sendrecv"
 		}
-		if m.port != 0 && (m.kind == "audio" || s.video) {
+		if m.port != 0 && (m.kind == "audio" || m.kind == "image" && s.fax || m.kind == "video" && s.video) {
 			a.port = s.port + uint16(2*i)
 		}
 		lines = append(lines, a)
@@ -168,7 +174,11 @@ func (s *speaker) write(lines []mline) string {
 	}
 	fmt.Fprintf(&b, "s=%s\r\nc=IN IP4 %s\r\nt=0 0\r\n", s.marker, addr)
 	for _, m := range lines {
-		fmt.Fprintf(&b, "m=%s %d RTP/AVP %s\r\n", m.kind, m.port, strings.Join(m.fmts, " "))
+		proto := "RTP/AVP"
+		if m.kind == "image" {
+			proto = "udptl"
+		}
+		fmt.Fprintf(&b, "m=%s %d %s %s\r\n", m.kind, m.port, proto, strings.Join(m.fmts, " "))
 		if m.port == 0 {
 			continue
 		}

@@ -17,6 +17,8 @@ func (p *Party) act(v Verb) {
 		p.end()
 	case Mute:
 		p.mute = true
+	case Fax:
+		p.reinvite("sendrecv", v)
 	case Hold:
 		p.reinvite("sendonly", v)
 	case Inactive:
@@ -81,7 +83,11 @@ func (p *Party) reinvite(dir string, v Verb) {
 	if v != Offerless {
 		old := p.speaker.dir
 		p.speaker.dir = dir
-		m.SetBody("application/sdp", p.speaker.offer())
+		body := p.speaker.offer()
+		if v == Fax {
+			body = p.speaker.t38()
+		}
+		m.SetBody("application/sdp", body)
 		p.speaker.dir = old
 	}
 	var c *client

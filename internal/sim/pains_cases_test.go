@@ -18,6 +18,7 @@ func painStories() []story {
 	byUs := halfHour
 	byUs.Refresher = "uas"
 	stiff := Callee{Progress: ringing, After: second, Final: 200, NoUpdate: true, Manner: Manner{Reinvite: 500}}
+	target := Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{30 * second, Bye})} // of a transfer
 	stubborn := Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{SendRecv: true}}
 
 	list := []story{
@@ -42,12 +43,24 @@ func painStories() []story {
 			map[string][]Callee{"gwa": {refuses(404, 27)}, "gwb": {refuses(486, 27)}, "gwc": {answers}}).doc("{failoverCodes: [486], ", "{"),
 		one1("p06-no-refer", "P06: the platform transfers a gateway that has no REFER: directsip calls the target in its place", "normal-clearing", 200,
 			Caller{Manner: Manner{ReferTo: "+24255550199", Then: []Action{{second, Refer}, {20 * second, Bye}}}},
-			map[string][]Callee{"gwa": {{Progress: ringing, After: second, Final: 200, Manner: then(Action{10 * second, Bye})}}, "gwc": {answers}}),
+			map[string][]Callee{"gwa": {{Progress: ringing, After: second, Final: 200, Manner: then(Action{10 * second, Bye})}}, "gwc": {target}}),
 		one1("p07-pbx-refers", "P07: the PBX transfers by its own REFER, with acceptRefer", "normal-clearing", 200, Caller{Manner: then(Action{10 * second, Bye})},
-			map[string][]Callee{"gwa": {{Progress: ringing, After: second, Final: 200, Manner: Manner{ReferTo: "+24255550199", Then: []Action{{second, Refer}}}}}, "gwc": {answers}}),
+			map[string][]Callee{"gwa": {{Progress: ringing, After: second, Final: 200, Manner: Manner{ReferTo: "+24255550199", Then: []Action{{second, Refer}, {20 * second, Bye}}}}}, "gwc": {target}}),
 		one1("p07-refused", "P07: … and is refused by default, and the call stays", "normal-clearing", 200, Caller{Manner: then(Action{10 * second, Bye})},
 			at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{second, Refer})}, "gwa")).
 			doc(targets, strings.Replace(targets, "acceptRefer: true, ", "", 1)),
+		one1("p08-180-with-sdp", "P08: early media in 180: it passes, and the answer has the same description", "normal-clearing", 200, up,
+			at(Callee{Progress: []Progress{{ms100(2), 180, true}}, After: 2 * second, Final: 200}, "gwa")),
+		one1("p08-183-then-180", "P08: 183 with early media, then 180 without: both pass", "normal-clearing", 200, up,
+			at(Callee{Progress: []Progress{{ms100(2), 183, true}, {ms100(9), 180, false}}, After: 2 * second, Final: 200}, "gwa")),
+		one1("p08-two-trunks", "P08: early media of a trunk that then fails, and of the next one: each in an early dialog of its own", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {{Progress: media183, After: second, Final: 503}}, "gwb": {{Progress: media183, After: 2 * second, Final: 200}}}),
+		one1("p11-t38", "P11: a fax machine behind the gateway asks for T.38, and the other side has it: it passes", "normal-clearing", 200,
+			Caller{Manner: Manner{Fax: true, Then: []Action{{10 * second, Bye}}}}, at(Callee{Progress: ringing, After: second, Final: 200,
+				Manner: Manner{Fax: true, Then: []Action{{2 * second, Fax}}}}, "gwa")),
+		one1("p11-t38-refused", "P11: … and the other side refuses it: the call goes on in G.711 as it was", "normal-clearing", 200,
+			Caller{Manner: Manner{Reinvite: 488, Then: []Action{{10 * second, Bye}}}},
+			at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{2 * second, Fax})}, "gwa")),
 		one1("p15-udp", "P15: from a platform by TCP to a provider that has UDP only", "normal-clearing", 200, up, at(answers, "gwa")),
 		to("+34255550100", one1("p16-digest", "P16: a provider that asks for user name and password", "normal-clearing", 200, up, at(asks(407, answers), "sbc")).
 			doc("host: sbc.sim.example, root: {transport: UDP}", "host: sbc.sim.example, root: {transport: UDP, credentials: {user: directsip, password: secret}}")),

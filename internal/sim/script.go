@@ -81,6 +81,7 @@ type Manner struct {
 	Reinvite int           // refuses re-INVITE and UPDATE with this status; 0: accepts
 	Slow     time.Duration // time to answer a re-INVITE
 	Glare    int           // answers 491 to so many re-INVITEs before it takes one
+	Fax      bool          // takes T.38
 	SendRecv bool          // answers every offer with sendrecv, also one of hold
 	ReferTo  string        // number that it transfers to; "": +14255550199
 	Refers   int           // takes REFER and tells this result of it; 0: its Allow has no REFER
@@ -114,6 +115,7 @@ const (
 	Vanish    Verb = "vanish" // no packet any more
 	Mute      Verb = "mute"   // neither RTP nor RTCP any more
 	Garbage   Verb = "garbage"
+	Fax       Verb = "fax"        // re-INVITE to T.38
 	Refer     Verb = "refer"      // blind transfer to Manner.ReferTo
 	ReferMute Verb = "refer-mute" // … that wants no NOTIFYs (RFC 4488)
 	ReferBye  Verb = "refer-bye"  // … and BYE as soon as it is accepted
