@@ -165,7 +165,7 @@ func (c *Call) recordMedia(st *media.Stats) {
 
 // note puts a message on the ladder.
 func (c *Call) note(now time.Time, l *Leg, out bool, m *sip.Message) {
-	if len(c.rungs) >= maxRungs || c.written {
+	if len(c.rungs) >= maxRungs || c.written || l.number == 0 && l != &c.a { // the last: who asked in vain for a place in the call
 		return
 	}
 	method, word := m.Method, ""
