@@ -1,5 +1,5 @@
 // Package doctor examines one trunk from outside: it looks the gateway up, connects as the server would, shows what both sides of a TLS
-// handshake say, sends one OPTIONS, and judges what of the trunk's settings will not work with such a peer (P12, P13).
+// handshake say, sends one OPTIONS, and judges what of the trunk's settings will not work with such a peer.
 //
 // It needs no running server and disturbs none: where a server holds the trunk's port, another one is used, and the report says so. It
 // sends one OPTIONS to each address, over UDP with its repetitions.

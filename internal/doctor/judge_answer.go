@@ -61,7 +61,7 @@ func ordinal(n int) string {
 	return fmt.Sprintf("%dth", n)
 }
 
-// meaning is what a status says that is not 2xx (P6).
+// meaning is what a status says that is not 2xx.
 var meaning = map[int]struct {
 	severity Severity
 	why, fix string
