@@ -19,6 +19,9 @@ type fork struct {
 	tag  string      // the target's To tag
 	ours string      // the To tag toward the caller
 	sdp  description // the answer under this tag; peer is the target's that it was made of
+
+	unheard string    // an answer that the caller was not told
+	rel     *reliable // nil: nothing was said reliably
 }
 
 // receiveInviteResponse takes a response to the INVITE of an attempt that has no result yet.
@@ -56,57 +59,36 @@ func (c *Call) progress(now time.Time, t *attempt, m *sip.Message, out *Out) {
 		c.rec.Ringing = now
 	}
 	c.transferRings(now, t, m.Status, out)
-	if c.a.inv == nil {
+	if c.a.inv == nil || c.phase != phaseHunting {
+		c.ringUnseen(now, &t.leg, m, out)
 		return
 	}
-	f, own := c.fork(&t.leg, m)
-	r := sip.NewResponse(c.a.inv, m.Status, m.Reason)
-	r.SetToTag(f.ours)
-	r.Add(sip.IDContact, c.contact(c.a.hop))
-	r.Add(sip.IDAllow, c.env.Allow(c.a.trunk.Settings))
-	c.tellConnected(r, &c.a, m, &t.leg)
-	if body, ok := m.SDP(); ok && c.offer != "" && own {
-		if sdp := c.plan.earlyAnswer(c, &t.leg, f, body); sdp != "" {
-			r.SetBody("application/sdp", sdp)
-		}
-	}
-	c.dress(r, m)
-	c.respond(now, &c.a, r, out)
+	c.ring(now, &t.leg, m, out)
 }
 
 // fork is the caller's view of a target's early dialog. Beyond MaxEarlyDialogs (TRK-02) no further one is shown: the last tag
 // stands for the rest, without their descriptions (false).
 func (c *Call) fork(l *Leg, m *sip.Message) (f *fork, own bool) {
 	theirs := m.To().Tag()
-	for i := range c.forks {
-		if c.forks[i].leg == l && c.forks[i].tag == theirs {
-			return &c.forks[i], true
-		}
+	if f := c.forkFrom(l, theirs); f != nil {
+		return f, true
 	}
 	limit := max(c.a.trunk.Settings.MaxEarlyDialogs, 1)
 	if n := len(c.forks); n >= limit {
-		return &c.forks[n-1], false
+		return c.forks[n-1], false
 	}
-	n := fork{leg: l, tag: strings.Clone(theirs), ours: c.a.tag}
+	n := &fork{leg: l, tag: strings.Clone(theirs), ours: c.a.tag}
 	if len(c.forks) > 0 {
 		n.ours = c.env.tag()
 	}
 	n.sdp.start(c.env)
 	c.forks = append(c.forks, n)
-	return &c.forks[len(c.forks)-1], true
+	return n, true
 }
 
 // earlyTag tells whether a To tag of the caller's names one of our early dialogs.
 func (c *Call) earlyTag(tag string) bool {
-	if tag == c.a.tag {
-		return true
-	}
-	for i := range c.forks {
-		if c.forks[i].ours == tag {
-			return true
-		}
-	}
-	return false
+	return tag == c.a.tag || c.forkOf(tag) != nil
 }
 
 // answered takes the first 2xx of an attempt: the call is made.
@@ -118,7 +100,7 @@ func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	if c.targetAnswered(now, t, m, out) {
 		return
 	}
-	if c.phase != phaseHunting {
+	if c.phase != phaseHunting || c.answering != nil {
 		c.hangUpLate(now, t, m, out)
 		return
 	}
@@ -130,33 +112,12 @@ func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	e := &c.rec.Attempts[t.index]
 	e.Took, e.Status, e.Class, e.Reason = now.Sub(e.At), m.Status, routing.Answered.String(), ""
 	c.result(now, t.target.Trunk, health.Good, out)
-	f, own := c.fork(l, m)
-	c.a.tag = f.ours
-	if own {
-		c.a.adopt(&f.sdp)
-	}
-
-	seq, _, _ := m.CSeq()
-	body, hasBody := m.SDP()
-	if c.offer == "" { // offerless: the target's 2xx has the offer, the caller's ACK the answer
-		c.answeredOfferless(now, t, m, body, out)
+	if f, _ := c.fork(l, m); c.unsettled(f) {
+		c.ackAnswer(now, l, m, out)
+		c.answering = &answering{t, m}
 		return
 	}
-	sdp, err := "", error(nil)
-	if hasBody {
-		l.oa.RemoteAnswer()
-		sdp, err = c.plan.answerFrom(c, l, &c.a, body)
-	} else if sdp = c.a.sdp.body; sdp == "" {
-		err = errNoAnswer
-	}
-	l.oa.InviteDone()
-	c.sendAck(now, l, seq, "", out)
-	if err != nil {
-		c.finish(now, diag.BadAnswer, "directsip", err.Error(), out)
-		return
-	}
-	c.a.oa.LocalAnswer()
-	c.answerCaller(now, m, sdp, out)
+	c.conclude(now, t, m, out)
 }
 
 // prefer takes the answer of a target that was left behind: who has picked up is connected, and the one being tried now is
@@ -173,7 +134,7 @@ func (c *Call) prefer(now time.Time, t *attempt, out *Out) {
 }
 
 // answeredOfferless relays the target's offer; its ACK waits for the caller's.
-func (c *Call) answeredOfferless(now time.Time, t *attempt, m *sip.Message, body string, out *Out) {
+func (c *Call) answeredOfferless(now time.Time, t *attempt, m *sip.Message, f *fork, body string, out *Out) {
 	l := &t.leg
 	seq, _, _ := m.CSeq()
 	l.ackSeq, l.ackWaits, l.offered = seq, true, strings.Clone(body)
@@ -185,11 +146,11 @@ func (c *Call) answeredOfferless(now time.Time, t *attempt, m *sip.Message, body
 		return
 	}
 	c.a.oa.LocalOffer("INVITE")
-	c.answerCaller(now, m, sdp, out)
+	c.answerCaller(now, m, f, sdp, out)
 }
 
-// answerCaller sends the 200 of leg A, which stands until its ACK comes.
-func (c *Call) answerCaller(now time.Time, m *sip.Message, sdp string, out *Out) {
+// answerCaller sends the 200 of leg A, which stands until its ACK comes. It has no description when that was said reliably before.
+func (c *Call) answerCaller(now time.Time, m *sip.Message, f *fork, sdp string, out *Out) {
 	a := &c.a
 	c.phase = phaseAnswered
 	c.rec.Answered = now
@@ -199,10 +160,19 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, sdp string, out *Out)
 	r := sip.NewResponse(a.inv, 200, "")
 	r.SetToTag(a.tag)
 	r.Add(sip.IDContact, c.contact(a.hop))
-	r.Add(sip.IDAllow, c.env.Allow(c.a.trunk.Settings))
+	r.Add(sip.IDAllow, c.env.Allow(a.trunk.Settings))
+	r.Add(sip.IDSupported, Extensions(a.trunk.Settings))
 	c.tellConnected(r, a, m, &c.won.leg)
-	r.SetBody("application/sdp", sdp)
+	if sdp != "" {
+		r.SetBody("application/sdp", sdp)
+	}
 	a.dlg = dialog.NewUAS(a.inv, a.tag)
+	if f.rel != nil {
+		a.dlg.LocalSeq, a.dlg.RemoteSeq = f.rel.dlg.LocalSeq, f.rel.dlg.RemoteSeq
+		if f.rel.waits {
+			c.late = f.rel
+		}
+	}
 	a.up = true
 	c.follow(a)
 	a.ackSeq, _, _ = a.inv.CSeq()
@@ -218,6 +188,7 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, sdp string, out *Out)
 // establish makes the dialog of a leg B from its 2xx.
 func (c *Call) establish(l *Leg, m *sip.Message) {
 	l.dlg = dialog.NewUAC(l.sent, m)
+	l.inherit(&l.dlg)
 	l.up = true
 	c.follow(l)
 }
@@ -236,7 +207,7 @@ func (c *Call) hangUpLate(now time.Time, t *attempt, m *sip.Message, out *Out) {
 // §13.2.2.4). What stands is said again if it fits; else every m-line is refused. "" when the 2xx made no offer.
 func (c *Call) decline(l *Leg, m *sip.Message) string {
 	body, ok := m.SDP()
-	if !ok || !l.offerless {
+	if e := l.earlyDialog(m.To().Tag()); !ok || !l.offerless || e != nil && e.said != "" {
 		return ""
 	}
 	return c.plan.decline(c, l, body)
@@ -268,6 +239,8 @@ func (c *Call) hangUpFork(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	extra := Leg{side: l.side, number: l.number, trunk: l.trunk, callID: l.callID, tag: l.tag, hop: l.hop, auth: l.auth, offerless: l.offerless}
 	extra.sdp.start(c.env)
 	extra.dlg = dialog.NewUAC(l.sent, m)
+	l.inherit(&extra.dlg)
+	extra.early = l.early
 	extra.up = true
 	c.follow(&extra)
 	seq, _, _ := m.CSeq()
@@ -368,9 +341,18 @@ func (c *Call) acknowledged(now time.Time, l *Leg, m *sip.Message, out *Out) {
 		return
 	}
 	l.oa.RemoteAnswer()
+	said := other.sdp
 	sdp, err := c.plan.answerFrom(c, l, other, body)
 	if err != nil {
 		c.finish(now, diag.BadAnswer, "directsip", err.Error(), out)
+		return
+	}
+	if l == &c.a && !other.ackWaits { // the target has agreed before: it is told only of what the caller does not take
+		if takesAll(l.sdp.body, body) {
+			other.sdp = said
+		} else {
+			c.correct(now, other, 0, out)
+		}
 		return
 	}
 	other.oa.LocalAnswer()

@@ -200,6 +200,8 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 		body = c.plan.standingOffer(c, l)
 	case c.offer != "":
 		body = c.plan.offerTo(c, l)
+	case trunk.Settings.OutboundOffer == "always" && !c.plan.bypass:
+		body = c.plan.ownOffer(c, l)
 	}
 	t.viaTCP = false
 	c.greet(l)
@@ -282,6 +284,9 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 	m.Add(sip.IDContact, c.contact(l.hop))
 	m.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
 	l.askTimer(m)
+	if l.trunk.Settings.ReliableProvisional == "required" {
+		m.Add(sip.IDRequire, "100rel")
+	}
 	m.Add(sip.IDUserAgent, c.env.UserAgent)
 	id.Write(m, uri)
 	if in := c.a.inv; in != nil {

@@ -159,9 +159,9 @@ func (c *Call) answerRequest(now time.Time, l *Leg, r *request, hop sip.Hop, req
 		return false
 	}
 	seq++
-	if l.dlg.RemoteTag != "" && req.To().Tag() == l.dlg.RemoteTag {
-		l.dlg.LocalSeq++
-		seq = l.dlg.LocalSeq
+	if d := l.dialogBy(r, req.To().Tag()); d != nil {
+		d.LocalSeq++
+		seq = d.LocalSeq
 	}
 	req.Set(sip.IDCSeq, strconv.FormatUint(uint64(seq), 10)+" "+method)
 	req.Set(sip.IDVia, c.env.via(hop))

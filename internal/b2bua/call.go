@@ -39,14 +39,19 @@ type Call struct {
 	best     *rejection // the most telling refusal so far
 	verdict  *rejection // came late from a target left behind, and ends the hunt
 
-	offer   string       // the caller's first offer; "" for an offerless INVITE, and after the answer
-	offered *sdp.Session // that offer, read
-	forks   []fork
-	plan    plan
-	exch    *exchange // a re-INVITE or UPDATE on its way between the legs
-	near    *attempt  // who has the caller's seat since a transfer; nil: the caller
-	xfer    *transfer // under way
-	end     *diag.Reason
+	offer     string       // the caller's first offer; "" for an offerless INVITE, and after the answer
+	offered   *sdp.Session // that offer, read
+	forks     []*fork
+	plan      plan
+	exch      *exchange      // a re-INVITE or UPDATE on its way between the legs
+	early     *earlyExchange // the same before the answer
+	answering *answering     // a target's 2xx that must not overtake what the caller has to acknowledge
+	late      *reliable      // after the answer: a provisional response whose PRACK is still to come
+	moved     bool           // the caller has changed its description in one of its early dialogs
+	reliably  bool           // the caller gets provisional responses reliably
+	near      *attempt       // who has the caller's seat since a transfer; nil: the caller
+	xfer      *transfer      // under way
+	end       *diag.Reason
 
 	rungs    []rung
 	words    []string          // of the rungs
@@ -243,6 +248,8 @@ func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *s
 		c.receiveReinvite(now, l, src, m, out)
 	case "UPDATE":
 		c.receiveUpdate(now, l, src, m, out)
+	case "PRACK":
+		c.receivePrack(now, l, src, m, out)
 	case "BYE":
 		c.receiveBye(now, l, src, m, out)
 	case "REFER":
@@ -333,6 +340,7 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 func (c *Call) Advance(now time.Time, out *Out) {
 	c.now = now
 	c.advanceLeg(now, &c.a, out)
+	c.advanceReliable(now, out)
 	c.advanceExchange(now, out)
 	c.advanceTransfer(now, out)
 	for _, t := range c.attempts {
@@ -396,6 +404,9 @@ func due(at time.Time, _ string) func(time.Time) bool {
 func (c *Call) Deadline() (time.Time, string) {
 	var d earliest
 	c.a.deadline(&d)
+	if c.reliably {
+		c.reliableDeadline(&d)
+	}
 	if c.exch != nil {
 		d.add(c.exch.until, "answer of the other leg")
 		d.add(c.exch.again, "once more after glare")
@@ -430,7 +441,7 @@ func (l *Leg) sweep() {
 	}
 	l.past = living(l.past)
 	if !l.invc.Live() && l.past == nil {
-		l.sent, l.acks = nil, nil
+		l.sent, l.acks, l.early = nil, nil, nil
 	}
 	l.clients = living(l.clients)
 	l.servers = living(l.servers)

@@ -32,6 +32,7 @@ func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *O
 	c.rec.End, c.rec.Reason, c.rec.EndedBy, c.rec.Detail, c.rec.Cause = now, why.ID, by, detail, why.Cause
 	c.endExchange(now, out)
 	c.giveBack(out)
+	c.endEarly(now, out)
 	c.endCaller(now, why, detail, out)
 	for _, t := range c.attempts {
 		if t.done() {
@@ -80,7 +81,9 @@ func (c *Call) endCaller(now time.Time, why *diag.Reason, detail string, out *Ou
 	r := c.refusal(a.inv, status, why, detail)
 	switch status {
 	case 420:
-		refuseRequired(r, a.inv)
+		refuseRequired(a.trunk.Settings, r, a.inv)
+	case 421:
+		r.Add(sip.IDRequire, "100rel")
 	case 422:
 		r.Add(sip.IDMinSE, seconds(a.trunk.Settings.MinSE))
 	}

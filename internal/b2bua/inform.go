@@ -20,6 +20,15 @@ func (c *Call) receiveRequestResponse(now time.Time, l *Leg, r *request, m *sip.
 	if m.Status < 200 {
 		return
 	}
+	if r.acks != nil {
+		r.acks.busy = false
+		return
+	}
+	if r.early != nil {
+		body, _ := m.SDP()
+		c.answeredEarly(now, r.early, m.Status, body, out)
+		return
+	}
 	if r.refresh {
 		c.refreshAnswered(now, l, m, out)
 		return
@@ -79,8 +88,13 @@ func (c *Call) checkGone(now time.Time, l *Leg, status int, method string, out *
 
 // requestFailed takes a non-INVITE request that got no answer.
 func (c *Call) requestFailed(now time.Time, l *Leg, r *request, ev txn.Event, out *Out) {
-	if r.Method() == "CANCEL" {
+	switch r.Method() {
+	case "CANCEL", "PRACK":
 		return // what counts is what comes for the INVITE
+	}
+	if r.early != nil {
+		c.answeredEarly(now, r.early, 408, "", out)
+		return
 	}
 	if r.Method() == "BYE" {
 		if ev == txn.Failed && l.byes < byeTries {

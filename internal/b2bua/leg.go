@@ -40,6 +40,7 @@ type Leg struct {
 	offered string // the offer in a 2xx to our INVITE, while our ACK waits
 	who     *party // since the first transfer of the call; nil before
 
+	early []*early      // of our initial INVITE; nil: no target has answered reliably
 	timer *sessionTimer // nil: nobody spoke of one
 	again *reoffer      // our own re-INVITE, under way or the last one; nil: there was none
 
@@ -78,7 +79,9 @@ type request struct {
 	req    *sip.Message // the request of waiter
 	// refresh: an UPDATE that refreshes the session of its leg alone
 	refresh bool
-	tells   bool // an UPDATE that says who is at the other end; its result changes nothing
+	tells   bool           // an UPDATE that says who is at the other end; its result changes nothing
+	early   *earlyExchange // what it carries on; nil: nothing
+	acks    *early         // a PRACK: the dialog that it belongs to
 }
 
 // methods is what a peer's Allow says; zero when it said nothing.
@@ -118,11 +121,16 @@ func (l *Leg) owns(m *sip.Message) bool { return l != nil && l.callID == m.CallI
 
 // begin starts a non-INVITE client transaction for a request of this leg.
 func (c *Call) begin(now time.Time, l *Leg, m *sip.Message, out *Out) *request {
+	return c.beginAt(now, l, l.hop, m, out)
+}
+
+// beginAt is begin for a dialog that leads elsewhere: an early one.
+func (c *Call) beginAt(now time.Time, l *Leg, hop sip.Hop, m *sip.Message, out *Out) *request {
 	l.auth.authorize(c.env, m)
-	m.AddFirst(sip.IDVia, c.env.via(l.hop))
+	m.AddFirst(sip.IDVia, c.env.via(hop))
 	r := &request{}
 	l.clients = append(l.clients, r)
-	r.Start(now, m, l.hop, c.env.Timers, &out.Out)
+	r.Start(now, m, hop, c.env.Timers, &out.Out)
 	c.note(now, l, true, m)
 	return r
 }

@@ -18,6 +18,9 @@ func (e *Env) Allow(set *topology.TrunkSettings) string {
 		return v
 	}
 	v := Allowed
+	if set.ReliableProvisional != "off" {
+		v += ", PRACK"
+	}
 	if set.AcceptRefer {
 		v += ", REFER"
 	}

@@ -78,6 +78,10 @@ func (c *Call) verdictReason(v dialog.Verdict) *diag.Reason {
 
 // receiveUpdate takes an UPDATE (RFC 3311). Without an offer it only refreshes.
 func (c *Call) receiveUpdate(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
+	if !l.up {
+		c.receiveEarlyUpdate(now, l, src, m, out)
+		return
+	}
 	s := c.serve(now, l, src, m)
 	body, hasBody := m.SDP()
 	if hasBody {

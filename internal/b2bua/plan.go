@@ -315,6 +315,7 @@ func (p *plan) session(c *Call) *media.Session {
 	if len(p.lines) > 1 {
 		s.Streams = make([]media.Stream, len(p.lines))
 	}
+	muted := c.muted()
 	for i := range p.lines {
 		ln := &p.lines[i]
 		// An offer of rtcp-mux is no agreement: RTCP shares the port only when both ends say so (RFC 5761 §5.1.1).
@@ -325,7 +326,7 @@ func (p *plan) session(c *Call) *media.Session {
 			s.Streams[i].Side[k] = media.Side{
 				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: p.reach(k, e.rtp), RemoteRTCP: p.reach(k, e.rtcp), Mux: mux,
 				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", Relatch: e.relatch,
-				Send: e.dir.Recv() || e.dir == sdp.DirectionUnset, Recv: e.dir.Send() || e.dir == sdp.DirectionUnset,
+				Send: !muted && (e.dir.Recv() || e.dir == sdp.DirectionUnset), Recv: !muted && (e.dir.Send() || e.dir == sdp.DirectionUnset),
 			}
 		}
 		s.Streams[i].Opaque = ln.opaque
@@ -522,13 +523,7 @@ func (p *plan) decline(c *Call, l *Leg, offer string) string {
 	if b, err := sdp.Parse(l.sdp.body); c.end == nil && err == nil && sdp.AnswerFits(s, b) == nil {
 		return l.sdp.again()
 	}
-	r := sdp.Rewrite{Address: p.base[l.side], SessionID: l.sdp.id, Version: l.sdp.version, UserName: "directsip"}
-	if l.sdp.shown != "" {
-		l.sdp.version++
-		r.Version = l.sdp.version
-	}
-	var buf [512]byte
-	return l.sdp.say(string(sdp.Refuse(s, buf[:0], &r)))
+	return p.refuse(s, l, &l.sdp)
 }
 
 // secure tells whether a description is of SRTP. Its keys are the peers' own: they pass, and so do the packets, unread.

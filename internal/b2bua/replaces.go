@@ -78,7 +78,7 @@ func (c *Call) Replace(now time.Time, in Caller, d *Replaces, out *Out) {
 		r.SetToTag(l.tag)
 		Explain(r, why, "")
 		if why.Status == 420 {
-			refuseRequired(r, req)
+			refuseRequired(in.Trunk.Settings, r, req)
 		}
 		l.invs.Respond(now, r, &out.Out)
 		l.inv = nil
@@ -97,7 +97,7 @@ func (c *Call) judgeReplaces(in Caller, d *Replaces) (by *Leg, said *sdp.Session
 	if by, why = c.mayReplace(d, in.Trunk); why != nil {
 		return nil, nil, why
 	}
-	if unserved(in.Req) != "" {
+	if Unserved(in.Trunk.Settings, in.Req) != "" {
 		return nil, nil, diag.UnsupportedExtension
 	}
 	if !c.mayJoin(c.other(by), c.at(in.Trunk, in.Req.From().URI)) {

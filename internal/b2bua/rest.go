@@ -80,7 +80,8 @@ func (l *Leg) quiet() bool {
 		}
 	}
 	s := l.invc.State()
-	waits := s == txn.Calling || s == txn.Proceeding || s == txn.Accepted && l.offerless // whose late 2xx need an answer in the ACK
+	waits := s == txn.Calling || s == txn.Proceeding ||
+		s == txn.Accepted && (l.offerless || l.pracked()) // whose late 2xx need an answer in the ACK, or a CSeq after that of a PRACK
 	return !waits && l.inv == nil && !l.up && !l.pending && !l.ackWaits && !l.answer.Waiting() && l.drop.IsZero() &&
 		l.byeAgain.IsZero()
 }

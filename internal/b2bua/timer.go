@@ -102,7 +102,6 @@ func (c *Call) answerTimer(now time.Time, l *Leg, m *sip.Message) {
 	} else {
 		m.Add(sip.IDRequire, "timer")
 	}
-	m.Add(sip.IDSupported, "timer")
 	m.Add(sip.IDSessionExpires, seconds(interval)+refresher)
 	t.start(now, interval, ours)
 }
@@ -110,7 +109,7 @@ func (c *Call) answerTimer(now time.Time, l *Leg, m *sip.Message) {
 // askTimer writes the timer into an INVITE or UPDATE of ours (RFC 4028 §7.1, §7.4). That we know the extension is always said.
 func (l *Leg) askTimer(m *sip.Message) {
 	set, t := l.trunk.Settings, l.timer
-	m.Add(sip.IDSupported, "timer")
+	m.Add(sip.IDSupported, Extensions(set))
 	interval, refresher := time.Duration(0), ""
 	switch {
 	case t != nil && t.interval > 0:
@@ -118,7 +117,7 @@ func (l *Leg) askTimer(m *sip.Message) {
 		if t.ours {
 			refresher = ";refresher=uac"
 		}
-	case !l.up && set.EnableSessionTimer:
+	case !l.up && set.EnableSessionTimer && m.Method == "INVITE":
 		if t == nil {
 			t = &sessionTimer{}
 			l.timer = t

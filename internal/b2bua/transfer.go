@@ -130,7 +130,7 @@ func (c *Call) targetAnswered(now time.Time, t *attempt, m *sip.Message, out *Ou
 	e.Took, e.Status, e.Class, e.Reason = now.Sub(e.At), m.Status, routing.Answered.String(), ""
 	c.result(now, t.target.Trunk, health.Good, out)
 	seq, _, _ := m.CSeq()
-	body, ok := m.SDP()
+	body, ok := l.answerIn(m)
 	if ok {
 		l.oa.RemoteAnswer()
 	}

@@ -21,8 +21,12 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 	default:
 		return diag.UnsupportedScheme, clip(req.URI, 40)
 	}
-	if v := unserved(req); v != "" {
+	set := c.a.trunk.Settings
+	if v := Unserved(set, req); v != "" {
 		return diag.UnsupportedExtension, "Require: " + clip(v, 40)
+	}
+	if c.reliably = c.a.wantsReliable(req); !c.reliably && set.ReliableProvisional == "required" {
+		return diag.ExtensionRequired, "100rel"
 	}
 	if c.a.tooShort(req) {
 		return diag.SessionIntervalTooSmall, "Session-Expires: " + clip(req.Get(sip.IDSessionExpires), 40)
@@ -206,10 +210,10 @@ func (c *Call) inDialog(l *Leg, m *sip.Message) *diag.Reason {
 	}
 	if !l.up {
 		if l == &c.a && c.phase < phaseAnswered && m.From().Tag() == c.rec.In.FromTag && c.earlyTag(m.To().Tag()) {
-			if m.Method == "BYE" || m.Method == "OPTIONS" || m.Method == "INFO" {
-				return nil
-			}
-			return diag.RequestPending
+			return c.inEarlyDialog(m)
+		}
+		if e := l.earlyDialog(m.From().Tag()); e != nil && m.Method == "UPDATE" && c.phase == phaseHunting && e.dlg.Accept(m) == dialog.OK {
+			return nil
 		}
 		if m.Method == "BYE" && l.dlg.RemoteTag != "" && l.dlg.Accept(m) == dialog.OK {
 			return nil // it crossed ours
@@ -223,29 +227,22 @@ func (c *Call) inDialog(l *Leg, m *sip.Message) *diag.Reason {
 	default:
 		return diag.CallGone
 	}
-	if unserved(m) != "" {
+	if Unserved(l.trunk.Settings, m) != "" {
 		return diag.UnsupportedExtension
 	}
 	return nil
 }
 
-// unserved is the first extension that a request requires and that we do not have, or "" (RFC 3261 §8.2.2.3).
-func unserved(m *sip.Message) string {
-	for v := range m.Values(sip.IDRequire) {
-		if v != "" && !strings.EqualFold(v, "timer") && !strings.EqualFold(v, "replaces") {
-			return v
-		}
+// inEarlyDialog is inDialog for an early dialog of the caller's.
+func (c *Call) inEarlyDialog(m *sip.Message) *diag.Reason {
+	if f := c.forkOf(m.To().Tag()); f != nil && f.rel != nil && f.rel.dlg.Accept(m) == dialog.Late {
+		return diag.OutOfOrder
 	}
-	return ""
-}
-
-// refuseRequired names on a 420 the extensions that we do not have.
-func refuseRequired(r, req *sip.Message) {
-	for v := range req.Values(sip.IDRequire) {
-		if v != "" && !strings.EqualFold(v, "timer") && !strings.EqualFold(v, "replaces") {
-			r.Add(sip.IDUnsupported, v)
-		}
+	switch m.Method {
+	case "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE":
+		return nil
 	}
+	return diag.RequestPending
 }
 
 // turnAway answers a request within the call that is not served.
@@ -261,7 +258,7 @@ func (c *Call) turnAway(now time.Time, l *Leg, src sip.Source, m *sip.Message, w
 		r.Set(sip.IDAllow, c.env.Allow(l.trunk.Settings))
 	}
 	if status == 420 {
-		refuseRequired(r, m)
+		refuseRequired(l.trunk.Settings, r, m)
 	}
 	if status == 422 {
 		r.Add(sip.IDMinSE, seconds(l.trunk.Settings.MinSE))

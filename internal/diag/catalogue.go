@@ -221,6 +221,9 @@ var (
 	RequestPending = &Reason{ID: "request-pending", Status: 491, Phrase: "Request Pending", Cause: 41,
 		Text: "Both sides changed the session at the same moment; one has to try again (RFC 3261 section 14).",
 		Fix:  "Nothing: the peers repeat on their own."}
+	PrackMissing = &Reason{ID: "prack-missing", Status: 504, Phrase: "Server Time-out", Cause: 102,
+		Text: "The caller demands reliable provisional responses and never acknowledged one (no PRACK), so its call was refused.",
+		Fix:  "The caller cannot reach our Contact address, or its PRACK is malformed or lost: check NAT and firewall, or set reliableProvisional of its trunk to off."}
 	AckMissing = &Reason{ID: "ack-missing", Cause: 102, Phrase: "Recovery on timer expiry",
 		Text: "The caller never acknowledged the answer (no ACK for the 200), so the call was ended.",
 		Fix:  "The caller cannot reach our Contact address, or its ACK is lost on the way: check NAT and firewall."}
@@ -261,7 +264,7 @@ var All = []*Reason{
 	UnknownSource, RateLimited, ServerLimit, PoolLimit, UserLimit, TrunkLimit, Overload, Draining, TrunkDisabled, TrunkPaused,
 	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, BadAnswer, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,
-	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing, SessionExpired, ReplacesRefused, TransferLimit, TransferFailed,
+	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing, PrackMissing, SessionExpired, ReplacesRefused, TransferLimit, TransferFailed,
 	ServerError, ServerShutdown, ServerLost,
 }
 

@@ -39,6 +39,9 @@ func (p *Party) ring(s *server) {
 	if how.Final > 0 {
 		w.after(how.After, p.decide)
 	}
+	for _, d := range p.manner.Early {
+		w.after(d, p.earlyUpdate)
+	}
 	w.after(400*time.Second, func() { // nobody rings for ever
 		if p.state == trying || p.state == early {
 			p.refuse(480)
@@ -54,6 +57,10 @@ func (p *Party) provisional(status int, body bool) {
 	if status > 100 {
 		p.state = early
 		p.rang = true
+		if p.reliably() {
+			p.ringReliably(status, body)
+			return
+		}
 	}
 	p.respond(p.inv, status, func(r *sip.Message) {
 		if body && p.speaker.remote != nil {
@@ -73,6 +80,9 @@ func (p *Party) respond(s *server, status int, with func(r *sip.Message)) {
 				allow += ", UPDATE"
 			}
 			allow += p.manner.allows()
+			if p.manner.Rel.Known {
+				allow += ", PRACK"
+			}
 			r.Add(sip.IDAllow, allow)
 		}
 		r.Add(sip.IDServer, p.host.mark()+"telephone")
@@ -121,6 +131,14 @@ func (p *Party) refuse(status int) {
 // answer sends the 200. Each telephone of a fork sends its own, in spite of the others.
 func (p *Party) answer() {
 	s, how := p.inv, p.callee
+	if !s.done && (p.rel.held || p.pending) {
+		if how.Late > 0 {
+			p.refuse(487)
+			return
+		}
+		p.rel.then = p.decide
+		return
+	}
 	if s.done && p.final == 0 && len(p.host.parties[p.callID]) > 1 {
 		s = &server{req: s.req, from: s.from} // another telephone was faster
 		p.inv = s
@@ -133,6 +151,9 @@ func (p *Party) answer() {
 	body := ""
 	offered := readSDP(s.req.Body) != nil
 	switch {
+	case p.rel.said != "" && how.Rel.Repeat && !p.rel.moved && !p.rel.offered:
+		body = p.rel.said
+	case p.rel.said != "":
 	case how.NoAnswer:
 	case !offered:
 		body = p.speaker.offer()
@@ -149,7 +170,9 @@ func (p *Party) answer() {
 	})
 	p.ackSeq, _, _ = s.req.CSeq()
 	p.acked, p.answered = false, s.sent
-	p.speaker.mine = readSDP(body)
+	if body != "" {
+		p.speaker.mine = readSDP(body)
+	}
 	p.state = up
 	p.repeatAnswer(s, t1, 64*t1)
 	p.silenceOthers()
@@ -230,7 +253,7 @@ func (p *Party) cancelled(inv *server) {
 	if p.callee == nil {
 		return
 	}
-	if d := p.callee.Late; d > 0 && p.final == 0 {
+	if d := p.callee.Late; d > 0 && p.final == 0 && !p.rel.waits && len(p.rel.queue) == 0 {
 		p.w().after(d, func() {
 			if p.final == 0 && p.live() {
 				p.answer()

@@ -49,12 +49,15 @@ func (h *Host) call(sc *Scenario) {
 		give = 200 * time.Second
 	}
 	h.w.after(give, p.giveUp)
+	for _, d := range p.manner.Early {
+		h.w.after(d, p.earlyUpdate)
+	}
 }
 
 // firstInvite is the INVITE that makes the call.
 func (p *Party) firstInvite() *sip.Message {
 	m := p.message("INVITE", p.seq)
-	m.Add(sip.IDAllow, "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"+p.manner.allows())
+	p.askReliable(m)
 	p.introduce(m)
 	if !p.scenario.Caller.Offerless {
 		m.SetBody("application/sdp", p.speaker.offer())
@@ -162,6 +165,9 @@ func (p *Party) progress(m *sip.Message) {
 	if a, ok := m.Contact(); ok {
 		p.target = a.URI
 	}
+	if !p.heardReliably(m) {
+		return
+	}
 	d := readSDP(m.Body)
 	if d == nil {
 		if p.early[tag] == "" {
@@ -169,7 +175,7 @@ func (p *Party) progress(m *sip.Message) {
 		}
 		return
 	}
-	if p.scenario.Caller.Offerless {
+	if p.scenario.Caller.Offerless && !requires(m, "100rel") {
 		p.w().fail("session description in %d to an INVITE without offer", m.Status)
 	}
 	p.early[tag] = m.Body
@@ -252,7 +258,15 @@ func (p *Party) ackAnswer(m *sip.Message) {
 	a := p.message("ACK", seq)
 	c := p.clientOf(m)
 	offerless := readSDP(bodyOf(c.data)) == nil
+	said := ""
+	if c == p.invite && p.caller {
+		said = p.reliable.said[m.To().Tag()]
+	}
 	switch {
+	case said != "" && d != nil && m.Body != said:
+		p.w().fail("%s: %d says other than the reliable response before it:\n%s\n%s", p.scenario.Name, m.Status, said, m.Body)
+	case said != "":
+		p.speaker.remote, p.speaker.mine = readSDP(said), p.reliable.mine[m.To().Tag()]
 	case d == nil:
 		p.w().fail("%s: 200 without session description", p.scenario.Name)
 	case offerless && p.scenario.Caller.EmptyAck && p.caller && p.invite == c:

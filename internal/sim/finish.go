@@ -40,6 +40,9 @@ func (s *Scenario) hear(w *World) {
 	if !a.settled() || s.withdrawn || s.answers() > 1 {
 		return
 	}
+	if leg := w.Nodes[s.Node].watch.legs[a.callID]; s.Caller.Offerless && (leg == nil || !leg.acknowledged()) {
+		return // its answer is on its way
+	}
 	for _, b := range s.ends {
 		if !b.settled() || b.final != 201 {
 			continue
@@ -74,6 +77,17 @@ func (s *Scenario) hear(w *World) {
 		}
 		s.heard++
 	}
+}
+
+// acknowledged tells whether an ACK has come.
+func (l *legWatch) acknowledged() bool {
+	o := l.offersOf()
+	for _, r := range l.order {
+		if !r.sent && r.method == "ACK" && o.initial != nil && r.seq >= o.initial.seq {
+			return true
+		}
+	}
+	return false
 }
 
 // hearEarly checks that early media of one of the ringing ends reaches the caller: the relay expects it from there.

@@ -219,6 +219,9 @@ func (h *Host) invited(s *server, list []*Party) {
 	if t := (&Party{host: h, manner: how.Manner, tag: h.mark() + "s"}); g.stops(s) || t.refusesTimer(s) {
 		return
 	}
+	if h.refusesReliable(s, how.Rel) {
+		return
+	}
 	group := append([]Callee{how}, how.Fork...)
 	for i := range group {
 		p := h.party(sc, s.req.CallID(), group[i].Manner)

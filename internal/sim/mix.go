@@ -131,6 +131,7 @@ func caller(r *rand.Rand) Caller {
 	c.Manner = manner(r)
 	drawIdentity(r, &c)
 	c.Timer = timer(r)
+	rel(r, &c.Manner)
 	if c.Timer.Known && one(r, 2) { // long enough for a refresh or two
 		c.Then = append(c.Then, Action{ms(r, 80000, 200000), Bye})
 	} else {
@@ -150,6 +151,15 @@ func timer(r *rand.Rand) Timer {
 		return Timer{}
 	}
 	return t
+}
+
+// rel draws what a party knows of reliable provisional responses, and whether it changes the session before the answer.
+func rel(r *rand.Rand, m *Manner) {
+	m.Rel = Rel{Known: true, Required: one(r, 8), NoPrack: one(r, 40), Reoffer: one(r, 4), Repeat: one(r, 3)}
+	m.Early = []time.Duration{ms(r, 0, 3000), ms(r, 0, 5000)}[:r.IntN(3)]
+	if one(r, 2) {
+		m.Rel, m.Early = Rel{}, nil
+	}
 }
 
 func manner(r *rand.Rand) Manner {
@@ -195,6 +205,7 @@ func manner(r *rand.Rand) Manner {
 func callee(r *rand.Rand) Callee {
 	c := Callee{After: ms(r, 0, 5000), Final: 200, No100: one(r, 10), Twice: one(r, 20), NoUpdate: one(r, 4), Named: one(r, 4), Manner: manner(r)}
 	c.Timer = timer(r)
+	rel(r, &c.Manner)
 	if one(r, 3) {
 		c.Then = append(c.Then, Action{ms(r, 0, 30000), Bye})
 	}

@@ -57,6 +57,8 @@ type Party struct {
 	rang     bool
 	final    int
 	stopped  time.Time // when the party hung up
+	reliable relCaller
+	rel      relCallee
 	clock    clock
 	leastSE  time.Duration // of a 422
 	held     string        // direction that we asked for last
@@ -215,7 +217,15 @@ func (p *Party) request(s *server) {
 		p.host.respond(s, 200, nil)
 		p.unanswered(487)
 		p.end()
-	case "INVITE", "UPDATE":
+	case "PRACK":
+		p.pracked(s)
+	case "UPDATE":
+		if p.state == early {
+			p.updatedEarly(s)
+			return
+		}
+		p.modify(s)
+	case "INVITE":
 		p.modify(s)
 	case "NOTIFY":
 		p.notified(s)

@@ -155,7 +155,7 @@ func (p *Party) report(status int, last bool) {
 // notifyOut checks what the node tells of a REFER: nothing behind the final NOTIFY.
 func (x *watch) notifyOut(l *legWatch, m *sip.Message) {
 	event := m.Get(sip.IDEvent)
-	if l.told[event] {
+	if l.told[event] && !m.Has(sip.IDAuthorization) && !m.Has(sip.IDProxyAuthorization) { // a challenged one is sent again
 		x.fail(l, "NOTIFY of %q behind the final one", event)
 	}
 	if strings.HasPrefix(m.Get(sip.IDSubscriptionState), "terminated") {

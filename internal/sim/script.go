@@ -88,6 +88,8 @@ type Manner struct {
 	Refuses  int           // … or refuses it with this status in spite of its Allow
 	Timer    Timer
 	Ask      int // 401 or 407: challenges every request but ACK and CANCEL (RFC 3261 §22); 0: none
+	Rel      Rel
+	Early    []time.Duration // UPDATEs before the answer, so long after the INVITE
 }
 
 // Verb is what a party does in a call.

@@ -17,6 +17,7 @@ func clocked(t Timer) Callee {
 
 // setupStories are the ladders of what RFC 3262, RFC 3311 and RFC 4028 add to the set-up of calls.
 func setupStories() []story {
+	up := Caller{Manner: hangUp}
 	known := Timer{Known: true}
 	asks := func(by string) Timer { return Timer{Known: true, Interval: 90 * second, Refresher: by} }
 	noUpdate := clocked(asks("uas"))
@@ -46,9 +47,64 @@ func setupStories() []story {
 			doc(targets, targets+timers+liveness, callers, callers+liveness),
 		one1("timer-expires", "RFC 4028 §10: the caller was to refresh and does not: BYE on both legs before the interval ends", "session-expired", 200,
 			Caller{Manner: Manner{Timer: lazy}}, at(answers, "gwa")),
+		one1("reliable", "SIG-07, RFC 3262: both sides take reliable provisional responses; each leg has its own PRACK", "normal-clearing", 200,
+			Caller{Manner: prack(hangUp, Rel{Known: true})}, at(reliably(media183, Rel{Known: true}), "gwa")),
+		one1("reliable-target", "SIG-07: only the target does; its answer comes in the 183, the 200 has none", "normal-clearing", 200,
+			Caller{Manner: hangUp}, at(reliably(media183, Rel{Known: true}), "gwa")),
+		one1("reliable-caller", "SIG-07: only the caller does; the 200 waits for the PRACK of the answer", "normal-clearing", 200,
+			Caller{Manner: prack(hangUp, Rel{Required: true})}, at(Callee{Progress: media183, After: ms100(2), Final: 200}, "gwa")),
+		one1("reliable-no-prack", "RFC 3262 §3: the caller never acknowledges: its INVITE is refused after 64*T1", "prack-missing", 504,
+			Caller{Manner: prack(hangUp, Rel{Known: true, NoPrack: true})}, at(Callee{Progress: media183}, "gwa")),
+		one1("reliable-off", "SIG-07: reliableProvisional off: 420 to a caller that requires it", "unsupported-extension", 420,
+			Caller{Manner: prack(hangUp, Rel{Required: true})}, at(answers, "gwa")).doc(callers, callers+", reliableProvisional: off"),
+		one1("reliable-required", "SIG-07: reliableProvisional required: 421 to a caller that does not have it", "extension-required", 421,
+			Caller{Manner: hangUp}, at(answers, "gwa")).doc(callers, callers+", reliableProvisional: required"),
+		one1("reliable-forked", "RFC 3262 §4: every early dialog of a fork counts for itself", "normal-clearing", 200,
+			Caller{Manner: prack(hangUp, Rel{Known: true})}, at(with(reliably(media183, Rel{Known: true}), func(c *Callee) {
+				c.Final = 0
+				c.Fork = []Callee{reliably([]Progress{{ms100(4), 180, false}, {ms100(5), 183, true}}, Rel{Known: true})}
+			}), "gwa")),
+		one1("reliable-offerless", "RFC 3262 §5: offer in the 183, answer in the PRACK, on both legs", "normal-clearing", 200,
+			Caller{Offerless: true, Manner: prack(hangUp, Rel{Known: true})}, at(reliably(media183, Rel{Known: true}), "gwa")),
+		one1("reliable-offerless-target", "RFC 3262 §5: the target offers in its 183; the caller cannot answer before the 200, so we do", "normal-clearing", 200,
+			Caller{Offerless: true, Manner: hangUp}, at(reliably(media183, Rel{Known: true}), "gwa")),
+		one1("reliable-reoffer", "RFC 3262 §5, RFC 3311: a new offer in the caller's PRACK goes on as UPDATE", "normal-clearing", 200,
+			Caller{Manner: prack(hangUp, Rel{Known: true, Reoffer: true})}, at(reliably(media183, Rel{Known: true}), "gwa")),
+		one1("early-update-caller", "RFC 3311 §5.1: the caller moves its media before the answer", "normal-clearing", 200,
+			Caller{Manner: updates(prack(hangUp, Rel{Known: true}), ms100(10))}, at(reliably(media183, Rel{Known: true}), "gwa")),
+		one1("early-update-target", "RFC 3311 §5.1: the target moves its media before the answer", "normal-clearing", 200,
+			Caller{Manner: prack(hangUp, Rel{Known: true})}, at(with(reliably(media183, Rel{Known: true}), func(c *Callee) { c.Early = []time.Duration{second} }), "gwa")),
+		one1("early-update-alone", "RFC 3311: the caller has no reliable answer, so the target's UPDATE is answered by us", "normal-clearing", 200,
+			Caller{Manner: hangUp}, at(with(reliably(media183, Rel{Known: true}), func(c *Callee) { c.Early = []time.Duration{second} }), "gwa")),
+		one1("offer-always", "outboundOffer always: an INVITE without offer goes on with one of ours", "normal-clearing", 200,
+			Caller{Offerless: true, Manner: hangUp}, at(Callee{Progress: media183, After: second, Final: 200}, "gwa")).doc(targets, targets+", outboundOffer: always"),
+		one1("early-media-first", "earlyMedia first: the description of the second branch is not told before the answer", "normal-clearing", 200, up,
+			at(Callee{Progress: media183, After: 2 * second, Final: 0, Fork: []Callee{{Progress: []Progress{{ms100(4), 183, true}}, After: 2 * second, Final: 200}}}, "gwa")).
+			doc(callers, callers+", earlyMedia: first"),
+		one1("early-media-none", "earlyMedia none: 183 without description (SIG-20)", "normal-clearing", 200, up,
+			at(Callee{Progress: media183, After: 2 * second, Final: 200}, "gwa")).doc(callers, callers+", earlyMedia: none"),
+		one1("early-media-local", "earlyMedia local: the caller plays its own ring-back", "normal-clearing", 200, up,
+			at(Callee{Progress: media183, After: 2 * second, Final: 200}, "gwa")).doc(callers, callers+", earlyMedia: local"),
+		one1("progress-by-sdp", "P20: progressCode by-sdp: a description in 180 is shown in 183", "normal-clearing", 200, up,
+			at(Callee{Progress: []Progress{{ms100(2), 180, true}}, After: 2 * second, Final: 200}, "gwa")).doc(callers, callers+", progressCode: by-sdp"),
 		one1("timer-known", "TRK-08, RFC 4028 §9: the caller knows timers and asks for none: we add one and refresh", "normal-clearing", 200,
 			longCall(100, known), at(noUpdate, "gwa")).doc(callers, callers+timers),
 	}
+}
+
+// reliably is a telephone that rings in some way, reliably where that is offered, and answers after two seconds.
+func reliably(ring []Progress, r Rel) Callee {
+	return Callee{Progress: ring, After: 2 * second, Final: 200, Manner: Manner{Rel: r}}
+}
+
+func prack(m Manner, r Rel) Manner {
+	m.Rel = r
+	return m
+}
+
+func updates(m Manner, early time.Duration) Manner {
+	m.Early = []time.Duration{early}
+	return m
 }
 
 func with(c Callee, change func(*Callee)) Callee {

@@ -15,6 +15,7 @@ type watch struct {
 	n     *Node
 	legs  map[string]*legWatch // by Call-ID
 	calls map[string]*callWatch
+	owing []owing         // PRACKs
 	owned map[string]bool // Call-IDs that the core owned before the present step
 }
 
@@ -35,7 +36,7 @@ type legWatch struct {
 	probe    bool
 	requests map[string]*requestWatch // received and sent, by direction, branch and method
 	order    []*requestWatch
-	seq      map[string]uint32 // last CSeq that we sent, by To tag
+	seq      map[string]uint32 // last CSeq that we sent, by the tags
 	offers   map[string]*offerWatch
 	origin   map[string]*desc // what we described last, by our tag and the peer's
 	heard    bool             // any response to the last INVITE
@@ -44,6 +45,8 @@ type legWatch struct {
 	started  time.Time
 	timer    timerWatch
 	told     map[string]bool // events of which the final NOTIFY was sent
+	// confirmed are the reliable responses of the early dialog that became the call: a PRACK may come after the 2xx
+	confirmed *reliableWatch
 }
 
 // requestWatch is one request and what became of it.
@@ -118,10 +121,7 @@ func (x *watch) received(p *packet, m *sip.Message) {
 	seq, method, _ := m.CSeq()
 	if m.IsRequest() {
 		k := requestKey(false, v.Branch()+v.Host, m.Method)
-		if old := l.requests[k]; old != nil && m.Method != "ACK" {
-			if old.refuse == "merged" && !x.owned[m.CallID()] {
-				old.final = nil // the call that it was merged with is over and forgotten: it is new
-			}
+		if l.requests[k] != nil && m.Method != "ACK" {
 			return
 		}
 		r := &requestWatch{method: m.Method, branch: v.Branch(), seq: seq, from: p, msg: m}
@@ -150,6 +150,9 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	if m.Status < 200 {
 		if initial && m.Status > 100 && l.final == 0 && !r.msg.Has(sip.IDReferredBy) {
 			l.ringing = true
+		}
+		if initial && requires(m, "100rel") {
+			x.reliableIn(l, r, m)
 		}
 		return
 	}
@@ -305,11 +308,12 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 	x.timerOut(l, m)
 	x.placeOut(l, m)
 	to := m.To().Tag()
-	last, again := l.seq[to]
+	both := m.From().Tag() + "|" + to
+	last, again := l.seq[both]
 	if again && seq <= last {
 		x.fail(l, "%s has CSeq %d after %d", m.Method, seq, last)
 	}
-	l.seq[to] = seq
+	l.seq[both] = seq
 	if m.Method == "INVITE" && to == "" {
 		l.heard = false
 		if !again && !m.Has(sip.IDReferredBy) { // after a 422 or a challenge it is the same target; one of a transfer is another call
@@ -355,6 +359,9 @@ func (x *watch) responseOut(l *legWatch, m *sip.Message, s *txn.Send) {
 		x.fail(l, "%d to a %s that never came", m.Status, method)
 		return
 	}
+	if r.refuse == "merged" && r.final != nil && !bytes.Equal(r.final, s.Data) {
+		return // the call that it was merged with is over and forgotten: it is a new one
+	}
 	if s.Hop.Transport == sip.UDP && s.Hop.Remote != r.from.from || s.Hop.Transport != r.from.transport {
 		x.fail(l, "%d to %s goes to %v, it came from %v", m.Status, method, s.Hop.Remote, r.from.from)
 	}
@@ -369,8 +376,15 @@ func (x *watch) responseOut(l *legWatch, m *sip.Message, s *txn.Send) {
 		if r.final != nil {
 			x.fail(l, "%d to %s after the final response", m.Status, method)
 		}
+		if requires(m, "100rel") {
+			x.reliableOut(l, r, m, s.Data)
+			return
+		}
 	case r.final == nil:
 		r.final, r.status = s.Data, m.Status
+		if method == "PRACK" && m.Status < 300 && r.refuse != "" {
+			x.fail(l, "%d to %s", m.Status, r.refuse)
+		}
 		if m.Status < 300 && r.refuse != "" {
 			x.fail(l, "%d to a %s that had to be refused: %s", m.Status, method, r.refuse)
 		}
@@ -413,7 +427,10 @@ func (x *watch) ackOut(l *legWatch, r *requestWatch, m *sip.Message) {
 }
 
 // after follows every step of the core.
-func (x *watch) after() { clear(x.owned) }
+func (x *watch) after() {
+	clear(x.owned)
+	x.pracksSent()
+}
 
 // finish checks what must hold at the end.
 func (x *watch) finish() {
@@ -450,7 +467,7 @@ func (x *watch) mediaPort(l *legWatch, d *desc) {
 		at := netip.AddrPortFrom(d.media[i].addr, d.media[i].port)
 		if at.Addr() != x.n.server.Media[0] {
 			x.fail(l, "session description names %v, not our address", at)
-		} else if _, open := x.n.relay.ports[at.Port()]; !open {
+		} else if _, open := x.n.relay.ports[at.Port()]; !open && !x.n.ended(l.id) {
 			x.fail(l, "session description names port %d, which is not open", at.Port())
 		}
 	}

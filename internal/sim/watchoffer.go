@@ -14,6 +14,7 @@ type offerWatch struct {
 	invite  *requestWatch // under way, of either side: no final response yet
 	initial *requestWatch // the INVITE that made the dialog
 	agreed  bool
+	rel     *reliableWatch    // of an early dialog that has exchanges of its own
 	early   map[string]string // descriptions that we sent in provisional responses, by To tag
 }
 
@@ -49,12 +50,18 @@ func (x *watch) offerOut(l *legWatch, r *requestWatch, m *sip.Message) {
 		if d != nil {
 			o.who, o.by, o.offer = "we", r, d
 		}
+	case "PRACK":
+		x.prackOut(l, r, m)
 	case "UPDATE":
 		if d == nil {
 			return
 		}
+		o = l.dialog(l.tagOf(m, true))
 		if o.who != "" || !o.agreed {
 			x.fail(l, "UPDATE with an offer while one of %q is open, agreed %v", o.who, o.agreed)
+		}
+		if o.rel != nil && o.rel.held && !l.ours {
+			x.fail(l, "UPDATE before the PRACK of the answer (RFC 3311 §5.1)")
 		}
 		o.who, o.by, o.offer = "we", r, d
 	default:
@@ -94,9 +101,14 @@ func (x *watch) offerIn(l *legWatch, r *requestWatch, m *sip.Message) {
 		if d != nil {
 			o.who, o.by, o.offer = "they", r, d
 		}
+	case "PRACK":
+		x.prackIn(l, r, m)
 	case "UPDATE":
+		o = l.dialog(l.tagOf(m, false))
 		switch {
 		case d == nil:
+		case !o.agreed:
+			r.refuse = "UPDATE with an offer before any answer"
 		case o.who != "":
 			r.refuse = "UPDATE while an offer of " + o.who + " is open"
 		default:
@@ -118,9 +130,21 @@ func (o *offerWatch) settle(agreed bool) {
 // answerIn notes what a response to our request answers or offers.
 func (x *watch) answerIn(l *legWatch, r *requestWatch, m *sip.Message, tag string) {
 	o := l.offersOf()
+	if r.method == "UPDATE" {
+		o = l.dialog(l.tagOf(m, false))
+	}
 	d := readSDP(m.Body)
 	if r.method == "INVITE" && o.invite == r {
 		o.invite = nil
+	}
+	if e := l.offers[tag]; r.method == "INVITE" && m.Status < 300 && e != nil {
+		settled := e.agreed || e.who == "they"
+		if o.by == r || len(r.owed) == 1 {
+			l.confirm(tag)
+		}
+		if settled {
+			return
+		}
 	}
 	switch {
 	case o.by == r:
@@ -159,7 +183,7 @@ func (x *watch) answerOut(l *legWatch, r *requestWatch, m *sip.Message) {
 	if d != nil {
 		x.described(l, m, d)
 	}
-	if r.method != "INVITE" && r.method != "UPDATE" || m.Status >= 300 {
+	if r.method != "INVITE" && r.method != "UPDATE" && r.method != "PRACK" || m.Status >= 300 {
 		if d != nil {
 			x.fail(l, "session description in %d to %s", m.Status, r.method)
 		}
@@ -167,7 +191,13 @@ func (x *watch) answerOut(l *legWatch, r *requestWatch, m *sip.Message) {
 	switch r.method {
 	case "INVITE":
 		x.inviteAnswered(l, o, r, m, d)
+	case "PRACK":
+		x.prackAnswered(l, r, m, d)
 	case "UPDATE":
+		o = l.dialog(l.tagOf(m, true))
+		if o.rel != nil && d != nil && m.Status < 300 {
+			o.rel.said = m.Body
+		}
 		switch {
 		case o.by == r && m.Status < 300 && m.Status >= 200:
 			x.fits(l, o, m, d)
@@ -206,6 +236,11 @@ func (x *watch) inviteAnswered(l *legWatch, o *offerWatch, r *requestWatch, m *s
 	default:
 		if o.invite == r {
 			o.invite = nil
+		}
+		settled := x.overtaken(l, m, d)
+		l.confirm(tag)
+		if settled {
+			return
 		}
 		if o.by == r && o.who == "they" {
 			x.fits(l, o, m, d)

@@ -77,7 +77,7 @@ func (c *Core) options(src sip.Source, m *sip.Message, t *topology.Trunk) {
 		c.refuse(src, m, diag.UnsupportedScheme, 0)
 		return
 	}
-	if require := unsupported(m); len(require) > 0 {
+	if b2bua.Unserved(t.Settings, m) != "" {
 		c.refuse(src, m, diag.UnsupportedExtension, 0)
 		return
 	}
@@ -96,6 +96,7 @@ func (c *Core) options(src sip.Source, m *sip.Message, t *topology.Trunk) {
 	r.SetToTag(statelessTag(m))
 	r.Add(sip.IDContact, c.env.Contact(hop)) // by which Teams finds the trunk (DR-04)
 	r.Add(sip.IDAllow, c.env.Allow(t.Settings))
+	r.Add(sip.IDSupported, b2bua.Extensions(t.Settings))
 	r.Add(sip.IDAccept, "application/sdp")
 	r.Add(sip.IDServer, c.env.UserAgent)
 	c.send(src, m, r)

@@ -1,0 +1,230 @@
+package b2bua
+
+import (
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/dialog"
+	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/txn"
+)
+
+// earlyExchange is an offer before the answer of the call, in an early dialog whose first offer has been answered reliably (RFC 3311
+// §5, RFC 6337 §2.2): by UPDATE from either side, or by the caller's PRACK. It goes on as UPDATE in the other side's dialog.
+type earlyExchange struct {
+	leg      *Leg // on which it came
+	f        *fork
+	e        *early
+	toCaller bool
+	method   string // in which it came
+	server   *txn.Server
+	req      *sip.Message
+	offer    string
+	undo     exchange // what stood
+	stood    string   // our description to the other side
+}
+
+// forkOf finds the early dialog that the caller names by our tag.
+func (c *Call) forkOf(ours string) *fork {
+	for _, f := range c.forks {
+		if f.ours == ours {
+			return f
+		}
+	}
+	return nil
+}
+
+// receiveEarlyUpdate takes an UPDATE in an early dialog.
+func (c *Call) receiveEarlyUpdate(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
+	s := c.serve(now, l, src, m)
+	body, hasBody := m.SDP()
+	if !hasBody {
+		r := c.okEarly(m)
+		r.Add(sip.IDContact, c.contact(l.hop))
+		c.reply(now, l, s, r, out)
+		return
+	}
+	x := &earlyExchange{leg: l, method: "UPDATE", server: s, req: m}
+	if l == &c.a {
+		x.f = c.forkOf(m.To().Tag())
+	} else {
+		x.toCaller, x.e = true, l.earlyDialog(m.From().Tag())
+		x.f = c.forkFrom(l, m.From().Tag())
+	}
+	c.offeredEarly(now, x, body, out)
+}
+
+// forkFrom finds the early dialog of a target's.
+func (c *Call) forkFrom(l *Leg, theirs string) *fork {
+	for _, f := range c.forks {
+		if f.leg == l && f.tag == theirs {
+			return f
+		}
+	}
+	return nil
+}
+
+// from and to are the two sides of the exchange: leg, offers and answers, and our description.
+func (x *earlyExchange) from(c *Call) (*Leg, *dialog.OfferAnswer, *description) {
+	if x.toCaller {
+		return x.f.leg, &x.e.oa, &x.e.sdp
+	}
+	return &c.a, &x.f.rel.oa, &x.f.sdp
+}
+
+func (x *earlyExchange) to(c *Call) (*Leg, *dialog.OfferAnswer, *description) {
+	y := *x
+	y.toCaller = !x.toCaller
+	return y.from(c)
+}
+
+// offeredEarly takes the offer. Where the other side cannot be asked, because it is not that far or does not allow UPDATE, the offer
+// is answered with what stands if that fits it: then only the address of the media has changed, which is ours to follow.
+func (c *Call) offeredEarly(now time.Time, x *earlyExchange, body string, out *Out) {
+	if x.f == nil || x.f.rel == nil && !x.toCaller { // nothing was agreed yet (RFC 3311 §5.2)
+		c.denyEarly(now, x, diag.OutOfOrder, out)
+		return
+	}
+	if !x.toCaller {
+		x.e = x.f.leg.earlyDialog(x.f.tag)
+	}
+	from, oa, ours := x.from(c)
+	if !oa.Agreed() && !oa.LocalPending() {
+		c.denyEarly(now, x, diag.OutOfOrder, out)
+		return
+	}
+	if v := oa.RemoteOffer(x.method); v != dialog.OK {
+		c.denyEarly(now, x, c.verdictReason(v), out)
+		return
+	}
+	s, err := parseOffer(body)
+	if err != nil {
+		oa.Failed(x.method)
+		c.denyEarly(now, x, diag.BadSDP, out)
+		return
+	}
+	if c.early == nil && c.passEarly(now, x, s, body, out) {
+		return
+	}
+	said, err := sdp.Parse(ours.body)
+	if err != nil || c.plan.bypass || sdp.AnswerFits(s, said) != nil || len(sdp.AnswerRemarks(s, said)) > 0 {
+		oa.Failed(x.method)
+		c.denyEarly(now, x, diag.NotAcceptable, out)
+		return
+	}
+	oa.LocalAnswer()
+	c.plan.take(from.side, s)
+	if x.toCaller {
+		x.e.said, x.e.bid = strings.Clone(body), true
+	} else {
+		c.moved, x.f.rel.heard = true, strings.Clone(body)
+	}
+	c.acceptEarly(now, x, ours.again(), out)
+}
+
+// passEarly sends the offer to the other side; false: it cannot be asked.
+func (c *Call) passEarly(now time.Time, x *earlyExchange, s *sdp.Session, body string, out *Out) bool {
+	if x.e == nil || x.f.rel == nil || x.toCaller && x.f.rel.held { // not before the PRACK (RFC 3311 §5.1)
+		return false
+	}
+	from, _, _ := x.from(c)
+	to, oa, ours := x.to(c)
+	if !x.toCaller && x.e.busy || !to.allow.has(allowUpdate) || !oa.Agreed() || !oa.LocalOffer("UPDATE") {
+		return false
+	}
+	x.undo = exchange{from: from, to: to, before: c.plan.standing(from, to)}
+	x.stood, x.offer = ours.body, strings.Clone(body)
+	c.early = x
+	text := c.plan.carryInto(c, from, to, ours, s)
+	d, hop := &x.f.rel.dlg, c.a.hop
+	if !x.toCaller {
+		d, hop = to.dialogOf(x.e), x.e.hop
+	}
+	hop = nextHop(hop, d.NextHopURI())
+	m := d.Request("UPDATE")
+	m.Add(sip.IDContact, c.contact(hop))
+	m.Add(sip.IDAllow, c.env.Allow(to.trunk.Settings))
+	to.askTimer(m)
+	m.SetBody("application/sdp", text)
+	c.beginAt(now, to, hop, m, out).early = x
+	return true
+}
+
+// answeredEarly takes the result of a passed offer. status is 408 when none came.
+func (c *Call) answeredEarly(now time.Time, x *earlyExchange, status int, body string, out *Out) {
+	if c.early != x {
+		return // the call ended
+	}
+	c.early = nil
+	from, fromOA, theirs := x.from(c)
+	to, toOA, ours := x.to(c)
+	s, err := sdp.Parse(body)
+	if err == nil {
+		var offer *sdp.Session
+		if offer, err = sdp.Parse(ours.body); err == nil {
+			err = sdp.AnswerFits(offer, s)
+		}
+		if err == nil {
+			mirror(offer, s)
+		}
+	}
+	if status >= 300 || err != nil {
+		toOA.Failed("UPDATE")
+		fromOA.Failed(x.method)
+		ours.body = x.stood
+		c.plan.restore(c, &x.undo)
+		why := diag.NotAcceptable
+		switch status {
+		case 491:
+			why = diag.RequestPending
+		case 500:
+			why = diag.OutOfOrder
+		}
+		c.denyEarly(now, x, why, out)
+	} else {
+		toOA.RemoteAnswer()
+		fromOA.LocalAnswer()
+		text := c.plan.carryInto(c, to, from, theirs, s)
+		c.moved = true
+		if body = strings.Clone(body); x.toCaller {
+			x.e.said, x.e.bid, x.f.rel.heard = x.offer, true, body
+		} else {
+			x.e.said, x.e.bid, x.f.rel.heard = body, false, x.offer
+		}
+		c.acceptEarly(now, x, text, out)
+	}
+	c.release(now, out)
+}
+
+func (c *Call) acceptEarly(now time.Time, x *earlyExchange, text string, out *Out) {
+	if x.f.rel != nil {
+		x.f.rel.told = x.f.sdp.body
+	}
+	from, _, _ := x.from(c)
+	r := c.okEarly(x.req)
+	r.Add(sip.IDContact, c.contact(from.hop))
+	r.SetBody("application/sdp", text)
+	c.reply(now, from, x.server, r, out)
+}
+
+// denyEarly refuses the offer; what was agreed stands.
+func (c *Call) denyEarly(now time.Time, x *earlyExchange, why *diag.Reason, out *Out) {
+	c.denyRequest(now, x.leg, x.server, x.req, why, out)
+}
+
+// endEarly answers an exchange that is under way when the call ends, and repeats no provisional response any more.
+func (c *Call) endEarly(now time.Time, out *Out) {
+	for _, f := range c.forks {
+		if f.rel != nil {
+			f.rel.again.Acked()
+			f.rel.waits = false
+		}
+	}
+	x := c.early
+	c.early, c.answering = nil, nil
+	if x != nil {
+		c.denyEarly(now, x, diag.CallGone, out)
+	}
+}
