@@ -171,6 +171,7 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, f *fork, sdp string, 
 		a.dlg.LocalSeq, a.dlg.RemoteSeq = f.rel.dlg.LocalSeq, f.rel.dlg.RemoteSeq
 		if f.rel.waits {
 			c.late = f.rel
+			f.rel.queue, f.rel.data = nil, nil
 		}
 	}
 	a.up = true
@@ -304,6 +305,7 @@ func (c *Call) rejected(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	if c.decision.Kind == routing.Emergency {
 		hunt = v.HuntEmergency()
 	}
+	hunt = c.redirect(t, m) || hunt
 	c.reject(now, t, r, hunt, out)
 }
 

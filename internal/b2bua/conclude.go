@@ -36,6 +36,7 @@ func (c *Call) release(now time.Time, out *Out) {
 func (c *Call) conclude(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	l := &t.leg
 	f, own := c.fork(l, m)
+	c.dropEarly(now, out)
 	c.a.tag = f.ours
 	if own {
 		c.a.adopt(&f.sdp)

@@ -129,6 +129,9 @@ func (c *Call) passEarly(now time.Time, x *earlyExchange, s *sdp.Session, body s
 	if x.e == nil || x.f.rel == nil || x.toCaller && x.f.rel.held { // not before the PRACK (RFC 3311 §5.1)
 		return false
 	}
+	if s := x.f.leg.invc.State(); s != txn.Proceeding && !x.f.leg.up {
+		return false // the target has refused: its dialog is no more
+	}
 	from, _, _ := x.from(c)
 	to, oa, ours := x.to(c)
 	if !x.toCaller && x.e.busy || !to.allow.has(allowUpdate) || !oa.Agreed() || !oa.LocalOffer("UPDATE") {
@@ -212,6 +215,18 @@ func (c *Call) acceptEarly(now time.Time, x *earlyExchange, text string, out *Ou
 // denyEarly refuses the offer; what was agreed stands.
 func (c *Call) denyEarly(now time.Time, x *earlyExchange, why *diag.Reason, out *Out) {
 	c.denyRequest(now, x.leg, x.server, x.req, why, out)
+}
+
+// dropEarly refuses an exchange of another early dialog than the one that was answered. What the caller has said in it is void.
+func (c *Call) dropEarly(now time.Time, out *Out) {
+	x := c.early
+	if x == nil {
+		return
+	}
+	_, _, ours := x.to(c)
+	ours.body = x.stood
+	c.early, c.moved = nil, true
+	c.denyEarly(now, x, diag.RequestPending, out)
 }
 
 // endEarly answers an exchange that is under way when the call ends, and repeats no provisional response any more.

@@ -132,6 +132,7 @@ func (c *Call) write(_ time.Time, out *Out) {
 	r.Decision = append(r.Decision, c.decision.Explain()...)
 	r.Ladder = c.Ladder()
 	c.rungs, c.words, c.decision = nil, nil, routing.Decision{}
+	c.early, c.answering, c.late = nil, nil, nil
 	c.offer, c.offered, c.forks, c.best, c.verdict, c.won, c.near = "", nil, nil, nil, nil, nil, nil
 	out.Records = append(out.Records, r)
 	c.rec = nil // its owner is the store now; what runs out after the end needs nothing of it

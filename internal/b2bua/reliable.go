@@ -138,6 +138,9 @@ func (c *Call) receivePrack(now time.Time, l *Leg, src sip.Source, m *sip.Messag
 		c.denyRequest(now, l, s, m, diag.CallGone, out)
 		return
 	}
+	if rel == c.late {
+		c.late = nil
+	}
 	answers := rel.offers
 	rel.waits, rel.held, rel.offers, rel.data = false, false, false, nil
 	rel.again.Acked()

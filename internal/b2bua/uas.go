@@ -235,8 +235,8 @@ func (c *Call) inDialog(l *Leg, m *sip.Message) *diag.Reason {
 
 // inEarlyDialog is inDialog for an early dialog of the caller's.
 func (c *Call) inEarlyDialog(m *sip.Message) *diag.Reason {
-	if f := c.forkOf(m.To().Tag()); f != nil && f.rel != nil && f.rel.dlg.Accept(m) == dialog.Late {
-		return diag.OutOfOrder
+	if f := c.forkOf(m.To().Tag()); f != nil && f.rel != nil && f.rel.dlg.Accept(m) == dialog.Late && m.Method != "PRACK" {
+		return diag.OutOfOrder // what a PRACK is for its RAck says, and one that was lost may come late
 	}
 	switch m.Method {
 	case "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE":

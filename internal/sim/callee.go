@@ -122,7 +122,8 @@ func (p *Party) refuse(status int) {
 			r.Set(sip.IDRetryAfter, v)
 		}
 		if c := p.callee.Contact; c != "" && status < 400 {
-			r.Set(sip.IDContact, c)
+			u, _ := sip.ParseURI(p.inv.req.URI)
+			r.Set(sip.IDContact, strings.Replace(c, "NUMBER", u.User, 1))
 		}
 	})
 	p.end()
@@ -131,7 +132,7 @@ func (p *Party) refuse(status int) {
 // answer sends the 200. Each telephone of a fork sends its own, in spite of the others.
 func (p *Party) answer() {
 	s, how := p.inv, p.callee
-	if !s.done && (p.rel.held || p.pending) {
+	if p.rel.held || p.pending {
 		if how.Late > 0 {
 			p.refuse(487)
 			return

@@ -197,6 +197,9 @@ func (p *Party) accepted(m *sip.Message) {
 			p.state = up
 			p.final = m.Status
 			p.target = contactOf(m)
+			if p.speaker.mine = p.reliable.mine[tag]; p.speaker.mine == nil {
+				p.speaker.mine = readSDP(bodyOf(p.invite.data))
+			}
 			if !p.stopped.IsZero() {
 				p.end() // it hung up already
 			}

@@ -227,7 +227,7 @@ func callee(r *rand.Rand) Callee {
 	case k < 6:
 		c.Final = []int{503, 500, 502, 408, 403, 488, 302, 401}[r.IntN(8)]
 		if c.Final == 302 {
-			c.Contact = "<sip:+1425@198.51.100.12>"
+			c.Contact = "<sip:NUMBER@198.51.100.12>"
 		}
 		if c.Final == 503 {
 			c.RetryAfter = []string{"", "1", "15 (be patient)", "99999999999"}[r.IntN(4)]

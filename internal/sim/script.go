@@ -51,7 +51,7 @@ type Callee struct {
 	After      time.Duration // of the final response, from the INVITE
 	Final      int           // 0: none ever
 	Cause      int           // Q.850
-	Contact    string        // of a 3xx
+	Contact    string        // of a 3xx; NUMBER in it is the number that was called
 	RetryAfter string        // of a refusal
 	Fork       []Callee      // further telephones behind the same proxy
 	Late       time.Duration // answers 200 so long after the CANCEL, as if it had not come; 0: 487

@@ -87,6 +87,16 @@ func setupStories() []story {
 			at(Callee{Progress: media183, After: 2 * second, Final: 200}, "gwa")).doc(callers, callers+", earlyMedia: local"),
 		one1("progress-by-sdp", "P20: progressCode by-sdp: a description in 180 is shown in 183", "normal-clearing", 200, up,
 			at(Callee{Progress: []Progress{{ms100(2), 180, true}}, After: 2 * second, Final: 200}, "gwa")).doc(callers, callers+", progressCode: by-sdp"),
+		one1("redirect", "redirect follow: the 302 names another gateway that redirectHosts allows", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {elsewhere("<sip:+14255550199@198.51.100.12>")}, "gwb": {answers}}),
+		one1("redirect-order", "RFC 3261 section 20.10: the Contact with the highest q is tried first; it is on the same trunk", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {elsewhere("<sip:+14255550198@198.51.100.12>;q=0.2, <sip:+14255550199@198.51.100.11>;q=0.9"), answers}}),
+		one1("redirect-loop", "RFC 3261 section 8.1.3.4: two gateways that name each other are each tried once", "all-trunks-failed", 503, up,
+			map[string][]Callee{"gwa": {elsewhere("<sip:+14255550100@198.51.100.12>")}, "gwb": {elsewhere("<sip:+14255550100@198.51.100.11>")}, "gwc": {{Final: 503}}}).
+			doc(targets, targets+", redirect: follow, redirectHosts: [198.51.100.11, 198.51.100.12]", gwb, gwb+", redirect: follow, redirectHosts: [198.51.100.11, 198.51.100.12]",
+				", redirect: follow, redirectHosts: [198.51.100.12]}", "}"),
+		one1("redirect-refused", "redirectHosts: a host that is not named is not called", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {elsewhere("<sip:+14255550199@203.0.113.9>")}, "gwb": {answers}}),
 		one1("timer-known", "TRK-08, RFC 4028 §9: the caller knows timers and asks for none: we add one and refresh", "normal-clearing", 200,
 			longCall(100, known), at(noUpdate, "gwa")).doc(callers, callers+timers),
 	}
@@ -106,6 +116,9 @@ func updates(m Manner, early time.Duration) Manner {
 	m.Early = []time.Duration{early}
 	return m
 }
+
+// elsewhere is a telephone that redirects.
+func elsewhere(contact string) Callee { return Callee{After: ms100(3), Final: 302, Contact: contact} }
 
 func with(c Callee, change func(*Callee)) Callee {
 	change(&c)

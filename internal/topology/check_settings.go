@@ -36,6 +36,9 @@ func (c *compiler) checkSettings(d *settingsDoc) {
 	if s.NoAnswerTimeout < s.NoProgressTimeout {
 		c.errorf(at("noAnswerTimeout"), "noAnswerTimeout %s is shorter than noProgressTimeout %s", s.NoAnswerTimeout, s.NoProgressTimeout).fixf("Set it to more")
 	}
+	if len(s.RedirectHosts) > 0 && s.Redirect != "follow" {
+		c.errorf(at("redirectHosts"), "redirectHosts without redirect: follow would change nothing").fixf("Add redirect: follow or remove it")
+	}
 	if s.SessionExpires < s.MinSE {
 		c.errorf(at("sessionExpires"), "sessionExpires %s is shorter than minSE %s", s.SessionExpires, s.MinSE).fixf("Set it to more")
 	}

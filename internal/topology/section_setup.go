@@ -1,6 +1,9 @@
 package topology
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Setup is how calls are set up and kept: the extensions of SIP that a trunk uses.
 type Setup struct {
@@ -8,14 +11,16 @@ type Setup struct {
 	SessionExpires     time.Duration // the interval that is offered; default 30m, at least 90s
 	MinSE              time.Duration // the shortest interval that is accepted; default 90s
 
-	ReliableProvisional string // SIG-07, RFC 3262: "off", "supported" (default: where both sides have it) or "required"
-	OutboundOffer       string // of an INVITE to the peer when the caller's had none: "as-received" (default) or "always", with codecs of the trunk
-	EarlyMedia          string // of which early dialog the caller hears: "last" (default), "first", "none" or "local"
-	ProgressCode        string // how 180 and 183 are shown to the caller: "as-received" (default), "180", "183" or "by-sdp"
+	ReliableProvisional string   // SIG-07, RFC 3262: "off", "supported" (default: where both sides have it) or "required"
+	OutboundOffer       string   // of an INVITE to the peer when the caller's had none: "as-received" (default) or "always", with codecs of the trunk
+	EarlyMedia          string   // of which early dialog the caller hears: "last" (default), "first", "none" or "local"
+	Redirect            string   // a 3xx of the peer: "off" (default) is a refusal, "follow" tries what it names
+	RedirectHosts       []string // hosts that "follow" may lead to, besides the peer's own
+	ProgressCode        string   // how 180 and 183 are shown to the caller: "as-received" (default), "180", "183" or "by-sdp"
 }
 
 func defaultSetup() Setup {
-	return Setup{SessionExpires: 30 * time.Minute, MinSE: leastSession, ReliableProvisional: "supported", OutboundOffer: "as-received", EarlyMedia: "last", ProgressCode: "as-received"}
+	return Setup{SessionExpires: 30 * time.Minute, MinSE: leastSession, ReliableProvisional: "supported", OutboundOffer: "as-received", Redirect: "off", EarlyMedia: "last", ProgressCode: "as-received"}
 }
 
 // setupFields are the keys of Setup.
@@ -26,6 +31,8 @@ var setupFields = []field[settingsDoc]{
 	{"reliableProvisional", setWord(func(s *TrunkSettings) *string { return &s.ReliableProvisional }, "off", "supported", "required")},
 	{"outboundOffer", setWord(func(s *TrunkSettings) *string { return &s.OutboundOffer }, "as-received", "always")},
 	{"earlyMedia", setWord(func(s *TrunkSettings) *string { return &s.EarlyMedia }, "last", "first", "none", "local")},
+	{"redirect", setWord(func(s *TrunkSettings) *string { return &s.Redirect }, "off", "follow")},
+	{"redirectHosts", func(c *compiler, n *node, d *settingsDoc) { d.out.RedirectHosts = c.hosts(n) }},
 	{"progressCode", setWord(func(s *TrunkSettings) *string { return &s.ProgressCode }, "as-received", "180", "183", "by-sdp")},
 }
 
@@ -34,4 +41,16 @@ const leastSession = 90 * time.Second
 
 func setWord(at func(*TrunkSettings) *string, words ...string) func(*compiler, *node, *settingsDoc) {
 	return func(c *compiler, n *node, d *settingsDoc) { c.oneOf(n, at(d.out), words...) }
+}
+
+// hosts reads a list of names and addresses.
+func (c *compiler) hosts(n *node) []string {
+	list, at := c.texts(n)
+	for i, h := range list {
+		if _, err := netip.ParseAddr(h); err != nil && !isHost(h) {
+			c.errorf(at[i], "%q is neither a host name nor an address", h).fixf("Write it like gw1.example.com or 192.0.2.1")
+			return nil
+		}
+	}
+	return list
 }

@@ -1,0 +1,124 @@
+package b2bua
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/directsip/directsip/internal/routing"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// maxRedirects bounds how often one call is sent elsewhere by its targets.
+const maxRedirects = 5
+
+// redirected is a Contact of a 3xx (RFC 3261 §8.1.3.4).
+type redirected struct {
+	uri sip.URI
+	q   float64
+}
+
+// redirect puts the targets that a 3xx names next in the hunt, by the redirect and redirectHosts of the trunk that it came on. False:
+// it names none that is allowed and has not been tried. An emergency call goes where routing sends it and nowhere else.
+func (c *Call) redirect(t *attempt, m *sip.Message) bool {
+	set := t.target.Trunk.Settings
+	if set.Redirect != "follow" || m.Status < 300 || m.Status >= 400 || c.xfer != nil || c.decision.Kind == routing.Emergency {
+		return false
+	}
+	var list []routing.Target
+	for _, r := range contacts(m) {
+		if c.redirects == maxRedirects {
+			break
+		}
+		number := r.uri.Number()
+		trunk := c.redirectTrunk(t.target.Trunk, r.uri)
+		if trunk == nil || number == "" || c.visited(list, trunk, number) {
+			continue
+		}
+		to := *t.target
+		to.Trunk, to.Called, to.URI = trunk, strings.Clone(number), ""
+		if trunk != t.target.Trunk && !to.SuppressID {
+			to.Calling = routing.Carry(c.a.trunk, trunk, c.rec.Calling.Received)
+		}
+		list = append(list, to)
+		c.redirects++
+	}
+	if len(list) == 0 {
+		return false
+	}
+	done, rest := c.decision.Targets[:c.next], c.decision.Targets[c.next:]
+	rest = slices.DeleteFunc(slices.Clone(rest), func(r routing.Target) bool { return c.visited(list, r.Trunk, r.Called) })
+	c.decision.Targets = slices.Concat(done, list, rest)
+	return true
+}
+
+// contacts are the Contacts of a 3xx, best first (RFC 3261 §20.10), as many as a call may follow.
+func contacts(m *sip.Message) (list []redirected) {
+	for v := range m.Values(sip.IDContact) {
+		a, err := sip.ParseAddress(v)
+		if err != nil {
+			continue
+		}
+		u, err := sip.ParseURI(a.URI)
+		if err != nil {
+			continue
+		}
+		r := redirected{uri: u, q: 1}
+		if s, ok := a.Params.Get("q"); ok {
+			if q, err := strconv.ParseFloat(s, 64); err == nil {
+				r.q = q
+			}
+		}
+		list = append(list, r)
+	}
+	slices.SortStableFunc(list, func(a, b redirected) int {
+		switch {
+		case a.q > b.q:
+			return -1
+		case a.q < b.q:
+			return 1
+		}
+		return 0
+	})
+	return list[:min(len(list), maxRedirects)]
+}
+
+// redirectTrunk is the trunk that a redirection leads to: that of the gateway whose host it names, else the one that it came on. nil:
+// it leads to a host that redirectHosts does not name, or to a trunk that only calls of its own site may use.
+func (c *Call) redirectTrunk(from *topology.Trunk, u sip.URI) *topology.Trunk {
+	if u.Scheme == "tel" || isHostOf(from.Gateway, u.Host) {
+		return from
+	}
+	if !slices.ContainsFunc(from.Settings.RedirectHosts, func(h string) bool { return strings.EqualFold(h, u.Host) }) {
+		return nil
+	}
+	for _, t := range c.snap.Trunks {
+		if t.Pool == from.Pool && isHostOf(t.Gateway, u.Host) {
+			if t.Restricted() {
+				return nil
+			}
+			return t
+		}
+	}
+	return from
+}
+
+// isHostOf tells whether a host is that of a gateway.
+func isHostOf(g *topology.Gateway, host string) bool {
+	if strings.EqualFold(g.Host, host) {
+		return true
+	}
+	for _, a := range g.Addresses {
+		if a.String() == host {
+			return true
+		}
+	}
+	return g.Addr.IsValid() && g.Addr.String() == strings.Trim(host, "[]")
+}
+
+// visited tells whether a number has been or will be tried on a trunk: then a redirection runs in a circle (RFC 3261 §8.1.3.4).
+func (c *Call) visited(list []routing.Target, trunk *topology.Trunk, number string) bool {
+	same := func(t routing.Target) bool { return t.Trunk == trunk && t.Called == number }
+	return slices.ContainsFunc(c.decision.Targets[:c.next], same) || slices.ContainsFunc(list, same)
+}
