@@ -26,7 +26,7 @@ gateways:
   gwc: {kind: gateway, host: 198.51.100.13, root: {transport: TCP, gatewayPort: 5060, credentials: {user: directsip, password: secret}}}
   sbc: {kind: sbc, host: sbc.sim.example, root: {transport: UDP}}
 trunkSettings:
-  global: {relayMethods: [INFO, MESSAGE], usages: [all], acceptRefer: true, maxAttempts: 6, redirect: follow, redirectHosts: [198.51.100.12]}
+  global: {relayMethods: [INFO, MESSAGE], usages: [all], acceptRefer: true, redirect: follow, redirectHosts: [198.51.100.12], maxAttempts: 6}
   trunk:uca: {usages: [all], relayMethods: [INFO, MESSAGE], acceptRefer: true, forwardPAI: true, forwardCallHistory: true}
   trunk:ucb: {usages: [all], enableSessionTimer: true, sessionExpires: 90s}
   trunk:gwb: {failoverCodes: [486], enablePIDFLOSupport: true, enableSessionTimer: true, sessionExpires: 90s}

@@ -40,7 +40,7 @@ func done(t *testing.T, w *World) {
 // The settings of the caller's trunk, of those of targets, and of gwb in Document.
 const (
 	callers = "trunk:uca: {usages: [all]"
-	targets = "global: {relayMethods: [INFO, MESSAGE], usages: [all], acceptRefer: true, maxAttempts: 6"
+	targets = "global: {relayMethods: [INFO, MESSAGE], usages: [all], acceptRefer: true, redirect: follow, redirectHosts: [198.51.100.12], maxAttempts: 6"
 	gwb     = "trunk:gwb: {failoverCodes: [486]"
 	gwc     = "trunk:gwc: {relayMethods: [INFO, MESSAGE]"
 )
