@@ -350,7 +350,7 @@ func (c *Call) acknowledged(now time.Time, l *Leg, m *sip.Message, out *Out) {
 		return
 	}
 	if l == &c.a && !other.ackWaits { // the target has agreed before: it is told only of what the caller does not take
-		if takesAll(l.sdp.body, body) {
+		if told(said.body, l.sdp.body, body) {
 			other.sdp = said
 		} else {
 			c.correct(now, other, 0, out)

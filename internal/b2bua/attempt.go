@@ -3,6 +3,7 @@ package b2bua
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
@@ -284,7 +285,10 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 	m.Add(sip.IDContact, c.contact(l.hop))
 	m.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
 	l.askTimer(m)
-	if l.trunk.Settings.ReliableProvisional == "required" {
+	switch {
+	case c.plan.bypass && body == "" && !c.reliably: // its offer could not be answered: the caller is not asked before the answer, and has the media
+		m.Set(sip.IDSupported, strings.TrimPrefix(Extensions(l.trunk.Settings), "100rel, "))
+	case l.trunk.Settings.ReliableProvisional == "required":
 		m.Add(sip.IDRequire, "100rel")
 	}
 	m.Add(sip.IDUserAgent, c.env.UserAgent)

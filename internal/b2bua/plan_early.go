@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/directsip/directsip/internal/sdp"
@@ -107,6 +108,13 @@ func (p *plan) recall(c *Call, rel *reliable) {
 		c.a.sdp.peer = fingerprint(s)
 		p.take(0, s)
 	}
+}
+
+// told tells whether a target that was told said needs to hear nothing of the caller's answer to our offer. Where its own offer was refused for
+// want of an answer it needs to.
+func told(said, offer, answer string) bool {
+	s, err := sdp.Parse(said)
+	return err == nil && slices.ContainsFunc(s.Media, func(m sdp.Media) bool { return !m.Rejected() }) && takesAll(offer, answer)
 }
 
 // takesAll tells whether an answer takes all that was offered, so that who has agreed to the offer need not be told.
