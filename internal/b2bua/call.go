@@ -157,6 +157,10 @@ func (c *Call) route(now time.Time, req *sip.Message, out *Out) {
 	c.decision = routing.Decide(c.snap, &q, c.env.State)
 	c.recordDecision()
 	c.keepCallback(now)
+	if r, detail := c.mannerly(req); r != nil {
+		c.refuse(now, r, detail, out)
+		return
+	}
 	if c.decision.Reason != nil {
 		c.refuse(now, c.decision.Reason, "", out)
 		return

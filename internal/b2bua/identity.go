@@ -37,8 +37,11 @@ func (c *Call) query(req *sip.Message) routing.Query {
 	return q
 }
 
-// mannerly says why the identity headers of an arriving INVITE forbid the call, or nil.
+// mannerly says why the identity headers of an arriving INVITE forbid the call, or nil. An emergency call is never refused for them (NEW-18).
 func (c *Call) mannerly(req *sip.Message) (*diag.Reason, string) {
+	if c.decision.Kind == routing.Emergency {
+		return nil, ""
+	}
 	if n := identity.Redirections(req); n > identity.MaxRedirections {
 		return diag.TooManyRedirections, "passed on " + strconv.Itoa(n) + " times"
 	}

@@ -37,9 +37,6 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 	if !acceptsSDP(req) {
 		return diag.NotAcceptable, "Accept leaves out application/sdp"
 	}
-	if r, detail := c.mannerly(req); r != nil {
-		return r, detail
-	}
 	if req.Body == "" {
 		return nil, ""
 	}

@@ -141,7 +141,7 @@ func TestTRK22RuleInRecord(t *testing.T) {
 	}
 }
 
-// RFC 3323 §5, and redirections that never end: refused, with a reason of their own.
+// RFC 3323 §5, and redirections that never end: refused, with a reason of their own. NEW-18: but no emergency call.
 func TestRefusedByIdentity(t *testing.T) {
 	for reason, c := range map[string]Caller{
 		"privacy-impossible":    {Manner: hangUp, Headers: []string{"Privacy: telepathy;critical"}},
@@ -151,6 +151,11 @@ func TestRefusedByIdentity(t *testing.T) {
 		says(t, w, "+1425", "gwa", c, answers)
 		if r := w.Nodes[0].Records[0]; r.Reason != reason || len(r.Attempts) > 0 {
 			t.Errorf("%s after %d attempts, want %s", r.Reason, len(r.Attempts), reason)
+		}
+		w = world(t, "number: 112", "number: 112, masks: ['+14254930000001']")
+		says(t, w, "+1425", "gwa", c, answers)
+		if r := w.Nodes[0].Records[0]; r.Status != 200 || !r.Emergency || r.Called.Sent != "112" {
+			t.Errorf("an emergency call that was %s: %d %s, emergency %v, called %s", reason, r.Status, r.Reason, r.Emergency, r.Called.Sent)
 		}
 	}
 }
