@@ -13,8 +13,8 @@ import (
 // maxRedirects bounds how often one call is sent elsewhere by its targets.
 const maxRedirects = 5
 
-// redirected is a Contact of a 3xx (RFC 3261 §8.1.3.4).
-type redirected struct {
+// elsewhere is a Contact of a 3xx (RFC 3261 §8.1.3.4).
+type elsewhere struct {
 	uri sip.URI
 	q   float64
 }
@@ -23,7 +23,7 @@ type redirected struct {
 // it names none that is allowed and has not been tried. An emergency call goes where routing sends it and nowhere else.
 func (c *Call) redirect(t *attempt, m *sip.Message) bool {
 	set := t.target.Trunk.Settings
-	if set.Redirect != "follow" || m.Status < 300 || m.Status >= 400 || c.xfer != nil || c.decision.Kind == routing.Emergency {
+	if set.Redirect != "follow" || m.Status < 300 || m.Status >= 400 || c.xfer != nil || c.a.inv == nil || c.decision.Kind == routing.Emergency {
 		return false
 	}
 	var list []routing.Target
@@ -31,15 +31,9 @@ func (c *Call) redirect(t *attempt, m *sip.Message) bool {
 		if c.redirects == maxRedirects {
 			break
 		}
-		number := r.uri.Number()
-		trunk := c.redirectTrunk(t.target.Trunk, r.uri)
-		if trunk == nil || number == "" || c.visited(list, trunk, number) {
+		to, ok := c.redirected(c.redirectTrunk(t.target.Trunk, r.uri), r.uri.Number())
+		if !ok || c.visited(list, to.Trunk, to.Called) {
 			continue
-		}
-		to := *t.target
-		to.Trunk, to.Called, to.URI = trunk, strings.Clone(number), ""
-		if trunk != t.target.Trunk && !to.SuppressID {
-			to.Calling = routing.Carry(c.a.trunk, trunk, c.rec.Calling.Received)
 		}
 		list = append(list, to)
 		c.redirects++
@@ -53,8 +47,24 @@ func (c *Call) redirect(t *attempt, m *sip.Message) bool {
 	return true
 }
 
+// redirected asks routing as if the caller had dialled the number: the 3xx of a peer reaches nothing that the caller may not call, and
+// the rules of the trunk hold for its number. False: the number does not lead to the trunk.
+func (c *Call) redirected(trunk *topology.Trunk, number string) (to routing.Target, ok bool) {
+	if trunk == nil || number == "" {
+		return to, false
+	}
+	q := c.query(c.a.inv)
+	q.CalledURI, q.Called = "", strings.Clone(number)
+	d := routing.Decide(c.snap, &q, c.env.State)
+	i := slices.IndexFunc(d.Targets, func(t routing.Target) bool { return t.Trunk == trunk })
+	if i < 0 || d.Kind == routing.Emergency {
+		return to, false
+	}
+	return d.Targets[i], true
+}
+
 // contacts are the Contacts of a 3xx, best first (RFC 3261 §20.10), as many as a call may follow.
-func contacts(m *sip.Message) (list []redirected) {
+func contacts(m *sip.Message) (list []elsewhere) {
 	for v := range m.Values(sip.IDContact) {
 		a, err := sip.ParseAddress(v)
 		if err != nil {
@@ -64,7 +74,7 @@ func contacts(m *sip.Message) (list []redirected) {
 		if err != nil {
 			continue
 		}
-		r := redirected{uri: u, q: 1}
+		r := elsewhere{uri: u, q: 1}
 		if s, ok := a.Params.Get("q"); ok {
 			if q, err := strconv.ParseFloat(s, 64); err == nil {
 				r.q = q
@@ -72,7 +82,7 @@ func contacts(m *sip.Message) (list []redirected) {
 		}
 		list = append(list, r)
 	}
-	slices.SortStableFunc(list, func(a, b redirected) int {
+	slices.SortStableFunc(list, func(a, b elsewhere) int {
 		switch {
 		case a.q > b.q:
 			return -1
@@ -85,7 +95,7 @@ func contacts(m *sip.Message) (list []redirected) {
 }
 
 // redirectTrunk is the trunk that a redirection leads to: that of the gateway whose host it names, else the one that it came on. nil:
-// it leads to a host that redirectHosts does not name, or to a trunk that only calls of its own site may use.
+// it leads to a host that redirectHosts does not name.
 func (c *Call) redirectTrunk(from *topology.Trunk, u sip.URI) *topology.Trunk {
 	if u.Scheme == "tel" || isHostOf(from.Gateway, u.Host) {
 		return from
@@ -95,9 +105,6 @@ func (c *Call) redirectTrunk(from *topology.Trunk, u sip.URI) *topology.Trunk {
 	}
 	for _, t := range c.snap.Trunks {
 		if t.Pool == from.Pool && isHostOf(t.Gateway, u.Host) {
-			if t.Restricted() {
-				return nil
-			}
 			return t
 		}
 	}

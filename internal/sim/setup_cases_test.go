@@ -96,6 +96,8 @@ func setupStories() []story {
 			doc(gwb, gwb+", redirect: follow, redirectHosts: [198.51.100.11]"),
 		one1("redirect-refused", "redirectHosts: a host that is not named is not called", "normal-clearing", 200, up,
 			map[string][]Callee{"gwa": {elsewhere("<sip:+14255550199@203.0.113.9>")}, "gwb": {answers}}),
+		one1("redirect-not-allowed", "redirect follow: a number that the caller may not call is not called for it", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {elsewhere("<sip:+999123@198.51.100.11>, <sip:+14255550199@198.51.100.12>"), answers}, "gwb": {answers}}),
 		one1("timer-known", "TRK-08, RFC 4028 §9: the caller knows timers and asks for none: we add one and refresh", "normal-clearing", 200,
 			longCall(100, known), at(noUpdate, "gwa")).doc(callers, callers+timers),
 	}
