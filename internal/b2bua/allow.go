@@ -3,47 +3,35 @@ package b2bua
 import (
 	"strings"
 
-	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
 )
 
-// Extensions are the option tags that we serve on a trunk: the value of Supported (RFC 3261 §20.37).
-func Extensions(set *topologySettings) string {
-	switch rel, replaces := set.ReliableProvisional != "off", set.AcceptReplaces != "off"; {
-	case rel && replaces:
-		return "100rel, replaces, timer"
-	case rel:
-		return "100rel, timer"
-	case replaces:
-		return "replaces, timer"
-	}
-	return "timer"
-}
+// Allowed is what we take from every peer; it stands in Allow (RFC 3261 §20.5). NOTIFY is what answers a REFER of ours (DR-15).
+const Allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY"
 
-// Unserved is the first extension that a request requires and that the trunk does not have, or "" (RFC 3261 §8.2.2.3).
-func Unserved(set *topologySettings, m *sip.Message) string {
-	for v := range m.Values(sip.IDRequire) {
-		if v != "" && !serves(set, v) {
-			return v
+// maxAllows bounds what is kept of Allow: a document has few trunk settings, and old documents go.
+const maxAllows = 256
+
+// Allow is what we take from a peer with these settings.
+func (e *Env) Allow(set *topology.TrunkSettings) string {
+	if v, ok := e.allows[set]; ok {
+		return v
+	}
+	v := Allowed
+	if set.ReliableProvisional != "off" {
+		v += ", PRACK"
+	}
+	if set.AcceptRefer {
+		v += ", REFER"
+	}
+	for _, m := range set.RelayMethods {
+		if !strings.Contains(v+",", " "+m+",") {
+			v += ", " + m
 		}
 	}
-	return ""
-}
-
-func serves(set *topologySettings, tag string) bool {
-	switch strings.ToLower(tag) {
-	case "timer", "replaces": // whether a dialog may be replaced is decided for each
-		return true
-	case "100rel":
-		return set.ReliableProvisional != "off"
+	if e.allows == nil || len(e.allows) >= maxAllows {
+		e.allows = make(map[*topology.TrunkSettings]string)
 	}
-	return false
-}
-
-// refuseRequired names on a 420 the extensions that we do not have.
-func refuseRequired(set *topologySettings, r, req *sip.Message) {
-	for v := range req.Values(sip.IDRequire) {
-		if v != "" && !serves(set, v) {
-			r.Add(sip.IDUnsupported, v)
-		}
-	}
+	e.allows[set] = v
+	return v
 }

@@ -2,6 +2,7 @@ package b2bua
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -131,10 +132,8 @@ func (c *Call) hunt(now time.Time, out *Out) {
 
 // acquire takes a place on a target's trunk, once per trunk.
 func (c *Call) acquire(now time.Time, target *routing.Target) *diag.Reason {
-	for _, h := range c.held {
-		if h == target.Trunk {
-			return nil
-		}
+	if c.holds(target.Trunk) {
+		return nil
 	}
 	r := c.env.Limits.Acquire(now, target.Trunk, c.id, c.decision.Kind == routing.Emergency)
 	if r == nil {
@@ -142,6 +141,9 @@ func (c *Call) acquire(now time.Time, target *routing.Target) *diag.Reason {
 	}
 	return r
 }
+
+// holds tells whether Limits gave the call a place on a trunk.
+func (c *Call) holds(t *topology.Trunk) bool { return slices.Contains(c.held, t) }
 
 // locate finds the addresses of the target's gateway.
 func (c *Call) locate(now time.Time, t *attempt, out *Out) {

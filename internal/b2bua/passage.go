@@ -124,15 +124,6 @@ func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
 	c.settle(now, out)
 }
 
-func (c *Call) holds(t *topology.Trunk) bool {
-	for _, h := range c.held {
-		if h == t {
-			return true
-		}
-	}
-	return false
-}
-
 // inviteGuest offers the leg that came from another call what it will hear here, by a re-INVITE.
 func (c *Call) inviteGuest(now time.Time, x *transfer, out *Out) {
 	l := &x.new.leg

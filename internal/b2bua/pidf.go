@@ -35,10 +35,7 @@ func (c *Call) setOffer(m *sip.Message, t *attempt, offer string) {
 	}
 	pidf, id := location(c.a.inv)
 	switch {
-	case pidf != "":
-		carry(m, c.a.inv, sip.IDGeolocation)
-		carryName(m, c.a.inv, "Geolocation-Routing")
-	case c.a.inv != nil && c.a.inv.Has(sip.IDGeolocation): // by reference
+	case pidf != "", c.a.inv != nil && c.a.inv.Has(sip.IDGeolocation): // by value, or by reference
 		carry(m, c.a.inv, sip.IDGeolocation)
 		carryName(m, c.a.inv, "Geolocation-Routing")
 	case c.decision.Location != nil && len(c.decision.Location.Civic) > 0:
