@@ -36,11 +36,22 @@ func (c *compiler) checkOrder(d *planDoc) {
 	c.checkShadowed(others)
 }
 
-// checkAccessPrefixes: a prefix without optimized dialling does nothing, as in Lync.
-func (c *compiler) checkAccessPrefixes() {
+// checkDeviceDialing: a prefix and internal rules do nothing without optimized dialling, as in Lync.
+func (c *compiler) checkDeviceDialing() {
 	for _, d := range c.planDocs {
-		if d.prefix != nil && !d.out.OptimizeDeviceDialing {
-			c.warnf(d.prefix, "externalAccessPrefix is ignored without optimizeDeviceDialing").fixf("Set optimizeDeviceDialing: true or remove it")
+		if d.out.OptimizeDeviceDialing {
+			continue
+		}
+		ignored := []*node{d.prefix}
+		for _, r := range d.rules {
+			if r.doc.internal {
+				ignored = append(ignored, r.item.get("internal"))
+			}
+		}
+		for _, n := range ignored {
+			if n != nil {
+				c.warnf(n, "%s is ignored without optimizeDeviceDialing", n.label()).fixf("Set optimizeDeviceDialing: true or remove it")
+			}
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (c *compiler) check() {
 	c.checkInterTrunk()
 	c.checkPlaces()
 	c.checkELINs()
-	c.checkAccessPrefixes()
+	c.checkDeviceDialing()
 	c.checkUnassigned()
 	c.checkUnused()
 }

@@ -236,7 +236,7 @@ type Rule struct {
 // NormalizationRule turns what was dialled into E.164 (RTE-03).
 type NormalizationRule struct {
 	Rule
-	Internal bool // RTE-04
+	Internal bool // RTE-04; counts with OptimizeDeviceDialing of the plan
 }
 
 // TranslationRule rewrites a called or calling number at the edge (TRK-20, TRK-21).
