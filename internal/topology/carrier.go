@@ -87,10 +87,13 @@ func (c *compiler) resolveCarriers() {
 	}
 }
 
+// ownSettings tells whether the settings are an object of the trunk itself, not one of its site, of the document or of its carrier trunk.
+func (t *Trunk) ownSettings() bool { return strings.EqualFold(t.Settings.Scope, "trunk:"+t.Name) }
+
 // inheritSettings gives derived trunks without settings of their own those of their carrier trunks.
 func (c *compiler) inheritSettings() {
 	for _, t := range c.snap.Trunks {
-		if t.Carrier != nil && !strings.EqualFold(t.Settings.Scope, "trunk:"+t.Name) {
+		if t.Carrier != nil && !t.ownSettings() {
 			t.Settings = t.Carrier.Settings
 		}
 	}

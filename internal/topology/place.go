@@ -1,7 +1,5 @@
 package topology
 
-import "strings"
-
 // placeFields are the keys of trunk settings about where a trunk is.
 var placeFields = []field[settingsDoc]{
 	{"enableLocationRestriction", settingBool(func(s *TrunkSettings) *bool { return &s.LocationRestriction })},
@@ -30,7 +28,7 @@ func (c *compiler) checkPlaces() {
 		switch {
 		case !t.Settings.LocationRestriction:
 		case !t.PSTN():
-			if strings.EqualFold(t.Settings.Scope, "trunk:"+t.Name) {
+			if t.ownSettings() {
 				c.errorf(c.settingsDoc(t).body.get("enableLocationRestriction"), "enableLocationRestriction is for trunks of gateways and providers; trunk %q leads to one of kind %s",
 					t.Name, t.Gateway.Kind).fixf("Remove it; the site of the trunk is enough")
 			}

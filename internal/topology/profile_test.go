@@ -65,7 +65,7 @@ trunkSettings:
   global: {profile: asterisk, rtcpActiveCalls: true, maxCalls: 7}
   site:far: {maxCalls: 8, calledRules: [{pattern: '^1', translation: '2'}]}
   trunk:mine: {maxCalls: 9, noProgressTimeout: 20s}
-  trunk:own: {profile: generic-itsp, noProgressTimeout: 12s}
+  trunk:OWN: {profile: generic-itsp, noProgressTimeout: 12s}
 `))
 	if snap == nil || len(problems) > 0 {
 		t.Fatal(problems.Error())
@@ -82,7 +82,7 @@ trunkSettings:
 		"ours":  {"global", "generic-itsp", 7, 1300, 30 * time.Second, true, false, 0},
 		"mine":  {"trunk:mine", "generic-itsp", 9, 1300, 20 * time.Second, false, false, 0},
 		"far":   {"site:far", "cucm", 8, 1300, 10 * time.Second, false, false, 1},
-		"own":   {"trunk:own", "generic-itsp", 0, 1300, 12 * time.Second, false, false, 0},
+		"own":   {"trunk:OWN", "generic-itsp", 0, 1300, 12 * time.Second, false, false, 0},
 	} {
 		s := snap.TrunkByName(name).Settings
 		got := row{s.Scope, s.Profile, s.MaxCalls, s.UDPMaxRequest, s.NoProgressTimeout, s.RTCPActiveCalls, s.RTCPCallsOnHold, len(s.CalledRules)}

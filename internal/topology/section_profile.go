@@ -53,7 +53,7 @@ func (c *compiler) resolveProfiles() {
 				continue
 			}
 			d := c.settingsDoc(t)
-			if d != nil && d.profile != nil && d.out.Scope == "trunk:"+t.Name {
+			if d != nil && d.profile != nil && t.ownSettings() {
 				continue
 			}
 			if d == nil { // the trunk has the defaults
