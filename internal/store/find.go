@@ -32,18 +32,10 @@ func (v *view) find(ctx context.Context, kind keyKind, what string, exact bool) 
 		if v.marks.hideAll(b) {
 			continue
 		}
-		rows, err := v.look(b, low, high)
-		if err != nil {
-			return nil, err
-		}
-		c, err := v.candidates(b, rows)
-		if err != nil {
-			return nil, err
-		}
-		for _, i := range rows {
-			r := c.row(int(i))
-			if v.hidden(b, int(i), r) {
-				continue
+		err := v.keyed(b, low, high, func(c *content, i int) bool {
+			r := c.row(i)
+			if v.hidden(b, i, r) {
+				return true
 			}
 			id := string(c.text(r, rowID))
 			match := kind == keyID && same(id)
@@ -55,9 +47,10 @@ func (v *view) find(ctx context.Context, kind keyKind, what string, exact bool) 
 			if match {
 				out = append(out, hit{b: b, row: r, start: r.start(), id: id})
 			}
-			if len(out) > candidates {
-				return out, nil
-			}
+			return len(out) <= candidates
+		})
+		if err != nil || len(out) > candidates {
+			return out, err
 		}
 	}
 	return out, nil
@@ -106,36 +99,31 @@ func ambiguous(what string, found []hit) error {
 // has tells whether a record with the id and the start is stored, purged or not.
 func (s *Store) has(id string, start time.Time) (bool, error) {
 	us := start.UnixMicro()
-	return s.any(id, func(b *block) bool { return us >= b.minStart && us <= b.maxStart }, func(r row) bool { return r.start() == us })
+	v := s.index.view()
+	defer v.close()
+	return v.any(id, func(b *block) bool { return us >= b.minStart && us <= b.maxStart }, func(r row) bool { return r.start() == us })
 }
 
 // hasEnded tells whether a call that began then has its record. A clock may have been set back since by a day.
-func (s *Store) hasEnded(id string, start time.Time) (bool, error) {
+func (v *view) hasEnded(id string, start time.Time) (bool, error) {
 	us := start.Add(-24 * time.Hour).UnixMicro()
-	return s.any(id, func(b *block) bool { return b.maxEnd >= us }, func(row) bool { return true })
+	return v.any(id, func(b *block) bool { return b.maxEnd >= us }, func(row) bool { return true })
 }
 
 // any tells whether a row with the id is stored in one of the blocks.
-func (s *Store) any(id string, in func(*block) bool, match func(row) bool) (bool, error) {
-	v := s.index.view()
-	defer v.close()
+func (v *view) any(id string, in func(*block) bool, match func(row) bool) (found bool, err error) {
 	key, _ := keyID.keyRange(id, true)
 	for _, b := range slices.Backward(v.blocks) {
 		if !in(b) {
 			continue
 		}
-		rows, err := v.look(b, key, key)
-		if err != nil {
-			return false, err
-		}
-		c, err := v.candidates(b, rows)
-		if err != nil {
-			return false, err
-		}
-		for _, i := range rows {
-			if r := c.row(int(i)); string(c.text(r, rowID)) == id && match(r) {
-				return true, nil
-			}
+		err = v.keyed(b, key, key, func(c *content, i int) bool {
+			r := c.row(i)
+			found = string(c.text(r, rowID)) == id && match(r)
+			return !found
+		})
+		if found || err != nil {
+			return found, err
 		}
 	}
 	return false, nil

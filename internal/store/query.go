@@ -105,37 +105,28 @@ func begins(text, head []byte) bool {
 
 // rows calls each for every row of a block that is asked for.
 func (q *question) rows(v *view, b *block, each func(c *content, r row)) error {
-	only := []uint16(nil)
-	var c *content
-	var err error
-	if q.high == 0 {
-		c, err = v.content(b)
-	} else if only, err = v.look(b, q.low, q.high); err == nil {
-		c, err = v.candidates(b, only)
-	}
-	if err != nil {
-		return err
-	}
-	one := func(i int) {
+	one := func(c *content, i int) bool {
 		r := c.row(i)
 		if !q.wants(c, r) || v.hidden(b, i, r) {
-			return
+			return true
 		}
 		if q.look {
 			if rec, err := v.record(b, r); err != nil || !hasNumber(rec, q.Number) {
-				return // a damaged record cannot be what is looked for
+				return true // a damaged record cannot be what is looked for
 			}
 		}
 		each(c, r)
+		return true
 	}
-	if q.high == 0 {
-		for i := range c.len() {
-			one(i)
-		}
-		return nil
+	if q.high != 0 {
+		return v.keyed(b, q.low, q.high, one)
 	}
-	for _, i := range only {
-		one(int(i))
+	c, err := v.content(b)
+	if err != nil {
+		return err
+	}
+	for i := range c.len() {
+		one(c, i)
 	}
 	return nil
 }

@@ -97,9 +97,11 @@ func (s *Store) replayLost(r *recovery) error {
 			r.seen(end)
 		}
 	}
+	v := s.index.view() // the records that are made here are of other calls
+	defer v.close()
 	for batch := range slices.Chunk(lost, maxBatch) {
 		for _, rec := range batch {
-			known, err := s.hasEnded(rec.ID, rec.Start)
+			known, err := v.hasEnded(rec.ID, rec.Start)
 			if err != nil {
 				return err
 			}

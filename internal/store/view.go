@@ -123,16 +123,25 @@ func (v *view) look(b *block, low, high uint64) (rows []uint16, err error) {
 	return ordered(rows), nil
 }
 
-// candidates is content of a block of which rows were found; none were where it is nil.
-func (v *view) candidates(b *block, rows []uint16) (*content, error) {
-	if len(rows) == 0 {
-		return nil, nil
+// keyed calls each for every row of a block with a key in [low, high], ascending, until it wants no more.
+func (v *view) keyed(b *block, low, high uint64, each func(c *content, i int) (more bool)) error {
+	rows, err := v.look(b, low, high)
+	if err != nil || len(rows) == 0 {
+		return err
 	}
 	c, err := v.content(b)
-	if err == nil && int(rows[len(rows)-1]) >= c.len() {
-		err = fmt.Errorf("%s: records at %d to %d are missing", b.seg.recordPath(), b.from, b.to)
+	if err != nil {
+		return err
 	}
-	return c, err
+	if int(rows[len(rows)-1]) >= c.len() {
+		return fmt.Errorf("%s: records at %d to %d are missing", b.seg.recordPath(), b.from, b.to)
+	}
+	for _, i := range rows {
+		if !each(c, int(i)) {
+			return nil
+		}
+	}
+	return nil
 }
 
 func ordered(rows []uint16) []uint16 {
