@@ -70,7 +70,7 @@ func (c *compiler) emergencyList(n *node) (list []*emergencyDoc) {
 	return list
 }
 
-// dialed is what an emergency number or mask consists of.
+// dialed is what an emergency number, a mask or the beginning of a number consists of.
 var dialed = regexp.MustCompile(`^\+?[0-9*#]{1,20}$`)
 
 func (c *compiler) resolveEmergency() {

@@ -1,19 +1,15 @@
 package topology
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
-
-// startingDigits is what an exception of a route consists of.
-var startingDigits = regexp.MustCompile(`^\+?[0-9*#]{1,20}$`)
 
 // exceptions reads the starting digits of numbers that a route leaves out (RTE-14). Lync makes a look-ahead of them, which RE2 has not.
 func (c *compiler) exceptions(n *node, d *routeDoc) {
 	_, at := c.texts(n)
 	for _, item := range at {
-		if !startingDigits.MatchString(item.text) {
+		if !dialed.MatchString(item.text) {
 			c.errorf(item, "%q is not the beginning of a number", item.text).fixf("Write starting digits like +1900")
 			continue
 		}

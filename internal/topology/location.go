@@ -196,7 +196,8 @@ func (s *Snapshot) indexELINs() {
 	}
 }
 
-// siteLocation is where the site, or its central site, is.
+// siteLocation and sitePolicy are what a site has itself; ofSite goes on to its central site.
+
 func siteLocation(s *Site) *Location { return s.Location }
 
 func sitePolicy(s *Site) *LocationPolicy { return s.LocationPolicy }

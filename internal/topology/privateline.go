@@ -1,9 +1,6 @@
 package topology
 
-import "regexp"
-
-// privateLine is a line URI without extension.
-var privateLine = regexp.MustCompile(`^tel:(\+[1-9][0-9]{1,14})$`)
+import "strings"
 
 // privateLines resolves second numbers (RTE-32). They are for calls to the user only, so the user needs a line to call with; and
 // nobody else has the number.
@@ -18,8 +15,8 @@ func (c *compiler) privateLines() {
 		if d.private == nil {
 			continue
 		}
-		m := privateLine.FindStringSubmatch(d.private.text)
-		if m == nil {
+		number, isTel := strings.CutPrefix(d.private.text, "tel:")
+		if !isTel || !e164.MatchString(number) {
 			c.errorf(d.private, "%q is not a private line", d.private.text).fixf("Write it like tel:+14255550190")
 			continue
 		}
@@ -27,11 +24,11 @@ func (c *compiler) privateLines() {
 			c.errorf(d.private, "the private line is the only number of the user, and calls of the user would show it").fixf("Add lineURI")
 			continue
 		}
-		if other := taken[m[1]]; other != "" {
-			c.errorf(d.private, "the private line %s is a number of the user %q", m[1], other).fixf("Give every user a number of its own")
+		if other := taken[number]; other != "" {
+			c.errorf(d.private, "the private line %s is a number of the user %q", number, other).fixf("Give every user a number of its own")
 			continue
 		}
-		taken[m[1]] = d.out.Name
-		d.out.Private = m[1]
+		taken[number] = d.out.Name
+		d.out.Private = number
 	}
 }

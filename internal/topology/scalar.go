@@ -226,10 +226,11 @@ func (c *compiler) host(n *node) (string, bool) {
 // domain reads the host part of a URI: a name or an address.
 func (c *compiler) domain(n *node) (string, bool) {
 	s, ok := c.text(n)
-	if _, err := netip.ParseAddr(s); !ok || err == nil {
-		return s, ok
+	if _, err := netip.ParseAddr(s); ok && err != nil && !isHost(s) {
+		c.errorf(n, "%q is neither a host name nor an address", s).fixf("Write it like gw1.example.com or 192.0.2.1")
+		return "", false
 	}
-	return c.host(n)
+	return s, ok
 }
 
 // The helpers below make the setter of a field from the place that it fills.

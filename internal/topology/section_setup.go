@@ -1,9 +1,6 @@
 package topology
 
-import (
-	"net/netip"
-	"time"
-)
+import "time"
 
 // Setup is how calls are set up and kept: the extensions of SIP that a trunk uses.
 type Setup struct {
@@ -46,9 +43,8 @@ func setWord(at func(*TrunkSettings) *string, words ...string) func(*compiler, *
 // hosts reads a list of names and addresses.
 func (c *compiler) hosts(n *node) []string {
 	list, at := c.texts(n)
-	for i, h := range list {
-		if _, err := netip.ParseAddr(h); err != nil && !isHost(h) {
-			c.errorf(at[i], "%q is neither a host name nor an address", h).fixf("Write it like gw1.example.com or 192.0.2.1")
+	for _, item := range at {
+		if _, ok := c.domain(item); !ok {
 			return nil
 		}
 	}
