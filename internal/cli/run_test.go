@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,12 +61,14 @@ func TestDemo(t *testing.T) {
 
 // serving is a serve command under way.
 type serving struct {
-	t      *testing.T
-	data   string
-	path   string
-	status chan int
-	lines  *bufio.Reader
-	log    *logBuffer
+	t       *testing.T
+	data    string
+	path    string
+	doc     string
+	metrics string // host:port
+	status  chan int
+	lines   *bufio.Reader
+	log     *logBuffer
 }
 
 type logBuffer struct {
@@ -86,7 +89,7 @@ func (l *logBuffer) String() string {
 }
 
 const served = `
-pools: {pool.test: {servers: {med1.test: {addresses: [127.90.1.1], metrics: "127.90.1.1:9090"}}}}
+pools: {pool.test: {servers: {med1.test: {addresses: [127.90.1.1], metrics: "METRICS"}}}}
 gateways:
   pbx: {kind: pbx, host: 127.90.1.2, root: {transport: UDP, port: 5060}}
   gw: {kind: gateway, host: 127.90.1.3, root: {transport: UDP, port: 5070}}
@@ -97,11 +100,24 @@ trunkSettings:
   trunk:pbx: {options: false, usages: [all]}
 `
 
+// freePort is a TCP port that nobody has, of an address that only the caller uses: nobody takes it before the caller does.
+func freePort(t *testing.T, host string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", host+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
 func serve(t *testing.T) *serving {
 	t.Helper()
 	dir := shortDir(t)
 	s := &serving{t: t, data: filepath.Join(dir, "data"), path: filepath.Join(dir, "directsip.yaml"), status: make(chan int, 1), log: &logBuffer{}}
-	if err := os.WriteFile(s.path, []byte(served), 0o600); err != nil {
+	s.metrics = freePort(t, "127.90.1.1")
+	s.doc = strings.Replace(served, "METRICS", s.metrics, 1)
+	if err := os.WriteFile(s.path, []byte(s.doc), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r, w := io.Pipe()
@@ -142,7 +158,7 @@ func TestServe(t *testing.T) {
 	s := serve(t)
 	line, err := s.lines.ReadString('\n')
 	if want := "med1.test of pool pool.test listens on UDP 127.90.1.1:5060, UDP 127.90.1.1:5070, TCP 127.90.1.1:5060, TCP 127.90.1.1:5070; " +
-		"metrics http://127.90.1.1:9090/metrics; control socket " + s.data + "/control.sock\n"; err != nil || line != want {
+		"metrics http://" + s.metrics + "/metrics; control socket " + s.data + "/control.sock\n"; err != nil || line != want {
 		t.Fatalf("%v\n%s%s\n%s", err, line, want, s.log)
 	}
 	for _, c := range []struct {
@@ -174,7 +190,7 @@ func TestServe(t *testing.T) {
 	}
 	applied := func() int { return strings.Count(s.log.String(), "document applied") }
 	n := applied()
-	if err := os.WriteFile(s.path, []byte(served+"# changed\n"), 0o600); err != nil {
+	if err := os.WriteFile(s.path, []byte(s.doc+"# changed\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
