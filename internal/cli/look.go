@@ -27,6 +27,9 @@ func (a *app) callsCmd() *cobra.Command {
 			"spreadsheet or a database: sqlite3 calls.db \".import --csv calls.csv call\".",
 		Example: "  directsip calls --failed --since 24h\n  directsip calls --number 4255550100 --json\n  directsip calls --since 30d --csv > calls.csv\n  directsip calls --live",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if asCSV && a.json {
+				return &usageError{"calls", errors.New("calls are written as --csv or as --json, not as both")}
+			}
 			if live {
 				var list []cdr.Record
 				if err := a.client().get(cmd.Context(), "/calls", &list); err != nil {
