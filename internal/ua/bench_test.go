@@ -231,11 +231,7 @@ func BenchmarkPeers(b *testing.B) {
 // BenchmarkHeldCall tells the heap of a call that is up and whose transactions have run out.
 func BenchmarkHeldCall(b *testing.B) {
 	const calls = 5000
-	for b.Loop() {
-		r := newRig(b)
-		runtime.GC()
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
+	heapOf(b, calls, func(r *rig) int {
 		for range calls {
 			r.answered()
 		}
@@ -244,37 +240,37 @@ func BenchmarkHeldCall(b *testing.B) {
 			r.core.Advance(r.now, &r.out)
 			r.out.Reset()
 		}
-		r.out = ua.Out{}
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		if r.core.Live() != calls {
-			b.Fatalf("%d calls are up", r.core.Live())
-		}
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/calls, "B/call")
-		b.ReportMetric(float64(after.HeapObjects-before.HeapObjects)/calls, "objects/call")
-		runtime.KeepAlive(r)
-	}
+		return r.core.Live()
+	})
 }
 
 // BenchmarkEndedCall tells the heap of a call that has ended and whose transactions still run.
 func BenchmarkEndedCall(b *testing.B) {
 	const calls = 3000 // of 30 s
+	heapOf(b, calls, func(r *rig) int {
+		for range calls {
+			r.call()
+		}
+		return r.core.Held()
+	})
+}
+
+// heapOf tells the heap of each of so many calls. Place places them in a new core and returns how many it has.
+func heapOf(b *testing.B, calls int, place func(*rig) int) {
 	for b.Loop() {
 		r := newRig(b)
 		runtime.GC()
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		for range calls {
-			r.call()
-		}
+		has := place(r)
 		r.out = ua.Out{}
 		runtime.GC()
 		runtime.ReadMemStats(&after)
-		if r.core.Held() != calls {
-			b.Fatalf("%d calls are in memory", r.core.Held())
+		if has != calls {
+			b.Fatalf("%d calls are in memory, want %d", has, calls)
 		}
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/calls, "B/call")
-		b.ReportMetric(float64(after.HeapObjects-before.HeapObjects)/calls, "objects/call")
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(calls), "B/call")
+		b.ReportMetric(float64(after.HeapObjects-before.HeapObjects)/float64(calls), "objects/call")
 		runtime.KeepAlive(r)
 	}
 }
