@@ -155,16 +155,18 @@ func paced(b *testing.B, put func(*cdr.Record)) {
 func watchLate(stop chan struct{}, late chan time.Duration) {
 	const every = 2 * time.Millisecond
 	worst := time.Duration(0)
+	timer := time.NewTimer(every)
+	defer timer.Stop()
 	for {
+		at := time.Now()
+		timer.Reset(every)
 		select {
 		case <-stop:
 			late <- worst
 			return
-		default:
+		case <-timer.C:
+			worst = max(worst, time.Since(at)-every)
 		}
-		at := time.Now()
-		time.Sleep(every)
-		worst = max(worst, time.Since(at)-every)
 	}
 }
 
