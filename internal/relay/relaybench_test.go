@@ -76,16 +76,28 @@ func phones(n int, in io.Reader, out io.Writer) {
 		}
 		select {
 		case <-stop:
-			time.Sleep(50 * time.Millisecond) // what is still under way; this process asserts nothing
-			for _, s := range sockets {
-				for before := -1; before != received; {
-					before = received
+			for received < sent && readable(sockets) { // what is still under way
+				for _, s := range sockets {
 					drain(s)
 				}
 			}
 			fmt.Fprintln(out, sent, received)
 			return
 		default:
+		}
+	}
+}
+
+// readable waits until something has come to one of the sockets; false: nothing does any more.
+func readable(sockets []socket) bool {
+	fds := make([]unix.PollFd, len(sockets))
+	for i, s := range sockets {
+		fds[i] = unix.PollFd{Fd: s.fd, Events: unix.POLLIN}
+	}
+	for {
+		n, err := unix.Poll(fds, 50) // ms
+		if err != unix.EINTR {
+			return n > 0
 		}
 	}
 }
@@ -163,9 +175,15 @@ func benchPaced(b *testing.B, calls int) {
 	if _, err := io.WriteString(in, local.String()); err != nil {
 		b.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond) // warm
+	warm := time.NewTicker(20 * time.Millisecond)
+	defer warm.Stop()
+	for deadline := time.Now().Add(patience); r.Totals().Packets < uint64(2*calls*10); <-warm.C { // ten of each stream
+		if time.Now().After(deadline) {
+			b.Fatalf("%d packets were relayed", r.Totals().Packets)
+		}
+	}
 	before, cpu, at := r.Totals(), cpuTime(), time.Now()
-	time.Sleep(4 * time.Second) // the window of the measurement
+	<-time.After(4 * time.Second) // the window of the measurement
 	after, used, took := r.Totals(), cpuTime()-cpu, time.Since(at)
 	fmt.Fprintln(in, "stop")
 	lines.Scan()
