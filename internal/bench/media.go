@@ -117,7 +117,7 @@ func (b *Bench) relay(r relaying) (map[string]float64, error) {
 	_, rss := memory(pids)
 	files := descriptors(pids)
 	g.end()
-	sent, got := float64(g.sent[1]), float64(g.packets)
+	sent, got := float64(g.sent[1].Load()), float64(g.packets)
 	if got == 0 {
 		return nil, fmt.Errorf("no packet came through, %g sent: %s", sent, sut.tail())
 	}

@@ -27,12 +27,12 @@ type generator struct {
 	takers  [2]*wire // that receive, from the same sockets
 	stop    atomic.Bool
 	done    chan struct{}
-	kind    atomic.Uint32 // of packets that are sent now: 1 within the window
-	sent    [2]uint64     // by kind
-	lost    uint64        // never left: the kernel refused them
-	late    atomic.Uint64 // ticks that began more than 5 ms late
-	packets uint64        // taken, of kind 1
-	delay   []uint32      // of those, by microseconds
+	kind    atomic.Uint32    // of packets that are sent now: 1 within the window
+	sent    [2]atomic.Uint64 // by kind
+	lost    uint64           // never left: the kernel refused them
+	late    atomic.Uint64    // ticks that began more than 5 ms late
+	packets uint64           // taken, of kind 1
+	delay   []uint32         // of those, by microseconds
 }
 
 const (
@@ -99,7 +99,7 @@ func (g *generator) send(due *[2][]int, seq uint16) {
 			w.msgs[k].hdr.Namelen = unix.SizeofSockaddrInet4
 		}
 		n := w.send(len(list))
-		g.sent[kind&1] += uint64(n)
+		g.sent[kind&1].Add(uint64(n))
 		g.lost += uint64(len(list) - n)
 	}
 }
