@@ -147,21 +147,13 @@ func (c *Call) holds(t *topology.Trunk) bool { return slices.Contains(c.held, t)
 
 // locate finds the addresses of the target's gateway.
 func (c *Call) locate(now time.Time, t *attempt, out *Out) {
-	g := t.target.Trunk.Gateway
-	if g.Addr.IsValid() {
-		port := t.target.Trunk.GatewayPort
-		if port == 0 {
-			port = 5060
-		}
-		t.hops = []Addr{{Remote: netip.AddrPortFrom(g.Addr, port)}}
+	if remote, ok := t.target.Trunk.Remote(); ok {
+		t.hops = []Addr{{Remote: remote}}
 		c.invite(now, t, out)
 		return
 	}
-	ask := Resolve{Session: c.id, Attempt: t.index, Host: g.Host, Port: t.target.Trunk.GatewayPort, Transport: t.target.Trunk.Transport}
-	for _, a := range c.env.Server.Addresses {
-		ask.IPv4 = ask.IPv4 || a.Is4()
-		ask.IPv6 = ask.IPv6 || a.Is6()
-	}
+	ask := c.env.LookUp(t.target.Trunk)
+	ask.Session, ask.Attempt = c.id, t.index
 	t.noResponse = now.Add(c.settings(t).NoResponseTimeout)
 	out.Resolve = append(out.Resolve, ask)
 }
@@ -191,12 +183,8 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	l.callID, l.tag, l.first = c.env.CallID(), c.env.tag(), 1
 	l.sdp.start(c.env)
 	out.CallIDs = append(out.CallIDs, l.callID)
-	addr := t.hops[t.hop]
 	trunk := t.target.Trunk
-	l.hop = sip.Hop{Transport: trunk.Transport, Local: c.env.Local(trunk, addr.Remote.Addr()), Remote: addr.Remote, Name: addr.Name, As: trunk.ContactHost}
-	if l.hop.Transport == sip.TLS && l.hop.Name == "" {
-		l.hop.Name = trunk.Gateway.Host
-	}
+	l.hop = c.env.Toward(trunk, t.hops[t.hop])
 	body := ""
 	switch {
 	case c.xfer != nil:
@@ -212,7 +200,7 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	l.offerless = body == ""
 	c.sendInvite(now, t, m, out)
 	t.noProgress = after(now, c.settings(t).NoProgressTimeout)
-	c.rec.Attempts[t.index].Remote = addr.Remote.String()
+	c.rec.Attempts[t.index].Remote = l.hop.Remote.String()
 }
 
 // fitInvite writes the INVITE of an attempt, for TCP when it is too large for UDP (RFC 3261 §18.1.1).

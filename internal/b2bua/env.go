@@ -79,6 +79,22 @@ func (e *Env) Local(t *topology.Trunk, remote netip.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(family(e.Server.Addresses, remote), t.Port)
 }
 
+// Toward is the way to an address of a trunk's gateway.
+func (e *Env) Toward(t *topology.Trunk, a Addr) sip.Hop {
+	hop := sip.Hop{Transport: t.Transport, Local: e.Local(t, a.Remote.Addr()), Remote: a.Remote, Name: a.Name, As: t.ContactHost}
+	if hop.Transport == sip.TLS && hop.Name == "" {
+		hop.Name = t.Gateway.Host
+	}
+	return hop
+}
+
+// LookUp asks for the addresses of a trunk's gateway; who asks adds whom the answer is for.
+func (e *Env) LookUp(t *topology.Trunk) Resolve {
+	q := Resolve{Host: t.Gateway.Host, Port: t.GatewayPort, Transport: t.Transport}
+	q.IPv4, q.IPv6 = e.Server.Families()
+	return q
+}
+
 // mediaAddr is our media address toward a peer of the given family.
 func (e *Env) mediaAddr(peer netip.Addr) netip.Addr { return family(e.Server.Media, peer) }
 

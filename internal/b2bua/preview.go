@@ -2,7 +2,6 @@ package b2bua
 
 import (
 	"math/rand/v2"
-	"net/netip"
 	"strings"
 
 	"github.com/directsip/directsip/internal/identity"
@@ -102,8 +101,8 @@ func (p *Preview) invite(target *routing.Target) *sip.Message {
 	t := &attempt{target: target}
 	l := &t.leg
 	l.side, l.trunk, l.first, l.tag, l.callID = 1, trunk, 1, c.env.tag(), Token(c.env.Rand, 20)
-	remote := netip.AddrPortFrom(trunk.Gateway.Addr, trunk.GatewayPort)
-	l.hop = sip.Hop{Transport: trunk.Transport, Local: c.env.Local(trunk, remote.Addr()), Remote: remote, Name: trunk.Gateway.Host, As: trunk.ContactHost}
+	remote, _ := trunk.Remote()
+	l.hop = c.env.Toward(trunk, Addr{Remote: remote})
 	return c.buildInvite(t, "")
 }
 

@@ -105,19 +105,13 @@ func (x *examination) step(what string, begin time.Time, failed bool, format str
 // resolve looks the gateway up as a call would (RFC 3263).
 func (x *examination) resolve(ctx context.Context) []resolve.Addr {
 	begin, gw := time.Now(), x.trunk.Gateway
-	if gw.Addr.IsValid() {
-		port := x.trunk.GatewayPort
-		if port == 0 {
-			port = 5060
-		}
-		return []resolve.Addr{{AddrPort: netip.AddrPortFrom(gw.Addr, port), Transport: x.trunk.Transport, Name: gw.Host}}
+	if remote, ok := x.trunk.Remote(); ok {
+		return []resolve.Addr{{AddrPort: remote, Transport: x.trunk.Transport, Name: gw.Host}}
 	}
 	ctx, cancel := context.WithTimeout(ctx, x.Timeout)
 	defer cancel()
 	q := resolve.Query{Host: gw.Host, Port: x.trunk.GatewayPort, Transport: x.trunk.Transport}
-	for _, a := range x.Server.Addresses {
-		q.IPv4, q.IPv6 = q.IPv4 || a.Is4(), q.IPv6 || a.Is6()
-	}
+	q.IPv4, q.IPv6 = x.Server.Families()
 	res, trail, err := x.Resolver.Trace(ctx, q)
 	for _, a := range trail {
 		d := DNS{Name: a.Name, Type: a.Type, Records: clipAll(a.Records)}

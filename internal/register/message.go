@@ -13,7 +13,7 @@ import (
 
 // send sends the REGISTER that is wanted to the present address (RFC 3261 §10.2).
 func (r *Registrant) send(now time.Time, out *txn.Out) {
-	reg, hop := r.trunk.Registration, r.hop(r.addrs[r.at])
+	reg, hop := r.trunk.Registration, r.env.Hop(r.trunk, r.addrs[r.at])
 	if r.status.State != Leaving { // else it is the one that was bound
 		r.status.Contact = r.env.Contact(hop, reg.Contact)
 	}
@@ -39,16 +39,6 @@ func (r *Registrant) send(now time.Time, out *txn.Out) {
 	if r.status.State != Leaving {
 		r.silent = now.Add(r.trunk.Settings.NoResponseTimeout)
 	}
-}
-
-// hop is the way to an address of the registrar.
-func (r *Registrant) hop(a Addr) sip.Hop {
-	t := r.trunk
-	hop := sip.Hop{Transport: t.Transport, Local: r.env.Local(t, a.Remote.Addr()), Remote: a.Remote, Name: a.Name, As: t.ContactHost}
-	if hop.Transport == sip.TLS && hop.Name == "" {
-		hop.Name = t.Gateway.Host
-	}
-	return hop
 }
 
 // Receive takes a response.

@@ -23,10 +23,10 @@ type Env struct {
 	UserAgent string
 	CallID    func() string
 	Tag       func() string
-	// Via is a Via with a new branch, Contact our URI with that user part, Local our listener of a trunk toward an address.
+	// Via is a Via with a new branch, Contact our URI with that user part, Hop the way to an address of a trunk's gateway.
 	Via     func(sip.Hop) string
 	Contact func(hop sip.Hop, user string) string
-	Local   func(*topology.Trunk, netip.Addr) netip.AddrPort
+	Hop     func(*topology.Trunk, Addr) sip.Hop
 }
 
 // Addr is an address of the registrar, in fail-over order (RFC 3263).
@@ -131,7 +131,7 @@ func (r *Registrant) Adopt(t *topology.Trunk) bool {
 		return false
 	}
 	r.trunk, r.account = t, t.Account()
-	return r.status.State != Registered || r.env.Contact(r.hop(r.bound), t.Registration.Contact) == r.status.Contact
+	return r.status.State != Registered || r.env.Contact(r.env.Hop(t, r.bound), t.Registration.Contact) == r.status.Contact
 }
 
 // Ask tells, once, that the registrar's name is to be looked up; Resolved takes the answer.
@@ -185,14 +185,9 @@ func (r *Registrant) Advance(now time.Time, out *txn.Out) {
 
 // begin starts a round over the registrar's addresses.
 func (r *Registrant) begin(now time.Time, out *txn.Out) {
-	g := r.trunk.Gateway
 	r.retry = 0
-	if g.Addr.IsValid() {
-		port := r.trunk.GatewayPort
-		if port == 0 {
-			port = 5060
-		}
-		r.addrs, r.at = []Addr{{Remote: netip.AddrPortFrom(g.Addr, port)}}, 0
+	if remote, ok := r.trunk.Remote(); ok {
+		r.addrs, r.at = []Addr{{Remote: remote}}, 0
 		r.ask(now, out)
 		return
 	}

@@ -55,8 +55,8 @@ func newRig(t testing.TB, tr *topology.Trunk, seed uint64) *rig {
 			return fmt.Sprintf("SIP/2.0/%s %s;branch=z9hG4bK%d", h.Transport, h.Local, g.branch)
 		},
 		Contact: func(h sip.Hop, user string) string { return "sip:" + user + "@" + h.Local.String() },
-		Local: func(t *topology.Trunk, _ netip.Addr) netip.AddrPort {
-			return netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), t.Port)
+		Hop: func(t *topology.Trunk, a Addr) sip.Hop {
+			return sip.Hop{Transport: t.Transport, Local: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), t.Port), Remote: a.Remote, Name: a.Name, As: t.ContactHost}
 		}}
 	g.Registrant = New(env, tr, g.now)
 	return g

@@ -2,7 +2,6 @@ package ua
 
 import (
 	"math/rand/v2"
-	"net/netip"
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
@@ -95,22 +94,15 @@ const faultPause = 5 * time.Second
 
 // start sends one OPTIONS to where a call would go.
 func (p *probe) start(now time.Time, c *Core) {
-	g := p.trunk.Gateway
 	if p.silent {
 		p.skip++ // of a name with several addresses the next one
 	}
-	if g.Addr.IsValid() {
-		port := p.trunk.GatewayPort
-		if port == 0 {
-			port = 5060
-		}
-		p.send(now, c, b2bua.Addr{Remote: netip.AddrPortFrom(g.Addr, port)})
+	if remote, ok := p.trunk.Remote(); ok {
+		p.send(now, c, b2bua.Addr{Remote: remote})
 		return
 	}
-	ask := b2bua.Resolve{Attempt: p.trunk.Index, Host: g.Host, Port: p.trunk.GatewayPort, Transport: p.trunk.Transport}
-	for _, a := range c.env.Server.Addresses {
-		ask.IPv4, ask.IPv6 = ask.IPv4 || a.Is4(), ask.IPv6 || a.Is6()
-	}
+	ask := c.env.LookUp(p.trunk)
+	ask.Attempt = p.trunk.Index
 	c.out.Resolve = append(c.out.Resolve, ask)
 }
 
@@ -132,14 +124,10 @@ func (c *Core) probeResolved(now time.Time, index int, addrs []b2bua.Addr) {
 
 func (p *probe) send(now time.Time, c *Core, a b2bua.Addr) {
 	c.unname(p)
-	t := p.trunk
-	hop := sip.Hop{Transport: t.Transport, Local: c.env.Local(t, a.Remote.Addr()), Remote: a.Remote, Name: a.Name}
-	if hop.Transport == sip.TLS && hop.Name == "" {
-		hop.Name = t.Gateway.Host
-	}
+	hop := c.env.Toward(p.trunk, a)
 	p.callID, p.silent = c.env.CallID(), true
 	c.probes[p.callID] = p
-	m := c.env.Options(t, hop, p.callID)
+	m := c.env.Options(p.trunk, hop, p.callID)
 	p.client.Start(now, m, hop, c.env.Timers, &c.out.Out)
 }
 

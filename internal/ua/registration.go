@@ -40,7 +40,7 @@ func (c *Core) configureRegistrations(now time.Time) {
 		e := c.env
 		r := &registration{leaves: e.Draining}
 		r.Registrant = register.New(&register.Env{Rand: e.Rand, Timers: e.Timers, UserAgent: e.UserAgent, CallID: e.CallID, Tag: e.Tag, Via: e.Via,
-			Contact: e.ContactOf, Local: e.Local}, t, now)
+			Contact: e.ContactOf, Hop: func(t *topology.Trunk, a register.Addr) sip.Hop { return e.Toward(t, b2bua.Addr(a)) }}, t, now)
 		r.owner = r
 		c.registrations = append(c.registrations, r)
 	}
@@ -92,11 +92,8 @@ func (r *registration) wake(now time.Time, c *Core) {
 // afterRegistration does the book-keeping that follows every input of a registrant.
 func (c *Core) afterRegistration(now time.Time, r *registration) {
 	if r.Ask() {
-		t := r.Trunk()
-		ask := b2bua.Resolve{Attempt: ^t.Index, Host: t.Gateway.Host, Port: t.GatewayPort, Transport: t.Transport}
-		for _, a := range c.env.Server.Addresses {
-			ask.IPv4, ask.IPv6 = ask.IPv4 || a.Is4(), ask.IPv6 || a.Is6()
-		}
+		ask := c.env.LookUp(r.Trunk())
+		ask.Attempt = ^r.Trunk().Index
 		c.out.Resolve = append(c.out.Resolve, ask)
 	}
 	if id := r.CallID(); id != "" {

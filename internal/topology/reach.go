@@ -1,0 +1,16 @@
+package topology
+
+import "net/netip"
+
+// Remote is where the peer of the trunk takes calls when the document says so by address; false: the gateway's name is to be looked up.
+func (t *Trunk) Remote() (netip.AddrPort, bool) {
+	return netip.AddrPortFrom(t.Gateway.Addr, t.GatewayPort), t.Gateway.Addr.IsValid()
+}
+
+// Families tells which kinds of IP address the server has: peers are reached by no other.
+func (s *Server) Families() (v4, v6 bool) {
+	for _, a := range s.Addresses {
+		v4, v6 = v4 || a.Is4(), v6 || a.Is6()
+	}
+	return v4, v6
+}
