@@ -78,14 +78,14 @@ var (
 	descLag        = desc("shard_lag_seconds", "How long the last message had waited for its shard.", "shard")
 	descConns      = desc("sip_connections", "Open TCP and TLS connections by who opened them.", "opened")
 	descLost       = desc("sip_lost_failures_total", "Failures to send that signalling was not told of.")
-	descJournal    = desc("records_waiting", "Call records that are not yet safe on disk.")
+	descWaiting    = desc("records_waiting", "Call records that are not yet written to disk.")
 	descInfo       = desc("info", "1; what runs here.", "version", "server", "pool", "document")
 )
 
 // Describe is prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descLive, descDraining, descTrunk, descTrunkCall, descRegistered, descTrunkMax, descCert, descSIP, descMessages, descDrops, descRecords, descMedia,
-		descPackets, descDead, descPorts, descQueue, descLag, descConns, descLost, descJournal, descInfo} {
+	for _, d := range []*prometheus.Desc{descLive, descDraining, descTrunk, descTrunkCall, descRegistered, descTrunkMax, descCert, descSIP,
+		descMessages, descDrops, descRecords, descMedia, descPackets, descDead, descPorts, descQueue, descLag, descConns, descLost, descWaiting, descInfo} {
 		ch <- d
 	}
 }
@@ -138,8 +138,8 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	g.transport(count, gauge)
 	st := s.store.Stats()
 	events(count, descRecords, []event{{"put", st.Put}, {"acknowledged", st.Acknowledged}, {"inserted", st.Inserted}, {"dropped", st.Dropped},
-		{"slimmed", st.Slimmed}, {"journal-error", st.JournalErrors}, {"insert-error", st.InsertErrors}})
-	gauge(descJournal, float64(st.Put-min(st.Put, st.Acknowledged+st.Dropped)))
+		{"slimmed", st.Slimmed}, {"write-error", st.WriteErrors}, {"index-error", st.IndexErrors}})
+	gauge(descWaiting, float64(st.Put-min(st.Put, st.Acknowledged)))
 	t := s.relay.Totals()
 	gauge(descMedia, float64(t.Sessions), "sessions")
 	gauge(descMedia, float64(t.Streams), "streams")

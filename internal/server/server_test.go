@@ -114,7 +114,7 @@ func TestStartFails(t *testing.T) {
 
 func TestDataDirectoryThatCannotBeWritten(t *testing.T) {
 	if os.Geteuid() == 0 {
-		if err := dataError("/d", &os.PathError{Op: "open", Path: "/d/calls.db", Err: os.ErrPermission}); !strings.Contains(err.Error(), "make it writable for this user") {
+		if err := dataError("/d", &os.PathError{Op: "open", Path: "/d/lock", Err: os.ErrPermission}); !strings.Contains(err.Error(), "make it writable for this user") {
 			t.Error(err)
 		}
 		return // root may write everywhere

@@ -428,8 +428,8 @@ func TestWriteErrorIsRepeated(t *testing.T) {
 		}
 		return l.write([]byte("x"))
 	})
-	if !ok || tries != 2 || s.journalErrors.Load() != 1 || l.size != 1 {
-		t.Errorf("%v after %d tries, %d errors, size %d", ok, tries, s.journalErrors.Load(), l.size)
+	if !ok || tries != 2 || s.writeErrors.Load() != 1 || l.size != 1 {
+		t.Errorf("%v after %d tries, %d errors, size %d", ok, tries, s.writeErrors.Load(), l.size)
 	}
 	l.f.Close()
 	if err := l.write([]byte("yy")); err == nil || l.size != 1 {
@@ -456,10 +456,10 @@ func TestFullDisk(t *testing.T) {
 		s.Begin(sample(i).ID, opened(sample(i)))
 		s.Put(sample(i))
 	}
-	for deadline := time.Now().Add(10 * time.Second); s.Stats().JournalErrors == 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(10 * time.Second); s.Stats().WriteErrors == 0 && time.Now().Before(deadline); {
 		runtime.Gosched()
 	}
-	errs := s.Stats().JournalErrors
+	errs := s.Stats().WriteErrors
 	b, err := os.ReadFile(filepath.Join(s.cfg.Dir, recordsDir, fileName(1, recordSuffix)))
 	if skipped, _ := frames(b, func(int, frameKind, []byte) {}); skipped > 0 || err != nil {
 		t.Errorf("a write that failed left %d bytes, %v", skipped, err)

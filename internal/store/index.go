@@ -22,7 +22,6 @@ type index struct {
 	segs   []*segment // by number
 	marks  marks
 	memory int           // blocks that are in memory only
-	bytes  int64         // of records that no block on disk stands for
 	wake   chan struct{} // capacity 1: there are blocks to write
 	doomed []*segment    // purged; their files go when no question can see them any more
 }
@@ -145,7 +144,6 @@ func (x *index) push(s *segment, b *builder) {
 		blk.mem = &b.content
 		x.memory++
 	}
-	x.bytes += blk.to - blk.from
 	s.push(blk)
 	x.signal()
 }
@@ -190,17 +188,6 @@ func (x *index) seal(no int) {
 	s.tail = nil
 }
 
-// pending is the number of bytes of records that no block on disk stands for.
-func (x *index) pending() int64 {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	n := x.bytes
-	if k := len(x.segs); k > 0 && x.segs[k-1].tail != nil {
-		n += x.segs[k-1].tail.to - x.segs[k-1].tail.from
-	}
-	return n
-}
-
 // unwritten has the blocks that are not on disk, oldest first.
 func (x *index) unwritten() (list []*block) {
 	x.mu.Lock()
@@ -225,7 +212,6 @@ func (x *index) replace(old, b *block, stored int64) {
 		old.seg.blocks[i] = b
 	}
 	old.seg.stored = stored
-	x.bytes -= old.to - old.from
 	if old.mem != nil {
 		x.memory--
 	}

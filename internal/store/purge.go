@@ -182,11 +182,8 @@ func (x *index) takeHidden() *segment {
 			continue
 		}
 		for _, b := range seg.blocks {
-			if b.at < 0 {
-				x.bytes -= b.to - b.from
-				if b.mem != nil {
-					x.memory--
-				}
+			if b.mem != nil {
+				x.memory--
 			}
 		}
 		x.segs = append(x.segs[:i:i], x.segs[i+1:]...)

@@ -86,16 +86,15 @@ type Opened struct {
 type Stats struct {
 	Put           uint64 // records taken
 	Acknowledged  uint64 // see Store.Acknowledged
-	Inserted      uint64 // records that questions find
+	Inserted      uint64 // records written to segments; questions find them
 	Duplicates    uint64 // records whose id was there already
 	Slimmed       uint64 // records that lost ladder and decision because the disk was behind
 	Dropped       uint64 // records lost because the disk was stuck
 	DroppedBegins uint64 // begun calls that were not noted because the disk was stuck
-	JournalErrors uint64 // failed writes and syncs of segments (they are repeated)
-	InsertErrors  uint64 // failed writes of the index (they are repeated)
+	WriteErrors   uint64 // failed writes and syncs of segments, and of the journal; writes are repeated
+	IndexErrors   uint64 // failed writes of the index (they are repeated)
 	Purged        uint64
 	Queued        int // waiting for the disk
-	Pending       int // bytes of records that are not yet in the index on disk
 	OpenCalls     int // begun, not ended
 	Recovered     Recovered
 }
@@ -123,7 +122,7 @@ type Store struct {
 
 	put, acked, inserted, duplicates atomic.Uint64
 	slimmed, dropped, droppedBegins  atomic.Uint64
-	journalErrors, indexErrors       atomic.Uint64
+	writeErrors, indexErrors         atomic.Uint64
 	purged                           atomic.Uint64
 	openCalls                        atomic.Int64
 	recovered                        Recovered
@@ -222,14 +221,14 @@ func (s *Store) Stats() Stats {
 	return Stats{
 		Put: s.put.Load(), Acknowledged: s.acked.Load(), Inserted: s.inserted.Load(), Duplicates: s.duplicates.Load(),
 		Slimmed: s.slimmed.Load(), Dropped: s.dropped.Load(), DroppedBegins: s.droppedBegins.Load(),
-		JournalErrors: s.journalErrors.Load(), InsertErrors: s.indexErrors.Load(), Purged: s.purged.Load(),
-		Queued: s.queue.len(), Pending: int(s.index.pending()), OpenCalls: int(s.openCalls.Load()), Recovered: s.recovered,
+		WriteErrors: s.writeErrors.Load(), IndexErrors: s.indexErrors.Load(), Purged: s.purged.Load(),
+		Queued: s.queue.len(), OpenCalls: int(s.openCalls.Load()), Recovered: s.recovered,
 	}
 }
 
 // Close writes everything that was put, and the index, and closes the files. When ctx ends first, ctx's error is returned
-// and the next Open finishes the rest. Calls still open get their server-lost
-// record at the next Open. Later calls return the first result.
+// and the next Open finishes the rest. Calls still open get their server-lost record at the next Open. Later calls return
+// the first result.
 func (s *Store) Close(ctx context.Context) error {
 	s.closeOnce.Do(func() { s.closeErr = s.close(ctx) })
 	return s.closeErr

@@ -84,7 +84,7 @@ func (s *Store) syncFiles(before bool) (failed bool) {
 		if err == nil {
 			return
 		}
-		s.journalErrors.Add(1)
+		s.writeErrors.Add(1)
 		if !before && !failed {
 			s.log.Error("call records cannot be synced; a power cut may lose some", "err", err)
 		}

@@ -168,10 +168,12 @@ func (w *writer) persist() bool {
 }
 
 func (w *writer) writeRecords() error {
-	if w.l.file == nil {
-		w.s.sync.named(w.l.dir)
+	begins := w.l.file == nil
+	err := w.l.write()
+	if begins && w.l.file != nil {
+		w.s.sync.named(w.l.dir) // not before: a sync without the new name would be the last one
 	}
-	return w.l.write()
+	return err
 }
 
 // repeat tries until the disk obeys. It logs the first failure and the recovery.
@@ -185,7 +187,7 @@ func (w *writer) repeat(do func() error) bool {
 			}
 			return true
 		}
-		w.s.journalErrors.Add(1)
+		w.s.writeErrors.Add(1)
 		if !w.failed {
 			w.s.log.Error("call records cannot be written; they wait in memory", "err", err, "queued", w.s.queue.len())
 			w.failed = true
@@ -208,13 +210,13 @@ func (w *writer) rotate() {
 			w.s.sync.finish(old.f)
 			w.s.sync.named(w.j.dir)
 		} else {
-			w.s.journalErrors.Add(1)
+			w.s.writeErrors.Add(1)
 		}
 	}
 	for {
 		l, survivors, list, err := w.j.clean()
 		if err != nil {
-			w.s.journalErrors.Add(1) // it stays; the next batch tries again
+			w.s.writeErrors.Add(1) // it stays; the next batch tries again
 			return
 		}
 		if l == nil {
@@ -223,6 +225,7 @@ func (w *writer) rotate() {
 		base := w.j.calls.size
 		if len(survivors) > 0 {
 			if w.j.calls.write(survivors) != nil {
+				w.s.writeErrors.Add(1)
 				return
 			}
 			w.s.sync.touch(w.j.calls.f)
@@ -245,6 +248,7 @@ func (w *writer) alive() {
 		b, at := beginFrame(nil, frameAlive)
 		b = endFrame(binary.LittleEndian.AppendUint64(b, uint64(time.Now().UnixNano())), at)
 		if w.j.calls.write(b) != nil {
+			w.s.writeErrors.Add(1)
 			return
 		}
 	}
