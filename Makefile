@@ -4,7 +4,7 @@ PACKAGES  = sip-tester baresip-core kamailio rtpengine-daemon sox espeak-ng open
 
 export CGO_ENABLED = 0
 
-.PHONY: build demo test short bench fuzz generate lint tools clean
+.PHONY: build demo test short bench fuzz lint go tools clean
 
 build: go
 	$(GO) build -trimpath -o bin/directsip ./cmd/directsip
