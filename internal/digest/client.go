@@ -166,7 +166,7 @@ func (c *Client) learn(ch challenge, proxy bool) {
 
 // Authorize puts the credentials for every known challenge into a request, in place of older ones, and counts the use of each
 // nonce. random is a number of the owner's source, new for each request. It does nothing before the first challenge. ACK and CANCEL
-// are not for it: an ACK copies the credentials of its INVITE (see Copy), a CANCEL has none (RFC 3261 §22.1).
+// are not for it: an ACK copies the credentials of its INVITE, a CANCEL has none (RFC 3261 §22.1).
 func (c *Client) Authorize(req *sip.Message, a Account, random uint64) {
 	if len(c.known) == 0 {
 		return
@@ -233,13 +233,4 @@ func escape(s string) string {
 		return s
 	}
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
-}
-
-// Copy puts the credentials of an INVITE into its ACK (RFC 3261 §22.1).
-func Copy(ack, invite *sip.Message) {
-	for _, id := range [...]sip.ID{sip.IDAuthorization, sip.IDProxyAuthorization} {
-		for v := range invite.Values(id) {
-			ack.Add(id, v)
-		}
-	}
 }
