@@ -117,7 +117,7 @@ func RunTests(snap *topology.Snapshot) []routing.TestResult {
 
 func runTest(snap *topology.Snapshot, c *topology.TestCase) routing.TestResult {
 	var p *Preview
-	r := routing.RunTestWith(snap, c, func(q *routing.Query) {
+	r := routing.RunTest(snap, c, func(q *routing.Query) {
 		p = NewPreview(snap, q, c.Headers)
 	})
 	if p == nil || len(c.ExpectHeaders) == 0 {

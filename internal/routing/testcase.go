@@ -16,23 +16,9 @@ type TestResult struct {
 // OK tells whether all expectations hold.
 func (r *TestResult) OK() bool { return len(r.Failures) == 0 }
 
-// RunTests executes the test cases of the document, with every trunk up and every turn 0. As in Lync, the first target
-// is compared.
-func RunTests(s *topology.Snapshot) []TestResult {
-	out := make([]TestResult, 0, len(s.Tests))
-	for i := range s.Tests {
-		out = append(out, RunTest(s, &s.Tests[i]))
-	}
-	return out
-}
-
-// RunTest executes one test case.
-func RunTest(s *topology.Snapshot, c *topology.TestCase) TestResult {
-	return RunTestWith(s, c, func(*Query) {})
-}
-
-// RunTestWith is RunTest with a query that read completes.
-func RunTestWith(s *topology.Snapshot, c *topology.TestCase, read func(*Query)) TestResult {
+// RunTest executes one test case of the document, with every trunk up and every turn 0. As in Lync, the first target is
+// compared. read completes the query.
+func RunTest(s *topology.Snapshot, c *topology.TestCase, read func(*Query)) TestResult {
 	r := TestResult{Case: c}
 	q := Query{Called: c.Dialed, Calling: c.From, ForwardedBy: c.ForwardedBy, Full: true}
 	if c.Trunk != "" {
