@@ -25,6 +25,3 @@ func Authorities(file string) (*x509.CertPool, error) {
 	}
 	return roots, nil
 }
-
-// PeerNames is the names of a certificate that a peer is known by, in lower case (RFC 5922 §7.1).
-func PeerNames(cert *x509.Certificate) []string { return namesOf(cert) }

@@ -40,12 +40,12 @@ func handshake(tc *tls.Conn, timeout time.Duration) (peer, error) {
 	if len(certs) == 0 {
 		return peer{}, errors.New("peer has no certificate")
 	}
-	return peer{names: namesOf(certs[0]), cert: certs[0]}, tc.SetDeadline(time.Time{})
+	return peer{names: PeerNames(certs[0]), cert: certs[0]}, tc.SetDeadline(time.Time{})
 }
 
-// namesOf lists the names of a certificate in lower case: the subject alternative names, of a SIP URI the
-// host, or the common name where there is none (RFC 5922 §7.1).
-func namesOf(cert *x509.Certificate) []string {
+// PeerNames lists the names that the peer with a certificate is known by, in lower case: the subject alternative names, of a
+// SIP URI the host, or the common name where there is none (RFC 5922 §7.1).
+func PeerNames(cert *x509.Certificate) []string {
 	var names []string
 	for _, n := range cert.DNSNames {
 		names = append(names, strings.ToLower(n))

@@ -354,7 +354,7 @@ func TestRFC5922_7_1_NamesOfCertificate(t *testing.T) {
 		{&x509.Certificate{URIs: []*url.URL{{Scheme: "sip", Opaque: "Example.com"}, {Scheme: "sip", Opaque: "bob@example.com"}}},
 			[]string{"example.com"}},
 	} {
-		if got := namesOf(tt.cert); !slices.Equal(got, tt.want) {
+		if got := PeerNames(tt.cert); !slices.Equal(got, tt.want) {
 			t.Errorf("names %v, want %v", got, tt.want)
 		}
 	}
