@@ -216,35 +216,30 @@ const farewellTime = 2 * time.Second
 // it returns.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.engine.Drain(true)
-	t := time.NewTicker(50 * time.Millisecond)
-	defer t.Stop()
-	for s.engine.Live() > 0 {
-		select {
-		case <-ctx.Done():
-			s.log.Warn("drain limit reached, the remaining calls are ended", "calls", s.engine.Live())
-			s.engine.Terminate(diag.ServerShutdown)
-			time.Sleep(linger)
-			return s.close()
-		case <-t.C:
-		}
+	if !over(ctx, func() bool { return s.engine.Live() > 0 }) {
+		s.log.Warn("drain limit reached, the remaining calls are ended", "calls", s.engine.Live())
+		s.engine.Terminate(diag.ServerShutdown)
+		time.Sleep(linger)
+		return s.close()
 	}
-	s.farewell(ctx)
+	ctx, cancel := context.WithTimeout(ctx, farewellTime)
+	defer cancel()
+	over(ctx, s.engine.Leaving)
 	return s.close()
 }
 
-// farewell waits, not for long, until the providers have heard that this server is registered no more.
-func (s *Server) farewell(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, farewellTime)
-	defer cancel()
+// over waits until something is over, and tells whether that was before ctx ended.
+func over(ctx context.Context, goesOn func() bool) bool {
 	t := time.NewTicker(20 * time.Millisecond)
 	defer t.Stop()
-	for s.engine.Leaving() {
+	for goesOn() {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-t.C:
 		}
 	}
+	return true
 }
 
 // close takes everything down in the order of the data: no new messages, no shards, no media, then the records.
