@@ -258,13 +258,15 @@ var (
 var All = []*Reason{
 	NormalClearing, CallerCancelled, Transferred,
 	Busy, Declined, NoAnswer, NoUserResponse, CallerRefused, NotFound, NumberChanged, NumberInvalid,
-	NotNormalized, NoRoute, NoUsage, UnassignedNumber, InboundRefused, ForwardingInternal, TollBypass, NoTrunk, UserUnreachable, AllTrunksDown, AllTrunksFailed,
+	NotNormalized, NoRoute, NoUsage, UnassignedNumber, InboundRefused, ForwardingInternal, TollBypass, NoTrunk, UserUnreachable, AllTrunksDown,
+	AllTrunksFailed,
 	PeerFault, PeerCongestion, Incompatible, Redirected, NoResponse, NoProgress, TransportFailed, DNSFailed,
 	CredentialsMissing, CredentialsRefused, PeerVanished,
 	UnknownSource, RateLimited, ServerLimit, PoolLimit, UserLimit, TrunkLimit, Overload, Draining, TrunkDisabled, TrunkPaused,
 	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, BadAnswer, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,
-	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing, PrackMissing, SessionExpired, ReplacesRefused, TransferLimit, TransferFailed,
+	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing,
+	PrackMissing, SessionExpired, ReplacesRefused, TransferLimit, TransferFailed,
 	ServerError, ServerShutdown, ServerLost,
 }
 

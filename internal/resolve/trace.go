@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/miekg/dns"
 )
@@ -59,7 +58,7 @@ func (e *entry) answer(k question, err error) Answer {
 		return cmp.Or(cmp.Compare(a.priority, b.priority), cmp.Compare(b.weight, a.weight))
 	})
 	for _, s := range srvs {
-		a.Records = append(a.Records, fmt.Sprintf("priority %d weight %d %s:%s", s.priority, s.weight, cmp.Or(s.target, "."), strconv.Itoa(int(s.port))))
+		a.Records = append(a.Records, fmt.Sprintf("priority %d weight %d %s:%d", s.priority, s.weight, cmp.Or(s.target, "."), s.port))
 	}
 	for _, addr := range e.addrs {
 		a.Records = append(a.Records, addr.String())
