@@ -119,3 +119,17 @@ func TestNEW02_Unlock(t *testing.T) {
 		}
 	}
 }
+
+// TestNEW02_NoMessageShowsAPassword, however it is written: what is not YAML is told without its text.
+func TestNEW02_NoMessageShowsAPassword(t *testing.T) {
+	const doc = "pools: {p.test: {servers: {s.test: {addresses: [192.0.2.1]}}}}\ngateways:\n  a:\n    host: 192.0.2.9\n    root:\n      credentials: "
+	for _, written := range []string{"|hunter2", ">hunter2", "*hunter2", "&hunter2 x", "!hunter2 x", "@hunter2", "`hunter2", "\"hunter2", "'it''s hunter2", "hunter2: x",
+		"{hunter2}", "[hunter2", "[hunter2]", "- hunter2", "? hunter2", "\"hunter2\\x01\""} {
+		for _, place := range []string{written, "\n        user: bob\n        password: " + written} {
+			_, problems := Compile("x", []byte(doc+place+"\n"))
+			if text := problems.Error(); !problems.Failed() || strings.Contains(text, "hunter2") {
+				t.Errorf("%q: %s", place, text)
+			}
+		}
+	}
+}

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/lexer"
@@ -109,7 +110,7 @@ func (r *reader) refuse() bool {
 		case token.MappingKeyType:
 			r.fail(t, "complex keys are not read").fixf("Write key: value")
 		case token.InvalidType, token.UnknownType:
-			why := t.Error
+			why, _, _ := strings.Cut(t.Error, ": ") // behind it the lexer quotes what was written, perhaps a password
 			if why == "" {
 				why = "text that is not YAML"
 			}
