@@ -66,7 +66,9 @@ const (
 
 	fReceived, fNormalized, fSent = 1, 2, 3
 
-	fAttemptCalled, fAttemptCalling, fAttemptAt, fTook, fAttemptStatus, fAttemptCause, fClass, fAttemptReason, fAttemptDetail = 10, 11, 12, 13, 14, 15, 16, 17, 18
+	fTriedAt, fTook, fTriedStatus, fTriedReason = 12, 13, 14, 17 // of attempts and transfers
+
+	fAttemptCalled, fAttemptCalling, fAttemptCause, fClass, fAttemptDetail = 10, 11, 15, 16, 18
 
 	fStream, fFrom, fSource, fPackets, fBytes, fRTCP, fLost, fJitter, fGated, fDropped, fFirst, fLast = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 
@@ -314,14 +316,19 @@ func (w *binaryWriter) attempt(a *Attempt) {
 	w.text(fRemote, a.Remote)
 	w.text(fAttemptCalled, a.Called)
 	w.text(fAttemptCalling, a.Calling)
-	w.time(fAttemptAt, a.At)
-	w.int(fTook, a.Took.Microseconds())
-	w.int(fAttemptStatus, int64(a.Status))
+	w.tried(a.At, a.Took, a.Status, a.Reason)
 	w.int(fAttemptCause, int64(a.Cause))
 	w.word(fClass, a.Class)
-	w.word(fAttemptReason, a.Reason)
 	w.text(fAttemptDetail, a.Detail)
 	w.end()
+}
+
+// tried writes what attempts and transfers have in common.
+func (w *binaryWriter) tried(at time.Time, took time.Duration, status int, reason string) {
+	w.time(fTriedAt, at)
+	w.int(fTook, took.Microseconds())
+	w.int(fTriedStatus, int64(status))
+	w.word(fTriedReason, reason)
 }
 
 func (w *binaryWriter) media(m *Media) {

@@ -18,8 +18,9 @@ func full() *Record {
 		In: leg, Out: &leg, Called: Number{"100", "+14255550100", "0100"}, Calling: Number{Received: "anonymous"}, User: "alice", CallingUser: "bob",
 		Usage: "Local", Route: "r", Emergency: true,
 		Transfers: []Transfer{{At: at, By: "callee", To: "sip:bob@uc.example", How: "invite", Took: time.Second, Status: 486, Reason: "busy"}},
-		Attempts:  []Attempt{{Trunk: "uc", At: at}, {Trunk: "uc2", Remote: "10.0.0.1:5060", Called: "1", Calling: "2", At: at, Took: time.Second, Status: 503, Cause: 34, Class: "peer-fault", Reason: "x"}},
-		Reason:    "normal-clearing", Status: 200, Cause: 16, EndedBy: "caller", Detail: "quoted \"<&>\" \u2028 \x00 é 😀 \xff\xfe",
+		Attempts: []Attempt{{Trunk: "uc", At: at}, {Trunk: "uc2", Remote: "10.0.0.1:5060", Called: "1", Calling: "2", At: at, Took: time.Second,
+			Status: 503, Cause: 34, Class: "peer-fault", Reason: "x", Detail: "connection refused"}},
+		Reason: "normal-clearing", Status: 200, Cause: 16, EndedBy: "caller", Detail: "quoted \"<&>\" \u2028 \x00 é 😀 \xff\xfe",
 		Media:    []Media{{From: "caller"}, {Stream: 1, From: "callee", Source: "s", Packets: 1, Bytes: 2, RTCP: 3, Lost: 4, Jitter: 5 * time.Microsecond, Gated: 6, Dropped: 7, First: at, Last: at.Add(time.Microsecond)}},
 		Decision: []string{"a", "", "rule one matched", "rule two matched", "rule two matched"},
 		Ladder: []Message{{At: at, Leg: "a", Line: "INVITE sip:x"}, {At: at.Add(999000), Leg: "b1", Out: true, Line: "200 OK (INVITE)", SDP: true},
@@ -110,10 +111,10 @@ func TestLaterVersionMayAddFields(t *testing.T) {
 
 func TestBinaryIsBounded(t *testing.T) {
 	long := string(make([]byte, maxText/2))
-	r := &Record{ID: "x", Detail: long, Decision: []string{long, long, "y"}, Ladder: make([]Message, maxList+5)}
+	r := &Record{ID: "x", Detail: long, Decision: []string{long, long, "y"}, Ladder: make([]Message, maxList+5), Transfers: make([]Transfer, maxList+5)}
 	got, err := DecodeBinary(r.AppendBinary(nil))
-	if err != nil || got.ID != "x" || len(got.Ladder) != maxList || len(got.Decision) != 3 {
-		t.Fatalf("%d lines, %v", len(got.Ladder), err)
+	if err != nil || got.ID != "x" || len(got.Ladder) != maxList || len(got.Transfers) != maxList || len(got.Decision) != 3 {
+		t.Fatalf("%d lines, %d transfers, %v", len(got.Ladder), len(got.Transfers), err)
 	}
 	bomb := []byte{binaryVersion, fDecision<<2 | kindGroup, fMiddle<<2 | kindText, 0x80, 0x80, 0x04}
 	bomb = append(append(bomb, make([]byte, 0x10000)...), 0)

@@ -309,25 +309,33 @@ func (d *decoder) attempt(f field) {
 			a.Called = d.text(f)
 		case fAttemptCalling:
 			a.Calling = d.text(f)
-		case fAttemptAt:
-			a.At = d.time(f)
-		case fTook:
-			a.Took = d.duration(f)
-		case fAttemptStatus:
-			a.Status = int(d.int(f))
 		case fAttemptCause:
 			a.Cause = int(d.int(f))
 		case fClass:
 			a.Class = d.text(f)
-		case fAttemptReason:
-			a.Reason = d.text(f)
 		case fAttemptDetail:
 			a.Detail = d.text(f)
 		default:
-			d.skip(f)
+			d.tried(f, &a.At, &a.Took, &a.Status, &a.Reason)
 		}
 	})
 	d.r.Attempts = append(d.r.Attempts, a)
+}
+
+// tried reads what attempts and transfers have in common, and skips what it does not know.
+func (d *decoder) tried(f field, at *time.Time, took *time.Duration, status *int, reason *string) {
+	switch f.no {
+	case fTriedAt:
+		*at = d.time(f)
+	case fTook:
+		*took = d.duration(f)
+	case fTriedStatus:
+		*status = int(d.int(f))
+	case fTriedReason:
+		*reason = d.text(f)
+	default:
+		d.skip(f)
+	}
 }
 
 func (d *decoder) media(f field) {
