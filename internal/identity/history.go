@@ -65,8 +65,8 @@ func reasonOfCause(cause string) Reason {
 	return Unknown
 }
 
-// MaxRedirections is how often a call may have been passed on before it is refused. ISDN allows five (Q.732.2 §2.5); a call that
-// runs in a circle of forwarded telephones gains one or more on every turn.
+// MaxRedirections is how often a call may have been passed on before it is refused, or, when it must not be refused, goes on without
+// its history. ISDN allows five (Q.732.2 §2.5); a call that runs in a circle of forwarded telephones gains one or more on every turn.
 const MaxRedirections = 10
 
 // Redirections counts how often a call was passed on, by what its headers say, whether or not they are believed.
@@ -85,7 +85,7 @@ func count(list []Diversion) (n int) {
 }
 
 // ReadHistory is the redirections of an INVITE that arrived on a trunk, the earliest first; none when the trunk is not trusted with
-// them. History-Info is taken where a message has both: it tells more.
+// them, or when they are more than MaxRedirections. History-Info is taken where a message has both: it tells more.
 func ReadHistory(m *sip.Message, in *topology.Trunk) []Diversion {
 	if in == nil || !in.Settings.ForwardCallHistory {
 		return nil
@@ -93,6 +93,9 @@ func ReadHistory(m *sip.Message, in *topology.Trunk) []Diversion {
 	list := historyInfo(m)
 	if len(list) == 0 {
 		list = diversions(m)
+	}
+	if count(list) > MaxRedirections {
+		return nil
 	}
 	if len(list) > 0 && ReadPrivacy(m).Has(PrivacyHistory|PrivacySession|PrivacyHeader) { // of all entries (RFC 7044 §10.1)
 		for i := range list {

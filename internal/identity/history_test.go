@@ -74,6 +74,16 @@ func TestRFC5806Counter(t *testing.T) {
 		"Diversion: <sip:+12065550001@192.0.2.11;user=phone>;reason=unconditional;counter=3;privacy=off")
 }
 
+// NEW-18: what goes on although it was passed on too often, as emergency calls do, carries no history, which would grow with every turn.
+func TestEndlessHistoryEnds(t *testing.T) {
+	r := newRig(t, "uc", "forwardCallHistory: true", "sbc", "forwardCallHistory: true, callHistoryForm: both")
+	for counter, lines := range map[string]int{"10": 3, "11": 1} { // From, History-Info, Diversion
+		if got := r.send(invite(t, "Diversion: <sip:+12065550001@x>;counter="+counter), false, ""); len(got) != lines {
+			t.Errorf("passed on %s times: %d lines, want %d: %q", counter, len(got), lines, got)
+		}
+	}
+}
+
 // RFC 7044 §10.1: Privacy: history is meant for all entries.
 func TestRFC7044_10_1Privacy(t *testing.T) {
 	m := invite(t, "Diversion: <sip:+12065550001@x>;reason=unconditional", "Privacy: history")

@@ -89,7 +89,7 @@ func (o *Outgoing) history(list []Diversion, target string) string {
 	cause := ""
 	for i := range list {
 		d := &list[i]
-		for k := range min(d.Count, MaxRedirections) {
+		for k := range d.Count {
 			uri := "sip:unknown@unknown.invalid"
 			if k == 0 {
 				uri = string(o.appendURI(nil, o.carry(d.Number)))
