@@ -118,6 +118,10 @@ func stories() []story {
 		one1("hold-491-always", "… three times, then the 491 goes to who asked", "normal-clearing", 200,
 			Caller{Manner: then(Action{second, Hold}, Action{20 * second, Bye})},
 			at(Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{Glare: 9}}, "gwa")),
+		one1("hold-no-end", "RFC 3261 section 9.1: the caller says 100 to a re-INVITE and vanishes: 64*T1 after the CANCEL it is over, and the next one is sent", "peer-vanished", 200,
+			Caller{Manner: Manner{Slow: time.Hour, Then: []Action{{3 * second, Vanish}}}},
+			at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{2 * second, Hold}, Action{100 * second, Hold})}, "gwa")).
+			doc(callers, callers+liveness, targets, targets+liveness),
 		one1("message", "relayMethods: MESSAGE passes where both trunks have it; a method that nobody knows gets 501", "normal-clearing", 200,
 			Caller{Manner: then(Action{second, Message}, Action{2 * second, Beep}, Action{5 * second, Bye})}, at(answers, "gwa")),
 		one1("update", "UPDATE moves the caller's media", "normal-clearing", 200, Caller{Manner: then(Action{second, Update}, Action{5 * second, Bye})}, at(answers, "gwa")),

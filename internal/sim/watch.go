@@ -51,19 +51,19 @@ type legWatch struct {
 
 // requestWatch is one request and what became of it.
 type requestWatch struct {
-	sent     bool // by us
-	method   string
-	branch   string
-	seq      uint32
-	from     *packet // received
-	data     []byte  // sent
-	msg      *sip.Message
-	final    []byte // the final response, first as sent or received
-	status   int
-	acked    map[string]bool // sent INVITE: To tags of final responses that were acknowledged
-	owed     map[string]int  // … and those that must be
-	refuse   string          // an offer that must not be accepted, and why
-	provided bool
+	sent      bool // by us
+	method    string
+	branch    string
+	seq       uint32
+	from      *packet // received
+	data      []byte  // sent
+	msg       *sip.Message
+	final     []byte // the final response, first as sent or received
+	status    int
+	cancelled time.Time       // sent INVITE: when its CANCEL was sent
+	acked     map[string]bool // … To tags of final responses that were acknowledged
+	owed      map[string]int  // … and those that must be
+	refuse    string          // an offer that must not be accepted, and why
 }
 
 func newWatch(n *Node) *watch {
@@ -302,6 +302,9 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 			x.fail(l, "CANCEL does not match its INVITE")
 		case m.Has(sip.IDAuthorization) || m.Has(sip.IDProxyAuthorization):
 			x.fail(l, "CANCEL with credentials")
+		}
+		if inv != nil {
+			inv.cancelled = x.n.w.now
 		}
 		return
 	}

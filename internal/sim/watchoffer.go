@@ -2,6 +2,7 @@ package sim
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/directsip/directsip/internal/sip"
 )
@@ -32,6 +33,7 @@ func (l *legWatch) offersOf() *offerWatch {
 func (x *watch) offerOut(l *legWatch, r *requestWatch, m *sip.Message) {
 	d := readSDP(m.Body)
 	o := l.offersOf()
+	o.lapse(x.n.w.now)
 	if d != nil {
 		x.described(l, m, d)
 	}
@@ -74,6 +76,7 @@ func (x *watch) offerOut(l *legWatch, r *requestWatch, m *sip.Message) {
 // offerIn notes what a request of the peer offers, and whether we must refuse it.
 func (x *watch) offerIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	o := l.offersOf()
+	o.lapse(x.n.w.now)
 	d := readSDP(m.Body)
 	switch m.Method {
 	case "INVITE":
@@ -119,6 +122,18 @@ func (x *watch) offerIn(l *legWatch, r *requestWatch, m *sip.Message) {
 		if o.who == "we" && inv != nil && !inv.sent && inv.method == "INVITE" && inv.seq == r.seq {
 			o.settle(d != nil)
 		}
+	}
+}
+
+// lapse ends an INVITE of ours that has no final response 64*T1 after its CANCEL: it counts as cancelled (RFC 3261 §9.1).
+func (o *offerWatch) lapse(now time.Time) {
+	r := o.invite
+	if r == nil || r.cancelled.IsZero() || now.Before(r.cancelled.Add(64*t1)) {
+		return
+	}
+	o.invite = nil
+	if o.by == r {
+		o.settle(false)
 	}
 }
 
