@@ -75,6 +75,9 @@ func painStories() []story {
 			Caller{Held: "inactive", Manner: then(Action{second, Resume}, Action{5 * second, Bye})}, at(answers, "gwa")),
 		one1("p28-refused", "P28: … and refused as by Lync with heldOffer: refuse", "held-offer", 488, Caller{Held: "inactive", Manner: hangUp}, at(answers, "gwa")).
 			doc(callers, callers+", heldOffer: refuse"),
+		one1("p29-no-prack", "P29: the caller has 100rel and never sends PRACK: with reliableProvisional off it is asked for none; the trunk still is", "normal-clearing", 200,
+			Caller{Manner: prack(hangUp, Rel{Known: true, NoPrack: true})}, at(reliably(media183, Rel{Known: true}), "gwa")).
+			doc(callers, callers+", reliableProvisional: off"),
 	}
 	for i := range list {
 		switch c := &list[i].calls[0]; list[i].file {
