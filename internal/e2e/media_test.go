@@ -92,20 +92,32 @@ func hear(conn *net.UDPConn, d time.Duration) []byte {
 	return b[:n]
 }
 
+// callerHears sends a packet of the callee, which must be the next that the caller gets, as it is.
+func (c *talk) callerHears(text string) {
+	c.a.t.Helper()
+	p := c.fromB(text)
+	if got := hear(c.aRTP, timeout); !bytes.Equal(got, p) {
+		c.a.t.Fatalf("the caller hears %q, want %q", got, p)
+	}
+}
+
+// calleeHears is the same the other way.
+func (c *talk) calleeHears(text string) {
+	c.a.t.Helper()
+	p := c.fromA(text)
+	if got := hear(c.bRTP, timeout); !bytes.Equal(got, p) {
+		c.a.t.Fatalf("the callee hears %q, want %q", got, p)
+	}
+}
+
 // RTP goes through in both directions as it is, and in order.
 func TestRTPIsRelayedUnchanged(t *testing.T) {
 	l := newLab(t)
 	s := l.serve(l.document("UDP"))
 	c := l.talk("rtp", "+14255550100")
 	for i := range 200 {
-		p := c.fromA(fmt.Sprint("a", i))
-		if got := hear(c.bRTP, timeout); !bytes.Equal(got, p) {
-			t.Fatalf("packet %d of the caller came as %q", i, got)
-		}
-		p = c.fromB(fmt.Sprint("b", i))
-		if got := hear(c.aRTP, timeout); !bytes.Equal(got, p) {
-			t.Fatalf("packet %d of the callee came as %q", i, got)
-		}
+		c.calleeHears(fmt.Sprint("a", i))
+		c.callerHears(fmt.Sprint("b", i))
 	}
 	c.hangUp()
 	r := s.record()
@@ -133,14 +145,8 @@ func TestRTPFromAStrangerReachesNobody(t *testing.T) {
 		for _, to := range []*net.UDPAddr{c.toA, c.toB} { // in between, also with the SSRC of a peer
 			stranger.WriteToUDP(packet(uint16(100+i), 0xa, "bad"), to)
 		}
-		p := c.fromA("good")
-		if got := hear(c.bRTP, timeout); !bytes.Equal(got, p) {
-			t.Fatalf("the callee hears %q", got)
-		}
-		p = c.fromB("good")
-		if got := hear(c.aRTP, timeout); !bytes.Equal(got, p) {
-			t.Fatalf("the caller hears %q", got)
-		}
+		c.calleeHears("good")
+		c.callerHears("good")
 	}
 	if got := hear(stranger, 50*time.Millisecond); got != nil {
 		t.Errorf("the stranger hears %q", got)
@@ -162,20 +168,16 @@ func TestPeersBehindNATAreHeardAtOnce(t *testing.T) {
 	s := l.serve(l.document("UDP"))
 	c := l.talkFrom("nat", "+14255550100", "192.0.2.50", "192.0.2.60")
 	stranger := l.rtp(l.ip(9))
-	for i := range 300 {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for i := range 300 { // longer in all than any proof
+		<-tick.C
 		stranger.WriteToUDP(packet(uint16(i), 0xdead, "bad"), c.toA)
 		stranger.WriteToUDP(packet(uint16(i), 0xdead, "bad"), c.toB)
-		time.Sleep(time.Millisecond) // longer in all than any proof
 	}
 	c.fromA("lost") // the callee is known once it has sent
-	p := c.fromB("good")
-	if got := hear(c.aRTP, timeout); !bytes.Equal(got, p) {
-		t.Fatalf("the caller hears %q", got)
-	}
-	p = c.fromA("good")
-	if got := hear(c.bRTP, timeout); !bytes.Equal(got, p) {
-		t.Fatalf("the callee hears %q", got)
-	}
+	c.callerHears("good")
+	c.calleeHears("good")
 	if got := hear(stranger, 50*time.Millisecond); got != nil {
 		t.Errorf("the stranger hears %q", got)
 	}
@@ -204,10 +206,7 @@ func TestMediaFromAThirdHostWhereTheTrunkAllowsIt(t *testing.T) {
 	if sent < 5 {
 		t.Errorf("heard with packet %d", sent)
 	}
-	p := c.fromB("there")
-	if got := hear(c.aRTP, timeout); !bytes.Equal(got, p) {
-		t.Fatalf("the third host hears %q", got)
-	}
+	c.callerHears("there") // where the third host is
 	c.hangUp()
 	s.record()
 }
