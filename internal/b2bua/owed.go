@@ -42,7 +42,7 @@ func (l *restLeg) own() {
 	for i := range l.owed {
 		list = append(list, &l.owed[i].Branch, &l.owed[i].Host)
 	}
-	own(list...)
+	sip.Own(list...)
 }
 
 // repeated answers a repeated request; false: it is none.

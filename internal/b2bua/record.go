@@ -63,21 +63,8 @@ func (c *Call) newRecord(now time.Time, in Caller) *cdr.Record {
 	if u, err := sip.ParseURI(from.URI); err == nil {
 		r.Calling.Received = clip(identity.Number(u), 80)
 	}
-	own(&r.In.CallID, &r.In.FromTag, &r.In.UserAgent, &r.Called.Received, &r.Calling.Received)
+	sip.Own(&r.In.CallID, &r.In.FromTag, &r.In.UserAgent, &r.Called.Received, &r.Calling.Received)
 	return r
-}
-
-// own copies strings that are views of a datagram into one new string.
-func own(parts ...*string) {
-	var room [256]byte
-	all := room[:0]
-	for _, p := range parts {
-		all = append(all, *p...)
-	}
-	rest := string(all)
-	for _, p := range parts {
-		*p, rest = rest[:len(*p)], rest[len(*p):]
-	}
 }
 
 func clip(s string, n int) string {

@@ -62,7 +62,7 @@ func readReferral(m *sip.Message) (r referral, why *diag.Reason) {
 	u.Headers = ""
 	r.uri, r.number, r.host = u.String(), identity.Number(u), u.Host
 	r.silent = strings.EqualFold(strings.TrimSpace(m.GetName("Refer-Sub")), "false")
-	own(&r.to, &r.uri, &r.number, &r.host, &r.replaces, &r.referredBy)
+	sip.Own(&r.to, &r.uri, &r.number, &r.host, &r.replaces, &r.referredBy)
 	return r, nil
 }
 

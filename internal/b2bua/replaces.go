@@ -28,7 +28,7 @@ func ParseReplaces(v string) (Replaces, bool) {
 	r.Local, _ = p.Get("to-tag")
 	r.Remote, _ = p.Get("from-tag")
 	r.EarlyOnly = p.Has("early-only")
-	own(&r.CallID, &r.Local, &r.Remote)
+	sip.Own(&r.CallID, &r.Local, &r.Remote)
 	return r, r.CallID != "" && r.Local != "" && r.Remote != ""
 }
 

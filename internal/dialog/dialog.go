@@ -34,7 +34,7 @@ func NewUAS(req *sip.Message, localTag string) Dialog {
 	d.LocalURI, _ = nameAddr(req.Get(sip.IDTo))
 	d.RemoteSeq, _, _ = req.CSeq()
 	d.RemoteTarget = target(req)
-	own(&d.CallID, &d.LocalTag, &d.RemoteTag, &d.LocalURI, &d.RemoteURI, &d.RemoteTarget)
+	sip.Own(&d.CallID, &d.LocalTag, &d.RemoteTag, &d.LocalURI, &d.RemoteURI, &d.RemoteTarget)
 	d.RouteSet = routes(req, false)
 	return d
 }
@@ -48,7 +48,7 @@ func NewUAC(req, resp *sip.Message) Dialog {
 	d.RemoteTag = resp.To().Tag()
 	d.LocalSeq, _, _ = req.CSeq()
 	d.RemoteTarget = target(resp)
-	own(&d.CallID, &d.LocalTag, &d.RemoteTag, &d.LocalURI, &d.RemoteURI, &d.RemoteTarget)
+	sip.Own(&d.CallID, &d.LocalTag, &d.RemoteTag, &d.LocalURI, &d.RemoteURI, &d.RemoteTarget)
 	d.RouteSet = routes(resp, true)
 	return d
 }
@@ -117,21 +117,4 @@ func (d *Dialog) target() string {
 		return d.RemoteTarget
 	}
 	return inner(d.RemoteURI)
-}
-
-// own copies strings that are views of a datagram into one new string.
-func own(parts ...*string) {
-	n := 0
-	for _, p := range parts {
-		n += len(*p)
-	}
-	var b strings.Builder
-	b.Grow(n)
-	for _, p := range parts {
-		b.WriteString(*p)
-	}
-	all := b.String()
-	for _, p := range parts {
-		*p, all = all[:len(*p)], all[len(*p):]
-	}
 }

@@ -149,9 +149,7 @@ func (r *Round) again(ch *challenge, proxy bool) error {
 // learn keeps a challenge in place of the last one of its realm, or of the oldest realm.
 func (c *Client) learn(ch challenge, proxy bool) {
 	n := &nonce{challenge: ch, proxy: proxy}
-	for _, s := range [...]*string{&n.realm, &n.challenge.nonce, &n.opaque, &n.algorithm} {
-		*s = strings.Clone(*s)
-	}
+	sip.Own(&n.realm, &n.challenge.nonce, &n.opaque, &n.algorithm)
 	for i, k := range c.known {
 		if k.realm == ch.realm && k.proxy == proxy {
 			c.known[i] = n
