@@ -15,7 +15,6 @@ type InboundRule struct {
 	Sites   []*Site // of the trunk
 	Kinds   []GatewayKind
 	To      Destination
-	Line    int
 }
 
 // Matches tells whether a call fits.
@@ -54,7 +53,7 @@ var inboundFields = []field[inboundDoc]{
 
 func (c *compiler) inboundRules(n *node) {
 	for _, item := range c.list(n) {
-		d := &inboundDoc{item: item, out: InboundRule{Line: item.line}}
+		d := &inboundDoc{item: item}
 		decode(c, item, inboundFields, d)
 		if item.kind != mapping {
 			continue

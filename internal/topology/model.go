@@ -137,7 +137,6 @@ type Trunk struct {
 	Disabled     bool     // DR-11: no new calls, no OPTIONS; running calls go on
 	Carrier      *Trunk   // DR-28: the trunk that this one is derived from and has everything of but its names; nil: of none
 	Derived      []*Trunk // those derived from it, in the order of the document
-	Line         int      // in the document
 }
 
 // Codes is a set of SIP response codes.
@@ -230,7 +229,6 @@ type Rule struct {
 	Translation string // as written ($1)
 	Re          *regexp.Regexp
 	Expand      string // Translation in Go's form (${1})
-	Line        int
 }
 
 // NormalizationRule turns what was dialled into E.164 (RTE-03).
@@ -299,7 +297,6 @@ type Route struct {
 	Trunks            []RouteTrunk
 	SuppressCallerID  bool // RTE-13
 	AlternateCallerID string
-	Line              int
 }
 
 // RouteTrunk is a trunk of a route.

@@ -33,7 +33,7 @@ func (c *compiler) resolveTrunks() {
 			gw.root = newRoot(gw)
 		}
 		root := gw.root
-		root.out.Gateway, root.out.Name, root.out.Line = gw.out, gw.out.Name, gw.key.line
+		root.out.Gateway, root.out.Name = gw.out, gw.out.Name
 		if root.name != nil && c.checkName(root.name) {
 			root.out.Name = root.name.text
 		}

@@ -66,7 +66,6 @@ func (c *compiler) oneRule(item *node, fields []field[ruleDoc]) (compiled, bool)
 	if item.kind != mapping {
 		return r, false
 	}
-	r.rule.Line = item.line
 	if r.doc.name != nil && c.checkName(r.doc.name) {
 		r.rule.Name = r.doc.name.text
 	}

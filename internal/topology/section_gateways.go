@@ -151,7 +151,7 @@ func (c *compiler) certificateNames(n *node, d *gatewayDoc) {
 
 func (c *compiler) trunks(n *node) {
 	c.each(n, "trunk", func(key, value *node) {
-		d := &trunkDoc{key: key, out: &Trunk{Name: key.text, Line: key.line}}
+		d := &trunkDoc{key: key, out: &Trunk{Name: key.text}}
 		decode(c, value, trunkFields, d)
 		if d.gateway == nil && value.get("gateway") == nil && value.get("carrier") == nil {
 			c.errorf(key, "the trunk has no gateway").fixf("Set trunks.%s.gateway to the name of one", key.text)

@@ -164,7 +164,7 @@ func (c *compiler) usages(n *node) {
 
 func (c *compiler) routes(n *node) {
 	for _, item := range c.list(n) {
-		d := &routeDoc{item: item, out: &Route{Selection: RoundRobin, Line: item.line}}
+		d := &routeDoc{item: item, out: &Route{Selection: RoundRobin}}
 		decode(c, item, routeFields, d)
 		if item.kind != mapping {
 			continue

@@ -5,7 +5,6 @@ type UnassignedRange struct {
 	Name        string
 	First, Last string // E.164
 	To          Destination
-	Line        int
 }
 
 // Has tells whether a number without extension is in the range.
@@ -37,7 +36,7 @@ var unassignedFields = []field[unassignedDoc]{
 
 func (c *compiler) unassigned(n *node) {
 	for _, item := range c.list(n) {
-		d := &unassignedDoc{item: item, out: UnassignedRange{Line: item.line}}
+		d := &unassignedDoc{item: item}
 		decode(c, item, unassignedFields, d)
 		if item.kind != mapping {
 			continue
