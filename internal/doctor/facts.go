@@ -107,7 +107,7 @@ type Answer struct {
 	Skew       time.Duration  `json:"skew,omitempty"` // of the peer's Date against our clock
 }
 
-// Names is what the peer calls itself.
+// name is what the peer calls itself.
 func (a *Answer) name() string {
 	if a.Server != "" {
 		return a.Server

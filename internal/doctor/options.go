@@ -46,10 +46,11 @@ func (x *examination) askStream(ctx context.Context, h *Hop, c net.Conn, hop sip
 		m, err = q.read(c)
 	}
 	if err != nil {
-		h.fail(err, Closed)
-		if h.Error == "no answer in time" {
-			h.Failed = Silent
+		stage := Closed
+		if late(err) {
+			stage = Silent
 		}
+		h.fail(err, stage)
 		if errors.Is(err, io.EOF) {
 			h.Error = "the peer ended the connection"
 		}
@@ -109,7 +110,7 @@ func (x *examination) tryUDP(ctx context.Context, h *Hop) {
 	for sent := 1; ; sent++ {
 		now := time.Now()
 		if ctx.Err() != nil || !now.Before(end) {
-			h.Failed, h.Error = Silent, "no answer in time"
+			h.Failed, h.Error = Silent, noAnswer
 			break
 		}
 		if _, err = c.WriteToUDPAddrPort(wire, h.Address); err == nil {
@@ -121,7 +122,7 @@ func (x *examination) tryUDP(ctx context.Context, h *Hop) {
 				return
 			}
 		}
-		if plain(err) != "no answer in time" {
+		if !late(err) {
 			h.fail(err, Unreachable)
 			break
 		}

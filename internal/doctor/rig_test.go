@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"net/netip"
@@ -78,17 +79,10 @@ func (c *clinic) serveDNS(w dns.ResponseWriter, q *dns.Msg) {
 	r := new(dns.Msg).SetReply(q)
 	name := strings.ToLower(q.Question[0].Name)
 	r.Answer = c.zone[name+" "+dns.TypeToString[q.Question[0].Qtype]]
-	if len(r.Answer) == 0 && !slices.ContainsFunc(keysOf(c.zone), func(k string) bool { return strings.HasPrefix(k, name+" ") }) {
+	if len(r.Answer) == 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(c.zone)), func(k string) bool { return strings.HasPrefix(k, name+" ") }) {
 		r.Rcode = dns.RcodeNameError
 	}
 	w.WriteMsg(r)
-}
-
-func keysOf(m map[string][]dns.RR) (list []string) {
-	for k := range m {
-		list = append(list, k)
-	}
-	return list
 }
 
 // examine compiles a document whose only trunk is gw and examines it. The parts are flow mappings without their braces.

@@ -59,10 +59,17 @@ func plain(err error) string {
 	switch {
 	case errors.As(err, &sys):
 		return sys.Error()
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return "no answer in time"
+	case late(err):
+		return noAnswer
 	}
 	return strings.TrimSpace(err.Error())
+}
+
+const noAnswer = "no answer in time"
+
+// late tells whether an error is that nothing came in time.
+func late(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // source is our address toward a peer, as the server would use it, and whether this host has it.
@@ -102,17 +109,17 @@ func (x *examination) listen(h *Hop) (*net.UDPConn, error) {
 		local = c.LocalAddr().(*net.UDPAddr).AddrPort().Addr()
 		c.Close()
 	}
-	var lc net.ListenConfig
-	lc.Control = reportErrors
-	for _, port := range [...]uint16{x.trunk.Port, 0} {
-		var c net.PacketConn
-		var err error
-		if c, err = lc.ListenPacket(context.Background(), "udp", netip.AddrPortFrom(local, port).String()); err == nil {
-			h.PortHeld = port == 0
-			return c.(*net.UDPConn), nil
-		} else if port == 0 {
-			return nil, err
-		}
+	lc := net.ListenConfig{Control: reportErrors}
+	at := func(port uint16) (net.PacketConn, error) {
+		return lc.ListenPacket(context.Background(), "udp", netip.AddrPortFrom(local, port).String())
 	}
-	return nil, nil // not reached: the loop returns
+	c, err := at(x.trunk.Port)
+	if err != nil {
+		c, err = at(0)
+		h.PortHeld = err == nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.(*net.UDPConn), nil
 }
