@@ -42,10 +42,9 @@ func (b *Bench) held() (*Table, error) {
 			if !s.installed(t) {
 				continue
 			}
-			p := plan{caller: "uac", callee: "uas", number: "+14255550100", rate: heldRate, total: b.Held, mux: s.name == muxed}
-			if fit := int(room-ownFiles) / filesEach; s.name == anchored && p.total > fit {
-				p.total = fit
-				t.Note("%s: %d calls, for each takes %d descriptors and %d are allowed (ulimit -Hn).", s.name, fit, filesEach, room)
+			p := b.holding(s.name, room)
+			if p.total < b.Held {
+				t.Note("%s: %d calls, for each takes %d descriptors and %d are allowed (ulimit -Hn).", s.name, p.total, filesEach, room)
 			}
 			b.logf("  %s, %d calls", s.name, p.total)
 			v, err := b.hold(s, p, t)
@@ -56,6 +55,20 @@ func (b *Bench) held() (*Table, error) {
 		}
 	}
 	return t, nil
+}
+
+// holding is the calls that a system is to hold: Held, or fewer where there is no room for their descriptors.
+func (b *Bench) holding(name string, room uint64) plan {
+	p := plan{caller: "uac", callee: "uas", number: "+14255550100", rate: heldRate, total: b.Held, mux: name == muxed}
+	if name == anchored {
+		p.total = min(p.total, int(room-ownFiles)/filesEach)
+	}
+	return p
+}
+
+// setup is how long it takes until all calls of a plan with a total have begun.
+func (p plan) setup() time.Duration {
+	return time.Duration(float64(p.total) / p.rate * float64(time.Second))
 }
 
 // hold is one system that holds the calls of a plan.
@@ -70,7 +83,7 @@ func (b *Bench) hold(s system, p plan, t *Table) (map[string]float64, error) {
 		return nil, err
 	}
 	defer sut.stop(20 * time.Second)
-	setup := time.Duration(float64(p.total) / p.rate * float64(time.Second))
+	setup := p.setup()
 	p.talk = setup + b.Settle + heldWatch + 5*time.Second // the first call outlasts the last look
 	pids := tree(sut.pid())
 	basePSS, baseRSS := memory(pids)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 func TestCollectedIsTheLastCollectionThatWasAskedFor(t *testing.T) {
@@ -22,6 +23,18 @@ func TestCollectedIsTheLastCollectionThatWasAskedFor(t *testing.T) {
 		"GC forced\ngc 12 @200.0s 0%: 0.1+2.8+0.003 ms clock, 0.1+0/0.08/2.7+0.003 ms cpu, 8->8->7 MB, 13 MB goal, 0 MB stacks, 0 MB globals, 1 P (forced)\nmsg=ended\n")
 	if v, err := collected(log); v != 7 || err != nil {
 		t.Errorf("%g MiB, %v; want 7", v, err)
+	}
+}
+
+func TestHeldCallsFitTheDescriptors(t *testing.T) {
+	b := &Bench{Held: 5000}
+	for name, want := range map[string]int{anchored: 975, muxed: 5000, bypassed: 5000} {
+		if p := b.holding(name, 4000); p.calls() != want || p.mux != (name == muxed) {
+			t.Errorf("%s: %d calls, muxed %v", name, p.calls(), p.mux)
+		}
+	}
+	if p := b.holding(anchored, 1<<18); p.calls() != 5000 || p.setup() != 20*time.Second {
+		t.Errorf("%d calls in %v", p.calls(), p.setup())
 	}
 }
 

@@ -19,23 +19,23 @@ func (b *Bench) WriteProfiles(show func(text string)) error {
 		return err
 	}
 	cpu, allocs, heap := filepath.Join(dir, "cpu.pprof"), filepath.Join(dir, "allocs.pprof"), filepath.Join(dir, "held.pprof")
-	m, err := b.drive(b.profiled("DIRECTSIP_CPUPROFILE="+cpu), basic(b.Rate, b.Window))
+	m, err := b.drive(b.directsip(anchored, "DIRECTSIP_CPUPROFILE="+cpu), basic(b.Rate, b.Window))
 	if err != nil {
 		return err
 	}
 	b.logf("%.0f us per call under the CPU profile", m.perCall())
 	// Every allocation is sampled at a thousandth of the usual distance, which costs time: a run of its own.
-	if m, err = b.drive(b.profiled("DIRECTSIP_MEMPROFILE="+allocs, "GODEBUG=memprofilerate=4096"), basic(b.Rate, b.Window)); err != nil {
+	if m, err = b.drive(b.directsip(anchored, "DIRECTSIP_MEMPROFILE="+allocs, "GODEBUG=memprofilerate=4096"), basic(b.Rate, b.Window)); err != nil {
 		return err
 	}
 	calls := m.asked
-	held := basic(500, 0)
-	held.warm = time.Duration(float64(b.Held) / held.rate * float64(time.Second))
-	held.talk, held.window, held.limit = held.warm+30*time.Second, 5*time.Second, time.Millisecond
-	if _, err = b.drive(b.profiled("DIRECTSIP_MEMPROFILE="+heap, "GODEBUG=memprofilerate=4096"), held); err != nil {
+	held := b.holding(anchored, RaiseFiles(1<<18))
+	held.window = held.setup() + 5*time.Second
+	held.talk, held.limit = held.window+30*time.Second, time.Millisecond
+	if _, err = b.drive(b.directsip(anchored, "DIRECTSIP_MEMPROFILE="+heap, "GODEBUG=memprofilerate=4096"), held); err != nil {
 		return err
 	}
-	show(fmt.Sprintf("allocations are of %.0f calls, memory in use of %d and more running calls\n", calls, b.Held))
+	show(fmt.Sprintf("allocations are of %.0f calls, memory in use of %d running calls\n", calls, held.total))
 	for _, args := range [][]string{{"-top", "-cum", "-nodecount=60", cpu}, {"-top", "-nodecount=40", cpu},
 		{"-sample_index=alloc_space", "-top", "-nodecount=40", allocs}, {"-sample_index=alloc_objects", "-top", "-nodecount=40", allocs},
 		{"-sample_index=inuse_space", "-top", "-nodecount=40", heap}} {
@@ -46,8 +46,4 @@ func (b *Bench) WriteProfiles(show func(text string)) error {
 		show(string(out))
 	}
 	return nil
-}
-
-func (b *Bench) profiled(env ...string) system {
-	return system{name: anchored, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(dir, false, env) }}
 }
