@@ -42,30 +42,31 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// need finds a tool. Without it a test is skipped, but never on CI.
+// lack skips a test for want of something, and fails it where nothing may be left out: with CI set.
+func lack(t *testing.T, text string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(text)
+	}
+	t.Skip(text)
+}
+
+// need finds a tool.
 func need(t *testing.T, tool, pkg string) string {
 	t.Helper()
 	path, err := exec.LookPath(tool)
 	if err == nil {
 		return path
 	}
-	text := fmt.Sprintf("%s is not installed: it is in Debian's package %s", tool, pkg)
-	if os.Getenv("CI") == "true" {
-		t.Fatal(text)
-	}
-	t.Skip(text)
+	lack(t, fmt.Sprintf("%s is not installed: it is in Debian's package %s", tool, pkg))
 	return ""
 }
 
-// needRoot skips what needs network namespaces.
+// needRoot tells that a test needs network namespaces.
 func needRoot(t *testing.T) {
 	t.Helper()
 	need(t, "ip", "iproute2")
-	if os.Geteuid() == 0 {
-		return
+	if os.Geteuid() != 0 {
+		lack(t, "network namespaces need root")
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("network namespaces need root")
-	}
-	t.Skip("network namespaces need root")
 }
