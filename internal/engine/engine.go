@@ -194,7 +194,11 @@ func (e *Engine) Packet(src sip.Source, data []byte) {
 		return
 	}
 	s := e.shardOf(m.CallID())
-	switch e.admit(s.box, src, m) {
+	verdict := e.admit(s.box, src, m)
+	if verdict == take {
+		verdict = e.admitThere(src, m)
+	}
+	switch verdict {
 	case take:
 		s.box.put(input{msg: m, src: src, at: time.Now(), size: len(data)})
 	case refuse:

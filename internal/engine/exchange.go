@@ -3,6 +3,8 @@ package engine
 import (
 	"time"
 
+	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/ua"
 )
 
@@ -14,7 +16,7 @@ func (s *shard) exchange() {
 		s.e.shardOf(p.Dialog.CallID).box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.Seat(now, p, out) })
 	}
 	for _, f := range o.Forwards {
-		s.e.shardOf(f.Key).box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.Forwarded(now, f, out) })
+		s.e.forward(f)
 	}
 	for _, p := range o.Returns {
 		home := s.e.shards[uint64(p.From)%uint64(len(s.e.shards))]
@@ -28,4 +30,42 @@ func (s *shard) exchange() {
 	clear(o.Returns)
 	clear(o.Left)
 	o.Passages, o.Forwards, o.Returns, o.Left = o.Passages[:0], o.Forwards[:0], o.Returns[:0], o.Left[:0]
+}
+
+// forward puts a message in front of a second shard, if there is room. An INVITE that asks for the place of a leg passed admitThere, and its
+// own shard relies on its getting there.
+func (e *Engine) forward(f b2bua.Forward) {
+	in := input{run: func(now time.Time, c *ua.Core, out *ua.Out) { c.Forwarded(now, f, out) }}
+	box := e.shardOf(f.Key).box
+	if m := f.Msg; m != nil {
+		begins := m.Method == "INVITE" && m.To().Tag() == ""
+		if !begins && e.admit(box, f.Source, m) != take {
+			e.dropped.Add(1)
+			return
+		}
+		in.size = octets(m)
+	}
+	box.put(in)
+	box.signal()
+}
+
+// admitThere is admit for the shard whose call an INVITE with Replaces wants to take over (RFC 3891): it must not fill up by way of the others.
+func (e *Engine) admitThere(src sip.Source, m *sip.Message) admission {
+	if m.Method != "INVITE" || !m.Has(sip.IDReplaces) {
+		return take
+	}
+	d, ok := b2bua.ParseReplaces(m.Get(sip.IDReplaces))
+	if !ok {
+		return take // it goes nowhere else
+	}
+	return e.admit(e.shardOf(d.CallID).box, src, m)
+}
+
+// octets is about the length of a message.
+func octets(m *sip.Message) int {
+	n := len(m.Method) + len(m.URI) + len(m.Body)
+	for i := range m.Headers {
+		n += len(m.Headers[i].Name) + len(m.Headers[i].Value)
+	}
+	return n
 }
