@@ -9,10 +9,13 @@ import (
 )
 
 // watched is a session whose first side must be heard every ten seconds, from its beginning at 0.
-func watched() *session {
+func watched(change ...func(*media.Stream)) *session {
 	want := media.Stream{}
 	for i := range want.Side {
 		want.Side[i] = media.Side{Local: netip.MustParseAddrPort("192.0.2.9:5000"), Remote: netip.MustParseAddrPort("192.0.2.1:4000"), Send: true, Recv: true}
+	}
+	for _, f := range change {
+		f(&want)
 	}
 	s := &session{id: 1}
 	st := newStream(s, 0, &sockets{})

@@ -31,22 +31,6 @@ func TestDeadEvent(t *testing.T) {
 func TestSilence(t *testing.T) {
 	const timeout = 10 * time.Second
 	sec := func(n int64) int64 { return n * int64(time.Second) }
-	build := func(change func(*media.Stream)) *session {
-		want := media.Stream{}
-		for i := range want.Side {
-			want.Side[i] = media.Side{Local: netip.MustParseAddrPort("192.0.2.9:5000"), Remote: netip.MustParseAddrPort("192.0.2.1:4000"), Send: true, Recv: true}
-		}
-		change(&want)
-		s := &session{id: 1}
-		st := newStream(s, 0, &sockets{})
-		s.streams = []*stream{st}
-		for i := range st.side {
-			st.side[i].rtp.socket = socket{fd: 1, generation: 1}
-		}
-		st.set(&want, 0)
-		s.setTimeout([2]time.Duration{timeout, 0}, 0)
-		return s
-	}
 	check := func(t *testing.T, s *session, now int64, want int) {
 		t.Helper()
 		var n notices
@@ -55,15 +39,14 @@ func TestSilence(t *testing.T) {
 			t.Fatalf("at %v: %d events, want %d", time.Duration(now), len(n.list), want)
 		}
 	}
-	nothing := func(*media.Stream) {}
 	t.Run("once per silence", func(t *testing.T) {
-		s := build(nothing)
+		s := watched()
 		check(t, s, sec(10)-1, 0)
 		check(t, s, sec(10), 1)
 		check(t, s, sec(100), 0)
 	})
 	t.Run("RTCP is a sign of life", func(t *testing.T) {
-		s := build(nothing)
+		s := watched()
 		in := &s.streams[0].side[0].rtcp
 		src := in.gate.announced
 		var n notices
@@ -74,7 +57,7 @@ func TestSilence(t *testing.T) {
 		check(t, s, sec(30), 1)
 	})
 	t.Run("a stranger's packet is not", func(t *testing.T) {
-		s := build(nothing)
+		s := watched()
 		in := &s.streams[0].side[0].rtp
 		src := sockaddrOf(netip.MustParseAddrPort("192.0.2.66:6"))
 		var n notices
@@ -87,18 +70,18 @@ func TestSilence(t *testing.T) {
 		"and a fax":                            func(st *media.Stream) { st.Opaque = true },
 		"and one at no address, RFC 2543 hold": func(st *media.Stream) { st.Side[0].Remote = netip.MustParseAddrPort("0.0.0.0:4000") },
 	} {
-		t.Run(name, func(t *testing.T) { check(t, build(change), sec(1000), 0) })
+		t.Run(name, func(t *testing.T) { check(t, watched(change), sec(1000), 0) })
 	}
 	t.Run("silence counts from the end of the hold", func(t *testing.T) {
 		held := media.Side{Remote: netip.MustParseAddrPort("192.0.2.1:4000")}
-		s := build(func(st *media.Stream) { st.Side[0].Recv = false })
+		s := watched(func(st *media.Stream) { st.Side[0].Recv = false })
 		held.Recv = true
 		s.streams[0].side[0].set(&held, sec(100))
 		check(t, s, sec(110)-1, 0)
 		check(t, s, sec(110), 1)
 	})
 	t.Run("and from a new timeout", func(t *testing.T) {
-		s := build(nothing)
+		s := watched()
 		s.setTimeout([2]time.Duration{}, sec(5))
 		check(t, s, sec(50), 0)
 		s.setTimeout([2]time.Duration{timeout, timeout}, sec(60))
