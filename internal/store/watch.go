@@ -10,15 +10,15 @@ func (s *Store) runWatch() {
 	var dropped, begins, slimmed uint64
 	report := func() {
 		if n := s.dropped.Load(); n != dropped {
-			s.log.Error("call records lost: the journal is stuck", "lost", n-dropped, "total", n)
+			s.log.Error("call records lost: the disk is stuck", "lost", n-dropped, "total", n)
 			dropped = n
 		}
 		if n := s.droppedBegins.Load(); n != begins {
-			s.log.Warn("begun calls not noted: the journal is stuck", "calls", n-begins, "total", n)
+			s.log.Warn("begun calls not noted: the disk is stuck", "calls", n-begins, "total", n)
 			begins = n
 		}
 		if n := s.slimmed.Load(); n != slimmed {
-			s.log.Warn("call records without ladder: the journal is behind", "records", n-slimmed, "total", n)
+			s.log.Warn("call records without ladder: the disk is behind", "records", n-slimmed, "total", n)
 			slimmed = n
 		}
 	}
