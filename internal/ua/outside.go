@@ -21,16 +21,13 @@ func (c *Core) outside(now time.Time, src sip.Source, m *sip.Message) {
 		c.counts.Stray++
 		return
 	}
-	t := c.trunk(src)
+	t := c.trunk(src, m)
 	if t == nil {
 		c.counts.Unknown++
 		if c.snap.Defaults.RefuseUnknownSource == "403" {
 			c.refuse(src, m, diag.UnknownSource, 0)
 		}
 		return
-	}
-	if len(t.Derived) > 0 {
-		t = tenant(t, m)
 	}
 	switch {
 	case m.Method == "CANCEL":
@@ -50,9 +47,12 @@ func (c *Core) outside(now time.Time, src sip.Source, m *sip.Message) {
 	}
 }
 
-// trunk finds the trunk that a source speaks for.
-func (c *Core) trunk(src sip.Source) *topology.Trunk {
+// trunk finds the trunk that a source speaks for with a request.
+func (c *Core) trunk(src sip.Source, m *sip.Message) *topology.Trunk {
 	t, _ := c.snap.InboundTrunk(c.env.Server.Pool, src.Transport, src.Local.Port(), src.Remote.Addr(), src.Names, c.cfg.Resolved)
+	if t != nil && len(t.Derived) > 0 {
+		t = tenant(t, m)
+	}
 	return t
 }
 

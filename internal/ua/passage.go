@@ -84,11 +84,14 @@ func (c *Core) Forwarded(now time.Time, f b2bua.Forward, out *Out) {
 		c.Receive(now, f.Source, m, out)
 	case m.Method == "INVITE" && m.Has(sip.IDReplaces) && m.To().Tag() == "":
 		defer c.survive()
-		if t := c.trunk(f.Source); t != nil {
-			if d, ok := b2bua.ParseReplaces(m.Get(sip.IDReplaces)); ok {
-				c.replaceHere(now, f.Source, m, t, &d)
-			}
+		t := c.trunk(f.Source, m)
+		d, ok := b2bua.ParseReplaces(m.Get(sip.IDReplaces))
+		if t == nil || !ok { // the document has changed on the way
+			c.counts.Stray++
+			out.Left = append(out.Left, m.CallID())
+			return
 		}
+		c.replaceHere(now, f.Source, m, t, &d)
 	case m.IsRequest():
 		c.outside(now, f.Source, m)
 	default:

@@ -26,23 +26,36 @@ trunks:
 usages: [all]
 routes: [{name: out, pattern: '^\+1', usages: [all], trunks: [pstn]}]
 trunkSettings:
-  trunk:contoso: {usages: [all]}
+  trunk:contoso: {usages: [all], acceptReplaces: off}
 `
 
-// DR-28, DR-02: the host of the Request-URI, or else of To, says which tenant a call is for, and the answer has the tenant's name in Contact.
-// DR-04: so does the answer to OPTIONS. DR-11: a tenant may be out of service by itself.
-func TestDR_28TenantOfARequest(t *testing.T) {
+// newTenants is a rig with that document, and where the hub calls from.
+func newTenants(t *testing.T) (*rig, sip.Source) {
 	snap, problems := topology.Compile("x", []byte(tenants))
 	if snap == nil {
 		t.Fatal(problems.Error())
 	}
 	rnd := rand.New(rand.NewPCG(1, 2))
-	env := &b2bua.Env{Server: snap.Servers[0], Rand: rnd, Ports: media.NewPorts(10000, 20000, 0), State: open{}, Limits: open{}, UserAgent: "directsip",
-		CallID: func() string { return b2bua.Token(rnd, 20) }}
-	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	core := ua.New(ua.Config{Env: env, Snapshot: snap}, now)
-	src := sip.Source{Transport: sip.TLS, Local: netip.MustParseAddrPort("192.0.2.10:5061"), Remote: netip.MustParseAddrPort("198.51.100.1:40000"),
+	r := &rig{b: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
+		pstn: sip.Source{Transport: sip.UDP, Local: netip.MustParseAddrPort("192.0.2.10:5060"), Remote: netip.MustParseAddrPort("198.51.100.2:5060")},
+		env: &b2bua.Env{Server: snap.Servers[0], Rand: rnd, Ports: media.NewPorts(10000, 20000, 0), State: open{}, Limits: open{}, UserAgent: "directsip",
+			CallID: func() string { return b2bua.Token(rnd, 20) }}}
+	r.core = ua.New(ua.Config{Env: r.env, Snapshot: snap}, r.now)
+	return r, sip.Source{Transport: sip.TLS, Local: netip.MustParseAddrPort("192.0.2.10:5061"), Remote: netip.MustParseAddrPort("198.51.100.1:40000"),
 		Flow: 1, Names: []string{"sip.hub.test"}}
+}
+
+// toTenant is a request of the hub with that Request-URI and host of To.
+func toTenant(data []byte, uri, to string) []byte {
+	data = bytes.ReplaceAll(data, []byte("sip:+14255550100@192.0.2.10:5060;user=phone SIP"), []byte(uri+" SIP"))
+	data = bytes.ReplaceAll(data, []byte("To: <sip:+14255550100@192.0.2.10"), []byte("To: <sip:+14255550100@"+to))
+	return bytes.ReplaceAll(data, []byte("SIP/2.0/UDP"), []byte("SIP/2.0/TLS"))
+}
+
+// DR-28, DR-02: the host of the Request-URI, or else of To, says which tenant a call is for, and the answer has the tenant's name in Contact.
+// DR-04: so does the answer to OPTIONS. DR-11: a tenant may be out of service by itself.
+func TestDR_28TenantOfARequest(t *testing.T) {
+	r, src := newTenants(t)
 	for i, c := range []struct {
 		method, uri, to string
 		want            []string // in the last message to the hub
@@ -58,14 +71,11 @@ func TestDR_28TenantOfARequest(t *testing.T) {
 		{"INVITE", "tel:+14255550100", "nobody.sbc.example.com", []string{"SIP/2.0 403", "no-usage"}},
 	} {
 		id := "c" + string(rune('a'+i))
-		r := &rig{core: core, now: now, b: t, env: env}
-		data := bytes.ReplaceAll(request(c.method, "1", id, id, "from", "", bodies[0]), []byte("sip:+14255550100@192.0.2.10:5060;user=phone SIP"), []byte(c.uri+" SIP"))
-		data = bytes.ReplaceAll(data, []byte("To: <sip:+14255550100@192.0.2.10"), []byte("To: <sip:+14255550100@"+c.to))
-		r.in(src, bytes.ReplaceAll(data, []byte("SIP/2.0/UDP"), []byte("SIP/2.0/TLS")))
+		r.out.Reset()
+		r.in(src, toTenant(request(c.method, "1", id, id, "from", "", bodies[0]), c.uri, c.to))
 		for _, s := range r.out.Sends {
 			if bytes.HasPrefix(s.Data, []byte("INVITE ")) {
-				r.in(sip.Source{Transport: sip.UDP, Local: netip.MustParseAddrPort("192.0.2.10:5060"), Remote: netip.MustParseAddrPort("198.51.100.2:5060")},
-					response("180 Ringing", s.Data, "to", ""))
+				r.in(r.pstn, response("180 Ringing", s.Data, "to", ""))
 			}
 		}
 		last := string(r.out.Sends[len(r.out.Sends)-1].Data)
@@ -73,6 +83,37 @@ func TestDR_28TenantOfARequest(t *testing.T) {
 			if !strings.Contains(last, want) {
 				t.Errorf("%s %s, To %s: no %q in\n%s", c.method, c.uri, c.to, want, last)
 			}
+		}
+	}
+}
+
+// DR-28: an INVITE with Replaces is the tenant's too when it comes by way of another shard.
+func TestDR_28TenantReplaces(t *testing.T) {
+	const uri, to = "sip:+14255550100@contoso.sbc.example.com;user=phone", "contoso.sbc.example.com"
+	r, src := newTenants(t)
+	r.in(src, toTenant(request("INVITE", "1", "i1", "call", "from", "", bodies[0]), uri, to))
+	r.sent("SIP/2.0 100", "INVITE")
+	inv := r.out.Sends[1].Data
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+	r.sent("ACK", "SIP/2.0 200")
+	tag := tagOf(header(r.out.Sends[1].Data, "To"))
+	r.in(src, toTenant(request("ACK", "1", "a1", "call", "from", tag, ""), uri, to))
+	replaces := func(id string) []byte {
+		data := toTenant(request("INVITE", "1", id, id, "other", "", bodies[0]), uri, to)
+		return bytes.Replace(data, []byte("Max-Forwards"), []byte("Replaces: call;to-tag="+tag+";from-tag=from\r\nMax-Forwards"), 1)
+	}
+	r.out.Reset()
+	r.in(src, replaces("here"))
+	m, err := sip.Parse(replaces("elsewhere"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.core.Forwarded(r.now, b2bua.Forward{Key: "call", Source: src, Msg: m}, &r.out)
+	r.sent("SIP/2.0 403", "SIP/2.0 403")
+	for _, s := range r.out.Sends {
+		if !bytes.Contains(s.Data, []byte("replaces-refused")) {
+			t.Errorf("%s", s.Data)
 		}
 	}
 }
