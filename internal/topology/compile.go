@@ -79,7 +79,7 @@ func Compile(name string, src []byte) (*Snapshot, Problems) {
 	sum := sha256.Sum256(src)
 	c := &compiler{
 		file:          name,
-		snap:          &Snapshot{Version: hex.EncodeToString(sum[:6]), Name: name},
+		snap:          &Snapshot{Version: hex.EncodeToString(sum[:6])},
 		siteNames:     newNames[*siteDoc]("site"),
 		poolNames:     newNames[*poolDoc]("pool"),
 		serverNames:   newNames[*serverDoc]("server"),

@@ -40,7 +40,6 @@ func findEmergency(list []EmergencyNumber, number string) *EmergencyNumber {
 }
 
 type emergencyDoc struct {
-	item          *node
 	number, usage *node
 	masks         []*node
 }
@@ -54,7 +53,7 @@ var emergencyFields = []field[emergencyDoc]{
 // emergencyList reads emergency numbers, of the document or of a location policy.
 func (c *compiler) emergencyList(n *node) (list []*emergencyDoc) {
 	for _, item := range c.list(n) {
-		d := &emergencyDoc{item: item}
+		d := &emergencyDoc{}
 		decode(c, item, emergencyFields, d)
 		if item.kind != mapping {
 			continue

@@ -15,7 +15,6 @@ func (c *compiler) exceptions(n *node, d *routeDoc) {
 		}
 		d.out.Except = append(d.out.Except, item.text)
 	}
-	d.except = n
 }
 
 // excepts tells whether the route leaves a number out.

@@ -20,10 +20,7 @@ type Location struct {
 type CivicElement struct{ Name, Value string }
 
 // LocationPolicy is the emergency numbers of some callers (EMG-01, EMG-07).
-type LocationPolicy struct {
-	Name    string
-	Numbers []EmergencyNumber
-}
+type LocationPolicy struct{ Numbers []EmergencyNumber }
 
 // civicNames are the elements of a civic address in the order of the schema (RFC 4119 §2.2.1, RFC 5139 §4).
 var civicNames = []string{"country", "A1", "A2", "A3", "A4", "A5", "A6", "PRM", "PRD", "RD", "STS", "POD", "POM", "RDSEC", "RDBR", "RDSUBBR", "HNO", "HNS",
@@ -36,7 +33,6 @@ const maxCivic = 128
 const defaultCallBack = time.Hour
 
 type locationDoc struct {
-	key            *node
 	address, elins *node
 	out            *Location
 }
@@ -52,7 +48,6 @@ var locationFields = []field[locationDoc]{
 }
 
 type locationPolicyDoc struct {
-	key     *node
 	numbers []*emergencyDoc
 	out     *LocationPolicy
 }
@@ -63,7 +58,7 @@ var locationPolicyFields = []field[locationPolicyDoc]{
 
 func (c *compiler) locations(n *node) {
 	c.each(n, "location", func(key, value *node) {
-		d := &locationDoc{key: key, out: &Location{Name: key.text, CallBack: defaultCallBack}}
+		d := &locationDoc{out: &Location{Name: key.text, CallBack: defaultCallBack}}
 		decode(c, value, locationFields, d)
 		if d.address == nil && d.elins == nil {
 			c.errorf(key, "the location has neither address nor elins and says nothing").fixf("Add address: {country: US, A3: Seattle, RD: Main Street, HNO: 12}")
@@ -128,7 +123,7 @@ func (c *compiler) elins(d *locationDoc) {
 
 func (c *compiler) locationPolicies(n *node) {
 	c.each(n, "location policy", func(key, value *node) {
-		d := &locationPolicyDoc{key: key, out: &LocationPolicy{Name: key.text}}
+		d := &locationPolicyDoc{out: &LocationPolicy{}}
 		decode(c, value, locationPolicyFields, d)
 		if len(d.numbers) == 0 && value.get("emergencyNumbers") == nil {
 			c.errorf(key, "the location policy has no emergency numbers").fixf("Add emergencyNumbers: [{number: 112, usage: NAME}]")

@@ -16,7 +16,6 @@ import (
 // Snapshot is one compiled version of the document.
 type Snapshot struct {
 	Version   string // first 12 hex digits of the SHA-256 of the document
-	Name      string // file name as given, for messages
 	Defaults  *TrunkSettings
 	Sites     []*Site
 	Pools     []*Pool
@@ -112,8 +111,7 @@ type Gateway struct {
 	Addresses []netip.Addr // further source addresses that this peer may call from
 	Names     []string     // certificate names that this peer may present; default Host
 	Site      *Site
-	Profile   *Profile // NEW-11; nil: none
-	Routable  bool     // TOP-21
+	Routable  bool // TOP-21
 	Trunks    []*Trunk
 }
 

@@ -90,7 +90,7 @@ trunkSettings:
 			t.Errorf("%s: %+v, want %+v", name, got, want)
 		}
 	}
-	if snap.Defaults.Profile != "asterisk" || snap.TrunkByName("far").Gateway.Profile.Kind != KindPBX {
+	if snap.Defaults.Profile != "asterisk" || ProfileByName(snap.TrunkByName("far").Settings.Profile).Kind != KindPBX {
 		t.Errorf("%+v", snap.Defaults)
 	}
 }

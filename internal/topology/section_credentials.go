@@ -53,7 +53,7 @@ type accessDoc struct {
 	credentials, registration *node
 	password, file, env       *node
 	cred                      Credentials
-	server, contact, user     *node
+	server, user              *node
 	reg                       Registration
 }
 

@@ -45,7 +45,7 @@ func (c *compiler) resolveProfiles() {
 	made := map[variant]*settingsDoc{}
 	for _, g := range c.gatewayDocs {
 		p := c.profile(g.profile)
-		if g.out.Profile = p; p == nil {
+		if p == nil {
 			continue
 		}
 		for _, t := range c.snap.Trunks {

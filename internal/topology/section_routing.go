@@ -37,13 +37,11 @@ var normalizationFields = append([]field[ruleDoc]{
 }, translationFields...)
 
 type routeDoc struct {
-	item                         *node
-	name, pattern, priority      *node
-	usages, trunks               *node
-	selection                    *node
-	suppress, alternate, weights *node
-	except                       *node
-	out                          *Route
+	item                    *node
+	name, pattern, priority *node
+	usages, trunks          *node
+	suppress, alternate     *node
+	out                     *Route
 }
 
 var routeFields = []field[routeDoc]{
@@ -60,7 +58,7 @@ var routeFields = []field[routeDoc]{
 	{"selection", func(c *compiler, n *node, d *routeDoc) {
 		s := string(d.out.Selection)
 		c.oneOf(n, &s, string(RoundRobin), string(Ordered), string(Weighted))
-		d.selection, d.out.Selection = n, Selection(s)
+		d.out.Selection = Selection(s)
 	}},
 	{"suppressCallerID", func(c *compiler, n *node, d *routeDoc) {
 		d.suppress = n

@@ -9,7 +9,6 @@ import (
 // The …Doc types are objects as written: names not yet resolved, with the nodes that messages point at.
 
 type siteDoc struct {
-	key                      *node
 	parent, dialPlan, policy *node
 	routingPolicy            *node
 	location, locationPolicy *node
@@ -96,7 +95,7 @@ func (c *compiler) each(n *node, what string, object func(key, value *node)) {
 
 func (c *compiler) sites(n *node) {
 	c.each(n, "site", func(key, value *node) {
-		d := &siteDoc{key: key, out: &Site{Name: key.text}}
+		d := &siteDoc{out: &Site{Name: key.text}}
 		decode(c, value, siteFields, d)
 		c.siteDocs = append(c.siteDocs, d)
 		c.siteNames.add(c, key, d)
