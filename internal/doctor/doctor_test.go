@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"net/netip"
@@ -41,22 +40,20 @@ func TestGoodPeer(t *testing.T) {
 
 func TestPeerOverTLS(t *testing.T) {
 	c := newClinic(t)
-	pool := x509.NewCertPool()
-	pool.AddCert(c.ca.cert)
 	for _, p := range []struct {
 		cert   string
 		change func(*tls.Config)
 		want   []string
 	}{
-		{c.ca.issue("good", 300*day, "peer.test"), func(cfg *tls.Config) { cfg.ClientAuth, cfg.ClientCAs = tls.RequireAndVerifyClientCert, pool }, []string{"ok answers"}},
-		{c.ca.issue("good", 300*day, "peer.test"), nil, []string{"note tls-client-not-asked", "ok answers"}},
-		{c.ca.issue("wrong", 300*day, "other.test"), nil, []string{"error tls-name", "note tls-client-not-asked", "ok answers"}},
-		{c.ca.issue("expired", -3*day/2, "peer.test"), nil, []string{"error tls-expired", "note tls-client-not-asked", "ok answers"}},
-		{c.ca.issue("expires", 12*day+time.Hour, "peer.test"), nil, []string{"warning tls-expires", "note tls-client-not-asked", "ok answers"}},
-		{c.authority("stranger").issue("untrusted", 300*day, "peer.test"), nil, []string{"error tls-untrusted", "note tls-client-not-asked", "ok answers"}},
-		{c.ca.issue("wild", 300*day, "*.test"), nil, []string{"note tls-client-not-asked", "ok answers"}},
+		{c.ca.Issue("good", 300*day, "peer.test"), func(cfg *tls.Config) { cfg.ClientAuth, cfg.ClientCAs = tls.RequireAndVerifyClientCert, c.ca.Pool }, []string{"ok answers"}},
+		{c.ca.Issue("good", 300*day, "peer.test"), nil, []string{"note tls-client-not-asked", "ok answers"}},
+		{c.ca.Issue("wrong", 300*day, "other.test"), nil, []string{"error tls-name", "note tls-client-not-asked", "ok answers"}},
+		{c.ca.Issue("expired", -3*day/2, "peer.test"), nil, []string{"error tls-expired", "note tls-client-not-asked", "ok answers"}},
+		{c.ca.Issue("expires", 12*day+time.Hour, "peer.test"), nil, []string{"warning tls-expires", "note tls-client-not-asked", "ok answers"}},
+		{siptest.NewAuthority(t, c.dir, "stranger").Issue("untrusted", 300*day, "peer.test"), nil, []string{"error tls-untrusted", "note tls-client-not-asked", "ok answers"}},
+		{c.ca.Issue("wild", 300*day, "*.test"), nil, []string{"note tls-client-not-asked", "ok answers"}},
 	} {
-		cfg := c.config(p.cert)
+		cfg := c.ca.Config(p.cert)
 		if p.change != nil {
 			p.change(cfg)
 		}
@@ -81,14 +78,13 @@ func TestPeerOverTLS(t *testing.T) {
 // TestPeerRefusesOurCertificate: with TLS 1.3 that shows only after the handshake, with TLS 1.2 in it.
 func TestPeerRefusesOurCertificate(t *testing.T) {
 	c := newClinic(t)
-	other := x509.NewCertPool()
-	other.AddCert(c.authority("other").cert)
+	other := siptest.NewAuthority(t, c.dir, "other")
 	for version, want := range map[uint16][]string{
 		tls.VersionTLS13: {"error tls-client-refused", "warning tls-client-issuer"},
 		tls.VersionTLS12: {"error tls-handshake"},
 	} {
-		cfg := c.config(c.ca.issue("peer", 300*day, "peer.test"))
-		cfg.ClientAuth, cfg.ClientCAs, cfg.MaxVersion = tls.RequireAndVerifyClientCert, other, version
+		cfg := c.ca.Config(c.ca.Issue("peer", 300*day, "peer.test"))
+		cfg.ClientAuth, cfg.ClientCAs, cfg.MaxVersion = tls.RequireAndVerifyClientCert, other.Pool, version
 		peer := siptest.T(t).Agent(siptest.Config{Network: "tls", TLS: cfg})
 		c.steps = nil
 		gw, root := c.byName(peer.AddrPort())
@@ -98,14 +94,14 @@ func TestPeerRefusesOurCertificate(t *testing.T) {
 
 func TestOurCertificate(t *testing.T) {
 	c := newClinic(t)
-	peer := siptest.T(t).Agent(siptest.Config{Network: "tls", TLS: c.config(c.ca.issue("peer", 300*day, "peer.test"))})
+	peer := siptest.T(t).Agent(siptest.Config{Network: "tls", TLS: c.ca.Config(c.ca.Issue("peer", 300*day, "peer.test"))})
 	gw, root := c.byName(peer.AddrPort())
 	for _, p := range []struct {
 		ours string
 		want []string
 	}{
-		{c.ca.issue("elsewhere", 300*day, "med1.elsewhere"), []string{"warning our-name", "note tls-client-not-asked", "ok answers"}},
-		{c.ca.issue("old", -day, "med1.test", "pool.test"), []string{"error our-expired", "note tls-client-not-asked", "ok answers"}},
+		{c.ca.Issue("elsewhere", 300*day, "med1.elsewhere"), []string{"warning our-name", "note tls-client-not-asked", "ok answers"}},
+		{c.ca.Issue("old", -day, "med1.test", "pool.test"), []string{"error our-expired", "note tls-client-not-asked", "ok answers"}},
 		{c.dir + "/absent", []string{"error our-certificate"}},
 	} {
 		c.ours, c.steps = p.ours, nil

@@ -1,19 +1,10 @@
 package doctor
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"maps"
-	"math/big"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,7 +27,7 @@ type clinic struct {
 	dir   string
 	zone  map[string][]dns.RR // by "name. TYPE"
 	names string              // address of the name server
-	ca    *authority
+	ca    *siptest.Authority
 	ours  string // certificate and key files without their endings
 	port  uint16 // of the trunk; 0: one that is free
 	wait  time.Duration
@@ -45,8 +36,8 @@ type clinic struct {
 
 func newClinic(t *testing.T) *clinic {
 	c := &clinic{t: t, dir: t.TempDir(), zone: map[string][]dns.RR{}, wait: 5 * time.Second}
-	c.ca = c.authority("ca")
-	c.ours = c.ca.issue("med1", time.Hour*24*300, "med1.test", "pool.test")
+	c.ca = siptest.NewAuthority(t, c.dir, "ca")
+	c.ours = c.ca.Issue("med1", 300*day, "med1.test", "pool.test")
 	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +84,7 @@ func (c *clinic) examine(gateway, root, settings string) *Report {
 		port = freePort(c.t, ourAddress)
 	}
 	if c.ours != "" {
-		ours = fmt.Sprintf(", cert: %s.pem, key: %s.key, ca: %s", c.ours, c.ours, c.ca.file)
+		ours = fmt.Sprintf(", cert: %s.pem, key: %s.key, ca: %s", c.ours, c.ours, c.ca.File)
 	}
 	doc := fmt.Sprintf("pools: {pool.test: {servers: {med1.test: {addresses: [%s], media: [127.0.0.2]%s}}}}\ngateways: {gw: {%s, root: {port: %d, %s}}}\ntrunkSettings: {global: {%s}}\n",
 		ourAddress, ours, gateway, port, root, settings)
@@ -158,62 +149,4 @@ func has(t *testing.T, r *Report, want ...string) {
 			t.Logf("%+v", s)
 		}
 	}
-}
-
-// authority issues certificates.
-type authority struct {
-	c    *clinic
-	file string
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	next int64
-}
-
-func (c *clinic) authority(name string) *authority {
-	a := &authority{c: c, file: filepath.Join(c.dir, name+".ca"), next: 1}
-	a.key, _ = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-72 * time.Hour),
-		NotAfter: time.Now().Add(400 * 24 * time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &a.key.PublicKey, a.key)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	a.cert, _ = x509.ParseCertificate(der)
-	c.write(a.file, "CERTIFICATE", der)
-	return a
-}
-
-func (c *clinic) write(file, kind string, der []byte) {
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-// issue writes a certificate that is valid for so long, and returns its path without the ending.
-func (a *authority) issue(file string, valid time.Duration, names ...string) string {
-	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	a.next++
-	template := &x509.Certificate{SerialNumber: big.NewInt(a.next), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names, NotBefore: time.Now().Add(-48 * time.Hour),
-		NotAfter: time.Now().Add(valid), KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
-	if err != nil {
-		a.c.t.Fatal(err)
-	}
-	kb, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		a.c.t.Fatal(err)
-	}
-	path := filepath.Join(a.c.dir, file)
-	a.c.write(path+".pem", "CERTIFICATE", der)
-	a.c.write(path+".key", "EC PRIVATE KEY", kb)
-	return path
-}
-
-// config presents a certificate.
-func (c *clinic) config(path string) *tls.Config {
-	cert, err := tls.LoadX509KeyPair(path+".pem", path+".key")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}}
 }

@@ -401,14 +401,14 @@ trunkSettings:
 
 func speechThroughTLS(t *testing.T, n *network, fromTLS bool) {
 	p := n.pki("ca")
-	p.issue("server", soon(), "med1.test", "pool.test")
-	p.issue("phone", soon(), "sbc.itsp.test")
+	p.Issue("server", soon, "med1.test", "pool.test")
+	p.Issue("phone", soon, "sbc.itsp.test")
 	n.names("sbc.itsp.test=10.99.0.11", "med1.test=10.99.0.1", "pool.test=10.99.0.1")
-	s := n.serveAt(1, "med1.test", fmt.Sprintf(speechTLSDocument, n.dir, p.ca()))
+	s := n.serveAt(1, "med1.test", fmt.Sprintf(speechTLSDocument, n.dir, p.File))
 	fox := speech(n.lab, "fox", "The quick brown fox jumps over the lazy dog, and seven silver ships sail slowly south.")
 	sea := speech(n.lab, "sea", "She sells sea shells by the sea shore. Around the rugged rocks the ragged rascal ran today.")
 	provider := phoneConfig{host: 11, number: "+14255550101", wav: fox, account: ";transport=tls",
-		config: []string{"sip_certificate " + filepath.Join(n.dir, "phone.both"), "sip_cafile " + p.ca()}}
+		config: []string{"sip_certificate " + filepath.Join(n.dir, "phone.both"), "sip_cafile " + p.File}}
 	pbx := phoneConfig{host: 12, number: "+14255550102", wav: sea}
 	var a, b *phone
 	if fromTLS {

@@ -116,18 +116,18 @@ func TestP18_WhyTheHandshakeFails(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			l := newLab(t)
 			p, other := l.pki("ca"), l.pki("other-ca")
-			p.issue("server", soon(), "med1.test", "pool.test")
-			p.issue("good", soon(), "localhost")
-			p.issue("wrong", soon(), "sbc.elsewhere.test")
-			p.issue("expired", time.Now().Add(-time.Hour), "localhost")
-			other.issue("foreign", soon(), "localhost")
+			p.Issue("server", soon, "med1.test", "pool.test")
+			p.Issue("good", soon, "localhost")
+			p.Issue("wrong", soon, "sbc.elsewhere.test")
+			p.Issue("expired", -time.Hour, "localhost")
+			other.Issue("foreign", soon, "localhost")
 			cfg := p.config(c.cert, "")
-			cfg.ClientCAs = p.pool
+			cfg.ClientCAs = p.Pool
 			if c.change != nil {
 				c.change(cfg)
 			}
 			if cfg.ClientCAs == nil {
-				cfg.ClientCAs = other.pool
+				cfg.ClientCAs = other.Pool
 			}
 			port, _ := l.tlsGateway(cfg)
 			doc := replaceOnce(t, l.tlsDocument(p), "host: sbc.itsp.test, root: {transport: TLS, port: 5061, gatewayPort: 5061}",
@@ -152,9 +152,9 @@ func TestP18_WhyTheirHandshakeFails(t *testing.T) {
 		t.Run(file, func(t *testing.T) {
 			l := newLab(t)
 			p, other := l.pki("ca"), l.pki("other-ca")
-			p.issue("server", soon(), "med1.test", "pool.test")
-			p.issue("wrong", soon(), "sbc.elsewhere.test")
-			other.issue("foreign", soon(), "sbc.itsp.test")
+			p.Issue("server", soon, "med1.test", "pool.test")
+			p.Issue("wrong", soon, "sbc.elsewhere.test")
+			other.Issue("foreign", soon, "sbc.itsp.test")
 			s := l.serve(l.tlsDocument(p))
 			cfg := p.config(file, "med1.test")
 			if list := cfg.Certificates; file != "" { // shown even to a server that does not name its authority

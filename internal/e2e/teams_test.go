@@ -45,8 +45,8 @@ func newTeamsLab(t *testing.T, doc string) *teamsLab {
 	needRoot(t)
 	l := &teamsLab{lab: newLab(t)}
 	ca := l.pki("ca")
-	ca.issue("server", soon(), "med1.test", "pool.test", "sbc.example.com", "*.sbc.example.com")
-	ca.issue("service", soon(), "sip.pstnhub.test", "sip2.pstnhub.test", "sip3.pstnhub.test")
+	ca.Issue("server", soon, "med1.test", "pool.test", "sbc.example.com", "*.sbc.example.com")
+	ca.Issue("service", soon, "sip.pstnhub.test", "sip2.pstnhub.test", "sip3.pstnhub.test")
 	hosts, cfg := "127.0.0.1 localhost\n", siptest.TeamsConfig{TLS: ca.config("service", ""), Window: 4 * time.Second, Agent: siptest.Config{Audio: siptest.Tone(700)},
 		SBCs: map[string]string{"sbc.example.com": l.ip(1) + ":5061"}}
 	for i, name := range []string{"sip", "sip2", "sip3"} {

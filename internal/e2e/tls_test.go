@@ -2,104 +2,44 @@ package e2e
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/directsip/directsip/internal/siptest"
 )
 
-// pki is a certificate authority of one test.
+// pki is a certificate authority of one test, whose files are in its directory.
 type pki struct {
-	l    *lab
-	name string
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pool *x509.CertPool
-	next int64
+	*siptest.Authority
+	l *lab
 }
 
-func (l *lab) pki(name string) *pki {
-	l.t.Helper()
-	p := &pki{l: l, name: name, next: 2, pool: x509.NewCertPool()}
-	var err error
-	if p.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		l.t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &p.key.PublicKey, p.key)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	if p.cert, err = x509.ParseCertificate(der); err != nil {
-		l.t.Fatal(err)
-	}
-	p.pool.AddCert(p.cert)
-	l.file(name+".ca", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
-	return p
-}
-
-// ca is the file of the authority's certificate.
-func (p *pki) ca() string { return filepath.Join(p.l.dir, p.name+".ca") }
-
-// issue writes FILE.pem and FILE.key, and FILE.both with certificate and key, for names that are valid until a time.
-func (p *pki) issue(file string, until time.Time, names ...string) {
-	p.l.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		p.l.t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(p.next), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
-		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: until, KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
-	p.next++
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, p.cert, &key.PublicKey, p.key)
-	if err != nil {
-		p.l.t.Fatal(err)
-	}
-	kb, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		p.l.t.Fatal(err)
-	}
-	c := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	k := string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: kb}))
-	p.l.file(file+".key", k)
-	p.l.file(file+".pem", c)
-	p.l.file(file+".both", c+k)
-}
+func (l *lab) pki(name string) *pki { return &pki{siptest.NewAuthority(l.t, l.dir, name), l} }
 
 // config is that of a client with an issued certificate, which expects a server name; file "" has none.
 func (p *pki) config(file, serverName string) *tls.Config {
 	p.l.t.Helper()
-	cfg := &tls.Config{RootCAs: p.pool, ClientCAs: p.pool, ServerName: serverName}
 	if file != "" {
-		c, err := tls.LoadX509KeyPair(filepath.Join(p.l.dir, file+".pem"), filepath.Join(p.l.dir, file+".key"))
-		if err != nil {
-			p.l.t.Fatal(err)
-		}
-		cfg.Certificates = []tls.Certificate{c}
+		file = filepath.Join(p.l.dir, file)
 	}
+	cfg := p.Config(file)
+	cfg.ServerName = serverName
 	return cfg
 }
 
 // soon is long enough for a test.
-func soon() time.Time { return time.Now().Add(time.Hour) }
+const soon = time.Hour
 
 // tlsDocument has a provider behind TLS beside the others; the server's certificate is server.pem of the lab.
 func (l *lab) tlsDocument(p *pki) string {
 	doc := replaceOnce(l.t, l.document("UDP"), "\ngateways:", "\ngateways:\n  itsp: {kind: sbc, host: sbc.itsp.test, root: {transport: TLS, port: 5061, gatewayPort: 5061}}")
-	files := fmt.Sprintf("cert: %s, key: %s, ca: %s, metrics:", filepath.Join(l.dir, "server.pem"), filepath.Join(l.dir, "server.key"), p.ca())
+	files := fmt.Sprintf("cert: %s, key: %s, ca: %s, metrics:", filepath.Join(l.dir, "server.pem"), filepath.Join(l.dir, "server.key"), p.File)
 	return replaceOnce(l.t, doc, "metrics:", files)
 }
 
@@ -118,11 +58,11 @@ func (l *lab) dialTLS(n int, cfg *tls.Config) (*socket, error) {
 func TestTLSPeerIsKnownByItsCertificate(t *testing.T) {
 	l := newLab(t)
 	p, other := l.pki("ca"), l.pki("other-ca")
-	p.issue("server", soon(), "med1.test", "pool.test")
-	p.issue("good", soon(), "sbc.itsp.test")
-	p.issue("expired", time.Now().Add(-time.Hour), "sbc.itsp.test")
-	p.issue("wrong", soon(), "sbc.elsewhere.test")
-	other.issue("foreign", soon(), "sbc.itsp.test")
+	p.Issue("server", soon, "med1.test", "pool.test")
+	p.Issue("good", soon, "sbc.itsp.test")
+	p.Issue("expired", -time.Hour, "sbc.itsp.test")
+	p.Issue("wrong", soon, "sbc.elsewhere.test")
+	other.Issue("foreign", soon, "sbc.itsp.test")
 	s := l.serve(l.tlsDocument(p))
 	for _, file := range []string{"expired", "wrong", "foreign", ""} {
 		cfg := p.config(file, "med1.test")
@@ -202,17 +142,17 @@ func TestGatewayWithBadCertificateGetsNoCall(t *testing.T) {
 		t.Run(file, func(t *testing.T) {
 			l := newLab(t)
 			p, other := l.pki("ca"), l.pki("other-ca")
-			p.issue("server", soon(), "med1.test", "pool.test")
-			p.issue("good", soon(), "localhost")
-			p.issue("expired", time.Now().Add(-time.Hour), "localhost")
-			p.issue("wrong", soon(), "sbc.elsewhere.test")
-			other.issue("foreign", soon(), "localhost")
+			p.Issue("server", soon, "med1.test", "pool.test")
+			p.Issue("good", soon, "localhost")
+			p.Issue("expired", -time.Hour, "localhost")
+			p.Issue("wrong", soon, "sbc.elsewhere.test")
+			other.Issue("foreign", soon, "localhost")
 			issuer := p
 			if file == "foreign" {
 				issuer = other
 			}
 			cfg := issuer.config(file, "")
-			cfg.ClientCAs = p.pool
+			cfg.ClientCAs = p.Pool
 			port, names := l.tlsGateway(cfg)
 			doc := replaceOnce(t, l.tlsDocument(p), "host: sbc.itsp.test, root: {transport: TLS, port: 5061, gatewayPort: 5061}",
 				fmt.Sprintf("host: localhost, root: {transport: TLS, port: 5061, gatewayPort: %d}", port))
@@ -243,8 +183,8 @@ func TestGatewayWithBadCertificateGetsNoCall(t *testing.T) {
 func TestRenewedCertificateIsUsedWithoutDroppingConnections(t *testing.T) {
 	l := newLab(t)
 	p := l.pki("ca")
-	p.issue("server", soon(), "med1.test", "pool.test")
-	p.issue("good", soon(), "sbc.itsp.test")
+	p.Issue("server", soon, "med1.test", "pool.test")
+	p.Issue("good", soon, "sbc.itsp.test")
 	s := l.serve(l.tlsDocument(p))
 	serial := func(c *socket) string {
 		return c.tcp.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String()
@@ -258,7 +198,7 @@ func TestRenewedCertificateIsUsedWithoutDroppingConnections(t *testing.T) {
 	old.send(old.invite(l, "+14255550100", "tls", audio(l.ip(5), 6000)))
 	answer := old.final("INVITE")
 	old.send(old.ack(answer))
-	p.issue("server", soon(), "med1.test", "pool.test")
+	p.Issue("server", soon, "med1.test", "pool.test")
 	future := time.Now().Add(2 * time.Second)
 	for _, f := range []string{"server.pem", "server.key"} { // another time even where the clock of files is coarse
 		if err := os.Chtimes(filepath.Join(l.dir, f), future, future); err != nil {
@@ -288,7 +228,7 @@ func TestRenewedCertificateIsUsedWithoutDroppingConnections(t *testing.T) {
 func TestSilentTLSClientIsCut(t *testing.T) {
 	l := newLab(t)
 	p := l.pki("ca")
-	p.issue("server", soon(), "med1.test", "pool.test")
+	p.Issue("server", soon, "med1.test", "pool.test")
 	l.serve(l.tlsDocument(p))
 	begin := time.Now()
 	c, err := net.DialTimeout("tcp", l.ip(1)+":5061", timeout)

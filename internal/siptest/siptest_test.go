@@ -1,13 +1,6 @@
 package siptest
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"math/big"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -26,28 +19,6 @@ func pair(t *testing.T) (tt *Tester, pbx, gw *Agent) {
 	return tt, tt.Agent(Config{Name: "pbx", T1: 50 * time.Millisecond}), tt.Agent(Config{Name: "gw", T1: 50 * time.Millisecond, Audio: Tone(1000)})
 }
 
-// testTLS is a certificate for the loopback addresses that trusts itself.
-func testTLS(t *testing.T) *tls.Config {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(cert)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, RootCAs: pool}
-}
-
 func TestCallWithAudioBothWays(t *testing.T) {
 	for _, c := range []struct{ name, network, listen string }{
 		{"UDP", "udp", "127.0.0.1:0"},
@@ -61,7 +32,8 @@ func TestCallWithAudioBothWays(t *testing.T) {
 			tt := T(t)
 			cfg := Config{Name: "pbx", Network: c.network, Listen: c.listen, Audio: Tone(440)}
 			if c.network == "tls" {
-				cfg.TLS = testTLS(t)
+				ca := NewAuthority(t, t.TempDir(), "authority")
+				cfg.TLS = ca.Config(ca.Issue("both", time.Hour, "127.0.0.1", "::1"))
 			}
 			pbx := tt.Agent(cfg)
 			cfg.Name, cfg.Audio, cfg.Codecs = "gw", Tone(1000), []string{"PCMA", "PCMU"}

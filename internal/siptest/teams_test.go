@@ -1,70 +1,14 @@
 package siptest
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
-	"math/big"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/directsip/directsip/internal/sip"
 )
-
-// authority issues certificates in a test.
-type authority struct {
-	t    *testing.T
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	next int64
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	ca := &authority{t: t}
-	template := &x509.Certificate{Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	c := ca.issue(template)
-	ca.cert, ca.key = c.Leaf, c.PrivateKey.(*ecdsa.PrivateKey)
-	return ca
-}
-
-func (ca *authority) issue(template *x509.Certificate) tls.Certificate {
-	ca.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		ca.t.Fatal(err)
-	}
-	ca.next++
-	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(ca.next), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, signer := ca.cert, ca.key
-	if parent == nil {
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		ca.t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		ca.t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-}
-
-// config is that of one who has a certificate for names.
-func (ca *authority) config(names ...string) *tls.Config {
-	ca.t.Helper()
-	pool := x509.NewCertPool()
-	pool.AddCert(ca.cert)
-	c := ca.issue(&x509.Certificate{DNSNames: names, KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}})
-	return &tls.Config{Certificates: []tls.Certificate{c}, RootCAs: pool, ClientCAs: pool}
-}
 
 // pairTest is the service with an SBC.
 type pairTest struct {
@@ -76,11 +20,12 @@ type pairTest struct {
 
 func newPair(t *testing.T, window time.Duration, names ...string) *pairTest {
 	t.Helper()
-	ca := newAuthority(t)
+	ca := NewAuthority(t, t.TempDir(), "authority")
+	config := func(file string, names ...string) *tls.Config { return ca.Config(ca.Issue(file, time.Hour, names...)) }
 	p := &pairTest{Tester: T(t), t: t}
-	p.sbc = p.Agent(Config{Name: "sbc", Network: "tls", Host: "sbc.example.com", TLS: ca.config(names...), ServerName: "sip.pstnhub.test"})
+	p.sbc = p.Agent(Config{Name: "sbc", Network: "tls", Host: "sbc.example.com", TLS: config("sbc", names...), ServerName: "sip.pstnhub.test"})
 	var err error
-	p.svc, err = NewTeams(TeamsConfig{Listen: []string{"127.0.0.1:0", "127.0.0.1:0"}, TLS: ca.config("sip.pstnhub.test", "sip2.pstnhub.test"), Window: window,
+	p.svc, err = NewTeams(TeamsConfig{Listen: []string{"127.0.0.1:0", "127.0.0.1:0"}, TLS: config("service", "sip.pstnhub.test", "sip2.pstnhub.test"), Window: window,
 		SBCs: map[string]string{"sbc.example.com": p.sbc.Addr(), "other.example.com": p.sbc.Addr()}})
 	if err != nil {
 		t.Fatal(err)
