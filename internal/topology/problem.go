@@ -63,14 +63,6 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Err is ps when it has an error in it, else nil.
-func (ps Problems) Err() error {
-	if ps.Failed() {
-		return ps
-	}
-	return nil
-}
-
 // maxProblems bounds the list: a file that is not a document at all must not answer with a million lines.
 const maxProblems = 1000
 
