@@ -31,7 +31,7 @@ type Out struct {
 	Records []*cdr.Record
 	Results []Result
 	// Passages are legs that leave for the call of another dialog, answered by Returns, and Forwards are messages of such: both go to the
-	// shard that a Call-ID belongs to. Left are Call-IDs of which forwarded messages need not come any more.
+	// shard that a Call-ID belongs to. Left are Call-IDs of which forwarded messages need not come any more: every shard is told.
 	Passages []*Passage
 	Returns  []*Passage
 	Forwards []Forward

@@ -23,7 +23,9 @@ func (s *shard) exchange() {
 		home.box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.Returned(now, p, out) })
 	}
 	for _, id := range o.Left {
-		s.e.shardOf(id).box.post(func(_ time.Time, c *ua.Core, _ *ua.Out) { c.Left(id) })
+		for _, on := range s.e.shards { // of the way that the leg has taken
+			on.box.post(func(_ time.Time, c *ua.Core, _ *ua.Out) { c.Left(id) })
+		}
 	}
 	clear(o.Passages)
 	clear(o.Forwards)

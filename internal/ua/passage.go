@@ -1,6 +1,7 @@
 package ua
 
 import (
+	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
@@ -10,7 +11,8 @@ import (
 )
 
 // A leg belongs to the shard that its Call-ID hashes to, until it joins a call of another shard: by INVITE with Replaces, or by an attended
-// transfer. From then on the shard of its Call-ID hands on what comes for it, in order, until it is told that the leg is no more.
+// transfer. From then on the shard of its Call-ID hands on what comes for it, in order, until it is told that the leg is no more. A leg may
+// go on from there, and then what comes for it takes the same way.
 
 // maxAway bounds the legs that are remembered as being elsewhere.
 const maxAway = 1 << 16
@@ -75,28 +77,25 @@ func (c *Core) replaceHere(now time.Time, src sip.Source, m *sip.Message, t *top
 // Forwarded takes a message that another shard has handed on.
 func (c *Core) Forwarded(now time.Time, f b2bua.Forward, out *Out) {
 	c.out = out
-	switch m := f.Msg; {
-	case m == nil:
-		if e := c.calls[f.CallID]; e != nil && e.call != nil {
-			c.guard(now, e, func() { e.call.SendFailed(now, f.CallID, f.Branch, f.Why, out) })
-		}
-	case c.calls[m.CallID()] != nil:
-		c.Receive(now, f.Source, m, out)
-	case m.Method == "INVITE" && m.Has(sip.IDReplaces) && m.To().Tag() == "":
-		defer c.survive()
-		t := c.trunk(f.Source, m)
-		d, ok := b2bua.ParseReplaces(m.Get(sip.IDReplaces))
-		if t == nil || !ok { // the document has changed on the way
-			c.counts.Stray++
-			out.Left = append(out.Left, m.CallID())
-			return
-		}
-		c.replaceHere(now, f.Source, m, t, &d)
-	case m.IsRequest():
-		c.outside(now, f.Source, m)
-	default:
-		c.counts.Stray++
+	m := f.Msg
+	if m == nil {
+		c.SendFailed(now, f.CallID, f.Branch, f.Why, out)
+		return
 	}
+	_, away := c.away[m.CallID()]
+	if away || c.calls[m.CallID()] != nil || m.Method != "INVITE" || !m.Has(sip.IDReplaces) || m.To().Tag() != "" {
+		c.Receive(now, f.Source, m, out)
+		return
+	}
+	defer c.survive()
+	t := c.trunk(f.Source, m)
+	d, ok := b2bua.ParseReplaces(m.Get(sip.IDReplaces))
+	if t == nil || !ok { // the document has changed on the way
+		c.counts.Stray++
+		out.Left = append(out.Left, m.CallID())
+		return
+	}
+	c.replaceHere(now, f.Source, m, t, &d)
 }
 
 // Seat takes a leg that another call has sent to the call of a dialog. What the leg's peer sends is for that call from now on.
@@ -124,6 +123,8 @@ func (c *Core) Returned(now time.Time, p *b2bua.Passage, out *Out) {
 	if e := c.byID[p.From]; e != nil && e.call != nil && !e.ended {
 		if p.Back() {
 			delete(c.away, p.CallID)
+		} else {
+			e.guests = slices.DeleteFunc(e.guests, func(id string) bool { return id == p.CallID })
 		}
 		c.guard(now, e, func() { e.call.Returned(now, p, out) })
 		return

@@ -1,0 +1,185 @@
+package ua_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/ua"
+)
+
+// shards are cores that exchange legs as those of an engine do. A Call-ID belongs to the shard whose number it begins with.
+type shards struct {
+	t        *testing.T
+	now      time.Time
+	cores    [3]*ua.Core
+	uc, pstn sip.Source
+	sent     [][]byte
+	forwards int
+	n        int
+}
+
+func newShards(t *testing.T) *shards {
+	snap, problems := topology.Compile("x", []byte(strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {acceptRefer: true}`+"\n  "+`"trunk:uc": {acceptRefer: true, `, 1)))
+	if snap == nil {
+		t.Fatal(problems)
+	}
+	local := netip.MustParseAddrPort("192.0.2.10:5060")
+	s := &shards{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
+		uc:   sip.Source{Transport: sip.UDP, Local: local, Remote: netip.MustParseAddrPort("198.51.100.1:5060")},
+		pstn: sip.Source{Transport: sip.UDP, Local: local, Remote: netip.MustParseAddrPort("198.51.100.2:5060")}}
+	for i := range s.cores {
+		rnd := rand.New(rand.NewPCG(1, uint64(i)))
+		env := &b2bua.Env{Server: snap.Servers[0], Rand: rnd, Ports: media.NewPorts(10000, 20000, 0), State: open{}, Limits: open{}, UserAgent: "directsip",
+			CallID: func() string { return string(rune('0'+i)) + b2bua.Token(rnd, 20) }}
+		s.cores[i] = ua.New(ua.Config{Env: env, Snapshot: snap, Shard: i, Shards: len(s.cores)}, s.now)
+	}
+	return s
+}
+
+// of is the shard of a Call-ID.
+func (s *shards) of(callID string) int { return int(callID[0] - '0') }
+
+// do performs what a core does and what follows from it in others.
+func (s *shards) do(i int, f func(c *ua.Core, out *ua.Out)) {
+	var o ua.Out
+	c := s.cores[i]
+	f(c, &o)
+	for k := 0; k < len(o.Media); k++ {
+		switch op := o.Media[k]; op.Verb {
+		case b2bua.MediaOpen, b2bua.MediaUpdate:
+			c.MediaOpened(s.now, op.Session.ID, nil, &o)
+		case b2bua.MediaClose:
+			c.MediaClosed(s.now, media.Stats{ID: op.Session.ID}, &o)
+		}
+	}
+	for _, m := range o.Sends {
+		s.sent = append(s.sent, m.Data)
+	}
+	for _, p := range o.Passages {
+		s.do(s.of(p.Dialog.CallID), func(c *ua.Core, out *ua.Out) { c.Seat(s.now, p, out) })
+	}
+	s.forwards += len(o.Forwards)
+	for _, f := range o.Forwards {
+		s.do(s.of(f.Key), func(c *ua.Core, out *ua.Out) { c.Forwarded(s.now, f, out) })
+	}
+	for _, p := range o.Returns {
+		s.do(int(p.From)%len(s.cores), func(c *ua.Core, out *ua.Out) { c.Returned(s.now, p, out) })
+	}
+	for _, id := range o.Left {
+		for _, c := range s.cores {
+			c.Left(id)
+		}
+	}
+}
+
+// in is a datagram of a peer. It returns what is sent because of it.
+func (s *shards) in(src sip.Source, data []byte) [][]byte {
+	s.t.Helper()
+	m, err := sip.Parse(data, nil)
+	if err != nil {
+		s.t.Fatalf("%v\n%s", err, data)
+	}
+	s.sent, s.forwards = nil, 0
+	s.do(s.of(m.CallID()), func(c *ua.Core, out *ua.Out) { c.Receive(s.now, src, m, out) })
+	return s.sent
+}
+
+// pick is the message that begins so.
+func (s *shards) pick(list [][]byte, line string) []byte {
+	s.t.Helper()
+	for _, data := range list {
+		if bytes.HasPrefix(data, []byte(line)) {
+			return data
+		}
+	}
+	s.t.Fatalf("no %q in\n%s", line, bytes.Join(list, []byte("----\n")))
+	return nil
+}
+
+// talk is a call that has been answered, by the dialogs of both of its peers.
+type talk struct {
+	a, tagA, ourA string // Call-ID, tag of the caller and ours
+	b, tagB, ourB string
+	from, to      string // From and To of a request of the callee
+}
+
+func (s *shards) call(shard int) (c talk) {
+	c.a, c.tagA, c.tagB = string(rune('0'+shard))+"-call", "from"+string(rune('0'+shard)), "to"+string(rune('0'+shard))
+	inv := s.pick(s.in(s.uc, request("INVITE", "1", "i"+c.a, c.a, c.tagA, "", bodies[0])), "INVITE")
+	c.b, c.ourB = header(inv, "Call-ID"), tagOf(header(inv, "From"))
+	c.from, c.to = header(inv, "To")+";tag="+c.tagB, header(inv, "From")
+	ok := s.pick(s.in(s.pstn, response("200 OK", inv, c.tagB, bodies[1])), "SIP/2.0 200")
+	c.ourA = tagOf(header(ok, "To"))
+	s.in(s.uc, request("ACK", "1", "a"+c.a, c.a, c.tagA, c.ourA, ""))
+	return c
+}
+
+// fromCallee is a request of the callee.
+func (s *shards) fromCallee(c *talk, method string, more ...string) []byte {
+	s.n++
+	n := string(rune('0' + s.n))
+	lines := append([]string{method + " sip:192.0.2.10:5060 SIP/2.0", "Via: SIP/2.0/UDP 198.51.100.2:5060;branch=z9hG4bKcallee" + n, "Max-Forwards: 70",
+		"From: " + c.from, "To: " + c.to, "Call-ID: " + c.b, "CSeq: " + n + " " + method, "Contact: <sip:198.51.100.2:5060>"}, more...)
+	return []byte(strings.Join(lines, "\r\n") + "\r\nContent-Length: 0\r\n\r\n")
+}
+
+// agree answers every re-INVITE that is sent, until none is.
+func (s *shards) agree(list [][]byte) (all [][]byte) {
+	for len(list) > 0 {
+		data := list[0]
+		list, all = list[1:], append(all, data)
+		src, body := s.pstn, bodies[1]
+		if bytes.Contains(data, []byte(" sip:198.51.100.1")) {
+			src, body = s.uc, bodies[0]
+		}
+		switch {
+		case bytes.HasPrefix(data, []byte("INVITE ")):
+			list = append(list, s.in(src, response("200 OK", data, "", body))...)
+		case bytes.HasPrefix(data, []byte("BYE ")), bytes.HasPrefix(data, []byte("NOTIFY ")):
+			list = append(list, s.in(src, response("200 OK", data, "", ""))...)
+		}
+	}
+	return all
+}
+
+// TestLegGoesOn: a leg that has joined a call of another shard goes on to a call of a third one, and what its peer sends follows it.
+func TestLegGoesOn(t *testing.T) {
+	s := newShards(t)
+	one, two, three := s.call(0), s.call(1), s.call(2)
+	refer := request("REFER", "2", "refer1", one.a, one.tagA, one.ourA, "")
+	refer = bytes.Replace(refer, []byte("Max-Forwards"), []byte("Refer-To: <sip:+14255550100@198.51.100.1?Replaces="+two.a+"%3Bto-tag%3D"+two.ourA+"%3Bfrom-tag%3D"+two.tagA+">\r\nMax-Forwards"), 1)
+	list := s.in(s.uc, refer)
+	s.pick(list, "SIP/2.0 202")
+	s.agree(list)
+	list = s.in(s.pstn, s.fromCallee(&two, "REFER", "Refer-To: <sip:+14255550100@198.51.100.2?Replaces="+three.b+"%3Bto-tag%3D"+three.ourB+"%3Bfrom-tag%3D"+three.tagB+">"))
+	s.pick(list, "SIP/2.0 202")
+	s.agree(list)
+	bye := s.in(s.pstn, s.fromCallee(&one, "BYE"))
+	s.pick(bye, "SIP/2.0 200")
+	if got := header(s.pick(bye, "BYE"), "Call-ID"); got != three.a {
+		t.Errorf("the other end is hung up on %q, want %q", got, three.a)
+	}
+	if s.forwards != 2 {
+		t.Errorf("handed on %d times, want 2", s.forwards)
+	}
+	s.agree(bye)
+	s.now = s.now.Add(time.Minute)
+	for i, c := range s.cores {
+		s.do(i, func(c *ua.Core, out *ua.Out) { c.Advance(s.now, out) })
+		if c.Held() != 0 {
+			t.Errorf("shard %d has %d calls", i, c.Held())
+		}
+	}
+	s.pick(s.in(s.pstn, s.fromCallee(&one, "BYE")), "SIP/2.0 481")
+	if s.forwards != 0 {
+		t.Errorf("handed on %d times when all is over", s.forwards)
+	}
+}
