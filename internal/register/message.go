@@ -98,6 +98,7 @@ func (r *Registrant) accepted(now time.Time, m *sip.Message) {
 		return
 	}
 	granted = min(granted, maxExpires)
+	r.expires = r.wants
 	r.failures, r.status.Error = 0, ""
 	r.move(now, Registered)
 	r.bound = r.addrs[r.at]
@@ -134,14 +135,20 @@ func (r *Registrant) granted(m *sip.Message) time.Duration {
 	return 0
 }
 
-// tooBrief asks for more, if that is what was wrong (RFC 3261 §10.2.8).
+// tooBrief asks for more, if that is what was wrong (RFC 3261 §10.2.8), and once a round: a registrar that wants more every time would have
+// it as fast as it answers.
 func (r *Registrant) tooBrief(now time.Time, m *sip.Message, out *txn.Out) {
 	least := seconds(m.Get(sip.IDMinExpires))
 	if least <= r.wants || least > maxExpires {
 		r.refused(now, answer(m))
 		return
 	}
-	r.expires, r.wants = least, least
+	if r.wants != r.expires {
+		r.expires = least
+		r.refused(now, answer(m))
+		return
+	}
+	r.wants = least
 	r.send(now, out)
 }
 

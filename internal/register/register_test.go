@@ -240,6 +240,18 @@ func TestRFC3261_10_2_8_TooBrief(t *testing.T) {
 	same(t, "Expires", m.Get(sip.IDExpires), "1800")
 	g.answer(m, 200)
 	same(t, "until", g.Status().Until.Sub(g.now), 1800*time.Second)
+
+	g = newRig(t, trunk(t), 4) // one that wants more each time gets it in its own time
+	g.wait(0)
+	g.answer(g.one(), 423, "Min-Expires: 1800")
+	g.answer(g.one(), 423, "Min-Expires: 3600")
+	g.is(Failed, "423")
+	list, _ := g.sent()
+	same(t, "sent at once", len(list), 0)
+	for next := g.Status().Next; g.now.Before(next); {
+		g.wait(next.Sub(g.now))
+	}
+	same(t, "Expires of the next round", g.one().Get(sip.IDExpires), "3600")
 }
 
 // TestRFC3263_FailOver: one address after the other, and the one that has the registration first the next time.
