@@ -19,9 +19,9 @@
 //  5. Users: reverse number lookup; for what no rule normalizes SIP URI, name and extension. Their number never leaves.
 //     Before them, a call to the number of a location within the time for it goes to the caller of the last emergency
 //     call that showed the number (see Callbacks).
-//  6. Emergency number from elsewhere. What is one, the location policy of user or site says. Its usage replaces the policy; only if that has no trunk, the caller's usages follow.
-//     No limit applies and no attempt is left out. What is left of our numbers may be in a range of unassigned ones, which
-//     has a destination like an inbound rule.
+//  6. Emergency number from elsewhere. What is one, the location policy of user or site says. Its usage replaces the
+//     policy; only if that has no trunk, the caller's usages follow. No limit applies and no attempt is left out. What is
+//     left of our numbers may be in a range of unassigned ones, which has a destination like an inbound rule.
 //  7. Usages in order: of the user who forwards the call, of the user who makes it, of the incoming trunk (inter-trunk
 //     routing); of the user's site instead where location-based routing holds. In each, the routes that match in order of
 //     priority. In each, the trunks by selection: round robin, ordered or weighted.
