@@ -47,11 +47,7 @@ func (l *legWatch) confirm(tag string) {
 	invite, early := root.invite, root.early
 	*root = *o
 	root.invite, root.early = invite, early
-	for k := range l.offers {
-		if k != "" && k == tag {
-			delete(l.offers, k)
-		}
-	}
+	delete(l.offers, tag)
 	l.confirmed = o.rel
 }
 
@@ -70,8 +66,8 @@ func (l *legWatch) tagOf(m *sip.Message, sent bool) string {
 	return uas
 }
 
-// reliableOut checks a reliable response of the node; false: it repeats an earlier one.
-func (x *watch) reliableOut(l *legWatch, r *requestWatch, m *sip.Message, data []byte) bool {
+// reliableOut checks a reliable response of the node.
+func (x *watch) reliableOut(l *legWatch, r *requestWatch, m *sip.Message, data []byte) {
 	if !r.msg.HasToken(sip.IDSupported, "100rel") && !requires(r.msg, "100rel") {
 		x.fail(l, "reliable %d to an INVITE that does not offer it", m.Status)
 	}
@@ -83,9 +79,9 @@ func (x *watch) reliableOut(l *legWatch, r *requestWatch, m *sip.Message, data [
 		x.fail(l, "reliable %d with RSeq %q", m.Status, m.Get(sip.IDRSeq))
 	case n == w.rseq && w.data != string(data):
 		x.fail(l, "reliable %d repeated with other bytes", m.Status)
-		return false
+		return
 	case n == w.rseq:
-		return false // by us, or for a repeated INVITE
+		return // repeated by us, or for a repeated INVITE
 	case w.rseq == 0 && n >= 1<<31:
 		x.fail(l, "first RSeq %d", n)
 	case w.rseq != 0 && n != w.rseq+1:
@@ -96,7 +92,7 @@ func (x *watch) reliableOut(l *legWatch, r *requestWatch, m *sip.Message, data [
 	d := readSDP(m.Body)
 	w.rseq, w.data, w.waits, w.held, w.offered = n, string(data), true, d != nil, false
 	if d == nil {
-		return true
+		return
 	}
 	x.described(l, m, d)
 	w.said = m.Body
@@ -109,7 +105,6 @@ func (x *watch) reliableOut(l *legWatch, r *requestWatch, m *sip.Message, data [
 	default:
 		x.fail(l, "description in a reliable %d that answers nothing and may not offer", m.Status)
 	}
-	return true
 }
 
 // prackIn notes a PRACK of the peer.
@@ -198,7 +193,7 @@ func (x *watch) prackOut(l *legWatch, r *requestWatch, m *sip.Message) {
 		return
 	}
 	w := o.rel
-	if want := fmt.Sprintf("%d %d INVITE", w.rseq, o.initialSeq(l)); m.Get(sip.IDRAck) != want {
+	if want := fmt.Sprintf("%d %d INVITE", w.rseq, l.initialSeq()); m.Get(sip.IDRAck) != want {
 		x.fail(l, "RAck %q, wanted %q", m.Get(sip.IDRAck), want)
 	}
 	w.waits = false
@@ -219,7 +214,7 @@ func (x *watch) prackOut(l *legWatch, r *requestWatch, m *sip.Message) {
 }
 
 // initialSeq is the CSeq of the last INVITE of ours that began the leg.
-func (o *offerWatch) initialSeq(l *legWatch) uint32 {
+func (l *legWatch) initialSeq() uint32 {
 	seq := uint32(0)
 	for _, r := range l.order {
 		if r.sent && r.method == "INVITE" && r.msg.To().Tag() == "" {
