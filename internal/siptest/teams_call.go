@@ -62,7 +62,12 @@ func (s *Teams) Transfer(ctx context.Context, c *Call, i int, number string) (ta
 	word := strings.Repeat("0123456789abcdef", 12)
 	target = "sip:" + number + "@" + s.proxies[i].hostPort() + ";transport=tls;x-m=8:orgid:" + word + ";x-t=" + word
 	referred := "<sip:+12065550199@" + s.proxies[i].hostPort() + ";x-m=8:orgid:" + word + ";x-t=" + word + ";x-ti=" + word[:32] + ";x-tt=tok>"
-	seen := len(c.seen())
+	before := 0
+	for _, e := range c.seen() {
+		if e.Kind == Request {
+			before++
+		}
+	}
 	m, err := c.Do(ctx, "REFER", WithHeader("Refer-To: <"+target+">"), WithHeader("Referred-By: "+referred),
 		WithHeader("Contact: "+c.contact()))
 	if err != nil {
@@ -71,12 +76,12 @@ func (s *Teams) Transfer(ctx context.Context, c *Call, i int, number string) (ta
 	if m.Status != 202 {
 		return target, fmt.Errorf("siptest: REFER is answered with %d", m.Status)
 	}
-	for n := 1; ; n++ {
+	for n := before + 1; ; n++ {
 		e, err := c.WaitN(ctx, Request, n)
 		if err != nil {
 			return target, err
 		}
-		if n <= seen && e.Msg.Method != "NOTIFY" || !strings.Contains(e.Msg.GetName("Subscription-State"), "terminated") {
+		if e.Msg.Method != "NOTIFY" || !strings.Contains(e.Msg.GetName("Subscription-State"), "terminated") {
 			continue
 		}
 		if !strings.HasPrefix(e.Msg.Body, "SIP/2.0 200") {
