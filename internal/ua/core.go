@@ -47,6 +47,7 @@ type Core struct {
 	registrations []*registration
 	registrars    map[string]*registration // by Call-ID of their REGISTERs
 	listening     bool
+	asks          int // look-ups for probes and registrations
 
 	timers timers
 	serial uint64
@@ -365,11 +366,7 @@ func (c *Core) MediaEvent(now time.Time, ev media.Event, out *Out) {
 func (c *Core) Resolved(now time.Time, id media.SessionID, attempt int, addrs []b2bua.Addr, out *Out) {
 	if id == 0 {
 		c.out = out
-		if attempt < 0 {
-			c.registrationResolved(now, ^attempt, addrs)
-		} else {
-			c.probeResolved(now, attempt, addrs)
-		}
+		c.resolved(now, attempt, addrs)
 		return
 	}
 	c.with(now, id, out, func(call *b2bua.Call) { call.Resolved(now, attempt, addrs, out) })

@@ -21,6 +21,7 @@ type probe struct {
 	silent bool // the last OPTIONS has no answer yet
 	shown  health.State
 	skip   int // addresses of the gateway's name that did not answer
+	asked  int // the look-up under way; 0: none
 }
 
 // configureProbes makes one probe for every trunk of the pool that this shard owns; known ones keep their health.
@@ -101,25 +102,44 @@ func (p *probe) start(now time.Time, c *Core) {
 		p.send(now, c, b2bua.Addr{Remote: remote})
 		return
 	}
-	ask := c.env.LookUp(p.trunk)
-	ask.Attempt = p.trunk.Index
-	c.out.Resolve = append(c.out.Resolve, ask)
+	p.asked = c.lookUp(p.trunk)
 }
 
-// probeResolved continues a probe that waited for DNS.
-func (c *Core) probeResolved(now time.Time, index int, addrs []b2bua.Addr) {
+// lookUp asks for the addresses of a trunk's gateway and is the number of that question. The answer may come after the document has
+// changed, so it is not told by the trunk's place in it.
+func (c *Core) lookUp(t *topology.Trunk) int {
+	c.asks++
+	ask := c.env.LookUp(t)
+	ask.Attempt = c.asks
+	c.out.Resolve = append(c.out.Resolve, ask)
+	return c.asks
+}
+
+// resolved continues the probe or registration that waited for DNS.
+func (c *Core) resolved(now time.Time, asked int, addrs []b2bua.Addr) {
 	defer c.survive()
 	for _, p := range c.trunks {
-		if p.trunk.Index != index {
-			continue
+		if p.asked == asked {
+			p.resolved(now, c, addrs)
+			return
 		}
-		if len(addrs) == 0 {
-			c.publish(p, p.health.ProbeResult(now, 0))
-		} else {
-			p.send(now, c, addrs[p.skip%len(addrs)])
-		}
-		c.arm(p)
 	}
+	for _, r := range c.registrations {
+		if r.asked == asked {
+			c.registrationResolved(now, r, addrs)
+			return
+		}
+	}
+}
+
+func (p *probe) resolved(now time.Time, c *Core, addrs []b2bua.Addr) {
+	p.asked = 0
+	if len(addrs) == 0 {
+		c.publish(p, p.health.ProbeResult(now, 0))
+	} else {
+		p.send(now, c, addrs[p.skip%len(addrs)])
+	}
+	c.arm(p)
 }
 
 func (p *probe) send(now time.Time, c *Core, a b2bua.Addr) {

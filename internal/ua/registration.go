@@ -17,6 +17,7 @@ type registration struct {
 	timer
 	*register.Registrant
 	told   register.Status // what the shell knows
+	asked  int             // the look-up under way; 0: none
 	leaves bool            // it says good-bye: the server drains, or the document has it no more
 	gone   bool            // the document has it no more
 }
@@ -92,9 +93,7 @@ func (r *registration) wake(now time.Time, c *Core) {
 // afterRegistration does the book-keeping that follows every input of a registrant.
 func (c *Core) afterRegistration(now time.Time, r *registration) {
 	if r.Ask() {
-		ask := c.env.LookUp(r.Trunk())
-		ask.Attempt = ^r.Trunk().Index
-		c.out.Resolve = append(c.out.Resolve, ask)
+		r.asked = c.lookUp(r.Trunk())
 	}
 	if id := r.CallID(); id != "" {
 		c.registrars[id] = r
@@ -142,19 +141,14 @@ func (c *Core) unregistered(t *topology.Trunk, st *health.Status) {
 }
 
 // registrationResolved continues a registration that waited for DNS.
-func (c *Core) registrationResolved(now time.Time, index int, addrs []b2bua.Addr) {
-	defer c.survive()
-	for _, r := range slices.Clone(c.registrations) {
-		if r.gone || r.Trunk().Index != index {
-			continue
-		}
-		list := make([]register.Addr, len(addrs))
-		for i, a := range addrs {
-			list[i] = register.Addr(a)
-		}
-		r.Resolved(now, list, &c.out.Out)
-		c.afterRegistration(now, r)
+func (c *Core) registrationResolved(now time.Time, r *registration, addrs []b2bua.Addr) {
+	r.asked = 0
+	list := make([]register.Addr, len(addrs))
+	for i, a := range addrs {
+		list[i] = register.Addr(a)
 	}
+	r.Resolved(now, list, &c.out.Out)
+	c.afterRegistration(now, r)
 }
 
 // registered takes the response to a REGISTER.
