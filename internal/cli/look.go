@@ -24,7 +24,7 @@ func (a *app) callsCmd() *cobra.Command {
 	var limit int
 	c := &cobra.Command{Use: "calls", Short: "List calls, latest first", Args: none,
 		Long: "List calls from the records, latest first, or with --live those that run now. With --csv all calls that fit are written as RFC 4180 has it, for a\n" +
-			"spreadsheet or a database: sqlite3 calls.db \".import --csv calls.csv call\".",
+			"spreadsheet or a database: sqlite3 report.db \".import --csv calls.csv call\".",
 		Example: "  directsip calls --failed --since 24h\n  directsip calls --number 4255550100 --json\n  directsip calls --since 30d --csv > calls.csv\n  directsip calls --live",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asCSV && a.json {

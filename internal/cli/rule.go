@@ -11,6 +11,7 @@ import (
 
 // ruleJSON is a built rule with what it makes of numbers.
 type ruleJSON struct {
+	Name        string           `json:"name,omitempty"`
 	Pattern     string           `json:"pattern"`
 	Translation string           `json:"translation"`
 	Numbers     []translatedJSON `json:"numbers"`
@@ -33,7 +34,7 @@ func (a *app) ruleCmd() *cobra.Command {
 				return &usageError{"rule", err}
 			}
 			r.Name = name
-			res := ruleJSON{r.Pattern, r.Translation, make([]translatedJSON, 0, len(numbers))}
+			res := ruleJSON{r.Name, r.Pattern, r.Translation, make([]translatedJSON, 0, len(numbers))}
 			for _, n := range numbers {
 				to, ok := r.Apply(n)
 				res.Numbers = append(res.Numbers, translatedJSON{n, ok, to})

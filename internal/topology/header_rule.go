@@ -104,11 +104,21 @@ func (r *HeaderRule) replaced(value string) string {
 	if r.Match == nil {
 		return r.Value
 	}
-	v := strings.TrimSpace(r.Match.ReplaceAllString(value, r.Expand))
-	if len(v) > maxHeaderValue && len(v) > len(value) {
-		return value
+	limit := max(maxHeaderValue, len(value))
+	var b []byte
+	from := 0
+	for _, at := range r.Match.FindAllStringSubmatchIndex(value, -1) {
+		b = append(b, value[from:at[0]]...)
+		b = r.Match.ExpandString(b, r.Expand, value, at)
+		if from = at[1]; len(b) > limit { // looked at while it grows: a peer chooses how often the pattern matches
+			return value
+		}
 	}
-	return v
+	b = append(b, value[from:]...)
+	if v := strings.TrimSpace(string(b)); len(v) <= limit {
+		return v
+	}
+	return value
 }
 
 func (r *HeaderRule) copy(m, other *sip.Message) {

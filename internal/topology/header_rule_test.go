@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -119,6 +120,22 @@ func TestHeaderRulesAreBounded(t *testing.T) {
 		}
 		if seq, method, ok := m.CSeq(); !ok || seq != 1 || method != "INVITE" {
 			t.Fatal("CSeq has changed")
+		}
+	})
+}
+
+// TestReplacedIsReplaceAll: below the limit a rule does what regexp.ReplaceAllString does, and above it nothing, however often it matches.
+func TestReplacedIsReplaceAll(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := HeaderRule{Match: regexp.MustCompile(rapid.SampledFrom([]string{"a", "(a*)", "^", "$", "(.)(b|)", "a|$"}).Draw(t, "match")),
+			Expand: rapid.SampledFrom([]string{"", "x", "${1}${0}", "${0}${0}${0}"}).Draw(t, "value")}
+		value := strings.TrimSpace(rapid.StringOfN(rapid.RuneFrom([]rune("ab ")), 0, 3*maxHeaderValue, -1).Draw(t, "text"))
+		want := strings.TrimSpace(r.Match.ReplaceAllString(value, r.Expand))
+		if len(want) > max(maxHeaderValue, len(value)) {
+			want = value
+		}
+		if got := r.replaced(value); got != want {
+			t.Fatalf("%q, want %q", got, want)
 		}
 	})
 }
