@@ -391,9 +391,28 @@ func (c *Call) SendDigits(s string) {
 	}
 }
 
+// opened waits until the call has media, which an incoming one has when its script answers; nil: it never will.
+func (c *Call) opened(ctx context.Context) *media {
+	for {
+		c.a.mu.Lock()
+		m, changed, never := c.media, c.changed, c.over || c.a.cfg.NoMedia
+		c.a.mu.Unlock()
+		if m != nil || never {
+			return m
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		case <-c.a.ctx.Done():
+			return nil
+		}
+	}
+}
+
 // WaitMedia waits until the condition holds, asked after each packet that arrives.
 func (c *Call) WaitMedia(ctx context.Context, what string, ok func(MediaStats) bool) error {
-	m := c.mediaOf()
+	m := c.opened(ctx)
 	if m == nil {
 		return fmt.Errorf("siptest: %s: %s: no media", c.a.cfg.Name, what)
 	}
