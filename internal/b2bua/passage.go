@@ -33,6 +33,7 @@ type Passage struct {
 type Forward struct {
 	Key    string // the Call-ID whose shard it goes to
 	Source sip.Source
+	Hops   int          // shards that have handed it on
 	Msg    *sip.Message // nil: a message of CallID and Branch could not be sent, for the reason Why
 
 	CallID, Branch, Why string

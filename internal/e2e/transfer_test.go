@@ -247,18 +247,20 @@ func TestReplacesRefused(t *testing.T) {
 	pbx, callee, gw2 := l.end(l.udp(2, 0)), l.end(l.udp(3, 5060)), l.end(l.udp(4, 0))
 	pbx.call(l, "+14255550100", "mine", callee)
 	_, theirs, _ := strings.Cut(header(pbx.ok, "To"), ";tag=")
-	for value, want := range map[string]int{
-		"nobody;to-tag=x;from-tag=y":                        481,
-		"mine;to-tag=x;from-tag=fmine":                      481,
-		"mine;to-tag=" + theirs + ";from-tag=fmine":         403,
-		"mine;to-tag=" + theirs:                             400,
-		"elsewhere@example.com;to-tag=a;from-tag=b;x=\"y\"": 481,
+	for i, c := range []struct {
+		value string
+		want  int
+	}{
+		{"nobody;to-tag=x;from-tag=y", 481},
+		{"mine;to-tag=x;from-tag=fmine", 481},
+		{"mine;to-tag=" + theirs + ";from-tag=fmine", 403},
+		{"mine;to-tag=" + theirs, 400},
+		{"elsewhere@example.com;to-tag=a;from-tag=b;x=\"y\"", 481},
 	} {
-		callID := fmt.Sprint("refused", len(value))
-		gw2.send(gw2.invite(l, "pickup", callID, gw2.audio(), "Replaces: "+value))
+		gw2.send(gw2.invite(l, "pickup", fmt.Sprint("refused", i), gw2.audio(), "Replaces: "+c.value))
 		r := gw2.final("INVITE")
-		if status(r) != want {
-			t.Errorf("Replaces: %s is answered %d, want %d", value, status(r), want)
+		if status(r) != c.want {
+			t.Errorf("Replaces: %s is answered %d, want %d", c.value, status(r), c.want)
 		}
 		gw2.send(gw2.ack(r))
 	}

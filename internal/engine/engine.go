@@ -136,7 +136,8 @@ func (e *Engine) newShard(i int, server *topology.Server, ports *media.Ports) *s
 			}
 		}
 	}
-	s.core = ua.New(ua.Config{Env: s.env, Snapshot: e.cfg.Snapshot, Shard: i, Shards: e.cfg.Shards, Resolved: e.resolved,
+	s.core = ua.New(ua.Config{Env: s.env, Snapshot: e.cfg.Snapshot, Shard: i, Shards: e.cfg.Shards,
+		Mine: func(callID string) bool { return e.shardOf(callID) == s }, Resolved: e.resolved,
 		Health: e.health, Registered: e.registered}, time.Now())
 	s.stats.Store(&ua.Counts{})
 	return s

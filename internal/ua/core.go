@@ -25,6 +25,8 @@ type Config struct {
 	Env           *b2bua.Env
 	Snapshot      *topology.Snapshot
 	Shard, Shards int
+	// Mine tells whether a Call-ID is one of this shard; nil: each is.
+	Mine func(callID string) bool
 	// Resolved are the addresses that a gateway's name is known to have; nil: none.
 	Resolved func(*topology.Gateway) []netip.Addr
 	// Health says that a trunk's state has changed; nil: nobody listens. It is called by the owning shard only.
@@ -41,6 +43,7 @@ type Core struct {
 	calls  map[string]*entry // by Call-ID of every leg
 	byID   map[media.SessionID]*entry
 	away   map[string]string // Call-IDs of legs that other shards have: to the Call-ID by which that shard is found
+	hops   int               // how many shards have handed on what is being taken
 	probes map[string]*probe // by Call-ID of the OPTIONS under way
 	trunks []*probe
 
@@ -102,6 +105,9 @@ func New(cfg Config, now time.Time) *Core {
 	c.Configure(now, cfg.Snapshot)
 	return c
 }
+
+// mine tells whether a Call-ID is one of this shard.
+func (c *Core) mine(callID string) bool { return c.cfg.Mine == nil || c.cfg.Mine(callID) }
 
 // Configure takes a new document: new calls use it, running calls keep theirs, trunks keep what is known of their health.
 func (c *Core) Configure(now time.Time, snap *topology.Snapshot) {
@@ -384,7 +390,7 @@ func (c *Core) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 		return
 	}
 	if key, ok := c.away[callID]; ok && c.calls[callID] == nil {
-		out.Forwards = append(out.Forwards, b2bua.Forward{Key: key, CallID: callID, Branch: branch, Why: why})
+		c.forward(b2bua.Forward{Key: key, CallID: callID, Branch: branch, Why: why})
 		return
 	}
 	if e := c.calls[callID]; e != nil && e.call != nil {

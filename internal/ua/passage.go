@@ -21,9 +21,20 @@ const maxAway = 1 << 16
 func (c *Core) forwarded(src sip.Source, m *sip.Message) bool {
 	key, ok := c.away[m.CallID()]
 	if ok {
-		c.out.Forwards = append(c.out.Forwards, b2bua.Forward{Key: key, Source: src, Msg: m})
+		c.forward(b2bua.Forward{Key: key, Source: src, Msg: m})
 	}
 	return ok
+}
+
+// forward hands on what belongs to a leg elsewhere. No way of a leg visits a shard twice, so what has seen them all goes round in a circle
+// that there should not be: it ends here.
+func (c *Core) forward(f b2bua.Forward) {
+	f.Hops = c.hops + 1
+	if f.Hops >= c.cfg.Shards {
+		c.counts.Stray++
+		return
+	}
+	c.out.Forwards = append(c.out.Forwards, f)
 }
 
 // sendAway remembers that the leg of a Call-ID is where another Call-ID belongs.
@@ -46,15 +57,25 @@ func (c *Core) replace(now time.Time, src sip.Source, m *sip.Message, t *topolog
 	for range m.Values(sip.IDReplaces) {
 		n++
 	}
-	switch {
-	case !ok || n != 1:
+	if !ok || n != 1 {
 		c.refuse(src, m, diag.BadRequest, 0)
-	case c.calls[d.CallID] != nil || c.cfg.Shards == 1:
-		c.replaceHere(now, src, m, t, &d)
-	default:
-		c.sendAway(m.CallID(), d.CallID)
-		c.out.Forwards = append(c.out.Forwards, b2bua.Forward{Key: d.CallID, Source: src, Msg: m})
+		return
 	}
+	c.replaceBy(now, src, m, t, &d)
+}
+
+// replaceBy takes it here, or hands it on to where the dialog is.
+func (c *Core) replaceBy(now time.Time, src sip.Source, m *sip.Message, t *topology.Trunk, d *b2bua.Replaces) {
+	key, gone := c.away[d.CallID]
+	switch {
+	case c.calls[d.CallID] != nil, c.mine(d.CallID) && !gone:
+		c.replaceHere(now, src, m, t, d)
+		return
+	case !gone:
+		key = d.CallID
+	}
+	c.sendAway(m.CallID(), key)
+	c.forward(b2bua.Forward{Key: key, Source: src, Msg: m})
 }
 
 // replaceHere takes it in the shard of the dialog.
@@ -76,7 +97,8 @@ func (c *Core) replaceHere(now time.Time, src sip.Source, m *sip.Message, t *top
 
 // Forwarded takes a message that another shard has handed on.
 func (c *Core) Forwarded(now time.Time, f b2bua.Forward, out *Out) {
-	c.out = out
+	c.out, c.hops = out, f.Hops
+	defer func() { c.hops = 0 }()
 	m := f.Msg
 	if m == nil {
 		c.SendFailed(now, f.CallID, f.Branch, f.Why, out)
@@ -95,7 +117,7 @@ func (c *Core) Forwarded(now time.Time, f b2bua.Forward, out *Out) {
 		out.Left = append(out.Left, m.CallID())
 		return
 	}
-	c.replaceHere(now, f.Source, m, t, &d)
+	c.replaceBy(now, f.Source, m, t, &d)
 }
 
 // Seat takes a leg that another call has sent to the call of a dialog. What the leg's peer sends is for that call from now on.

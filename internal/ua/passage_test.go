@@ -39,7 +39,8 @@ func newShards(t *testing.T) *shards {
 		rnd := rand.New(rand.NewPCG(1, uint64(i)))
 		env := &b2bua.Env{Server: snap.Servers[0], Rand: rnd, Ports: media.NewPorts(10000, 20000, 0), State: open{}, Limits: open{}, UserAgent: "directsip",
 			CallID: func() string { return string(rune('0'+i)) + b2bua.Token(rnd, 20) }}
-		s.cores[i] = ua.New(ua.Config{Env: env, Snapshot: snap, Shard: i, Shards: len(s.cores)}, s.now)
+		s.cores[i] = ua.New(ua.Config{Env: env, Snapshot: snap, Shard: i, Shards: len(s.cores),
+			Mine: func(id string) bool { return s.of(id) == i }}, s.now)
 	}
 	return s
 }
@@ -181,5 +182,35 @@ func TestLegGoesOn(t *testing.T) {
 	s.pick(s.in(s.pstn, s.fromCallee(&one, "BYE")), "SIP/2.0 481")
 	if s.forwards != 0 {
 		t.Errorf("handed on %d times when all is over", s.forwards)
+	}
+}
+
+// TestReplacesOfNobody: whichever shards the INVITE and the dialog that it names belong to, an INVITE for the place of nobody is refused once.
+func TestReplacesOfNobody(t *testing.T) {
+	for from := range 3 {
+		for to := range 3 {
+			s := newShards(t)
+			inv := request("INVITE", "1", "nobody", string(rune('0'+from))+"-seeks", "tag", "", bodies[0])
+			inv = bytes.Replace(inv, []byte("Max-Forwards"), []byte("Replaces: "+string(rune('0'+to))+"-nobody;to-tag=x;from-tag=y\r\nMax-Forwards"), 1)
+			s.pick(s.in(s.uc, inv), "SIP/2.0 481")
+			if want := min(1, (from-to)*(from-to)); s.forwards != want {
+				t.Errorf("from shard %d to shard %d: handed on %d times, want %d", from, to, s.forwards, want)
+			}
+		}
+	}
+}
+
+// TestReplacesFollowsALeg: an INVITE for the place of a leg that has gone to another shard finds it there.
+func TestReplacesFollowsALeg(t *testing.T) {
+	for from := range 3 {
+		s := newShards(t)
+		one, two := s.call(0), s.call(1)
+		refer := request("REFER", "2", "refer1", one.a, one.tagA, one.ourA, "")
+		refer = bytes.Replace(refer, []byte("Max-Forwards"), []byte("Refer-To: <sip:+14255550100@198.51.100.1?Replaces="+two.a+"%3Bto-tag%3D"+two.ourA+"%3Bfrom-tag%3D"+two.tagA+">\r\nMax-Forwards"), 1)
+		s.agree(s.in(s.uc, refer))
+		inv := request("INVITE", "1", "pickup", string(rune('0'+from))+"-seeks", "tag", "", bodies[0])
+		inv = bytes.Replace(inv, []byte("Max-Forwards"), []byte("Replaces: "+one.b+";to-tag="+one.ourB+";from-tag="+one.tagB+"\r\nMax-Forwards"), 1)
+		inv = bytes.ReplaceAll(inv, []byte("198.51.100.1"), []byte("198.51.100.2"))
+		s.pick(s.in(s.pstn, inv), "INVITE") // to the other end of the call
 	}
 }
