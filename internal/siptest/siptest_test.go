@@ -97,10 +97,12 @@ func TestRedirectCarriesContacts(t *testing.T) {
 
 func TestSilentPeerTimesOut(t *testing.T) {
 	tt := T(t)
-	pbx, gw := tt.Agent(Config{Name: "pbx", T1: 5 * time.Millisecond}), tt.Agent(Config{Name: "gw"})
+	pbx, gw := tt.Agent(Config{Name: "pbx", T1: 10 * time.Millisecond}), tt.Agent(Config{Name: "gw"})
 	gw.Silent()
 	call := tt.Dial(pbx, gw.Addr(), uri)
 	tt.Wait(call, Failed, Ended)
+	gw.Answer()
+	tt.Wait(tt.Dial(pbx, gw.Addr(), uri), Answered) // the socket keeps the order: what was sent before is heard now
 	if call.Status() != 408 || call.Response() != nil {
 		t.Errorf("%d %v", call.Status(), call.Response())
 	}
