@@ -6,23 +6,36 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"strconv"
+	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
 	// gcPercent lets the heap grow to five times what is in use before it is collected: a quarter of the garbage collector's price under load,
-	// for memory that a quiet server gives back. GOGC overrides it.
+	// for memory that a quiet server gives back. GOGC overrides it, and all that follows from it here.
 	gcPercent = 400
+	// gcPeriod is how far apart collections shall be: on one processor the calls of some fifty milliseconds feel one, and that shall be fewer
+	// than one call in a hundred.
+	gcPeriod = 10 * time.Second
+	// gcMost is the garbage that gcPeriod may cost, on a machine that has the memory.
+	gcMost = 256 << 20
 	// quietTime without a collection means that there is little to do.
 	quietTime = 15 * time.Second
 	// slack is the garbage that a quiet server may keep.
 	slack = 4 << 20
 )
 
-// tendMemory collects in quiet times what the runtime would keep until the next load.
+// tendMemory keeps collections apart while there is much to do, and collects in quiet times what the runtime would keep until the next load.
 func tendMemory(ctx context.Context) {
+	p := pace{percent: gcPercent, most: min(gcMost, machineMemory()/32)}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+		collected := make(chan struct{}, 1)
+		watchCollections(ctx, collected)
+		p.collected = collected
 	}
 	var h heap
 	tick := time.NewTicker(quietTime)
@@ -31,12 +44,87 @@ func tendMemory(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-p.collected:
+			if p.adapt(time.Now(), readHeap()) {
+				debug.SetGCPercent(p.percent)
+			}
 		case <-tick.C:
-			if h.look() {
+			if h.look(readHeap()) {
 				runtime.GC()
 			}
 		}
 	}
+}
+
+// machineMemory is the memory that the machine or the container has, in octets; 0 if the system does not say.
+func machineMemory() uint64 {
+	var s unix.Sysinfo_t
+	if unix.Sysinfo(&s) != nil {
+		return 0
+	}
+	total := uint64(s.Totalram) * uint64(s.Unit)
+	if limit, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil { // a number, or "max"
+		if n, err := strconv.ParseUint(strings.TrimSpace(string(limit)), 10, 64); err == nil {
+			total = min(total, n)
+		}
+	}
+	return total
+}
+
+// watchCollections reports each collection: a small object dies in every one.
+func watchCollections(ctx context.Context, collected chan<- struct{}) {
+	if ctx.Err() != nil {
+		return
+	}
+	runtime.AddCleanup(new([64]byte), func(collected chan<- struct{}) {
+		select {
+		case collected <- struct{}{}:
+		default:
+		}
+		watchCollections(ctx, collected)
+	}, collected)
+}
+
+// usage is what the runtime says of the heap.
+type usage struct {
+	cycles    uint64
+	live      uint64 // octets in use at the last collection
+	objects   uint64 // octets in use and garbage
+	allocated uint64 // octets since the start
+}
+
+func readHeap() usage {
+	s := [...]metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s[:])
+	return usage{s[0].Value.Uint64(), s[1].Value.Uint64(), s[2].Value.Uint64(), s[3].Value.Uint64()}
+}
+
+// pace is the garbage that may lie about until the next collection.
+type pace struct {
+	collected <-chan struct{}
+	percent   int    // of what is in use, never below gcPercent
+	most      uint64 // octets that may be garbage for the sake of gcPeriod
+
+	at        time.Time // of the last collection
+	allocated uint64    // until then
+}
+
+// adapt is told of a collection. It reports whether percent has changed by so much that it is worth stopping the world for a moment.
+func (p *pace) adapt(now time.Time, u usage) bool {
+	took, garbage := now.Sub(p.at), u.allocated-p.allocated
+	first := p.at.IsZero()
+	p.at, p.allocated = now, u.allocated
+	if first || took <= 0 || u.live == 0 {
+		return false
+	}
+	wanted := min(uint64(float64(garbage)/took.Seconds()*gcPeriod.Seconds()), p.most)
+	percent := max(gcPercent, int(wanted*100/u.live))
+	if d := percent - p.percent; d*10 < p.percent && d*10 > -p.percent {
+		return false
+	}
+	p.percent = percent
+	return true
 }
 
 // heap is what was seen of the heap so far.
@@ -49,17 +137,14 @@ type heap struct {
 // look tells whether it is time to collect: at the first and second quiet look after a load that left garbage, and again at the
 // fourth and fifth, when the transactions of its last calls have run out (64*T1, 32 s). Each time twice: only the second collection
 // shows the runtime how little memory it needs, and it returns the rest in the background.
-func (h *heap) look() bool {
-	s := [...]metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(s[:])
-	cycles, live, objects := s[0].Value.Uint64(), s[1].Value.Uint64(), s[2].Value.Uint64()
-	if cycles != h.cycles {
-		*h = heap{cycles: cycles}
+func (h *heap) look(u usage) bool {
+	if u.cycles != h.cycles {
+		*h = heap{cycles: u.cycles}
 		return false
 	}
 	switch h.quiet++; h.quiet {
 	case 1:
-		h.full = objects > live+live/4+slack
+		h.full = u.objects > u.live+u.live/4+slack
 	case 2, 4, 5:
 	default:
 		return false

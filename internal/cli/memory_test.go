@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"testing"
+	"time"
 )
 
 // TestQuietHeapIsCollected shows when a quiet server collects, with garbage that the runtime would keep.
@@ -15,7 +16,7 @@ func TestQuietHeapIsCollected(t *testing.T) {
 		t.Helper()
 		got := ""
 		for range want {
-			if h.look() {
+			if h.look(readHeap()) {
 				runtime.GC()
 				got += "x"
 			} else {
@@ -40,3 +41,46 @@ func TestQuietHeapIsCollected(t *testing.T) {
 }
 
 var sink []byte
+
+// TestCollectionsKeepApart shows what may be garbage for how much is allocated.
+func TestCollectionsKeepApart(t *testing.T) {
+	const mb = 1 << 20
+	for _, c := range []struct {
+		name       string
+		live, rate uint64 // octets, octets a second
+		want       int    // percent
+	}{
+		{"nothing to do", 4 * mb, 10_000, 400},
+		{"fifty calls a second", 8 * mb, 14 * mb / 10, 400},
+		{"five hundred", 14 * mb, 14 * mb, 1000},
+		{"a thousand", 24 * mb, 28 * mb, 1066},
+		{"more than may be garbage", 24 * mb, 280 * mb, 1066},
+		{"many held calls", 256 * mb, 28 * mb, 400},
+	} {
+		p := pace{percent: gcPercent, most: gcMost}
+		now := time.Unix(0, 0)
+		var u usage
+		u.live = c.live
+		p.adapt(now, u)
+		for range 3 {
+			now, u.allocated = now.Add(2*time.Second), u.allocated+2*c.rate
+			p.adapt(now, u)
+		}
+		if p.percent != c.want {
+			t.Errorf("%s: %d %%, want %d", c.name, p.percent, c.want)
+		}
+		if p.adapt(now.Add(2*time.Second), usage{live: c.live * 21 / 20, allocated: u.allocated + 2*c.rate}) {
+			t.Errorf("%s: adapted to a little more", c.name)
+		}
+	}
+}
+
+// TestCollectionsAreNoticed has each collection reported while somebody listens.
+func TestCollectionsAreNoticed(t *testing.T) {
+	collected := make(chan struct{}, 1)
+	watchCollections(t.Context(), collected)
+	for range 3 {
+		runtime.GC()
+		<-collected
+	}
+}
