@@ -305,7 +305,10 @@ func (c *Call) rejected(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	if c.decision.Kind == routing.Emergency {
 		hunt = v.HuntEmergency()
 	}
-	hunt = c.redirect(t, m) || hunt
+	if c.redirect(t, m) {
+		hunt = true
+		c.tellForwarded(now, out)
+	}
 	c.reject(now, t, r, hunt, out)
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sip"
@@ -45,6 +46,32 @@ func (c *Call) redirect(t *attempt, m *sip.Message) bool {
 	rest = slices.DeleteFunc(slices.Clone(rest), func(r routing.Target) bool { return c.visited(list, r.Trunk, r.Called) })
 	c.decision.Targets = slices.Concat(done, list, rest)
 	return true
+}
+
+// tellForwarded tells the caller that its call is being forwarded (RFC 3261 §21.1.3), as progressCode of its trunk has it (SIG-20). Who has seen no
+// early dialog yet and requires reliable responses is not told: there is nobody whose dialog this one would be (RFC 3262 §3).
+func (c *Call) tellForwarded(now time.Time, out *Out) {
+	a := &c.a
+	status := 181
+	if a.trunk.Settings.ProgressCode == "183" {
+		status = 183
+	}
+	r := sip.NewResponse(a.inv, status, "")
+	tag, f := a.tag, (*fork)(nil)
+	if n := len(c.forks); n > 0 {
+		f = c.forks[n-1]
+		tag = f.ours
+	}
+	r.SetToTag(tag)
+	r.Add(sip.IDContact, c.contact(a.hop))
+	r.Add(sip.IDAllow, c.env.Allow(a.trunk.Settings))
+	c.dress(r, nil)
+	switch {
+	case f != nil:
+		c.show(now, f, r, out)
+	case !a.inv.HasToken(sip.IDRequire, "100rel"):
+		c.respond(now, a, r, out)
+	}
 }
 
 // redirected asks routing as if the caller had dialled the number: the 3xx of a peer reaches nothing that the caller may not call, and

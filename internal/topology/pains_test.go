@@ -66,15 +66,19 @@ func TestP35_DefaultsStay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	promised := 0
-	for line := range strings.Lines(string(readFile(t, file))) {
+	promised := slices.Collect(strings.Lines(string(readFile(t, file))))
+	for _, line := range promised {
 		if !slices.Contains(now, line) {
 			t.Errorf("promised was %s", line)
 		}
-		promised++
 	}
-	if promised < 150 {
-		t.Errorf("only %d defaults", promised)
+	for _, line := range now {
+		if !slices.Contains(promised, line) {
+			t.Errorf("not promised yet, -update does it: %s", line)
+		}
+	}
+	if len(promised) < 150 {
+		t.Errorf("only %d defaults", len(promised))
 	}
 }
 
