@@ -19,6 +19,8 @@ type Session struct {
 	Streams []Stream
 	// Timeout: no packet from one side, in a direction that should flow, for so long → Dead event. 0 off.
 	Timeout [2]time.Duration
+	// Play is what the relay plays by itself; nil: nothing.
+	Play *Play
 }
 
 // Stream is one m-line: RTP and RTCP between two sides.
@@ -102,6 +104,7 @@ type StreamStats struct {
 type Stats struct {
 	ID      SessionID
 	Streams []StreamStats
+	Played  [2]uint64 // packets of our own to side 0 and to side 1
 }
 
 // EventKind says what a relay noticed.
@@ -111,6 +114,7 @@ type EventKind uint8
 const (
 	EventFirstPacket EventKind = iota + 1 // first RTP from a side
 	EventDead                             // nothing from a side for the session's Timeout
+	EventPlayed                           // what was to be played once has been
 )
 
 // Event is something that the relay tells the call's owner. Only events reach a shard, never packets.
@@ -119,5 +123,6 @@ type Event struct {
 	Session SessionID
 	Stream  int
 	Side    SideIndex
+	Play    uint32 // the ID of what was played
 	At      time.Time
 }

@@ -93,6 +93,7 @@ func (r *Relay) install(ses *session, streams []*stream, changes []change, want 
 		streams[i].set(&want.Streams[i], now)
 	}
 	ses.setTimeout(want.Timeout, now)
+	ses.setPlay(want.Play)
 	return old, nil
 }
 

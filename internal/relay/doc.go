@@ -54,6 +54,11 @@
 // a session wants their port at another address that excludes theirs, when the host loses their address, and at
 // Shutdown. An error of Open is the same as without them, except that for so long no other program can have the port.
 //
+// # What is played
+//
+// Announcements, tones and music are sent by the worker itself (player), to one side of a session at a time, 20 ms a packet, at the beat of one
+// timer for all that a worker plays.
+//
 // Which packets pass is decided without I/O (port.receive); how datagrams get in and out is the stream's carrier.
 // This one, a UDP socket per port, works anywhere on Linux without rights.
 package relay

@@ -25,7 +25,7 @@ func check(s *media.Session) error {
 			}
 		}
 	}
-	return nil
+	return checkPlay(s)
 }
 
 // set takes the wanted policy of a stream over. The session is locked.
@@ -67,6 +67,9 @@ func rtcpOf(sd *media.Side) netip.AddrPort {
 // snapshot reads the counters. The session is locked.
 func (s *session) snapshot(r *Relay) media.Stats {
 	stats := media.Stats{ID: s.id, Streams: make([]media.StreamStats, len(s.streams))}
+	if s.player != nil {
+		stats.Played = s.player.played
+	}
 	for i, st := range s.streams {
 		if st.side[0].rtp.socket.open() || st.side[1].rtp.socket.open() {
 			stats.Streams[i].Tier = st.carrier.tier()

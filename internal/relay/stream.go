@@ -20,6 +20,7 @@ type session struct {
 	closed  bool
 	timeout [2]time.Duration
 	streams []*stream
+	player  *player // nil until something is played
 }
 
 // stream is one m-line.
@@ -190,16 +191,17 @@ type notice struct {
 	session media.SessionID
 	stream  int
 	side    media.SideIndex
+	play    uint32
 }
 
 func (n *notices) add(k media.EventKind, st *stream, side media.SideIndex) {
-	n.list = append(n.list, notice{k, st.session.id, st.index, side})
+	n.list = append(n.list, notice{kind: k, session: st.session.id, stream: st.index, side: side})
 }
 
 func (n *notices) deliver(to func(media.Event), at time.Time) {
 	for _, e := range n.list {
 		if to != nil {
-			to(media.Event{Kind: e.kind, Session: e.session, Stream: e.stream, Side: e.side, At: at})
+			to(media.Event{Kind: e.kind, Session: e.session, Stream: e.stream, Side: e.side, Play: e.play, At: at})
 		}
 	}
 	n.list = n.list[:0]

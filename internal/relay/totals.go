@@ -10,6 +10,7 @@ type Totals struct {
 	RTCP           uint64 // RTCP relayed
 	Gated, Dropped uint64
 	SendErrors     uint64
+	Played         uint64 // RTP of our own: announcements, tones, music
 	Lost           uint64 // of streams that are closed
 	Batches        uint64 // readings of the ready list that found work
 	Dead, Opened   uint64 // silences reported; sessions opened
@@ -26,11 +27,11 @@ type gauges struct {
 
 // batch is what one batch of a worker counted, added to the totals at its end.
 type batch struct {
-	packets, bytes, rtcp, gated, dropped, sendErrors uint64
+	packets, bytes, rtcp, gated, dropped, sendErrors, played uint64
 }
 
 type workerTotals struct {
-	packets, bytes, rtcp, gated, dropped, sendErrors, batches atomic.Uint64
+	packets, bytes, rtcp, gated, dropped, sendErrors, played, batches atomic.Uint64
 }
 
 func (t *workerTotals) add(b *batch) {
@@ -41,6 +42,7 @@ func (t *workerTotals) add(b *batch) {
 	t.gated.Add(b.gated)
 	t.dropped.Add(b.dropped)
 	t.sendErrors.Add(b.sendErrors)
+	t.played.Add(b.played)
 	*b = batch{}
 }
 
@@ -59,6 +61,7 @@ func (r *Relay) Totals() Totals {
 		t.Gated += w.totals.gated.Load()
 		t.Dropped += w.totals.dropped.Load()
 		t.SendErrors += w.totals.sendErrors.Load()
+		t.Played += w.totals.played.Load()
 		t.Batches += w.totals.batches.Load()
 	}
 	return t

@@ -22,6 +22,7 @@ type worker struct {
 	file   *os.File // of epoll, for the runtime's poller
 	conn   syscall.RawConn
 	wake   int // eventfd that ends the worker
+	band   band
 	done   chan struct{}
 	totals workerTotals
 
@@ -49,12 +50,16 @@ func newWorker(r *Relay) (*worker, error) {
 		err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, w.wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(w.wake), Pad: -1})
 	}
 	if err == nil {
+		err = w.band.open(fd)
+	}
+	if err == nil {
 		w.file = os.NewFile(uintptr(fd), "relay epoll")
 		w.conn, err = w.file.SyscallConn()
 	}
 	if err != nil {
 		_ = unix.Close(fd)
 		_ = unix.Close(w.wake)
+		w.band.close()
 		return nil, fmt.Errorf("relay: epoll: %w", err)
 	}
 	return w, nil
@@ -95,8 +100,12 @@ func (w *worker) work() bool {
 	on := true
 	for i := range w.ready[:w.n] {
 		ev := &w.ready[i]
-		if ev.Pad == -1 {
-			on = false
+		if ev.Pad < 0 {
+			if ev.Pad == isBeat {
+				w.beat(at, now)
+			} else {
+				on = false
+			}
 			continue
 		}
 		p := w.relay.sockets.table.get(ev.Fd)
@@ -149,6 +158,9 @@ func (w *worker) pass(p *port, n int, now int64) {
 		w.batch.dropped++
 		return
 	}
+	if pl := p.stream.session.player; pl != nil {
+		pl.before(out, k, b)
+	}
 	if errno := out.stream.carrier.send(out, b, to); errno != 0 {
 		c.sendErrors++
 		w.batch.sendErrors++
@@ -174,4 +186,5 @@ func (w *worker) stop() {
 func (w *worker) release() {
 	_ = w.file.Close()
 	_ = unix.Close(w.wake)
+	w.band.close()
 }

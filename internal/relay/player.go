@@ -1,0 +1,245 @@
+package relay
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// player plays to one side of a session. A session has one from its first Play on. The session's mutex guards it.
+//
+// What it sends is a source of its own: an SSRC, sequence numbers and timestamps that have nothing to do with those of the
+// other side's packets (RFC 3550 §5.1, §8). A receiver takes the change of SSRC for a new source and begins to buffer anew,
+// which the marker bit tells it too (RFC 3551 §4.1). To continue the peer's numbers instead would mean to rewrite every later
+// packet of the call, and its RTCP, whose reports name SSRC, timestamps and sequence numbers (RFC 3550 §6.4).
+type player struct {
+	session   *session
+	play      media.Play
+	on        bool
+	listed    bool // the worker has it in its band
+	talking   bool // the packet before was sent: no marker
+	mark      bool // the next packet of the other side needs the marker
+	since     int64
+	next      int // sample
+	ssrc      uint32
+	sequence  uint16
+	timestamp uint32
+	played    [2]uint64 // packets to each side, of everything played
+}
+
+// mostBeats is how many packets are made up for after the worker was late. What is beyond is left out, as a receiver that has run dry gains
+// nothing of it.
+const mostBeats = 3
+
+// checkPlay refuses what could never be played.
+func checkPlay(s *media.Session) error {
+	p := s.Play
+	if p == nil {
+		return nil
+	}
+	if p.ID == 0 || p.Stream < 0 || p.Stream >= len(s.Streams) || p.To < 0 || p.To > 1 || len(p.Samples) == 0 {
+		return fmt.Errorf("relay: session %d: nothing can be played on stream %d to side %d (%d samples)", s.ID, p.Stream, p.To, len(p.Samples))
+	}
+	return nil
+}
+
+// setPlay begins, changes or ends what is played. The session is locked.
+func (s *session) setPlay(want *media.Play) {
+	p := s.player
+	switch {
+	case want == nil && p == nil:
+		return
+	case want == nil:
+		p.on = false
+		return
+	case p == nil:
+		p = &player{session: s}
+		s.player = p
+	case p.play.ID == want.ID:
+		return // it goes on, or has ended
+	}
+	listed := p.listed
+	*p = player{session: s, play: *want, on: true, listed: true, played: p.played, mark: p.mark && p.play.To == want.To,
+		ssrc: rand.Uint32(), sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()}
+	if !listed {
+		s.worker.band.join(p)
+	}
+}
+
+// before sets the marker bit of the first packet that is relayed to a side after it was played to: the receiver's buffer begins
+// anew.
+func (p *player) before(out *port, k kind, b []byte) {
+	if p.mark && k == rtp && out.side == p.play.To && out.stream.index == p.play.Stream {
+		p.mark = false
+		b[1] |= 0x80
+	}
+}
+
+// beat sends what is due after so many beats. False: the player has ended, or is not wanted any more. The session is locked.
+func (p *player) beat(w *worker, beats int, now int64) bool {
+	s := p.session
+	if !p.on || s.closed || p.play.Stream >= len(s.streams) {
+		return false
+	}
+	if p.since == 0 {
+		p.since = now
+	}
+	st := s.streams[p.play.Stream]
+	sd, from := &st.side[p.play.To], &st.side[1-p.play.To].count
+	if p.play.Yield != media.YieldNever && from.last != 0 && now-from.last < int64(media.YieldTime) {
+		p.talking = false
+		p.timestamp += uint32(beats) * media.PacketSamples
+		return p.play.Yield == media.YieldToMedia || from.last < p.since
+	}
+	if late := beats - mostBeats; late > 0 {
+		p.skip(late)
+		beats = mostBeats
+	}
+	to := sd.rtp.gate.destination(sd.trust.latch)
+	reachable := to.size != 0 && sd.rtp.socket.open() && !st.opaque
+	for range beats {
+		if !p.play.Loop && p.next >= len(p.play.Samples) {
+			w.notices.list = append(w.notices.list, notice{media.EventPlayed, s.id, p.play.Stream, p.play.To, p.play.ID})
+			return false
+		}
+		if !reachable {
+			p.skip(1)
+			continue
+		}
+		if errno := st.carrier.send(&sd.rtp, p.packet(w.buffer[:]), to); errno != 0 {
+			w.batch.sendErrors++
+			continue
+		}
+		p.played[p.play.To]++
+		w.batch.played++
+	}
+	return true
+}
+
+// packet writes the next one into b.
+func (p *player) packet(b []byte) []byte {
+	b = b[:rtpHeader+media.PacketSamples]
+	b[0], b[1] = 2<<6, p.play.PayloadType
+	if !p.talking {
+		b[1] |= 0x80
+	}
+	binary.BigEndian.PutUint16(b[2:], p.sequence)
+	binary.BigEndian.PutUint32(b[4:], p.timestamp)
+	binary.BigEndian.PutUint32(b[8:], p.ssrc)
+	rest := b[rtpHeader:]
+	for from := p.next; len(rest) > 0; from = 0 {
+		rest = rest[copy(rest, p.play.Samples[min(from, len(p.play.Samples)):]):]
+		if !p.play.Loop {
+			break
+		}
+	}
+	for i := range rest {
+		rest[i] = p.play.Silence
+	}
+	p.talking, p.mark = true, true
+	p.sequence++
+	p.skip(1)
+	return b
+}
+
+// skip lets the time of some packets pass.
+func (p *player) skip(packets int) {
+	n := packets * media.PacketSamples
+	p.timestamp += uint32(n)
+	p.next += n
+	if p.play.Loop {
+		p.next %= len(p.play.Samples)
+	}
+}
+
+// band is the players of one worker and the timer that gives them their beat: one timerfd in the worker's ready list, which runs while
+// anybody plays. So nobody pays for it but calls that are played to, and each packet costs no more than its sending.
+type band struct {
+	timer   int // timerfd; 0: none
+	players []*player
+
+	mu      sync.Mutex
+	joining []*player
+	running bool
+}
+
+// isBeat marks the timer in the ready list.
+const isBeat = -2
+
+func (b *band) open(epoll int) error {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("timerfd: %w", err)
+	}
+	b.timer = fd
+	return unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd), Pad: isBeat})
+}
+
+func (b *band) close() {
+	if b.timer != 0 {
+		_ = unix.Close(b.timer)
+	}
+}
+
+// join takes a player in. Its session is locked.
+func (b *band) join(p *player) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.joining = append(b.joining, p)
+	if !b.running {
+		b.running = b.every(media.PacketTime)
+	}
+}
+
+// every sets the timer; 0 stops it.
+func (b *band) every(d time.Duration) bool {
+	t := unix.NsecToTimespec(int64(d))
+	return unix.TimerfdSettime(b.timer, 0, &unix.ItimerSpec{Interval: t, Value: t}, nil) == nil
+}
+
+// muster takes in who has joined, and stops the timer when nobody is left.
+func (b *band) muster() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.players = append(b.players, b.joining...)
+	clear(b.joining)
+	b.joining = b.joining[:0]
+	if len(b.players) == 0 {
+		b.players, b.joining = nil, nil
+		b.running = false
+		b.every(0)
+	}
+}
+
+// beat lets every player of the worker send what is due.
+func (w *worker) beat(at time.Time, now int64) {
+	var count [8]byte // how often the timer has run out since it was last read, timerfd_create(2)
+	if n, err := unix.Read(w.band.timer, count[:]); err != nil || n != len(count) {
+		return
+	}
+	beats := int(min(binary.NativeEndian.Uint64(count[:]), 1<<16))
+	w.band.muster()
+	keep := w.band.players[:0]
+	for _, p := range w.band.players {
+		mu := &p.session.mu
+		mu.Lock()
+		p.listed = p.beat(w, beats, now)
+		if !p.listed {
+			p.on = false
+		} else {
+			keep = append(keep, p)
+		}
+		mu.Unlock()
+	}
+	clear(w.band.players[len(keep):])
+	w.band.players = keep
+	if len(w.notices.list) > 0 {
+		w.notices.deliver(w.relay.config.Events, at)
+	}
+}

@@ -1,0 +1,276 @@
+package relay
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// sample n of a clip that tells every place in it apart.
+func clip(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(i ^ i>>8*37)
+	}
+	return b
+}
+
+// playing is a session that plays to side 0.
+func playing(id media.SessionID, a, b *phone, samples []byte, loop bool) *media.Session {
+	s := call(id, a, b)
+	s.Play = &media.Play{ID: 7, Samples: samples, PayloadType: 8, Silence: 0xd5, Loop: loop}
+	return s
+}
+
+// hear reads one RTP packet.
+func (p *phone) hear(c *net.UDPConn) (header, bool, []byte) {
+	p.t.Helper()
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	buf := make([]byte, 2048)
+	n, err := c.Read(buf)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if n < rtpHeader || buf[0] != 0x80 {
+		p.t.Fatalf("not RTP: %x", buf[:min(n, 16)])
+	}
+	return peek(buf), buf[1]&0x80 != 0, buf[rtpHeader:n]
+}
+
+// TestPlayOnce: an announcement goes out as one talk spurt of one source, whole, and its end is reported.
+func TestPlayOnce(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := playing(1, a, b, clip(500), false)
+	began := time.Now()
+	r.open(s)
+	var got []byte
+	var first header
+	for i := range 4 {
+		h, mark, payload := a.hear(a.rtp)
+		if i == 0 {
+			first = h
+		}
+		if mark != (i == 0) || h.payloadType != 8 || h.ssrc != first.ssrc || h.sequence != first.sequence+uint16(i) ||
+			h.timestamp != first.timestamp+uint32(160*i) || len(payload) != 160 {
+			t.Fatalf("packet %d: %+v, marker %v, %d octets; the first was %+v", i, h, mark, len(payload), first)
+		}
+		got = append(got, payload...)
+	}
+	if want := append(clip(500), bytes.Repeat([]byte{0xd5}, 140)...); !bytes.Equal(got, want) {
+		t.Fatal("the samples are others")
+	}
+	if e := r.want(media.EventPlayed, 0, 0); e.Play != 7 || e.Session != 1 {
+		t.Fatalf("%+v", e)
+	}
+	if took := time.Since(began); took < 4*media.PacketTime {
+		t.Errorf("80 ms of sound took %s", took)
+	}
+	if st, _ := r.Stats(1); st.Played != [2]uint64{4, 0} {
+		t.Errorf("%d packets were played", st.Played)
+	}
+	if n := r.Totals().Played; n != 4 {
+		t.Errorf("%d packets were played in all", n)
+	}
+	// The end is told once, and the same Play does not begin again.
+	s.Timeout[0] = time.Minute
+	if err := r.Update(s); err != nil {
+		t.Fatal(err)
+	}
+	s.Play = &media.Play{ID: 8, Samples: clip(160), To: 1}
+	if err := r.Update(s); err != nil {
+		t.Fatal(err)
+	}
+	if _, mark, payload := b.hear(b.rtp); !mark || !bytes.Equal(payload, clip(160)) {
+		t.Fatal("another piece to the other side is not what is heard")
+	}
+	if e := r.want(media.EventPlayed, 0, 1); e.Play != 8 {
+		t.Fatalf("%+v", e)
+	}
+	if st, _ := r.Close(1); st.Played != [2]uint64{4, 1} {
+		t.Errorf("%d packets were played", st.Played)
+	}
+}
+
+// TestPlayLoop: a tone repeats itself without a seam, also where its length is no multiple of a packet, until it is taken away; then
+// what the other side sends is marked as the beginning of another source (RFC 3550 §8, RFC 3551 §4.1).
+func TestPlayLoop(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := playing(1, a, b, clip(250), true)
+	r.open(s)
+	var got []byte
+	for range 5 {
+		_, _, payload := a.hear(a.rtp)
+		got = append(got, payload...)
+	}
+	if want := bytes.Repeat(clip(250), 4)[:800]; !bytes.Equal(got, want) {
+		t.Fatal("the seam is heard")
+	}
+	s.Play = nil
+	if err := r.Update(s); err != nil {
+		t.Fatal(err)
+	}
+	packet := func(seq byte) []byte { return []byte{0x80, 0, 0, seq, 0, 0, 0, 160 * 1, 1, 2, 3, 4, 5} }
+	marked := packet(1)
+	marked[1] |= 0x80
+	b.send(b.rtp, s.Streams[0].Side[1].Local, packet(1))
+	for {
+		_, _, payload := a.hear(a.rtp)
+		if len(payload) == 1 {
+			break
+		}
+	}
+	if e := r.want(media.EventFirstPacket, 0, 1); e.Session != 1 {
+		t.Fatalf("%+v", e)
+	}
+	b.send(b.rtp, s.Streams[0].Side[1].Local, packet(2))
+	a.wantOn(a.rtp, s.Streams[0].Side[0].Local, packet(2))
+}
+
+// TestPlayYields: music that yields is silent while the other side is heard. The first packet of the other side has the marker.
+func TestPlayYields(t *testing.T) {
+	for name, yield := range map[string]media.Yield{"to media": media.YieldToMedia, "for good": media.YieldForGood} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, Config{})
+			a, b := newPhone(t, ip4), newPhone(t, ip4)
+			s := playing(1, a, b, clip(160), true)
+			s.Play.Yield = yield
+			r.open(s)
+			first, _, _ := a.hear(a.rtp)
+			packet := []byte{0x80, 0, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4, 5}
+			b.send(b.rtp, s.Streams[0].Side[1].Local, packet)
+			for {
+				h, mark, payload := a.hear(a.rtp)
+				if len(payload) != 1 {
+					continue
+				}
+				if !mark || h.ssrc != 0x01020304 {
+					t.Fatalf("the peer's packet came as %+v, marker %v", h, mark)
+				}
+				break
+			}
+			if yield == media.YieldForGood {
+				for deadline := time.Now().Add(patience); ; time.Sleep(media.PacketTime) {
+					ses := r.find(1)
+					ses.mu.Lock()
+					on := ses.player.on
+					ses.mu.Unlock()
+					if !on {
+						return
+					}
+					if time.Now().After(deadline) {
+						t.Fatal("it plays on")
+					}
+				}
+			}
+			// When the other side has been silent for a second it goes on, as the same source, with a new talk spurt in its own time.
+			h, mark, _ := a.hear(a.rtp)
+			if gap := h.timestamp - first.timestamp; h.ssrc != first.ssrc || !mark || gap < 8000 {
+				t.Fatalf("it goes on as %+v, marker %v, %d samples later; it was %+v", h, mark, gap, first)
+			}
+		})
+	}
+}
+
+// TestPlayRefuses: what could never be played is refused, and nothing is opened.
+func TestPlayRefuses(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	for name, p := range map[string]*media.Play{
+		"nothing": {ID: 1}, "no id": {Samples: clip(1)}, "no such stream": {ID: 1, Stream: 1, Samples: clip(1)}, "no such side": {ID: 1, To: 2, Samples: clip(1)},
+	} {
+		s := assign(t, call(1, a, b))
+		s.Play = p
+		if err := r.Open(s); err == nil {
+			t.Errorf("%s is played", name)
+		}
+	}
+}
+
+// TestPlayCost: a packet that is played allocates nothing, and a call that is never played to has no player.
+func TestPlayCost(t *testing.T) {
+	r, err := newRelay(Config{Workers: 1, DSCP: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.workers[0].release)
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := assign(t, playing(1, a, b, clip(1000), true))
+	if err := r.Open(s); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Open(assign(t, call(2, a, b))); err != nil {
+		t.Fatal(err)
+	}
+	w := r.workers[0]
+	w.band.muster()
+	p := r.find(1).player
+	if n := testing.AllocsPerRun(1000, func() { p.beat(w, 1, r.now()) }); n != 0 {
+		t.Errorf("%g allocations a packet", n)
+	}
+	if r.find(2).player != nil {
+		t.Error("a call that nothing is played to has a player")
+	}
+	r.Close(1)
+	r.Close(2)
+}
+
+// TestPlayLate: a worker that was held up makes up for a little, and leaves the rest out: the timestamps tell how much.
+func TestPlayLate(t *testing.T) {
+	r, err := newRelay(Config{Workers: 1, DSCP: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.workers[0].release)
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	if err := r.Open(assign(t, playing(1, a, b, clip(1000), true))); err != nil {
+		t.Fatal(err)
+	}
+	p := r.find(1).player
+	p.beat(r.workers[0], 1, r.now())
+	first, _, _ := a.hear(a.rtp)
+	p.beat(r.workers[0], 10, r.now())
+	for i := range mostBeats {
+		h, _, _ := a.hear(a.rtp)
+		if h.sequence != first.sequence+1+uint16(i) || h.timestamp != first.timestamp+uint32(10-mostBeats+1+i)*160 {
+			t.Errorf("packet %d is %+v; the first was %+v", i, h, first)
+		}
+	}
+	r.Close(1)
+}
+
+// TestPlayToManyCalls: one timer serves all, and stops when the last has ended.
+func TestPlayToManyCalls(t *testing.T) {
+	r := newRig(t, Config{Workers: 1})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	for id := range media.SessionID(20) {
+		s := playing(id+1, a, b, binary.BigEndian.AppendUint16(nil, uint16(id)), false)
+		s.Play.ID = uint32(id + 1)
+		r.open(s)
+	}
+	ended := map[uint32]bool{}
+	for range 20 {
+		e := <-r.events
+		if e.Kind != media.EventPlayed || ended[e.Play] || uint64(e.Session) != uint64(e.Play) {
+			t.Fatalf("%+v", e)
+		}
+		ended[e.Play] = true
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(media.PacketTime) {
+		band := &r.workers[0].band
+		band.mu.Lock()
+		running := band.running
+		band.mu.Unlock()
+		if !running {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the timer runs though nothing is played")
+		}
+	}
+}
