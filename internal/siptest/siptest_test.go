@@ -101,7 +101,7 @@ func TestSilentPeerTimesOut(t *testing.T) {
 	gw.Silent()
 	call := tt.Dial(pbx, gw.Addr(), uri)
 	tt.Wait(call, Failed, Ended)
-	gw.Answer()
+	gw.Answer(OK())
 	tt.Wait(tt.Dial(pbx, gw.Addr(), uri), Answered) // the socket keeps the order: what was sent before is heard now
 	if call.Status() != 408 || call.Response() != nil {
 		t.Errorf("%d %v", call.Status(), call.Response())
