@@ -88,6 +88,7 @@ func (c *Call) answerTimer(now time.Time, l *Leg, m *sip.Message) {
 	interval, ours := t.asked, t.ours
 	switch {
 	case interval > 0:
+		interval = max(interval, leastInterval) // less comes from who does not know the extension, and gets no 422
 		ours = t.askedBy == "uas" || t.askedBy != "uac" && !t.supports
 	case t.interval > 0:
 		interval = t.interval

@@ -35,3 +35,21 @@ func TestSIG_08WeRefresh(t *testing.T) {
 		})
 	}
 }
+
+// SIG-08: a peer that does not know session timers, behind a proxy that asks for one of 2 s, cannot make us refresh every second.
+func TestSIG_08ShortIntervalIsBounded(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP"))
+	caller, callee := l.end(l.udp(2, 0)), l.end(l.udp(3, 5060))
+	caller.send(caller.invite(l, "+14255550100", "short", caller.audio(), "Session-Expires: 2;refresher=uas"))
+	callee.take()
+	caller.ok = caller.final("INVITE")
+	if v := header(caller.ok, "Session-Expires"); status(caller.ok) != 200 || v != "30;refresher=uas" {
+		t.Errorf("status %d, Session-Expires: %s", status(caller.ok), v)
+	}
+	caller.send(caller.ack(caller.ok))
+	caller.send(caller.bye(caller.ok))
+	caller.final("BYE")
+	callee.hungUp()
+	checkRecord(t, s.record(), "normal-clearing", 200, "caller")
+}
