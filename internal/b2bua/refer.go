@@ -11,6 +11,7 @@ import (
 	"github.com/directsip/directsip/internal/identity"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/txn"
 )
 
@@ -90,7 +91,7 @@ func (c *Call) receiveRefer(now time.Time, l *Leg, src sip.Source, m *sip.Messag
 		c.lend(now, x, out)
 		return
 	}
-	if rest.refers() && !l.atHome(r.host) { // its own equipment is for nobody to see or to reach but by us
+	if rest.refers() && c.home(l, r.host) == nil { // its own equipment is for nobody to see or to reach but by us
 		c.passRefer(now, x, s, m, out)
 		return
 	}
@@ -138,7 +139,7 @@ func (l *Leg) refers() bool {
 // URI that the REFER names (DR-16); anything else is a number that the referrer must be allowed to call.
 func (c *Call) decideTransfer(by, rest *Leg, r *referral) routing.Decision {
 	who, calling := c.partyOf(by), c.partyOf(rest).number
-	if at := by.trunk; by.atHome(r.host) {
+	if at := c.home(by, r.host); at != nil {
 		if !c.mayJoin(rest, c.at(at, r.uri)) {
 			return routing.Decision{Number: r.number, Reason: diag.TollBypass}
 		}
@@ -154,6 +155,23 @@ func (c *Call) decideTransfer(by, rest *Leg, r *referral) routing.Decision {
 		}
 	}
 	return d
+}
+
+// home is the trunk by which a host is reached that is the referrer's own equipment: the referrer's, or that to another proxy of the same UC platform,
+// which knows us there by the same name (contactHost). nil: the host is somebody else.
+func (c *Call) home(by *Leg, host string) *topology.Trunk {
+	own := by.trunk
+	if by.atHome(host) {
+		return own
+	}
+	if own.Gateway.Kind == topology.KindUC && own.ContactHost != "" {
+		for _, t := range c.snap.Trunks {
+			if t.Gateway.Kind == topology.KindUC && t.Pool == own.Pool && strings.EqualFold(t.ContactHost, own.ContactHost) && isHostOf(t.Gateway, host) {
+				return t
+			}
+		}
+	}
+	return nil
 }
 
 // atHome tells whether the host of a URI is the equipment that the leg leads to.

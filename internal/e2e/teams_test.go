@@ -219,25 +219,65 @@ func TestDRTeamsDrain(t *testing.T) {
 	l.paired()
 }
 
-// DR-15, DR-16: REFER is in our Allow, so the service transfers by it, and the new INVITE has its long tokens as they came.
+// DR-15, DR-16: REFER is in our Allow, so the service transfers by it, and the new INVITE has its long tokens as they came, also where it is for
+// another proxy of the service.
 func TestDRTeamsTransfer(t *testing.T) {
+	for i, name := range []string{"to the same proxy", "to another proxy"} {
+		t.Run(name, func(t *testing.T) {
+			l := newTeamsLab(t, teamsDocument)
+			l.paired()
+			call := l.fromTeams("sbc.example.com")
+			at := l.Incoming(l.pstn, 1)
+			l.Wait(call, siptest.Acked)
+			target, referred, err := l.svc.Transfer(l.Context(), call, i, "+498912347")
+			l.Must(err)
+			second := l.Incoming(l.svc.Proxy(i), 1)
+			if got := second.Invite().URI; got != target {
+				t.Errorf("the INVITE is for\n%s\nnot\n%s", got, target)
+			}
+			if got := second.Invite().Get(sip.IDReferredBy); got != referred {
+				t.Errorf("Referred-By is\n%s\nnot\n%s", got, referred)
+			}
+			l.talk(second, at, at)
+			l.Wait(call, siptest.Ended)
+			l.s.records(1)
+		})
+	}
+}
+
+// DR-17: the service puts an INVITE with Replaces in the place of a call of either direction, and who talks to it talks to the new one. We send it none.
+func TestDR_17TeamsReplaces(t *testing.T) {
 	l := newTeamsLab(t, teamsDocument)
 	l.paired()
-	call := l.fromTeams("sbc.example.com")
+	first := l.fromTeams("sbc.example.com")
 	at := l.Incoming(l.pstn, 1)
-	l.Wait(call, siptest.Acked)
-	target, err := l.svc.Transfer(l.Context(), call, 0, "+498912347")
-	l.Must(err)
-	second := l.Incoming(l.svc.Proxy(0), 1)
-	if got := second.Invite().URI; got != target {
-		t.Errorf("the INVITE is for\n%s\nnot\n%s", got, target)
-	}
-	if v := second.Invite().Get(sip.IDReferredBy); !strings.Contains(v, "x-ti=") || !strings.Contains(v, "x-tt=tok") {
-		t.Errorf("Referred-By: %q", v)
-	}
+	l.Wait(first, siptest.Acked)
+	second := l.fromTeams("sbc.example.com", siptest.Replacing(first))
+	l.Wait(second, siptest.Acked)
+	l.Wait(first, siptest.Ended)
 	l.talk(second, at, at)
-	l.Wait(call, siptest.Ended)
-	l.s.records(1)
+
+	out := l.fromPSTN()
+	first = l.Incoming(l.svc.Proxy(0), 1)
+	l.Wait(out, siptest.Acked)
+	second = l.fromTeams("sbc.example.com", siptest.Replacing(first))
+	l.Wait(second, siptest.Acked)
+	l.Wait(first, siptest.Ended)
+	l.talk(second, out, out)
+
+	for _, r := range l.s.records(2) {
+		if len(r.Transfers) != 1 || r.Transfers[0].How != "replaces" || r.Transfers[0].Status != 200 || r.Reason != "normal-clearing" {
+			t.Errorf("%s, transfers %+v", r.Reason, r.Transfers)
+		}
+	}
+	late := l.fromTeams("sbc.example.com", siptest.Replacing(first)) // it is no more
+	l.Wait(late, siptest.Failed)
+	if late.Status() != 481 && late.Status() != 603 {
+		t.Errorf("in the place of a call that has ended: %d", late.Status())
+	}
+	if r := l.svc.Refusals(); len(r) > 0 {
+		t.Errorf("the service refused: %q", r)
+	}
 }
 
 // DR-28: tenants behind one carrier trunk, each under a name of its own; one pairing holds for all.

@@ -53,15 +53,29 @@ func MediaHints(location, path, site string) Option {
 	}
 }
 
+// Replacing is that an INVITE takes the place of a call of the service's (DR-17, RFC 3891): the SBC's peer in it talks to the new one.
+func Replacing(c *Call) Option {
+	ours, theirs := c.Invite().From().Tag(), ""
+	if c.Incoming() {
+		ours, theirs = c.Response().To().Tag(), ours
+	} else {
+		theirs = c.Response().To().Tag()
+	}
+	return func(r *request) {
+		addHeaders(r.m, []string{"Replaces: " + c.Invite().CallID() + ";to-tag=" + theirs + ";from-tag=" + ours, "Require: replaces"})
+	}
+}
+
 // Transfer refers an SBC to a number behind the i-th proxy, with tokens as long as the service's (DR-16). It needs REFER in the SBC's Allow
-// (DR-15) and waits for the NOTIFY that says how it went. Target is the Refer-To that the SBC must call with all of its parameters.
-func (s *Teams) Transfer(ctx context.Context, c *Call, i int, number string) (target string, err error) {
+// (DR-15) and waits for the NOTIFY that says how it went. The SBC must call target, the Refer-To, with all of its parameters, and say referred, the
+// Referred-By.
+func (s *Teams) Transfer(ctx context.Context, c *Call, i int, number string) (target, referred string, err error) {
 	if said := allowOf(c); !strings.Contains(said, "REFER") || !strings.Contains(said, "NOTIFY") {
-		return "", fmt.Errorf("siptest: the SBC allows %q, and neither REFER nor NOTIFY can be left out", said)
+		return "", "", fmt.Errorf("siptest: the SBC allows %q, and neither REFER nor NOTIFY can be left out", said)
 	}
 	word := strings.Repeat("0123456789abcdef", 12)
 	target = "sip:" + number + "@" + s.proxies[i].hostPort() + ";transport=tls;x-m=8:orgid:" + word + ";x-t=" + word
-	referred := "<sip:+12065550199@" + s.proxies[i].hostPort() + ";x-m=8:orgid:" + word + ";x-t=" + word + ";x-ti=" + word[:32] + ";x-tt=tok>"
+	referred = "<sip:+12065550199@" + s.proxies[i].hostPort() + ";x-m=8:orgid:" + word + ";x-t=" + word + ";x-ti=" + word[:32] + ";x-tt=tok>"
 	before := 0
 	for _, e := range c.seen() {
 		if e.Kind == Request {
@@ -71,23 +85,23 @@ func (s *Teams) Transfer(ctx context.Context, c *Call, i int, number string) (ta
 	m, err := c.Do(ctx, "REFER", WithHeader("Refer-To: <"+target+">"), WithHeader("Referred-By: "+referred),
 		WithHeader("Contact: "+c.contact()))
 	if err != nil {
-		return target, err
+		return target, referred, err
 	}
 	if m.Status != 202 {
-		return target, fmt.Errorf("siptest: REFER is answered with %d", m.Status)
+		return target, referred, fmt.Errorf("siptest: REFER is answered with %d", m.Status)
 	}
 	for n := before + 1; ; n++ {
 		e, err := c.WaitN(ctx, Request, n)
 		if err != nil {
-			return target, err
+			return target, referred, err
 		}
 		if e.Msg.Method != "NOTIFY" || !strings.Contains(e.Msg.GetName("Subscription-State"), "terminated") {
 			continue
 		}
 		if !strings.HasPrefix(e.Msg.Body, "SIP/2.0 200") {
-			return target, fmt.Errorf("siptest: the transfer has failed: %s", e.Msg.Body)
+			return target, referred, fmt.Errorf("siptest: the transfer has failed: %s", e.Msg.Body)
 		}
-		return target, nil
+		return target, referred, nil
 	}
 }
 
