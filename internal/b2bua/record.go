@@ -163,7 +163,8 @@ func (c *Call) note(now time.Time, l *Leg, out bool, m *sip.Message) {
 		word = m.URI
 	}
 	r := c.rung(now, l, out, methodNumber(method))
-	r.sdp, r.status = m.Body != "", uint16(m.Status)
+	_, r.sdp = m.SDP()
+	r.status = uint16(m.Status)
 	if r.method == 0 {
 		word = method
 	}

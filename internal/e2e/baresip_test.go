@@ -22,6 +22,7 @@ type phone struct {
 	t      *testing.T
 	name   string
 	dir    string
+	prefix []string // runs a program on its host
 	cmd    *exec.Cmd
 	exited chan struct{}
 	mu     sync.Mutex
@@ -59,12 +60,14 @@ func (n *network) phone(c phoneConfig) *phone {
 	lines := append([]string{"poll_method epoll", "sip_listen " + addr + ":5060", "audio_source aufile," + c.wav, "audio_player aubridge,ear",
 		"ausrc_srate 8000", "auplay_srate 8000", "ausrc_channels 1", "auplay_channels 1", "audio_buffer 20-160", "jitter_buffer_delay 2-10",
 		"module_path " + modules[0], "module g711.so", "module aufile.so", "module aubridge.so", "module sndfile.so",
-		"snd_path " + filepath.Join(p.dir, "heard"), fmt.Sprintf("dns_server %s:53", n.addr(nameServer, false)), "module_tmp account.so", "module_app menu.so"}, c.config...)
+		"snd_path " + filepath.Join(p.dir, "heard"), fmt.Sprintf("dns_server %s:53", n.addr(nameServer, false)), "module_tmp account.so", "module_app menu.so",
+		"module_app ctrl_tcp.so", "ctrl_tcp_listen 127.0.0.1:4444"}, c.config...)
 	writeFile(n.t, filepath.Join(p.dir, "config"), strings.Join(lines, "\n")+"\n")
 	writeFile(n.t, filepath.Join(p.dir, "accounts"), fmt.Sprintf("<sip:%s@%s%s>;regint=0;answermode=auto;audio_codecs=pcmu\n", c.number, addr, c.account))
 	writeFile(n.t, filepath.Join(p.dir, "contacts"), "")
 	writeFile(n.t, filepath.Join(p.dir, "uuid"), fmt.Sprint("phone", c.host))
-	args := append(n.host(c.host), path, "-f", p.dir, "-t", "40", map[bool]string{false: "-4", true: "-6"}[c.v6])
+	p.prefix = n.host(c.host)
+	args := append(p.prefix[:len(p.prefix):len(p.prefix)], path, "-f", p.dir, "-t", "40", map[bool]string{false: "-4", true: "-6"}[c.v6])
 	if c.dial != "" {
 		args = append(args, "-e", "/dial "+c.dial)
 	}
@@ -130,6 +133,17 @@ func (p *phone) wait(texts ...string) {
 		case <-deadline:
 			p.t.Fatalf("%s does not say %q", p.name, texts)
 		}
+	}
+}
+
+// command has baresip do something, by its module ctrl_tcp: an object of JSON in a netstring.
+func (p *phone) command(name, params string) {
+	p.t.Helper()
+	text := fmt.Sprintf(`{"command":%q,"params":%q}`, name, params)
+	args := append(p.prefix[:len(p.prefix):len(p.prefix)], need(p.t, "bash", "bash"), "-c", `exec 3<>/dev/tcp/127.0.0.1/4444; printf %s "$0" >&3; read -r -d , -t 10 answer <&3; printf %s "$answer"`,
+		fmt.Sprintf("%d:%s,", len(text), text))
+	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+		p.t.Fatalf("%s does not take %s %s: %v\n%s", p.name, name, params, err, out)
 	}
 }
 
