@@ -44,6 +44,7 @@ type Side struct {
 	Relatch    uint32         // a changed value opens the gate again (new SDP from the peer)
 	Send       bool           // we may send to this peer (its direction has recv)
 	Recv       bool           // we take from this peer (its direction has send)
+	Crypt      *Crypt         // SRTP toward this peer; nil: RTP
 }
 
 // Latch says which sources a side may be latched to.
@@ -64,6 +65,7 @@ type Counters struct {
 	Jitter         time.Duration // RFC 3550 §6.4.1, in the unit of the clock rate given by PT, 8 kHz when unknown
 	Gated          uint64        // dropped: not the latched source
 	Dropped        uint64        // dropped: no destination yet, not RTP, held, SSRC policy
+	Unauthentic    uint64        // dropped: SRTP that the keys do not fit, or a replay
 	SendErrors     uint64
 	First, Last    time.Time      // of relayed RTP
 	Source         netip.AddrPort // where the packets came from
