@@ -38,6 +38,9 @@ func classify(b []byte, onRTCPPort, mux bool) kind {
 	return rtp
 }
 
+// senderOf is the SSRC of an RTCP packet's sender.
+func senderOf(b []byte) uint32 { return binary.BigEndian.Uint32(b[4:]) }
+
 // header is what the counters need of an RTP header (RFC 3550 §5.1).
 type header struct {
 	payloadType uint8

@@ -112,7 +112,13 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 			p.skip(1)
 			continue
 		}
-		if errno := st.carrier.send(&sd.rtp, p.packet(w.buffer[:]), to); errno != 0 {
+		b, ok := p.packet(w.buffer[:]), true
+		if sd.crypt != nil {
+			if b, ok = sd.crypt.seal(b, rtp); !ok {
+				continue
+			}
+		}
+		if errno := st.carrier.send(&sd.rtp, b, to); errno != 0 {
 			w.batch.sendErrors++
 			continue
 		}

@@ -166,18 +166,25 @@ func (p *phone) send(c *net.UDPConn, to netip.AddrPort, b []byte) {
 // must not be relayed is proven absent by one sent after it that arrives first.
 func (p *phone) wantOn(c *net.UDPConn, from netip.AddrPort, b []byte) {
 	p.t.Helper()
+	buf, src := p.readFrom(c)
+	if src = netip.AddrPortFrom(src.Addr().Unmap(), src.Port()); src != from {
+		p.t.Fatalf("packet from %v, want %v", src, from)
+	}
+	if !bytes.Equal(buf, b) {
+		p.t.Fatalf("packet %x, want %x", buf[:min(len(buf), 16)], b[:min(len(b), 16)])
+	}
+}
+
+// readFrom waits for a packet.
+func (p *phone) readFrom(c *net.UDPConn) ([]byte, netip.AddrPort) {
+	p.t.Helper()
 	_ = c.SetReadDeadline(time.Now().Add(patience))
 	buf := make([]byte, 2048)
 	n, src, err := c.ReadFromUDPAddrPort(buf)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if src = netip.AddrPortFrom(src.Addr().Unmap(), src.Port()); src != from {
-		p.t.Fatalf("packet from %v, want %v", src, from)
-	}
-	if !bytes.Equal(buf[:n], b) {
-		p.t.Fatalf("packet %x, want %x", buf[:min(n, 16)], b[:min(len(b), 16)])
-	}
+	return buf[:n], src
 }
 
 // arrives sends b again and again until it comes out of c.

@@ -46,6 +46,7 @@ type side struct {
 	first      bool  // the first packet is reported
 	ssrcKnown  bool  // ssrc is what FixedSSRC holds on to
 	ssrc       uint32
+	crypt      *crypt // nil: RTP
 	rtp, rtcp  port
 	count      counter
 }

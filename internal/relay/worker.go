@@ -148,7 +148,16 @@ func (w *worker) pass(p *port, n int, now int64) {
 		w.batch.dropped++
 		return
 	}
-	b := w.buffer[:n]
+	b, ok := w.buffer[:n], false
+	if protected := p.stream.side[p.side].crypt; protected != nil && !p.stream.opaque {
+		k := classify(b, p.isRTCP, p.stream.side[p.side].mux)
+		if b, ok = protected.open(b, k); !ok { // before the gate: a source that has no key is never latched to
+			c.unauthentic++
+			w.batch.dropped++
+			return
+		}
+		n = len(b)
+	}
 	v, k, out, to := p.receive(b, &w.from, now, &w.notices)
 	switch v {
 	case gated:
@@ -160,6 +169,13 @@ func (w *worker) pass(p *port, n int, now int64) {
 	}
 	if pl := p.stream.session.player; pl != nil {
 		pl.before(out, k, b)
+	}
+	if protected := out.stream.side[out.side].crypt; protected != nil && !out.stream.opaque {
+		if b, ok = protected.seal(b, k); !ok {
+			c.dropped++
+			w.batch.dropped++
+			return
+		}
 	}
 	if errno := out.stream.carrier.send(out, b, to); errno != 0 {
 		c.sendErrors++

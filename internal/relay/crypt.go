@@ -1,0 +1,150 @@
+package relay
+
+import (
+	"slices"
+
+	pionrtcp "github.com/pion/rtcp"
+	pionrtp "github.com/pion/rtp"
+	"github.com/pion/srtp/v3"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+const (
+	replayWindow = 64 // packets (RFC 3711 §3.3.2)
+	// maxOverhead is what protection adds: a tag of 16 octets, the SRTCP index and an MKI.
+	maxOverhead = 16 + 4 + 16
+	// maxSources bounds the SSRCs that are sent to one side under one key: each has a rollover counter that lasts as long as the key, for one
+	// that came back with a counter of 0 would use a key stream twice.
+	maxSources = 256
+)
+
+// crypt protects the packets of one side (RFC 3711): what comes from it is opened, what goes to it is sealed. The session is locked.
+type crypt struct {
+	keys    *media.Crypt
+	recv    *srtp.Context // nil: no keys yet
+	send    *srtp.Context
+	sources []uint32
+	rtp     pionrtp.Header // scratch
+	rtcp    pionrtcp.Header
+}
+
+var profiles = [media.Suites + 1]srtp.ProtectionProfile{
+	media.AESCM128HMACSHA180: srtp.ProtectionProfileAes128CmHmacSha1_80,
+	media.AESCM128HMACSHA132: srtp.ProtectionProfileAes128CmHmacSha1_32,
+	media.AEADAES128GCM:      srtp.ProtectionProfileAeadAes128Gcm,
+	media.AEADAES256GCM:      srtp.ProtectionProfileAeadAes256Gcm,
+}
+
+// adopt is the protection with other keys. A direction whose key stays keeps its context, for its rollover counters.
+func (c *crypt) adopt(want *media.Crypt) *crypt {
+	switch {
+	case want == nil:
+		return nil
+	case c != nil && c.keys.Same(want):
+		return c
+	}
+	next := &crypt{keys: want}
+	if want.Suite == 0 || len(want.Recv) == 0 {
+		return next
+	}
+	same := c != nil && c.keys.Suite == want.Suite
+	if same && c.keys.Send == want.Send {
+		next.send, next.sources = c.send, c.sources
+	} else {
+		next.send = context(want.Suite, want.Send)
+	}
+	if same && slices.Equal(c.keys.Recv, want.Recv) {
+		next.recv = c.recv
+	} else {
+		next.recv = receiving(want)
+	}
+	return next
+}
+
+// context is nil for a key that does not fit the suite: then nothing passes.
+func context(s media.Suite, key string, options ...srtp.ContextOption) *srtp.Context {
+	if int(s) >= len(profiles) || len(key) != s.KeySize() {
+		return nil
+	}
+	n, err := profiles[s].KeyLen()
+	if err != nil {
+		return nil
+	}
+	c, err := srtp.CreateContext([]byte(key[:n]), []byte(key[n:]), profiles[s], options...)
+	if err != nil {
+		return nil
+	}
+	return c
+}
+
+func receiving(want *media.Crypt) *srtp.Context {
+	first := want.Recv[0]
+	options := []srtp.ContextOption{srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow)}
+	if first.MKI != "" {
+		options = append(options, srtp.MasterKeyIndicator([]byte(first.MKI)))
+	}
+	c := context(want.Suite, first.Key, options...)
+	if c == nil {
+		return nil
+	}
+	n, _ := profiles[want.Suite].KeyLen()
+	for _, k := range want.Recv[1:] {
+		if len(k.Key) != want.Suite.KeySize() || c.AddCipherForMKI([]byte(k.MKI), []byte(k.Key[:n]), []byte(k.Key[n:])) != nil {
+			return nil
+		}
+	}
+	return c
+}
+
+// open takes the protection off a packet, in place. False: the keys do not fit, or it was here before.
+func (c *crypt) open(b []byte, k kind) ([]byte, bool) {
+	if c.recv == nil {
+		return nil, false
+	}
+	var err error
+	switch k {
+	case rtp:
+		b, err = c.recv.DecryptRTP(b, b, &c.rtp)
+	case rtcp:
+		b, err = c.recv.DecryptRTCP(b, b, &c.rtcp)
+	default:
+		return nil, false
+	}
+	return b, err == nil
+}
+
+// seal protects a packet in place, in the capacity of b.
+func (c *crypt) seal(b []byte, k kind) ([]byte, bool) {
+	if c.send == nil || len(b) < rtcpHeader || cap(b)-len(b) < maxOverhead {
+		return nil, false
+	}
+	var err error
+	switch k {
+	case rtp:
+		if !c.admits(peek(b).ssrc) {
+			return nil, false
+		}
+		b, err = c.send.EncryptRTP(b, b, &c.rtp)
+	case rtcp:
+		if !c.admits(senderOf(b)) {
+			return nil, false
+		}
+		b, err = c.send.EncryptRTCP(b, b, &c.rtcp)
+	default:
+		return nil, false
+	}
+	return b, err == nil
+}
+
+// admits bounds the sources.
+func (c *crypt) admits(ssrc uint32) bool {
+	if slices.Contains(c.sources, ssrc) {
+		return true
+	}
+	if len(c.sources) == maxSources {
+		return false
+	}
+	c.sources = append(c.sources, ssrc)
+	return true
+}

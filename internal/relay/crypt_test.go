@@ -1,0 +1,279 @@
+package relay
+
+import (
+	"bytes"
+	"crypto/rand"
+	"runtime"
+	"testing"
+
+	"github.com/pion/srtp/v3"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// lock is what a phone with SRTP has: it seals with the key that the relay opens with, and the other way round.
+type lock struct {
+	crypt      *media.Crypt
+	seal, open *srtp.Context
+}
+
+func newLock(t testing.TB, s media.Suite, mki string) *lock {
+	t.Helper()
+	keys := make([]byte, 2*s.KeySize())
+	_, _ = rand.Read(keys)
+	theirs, ours := string(keys[:s.KeySize()]), string(keys[s.KeySize():])
+	l := &lock{crypt: &media.Crypt{Suite: s, Send: ours, Recv: []media.MasterKey{{Key: theirs, MKI: mki}}}}
+	var options []srtp.ContextOption
+	if mki != "" {
+		options = append(options, srtp.MasterKeyIndicator([]byte(mki)))
+	}
+	if l.seal, l.open = context(s, theirs, options...), context(s, ours); l.seal == nil || l.open == nil {
+		t.Fatal("no context")
+	}
+	return l
+}
+
+func (l *lock) rtp(t testing.TB, b []byte) []byte {
+	t.Helper()
+	out, err := l.seal.EncryptRTP(nil, b, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (l *lock) rtcp(t testing.TB, b []byte) []byte {
+	t.Helper()
+	out, err := l.seal.EncryptRTCP(nil, b, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestMED_04 relays SRTP to RTP and to SRTP with other keys, with every suite, RTP and RTCP, both ways.
+func TestMED_04(t *testing.T) {
+	for suite := media.Suite(1); suite <= media.Suites; suite++ {
+		for _, mki := range []string{"", "\x00\x00\x00\x01"} {
+			t.Run(suite.String()+" "+map[bool]string{true: "with MKI"}[mki != ""], func(t *testing.T) {
+				r := newRig(t, Config{})
+				a, b, c := newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4)
+				la, lb := newLock(t, suite, mki), newLock(t, media.Suites+1-suite, "")
+				toRTP, toSRTP := call(1, a, c), call(2, a, b)
+				toRTP.Streams[0].Side[0].Crypt = la.crypt
+				r.open(toRTP)
+				s := toRTP.Streams[0].Side
+				x := rtpPacket(8, 65535, 160, 7)
+				for range 3 { // over the end of the sequence numbers
+					a.send(a.rtp, s[0].Local, la.rtp(t, x))
+					c.wantOn(c.rtp, s[1].Local, x)
+					x[3]++
+					if x[3] == 0 {
+						x[2]++
+					}
+				}
+				y := rtpPacket(8, 1, 160, 8)
+				c.send(c.rtp, s[1].Local, y)
+				la.wants(a, y)
+				rr := receiverReport(7)
+				a.send(a.rtcp, rtcpPort(s[0].Local), la.rtcp(t, rr))
+				c.wantOn(c.rtcp, rtcpPort(s[1].Local), rr)
+				c.send(c.rtcp, rtcpPort(s[1].Local), receiverReport(8))
+				la.wantsRTCP(a, receiverReport(8))
+				r.Close(1)
+
+				la = newLock(t, suite, mki)
+				toSRTP.Streams[0].Side[0].Crypt, toSRTP.Streams[0].Side[1].Crypt = la.crypt, lb.crypt
+				r.open(toSRTP)
+				s = toSRTP.Streams[0].Side
+				a.send(a.rtp, s[0].Local, la.rtp(t, x))
+				lb.wants(b, x)
+				b.send(b.rtp, s[1].Local, lb.rtp(t, y))
+				la.wants(a, y)
+				if got := r.from(2, 0, 0); got.Packets != 1 || got.Bytes != 172 || got.Unauthentic != 0 {
+					t.Errorf("counted %+v", got)
+				}
+			})
+		}
+	}
+}
+
+// wants waits for an RTP packet that opens to b.
+func (l *lock) wants(p *phone, b []byte) {
+	p.t.Helper()
+	buf, _ := p.readFrom(p.rtp)
+	got, err := l.open.DecryptRTP(nil, buf, nil)
+	if err != nil || !bytes.Equal(got, b) {
+		p.t.Fatalf("%v: %x, want %x", err, got[:min(len(got), 16)], b[:16])
+	}
+	if bytes.Contains(buf, b[12:]) {
+		p.t.Fatal("the payload is not encrypted")
+	}
+}
+
+func (l *lock) wantsRTCP(p *phone, b []byte) {
+	p.t.Helper()
+	buf, _ := p.readFrom(p.rtcp)
+	got, err := l.open.DecryptRTCP(nil, buf, nil)
+	if err != nil || !bytes.Equal(got, b) {
+		p.t.Fatalf("%v: %x, want %x", err, got, b)
+	}
+}
+
+// TestSRTPOfAStranger: what the keys do not fit is counted and dropped, and its source is not latched to, be it a host that may send.
+func TestSRTPOfAStranger(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b, stranger := newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4)
+	la, other := newLock(t, media.AESCM128HMACSHA180, ""), newLock(t, media.AESCM128HMACSHA180, "")
+	s := call(1, a, b)
+	s.Streams[0].Side[0].Crypt = la.crypt
+	r.open(s)
+	la0, lb0 := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+	x := rtpPacket(8, 1, 160, 7)
+	stranger.send(stranger.rtp, la0, other.rtp(t, x)) // another key
+	stranger.send(stranger.rtp, la0, x)               // none
+	sealed := la.rtp(t, x)
+	a.send(a.rtp, la0, sealed)
+	a.send(a.rtp, la0, sealed) // a replay
+	next := rtpPacket(8, 2, 320, 7)
+	a.send(a.rtp, la0, la.rtp(t, next))
+	b.wantOn(b.rtp, lb0, x)
+	b.wantOn(b.rtp, lb0, next)
+	if got := r.from(1, 0, 0); got.Packets != 2 || got.Unauthentic != 3 || got.Source != address(a.rtp) {
+		t.Errorf("counted %+v", got)
+	}
+}
+
+// TestKeysToCome: until a side's keys are known nothing passes, in either direction.
+func TestKeysToCome(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	s.Streams[0].Side[1].Crypt = &media.Crypt{}
+	r.open(s)
+	la, lb := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+	lock := newLock(t, media.AEADAES256GCM, "")
+	x, y := rtpPacket(8, 1, 160, 7), rtpPacket(8, 1, 160, 8)
+	a.send(a.rtp, la, x)
+	b.send(b.rtp, lb, lock.rtp(t, y))
+	for r.from(1, 0, 0).Dropped == 0 || r.from(1, 0, 1).Unauthentic == 0 {
+		runtime.Gosched()
+	}
+	known := *s
+	known.Streams = []media.Stream{s.Streams[0]}
+	known.Streams[0].Side[1].Crypt = lock.crypt
+	if err := r.Update(&known); err != nil {
+		t.Fatal(err)
+	}
+	x[3], y[3] = 2, 2
+	a.send(a.rtp, la, x)
+	lock.wants(b, x)
+	b.send(b.rtp, lb, lock.rtp(t, y))
+	a.wantOn(a.rtp, la, y)
+}
+
+// TestRekeying: a new key of the peer's counts from the update on, and our own sender goes on with its rollover counter.
+func TestRekeying(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	old, fresh := newLock(t, media.AESCM128HMACSHA180, ""), newLock(t, media.AESCM128HMACSHA180, "")
+	s := call(1, a, b)
+	s.Streams[0].Side[0].Crypt = old.crypt
+	r.open(s)
+	la, lb := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+	y := rtpPacket(8, 65535, 160, 8)
+	b.send(b.rtp, lb, y)
+	old.wants(a, y)
+	next := &media.Session{ID: 1, Streams: []media.Stream{s.Streams[0]}}
+	next.Streams[0].Side[0].Crypt = &media.Crypt{Suite: media.AESCM128HMACSHA180, Send: old.crypt.Send, Recv: fresh.crypt.Recv}
+	if err := r.Update(next); err != nil {
+		t.Fatal(err)
+	}
+	y = rtpPacket(8, 0, 320, 8) // the counter is 1 now, in the sealing as in the opening
+	b.send(b.rtp, lb, y)
+	old.wants(a, y)
+	x := rtpPacket(8, 1, 160, 7)
+	a.send(a.rtp, la, fresh.rtp(t, x))
+	b.wantOn(b.rtp, lb, x)
+}
+
+// TestSourcesAreBounded: a peer that changes its SSRC with every packet cannot fill memory, and no key stream is used twice.
+func TestSourcesAreBounded(t *testing.T) {
+	c := (*crypt)(nil).adopt(newLock(t, media.AESCM128HMACSHA180, "").crypt)
+	passed := 0
+	for ssrc := range uint32(10 * maxSources) {
+		b := append(make([]byte, 0, 512), rtpPacket(8, 1, 160, ssrc)...)
+		if _, ok := c.seal(b, rtp); ok {
+			passed++
+		}
+	}
+	if passed != maxSources || c.adopt(c.keys) != c {
+		t.Errorf("%d sources passed", passed)
+	}
+}
+
+// TestNoAllocationPerSRTPPacket: opening and sealing take no memory.
+func TestNoAllocationPerSRTPPacket(t *testing.T) {
+	for suite := media.Suite(1); suite <= media.Suites; suite++ {
+		l := newLock(t, suite, "")
+		c := (*crypt)(nil).adopt(l.crypt)
+		var packets [][]byte
+		for i := range uint16(220) {
+			packets = append(packets, l.rtp(t, rtpPacket(8, i+1, 160, 7)))
+		}
+		buf, i := make([]byte, maxDatagram), 0
+		got := testing.AllocsPerRun(200, func() {
+			n := copy(buf, packets[i])
+			i++
+			b, ok := c.open(buf[:n], rtp)
+			if ok {
+				_, ok = c.seal(b, rtp)
+			}
+			if !ok {
+				t.Fatal("not passed")
+			}
+		})
+		if got != 0 {
+			t.Errorf("%v: %v allocations", suite, got)
+		}
+	}
+}
+
+// BenchmarkSRTP opens and seals a packet of 20 ms of G.711 with other keys.
+func BenchmarkSRTP(b *testing.B) {
+	for suite := media.Suite(1); suite <= media.Suites; suite++ {
+		b.Run(suite.String(), func(b *testing.B) {
+			l := newLock(b, suite, "")
+			c := (*crypt)(nil).adopt(l.crypt)
+			b.ReportAllocs()
+			buf, pkt, dst := make([]byte, maxDatagram), rtpPacket(8, 0, 160, 7), make([]byte, 512)
+			for i := uint16(1); b.Loop(); i++ {
+				pkt[2], pkt[3] = byte(i>>8), byte(i)
+				sealed, err := l.seal.EncryptRTP(dst, pkt, &c.rtp)
+				if err != nil {
+					b.Fatal(err)
+				}
+				n := copy(buf, sealed)
+				if _, ok := c.open(buf[:n], rtp); !ok {
+					b.Fatal("not opened")
+				}
+			}
+		})
+	}
+}
+
+// TestPlayedUnderSRTP: what is played to a side with SRTP has its keys.
+func TestPlayedUnderSRTP(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	l := newLock(t, media.AEADAES128GCM, "")
+	s := call(1, a, b)
+	s.Streams[0].Side[0].Crypt = l.crypt
+	s.Play = &media.Play{ID: 1, To: 0, Samples: bytes.Repeat([]byte{0x55}, media.PacketSamples)}
+	r.open(s)
+	buf, _ := a.readFrom(a.rtp)
+	got, err := l.open.DecryptRTP(nil, buf, nil)
+	if err != nil || !bytes.Equal(got[rtpHeader:], s.Play.Samples) {
+		t.Fatalf("%v: %x", err, got)
+	}
+}
