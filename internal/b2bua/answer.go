@@ -163,9 +163,7 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, f *fork, sdp string, 
 	r.Add(sip.IDAllow, c.env.Allow(a.trunk.Settings))
 	r.Add(sip.IDSupported, Extensions(a.trunk.Settings))
 	c.tellConnected(r, a, m, &c.won.leg)
-	if sdp != "" {
-		r.SetBody("application/sdp", sdp)
-	}
+	c.say(a, r, sdp)
 	a.dlg = dialog.NewUAS(a.inv, a.tag)
 	if f.rel != nil {
 		a.dlg.LocalSeq, a.dlg.RemoteSeq = f.rel.dlg.LocalSeq, f.rel.dlg.RemoteSeq

@@ -198,6 +198,7 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	c.greet(l)
 	m := c.fitInvite(t, body)
 	l.offerless = body == ""
+	l.unoffered = l.offerless
 	c.sendInvite(now, t, m, out)
 	t.noProgress = after(now, c.settings(t).NoProgressTimeout)
 	c.rec.Attempts[t.index].Remote = l.hop.Remote.String()

@@ -214,6 +214,7 @@ func (c *Call) leg(m *sip.Message) (*Leg, *attempt) {
 func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *sip.Message, out *Out) {
 	switch {
 	case m.Method == "ACK":
+		_ = c.open(l, m) // an answer is refused where it is read
 		c.receiveAck(now, l, m, out)
 		return
 	case m.Method == "CANCEL":
@@ -243,6 +244,9 @@ func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *s
 	if r == nil && l.tooShort(m) {
 		r = diag.SessionIntervalTooSmall
 	}
+	if r == nil {
+		r = c.open(l, m)
+	}
 	if r != nil {
 		c.turnAway(now, l, src, m, r, out)
 		return
@@ -271,6 +275,7 @@ func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *s
 
 // response takes a response on one leg.
 func (c *Call) response(now time.Time, l *Leg, att *attempt, m *sip.Message, out *Out) {
+	_ = c.open(l, m) // as above
 	seq, method, _ := m.CSeq()
 	if method == "INVITE" {
 		c.inviteResponse(now, l, att, seq, m, out)

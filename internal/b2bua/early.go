@@ -76,9 +76,7 @@ func (l *Leg) dialogOf(e *early) *dialog.Dialog {
 func (c *Call) prack(now time.Time, l *Leg, e *early, rack, body string, out *Out) {
 	m := l.dialogOf(e).Request("PRACK")
 	m.Add(sip.IDRAck, rack)
-	if body != "" {
-		m.SetBody("application/sdp", body)
-	}
+	c.say(l, m, body)
 	e.busy = true
 	c.beginAt(now, l, e.hop, m, out).acks = e
 }

@@ -115,7 +115,7 @@ func (c *Call) offeredEarly(now time.Time, x *earlyExchange, body string, out *O
 		return
 	}
 	oa.LocalAnswer()
-	c.plan.take(from.side, s)
+	c.plan.take(from, s)
 	if x.toCaller {
 		x.e.said, x.e.bid = strings.Clone(body), true
 	} else {
@@ -150,7 +150,7 @@ func (c *Call) passEarly(now time.Time, x *earlyExchange, s *sdp.Session, body s
 	m.Add(sip.IDContact, c.contact(hop))
 	m.Add(sip.IDAllow, c.env.Allow(to.trunk.Settings))
 	to.askTimer(m)
-	m.SetBody("application/sdp", text)
+	c.say(to, m, text)
 	c.beginAt(now, to, hop, m, out).early = x
 	return true
 }
@@ -208,7 +208,7 @@ func (c *Call) acceptEarly(now time.Time, x *earlyExchange, text string, out *Ou
 	from, _, _ := x.from(c)
 	r := c.okEarly(x.req)
 	r.Add(sip.IDContact, c.contact(from.hop))
-	r.SetBody("application/sdp", text)
+	c.say(from, r, text)
 	c.reply(now, from, x.server, r, out)
 }
 

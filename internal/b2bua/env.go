@@ -18,6 +18,7 @@ import (
 type Env struct {
 	Server *topology.Server
 	Rand   *rand.Rand
+	Secret func([]byte)  // fills with the octets of a key; nil: from Rand
 	Ports  *media.Ports  // this shard's slice of the port range
 	State  routing.State // trunk health and round-robin turns
 	Limits Limits

@@ -42,6 +42,7 @@ type Leg struct {
 
 	early []*early      // of our initial INVITE; nil: no target has answered reliably
 	timer *sessionTimer // nil: nobody spoke of one
+	srtp  *strongbox    // nil: SRTP was not spoken of
 	again *reoffer      // our own re-INVITE, under way or the last one; nil: there was none
 
 	first     uint32 // CSeq of the initial INVITE
@@ -56,6 +57,7 @@ type Leg struct {
 	ackWaits  bool // our ACK to a 2xx with an offer waits for the answer of the other leg
 	mute      bool // the INVITE is left behind: not repeated any more
 	offerless bool // our initial INVITE had no offer
+	unoffered bool // our last INVITE had none: what its answers say is an offer
 	pending   bool // BYE waits for the ACK to our 2xx (RFC 3261 §15)
 }
 
@@ -184,6 +186,9 @@ func Back(src sip.Source, m *sip.Message) sip.Hop {
 
 // sendAck sends the ACK to a 2xx and keeps it for repeated 2xx (RFC 3261 §13.2.2.4).
 func (c *Call) sendAck(now time.Time, l *Leg, cseq uint32, body string, out *Out) {
+	if body != "" {
+		body = c.seal(l, body, false)
+	}
 	a := writeAck(c.env, &l.dlg, l.hop, cseq, body, l.auth)
 	if len(l.acks) == maxAcks {
 		l.acks = append(l.acks[:0], l.acks[1:]...)

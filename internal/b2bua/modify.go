@@ -91,7 +91,7 @@ func (c *Call) receiveUpdate(now time.Time, l *Leg, src sip.Source, m *sip.Messa
 		r := c.ok(l, m)
 		r.Add(sip.IDContact, c.contact(l.hop))
 		if hasBody {
-			r.SetBody("application/sdp", l.sdp.again())
+			c.say(l, r, l.sdp.again())
 		}
 		c.reply(now, l, s, r, out)
 		c.passConnected(now, l, m, out)
@@ -161,13 +161,12 @@ func (c *Call) sendOffer(now time.Time, e *exchange, sdp string, out *Out) {
 		c.tellConnected(m, l, e.req, e.from)
 	}
 	l.askTimer(m)
-	if sdp != "" {
-		m.SetBody("application/sdp", sdp)
-	}
+	c.say(l, m, sdp)
 	if e.forward == "UPDATE" {
 		c.begin(now, l, m, out)
 		return
 	}
+	l.unoffered = sdp == ""
 	l.auth.begin(c.env, m)
 	m.AddFirst(sip.IDVia, c.env.via(l.hop))
 	e.seq = l.dlg.LocalSeq
@@ -295,7 +294,7 @@ func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Ou
 	}
 	r := c.ok(e.from, e.req)
 	r.Add(sip.IDContact, c.contact(e.from.hop))
-	r.SetBody("application/sdp", sdp)
+	c.say(e.from, r, sdp)
 	c.reply(now, e.from, e.server, r, out)
 }
 
@@ -304,7 +303,7 @@ func (c *Call) acceptReinvite(now time.Time, l *Leg, sdp string, out *Out) {
 	r := sip.NewResponse(l.inv, 200, "")
 	r.Add(sip.IDContact, c.contact(l.hop))
 	r.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
-	r.SetBody("application/sdp", sdp)
+	c.say(l, r, sdp)
 	l.ackSeq, _, _ = l.inv.CSeq()
 	l.oa.InviteDone()
 	c.respond(now, l, r, out)

@@ -27,6 +27,9 @@ func (c *Call) keepCallback(now time.Time) {
 // setOffer gives an INVITE its body. An emergency call carries the caller's location beside the offer on trunks that want it
 // (EMG-03, RFC 6442 §4.1): what the caller's side says itself, else what the document says. No other call carries any.
 func (c *Call) setOffer(m *sip.Message, t *attempt, offer string) {
+	if offer != "" {
+		offer = c.seal(&t.leg, offer, true)
+	}
 	if c.decision.Kind != routing.Emergency || !t.target.Trunk.Settings.PIDFLO || c.decision.User != nil {
 		if offer != "" {
 			m.SetBody("application/sdp", offer)

@@ -25,13 +25,15 @@ const openTries = 3
 // plan is the media of a call: what each side has said, our ports, and the session that the relay runs.
 type plan struct {
 	bypass bool // SDP goes through as it is; no port of ours (TRK-05)
-	lines  []line
-	tries  int
-	opened bool
-	known  [2]int        // lines that the relay has been told of, before and with the last update
-	dirty  bool          // the relay must be told
-	base   [2]netip.Addr // our media addresses toward each side
-	host   [2]netip.Addr // that each side's signalling comes from, as the relay was last told
+	// passKeys: keys are between the peers, and packets pass unread.
+	passKeys bool
+	lines    []line
+	tries    int
+	opened   bool
+	known    [2]int        // lines that the relay has been told of, before and with the last update
+	dirty    bool          // the relay must be told
+	base     [2]netip.Addr // our media addresses toward each side
+	host     [2]netip.Addr // that each side's signalling comes from, as the relay was last told
 }
 
 // line is one m-line.
@@ -48,6 +50,7 @@ type end struct {
 	live      bool
 	dir       sdp.Direction
 	relatch   uint32
+	crypt     *media.Crypt
 }
 
 // description is what was said on one leg: our last body and the peer's.
@@ -147,21 +150,24 @@ func parseOffer(body string) (*sdp.Session, error) {
 }
 
 // offered takes the caller's first offer.
-func (p *plan) offered(s *sdp.Session) {
+func (p *plan) offered(l *Leg, s *sdp.Session) {
 	p.lines = make([]line, min(len(s.Media), maxLines))
-	p.take(0, s)
+	p.take(l, s)
 }
 
-// take notes what a side's description says.
-func (p *plan) take(side media.SideIndex, s *sdp.Session) {
+// take notes what the description of a leg's peer says.
+func (p *plan) take(l *Leg, s *sdp.Session) {
 	for i := range s.Media {
 		if i >= len(p.lines) {
 			return
 		}
-		m, e := &s.Media[i], &p.lines[i].peer[side]
+		m, e := &s.Media[i], &p.lines[i].peer[l.side]
 		p.lines[i].opaque = !m.IsRTP()
 		was := e.rtp
 		e.live, e.mux, e.dir = !m.Rejected(), m.RTCPMux, m.Direction
+		if c := l.crypt(s, i); !c.Same(e.crypt) {
+			e.crypt = c
+		}
 		e.rtp, e.rtcp = netip.AddrPort{}, m.RTCP
 		if e.live && m.Conn.IsValid() && !m.Conn.IsUnspecified() {
 			e.rtp = netip.AddrPortFrom(m.Conn.Unmap(), m.Port)
@@ -181,6 +187,12 @@ func (c *Call) openMedia(now time.Time, out *Out) {
 		c.phase = phaseHunting
 		c.hunt(now, out)
 		return
+	}
+	if p.passKeys = c.passesKeys(); !p.passKeys {
+		if why := c.openOffer(); why != nil {
+			c.refuse(now, why, "", out)
+			return
+		}
 	}
 	if p.lines == nil {
 		p.lines = make([]line, 1) // offerless: one m-line until the target makes its offer
@@ -325,7 +337,7 @@ func (p *plan) session(c *Call) *media.Session {
 			set := c.sideSettings(media.SideIndex(k))
 			s.Streams[i].Side[k] = media.Side{
 				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: p.reach(k, e.rtp), RemoteRTCP: p.reach(k, e.rtcp), Mux: mux,
-				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", Relatch: e.relatch,
+				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", Relatch: e.relatch, Crypt: e.crypt,
 				Send: !muted && (e.dir.Recv() || e.dir == sdp.DirectionUnset), Recv: !muted && (e.dir.Send() || e.dir == sdp.DirectionUnset),
 			}
 		}
@@ -499,7 +511,7 @@ func (p *plan) writeAt(s *sdp.Session, l *Leg, d *description, base netip.Addr) 
 		slots[i] = sdp.MediaAddr{Addr: base, Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1}
 	}
 	r := sdp.Rewrite{Address: base, Media: slots[:n], SessionID: d.id, Version: d.version,
-		Codecs: l.trunk.Settings.Codecs, Mux: true, UserName: "directsip", KeepKeys: secure(s)}
+		Codecs: l.trunk.Settings.Codecs, Mux: true, UserName: "directsip", KeepKeys: p.passKeys}
 	var buf [1024]byte
 	text := s.Rewrite(buf[:0], &r)
 	switch {
@@ -548,7 +560,7 @@ func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session)
 		return d.say(strings.Clone(s.Body()))
 	}
 	p.grow(c, s)
-	p.take(from.side, s)
+	p.take(from, s)
 	return p.write(s, to, d)
 }
 
@@ -596,6 +608,9 @@ func (p *plan) answerFrom(c *Call, from, to *Leg, body string) (string, error) {
 
 // fits checks an answer against what we offered on its leg (RFC 3264 §6), and mirrors its directions.
 func (p *plan) fits(c *Call, from *Leg, answer *sdp.Session) error {
+	if from.srtp != nil && from.srtp.fault != nil {
+		return from.srtp.fault
+	}
 	offer := c.offered // the caller's own offer went on with nothing left out
 	if offer == nil || len(offer.Media) > len(p.lines) || len(from.trunk.Settings.Codecs) > 0 {
 		var err error

@@ -38,18 +38,18 @@ func (p *plan) answerEarly(c *Call, f *fork, e *early, body string) (string, err
 }
 
 // accept answers a target's offer when the caller cannot be asked yet: with all that is offered, since the caller is offered the same
-// later and what it leaves out is taken back then. Keys of our own we have none, so SRTP is refused.
+// later and what it leaves out is taken back then. Where keys are between the peers there is none to answer with.
 func (p *plan) accept(c *Call, l *Leg, e *early) string {
 	s, err := parseOffer(e.said)
 	if err != nil {
 		return ""
 	}
-	if p.bypass || secure(s) {
+	if p.bypass || p.passKeys && secure(s) {
 		return p.refuse(s, l, &e.sdp)
 	}
 	e.sdp.peer = fingerprint(s)
 	p.grow(c, s)
-	p.take(l.side, s)
+	p.take(l, s)
 	for i := range s.Media {
 		s.Media[i].Direction = s.Media[i].Direction.Reverse()
 	}
@@ -84,7 +84,7 @@ func (p *plan) agreed(c *Call, l *Leg, e *early) (string, error) {
 	if c.a.sdp.body != "" {
 		l.sdp.peer = fingerprint(s)
 		if !p.bypass {
-			p.take(l.side, s)
+			p.take(l, s)
 		}
 		return c.a.sdp.body, nil
 	}
@@ -106,7 +106,7 @@ func (p *plan) recall(c *Call, rel *reliable) {
 	}
 	if s != nil && !p.bypass {
 		c.a.sdp.peer = fingerprint(s)
-		p.take(0, s)
+		p.take(&c.a, s)
 	}
 }
 

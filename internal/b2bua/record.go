@@ -142,7 +142,10 @@ func (c *Call) recordMedia(st *media.Stats) {
 		for k, name := range [2]string{"caller", "callee"} {
 			n := &st.Streams[i].From[k]
 			m := cdr.Media{Stream: i, From: name, Packets: n.Packets, Bytes: n.Bytes, RTCP: n.RTCP, Lost: n.Lost, Jitter: n.Jitter,
-				Gated: n.Gated, Dropped: n.Dropped, First: n.First, Last: n.Last}
+				Gated: n.Gated, Dropped: n.Dropped, Unauthentic: n.Unauthentic, First: n.First, Last: n.Last}
+			if i < len(c.plan.lines) {
+				m.SRTP = c.plan.lines[i].peer[k].crypt.Name()
+			}
 			if n.Source.IsValid() {
 				m.Source = n.Source.String()
 			}

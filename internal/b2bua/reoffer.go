@@ -31,7 +31,8 @@ func (c *Call) reoffer(now time.Time, l *Leg, out *Out) bool {
 	m.Add(sip.IDContact, c.contact(l.hop))
 	m.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
 	l.askTimer(m)
-	m.SetBody("application/sdp", l.sdp.again())
+	c.say(l, m, l.sdp.again())
+	l.unoffered = false
 	l.auth.begin(c.env, m)
 	l.again = &reoffer{seq: l.dlg.LocalSeq, until: now.Add(exchangeTime)}
 	l.ackSeq = l.again.seq
@@ -111,6 +112,6 @@ func (p *plan) hear(c *Call, l *Leg, body string) {
 	}
 	if f := fingerprint(s); f != l.sdp.peer {
 		l.sdp.peer = f
-		p.take(l.side, s)
+		p.take(l, s)
 	}
 }

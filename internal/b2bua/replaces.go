@@ -72,7 +72,7 @@ func (c *Call) Replace(now time.Time, in Caller, d *Replaces, out *Out) {
 	l := Leg{trunk: in.Trunk, callID: strings.Clone(req.CallID()), tag: c.env.tag(), hop: Back(in.Source, req), inv: req}
 	l.invs.Start(now, req, l.hop, c.env.Timers)
 	out.CallIDs = append(out.CallIDs, l.callID)
-	by, said, why := c.judgeReplaces(in, d)
+	by, said, why := c.judgeReplaces(in, &l, d)
 	if why != nil {
 		r := sip.NewResponse(req, why.Status, "")
 		r.SetToTag(l.tag)
@@ -93,7 +93,7 @@ func (c *Call) Replace(now time.Time, in Caller, d *Replaces, out *Out) {
 }
 
 // judgeReplaces reads an INVITE with Replaces, or says why it is refused.
-func (c *Call) judgeReplaces(in Caller, d *Replaces) (by *Leg, said *sdp.Session, why *diag.Reason) {
+func (c *Call) judgeReplaces(in Caller, l *Leg, d *Replaces) (by *Leg, said *sdp.Session, why *diag.Reason) {
 	if by, why = c.mayReplace(d, in.Trunk); why != nil {
 		return nil, nil, why
 	}
@@ -102,6 +102,9 @@ func (c *Call) judgeReplaces(in Caller, d *Replaces) (by *Leg, said *sdp.Session
 	}
 	if !c.mayJoin(c.other(by), c.at(in.Trunk, in.Req.From().URI)) {
 		return nil, nil, diag.TollBypass
+	}
+	if why = c.open(l, in.Req); why != nil {
+		return nil, nil, why
 	}
 	body, ok := in.Req.SDP()
 	if !ok || c.plan.bypass && !in.Trunk.Settings.EnableBypass {
@@ -152,7 +155,7 @@ func (c *Call) answerGuest(now time.Time, l *Leg, body string, out *Out) {
 	r.SetToTag(l.tag)
 	r.Add(sip.IDContact, c.contact(l.hop))
 	r.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
-	r.SetBody("application/sdp", body)
+	c.say(l, r, body)
 	l.dlg.Confirmed, l.up = true, true
 	c.follow(l)
 	l.oa.LocalAnswer()

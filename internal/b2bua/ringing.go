@@ -52,9 +52,7 @@ func (c *Call) ring(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	r.Add(sip.IDContact, c.contact(c.a.hop))
 	r.Add(sip.IDAllow, c.env.Allow(set))
 	c.tellConnected(r, &c.a, m, l)
-	if sdp != "" {
-		r.SetBody("application/sdp", sdp)
-	}
+	c.say(&c.a, r, sdp)
 	c.dress(r, m)
 	c.show(now, f, r, out)
 }

@@ -111,8 +111,8 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 	}
 	if !p.bypass {
 		p.base[side] = c.env.mediaAddr(l.hop.Remote.Addr())
-		p.take(side, x.said)
-		p.take(e.to.side, s)
+		p.take(l, x.said)
+		p.take(e.to, s)
 	}
 	p.dirty = true
 	c.keepPlaces()

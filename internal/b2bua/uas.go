@@ -55,7 +55,7 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 		return diag.HeldOffer, ""
 	}
 	c.offer, c.offered = body, offer
-	c.plan.offered(offer)
+	c.plan.offered(&c.a, offer)
 	return nil, ""
 }
 

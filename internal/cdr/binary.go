@@ -70,7 +70,7 @@ const (
 
 	fAttemptCalled, fAttemptCalling, fAttemptCause, fClass, fAttemptDetail = 10, 11, 15, 16, 18
 
-	fStream, fFrom, fSource, fPackets, fBytes, fRTCP, fLost, fJitter, fGated, fDropped, fFirst, fLast = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+	fStream, fFrom, fSource, fPackets, fBytes, fRTCP, fLost, fJitter, fGated, fDropped, fFirst, fLast, fSRTP, fUnauthentic = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
 
 	fHead, fTail, fMiddle, fMessageAt, fLegName, fFlags = 1, 2, 3, 4, 5, 6
 
@@ -343,6 +343,8 @@ func (w *binaryWriter) media(m *Media) {
 	w.int(fJitter, m.Jitter.Microseconds())
 	w.uint(fGated, m.Gated)
 	w.uint(fDropped, m.Dropped)
+	w.text(fSRTP, m.SRTP)
+	w.uint(fUnauthentic, m.Unauthentic)
 	w.time(fFirst, m.First)
 	w.time(fLast, m.Last)
 	w.end()

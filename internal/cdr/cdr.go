@@ -87,8 +87,11 @@ type Media struct {
 	Jitter  time.Duration `json:"jitter,omitempty"`
 	Gated   uint64        `json:"gated,omitempty"`
 	Dropped uint64        `json:"dropped,omitempty"`
-	First   time.Time     `json:"first,omitzero"`
-	Last    time.Time     `json:"last,omitzero"`
+	SRTP    string        `json:"srtp,omitempty"` // crypto suite; "": RTP
+	// Unauthentic: SRTP that the keys do not fit, or that came twice; dropped.
+	Unauthentic uint64    `json:"unauthentic,omitempty"`
+	First       time.Time `json:"first,omitzero"`
+	Last        time.Time `json:"last,omitzero"`
 }
 
 // Message is one line of the ladder.

@@ -366,6 +366,10 @@ func (d *decoder) media(f field) {
 			m.Gated = d.uint(f)
 		case fDropped:
 			m.Dropped = d.uint(f)
+		case fSRTP:
+			m.SRTP = d.text(f)
+		case fUnauthentic:
+			m.Unauthentic = d.uint(f)
 		case fFirst:
 			m.First = d.time(f)
 		case fLast:

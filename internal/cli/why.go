@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -75,10 +76,21 @@ func writeMedia(w io.Writer, list []cdr.Media) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for i := range list {
 		m := &list[i]
-		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP\t%d gated\t%d dropped\n", m.Stream, m.From, dash(m.Source),
-			m.Packets, m.Lost, m.Jitter.Round(100*time.Microsecond), m.RTCP, m.Gated, m.Dropped)
+		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP\t%d gated\t%d dropped%s\n", m.Stream, m.From, dash(m.Source),
+			m.Packets, m.Lost, m.Jitter.Round(100*time.Microsecond), m.RTCP, m.Gated, m.Dropped, protection(m))
 	}
 	t.Flush()
+}
+
+// protection says what of SRTP there was.
+func protection(m *cdr.Media) string {
+	switch {
+	case m.Unauthentic > 0:
+		return fmt.Sprintf("\t%s, %d unauthentic", cmp.Or(m.SRTP, "no keys"), m.Unauthentic)
+	case m.SRTP != "":
+		return "\t" + m.SRTP
+	}
+	return ""
 }
 
 // sentence says how a call went: who called whom, and how and why it ended.

@@ -38,6 +38,7 @@ type phoneConfig struct {
 	wav     string
 	dial    string   // SIP URI to call at once; "" waits for a call and answers it
 	account string   // further parameters of its address, ";transport=tls"
+	media   string   // further parameters of its account, ";mediaenc=srtp"
 	config  []string // further lines of its configuration
 }
 
@@ -59,11 +60,11 @@ func (n *network) phone(c phoneConfig) *phone {
 	}
 	lines := append([]string{"poll_method epoll", "sip_listen " + addr + ":5060", "audio_source aufile," + c.wav, "audio_player aubridge,ear",
 		"ausrc_srate 8000", "auplay_srate 8000", "ausrc_channels 1", "auplay_channels 1", "audio_buffer 20-160", "jitter_buffer_delay 2-10",
-		"module_path " + modules[0], "module g711.so", "module aufile.so", "module aubridge.so", "module sndfile.so",
+		"module_path " + modules[0], "module g711.so", "module aufile.so", "module aubridge.so", "module sndfile.so", "module srtp.so",
 		"snd_path " + filepath.Join(p.dir, "heard"), fmt.Sprintf("dns_server %s:53", n.addr(nameServer, false)), "module_tmp account.so", "module_app menu.so",
 		"module_app ctrl_tcp.so", "ctrl_tcp_listen 127.0.0.1:4444"}, c.config...)
 	writeFile(n.t, filepath.Join(p.dir, "config"), strings.Join(lines, "\n")+"\n")
-	writeFile(n.t, filepath.Join(p.dir, "accounts"), fmt.Sprintf("<sip:%s@%s%s>;regint=0;answermode=auto;audio_codecs=pcmu\n", c.number, addr, c.account))
+	writeFile(n.t, filepath.Join(p.dir, "accounts"), fmt.Sprintf("<sip:%s@%s%s>;regint=0;answermode=auto;audio_codecs=pcmu%s\n", c.number, addr, c.account, c.media))
 	writeFile(n.t, filepath.Join(p.dir, "contacts"), "")
 	writeFile(n.t, filepath.Join(p.dir, "uuid"), fmt.Sprint("phone", c.host))
 	p.prefix = n.host(c.host)
@@ -388,12 +389,14 @@ func speechThroughPool(t *testing.T, n *network, fromV6, toV6 bool) {
 	}
 }
 
-// SIG-01, SIG-18, TOP-10: speech between a telephone behind a TLS trunk and one behind a UDP trunk, called from either side. Both
-// ends of TLS have certificates, and names are resolved by DNS.
+// SIG-01, SIG-18, TOP-10, MED-04: speech between a telephone behind a TLS trunk and one behind a UDP trunk, called from either side. Both
+// ends of TLS have certificates, and names are resolved by DNS. On the TLS trunk it is RTP, or SRTP with the keys of baresip and its libsrtp.
 func TestSpeechThroughTLSTrunk(t *testing.T) {
 	t.Parallel()
-	t.Run("from TLS", func(t *testing.T) { speechThroughTLS(t, newNetwork(t), true) })
-	t.Run("to TLS", func(t *testing.T) { speechThroughTLS(t, newNetwork(t), false) })
+	for mode, encryption := range map[string]string{"accept": "", "required": ";mediaenc=srtp-mand", "optional": ";mediaenc=srtp"} {
+		t.Run("from TLS, srtpMode "+mode, func(t *testing.T) { speechThroughTLS(t, newNetwork(t), true, mode, encryption) })
+		t.Run("to TLS, srtpMode "+mode, func(t *testing.T) { speechThroughTLS(t, newNetwork(t), false, mode, encryption) })
+	}
 }
 
 const speechTLSDocument = `
@@ -409,19 +412,19 @@ routes:
   - {name: to the PBX, pattern: '^\+14255550102$', usages: [in], trunks: [pbx]}
   - {name: to the provider, pattern: '^\+14255550101$', usages: [out], trunks: [itsp]}
 trunkSettings:
-  trunk:itsp: {usages: [in], options: false}
+  trunk:itsp: {usages: [in], options: false, srtpMode: %[3]s}
   trunk:pbx: {usages: [out], options: false}
 `
 
-func speechThroughTLS(t *testing.T, n *network, fromTLS bool) {
+func speechThroughTLS(t *testing.T, n *network, fromTLS bool, mode, encryption string) {
 	p := n.pki("ca")
 	p.Issue("server", soon, "med1.test", "pool.test")
 	p.Issue("phone", soon, "sbc.itsp.test")
 	n.names("sbc.itsp.test=10.99.0.11", "med1.test=10.99.0.1", "pool.test=10.99.0.1")
-	s := n.serveAt(1, "med1.test", fmt.Sprintf(speechTLSDocument, n.dir, p.File))
+	s := n.serveAt(1, "med1.test", fmt.Sprintf(speechTLSDocument, n.dir, p.File, mode))
 	fox := speech(n.lab, "fox", "The quick brown fox jumps over the lazy dog, and seven silver ships sail slowly south.")
 	sea := speech(n.lab, "sea", "She sells sea shells by the sea shore. Around the rugged rocks the ragged rascal ran today.")
-	provider := phoneConfig{host: 11, number: "+14255550101", wav: fox, account: ";transport=tls",
+	provider := phoneConfig{host: 11, number: "+14255550101", wav: fox, account: ";transport=tls", media: encryption,
 		config: []string{"sip_certificate " + filepath.Join(n.dir, "phone.both"), "sip_cafile " + p.File}}
 	pbx := phoneConfig{host: 12, number: "+14255550102", wav: sea}
 	var a, b *phone
@@ -436,6 +439,9 @@ func speechThroughTLS(t *testing.T, n *network, fromTLS bool) {
 	}
 	for _, p := range []*phone{a, b} {
 		p.wait("Call established")
+	}
+	if encryption != "" {
+		a.wait("SRTP is Enabled")
 	}
 	r := s.record()
 	from, to := "TLS", "UDP"

@@ -168,41 +168,44 @@ func TestP18_WhyTheirHandshakeFails(t *testing.T) {
 	}
 }
 
-// P19: a TCP trunk needs no SRTP: RTP is offered and answered, and keys that a peer offers beside it end here. Where a peer insists on SRTP, that
-// passes as it is.
+// P19: a TCP trunk needs no SRTP, and gets RTP also where the caller's side insists on SRTP: that ends here. Only with srtpMode pass on both
+// trunks does it pass as it is.
 func TestP19_TCPTrunkWithoutSRTP(t *testing.T) {
 	const key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^31|1:1\r\n"
-	for offered, want := range map[string]string{
-		"RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n":        "RTP/AVP 0",
-		"RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n" + key:  "RTP/AVP 0",
-		"RTP/SAVP 0\r\na=rtpmap:0 PCMU/8000\r\n" + key: "RTP/SAVP 0",
+	for _, c := range []struct{ mode, offered, want string }{
+		{"accept", "RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n", "RTP/AVP 0"},
+		{"accept", "RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n" + key, "RTP/AVP 0"},
+		{"accept", "RTP/SAVP 0\r\na=rtpmap:0 PCMU/8000\r\n" + key, "RTP/AVP 0"},
+		{"pass", "RTP/SAVP 0\r\na=rtpmap:0 PCMU/8000\r\n" + key, "RTP/SAVP 0"},
 	} {
-		t.Run(want, func(t *testing.T) {
-			inv := offer(t, offered)
-			if !strings.Contains(inv, want+"\r\n") || strings.Contains(inv, "a=crypto") != strings.Contains(want, "SAVP") {
-				t.Errorf("of %q becomes\n%s", offered, inv)
+		t.Run(c.mode+" "+c.offered, func(t *testing.T) {
+			inv := offer(t, c.mode, c.offered)
+			if !strings.Contains(inv, c.want+"\r\n") || strings.Contains(inv, "a=crypto") != strings.Contains(c.want, "SAVP") {
+				t.Errorf("of %q becomes\n%s", c.offered, inv)
 			}
 		})
 	}
 }
 
-// P30: the lifetime and index of a key (RFC 4568 §6.1) neither offend nor get lost.
+// P30: the lifetime and index of a key (RFC 4568 §6.1) neither offend nor, where keys pass, get lost.
 func TestP30_KeyLifetime(t *testing.T) {
 	for _, params := range []string{"", "|2^31", "|2^48|1:1", "|1:4", "|2147483648"} {
 		key := "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz" + params + "\r\n"
-		t.Run(params, func(t *testing.T) {
-			if inv := offer(t, "RTP/SAVP 0\r\n"+key); !strings.Contains(inv, key) {
-				t.Errorf("of %q becomes\n%s", key, inv)
-			}
-		})
+		for mode, kept := range map[string]bool{"pass": true, "accept": false} {
+			t.Run(mode+" "+params, func(t *testing.T) {
+				if inv := offer(t, mode, "RTP/SAVP 0\r\n"+key); strings.Contains(inv, key) != kept || strings.Contains(inv, "a=crypto") != kept {
+					t.Errorf("of %q becomes\n%s", key, inv)
+				}
+			})
+		}
 	}
 }
 
-// offer is the INVITE that a gateway by TCP sees of an offer with that end of its audio line, and what follows it.
-func offer(t *testing.T, line string) string {
+// offer is the INVITE that a gateway by TCP sees of an offer with that end of its audio line, and what follows it, with that srtpMode.
+func offer(t *testing.T, mode, line string) string {
 	t.Helper()
 	l := newLab(t)
-	s := l.serve(l.document("TCP"))
+	s := l.serve(l.document("TCP", "srtpMode: "+mode))
 	lis, err := net.Listen("tcp", l.ip(3)+":5060")
 	if err != nil {
 		t.Fatal(err)

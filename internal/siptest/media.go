@@ -29,6 +29,7 @@ type MediaStats struct {
 	RTCPReceived   int // compound packets
 	Foreign        int // RTP that came from elsewhere than the SDP's address
 	Malformed      int
+	Unauthentic    int            // SRTP that cannot be opened
 	First, Last    time.Time      // of received RTP
 	Source         netip.AddrPort // of the last RTP
 	PayloadType    uint8          // of the last RTP
@@ -61,7 +62,8 @@ type media struct {
 	stats   MediaStats
 	streams map[uint32]*stream
 	heard   []int16
-	event   uint32 // RTP timestamp of the last digit heard
+	secret  *secret // nil: RTP
+	event   uint32  // RTP timestamp of the last digit heard
 	changed chan struct{}
 }
 
@@ -191,7 +193,7 @@ func (m *media) sendFrame() {
 	binary.BigEndian.PutUint32(m.packet[4:], stamp)
 	binary.BigEndian.PutUint32(m.packet[8:], m.ssrc)
 	m.seq++
-	if _, err := m.rtp.WriteToUDPAddrPort(m.packet, m.to.rtp); err == nil {
+	if _, err := m.rtp.WriteToUDPAddrPort(m.sealed(m.packet, false), m.to.rtp); err == nil {
 		m.stats.Sent++
 		m.octets += uint32(len(m.packet) - 12)
 	}
@@ -231,7 +233,9 @@ func (m *media) read() {
 			continue
 		}
 		m.mu.Lock()
-		m.receive(buf[:n], unmap(from))
+		if b := m.unseal(buf[:n], false); b != nil {
+			m.receive(b, unmap(from))
+		}
 		close(m.changed)
 		m.changed = make(chan struct{})
 		m.mu.Unlock()

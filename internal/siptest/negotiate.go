@@ -20,9 +20,30 @@ func (c *Call) offer(dir Direction) (string, error) {
 		d.codecs = append(d.codecs, codec{pt, name})
 	}
 	d.others = c.remote.others
+	if d.proto = "RTP/AVP"; c.a.cfg.SRTP != "" {
+		d.proto, d.cryptos = "RTP/SAVP", c.local.cryptos
+		if len(d.cryptos) != 1 || d.cryptos[0].suite != c.a.cfg.SRTP {
+			d.cryptos = []crypto{*newCrypto(1, c.a.cfg.SRTP)}
+		}
+	}
 	c.local = d
 	c.version++
 	return d.write(c.a.cfg.Name, c.version), nil
+}
+
+// secure is what an answer says of keys; false when the agent does not take the offer.
+func (c *Call) secure() (ours []crypto, ok bool) {
+	want := c.a.cfg.SRTP
+	for _, theirs := range c.remote.cryptos {
+		if theirs.suite != want {
+			continue
+		}
+		if was := c.local.cryptos; len(was) == 1 && was[0].suite == want && was[0].tag == theirs.tag {
+			return was, true
+		}
+		return []crypto{*newCrypto(theirs.tag, want)}, true
+	}
+	return nil, want == "" && c.remote.proto == "RTP/AVP"
 }
 
 // answer is the answer to the peer's latest offer; "" when no codec fits.
@@ -31,10 +52,11 @@ func (c *Call) answer() (string, error) {
 		return "", err
 	}
 	chosen, ok := c.remote.choose(c.a.cfg.Codecs)
-	if !ok {
+	ours, secured := c.secure()
+	if !ok || !secured {
 		return "", nil
 	}
-	c.local = description{rtp: c.local.rtp, codecs: []codec{chosen}, dtmf: c.remote.dtmf, others: c.remote.others, known: true,
+	c.local = description{rtp: c.local.rtp, proto: c.remote.proto, cryptos: ours, codecs: []codec{chosen}, dtmf: c.remote.dtmf, others: c.remote.others, known: true,
 		dir: direction(c.want.sends() && c.remote.dir.receives(), c.want.receives() && c.remote.dir.sends())}
 	c.version++
 	text := c.local.write(c.a.cfg.Name, c.version)
@@ -87,7 +109,28 @@ func (c *Call) flow() {
 	if c.media == nil || !c.remote.known {
 		return
 	}
+	ours, theirs := c.agreedKeys()
+	if err := c.media.key(ours, theirs); err != nil {
+		c.a.violation(c, err.Error())
+	}
+	if c.a.cfg.SRTP != "" && ours == nil && c.remote.rtp.Port() != 0 {
+		c.a.violation(c, "an answer without a key that fits the offer")
+		c.media.set(c.remote, codec{}, false)
+		return
+	}
 	chosen, ok := c.remote.choose(c.a.cfg.Codecs)
 	c.media.set(c.remote, chosen, ok && c.remote.rtp.Port() != 0 && c.remote.dir.receives() && c.local.dir.sends() &&
 		!c.remote.rtp.Addr().IsUnspecified())
+}
+
+// keys are the lines of both descriptions that go together; nil: RTP.
+func (c *Call) agreedKeys() (ours, theirs *crypto) {
+	for i := range c.local.cryptos {
+		for k := range c.remote.cryptos {
+			if o, t := &c.local.cryptos[i], &c.remote.cryptos[k]; o.tag == t.tag && o.suite == t.suite {
+				return o, t
+			}
+		}
+	}
+	return nil, nil
 }

@@ -15,7 +15,7 @@ func (m *media) sendReport() {
 		return
 	}
 	m.stats.RTCPSent++
-	_, _ = m.rtcp.WriteToUDPAddrPort(m.report(time.Now()), m.to.rtcp)
+	_, _ = m.rtcp.WriteToUDPAddrPort(m.sealed(m.report(time.Now()), true), m.to.rtcp)
 }
 
 func (m *media) report(now time.Time) []byte {
@@ -61,7 +61,9 @@ func (m *media) readRTCP() {
 			continue
 		}
 		m.mu.Lock()
-		m.receiveRTCP(buf[:n])
+		if b := m.unseal(buf[:n], true); b != nil {
+			m.receiveRTCP(b)
+		}
 		close(m.changed)
 		m.changed = make(chan struct{})
 		m.mu.Unlock()

@@ -40,6 +40,8 @@ type description struct {
 	dir       Direction
 	codecs    []codec
 	dtmf      uint8    // payload type of telephone-event, 0: none
+	proto     string   // RTP/AVP or RTP/SAVP
+	cryptos   []crypto // lines with a suite that is known
 	others    []string // m= lines of further streams, to be refused
 	known     bool
 }
@@ -63,7 +65,7 @@ func parseSDP(body string) (d description, err error) {
 		switch {
 		case kind == "m" && len(f) >= 4:
 			if f[0] == "audio" && audio == 0 {
-				audio, formats = 1, f[3:]
+				audio, formats, d.proto = 1, f[3:], f[2]
 				if port, err = strconv.Atoi(f[1]); err != nil || port < 0 || port > 65535 {
 					return d, fmt.Errorf("SDP port %q", f[1])
 				}
@@ -89,6 +91,10 @@ func parseSDP(body string) (d description, err error) {
 			case "rtpmap":
 				pt, enc, _ := strings.Cut(value, " ")
 				names[pt] = strings.ToUpper(strings.Split(enc, "/")[0])
+			case "crypto":
+				if c, ok := parseCrypto(value); ok {
+					d.cryptos = append(d.cryptos, c)
+				}
 			case "rtcp":
 				rtcpPort, _ = strconv.Atoi(strings.Split(value, " ")[0])
 			}
@@ -154,8 +160,8 @@ func (d *description) write(name string, version int) string {
 		family = "IP6"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "v=0\r\no=%s 1 %d IN %s %s\r\ns=-\r\nc=IN %[3]s %[4]s\r\nt=0 0\r\nm=audio %d RTP/AVP", name, version, family,
-		d.rtp.Addr(), d.rtp.Port())
+	fmt.Fprintf(&b, "v=0\r\no=%s 1 %d IN %s %s\r\ns=-\r\nc=IN %[3]s %[4]s\r\nt=0 0\r\nm=audio %d %s", name, version, family,
+		d.rtp.Addr(), d.rtp.Port(), d.proto)
 	for _, c := range d.codecs {
 		fmt.Fprintf(&b, " %d", c.pt)
 	}
@@ -168,6 +174,9 @@ func (d *description) write(name string, version int) string {
 	}
 	if d.dtmf != 0 {
 		fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%[1]d 0-15\r\n", d.dtmf)
+	}
+	for i := range d.cryptos {
+		b.WriteString("a=crypto:" + d.cryptos[i].String() + "\r\n")
 	}
 	fmt.Fprintf(&b, "a=ptime:20\r\na=%s\r\n", d.dir)
 	for _, o := range d.others {

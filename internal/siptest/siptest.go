@@ -10,7 +10,7 @@
 // stack: transactions and dialogs are done once more, simply, and each message of the peer is checked
 // ([Call.Violations]), so that a mistake there is noticed here.
 //
-// A provider that takes registrations and asks for passwords is made by [Registrar]. An agent does no DNS and no SRTP.
+// A provider that takes registrations and asks for passwords is made by [Registrar]. An agent does no DNS.
 package siptest
 
 import (
@@ -41,6 +41,7 @@ type Config struct {
 	UserAgent  string        // default: directsip-siptest
 	Audio      Audio         // what is sent; default: Tone(440)
 	Codecs     []string      // of PCMU and PCMA, best first; default PCMU
+	SRTP       string        // a crypto suite: SRTP with keys in SDP (RFC 4568) is offered, and nothing else is taken; default RTP, and nothing else
 	NoMedia    bool          // no RTP sockets; SDP then names port 9
 	T1         time.Duration // RFC 3261 timer T1, default 500 ms
 	Registrar  *Registrar    // takes registrations; nil: any, without looking

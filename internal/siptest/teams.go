@@ -70,6 +70,7 @@ func NewTeams(cfg TeamsConfig) (*Teams, error) {
 		c := cfg.Agent
 		c.Name, c.Host = s.label(i), s.Name(i)
 		c.Network, c.Listen, c.TLS = "tls", at, cfg.TLS.Clone()
+		c.SRTP = "AES_CM_128_HMAC_SHA1_80" // it takes nothing else (DR-23)
 		c.TLS.ClientAuth = tls.RequireAndVerifyClientCert
 		c.UserAgent = "Microsoft.PSTNHub.SIPProxy v.siptest"
 		a, err := NewAgent(c)

@@ -23,7 +23,7 @@ func newPair(t *testing.T, window time.Duration, names ...string) *pairTest {
 	ca := NewAuthority(t, t.TempDir(), "authority")
 	config := func(file string, names ...string) *tls.Config { return ca.Config(ca.Issue(file, time.Hour, names...)) }
 	p := &pairTest{Tester: T(t), t: t}
-	p.sbc = p.Agent(Config{Name: "sbc", Network: "tls", Host: "sbc.example.com", TLS: config("sbc", names...), ServerName: "sip.pstnhub.test"})
+	p.sbc = p.Agent(Config{Name: "sbc", SRTP: "AES_CM_128_HMAC_SHA1_80", Network: "tls", Host: "sbc.example.com", TLS: config("sbc", names...), ServerName: "sip.pstnhub.test"})
 	var err error
 	p.svc, err = NewTeams(TeamsConfig{Listen: []string{"127.0.0.1:0", "127.0.0.1:0"}, TLS: config("service", "sip.pstnhub.test", "sip2.pstnhub.test"), Window: window,
 		SBCs: map[string]string{"sbc.example.com": p.sbc.Addr(), "other.example.com": p.sbc.Addr()}})

@@ -22,6 +22,7 @@ func (c *compiler) check() {
 	}
 	c.checkProfiles()
 	c.checkBypassPairs()
+	c.checkKeys()
 	c.checkHistoryPairs()
 	c.checkSimpleNames()
 	c.checkRoutes()

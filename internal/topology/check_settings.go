@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/directsip/directsip/internal/sip"
 )
 
 // checkSettings: keys of one object that contradict each other.
@@ -28,6 +30,9 @@ func (c *compiler) checkSettings(d *settingsDoc) {
 	}
 	if s.EnableBypass && len(s.Codecs) > 0 {
 		c.errorf(at("codecs"), "with enableBypass the peers agree on codecs between them; codecs would change nothing").fixf("Remove one of both")
+	}
+	if s.EnableBypass && s.SRTPMode != "accept" && s.SRTPMode != "pass" {
+		c.errorf(at("srtpMode"), "with enableBypass the peers agree on SRTP between them; srtpMode would change nothing").fixf("Remove one of both")
 	}
 	if s.NoProgressTimeout != 0 && s.NoProgressTimeout < s.NoResponseTimeout {
 		c.errorf(at("noProgressTimeout"), "noProgressTimeout %s is shorter than noResponseTimeout %s", s.NoProgressTimeout, s.NoResponseTimeout).
@@ -73,6 +78,26 @@ func (c *compiler) checkBypassPairs() {
 		if d.out == with[0].Settings {
 			c.warnf(d.key, "only trunk %q has enableBypass, and a call is bypassed when both of its trunks have it", with[0].Name).
 				fixf("Set it on another trunk too or remove it")
+		}
+	}
+}
+
+// checkKeys warns of keys that everybody on the way can read: they are in the description (RFC 4568 §8.1).
+func (c *compiler) checkKeys() {
+	for _, d := range c.settingsDocs {
+		if d.out.SRTPMode != "required" && d.out.SRTPMode != "optional" {
+			continue
+		}
+		for _, t := range c.snap.Trunks {
+			if t.Settings == d.out && t.Transport != sip.TLS {
+				at := d.key
+				if n := d.body.get("srtpMode"); n != nil {
+					at = n
+				}
+				c.warnf(at, "srtpMode %s on trunk %q sends the keys of its calls readable over %s", d.out.SRTPMode, t.Name, t.Transport).
+					fixf("Use TLS there, or srtpMode accept")
+				break
+			}
 		}
 	}
 }

@@ -33,6 +33,8 @@ func DefaultSettings() *TrunkSettings {
 		RelayMethods:        []string{"INFO"},
 		Identity:            defaultIdentity,
 		Setup:               defaultSetup(),
+		SRTPMode:            "accept",
+		SRTPSuites:          srtpSuites,
 		RTPLatching:         "peer",
 		SSRCPolicy:          "any",
 		RTCPActiveCalls:     true,
@@ -43,6 +45,9 @@ func DefaultSettings() *TrunkSettings {
 
 // defaultMessagesPerSource is far above what a peer sends of its own will, and far below what keeps a processor from its calls.
 const defaultMessagesPerSource = 20000
+
+// srtpSuites are the crypto suites that are known, the one that every peer has first (RFC 4568 §6.2, RFC 7714).
+var srtpSuites = []string{"AES_CM_128_HMAC_SHA1_80", "AEAD_AES_256_GCM", "AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_32"}
 
 // defaultMediaPorts is MED-09.
 var defaultMediaPorts = PortRange{49152, 57500}

@@ -67,6 +67,10 @@ var signallingFields = []field[settingsDoc]{
 
 var mediaFields = []field[settingsDoc]{
 	{"enableBypass", settingBool(func(s *TrunkSettings) *bool { return &s.EnableBypass })},
+	{"srtpMode", func(c *compiler, n *node, d *settingsDoc) {
+		c.oneOf(n, &d.out.SRTPMode, "accept", "optional", "required", "notSupported", "pass")
+	}},
+	{"srtpSuites", func(c *compiler, n *node, d *settingsDoc) { c.srtpSuites(n, d) }},
 	{"rtpLatching", func(c *compiler, n *node, d *settingsDoc) { c.latching(n, &d.out.RTPLatching) }},
 	{"ssrcPolicy", func(c *compiler, n *node, d *settingsDoc) { c.oneOf(n, &d.out.SSRCPolicy, "any", "fixed") }},
 	{"rtcpActiveCalls", settingBool(func(s *TrunkSettings) *bool { return &s.RTCPActiveCalls })},
@@ -82,6 +86,22 @@ var mediaFields = []field[settingsDoc]{
 		}
 		d.out.Codecs = list
 	}},
+}
+
+// srtpSuites reads the crypto suites of a trunk, in order of preference.
+func (c *compiler) srtpSuites(n *node, d *settingsDoc) {
+	list, at := c.texts(n)
+	for i, name := range list {
+		if !slices.Contains(srtpSuites, name) {
+			c.errorf(at[i], "%q is not a crypto suite that is known here", name).fixf("Write %s", strings.Join(srtpSuites, " or "))
+			return
+		}
+	}
+	if len(list) == 0 {
+		c.errorf(n, "srtpSuites is empty").fixf("Name a suite, or write srtpMode: notSupported")
+		return
+	}
+	d.out.SRTPSuites = list
 }
 
 // codecName is the media-subtype of RFC 4855 §3.

@@ -6,7 +6,7 @@ import "strings"
 // version has not. They are refused by name, never ignored: a setting that does nothing is worse than none.
 var planned = map[string][]string{
 	"trunkSettings": {
-		"srtpMode", "concentratedTopology", "enableSignalBoost",
+		"concentratedTopology", "enableSignalBoost",
 		"enableMobileTrunkSupport", "enableOnlineVoice",
 		"t38", "comfortNoise",
 	},

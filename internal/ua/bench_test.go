@@ -64,6 +64,8 @@ type rig struct {
 	n    int
 	b    testing.TB
 	env  *b2bua.Env
+
+	session *media.Session // as the relay was last told
 }
 
 func newRig(b testing.TB) *rig {
@@ -97,7 +99,10 @@ func (r *rig) in(src sip.Source, data []byte) {
 	for i := 0; i < len(r.out.Media); i++ {
 		switch op := r.out.Media[i]; op.Verb {
 		case b2bua.MediaOpen:
+			r.session = op.Session
 			r.core.MediaOpened(r.now, op.Session.ID, nil, &r.out)
+		case b2bua.MediaUpdate:
+			r.session = op.Session
 		case b2bua.MediaClose:
 			r.core.MediaClosed(r.now, media.Stats{ID: op.Session.ID}, &r.out)
 		}

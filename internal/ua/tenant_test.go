@@ -26,7 +26,8 @@ trunks:
 usages: [all]
 routes: [{name: out, pattern: '^\+1', usages: [all], trunks: [pstn]}]
 trunkSettings:
-  trunk:contoso: {usages: [all], acceptReplaces: off}
+  global: {srtpMode: accept}
+  trunk:contoso: {usages: [all], acceptReplaces: off, srtpMode: accept}
 `
 
 // newTenants is a rig with that document, and where the hub calls from.

@@ -1,0 +1,381 @@
+package b2bua
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// SRTP with keys in the description (RFC 4568) ends at each leg: inside, every description is of RTP. What a peer says is opened when it
+// comes, and leaves the one a=crypto line that counts; what is said to it is sealed when it goes. Only where both trunks have srtpMode pass,
+// and for a caller's DTLS on trunks that do not ask otherwise, keys go from peer to peer and packets pass unread.
+
+// strongbox is the SRTP of a leg; nil until it is spoken of.
+type strongbox struct {
+	ours  [maxLines][media.Suites]string // our keys, drawn when first needed and kept as long as the leg: RFC 4568 §7.1.4
+	lines [maxLines]protection
+	fault error // why the last answer of the peer cannot be
+
+	text string
+	bump uint64 // added to the version of our descriptions: new keys are a new description, too (RFC 3264 §8)
+}
+
+// protection is how an m-line stands on a leg.
+type protection struct {
+	asked sdp.Protection // how the peer's last offer is answered; zero: with RTP
+	shown sdp.Protection // what we said last
+	must  bool           // our last offer was of SRTP alone
+}
+
+// box is the leg's strongbox, made on demand.
+func (l *Leg) box() *strongbox {
+	if l.srtp == nil {
+		l.srtp = &strongbox{}
+	}
+	return l.srtp
+}
+
+// key is our key for an m-line and suite.
+func (b *strongbox) key(e *Env, line int, s media.Suite) string {
+	k := &b.ours[line][s-1]
+	if *k == "" {
+		raw := make([]byte, s.KeySize())
+		e.secret(raw)
+		*k = string(raw)
+	}
+	return *k
+}
+
+// secret fills b with what nobody can guess.
+func (e *Env) secret(b []byte) {
+	if e.Secret != nil {
+		e.Secret(b)
+		return
+	}
+	for i := range b {
+		b[i] = byte(e.Rand.Uint32())
+	}
+}
+
+// passesKeys decides, when the targets are known, whether keys are between the peers.
+func (c *Call) passesKeys() bool {
+	all, most := true, true // of the trunks have pass; have pass or accept
+	look := func(mode string) {
+		all = all && mode == "pass"
+		most = most && (mode == "pass" || mode == "accept")
+	}
+	look(c.a.trunk.Settings.SRTPMode)
+	for i := range c.decision.Targets {
+		look(c.decision.Targets[i].Trunk.Settings.SRTPMode)
+	}
+	return all || most && c.offered != nil &&
+		slices.ContainsFunc(c.offered.Media, func(m sdp.Media) bool { return !m.Rejected() && m.Fingerprint && !m.Crypto })
+}
+
+// openOffer opens the caller's first offer once it is known that media ends here.
+func (c *Call) openOffer() *diag.Reason {
+	p := &c.plan
+	if c.offered == nil {
+		return nil
+	}
+	clean, why := c.openText(&c.a, c.offer, true)
+	if why != nil || clean == c.offer {
+		return why
+	}
+	s, err := parseOffer(clean)
+	if err != nil {
+		return diag.BadSDP
+	}
+	c.offered = s
+	p.take(&c.a, s)
+	return nil
+}
+
+// open opens the description in a message of the peer, if it has one. The reason is that of a refused offer; an answer that cannot be is
+// refused by fits.
+func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
+	if m.Body == "" || c.plan.bypass || c.plan.passKeys {
+		return nil
+	}
+	body, ok := m.SDP()
+	if !ok {
+		return nil
+	}
+	clean, why := c.openText(l, body, c.isOffer(l, m))
+	if why == nil && clean != body {
+		m.Body = strings.Replace(m.Body, body, clean, 1)
+	}
+	return why
+}
+
+// isOffer tells whether the description in a message of the peer is an offer (RFC 3264, RFC 6337 §2.2).
+func (c *Call) isOffer(l *Leg, m *sip.Message) bool {
+	if m.IsRequest() {
+		switch m.Method {
+		case "ACK":
+			return false
+		case "PRACK":
+			rel := (*reliable)(nil)
+			if f := c.forkOf(m.To().Tag()); f != nil {
+				rel = f.rel
+			}
+			return rel == nil || !rel.offers
+		}
+		return true
+	}
+	_, method, _ := m.CSeq()
+	return method == "INVITE" && l.unoffered
+}
+
+func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) {
+	mode := l.trunk.Settings.SRTPMode
+	if l.srtp == nil && mode != "required" && !strings.Contains(body, "RTP/SAVP") && !strings.Contains(body, "a=crypto:") {
+		return body, nil
+	}
+	s, err := sdp.Parse(body)
+	if err != nil {
+		return body, nil // for those who read it to say so
+	}
+	b := l.box()
+	n := min(len(s.Media), maxLines)
+	var to [maxLines]sdp.Protection
+	b.fault = nil
+	for i := range n {
+		m := &s.Media[i]
+		to[i].Proto = m.Proto
+		if !m.IsRTP() {
+			continue
+		}
+		to[i].Proto = unprotected(m.Proto)
+		if m.Rejected() {
+			if offer {
+				b.lines[i].asked = sdp.Protection{Proto: m.Proto}
+			}
+			continue
+		}
+		if offer {
+			if why := c.openOffered(l, s, i, &to[i]); why != nil {
+				return body, why
+			}
+			continue
+		}
+		b.openAnswered(s, i, &to[i])
+	}
+	return string(s.Protect(make([]byte, 0, len(body)), to[:n])), nil
+}
+
+// openOffered chooses the keys of an m-line that is offered: the first line that we can use (RFC 4568 §5.1.2).
+func (c *Call) openOffered(l *Leg, s *sdp.Session, i int, to *sdp.Protection) *diag.Reason {
+	m, b, set := &s.Media[i], l.srtp, l.trunk.Settings
+	at := &b.lines[i]
+	at.asked = sdp.Protection{}
+	if set.SRTPMode == "notSupported" {
+		if m.Secure() {
+			return diag.SRTPNotSupported
+		}
+		return nil
+	}
+	for k := range s.Cryptos(i) {
+		suite, ok := usable(&k)
+		if !ok || !slices.Contains(set.SRTPSuites, k.Suite) {
+			continue
+		}
+		at.asked = sdp.Protection{Proto: m.Proto, Crypto: []string{sdp.FormatCrypto(k.Tag, k.Suite, b.key(c.env, i, suite))}}
+		to.Crypto = []string{line1(s, i, k.Tag)}
+		return nil
+	}
+	switch {
+	case m.Secure():
+		return diag.SRTPNoKeys
+	case set.SRTPMode == "required":
+		return diag.SRTPRequired
+	}
+	return nil
+}
+
+// openAnswered finds the line that the peer has chosen of ours (RFC 4568 §5.1.3).
+func (b *strongbox) openAnswered(s *sdp.Session, i int, to *sdp.Protection) {
+	m, at := &s.Media[i], &b.lines[i]
+	for k := range s.Cryptos(i) {
+		suite, ok := usable(&k)
+		if !ok || !slices.Contains(at.shown.Crypto, sdp.FormatCrypto(k.Tag, k.Suite, b.ours[i][suite-1])) {
+			continue
+		}
+		to.Crypto = []string{line1(s, i, k.Tag)}
+		return
+	}
+	switch {
+	case m.Secure():
+		b.fault = fmt.Errorf("m-line %d: SRTP without a key that fits our offer", i+1)
+	case at.must:
+		b.fault = fmt.Errorf("m-line %d: RTP, and srtpMode of the trunk is required", i+1)
+	}
+}
+
+// line1 is the a=crypto line of a tag as the peer wrote it.
+func line1(s *sdp.Session, media, tag int) string {
+	for name, value := range s.Attributes(media) {
+		if name != "crypto" {
+			continue
+		}
+		if k, ok := sdp.ParseCrypto(value); ok && k.Tag == tag {
+			return value
+		}
+	}
+	return ""
+}
+
+// usable tells whether an a=crypto line is one that we can work with.
+func usable(k *sdp.Crypto) (media.Suite, bool) {
+	suite, ok := media.SuiteNamed(k.Suite)
+	if !ok || k.Declined {
+		return 0, false
+	}
+	for i := range k.Keys {
+		if len(k.Keys[i].Material) != suite.KeySize() || len(k.Keys[i].MKI) != len(k.Keys[0].MKI) || len(k.Keys) > 1 && k.Keys[i].MKI == "" {
+			return 0, false
+		}
+	}
+	return suite, true
+}
+
+// crypt is the protection of an m-line by a description that was opened; nil: RTP.
+func (l *Leg) crypt(s *sdp.Session, i int) *media.Crypt {
+	if l.srtp == nil || !s.Media[i].Crypto || i >= maxLines {
+		return nil
+	}
+	for k := range s.Cryptos(i) {
+		suite, ok := usable(&k)
+		if !ok || l.srtp.ours[i][suite-1] == "" {
+			return nil
+		}
+		c := &media.Crypt{Suite: suite, Send: l.srtp.ours[i][suite-1]}
+		for _, key := range k.Keys {
+			c.Recv = append(c.Recv, media.MasterKey{Key: strings.Clone(key.Material), MKI: key.MKI})
+		}
+		return c
+	}
+	return nil
+}
+
+// say puts a description of ours into a message, sealed for the leg that it goes to.
+func (c *Call) say(l *Leg, m *sip.Message, text string) {
+	if text != "" {
+		m.SetBody("application/sdp", c.seal(l, text, !c.answers(l, m)))
+	}
+}
+
+// answers tells whether the description in a message of ours is an answer.
+func (c *Call) answers(l *Leg, m *sip.Message) bool {
+	if m.IsRequest() {
+		return m.Method != "INVITE" && m.Method != "UPDATE"
+	}
+	_, method, _ := m.CSeq()
+	if method != "INVITE" || l.inv == nil {
+		return true
+	}
+	_, offered := l.inv.SDP()
+	return offered
+}
+
+// seal protects a description of ours as the leg has it.
+func (c *Call) seal(l *Leg, text string, offer bool) string {
+	mode := l.trunk.Settings.SRTPMode
+	if c.plan.bypass || c.plan.passKeys || l.srtp == nil && mode != "required" && mode != "optional" {
+		return text
+	}
+	s, err := sdp.Parse(text)
+	if err != nil {
+		return text
+	}
+	b := l.box()
+	n := min(len(s.Media), maxLines)
+	var to [maxLines]sdp.Protection
+	for i := range n {
+		m, at := &s.Media[i], &b.lines[i]
+		to[i].Proto = m.Proto
+		if !m.IsRTP() {
+			continue
+		}
+		switch {
+		case !offer:
+			to[i] = at.asked
+		case m.Rejected():
+			to[i].Proto = at.shown.Proto
+		default:
+			c.offerKeys(l, i, m.Proto)
+			to[i] = at.shown
+		}
+		if m.Rejected() {
+			to[i].Crypto = nil
+			continue
+		}
+		if at.shown = to[i]; !offer {
+			at.must = false
+		}
+	}
+	return b.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n])), s.Origin.Version)
+}
+
+// offerKeys decides what an m-line is offered with. What stands is said again, so that a refresh changes nothing.
+func (c *Call) offerKeys(l *Leg, i int, proto string) {
+	b, set := l.srtp, l.trunk.Settings
+	at := &b.lines[i]
+	if len(at.shown.Crypto) > 0 {
+		at.must = at.must || strings.Contains(at.shown.Proto, "SAVP") // an answer of ours was
+		return
+	}
+	at.shown, at.must = sdp.Protection{Proto: proto}, false
+	switch set.SRTPMode {
+	case "required":
+		at.shown.Proto, at.must = strings.Replace(proto, "RTP/AVP", "RTP/SAVP", 1), true
+	case "optional":
+	default:
+		return
+	}
+	for n, name := range set.SRTPSuites {
+		if suite, ok := media.SuiteNamed(name); ok {
+			at.shown.Crypto = append(at.shown.Crypto, sdp.FormatCrypto(n+1, name, b.key(c.env, i, suite)))
+		}
+	}
+	if i < len(c.plan.lines) {
+		if e := &c.plan.lines[i].peer[l.side]; e.crypt == nil { // until the answer says which
+			e.crypt, c.plan.dirty = &media.Crypt{}, true
+		}
+	}
+}
+
+// revise gives a sealed description a version of its own: its keys may have changed where nothing else has.
+func (b *strongbox) revise(text, version string) string {
+	v, err := strconv.ParseUint(version, 10, 64)
+	if err != nil {
+		return text
+	}
+	with := func(v uint64) string {
+		return strings.Replace(text, " "+version+" IN IP", " "+strconv.FormatUint(v, 10)+" IN IP", 1)
+	}
+	said := with(v + b.bump)
+	if b.text != "" && said != b.text && originVersion(b.text) == strconv.FormatUint(v+b.bump, 10) {
+		b.bump++
+		said = with(v + b.bump)
+	}
+	b.text = said
+	return said
+}
+
+// unprotected is the profile of RTP that goes with one of SRTP.
+func unprotected(proto string) string {
+	switch strings.ToUpper(proto) {
+	case "RTP/SAVP", "UDP/TLS/RTP/SAVP":
+		return "RTP/AVP"
+	case "RTP/SAVPF", "UDP/TLS/RTP/SAVPF":
+		return "RTP/AVPF"
+	}
+	return proto
+}
