@@ -361,12 +361,19 @@ func (b *strongbox) revise(text, version string) string {
 		return strings.Replace(text, " "+version+" IN IP", " "+strconv.FormatUint(v, 10)+" IN IP", 1)
 	}
 	said := with(v + b.bump)
-	if b.text != "" && said != b.text && originVersion(b.text) == strconv.FormatUint(v+b.bump, 10) {
+	if said != b.text && origin(b.text) == origin(said) { // of early dialogs each has a session of its own
 		b.bump++
 		said = with(v + b.bump)
 	}
 	b.text = said
 	return said
+}
+
+// origin is the session id and version of a body of ours.
+func origin(body string) string {
+	_, o, _ := strings.Cut(body, "\r\no=")
+	o, _, _ = strings.Cut(o, " IN IP")
+	return o
 }
 
 // unprotected is the profile of RTP that goes with one of SRTP.
