@@ -18,7 +18,6 @@ type clientTx struct {
 	to      peer
 	again   *timer
 	expire  *timer
-	waited  time.Duration
 	status  int // of the latest response
 	answers func(*sip.Message)
 	ack     []byte // of a refused INVITE
