@@ -1,13 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -32,7 +32,7 @@ func (a *app) demoCmd() *cobra.Command {
 	c := &cobra.Command{Use: "demo", Short: "Show a pool of two servers carrying calls between a PBX, a gateway and a provider, all on loopback", Args: none,
 		Long: "Start two servers of one pool and, as SIP agents of their own, a PBX, a PSTN gateway and a provider's SBC; make calls with audio in both\n" +
 			"directions, one of which the provider refuses with 503 so that it goes out by the gateway; print ladder and explanation of that one. Nothing\n" +
-			"listens beyond 127.83.0.0/24 and nothing is left behind.",
+			"listens beyond a free network 127.83.x.0/24, and nothing is left behind.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
@@ -49,8 +49,8 @@ func (a *app) demoCmd() *cobra.Command {
 				}
 			}
 			if keep {
-				d.say("\nThe pool stays up until Ctrl-C. Look at it from another terminal:\n  directsip trunks --data %s\n  directsip calls --data %s\n  curl http://127.83.0.11:9090/metrics\n",
-					d.data(0), d.data(0))
+				d.say("\nThe pool stays up until Ctrl-C. Look at it from another terminal:\n  directsip trunks --data %s\n  directsip calls --data %s\n  curl http://%s11:9090/metrics\n",
+					d.data(0), d.data(0), d.net)
 				<-ctx.Done()
 			}
 			return nil
@@ -63,6 +63,8 @@ func (a *app) demoCmd() *cobra.Command {
 type demo struct {
 	out                    io.Writer
 	quiet                  bool
+	net                    string // what its addresses begin with
+	hold                   io.Closer
 	dir                    string
 	servers                []*server.Server
 	pbx, gateway, provider *siptest.Agent
@@ -83,16 +85,16 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	d.say("\ncalls\n")
-	out, err := d.call(ctx, "a telephone of the PBX calls out, med1 takes it to the provider", d.pbx, "127.83.0.11:5061", "02065550123", d.provider)
+	out, err := d.call(ctx, "a telephone of the PBX calls out, med1 takes it to the provider", d.pbx, d.net+"11:5061", "02065550123", d.provider)
 	if err != nil {
 		return err
 	}
-	in, err := d.call(ctx, "the PSTN calls an extension, med2 takes it to the PBX", d.gateway, "127.83.0.12:5062", "+14255550201", d.pbx)
+	in, err := d.call(ctx, "the PSTN calls an extension, med2 takes it to the PBX", d.gateway, d.net+"12:5062", "+14255550201", d.pbx)
 	if err != nil {
 		return err
 	}
 	d.provider.Reject(503, "Reason: Q.850;cause=34")
-	over, err := d.call(ctx, "the provider answers 503, med1 takes the call to the gateway instead", d.pbx, "127.83.0.11:5061", "02065550199", d.gateway)
+	over, err := d.call(ctx, "the provider answers 503, med1 takes the call to the gateway instead", d.pbx, d.net+"11:5061", "02065550199", d.gateway)
 	if err != nil {
 		return err
 	}
@@ -113,6 +115,9 @@ func (d *demo) run(ctx context.Context) error {
 // start opens the peers and the servers.
 func (d *demo) start() error {
 	var err error
+	if d.net, d.hold, err = siptest.TakeNet(83, 0); err != nil {
+		return err
+	}
 	if d.dir, err = os.MkdirTemp("", "directsip-demo-"); err != nil {
 		return err
 	}
@@ -121,9 +126,9 @@ func (d *demo) start() error {
 		agent  **siptest.Agent
 		config siptest.Config
 	}{
-		{&d.pbx, siptest.Config{Name: "pbx", Network: "udp", Listen: "127.83.0.21:5060", Audio: siptest.Tone(440)}},
-		{&d.gateway, siptest.Config{Name: "gateway", Network: "udp", Listen: "127.83.0.22:5060", Audio: siptest.Tone(620)}},
-		{&d.provider, siptest.Config{Name: "provider", Network: "tcp", Listen: "127.83.0.23:5066", Audio: siptest.Tone(800)}},
+		{&d.pbx, siptest.Config{Name: "pbx", Network: "udp", Listen: d.net + "21:5060", Audio: siptest.Tone(440)}},
+		{&d.gateway, siptest.Config{Name: "gateway", Network: "udp", Listen: d.net + "22:5060", Audio: siptest.Tone(620)}},
+		{&d.provider, siptest.Config{Name: "provider", Network: "tcp", Listen: d.net + "23:5066", Audio: siptest.Tone(800)}},
 	} {
 		if *p.agent, err = siptest.NewAgent(p.config); err != nil {
 			return fmt.Errorf("%s: %w", p.config.Name, err)
@@ -132,7 +137,7 @@ func (d *demo) start() error {
 		d.say("  %-9s %s %s\n", p.config.Name, p.config.Network, (*p.agent).Addr())
 	}
 	path := filepath.Join(d.dir, "directsip.yaml")
-	if err := os.WriteFile(path, demoDocument, 0o600); err != nil {
+	if err := os.WriteFile(path, bytes.ReplaceAll(demoDocument, []byte("127.83.0."), []byte(d.net)), 0o600); err != nil {
 		return err
 	}
 	d.say("servers of pool.demo\n")
@@ -142,7 +147,7 @@ func (d *demo) start() error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		d.servers = append(d.servers, s)
-		d.say("  %-9s %s\n", name, netip.MustParseAddr(fmt.Sprintf("127.83.0.1%d", i+1)))
+		d.say("  %-9s %s\n", name, fmt.Sprintf("%s1%d", d.net, i+1))
 	}
 	return nil
 }
@@ -193,6 +198,9 @@ func (d *demo) close() {
 		if p != nil {
 			p.Close()
 		}
+	}
+	if d.hold != nil {
+		d.hold.Close()
 	}
 	if d.dir != "" {
 		os.RemoveAll(d.dir)

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/directsip/directsip/internal/siptest"
 )
 
 const timeout = 30 * time.Second
@@ -61,14 +62,14 @@ func TestDemo(t *testing.T) {
 
 // serving is a serve command under way.
 type serving struct {
-	t       *testing.T
-	data    string
-	path    string
-	doc     string
-	metrics string // host:port
-	status  chan int
-	lines   *bufio.Reader
-	log     *logBuffer
+	t      *testing.T
+	net    string // 127.x.y.
+	data   string
+	path   string
+	doc    string
+	status chan int
+	lines  *bufio.Reader
+	log    *logBuffer
 }
 
 type logBuffer struct {
@@ -89,10 +90,10 @@ func (l *logBuffer) String() string {
 }
 
 const served = `
-pools: {pool.test: {servers: {med1.test: {addresses: [127.90.1.1], metrics: "METRICS"}}}}
+pools: {pool.test: {servers: {med1.test: {addresses: [NET.1], metrics: "NET.1:9090"}}}}
 gateways:
-  pbx: {kind: pbx, host: 127.90.1.2, root: {transport: UDP, port: 5060}}
-  gw: {kind: gateway, host: 127.90.1.3, root: {transport: UDP, port: 5070}}
+  pbx: {kind: pbx, host: NET.2, root: {transport: UDP, port: 5060}}
+  gw: {kind: gateway, host: NET.3, root: {transport: UDP, port: 5070}}
 usages: [all]
 routes: [{name: out, pattern: '^\+1', usages: [all], trunks: [gw]}]
 trunkSettings:
@@ -100,23 +101,14 @@ trunkSettings:
   trunk:pbx: {options: false, usages: [all]}
 `
 
-// freePort is a TCP port that nobody has, of an address that only the caller uses: nobody takes it before the caller does.
-func freePort(t *testing.T, host string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", host+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+// expand puts the network of the server where a text says NET.
+func (s *serving) expand(text string) string { return strings.ReplaceAll(text, "NET.", s.net) }
 
 func serve(t *testing.T) *serving {
 	t.Helper()
 	dir := shortDir(t)
-	s := &serving{t: t, data: filepath.Join(dir, "data"), path: filepath.Join(dir, "directsip.yaml"), status: make(chan int, 1), log: &logBuffer{}}
-	s.metrics = freePort(t, "127.90.1.1")
-	s.doc = strings.Replace(served, "METRICS", s.metrics, 1)
+	s := &serving{t: t, net: siptest.Net(t), data: filepath.Join(dir, "data"), path: filepath.Join(dir, "directsip.yaml"), status: make(chan int, 1), log: &logBuffer{}}
+	s.doc = s.expand(served)
 	if err := os.WriteFile(s.path, []byte(s.doc), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -157,8 +149,8 @@ func (s *serving) until(what string, ok func() bool) {
 func TestServe(t *testing.T) {
 	s := serve(t)
 	line, err := s.lines.ReadString('\n')
-	if want := "med1.test of pool pool.test listens on UDP 127.90.1.1:5060, UDP 127.90.1.1:5070, TCP 127.90.1.1:5060, TCP 127.90.1.1:5070; " +
-		"metrics http://" + s.metrics + "/metrics; control socket " + s.data + "/control.sock\n"; err != nil || line != want {
+	if want := s.expand("med1.test of pool pool.test listens on UDP NET.1:5060, UDP NET.1:5070, TCP NET.1:5060, TCP NET.1:5070; "+
+		"metrics http://NET.1:9090/metrics; control socket ") + s.data + "/control.sock\n"; err != nil || line != want {
 		t.Fatalf("%v\n%s%s\n%s", err, line, want, s.log)
 	}
 	for _, c := range []struct {
@@ -168,8 +160,8 @@ func TestServe(t *testing.T) {
 	}{
 		{"status", 0, []string{"server    med1.test (takes calls)", "pool      pool.test", "calls     0"}},
 		{"status --json", 0, []string{`"server": "med1.test"`, `"draining": false`, `"uptime": `}},
-		{"trunks", 0, []string{"TRUNK", "pbx    pbx      127.90.1.2:5060  UDP", "up"}},
-		{"trunks --json", 0, []string{`"name": "gw"`, `"state": "up"`, `"peer": "127.90.1.3:5060"`}},
+		{"trunks", 0, []string{"TRUNK", "pbx    pbx      NET.2:5060", "up"}},
+		{"trunks --json", 0, []string{`"name": "gw"`, `"state": "up"`, `"peer": "NET.3:5060"`}},
 		{"calls", 0, []string{"no calls"}},
 		{"calls --json", 0, []string{"[]\n"}},
 		{"calls --live --json", 0, []string{"[]\n"}},
@@ -183,7 +175,7 @@ func TestServe(t *testing.T) {
 	} {
 		out := s.run(c.status, strings.Fields(c.args)...)
 		for _, w := range c.want {
-			if !strings.Contains(out, w) {
+			if w = s.expand(w); !strings.Contains(out, w) {
 				t.Errorf("%s does not say %q:\n%s", c.args, w, out)
 			}
 		}

@@ -72,7 +72,7 @@ func (n *network) phone(c phoneConfig) *phone {
 	if c.dial != "" {
 		args = append(args, "-e", "/dial "+c.dial)
 	}
-	p.cmd = exec.Command(args[0], args[1:]...)
+	p.cmd = child(args...)
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		n.t.Fatal(err)
@@ -119,6 +119,7 @@ func (p *phone) wait(texts ...string) {
 	p.t.Helper()
 	deadline := time.After(timeout)
 	for i := 0; ; {
+		ended := over(p.exited) // then the log is whole
 		p.mu.Lock()
 		more, log := p.more, p.log
 		p.mu.Unlock()
@@ -127,10 +128,12 @@ func (p *phone) wait(texts ...string) {
 				return
 			}
 		}
+		if ended {
+			p.t.Fatalf("%s ended and did not say %q", p.name, texts)
+		}
 		select {
 		case <-more:
 		case <-p.exited:
-			p.t.Fatalf("%s ended and did not say %q", p.name, texts)
 		case <-deadline:
 			p.t.Fatalf("%s does not say %q", p.name, texts)
 		}

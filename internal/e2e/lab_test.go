@@ -8,9 +8,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/directsip/directsip/internal/siptest"
 )
 
 // lab is the addresses and files of one test.
@@ -20,13 +21,10 @@ type lab struct {
 	dir    string
 }
 
-var labs atomic.Int32
-
-// newLab takes 127.x.y.0/24 for a test, which runs in parallel with others from here on.
+// newLab takes a free 127.x.y.0/24 for a test, which runs in parallel with others from here on.
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	t.Parallel()
-	n := int(labs.Add(1))
 	dir, err := os.MkdirTemp("", "dse2e") // a control socket's path may have 107 bytes: t.TempDir is too long
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +34,7 @@ func newLab(t *testing.T) *lab {
 			os.RemoveAll(dir)
 		}
 	})
-	return &lab{t, fmt.Sprintf("127.%d.%d.", 64+os.Getpid()%128, n%250+1), dir}
+	return &lab{t, siptest.Net(t), dir}
 }
 
 // ip is the n-th address of the lab: 1 the server, 2 and on the peers.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -47,7 +46,7 @@ const nameServer = 53
 func (n *network) names(list ...string) {
 	n.t.Helper()
 	args := append(n.host(nameServer), os.Args[0])
-	cmd := exec.Command(args[0], args[1:]...)
+	cmd := child(args...)
 	cmd.Env = append(os.Environ(), namesEnv+"="+strings.Join(list, ","))
 	out, err := cmd.StdoutPipe()
 	if err != nil {

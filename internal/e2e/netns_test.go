@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -58,8 +59,10 @@ func (n *network) host(host int) []string {
 		os.RemoveAll(etc)
 		os.Remove("/etc/netns") // if it is empty
 	})
-	if err := os.MkdirAll(etc, 0o755); err != nil {
-		n.t.Fatal(err)
+	for err := os.MkdirAll(etc, 0o755); err != nil; err = os.MkdirAll(etc, 0o755) {
+		if !errors.Is(err, os.ErrNotExist) { // another test has just removed /etc/netns
+			n.t.Fatal(err)
+		}
 	}
 	writeFile(n.t, filepath.Join(etc, "resolv.conf"), "nameserver "+n.addr(nameServer, false)+"\n")
 	n.ip("link", "add", "eth0", "netns", ns, "type", "veth", "peer", "name", port, "netns", n.ns(0))

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -24,9 +23,9 @@ func (l *lab) kamailio(cfg, ip string) {
 	if err := os.Mkdir(run, 0o755); err != nil {
 		l.t.Fatal(err)
 	}
-	cmd := exec.Command(path, "-f", cfg, "-DD", "-E", "-m", "32", "-M", "4", "-Y", run, "-P", filepath.Join(run, "pid"))
+	cmd := child(path, "-f", cfg, "-DD", "-E", "-m", "32", "-M", "4", "-Y", run, "-P", filepath.Join(run, "pid"))
 	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGTERM // it takes its children with it
 	if err := cmd.Start(); err != nil {
 		l.t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func (s *server) start() {
 	s.t.Helper()
 	args := append(s.prefix[:len(s.prefix):len(s.prefix)], program, "serve", "--data", s.data, "--server", s.name, "--drain", "5s", "-v")
 	args = append(append(args, s.args...), s.doc)
-	s.cmd = exec.Command(args[0], args[1:]...)
+	s.cmd = child(args...)
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
 		s.t.Fatal(err)
@@ -101,6 +101,7 @@ func (s *server) waitLog(texts ...string) string {
 	s.t.Helper()
 	deadline := time.After(timeout)
 	for i := 0; ; {
+		ended := over(s.exited) // then the log is whole
 		s.mu.Lock()
 		more, log := s.more, s.log
 		s.mu.Unlock()
@@ -109,10 +110,12 @@ func (s *server) waitLog(texts ...string) string {
 				return log[i]
 			}
 		}
+		if ended {
+			s.t.Fatalf("%s ended; its log has no line with %q\n%s", s.name, texts, s.tail())
+		}
 		select {
 		case <-more:
 		case <-s.exited:
-			s.t.Fatalf("%s ended; its log has no line with %q\n%s", s.name, texts, s.tail())
 		case <-deadline:
 			s.t.Fatalf("the log of %s has no line with %q\n%s", s.name, texts, s.tail())
 		}

@@ -92,7 +92,7 @@ func (l *lab) sipp(p peer) *sipp {
 	} else {
 		args = append(args, p.args...)
 	}
-	s.cmd = exec.Command(args[0], args[1:]...)
+	s.cmd = child(args...)
 	s.cmd.Env = append(os.Environ(), "TERM=dumb")
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
 	if err := s.cmd.Start(); err != nil {
@@ -112,14 +112,7 @@ func setDefault(v *int, def int) {
 	}
 }
 
-func (s *sipp) over() bool {
-	select {
-	case <-s.exited:
-		return true
-	default:
-		return false
-	}
-}
+func (s *sipp) over() bool { return over(s.exited) }
 
 // kill makes the peer vanish.
 func (s *sipp) kill() {

@@ -53,21 +53,21 @@ func (r *rig) trunk(name string) TrunkView {
 // TestNEW02_RegistersAndCalls: the server registers with a password, calls with it, takes calls to its contact, and says good-bye.
 func TestNEW02_RegistersAndCalls(t *testing.T) {
 	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
-	r := start(t, "127.90.1.", provider("calledFrom: to"))
+	r := start(t, provider("calledFrom: to"))
 	gw := r.registrar(siptest.Registrar{Realm: "provider.example", Algorithm: "SHA-512-256", Calls: true, Least: 2 * time.Hour, Expires: 3 * time.Hour,
-		Headers: []string{"Service-Route: <sip:127.90.1.3;lr>"}})
+		Headers: []string{"Service-Route: <sip:" + r.net + "3;lr>"}})
 	pbx := r.agent(2)
 	b := r.bound(gw)
-	if b.Contact != "sip:+49301234@127.90.1.1:5070" || b.Count != 1 {
+	if b.Contact != "sip:+49301234@"+r.net+"1:5070" || b.Count != 1 {
 		t.Errorf("bound %+v", b)
 	}
 	until(t, "the trunk is up", func() bool { return r.trunk("gw").State == "up" })
 	v := r.trunk("gw").Registration
-	if v.State != "registered" || v.Server != "med1.test" || v.At != "127.90.1.3:5060" || time.Until(v.Until) < 2*time.Hour || v.Error != "" {
+	if v.State != "registered" || v.Server != "med1.test" || v.At != r.net+"3:5060" || time.Until(v.Until) < 2*time.Hour || v.Error != "" {
 		t.Errorf("view %+v", v)
 	}
 	out, in := r.call(pbx, gw) // asked for the password as well
-	if route := in.Invite().Get(sip.IDRoute); route != "<sip:127.90.1.3;lr>" {
+	if route := in.Invite().Get(sip.IDRoute); route != "<sip:"+r.net+"3;lr>" {
 		t.Errorf("Route %q", route)
 	}
 	r.hangup(in, out)
@@ -78,12 +78,12 @@ func TestNEW02_RegistersAndCalls(t *testing.T) {
 	if n := gw.Refusals(); n > 1+2 {
 		t.Errorf("asked for the password %d times", n)
 	}
-	page := r.get("http://127.90.1.1:9090/metrics")
+	page := r.get("http://" + r.net + "1:9090/metrics")
 	if !strings.Contains(page, `directsip_trunk_registered{trunk="gw"} 1`) {
 		t.Error("no metric of the registration")
 	}
 	// A call to our contact: who is called stands in To.
-	incoming := r.tester.Dial(gw, "127.90.1.1:5070", b.Contact, siptest.WithTo("sip:+14255550199@provider.example"))
+	incoming := r.tester.Dial(gw, r.net+"1:5070", b.Contact, siptest.WithTo("sip:+14255550199@provider.example"))
 	r.tester.Wait(incoming, siptest.Ended)
 	list := r.records(11)
 	if list[0].Called != "+14255550199" {
@@ -113,7 +113,7 @@ func TestNEW02_RefusedPassword(t *testing.T) {
 	}
 	write("wrong")
 	document := strings.Replace(provider(""), "passwordEnv: DIRECTSIP_TEST_SECRET", "passwordFile: "+file, 1)
-	r := start(t, "127.90.2.", document)
+	r := start(t, document)
 	gw := r.registrar(siptest.Registrar{})
 	until(t, "the refusal", func() bool { return r.trunk("gw").Registration.State == "failed" })
 	if v := r.trunk("gw"); v.State != "down" || !strings.Contains(v.Why, "not registered: answered 403") {
@@ -133,7 +133,7 @@ func TestNEW02_RefusedPassword(t *testing.T) {
 	r.applyGood(strings.Replace(document, "registration: {}", "registration: {contact: pool}", 1))
 	until(t, "the new contact alone", func() bool {
 		list := gw.Bindings()
-		return len(list) == 1 && list["sip:pool@127.90.2.1:5070"].Count > 0
+		return len(list) == 1 && list["sip:pool@"+r.net+"1:5070"].Count > 0
 	})
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func TestNEW02_RefusedPassword(t *testing.T) {
 // TestNEW02_Drain: draining ends the registration, and taking calls again begins it.
 func TestNEW02_Drain(t *testing.T) {
 	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
-	r := start(t, "127.90.3.", provider("contact: pool"))
+	r := start(t, provider("contact: pool"))
 	gw := r.registrar(siptest.Registrar{})
 	r.bound(gw)
 	r.Drain(true)

@@ -89,8 +89,9 @@ func config(t *testing.T, net, document string) (Config, *logBuffer) {
 }
 
 // start starts a server that is shut down at the end of the test.
-func start(t *testing.T, net, document string) *rig {
+func start(t *testing.T, document string) *rig {
 	t.Helper()
+	net := siptest.Net(t)
 	cfg, log := config(t, net, document)
 	s, err := Start(cfg)
 	if err != nil {

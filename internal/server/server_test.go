@@ -17,7 +17,7 @@ import (
 
 // TestStartAndStopLeaveNothing counts descriptors; TestMain counts goroutines. It does not run beside other tests.
 func TestStartAndStopLeaveNothing(t *testing.T) {
-	cfg, _ := config(t, "127.87.1.", basic)
+	cfg, _ := config(t, siptest.Net(t), basic)
 	before := 0
 	for i := range 3 {
 		s, err := Start(cfg)
@@ -64,31 +64,35 @@ func TestStartFails(t *testing.T) {
 		change         func(*testing.T, *Config)
 		want           []string
 	}{
-		{"SIP port in use", "127.87.2.", basic, busyUDP, nil,
-			[]string{`server "med1.test"`, `listener UDP 127.87.2.1:5070`, `trunk "gw"`, "another program has the port", "sport = :5070", "another port"}},
-		{"metrics port in use", "127.87.3.", basic, busyTCP, nil, []string{`server "med1.test"`, "metrics 127.87.3.1:9090", "another program", "change `metrics`"}},
+		{"SIP port in use", "", basic, busyUDP, nil,
+			[]string{`server "med1.test"`, `listener UDP NET.1:5070`, `trunk "gw"`, "another program has the port", "sport = :5070", "another port"}},
+		{"metrics port in use", "", basic, busyTCP, nil, []string{`server "med1.test"`, "metrics NET.1:9090", "another program", "change `metrics`"}},
 		{"address of another host", "192.0.2.", strings.ReplaceAll(basic, `, metrics: "NET.1:9090"`, ""), nil, nil,
 			[]string{"192.0.2.1:5060", `trunk "pbx"`, "this host does not have the address", "--server"}},
-		{"unknown server", "127.87.4.", basic, nil, func(_ *testing.T, c *Config) { c.Server = "med9.test" }, []string{`no server "med9.test"`, "med1.test"}},
-		{"which server", "127.87.5.", strings.Replace(basic, "servers: {", "servers: {med2.test: {addresses: [NET.9]}, ", 1), nil, nil,
+		{"unknown server", "", basic, nil, func(_ *testing.T, c *Config) { c.Server = "med9.test" }, []string{`no server "med9.test"`, "med1.test"}},
+		{"which server", "", strings.Replace(basic, "servers: {", "servers: {med2.test: {addresses: [NET.9]}, ", 1), nil, nil,
 			[]string{"several servers", "--server", "med2.test, med1.test"}},
-		{"socket path too long", "127.87.6.", basic, nil, func(t *testing.T, c *Config) {
+		{"socket path too long", "", basic, nil, func(t *testing.T, c *Config) {
 			c.DataDir = filepath.Join(c.DataDir, strings.Repeat("d", 60), strings.Repeat("e", 60))
 		}, []string{"control socket", "bytes", "107", "--data"}},
-		{"socket path is a file", "127.87.7.", basic, nil, func(t *testing.T, c *Config) {
+		{"socket path is a file", "", basic, nil, func(t *testing.T, c *Config) {
 			if err := errors.Join(os.MkdirAll(c.DataDir, 0o700), os.WriteFile(SocketPath(c.DataDir), []byte("precious"), 0o600)); err != nil {
 				t.Fatal(err)
 			}
 		}, []string{"control socket", "no socket", "controlSocket"}},
-		{"data directory is a file", "127.87.8.", basic, nil, func(_ *testing.T, c *Config) { c.DataDir = c.Document },
+		{"data directory is a file", "", basic, nil, func(_ *testing.T, c *Config) { c.DataDir = c.Document },
 			[]string{"data directory", "directsip.yaml", "--data"}},
-		{"no document", "127.87.9.", basic, nil, func(_ *testing.T, c *Config) { c.Document += ".gone" }, []string{"directsip.yaml.gone", "no such file"}},
-		{"bad document", "127.87.10.", strings.Replace(basic, "trunks: [gw]", "trunks: [gv]", 1), nil, nil, []string{"directsip.yaml:7:", "gv", "gw"}},
+		{"no document", "", basic, nil, func(_ *testing.T, c *Config) { c.Document += ".gone" }, []string{"directsip.yaml.gone", "no such file"}},
+		{"bad document", "", strings.Replace(basic, "trunks: [gw]", "trunks: [gv]", 1), nil, nil, []string{"directsip.yaml:7:", "gv", "gw"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg, _ := config(t, c.net, c.doc)
+			net := c.net
+			if net == "" {
+				net = siptest.Net(t)
+			}
+			cfg, _ := config(t, net, c.doc)
 			if c.prepare != nil {
-				c.prepare(t, c.net)
+				c.prepare(t, net)
 			}
 			if c.change != nil {
 				c.change(t, &cfg)
@@ -99,7 +103,7 @@ func TestStartFails(t *testing.T) {
 				t.Fatal("it started")
 			}
 			for _, w := range c.want {
-				if !strings.Contains(err.Error(), w) {
+				if w = expand(net, w); !strings.Contains(err.Error(), w) {
 					t.Errorf("the error does not say %q:\n%v", w, err)
 				}
 			}
@@ -119,7 +123,7 @@ func TestDataDirectoryThatCannotBeWritten(t *testing.T) {
 		}
 		return // root may write everywhere
 	}
-	cfg, _ := config(t, "127.87.11.", basic)
+	cfg, _ := config(t, siptest.Net(t), basic)
 	if err := os.Mkdir(cfg.DataDir, 0o500); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +133,7 @@ func TestDataDirectoryThatCannotBeWritten(t *testing.T) {
 }
 
 func TestTwoServersOnOneDataDirectory(t *testing.T) {
-	cfg, _ := config(t, "127.87.12.", basic)
+	cfg, _ := config(t, siptest.Net(t), basic)
 	s, err := Start(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +149,7 @@ func TestTwoServersOnOneDataDirectory(t *testing.T) {
 
 // TestStaleSocket is left by a killed server.
 func TestStaleSocket(t *testing.T) {
-	cfg, _ := config(t, "127.87.13.", basic)
+	cfg, _ := config(t, siptest.Net(t), basic)
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +176,7 @@ func TestStaleSocket(t *testing.T) {
 // TestShutdownEndsCalls has a limit that calls outlive.
 func TestShutdownEndsCalls(t *testing.T) {
 	t.Parallel()
-	r := start(t, "127.87.14.", basic)
+	r := start(t, basic)
 	pbx, gw := r.agent(2), r.agent(3)
 	out, in := r.call(pbx, gw)
 	ringing := r.tester.Dial(pbx, r.net+"1:5060", "sip:+14255550102@"+r.net+"1")
@@ -208,7 +212,7 @@ func TestShutdownEndsCalls(t *testing.T) {
 // TestDrainLetsCallsEnd waits for the last one, and no longer.
 func TestDrainLetsCallsEnd(t *testing.T) {
 	t.Parallel()
-	r := start(t, "127.87.15.", basic)
+	r := start(t, basic)
 	pbx, gw := r.agent(2), r.agent(3)
 	out, in := r.call(pbx, gw)
 	done := make(chan error, 1)

@@ -68,7 +68,7 @@ func (r *rig) withTLS(doc string) string {
 // DR-31: how long our certificate is still valid is a metric.
 func TestDR_31CertificateDays(t *testing.T) {
 	t.Parallel()
-	r := start(t, "127.88.11.", basic)
+	r := start(t, basic)
 	hours := func() float64 {
 		families, err := r.metrics.registry.Gather()
 		if err != nil {
@@ -94,7 +94,7 @@ func TestDR_31CertificateDays(t *testing.T) {
 func TestPortGoesFromTCPToTLS(t *testing.T) {
 	t.Parallel()
 	tcp := strings.ReplaceAll(basic, "host: NET.3, root: {transport: UDP, port: 5070}", "host: gw.test, addresses: [NET.3], root: {transport: TCP, port: 5070, gatewayPort: 5066}")
-	r := start(t, "127.88.8.", tcp)
+	r := start(t, tcp)
 	for _, name := range []string{"one.test", "two.test", "bad.test"} {
 		certificate(t, r.dir, name)
 	}
@@ -106,7 +106,7 @@ func TestPortGoesFromTCPToTLS(t *testing.T) {
 		return strings.ReplaceAll(strings.ReplaceAll(tcp, "transport: TCP", "transport: TLS"), "mediaPorts",
 			"cert: "+file+".pem, key: "+file+".key, ca: "+file+".pem, mediaPorts")
 	}
-	const at = "127.88.8.1:5070"
+	at := r.net + "1:5070"
 	refuse := func(while string) {
 		t.Helper()
 		before := r.Listening()

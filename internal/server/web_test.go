@@ -14,13 +14,13 @@ import (
 
 func TestMetricsAfterCalls(t *testing.T) {
 	t.Parallel()
-	r := start(t, "127.89.1.", basic)
+	r := start(t, basic)
 	pbx, gw := r.agent(2), r.agent(3)
 	out, in := r.call(pbx, gw)
-	page := r.get("http://127.89.1.1:9090/metrics")
+	page := r.get("http://" + r.net + "1:9090/metrics")
 	for _, want := range []string{
 		"directsip_calls 1\n", "directsip_draining 0\n", `directsip_trunk_state{trunk="gw"} 3`, `directsip_trunk_calls{trunk="gw"} 1`,
-		`directsip_sip_events_total{event="call"} 1`, `directsip_sip_messages_total{address="127.89.1.1:5060",direction="in",transport="UDP"}`,
+		`directsip_sip_events_total{event="call"} 1`, `directsip_sip_messages_total{address="` + r.net + `1:5060",direction="in",transport="UDP"}`,
 		`directsip_media{what="sessions"} 1`, `directsip_shard_queue{shard="0"}`, `directsip_media_ports_free{shard="1"}`,
 		`directsip_info{document="` + r.engine.Snapshot().Version + `",pool="pool.test",server="med1.test",version="` + Version + `"} 1`,
 	} {
@@ -30,7 +30,7 @@ func TestMetricsAfterCalls(t *testing.T) {
 	}
 	r.hangup(in, out)
 	r.records(1)
-	page = r.get("http://127.89.1.1:9090/metrics")
+	page = r.get("http://" + r.net + "1:9090/metrics")
 	for _, want := range []string{`directsip_calls_total{reason="normal-clearing",trunk="pbx"} 1`, `directsip_attempts_total{class="answered",trunk="gw"} 1`,
 		"directsip_call_talk_seconds_count 1", `directsip_records_total{event="put"} 1`} {
 		if !strings.Contains(page, want) {
@@ -38,18 +38,18 @@ func TestMetricsAfterCalls(t *testing.T) {
 		}
 	}
 	r.Drain(true)
-	if got := r.get("http://127.89.1.1:9090/healthz"); got != "503 draining calls=0\n" {
+	if got := r.get("http://" + r.net + "1:9090/healthz"); got != "503 draining calls=0\n" {
 		t.Errorf("healthz while draining: %q", got)
 	}
 	r.Drain(false)
-	if got := r.get("http://127.89.1.1:9090/healthz"); got != "ok calls=0\n" {
+	if got := r.get("http://" + r.net + "1:9090/healthz"); got != "ok calls=0\n" {
 		t.Errorf("healthz: %q", got)
 	}
 }
 
 func TestCallIsFoundByItsIDs(t *testing.T) {
 	t.Parallel()
-	r := start(t, "127.89.2.", basic)
+	r := start(t, basic)
 	pbx, gw := r.agent(2), r.agent(3)
 	out, in := r.call(pbx, gw)
 	live, err := r.Call(t.Context(), out.ID())
@@ -143,7 +143,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 		documented = append(documented, m[1]+" "+strings.Join(strings.Fields(strings.ReplaceAll(m[2], "`", "")), " "))
 	}
 	doc := strings.Replace(basic, "port: 5070}", "port: 5070, registration: {user: pool, required: false}}", 1)
-	r := start(t, "127.89.3.", doc)
+	r := start(t, doc)
 	r.applyGood(r.withTLS(strings.ReplaceAll(doc, "options: false}", "options: false, maxCalls: 9}")))
 	pbx, gw := r.agent(2), r.agent(3)
 	r.hangup(r.call(pbx, gw))

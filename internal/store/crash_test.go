@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -57,6 +58,7 @@ func runChild(dir string) {
 func killChild(t *testing.T, dir string, from, enough int) int {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // it ends with this process
 	cmd.Env = append(os.Environ(), childDir+"="+dir, "STORE_TEST_FROM="+strconv.Itoa(from))
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
