@@ -247,8 +247,8 @@ func TestSilence(t *testing.T) {
 	seen := make(chan struct{}, 10)
 	wire := serve(t, func(*sip.Message) []*sip.Message { seen <- struct{}{}; return nil })
 	has(t, c.examine("host: 127.0.0.1", fmt.Sprintf("transport: UDP, gatewayPort: %d", wire.Port()), ""), "error silent")
-	if len(seen) != 2 {
-		t.Errorf("OPTIONS was sent %d times in %s", len(seen), c.wait)
+	if n := len(seen); n < 1 || n > 2 { // a busy machine may be late for the second
+		t.Errorf("OPTIONS was sent %d times in %s", n, c.wait)
 	}
 }
 

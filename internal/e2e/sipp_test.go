@@ -39,7 +39,6 @@ type peer struct {
 	rate     int    // calls per second; default 10
 	number   string // called by a caller; default +14255550100
 	to       string // host:port that a caller calls; default the server's port 5060
-	from     string // IP address that the server has; default NET.1
 	args     []string
 	prefix   []string // runs it in a network namespace
 }

@@ -55,15 +55,10 @@ func (c Class) Result() health.Result {
 	return health.Good
 }
 
-// Classify gives the class of a final response. cause is the Q.850 cause of its Reason header (RFC 3326), 0 when there
+// classify gives the class of a final response, and why. cause is the Q.850 cause of its Reason header (RFC 3326), 0 when there
 // is none. A cause says more than the status that a gateway chose for it, so it decides, with two exceptions: 6xx is
 // the verdict of the called party everywhere (RFC 3261 section 21.6), and the causes that say nothing (16, 31, 127) leave
 // the word to the status.
-func Classify(status, cause int) Class {
-	class, _ := classify(status, cause)
-	return class
-}
-
 func classify(status, cause int) (Class, string) {
 	switch {
 	case status >= 200 && status < 300:

@@ -25,7 +25,7 @@ func TestClassOfEveryStatus(t *testing.T) {
 		{UserVerdict, false, []int{433, 480, 486, 487, 600, 603, 607, 608, 699}},
 	} {
 		for _, status := range row.statuses {
-			if got := Classify(status, 0); got != row.class || got.Hunt() != row.hunt {
+			if got, _ := classify(status, 0); got != row.class || got.Hunt() != row.hunt {
 				t.Errorf("%d: %v, hunt %v; want %v, %v", status, got, got.Hunt(), row.class, row.hunt)
 			}
 			if v := Judge(nil, status, 0); v.Hunt != row.hunt || v.Why == "" || v.Status != status {
@@ -86,7 +86,7 @@ func TestCauseRefinesStatus(t *testing.T) {
 		{200, 34, Answered, "answered is answered"},
 		{302, 17, Redirect, "a redirection has no cause"},
 	} {
-		if got := Classify(row.status, row.cause); got != row.want {
+		if got, _ := classify(row.status, row.cause); got != row.want {
 			t.Errorf("%d with cause %d (%s): %v, want %v", row.status, row.cause, row.why, got, row.want)
 		}
 	}

@@ -16,39 +16,6 @@ func Refuse(offer *Session, dst []byte, r *Rewrite) []byte {
 	return dst
 }
 
-// Same says whether two descriptions of one peer differ in nothing but the version of o=: a session timer refresh
-// (RFC 4028 §7.4), which needs no new offer to the other leg. Line ends, blank lines and trailing blanks are no matter.
-func Same(a, b *Session) bool {
-	if a.body == b.body {
-		return true
-	}
-	if len(a.lines) != len(b.lines) {
-		return false
-	}
-	for i := range a.lines {
-		ta, va := a.line(i)
-		tb, vb := b.line(i)
-		if ta != tb {
-			return false
-		}
-		if va == vb {
-			continue
-		}
-		if ta != 'o' || !sameButVersion(origin(va), origin(vb)) {
-			return false
-		}
-	}
-	return true
-}
-
-func sameButVersion(a, b Origin) bool {
-	if a == (Origin{}) || b == (Origin{}) {
-		return false
-	}
-	a.Version, b.Version = "", ""
-	return a == b
-}
-
 // FitError says why an answer does not fit its offer.
 type FitError struct {
 	Media int // m-line, from 0; -1 when the description as a whole is meant

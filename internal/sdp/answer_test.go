@@ -5,33 +5,6 @@ import (
 	"testing"
 )
 
-func TestRFC4028_7_4_Same(t *testing.T) {
-	base := mustParse(t, g711Offer)
-	for name, c := range map[string]struct {
-		body string
-		want bool
-	}{
-		"identical":       {g711Offer, true},
-		"next version":    {strings.Replace(g711Offer, " 1000 1 ", " 1000 2 ", 1), true},
-		"bare LF":         {strings.ReplaceAll(g711Offer, "\r", ""), true},
-		"other session":   {strings.Replace(g711Offer, " 1000 1 ", " 1001 1 ", 1), false},
-		"other port":      {strings.Replace(g711Offer, "16384", "16386", 1), false},
-		"other direction": {strings.Replace(g711Offer, "sendrecv", "sendonly", 1), false},
-		"other address":   {strings.Replace(g711Offer, "c=IN IP4 192.0.2.10", "c=IN IP4 0.0.0.0", 1), false},
-		"one line more":   {g711Offer + "a=x\r\n", false},
-		"other line type": {strings.Replace(g711Offer, "a=ptime", "b=ptime", 1), false},
-		"unreadable o=":   {strings.Replace(g711Offer, "o=gw 1000 1 IN IP4 192.0.2.10", "o=gw", 1), false},
-	} {
-		other := mustParse(t, c.body)
-		if got := Same(base, other); got != c.want {
-			t.Errorf("%s: %v, want %v", name, got, c.want)
-		}
-		if got := Same(other, base); got != c.want {
-			t.Errorf("%s, the other way round: %v, want %v", name, got, c.want)
-		}
-	}
-}
-
 func TestRFC3264_6_AnswerFits(t *testing.T) {
 	offer := []string{"m=audio 5000 RTP/AVP 0 8 96 101", "a=rtpmap:96 opus/48000/2", "a=rtpmap:101 telephone-event/8000", "m=video 0 RTP/AVP 31", "m=image 5002 udptl t38"}
 	for name, c := range map[string]struct {

@@ -84,7 +84,7 @@ func drawRewrite(t *rapid.T) *Rewrite {
 			m.RTCPPort = m.Port + 1
 		}
 		if rapid.Bool().Draw(t, "own address") {
-			m.Addr = netip.MustParseAddr("2001:db8:9::7")
+			m.Addr = netip.MustParseAddr("fd00:9::7")
 		}
 		r.Media = append(r.Media, m)
 	}

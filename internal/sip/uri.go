@@ -114,7 +114,7 @@ func (u URI) Number() string {
 		v, _ := u.Params.Get("user")
 		phone = equalFold(v, "phone")
 	}
-	if !phone || strings.IndexAny(user, "-.() ") < 0 {
+	if !phone || !strings.ContainsAny(user, "-.() ") {
 		return user
 	}
 	b := make([]byte, 0, len(user))

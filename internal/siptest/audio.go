@@ -22,17 +22,6 @@ func Tone(hz float64) Audio {
 	return func(n int) int16 { return int16(10000 * math.Sin(step*float64(n))) }
 }
 
-// Silence is zero.
-func Silence() Audio { return func(int) int16 { return 0 } }
-
-// Samples plays samples over and over.
-func Samples(s []int16) Audio {
-	if len(s) == 0 {
-		return Silence()
-	}
-	return func(n int) int16 { return s[n%len(s)] }
-}
-
 // ReadWAV reads a WAV file of one channel, 8000 Hz, 16 bits linear, µ-law or A-law.
 func ReadWAV(path string) ([]int16, error) {
 	b, err := os.ReadFile(path)

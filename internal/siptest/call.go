@@ -199,13 +199,6 @@ func (c *Call) seen() []Event {
 	return c.events[:len(c.events):len(c.events)]
 }
 
-// Violations is what the peer did wrong in this call.
-func (c *Call) Violations() []string {
-	c.a.mu.Lock()
-	defer c.a.mu.Unlock()
-	return append([]string(nil), c.faults...)
-}
-
 // Wait waits until an event of this kind has happened. It fails when the call ends without.
 func (c *Call) Wait(ctx context.Context, k Kind) error {
 	_, err := c.WaitN(ctx, k, 1)

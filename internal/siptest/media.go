@@ -349,13 +349,6 @@ func (c *Call) mediaOf() *media {
 	return c.media
 }
 
-// RTPAddr is where the call wants RTP; zero without media.
-func (c *Call) RTPAddr() netip.AddrPort {
-	c.a.mu.Lock()
-	defer c.a.mu.Unlock()
-	return c.local.rtp
-}
-
 // Heard is the audio of the last 10 seconds or so, 8000 samples a second; gaps are closed.
 func (c *Call) Heard() []int16 {
 	m := c.mediaOf()

@@ -70,7 +70,6 @@ type Agent struct {
 	arrived chan struct{}        // closed and replaced for every call that comes in
 	script  []Step
 	users   map[string][]Step // by called user
-	next    [][]Step          // for one call each
 	respond map[string]reply  // by method
 
 	screen    func(*serverTx) reply // refuses requests out of calls; the agent is locked. nil: none; status 0: taken
@@ -154,14 +153,6 @@ func (a *Agent) AnswerUser(user string, steps ...Step) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.users[user] = steps
-}
-
-// AnswerNext sets what is done with one call: the next, or the one after that when called twice. It goes
-// before Answer and AnswerUser.
-func (a *Agent) AnswerNext(steps ...Step) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.next = append(a.next, steps)
 }
 
 // Reject answers all calls with a status; headers are whole lines, "Retry-After: 5".

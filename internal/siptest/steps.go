@@ -167,11 +167,6 @@ func OKAfterCancel() Step {
 	return then("200 after CANCEL", late, Provisional(180), Until(Cancelled), OK())
 }
 
-// IgnoreCancel answers CANCEL but never ends the INVITE.
-func IgnoreCancel() Step {
-	return locked("ignore CANCEL", func(c *Call) bool { c.lateOK = true; return true })
-}
-
 // Reject ends the call with a status of 300 and more; headers are whole lines.
 func Reject(status int, headers ...string) Step {
 	return locked(fmt.Sprint(status), func(c *Call) bool { return c.refuse(status, headers) })
@@ -206,34 +201,5 @@ func Bye() Step { return Step{"BYE", func(c *Call) bool { c.Hangup(); return tru
 // HangupAfter waits for the ACK, then d, and hangs up.
 func HangupAfter(d time.Duration) Step { return then("hang up", Until(Acked), Wait(d), Bye()) }
 
-// Hold waits for the ACK and sends a re-INVITE that holds the peer; Resume takes it back.
-func Hold() Step { return reinvite("hold", SendOnly) }
-
-// Resume ends Hold.
-func Resume() Step { return reinvite("resume", SendRecv) }
-
-func reinvite(name string, dir Direction) Step {
-	return then(name, Until(Acked), Step{name, func(c *Call) bool {
-		_, err := c.Reinvite(c.life, dir)
-		return err == nil
-	}})
-}
-
-// Send sends a request within the call and waits for its answer.
-func Send(method string, opts ...Option) Step {
-	return Step{method, func(c *Call) bool {
-		_, err := c.Do(c.life, method, opts...)
-		return err == nil
-	}}
-}
-
-// Digits sends DTMF (RFC 4733).
-func Digits(s string) Step {
-	return Step{"digits", func(c *Call) bool { c.SendDigits(s); return true }}
-}
-
 // VanishNow is Vanish from outside of a script.
 func (c *Call) VanishNow() { Vanish().run(c) }
-
-// Play runs steps in the caller's goroutine, in a call of either direction.
-func (c *Call) Play(steps ...Step) { then("play", steps...).run(c) }

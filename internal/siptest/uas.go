@@ -39,9 +39,6 @@ func (a *Agent) arrive(t *serverTx, key string) {
 	if s, ok := a.users[calledUser(m)]; ok {
 		steps = s
 	}
-	if len(a.next) > 0 {
-		steps, a.next = a.next[0], a.next[1:]
-	}
 	a.wg.Add(1)
 	go func() {
 		defer a.wg.Done()

@@ -124,8 +124,8 @@ func (c *compiler) gatewayHost(n *node, d *gatewayDoc) {
 		return
 	}
 	d.out.Host = s
-	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-		if a, ok = c.address(n); ok {
+	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		if a, ok := c.address(n); ok {
 			d.out.Addr, d.out.Host = a, a.String()
 		}
 		return

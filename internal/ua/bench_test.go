@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -158,7 +159,7 @@ func tagOf(value string) string {
 func response(status string, req []byte, tag, body string) []byte {
 	b := make([]byte, 0, 1200)
 	to := header(req, "To")
-	if tag != "" && bytes.Index([]byte(to), []byte("tag=")) < 0 {
+	if tag != "" && !strings.Contains(to, "tag=") {
 		to += ";tag=" + tag
 	}
 	b = append(b, "SIP/2.0 "+status+"\r\nVia: "+header(req, "Via")+"\r\nFrom: "+header(req, "From")+"\r\nTo: "+to+"\r\nCall-ID: "+header(req, "Call-ID")+"\r\nCSeq: "+
