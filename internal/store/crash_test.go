@@ -153,9 +153,12 @@ func crash(t *testing.T, s *Store) (copyOf string) {
 	return copyOf
 }
 
+// patience is how long a test waits for what must come, on the slowest of disks.
+const patience = time.Minute
+
 func waitAcked(t *testing.T, s *Store, n uint64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
 		moved := s.waiters.channel()
@@ -352,7 +355,7 @@ func TestLongCallsDoNotPinCallSegments(t *testing.T) {
 		}
 	}
 	waitAcked(t, s, put)
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	look := time.NewTicker(syncEvery)
 	defer look.Stop()
 	for left := 3; left > 2; { // the syncer removes them
@@ -458,7 +461,7 @@ func TestFullDisk(t *testing.T) {
 		s.Begin(sample(i).ID, opened(sample(i)))
 		s.Put(sample(i))
 	}
-	for deadline := time.Now().Add(10 * time.Second); s.Stats().WriteErrors == 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); s.Stats().WriteErrors == 0 && time.Now().Before(deadline); {
 		runtime.Gosched()
 	}
 	errs := s.Stats().WriteErrors

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -275,8 +276,9 @@ func TestSlowReaderIsCutOff(t *testing.T) {
 	p := n.next(t)
 	h := sip.Hop{Transport: sip.TCP, Flow: p.src.Flow, Local: p.src.Local, Remote: p.src.Remote}
 	data := message("big", strings.Repeat("z", 60000))
+	more := slices.Repeat([]Send{{Hop: h, Data: data, CallID: "big"}}, 40) // more than the queue takes
 	until(t, "cut off", func() bool {
-		n.Send([]Send{{Hop: h, Data: data, CallID: "big"}})
+		n.Send(more)
 		return n.Stats().Accepted == 0
 	})
 	kinds := map[bool]int{}
