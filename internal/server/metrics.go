@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -33,9 +34,12 @@ func newMetrics(s *Server) *metrics {
 	m.talk = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "directsip_call_talk_seconds",
 		Help: "From the answer to the end of answered calls.", Buckets: []float64{1, 5, 15, 30, 60, 180, 600, 1800, 3600, 7200}})
 	m.registry.MustRegister(m.calls, m.attempts, m.setup, m.talk, gauges{s},
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(inUse)), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
+
+// inUse adds what the heap held at its last collection, without the garbage, which may be much more (cli: gcMost).
+var inUse = collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile(`^/gc/heap/live:bytes$`)}
 
 // ended counts one call.
 func (m *metrics) ended(r *cdr.Record) {
