@@ -108,7 +108,6 @@ func (a *app) history(ctx context.Context, q url.Values) ([]store.Summary, error
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
 	return r.List(ctx, f)
 }
 
@@ -134,7 +133,6 @@ func (a *app) call(ctx context.Context, id string) (*cdr.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
 	return r.Get(ctx, id)
 }
 

@@ -141,7 +141,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 		{"malformed", c.Malformed}, {"overload", c.Shed}, {"overload-dropped", c.Dropped}, {"fault", c.Panics}})
 	g.transport(count, gauge)
 	st := s.store.Stats()
-	events(count, descRecords, []event{{"put", st.Put}, {"acknowledged", st.Acknowledged}, {"inserted", st.Inserted}, {"dropped", st.Dropped},
+	events(count, descRecords, []event{{"put", st.Put}, {"acknowledged", st.Acknowledged}, {"written", st.Written}, {"dropped", st.Dropped},
 		{"slimmed", st.Slimmed}, {"write-error", st.WriteErrors}, {"index-error", st.IndexErrors}})
 	gauge(descWaiting, float64(st.Put-min(st.Put, st.Acknowledged)))
 	t := s.relay.Totals()

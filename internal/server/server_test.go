@@ -193,7 +193,6 @@ func TestShutdownEndsCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer records.Close()
 	list, err := records.List(t.Context(), store.Filter{})
 	if err != nil || len(list) != 2 {
 		t.Fatalf("records %+v, %v", list, err)

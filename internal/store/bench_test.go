@@ -113,7 +113,7 @@ func BenchmarkCall(b *testing.B) {
 	s.cfg.MaxRows = 1
 	s.purge(nil)
 	b.ReportMetric(float64((cpuTime(b)-cpu).Nanoseconds())/1000/float64(b.N), "cpu-µs/call")
-	if st := s.Stats(); st.Inserted != uint64(b.N) || st.Dropped+st.Slimmed > 0 || st.Purged != uint64(b.N-1) {
+	if st := s.Stats(); st.Written != uint64(b.N) || st.Dropped+st.Slimmed > 0 || st.Purged != uint64(b.N-1) {
 		b.Fatalf("%+v", st)
 	}
 }

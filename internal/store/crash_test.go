@@ -409,7 +409,7 @@ func TestStuckJournal(t *testing.T) {
 			t.Errorf("record %d has %d ladder lines, want %d, %v", n, len(r.Ladder), want, err)
 		}
 	}
-	if st = s.Stats(); st.Acknowledged != 13 || st.Inserted != 11 {
+	if st = s.Stats(); st.Acknowledged != 13 || st.Written != 11 {
 		t.Errorf("%+v", st)
 	}
 	if err := s.Close(context.Background()); err == nil || !strings.Contains(err.Error(), "2 records") {

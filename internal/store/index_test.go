@@ -350,7 +350,7 @@ func TestRecordPutAgain(t *testing.T) {
 	s = mustOpen(t, Config{Dir: dir})
 	defer mustClose(t, s)
 	again()
-	if got := s.Stats(); got.Inserted != 0 || got.Duplicates == 0 {
+	if got := s.Stats(); got.Written != 0 || got.Duplicates == 0 {
 		t.Errorf("%+v", got)
 	}
 }

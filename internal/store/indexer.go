@@ -95,7 +95,7 @@ func (w *indexWriter) write(b *block) error {
 		}
 		w.pace.pause()
 	}
-	w.s.sync.finish(f)
+	w.s.sync.finish(f, b.seg.stored+int64(len(frame)))
 	w.s.sync.named(b.seg.dir)
 	w.s.index.replace(b, &block{header: h, seg: b.seg, first: b.first, at: b.seg.stored}, b.seg.stored+int64(len(frame)))
 	return nil

@@ -38,9 +38,6 @@ func OpenReadOnly(dir string) (*Reader, error) {
 	return r, nil
 }
 
-// Close ends the reader.
-func (r *Reader) Close() error { return nil }
-
 // question is a filter made ready.
 type question struct {
 	Filter

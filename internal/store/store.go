@@ -65,7 +65,8 @@ type Config struct {
 	// It must not block nor call the store.
 	OnAcknowledged func(uint64)
 
-	recordsSize, callsSize int64 // of segments; 0: the constants
+	recordsSize, callsSize int64                // of segments; 0: the constants
+	fsync                  func(*os.File) error // nil: (*os.File).Sync
 }
 
 // Opened is what is known of a call when its INVITE arrives (or later: a second Begin replaces the first).
@@ -86,7 +87,7 @@ type Opened struct {
 type Stats struct {
 	Put           uint64 // records taken
 	Acknowledged  uint64 // see Store.Acknowledged
-	Inserted      uint64 // records written to segments; questions find them
+	Written       uint64 // records written to segments; questions find them
 	Duplicates    uint64 // records whose id was there already
 	Slimmed       uint64 // records that lost ladder and decision because the disk was behind
 	Dropped       uint64 // records lost because the disk was stuck
@@ -120,7 +121,7 @@ type Store struct {
 	index   index
 	sync    syncer
 
-	put, acked, inserted, duplicates atomic.Uint64
+	put, acked, written, duplicates  atomic.Uint64
 	slimmed, dropped, droppedBegins  atomic.Uint64
 	writeErrors, indexErrors         atomic.Uint64
 	purged                           atomic.Uint64
@@ -129,6 +130,7 @@ type Store struct {
 	wg                               sync.WaitGroup
 	stopWriter, stopIndexer, stopAux chan struct{}
 	abandon                          atomic.Bool // Close ran out of time: leave the rest to the next Open
+	unsynced                         atomic.Bool // the last sync failed
 	closeOnce                        sync.Once
 	closeErr                         error
 }
@@ -206,6 +208,9 @@ func (c Config) withDefaults() Config {
 	if c.callsSize == 0 {
 		c.callsSize = callsSize
 	}
+	if c.fsync == nil {
+		c.fsync = (*os.File).Sync
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -219,7 +224,7 @@ func (s *Store) Acknowledged() uint64 { return s.acked.Load() }
 // Stats counts since Open.
 func (s *Store) Stats() Stats {
 	return Stats{
-		Put: s.put.Load(), Acknowledged: s.acked.Load(), Inserted: s.inserted.Load(), Duplicates: s.duplicates.Load(),
+		Put: s.put.Load(), Acknowledged: s.acked.Load(), Written: s.written.Load(), Duplicates: s.duplicates.Load(),
 		Slimmed: s.slimmed.Load(), Dropped: s.dropped.Load(), DroppedBegins: s.droppedBegins.Load(),
 		WriteErrors: s.writeErrors.Load(), IndexErrors: s.indexErrors.Load(), Purged: s.purged.Load(),
 		Queued: s.queue.len(), OpenCalls: int(s.openCalls.Load()), Recovered: s.recovered,
@@ -247,6 +252,9 @@ func (s *Store) close(ctx context.Context) error {
 	case <-done:
 		if n := s.dropped.Load(); n > 0 {
 			return fmt.Errorf("store: %d records could not be written", n)
+		}
+		if s.unsynced.Load() {
+			return errors.New("store: the last records could not be synced; a power cut may lose them")
 		}
 		return nil
 	case <-ctx.Done():

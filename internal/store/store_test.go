@@ -86,7 +86,7 @@ func TestPutTwiceKeepsOne(t *testing.T) {
 			t.Errorf("record %d: %v", n, err)
 		}
 	}
-	if st := s.Stats(); st.Inserted != 40 || st.Duplicates != 40 {
+	if st := s.Stats(); st.Written != 40 || st.Duplicates != 40 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -436,7 +436,6 @@ func TestReadOnlyBesideAWriterAndAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer r.Close()
 		if list, err := r.List(t.Context(), Filter{}); len(list) != 1 || err != nil {
 			t.Errorf("%v, %v", list, err)
 		}

@@ -115,7 +115,7 @@ func (w *writer) write(items []item, begins []byte, seq uint64) []byte {
 	if records > 0 {
 		w.s.index.add(w.l)
 	}
-	w.s.inserted.Add(uint64(records))
+	w.s.written.Add(uint64(records))
 	w.s.duplicates.Add(uint64(repeated))
 	w.s.openCalls.Store(int64(len(w.j.open)))
 	w.s.acknowledge(seq, records > 0)
@@ -156,13 +156,13 @@ func (w *writer) persist() bool {
 		if !w.repeat(w.writeRecords) {
 			return false
 		}
-		w.s.sync.touch(w.l.file.f)
+		w.s.sync.touch(w.l.file.f, w.l.file.size)
 	}
 	if len(w.calls) > 0 {
 		if !w.repeat(func() error { return w.j.calls.write(w.calls) }) {
 			return len(w.l.recs) > 0
 		}
-		w.s.sync.touch(w.j.calls.f)
+		w.s.sync.touch(w.j.calls.f, w.j.calls.size)
 	}
 	return true
 }
@@ -207,7 +207,7 @@ func (w *writer) rotate() {
 	if w.j.calls.size >= w.s.cfg.callsSize {
 		old := w.j.calls
 		if err := w.j.newCalls(); err == nil {
-			w.s.sync.finish(old.f)
+			w.s.sync.finish(old.f, old.size)
 			w.s.sync.named(w.j.dir)
 		} else {
 			w.s.writeErrors.Add(1)
@@ -228,7 +228,7 @@ func (w *writer) rotate() {
 				w.s.writeErrors.Add(1)
 				return
 			}
-			w.s.sync.touch(w.j.calls.f)
+			w.s.sync.touch(w.j.calls.f, w.j.calls.size)
 		}
 		w.j.drop(l, list, base)
 		w.s.sync.drop(l.path)
@@ -237,7 +237,7 @@ func (w *writer) rotate() {
 
 // seal ends the segment of records; the next record begins another.
 func (w *writer) seal() {
-	w.s.sync.finish(w.l.file.f)
+	w.s.sync.finish(w.l.file.f, w.l.file.size)
 	w.s.index.seal(w.l.file.no)
 	w.l.file = nil
 }
@@ -267,5 +267,5 @@ func (w *writer) close() {
 			w.s.sync.drop(l.path)
 		}
 	}
-	w.s.sync.finish(w.j.calls.f)
+	w.s.sync.finish(w.j.calls.f, w.j.calls.size)
 }
