@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,8 @@ type socket struct {
 	port int
 	peer *net.UDPAddr // where send goes
 	seen []string     // all that next has returned
+
+	finals []string // what tells those that final has returned
 }
 
 // udp opens a UDP socket of the n-th address of the lab; it sends to port 5060 of the server.
@@ -135,7 +138,7 @@ func (s *socket) expect(start string) string {
 	}
 }
 
-// final is the next final response to the method; an INVITE's refusal gets its ACK.
+// final is the next final response to the method. One that was returned before and comes again is none: its ACK was late.
 func (s *socket) final(method string) string {
 	s.t.Helper()
 	for {
@@ -143,6 +146,11 @@ func (s *socket) final(method string) string {
 		if r[8] == '1' || !strings.HasSuffix(header(r, "CSeq"), " "+method) {
 			continue
 		}
+		id := header(r, "Call-ID") + " " + header(r, "CSeq") + " " + header(r, "To")
+		if slices.Contains(s.finals, id) {
+			continue
+		}
+		s.finals = append(s.finals, id)
 		return r
 	}
 }

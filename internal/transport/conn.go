@@ -34,6 +34,8 @@ type conn struct {
 	// and close at once. So what was sent before the peer's first byte is remembered and fails with the connection.
 	proven   bool
 	unproven []Send
+	broken   error // a write to an unproven peer failed: the reader tells why
+	cause    error // of the end
 }
 
 type connState uint8
@@ -102,7 +104,7 @@ func (c *conn) close(err error) {
 		c.mu.Unlock()
 		return
 	}
-	c.state = stateClosed
+	c.state, c.cause = stateClosed, err
 	nc, lost, unproven := c.nc, c.queue, c.unproven
 	if nc == nil {
 		nc = c.raw

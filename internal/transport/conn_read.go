@@ -17,7 +17,12 @@ var (
 // read delivers messages until the connection ends.
 func (c *conn) read() {
 	err := c.readLoop()
+	c.mu.Lock()
+	broken := c.broken
+	c.mu.Unlock()
 	switch {
+	case isTimeout(err) && broken != nil:
+		err = broken
 	case isTimeout(err) && !c.finished():
 		c.t.log.Debug("connection timed out", "transport", c.key.transport, "peer", c.key.remote)
 	case errors.Is(err, io.EOF):
@@ -54,6 +59,9 @@ func (c *conn) readLoop() error {
 		if err := clock.arm(f.partial(), c.t.now()); err != nil {
 			return err
 		}
+		c.mu.Lock()
+		c.hurry() // what arm has set is too late
+		c.mu.Unlock()
 		if c.finished() {
 			return ErrClosed
 		}

@@ -104,20 +104,43 @@ func (c *conn) written(batch []Send) {
 	if cap(batch) <= keepQueue {
 		c.spare = batch[:0]
 	}
+	cause := c.cause
 	c.mu.Unlock()
 	for i := range lost {
-		c.fail(lost[i], ErrClosed)
+		c.fail(lost[i], cause)
 	}
 	c.counters.outMessages.Add(uint64(messages))
 	c.counters.outBytes.Add(uint64(bytes))
 }
 
-// writeFailed closes the connection; part of the batch may have been delivered.
+// lastWord is the time for reading what a peer said before it closed.
+const lastWord = 200 * time.Millisecond
+
+// hurry lets the reader of a broken connection read what is there and no more; c.mu is held.
+func (c *conn) hurry() {
+	if c.broken != nil {
+		_ = c.raw.SetReadDeadline(time.Now().Add(lastWord)) // fails only when it is closed anyway
+	}
+}
+
+// writeFailed closes the connection; part of the batch may have been delivered. A peer that has not said a word yet may have refused our
+// certificate: its alert is still to be read, and says more than that the connection broke.
 func (c *conn) writeFailed(batch []Send, err error) {
-	if isTimeout(err) {
+	slow := isTimeout(err)
+	if slow {
 		c.counters.slow.Add(1)
 	}
 	c.mu.Lock()
+	switch {
+	case c.state == stateClosed: // by the reader, which knows why
+		err = c.cause
+	case !slow && !c.accepted && !c.proven:
+		c.broken = err
+		c.queue = append(batch[:len(batch):len(batch)], c.queue...)
+		c.hurry()
+		c.mu.Unlock() // c.writing stays: nobody writes any more
+		return
+	}
 	c.writing = false
 	c.mu.Unlock()
 	c.cut() // TLS would try to say good-bye to a peer that does not read

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -363,5 +365,34 @@ func TestRFC5922_7_1_NamesOfCertificate(t *testing.T) {
 	}
 	if !(peer{cert: onlyCN}).is("cn.EXAMPLE.com") || (peer{}).is("a.example.com") {
 		t.Error("common name, or no certificate at all")
+	}
+}
+
+// TestTLSRefusedCertificateIsNamed: a peer of TLS 1.3 refuses our certificate when our side of the handshake is done and the request
+// is under way. Whoever sees it first, writer or reader, the failure has the peer's alert.
+func TestTLSRefusedCertificateIsNamed(t *testing.T) {
+	ca, other := newAuthority(t, "ca"), newAuthority(t, "other")
+	n := newNode(t, Config{}, ca.issue(t, t.TempDir(), "a.example.com"))
+	theirs := ca.issue(t, t.TempDir(), "b.example.com")
+	theirs.CA = other.file
+	b := newNode(t, Config{}, theirs)
+	h := tlsHop(n, b, t, "b.example.com")
+	for i := range 20 {
+		n.Send(one(h, fmt.Sprint(i)))
+		if f := n.failure(t); f.callID != fmt.Sprint(i) || !strings.Contains(f.err.Error(), "certificate") && !strings.Contains(f.err.Error(), "unknown") {
+			t.Errorf("%s: %v", f.callID, f.err)
+		}
+	}
+}
+
+// TestWriterTellsTheReadersReason: what is written to a connection that the reader has closed fails with what the reader has found.
+func TestWriterTellsTheReadersReason(t *testing.T) {
+	n := newNode(t, Config{}, tcp4)
+	c := &conn{t: n.Transport, counters: &counters{}, key: connKey{transport: sip.TCP}}
+	reason := errors.New("alert")
+	c.close(reason)
+	c.writeFailed([]Send{{CallID: "late", Hop: sip.Hop{Transport: sip.TCP}}}, net.ErrClosed)
+	if f := n.failure(t); f.callID != "late" || f.err != reason {
+		t.Errorf("%+v", f)
 	}
 }
