@@ -119,12 +119,14 @@ func newWays(l *lab) *ways {
 		l.t.Cleanup(func() { agent.Close() })
 		*a = agent
 	}
-	w.gw1.AnswerUser("+14255550102", siptest.OK(), siptest.HangupAfter(0))
-	w.gw1.AnswerUser("+14255550103", siptest.RingForever())
-	w.gw1.AnswerUser("+14255550104", siptest.Reject(486))
+	for _, gw := range []*siptest.Agent{w.gw1, w.gw2} { // the first may be down for what it refuses: then the second is asked first
+		gw.AnswerUser("+14255550102", siptest.OK(), siptest.HangupAfter(0))
+		gw.AnswerUser("+14255550103", siptest.RingForever())
+		gw.AnswerUser("+14255550104", siptest.Reject(486))
+		gw.AnswerUser("+14255550107", siptest.Custom(func(c *siptest.Call) bool { w.disturbed <- c; return true }), siptest.OK())
+	}
 	w.gw1.AnswerUser("+14255550105", siptest.Reject(503))
 	w.gw1.AnswerUser("+14255550106", siptest.Silent())
-	w.gw1.AnswerUser("+14255550107", siptest.Custom(func(c *siptest.Call) bool { w.disturbed <- c; return true }), siptest.OK())
 	w.pbx.Answer(siptest.OK(), siptest.Until(siptest.Acked), siptest.Vanish())
 	return w
 }
