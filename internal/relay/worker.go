@@ -70,8 +70,7 @@ func newWorker(r *Relay) (*worker, error) {
 // (a pinned thread blocking in epoll_wait with and without giving up its processor, pauses of 100 to 400 µs to let
 // batches form, a periodic timer in place of wake-ups while there is much to do, edge triggering with reading until empty or
 // two datagrams a call) this one took the least CPU of the process: the scheduler's monitor does not wake up for it, and a
-// pause costs a timer interrupt of its own. Of a packet's time nearly three fifths are sendto, a sixth the ready list and
-// waking up, a tenth recvfrom, a tenth what is ours.
+// pause costs a timer interrupt of its own.
 func (w *worker) run() {
 	defer close(w.done)
 	poll := w.poll // one closure for all rounds
