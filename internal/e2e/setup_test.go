@@ -214,7 +214,7 @@ func TestCommandsShowACall(t *testing.T) {
 	l := newLab(t)
 	s := l.serve(l.document("UDP"))
 	callee := l.sipp(peer{scenario: "uas-call", n: 3})
-	caller := l.sipp(peer{scenario: "uac-call", n: 2, port: 5070, talk: 1500})
+	caller := l.sipp(peer{scenario: "uac-call", n: 2, port: 5070, talk: 4000})
 	s.waitAnswered(1)
 	for _, c := range []struct {
 		args []string
