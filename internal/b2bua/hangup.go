@@ -88,6 +88,7 @@ func (c *Call) endCaller(now time.Time, why *diag.Reason, detail string, out *Ou
 		r.Add(sip.IDMinSE, seconds(a.trunk.Settings.MinSE))
 	}
 	a.oa.Failed("INVITE")
+	c.diagnose(r, why)
 	c.dress(r, nil)
 	c.respond(now, a, r, out)
 }

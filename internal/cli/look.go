@@ -178,36 +178,6 @@ func writeLive(w io.Writer, list []cdr.Record) {
 	}
 }
 
-func (a *app) trunksCmd() *cobra.Command {
-	return &cobra.Command{Use: "trunks", Short: "Show the trunks of the running server with health and load", Args: none,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var list []server.TrunkView
-			if err := a.client().get(cmd.Context(), "/trunks", &list); err != nil {
-				return err
-			}
-			return a.print(list, func(w io.Writer) {
-				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(t, "TRUNK\tKIND\tPEER\tTRANSPORT\tPORT\tSTATE\tSINCE\tCALLS\tRTT\tREGISTRATION\tWHY")
-				for _, v := range list {
-					since, rtt := "-", "-"
-					if !v.Since.IsZero() {
-						since = time.Since(v.Since).Round(time.Second).String()
-					}
-					if v.RTT > 0 {
-						rtt = v.RTT.Round(100 * time.Microsecond).String()
-					}
-					calls := strconv.Itoa(v.Calls)
-					if v.MaxCalls > 0 {
-						calls += "/" + strconv.Itoa(v.MaxCalls)
-					}
-					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", v.Name, v.Kind, v.Peer, v.Transport, v.Port, v.State, since, calls, rtt,
-						registration(v.Registration), dash(v.Why))
-				}
-				t.Flush()
-			})
-		}}
-}
-
 // registration says how far one is: until when it holds, or what is wrong.
 func registration(r *server.RegistrationView) string {
 	switch {

@@ -117,6 +117,12 @@ var (
 
 // Limits and protection.
 var (
+	PasswordMissing = &Reason{ID: "password-missing", Status: 401, Phrase: "Unauthorized", Cause: 21,
+		Text: "The trunk demands a user name and password of its peer (authenticate), and the INVITE has none, or not the right one.",
+		Fix:  "Nothing when the peer calls again with them at once. Else give it the name and password of authenticate, and an algorithm that it knows: many know only MD5."}
+	PasswordGuessed = &Reason{ID: "password-guessed", Status: 403, Phrase: "Forbidden", Cause: 21,
+		Text: "10 wrong passwords came from the address within a minute, so its calls are refused until the minute is over.",
+		Fix:  "Compare user and password of the peer with authenticate of the trunk. If the peer has the right ones, somebody else calls from its address."}
 	UnknownSource = &Reason{ID: "unknown-source", Status: 403, Phrase: "Forbidden", Cause: 21,
 		Text: "The request comes from an address or certificate that is no gateway of the document.",
 		Fix:  "If it is a peer, add its address to the gateway's addresses or its certificate name to names; else it is a stranger and the refusal is right."}
@@ -271,6 +277,7 @@ var All = []*Reason{
 	AllTrunksFailed,
 	PeerFault, PeerCongestion, Incompatible, Redirected, NoResponse, NoProgress, TransportFailed, DNSFailed,
 	CredentialsMissing, CredentialsRefused, PeerVanished,
+	PasswordMissing, PasswordGuessed,
 	UnknownSource, RateLimited, ServerLimit, PoolLimit, UserLimit, TrunkLimit, Overload, Draining, TrunkDisabled, TrunkPaused,
 	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, BadAnswer, SRTPRequired, SRTPNotSupported, SRTPNoKeys, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,

@@ -27,6 +27,8 @@ catalogue in ` + "`internal/diag`" + `.
 		}
 		fmt.Fprintf(&b, "| <a id=%q></a>`%s` | %s | %s | %s | %s |\n", r.ID, r.ID, status, cause, r.Text, r.Fix)
 	}
-	b.WriteString("\nA reason without status never refuses a call: it ends one (BYE) or is only written into the record.\n")
+	b.WriteString("\nA reason without status never refuses a call: it ends one (BYE) or is only written into the record.\n\n" +
+		"A UC platform gets it in `ms-diagnostics` of the refusal as well: 10000 and the status as number, the sentence as reason, and with SipResponseCode what the\n" +
+		"last peer that was tried has answered.\n")
 	return b.String()
 }

@@ -124,7 +124,7 @@ func TestRFC7616_3_9_1_Vectors(t *testing.T) {
 			`, nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", nc=00000001, cnonce="f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",`+
 			` qop=auth, response="`+response+`", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"`)
 		same(t, alg, s.Check(now, req, false, NewAccount("Mufasa", "Circle of Life", "")), Stale)
-		same(t, alg+" wrong", s.Check(now, req, false, NewAccount("Mufasa", "circle of life", "")), Wrong)
+		same(t, alg+" wrong", s.Check(now, req, false, NewAccount("Mufasa", "circle of life", "")), Void)
 	}
 }
 
@@ -312,6 +312,8 @@ func TestServer(t *testing.T) {
 		{"algorithm not offered", &md5Only, good, 0, Wrong},
 		{"not digest", &s, replace("Digest ", "Basic "), 0, Missing},
 		{"other key", &Server{Realm: s.Realm, Key: []byte("fedcba9876543210")}, good, 0, Stale},
+		{"other peer", &Server{Realm: s.Realm, Key: s.Key, Peer: "192.0.2.1"}, good, 0, Stale},
+		{"wrong password, old nonce", &s, login("SHA-256", NewAccount(`al"ice`, "Secret", "")), 31 * time.Second, Void},
 	} {
 		same(t, row.name, row.s.Check(now.Add(row.at), row.req, false, a), row.want)
 	}

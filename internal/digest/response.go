@@ -82,3 +82,9 @@ const (
 	auth    = "auth"
 	authInt = "auth-int"
 )
+
+// Known tells whether an algorithm is one of RFC 8760 §2 that a Server can offer.
+func Known(name string) bool {
+	a, ok := algorithmOf(name)
+	return ok && name != "" && !a.session
+}

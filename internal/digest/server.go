@@ -15,10 +15,13 @@ import (
 )
 
 // Server challenges the requests of peers and checks their credentials. It keeps no state: a nonce carries its time and is bound to
-// the Call-ID, so that credentials that were overheard are of no use in another call.
+// the Call-ID, so that credentials that were overheard are of no use in another call. What keeps them from being used twice in the
+// same one is Spent.
 type Server struct {
 	Realm string
-	Key   []byte        // secret of the nonces, the same on every server of a pool; at least 16 octets
+	Key   []byte        // secret of the nonces; at least 16 octets
+	Peer  string        // who is challenged: a nonce is good for it alone; "" for whoever has it
+	Spent *Spent        // the credentials that have been taken; nil: nobody looks
 	Life  time.Duration // of a nonce, default 1 minute
 	// Algorithms to offer, the preferred first; default SHA-512-256, SHA-256, MD5.
 	Algorithms []string
@@ -34,7 +37,8 @@ const (
 	Accepted Result = iota // the peer knows the password
 	Missing                // no credentials for our realm: challenge
 	Stale                  // right, but with an old nonce or one of another call: challenge with stale
-	Wrong                  // name, password or form is wrong: 403
+	Wrong                  // name, password or form is wrong, with a nonce that is good: 403, or a challenge and a count
+	Void                   // wrong too, but with a nonce that is not good here, so it may be anybody's: challenge
 )
 
 // Challenge is the values of the WWW-Authenticate or Proxy-Authenticate headers, one each, the
@@ -101,7 +105,7 @@ func (s *Server) nonce(unix int64, callID string) string {
 	binary.BigEndian.PutUint64(raw[:8], uint64(unix))
 	mac := hmac.New(sha256.New, s.Key)
 	mac.Write(raw[:8])
-	io.WriteString(mac, strconv.Itoa(len(s.Realm))+":"+s.Realm+callID)
+	io.WriteString(mac, strconv.Itoa(len(s.Realm))+":"+s.Realm+strconv.Itoa(len(s.Peer))+":"+s.Peer+callID)
 	copy(raw[8:], mac.Sum(nil))
 	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
@@ -116,12 +120,15 @@ func (s *Server) fresh(now time.Time, nonce, callID string) bool {
 	if subtle.ConstantTimeCompare([]byte(nonce), []byte(s.nonce(unix, callID))) != 1 {
 		return false
 	}
-	life := s.Life
-	if life <= 0 {
-		life = time.Minute
-	}
 	age := now.Sub(time.Unix(unix, 0))
-	return age >= -time.Minute && age <= life
+	return age >= -time.Minute && age <= s.life()
+}
+
+func (s *Server) life() time.Duration {
+	if s.Life <= 0 {
+		return time.Minute
+	}
+	return s.Life
 }
 
 // Check looks for the account's credentials in a request: in Proxy-Authorization when proxy
@@ -143,8 +150,9 @@ func (s *Server) Check(now time.Time, req *sip.Message, proxy bool, a Account) R
 
 func (s *Server) check(now time.Time, req *sip.Message, c credentials, a Account) Result {
 	alg, known := algorithmOf(c.algorithm)
+	fresh := s.fresh(now, c.nonce, s.scope(req.CallID()))
 	if !known || !s.offers(c.algorithm) || c.qop != s.qop() || c.cnonce == "" || c.nc == zeroCount || c.uri != req.URI || a.user == "" {
-		return Wrong
+		return wrong(fresh)
 	}
 	p := proof{user: escape(a.user), realm: c.realm, secret: a.secret(), nonce: c.nonce, cnonce: c.cnonce, nc: c.nc, qop: c.qop,
 		method: req.Method, uri: c.uri, body: req.Body}
@@ -157,11 +165,18 @@ func (s *Server) check(now time.Time, req *sip.Message, c credentials, a Account
 	response := subtle.ConstantTimeCompare([]byte(c.response), []byte(alg.response(&p)))
 	switch {
 	case user&response != 1:
-		return Wrong
-	case !s.fresh(now, c.nonce, s.scope(req.CallID())):
+		return wrong(fresh)
+	case !fresh, s.Spent != nil && !s.Spent.take(now, s.life(), c.nonce+c.nc):
 		return Stale
 	}
 	return Accepted
+}
+
+func wrong(fresh bool) Result {
+	if fresh {
+		return Wrong
+	}
+	return Void
 }
 
 // credentials is what an Authorization or Proxy-Authorization value says.

@@ -64,6 +64,9 @@ type Engine struct {
 	shards []*shard
 	seed   maphash.Seed
 
+	nonceKey [32]byte // of the nonces that peers are challenged with
+	guesses  guesses
+
 	applying sync.Mutex // one change of docs at a time
 	docs     atomic.Pointer[[]document]
 	names    names
@@ -102,6 +105,7 @@ func New(cfg Config) (*Engine, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{cfg: cfg, log: cfg.Logger, seed: maphash.MakeSeed(), quit: make(chan struct{}), relearn: make(chan struct{}, 1)}
+	crand.Read(e.nonceKey[:])
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.docs.Store(&[]document{{cfg.Snapshot, server}})
 	e.addrs.Store(&map[string][]netip.Addr{})
@@ -138,7 +142,7 @@ func (e *Engine) newShard(i int, server *topology.Server, ports *media.Ports) *s
 	}
 	s.core = ua.New(ua.Config{Env: s.env, Snapshot: e.cfg.Snapshot, Shard: i, Shards: e.cfg.Shards,
 		Mine: func(callID string) bool { return e.shardOf(callID) == s }, Resolved: e.resolved,
-		Health: e.health, Registered: e.registered}, time.Now())
+		Health: e.health, Registered: e.registered, NonceKey: e.nonceKey[:], Guesses: &e.guesses, Guessing: e.guessing}, time.Now())
 	s.stats.Store(&ua.Counts{})
 	return s
 }

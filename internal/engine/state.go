@@ -52,6 +52,10 @@ func (e *Engine) Counters() Counters {
 		c.Refused += n.Refused
 		c.Panics += n.Panics
 		c.Options += n.Options
+		c.Authenticated += n.Authenticated
+		c.Challenged += n.Challenged
+		c.WrongPassword += n.WrongPassword
+		c.Locked += n.Locked
 	}
 	return c
 }

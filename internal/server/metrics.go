@@ -138,6 +138,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge(descInfo, 1, Version, me.Name, me.Pool.Name, s.engine.Snapshot().Version)
 	c := s.engine.Counters()
 	events(count, descSIP, []event{{"call", c.Calls}, {"stray", c.Stray}, {"unknown-source", c.Unknown}, {"refused", c.Refused}, {"options", c.Options},
+		{"authenticated", c.Authenticated}, {"challenged", c.Challenged}, {"wrong-password", c.WrongPassword}, {"password-guessed", c.Locked},
 		{"malformed", c.Malformed}, {"overload", c.Shed}, {"overload-dropped", c.Dropped}, {"fault", c.Panics}})
 	g.transport(count, gauge)
 	st := s.store.Stats()

@@ -138,6 +138,7 @@ func (p *Party) answeredCall(m *sip.Message) {
 		p.leastSE = readMinSE(m)
 		p.seq++
 		p.invite = p.send(p.firstInvite(), p.answeredCall)
+	case m.Status == 401 && p.logsIn(m):
 	case m.Status >= 300:
 		if p.state == up {
 			return

@@ -21,7 +21,7 @@ func challengeStories() []story {
 	stale.Stale, refused.Locked = 1, true
 	slow.No100, slow.Progress = true, []Progress{{second, 180, false}}
 	busy := asks(401, Callee{Progress: ringing, After: second, Final: 486})
-	return []story{
+	return append(authenticateStories(), []story{
 		one1("challenge", "NEW-02: the trunk asks for the password of every request", "normal-clearing", 200,
 			Caller{Manner: then(Action{second, Hold}, Action{2 * second, Info}, Action{3 * second, Update}, Action{5 * second, Bye})}, at(asks(407, answers), "gwa")),
 		one1("challenge-stale", "NEW-02: the first nonce is stale, so a second answer is given", "normal-clearing", 200, up, at(stale, "gwa")),
@@ -38,7 +38,7 @@ func challengeStories() []story {
 		one1("challenge-caller", "NEW-02: the caller asks for the password of what the call wants of it", "normal-clearing", 200,
 			Caller{Manner: Manner{Ask: 401}}, at(Callee{Progress: ringing, After: second, Final: 200,
 				Manner: then(Action{second, Hold}, Action{3 * second, Info}, Action{5 * second, Bye})}, "gwa")),
-	}
+	}...)
 }
 
 // TestNEW02_NextCallIsNotChallenged: the nonce of one call serves the next one, with a count that no other request had.

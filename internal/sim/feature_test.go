@@ -276,3 +276,32 @@ func TestTerminateEndsEveryCall(t *testing.T) {
 		}
 	}
 }
+
+// SIG-17: a UC platform is told in ms-diagnostics why its call was refused; other callers are not, and no other response has it.
+func TestSIG17Diagnostics(t *testing.T) {
+	for from, want := range map[string]string{
+		"uca": `10503;source="med1.sim.example";reason="Every target was tried and none took the call.";component="MediationServer";SipResponseCode="500";SipResponseText="Server Internal Error"`,
+		"gwa": "",
+	} {
+		w := world(t)
+		c := plain(Caller{}, map[string][]Callee{"*": {{After: second, Final: 500}}})
+		c.From = from
+		w.Call(c)
+		w.Run(10 * time.Minute)
+		got := ""
+		for _, l := range w.Nodes[0].watch.legs {
+			for _, r := range l.order {
+				if !r.sent && r.method == "INVITE" && r.final != nil {
+					m, err := sip.Parse(r.final, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got += m.GetName("ms-diagnostics")
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("%s:\n got %s\nwant %s", from, got, want)
+		}
+	}
+}

@@ -31,7 +31,7 @@ func (g *guard) stops(s *server) bool {
 	d := digest.Server{Realm: h.gw.Name, Key: []byte(h.gw.Name + "0123456789abcdef"), AnyCall: h.Addr.As4()[3]%2 == 0}
 	result := d.Check(h.w.now, m, g.ask == 407, account)
 	switch {
-	case result == digest.Wrong:
+	case result == digest.Wrong || result == digest.Void:
 		h.w.fail("%s: %s with wrong credentials: %s%s", h.Name, m.Method, m.Get(sip.IDAuthorization), m.Get(sip.IDProxyAuthorization))
 	case result != digest.Accepted:
 	case g.stale > 0:

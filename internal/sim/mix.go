@@ -13,7 +13,7 @@ import (
 
 // Mix adds n calls of all kinds of behaviour, drawn from the seed.
 func (w *World) Mix(n int) {
-	r := rand.New(rand.NewPCG(w.Seed, 0x313))
+	r, logins := rand.New(rand.NewPCG(w.Seed, 0x313)), rand.New(rand.NewPCG(w.Seed, 0x106))
 	for i := range n {
 		s := Scenario{From: "uca", Node: r.IntN(len(w.Nodes)), Number: number(r), Start: time.Duration(r.IntN(20000)) * time.Millisecond}
 		if r.IntN(4) == 0 {
@@ -21,6 +21,7 @@ func (w *World) Mix(n int) {
 		}
 		s.Name = fmt.Sprintf("call%d", i+1)
 		s.Caller = caller(r)
+		s.Caller.Login = Login{Wrong: max(0, logins.IntN(8)-5), None: one(logins, 12)}
 		s.Callees = make(map[string][]Callee)
 		for _, h := range w.Hosts {
 			s.Callees[h.Name] = []Callee{callee(r), callee(r)}

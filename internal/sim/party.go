@@ -63,6 +63,7 @@ type Party struct {
 	leastSE  time.Duration // of a 422
 	held     string        // direction that we asked for last
 	tries    int
+	logins   int // INVITEs with a password
 	glares   int
 	changed  time.Time // of the session, by a re-INVITE of the other side
 	upSince  time.Time

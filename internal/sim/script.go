@@ -40,6 +40,7 @@ type Caller struct {
 	Merged    bool     // sends the INVITE by a second way as well
 	Anonymous bool     // From names nobody
 	Headers   []string // further lines of the INVITE, see identities
+	Login     Login    // when it is asked for its password
 	Manner
 }
 

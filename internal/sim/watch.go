@@ -374,6 +374,9 @@ func (x *watch) responseOut(l *legWatch, m *sip.Message, s *txn.Send) {
 	if tag := r.msg.To().Tag(); tag != "" && tag != m.To().Tag() {
 		x.fail(l, "%d to %s changes the To tag", m.Status, method)
 	}
+	if r.status == 401 { // nothing is kept of what is challenged: a late repetition finds a later nonce, a locked door or a call
+		r.final, r.status = nil, 0
+	}
 	switch {
 	case m.Status < 200:
 		if r.final != nil {

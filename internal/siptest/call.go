@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/directsip/directsip/internal/digest"
 	"github.com/directsip/directsip/internal/sip"
 )
 
@@ -73,6 +74,8 @@ type Call struct {
 	invites   map[uint32]*serverTx // by CSeq, for their ACK
 	acks      map[string][]byte    // by To tag: what repeats when a 2xx is repeated
 	reliable  uint32               // last RSeq that came or went
+	login     digest.Client
+	round     digest.Round
 	pracked   bool
 	answered  bool
 	over      bool

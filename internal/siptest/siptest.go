@@ -45,7 +45,9 @@ type Config struct {
 	NoMedia    bool          // no RTP sockets; SDP then names port 9
 	T1         time.Duration // RFC 3261 timer T1, default 500 ms
 	Registrar  *Registrar    // takes registrations; nil: any, without looking
-	MaxCalls   int           // further INVITEs get 486; ended calls beyond it are forgotten; default 10 000
+	User       string        // with Password answers the challenge to an INVITE; "" answers none
+	Password   string
+	MaxCalls   int // further INVITEs get 486; ended calls beyond it are forgotten; default 10 000
 }
 
 // Agent is one SIP peer. It is safe for concurrent use.

@@ -153,6 +153,7 @@ func (c *Call) inviteAnswered(m *sip.Message) {
 		c.provisional(m)
 	case m.Status < 300:
 		c.accepted(m)
+	case c.logIn(m):
 	default:
 		c.status = m.Status
 		c.event(Failed, false, m)

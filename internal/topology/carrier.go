@@ -83,6 +83,9 @@ func (c *compiler) resolveCarriers() {
 		if t.Credentials == nil {
 			t.Credentials = carrier.Credentials
 		}
+		if t.Authenticate == nil {
+			t.Authenticate = carrier.Authenticate
+		}
 		carrier.Derived = append(carrier.Derived, t)
 	}
 }

@@ -22,6 +22,7 @@ func documented() map[string][]string {
 		"trunks":            slices.Concat(keys(trunkFields), keys(rootFields)),
 		"Registration":      keys(registrationFields),
 		"Credentials":       keys(credentialFields),
+		"Authentication":    keys(authenticateFields),
 		"trunkSettings":     keys(settingsFields),
 		"Response rules":    keys(responseRuleFields),
 		"Rules":             keys(normalizationFields),

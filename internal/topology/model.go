@@ -131,10 +131,11 @@ type Trunk struct {
 	// Who we are to the peer (NEW-02); nil when it does not ask.
 	Credentials  *Credentials
 	Registration *Registration
-	ContactHost  string   // DR-02: our name in Contact, Via and From toward the peer; "": the server's over TLS, else the address
-	Disabled     bool     // DR-11: no new calls, no OPTIONS; running calls go on
-	Carrier      *Trunk   // DR-28: the trunk that this one is derived from and has everything of but its names; nil: of none
-	Derived      []*Trunk // those derived from it, in the order of the document
+	Authenticate *Authenticate // what its peer must prove when it calls; nil: nothing
+	ContactHost  string        // DR-02: our name in Contact, Via and From toward the peer; "": the server's over TLS, else the address
+	Disabled     bool          // DR-11: no new calls, no OPTIONS; running calls go on
+	Carrier      *Trunk        // DR-28: the trunk that this one is derived from and has everything of but its names; nil: of none
+	Derived      []*Trunk      // those derived from it, in the order of the document
 }
 
 // Codes is a set of SIP response codes.

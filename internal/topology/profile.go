@@ -119,6 +119,10 @@ func readProfile(name string) (*Profile, Problems) {
 	if err != nil {
 		return nil, nil
 	}
+	return decodeProfile(name, src)
+}
+
+func decodeProfile(name string, src []byte) (*Profile, Problems) {
 	c := &compiler{file: name + ".yaml"}
 	p := &Profile{Name: name}
 	if root := c.read(src); root != nil {

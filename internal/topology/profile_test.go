@@ -146,3 +146,31 @@ func TestProfileOf(t *testing.T) {
 		t.Error(p.Transports)
 	}
 }
+
+// FuzzProfile: a profile is read or explained, and what is read of it can be applied.
+func FuzzProfile(f *testing.F) {
+	for _, name := range ProfileNames() {
+		src, err := profileFiles.ReadFile(profileDir + name + ".yaml")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(src)
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		p, problems := decodeProfile("x", src)
+		for _, problem := range problems {
+			if problem.Why == "" {
+				t.Fatalf("a problem without text: %+v", problem)
+			}
+		}
+		if problems.Failed() {
+			return
+		}
+		c := &compiler{file: "x"}
+		d := &settingsDoc{body: &node{}, out: DefaultSettings()}
+		p.apply(c, d)
+		if d.out.Profile != "x" {
+			t.Fatalf("applied: %+v", d.out)
+		}
+	})
+}

@@ -48,27 +48,38 @@ func (t *Trunk) Account() digest.Account {
 	return t.Credentials.Account
 }
 
-// accessDoc is the credentials and the registration of a trunk as written.
+// accessDoc is the credentials and the registration of a trunk as written, and what it asks of its peer.
 type accessDoc struct {
 	credentials, registration *node
-	password, file, env       *node
-	cred                      Credentials
+	login                     login
 	server, user              *node
 	reg                       Registration
+	auth                      *authenticateDoc // nil: nothing
 }
 
-var credentialFields = []field[accessDoc]{
-	{"user", setText(func(d *accessDoc) *string { return &d.cred.User })},
-	{"password", func(c *compiler, n *node, d *accessDoc) { d.password = n }},
-	{"passwordFile", func(c *compiler, n *node, d *accessDoc) {
-		d.file = n
-		d.cred.PasswordFile, _ = c.text(n)
-	}},
-	{"passwordEnv", func(c *compiler, n *node, d *accessDoc) {
-		d.env = n
-		d.cred.PasswordEnv, _ = c.text(n)
-	}},
-	{"realm", setText(func(d *accessDoc) *string { return &d.cred.Realm })},
+// login is a name and a password as written.
+type login struct {
+	password, file, env *node
+	cred                Credentials
+}
+
+var credentialFields = loginFields(func(d *accessDoc) *login { return &d.login })
+
+// loginFields are the keys of a name, its password and its realm.
+func loginFields[T any](at func(*T) *login) []field[T] {
+	return []field[T]{
+		{"user", setText(func(d *T) *string { return &at(d).cred.User })},
+		{"password", func(c *compiler, n *node, d *T) { at(d).password = n }},
+		{"passwordFile", func(c *compiler, n *node, d *T) {
+			at(d).file = n
+			at(d).cred.PasswordFile, _ = c.text(n)
+		}},
+		{"passwordEnv", func(c *compiler, n *node, d *T) {
+			at(d).env = n
+			at(d).cred.PasswordEnv, _ = c.text(n)
+		}},
+		{"realm", setText(func(d *T) *string { return &at(d).cred.Realm })},
+	}
 }
 
 var registrationFields = []field[accessDoc]{
@@ -96,7 +107,7 @@ var registrationFields = []field[accessDoc]{
 	}},
 }
 
-// accessFields are the keys of a trunk that say who we are to its peer.
+// accessFields are the keys of a trunk that say who we are to its peer, and what proves who the peer is.
 var accessFields = []field[trunkDoc]{
 	{"credentials", func(c *compiler, n *node, d *trunkDoc) {
 		if n.kind == scalar {
@@ -114,6 +125,7 @@ var accessFields = []field[trunkDoc]{
 		a.reg = Registration{Expires: time.Hour, Required: true, CalledFrom: FromRequestURI}
 		decode(c, n, registrationFields, a)
 	}},
+	{"authenticate", func(c *compiler, n *node, d *trunkDoc) { c.authenticate(n, d.accessDoc()) }},
 }
 
 func (d *trunkDoc) accessDoc() *accessDoc {
@@ -123,7 +135,7 @@ func (d *trunkDoc) accessDoc() *accessDoc {
 	return d.access
 }
 
-// resolveAccess gives a trunk its credentials and its registration.
+// resolveAccess gives a trunk its credentials, its registration and what it asks of its peer.
 func (c *compiler) resolveAccess(d *trunkDoc) {
 	a := d.access
 	if a == nil || d.out.Gateway == nil || d.out.Pool == nil {
@@ -135,33 +147,40 @@ func (c *compiler) resolveAccess(d *trunkDoc) {
 	if a.registration != nil {
 		c.resolveRegistration(d)
 	}
+	if a.auth != nil {
+		c.resolveAuthenticate(d)
+	}
 }
 
 func (c *compiler) resolveCredentials(d *trunkDoc) {
-	a := d.access
-	if a.cred.User == "" && a.credentials.get("user") == nil {
-		c.errorf(a.credentials, "the credentials have no user").fixf("Set user to the name that the provider knows you by")
+	d.out.Credentials = c.login(&d.access.login, d.access.credentials, "the credentials have", "the provider knows you by")
+}
+
+// login makes the credentials of a name and its password. has begins the messages about them.
+func (c *compiler) login(l *login, n *node, has, knows string) *Credentials {
+	if l.cred.User == "" && n.get("user") == nil {
+		c.errorf(n, "%s no user", has).fixf("Set user to the name that %s", knows)
 	}
 	sources := 0
-	at := a.credentials
-	for _, n := range []*node{a.password, a.file, a.env} {
+	at := n
+	for _, n := range []*node{l.password, l.file, l.env} {
 		if n != nil {
 			sources++
 			at = n
 		}
 	}
-	secret := c.secret(a.password)
+	secret := c.secret(l.password)
 	switch {
 	case sources == 0:
-		c.errorf(a.credentials, "the credentials have no password").fixf("Set passwordFile, passwordEnv or password")
+		c.errorf(n, "%s no password", has).fixf("Set passwordFile, passwordEnv or password")
 	case sources > 1:
-		c.errorf(a.credentials, "the credentials have %d passwords", sources).fixf("Keep one of passwordFile, passwordEnv and password")
+		c.errorf(n, "%s %d passwords", has, sources).fixf("Keep one of passwordFile, passwordEnv and password")
 	}
-	a.cred.at = Problem{File: c.file, Line: at.line, Col: at.col, Object: at.object(), Key: at.path()}
-	if a.password != nil {
-		a.cred.Account = digest.NewAccount(a.cred.User, secret, a.cred.Realm)
+	l.cred.at = Problem{File: c.file, Line: at.line, Col: at.col, Object: at.object(), Key: at.path()}
+	if l.password != nil {
+		l.cred.Account = digest.NewAccount(l.cred.User, secret, l.cred.Realm)
 	}
-	d.out.Credentials = &a.cred
+	return &l.cred
 }
 
 // secret reads a password. No message shows it, and it does not stay in the tree.
@@ -186,7 +205,7 @@ func (c *compiler) resolveRegistration(d *trunkDoc) {
 	a, t := d.access, d.out
 	r := &a.reg
 	if r.User == "" && a.user == nil {
-		r.User, _, _ = strings.Cut(a.cred.User, "@")
+		r.User, _, _ = strings.Cut(a.login.cred.User, "@")
 		if r.User == "" {
 			c.errorf(a.registration, "the registration has no user").fixf("Set user, or credentials.user, to the number or name that the provider gave you")
 		}
@@ -224,18 +243,22 @@ func uriHost(host string) string {
 func (s *Snapshot) Unlock(p *Pool, read func(path string) ([]byte, error), env func(name string) (string, bool)) Problems {
 	var problems Problems
 	for _, t := range s.Trunks {
-		c := t.Credentials
-		if c == nil || t.Pool != p || c.PasswordFile == "" && c.PasswordEnv == "" {
+		if t.Pool != p {
 			continue
 		}
-		secret, why, fix := c.fetch(read, env)
-		if why != "" {
-			problem := c.at
-			problem.Why, problem.Fix = why, fix
-			problems = append(problems, problem)
-			continue
+		for _, c := range t.secrets() {
+			if c.PasswordFile == "" && c.PasswordEnv == "" {
+				continue
+			}
+			secret, why, fix := c.fetch(read, env)
+			if why != "" {
+				problem := c.at
+				problem.Why, problem.Fix = why, fix
+				problems = append(problems, problem)
+				continue
+			}
+			c.Account = digest.NewAccount(c.User, secret, c.Realm)
 		}
-		c.Account = digest.NewAccount(c.User, secret, c.Realm)
 	}
 	return problems
 }
@@ -280,7 +303,7 @@ func (s *Snapshot) SameSecrets(other *Snapshot) bool {
 		return false
 	}
 	for i, t := range s.Trunks {
-		if !t.Account().Same(other.Trunks[i].Account()) {
+		if o := other.Trunks[i]; !t.Account().Same(o.Account()) || !t.PeerAccount().Same(o.PeerAccount()) {
 			return false
 		}
 	}

@@ -38,11 +38,13 @@ var lync = map[string]map[string]string{
 		"credentials":  "gateways.NAME.root.credentials or trunks.NAME.credentials",
 		"registration": "gateways.NAME.root.registration or trunks.NAME.registration",
 		"register":     "gateways.NAME.root.registration or trunks.NAME.registration",
+		"authenticate": "gateways.NAME.root.authenticate or trunks.NAME.authenticate",
 	},
 	"gateways": {
 		"fqdn": "host", "address": "host",
 		"transport": "root.transport", "port": "root.port", "gatewayPort": "root.gatewayPort", "pool": "root.pool",
 		"dialPlan": "root.dialPlan", "credentials": "root.credentials", "registration": "root.registration", "register": "root.registration",
+		"authenticate": "root.authenticate",
 	},
 	"trunks":        {"register": "registration"},
 	"voicePolicies": {"pstnUsages": "usages"},

@@ -104,6 +104,9 @@ func libraryNode(n ast.Node, ok *bool) string {
 	case *ast.SequenceNode:
 		parts := make([]string, len(n.Values))
 		for i, v := range n.Values {
+			if m, is := v.(*ast.MappingNode); is && m.Values[0].Key.GetToken().Position.Column <= n.Start.Position.Column {
+				*ok = false // a key in the column of the dashes ends the list (YAML 1.2 §8.2.1), but not for the library after an empty item
+			}
 			parts[i] = libraryNode(v, ok)
 		}
 		return "[" + strings.Join(parts, " ") + "]"

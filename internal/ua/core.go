@@ -13,6 +13,7 @@ import (
 	"github.com/directsip/directsip/internal/b2bua"
 	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/digest"
 	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/register"
@@ -33,6 +34,11 @@ type Config struct {
 	Health func(trunk *topology.Trunk, ev health.Event, st health.Status)
 	// Registered says that the registration of a trunk has changed; nil: nobody listens. It is called by the owning shard only.
 	Registered func(trunk *topology.Trunk, st register.Status)
+
+	NonceKey []byte  // secret of the nonces that peers are challenged with, of all shards; at least 16 octets
+	Guesses  Guesses // of passwords; nil: the shard has its own
+	// Guessing says that a source has given a trunk more wrong passwords than it may; nil: nobody listens.
+	Guessing func(trunk *topology.Trunk, from netip.Addr)
 }
 
 // Core owns the calls and the trunk probes of one shard.
@@ -51,6 +57,9 @@ type Core struct {
 	registrars    map[string]*registration // by Call-ID of their REGISTERs
 	listening     bool
 	asks          int // look-ups for probes and registrations
+
+	guesses Guesses
+	spent   digest.Spent
 
 	timers timers
 	serial uint64
@@ -71,6 +80,11 @@ type Counts struct {
 	Refused uint64 // requests outside of calls that were refused
 	Panics  uint64 // faults of ours, each of which ended one call
 	Options uint64 // OPTIONS answered
+
+	Authenticated uint64 // INVITEs that have proved their peer
+	Challenged    uint64 // INVITEs that were asked for a password
+	WrongPassword uint64 // of those, with a wrong one
+	Locked        uint64 // INVITEs refused after too many wrong ones
 }
 
 // entry is a call, or what an ended one still owes, with its names and its timer.
@@ -100,7 +114,10 @@ func New(cfg Config, now time.Time) *Core {
 	if cfg.Shards <= 0 {
 		cfg.Shards = 1
 	}
-	c := &Core{cfg: cfg, env: cfg.Env, calls: make(map[string]*entry), byID: make(map[media.SessionID]*entry), probes: make(map[string]*probe),
+	if cfg.Guesses == nil {
+		cfg.Guesses = &digest.Guesses{}
+	}
+	c := &Core{cfg: cfg, env: cfg.Env, guesses: cfg.Guesses, calls: make(map[string]*entry), byID: make(map[media.SessionID]*entry), probes: make(map[string]*probe),
 		registrars: make(map[string]*registration)}
 	c.Configure(now, cfg.Snapshot)
 	return c

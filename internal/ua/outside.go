@@ -34,6 +34,7 @@ func (c *Core) outside(now time.Time, src sip.Source, m *sip.Message) {
 		c.refuse(src, m, diag.CallGone, 0)
 	case m.To().Tag() != "":
 		c.refuse(src, m, diag.CallGone, 0)
+	case m.Method == "INVITE" && !c.authenticated(now, src, m, t):
 	case m.Method == "INVITE" && m.Has(sip.IDReplaces):
 		c.replace(now, src, m, t)
 	case m.Method == "INVITE":

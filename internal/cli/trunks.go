@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/directsip/directsip/internal/server"
+)
+
+// trunkFilter says which trunks are wanted; what is empty fits all.
+type trunkFilter struct {
+	names                []string // with * and ?
+	gateway, kind, state string
+	routable             bool
+}
+
+// fits tells whether a trunk is wanted. Names are compared as the document compares them, without case.
+func (f *trunkFilter) fits(v *server.TrunkView) bool {
+	if f.routable && !v.Routable {
+		return false
+	}
+	for _, want := range [...][2]string{{f.gateway, v.Gateway}, {f.kind, v.Kind}, {f.state, v.State}} {
+		if want[0] != "" && !strings.EqualFold(want[0], want[1]) {
+			return false
+		}
+	}
+	return len(f.names) == 0 || slices.ContainsFunc(f.names, func(pattern string) bool {
+		ok, _ := path.Match(strings.ToLower(pattern), strings.ToLower(v.Name)) // the pattern has been looked at
+		return ok
+	})
+}
+
+func (f *trunkFilter) check() error {
+	for _, pattern := range f.names {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return fmt.Errorf("%q is not a pattern of names: write pbx, or itsp-*", pattern)
+		}
+	}
+	if f.state != "" && !slices.Contains(trunkStates, f.state) {
+		return fmt.Errorf("no trunk has the state %q: write %s", f.state, strings.Join(trunkStates, ", "))
+	}
+	if f.kind != "" && !slices.Contains(trunkKinds, f.kind) {
+		return fmt.Errorf("no gateway has the kind %q: write %s", f.kind, strings.Join(trunkKinds, ", "))
+	}
+	return nil
+}
+
+var (
+	trunkStates = []string{"up", "degraded", "half-open", "down", "disabled", "paused"}
+	trunkKinds  = []string{"gateway", "pbx", "sbc", "uc"}
+)
+
+func (a *app) trunksCmd() *cobra.Command {
+	var f trunkFilter
+	// complete offers what the trunks of the running server have.
+	complete := func(of func(*server.TrunkView) string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var list []server.TrunkView
+			a.client().get(cmd.Context(), "/trunks", &list) // completion has nobody to tell an error
+			var values []string
+			for i := range list {
+				values = append(values, of(&list[i]))
+			}
+			slices.Sort(values)
+			return slices.Compact(values), cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+	c := &cobra.Command{Use: "trunks [NAME]...", Short: "Show the trunks of the running server with health and load",
+		Long:              "Show the trunks of the running server's pool with health and load: all, or those whose names fit (itsp-* stands for all that begin so) and that the flags let through.",
+		Example:           "  directsip trunks\n  directsip trunks 'itsp-*' --state down\n  directsip trunks --gateway pbx --json",
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: complete(func(v *server.TrunkView) string { return v.Name }),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.names = args
+			if err := f.check(); err != nil {
+				return &usageError{"trunks", err}
+			}
+			var list []server.TrunkView
+			if err := a.client().get(cmd.Context(), "/trunks", &list); err != nil {
+				return err
+			}
+			list = slices.DeleteFunc(list, func(v server.TrunkView) bool { return !f.fits(&v) })
+			return a.print(list, func(w io.Writer) { writeTrunks(w, list) })
+		}}
+	c.Flags().StringVar(&f.gateway, "gateway", "", "only trunks to this gateway")
+	c.Flags().StringVar(&f.kind, "kind", "", "only trunks to gateways of this kind: "+strings.Join(trunkKinds, ", "))
+	c.Flags().StringVar(&f.state, "state", "", "only trunks in this state: "+strings.Join(trunkStates, ", "))
+	c.Flags().BoolVar(&f.routable, "routable", false, "only trunks to gateways that calls may be routed to")
+	c.RegisterFlagCompletionFunc("gateway", complete(func(v *server.TrunkView) string { return v.Gateway }))
+	c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(trunkKinds, cobra.ShellCompDirectiveNoFileComp))
+	c.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(trunkStates, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+func writeTrunks(w io.Writer, list []server.TrunkView) {
+	if len(list) == 0 {
+		fmt.Fprintln(w, "no trunks")
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "TRUNK\tKIND\tPEER\tTRANSPORT\tPORT\tSTATE\tSINCE\tCALLS\tRTT\tREGISTRATION\tWHY")
+	for _, v := range list {
+		since, rtt := "-", "-"
+		if !v.Since.IsZero() {
+			since = time.Since(v.Since).Round(time.Second).String()
+		}
+		if v.RTT > 0 {
+			rtt = v.RTT.Round(100 * time.Microsecond).String()
+		}
+		calls := strconv.Itoa(v.Calls)
+		if v.MaxCalls > 0 {
+			calls += "/" + strconv.Itoa(v.MaxCalls)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", v.Name, v.Kind, v.Peer, v.Transport, v.Port, v.State, since, calls, rtt,
+			registration(v.Registration), dash(v.Why))
+	}
+	t.Flush()
+}

@@ -1,0 +1,67 @@
+package digest
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// RFC 7616 §3.3, nc: credentials are taken once, then they are stale, as long as their nonce is good and beyond.
+func TestRFC7616_3_3_CredentialsAreTakenOnce(t *testing.T) {
+	var spent Spent
+	s := Server{Realm: "r", Key: []byte("0123456789abcdef"), Life: time.Minute, Spent: &spent}
+	a := NewAccount("alice", "secret", "")
+	var c Client
+	c.Learn(challenged(401, s.Challenge(now, "c1", false)...), a, new(Round))
+	first, second := invite(), invite()
+	c.Authorize(first, a, 1)
+	c.Authorize(second, a, 2)
+	same(t, "first", s.Check(now, first, false, a), Accepted)
+	same(t, "first again", s.Check(now, first, false, a), Stale)
+	same(t, "next count", s.Check(now, second, false, a), Accepted)
+	for at := time.Duration(0); at <= 5*time.Minute; at += 7 * time.Second {
+		same(t, fmt.Sprint("first after ", at), s.Check(now.Add(at), first, false, a), Stale)
+		same(t, fmt.Sprint("second after ", at), s.Check(now.Add(at), second, false, a), Stale)
+	}
+}
+
+// A flood of good credentials takes a bounded place, and the latest are remembered.
+func TestSpentIsBounded(t *testing.T) {
+	var s Spent
+	for i := range 5 * maxSpent {
+		if !s.take(now, time.Minute, fmt.Sprint(i)) || i > 0 && s.take(now, time.Minute, fmt.Sprint(i-1)) {
+			t.Fatalf("use %d", i)
+		}
+	}
+	if n := len(s.young) + len(s.old); n > 2*maxSpent {
+		t.Errorf("%d are remembered", n)
+	}
+}
+
+// A source has maxGuesses wrong passwords in a minute; other sources are not concerned.
+func TestGuessesAreCountedBySource(t *testing.T) {
+	var g Guesses
+	bad, good := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
+	for i := range maxGuesses {
+		same(t, fmt.Sprint("locked after ", i), g.Locked(now, bad), false)
+		same(t, fmt.Sprint("told after ", i+1), g.Guessed(now, bad), i == maxGuesses-1)
+	}
+	for _, row := range []struct {
+		from netip.Addr
+		at   time.Duration
+		want bool
+	}{{bad, 0, true}, {good, 0, false}, {bad, guessTime - 1, true}, {bad, guessTime, false}} {
+		same(t, fmt.Sprint(row.from, row.at), g.Locked(now.Add(row.at), row.from), row.want)
+	}
+	same(t, "anew", g.Guessed(now.Add(guessTime), bad), false)
+	same(t, "not locked", g.Locked(now.Add(guessTime), bad), false)
+	a := netip.MustParseAddr("2001:db8::")
+	for range 3 * maxGuessers {
+		a = a.Next()
+		g.Guessed(now.Add(guessTime), a)
+		if len(g.by) > maxGuessers {
+			t.Fatalf("%d sources are remembered", len(g.by))
+		}
+	}
+}
