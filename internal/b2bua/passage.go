@@ -20,6 +20,8 @@ type Passage struct {
 	From   media.SessionID // the call that it leaves
 	CallID string          // of the leg
 	Dialog Replaces        // whose seat it is to take
+	Key    string          // the Call-ID whose shard it goes to
+	Hops   int             // shards from which the dialog had gone when it came there
 
 	by     *topology.Trunk // of who asks for it
 	to     string          // the Refer-To
@@ -31,7 +33,8 @@ type Passage struct {
 
 // Forward is a message of a leg that lives in another shard, or an INVITE that asks for the place of one.
 type Forward struct {
-	Key    string // the Call-ID whose shard it goes to
+	Key    string          // the Call-ID whose shard it goes to
+	Home   media.SessionID // … when not zero, the call whose shard it goes to instead
 	Source sip.Source
 	Hops   int          // shards that have handed it on
 	Msg    *sip.Message // nil: a message of CallID and Branch could not be sent, for the reason Why
@@ -62,7 +65,7 @@ func (c *Call) lend(now time.Time, x *transfer, out *Out) {
 	}
 	x.stage = transferLent
 	c.rec.Transfers[x.entry].How = "join"
-	out.Passages = append(out.Passages, &Passage{From: c.id, CallID: l.callID, Dialog: x.dialog, by: x.by.trunk, to: x.referral.uri, leg: *l})
+	out.Passages = append(out.Passages, &Passage{From: c.id, CallID: l.callID, Dialog: x.dialog, Key: x.dialog.CallID, by: x.by.trunk, to: x.referral.uri, leg: *l})
 	*l = Leg{side: l.side, number: l.number, trunk: l.trunk, who: l.who, tag: l.tag}
 	c.plan.dirty = true
 }

@@ -254,7 +254,7 @@ func (e *Engine) MediaEvent(ev media.Event) {
 	if ev.Kind != media.EventDead {
 		return
 	}
-	e.shards[uint64(ev.Session)%uint64(len(e.shards))].box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.MediaEvent(now, ev, out) })
+	e.shardWith(ev.Session).box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.MediaEvent(now, ev, out) })
 }
 
 // configure gives the shards a document.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/ua"
 )
@@ -13,14 +14,13 @@ import (
 func (s *shard) exchange() {
 	o := &s.out
 	for _, p := range o.Passages {
-		s.e.shardOf(p.Dialog.CallID).box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.Seat(now, p, out) })
+		s.e.shardOf(p.Key).box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.Seat(now, p, out) })
 	}
 	for _, f := range o.Forwards {
 		s.e.forward(f)
 	}
 	for _, p := range o.Returns {
-		home := s.e.shards[uint64(p.From)%uint64(len(s.e.shards))]
-		home.box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.Returned(now, p, out) })
+		s.e.shardWith(p.From).box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.Returned(now, p, out) })
 	}
 	for _, id := range o.Left {
 		for _, on := range s.e.shards { // of the way that the leg has taken
@@ -39,6 +39,9 @@ func (s *shard) exchange() {
 func (e *Engine) forward(f b2bua.Forward) {
 	in := input{run: func(now time.Time, c *ua.Core, out *ua.Out) { c.Forwarded(now, f, out) }}
 	box := e.shardOf(f.Key).box
+	if f.Home != 0 {
+		box = e.shardWith(f.Home).box
+	}
 	if m := f.Msg; m != nil {
 		begins := m.Method == "INVITE" && m.To().Tag() == ""
 		if !begins && e.admit(box, f.Source, m) != take {
@@ -49,6 +52,11 @@ func (e *Engine) forward(f b2bua.Forward) {
 	}
 	box.put(in)
 	box.signal()
+}
+
+// shardWith is the shard of a call.
+func (e *Engine) shardWith(id media.SessionID) *shard {
+	return e.shards[uint64(id)%uint64(len(e.shards))]
 }
 
 // admitThere is admit for the shard whose call an INVITE with Replaces wants to take over (RFC 3891): it must not fill up by way of the others.

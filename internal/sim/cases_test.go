@@ -1,6 +1,10 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/topology"
+)
 
 const second = time.Second
 
@@ -8,7 +12,6 @@ func ms100(n int) time.Duration { return time.Duration(n) * 100 * time.Milliseco
 
 // Ingredients of the ladders.
 var (
-	ringing  = []Progress{{ms100(2), 180, false}}
 	media183 = []Progress{{ms100(2), 183, true}}
 	hangUp   = Manner{Then: []Action{{5 * second, Bye}}}
 	answers  = Callee{Progress: ringing, After: 2 * second, Final: 200}
@@ -28,7 +31,8 @@ type story struct {
 	status int
 	// changes of the document: pairs of old and new text
 	changes []string
-	long    bool // most of its packets are probes, whose faults are those of other stories
+	snap    *topology.Snapshot // the document, compiled once
+	long    bool               // most of its packets are probes, whose faults are those of other stories
 }
 
 // plain is a call from uca to a number of route one.

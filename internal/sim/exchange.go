@@ -1,18 +1,81 @@
 package sim
 
-// exchange is what the engine does between shards. A node has one, so everything comes back to it, after what is under way.
-func (n *Node) exchange() {
-	o, w := &n.out, n.w
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/ua"
+)
+
+// exchange is what the engine does between shards: legs that change hands, and messages of such, go into the mailboxes of others in order.
+func (s *shard) exchange() {
+	o, n := &s.out, s.n
 	for _, p := range o.Passages {
-		w.after(0, func() { n.step(func() { n.core.Seat(w.now, p, &n.out) }) })
+		n.Moves++
+		to := n.shardOf(p.Key)
+		to.post(func() {
+			to.step(func(now time.Time, c *ua.Core, out *ua.Out) { c.Seat(now, p, out) })
+		})
 	}
 	for _, f := range o.Forwards {
-		w.after(0, func() { n.step(func() { n.core.Forwarded(w.now, f, &n.out) }) })
+		n.Forwards++
+		to, p := n.shardOf(f.Key), n.handed[f.Msg]
+		if f.Home != 0 {
+			to = n.shardWith(f.Home)
+		}
+		feed := func(now time.Time, c *ua.Core, out *ua.Out) { c.Forwarded(now, f, out) }
+		to.post(func() {
+			if f.Msg == nil {
+				to.step(feed)
+			} else {
+				to.take(p, f.Msg, feed)
+			}
+		})
 	}
 	for _, p := range o.Returns {
-		w.after(0, func() { n.step(func() { n.core.Returned(w.now, p, &n.out) }) })
+		to := n.shardWith(p.From)
+		to.post(func() {
+			to.step(func(now time.Time, c *ua.Core, out *ua.Out) { c.Returned(now, p, out) })
+		})
 	}
 	for _, id := range o.Left {
-		w.after(0, func() { n.step(func() { n.core.Left(id) }) })
+		for _, to := range n.shards {
+			to.post(func() {
+				to.step(func(_ time.Time, c *ua.Core, _ *ua.Out) { c.Left(id) })
+			})
+		}
 	}
+}
+
+// shardOf is the shard that owns a Call-ID.
+func (n *Node) shardOf(callID string) *shard { return n.shards[hash(callID)%len(n.shards)] }
+
+// shardWith is the shard of a call.
+func (n *Node) shardWith(id media.SessionID) *shard {
+	return n.shards[uint64(id)%uint64(len(n.shards))]
+}
+
+// each does something in every shard.
+func (n *Node) each(feed func(now time.Time, c *ua.Core, out *ua.Out)) {
+	for _, s := range n.shards {
+		s.step(feed)
+	}
+}
+
+// owns tells whether a core has the leg of a Call-ID.
+func (n *Node) owns(callID string) bool {
+	for _, s := range n.shards {
+		if s.core.Owns(callID) {
+			return true
+		}
+	}
+	return false
+}
+
+// held is how many calls the cores have in memory.
+func (n *Node) held() (k int) {
+	for _, s := range n.shards {
+		k += s.core.Held()
+	}
+	return k
 }

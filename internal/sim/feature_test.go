@@ -53,7 +53,7 @@ func TestP01_SilentPeersKeepTheirCallWhenLivenessIsOff(t *testing.T) {
 	w.Call(plain(Caller{Manner: then(Action{second, Hold}, Action{600 * second, Bye})},
 		at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{3 * second, Vanish})}, "gwa")))
 	w.RunUntil(9 * time.Minute)
-	if n := w.Nodes[0].Core().Live(); n != 1 {
+	if n := w.Nodes[0].Live(); n != 1 {
 		t.Errorf("%d live calls after 9 minutes", n)
 	}
 	w.Run(20 * time.Minute)
@@ -144,7 +144,7 @@ func TestTRK05Bypass(t *testing.T) {
 	w.after(2*second, func() {
 		b := w.order[0].ends[0]
 		seen = b.speaker.remote.media[0].addr == w.Host("uca").Addr
-		if n := w.Nodes[0].ports.InUse(); n > 0 {
+		if n := w.Nodes[0].ports[0].InUse(); n > 0 {
 			t.Errorf("%d ports in use", n)
 		}
 	})
@@ -200,7 +200,7 @@ func TestSIG16AnswersOptions(t *testing.T) {
 	w := world(t)
 	h := w.Host("gwa")
 	for i, want := range []int{200, 503} {
-		w.Nodes[0].Core().Drain(w.now, i == 1)
+		w.Nodes[0].Drain(i == 1)
 		p := h.party(&Scenario{Name: "probe"}, h.token(), Manner{})
 		p.to = sip.Hop{Transport: sip.UDP, Local: h.listen(), Remote: w.Nodes[0].netAddr(5060)}
 		p.target, p.local, p.remote = "sip:192.0.2.11", "<sip:198.51.100.11>", "<sip:192.0.2.11>"
@@ -249,7 +249,7 @@ func TestDrainKeepsRunningCalls(t *testing.T) {
 	second.Name, second.Start = "late", 20*time.Second
 	w.Call(first)
 	w.Call(second)
-	w.after(10*time.Second, func() { w.Nodes[0].Core().Drain(w.now, true) })
+	w.after(10*time.Second, func() { w.Nodes[0].Drain(true) })
 	w.Run(20 * time.Minute)
 	done(t, w)
 	reasons := []string{w.Nodes[0].Records[0].Reason, w.Nodes[0].Records[1].Reason}
@@ -267,7 +267,7 @@ func TestTerminateEndsEveryCall(t *testing.T) {
 		w.Call(s)
 	}
 	n := w.Nodes[0]
-	w.after(3*second, func() { n.step(func() { n.core.Terminate(w.now, diag.ServerShutdown, &n.out) }) })
+	w.after(3*second, func() { n.Terminate(diag.ServerShutdown) })
 	w.Run(20 * time.Minute)
 	done(t, w)
 	for _, r := range n.Records {

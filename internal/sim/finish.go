@@ -103,7 +103,7 @@ func (s *Scenario) hearEarly(w *World, d *desc) {
 			return
 		}
 	}
-	if n.core.Owns(s.caller.callID) && w.Strict {
+	if n.owns(s.caller.callID) && w.Strict {
 		w.fail("%s: early media is expected from %v, where nobody rings", s.Name, from)
 	}
 }

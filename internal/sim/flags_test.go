@@ -12,6 +12,7 @@ import (
 var (
 	seedFlag  = flag.Uint64("sim.seed", 1, "the run of TestSeed")
 	callsFlag = flag.Int("sim.calls", 10000, "calls of TestTenThousandCalls")
+	crowdFlag = flag.Int("sim.crowds", 0, "runs of TestCrowd; 0: as many as usual")
 	update    = flag.Bool("update", false, "write the ladders")
 )
 
@@ -28,7 +29,8 @@ const callsPerSeed = 20
 
 // lossy is one run of mixed calls over a network at its worst.
 func lossy(snap *topology.Snapshot, seed uint64) *World {
-	w := New(seed, snap)
+	w := NewSharded(seed, snap, 1+int(seed%4))
+	w.Lag = []time.Duration{0, 3 * time.Millisecond, 40 * time.Millisecond}[seed/4%3]
 	w.Net.Default = Link{Loss: 0.1, Double: 0.1, Delay: 5 * time.Millisecond, Jitter: 150 * time.Millisecond}
 	w.Mix(callsPerSeed)
 	w.Disturb()
@@ -67,7 +69,7 @@ func TestTenThousandCalls(t *testing.T) {
 	if testing.Short() {
 		calls = 500
 	}
-	bad, placed, answered, heard := 0, 0, 0, 0
+	bad, placed, answered, heard, moves, forwards := 0, 0, 0, 0, 0, 0
 	reasons := make(map[string]int)
 	for seed := *seedFlag; placed < calls; seed++ {
 		w := lossy(snap, seed)
@@ -76,6 +78,7 @@ func TestTenThousandCalls(t *testing.T) {
 			heard += sc.heard
 		}
 		for _, n := range w.Nodes {
+			moves, forwards = moves+n.Moves, forwards+n.Forwards
 			for _, r := range n.Records {
 				reasons[r.Reason]++
 				if r.Status == 200 {
@@ -90,5 +93,6 @@ func TestTenThousandCalls(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d calls placed, %d answered, media path checked %d times, reasons %v", placed, answered, heard, reasons)
+	t.Logf("%d calls placed, %d answered, media path checked %d times, %d legs moved to another call, %d messages handed from shard to shard, reasons %v",
+		placed, answered, heard, moves, forwards, reasons)
 }

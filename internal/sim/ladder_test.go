@@ -13,14 +13,13 @@ import (
 
 // run places the calls of a story on a perfect network.
 func (s *story) run(t testing.TB, fault Fault) *World {
-	snap := compiled(t)
-	if s.changes != nil {
+	if s.snap == nil {
 		var err error
-		if snap, err = Compile(strings.NewReplacer(s.changes...).Replace(Document)); err != nil {
+		if s.snap, err = Compile(strings.NewReplacer(s.changes...).Replace(Document)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w := New(7, snap)
+	w := New(7, s.snap)
 	w.Strict = fault == noFault
 	w.Fault = fault
 	if s.set != nil {

@@ -11,17 +11,15 @@ import (
 
 // cell is one combination of what the caller, the target and our two trunks know of the set-up of calls.
 type cell struct {
-	offerless     bool
-	ownOffer      bool // outboundOffer: always
-	callerRel     string
-	targetRel     string
-	early         string
-	callerTimer   string
-	targetTimer   string
-	ours          string // reliableProvisional of both trunks
-	scenario      *Scenario
-	reason        string
-	status, heard int
+	offerless   bool
+	ownOffer    bool // outboundOffer: always
+	callerRel   string
+	targetRel   string
+	early       string
+	callerTimer string
+	targetTimer string
+	ours        string // reliableProvisional of both trunks
+	scenario    *Scenario
 }
 
 func (c *cell) String() string {

@@ -52,14 +52,14 @@ func (w *World) Disturb() {
 	for _, n := range w.Nodes {
 		switch {
 		case one(r, 20):
-			w.after(ms(r, 0, 30000), func() { n.core.Drain(w.now, true) })
+			w.after(ms(r, 0, 30000), func() { n.Drain(true) })
 		case one(r, 20):
 			w.after(ms(r, 0, 60000), func() {
-				n.core.Drain(w.now, true)
-				n.step(func() { n.core.Terminate(w.now, diag.ServerShutdown, &n.out) })
+				n.Drain(true)
+				n.Terminate(diag.ServerShutdown)
 			})
 		case one(r, 20):
-			w.after(ms(r, 0, 30000), func() { n.step(func() { n.core.Configure(w.now, w.snap) }) })
+			w.after(ms(r, 0, 30000), func() { n.Configure(w.snap) })
 		}
 	}
 }
@@ -80,7 +80,7 @@ func (w *World) takeOut(r *rand.Rand) {
 		return func() {
 			w.snap = s
 			for _, n := range w.Nodes {
-				n.step(func() { n.core.Configure(w.now, s) })
+				n.Configure(s)
 			}
 		}
 	}
@@ -167,7 +167,7 @@ func manner(r *rand.Rand) Manner {
 	m := Manner{}
 	if one(r, 3) {
 		verbs := []Verb{Hold, Resume, Inactive, RecvOnly, Zero, Recode, Refresh, Offerless, Update, Refer, ReferMute, ReferBye, ReferTwo, ReferBad, ReferFar,
-			ReferHome, ReferJoin, Pickup, Ping, Info, Message, Beep, Options, Withdraw, AddVideo,
+			ReferHome, ReferJoin, ReferLost, Pickup, PickOther, PickLost, Ping, Info, Message, Beep, Options, Withdraw, AddVideo,
 			Garbage}
 		for range 1 + r.IntN(4) {
 			at := ms(r, 0, 12000)

@@ -61,8 +61,14 @@ func (p *Party) act(v Verb) {
 		p.refer(v)
 	case ReferJoin:
 		p.referJoin()
+	case ReferLost:
+		p.referLost()
 	case Pickup:
-		p.pickup()
+		p.pickup(p.callID, p.remoteTag, p.tag)
+	case PickOther:
+		p.pickOther()
+	case PickLost:
+		p.pickup(p.host.token(), "nobody", p.tag)
 	case ReferTwo:
 		p.refer(Refer)
 		p.refer(Refer)

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"errors"
-	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -19,43 +18,41 @@ import (
 // quarantine of media ports at nodes.
 const quarantine = 2 * time.Second
 
-// Node is one server: a core and the world around it, which does what the engine does.
+// Node is one server: its cores and the world around them, which does what the engine does.
 type Node struct {
 	Records []*cdr.Record
 	Began   []*cdr.Record
 
+	// Moves are legs that went from call to call, Forwards the messages that one shard has handed to another.
+	Moves, Forwards int
+
 	w      *World
 	id     int
 	server *topology.Server
-	core   *ua.Core
-	env    *b2bua.Env
-	ports  *media.Ports
+	shards []*shard
+	ports  []*media.Ports
 	free   int // ports at the beginning
-	out    ua.Out
 	relay  *relay
 	board  *board
 	watch  *watch
-	armed  time.Time
-	turn   uint64
+	handed map[*sip.Message]*packet // messages on their way to another shard
 }
 
-func newNode(w *World, id int, s *topology.Server) *Node {
-	n := &Node{w: w, id: id, server: s}
-	rnd := rand.New(rand.NewPCG(w.Seed, uint64(id)+77))
-	n.ports = media.NewPorts(s.MediaPorts.First, s.MediaPorts.Last, quarantine)
-	n.free = n.ports.Free()
+func newNode(w *World, id int, s *topology.Server, shards int) *Node {
+	n := &Node{w: w, id: id, server: s, handed: make(map[*sip.Message]*packet)}
+	n.ports = media.NewPorts(s.MediaPorts.First, s.MediaPorts.Last, quarantine).Split(shards)
+	for _, p := range n.ports {
+		n.free += p.Free()
+	}
 	n.relay = &relay{n: n, sessions: make(map[media.SessionID]*session), ever: make(map[media.SessionID]bool), ports: make(map[uint16]media.SessionID)}
 	n.board = newBoard(w, s)
 	n.watch = newWatch(n)
-	n.env = &b2bua.Env{Server: s, Rand: rnd, Ports: n.ports, State: n.board, Limits: n.board, UserAgent: "directsip"}
-	n.env.CallID = func() string {
-		if n.core != nil {
-			w.Fault.visit()
-		}
-		return ownCallID + b2bua.Token(rnd, 20)
+	for i := range shards {
+		n.shards = append(n.shards, newShard(n, i, shards, n.ports[i]))
 	}
-	n.core = ua.New(ua.Config{Env: n.env, Snapshot: w.snap, Health: n.health, Resolved: w.resolved}, w.now)
-	n.perform()
+	for _, s := range n.shards {
+		s.perform()
+	}
 	return n
 }
 
@@ -82,11 +79,28 @@ func (n *Node) name() string {
 	return name
 }
 
-// Core is the machine under test.
-func (n *Node) Core() *ua.Core { return n.core }
+// Live is the number of calls that have not ended.
+func (n *Node) Live() (k int) {
+	for _, s := range n.shards {
+		k += s.core.Live()
+	}
+	return k
+}
 
-// Env is what its calls share.
-func (n *Node) Env() *b2bua.Env { return n.env }
+// Drain stops or resumes taking new calls.
+func (n *Node) Drain(on bool) {
+	n.each(func(now time.Time, c *ua.Core, _ *ua.Out) { c.Drain(now, on) })
+}
+
+// Terminate ends every call.
+func (n *Node) Terminate(why *diag.Reason) {
+	n.each(func(now time.Time, c *ua.Core, out *ua.Out) { c.Terminate(now, why, out) })
+}
+
+// Configure gives the node another document.
+func (n *Node) Configure(snap *topology.Snapshot) {
+	n.each(func(now time.Time, c *ua.Core, _ *ua.Out) { c.Configure(now, snap) })
+}
 
 func (n *Node) health(t *topology.Trunk, _ health.Event, st health.Status) {
 	n.board.state[t.Index] = st.State
@@ -112,99 +126,13 @@ func (n *Node) arrive(p *packet) {
 		}
 		return
 	}
-	n.watch.received(p, m)
-	n.step(func() { n.core.Receive(n.w.now, src, m, &n.out) })
-}
-
-// step feeds the core and performs what it asks for.
-func (n *Node) step(feed func()) {
-	feed()
-	n.perform()
-	n.watch.after()
-}
-
-// perform carries out the effects: media first, then names, records, messages.
-func (n *Node) perform() {
-	o := &n.out
-	for i := 0; i < len(o.Media); i++ {
-		n.media(o.Media[i])
-	}
-	for _, q := range o.Resolve {
-		addrs := n.w.Net.lookup(q)
-		n.w.after(3*time.Millisecond, func() {
-			n.step(func() { n.core.Resolved(n.w.now, q.Session, q.Attempt, addrs, &n.out) })
-		})
-	}
-	for _, r := range o.Began {
-		n.Began = append(n.Began, r)
-	}
-	for _, r := range o.Records {
-		n.record(r)
-	}
-	for _, r := range o.Results {
-		if r.Pause > 0 {
-			n.board.paused[r.Trunk.Watched()] = r.At.Add(r.Pause)
-		}
-		name, what := r.Trunk.Watched().Name, r.What
-		n.w.after(0, func() { n.step(func() { n.core.CallResult(n.w.now, name, what) }) })
-	}
-	n.exchange()
-	for i := range o.Sends {
-		s := &o.Sends[i]
-		f := &n.w.Fault
-		f.Count.Sends++
-		n.watch.sent(s)
-		if f.Send == f.Count.Sends-1 || !n.w.Net.send(n, s.Hop, s.Data) {
-			id, branch := s.CallID, s.Branch
-			n.w.after(time.Millisecond, func() { n.step(func() { n.core.SendFailed(n.w.now, id, branch, "no way there", &n.out) }) })
-		}
-	}
-	o.Reset()
-	n.arm()
-}
-
-// arm sees to it that the core is woken at its deadline.
-func (n *Node) arm() {
-	at := n.core.Deadline()
-	if at.Equal(n.armed) {
-		return
-	}
-	n.armed = at
-	n.turn++
-	if at.IsZero() {
-		return
-	}
-	turn := n.turn
-	n.w.atTime(at, func() {
-		if turn != n.turn {
-			return
-		}
-		n.armed = time.Time{}
-		n.step(func() { n.core.Advance(n.w.now, &n.out) })
+	s := n.shardOf(m.CallID())
+	s.soon(func() {
+		s.take(p, m, func(now time.Time, c *ua.Core, out *ua.Out) { c.Receive(now, src, m, out) })
 	})
 }
 
 var errMedia = errors.New("bind: address already in use")
-
-func (n *Node) media(op b2bua.MediaOp) {
-	f := &n.w.Fault
-	id := op.Session.ID
-	switch op.Verb {
-	case b2bua.MediaOpen, b2bua.MediaUpdate:
-		f.Count.Media++
-		var err error
-		if f.Media == f.Count.Media-1 {
-			err = errMedia
-		} else {
-			n.relay.set(op.Session, op.Verb == b2bua.MediaOpen)
-		}
-		if op.Verb == b2bua.MediaOpen || err != nil {
-			n.core.MediaOpened(n.w.now, id, err, &n.out)
-		}
-	case b2bua.MediaClose:
-		n.core.MediaClosed(n.w.now, n.relay.close(id), &n.out)
-	}
-}
 
 // record checks a call record as it comes.
 func (n *Node) record(r *cdr.Record) {
@@ -265,20 +193,31 @@ func (n *Node) finish() {
 			w.fail("%s: call %s from %s: %d records missing", n.name(), r.In.CallID, r.Calling.Received, k)
 		}
 	}
-	if uint64(len(began)) != n.core.Counts().Calls {
-		w.fail("%s: %d calls counted, %d began", n.name(), n.core.Counts().Calls, len(began))
+	calls, free := uint64(0), 0
+	for i, s := range n.shards {
+		calls += s.core.Counts().Calls
+		if k := s.core.Counts().Panics; k > 0 && w.Fault.Panic < 0 {
+			w.fail("%s: %d faults inside", n.name(), k)
+		}
+		if k := n.ports[i].InUse(); k != 0 {
+			w.fail("%s: %d media ports were not returned", n.name(), k)
+		}
+		free += n.ports[i].Free()
 	}
-	if k := n.core.Counts().Panics; k > 0 && w.Fault.Panic < 0 {
-		w.fail("%s: %d faults inside", n.name(), k)
+	if uint64(len(began)) != calls {
+		w.fail("%s: %d calls counted, %d began", n.name(), calls, len(began))
 	}
-	if n.ports.InUse() != 0 || n.ports.Free() != n.free {
-		w.fail("%s: %d media ports were not returned", n.name(), n.ports.InUse())
+	if free != n.free {
+		w.fail("%s: %d media ports are free, %d were", n.name(), free, n.free)
+	}
+	if len(n.handed) > 0 {
+		w.fail("%s: %d messages were lost between shards", n.name(), len(n.handed))
 	}
 	if len(n.relay.sessions) > 0 {
 		w.fail("%s: %d media sessions were not closed", n.name(), len(n.relay.sessions))
 	}
-	if k := n.board.held(); k != 0 || n.core.Live() != 0 {
-		w.fail("%s: %d places on trunks were not given back, %d live calls", n.name(), k, n.core.Live())
+	if k := n.board.held(); k != 0 || n.Live() != 0 {
+		w.fail("%s: %d places on trunks were not given back, %d live calls", n.name(), k, n.Live())
 	}
 	n.watch.finish()
 }

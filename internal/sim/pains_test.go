@@ -68,7 +68,7 @@ func TestP17_AnyServer(t *testing.T) {
 		w.Call(s)
 	}
 	w.RunUntil(5 * second)
-	w.Nodes[0].Core().Drain(w.now, true)
+	w.Nodes[0].Drain(true)
 	for i := range w.Nodes {
 		s := plain(Caller{Manner: hangUp}, at(answers, "gwa"))
 		s.Name, s.Node = "late"+itoa(uint32(i)), i

@@ -48,7 +48,6 @@ type Party struct {
 	// The INVITE that the party sent.
 	invite   *client
 	uri      string
-	branch   string
 	cancel   bool // wanted
 	sentStop bool // CANCEL sent
 	pending  bool // a re-INVITE or an UPDATE with an offer of ours is under way
@@ -68,7 +67,6 @@ type Party struct {
 	changed  time.Time // of the session, by a re-INVITE of the other side
 	upSince  time.Time
 	heard    []string // status lines of sipfrags
-	sub      int      // REFERs that we accepted: their NOTIFYs
 }
 
 func (h *Host) party(sc *Scenario, callID string, m Manner) *Party {

@@ -55,24 +55,58 @@ func (p *Party) refer(v Verb) {
 	})
 }
 
-// referJoin asks the node to join who is at the other end with who is at the other end of another call of this equipment (RFC 5589 §7).
-func (p *Party) referJoin() {
+// another is who is in another call of the same equipment by way of the same server; nil when there is none.
+func (p *Party) another() *Party {
+	var list []*Party
 	for _, o := range p.host.all {
 		if o != p && o.state == up && !o.gone && o.scenario != p.scenario && o.scenario.Node == p.scenario.Node {
-			p.scenario.moved, o.scenario.moved = true, true
-			p.scenario.withdrawn, o.scenario.withdrawn = true, true // of two calls one becomes: see hear
-			p.seq++
-			m := p.message("REFER", p.seq)
-			m.Add(sip.IDReferTo, "<sip:+14255550199@example.com?Replaces="+o.callID+"%3Bto-tag%3D"+o.remoteTag+"%3Bfrom-tag%3D"+o.tag+">")
-			m.Add(sip.IDReferredBy, "<sip:"+p.scenario.key+"@example.com>")
-			p.send(m, nil)
-			return
+			list = append(list, o)
 		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	o := list[p.host.serial%len(list)]
+	p.scenario.moved, o.scenario.moved = true, true
+	p.scenario.withdrawn, o.scenario.withdrawn = true, true // of two calls one becomes: see hear
+	return o
+}
+
+// referJoin asks the node to join who is at the other end with who is at the other end of another call of this equipment (RFC 5589 §7).
+func (p *Party) referJoin() {
+	if o := p.another(); o != nil {
+		p.referInto("example.com", o.callID, o.remoteTag, o.tag)
 	}
 }
 
-// pickup calls the node from another telephone and asks for the place of this one (RFC 3891).
-func (p *Party) pickup() {
+// referLost names a dialog that the node does not know: one that never was, or one that another server has.
+func (p *Party) referLost() {
+	p.scenario.moved = true
+	host := "example.com"
+	if p.host.serial%2 == 0 { // whose owner is asked by INVITE with Replaces
+		host = p.host.Addr.String()
+	}
+	p.referInto(host, p.host.token(), "nobody", p.tag)
+}
+
+// referInto sends a REFER into a dialog.
+func (p *Party) referInto(host, callID, toTag, fromTag string) {
+	p.seq++
+	m := p.message("REFER", p.seq)
+	m.Add(sip.IDReferTo, "<sip:+14255550199@"+host+"?Replaces="+callID+"%3Bto-tag%3D"+toTag+"%3Bfrom-tag%3D"+fromTag+">")
+	m.Add(sip.IDReferredBy, "<sip:"+p.scenario.key+"@example.com>")
+	p.send(m, nil)
+}
+
+// pickOther is pickup of another call's dialog.
+func (p *Party) pickOther() {
+	if o := p.another(); o != nil {
+		p.pickup(o.callID, o.remoteTag, o.tag)
+	}
+}
+
+// pickup calls the node from another telephone and asks for the place of a dialog (RFC 3891).
+func (p *Party) pickup(callID, toTag, fromTag string) {
 	h, sc := p.host, p.scenario
 	sc.moved = true
 	q := h.party(sc, h.token(), Manner{Then: []Action{{30 * time.Second, Bye}}})
@@ -84,7 +118,7 @@ func (p *Party) pickup() {
 	q.seq = 1
 	sc.ends = append(sc.ends, q)
 	m := q.message("INVITE", q.seq)
-	m.Add(sip.IDReplaces, p.callID+";to-tag="+p.remoteTag+";from-tag="+p.tag)
+	m.Add(sip.IDReplaces, callID+";to-tag="+toTag+";from-tag="+fromTag)
 	m.Add(sip.IDRequire, "replaces")
 	m.Add(sip.IDAllow, "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO")
 	m.SetBody("application/sdp", q.speaker.offer())

@@ -8,8 +8,10 @@ import (
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/register"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/ua"
 )
 
 // relay does to media sessions what the relay does, without packets: it knows which ports are open, and notices a
@@ -71,8 +73,11 @@ func (r *relay) check(id media.SessionID, s *session, k int) {
 			return
 		}
 		if !r.n.w.speaks(s.want.Streams[0].Side[k].Remote) {
-			r.n.step(func() {
-				r.n.core.MediaEvent(r.n.w.now, media.Event{Kind: media.EventDead, Session: id, Side: media.SideIndex(k), At: r.n.w.now}, &r.n.out)
+			on := r.n.shardWith(id)
+			on.soon(func() {
+				on.step(func(now time.Time, c *ua.Core, out *ua.Out) {
+					c.MediaEvent(now, media.Event{Kind: media.EventDead, Session: id, Side: media.SideIndex(k), At: now}, out)
+				})
 			})
 		}
 		r.check(id, s, k)
@@ -111,18 +116,20 @@ func (r *relay) close(id media.SessionID) media.Stats {
 // board is health, turns and limits, the last as sets of calls.
 type board struct {
 	routing.CallbackTable
-	server *topology.Server
-	state  []health.State
-	turns  []int
-	calls  map[*topology.Trunk]map[media.SessionID]bool
-	users  map[string]map[media.SessionID]bool
-	paused map[*topology.Trunk]time.Time // until then
-	w      *World
+	server   *topology.Server
+	state    []health.State
+	turns    []int
+	calls    map[*topology.Trunk]map[media.SessionID]bool
+	users    map[string]map[media.SessionID]bool
+	paused   map[*topology.Trunk]time.Time // until then
+	bindings map[string]register.Status    // by trunk
+	w        *World
 }
 
 func newBoard(w *World, server *topology.Server) *board {
 	return &board{w: w, server: server, state: make([]health.State, len(w.snap.Trunks)), turns: make([]int, len(w.snap.Routes)),
-		calls: make(map[*topology.Trunk]map[media.SessionID]bool), paused: make(map[*topology.Trunk]time.Time)}
+		calls: make(map[*topology.Trunk]map[media.SessionID]bool), paused: make(map[*topology.Trunk]time.Time),
+		bindings: make(map[string]register.Status)}
 }
 
 var (
@@ -133,6 +140,14 @@ var (
 func (b *board) TrunkState(i int) health.State {
 	b.w.Fault.visit()
 	return b.state[i]
+}
+
+// Binding is b2bua.Env.Binding.
+func (b *board) Binding(t *topology.Trunk) (out b2bua.Binding) {
+	if st, ok := b.bindings[t.Name]; ok && st.Up() {
+		out.At, out.Routes = st.At, st.Routes
+	}
+	return out
 }
 
 // Turn is routing.State.

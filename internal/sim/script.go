@@ -126,7 +126,10 @@ const (
 	ReferBad  Verb = "refer-bad"  // without a target
 	ReferFar  Verb = "refer-far"  // to a number that nobody may call
 	ReferJoin Verb = "refer-join" // attended: to who is in another call of the same equipment
+	ReferLost Verb = "refer-lost" // … to who is in a call that does not exist, or not any more
 	Pickup    Verb = "pickup"     // INVITE with Replaces from another telephone of the same equipment
+	PickOther Verb = "pick-other" // … for the place of who is in another call of the same equipment
+	PickLost  Verb = "pick-lost"  // … of nobody
 	ReferHome Verb = "refer-home" // to a URI at the own equipment, with tokens (DR-16)
 )
 

@@ -46,7 +46,7 @@ func TestDR_11TrunkOutOfService(t *testing.T) {
 	w.after(10*second, func() {
 		w.snap = drained
 		for _, n := range w.Nodes {
-			n.step(func() { n.core.Configure(w.now, drained) })
+			n.Configure(drained)
 		}
 	})
 	w.RunUntil(50 * second)

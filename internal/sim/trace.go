@@ -86,9 +86,7 @@ func summary(m *sip.Message) string {
 	} else if m.Body != "" {
 		b.WriteString("  " + m.Get(sip.IDContentType))
 	}
-	if v := m.Get(sip.IDReason); v == "" {
-		v = m.GetName("Reason")
-	} else {
+	if v := m.Get(sip.IDReason); v != "" {
 		b.WriteString("  Reason: " + v)
 	}
 	return b.String()

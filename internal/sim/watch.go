@@ -24,7 +24,6 @@ type callWatch struct {
 	key     string
 	verdict string // a response that ends the hunt
 	legs    []*legWatch
-	ended   time.Time
 }
 
 // legWatch is one Call-ID.
@@ -109,10 +108,10 @@ func requestKey(sent bool, branch, method string) string {
 	return "<" + branch + method
 }
 
-// received notes what the node is about to be given.
-func (x *watch) received(p *packet, m *sip.Message) {
+// received notes what a core was given; owned: it had the leg before.
+func (x *watch) received(p *packet, m *sip.Message, owned bool) {
 	peer := x.n.w.at[p.from.Addr()]
-	x.owned[m.CallID()] = x.n.core.Owns(m.CallID())
+	x.owned[m.CallID()] = owned
 	if m.Method == "ACK" && x.legs[m.CallID()] == nil {
 		return
 	}
@@ -271,7 +270,7 @@ func names(data []byte, addr string) bool {
 func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 	v, _ := m.TopVia()
 	seq, _, _ := m.CSeq()
-	if !l.probe && !x.n.core.Owns(m.CallID()) && !x.owned[m.CallID()] && x.n.w.Fault.Panic < 0 {
+	if !l.probe && !x.n.owns(m.CallID()) && !x.owned[m.CallID()] && x.n.w.Fault.Panic < 0 {
 		x.fail(l, "%s sent for a call that is over", m.Method)
 	}
 	k := requestKey(true, v.Branch(), m.Method)

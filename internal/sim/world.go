@@ -28,6 +28,8 @@ type World struct {
 	Strict bool
 	// Bypass: media goes past the nodes, so descriptions pass as they are.
 	Bypass bool
+	// Lag is how long a message waits at most in front of a shard.
+	Lag time.Duration
 
 	snap      *topology.Snapshot
 	rnd       *rand.Rand
@@ -37,8 +39,10 @@ type World struct {
 	at        map[netip.Addr]station
 	scenarios map[string]*Scenario // by calling number
 	order     []*Scenario
-	parties   int // that are not over
-	waiting   int // scenarios that have not begun
+	second    time.Time // the one that passes
+	steps     int       // that it has had
+	parties   int       // that are not over
+	waiting   int       // scenarios that have not begun
 	failures  []string
 }
 
@@ -52,13 +56,16 @@ type station interface {
 var epoch = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 // New is a World of the given document: a node for each of its servers and a host for each address of its gateways.
-func New(seed uint64, snap *topology.Snapshot) *World {
+func New(seed uint64, snap *topology.Snapshot) *World { return NewSharded(seed, snap, 1) }
+
+// NewSharded is a World whose nodes have several shards each.
+func NewSharded(seed uint64, snap *topology.Snapshot, shards int) *World {
 	w := &World{Seed: seed, snap: snap, rnd: rand.New(rand.NewPCG(seed, 0x5eed)), now: epoch,
 		at: make(map[netip.Addr]station), scenarios: make(map[string]*Scenario)}
 	w.Net.start(w)
 	w.Fault = Fault{Drop: -1, Double: -1, Media: -1, Name: -1, Send: -1, Panic: -1}
 	for i, s := range snap.Servers {
-		n := newNode(w, i, s)
+		n := newNode(w, i, s, shards)
 		w.Nodes = append(w.Nodes, n)
 		for _, a := range s.Addresses {
 			w.at[a] = n
@@ -131,7 +138,7 @@ func (w *World) Failures() []string { return w.failures }
 // at the end.
 func (w *World) Run(limit time.Duration) {
 	end := w.now.Add(limit)
-	for len(w.queue) > 0 && !w.rest() {
+	for len(w.queue) > 0 && !w.rest() && w.steps < maxSteps {
 		if w.queue[0].at.After(end) {
 			w.now = end
 			break
@@ -152,7 +159,7 @@ func (w *World) Run(limit time.Duration) {
 // RunUntil runs until a virtual time.
 func (w *World) RunUntil(t time.Duration) {
 	end := epoch.Add(t)
-	for len(w.queue) > 0 && !w.queue[0].at.After(end) {
+	for len(w.queue) > 0 && !w.queue[0].at.After(end) && w.steps < maxSteps {
 		w.step()
 	}
 	w.now = end
@@ -161,8 +168,17 @@ func (w *World) RunUntil(t time.Duration) {
 func (w *World) step() {
 	e := heap.Pop(&w.queue).(event)
 	w.now = e.at
+	if w.now.Sub(w.second) >= time.Second {
+		w.second, w.steps = w.now, 0
+	}
+	if w.steps++; w.steps == maxSteps {
+		w.fail("more than %d things happen within a second: something goes round in circles", maxSteps)
+	}
 	e.do()
 }
+
+// maxSteps in one second are more than any run needs.
+const maxSteps = 100000
 
 // rest tells whether nothing is left but probes.
 func (w *World) rest() bool {
@@ -170,7 +186,7 @@ func (w *World) rest() bool {
 		return false
 	}
 	for _, n := range w.Nodes {
-		if n.core.Held() > 0 || len(n.relay.sessions) > 0 {
+		if n.held() > 0 || len(n.relay.sessions) > 0 {
 			return false
 		}
 	}
@@ -180,13 +196,15 @@ func (w *World) rest() bool {
 // stuck says what has not come to rest.
 func (w *World) stuck() {
 	for _, n := range w.Nodes {
-		if k := n.core.Held(); k > 0 {
+		if k := n.held(); k > 0 {
 			w.fail("%s holds %d calls that never end", n.name(), k)
-			for _, r := range n.core.Calls() {
-				w.fail("live call from %s, reason %q", r.Calling.Received, r.Reason)
+			for _, s := range n.shards {
+				for _, r := range s.core.Calls() {
+					w.fail("live call from %s, reason %q", r.Calling.Received, r.Reason)
+				}
 			}
 			for id := range n.watch.legs {
-				if n.core.Owns(id) {
+				if n.owns(id) {
 					key := ""
 					if c := n.watch.legs[id].call; c != nil {
 						key = c.key

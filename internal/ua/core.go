@@ -48,7 +48,7 @@ type Core struct {
 	snap   *topology.Snapshot
 	calls  map[string]*entry // by Call-ID of every leg
 	byID   map[media.SessionID]*entry
-	away   map[string]string // Call-IDs of legs that other shards have: to the Call-ID by which that shard is found
+	away   map[string]way    // by Call-ID: legs that are elsewhere
 	hops   int               // how many shards have handed on what is being taken
 	probes map[string]*probe // by Call-ID of the OPTIONS under way
 	trunks []*probe
@@ -267,7 +267,10 @@ func (c *Core) name(e *entry) {
 		e.names = append(e.names, name)
 	}
 	for _, p := range c.out.Passages {
-		c.leave(p)
+		c.leave(e, p)
+	}
+	for _, p := range c.out.Returns {
+		c.sentBack(p)
 	}
 	clear(c.out.CallIDs)
 	c.out.CallIDs = c.out.CallIDs[:0]
@@ -406,8 +409,8 @@ func (c *Core) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 		c.registerFailed(now, r, branch)
 		return
 	}
-	if key, ok := c.away[callID]; ok && c.calls[callID] == nil {
-		c.forward(b2bua.Forward{Key: key, CallID: callID, Branch: branch, Why: why})
+	if to, ok := c.away[callID]; ok && c.calls[callID] == nil {
+		c.forward(to, b2bua.Forward{CallID: callID, Branch: branch, Why: why})
 		return
 	}
 	if e := c.calls[callID]; e != nil && e.call != nil {

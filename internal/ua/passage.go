@@ -6,6 +6,7 @@ import (
 
 	"github.com/directsip/directsip/internal/b2bua"
 	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 )
@@ -17,33 +18,43 @@ import (
 // maxAway bounds the legs that are remembered as being elsewhere.
 const maxAway = 1 << 16
 
+// way is where a leg went when it was here last: to the shard of a Call-ID, or back to that of the call it had come from. So whoever follows
+// it comes to where it is, and to no shard twice.
+type way struct {
+	key  string
+	back media.SessionID
+}
+
 // forwarded hands a message on to the shard that has its leg.
 func (c *Core) forwarded(src sip.Source, m *sip.Message) bool {
-	key, ok := c.away[m.CallID()]
+	to, ok := c.away[m.CallID()]
 	if ok {
-		c.forward(b2bua.Forward{Key: key, Source: src, Msg: m})
+		c.forward(to, b2bua.Forward{Source: src, Msg: m})
 	}
 	return ok
 }
 
-// forward hands on what belongs to a leg elsewhere. No way of a leg visits a shard twice, so what has seen them all goes round in a circle
-// that there should not be: it ends here.
-func (c *Core) forward(f b2bua.Forward) {
-	f.Hops = c.hops + 1
-	if f.Hops >= c.cfg.Shards {
-		c.counts.Stray++
+// forward hands on what belongs to a leg elsewhere. What follows one that is just being sent back may come to each shard once more; if it
+// needs more steps than that it goes round in a circle that there should not be, and ends here.
+func (c *Core) forward(to way, f b2bua.Forward) {
+	f.Key, f.Home, f.Hops = to.key, to.back, c.hops+1
+	if f.Hops <= 2*c.cfg.Shards {
+		c.out.Forwards = append(c.out.Forwards, f)
 		return
 	}
-	c.out.Forwards = append(c.out.Forwards, f)
+	c.counts.Stray++
+	if m := f.Msg; m != nil && m.IsRequest() && m.Method != "ACK" {
+		c.refuse(f.Source, m, diag.CallGone, 0)
+	}
 }
 
-// sendAway remembers that the leg of a Call-ID is where another Call-ID belongs.
-func (c *Core) sendAway(callID, key string) {
+// sendAway remembers where the leg of a Call-ID has gone.
+func (c *Core) sendAway(callID string, to way) {
 	if c.away == nil {
-		c.away = make(map[string]string)
+		c.away = make(map[string]way)
 	}
 	if len(c.away) < maxAway {
-		c.away[callID] = key
+		c.away[callID] = to
 	}
 }
 
@@ -66,16 +77,18 @@ func (c *Core) replace(now time.Time, src sip.Source, m *sip.Message, t *topolog
 
 // replaceBy takes it here, or hands it on to where the dialog is.
 func (c *Core) replaceBy(now time.Time, src sip.Source, m *sip.Message, t *topology.Trunk, d *b2bua.Replaces) {
-	key, gone := c.away[d.CallID]
+	to, gone := c.away[d.CallID]
 	switch {
 	case c.calls[d.CallID] != nil, c.mine(d.CallID) && !gone:
 		c.replaceHere(now, src, m, t, d)
 		return
 	case !gone:
-		key = d.CallID
+		to.key = d.CallID
 	}
-	c.sendAway(m.CallID(), key)
-	c.forward(b2bua.Forward{Key: key, Source: src, Msg: m})
+	if c.calls[m.CallID()] == nil {
+		c.sendAway(m.CallID(), to)
+	}
+	c.forward(to, b2bua.Forward{Source: src, Msg: m})
 }
 
 // replaceHere takes it in the shard of the dialog.
@@ -104,6 +117,9 @@ func (c *Core) Forwarded(now time.Time, f b2bua.Forward, out *Out) {
 		c.SendFailed(now, f.CallID, f.Branch, f.Why, out)
 		return
 	}
+	if m.IsRequest() {
+		m.FixTopVia(f.Source.Remote)
+	}
 	_, away := c.away[m.CallID()]
 	if away || c.calls[m.CallID()] != nil || m.Method != "INVITE" || !m.Has(sip.IDReplaces) || m.To().Tag() != "" {
 		c.Receive(now, f.Source, m, out)
@@ -120,12 +136,20 @@ func (c *Core) Forwarded(now time.Time, f b2bua.Forward, out *Out) {
 	c.replaceBy(now, f.Source, m, t, &d)
 }
 
-// Seat takes a leg that another call has sent to the call of a dialog. What the leg's peer sends is for that call from now on.
+// Seat takes a leg that another call has sent to the call of a dialog. What the leg's peer sends is for that call from now on. The dialog
+// may have gone elsewhere itself, and the leg follows it.
 func (c *Core) Seat(now time.Time, p *b2bua.Passage, out *Out) {
 	c.out = out
 	e := c.calls[p.Dialog.CallID]
+	if to, gone := c.away[p.Dialog.CallID]; e == nil && gone && to.back == 0 && p.Hops < c.cfg.Shards {
+		p.Key, p.Hops = to.key, p.Hops+1
+		out.Passages = append(out.Passages, p)
+		c.sendAway(p.CallID, to)
+		return
+	}
 	if e == nil || e.call == nil || e.ended {
 		p.SendBack(diag.CallGone.Status, diag.CallGone, out)
+		c.sentBack(p)
 		return
 	}
 	delete(c.away, p.CallID)
@@ -134,19 +158,38 @@ func (c *Core) Seat(now time.Time, p *b2bua.Passage, out *Out) {
 }
 
 // leave notes that a leg is on its way to another call: what comes for it follows it.
-func (c *Core) leave(p *b2bua.Passage) {
+func (c *Core) leave(e *entry, p *b2bua.Passage) {
 	delete(c.calls, p.CallID)
-	c.sendAway(p.CallID, p.Dialog.CallID)
+	e.dismiss(p.CallID)
+	c.sendAway(p.CallID, way{key: p.Key})
+}
+
+// sentBack notes that a leg is on its way back to its call.
+func (c *Core) sentBack(p *b2bua.Passage) {
+	if !p.Back() {
+		return
+	}
+	if e := c.calls[p.CallID]; e != nil {
+		delete(c.calls, p.CallID)
+		e.dismiss(p.CallID)
+	}
+	c.sendAway(p.CallID, way{back: p.From})
+}
+
+// dismiss takes a leg that goes on to another call out of those of which others are told when this call is over.
+func (e *entry) dismiss(callID string) {
+	e.guests = slices.DeleteFunc(e.guests, func(id string) bool { return id == callID })
 }
 
 // Returned tells a call what became of the leg that it has lent. If the call is over meanwhile, the leg is hung up.
 func (c *Core) Returned(now time.Time, p *b2bua.Passage, out *Out) {
 	c.out = out
+	if p.Back() {
+		delete(c.away, p.CallID)
+	}
 	if e := c.byID[p.From]; e != nil && e.call != nil && !e.ended {
-		if p.Back() {
-			delete(c.away, p.CallID)
-		} else {
-			e.guests = slices.DeleteFunc(e.guests, func(id string) bool { return id == p.CallID })
+		if p.Back() { // others know it as elsewhere
+			e.guests = append(e.guests, p.CallID)
 		}
 		c.guard(now, e, func() { e.call.Returned(now, p, out) })
 		return
@@ -155,8 +198,7 @@ func (c *Core) Returned(now time.Time, p *b2bua.Passage, out *Out) {
 	if rest == nil {
 		return
 	}
-	delete(c.away, p.CallID)
-	e := &entry{rest: rest, names: []string{p.CallID}, ended: true}
+	e := &entry{rest: rest, names: []string{p.CallID}, guests: []string{p.CallID}, ended: true}
 	e.owner = e
 	c.calls[p.CallID] = e
 	c.rests++

@@ -65,11 +65,17 @@ func (s *shards) do(i int, f func(c *ua.Core, out *ua.Out)) {
 		s.sent = append(s.sent, m.Data)
 	}
 	for _, p := range o.Passages {
-		s.do(s.of(p.Dialog.CallID), func(c *ua.Core, out *ua.Out) { c.Seat(s.now, p, out) })
+		s.do(s.of(p.Key), func(c *ua.Core, out *ua.Out) { c.Seat(s.now, p, out) })
 	}
 	s.forwards += len(o.Forwards)
 	for _, f := range o.Forwards {
-		s.do(s.of(f.Key), func(c *ua.Core, out *ua.Out) { c.Forwarded(s.now, f, out) })
+		to := 0
+		if f.Home != 0 {
+			to = int(f.Home) % len(s.cores)
+		} else {
+			to = s.of(f.Key)
+		}
+		s.do(to, func(c *ua.Core, out *ua.Out) { c.Forwarded(s.now, f, out) })
 	}
 	for _, p := range o.Returns {
 		s.do(int(p.From)%len(s.cores), func(c *ua.Core, out *ua.Out) { c.Returned(s.now, p, out) })
