@@ -3,6 +3,7 @@ package sim
 import (
 	"flag"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,13 +26,23 @@ func compiled(t testing.TB) *topology.Snapshot {
 	return snap
 }
 
+// registering is the document with a trunk that registers, compiled once.
+var registering = sync.OnceValues(func() (*topology.Snapshot, error) { return Compile(Registering) })
+
 const callsPerSeed = 20
 
 // lossy is one run of mixed calls over a network at its worst.
 func lossy(snap *topology.Snapshot, seed uint64) *World {
+	registers := seed%5 == 2
+	if registers {
+		snap, _ = registering()
+	}
 	w := NewSharded(seed, snap, 1+int(seed%4))
 	w.Lag = []time.Duration{0, 3 * time.Millisecond, 40 * time.Millisecond}[seed/4%3]
 	w.Net.Default = Link{Loss: 0.1, Double: 0.1, Delay: 5 * time.Millisecond, Jitter: 150 * time.Millisecond}
+	if registers {
+		w.Registrars()
+	}
 	w.Mix(callsPerSeed)
 	w.Disturb()
 	w.Run(20 * time.Minute)

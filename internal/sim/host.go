@@ -32,8 +32,10 @@ type Host struct {
 	servers map[string]*server // by branch, sent-by and method
 	clients map[string]*client // by branch and method
 	guards  map[string]*guard  // by Call-ID
-	serial  int
-	port    uint16
+
+	registrar *registrar // nil: takes no registrations
+	serial    int
+	port      uint16
 }
 
 // server is a request that the host has answered or will answer.
@@ -145,6 +147,9 @@ func (h *Host) request(p *packet, m *sip.Message) {
 		return
 	case m.Method == "OPTIONS" && m.To().Tag() == "":
 		h.probe(p, m)
+		return
+	case m.Method == "REGISTER" && h.registrar != nil:
+		h.registrar.register(p, m)
 		return
 	}
 	s := &server{req: m, from: p}

@@ -40,7 +40,10 @@ func timerOf(who string) Timer {
 }
 
 // place makes the call of a cell.
-func (c *cell) place(w *World, start time.Duration) {
+func (c *cell) place(w *World, start time.Duration) { c.scenario = w.Call(c.scenarioOf(start)) }
+
+// scenarioOf is the call of a cell.
+func (c *cell) scenarioOf(start time.Duration) Scenario {
 	caller := Caller{Offerless: c.offerless, Manner: Manner{Rel: relOf(c.callerRel), Timer: timerOf(c.callerTimer), Then: []Action{{60 * second, Bye}}}}
 	callee := Callee{After: 2 * second, Final: 200, Manner: Manner{Rel: relOf(c.targetRel), Timer: timerOf(c.targetTimer)}}
 	switch c.early {
@@ -55,8 +58,8 @@ func (c *cell) place(w *World, start time.Duration) {
 	}
 	s := plain(caller, at(callee, "gwa"))
 	s.Name, s.Start = c.String(), start
-	c.scenario = w.Call(s)
-	c.scenario.Callees["*"] = []Callee{{Final: 503}}
+	s.Callees["*"] = []Callee{{Final: 503}}
+	return s
 }
 
 // want is the status that the caller must see.

@@ -64,13 +64,21 @@ func (w *World) Disturb() {
 	}
 }
 
+// document is what the nodes began with.
+func (w *World) document() string {
+	if w.registers {
+		return Registering
+	}
+	return Document
+}
+
 // takeOut takes a trunk out of service for a while (DR-11), in few runs.
 func (w *World) takeOut(r *rand.Rand) {
 	if !one(r, 6) {
 		return
 	}
 	host := []string{"host: 198.51.100.11", "host: 198.51.100.13", "host: sbc.sim.example", "host: 198.51.100.1"}[r.IntN(4)]
-	snap, err := Compile(strings.Replace(Document, host+", root: {", host+", root: {enabled: false, ", 1))
+	snap, err := Compile(strings.Replace(w.document(), host+", root: {", host+", root: {enabled: false, ", 1))
 	if err != nil {
 		w.fail("%v", err)
 		return

@@ -220,6 +220,7 @@ func (n *Node) finish() {
 		w.fail("%s: %d places on trunks were not given back, %d live calls", n.name(), k, n.Live())
 	}
 	n.watch.finish()
+	n.finishRegistrations()
 }
 
 // netAddr is the address of the node toward a host.

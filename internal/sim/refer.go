@@ -59,7 +59,7 @@ func (p *Party) refer(v Verb) {
 func (p *Party) another() *Party {
 	var list []*Party
 	for _, o := range p.host.all {
-		if o != p && o.state == up && !o.gone && o.scenario != p.scenario && o.scenario.Node == p.scenario.Node {
+		if o != p && o.state == up && !o.gone && o.scenario != p.scenario && o.scenario.Node == p.scenario.Node && (p.scenario.joins == nil || p.scenario.joins == o.scenario) {
 			list = append(list, o)
 		}
 	}

@@ -15,9 +15,10 @@ type Scenario struct {
 	// Callees are the behaviours of a host for the first, second … INVITE of this call; the last one stands for the rest.
 	Callees map[string][]Callee
 
-	key       string // calling number
-	heard     int    // times that the media path was found whole
-	withdrawn bool   // a re-INVITE was cancelled: the two ends may have understood it differently
+	key       string    // calling number
+	joins     *Scenario // the call that its attended transfers name; nil: any
+	heard     int       // times that the media path was found whole
+	withdrawn bool      // a re-INVITE was cancelled: the two ends may have understood it differently
 	reached   map[string]int
 	caller    *Party
 	moved     bool     // a transfer was asked for: the ends need not come and go together

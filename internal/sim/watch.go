@@ -31,8 +31,8 @@ type legWatch struct {
 	id       string
 	call     *callWatch
 	peer     station
-	ours     bool // we made the Call-ID: a leg B, or a probe
-	probe    bool
+	ours     bool                     // we made the Call-ID: a leg B, or a probe
+	probe    bool                     // … of OPTIONS, or of REGISTERs
 	requests map[string]*requestWatch // received and sent, by direction, branch and method
 	order    []*requestWatch
 	seq      map[string]uint32 // last CSeq that we sent, by the tags
@@ -87,7 +87,7 @@ func (x *watch) leg(m *sip.Message, peer station) *legWatch {
 	l = &legWatch{id: id, peer: peer, ours: strings.HasPrefix(id, ownCallID), requests: make(map[string]*requestWatch),
 		seq: make(map[string]uint32), offers: make(map[string]*offerWatch), origin: make(map[string]*desc), started: x.n.w.now}
 	x.legs[id] = l
-	if m.Method == "OPTIONS" && l.ours {
+	if l.ours && (m.Method == "OPTIONS" || m.Method == "REGISTER") {
 		l.probe = true
 	} else if key := keyOf(m); key != "" {
 		c := x.calls[key]

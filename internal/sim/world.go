@@ -42,6 +42,7 @@ type World struct {
 	second    time.Time // the one that passes
 	steps     int       // that it has had
 	parties   int       // that are not over
+	registers bool      // trunks register
 	waiting   int       // scenarios that have not begun
 	failures  []string
 }
