@@ -32,6 +32,7 @@ type story struct {
 	// changes of the document: pairs of old and new text
 	changes []string
 	snap    *topology.Snapshot // the document, compiled once
+	shards  int                // of each node; 0: one
 	long    bool               // most of its packets are probes, whose faults are those of other stories
 }
 

@@ -72,6 +72,16 @@ func (n *Node) owns(callID string) bool {
 	return false
 }
 
+// busy tells whether something waits in a mailbox.
+func (n *Node) busy() bool {
+	for _, s := range n.shards {
+		if len(s.queue) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // held is how many calls the cores have in memory.
 func (n *Node) held() (k int) {
 	for _, s := range n.shards {

@@ -7,10 +7,22 @@ import (
 
 // TestEveryFault runs each story again and again: once without its first packet, once without its second, and so on; with each
 // packet doubled; with each opening of media, look-up of a name and sending of a message failing; with a fault inside at
-// each place where the core calls its surroundings. The call may end otherwise, but by the rules.
+// each place where the core calls its surroundings. The call may end otherwise, but by the rules. Where legs go from call to call the story
+// runs once more with several shards.
 func TestEveryFault(t *testing.T) {
-	runs := 0
-	for _, s := range stories() {
+	runs, list := 0, stories()
+	for _, s := range list {
+		if s.file == "attended" || s.file == "pickup" {
+			for s.shards = 2; s.run(t, noFault).Nodes[0].Forwards == 0; s.shards++ { // until something goes from shard to shard
+				if s.shards == 9 {
+					t.Fatalf("%s stays in one shard", s.file)
+				}
+			}
+			s.file += "-shards"
+			list = append(list, s)
+		}
+	}
+	for _, s := range list {
 		if s.long {
 			continue
 		}

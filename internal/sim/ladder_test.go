@@ -19,7 +19,7 @@ func (s *story) run(t testing.TB, fault Fault) *World {
 			t.Fatal(err)
 		}
 	}
-	w := New(7, s.snap)
+	w := NewSharded(7, s.snap, max(s.shards, 1))
 	w.Strict = fault == noFault
 	w.Fault = fault
 	if s.set != nil {

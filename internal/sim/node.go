@@ -67,7 +67,7 @@ func (w *World) resolved(g *topology.Gateway) (list []netip.Addr) {
 }
 
 // ownCallID marks the Call-IDs that nodes make, so that one of them on the wrong leg is seen.
-const ownCallID = "b2b-"
+const ownCallID = "b2b."
 
 func (n *Node) name() string {
 	name := n.server.Name
@@ -203,6 +203,9 @@ func (n *Node) finish() {
 			w.fail("%s: %d media ports were not returned", n.name(), k)
 		}
 		free += n.ports[i].Free()
+		if k := s.core.Away(); k > 0 && n.held() == 0 {
+			w.fail("%s: shard %d still looks for %d legs elsewhere", n.name(), i, k)
+		}
 	}
 	if uint64(len(began)) != calls {
 		w.fail("%s: %d calls counted, %d began", n.name(), calls, len(began))

@@ -187,7 +187,7 @@ func (w *World) rest() bool {
 		return false
 	}
 	for _, n := range w.Nodes {
-		if n.held() > 0 || len(n.relay.sessions) > 0 {
+		if n.held() > 0 || len(n.relay.sessions) > 0 || n.busy() {
 			return false
 		}
 	}

@@ -432,6 +432,9 @@ func (c *Core) Live() int { return c.live }
 // Held is the number of calls in memory: those that live and those whose transactions run out.
 func (c *Core) Held() int { return len(c.byID) + c.rests }
 
+// Away is the number of legs that are remembered as having gone to other calls.
+func (c *Core) Away() int { return len(c.away) }
+
 // Owns tells whether messages of a Call-ID belong to a call in memory.
 func (c *Core) Owns(callID string) bool { return c.calls[callID] != nil }
 

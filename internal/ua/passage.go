@@ -45,6 +45,9 @@ func (c *Core) forward(to way, f b2bua.Forward) {
 	c.counts.Stray++
 	if m := f.Msg; m != nil && m.IsRequest() && m.Method != "ACK" {
 		c.refuse(f.Source, m, diag.CallGone, 0)
+		if m.To().Tag() == "" {
+			c.out.Left = append(c.out.Left, m.CallID())
+		}
 	}
 }
 
@@ -104,6 +107,7 @@ func (c *Core) replaceHere(now time.Time, src sip.Source, m *sip.Message, t *top
 		c.out.Left = append(c.out.Left, m.CallID())
 		return
 	}
+	delete(c.away, m.CallID())
 	e.guests = append(e.guests, m.CallID())
 	c.guard(now, e, func() { e.call.Replace(now, b2bua.Caller{Source: src, Req: m, Trunk: t}, d, c.out) })
 }
@@ -121,6 +125,9 @@ func (c *Core) Forwarded(now time.Time, f b2bua.Forward, out *Out) {
 		m.FixTopVia(f.Source.Remote)
 	}
 	_, away := c.away[m.CallID()]
+	if f.Hops >= c.cfg.Shards {
+		away = false // it went after a dialog that was on its way back: where is that now?
+	}
 	if away || c.calls[m.CallID()] != nil || m.Method != "INVITE" || !m.Has(sip.IDReplaces) || m.To().Tag() != "" {
 		c.Receive(now, f.Source, m, out)
 		return
@@ -155,6 +162,9 @@ func (c *Core) Seat(now time.Time, p *b2bua.Passage, out *Out) {
 	delete(c.away, p.CallID)
 	e.guests = append(e.guests, p.CallID)
 	c.guard(now, e, func() { e.call.Seat(now, p, out) })
+	if p.Back() {
+		e.dismiss(p.CallID)
+	}
 }
 
 // leave notes that a leg is on its way to another call: what comes for it follows it.
