@@ -56,7 +56,7 @@ func (r *Rest) repeated(now time.Time, l *restLeg, m *sip.Message, out *Out) boo
 			return true
 		case o.kind == owedInvite && m.Method == "CANCEL": // without effect (RFC 3261 §9.2)
 			if l.machines == nil || !slices.ContainsFunc(l.machines.servers, func(s *txn.Server) bool { return s.Matches(m) }) {
-				r.cancelled(now, l.hop, l, m, out)
+				r.answer(now, l.hop, l, m, out)
 				return true
 			}
 		case o.kind == owedInvite && (m.Method == "INVITE" || m.Method == "ACK"):

@@ -164,7 +164,7 @@ func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool
 		if w := l.machines; w != nil {
 			for _, t := range w.invites {
 				if t.MatchesCancel(m) { // without effect (RFC 3261 §9.2)
-					r.cancelled(now, t.Hop(), l, m, out)
+					r.answer(now, t.Hop(), l, m, out)
 					return true
 				}
 			}
@@ -176,7 +176,7 @@ func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool
 		return true
 	case l.local != m.To().Tag():
 	case m.Method == "BYE" && l.remote != "" && m.From().Tag() == l.remote: // it crossed ours
-		r.reply(l.hop, l, m, 200, out)
+		r.answer(now, l.hop, l, m, out)
 		return true
 	default:
 		r.reply(l.hop, l, m, diag.CallGone.Status, out)
@@ -185,8 +185,8 @@ func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool
 	return false
 }
 
-// cancelled answers a CANCEL, and keeps the answer: repetitions may come when the INVITE is forgotten.
-func (r *Rest) cancelled(now time.Time, hop sip.Hop, l *restLeg, m *sip.Message, out *Out) {
+// answer takes a CANCEL or a BYE, and keeps the 200: repetitions may come when the INVITE or the call is forgotten.
+func (r *Rest) answer(now time.Time, hop sip.Hop, l *restLeg, m *sip.Message, out *Out) {
 	if hop.Transport == sip.UDP {
 		hop.Remote = m.ResponseAddr(hop.Remote)
 	}

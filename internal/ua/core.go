@@ -94,8 +94,11 @@ type entry struct {
 	rest   *b2bua.Rest // when call is nil
 	names  []string
 	guests []string // those of names that belong to other shards
+	seq    uint32   // CSeq of the INVITE that began it
+	before *entry   // the attempt that it superseded, whose refusal waits for its ACK
 	ended  bool
-	faults int // of ours
+	gone   bool // forgotten
+	faults int  // of ours
 }
 
 // superseded tells whether a message is a new attempt of a caller whose call was refused.
@@ -147,12 +150,25 @@ func (e *entry) first() uint32 {
 	return e.call.First()
 }
 
+// refused is the attempt that an ACK is for (RFC 3261 §17.1.1.3): one that was refused may have been superseded meanwhile.
+func (e *entry) refused(ack *sip.Message) *entry {
+	if e.before != nil {
+		if seq, _, _ := ack.CSeq(); seq == e.before.seq && !e.before.gone {
+			return e.before
+		}
+	}
+	return e
+}
+
 // Receive takes a message that the shell has parsed and found well formed.
 func (c *Core) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) {
 	c.out = out
 	if e := c.calls[m.CallID()]; e != nil && !e.superseded(m) {
 		if m.IsRequest() {
 			m.FixTopVia(src.Remote)
+		}
+		if m.Method == "ACK" {
+			e = e.refused(m)
 		}
 		if !c.feed(now, e, src, m) && m.IsRequest() {
 			c.outside(now, src, m)
@@ -188,8 +204,10 @@ func (c *Core) begin(now time.Time, src sip.Source, m *sip.Message, t *topology.
 	c.live++
 	c.counts.Calls++
 	in := b2bua.Caller{Source: src, Req: m, Trunk: t}
+	e.seq, _, _ = m.CSeq()
 	if before := c.calls[m.CallID()]; before != nil {
 		in.After = before.first()
+		e.before, before.before = before, nil
 	}
 	e.call = b2bua.Prepare(c.env, c.snap, id, now, in)
 	defer c.rescue(now, e)
@@ -285,10 +303,12 @@ func (c *Core) forget(e *entry) {
 	}
 	if e.rest != nil {
 		c.rests--
+		e.rest = nil
 	} else {
 		delete(c.byID, e.call.ID())
 	}
 	c.timers.remove(&e.timer)
+	e.gone = true
 }
 
 // survive is deferred round work that belongs to no call: a fault of ours in it is counted, and that is all.

@@ -1,9 +1,11 @@
 package ua_test
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
+	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/ua"
 )
 
@@ -60,4 +62,58 @@ func TestRepetitionsAfterTheEnd(t *testing.T) {
 		t.Errorf("%d calls are in memory, deadline %v", r.core.Held(), r.core.Deadline())
 	}
 	again("BYE when all is over", func() { r.in(r.uc, bye) }, "SIP/2.0 481")
+}
+
+// TestAckOfASupersededAttempt: the ACK of a refusal that comes behind the next attempt ends its repetitions.
+func TestAckOfASupersededAttempt(t *testing.T) {
+	r := newRig(t)
+	r.out.Reset()
+	r.in(r.uc, bytes.Replace(request("INVITE", "1", "i1", "call", "from", "", bodies[0]), []byte("Max-Forwards"), []byte("Session-Expires: 60\r\nMax-Forwards"), 1))
+	r.sent("SIP/2.0 100", "SIP/2.0 422")
+	tag := tagOf(header(r.out.Sends[1].Data, "To"))
+	r.in(r.uc, request("INVITE", "2", "i2", "call", "from", "", bodies[0]))
+	r.in(r.uc, request("ACK", "1", "i1", "call", "from", tag, ""))
+	for range 20 {
+		r.now = r.now.Add(time.Second)
+		r.out.Reset()
+		r.core.Advance(r.now, &r.out)
+		for _, s := range r.out.Sends {
+			if bytes.HasPrefix(s.Data, []byte("SIP/2.0 422")) {
+				t.Fatalf("%s is repeated in spite of its ACK", s.Data[:11])
+			}
+		}
+	}
+}
+
+// TestByeThatCrosses: who hangs up while we do is answered once more when all else of the call is forgotten.
+func TestByeThatCrosses(t *testing.T) {
+	r := newRig(t)
+	r.out.Reset()
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+	ours := r.out.Sends[1].Data
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", ours, "to", bodies[1]))
+	tag := tagOf(header(r.out.Sends[1].Data, "To"))
+	r.in(r.uc, request("ACK", "1", "a1", "call", "from", tag, ""))
+	r.now = r.now.Add(25 * time.Second)
+	r.out.Reset()
+	r.core.Terminate(r.now, diag.ServerShutdown, &r.out)
+	r.sent("BYE", "BYE")
+	first, second := r.out.Sends[0].Data, r.out.Sends[1].Data
+	for _, bye := range [][]byte{first, second} {
+		src := r.uc
+		if header(bye, "Call-ID") != "call" {
+			src = r.pstn
+		}
+		r.in(src, response("481 Call/Transaction Does Not Exist", bye, "", ""))
+	}
+	cross := request("BYE", "2", "b1", "call", "from", tag, "")
+	for range 3 {
+		r.out.Reset()
+		r.in(r.uc, cross)
+		r.sent("SIP/2.0 200")
+		r.now = r.now.Add(10 * time.Second)
+		r.out.Reset()
+		r.core.Advance(r.now, &r.out)
+	}
 }
