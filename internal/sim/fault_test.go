@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 )
 
@@ -10,7 +11,9 @@ import (
 // each place where the core calls its surroundings. The call may end otherwise, but by the rules. Where legs go from call to call the story
 // runs once more with several shards.
 func TestEveryFault(t *testing.T) {
-	runs, list := 0, stories()
+	list := stories()
+	var runs atomic.Int32
+	t.Cleanup(func() { t.Logf("%d runs", runs.Load()) })
 	for _, s := range list {
 		if s.file == "attended" || s.file == "pickup" {
 			for s.shards = 2; s.run(t, noFault).Nodes[0].Forwards == 0; s.shards++ { // until something goes from shard to shard
@@ -27,6 +30,7 @@ func TestEveryFault(t *testing.T) {
 			continue
 		}
 		t.Run(s.file, func(t *testing.T) {
+			t.Parallel()
 			c := s.run(t, noFault).Fault.Count
 			for _, k := range []struct {
 				what  string
@@ -44,13 +48,12 @@ func TestEveryFault(t *testing.T) {
 					f := noFault
 					k.set(&f, i)
 					w := s.run(t, f)
-					runs++
+					runs.Add(1)
 					checkFault(t, w, fmt.Sprintf("%s %d", k.what, i))
 				}
 			}
 		})
 	}
-	t.Logf("%d runs", runs)
 }
 
 func checkFault(t *testing.T, w *World, what string) {

@@ -111,9 +111,9 @@ func (c *transferCell) check(records map[string]*cdr.Record) string {
 }
 
 // TestTransferMatrix transfers a call of each combination of the set-up matrix: the REFER of either side is sent on to the other one, made by
-// us, refused, or joins two calls. With reliableProvisional supported all combinations run over a network that loses, doubles and
-// reorders; with the other settings of ours, and on the perfect network where the outcome is checked too, each combination of the set-up runs
-// with one of the transfers in turn.
+// us or refused, with reliableProvisional supported in all combinations over a network that loses, doubles and reorders; in a part of
+// them it joins two calls. With the other settings of ours, and on the perfect network where the outcome is checked too, each combination of
+// the set-up runs with one of the transfers in turn.
 func TestTransferMatrix(t *testing.T) {
 	calls := 0
 	for _, ours := range []string{"supported", "off", "required"} {
@@ -134,8 +134,10 @@ func TestTransferMatrix(t *testing.T) {
 						continue
 					}
 					list := moves(doc.how)
-					for _, m := range list {
-						all = append(all, &transferCell{cell: *c, move: m})
+					for j, m := range list {
+						if m.how != "join" || (i+i/3+j)%4 == 0 {
+							all = append(all, &transferCell{cell: *c, move: m})
+						}
 					}
 					if (i+i/4+i/12)%len(transferDocs) == k {
 						some = append(some, &transferCell{cell: *c, move: list[(i/3+i/7)%len(list)]})
