@@ -79,6 +79,9 @@ func (n *Node) name() string {
 	return name
 }
 
+// Core is that of the first shard, the only one unless the World has several.
+func (n *Node) Core() *ua.Core { return n.shards[0].core }
+
 // Live is the number of calls that have not ended.
 func (n *Node) Live() (k int) {
 	for _, s := range n.shards {
