@@ -126,6 +126,7 @@ func (c *Call) prefer(now time.Time, t *attempt, out *Out) {
 	if o := c.current; o != nil {
 		e := &c.rec.Attempts[o.index]
 		e.Took, e.Class, e.Reason = now.Sub(e.At), "cancelled", ""
+		o.elsewhere = true
 		c.leave(now, o, out)
 	}
 	c.current = t

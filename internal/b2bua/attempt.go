@@ -47,6 +47,7 @@ type attempt struct {
 
 	rang      bool // an 18x came
 	cancelled bool // CANCEL was sent
+	elsewhere bool // … because somebody else has answered
 	viaTCP    bool // the INVITE is too large for UDP and goes by TCP (RFC 3261 §18.1.1)
 	forceUDP  bool // … and the peer has no TCP
 
@@ -430,6 +431,9 @@ func (c *Call) sendCancel(now time.Time, t *attempt, out *Out) {
 		return
 	}
 	t.cancelled = true
+	if t.elsewhere { // no missed call (RFC 3326 §3.1)
+		m.AddName("Reason", `SIP;cause=200;text="Call completed elsewhere"`)
+	}
 	r := &request{}
 	t.leg.clients = append(t.leg.clients, r)
 	r.Start(now, m, t.leg.invc.Hop(), c.env.Timers, &out.Out)

@@ -46,7 +46,7 @@ func (c *Call) seated(d *Replaces) *Leg {
 }
 
 // mayReplace says why a peer on a trunk may not take the seat of the dialog, or whose seat it is (RFC 3891 §3). A dialog that is only
-// early is not found: who rings cannot be replaced.
+// early is not found: see pickUp.
 func (c *Call) mayReplace(d *Replaces, t *topology.Trunk) (*Leg, *diag.Reason) {
 	l := c.seated(d)
 	switch {
@@ -72,24 +72,40 @@ func (c *Call) Replace(now time.Time, in Caller, d *Replaces, out *Out) {
 	l := Leg{trunk: in.Trunk, callID: strings.Clone(req.CallID()), tag: c.env.tag(), hop: Back(in.Source, req), inv: req}
 	l.invs.Start(now, req, l.hop, c.env.Timers)
 	out.CallIDs = append(out.CallIDs, l.callID)
-	by, said, why := c.judgeReplaces(in, &l, d)
-	if why != nil {
-		r := sip.NewResponse(req, why.Status, "")
-		r.SetToTag(l.tag)
-		Explain(r, why, "")
-		if why.Status == 420 {
-			refuseRequired(in.Trunk.Settings, r, req)
+	if t := c.ringing(d); t != nil {
+		if p, why := c.judgePickUp(in, &l, d, t); why != nil {
+			c.refuseGuest(now, l, why, out)
+		} else {
+			l.who = c.whoComes(in, &t.leg)
+			c.pickUp(now, &p, l, out)
 		}
-		l.invs.Respond(now, r, &out.Out)
-		l.inv = nil
-		c.attempts = append(c.attempts, &attempt{leg: l, state: attemptOver, index: -1})
+		c.settle(now, out)
 		return
 	}
+	by, said, why := c.judgeReplaces(in, &l, d)
+	if why != nil {
+		c.refuseGuest(now, l, why, out)
+		return
+	}
+	l.who = c.whoComes(in, by)
 	from := req.From()
 	x := c.beginTransfer(now, by, c.other(by), &referral{uri: strings.Clone(from.URI)}, "replaces")
 	x.new = c.guest(now, by, l)
 	c.seatByInvite(now, x, said, out)
 	c.settle(now, out)
+}
+
+// refuseGuest refuses an INVITE with Replaces.
+func (c *Call) refuseGuest(now time.Time, l Leg, why *diag.Reason, out *Out) {
+	r := sip.NewResponse(l.inv, why.Status, "")
+	r.SetToTag(l.tag)
+	Explain(r, why, "")
+	if why.Status == 420 {
+		refuseRequired(l.trunk.Settings, r, l.inv)
+	}
+	l.invs.Respond(now, r, &out.Out)
+	l.inv = nil
+	c.attempts = append(c.attempts, &attempt{leg: l, state: attemptOver, index: -1})
 }
 
 // judgeReplaces reads an INVITE with Replaces, or says why it is refused.

@@ -162,6 +162,17 @@ func (c *Call) receiveAck(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	}
 }
 
+// completedElsewhere tells whether a CANCEL says that somebody else has answered (RFC 3326 §3.1): who rings has missed no call.
+func completedElsewhere(m *sip.Message) bool {
+	for v := range m.Values(sip.IDReason) {
+		protocol, params, _ := strings.Cut(v, ";")
+		if cause, _ := sip.Params(";" + params).Get("cause"); strings.EqualFold(strings.TrimSpace(protocol), "SIP") && cause == "200" {
+			return true
+		}
+	}
+	return false
+}
+
 // receiveCancel takes a CANCEL (RFC 3261 §9.2). It is answered whether or not it comes too late.
 func (c *Call) receiveCancel(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
 	for _, s := range l.servers {
@@ -186,6 +197,11 @@ func (c *Call) receiveCancel(now time.Time, l *Leg, src sip.Source, m *sip.Messa
 	}
 	if l == &c.a && c.phase < phaseAnswered {
 		why, detail := diag.CallerCancelled, m.Get(sip.IDReason)
+		if completedElsewhere(m) {
+			for _, t := range c.attempts {
+				t.elsewhere = true
+			}
+		}
 		c.finish(now, why, "caller", detail, out)
 		return
 	}

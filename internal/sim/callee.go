@@ -42,6 +42,13 @@ func (p *Party) ring(s *server) {
 	for _, d := range p.manner.Early {
 		w.after(d, p.earlyUpdate)
 	}
+	if how.Taken > 0 {
+		w.after(how.Taken, func() {
+			if p.state == early && p.live() {
+				p.pickup(p.callID, p.remoteTag, p.tag)
+			}
+		})
+	}
 	w.after(400*time.Second, func() { // nobody rings for ever
 		if p.state == trying || p.state == early {
 			p.refuse(480)

@@ -263,6 +263,8 @@ func callee(r *rand.Rand) Callee {
 		c.Misfit = true
 	case k == 14:
 		c.ByeEarly = true
+	case k < 18:
+		c.Taken = ms(r, 200, 5000)
 	}
 	return c
 }

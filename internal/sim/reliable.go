@@ -282,6 +282,7 @@ func (p *Party) earlyUpdate() {
 		case p.gone:
 		case r == nil || r.Status >= 300:
 			p.speaker.port -= 2
+		case p.caller && p.winner != "" && p.winner != tag: // its dialog is not the one that was answered
 		case readSDP(r.Body) == nil:
 			p.w().fail("%s: 200 to early UPDATE without answer", p.scenario.Name)
 		default:

@@ -58,6 +58,7 @@ type Callee struct {
 	Fork       []Callee      // further telephones behind the same proxy
 	Late       time.Duration // answers 200 so long after the CANCEL, as if it had not come; 0: 487
 	Deaf       bool          // takes no notice of CANCEL
+	Taken      time.Duration // so long after the INVITE another telephone of its equipment asks for its place, if it rings; 0: none does
 	Twice      bool          // sends every response twice
 	NoAnswer   bool          // 200 without a description
 	Misfit     bool          // 200 with an answer that does not fit

@@ -18,12 +18,23 @@ func transferStories() []story {
 	one, two := plain(Caller{Manner: then(Action{4 * second, ReferJoin}, Action{60 * second, Bye})}, at(callee(last), "gwa")),
 		plain(Caller{Manner: last}, map[string][]Callee{"gwc": {callee(last)}})
 	two.Name, two.Number, two.Start = "consultation", "+24255550100", 2*second
+	asks, asked := plain(Caller{Manner: then(Action{4 * second, Options}, Action{30 * second, Bye})}, at(callee(then(Action{4 * second, ReferJoin}, Action{60 * second, Bye})), "gwa")),
+		plain(Caller{Manner: last}, at(callee(last), "gwa"))
+	asked.Name, asked.Start = "consultation", second/2
 	return []story{
 		refused,
+		{file: "attended-asked", title: "RFC 5589 section 7: … and what comes from who stays while its leg goes from call to call is answered", calls: []Scenario{asks, asked},
+			reason: "transferred", status: 200},
 		{file: "attended", title: "RFC 5589 section 7: the two who talk to the referrer are joined in one call; the other call is over", calls: []Scenario{one, two},
 			reason: "transferred", status: 200},
 		story1("pickup", "DR-17, RFC 3891: another telephone of the callee's equipment takes the callee's place", "normal-clearing",
 			last, callee(then(Action{2 * second, Pickup})), target),
+		story1("pickup-ringing", "RFC 3891 section 3: another telephone of the callee's equipment answers instead of the one that rings, which is cancelled", "normal-clearing",
+			hangUp, Callee{Progress: ringing, After: 5 * second, Final: 200, Taken: 2 * second}, target),
+		story1("pickup-early-media", "… as another early dialog of the caller's, which has heard the description of the one that rang", "normal-clearing",
+			hangUp, Callee{Progress: media183, After: 5 * second, Final: 200, Taken: 2 * second}, target),
+		one1("pickup-offerless", "… not for a caller without offer, whose INVITE has none to answer: the telephone rings on", "normal-clearing", 200,
+			Caller{Offerless: true, Manner: hangUp}, at(Callee{Progress: ringing, After: 5 * second, Final: 200, Taken: 2 * second}, "gwa")),
 		story1("refer-caller", "NEW-03, SIG-10: the caller transfers the callee; the target takes the caller's place", "normal-clearing",
 			refer(Refer), callee(last), target),
 		story1("refer-callee", "NEW-03, SIG-10: the callee transfers the caller; the target takes the callee's place", "normal-clearing",

@@ -10,6 +10,7 @@ import (
 // offerWatch is the offers and answers of one dialog as RFC 3264 and RFC 6337 §2 have them, seen from the node.
 type offerWatch struct {
 	who     string // who waits for an answer: "we", "they" or ""
+	tag     string // of the dialog that their offer in a 2xx makes
 	by      *requestWatch
 	offer   *desc
 	invite  *requestWatch // under way, of either side: no final response yet
@@ -154,7 +155,7 @@ func (x *watch) answerIn(l *legWatch, r *requestWatch, m *sip.Message, tag strin
 	}
 	if e := l.offers[tag]; r.method == "INVITE" && m.Status < 300 && e != nil {
 		settled := e.agreed || e.who == "they"
-		if o.by == r || len(r.owed) == 1 {
+		if o.by == r && o.who == "we" || len(r.owed) == 1 {
 			l.confirm(tag)
 		}
 		if settled {
@@ -162,10 +163,10 @@ func (x *watch) answerIn(l *legWatch, r *requestWatch, m *sip.Message, tag strin
 		}
 	}
 	switch {
-	case o.by == r:
+	case o.by == r && o.who == "we":
 		o.settle(m.Status < 300 && d != nil)
 	case r.method == "INVITE" && m.Status < 300 && d != nil && readSDP(r.msg.Body) == nil && o.who == "" && len(r.owed) == 1 && !r.acked[tag]:
-		o.who, o.by, o.offer = "they", r, d
+		o.who, o.by, o.offer, o.tag = "they", r, d, tag
 	}
 }
 
@@ -181,7 +182,7 @@ func (x *watch) answerAck(l *legWatch, inv *requestWatch, m *sip.Message, status
 		if m.Body != "" {
 			x.fail(l, "ACK with a body to an INVITE with an offer")
 		}
-	case o.who == "they" && o.by == inv:
+	case o.who == "they" && o.by == inv && o.tag == tag:
 		if d == nil {
 			x.fail(l, "ACK without the answer to the offer in the %d", status)
 		} else if len(d.media) != len(o.offer.media) {

@@ -1,0 +1,140 @@
+package b2bua
+
+import (
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/dialog"
+	"github.com/directsip/directsip/internal/sdp"
+)
+
+// Call pick-up: an INVITE with Replaces names an early dialog that our INVITE has made. Only who has initiated an early dialog may have it
+// replaced (RFC 3891 §3), so this goes for a target that rings and not for the caller. The target is cancelled, and who came answers the caller.
+//
+// Both have made an offer, and each is the answer to the other: where they do not fit as that, or one has keys that the other would have to
+// choose from, the INVITE is refused and the target rings on.
+
+// pickUp is an INVITE that takes the place of a target that rings, when it is allowed to.
+type pickUp struct {
+	of     *attempt
+	fork   *fork        // the caller's early dialog that it answers
+	answer *sdp.Session // for the caller: what who came has offered
+	back   *sdp.Session // for who came: what the caller has offered
+}
+
+// ringing finds the target that rings in a dialog; nil: none does.
+func (c *Call) ringing(d *Replaces) *attempt {
+	t := c.current
+	if c.phase != phaseHunting || c.xfer != nil || c.answering != nil || t == nil || t.state != attemptTrying ||
+		t.leg.callID != d.CallID || t.leg.tag != d.Local || c.forkFrom(&t.leg, d.Remote) == nil {
+		return nil
+	}
+	return t
+}
+
+// judgePickUp reads an INVITE for the place of a target that rings, or says why it is refused.
+func (c *Call) judgePickUp(in Caller, l *Leg, d *Replaces, t *attempt) (p pickUp, why *diag.Reason) {
+	set := in.Trunk.Settings
+	switch {
+	case set.AcceptReplaces == "off" || set.AcceptReplaces == "own" && in.Trunk.Gateway != t.leg.trunk.Gateway:
+		return p, diag.ReplacesRefused
+	case Unserved(set, in.Req) != "":
+		return p, diag.UnsupportedExtension
+	case !c.mayJoin(&c.a, c.at(in.Trunk, in.Req.From().URI)):
+		return p, diag.TollBypass
+	}
+	if why = c.open(l, in.Req); why != nil {
+		return p, why
+	}
+	body, ok := in.Req.SDP()
+	if !ok || c.offer == "" || c.plan.bypass {
+		return p, diag.NotAcceptable
+	}
+	p.of, p.fork = t, c.forkFor(c.forkFrom(&t.leg, d.Remote))
+	answer, err := parseOffer(body)
+	if err != nil {
+		return p, diag.BadSDP
+	}
+	p.back, err = sdp.Parse(strings.Clone(c.offered.Body()))
+	if err != nil || p.fork == nil || !eitherWay(p.back, answer) {
+		return p, diag.NotAcceptable
+	}
+	p.answer, _ = sdp.Parse(body)
+	mirror(p.back, p.answer)
+	mirror(answer, p.back)
+	return p, nil
+}
+
+// forkFor is the early dialog in which the caller is answered by who came instead of the target of f: the same one if nothing was described in
+// it, else one more, as if the INVITE had been forked. nil: the caller can have no more (TRK-02).
+func (c *Call) forkFor(f *fork) *fork {
+	switch {
+	case f.sdp.body == "" && (f.rel == nil || f.rel.told == ""):
+		return f
+	case len(c.forks) >= max(c.a.trunk.Settings.MaxEarlyDialogs, 1):
+		return nil
+	}
+	n := &fork{ours: c.env.tag()}
+	n.sdp.start(c.env)
+	return n
+}
+
+// eitherWay tells whether each of two offers will do as the answer to the other.
+func eitherWay(a, b *sdp.Session) bool {
+	if sdp.AnswerFits(a, b) != nil || sdp.AnswerFits(b, a) != nil || secure(a) || secure(b) {
+		return false
+	}
+	for i := range a.Media {
+		if a.Media[i].RTCPMux != b.Media[i].RTCPMux {
+			return false
+		}
+	}
+	return true
+}
+
+// pickUp puts who came into the place of the target.
+func (c *Call) pickUp(now time.Time, p *pickUp, l Leg, out *Out) {
+	t, f := p.of, p.fork
+	e := &c.rec.Attempts[t.index]
+	e.Took, e.Class, e.Reason = now.Sub(e.At), "cancelled", ""
+	t.elsewhere = true
+	c.leave(now, t, out)
+	c.dropEarly(now, out)
+	g := c.guest(now, &t.leg, l)
+	g.target = t.target
+	c.won, c.current = g, nil
+	b, a, req := &g.leg, &c.a, l.inv
+	b.ackSeq, _, _ = req.CSeq()
+	b.learn(req)
+	b.hearTimer(req)
+	b.sdp.start(c.env)
+	b.oa.RemoteInvite(true)
+	b.dlg = dialog.NewUAS(req, b.tag)
+	c.note(now, b, false, req)
+
+	a.tag = f.ours
+	a.adopt(&f.sdp)
+	if f.rel != nil {
+		a.oa = f.rel.oa
+	}
+	if c.moved {
+		c.plan.recall(c, nil)
+	}
+	c.plan.face(c, b.hop.Remote.Addr())
+	if codec, ok := p.answer.FirstAudioCodec(); ok {
+		a.sdp.codec = strings.Clone(codec.Name)
+		b.sdp.codec = a.sdp.codec
+	}
+	text := c.plan.carry(c, b, a, p.answer)
+	back := c.plan.write(p.back, b, &b.sdp)
+	a.oa.LocalAnswer()
+	c.answerCaller(now, req, f, text, out)
+	c.answerGuest(now, b, back, out)
+	c.keepPlaces()
+}
+
+// whoComes is who takes a place by INVITE with Replaces: a user of its own, under the number that is known at the other end.
+func (c *Call) whoComes(in Caller, by *Leg) *party {
+	return &party{c.at(in.Trunk, in.Req.From().URI).User, strings.Clone(c.partyOf(by).number)}
+}
