@@ -12,8 +12,8 @@ import (
 // Call pick-up: an INVITE with Replaces names an early dialog that our INVITE has made. Only who has initiated an early dialog may have it
 // replaced (RFC 3891 §3), so this goes for a target that rings and not for the caller. The target is cancelled, and who came answers the caller.
 //
-// Both have made an offer, and each is the answer to the other: where they do not fit as that, or one has keys that the other would have to
-// choose from, the INVITE is refused and the target rings on.
+// Both have made an offer, and each is the answer to the other: where they do not fit as that, or keys pass from peer to peer, so that one would have to
+// choose from those of the other, the INVITE is refused and the target rings on.
 
 // pickUp is an INVITE that takes the place of a target that rings, when it is allowed to.
 type pickUp struct {
