@@ -15,7 +15,7 @@ import (
 // fork is an early dialog of a target and the tag under which the caller sees it (RFC 3261 §12.1): one tag of ours for each of
 // theirs, so that every early dialog has an offer/answer exchange of its own.
 type fork struct {
-	leg  *Leg
+	leg  *Leg        // nil: the early dialog is of our own making
 	tag  string      // the target's To tag
 	ours string      // the To tag toward the caller
 	sdp  description // the answer under this tag; peer is the target's that it was made of
@@ -150,7 +150,7 @@ func (c *Call) answeredOfferless(now time.Time, t *attempt, m *sip.Message, f *f
 	c.answerCaller(now, m, f, sdp, out)
 }
 
-// answerCaller sends the 200 of leg A, which stands until its ACK comes. It has no description when that was said reliably before.
+// answerCaller sends the 200 of leg A, which stands until its ACK comes; m is the target's, nil for an answer of our own. It has no description when that was said reliably before.
 func (c *Call) answerCaller(now time.Time, m *sip.Message, f *fork, sdp string, out *Out) {
 	a := &c.a
 	c.phase = phaseAnswered
@@ -163,7 +163,9 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, f *fork, sdp string, 
 	r.Add(sip.IDContact, c.contact(a.hop))
 	r.Add(sip.IDAllow, c.env.Allow(a.trunk.Settings))
 	r.Add(sip.IDSupported, Extensions(a.trunk.Settings))
-	c.tellConnected(r, a, m, &c.won.leg)
+	if c.won != nil {
+		c.tellConnected(r, a, m, &c.won.leg)
+	}
 	c.say(a, r, sdp)
 	a.dlg = dialog.NewUAS(a.inv, a.tag)
 	if f.rel != nil {

@@ -51,6 +51,7 @@ type Call struct {
 	reliably  bool           // the caller gets provisional responses reliably
 	near      *attempt       // who has the caller's seat since a transfer; nil: the caller
 	xfer      *transfer      // under way
+	sounds    *sounds        // that we make ourselves; nil: there were none
 	end       *diag.Reason
 
 	rungs    []rung
@@ -161,7 +162,7 @@ func (c *Call) route(now time.Time, req *sip.Message, out *Out) {
 		c.refuse(now, r, detail, out)
 		return
 	}
-	if c.decision.Reason != nil {
+	if c.decision.Reason != nil && !c.announces() {
 		c.refuse(now, c.decision.Reason, "", out)
 		return
 	}
@@ -353,6 +354,7 @@ func (c *Call) Advance(now time.Time, out *Out) {
 	c.advanceReliable(now, out)
 	c.advanceExchange(now, out)
 	c.advanceTransfer(now, out)
+	c.advanceSounds(now, out)
 	for _, t := range c.attempts {
 		c.advanceLeg(now, &t.leg, out)
 		c.advanceAttempt(now, t, out)
@@ -422,6 +424,9 @@ func (c *Call) Deadline() (time.Time, string) {
 		d.add(c.exch.again, "once more after glare")
 	}
 	c.xfer.deadline(&d)
+	if c.sounds != nil {
+		d.add(c.sounds.until, "end of the announcement")
+	}
 	for _, t := range c.attempts {
 		t.leg.deadline(&d)
 		d.add(t.deadline())

@@ -87,7 +87,7 @@ func (c *Call) offeredEarly(now time.Time, x *earlyExchange, body string, out *O
 		c.denyEarly(now, x, diag.OutOfOrder, out)
 		return
 	}
-	if !x.toCaller {
+	if !x.toCaller && x.f.leg != nil {
 		x.e = x.f.leg.earlyDialog(x.f.tag)
 	}
 	from, oa, ours := x.from(c)

@@ -17,6 +17,8 @@ func (c *Call) receiveBye(now time.Time, l *Leg, src sip.Source, m *sip.Message,
 	case l == &c.a && !wasUp && c.phase < phaseAnswered:
 		c.finish(now, diag.CallerCancelled, "caller", "BYE before the answer", out)
 	case c.referrerGone(now, l, out):
+	case l == &c.a && c.announces():
+		c.finish(now, diag.NormalClearing, "caller", "during the announcement "+c.decision.Announcement.Name, out)
 	case c.other(l) != nil || c.xfer != nil && c.xfer.new != nil && l == &c.xfer.new.leg:
 		c.finish(now, c.clearing(), c.name(l), "", out)
 	}
@@ -30,6 +32,7 @@ func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *O
 	}
 	c.end = why
 	c.rec.End, c.rec.Reason, c.rec.EndedBy, c.rec.Detail, c.rec.Cause = now, why.ID, by, detail, why.Cause
+	c.hush(now)
 	c.endExchange(now, out)
 	c.giveBack(out)
 	c.endEarly(now, out)

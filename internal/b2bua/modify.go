@@ -123,6 +123,10 @@ func (c *Call) denyRequest(now time.Time, l *Leg, s *txn.Server, m *sip.Message,
 // forward carries an offer, or an offerless INVITE, to the other leg.
 func (c *Call) forward(now time.Time, e *exchange, body string, out *Out) {
 	l := e.to
+	if l == nil && e.from == &c.a && c.announces() {
+		c.answerAlone(now, e, body, out)
+		return
+	}
 	if l == nil || !l.up || c.exch != nil || l.pending || l.answer.Waiting() || !l.acked {
 		c.failExchange(now, e, diag.RequestPending, 491, out)
 		return

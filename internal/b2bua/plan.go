@@ -194,6 +194,10 @@ func (c *Call) openMedia(now time.Time, out *Out) {
 			return
 		}
 	}
+	if c.announces() && !c.audience(now) {
+		c.refuse(now, c.decision.Reason, "", out)
+		return
+	}
 	if p.lines == nil {
 		p.lines = make([]line, 1) // offerless: one m-line until the target makes its offer
 	}
@@ -236,7 +240,7 @@ func (p *plan) release(now time.Time, c *Call) {
 
 // bypassed tells whether both trunks, whichever target is taken, want media past us.
 func (c *Call) bypassed() bool {
-	if !c.a.trunk.Settings.EnableBypass {
+	if !c.a.trunk.Settings.EnableBypass || len(c.decision.Targets) == 0 {
 		return false
 	}
 	for i := range c.decision.Targets {
@@ -294,7 +298,11 @@ func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
 			return
 		}
 		c.phase = phaseHunting
-		c.hunt(now, out)
+		if c.announces() {
+			c.announce(now, out)
+		} else {
+			c.hunt(now, out)
+		}
 		c.settle(now, out)
 		return
 	}
@@ -343,8 +351,12 @@ func (p *plan) session(c *Call) *media.Session {
 		}
 		s.Streams[i].Opaque = ln.opaque
 	}
-	if c.phase == phaseAnswered {
+	if c.phase == phaseAnswered && !c.announces() {
 		s.Timeout = p.timeouts(c)
+	}
+	if play := c.playing(); play != nil && play.Stream < len(p.lines) { // what is ours is heard also before others may be
+		s.Play = play
+		s.Streams[play.Stream].Side[play.To].Send = p.lines[play.Stream].peer[play.To].dir.Recv()
 	}
 	return s
 }
@@ -657,6 +669,11 @@ func (c *Call) MediaClosed(now time.Time, st media.Stats, out *Out) {
 
 // MediaEvent takes what the relay noticed.
 func (c *Call) MediaEvent(now time.Time, ev media.Event, out *Out) {
+	if ev.Kind == media.EventPlayed {
+		c.played(now, ev.Play, out)
+		c.settle(now, out)
+		return
+	}
 	if ev.Kind != media.EventDead || c.phase != phaseAnswered {
 		return
 	}

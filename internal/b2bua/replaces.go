@@ -32,9 +32,9 @@ func ParseReplaces(v string) (Replaces, bool) {
 	return r, r.CallID != "" && r.Local != "" && r.Remote != ""
 }
 
-// seated finds the leg that is the dialog, if it has a seat.
+// seated finds the leg that is the dialog, if it has a seat. Who hears an announcement talks to nobody that could stay.
 func (c *Call) seated(d *Replaces) *Leg {
-	if c.phase != phaseAnswered {
+	if c.phase != phaseAnswered || c.announces() {
 		return nil
 	}
 	for _, l := range [...]*Leg{c.seat(0), c.seat(1)} {

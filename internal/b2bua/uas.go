@@ -157,6 +157,7 @@ func (c *Call) receiveAck(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	l.invs.Acked()
 	l.acked = true
 	c.acknowledged(now, l, m, out)
+	c.announceAnswered(now)
 	if l.pending {
 		c.bye(now, l, out)
 	}

@@ -58,6 +58,7 @@ const (
 	fDecision
 	fLadder
 	fTransfer
+	fPlayed
 )
 
 // Fields of parts.
@@ -66,7 +67,7 @@ const (
 
 	fReceived, fNormalized, fSent = 1, 2, 3
 
-	fTriedAt, fTook, fTriedStatus, fTriedReason = 12, 13, 14, 17 // of attempts and transfers
+	fTriedAt, fTook, fTriedStatus, fTriedReason = 12, 13, 14, 17 // of attempts, transfers and what was played
 
 	fAttemptCalled, fAttemptCalling, fAttemptCause, fClass, fAttemptDetail = 10, 11, 15, 16, 18
 
@@ -228,6 +229,9 @@ func (r *Record) AppendBinary(dst []byte) []byte {
 	}
 	for i := range r.Transfers[:min(len(r.Transfers), maxList)] {
 		w.transfer(&r.Transfers[i])
+	}
+	for i := range r.Played[:min(len(r.Played), maxList)] {
+		w.played(&r.Played[i])
 	}
 	w.word(fReason, r.Reason)
 	w.int(fStatus, int64(r.Status))

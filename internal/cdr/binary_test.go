@@ -17,6 +17,7 @@ func full() *Record {
 		ID: "0f", Server: "med1", Pool: "med", Version: "41", Start: at, Ringing: at.Add(time.Second), Answered: at.Add(2 * time.Second), End: at.Add(time.Hour),
 		In: leg, Out: &leg, Called: Number{"100", "+14255550100", "0100"}, Calling: Number{Received: "anonymous"}, User: "alice", CallingUser: "bob",
 		Usage: "Local", Route: "r", Emergency: true,
+		Played:    []Played{{At: at, To: "caller", What: "announcement closed", Codec: "PCMA", Took: time.Second}, {At: at, To: "callee", What: "music", Why: "no codec"}},
 		Transfers: []Transfer{{At: at, By: "callee", To: "sip:bob@uc.example", How: "invite", Took: time.Second, Status: 486, Reason: "busy"}},
 		Attempts: []Attempt{{Trunk: "uc", At: at}, {Trunk: "uc2", Remote: "10.0.0.1:5060", Called: "1", Calling: "2", At: at, Took: time.Second,
 			Status: 503, Cause: 34, Class: "peer-fault", Reason: "x", Detail: "connection refused"}},
@@ -51,7 +52,7 @@ func TestBinaryKeepsTheRecord(t *testing.T) {
 		t.Fatalf("%v\n got %+v\nwant %+v", err, got, r)
 	}
 	sameAfterBinary(t, &Record{})
-	sameAfterBinary(t, &Record{Out: &Leg{}, Attempts: []Attempt{{}}, Transfers: []Transfer{{}}, Media: []Media{{}}, Decision: []string{"", ""}, Ladder: []Message{{}}})
+	sameAfterBinary(t, &Record{Out: &Leg{}, Attempts: []Attempt{{}}, Transfers: []Transfer{{}}, Played: []Played{{}}, Media: []Media{{}}, Decision: []string{"", ""}, Ladder: []Message{{}}})
 	at := time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC)
 	sameAfterBinary(t, &Record{Start: at, End: time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)})
 	sameAfterBinary(t, &Record{Ringing: at, End: time.Unix(0, 0).UTC()})
@@ -98,7 +99,7 @@ func TestLaterVersionMayAddFields(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, r) {
 		t.Fatalf("%v\n got %+v", err, got)
 	}
-	for _, f := range []byte{fIn, fOut, fCalled, fAttempt, fTransfer, fMedia, fDecision, fLadder} {
+	for _, f := range []byte{fIn, fOut, fCalled, fAttempt, fTransfer, fPlayed, fMedia, fDecision, fLadder} {
 		b := slices.Concat([]byte{binaryVersion, f<<2 | kindGroup}, extra, []byte{0, fID<<2 | kindText, 1, 'z'})
 		if got, err := DecodeBinary(b); err != nil || got.ID != "z" {
 			t.Errorf("field %d: %+v, %v", f, got, err)

@@ -28,6 +28,7 @@ type Record struct {
 
 	Attempts  []Attempt  `json:"attempts,omitempty"` // in the order of trial, those of transfers included
 	Transfers []Transfer `json:"transfers,omitempty"`
+	Played    []Played   `json:"played,omitempty"`
 
 	Reason  string `json:"reason"`           // diag id
 	Status  int    `json:"status,omitempty"` // final SIP status sent to the caller (200 when answered)

@@ -221,6 +221,8 @@ func (d *decoder) outcome(f field) {
 		r.Emergency = d.uint(f) != 0
 	case fAttempt:
 		d.attempt(f)
+	case fPlayed:
+		d.played(f)
 	case fTransfer:
 		d.transfer(f)
 	case fReason:

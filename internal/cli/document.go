@@ -50,7 +50,7 @@ func (a *app) load(path string) (*topology.Snapshot, topology.Problems, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	snap, problems := topology.Compile("stdin", src)
+	snap, problems := topology.CompileWith("stdin", src, server.ReadFile)
 	return snap, problems, nil
 }
 

@@ -44,7 +44,7 @@ func (a *app) routeCmd() *cobra.Command {
 				out.invites = p.Invites(&d)
 			}
 			err = a.print(out.json(), out.write)
-			if err == nil && d.Kind == routing.Refused {
+			if err == nil && d.Reason != nil {
 				err = errNo
 			}
 			return err

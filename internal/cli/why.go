@@ -33,6 +33,7 @@ func writeWhy(w io.Writer, r *cdr.Record, now time.Time) {
 		writeAttempts(w, r, now)
 	}
 	writeTransfers(w, r)
+	writePlayed(w, r)
 	fmt.Fprintf(w, "\nladder\n")
 	WriteLadder(w, r)
 	if len(r.Media) > 0 {

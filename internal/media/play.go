@@ -16,7 +16,7 @@ type Play struct {
 	Samples     []byte // G.711, an octet each; never changed
 	PayloadType uint8
 	Silence     byte  // the code of a sample of 0, to fill up the last packet
-	Loop        bool  // again and again until the session says otherwise; else once, and EventPlayed tells the end
+	Times       int   // how often, and then EventPlayed tells the end; 0: until the session says otherwise
 	Yield       Yield // to what the other side sends
 }
 
@@ -33,7 +33,7 @@ const (
 // YieldTime is how long the other side must have been silent.
 const YieldTime = time.Second
 
-// Duration is how long it takes once.
+// Duration is how long it takes; 0: for ever.
 func (p *Play) Duration() time.Duration {
-	return time.Duration((len(p.Samples)+PacketSamples-1)/PacketSamples) * PacketTime
+	return time.Duration((len(p.Samples)*p.Times+PacketSamples-1)/PacketSamples) * PacketTime
 }

@@ -27,6 +27,7 @@ type player struct {
 	mark      bool // the next packet of the other side needs the marker
 	since     int64
 	next      int // sample
+	turn      int // how often all of it was sent
 	ssrc      uint32
 	sequence  uint16
 	timestamp uint32
@@ -102,9 +103,9 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 		beats = mostBeats
 	}
 	to := sd.rtp.gate.destination(sd.trust.latch)
-	reachable := to.size != 0 && sd.rtp.socket.open() && !st.opaque
+	reachable := to.size != 0 && sd.rtp.socket.open() && sd.send && !st.opaque
 	for range beats {
-		if !p.play.Loop && p.next >= len(p.play.Samples) {
+		if p.next >= len(p.play.Samples) {
 			w.notices.list = append(w.notices.list, notice{media.EventPlayed, s.id, p.play.Stream, p.play.To, p.play.ID})
 			return false
 		}
@@ -139,9 +140,9 @@ func (p *player) packet(b []byte) []byte {
 	binary.BigEndian.PutUint32(b[4:], p.timestamp)
 	binary.BigEndian.PutUint32(b[8:], p.ssrc)
 	rest := b[rtpHeader:]
-	for from := p.next; len(rest) > 0; from = 0 {
+	for from, turn := p.next, p.turn; len(rest) > 0; from, turn = 0, turn+1 {
 		rest = rest[copy(rest, p.play.Samples[min(from, len(p.play.Samples)):]):]
-		if !p.play.Loop {
+		if turn+1 == p.play.Times {
 			break
 		}
 	}
@@ -159,8 +160,9 @@ func (p *player) skip(packets int) {
 	n := packets * media.PacketSamples
 	p.timestamp += uint32(n)
 	p.next += n
-	if p.play.Loop {
-		p.next %= len(p.play.Samples)
+	for p.next >= len(p.play.Samples) && p.turn+1 != p.play.Times {
+		p.next -= len(p.play.Samples)
+		p.turn++
 	}
 }
 

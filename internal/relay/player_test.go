@@ -20,9 +20,9 @@ func clip(n int) []byte {
 }
 
 // playing is a session that plays to side 0.
-func playing(id media.SessionID, a, b *phone, samples []byte, loop bool) *media.Session {
+func playing(id media.SessionID, a, b *phone, samples []byte, times int) *media.Session {
 	s := call(id, a, b)
-	s.Play = &media.Play{ID: 7, Samples: samples, PayloadType: 8, Silence: 0xd5, Loop: loop}
+	s.Play = &media.Play{ID: 7, Samples: samples, PayloadType: 8, Silence: 0xd5, Times: times}
 	return s
 }
 
@@ -45,7 +45,7 @@ func (p *phone) hear(c *net.UDPConn) (header, bool, []byte) {
 func TestPlayOnce(t *testing.T) {
 	r := newRig(t, Config{})
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
-	s := playing(1, a, b, clip(500), false)
+	s := playing(1, a, b, clip(500), 1)
 	began := time.Now()
 	r.open(s)
 	var got []byte
@@ -81,11 +81,11 @@ func TestPlayOnce(t *testing.T) {
 	if err := r.Update(s); err != nil {
 		t.Fatal(err)
 	}
-	s.Play = &media.Play{ID: 8, Samples: clip(160), To: 1}
+	s.Play = &media.Play{ID: 8, Samples: clip(80), To: 1, Times: 2}
 	if err := r.Update(s); err != nil {
 		t.Fatal(err)
 	}
-	if _, mark, payload := b.hear(b.rtp); !mark || !bytes.Equal(payload, clip(160)) {
+	if _, mark, payload := b.hear(b.rtp); !mark || !bytes.Equal(payload, append(clip(80), clip(80)...)) {
 		t.Fatal("another piece to the other side is not what is heard")
 	}
 	if e := r.want(media.EventPlayed, 0, 1); e.Play != 8 {
@@ -101,7 +101,7 @@ func TestPlayOnce(t *testing.T) {
 func TestPlayLoop(t *testing.T) {
 	r := newRig(t, Config{})
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
-	s := playing(1, a, b, clip(250), true)
+	s := playing(1, a, b, clip(250), 0)
 	r.open(s)
 	var got []byte
 	for range 5 {
@@ -138,7 +138,7 @@ func TestPlayYields(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, Config{})
 			a, b := newPhone(t, ip4), newPhone(t, ip4)
-			s := playing(1, a, b, clip(160), true)
+			s := playing(1, a, b, clip(160), 0)
 			s.Play.Yield = yield
 			r.open(s)
 			first, _, _ := a.hear(a.rtp)
@@ -200,7 +200,7 @@ func TestPlayCost(t *testing.T) {
 	}
 	t.Cleanup(r.workers[0].release)
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
-	s := assign(t, playing(1, a, b, clip(1000), true))
+	s := assign(t, playing(1, a, b, clip(1000), 0))
 	if err := r.Open(s); err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func TestPlayLate(t *testing.T) {
 	}
 	t.Cleanup(r.workers[0].release)
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
-	if err := r.Open(assign(t, playing(1, a, b, clip(1000), true))); err != nil {
+	if err := r.Open(assign(t, playing(1, a, b, clip(1000), 0))); err != nil {
 		t.Fatal(err)
 	}
 	p := r.find(1).player
@@ -249,7 +249,7 @@ func TestPlayToManyCalls(t *testing.T) {
 	r := newRig(t, Config{Workers: 1})
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
 	for id := range media.SessionID(20) {
-		s := playing(id+1, a, b, binary.BigEndian.AppendUint16(nil, uint16(id)), false)
+		s := playing(id+1, a, b, binary.BigEndian.AppendUint16(nil, uint16(id)), 1)
 		s.Play.ID = uint32(id + 1)
 		r.open(s)
 	}

@@ -63,6 +63,8 @@ func (x *run) divert(to *topology.Destination, why *diag.Reason) (decided bool) 
 		}
 		x.d.Kind = ToRoute
 		x.targets(x.d.Number)
+	case to.Announcement != nil:
+		x.d.Kind, x.d.Reason, x.d.Announcement = Announced, chosen(*why, to), to.Announcement
 	case to.Status != 0:
 		x.refuse(chosen(*why, to))
 	default:
@@ -81,7 +83,7 @@ func (x *run) divert(to *topology.Destination, why *diag.Reason) (decided bool) 
 
 // chosen is a reason with the status, and perhaps the cause, that the document chooses.
 func chosen(r diag.Reason, to *topology.Destination) *diag.Reason {
-	if r.Status != to.Status {
+	if to.Status != 0 && r.Status != to.Status {
 		r.Status, r.Phrase = to.Status, sip.Phrase(to.Status)
 	}
 	if to.Cause != 0 {
@@ -97,6 +99,8 @@ func divertStep(kind StepKind, name, number string, to *topology.Destination) St
 		st.Of, st.To = "user", to.User.Name
 	case to.Trunk != nil:
 		st.Of, st.To = "trunk", to.Trunk.Name
+	case to.Announcement != nil:
+		st.Of, st.To = "announcement", to.Announcement.Name
 	case to.Status != 0:
 		st.N = int32(to.Status)
 	default:

@@ -21,6 +21,10 @@ func (d *Decision) Explain() []string {
 		}
 		return p.lines()
 	}
+	if d.Kind == Announced {
+		p.line(0, "result", quote(d.Announcement.Name), fmt.Sprintf("announcement, then %d %s: %s", d.Reason.Status, d.Reason.Phrase, d.Reason.Text))
+		return p.lines()
+	}
 	p.line(0, "result", d.Kind.String(), d.summary())
 	for i := range d.Targets {
 		p.line(1, strconv.Itoa(i+1)+".", quote(d.Targets[i].Trunk.Name), d.Targets[i].text())

@@ -18,6 +18,7 @@ type decisionJSON struct {
 	Usage        string       `json:"usage,omitempty"`
 	Location     string       `json:"location,omitempty"`
 	ELIN         string       `json:"elin,omitempty"`
+	Announcement string       `json:"announcement,omitempty"`
 	Reason       *reasonJSON  `json:"reason,omitempty"`
 	Targets      []targetJSON `json:"targets"`
 	Steps        []Step       `json:"steps"`
@@ -59,6 +60,9 @@ func (d Decision) MarshalJSON() ([]byte, error) {
 		Targets: make([]targetJSON, 0, len(d.Targets))}
 	if d.Location != nil {
 		out.Location = d.Location.Name
+	}
+	if d.Announcement != nil {
+		out.Announcement = d.Announcement.Name
 	}
 	if r := d.Reason; r != nil {
 		out.Reason = &reasonJSON{ID: r.ID, Status: r.Status, Text: r.Text, Fix: r.Fix}

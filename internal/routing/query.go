@@ -47,6 +47,7 @@ const (
 	ToUser
 	ToRoute
 	Emergency // no limit applies (NEW-18)
+	Announced // an announcement, then the refusal of Reason (RTE-28, RTE-29)
 )
 
 // String is the word in explanations.
@@ -60,6 +61,8 @@ func (k Kind) String() string {
 		return "route"
 	case Emergency:
 		return "emergency"
+	case Announced:
+		return "announcement"
 	}
 	return "?"
 }
@@ -76,8 +79,9 @@ type Decision struct {
 	Usage        string             // of the first target
 	Location     *topology.Location // where the caller of an emergency call is; nil when that is not known
 	ELIN         string             // number of the location that some target shows instead of the caller's; "" none
-	Targets      []Target           // in the order of trial; none when Refused
-	Reason       *diag.Reason       // of a refusal, else nil
+	Targets      []Target           // in the order of trial; none when Refused or Announced
+	Reason       *diag.Reason       // of a refusal, also of one after an announcement; else nil
+	Announcement *topology.Announcement
 	Steps        []Step
 }
 

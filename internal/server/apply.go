@@ -20,7 +20,7 @@ const learnTime = 2 * time.Second
 // Apply takes a new document: all of it, or nothing of it. What it needs is opened first; then new calls take it; then what
 // only the old one needed is closed, listeners as soon as no call runs that came by them.
 func (s *Server) Apply(name string, src []byte) (*topology.Snapshot, topology.Problems, error) {
-	snap, problems := topology.Compile(name, src)
+	snap, problems := topology.CompileWith(name, src, ReadFile)
 	if problems.Failed() {
 		return nil, problems, problems
 	}

@@ -69,7 +69,7 @@ func Load(path string) (*topology.Snapshot, topology.Problems, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	snap, problems := topology.Compile(path, src)
+	snap, problems := topology.CompileWith(path, src, ReadFile)
 	return snap, problems, nil
 }
 

@@ -164,6 +164,7 @@ func stories() []story {
 			Caller{Manner: then(Action{second, Withdraw}, Action{5 * second, Bye})}, at(Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{Slow: 3 * second}}, "gwa")),
 	}
 	list = append(list, transferStories()...)
+	list = append(list, playStories()...)
 	for i := range list {
 		switch list[i].file {
 		case "large-no-tcp":

@@ -48,6 +48,12 @@ routes:
   - {name: six, pattern: '^\+6', usages: [all], trunks: [gwb, gwa], selection: ordered}
 emergency:
   - {number: 112, usage: sos}
+announcements:
+  nobody: {tone: unobtainable}
+  closed: {tone: busy, country: uk, repeat: 3, answer: true}
+unassignedNumbers:
+  - {name: nobody, numberRangeStart: '+7425550000', numberRangeEnd: '+7425554999', to: {announcement: nobody}}
+  - {name: closed, numberRangeStart: '+7425555000', numberRangeEnd: '+7425559999', to: {announcement: closed, code: 410, cause: 22}}
 users:
   ursula: {uri: "sip:ursula@example.com", lineURI: "tel:+4989123456", gateway: ucb}
 `

@@ -97,7 +97,11 @@ func (s *Scenario) hearEarly(w *World, d *desc) {
 	if w.Bypass || !open { // the call may be over while the response was on its way
 		return
 	}
-	from := n.relay.sessions[id].want.Streams[0].Side[1].Remote
+	want := n.relay.sessions[id].want
+	if want.Play != nil && want.Play.To == 0 {
+		return // the node's own
+	}
+	from := want.Streams[0].Side[1].Remote
 	for _, p := range s.ends {
 		if p.rtp() == from {
 			return

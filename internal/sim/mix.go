@@ -112,7 +112,7 @@ func number(r *rand.Rand) string {
 	case k < 19:
 		return "+4989123456"
 	}
-	return "+9999"
+	return []string{"+9999", "+7425550100", "+7425555100"}[r.IntN(3)]
 }
 
 func ms(r *rand.Rand, low, high int) time.Duration {

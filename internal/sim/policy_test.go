@@ -50,11 +50,10 @@ func TestNEW09UserLimit(t *testing.T) {
 
 // NEW-10, RTE-28: a rule sends the call to another number, a range of unassigned ones refuses it with its code.
 func TestNEW10RTE28Diversions(t *testing.T) {
-	w := world(t, "emergency:\n", `inboundRules:
+	w := world(t, "unassignedNumbers:\n", `inboundRules:
   - {name: moved, called: '^\+14255550100$', kinds: [uc], to: {number: "+64255550100"}}
 unassignedNumbers:
   - {name: gone, numberRangeStart: "+14255550200", numberRangeEnd: "+14255550299", to: {code: 410}}
-emergency:
 `)
 	w.Call(plain(Caller{Manner: hangUp}, at(answers, "gwb")))
 	gone := plain(Caller{Manner: hangUp}, nil)

@@ -26,6 +26,7 @@ type relay struct {
 type session struct {
 	want   *media.Session
 	checks [2]bool // a look at the side is planned
+	played uint32  // the last thing that was
 }
 
 // set opens or updates.
@@ -42,6 +43,7 @@ func (r *relay) set(want *media.Session, open bool) {
 		r.sessions[want.ID], r.ever[want.ID] = s, true
 	}
 	s.want = want
+	r.play(s, want)
 	for i := range want.Streams {
 		for k := range want.Streams[i].Side {
 			side := &want.Streams[i].Side[k]
@@ -58,6 +60,36 @@ func (r *relay) set(want *media.Session, open bool) {
 	for k := range want.Timeout {
 		r.check(want.ID, s, k)
 	}
+}
+
+// play tells the end of what is played in time, and checks that whoever is to hear it can.
+func (r *relay) play(s *session, want *media.Session) {
+	p, w := want.Play, r.n.w
+	if p == nil || p.ID == s.played {
+		return
+	}
+	if p.ID < s.played || p.Stream >= len(want.Streams) || len(p.Samples) == 0 {
+		w.fail("media session %d plays %d after %d, %d samples on stream %d of %d", want.ID, p.ID, s.played, len(p.Samples), p.Stream, len(want.Streams))
+		return
+	}
+	if want.Streams[p.Stream].Opaque {
+		w.fail("media session %d plays on a stream that is no RTP", want.ID)
+	}
+	s.played = p.ID
+	w.Played++
+	if p.Times == 0 {
+		return
+	}
+	w.after(p.Duration(), func() {
+		if now := s.want.Play; r.sessions[want.ID] == s && now != nil && now.ID == p.ID {
+			on := r.n.shardWith(want.ID)
+			on.soon(func() {
+				on.step(func(now time.Time, c *ua.Core, out *ua.Out) {
+					c.MediaEvent(now, media.Event{Kind: media.EventPlayed, Session: want.ID, Stream: p.Stream, Side: p.To, Play: p.ID, At: now}, out)
+				})
+			})
+		}
+	})
 }
 
 // check looks in time whether a side is still heard.

@@ -24,6 +24,9 @@ type World struct {
 	Nodes []*Node
 	Hosts []*Host
 
+	// Played is how much the nodes have played.
+	Played int
+
 	// Strict: the network is perfect and peers keep the rules, so that rules can be checked which loss alone can break.
 	Strict bool
 	// Bypass: media goes past the nodes, so descriptions pass as they are.

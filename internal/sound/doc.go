@@ -25,6 +25,14 @@ func (l Law) PayloadType() uint8 {
 	return 0
 }
 
+// Silence is the code of a sample of 0.
+func (l Law) Silence() byte {
+	if l == ALaw {
+		return EncodeA(0)
+	}
+	return EncodeMu(0)
+}
+
 // String is the encoding name of RFC 3551 §6; "" for none.
 func (l Law) String() string {
 	switch l {

@@ -3,6 +3,7 @@ package topology
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 )
 
 // compiler holds one run of Compile: the document as written, the names in it and what is wrong with it.
@@ -30,6 +31,10 @@ type compiler struct {
 	locationNames       names[*locationDoc]
 	locationPolicyNames names[*locationPolicyDoc]
 	elinNames           map[string]string // location of each ELIN
+
+	announcementNames names[*Announcement]
+	files             Files
+	sum               hash.Hash // of the document and the files
 
 	siteNames     names[*siteDoc]
 	poolNames     names[*poolDoc]
@@ -63,6 +68,7 @@ var sections = []field[compiler]{
 	{"voicePolicy", setRef(func(c *compiler) **node { return &c.policy })},
 	{"routes", func(c *compiler, n *node, _ *compiler) { c.routes(n) }},
 	{"users", func(c *compiler, n *node, _ *compiler) { c.users(n) }},
+	{"announcements", func(c *compiler, n *node, _ *compiler) { c.announcements(n) }},
 	{"inboundRules", func(c *compiler, n *node, _ *compiler) { c.inboundRules(n) }},
 	{"unassignedNumbers", func(c *compiler, n *node, _ *compiler) { c.unassigned(n) }},
 	{"emergency", func(c *compiler, n *node, _ *compiler) { c.emergencyDocs = c.emergencyList(n) }},
@@ -74,12 +80,20 @@ var sections = []field[compiler]{
 // Compile checks a document as a whole and resolves it. name is for messages only.
 //
 // The snapshot is nil when a problem is an error; warnings come with a snapshot. Every problem that can be seen without
-// repairing another one first is in the list, by position. Compile reads no file but src and never panics.
-func Compile(name string, src []byte) (*Snapshot, Problems) {
-	sum := sha256.Sum256(src)
+// repairing another one first is in the list, by position. Compile reads no file but src and never panics; where the document names
+// files with sound there is silence.
+func Compile(name string, src []byte) (*Snapshot, Problems) { return CompileWith(name, src, nil) }
+
+// Files reads a file that the document names. What is longer than sound.LongestFile may be cut off behind that. The errors are those of package os.
+type Files func(path string) ([]byte, error)
+
+// CompileWith is Compile of a document and the files that it has sound from; files may be nil.
+func CompileWith(name string, src []byte, files Files) (*Snapshot, Problems) {
 	c := &compiler{
 		file:          name,
-		snap:          &Snapshot{Version: hex.EncodeToString(sum[:6])},
+		files:         files,
+		sum:           sha256.New(),
+		snap:          &Snapshot{},
 		siteNames:     newNames[*siteDoc]("site"),
 		poolNames:     newNames[*poolDoc]("pool"),
 		serverNames:   newNames[*serverDoc]("server"),
@@ -96,13 +110,16 @@ func Compile(name string, src []byte) (*Snapshot, Problems) {
 		locationNames:       newNames[*locationDoc]("location"),
 		locationPolicyNames: newNames[*locationPolicyDoc]("location policy"),
 		elinNames:           map[string]string{},
+		announcementNames:   newNames[*Announcement]("announcement"),
 	}
+	c.sum.Write(src)
 	if root := c.read(src); root != nil {
 		c.document(root)
 	}
 	if c.failed() {
 		return nil, c.result()
 	}
+	c.snap.Version = hex.EncodeToString(c.sum.Sum(nil)[:6])
 	c.snap.Index()
 	return c.snap, c.result()
 }

@@ -2,7 +2,8 @@ package topology
 
 import "regexp"
 
-// Destination is where a rule sends a call instead of where its number says. Exactly one of User, Number, Trunk and Status is set.
+// Destination is where a rule sends a call instead of where its number says. Exactly one of User, Number, Trunk, Announcement
+// and Status is set; with an Announcement there may be a Status.
 type Destination struct {
 	User   *User
 	Number string   // E.164, decided as if it had been dialled
@@ -11,6 +12,8 @@ type Destination struct {
 	URI    string   // of the Request-URI on Trunk; "" the number
 	Status int      // refused with this status, 400 to 699
 	Cause  int      // Q.850 cause of Status; 0: that of the reason
+	// Announcement is heard before the call is refused; with Status 0 the reason's.
+	Announcement *Announcement
 }
 
 // destinations are those of all rules.
@@ -25,8 +28,8 @@ func (s *Snapshot) destinations() (list []*Destination) {
 }
 
 type destinationDoc struct {
-	user, number, usages, trunk, uri, code, cause *node
-	out                                           Destination
+	user, number, usages, trunk, uri, announcement, code, cause *node
+	out                                                         Destination
 }
 
 var destinationFields = []field[destinationDoc]{
@@ -35,6 +38,7 @@ var destinationFields = []field[destinationDoc]{
 	{"usages", setNode(func(d *destinationDoc) **node { return &d.usages })},
 	{"trunk", setRef(func(d *destinationDoc) **node { return &d.trunk })},
 	{"uri", setRef(func(d *destinationDoc) **node { return &d.uri })},
+	{"announcement", setRef(func(d *destinationDoc) **node { return &d.announcement })},
 	{"code", func(c *compiler, n *node, d *destinationDoc) {
 		d.code = n
 		d.out.Status, _ = c.count(n, 400, 699)
@@ -51,7 +55,7 @@ var e164 = regexp.MustCompile(`^\+[1-9][0-9]{1,14}$`)
 // destination resolves the key to of a rule.
 func (c *compiler) destination(item, n *node) (to Destination) {
 	if n == nil {
-		c.errorf(item, "the rule does not say where to").fixf("Add to: {user: NAME}, {number: +14255550100}, {trunk: NAME} or {code: 404}")
+		c.errorf(item, "the rule does not say where to").fixf("Add to: {user: NAME}, {number: +14255550100}, {trunk: NAME}, {announcement: NAME} or {code: 404}")
 		return to
 	}
 	var d destinationDoc
@@ -60,19 +64,23 @@ func (c *compiler) destination(item, n *node) (to Destination) {
 		return to
 	}
 	given := 0
-	for _, one := range []*node{d.user, d.number, d.trunk, d.code} {
+	refused := d.code
+	if d.announcement != nil {
+		refused = d.announcement
+	}
+	for _, one := range []*node{d.user, d.number, d.trunk, refused} {
 		if one != nil {
 			given++
 		}
 	}
 	if given != 1 {
-		c.errorf(n, "a call goes to one of user, number, trunk and code, and here are %d of them", given).fixf("Keep one")
+		c.errorf(n, "a call goes to one of user, number, trunk, announcement and code, and here are %d of them", given).fixf("Keep one")
 		return to
 	}
 	for _, with := range []struct {
 		key, needs *node
 		name       string
-	}{{d.usages, d.number, "number"}, {d.uri, d.trunk, "trunk"}, {d.cause, d.code, "code"}} {
+	}{{d.usages, d.number, "number"}, {d.uri, d.trunk, "trunk"}, {d.cause, refused, "code"}} {
 		if with.key != nil && with.needs == nil {
 			c.errorf(with.key, "%s has no meaning without %s", with.key.label(), with.name).fixf("Remove it")
 		}
@@ -101,6 +109,9 @@ func (c *compiler) resolveDestination(d *destinationDoc) {
 				c.errorf(d.trunk, "the rule leads to the gateway %q, which is not routable", gw.Name).fixf("Set gateways.%s.routable to true", gw.Name)
 			}
 		}
+	}
+	if d.announcement != nil {
+		to.Announcement, _ = c.announcementNames.get(c, d.announcement)
 	}
 	if d.uri != nil {
 		if to.URI = d.uri.text; !sipURI.MatchString(to.URI) {

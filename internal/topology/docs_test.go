@@ -37,6 +37,7 @@ func documented() map[string][]string {
 		"locations":         keys(locationFields),
 		"inboundRules":      keys(inboundFields),
 		"unassignedNumbers": keys(unassignedFields),
+		"announcements":     keys(announcementFields),
 		"to":                keys(destinationFields),
 		"tests":             keys(testFields),
 		"expect":            keys(expectFields),

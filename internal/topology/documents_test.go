@@ -55,7 +55,7 @@ func TestBadDocuments(t *testing.T) {
 		if len(want) == 0 {
 			t.Errorf("%s: no line %q at the top", name, wantPrefix)
 		}
-		snap, problems := Compile("directsip.yaml", []byte(src))
+		snap, problems := CompileWith("directsip.yaml", []byte(src), os.ReadFile)
 		if got := problems.Error(); got != strings.Join(want, "\n") {
 			t.Errorf("%s:\n got:\n%s\n want:\n%s", name, got, strings.Join(want, "\n"))
 		}
@@ -70,8 +70,8 @@ func withWants(src string) string {
 	for strings.HasPrefix(src, wantPrefix) {
 		_, src, _ = strings.Cut(src, "\n")
 	}
-	_, problems := Compile("directsip.yaml", []byte(src))
-	_, problems = Compile("directsip.yaml", []byte(strings.Repeat("#\n", len(problems))+src))
+	_, problems := CompileWith("directsip.yaml", []byte(src), os.ReadFile)
+	_, problems = CompileWith("directsip.yaml", []byte(strings.Repeat("#\n", len(problems))+src), os.ReadFile)
 	var b strings.Builder
 	for _, p := range problems {
 		b.WriteString(wantPrefix + p.String() + "\n")
@@ -81,7 +81,7 @@ func withWants(src string) string {
 
 func TestGoodDocuments(t *testing.T) {
 	for _, name := range files(t, "testdata/good/*.yaml") {
-		snap, problems := Compile(name, readFile(t, name))
+		snap, problems := CompileWith(name, readFile(t, name), os.ReadFile)
 		if snap == nil || len(problems) > 0 {
 			t.Errorf("%s has problems:\n%s", name, problems.Error())
 		}
@@ -93,7 +93,7 @@ func TestGoodDocuments(t *testing.T) {
 func TestEveryMessageHasABadDocument(t *testing.T) {
 	var messages []string
 	for _, name := range files(t, "testdata/bad/*.yaml") {
-		_, problems := Compile("x", readFile(t, name))
+		_, problems := CompileWith("x", readFile(t, name), os.ReadFile)
 		for _, p := range problems {
 			messages = append(messages, p.Why)
 		}

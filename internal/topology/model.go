@@ -2,7 +2,7 @@
 // as a whole into an immutable Snapshot in which scopes are already resolved.
 //
 // A Snapshot is never changed after Compile; any number of goroutines may read it. Running calls keep the Snapshot they
-// began with. The package is pure: it reads no file, Compile is given the document.
+// began with. The package is pure: it reads no file, Compile is given the document and who reads those that it names.
 package topology
 
 import (
@@ -15,7 +15,7 @@ import (
 
 // Snapshot is one compiled version of the document.
 type Snapshot struct {
-	Version   string // first 12 hex digits of the SHA-256 of the document
+	Version   string // first 12 hex digits of the SHA-256 of the document, and of the files that it has sound from
 	Defaults  *TrunkSettings
 	Sites     []*Site
 	Pools     []*Pool
@@ -34,6 +34,8 @@ type Snapshot struct {
 
 	InboundRules []InboundRule     // in the order in which they are tried
 	Unassigned   []UnassignedRange // in the order in which they are searched
+
+	Announcements []*Announcement // in the order of the document
 
 	userByNumber map[string]*User  // line URI number (and number;ext=) and extra numbers
 	userByURI    map[string]*User  // lower-case address-of-record without scheme

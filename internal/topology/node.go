@@ -116,6 +116,8 @@ func (n *node) object() string {
 		return quoted("location policy", of.name)
 	case "inboundRules":
 		return listed("inbound rule", of, "name")
+	case "announcements":
+		return quoted("announcement", of.name)
 	case "unassignedNumbers":
 		return listed("range of unassigned numbers", of, "name")
 	case "emergency":

@@ -1,0 +1,134 @@
+package b2bua
+
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/routing"
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// An announcement (RTE-28, RTE-29) has no target: we answer the caller's offer ourselves, in early media or, where the document says so,
+// after a 200, play, and then refuse or end the call with the reason of the decision.
+
+// announces tells whether the call is of an announcement.
+func (c *Call) announces() bool { return c.decision.Kind == routing.Announced }
+
+// audience tells whether the caller can hear an announcement. If not the record says why, and the call is refused at once.
+func (c *Call) audience(now time.Time) bool {
+	_, why := c.callerVoice()
+	if why != "" {
+		c.unplayed(now, 0, c.decision.Announcement.Clip.Name, why)
+	}
+	return why == ""
+}
+
+// callerVoice is how the caller can hear us before anybody has answered, or why it cannot.
+func (c *Call) callerVoice() (v voice, why string) {
+	if c.offered == nil {
+		return v, "the INVITE has no offer"
+	}
+	v, ok := voiceIn(c.offered, c.a.trunk.Settings)
+	switch {
+	case !ok:
+		return v, "the caller offers neither PCMU nor PCMA"
+	case !c.offered.Media[v.stream].Direction.Recv():
+		return v, "the caller does not want to hear anything"
+	}
+	return v, ""
+}
+
+// announce answers the caller's offer, now that the ports are open. After a 200 the announcement waits for the ACK.
+func (c *Call) announce(now time.Time, out *Out) {
+	a := c.decision.Announcement
+	v, _ := c.callerVoice()
+	f := &fork{ours: c.a.tag}
+	f.sdp.start(c.env)
+	c.forks = append(c.forks, f)
+	text := c.plan.speak(c.offered, &f.sdp, v)
+	c.a.sdp.peer = fingerprint(c.offered)
+	c.summarize(nil)
+	if a.Answer {
+		c.a.adopt(&f.sdp)
+		c.a.oa.LocalAnswer()
+		c.answerCaller(now, nil, f, text, out)
+		return
+	}
+	c.showOwn(now, f, text, out)
+	c.play(now, 0, a.Clip, v, a.Times, media.YieldNever)
+}
+
+// showOwn sends the caller a description of our own in an early dialog.
+func (c *Call) showOwn(now time.Time, f *fork, text string, out *Out) {
+	status := 183
+	if c.a.trunk.Settings.ProgressCode == "180" {
+		status = 180
+	}
+	r := sip.NewResponse(c.a.inv, status, "")
+	r.SetToTag(f.ours)
+	r.Add(sip.IDContact, c.contact(c.a.hop))
+	r.Add(sip.IDAllow, c.env.Allow(c.a.trunk.Settings))
+	c.say(&c.a, r, text)
+	c.dress(r, nil)
+	c.show(now, f, r, out)
+}
+
+// announceAnswered begins when the caller has acknowledged our 200.
+func (c *Call) announceAnswered(now time.Time) {
+	if !c.announces() || c.end != nil || c.sounds != nil {
+		return
+	}
+	v, ok := c.ownVoice()
+	if a := c.decision.Announcement; ok {
+		c.play(now, 0, a.Clip, v, a.Times, media.YieldNever)
+	}
+}
+
+// ownVoice is what the caller hears us by, as we have said it.
+func (c *Call) ownVoice() (voice, bool) {
+	s, err := parseOffer(c.a.sdp.body)
+	if err != nil {
+		return voice{}, false
+	}
+	return voiceIn(s, c.a.trunk.Settings)
+}
+
+// announced ends the call when the announcement has been heard.
+func (c *Call) announced(now time.Time, out *Out) {
+	if c.announces() {
+		c.finish(now, c.decision.Reason, "directsip", "after the announcement "+c.decision.Announcement.Name, out)
+	}
+}
+
+// answerAlone answers a re-INVITE or UPDATE of the caller's while there is nobody but us. An announcement begins anew when it has to change its
+// codec.
+func (c *Call) answerAlone(now time.Time, e *exchange, body string, out *Out) {
+	l := e.from
+	s, err := parseOffer(body)
+	if !e.offer || err != nil {
+		c.failExchange(now, e, diag.NotAcceptable, diag.NotAcceptable.Status, out)
+		return
+	}
+	v, ok := voiceIn(s, l.trunk.Settings)
+	if !ok || v.stream >= len(c.plan.lines) {
+		c.failExchange(now, e, diag.NotAcceptable, diag.NotAcceptable.Status, out)
+		return
+	}
+	l.sdp.peer = fingerprint(s)
+	c.plan.take(l, s)
+	text := c.plan.speak(s, &l.sdp, v)
+	if p := c.playing(); p != nil && (p.PayloadType != v.pt || p.Stream != v.stream) {
+		a := c.decision.Announcement
+		c.play(now, 0, a.Clip, v, a.Times, media.YieldNever)
+	}
+	l.oa.LocalAnswer()
+	if e.invite {
+		c.acceptReinvite(now, l, text, out)
+		return
+	}
+	r := c.ok(l, e.req)
+	r.Add(sip.IDContact, c.contact(l.hop))
+	c.say(l, r, text)
+	c.reply(now, l, e.server, r, out)
+}

@@ -1,0 +1,170 @@
+package b2bua
+
+import (
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/sound"
+)
+
+// sounds is what the call itself lets a party hear: one thing at a time.
+type sounds struct {
+	now   *media.Play // nil: nothing at the moment
+	entry int         // of it in the record; -1: the record has enough
+	last  uint32      // ID
+	until time.Time   // when the relay must have told its end; zero: it has none
+}
+
+// maxPlayed bounds what the record says of it: a call may be put on hold a thousand times.
+const maxPlayed = 50
+
+// relayTime is how much later than expected the relay may tell that an announcement is over.
+const relayTime = 5 * time.Second
+
+// voice is how a party can hear us: G.711 on one of its m-lines.
+type voice struct {
+	stream int
+	law    sound.Law
+	pt     uint8
+}
+
+// voiceIn finds it in a description: plain RTP with PCMU or PCMA that the trunk allows, the peer's favourite. SRTP would need keys of our own.
+func voiceIn(s *sdp.Session, set *topologySettings) (v voice, ok bool) {
+	for i := range s.Media[:min(len(s.Media), maxLines)] {
+		m := &s.Media[i]
+		if m.Rejected() || !m.IsRTP() || m.Secure() || !strings.EqualFold(m.Kind, "audio") {
+			continue
+		}
+		for _, c := range m.Codecs {
+			if law := lawOf(c); law != sound.NoLaw && allowed(law, set.Codecs) {
+				return voice{i, law, c.PT}, true
+			}
+		}
+	}
+	return v, false
+}
+
+func lawOf(c sdp.Codec) sound.Law {
+	switch {
+	case c.Rate != sound.Rate || c.Channels != 1:
+	case c.Is("PCMU"):
+		return sound.MuLaw
+	case c.Is("PCMA"):
+		return sound.ALaw
+	}
+	return sound.NoLaw
+}
+
+// allowed tells whether the codecs of a trunk, none being all, have a law.
+func allowed(law sound.Law, codecs []string) bool {
+	for _, name := range codecs {
+		if strings.EqualFold(name, law.String()) {
+			return true
+		}
+	}
+	return len(codecs) == 0
+}
+
+// speak is our own answer to an offer of the caller's, as nobody else answers it: G.711 on one m-line, the others refused.
+func (p *plan) speak(s *sdp.Session, d *description, v voice) string {
+	var slots [maxLines]sdp.MediaAddr
+	n := min(len(s.Media), len(p.lines))
+	for i := range n {
+		slots[i] = sdp.MediaAddr{Addr: p.base[0], Port: p.lines[i].ours[0], RTCPPort: p.lines[i].ours[0] + 1, Drop: i != v.stream,
+			Direction: s.Media[i].Direction.Reverse()}
+	}
+	r := sdp.Rewrite{Address: p.base[0], Media: slots[:n], SessionID: d.id, Version: d.version, Codecs: []string{v.law.String()}, UserName: "directsip"}
+	d.codec = v.law.String()
+	var buf [1024]byte
+	text := s.Rewrite(buf[:0], &r)
+	if d.shown != "" && string(text) != d.shown {
+		d.version++
+		r.Version = d.version
+		text = s.Rewrite(buf[:0], &r)
+	}
+	return d.say(string(text))
+}
+
+// play lets a side hear a clip instead of what it heard of ours before. times is how often, 0 until hush.
+func (c *Call) play(now time.Time, to media.SideIndex, clip *sound.Clip, v voice, times int, yield media.Yield) {
+	c.hush(now)
+	if c.sounds == nil {
+		c.sounds = &sounds{}
+	}
+	s := c.sounds
+	s.last++
+	samples := clip.Payload(v.law)
+	s.now = &media.Play{ID: s.last, Stream: v.stream, To: to, Samples: samples, PayloadType: v.pt, Silence: v.law.Silence(), Times: times, Yield: yield}
+	s.until = time.Time{}
+	if d := s.now.Duration(); d > 0 {
+		s.until = now.Add(d + relayTime)
+	}
+	s.entry = c.notePlayed(cdr.Played{At: now, To: sideName(to), What: clip.Name, Codec: v.law.String()})
+	c.plan.dirty = true
+}
+
+// hush ends what is played.
+func (c *Call) hush(now time.Time) {
+	s := c.sounds
+	if s == nil || s.now == nil {
+		return
+	}
+	if s.entry >= 0 && c.rec != nil {
+		p := &c.rec.Played[s.entry]
+		p.Took = now.Sub(p.At)
+	}
+	s.now, s.until = nil, time.Time{}
+	c.plan.dirty = true
+}
+
+// unplayed notes that a side does not hear what it should, and why.
+func (c *Call) unplayed(now time.Time, to media.SideIndex, what, why string) {
+	c.notePlayed(cdr.Played{At: now, To: sideName(to), What: what, Why: why})
+}
+
+// notePlayed adds to the record; -1: it has enough.
+func (c *Call) notePlayed(p cdr.Played) int {
+	if len(c.rec.Played) >= maxPlayed {
+		return -1
+	}
+	c.rec.Played = append(c.rec.Played, p)
+	return len(c.rec.Played) - 1
+}
+
+func sideName(side media.SideIndex) string {
+	if side == 1 {
+		return "callee"
+	}
+	return "caller"
+}
+
+// playing is what the relay is told to play.
+func (c *Call) playing() *media.Play {
+	if c.sounds == nil {
+		return nil
+	}
+	return c.sounds.now
+}
+
+// advanceSounds goes on without the relay's word, should it never come, and says so in the record.
+func (c *Call) advanceSounds(now time.Time, out *Out) {
+	if s := c.sounds; s != nil && !s.until.IsZero() && !now.Before(s.until) {
+		if s.entry >= 0 {
+			c.rec.Played[s.entry].Why = "its end was never reported"
+		}
+		c.played(now, s.last, out)
+	}
+}
+
+// played takes that something has been heard to its end.
+func (c *Call) played(now time.Time, id uint32, out *Out) {
+	s := c.sounds
+	if c.end != nil || s == nil || s.now == nil || s.now.ID != id {
+		return // something else is played by now
+	}
+	c.hush(now)
+	c.announced(now, out)
+}

@@ -1,0 +1,131 @@
+package e2e
+
+import (
+	"encoding/binary"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/siptest"
+)
+
+// wav is a file of a sine: 16 bit PCM, mono.
+func wav(rate int, hz float64, d time.Duration) string {
+	n := int(d * time.Duration(rate) / time.Second)
+	b := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(36+2*n))
+	b = append(b, "WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00"...)
+	b = binary.LittleEndian.AppendUint32(b, uint32(rate))
+	b = binary.LittleEndian.AppendUint32(b, uint32(2*rate))
+	b = append(b, "\x02\x00\x10\x00data"...)
+	b = binary.LittleEndian.AppendUint32(b, uint32(2*n))
+	for i := range n {
+		b = binary.LittleEndian.AppendUint16(b, uint16(int16(8000*math.Sin(2*math.Pi*hz*float64(i)/float64(rate)))))
+	}
+	return string(b)
+}
+
+// played is the only thing that the record says was played.
+func played(t *testing.T, r *cdr.Record, to, what, codec string) time.Duration {
+	t.Helper()
+	if len(r.Played) != 1 || r.Played[0].To != to || r.Played[0].What != what || r.Played[0].Codec != codec || r.Played[0].Why != "" {
+		t.Fatalf("the record says %+v, want %s to the %s in %s", r.Played, what, to, codec)
+	}
+	return r.Played[0].Took
+}
+
+// RTE-28, RTE-29: a number of ours that nobody has. The caller hears what a WAV file has in it, in early media or after a 200, and is then
+// refused with the code of the rule; a file of 16 kHz, PCMA, and a tone of a country.
+func TestRTE29Announcements(t *testing.T) {
+	l := newLab(t)
+	eight, sixteen := l.file("eight.wav", wav(8000, 640, 1200*time.Millisecond)), l.file("sixteen.wav", wav(16000, 820, 1200*time.Millisecond))
+	s := l.serve(l.document("UDP") + `
+announcements:
+  moved: {file: ` + eight + `}
+  closed: {file: ` + sixteen + `, answer: true}
+  nobody: {tone: busy, country: uk, repeat: 2}
+unassignedNumbers:
+  - {name: moved, numberRangeStart: '+3310', to: {announcement: moved, code: 410, cause: 22}}
+  - {name: closed, numberRangeStart: '+3311', to: {announcement: closed}}
+  - {name: nobody, numberRangeStart: '+3312', to: {announcement: nobody}}
+`)
+	agents := siptest.T(t)
+	agents.Allow("410")
+	agents.Allow("404")
+	pbx := agents.Agent(siptest.Config{Name: "pbx", Listen: l.ip(2) + ":5060"})
+	alaw := agents.Agent(siptest.Config{Name: "gw1", Listen: l.ip(3) + ":5060", Codecs: []string{"PCMA"}})
+	dial := func(from *siptest.Agent, number string) *siptest.Call {
+		return agents.Dial(from, l.ip(1)+":5060", "sip:"+number+"@"+l.ip(1))
+	}
+
+	call := dial(pbx, "+3310")
+	agents.Wait(call, siptest.EarlyMedia)
+	agents.Must(call.WaitTone(agents.Context(), 640))
+	agents.Wait(call, siptest.Failed)
+	s.want = 1
+	r := s.record()
+	checkRecord(t, r, "unassigned-number", 410, "directsip")
+	if took := played(t, r, "caller", "announcement moved", "PCMU"); took < 1200*time.Millisecond || r.Cause != 22 {
+		t.Errorf("it was heard for %s, cause %d", took, r.Cause)
+	}
+	if got := call.Media(); got.Received != 60 || got.SSRCs != 1 || got.Lost != 0 || got.Malformed != 0 || got.Foreign != 0 {
+		t.Errorf("the caller heard %+v", got)
+	}
+
+	call = dial(alaw, "+3311")
+	agents.Wait(call, siptest.Acked)
+	agents.Must(call.WaitTone(agents.Context(), 820))
+	agents.Wait(call, siptest.HungUp, siptest.Ended)
+	s.want = 2
+	r = s.records(2)[1]
+	checkRecord(t, r, "unassigned-number", 200, "directsip")
+	played(t, r, "caller", "announcement closed", "PCMA")
+
+	call = dial(pbx, "+3312")
+	agents.Must(call.WaitTone(agents.Context(), 400))
+	agents.Wait(call, siptest.Failed)
+	s.want = 3
+	r = s.records(3)[2]
+	checkRecord(t, r, "unassigned-number", 404, "directsip")
+	played(t, r, "caller", "busy uk", "PCMU")
+	if text := s.cli(0, "why", r.ID); !strings.Contains(text, "busy uk") || !strings.Contains(text, "PCMU for 1.5") {
+		t.Errorf("directsip why says\n%s", text)
+	}
+}
+
+// A caller that hangs up during an announcement ends it; one that has no G.711 is refused at once, and the record says why.
+func TestRTE29CallerLeaves(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP") + `
+announcements:
+  long: {tone: ringback, repeat: 100}
+unassignedNumbers:
+  - {name: long, numberRangeStart: '+3310', to: {announcement: long}}
+`)
+	agents := siptest.T(t)
+	agents.Allow("404")
+	pbx := agents.Agent(siptest.Config{Name: "pbx", Listen: l.ip(2) + ":5060"})
+	call := agents.Dial(pbx, l.ip(1)+":5060", "sip:+3310@"+l.ip(1))
+	agents.Must(call.WaitTone(agents.Context(), 425))
+	call.Cancel()
+	agents.Wait(call, siptest.Failed)
+	s.want = 1
+	r := s.record()
+	checkRecord(t, r, "caller-cancelled", 487, "caller")
+	played(t, r, "caller", "ringback itu", "PCMU")
+
+	a := l.udp(3, 0)
+	offer := strings.NewReplacer("RTP/AVP 0", "RTP/AVP 18", "0 PCMU", "18 G729").Replace(audio(l.ip(3), 4000))
+	a.send(a.invite(l, "+3310", "no-g711", offer))
+	answer := a.final("INVITE")
+	if status(answer) != 404 {
+		t.Fatal(answer)
+	}
+	a.send(a.ack(answer))
+	s.want = 2
+	r = s.records(2)[1]
+	if len(r.Played) != 1 || r.Played[0].Why != "the caller offers neither PCMU nor PCMA" || r.Played[0].Codec != "" {
+		t.Errorf("the record says %+v", r.Played)
+	}
+}
