@@ -33,6 +33,8 @@ func (c *Call) callerVoice() (v voice, why string) {
 	switch {
 	case !ok:
 		return v, "the caller offers neither PCMU nor PCMA"
+	case c.plan.passKeys && (c.offered.Media[v.stream].Crypto || c.offered.Media[v.stream].Fingerprint):
+		return v, "its keys are for the other side alone"
 	case !c.offered.Media[v.stream].Direction.Recv():
 		return v, "the caller does not want to hear anything"
 	}

@@ -75,7 +75,11 @@ func (c *Call) fork(l *Leg, m *sip.Message) (f *fork, own bool) {
 	}
 	limit := max(c.a.trunk.Settings.MaxEarlyDialogs, 1)
 	if n := len(c.forks); n >= limit {
-		return c.forks[n-1], false
+		last := c.forks[n-1]
+		if last.leg == nil && n > 1 { // ring-back of ours
+			last = c.forks[n-2]
+		}
+		return last, false
 	}
 	n := &fork{leg: l, tag: strings.Clone(theirs), ours: c.a.tag}
 	if len(c.forks) > 0 {

@@ -435,7 +435,10 @@ func (c *Call) Deadline() (time.Time, string) {
 }
 
 // settle drops what has ended after every input.
-func (c *Call) settle(_ time.Time, out *Out) {
+func (c *Call) settle(now time.Time, out *Out) {
+	if c.plan.dirty {
+		c.attune(now)
+	}
 	c.plan.tell(c, out)
 	c.a.sweep()
 	keep := c.attempts[:0]

@@ -49,6 +49,7 @@ type end struct {
 	mux       bool
 	live      bool
 	dir       sdp.Direction
+	laws      laws // of G.711 by their static payload types, in plain RTP
 	relatch   uint32
 	crypt     *media.Crypt
 }
@@ -164,7 +165,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		m, e := &s.Media[i], &p.lines[i].peer[l.side]
 		p.lines[i].opaque = !m.IsRTP()
 		was := e.rtp
-		e.live, e.mux, e.dir = !m.Rejected(), m.RTCPMux, m.Direction
+		e.live, e.mux, e.dir, e.laws = !m.Rejected(), m.RTCPMux, m.Direction, lawsOf(m)
 		if c := l.crypt(s, i); !c.Same(e.crypt) {
 			e.crypt = c
 		}
@@ -573,6 +574,9 @@ func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session)
 	}
 	p.grow(c, s)
 	p.take(from, s)
+	if c.phase == phaseAnswered {
+		p.withMusic(from, to, s)
+	}
 	return p.write(s, to, d)
 }
 

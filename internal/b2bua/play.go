@@ -15,6 +15,7 @@ type sounds struct {
 	now   *media.Play // nil: nothing at the moment
 	entry int         // of it in the record; -1: the record has enough
 	last  uint32      // ID
+	of    *sound.Clip // what was wanted last, be it heard or not; nil: nothing
 	until time.Time   // when the relay must have told its end; zero: it has none
 }
 

@@ -42,6 +42,9 @@ func (c *Call) ring(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	if answer && c.offer != "" && own {
 		sdp = c.early18x(l, f, body)
 	}
+	if sdp == "" && c.ringOurselves(now, m.Status, out) {
+		return
+	}
 	set := c.a.trunk.Settings
 	status, phrase := shownAs(set, m.Status, sdp != ""), m.Reason
 	if status != m.Status {
@@ -98,7 +101,7 @@ func (c *Call) audible(f *fork) bool {
 		return false
 	case "first":
 		for _, o := range c.forks {
-			if o.sdp.body != "" {
+			if o.leg != nil && o.sdp.body != "" {
 				return o == f
 			}
 		}

@@ -41,6 +41,7 @@ type transfer struct {
 	answer *sip.Message // that brought it
 	again  time.Time    // when the leg that stays is looked at once more; zero: it was asked
 	until  time.Time    // when the transfer has taken too long
+	rings  bool         // the target does
 	done   bool         // it succeeded: by is hung up when it has been told
 
 	dialog  Replaces // that who stays is to be joined with, in another call
@@ -113,6 +114,9 @@ func (c *Call) seatOfTarget() media.SideIndex {
 func (c *Call) transferRings(now time.Time, t *attempt, status int, out *Out) {
 	if x := c.xfer; x != nil && c.current == t && status > 100 {
 		c.tell(now, x.sub, status, false, out)
+		if !x.rings {
+			x.rings, c.plan.dirty = true, true
+		}
 	}
 }
 

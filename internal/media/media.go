@@ -116,7 +116,7 @@ type EventKind uint8
 const (
 	EventFirstPacket EventKind = iota + 1 // first RTP from a side
 	EventDead                             // nothing from a side for the session's Timeout
-	EventPlayed                           // what was to be played once has been
+	EventPlayed                           // what is played has ended by itself
 )
 
 // Event is something that the relay tells the call's owner. Only events reach a shard, never packets.

@@ -27,7 +27,7 @@ type Yield uint8
 const (
 	YieldNever   Yield = iota // the other side is not heard meanwhile
 	YieldToMedia              // it is silent while the other side sends, and for YieldTime after
-	YieldForGood              // it ends with the first packet of the other side
+	YieldForGood              // it ends with the first packet of the other side, and EventPlayed tells that
 )
 
 // YieldTime is how long the other side must have been silent.

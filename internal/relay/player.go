@@ -96,7 +96,11 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 	if p.play.Yield != media.YieldNever && from.last != 0 && now-from.last < int64(media.YieldTime) {
 		p.talking = false
 		p.timestamp += uint32(beats) * media.PacketSamples
-		return p.play.Yield == media.YieldToMedia || from.last < p.since
+		if p.play.Yield == media.YieldToMedia || from.last < p.since {
+			return true
+		}
+		p.report(w)
+		return false
 	}
 	if late := beats - mostBeats; late > 0 {
 		p.skip(late)
@@ -106,7 +110,7 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 	reachable := to.size != 0 && sd.rtp.socket.open() && sd.send && !st.opaque
 	for range beats {
 		if p.next >= len(p.play.Samples) {
-			w.notices.list = append(w.notices.list, notice{media.EventPlayed, s.id, p.play.Stream, p.play.To, p.play.ID})
+			p.report(w)
 			return false
 		}
 		if !reachable {
@@ -127,6 +131,11 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 		w.batch.played++
 	}
 	return true
+}
+
+// report tells that it has ended by itself.
+func (p *player) report(w *worker) {
+	w.notices.list = append(w.notices.list, notice{media.EventPlayed, p.session.id, p.play.Stream, p.play.To, p.play.ID})
 }
 
 // packet writes the next one into b.

@@ -155,18 +155,11 @@ func TestPlayYields(t *testing.T) {
 				break
 			}
 			if yield == media.YieldForGood {
-				for deadline := time.Now().Add(patience); ; time.Sleep(media.PacketTime) {
-					ses := r.find(1)
-					ses.mu.Lock()
-					on := ses.player.on
-					ses.mu.Unlock()
-					if !on {
-						return
-					}
-					if time.Now().After(deadline) {
-						t.Fatal("it plays on")
-					}
+				r.want(media.EventFirstPacket, 0, 1)
+				if e := r.want(media.EventPlayed, 0, 0); e.Play != 7 {
+					t.Fatalf("%+v", e)
 				}
+				return
 			}
 			// When the other side has been silent for a second it goes on, as the same source, with a new talk spurt in its own time.
 			h, mark, _ := a.hear(a.rtp)

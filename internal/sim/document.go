@@ -28,8 +28,8 @@ gateways:
 trunkSettings:
   global: {relayMethods: [INFO, MESSAGE], usages: [all], acceptRefer: true, redirect: follow, redirectHosts: [198.51.100.12], maxAttempts: 6}
   trunk:uca: {usages: [all], relayMethods: [INFO, MESSAGE], acceptRefer: true, forwardPAI: true, forwardCallHistory: true}
-  trunk:ucb: {usages: [all], enableSessionTimer: true, sessionExpires: 90s}
-  trunk:gwb: {failoverCodes: [486], enablePIDFLOSupport: true, enableSessionTimer: true, sessionExpires: 90s}
+  trunk:ucb: {usages: [all], enableSessionTimer: true, sessionExpires: 90s, musicOnHold: generate, ringback: generate, toneCountry: us}
+  trunk:gwb: {failoverCodes: [486], enablePIDFLOSupport: true, enableSessionTimer: true, sessionExpires: 90s, musicOnHold: generate, musicOnHoldSource: closed, ringback: generate}
   trunk:gwc: {relayMethods: [INFO, MESSAGE], forwardPAI: true, identityHeaders: both, acceptGatewayPAIForOutboundCalls: true,
     forwardCallHistory: true, callHistoryForm: diversion,
     headerRules: {in: [{remove: Server}], out: [{add: X-Pool, value: sim, methods: [INVITE, OPTIONS]}, {copy: X-Customer}]}}

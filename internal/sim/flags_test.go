@@ -80,11 +80,12 @@ func TestTenThousandCalls(t *testing.T) {
 	if testing.Short() {
 		calls = 500
 	}
-	bad, placed, answered, heard, moves, forwards := 0, 0, 0, 0, 0, 0
+	bad, placed, answered, heard, played, moves, forwards := 0, 0, 0, 0, 0, 0, 0
 	reasons := make(map[string]int)
 	for seed := *seedFlag; placed < calls; seed++ {
 		w := lossy(snap, seed)
 		placed += callsPerSeed
+		played += w.Played
 		for _, sc := range w.order {
 			heard += sc.heard
 		}
@@ -104,6 +105,9 @@ func TestTenThousandCalls(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d calls placed, %d answered, media path checked %d times, %d legs moved to another call, %d messages handed from shard to shard, reasons %v",
-		placed, answered, heard, moves, forwards, reasons)
+	t.Logf("%d calls placed, %d answered, media path checked %d times, %d times something was played, %d legs moved to another call, %d messages handed from shard to shard, reasons %v",
+		placed, answered, heard, played, moves, forwards, reasons)
+	if played == 0 {
+		t.Error("nothing was ever played")
+	}
 }

@@ -1,5 +1,13 @@
 package sim
 
+// ours is a call from uca to gwa with further settings of the caller's trunk.
+func ours(file, title, reason, settings string, c Caller, callee Callee) story {
+	status := map[string]int{"normal-clearing": 200, "busy": 486, "caller-cancelled": 487}[reason]
+	s := one1(file, title, reason, status, c, map[string][]Callee{"gwa": {callee}, "gwc": {{Progress: ringing, After: 2 * second, Final: 200, Manner: hangUp}}})
+	s.changes = []string{callers, callers + ", " + settings}
+	return s
+}
+
 // playStories are those in which we make sound ourselves.
 func playStories() []story {
 	up := Caller{Manner: hangUp}
@@ -14,5 +22,27 @@ func playStories() []story {
 			Caller{Manner: Manner{Rel: Rel{Known: true}}}, nil)),
 		to("+7425550100", one1("announcement-offerless", "Without an offer there is nobody to hear: the call is refused at once", "unassigned-number", 404, Caller{Offerless: true}, nil)),
 		to("+7425550100", one1("announcement-held", "A caller that wants to hear nothing is refused at once", "unassigned-number", 404, Caller{Held: "inactive"}, nil)),
+		ours("music", "SIG-12: the holder sends nothing (sendonly): the other party hears music of ours until it is taken back", "normal-clearing", "musicOnHold: generate",
+			Caller{Manner: then(Action{second, Hold}, Action{11 * second, Resume}, Action{13 * second, Bye})}, answers),
+		ours("music-inactive", "A holder that says inactive is shown as sendonly, and is told inactive", "normal-clearing", "musicOnHold: generate",
+			Caller{Manner: then(Action{second, Inactive}, Action{2 * second, Refresh}, Action{11 * second, Resume}, Action{13 * second, Bye})},
+			Callee{Progress: ringing, After: 2 * second, Final: 200, Manner: then(Action{5 * second, Refresh})}),
+		ours("music-both", "Both sides hold: nobody hears music, until one has resumed", "normal-clearing", "musicOnHold: generate",
+			Caller{Manner: then(Action{second, Inactive}, Action{5 * second, Resume}, Action{9 * second, Bye})},
+			Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{2 * second, Hold}, Action{7 * second, Resume})}),
+		ours("music-refused", "A hold that the other party refuses begins no music", "normal-clearing", "musicOnHold: generate",
+			Caller{Manner: then(Action{second, Inactive}, Action{5 * second, Bye})}, Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{Reinvite: 488}}),
+		ours("ringback", "NEW-14, P20: the target rings and sends nothing: the caller hears ring-back of ours in an early dialog of its own", "normal-clearing", "ringback: generate",
+			Caller{Manner: hangUp}, answers),
+		ours("ringback-reliable", "RFC 3262: so does a caller that wants provisional responses reliably", "normal-clearing", "ringback: generate",
+			Caller{Manner: Manner{Rel: Rel{Known: true}, Then: hangUp.Then}}, answers),
+		ours("ringback-then-media", "The target describes early media after it has rung: ring-back of ours ends with its first packet", "normal-clearing", "ringback: generate",
+			Caller{Manner: hangUp}, Callee{Progress: []Progress{{ms100(2), 180, false}, {ms100(9), 183, true}}, After: 2 * second, Final: 200}),
+		ours("ringback-busy", "Nobody takes the call while ring-back of ours is heard", "busy", "ringback: generate", Caller{}, Callee{Progress: ringing, After: 2 * second, Final: 486}),
+		ours("ringback-cancel", "The caller gives up while it hears ring-back of ours", "caller-cancelled", "ringback: generate", Caller{GiveUp: second}, Callee{Progress: ringing}),
+		ours("ringback-none", "earlyMedia: none with ring-back of ours: early media of the target is not for the caller, a tone is", "normal-clearing", "ringback: generate, earlyMedia: none",
+			Caller{Manner: hangUp}, Callee{Progress: []Progress{{ms100(2), 183, true}, {ms100(5), 180, true}}, After: 2 * second, Final: 200}),
+		ours("transfer-waits", "Who waits while the target of a transfer rings hears ring-back of ours", "normal-clearing", "ringback: generate",
+			Caller{}, Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{ReferTo: "+24255550199", Then: []Action{{second, Hold}, {2 * second, Refer}, {20 * second, Bye}}}}),
 	}
 }

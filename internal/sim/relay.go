@@ -75,6 +75,9 @@ func (r *relay) play(s *session, want *media.Session) {
 	if want.Streams[p.Stream].Opaque {
 		w.fail("media session %d plays on a stream that is no RTP", want.ID)
 	}
+	if p.Times == 0 && !want.Streams[p.Stream].Side[p.To].Send {
+		w.fail("media session %d plays to side %d, which does not want to hear", want.ID, p.To)
+	}
 	s.played = p.ID
 	w.Played++
 	if p.Times == 0 {

@@ -24,6 +24,7 @@ func (c *compiler) checkSettings(d *settingsDoc) {
 		}
 	}
 	c.checkIdentity(s, at)
+	c.checkSound(s, at)
 	if s.EnableBypass && (s.RTCPActiveCalls || s.RTCPCallsOnHold) {
 		c.errorf(at("enableBypass"), "with enableBypass media does not pass here, so rtcpActiveCalls and rtcpCallsOnHold cannot watch it").
 			fixf("Set rtcpActiveCalls and rtcpCallsOnHold to false")

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
+
+	"github.com/directsip/directsip/internal/sound"
 )
 
 // compiler holds one run of Compile: the document as written, the names in it and what is wrong with it.
@@ -33,6 +35,7 @@ type compiler struct {
 	elinNames           map[string]string // location of each ELIN
 
 	announcementNames names[*Announcement]
+	tones             map[string]*sound.Clip // by name and country
 	files             Files
 	sum               hash.Hash // of the document and the files
 

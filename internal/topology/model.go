@@ -191,6 +191,7 @@ type TrunkSettings struct {
 
 	Identity
 	Setup
+	Sound
 	HeaderRules HeaderRules // what is changed at the edge; default none
 
 	// Media.

@@ -134,6 +134,7 @@ func (c *compiler) resolveSettings() {
 	c.snap.Defaults = DefaultSettings()
 	for _, d := range c.settingsDocs {
 		c.settingsLists(d)
+		c.resolveSound(d)
 		kind, name, _ := strings.Cut(d.key.text, ":")
 		ref := *d.key
 		ref.text = name

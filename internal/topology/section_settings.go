@@ -15,12 +15,13 @@ type settingsDoc struct {
 	// Lists whose names or rules are resolved when everything is read.
 	usages                                       *node
 	called, calling, inboundCalled, inboundCalls *node
+	music                                        *node // musicOnHoldSource
 	profileRef                                   *node
 	profile                                      *Profile // resolved; of the gateway when the object has none
 }
 
 // settingsFields is every key of trunk settings. The defaults are those of DefaultSettings.
-var settingsFields = slices.Concat(profileField, huntingFields, healthFields, signallingFields, setupFields, identityFields, headerFields, midcallFields, mediaFields, numberFields, placeFields)
+var settingsFields = slices.Concat(profileField, huntingFields, healthFields, signallingFields, setupFields, identityFields, headerFields, midcallFields, mediaFields, soundFields, numberFields, placeFields)
 
 var huntingFields = []field[settingsDoc]{
 	{"noResponseTimeout", setDuration(500*time.Millisecond, 32*time.Second, false, func(s *TrunkSettings) *time.Duration { return &s.NoResponseTimeout })},

@@ -1,0 +1,141 @@
+package b2bua
+
+import (
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/sound"
+)
+
+// laws is a set of the two laws of G.711.
+type laws uint8
+
+// lawsOf are those that the sender of an m-line takes in plain RTP.
+func lawsOf(m *sdp.Media) (l laws) {
+	if !m.IsRTP() || m.Rejected() || m.Secure() || m.Crypto || m.Fingerprint {
+		return 0
+	}
+	for i := range m.Codecs {
+		if c := &m.Codecs[i]; c.PT == sound.MuLaw.PayloadType() || c.PT == sound.ALaw.PayloadType() {
+			l |= 1 << lawOf(*c)
+		}
+	}
+	return l &^ (1 << sound.NoLaw)
+}
+
+func (l laws) has(law sound.Law) bool { return l&(1<<law) != 0 }
+
+// attune decides what is heard of ours in a call that is up, after anything of its media has changed. While a change is on its way from one side to the
+// other nothing is decided: it may be refused.
+func (c *Call) attune(now time.Time) {
+	if c.phase != phaseAnswered || c.end != nil || c.announces() || c.plan.bypass || c.exch != nil {
+		return
+	}
+	to, clip := c.wanted()
+	if clip == nil {
+		c.hush(now)
+		c.want(nil)
+		return
+	}
+	v, ok := c.voiceOf(to)
+	p, same := c.playing(), c.sounds != nil && c.sounds.of == clip
+	switch {
+	case ok && same && p != nil && p.To == to && p.Stream == v.stream && p.PayloadType == v.pt:
+	case ok:
+		c.play(now, to, clip, v, 0, media.YieldToMedia)
+	case !same || p != nil:
+		c.hush(now)
+		c.unplayed(now, to, clip.Name, "the party has neither PCMU nor PCMA")
+	}
+	c.want(clip)
+}
+
+// want notes what is to be heard, be it heard or not.
+func (c *Call) want(clip *sound.Clip) {
+	if c.sounds == nil {
+		if clip == nil {
+			return
+		}
+		c.sounds = &sounds{}
+	}
+	c.sounds.of = clip
+}
+
+// wanted is who is to hear what: who waits for the target of a transfer that rings, and else who is held.
+func (c *Call) wanted() (to media.SideIndex, clip *sound.Clip) {
+	if x := c.xfer; x != nil && x.rings && x.stage == transferHunting {
+		if clip = x.rest.trunk.Settings.RingbackClip(); clip != nil && x.rest.up && c.hears(x.rest.side) {
+			return x.rest.side, clip
+		}
+	}
+	for k := range media.SideIndex(2) {
+		holder, held := c.seat(k), c.seat(1-k)
+		if holder == nil || held == nil || !held.up {
+			continue
+		}
+		if clip = holder.trunk.Settings.HoldClip(); clip != nil && c.holdsCall(k) && c.hears(1-k) {
+			return 1 - k, clip
+		}
+	}
+	return 0, nil
+}
+
+// holdsCall tells whether a side does not want to hear: sendonly or inactive (RFC 3264 §8.4).
+func (c *Call) holdsCall(side media.SideIndex) bool {
+	for i := range c.plan.lines {
+		if e := &c.plan.lines[i].peer[side]; e.live && !c.plan.lines[i].opaque {
+			return !e.dir.Recv()
+		}
+	}
+	return false
+}
+
+// hears tells whether a side wants to hear.
+func (c *Call) hears(side media.SideIndex) bool {
+	for i := range c.plan.lines {
+		if e := &c.plan.lines[i].peer[side]; e.live && !c.plan.lines[i].opaque {
+			return e.dir.Recv()
+		}
+	}
+	return false
+}
+
+// voiceOf is how the party on a side can hear us: by what it takes and what we have said to it.
+func (c *Call) voiceOf(side media.SideIndex) (v voice, ok bool) {
+	s, err := sdp.Parse(c.seat(side).sdp.body)
+	if err != nil {
+		return v, false
+	}
+	for i := range s.Media[:min(len(s.Media), len(c.plan.lines))] {
+		m := &s.Media[i]
+		if m.Rejected() || !strings.EqualFold(m.Kind, "audio") {
+			continue
+		}
+		for _, codec := range m.Codecs {
+			if law := lawOf(codec); c.plan.lines[i].peer[side].laws.has(law) && codec.PT == law.PayloadType() {
+				return voice{i, law, codec.PT}, true
+			}
+		}
+	}
+	return v, false
+}
+
+// withMusic changes the directions of a description on its way to the other side, where music is generated. A holder that neither hears nor
+// sends is shown to the other side as one that sends, as we do; the other side's consent to listen is no matter of the holder's.
+func (p *plan) withMusic(from, to *Leg, s *sdp.Session) {
+	plays, held := from.trunk.Settings.HoldClip() != nil, to.trunk.Settings.HoldClip() != nil
+	if !plays && !held {
+		return
+	}
+	for i := range s.Media[:min(len(s.Media), len(p.lines))] {
+		d, other := &s.Media[i].Direction, &p.lines[i].peer[to.side]
+		switch {
+		case plays && *d == sdp.Inactive && other.dir.Recv() && other.laws != 0:
+			*d = sdp.SendOnly
+		case held && *d == sdp.RecvOnly && other.dir == sdp.Inactive:
+			*d = sdp.Inactive
+		}
+	}
+}
