@@ -22,8 +22,7 @@ type strongbox struct {
 	lines [maxLines]protection
 	fault error // why the last answer of the peer cannot be
 
-	text string
-	bump uint64 // added to the version of our descriptions: new keys are a new description, too (RFC 3264 §8)
+	said []sealed
 }
 
 // protection is how an m-line stands on a leg.
@@ -320,7 +319,7 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 			at.must = false
 		}
 	}
-	return b.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n])), s.Origin.Version)
+	return b.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n])), s.Origin.ID, s.Origin.Version)
 }
 
 // offerKeys decides what an m-line is offered with. What stands is said again, so that a refresh changes nothing.
@@ -351,29 +350,33 @@ func (c *Call) offerKeys(l *Leg, i int, proto string) {
 	}
 }
 
+// sealed is what was said last in a session of ours; early dialogs have one each.
+type sealed struct {
+	id, text string
+	bump     uint64 // added to the version: new keys make a new description, too (RFC 3264 §8)
+}
+
 // revise gives a sealed description a version of its own: its keys may have changed where nothing else has.
-func (b *strongbox) revise(text, version string) string {
+func (b *strongbox) revise(text, id, version string) string {
 	v, err := strconv.ParseUint(version, 10, 64)
 	if err != nil {
 		return text
 	}
+	i := slices.IndexFunc(b.said, func(s sealed) bool { return s.id == id })
+	if i < 0 {
+		i, b.said = len(b.said), append(b.said, sealed{id: strings.Clone(id)})
+	}
+	s := &b.said[i]
 	with := func(v uint64) string {
 		return strings.Replace(text, " "+version+" IN IP", " "+strconv.FormatUint(v, 10)+" IN IP", 1)
 	}
-	said := with(v + b.bump)
-	if said != b.text && origin(b.text) == origin(said) { // of early dialogs each has a session of its own
-		b.bump++
-		said = with(v + b.bump)
+	is := with(v + s.bump)
+	if is != s.text && originVersion(s.text) == originVersion(is) {
+		s.bump++
+		is = with(v + s.bump)
 	}
-	b.text = said
-	return said
-}
-
-// origin is the session id and version of a body of ours.
-func origin(body string) string {
-	_, o, _ := strings.Cut(body, "\r\no=")
-	o, _, _ = strings.Cut(o, " IN IP")
-	return o
+	s.text = is
+	return is
 }
 
 // unprotected is the profile of RTP that goes with one of SRTP.

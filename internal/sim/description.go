@@ -22,6 +22,8 @@ type mline struct {
 	dir  string
 	fmts []string
 	addr netip.Addr
+	safe bool     // RTP/SAVP
+	keys []string // values of a=crypto
 }
 
 // readSDP is nil when the body is no session description.
@@ -60,8 +62,12 @@ func readSDP(body string) *desc {
 				return nil
 			}
 			port, _ := strconv.ParseUint(f[1], 10, 16)
-			d.media = append(d.media, mline{kind: f[0], port: uint16(port), dir: dir, fmts: f[3:], addr: d.addr})
+			d.media = append(d.media, mline{kind: f[0], port: uint16(port), dir: dir, fmts: f[3:], addr: d.addr, safe: f[2] == "RTP/SAVP"})
 		case 'a':
+			if key, ok := strings.CutPrefix(v, "crypto:"); ok && len(d.media) > 0 {
+				m := &d.media[len(d.media)-1]
+				m.keys = append(m.keys, key)
+			}
 			switch v {
 			case "sendrecv", "sendonly", "recvonly", "inactive":
 				if len(d.media) == 0 {
@@ -95,6 +101,7 @@ type speaker struct {
 	fax     bool // takes T.38
 	large   bool
 	pcma    bool // A-law first
+	secret  bool // SRTP, and nothing else
 	// stubborn answers sendrecv whatever is offered.
 	stubborn bool
 	remote   *desc // what the other side said last
@@ -154,7 +161,7 @@ func (s *speaker) answer(offer *desc) string {
 		if want == "zero" {
 			want = "sendonly"
 		}
-		a := mline{kind: m.kind, dir: meet(m.dir, want), fmts: m.fmts}
+		a := mline{kind: m.kind, dir: meet(m.dir, want), fmts: m.fmts, keys: m.keys}
 		if s.stubborn {
 			a.dir = "sendrecv"
 		}
@@ -178,9 +185,15 @@ func (s *speaker) write(lines []mline) string {
 		if m.kind == "image" {
 			proto = "udptl"
 		}
+		if s.secret && m.kind != "image" {
+			proto = "RTP/SAVP"
+		}
 		fmt.Fprintf(&b, "m=%s %d %s %s\r\n", m.kind, m.port, proto, strings.Join(m.fmts, " "))
 		if m.port == 0 {
 			continue
+		}
+		if s.secret && m.kind != "image" {
+			b.WriteString("a=crypto:" + s.key(m.keys) + "\r\n")
 		}
 		for _, f := range m.fmts {
 			switch f {

@@ -69,6 +69,11 @@ func (w *World) document() string {
 	if w.registers {
 		return Registering
 	}
+	for _, h := range w.Hosts {
+		if h.secret() {
+			return Securing
+		}
+	}
 	return Document
 }
 

@@ -284,6 +284,7 @@ func (x *watch) fits(l *legWatch, o *offerWatch, m *sip.Message, d *desc) {
 		x.fail(l, "answer in %d has %d m-lines for %d", m.Status, len(d.media), len(o.offer.media))
 		return
 	}
+	x.keyed(l, m, d, o.offer)
 	for i := range d.media {
 		a, f := &d.media[i], &o.offer.media[i]
 		if a.kind != f.kind || f.port == 0 && a.port != 0 {
@@ -298,6 +299,7 @@ func (x *watch) fits(l *legWatch, o *offerWatch, m *sip.Message, d *desc) {
 // described checks the o= line (RFC 3264 §8, RFC 8866 §5.2) and the ports.
 func (x *watch) described(l *legWatch, m *sip.Message, d *desc) {
 	x.mediaPort(l, d)
+	x.keyed(l, m, d, nil)
 	ours, theirs := m.From().Tag(), m.To().Tag()
 	if !m.IsRequest() {
 		ours, theirs = theirs, ours
