@@ -129,3 +129,24 @@ unassignedNumbers:
 		t.Errorf("the record says %+v", r.Played)
 	}
 }
+
+// An announcement to a caller that speaks SRTP, which ends here.
+func TestRTE29OverSRTP(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP") + `
+announcements:
+  nobody: {tone: busy, country: uk, repeat: 2}
+unassignedNumbers:
+  - {name: nobody, numberRangeStart: '+3312', to: {announcement: nobody}}
+`)
+	agents := siptest.T(t)
+	agents.Allow("404")
+	pbx := agents.Agent(siptest.Config{Name: "pbx", Listen: l.ip(2) + ":5060", SRTP: "AES_CM_128_HMAC_SHA1_80"})
+	call := agents.Dial(pbx, l.ip(1)+":5060", "sip:+3312@"+l.ip(1))
+	agents.Must(call.WaitTone(agents.Context(), 400))
+	agents.Wait(call, siptest.Failed)
+	s.want = 1
+	r := s.record()
+	checkRecord(t, r, "unassigned-number", 404, "directsip")
+	played(t, r, "caller", "busy uk", "PCMU")
+}
