@@ -32,8 +32,8 @@ type voice struct {
 	pt     uint8
 }
 
-// voiceIn finds it in a description: plain RTP with PCMU or PCMA that the trunk allows, the peer's favourite. Of SRTP that ends here nothing is seen any more; where keys are
-// passed on, there are none of ours.
+// voiceIn finds it in a description: RTP with PCMU or PCMA that the trunk allows, the peer's favourite. SRTP that ends here looks like RTP; where
+// keys are passed on there are none of ours.
 func voiceIn(s *sdp.Session, set *topologySettings) (v voice, ok bool) {
 	for i := range s.Media[:min(len(s.Media), maxLines)] {
 		m := &s.Media[i]
