@@ -9,6 +9,7 @@ import (
 	"github.com/directsip/directsip/internal/identity"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/routing"
+	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 )
@@ -144,7 +145,14 @@ func (c *Call) recordMedia(st *media.Stats) {
 			m := cdr.Media{Stream: i, From: name, Packets: n.Packets, Bytes: n.Bytes, RTCP: n.RTCP, Lost: n.Lost, Jitter: n.Jitter,
 				Gated: n.Gated, Dropped: n.Dropped, Unauthentic: n.Unauthentic, First: n.First, Last: n.Last}
 			if i < len(c.plan.lines) {
-				m.SRTP = c.plan.lines[i].peer[k].crypt.Name()
+				e := &c.plan.lines[i].peer[k]
+				m.SRTP, m.Held = e.crypt.Name(), e.live && !e.dir.Send() && e.dir != sdp.DirectionUnset
+				if e.rtp.IsValid() {
+					m.Announced = e.rtp.String()
+				}
+			}
+			if n.GatedFrom.IsValid() {
+				m.GatedFrom = n.GatedFrom.String()
 			}
 			if n.Source.IsValid() {
 				m.Source = n.Source.String()

@@ -73,6 +73,8 @@ const (
 
 	fStream, fFrom, fSource, fPackets, fBytes, fRTCP, fLost, fJitter, fGated, fDropped, fFirst, fLast, fSRTP, fUnauthentic = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
 
+	fAnnounced, fGatedFrom, fHeld = 15, 16, 17
+
 	fHead, fTail, fMiddle, fMessageAt, fLegName, fFlags = 1, 2, 3, 4, 5, 6
 
 	flagOut, flagSDP = 1, 2
@@ -349,6 +351,11 @@ func (w *binaryWriter) media(m *Media) {
 	w.uint(fDropped, m.Dropped)
 	w.text(fSRTP, m.SRTP)
 	w.uint(fUnauthentic, m.Unauthentic)
+	w.text(fAnnounced, m.Announced)
+	w.text(fGatedFrom, m.GatedFrom)
+	if m.Held {
+		w.uint(fHeld, 1)
+	}
 	w.time(fFirst, m.First)
 	w.time(fLast, m.Last)
 	w.end()

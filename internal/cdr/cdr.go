@@ -90,9 +90,13 @@ type Media struct {
 	Dropped uint64        `json:"dropped,omitempty"`
 	SRTP    string        `json:"srtp,omitempty"` // crypto suite; "": RTP
 	// Unauthentic: SRTP that the keys do not fit, or that came twice; dropped.
-	Unauthentic uint64    `json:"unauthentic,omitempty"`
-	First       time.Time `json:"first,omitzero"`
-	Last        time.Time `json:"last,omitzero"`
+	Unauthentic uint64 `json:"unauthentic,omitempty"`
+	// Announced is where the SDP of the side has its media, and GatedFrom who else sent last.
+	Announced string    `json:"announced,omitempty"`
+	GatedFrom string    `json:"gatedFrom,omitempty"`
+	Held      bool      `json:"held,omitempty"` // by its last SDP the side did not send
+	First     time.Time `json:"first,omitzero"`
+	Last      time.Time `json:"last,omitzero"`
 }
 
 // Message is one line of the ladder.

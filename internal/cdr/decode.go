@@ -372,6 +372,12 @@ func (d *decoder) media(f field) {
 			m.SRTP = d.text(f)
 		case fUnauthentic:
 			m.Unauthentic = d.uint(f)
+		case fAnnounced:
+			m.Announced = d.text(f)
+		case fGatedFrom:
+			m.GatedFrom = d.text(f)
+		case fHeld:
+			m.Held = d.uint(f) != 0
 		case fFirst:
 			m.First = d.time(f)
 		case fLast:

@@ -36,9 +36,16 @@ func (l *lab) talk(callID, number string) *talk { return l.talkFrom(callID, numb
 func (l *lab) talkFrom(callID, number, a, b string) *talk {
 	l.t.Helper()
 	c := &talk{a: l.udp(2, 0), b: l.udp(3, 5060), aRTP: l.rtp(l.ip(2)), bRTP: l.rtp(l.ip(3)), aSSRC: 0xa, bSSRC: 0xb}
-	c.a.send(c.a.invite(l, number, callID, audio(a, c.aRTP.LocalAddr().(*net.UDPAddr).Port)))
+	c.setUp(l, number, callID, audio(a, c.aRTP.LocalAddr().(*net.UDPAddr).Port), audio(b, c.bRTP.LocalAddr().(*net.UDPAddr).Port))
+	return c
+}
+
+// setUp calls and answers with these descriptions.
+func (c *talk) setUp(l *lab, number, callID, offer, answer string) {
+	l.t.Helper()
+	c.a.send(c.a.invite(l, number, callID, offer))
 	c.inv = c.b.expect("INVITE ")
-	c.b.send(c.b.reply(c.inv, 200, audio(b, c.bRTP.LocalAddr().(*net.UDPAddr).Port)))
+	c.b.send(c.b.reply(c.inv, 200, answer))
 	c.b.expect("ACK ")
 	c.answer = c.a.final("INVITE")
 	if status(c.answer) != 200 {
@@ -46,7 +53,6 @@ func (l *lab) talkFrom(callID, number, a, b string) *talk {
 	}
 	c.a.send(c.a.ack(c.answer))
 	c.toA, c.toB = where(l.t, c.answer), where(l.t, c.inv)
-	return c
 }
 
 // hangUp ends the call from the caller's side.

@@ -59,13 +59,14 @@ const (
 
 // Counters of one direction of one stream: packets that arrived from one side and what became of them.
 type Counters struct {
-	Packets, Bytes uint64        // RTP relayed
-	RTCP           uint64        // RTCP packets relayed
-	Lost           uint64        // by sequence numbers (RFC 3550 A.3)
-	Jitter         time.Duration // RFC 3550 §6.4.1, in the unit of the clock rate given by PT, 8 kHz when unknown
-	Gated          uint64        // dropped: not the latched source
-	Dropped        uint64        // dropped: no destination yet, not RTP, held, SSRC policy
-	Unauthentic    uint64        // dropped: SRTP that the keys do not fit, or a replay
+	Packets, Bytes uint64         // RTP relayed
+	RTCP           uint64         // RTCP packets relayed
+	Lost           uint64         // by sequence numbers (RFC 3550 A.3)
+	Jitter         time.Duration  // RFC 3550 §6.4.1, in the unit of the clock rate given by PT, 8 kHz when unknown
+	Gated          uint64         // dropped: not the latched source
+	GatedFrom      netip.AddrPort // the last of those
+	Dropped        uint64         // dropped: no destination yet, not RTP, held, SSRC policy
+	Unauthentic    uint64         // dropped: SRTP that the keys do not fit, or a replay
 	SendErrors     uint64
 	First, Last    time.Time      // of relayed RTP
 	Source         netip.AddrPort // where the packets came from

@@ -18,7 +18,7 @@ type counter struct {
 	gated, dropped, sendErrors uint64
 	unauthentic                uint64
 	first, last                int64 // ns since the relay started; 0: never
-	source                     sockaddr
+	source, gatedFrom          sockaddr
 
 	ssrc        uint32
 	payloadType uint8
@@ -117,7 +117,7 @@ func (c *counter) observeJitter(h header, clock uint32, now int64) {
 func (c *counter) snapshot(start time.Time) media.Counters {
 	m := media.Counters{
 		Packets: c.packets, Bytes: c.bytes, RTCP: c.rtcp, Lost: c.allLost(),
-		Gated: c.gated, Dropped: c.dropped, Unauthentic: c.unauthentic, SendErrors: c.sendErrors,
+		Gated: c.gated, GatedFrom: c.gatedFrom.addrPort(), Dropped: c.dropped, Unauthentic: c.unauthentic, SendErrors: c.sendErrors,
 		Source: c.source.addrPort(), PayloadType: c.payloadType, SSRC: c.ssrc,
 	}
 	if c.clock != 0 {

@@ -104,6 +104,7 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 	}
 	if !from.admits(p, src, now) {
 		from.count.gated++
+		from.count.gatedFrom = *src
 		return gated, k, nil, nil
 	}
 	if k == rtcp {
