@@ -131,7 +131,7 @@ func (p *pace) adapt(now time.Time, u usage) bool {
 type heap struct {
 	cycles uint64 // collections, those that look led to included
 	quiet  int    // looks without another collection
-	full   bool   // there was garbage at the first of them
+	full   bool   // there was garbage
 }
 
 // look tells whether it is time to collect: at the first and second quiet look after a load that left garbage, and again at the
@@ -142,10 +142,12 @@ func (h *heap) look(u usage) bool {
 		*h = heap{cycles: u.cycles}
 		return false
 	}
-	switch h.quiet++; h.quiet {
-	case 1:
-		h.full = u.objects > u.live+u.live/4+slack
-	case 2, 4, 5:
+	h.quiet++
+	if u.objects > u.live+u.live/4+slack { // of too little load for a collection, or since the last one of ours
+		h.quiet, h.full = 1, true
+	}
+	switch h.quiet {
+	case 1, 2, 4, 5:
 	default:
 		return false
 	}

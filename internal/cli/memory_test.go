@@ -38,6 +38,11 @@ func TestQuietHeapIsCollected(t *testing.T) {
 	}
 	sink = nil
 	looks("-xx-xx---")
+	for range 64 { // too little for the runtime
+		sink = make([]byte, 1<<20)
+	}
+	sink = nil
+	looks("xx-xx---")
 }
 
 var sink []byte
