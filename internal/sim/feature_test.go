@@ -42,6 +42,7 @@ const (
 	callers = "trunk:uca: {usages: [all]"
 	targets = "global: {relayMethods: [INFO, MESSAGE], usages: [all], acceptRefer: true, redirect: follow, redirectHosts: [198.51.100.12], maxAttempts: 6"
 	gwb     = "trunk:gwb: {failoverCodes: [486]"
+	played  = ", musicOnHold: generate, musicOnHoldSource: closed, ringback: generate" // by gwb: nothing can be where media passes by
 	gwc     = "trunk:gwc: {relayMethods: [INFO, MESSAGE]"
 )
 
@@ -137,7 +138,7 @@ func TestTRK02EarlyDialogsAreLimited(t *testing.T) {
 
 // TRK-05: with bypass on both trunks descriptions pass as they are and no port is taken.
 func TestTRK05Bypass(t *testing.T) {
-	w := world(t, callers, callers+liveness+", enableBypass: true", targets, targets+liveness+", enableBypass: true", gwb, gwb+liveness+", enableBypass: true", gwc, gwc+liveness+", enableBypass: true")
+	w := world(t, callers, callers+liveness+", enableBypass: true", targets, targets+liveness+", enableBypass: true", gwb, gwb+liveness+", enableBypass: true", played, "", gwc, gwc+liveness+", enableBypass: true")
 	w.Bypass = true
 	w.Call(plain(Caller{Manner: then(Action{second, Hold}, Action{3 * second, Resume}, Action{5 * second, Bye})}, at(Callee{Progress: media183, After: second, Final: 200}, "gwa")))
 	seen := false

@@ -9,7 +9,7 @@ import (
 // reliable responses are not offered.
 func TestTRK05ReliableOffer(t *testing.T) {
 	bypass := liveness + ", enableBypass: true"
-	w := world(t, callers, callers+bypass, targets, targets+bypass, gwb, gwb+bypass, gwc, gwc+bypass)
+	w := world(t, callers, callers+bypass, targets, targets+bypass, gwb, gwb+bypass, played, "", gwc, gwc+bypass)
 	w.Bypass = true
 	w.Call(plain(Caller{Offerless: true, Manner: then(Action{5 * second, Bye})}, at(reliably(media183, Rel{Known: true}), "gwa")))
 	known := false
