@@ -19,7 +19,7 @@ func (p *Party) ring(s *server) {
 	from.Params, to.Params = "", ""
 	p.remote, p.local = from.String(), to.String()
 	p.target = contactOf(m)
-	p.remoteSeq, _, _ = m.CSeq()
+	p.remoteSeq[p.remoteTag], _, _ = m.CSeq()
 	p.seq = 100
 	p.to = sip.Hop{Transport: s.from.transport, Local: s.from.to, Remote: s.from.from, Flow: s.from.flow}
 	if d := readSDP(m.Body); d != nil {

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/sip"
@@ -35,7 +36,8 @@ type Party struct {
 	local, remote          string // name-addr
 	target                 string // the other side's Contact
 	to                     sip.Hop
-	seq, remoteSeq         uint32
+	seq                    uint32
+	remoteSeq              map[string]uint32 // by the tag of the other side: each early dialog counts by itself (RFC 3261 §12.2.2)
 
 	// The INVITE that the party answered or will answer.
 	inv      *server
@@ -71,7 +73,7 @@ type Party struct {
 
 func (h *Host) party(sc *Scenario, callID string, m Manner) *Party {
 	h.port += 4
-	p := &Party{host: h, scenario: sc, state: trying, callID: callID, tag: h.token(), manner: m, early: make(map[string]string), held: "sendrecv"}
+	p := &Party{host: h, scenario: sc, state: trying, callID: callID, tag: h.token(), manner: m, early: make(map[string]string), remoteSeq: make(map[string]uint32), held: "sendrecv"}
 	p.speaker = speaker{marker: h.mark(), addr: h.Addr, port: h.port, id: uint64(h.serial), dir: "sendrecv", video: m.Video, fax: m.Fax, stubborn: m.SendRecv, secret: h.secret()}
 	h.parties[callID] = append(h.parties[callID], p)
 	h.all = append(h.all, p)
@@ -181,14 +183,15 @@ func (p *Party) bye() {
 	p.end()
 }
 
-// receiveDialog notes the other side's sequence number and says whether a request is in order.
+// inOrder notes the other side's sequence number and says whether a request is in order.
 func (p *Party) inOrder(s *server) bool {
 	seq, _, _ := s.req.CSeq()
-	if seq < p.remoteSeq {
+	tag := s.req.From().Tag()
+	if seq < p.remoteSeq[tag] {
 		p.host.respond(s, 500, nil)
 		return false
 	}
-	p.remoteSeq = seq
+	p.remoteSeq[strings.Clone(tag)] = seq
 	return true
 }
 
