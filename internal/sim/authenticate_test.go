@@ -15,9 +15,11 @@ var askers = []string{
 	"host: 198.51.100.2, root: {transport: TCP,", "host: 198.51.100.2, root: {transport: TCP, authenticate: {user: directsip, password: secret, algorithms: [MD5], qop: auth-int},",
 }
 
+var asked = strings.NewReplacer(askers...).Replace(Document)
+
 func asking(t testing.TB) *topology.Snapshot {
 	t.Helper()
-	snap, err := Compile(strings.NewReplacer(askers...).Replace(Document))
+	snap, err := Compile(asked)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +109,7 @@ func TestAuthenticatedMix(t *testing.T) {
 	challenged, authenticated := uint64(0), uint64(0)
 	for seed, placed := *seedFlag, 0; placed < calls; seed, placed = seed+1, placed+callsPerSeed {
 		w := New(seed, snap)
+		w.Document = asked
 		w.Net.Default = Link{Loss: 0.1, Double: 0.1, Delay: 5 * time.Millisecond, Jitter: 150 * time.Millisecond}
 		w.Mix(callsPerSeed)
 		w.Disturb()

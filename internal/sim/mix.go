@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -69,12 +70,7 @@ func (w *World) document() string {
 	if w.registers {
 		return Registering
 	}
-	for _, h := range w.Hosts {
-		if h.secret() {
-			return Securing
-		}
-	}
-	return Document
+	return cmp.Or(w.Document, Document)
 }
 
 // takeOut takes a trunk out of service for a while (DR-11), in few runs.

@@ -18,6 +18,7 @@ func TestTRK03Mix(t *testing.T) {
 	}
 	for seed, placed := *seedFlag, 0; placed < calls; seed, placed = seed+1, placed+callsPerSeed {
 		w := NewSharded(seed, snap, 1+int(seed%4))
+		w.Document = Securing
 		w.Net.Default = Link{Loss: 0.1, Double: 0.1, Delay: 5 * time.Millisecond, Jitter: 150 * time.Millisecond}
 		w.Mix(callsPerSeed)
 		w.Disturb()

@@ -46,6 +46,7 @@ type World struct {
 	steps     int       // that it has had
 	parties   int       // that are not over
 	registers bool      // trunks register
+	Document  string    // that the nodes began with, to come back to after a change; empty: the package's
 	waiting   int       // scenarios that have not begun
 	failures  []string
 }
