@@ -47,7 +47,7 @@ func FuzzAnswer(f *testing.F) {
 
 // FuzzHosts: the hosts file gives addresses or nothing.
 func FuzzHosts(f *testing.F) {
-	f.Add("127.0.0.1 localhost lo # x\n::1\tlocalhost\nfe80::1%eth0 a")
+	f.Add("127.0.0.1 localhost lo . # x\n::1\tlocalhost\nfe80::1%eth0 a")
 	f.Fuzz(func(t *testing.T, text string) {
 		for name, list := range parseHosts(text) {
 			for _, ip := range list {

@@ -68,8 +68,9 @@ func parseHosts(text string) map[string][]netip.Addr {
 			continue
 		}
 		for _, name := range f[1:] {
-			name = strings.ToLower(strings.TrimSuffix(name, "."))
-			m[name] = append(m[name], a.Unmap())
+			if name = strings.ToLower(strings.TrimSuffix(name, ".")); name != "" {
+				m[name] = append(m[name], a.Unmap())
+			}
 		}
 	}
 	return m
