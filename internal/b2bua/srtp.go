@@ -8,6 +8,7 @@ import (
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 )
@@ -77,6 +78,14 @@ func (c *Call) passesKeys() bool {
 		slices.ContainsFunc(c.offered.Media, func(m sdp.Media) bool { return !m.Rejected() && m.Fingerprint && !m.Crypto })
 }
 
+// srtpMode is what a leg's peer may offer: in an emergency call whatever it has (NEW-18).
+func (c *Call) srtpMode(l *Leg) string {
+	if c.decision.Kind == routing.Emergency {
+		return "accept"
+	}
+	return l.trunk.Settings.SRTPMode
+}
+
 // openOffer opens the caller's first offer once it is known that media ends here.
 func (c *Call) openOffer() *diag.Reason {
 	p := &c.plan
@@ -133,8 +142,7 @@ func (c *Call) isOffer(l *Leg, m *sip.Message) bool {
 }
 
 func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) {
-	mode := l.trunk.Settings.SRTPMode
-	if l.srtp == nil && mode != "required" && !strings.Contains(body, "RTP/SAVP") && !strings.Contains(body, "a=crypto:") {
+	if l.srtp == nil && c.srtpMode(l) != "required" && !strings.Contains(body, "RTP/SAVP") && !strings.Contains(body, "a=crypto:") {
 		return body, nil
 	}
 	s, err := sdp.Parse(body)
@@ -174,7 +182,8 @@ func (c *Call) openOffered(l *Leg, s *sdp.Session, i int, to *sdp.Protection) *d
 	m, b, set := &s.Media[i], l.srtp, l.trunk.Settings
 	at := &b.lines[i]
 	at.asked = sdp.Protection{}
-	if set.SRTPMode == "notSupported" {
+	mode := c.srtpMode(l)
+	if mode == "notSupported" {
 		if m.Secure() {
 			return diag.SRTPNotSupported
 		}
@@ -192,7 +201,7 @@ func (c *Call) openOffered(l *Leg, s *sdp.Session, i int, to *sdp.Protection) *d
 	switch {
 	case m.Secure():
 		return diag.SRTPNoKeys
-	case set.SRTPMode == "required":
+	case mode == "required":
 		return diag.SRTPRequired
 	}
 	return nil
@@ -331,7 +340,11 @@ func (c *Call) offerKeys(l *Leg, i int, proto string) {
 		return
 	}
 	at.shown, at.must = sdp.Protection{Proto: proto}, false
-	switch set.SRTPMode {
+	mode := set.SRTPMode
+	if l == &c.a {
+		mode = c.srtpMode(l)
+	}
+	switch mode {
 	case "required":
 		at.shown.Proto, at.must = strings.Replace(proto, "RTP/AVP", "RTP/SAVP", 1), true
 	case "optional":

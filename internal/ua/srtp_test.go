@@ -190,3 +190,26 @@ func TestTRK03Optional(t *testing.T) {
 		}
 	}
 }
+
+// TestTRK03Emergency: an emergency call is taken with whatever its caller has (NEW-18), and the trunk that it leaves by keeps its own.
+func TestTRK03Emergency(t *testing.T) {
+	r := newRig(t)
+	doc := strings.NewReplacer(`"trunk:uc": {`, `"trunk:pstn": {srtpMode: required}`+"\n  "+`"trunk:uc": {srtpMode: required, `,
+		"routes:", "emergency: [{number: 112, usage: all}]\nroutes:\n  - {name: sos, pattern: '^112$', usages: [all], trunks: [pstn]}").Replace(document)
+	snap, problems := topology.Compile("x", []byte(doc))
+	if snap == nil {
+		t.Fatal(problems)
+	}
+	r.core = ua.New(ua.Config{Env: r.env, Snapshot: snap}, r.now)
+	r.out.Reset()
+	r.in(r.uc, bytes.ReplaceAll(request("INVITE", "1", "i1", "call", "from", "", bodies[0]), []byte("+14255550100"), []byte("112")))
+	inv, offer := r.told("INVITE")
+	if offer.Media[0].Proto != "RTP/SAVP" {
+		t.Errorf("offered\n%s", inv)
+	}
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", inv, "to", keyed(bodies[1], "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:QUJfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n")))
+	if ok, answer := r.told("SIP/2.0 200"); answer.Media[0].Proto != "RTP/AVP" || len(keysOf(answer)) != 0 {
+		t.Errorf("answered\n%s", ok)
+	}
+}
