@@ -70,22 +70,43 @@ type rig struct {
 }
 
 func newRig(b testing.TB) *rig {
-	snap, problems := topology.Compile("bench.yaml", []byte(document))
-	if snap == nil {
-		b.Fatal(problems)
-	}
-	rnd := rand.New(rand.NewPCG(1, 2))
-	server := snap.Servers[0]
-	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	local := netip.MustParseAddrPort("192.0.2.10:5060")
-	r := &rig{now: now, b: b,
-		uc:   sip.Source{Transport: sip.UDP, Local: local, Remote: netip.MustParseAddrPort("198.51.100.1:5060")},
-		pstn: sip.Source{Transport: sip.UDP, Local: local, Remote: netip.MustParseAddrPort("198.51.100.2:5060")}}
-	r.env = &b2bua.Env{Server: server, Rand: rnd, Ports: media.NewPorts(10000, 65535, 0), State: open{}, Limits: open{}, UserAgent: "directsip",
-		CallID: func() string { return b2bua.Token(rnd, 20) }}
-	r.core = ua.New(ua.Config{Env: r.env, Snapshot: snap}, now)
+	b.Helper()
+	return rigOf(b, document)
+}
+
+// rigOf is a rig whose core has that document.
+func rigOf(b testing.TB, doc string) *rig {
+	b.Helper()
+	snap := compile(b, doc)
+	r := &rig{now: begin, b: b, uc: ucSource, pstn: pstnSource, env: newEnv(snap, 2)}
+	r.core = ua.New(ua.Config{Env: r.env, Snapshot: snap}, begin)
 	return r
 }
+
+func compile(b testing.TB, doc string) *topology.Snapshot {
+	b.Helper()
+	snap, problems := topology.Compile("x", []byte(doc))
+	if snap == nil {
+		b.Fatal(problems.Error())
+	}
+	return snap
+}
+
+// newEnv is what the calls of a core share, on the first server of a document.
+func newEnv(snap *topology.Snapshot, seed uint64) *b2bua.Env {
+	rnd := rand.New(rand.NewPCG(1, seed))
+	return &b2bua.Env{Server: snap.Servers[0], Rand: rnd, Ports: media.NewPorts(10000, 65535, 0), State: open{}, Limits: open{}, UserAgent: "directsip",
+		CallID: func() string { return b2bua.Token(rnd, 20) }}
+}
+
+// begin is when a core of a test begins.
+var begin = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+// Where the peers of document call from.
+var (
+	ucSource   = sip.Source{Transport: sip.UDP, Local: netip.MustParseAddrPort("192.0.2.10:5060"), Remote: netip.MustParseAddrPort("198.51.100.1:5060")}
+	pstnSource = sip.Source{Transport: sip.UDP, Local: netip.MustParseAddrPort("192.0.2.10:5060"), Remote: netip.MustParseAddrPort("198.51.100.2:5060")}
+)
 
 // in gives the core one datagram, as the engine does, and performs the media effects.
 func (r *rig) in(src sip.Source, data []byte) {

@@ -2,8 +2,6 @@ package ua_test
 
 import (
 	"bytes"
-	"math/rand/v2"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +9,6 @@ import (
 	"github.com/directsip/directsip/internal/b2bua"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sip"
-	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/ua"
 )
 
@@ -27,18 +24,12 @@ type shards struct {
 }
 
 func newShards(t *testing.T) *shards {
-	snap, problems := topology.Compile("x", []byte(strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {acceptRefer: true}`+"\n  "+`"trunk:uc": {acceptRefer: true, `, 1)))
-	if snap == nil {
-		t.Fatal(problems)
-	}
-	local := netip.MustParseAddrPort("192.0.2.10:5060")
-	s := &shards{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
-		uc:   sip.Source{Transport: sip.UDP, Local: local, Remote: netip.MustParseAddrPort("198.51.100.1:5060")},
-		pstn: sip.Source{Transport: sip.UDP, Local: local, Remote: netip.MustParseAddrPort("198.51.100.2:5060")}}
+	snap := compile(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {acceptRefer: true}`+"\n  "+`"trunk:uc": {acceptRefer: true, `, 1))
+	s := &shards{t: t, now: begin, uc: ucSource, pstn: pstnSource}
 	for i := range s.cores {
-		rnd := rand.New(rand.NewPCG(1, uint64(i)))
-		env := &b2bua.Env{Server: snap.Servers[0], Rand: rnd, Ports: media.NewPorts(10000, 20000, 0), State: open{}, Limits: open{}, UserAgent: "directsip",
-			CallID: func() string { return string(rune('0'+i)) + b2bua.Token(rnd, 20) }}
+		env := newEnv(snap, uint64(i))
+		token := env.CallID
+		env.CallID = func() string { return string(rune('0'+i)) + token() }
 		s.cores[i] = ua.New(ua.Config{Env: env, Snapshot: snap, Shard: i, Shards: len(s.cores),
 			Mine: func(id string) bool { return s.of(id) == i }}, s.now)
 	}

@@ -1,14 +1,11 @@
 package ua_test
 
 import (
-	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
-	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/ua"
 )
 
@@ -16,24 +13,13 @@ import (
 func TestLateAddresses(t *testing.T) {
 	const one = "  one: {host: one.test, root: {transport: UDP}}\n"
 	const doc = "pools: {pool.test: {servers: {med1.test: {addresses: [192.0.2.10]}}}}\ngateways:\n" + one + "  two: {host: two.test, root: {transport: UDP}}\n"
-	compile := func(text string) *topology.Snapshot {
-		snap, problems := topology.Compile("x", []byte(text))
-		if snap == nil {
-			t.Fatal(problems)
-		}
-		return snap
-	}
-	snap := compile(doc)
-	rnd := rand.New(rand.NewPCG(1, 2))
-	env := &b2bua.Env{Server: snap.Servers[0], Rand: rnd, State: open{}, Limits: open{}, CallID: func() string { return b2bua.Token(rnd, 20) }}
-	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	core := ua.New(ua.Config{Env: env, Snapshot: snap}, now)
+	core, now := rigOf(t, doc).core, begin
 	var out ua.Out
 	for len(out.Resolve) < 2 {
 		now = core.Deadline()
 		core.Advance(now, &out)
 	}
-	core.Configure(now, compile(strings.Replace(doc, one, "", 1)))
+	core.Configure(now, compile(t, strings.Replace(doc, one, "", 1)))
 	for _, q := range out.Resolve {
 		out.Sends = nil
 		core.Resolved(now, q.Session, q.Attempt, []b2bua.Addr{{Remote: netip.MustParseAddrPort("198.51.100.7:5060")}}, &out)

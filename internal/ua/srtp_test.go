@@ -8,8 +8,6 @@ import (
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
-	"github.com/directsip/directsip/internal/topology"
-	"github.com/directsip/directsip/internal/ua"
 )
 
 const (
@@ -21,14 +19,7 @@ const (
 // secured is a rig whose trunks have an srtpMode each.
 func secured(t *testing.T, uc, pstn string) *rig {
 	t.Helper()
-	r := newRig(t)
-	doc := strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {srtpMode: `+pstn+`}`+"\n  "+`"trunk:uc": {srtpMode: `+uc+`, `, 1)
-	snap, problems := topology.Compile("x", []byte(doc))
-	if snap == nil {
-		t.Fatal(problems)
-	}
-	r.core = ua.New(ua.Config{Env: r.env, Snapshot: snap}, r.now)
-	return r
+	return rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {srtpMode: `+pstn+`}`+"\n  "+`"trunk:uc": {srtpMode: `+uc+`, `, 1))
 }
 
 // keyed is a description with SRTP.
@@ -193,14 +184,8 @@ func TestTRK03Optional(t *testing.T) {
 
 // TestTRK03Emergency: an emergency call is taken with whatever its caller has (NEW-18), and the trunk that it leaves by keeps its own.
 func TestTRK03Emergency(t *testing.T) {
-	r := newRig(t)
-	doc := strings.NewReplacer(`"trunk:uc": {`, `"trunk:pstn": {srtpMode: required}`+"\n  "+`"trunk:uc": {srtpMode: required, `,
-		"routes:", "emergency: [{number: 112, usage: all}]\nroutes:\n  - {name: sos, pattern: '^112$', usages: [all], trunks: [pstn]}").Replace(document)
-	snap, problems := topology.Compile("x", []byte(doc))
-	if snap == nil {
-		t.Fatal(problems)
-	}
-	r.core = ua.New(ua.Config{Env: r.env, Snapshot: snap}, r.now)
+	r := rigOf(t, strings.NewReplacer(`"trunk:uc": {`, `"trunk:pstn": {srtpMode: required}`+"\n  "+`"trunk:uc": {srtpMode: required, `,
+		"routes:", "emergency: [{number: 112, usage: all}]\nroutes:\n  - {name: sos, pattern: '^112$', usages: [all], trunks: [pstn]}").Replace(document))
 	r.out.Reset()
 	r.in(r.uc, bytes.ReplaceAll(request("INVITE", "1", "i1", "call", "from", "", bodies[0]), []byte("+14255550100"), []byte("112")))
 	inv, offer := r.told("INVITE")

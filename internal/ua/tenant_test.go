@@ -2,17 +2,12 @@ package ua_test
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
-	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sip"
-	"github.com/directsip/directsip/internal/topology"
-	"github.com/directsip/directsip/internal/ua"
 )
 
 const tenants = `
@@ -32,17 +27,7 @@ trunkSettings:
 
 // newTenants is a rig with that document, and where the hub calls from.
 func newTenants(t *testing.T) (*rig, sip.Source) {
-	snap, problems := topology.Compile("x", []byte(tenants))
-	if snap == nil {
-		t.Fatal(problems.Error())
-	}
-	rnd := rand.New(rand.NewPCG(1, 2))
-	r := &rig{b: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
-		pstn: sip.Source{Transport: sip.UDP, Local: netip.MustParseAddrPort("192.0.2.10:5060"), Remote: netip.MustParseAddrPort("198.51.100.2:5060")},
-		env: &b2bua.Env{Server: snap.Servers[0], Rand: rnd, Ports: media.NewPorts(10000, 20000, 0), State: open{}, Limits: open{}, UserAgent: "directsip",
-			CallID: func() string { return b2bua.Token(rnd, 20) }}}
-	r.core = ua.New(ua.Config{Env: r.env, Snapshot: snap}, r.now)
-	return r, sip.Source{Transport: sip.TLS, Local: netip.MustParseAddrPort("192.0.2.10:5061"), Remote: netip.MustParseAddrPort("198.51.100.1:40000"),
+	return rigOf(t, tenants), sip.Source{Transport: sip.TLS, Local: netip.MustParseAddrPort("192.0.2.10:5061"), Remote: netip.MustParseAddrPort("198.51.100.1:40000"),
 		Flow: 1, Names: []string{"sip.hub.test"}}
 }
 
