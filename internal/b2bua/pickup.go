@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
-	"github.com/directsip/directsip/internal/dialog"
 	"github.com/directsip/directsip/internal/sdp"
 )
 
@@ -105,14 +104,7 @@ func (c *Call) pickUp(now time.Time, p *pickUp, l Leg, out *Out) {
 	g.target = t.target
 	c.won, c.current = g, nil
 	b, a, req := &g.leg, &c.a, l.inv
-	b.ackSeq, _, _ = req.CSeq()
-	b.learn(req)
-	b.hearTimer(req)
-	b.sdp.start(c.env)
-	b.oa.RemoteInvite(true)
-	b.dlg = dialog.NewUAS(req, b.tag)
-	c.note(now, b, false, req)
-
+	c.beginGuest(now, b)
 	a.tag = f.ours
 	a.adopt(&f.sdp)
 	if f.rel != nil {

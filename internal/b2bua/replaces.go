@@ -140,13 +140,7 @@ func (c *Call) judgeReplaces(in Caller, l *Leg, d *Replaces) (by *Leg, said *sdp
 func (c *Call) seatByInvite(now time.Time, x *transfer, said *sdp.Session, out *Out) {
 	l := &x.new.leg
 	req := l.inv
-	l.ackSeq, _, _ = req.CSeq()
-	l.learn(req)
-	l.hearTimer(req)
-	l.sdp.start(c.env)
-	l.oa.RemoteInvite(true)
-	l.dlg = dialog.NewUAS(req, l.tag)
-	c.note(now, l, false, req)
+	c.beginGuest(now, l)
 	c.respond(now, l, c.trying(req), out)
 	x.said, x.answer, x.stage = said, req, transferJoining
 	c.plan.dirty = true
@@ -160,6 +154,18 @@ func (c *Call) guest(now time.Time, by *Leg, l Leg) *attempt {
 	t.leg.side, t.leg.number = by.side, uint8(min(len(c.rec.Attempts), 255))
 	c.attempts = append(c.attempts, t)
 	return t
+}
+
+// beginGuest begins the dialog of a guest that came by INVITE with Replaces.
+func (c *Call) beginGuest(now time.Time, l *Leg) {
+	req := l.inv
+	l.ackSeq, _, _ = req.CSeq()
+	l.learn(req)
+	l.hearTimer(req)
+	l.sdp.start(c.env)
+	l.oa.RemoteInvite(true)
+	l.dlg = dialog.NewUAS(req, l.tag)
+	c.note(now, l, false, req)
 }
 
 // lines is how many m-lines a description of ours has.
