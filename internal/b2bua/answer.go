@@ -128,14 +128,19 @@ func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
 // cancelled.
 func (c *Call) prefer(now time.Time, t *attempt, out *Out) {
 	if o := c.current; o != nil {
-		e := &c.rec.Attempts[o.index]
-		e.Took, e.Class, e.Reason = now.Sub(e.At), "cancelled", ""
-		o.elsewhere = true
-		c.leave(now, o, out)
+		c.forgo(now, o, out)
 	}
 	c.current = t
 	t.linger, t.cancelled = time.Time{}, false
 	c.plan.face(c, t.leg.hop.Remote.Addr())
+}
+
+// forgo cancels the target being tried, because somebody else has answered.
+func (c *Call) forgo(now time.Time, t *attempt, out *Out) {
+	e := &c.rec.Attempts[t.index]
+	e.Took, e.Class, e.Reason = now.Sub(e.At), "cancelled", ""
+	t.elsewhere = true
+	c.leave(now, t, out)
 }
 
 // answeredOfferless relays the target's offer; its ACK waits for the caller's.

@@ -95,10 +95,7 @@ func eitherWay(a, b *sdp.Session) bool {
 // pickUp puts who came into the place of the target.
 func (c *Call) pickUp(now time.Time, p *pickUp, l Leg, out *Out) {
 	t, f := p.of, p.fork
-	e := &c.rec.Attempts[t.index]
-	e.Took, e.Class, e.Reason = now.Sub(e.At), "cancelled", ""
-	t.elsewhere = true
-	c.leave(now, t, out)
+	c.forgo(now, t, out)
 	c.dropEarly(now, out)
 	g := c.guest(now, &t.leg, l)
 	g.target = t.target
