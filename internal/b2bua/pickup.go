@@ -34,16 +34,10 @@ func (c *Call) ringing(d *Replaces) *attempt {
 
 // judgePickUp reads an INVITE for the place of a target that rings, or says why it is refused.
 func (c *Call) judgePickUp(in Caller, l *Leg, d *Replaces, t *attempt) (p pickUp, why *diag.Reason) {
-	set := in.Trunk.Settings
-	switch {
-	case set.AcceptReplaces == "off" || set.AcceptReplaces == "own" && in.Trunk.Gateway != t.leg.trunk.Gateway:
+	if !mayTake(in.Trunk, &t.leg) {
 		return p, diag.ReplacesRefused
-	case Unserved(set, in.Req) != "":
-		return p, diag.UnsupportedExtension
-	case !c.mayJoin(&c.a, c.at(in.Trunk, in.Req.From().URI)):
-		return p, diag.TollBypass
 	}
-	if why = c.open(l, in.Req); why != nil {
+	if why = c.admit(in, l, &c.a); why != nil {
 		return p, why
 	}
 	body, ok := in.Req.SDP()

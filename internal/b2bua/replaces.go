@@ -52,7 +52,7 @@ func (c *Call) mayReplace(d *Replaces, t *topology.Trunk) (*Leg, *diag.Reason) {
 	switch {
 	case l == nil:
 		return nil, diag.CallGone
-	case t.Settings.AcceptReplaces == "off" || t.Settings.AcceptReplaces == "own" && t.Gateway != l.trunk.Gateway:
+	case !mayTake(t, l):
 		return nil, diag.ReplacesRefused
 	case d.EarlyOnly:
 		return nil, diag.Busy
@@ -62,6 +62,11 @@ func (c *Call) mayReplace(d *Replaces, t *topology.Trunk) (*Leg, *diag.Reason) {
 		return nil, diag.TransferLimit
 	}
 	return l, nil
+}
+
+// mayTake tells whether acceptReplaces of a peer's trunk lets it take the place of a leg.
+func mayTake(t *topology.Trunk, l *Leg) bool {
+	return t.Settings.AcceptReplaces != "off" && (t.Settings.AcceptReplaces != "own" || t.Gateway == l.trunk.Gateway)
 }
 
 // Replace takes an INVITE with Replaces: its sender takes the seat of the dialog that it names, once who stays has accepted its offer.
@@ -108,18 +113,23 @@ func (c *Call) refuseGuest(now time.Time, l Leg, why *diag.Reason, out *Out) {
 	c.attempts = append(c.attempts, &attempt{leg: l, state: attemptOver, index: -1})
 }
 
+// admit says why who sends an INVITE with Replaces cannot talk to who stays, or opens its keys on the leg that is to be.
+func (c *Call) admit(in Caller, l, stays *Leg) *diag.Reason {
+	switch {
+	case Unserved(in.Trunk.Settings, in.Req) != "":
+		return diag.UnsupportedExtension
+	case !c.mayJoin(stays, c.at(in.Trunk, in.Req.From().URI)):
+		return diag.TollBypass
+	}
+	return c.open(l, in.Req)
+}
+
 // judgeReplaces reads an INVITE with Replaces, or says why it is refused.
 func (c *Call) judgeReplaces(in Caller, l *Leg, d *Replaces) (by *Leg, said *sdp.Session, why *diag.Reason) {
 	if by, why = c.mayReplace(d, in.Trunk); why != nil {
 		return nil, nil, why
 	}
-	if Unserved(in.Trunk.Settings, in.Req) != "" {
-		return nil, nil, diag.UnsupportedExtension
-	}
-	if !c.mayJoin(c.other(by), c.at(in.Trunk, in.Req.From().URI)) {
-		return nil, nil, diag.TollBypass
-	}
-	if why = c.open(l, in.Req); why != nil {
+	if why = c.admit(in, l, c.other(by)); why != nil {
 		return nil, nil, why
 	}
 	body, ok := in.Req.SDP()
