@@ -256,6 +256,9 @@ func (w *worker) beat(at time.Time, now int64) {
 	}
 	clear(w.band.players[len(keep):])
 	w.band.players = keep
+	if len(keep) == 0 {
+		w.band.muster() // which stops the timer, unless somebody has joined
+	}
 	if len(w.notices.list) > 0 {
 		w.notices.deliver(w.relay.config.Events, at)
 	}
