@@ -17,8 +17,7 @@ import (
 // Env is what all calls of one shard share. Its owner is the shard; it does not change while calls run.
 type Env struct {
 	Server *topology.Server
-	Rand   *rand.Rand
-	Secret func([]byte)  // fills with the octets of a key; nil: from Rand
+	Rand   *rand.Rand    // of a cryptographically strong source: tags, nonces and the keys of SRTP are drawn from it
 	Ports  *media.Ports  // this shard's slice of the port range
 	State  routing.State // trunk health and round-robin turns
 	Limits Limits

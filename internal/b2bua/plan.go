@@ -166,8 +166,8 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		p.lines[i].opaque = !m.IsRTP()
 		was := e.rtp
 		e.live, e.mux, e.dir, e.laws = !m.Rejected(), m.RTCPMux, m.Direction, lawsOf(m)
-		if c := l.crypt(s, i); !c.Same(e.crypt) {
-			e.crypt = c
+		if !p.passKeys {
+			e.crypt = l.crypt(s, i)
 		}
 		e.rtp, e.rtcp = netip.AddrPort{}, m.RTCP
 		if e.live && m.Conn.IsValid() && !m.Conn.IsUnspecified() {

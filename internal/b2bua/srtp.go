@@ -46,21 +46,12 @@ func (b *strongbox) key(e *Env, line int, s media.Suite) string {
 	k := &b.ours[line][s-1]
 	if *k == "" {
 		raw := make([]byte, s.KeySize())
-		e.secret(raw)
+		for i := range raw {
+			raw[i] = byte(e.Rand.Uint32())
+		}
 		*k = string(raw)
 	}
 	return *k
-}
-
-// secret fills b with what nobody can guess.
-func (e *Env) secret(b []byte) {
-	if e.Secret != nil {
-		e.Secret(b)
-		return
-	}
-	for i := range b {
-		b[i] = byte(e.Rand.Uint32())
-	}
 }
 
 // passesKeys decides, when the targets are known, whether keys are between the peers.
@@ -195,7 +186,7 @@ func (c *Call) openOffered(l *Leg, s *sdp.Session, i int, to *sdp.Protection) *d
 			continue
 		}
 		at.asked = sdp.Protection{Proto: m.Proto, Crypto: []string{sdp.FormatCrypto(k.Tag, k.Suite, b.key(c.env, i, suite))}}
-		to.Crypto = []string{line1(s, i, k.Tag)}
+		to.Crypto = []string{k.Value}
 		return nil
 	}
 	switch {
@@ -215,7 +206,7 @@ func (b *strongbox) openAnswered(s *sdp.Session, i int, to *sdp.Protection) {
 		if !ok || !slices.Contains(at.shown.Crypto, sdp.FormatCrypto(k.Tag, k.Suite, b.ours[i][suite-1])) {
 			continue
 		}
-		to.Crypto = []string{line1(s, i, k.Tag)}
+		to.Crypto = []string{k.Value}
 		return
 	}
 	switch {
@@ -224,19 +215,6 @@ func (b *strongbox) openAnswered(s *sdp.Session, i int, to *sdp.Protection) {
 	case at.must:
 		b.fault = fmt.Errorf("m-line %d: RTP, and srtpMode of the trunk is required", i+1)
 	}
-}
-
-// line1 is the a=crypto line of a tag as the peer wrote it.
-func line1(s *sdp.Session, media, tag int) string {
-	for name, value := range s.Attributes(media) {
-		if name != "crypto" {
-			continue
-		}
-		if k, ok := sdp.ParseCrypto(value); ok && k.Tag == tag {
-			return value
-		}
-	}
-	return ""
 }
 
 // usable tells whether an a=crypto line is one that we can work with.
@@ -253,23 +231,25 @@ func usable(k *sdp.Crypto) (media.Suite, bool) {
 	return suite, true
 }
 
-// crypt is the protection of an m-line by a description that was opened; nil: RTP.
+// crypt is the protection of an m-line by a description that was opened; nil: RTP. Of the line that was chosen a key is missing never; if it were,
+// nothing would pass.
 func (l *Leg) crypt(s *sdp.Session, i int) *media.Crypt {
 	if l.srtp == nil || !s.Media[i].Crypto || i >= maxLines {
 		return nil
 	}
+	c := &media.Crypt{}
 	for k := range s.Cryptos(i) {
 		suite, ok := usable(&k)
 		if !ok || l.srtp.ours[i][suite-1] == "" {
-			return nil
+			break
 		}
-		c := &media.Crypt{Suite: suite, Send: l.srtp.ours[i][suite-1]}
+		c.Suite, c.Send = suite, l.srtp.ours[i][suite-1]
 		for _, key := range k.Keys {
 			c.Recv = append(c.Recv, media.MasterKey{Key: strings.Clone(key.Material), MKI: key.MKI})
 		}
-		return c
+		break
 	}
-	return nil
+	return c
 }
 
 // say puts a description of ours into a message, sealed for the leg that it goes to.

@@ -9,6 +9,7 @@ import (
 
 // Crypto is the value of an a=crypto line (RFC 4568 §9.1): "<tag> <suite> <key-params> [<session-params>]".
 type Crypto struct {
+	Value string // as written
 	Tag   int
 	Suite string      // as written: AES_CM_128_HMAC_SHA1_80 …
 	Keys  []CryptoKey // one or more, at most maxKeys
@@ -54,7 +55,7 @@ func ParseCrypto(value string) (c Crypto, ok bool) {
 	if !ok || more != "" {
 		return Crypto{}, false
 	}
-	c.Tag = n
+	c.Value, c.Tag = value, n
 	if c.Suite, rest = field(rest); c.Suite == "" {
 		return Crypto{}, false
 	}

@@ -105,6 +105,19 @@ func TestTRK03SuiteAndTag(t *testing.T) {
 	}
 }
 
+// TestTRK03TagTwice: of two lines with one tag the one counts that can be used, for the relay too.
+func TestTRK03TagTwice(t *testing.T) {
+	r := secured(t, "accept", "accept")
+	r.out.Reset()
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", keyed(bodies[0], strings.Replace(strong, "crypto:1", "crypto:3", 1)+uc80)))
+	inv, _ := r.told("INVITE")
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+	if ok, answer := r.told("SIP/2.0 200"); len(keysOf(answer)) != 1 || r.side(0).Crypt == nil || r.side(0).Crypt.Suite.String() != "AES_CM_128_HMAC_SHA1_80" {
+		t.Errorf("the relay has %v, answered\n%s", r.side(0).Crypt, ok)
+	}
+}
+
 // TestTRK03BadAnswers: an answer that is not of our offer ends the call.
 func TestTRK03BadAnswers(t *testing.T) {
 	for name, answer := range map[string]string{
