@@ -1,11 +1,6 @@
 package sound
 
-import (
-	"math"
-	"slices"
-	"strings"
-	"time"
-)
+import "math"
 
 // The tones by name.
 const (
@@ -85,9 +80,6 @@ func Tone(name, country string) *Clip {
 	return NewClip(name+" "+country, p.samples())
 }
 
-// KnownTone tells whether there is a tone of the name.
-func KnownTone(name string) bool { return slices.Contains(ToneNames(), name) }
-
 // samples is one period. Every beat begins at a zero of its frequencies, and the one that fills its plan alone has whole cycles, so that
 // nothing clicks.
 func (p *plan) samples() []int16 {
@@ -108,11 +100,3 @@ func (p *plan) samples() []int16 {
 // peakOf is the amplitude of a sine of a level. Where a coder overloads, a sine has 3.14 dBm0 in A-law and 3.17 dBm0 in µ-law (G.711
 // §5, §6); the former is taken for both, as 0.03 dB are no matter.
 func peakOf(dBm0 float64) float64 { return 32767 * math.Pow(10, (dBm0-3.14)/20) }
-
-// Period is how long a tone takes until it repeats itself; 0 for one that is unknown.
-func Period(name, country string) (d time.Duration) {
-	for _, b := range plans[strings.ToLower(country)][name].beats {
-		d += time.Duration(b.ms) * time.Millisecond
-	}
-	return d
-}
