@@ -35,8 +35,6 @@ type Snapshot struct {
 	InboundRules []InboundRule     // in the order in which they are tried
 	Unassigned   []UnassignedRange // in the order in which they are searched
 
-	Announcements []*Announcement // in the order of the document
-
 	userByNumber map[string]*User  // line URI number (and number;ext=) and extra numbers
 	userByURI    map[string]*User  // lower-case address-of-record without scheme
 	trunkByName  map[string]*Trunk // lower case

@@ -46,7 +46,6 @@ func (c *compiler) announcements(n *node) {
 		default:
 			d.out.Clip = c.tone(d.tone, d.country)
 		}
-		c.snap.Announcements = append(c.snap.Announcements, d.out)
 		c.announcementNames.add(c, key, d.out)
 	})
 }
@@ -58,7 +57,7 @@ func (c *compiler) tone(name, country *node) *sound.Clip {
 	if country != nil {
 		c.oneOf(country, &of, sound.Countries()...)
 	}
-	return sound.Tone(tone, of)
+	return c.sharedTone(tone, of)
 }
 
 // soundFile reads a WAV file.

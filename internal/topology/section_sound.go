@@ -43,7 +43,7 @@ func (s *TrunkSettings) RingbackClip() *sound.Clip {
 	return s.Tones.Ringback
 }
 
-// resolveSound makes the tones of a trunk's settings; equal ones are made once.
+// resolveSound makes the tones of a trunk's settings.
 func (c *compiler) resolveSound(d *settingsDoc) {
 	s := d.out
 	if d.music != nil {
@@ -66,6 +66,7 @@ func (c *compiler) resolveSound(d *settingsDoc) {
 	}
 }
 
+// sharedTone makes a tone once, however many trunks and announcements have it; nil when it is unknown.
 func (c *compiler) sharedTone(name, country string) *sound.Clip {
 	key := name + " " + country
 	if c.tones[key] == nil {
