@@ -41,10 +41,7 @@ trunkSettings:
 func TestEveryGatewayReachesEveryServerAndBack(t *testing.T) {
 	l := newLab(t)
 	doc := l.expand(poolDocument)
-	one := l.serve(doc)
-	two := &server{lab: l, name: "med2.test", metrics: l.ip(20) + ":9090"}
-	two.setUp(t, doc)
-	two.start()
+	one, two := l.serve(doc), l.serveAs("med2.test", 20, doc)
 	var peers []*sipp
 	for g := range 3 { // each is called by one gateway over two servers
 		for _, tcp := range []bool{false, true} {

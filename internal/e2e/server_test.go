@@ -45,7 +45,13 @@ type server struct {
 // serve starts the server med1.test of a document and waits until it is ready. It is stopped when the test ends.
 func (l *lab) serve(doc string, args ...string) *server {
 	l.t.Helper()
-	s := &server{lab: l, name: "med1.test", metrics: l.ip(1) + ":9090", args: args}
+	return l.serveAs("med1.test", 1, doc, args...)
+}
+
+// serveAs starts a server of a document, whose metrics are at a host.
+func (l *lab) serveAs(name string, host int, doc string, args ...string) *server {
+	l.t.Helper()
+	s := &server{lab: l, name: name, metrics: l.ip(host) + ":9090", args: args}
 	s.setUp(l.t, doc)
 	s.start()
 	return s

@@ -36,10 +36,7 @@ trunkSettings:
 func TestSecondDirectsip(t *testing.T) {
 	l := newLab(t)
 	doc := l.expand(chain)
-	one := l.serve(doc)
-	two := &server{lab: l, name: "med2.test", metrics: l.ip(20) + ":9090"}
-	two.setUp(t, doc)
-	two.start()
+	one, two := l.serve(doc), l.serveAs("med2.test", 20, doc)
 	agents, pbx, gw := speakers(t, l, "", "")
 	for _, way := range []struct {
 		from, to       *siptest.Agent
