@@ -102,28 +102,19 @@ func TestOPTIONSNeedNoPassword(t *testing.T) {
 
 // TestAuthenticatedMix is TestTenThousandCalls with callers who are asked for a password, some of whom do not know it.
 func TestAuthenticatedMix(t *testing.T) {
-	snap, calls := asking(t), *callsFlag/20
-	if testing.Short() {
-		calls = 300
-	}
 	challenged, authenticated := uint64(0), uint64(0)
-	for seed, placed := *seedFlag, 0; placed < calls; seed, placed = seed+1, placed+callsPerSeed {
-		w := New(seed, snap)
-		w.Document = asked
-		w.Net.Default = Link{Loss: 0.1, Double: 0.1, Delay: 5 * time.Millisecond, Jitter: 150 * time.Millisecond}
-		w.Mix(callsPerSeed)
-		w.Disturb()
-		w.Run(20 * time.Minute)
-		report(t, w, testing.Verbose())
+	mixes(t, asked, 20, func(w *World) {
 		for _, n := range w.Nodes {
-			c := n.Core().Counts()
-			challenged += c.Challenged
-			authenticated += c.Authenticated
-			if c.Authenticated > c.Challenged {
-				t.Errorf("seed %d: %+v", seed, c)
+			for _, s := range n.shards {
+				c := s.core.Counts()
+				challenged += c.Challenged
+				authenticated += c.Authenticated
+				if c.Authenticated > c.Challenged {
+					t.Errorf("seed %d: %+v", w.Seed, c)
+				}
 			}
 		}
-	}
+	})
 	if authenticated == 0 || challenged < authenticated {
 		t.Errorf("%d challenges, %d with the password", challenged, authenticated)
 	}

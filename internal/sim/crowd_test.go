@@ -10,7 +10,7 @@ func crowded(t *testing.T, seed uint64) *World {
 	w := NewSharded(seed, compiled(t), 1+int(seed%4))
 	w.Lag = []time.Duration{0, time.Millisecond, 30 * time.Millisecond, 200 * time.Millisecond}[seed/4%4]
 	if seed%3 > 0 {
-		w.Net.Default = Link{Loss: 0.1, Double: 0.1, Delay: 5 * time.Millisecond, Jitter: 150 * time.Millisecond}
+		w.Net.Default = worst
 	}
 	w.Crowd(callsPerSeed)
 	w.Run(20 * time.Minute)

@@ -39,14 +39,45 @@ func lossy(snap *topology.Snapshot, seed uint64) *World {
 	}
 	w := NewSharded(seed, snap, 1+int(seed%4))
 	w.Lag = []time.Duration{0, 3 * time.Millisecond, 40 * time.Millisecond}[seed/4%3]
-	w.Net.Default = Link{Loss: 0.1, Double: 0.1, Delay: 5 * time.Millisecond, Jitter: 150 * time.Millisecond}
+	w.Net.Default = worst
 	if registers {
 		w.Registrars()
 	}
+	mixed(w)
+	return w
+}
+
+// worst is a network that loses, doubles and reorders a tenth of all packets.
+var worst = Link{Loss: 0.1, Double: 0.1, Delay: 5 * time.Millisecond, Jitter: 150 * time.Millisecond}
+
+// mixed runs a world to the end of its mixed calls.
+func mixed(w *World) {
 	w.Mix(callsPerSeed)
 	w.Disturb()
 	w.Run(20 * time.Minute)
-	return w
+}
+
+// mixes runs a part of TestTenThousandCalls with another document, shows each world when its run is over, and returns how many calls there were.
+func mixes(t *testing.T, document string, part int, see func(w *World)) (placed int) {
+	t.Helper()
+	snap, err := Compile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := *callsFlag / part
+	if testing.Short() {
+		calls = 300
+	}
+	for seed := *seedFlag; placed < calls; seed++ {
+		w := NewSharded(seed, snap, 1+int(seed%4))
+		w.Document = document
+		w.Net.Default = worst
+		mixed(w)
+		report(t, w, testing.Verbose())
+		see(w)
+		placed += callsPerSeed
+	}
+	return placed
 }
 
 // report prints what went wrong in a run, with its seed and the ladders.

@@ -122,7 +122,7 @@ func TestSetupMatrix(t *testing.T) {
 					w := New(uint64(k+1), snap)
 					w.Strict = !lossy
 					if lossy {
-						w.Net.Default = Link{Loss: 0.1, Double: 0.1, Delay: 5 * time.Millisecond, Jitter: 150 * time.Millisecond}
+						w.Net.Default = worst
 					}
 					runCells(t, w, part)
 				}

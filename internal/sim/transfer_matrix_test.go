@@ -151,7 +151,7 @@ func TestTransferMatrix(t *testing.T) {
 				transferCells(t, New(1, snap), some)
 				for at := 0; at < len(lossy); at += perWorld {
 					w := NewSharded(uint64(at+1), snap, 1+at/perWorld%3)
-					w.Net.Default = Link{Loss: 0.1, Double: 0.1, Delay: 5 * time.Millisecond, Jitter: 150 * time.Millisecond}
+					w.Net.Default = worst
 					transferCells(t, w, lossy[at:min(at+perWorld, len(lossy))])
 				}
 				if t.Failed() {
