@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,15 +141,11 @@ func (c *Call) redirectTrunk(from *topology.Trunk, u sip.URI) *topology.Trunk {
 
 // isHostOf tells whether a host is that of a gateway.
 func isHostOf(g *topology.Gateway, host string) bool {
-	if strings.EqualFold(g.Host, host) {
-		return true
+	if a, err := netip.ParseAddr(host); err == nil {
+		a = a.Unmap()
+		return a == g.Addr || slices.Contains(g.Addresses, a)
 	}
-	for _, a := range g.Addresses {
-		if a.String() == host {
-			return true
-		}
-	}
-	return g.Addr.IsValid() && g.Addr.String() == strings.Trim(host, "[]")
+	return strings.EqualFold(g.Host, host)
 }
 
 // visited tells whether a number has been or will be tried on a trunk: then a redirection runs in a circle (RFC 3261 §8.1.3.4).

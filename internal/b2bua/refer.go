@@ -178,11 +178,9 @@ func (c *Call) home(by *Leg, host string) *topology.Trunk {
 func (l *Leg) atHome(host string) bool {
 	g := l.trunk.Gateway
 	if a, err := netip.ParseAddr(host); err == nil {
-		a = a.Unmap()
-		return a == g.Addr || a == l.hop.Remote.Addr() || slices.Contains(g.Addresses, a)
+		return isHostOf(g, host) || a.Unmap() == l.hop.Remote.Addr()
 	}
-	same := func(name string) bool { return strings.EqualFold(name, host) }
-	return same(g.Host) || slices.ContainsFunc(g.Names, same)
+	return isHostOf(g, host) || slices.ContainsFunc(g.Names, func(name string) bool { return strings.EqualFold(name, host) })
 }
 
 // acceptRefer answers 202 and begins the subscription that goes with it.
