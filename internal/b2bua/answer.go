@@ -73,8 +73,7 @@ func (c *Call) fork(l *Leg, m *sip.Message) (f *fork, own bool) {
 	if f := c.forkFrom(l, theirs); f != nil {
 		return f, true
 	}
-	limit := max(c.a.trunk.Settings.MaxEarlyDialogs, 1)
-	if n := len(c.forks); n >= limit {
+	if n := len(c.forks); !c.mayFork() {
 		last := c.forks[n-1]
 		if last.leg == nil && n > 1 { // ring-back of ours
 			last = c.forks[n-2]
@@ -89,6 +88,9 @@ func (c *Call) fork(l *Leg, m *sip.Message) (f *fork, own bool) {
 	c.forks = append(c.forks, n)
 	return n, true
 }
+
+// mayFork tells whether the caller can have one more early dialog (TRK-02).
+func (c *Call) mayFork() bool { return len(c.forks) < max(c.a.trunk.Settings.MaxEarlyDialogs, 1) }
 
 // earlyTag tells whether a To tag of the caller's names one of our early dialogs.
 func (c *Call) earlyTag(tag string) bool {

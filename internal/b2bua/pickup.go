@@ -65,7 +65,7 @@ func (c *Call) forkFor(f *fork) *fork {
 	switch {
 	case f.sdp.body == "" && (f.rel == nil || f.rel.told == ""):
 		return f
-	case len(c.forks) >= max(c.a.trunk.Settings.MaxEarlyDialogs, 1):
+	case !c.mayFork():
 		return nil
 	}
 	n := &fork{ours: c.env.tag()}

@@ -16,7 +16,7 @@ func (c *Call) ringOurselves(now time.Time, status int, out *Out) bool {
 	if c.sounds != nil && c.sounds.of == clip {
 		return c.sounds.now != nil // it is heard; what cannot be heard is in the record
 	}
-	if c.heardEarly() || len(c.forks) >= max(c.a.trunk.Settings.MaxEarlyDialogs, 1) {
+	if c.firstHeard() != nil || !c.mayFork() {
 		return false
 	}
 	v, why := c.callerVoice()
@@ -34,12 +34,12 @@ func (c *Call) ringOurselves(now time.Time, status int, out *Out) bool {
 	return true
 }
 
-// heardEarly tells whether a target has described early media to the caller.
-func (c *Call) heardEarly() bool {
+// firstHeard is the first early dialog in which a target has described its media to the caller; nil: none has.
+func (c *Call) firstHeard() *fork {
 	for _, f := range c.forks {
 		if f.leg != nil && f.sdp.body != "" {
-			return true
+			return f
 		}
 	}
-	return false
+	return nil
 }

@@ -100,11 +100,8 @@ func (c *Call) audible(f *fork) bool {
 	case "none", "local":
 		return false
 	case "first":
-		for _, o := range c.forks {
-			if o.leg != nil && o.sdp.body != "" {
-				return o == f
-			}
-		}
+		first := c.firstHeard()
+		return first == nil || first == f
 	}
 	return true
 }
