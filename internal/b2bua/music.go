@@ -84,22 +84,24 @@ func (c *Call) wanted() (to media.SideIndex, clip *sound.Clip) {
 
 // holdsCall tells whether a side does not want to hear: sendonly or inactive (RFC 3264 §8.4).
 func (c *Call) holdsCall(side media.SideIndex) bool {
-	for i := range c.plan.lines {
-		if e := &c.plan.lines[i].peer[side]; e.live && !c.plan.lines[i].opaque {
-			return !e.dir.Recv()
-		}
-	}
-	return false
+	e := c.plan.first(side)
+	return e != nil && !e.dir.Recv()
 }
 
 // hears tells whether a side wants to hear.
 func (c *Call) hears(side media.SideIndex) bool {
-	for i := range c.plan.lines {
-		if e := &c.plan.lines[i].peer[side]; e.live && !c.plan.lines[i].opaque {
-			return e.dir.Recv()
+	e := c.plan.first(side)
+	return e != nil && e.dir.Recv()
+}
+
+// first is what a side has said of its first m-line in use that is RTP; nil: it has none.
+func (p *plan) first(side media.SideIndex) *end {
+	for i := range p.lines {
+		if e := &p.lines[i].peer[side]; e.live && !p.lines[i].opaque {
+			return e
 		}
 	}
-	return false
+	return nil
 }
 
 // voiceOf is how the party on a side can hear us: by what it takes and what we have said to it.
