@@ -165,13 +165,7 @@ func (c *Call) answeredEarly(now time.Time, x *earlyExchange, status int, body s
 	to, toOA, ours := x.to(c)
 	s, err := sdp.Parse(body)
 	if err == nil {
-		var offer *sdp.Session
-		if offer, err = sdp.Parse(ours.body); err == nil {
-			err = sdp.AnswerFits(offer, s)
-		}
-		if err == nil {
-			mirror(offer, s)
-		}
+		err = fitTo(ours.body, s)
 	}
 	if status >= 300 || err != nil {
 		toOA.Failed("UPDATE")

@@ -13,6 +13,18 @@ func mirror(offer, answer *sdp.Session) {
 	}
 }
 
+// fitTo checks an answer against what we offered in text (RFC 3264 §6), and mirrors its directions.
+func fitTo(text string, answer *sdp.Session) error {
+	offer, err := sdp.Parse(text)
+	if err == nil {
+		err = sdp.AnswerFits(offer, answer)
+	}
+	if err == nil {
+		mirror(offer, answer)
+	}
+	return err
+}
+
 // direction is the word for what flows, seen from whoever says it.
 func direction(send, recv bool) sdp.Direction {
 	switch {

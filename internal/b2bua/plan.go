@@ -629,10 +629,7 @@ func (p *plan) fits(c *Call, from *Leg, answer *sdp.Session) error {
 	}
 	offer := c.offered // the caller's own offer went on with nothing left out
 	if offer == nil || len(offer.Media) > len(p.lines) || len(from.trunk.Settings.Codecs) > 0 {
-		var err error
-		if offer, err = sdp.Parse(from.sdp.body); err != nil {
-			return err
-		}
+		return fitTo(from.sdp.body, answer)
 	}
 	if err := sdp.AnswerFits(offer, answer); err != nil {
 		return err

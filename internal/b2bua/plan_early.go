@@ -23,16 +23,8 @@ func (p *plan) answerEarly(c *Call, f *fork, e *early, body string) (string, err
 	if err != nil {
 		return "", err
 	}
-	offer, err := sdp.Parse(f.sdp.body)
-	if err == nil {
-		err = sdp.AnswerFits(offer, s)
-	}
-	if err != nil {
+	if err = fitTo(f.sdp.body, s); err != nil || e == nil {
 		return "", err
-	}
-	mirror(offer, s)
-	if e == nil {
-		return "", nil
 	}
 	return p.carryInto(c, &c.a, f.leg, &e.sdp, s), nil
 }
@@ -78,8 +70,8 @@ func (p *plan) agreed(c *Call, l *Leg, e *early) (string, error) {
 		c.a.sdp.codec = strings.Clone(codec.Name)
 		l.sdp.codec = c.a.sdp.codec
 	}
-	if ours, err := sdp.Parse(l.sdp.body); !e.bid && err == nil && sdp.AnswerFits(ours, s) == nil {
-		mirror(ours, s)
+	if !e.bid {
+		_ = fitTo(l.sdp.body, s) // what does not fit goes on as it is
 	}
 	if c.a.sdp.body != "" {
 		l.sdp.peer = fingerprint(s)
