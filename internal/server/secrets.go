@@ -1,8 +1,6 @@
 package server
 
 import (
-	"errors"
-	"io"
 	"os"
 
 	"github.com/directsip/directsip/internal/topology"
@@ -16,18 +14,4 @@ func unlock(snap *topology.Snapshot, me *topology.Server) topology.Problems {
 	return snap.Unlock(me.Pool, readSecret, os.LookupEnv)
 }
 
-func readSecret(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &os.PathError{Op: "read", Path: path, Err: errors.New("not a file")}
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxSecretFile))
-}
+func readSecret(path string) ([]byte, error) { return readRegular(path, maxSecretFile) }
