@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/url"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -137,7 +136,7 @@ func (a *app) call(ctx context.Context, id string) (*cdr.Record, error) {
 }
 
 func writeHistory(w io.Writer, list []store.Summary) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := columns(w)
 	fmt.Fprintln(t, "ID\tSTART\tFROM\tTO\tIN\tOUT\tSTATUS\tTALK\tREASON\tBY")
 	for i := range list {
 		s := &list[i]
@@ -155,7 +154,7 @@ func writeHistory(w io.Writer, list []store.Summary) {
 }
 
 func writeLive(w io.Writer, list []cdr.Record) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := columns(w)
 	fmt.Fprintln(t, "ID\tSTART\tFROM\tTO\tIN\tOUT\tSTATE\tCODEC")
 	for i := range list {
 		r := &list[i]

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
 	"time"
 	"unicode"
 
@@ -26,6 +27,9 @@ func (a *app) print(v any, text func(w io.Writer)) error {
 	_, err := io.WriteString(a.out, harmless(b.String()))
 	return err
 }
+
+// columns aligns what is written with tabs between the columns, when it is flushed.
+func columns(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
 
 // harmless is a text without what a terminal would obey: numbers, names and reasons come from peers.
 func harmless(s string) string {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -55,7 +54,7 @@ func (a *app) profileListCmd() *cobra.Command {
 				list = append(list, peerOf(p))
 			}
 			return a.print(list, func(w io.Writer) {
-				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+				t := columns(w)
 				for _, p := range list {
 					fmt.Fprintf(t, "%s\t%s\t%s\n", p.Name, dash(p.Kind), p.Title)
 				}

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"github.com/directsip/directsip/internal/cdr"
 )
@@ -14,7 +13,7 @@ func writePlayed(w io.Writer, r *cdr.Record) {
 		return
 	}
 	fmt.Fprintf(w, "\nplayed\n")
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := columns(w)
 	for i := range r.Played {
 		p := &r.Played[i]
 		heard := p.Codec + " for " + span(p.Took)

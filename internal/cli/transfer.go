@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"text/tabwriter"
 
 	"github.com/directsip/directsip/internal/cdr"
 )
@@ -18,7 +17,7 @@ func writeTransfers(w io.Writer, r *cdr.Record) {
 		return
 	}
 	fmt.Fprintf(w, "\ntransfers\n")
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := columns(w)
 	for i := range r.Transfers {
 		x := &r.Transfers[i]
 		result := "without a result"

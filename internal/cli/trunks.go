@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -105,7 +104,7 @@ func writeTrunks(w io.Writer, list []server.TrunkView) {
 		fmt.Fprintln(w, "no trunks")
 		return
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := columns(w)
 	fmt.Fprintln(t, "TRUNK\tKIND\tPEER\tTRANSPORT\tPORT\tSTATE\tSINCE\tCALLS\tRTT\tREGISTRATION\tWHY")
 	for _, v := range list {
 		since, rtt := "-", "-"

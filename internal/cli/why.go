@@ -6,7 +6,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
@@ -49,7 +48,7 @@ func writeWhy(w io.Writer, r *cdr.Record, now time.Time) {
 }
 
 func writeAttempts(w io.Writer, r *cdr.Record, now time.Time) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := columns(w)
 	for i := range r.Attempts {
 		x := &r.Attempts[i]
 		status := dash("")
@@ -80,7 +79,7 @@ func writeAttempts(w io.Writer, r *cdr.Record, now time.Time) {
 }
 
 func writeMedia(w io.Writer, list []cdr.Media) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := columns(w)
 	for i := range list {
 		m := &list[i]
 		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP\t%d gated\t%d dropped%s\n", m.Stream, m.From, dash(m.Source),
