@@ -8,15 +8,17 @@ import (
 	"github.com/directsip/directsip/internal/sip"
 )
 
+// at is where the object has a key, or where the object is.
+func (d *settingsDoc) at(key string) *node {
+	if n := d.body.get(key); n != nil {
+		return n
+	}
+	return d.key
+}
+
 // checkSettings: keys of one object that contradict each other.
 func (c *compiler) checkSettings(d *settingsDoc) {
-	s := d.out
-	at := func(key string) *node {
-		if n := d.body.get(key); n != nil {
-			return n
-		}
-		return d.key
-	}
+	s, at := d.out, d.at
 	for _, code := range slices.Sorted(mapKeys(s.FailoverCodes)) {
 		if s.FinalCodes[code] {
 			c.errorf(at("finalCodes"), "the code %d is in failoverCodes and in finalCodes", code).fixf("Remove it from one of them")
@@ -91,11 +93,7 @@ func (c *compiler) checkKeys() {
 		}
 		for _, t := range c.snap.Trunks {
 			if t.Settings == d.out && t.Transport != sip.TLS {
-				at := d.key
-				if n := d.body.get("srtpMode"); n != nil {
-					at = n
-				}
-				c.warnf(at, "srtpMode %s on trunk %q sends the keys of its calls readable over %s", d.out.SRTPMode, t.Name, t.Transport).
+				c.warnf(d.at("srtpMode"), "srtpMode %s on trunk %q sends the keys of its calls readable over %s", d.out.SRTPMode, t.Name, t.Transport).
 					fixf("Use TLS there, or srtpMode accept")
 				break
 			}

@@ -7,9 +7,9 @@ import (
 
 // midcallFields are the keys for what happens in a call that is up.
 var midcallFields = []field[settingsDoc]{
-	{"heldOffer", func(c *compiler, n *node, d *settingsDoc) { c.oneOf(n, &d.out.HeldOffer, "accept", "refuse") }},
+	{"heldOffer", setWord(func(s *TrunkSettings) *string { return &s.HeldOffer }, "accept", "refuse")},
 	{"acceptRefer", settingBool(func(s *TrunkSettings) *bool { return &s.AcceptRefer })},
-	{"acceptReplaces", func(c *compiler, n *node, d *settingsDoc) { c.oneOf(n, &d.out.AcceptReplaces, "off", "own", "any") }},
+	{"acceptReplaces", setWord(func(s *TrunkSettings) *string { return &s.AcceptReplaces }, "off", "own", "any")},
 	{"enableReferSupport", settingBool(func(s *TrunkSettings) *bool { return &s.EnableReferSupport })},
 	{"enable3pccRefer", settingBool(func(s *TrunkSettings) *bool { return &s.Enable3pccRefer })},
 	{"relayMethods", func(c *compiler, n *node, d *settingsDoc) { c.relayMethods(n, d.out) }},

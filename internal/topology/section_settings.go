@@ -68,12 +68,10 @@ var signallingFields = []field[settingsDoc]{
 
 var mediaFields = []field[settingsDoc]{
 	{"enableBypass", settingBool(func(s *TrunkSettings) *bool { return &s.EnableBypass })},
-	{"srtpMode", func(c *compiler, n *node, d *settingsDoc) {
-		c.oneOf(n, &d.out.SRTPMode, "accept", "optional", "required", "notSupported", "pass")
-	}},
+	{"srtpMode", setWord(func(s *TrunkSettings) *string { return &s.SRTPMode }, "accept", "optional", "required", "notSupported", "pass")},
 	{"srtpSuites", func(c *compiler, n *node, d *settingsDoc) { c.srtpSuites(n, d) }},
 	{"rtpLatching", func(c *compiler, n *node, d *settingsDoc) { c.latching(n, &d.out.RTPLatching) }},
-	{"ssrcPolicy", func(c *compiler, n *node, d *settingsDoc) { c.oneOf(n, &d.out.SSRCPolicy, "any", "fixed") }},
+	{"ssrcPolicy", setWord(func(s *TrunkSettings) *string { return &s.SSRCPolicy }, "any", "fixed")},
 	{"rtcpActiveCalls", settingBool(func(s *TrunkSettings) *bool { return &s.RTCPActiveCalls })},
 	{"rtcpCallsOnHold", settingBool(func(s *TrunkSettings) *bool { return &s.RTCPCallsOnHold })},
 	{"mediaTimeout", setDuration(5*time.Second, time.Hour, false, func(s *TrunkSettings) *time.Duration { return &s.MediaTimeout })},
