@@ -1,44 +1,24 @@
 package server
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/directsip/directsip/internal/siptest"
 )
 
-// certificate writes a certificate that is its own authority, and its key.
-func certificate(t *testing.T, dir, name string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+// authority is one whose certificates a rig's document may name: a .pem and a .key for each name.
+func (r *rig) authority(names ...string) *siptest.Authority {
+	r.t.Helper()
+	ca := siptest.NewAuthority(r.t, r.dir, "authority")
+	for _, name := range names {
+		ca.Issue(name, time.Hour, name, "med1.test", "pool.test")
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name, "med1.test", "pool.test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for file, block := range map[string]*pem.Block{".pem": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "EC PRIVATE KEY", Bytes: private}} {
-		if err := os.WriteFile(filepath.Join(dir, name+file), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return ca
 }
 
 // presented is the common name of the certificate that a listener shows, or the error.
@@ -59,10 +39,10 @@ func presented(at string) string {
 
 // withTLS adds a provider behind TLS to a document, and a certificate.
 func (r *rig) withTLS(doc string) string {
-	certificate(r.t, r.dir, "one.test")
+	ca := r.authority("one.test")
 	file := filepath.Join(r.dir, "one.test")
 	doc = strings.ReplaceAll(doc, "\nusages:", "\n  sbc: {kind: sbc, host: sbc.test, root: {port: 5061}}\nusages:")
-	return strings.ReplaceAll(doc, "mediaPorts", "cert: "+file+".pem, key: "+file+".key, ca: "+file+".pem, mediaPorts")
+	return strings.ReplaceAll(doc, "mediaPorts", "cert: "+file+".pem, key: "+file+".key, ca: "+ca.File+", mediaPorts")
 }
 
 // DR-31: how long our certificate is still valid is a metric.
@@ -95,16 +75,14 @@ func TestPortGoesFromTCPToTLS(t *testing.T) {
 	t.Parallel()
 	tcp := strings.ReplaceAll(basic, "host: NET.3, root: {transport: UDP, port: 5070}", "host: gw.test, addresses: [NET.3], root: {transport: TCP, port: 5070, gatewayPort: 5066}")
 	r := start(t, tcp)
-	for _, name := range []string{"one.test", "two.test", "bad.test"} {
-		certificate(t, r.dir, name)
-	}
+	ca := r.authority("one.test", "two.test", "bad.test")
 	if err := os.WriteFile(filepath.Join(r.dir, "bad.test.key"), []byte("no key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	with := func(name string) string {
 		file := filepath.Join(r.dir, name)
 		return strings.ReplaceAll(strings.ReplaceAll(tcp, "transport: TCP", "transport: TLS"), "mediaPorts",
-			"cert: "+file+".pem, key: "+file+".key, ca: "+file+".pem, mediaPorts")
+			"cert: "+file+".pem, key: "+file+".key, ca: "+ca.File+", mediaPorts")
 	}
 	at := r.net + "1:5070"
 	refuse := func(while string) {
