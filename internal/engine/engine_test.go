@@ -125,7 +125,7 @@ func TestDrainIsKnownToEveryShardWhenItReturns(t *testing.T) {
 	r.wire.wait(t, "503 INVITE", 1)
 	r.Terminate(diag.ServerShutdown)
 	if r.Live() != 0 || len(r.records) != 31 && len(r.records) != 30 {
-		t.Errorf("%d calls live, %d records", r.Live(), len(r.records))
+		t.Fatalf("%d calls live, %d records", r.Live(), len(r.records))
 	}
 	for range 30 {
 		if rec := <-r.records; rec.Reason != diag.ServerShutdown.ID && rec.Reason != diag.Draining.ID {
