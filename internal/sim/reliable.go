@@ -38,6 +38,11 @@ type relCallee struct {
 
 func requires(m *sip.Message, tag string) bool { return m.HasToken(sip.IDRequire, tag) }
 
+// takesReliable tells whether an INVITE lets its provisional responses be reliable.
+func takesReliable(inv *sip.Message) bool {
+	return inv.HasToken(sip.IDSupported, "100rel") || requires(inv, "100rel")
+}
+
 // askReliable writes what the caller's INVITE says.
 func (p *Party) askReliable(m *sip.Message) {
 	rel := p.manner.Rel
@@ -139,8 +144,7 @@ func (p *Party) prack(m *sip.Message, tag string, rseq uint64) {
 
 // reliably tells whether the callee sends its provisional responses so.
 func (p *Party) reliably() bool {
-	inv := p.inv.req
-	return p.manner.Rel.Known && (inv.HasToken(sip.IDSupported, "100rel") || requires(inv, "100rel"))
+	return p.manner.Rel.Known && takesReliable(p.inv.req)
 }
 
 // refusesReliable refuses an INVITE that requires what the callee does not know, or does not offer what it requires.
@@ -149,7 +153,7 @@ func (h *Host) refusesReliable(s *server, rel Rel) bool {
 	switch {
 	case requires(s.req, "100rel") && !knows:
 		h.respond(s, 420, func(r *sip.Message) { r.Add(sip.IDUnsupported, "100rel") })
-	case rel.Required && !s.req.HasToken(sip.IDSupported, "100rel") && !requires(s.req, "100rel"):
+	case rel.Required && !takesReliable(s.req):
 		h.respond(s, 421, func(r *sip.Message) { r.Add(sip.IDRequire, "100rel") })
 	default:
 		return false
@@ -243,6 +247,11 @@ func (p *Party) pracked(s *server) {
 		p.rel.queue = q[1:]
 		q[0]()
 	}
+	p.answerNow()
+}
+
+// answerNow gives the answer that waited, unless a description still does.
+func (p *Party) answerNow() {
 	if then := p.rel.then; then != nil && !p.rel.held {
 		p.rel.then = nil
 		then()
@@ -292,10 +301,7 @@ func (p *Party) earlyUpdate() {
 			p.rel.moved = true
 			p.speaker.remote, p.speaker.mine = readSDP(r.Body), readSDP(m.Body)
 		}
-		if then := p.rel.then; then != nil && !p.rel.held {
-			p.rel.then = nil
-			then()
-		}
+		p.answerNow()
 	})
 }
 

@@ -68,7 +68,7 @@ func (l *legWatch) tagOf(m *sip.Message, sent bool) string {
 
 // reliableOut checks a reliable response of the node.
 func (x *watch) reliableOut(l *legWatch, r *requestWatch, m *sip.Message, data []byte) {
-	if !r.msg.HasToken(sip.IDSupported, "100rel") && !requires(r.msg, "100rel") {
+	if !takesReliable(r.msg) {
 		x.fail(l, "reliable %d to an INVITE that does not offer it", m.Status)
 	}
 	o := l.split(m.To().Tag())
@@ -107,12 +107,17 @@ func (x *watch) reliableOut(l *legWatch, r *requestWatch, m *sip.Message, data [
 	}
 }
 
+// pracked is the exchange that a PRACK belongs to: of an early dialog, or of the one that a 2xx has made the leg's meanwhile.
+func (l *legWatch) pracked(m *sip.Message) *offerWatch {
+	if o := l.offers[m.To().Tag()]; o != nil || l.confirmed == nil {
+		return o
+	}
+	return l.offersOf()
+}
+
 // prackIn notes a PRACK of the peer.
 func (x *watch) prackIn(l *legWatch, r *requestWatch, m *sip.Message) {
-	o := l.offers[m.To().Tag()]
-	if o == nil && l.confirmed != nil {
-		o = l.offersOf()
-	}
+	o := l.pracked(m)
 	seq := uint32(0)
 	if inv := l.offersOf().initial; inv != nil {
 		seq = inv.seq
@@ -184,10 +189,7 @@ type owing struct {
 
 // prackOut checks a PRACK of the node.
 func (x *watch) prackOut(l *legWatch, r *requestWatch, m *sip.Message) {
-	o := l.offers[m.To().Tag()]
-	if o == nil && l.confirmed != nil {
-		o = l.offersOf()
-	}
+	o := l.pracked(m)
 	if o == nil || o.rel == nil || !o.rel.waits {
 		x.fail(l, "PRACK of nothing: %s", m.Get(sip.IDRAck))
 		return
