@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/directsip/directsip/internal/server"
+	"github.com/directsip/directsip/internal/topology"
 )
 
 // trunkFilter says which trunks are wanted; what is empty fits all.
@@ -54,7 +55,7 @@ func (f *trunkFilter) check() error {
 
 var (
 	trunkStates = []string{"up", "degraded", "half-open", "down", "disabled", "paused"}
-	trunkKinds  = []string{"gateway", "pbx", "sbc", "uc"}
+	trunkKinds  = topology.GatewayKinds()
 )
 
 func (a *app) trunksCmd() *cobra.Command {

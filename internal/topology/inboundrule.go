@@ -44,7 +44,7 @@ var inboundFields = []field[inboundDoc]{
 		_, at := c.texts(n)
 		for _, item := range at {
 			var s string
-			c.oneOf(item, &s, string(KindGateway), string(KindPBX), string(KindSBC), string(KindUC))
+			c.oneOf(item, &s, GatewayKinds()...)
 			d.out.Kinds = append(d.out.Kinds, GatewayKind(s))
 		}
 	}},

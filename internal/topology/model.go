@@ -102,6 +102,11 @@ const (
 	KindUC      GatewayKind = "uc"  // UC platform: users are behind it
 )
 
+// GatewayKinds are the words for them.
+func GatewayKinds() []string {
+	return []string{string(KindGateway), string(KindPBX), string(KindSBC), string(KindUC)}
+}
+
 // Gateway is the equipment on the other side (TOP-01..TOP-04).
 type Gateway struct {
 	Name      string

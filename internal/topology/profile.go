@@ -82,7 +82,7 @@ var profileFields = []field[Profile]{
 	{"title", setText(func(p *Profile) *string { return &p.Title })},
 	{"kind", func(c *compiler, n *node, p *Profile) {
 		kind := ""
-		c.oneOf(n, &kind, string(KindGateway), string(KindPBX), string(KindSBC), string(KindUC))
+		c.oneOf(n, &kind, GatewayKinds()...)
 		p.Kind = GatewayKind(kind)
 	}},
 	{"servers", func(c *compiler, n *node, p *Profile) { p.Servers, _ = c.texts(n) }},

@@ -21,9 +21,8 @@ type gatewayDoc struct {
 
 var gatewayFields = []field[gatewayDoc]{
 	{"kind", func(c *compiler, n *node, d *gatewayDoc) {
-		kinds := []GatewayKind{KindGateway, KindPBX, KindSBC, KindUC}
 		if s, ok := c.text(n); ok {
-			if !slices.Contains(kinds, GatewayKind(s)) {
+			if !slices.Contains(GatewayKinds(), s) {
 				c.errorf(n, "%q is not a kind of gateway", s).fixf("Write gateway, pbx, sbc or uc")
 				return
 			}
