@@ -182,7 +182,7 @@ func registration(r *server.RegistrationView) string {
 	switch {
 	case r == nil:
 		return "-"
-	case r.State == "elsewhere":
+	case r.State == server.Elsewhere:
 		return "by " + r.Server
 	case !r.Until.IsZero() && r.Error != "":
 		return "until " + r.Until.Local().Format("15:04:05") + " (" + r.Error + ")"

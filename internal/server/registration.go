@@ -19,8 +19,8 @@ type RegistrationView struct {
 	Error   string    `json:"error,omitempty"` // of the last REGISTER
 }
 
-// elsewhere is the state of a registration that another server of the pool keeps.
-const elsewhere = "elsewhere"
+// Elsewhere is the state of a registration that another server of the pool keeps.
+const Elsewhere = "elsewhere"
 
 func registrationView(t *engine.TrunkStatus) *RegistrationView {
 	reg := t.Trunk.Registration
@@ -29,7 +29,7 @@ func registrationView(t *engine.TrunkStatus) *RegistrationView {
 	}
 	st := t.Registration
 	if st == nil {
-		return &RegistrationView{Server: reg.Server.Name, State: elsewhere}
+		return &RegistrationView{Server: reg.Server.Name, State: Elsewhere}
 	}
 	v := &RegistrationView{Server: reg.Server.Name, State: string(st.State), Since: st.Since, Until: st.Until, Next: st.Next, Contact: st.Contact,
 		Code: st.Code, Error: st.Error}
