@@ -67,10 +67,7 @@ func (c *Call) showOwn(now time.Time, f *fork, text string, out *Out) {
 	if c.a.trunk.Settings.ProgressCode == "180" {
 		status = 180
 	}
-	r := sip.NewResponse(c.a.inv, status, "")
-	r.SetToTag(f.ours)
-	r.Add(sip.IDContact, c.contact(c.a.hop))
-	r.Add(sip.IDAllow, c.env.Allow(c.a.trunk.Settings))
+	r := c.inviteReply(&c.a, f.ours, status, "")
 	c.say(&c.a, r, text)
 	c.dress(r, nil)
 	c.show(now, f, r, out)

@@ -161,7 +161,8 @@ func (c *Call) answeredOfferless(now time.Time, t *attempt, m *sip.Message, f *f
 	c.answerCaller(now, m, f, sdp, out)
 }
 
-// answerCaller sends the 200 of leg A, which stands until its ACK comes; m is the target's, nil for an answer of our own. It has no description when that was said reliably before.
+// answerCaller sends the 200 of leg A, which stands until its ACK comes; m is the target's, nil for an answer of our own. It has no description
+// when that was said reliably before.
 func (c *Call) answerCaller(now time.Time, m *sip.Message, f *fork, sdp string, out *Out) {
 	a := &c.a
 	c.phase = phaseAnswered
@@ -169,10 +170,7 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, f *fork, sdp string, 
 	if c.rec.Ringing.IsZero() {
 		c.rec.Ringing = now
 	}
-	r := sip.NewResponse(a.inv, 200, "")
-	r.SetToTag(a.tag)
-	r.Add(sip.IDContact, c.contact(a.hop))
-	r.Add(sip.IDAllow, c.env.Allow(a.trunk.Settings))
+	r := c.inviteReply(a, a.tag, 200, "")
 	r.Add(sip.IDSupported, Extensions(a.trunk.Settings))
 	if c.won != nil {
 		c.tellConnected(r, a, m, &c.won.leg)

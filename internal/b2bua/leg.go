@@ -137,6 +137,15 @@ func (c *Call) beginAt(now time.Time, l *Leg, hop sip.Hop, m *sip.Message, out *
 	return r
 }
 
+// inviteReply is a response to the INVITE of a leg that belongs to the dialog with this tag of ours.
+func (c *Call) inviteReply(l *Leg, tag string, status int, phrase string) *sip.Message {
+	r := sip.NewResponse(l.inv, status, phrase)
+	r.SetToTag(tag)
+	r.Add(sip.IDContact, c.contact(l.hop))
+	r.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
+	return r
+}
+
 // respond answers the INVITE of this leg.
 func (c *Call) respond(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	if l.timer != nil && m.Status >= 200 && m.Status < 300 {

@@ -304,9 +304,7 @@ func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Ou
 
 // acceptReinvite sends the 200 to a re-INVITE.
 func (c *Call) acceptReinvite(now time.Time, l *Leg, sdp string, out *Out) {
-	r := sip.NewResponse(l.inv, 200, "")
-	r.Add(sip.IDContact, c.contact(l.hop))
-	r.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
+	r := c.inviteReply(l, l.tag, 200, "")
 	c.say(l, r, sdp)
 	l.ackSeq, _, _ = l.inv.CSeq()
 	l.oa.InviteDone()

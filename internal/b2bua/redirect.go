@@ -57,15 +57,12 @@ func (c *Call) tellForwarded(now time.Time, out *Out) {
 	if a.trunk.Settings.ProgressCode == "183" {
 		status = 183
 	}
-	r := sip.NewResponse(a.inv, status, "")
 	tag, f := a.tag, (*fork)(nil)
 	if n := len(c.forks); n > 0 {
 		f = c.forks[n-1]
 		tag = f.ours
 	}
-	r.SetToTag(tag)
-	r.Add(sip.IDContact, c.contact(a.hop))
-	r.Add(sip.IDAllow, c.env.Allow(a.trunk.Settings))
+	r := c.inviteReply(a, tag, status, "")
 	c.dress(r, nil)
 	switch {
 	case f != nil:

@@ -183,10 +183,7 @@ func lines(body string) int { return strings.Count(body, "\r\nm=") }
 
 // answerGuest sends the 200 to an INVITE with Replaces, with what who stays has answered.
 func (c *Call) answerGuest(now time.Time, l *Leg, body string, out *Out) {
-	r := sip.NewResponse(l.inv, 200, "")
-	r.SetToTag(l.tag)
-	r.Add(sip.IDContact, c.contact(l.hop))
-	r.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
+	r := c.inviteReply(l, l.tag, 200, "")
 	c.say(l, r, body)
 	l.dlg.Confirmed, l.up = true, true
 	c.follow(l)

@@ -45,15 +45,11 @@ func (c *Call) ring(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	if sdp == "" && c.ringOurselves(now, m.Status, out) {
 		return
 	}
-	set := c.a.trunk.Settings
-	status, phrase := shownAs(set, m.Status, sdp != ""), m.Reason
+	status, phrase := shownAs(c.a.trunk.Settings, m.Status, sdp != ""), m.Reason
 	if status != m.Status {
 		phrase = ""
 	}
-	r := sip.NewResponse(c.a.inv, status, phrase)
-	r.SetToTag(f.ours)
-	r.Add(sip.IDContact, c.contact(c.a.hop))
-	r.Add(sip.IDAllow, c.env.Allow(set))
+	r := c.inviteReply(&c.a, f.ours, status, phrase)
 	c.tellConnected(r, &c.a, m, l)
 	c.say(&c.a, r, sdp)
 	c.dress(r, m)
