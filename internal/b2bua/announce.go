@@ -43,7 +43,6 @@ func (c *Call) callerVoice() (v voice, why string) {
 
 // announce answers the caller's offer, now that the ports are open. After a 200 the announcement waits for the ACK.
 func (c *Call) announce(now time.Time, out *Out) {
-	a := c.decision.Announcement
 	v, _ := c.callerVoice()
 	f := &fork{ours: c.a.tag}
 	f.sdp.start(c.env)
@@ -51,13 +50,19 @@ func (c *Call) announce(now time.Time, out *Out) {
 	text := c.plan.speak(c.offered, &f.sdp, v)
 	c.a.sdp.peer = fingerprint(c.offered)
 	c.summarize(nil)
-	if a.Answer {
+	if c.decision.Announcement.Answer {
 		c.a.adopt(&f.sdp)
 		c.a.oa.LocalAnswer()
 		c.answerCaller(now, nil, f, text, out)
 		return
 	}
 	c.showOwn(now, f, text, out)
+	c.playAnnouncement(now, v)
+}
+
+// playAnnouncement lets the caller hear the announcement from its beginning.
+func (c *Call) playAnnouncement(now time.Time, v voice) {
+	a := c.decision.Announcement
 	c.play(now, 0, a.Clip, v, a.Times, media.YieldNever)
 }
 
@@ -78,9 +83,8 @@ func (c *Call) announceAnswered(now time.Time) {
 	if !c.announces() || c.end != nil || c.sounds != nil {
 		return
 	}
-	v, ok := c.ownVoice()
-	if a := c.decision.Announcement; ok {
-		c.play(now, 0, a.Clip, v, a.Times, media.YieldNever)
+	if v, ok := c.ownVoice(); ok {
+		c.playAnnouncement(now, v)
 	}
 }
 
@@ -118,8 +122,7 @@ func (c *Call) answerAlone(now time.Time, e *exchange, body string, out *Out) {
 	c.plan.take(l, s)
 	text := c.plan.speak(s, &l.sdp, v)
 	if p := c.playing(); p != nil && (p.PayloadType != v.pt || p.Stream != v.stream) {
-		a := c.decision.Announcement
-		c.play(now, 0, a.Clip, v, a.Times, media.YieldNever)
+		c.playAnnouncement(now, v)
 	}
 	l.oa.LocalAnswer()
 	if e.invite {
