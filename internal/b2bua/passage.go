@@ -205,7 +205,7 @@ func (c *Call) Returned(now time.Time, p *Passage, out *Out) {
 	switch {
 	case p.status < 300:
 		c.transferred(now, x, 200, out)
-	case p.leg.callID == "": // it did not survive
+	case !p.Back(): // it did not survive
 		c.transferFailed(now, x, p.status, p.why, out)
 		c.finish(now, diag.TransferFailed, "directsip", "who stays was lost on the way", out)
 	default:
@@ -227,7 +227,7 @@ func (c *Call) Returned(now time.Time, p *Passage, out *Out) {
 
 // Orphan hangs up a leg that comes back to a call which is over. The leg's peer gets a BYE, and what it still sends is answered.
 func (p *Passage) Orphan(now time.Time, env *Env, out *Out) *Rest {
-	if p.leg.callID == "" {
+	if !p.Back() {
 		return nil
 	}
 	l := &p.leg
