@@ -130,7 +130,7 @@ func (l *Leg) pracked() bool {
 	return false
 }
 
-// inherit gives the dialog that a 2xx makes what its early one has come to: CSeq numbers, offers and answers, our description.
+// inherit gives the dialog that a 2xx makes the CSeq numbers that its early one has come to.
 func (l *Leg) inherit(to *dialog.Dialog) {
 	if e := l.earlyDialog(to.RemoteTag); e != nil {
 		to.LocalSeq, to.RemoteSeq = e.dlg.LocalSeq, e.dlg.RemoteSeq

@@ -228,7 +228,7 @@ func (r *Registrant) ask(now time.Time, out *txn.Out) {
 	r.send(now, out)
 }
 
-// next asks the next address, or ends the round.
+// unanswered asks the next address, or ends the round.
 func (r *Registrant) unanswered(now time.Time, why string, out *txn.Out) {
 	if r.status.State == Leaving {
 		r.off(now)
