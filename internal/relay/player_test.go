@@ -185,21 +185,22 @@ func TestPlayRefuses(t *testing.T) {
 	}
 }
 
-// TestPlayCost: a packet that is played allocates nothing, and a call that is never played to has no player.
-func TestPlayCost(t *testing.T) {
+// newStillRig is a relay whose only worker does what the test has it do.
+func newStillRig(t *testing.T) *rig {
 	r, err := newRelay(Config{Workers: 1, DSCP: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.workers[0].release)
+	return &rig{Relay: r, t: t}
+}
+
+// TestPlayCost: a packet that is played allocates nothing, and a call that is never played to has no player.
+func TestPlayCost(t *testing.T) {
+	r := newStillRig(t)
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
-	s := assign(t, playing(1, a, b, clip(1000), 0))
-	if err := r.Open(s); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Open(assign(t, call(2, a, b))); err != nil {
-		t.Fatal(err)
-	}
+	r.open(playing(1, a, b, clip(1000), 0))
+	r.open(call(2, a, b))
 	w := r.workers[0]
 	w.band.muster()
 	p := r.find(1).player
@@ -215,15 +216,9 @@ func TestPlayCost(t *testing.T) {
 
 // TestPlayLate: a worker that was held up makes up for a little, and leaves the rest out: the timestamps tell how much.
 func TestPlayLate(t *testing.T) {
-	r, err := newRelay(Config{Workers: 1, DSCP: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.workers[0].release)
+	r := newStillRig(t)
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
-	if err := r.Open(assign(t, playing(1, a, b, clip(1000), 0))); err != nil {
-		t.Fatal(err)
-	}
+	r.open(playing(1, a, b, clip(1000), 0))
 	p := r.find(1).player
 	p.beat(r.workers[0], 1, r.now())
 	first, _, _ := a.hear(a.rtp)
