@@ -110,10 +110,9 @@ func (c *transferCell) check(records map[string]*cdr.Record) string {
 	return ""
 }
 
-// TestTransferMatrix transfers a call of each combination of the set-up matrix: the REFER of either side is sent on to the other one, made by
-// us or refused, with reliableProvisional supported in all combinations over a network that loses, doubles and reorders; in a part of
-// them it joins two calls. With the other settings of ours, and on the perfect network where the outcome is checked too, each combination of
-// the set-up runs with one of the transfers in turn.
+// TestTransferMatrix transfers a call of each combination of the set-up matrix over a network that loses, doubles and reorders: the REFER of
+// either side is sent on to the other one, made by us or refused, and in a part of the combinations it joins two calls. On the perfect network,
+// where the outcome is checked too, each combination of the set-up runs with one of the transfers in turn.
 func TestTransferMatrix(t *testing.T) {
 	calls := 0
 	for _, ours := range []string{"supported", "off", "required"} {
@@ -143,16 +142,12 @@ func TestTransferMatrix(t *testing.T) {
 						some = append(some, &transferCell{cell: *c, move: list[(i/3+i/7)%len(list)]})
 					}
 				}
-				lossy := some
-				if ours == "supported" {
-					lossy = all
-				}
-				calls += len(some) + len(lossy)
+				calls += len(some) + len(all)
 				transferCells(t, New(1, snap), some)
-				for at := 0; at < len(lossy); at += perWorld {
+				for at := 0; at < len(all); at += perWorld {
 					w := NewSharded(uint64(at+1), snap, 1+at/perWorld%3)
 					w.Net.Default = worst
-					transferCells(t, w, lossy[at:min(at+perWorld, len(lossy))])
+					transferCells(t, w, all[at:min(at+perWorld, len(all))])
 				}
 				if t.Failed() {
 					return
