@@ -21,13 +21,23 @@ const (
 
 // crypt protects the packets of one side (RFC 3711): what comes from it is opened, what goes to it is sealed. The session is locked.
 type crypt struct {
-	keys    *media.Crypt
-	recv    *srtp.Context // nil: no keys yet
-	send    *srtp.Context
-	sources []uint32
-	rtp     pionrtp.Header // scratch
-	rtcp    pionrtcp.Header
+	keys *media.Crypt
+	recv *srtp.Context  // nil: no keys yet
+	send *sender        // nil: no keys yet
+	rtp  pionrtp.Header // scratch
+	rtcp pionrtcp.Header
 }
+
+// sender is one key of ours. A side keeps it to its end: should the key come back after RTP or another key, its counters go on, for an index
+// that was used twice would use a key stream twice (RFC 3711 §9.1).
+type sender struct {
+	key     string
+	context *srtp.Context
+	sources []uint32
+}
+
+// maxSenders bounds the keys of ours on one side: some for each leg that has sat there.
+const maxSenders = 64
 
 var profiles = [media.Suites + 1]srtp.ProtectionProfile{
 	media.AESCM128HMACSHA180: srtp.ProtectionProfileAes128CmHmacSha1_80,
@@ -36,30 +46,42 @@ var profiles = [media.Suites + 1]srtp.ProtectionProfile{
 	media.AEADAES256GCM:      srtp.ProtectionProfileAeadAes256Gcm,
 }
 
-// adopt is the protection with other keys. A direction whose key stays keeps its context, for its rollover counters.
-func (c *crypt) adopt(want *media.Crypt) *crypt {
+// protect gives the side other keys. A key of the peer's that stays keeps its context, for its rollover counter and what was replayed.
+func (sd *side) protect(want *media.Crypt) {
+	was := sd.crypt
 	switch {
 	case want == nil:
-		return nil
-	case c != nil && c.keys.Same(want):
-		return c
+		sd.crypt = nil
+		return
+	case was != nil && was.keys.Same(want):
+		return
 	}
-	next := &crypt{keys: want}
+	sd.crypt = &crypt{keys: want}
 	if want.Suite == 0 || len(want.Recv) == 0 {
-		return next
+		return
 	}
-	same := c != nil && c.keys.Suite == want.Suite
-	if same && c.keys.Send == want.Send {
-		next.send, next.sources = c.send, c.sources
+	sd.crypt.send = sd.sender(want)
+	if was != nil && was.keys.Suite == want.Suite && slices.Equal(was.keys.Recv, want.Recv) {
+		sd.crypt.recv = was.recv
 	} else {
-		next.send = context(want.Suite, want.Send)
+		sd.crypt.recv = receiving(want)
 	}
-	if same && slices.Equal(c.keys.Recv, want.Recv) {
-		next.recv = c.recv
-	} else {
-		next.recv = receiving(want)
+}
+
+// sender is nil for a key that does not fit the suite, or is one too many: then nothing is sent.
+func (sd *side) sender(want *media.Crypt) *sender {
+	for _, s := range sd.senders {
+		if s.key == want.Send {
+			return s
+		}
 	}
-	return next
+	c := context(want.Suite, want.Send)
+	if c == nil || len(sd.senders) == maxSenders {
+		return nil
+	}
+	s := &sender{key: want.Send, context: c}
+	sd.senders = append(sd.senders, s)
+	return s
 }
 
 // context is nil for a key that does not fit the suite: then nothing passes.
@@ -122,15 +144,15 @@ func (c *crypt) seal(b []byte, k kind) ([]byte, bool) {
 	var err error
 	switch k {
 	case rtp:
-		if !c.admits(peek(b).ssrc) {
+		if !c.send.admits(peek(b).ssrc) {
 			return nil, false
 		}
-		b, err = c.send.EncryptRTP(b, b, &c.rtp)
+		b, err = c.send.context.EncryptRTP(b, b, &c.rtp)
 	case rtcp:
-		if !c.admits(senderOf(b)) {
+		if !c.send.admits(senderOf(b)) {
 			return nil, false
 		}
-		b, err = c.send.EncryptRTCP(b, b, &c.rtcp)
+		b, err = c.send.context.EncryptRTCP(b, b, &c.rtcp)
 	default:
 		return nil, false
 	}
@@ -138,13 +160,13 @@ func (c *crypt) seal(b []byte, k kind) ([]byte, bool) {
 }
 
 // admits bounds the sources.
-func (c *crypt) admits(ssrc uint32) bool {
-	if slices.Contains(c.sources, ssrc) {
+func (s *sender) admits(ssrc uint32) bool {
+	if slices.Contains(s.sources, ssrc) {
 		return true
 	}
-	if len(c.sources) == maxSources {
+	if len(s.sources) == maxSources {
 		return false
 	}
-	c.sources = append(c.sources, ssrc)
+	s.sources = append(s.sources, ssrc)
 	return true
 }

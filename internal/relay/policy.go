@@ -49,7 +49,7 @@ func (sd *side) set(want *media.Side, now int64) {
 	sd.mux, sd.fixed = want.Mux, want.FixedSSRC
 	sd.trust = trust{want.Latch, hostOf(want.Signalling)}
 	sd.send, sd.recv = want.Send, want.Recv
-	sd.crypt = sd.crypt.adopt(want.Crypt)
+	sd.protect(want.Crypt)
 	sd.rtp.gate.announce(remote, reopen, &sd.trust)
 	sd.rtcp.gate.announce(remoteRTCP, reopen, &sd.trust)
 }

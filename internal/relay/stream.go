@@ -47,6 +47,7 @@ type side struct {
 	ssrcKnown  bool  // ssrc is what FixedSSRC holds on to
 	ssrc       uint32
 	crypt      *crypt // nil: RTP
+	senders    []*sender
 	rtp, rtcp  port
 	count      counter
 }
