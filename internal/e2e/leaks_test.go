@@ -66,7 +66,7 @@ func (s *server) liveHeap() (octets int) {
 // samples are the metrics by name and labels, asked for as they are: a packer would show in what they say of the heap.
 func (s *server) samples() map[string]float64 {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), "GET", "http://"+s.metrics+"/metrics", nil)
+	req, err := http.NewRequest("GET", "http://"+s.metrics+"/metrics", nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
