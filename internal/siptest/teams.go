@@ -43,7 +43,6 @@ type Teams struct {
 type pairing struct {
 	seen     time.Time // its last OPTIONS that was taken
 	answered time.Time // its last 200 to OPTIONS of the service
-	allow    string    // of that 200
 }
 
 // ErrDemoted says that an SBC did not send OPTIONS, or did not answer them, within the window: the service tries it last of all, and here
@@ -243,7 +242,7 @@ func (s *Teams) pair(a *Agent, host string) {
 		default:
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			p.answered, p.allow = time.Now(), r.Get(sip.IDAllow)
+			p.answered = time.Now()
 			s.tell()
 		}
 	})
