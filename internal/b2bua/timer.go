@@ -43,12 +43,7 @@ func sessionExpires(m *sip.Message) (interval time.Duration, refresher string) {
 
 // deltaSeconds reads a number of seconds, at most a day; 0 when it is none.
 func deltaSeconds(v string) time.Duration {
-	v, _, _ = strings.Cut(v, ";")
-	n, err := strconv.ParseUint(strings.TrimSpace(v), 10, 32)
-	if err != nil || n == 0 {
-		return 0
-	}
-	return min(time.Duration(n)*time.Second, 24*time.Hour)
+	return min(sip.DeltaSeconds(v), 24*time.Hour)
 }
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }

@@ -63,10 +63,10 @@ func (r *Registrant) Receive(now time.Time, m *sip.Message, out *txn.Out) {
 	case m.Status == 423:
 		r.tooBrief(now, m, out)
 	case m.Status == 408 || m.Status >= 500 && m.Status < 600:
-		r.retry = max(r.retry, min(seconds(m.Get(sip.IDRetryAfter)), longestRetry))
+		r.retry = max(r.retry, min(sip.DeltaSeconds(m.Get(sip.IDRetryAfter)), longestRetry))
 		r.unanswered(now, answer(m), out)
 	default:
-		r.retry = min(seconds(m.Get(sip.IDRetryAfter)), longestRetry)
+		r.retry = min(sip.DeltaSeconds(m.Get(sip.IDRetryAfter)), longestRetry)
 		r.refused(now, answer(m))
 	}
 }
@@ -112,7 +112,7 @@ func (r *Registrant) accepted(now time.Time, m *sip.Message) {
 func (r *Registrant) granted(m *sip.Message) time.Duration {
 	general := r.wants
 	if m.Has(sip.IDExpires) {
-		general = seconds(m.Get(sip.IDExpires))
+		general = sip.DeltaSeconds(m.Get(sip.IDExpires))
 	}
 	ours, err := sip.ParseURI(r.status.Contact)
 	if err != nil || !m.Has(sip.IDContact) {
@@ -128,7 +128,7 @@ func (r *Registrant) granted(m *sip.Message) time.Duration {
 			continue
 		}
 		if e, ok := a.Params.Get("expires"); ok {
-			return seconds(e)
+			return sip.DeltaSeconds(e)
 		}
 		return general
 	}
@@ -138,7 +138,7 @@ func (r *Registrant) granted(m *sip.Message) time.Duration {
 // tooBrief asks for more, if that is what was wrong (RFC 3261 §10.2.8), and once a round: a registrar that wants more every time would have
 // it as fast as it answers.
 func (r *Registrant) tooBrief(now time.Time, m *sip.Message, out *txn.Out) {
-	least := seconds(m.Get(sip.IDMinExpires))
+	least := sip.DeltaSeconds(m.Get(sip.IDMinExpires))
 	if least <= r.wants || least > maxExpires {
 		r.refused(now, answer(m))
 		return
@@ -172,15 +172,4 @@ func routes(m *sip.Message) (list []string) {
 func sips(uri string) bool {
 	u, err := sip.ParseURI(uri)
 	return err == nil && (u.Scheme == "sip" || u.Scheme == "sips")
-}
-
-// seconds reads delta-seconds; 0 when there are none.
-func seconds(s string) time.Duration {
-	s, _, _ = strings.Cut(s, ";")
-	s, _, _ = strings.Cut(s, "(")
-	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 32)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(n) * time.Second
 }
