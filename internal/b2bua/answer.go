@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -329,18 +330,28 @@ func (c *Call) result(now time.Time, t *topologyTrunk, what health.Result, out *
 
 // q850 reads the cause of a Reason header (RFC 3326); 0 when there is none.
 func q850(m *sip.Message) int {
-	for v := range m.Values(sip.IDReason) {
-		protocol, params, _ := strings.Cut(v, ";")
-		if !strings.EqualFold(strings.TrimSpace(protocol), "Q.850") {
-			continue
-		}
-		if s, ok := sip.Params(";" + params).Get("cause"); ok {
-			if n, err := strconv.Atoi(s); err == nil && n > 0 && n < 128 {
-				return n
-			}
+	for n := range causes(m, "Q.850") {
+		if n > 0 && n < 128 {
+			return n
 		}
 	}
 	return 0
+}
+
+// causes are those that the Reason headers give in one protocol.
+func causes(m *sip.Message, protocol string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for v := range m.Values(sip.IDReason) {
+			name, params, _ := strings.Cut(v, ";")
+			if !strings.EqualFold(strings.TrimSpace(name), protocol) {
+				continue
+			}
+			s, _ := sip.Params(";" + params).Get("cause")
+			if n, err := strconv.Atoi(s); err == nil && !yield(n) {
+				return
+			}
+		}
+	}
 }
 
 // acknowledged takes the caller's or callee's ACK to our 2xx, which may carry an answer.

@@ -165,9 +165,8 @@ func (c *Call) receiveAck(now time.Time, l *Leg, m *sip.Message, out *Out) {
 
 // completedElsewhere tells whether a CANCEL says that somebody else has answered (RFC 3326 §3.1): who rings has missed no call.
 func completedElsewhere(m *sip.Message) bool {
-	for v := range m.Values(sip.IDReason) {
-		protocol, params, _ := strings.Cut(v, ";")
-		if cause, _ := sip.Params(";" + params).Get("cause"); strings.EqualFold(strings.TrimSpace(protocol), "SIP") && cause == "200" {
+	for n := range causes(m, "SIP") {
+		if n == 200 {
 			return true
 		}
 	}
