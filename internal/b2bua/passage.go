@@ -114,6 +114,7 @@ func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
 	x.new = c.guest(now, by, p.leg)
 	x.new.leg.side = by.side
 	l := &x.new.leg
+	l.srtp.renew(c.env)
 	p.leg = Leg{}
 	if !l.dlg.UAC {
 		l.first = 0 // that was the peer's

@@ -31,6 +31,7 @@ type protection struct {
 	asked sdp.Protection // how the peer's last offer is answered; zero: with RTP
 	shown sdp.Protection // what we said last
 	must  bool           // our last offer was of SRTP alone
+	rtp   bool           // the peer has offered RTP although its trunk has SRTP, and it was taken
 }
 
 // box is the leg's strongbox, made on demand.
@@ -54,6 +55,25 @@ func (b *strongbox) key(e *Env, line int, s media.Suite) string {
 	return *k
 }
 
+// renew draws other keys for a leg whose media goes on in another session, where the counters of these would begin anew (RFC 3711 §9.1). Of
+// which tags and suites there are lines stays.
+func (b *strongbox) renew(e *Env) {
+	if b == nil {
+		return
+	}
+	b.ours = [maxLines][media.Suites]string{}
+	for i := range b.lines {
+		lines := slices.Clone(b.lines[i].shown.Crypto)
+		for n, value := range lines {
+			if k, ok := sdp.ParseCrypto(value); ok {
+				suite, _ := media.SuiteNamed(k.Suite)
+				lines[n] = sdp.FormatCrypto(k.Tag, k.Suite, b.key(e, i, suite))
+			}
+		}
+		b.lines[i].shown.Crypto = lines
+	}
+}
+
 // passesKeys decides, when the targets are known, whether keys are between the peers.
 func (c *Call) passesKeys() bool {
 	all, most := true, true // of the trunks have pass; have pass or accept
@@ -69,7 +89,7 @@ func (c *Call) passesKeys() bool {
 		slices.ContainsFunc(c.offered.Media, func(m sdp.Media) bool { return !m.Rejected() && m.Fingerprint && !m.Crypto })
 }
 
-// srtpMode is what a leg's peer may offer: in an emergency call whatever it has (NEW-18).
+// srtpMode is for what a leg's peer offers: in an emergency call whatever it has (NEW-18).
 func (c *Call) srtpMode(l *Leg) string {
 	if c.decision.Kind == routing.Emergency {
 		return "accept"
@@ -172,7 +192,7 @@ func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) 
 func (c *Call) openOffered(l *Leg, s *sdp.Session, i int, to *sdp.Protection) *diag.Reason {
 	m, b, set := &s.Media[i], l.srtp, l.trunk.Settings
 	at := &b.lines[i]
-	at.asked = sdp.Protection{}
+	at.asked, at.rtp = sdp.Protection{}, false
 	mode := c.srtpMode(l)
 	if mode == "notSupported" {
 		if m.Secure() {
@@ -195,6 +215,7 @@ func (c *Call) openOffered(l *Leg, s *sdp.Session, i int, to *sdp.Protection) *d
 	case mode == "required":
 		return diag.SRTPRequired
 	}
+	at.rtp = set.SRTPMode == "required"
 	return nil
 }
 
@@ -321,8 +342,8 @@ func (c *Call) offerKeys(l *Leg, i int, proto string) {
 	}
 	at.shown, at.must = sdp.Protection{Proto: proto}, false
 	mode := set.SRTPMode
-	if l == &c.a {
-		mode = c.srtpMode(l)
+	if at.rtp {
+		mode = "accept"
 	}
 	switch mode {
 	case "required":

@@ -44,7 +44,8 @@ func newNode(w *World, id int, s *topology.Server, shards int) *Node {
 	for _, p := range n.ports {
 		n.free += p.Free()
 	}
-	n.relay = &relay{n: n, sessions: make(map[media.SessionID]*session), ever: make(map[media.SessionID]bool), ports: make(map[uint16]media.SessionID)}
+	n.relay = &relay{n: n, sessions: make(map[media.SessionID]*session), ever: make(map[media.SessionID]bool), ports: make(map[uint16]media.SessionID),
+		keys: make(map[string]media.SessionID)}
 	n.board = newBoard(w, s)
 	n.watch = newWatch(n)
 	for i := range shards {

@@ -21,6 +21,7 @@ type relay struct {
 	sessions map[media.SessionID]*session
 	ever     map[media.SessionID]bool
 	ports    map[uint16]media.SessionID
+	keys     map[string]media.SessionID // of ours for SRTP
 }
 
 type session struct {
@@ -55,6 +56,12 @@ func (r *relay) set(want *media.Session, open bool) {
 				w.fail("media port %d is not ours", port)
 			}
 			r.ports[port] = want.ID
+			if c := side.Crypt; c != nil && c.Send != "" {
+				if owner, used := r.keys[c.Send]; used && owner != want.ID {
+					w.fail("a key of session %d was that of %d: its counters begin anew (RFC 3711 §9.1)", want.ID, owner)
+				}
+				r.keys[c.Send] = want.ID
+			}
 		}
 	}
 	for k := range want.Timeout {

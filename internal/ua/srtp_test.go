@@ -210,4 +210,12 @@ func TestTRK03Emergency(t *testing.T) {
 	if ok, answer := r.told("SIP/2.0 200"); answer.Media[0].Proto != "RTP/AVP" || len(keysOf(answer)) != 0 {
 		t.Errorf("answered\n%s", ok)
 	}
+	r.out.Reset()
+	r.in(r.uc, bytes.ReplaceAll(request("INVITE", "1", "i2", "call2", "from", "", ""), []byte("+14255550100"), []byte("112")))
+	inv, _ = r.told("INVITE")
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", inv, "to", keyed(bodies[1], uc80)))
+	if ok, offer := r.told("SIP/2.0 200"); offer.Media[0].Proto != "RTP/SAVP" || len(keysOf(offer)) != 4 { // it has not said that it wants RTP
+		t.Errorf("offered\n%s", ok)
+	}
 }
