@@ -27,7 +27,7 @@ func (c *Core) authenticated(now time.Time, src sip.Source, m *sip.Message, t *t
 		return true
 	}
 	from := src.Remote.Addr()
-	if c.guesses.Locked(now, from) {
+	if c.cfg.Guesses.Locked(now, from) {
 		c.counts.Locked++
 		c.refuse(src, m, diag.PasswordGuessed, 0)
 		return false
@@ -41,7 +41,7 @@ func (c *Core) authenticated(now time.Time, src sip.Source, m *sip.Message, t *t
 		return true
 	case digest.Wrong:
 		c.counts.WrongPassword++
-		if c.guesses.Guessed(now, from) && c.cfg.Guessing != nil {
+		if c.cfg.Guesses.Guessed(now, from) && c.cfg.Guessing != nil {
 			c.cfg.Guessing(t, from)
 		}
 	}

@@ -58,8 +58,7 @@ type Core struct {
 	listening     bool
 	asks          int // look-ups for probes and registrations
 
-	guesses Guesses
-	spent   digest.Spent
+	spent digest.Spent
 
 	timers timers
 	serial uint64
@@ -120,7 +119,7 @@ func New(cfg Config, now time.Time) *Core {
 	if cfg.Guesses == nil {
 		cfg.Guesses = &digest.Guesses{}
 	}
-	c := &Core{cfg: cfg, env: cfg.Env, guesses: cfg.Guesses, calls: make(map[string]*entry), byID: make(map[media.SessionID]*entry), probes: make(map[string]*probe),
+	c := &Core{cfg: cfg, env: cfg.Env, calls: make(map[string]*entry), byID: make(map[media.SessionID]*entry), probes: make(map[string]*probe),
 		registrars: make(map[string]*registration)}
 	c.Configure(now, cfg.Snapshot)
 	return c
