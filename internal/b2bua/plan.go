@@ -523,10 +523,14 @@ func (p *plan) writeAt(s *sdp.Session, l *Leg, d *description, base netip.Addr) 
 	for i := range n {
 		slots[i] = sdp.MediaAddr{Addr: base, Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1}
 	}
-	r := sdp.Rewrite{Address: base, Media: slots[:n], SessionID: d.id, Version: d.version,
-		Codecs: l.trunk.Settings.Codecs, Mux: true, UserName: "directsip", KeepKeys: p.passKeys}
+	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: l.trunk.Settings.Codecs, Mux: true, KeepKeys: p.passKeys})
+}
+
+// rewrite says what r makes of a description of a peer's, with a new version when it is not what was said last.
+func (d *description) rewrite(s *sdp.Session, r *sdp.Rewrite) string {
+	r.SessionID, r.Version, r.UserName = d.id, d.version, "directsip"
 	var buf [1024]byte
-	text := s.Rewrite(buf[:0], &r)
+	text := s.Rewrite(buf[:0], r)
 	switch {
 	case string(text) == d.shown:
 		d.body = d.shown
@@ -534,7 +538,7 @@ func (p *plan) writeAt(s *sdp.Session, l *Leg, d *description, base netip.Addr) 
 	case d.shown != "":
 		d.version++
 		r.Version = d.version
-		text = s.Rewrite(buf[:0], &r)
+		text = s.Rewrite(buf[:0], r)
 	}
 	return d.say(string(text))
 }

@@ -78,16 +78,8 @@ func (p *plan) speak(s *sdp.Session, d *description, v voice) string {
 		slots[i] = sdp.MediaAddr{Addr: p.base[0], Port: p.lines[i].ours[0], RTCPPort: p.lines[i].ours[0] + 1, Drop: i != v.stream,
 			Direction: s.Media[i].Direction.Reverse()}
 	}
-	r := sdp.Rewrite{Address: p.base[0], Media: slots[:n], SessionID: d.id, Version: d.version, Codecs: []string{v.law.String()}, UserName: "directsip"}
 	d.codec = v.law.String()
-	var buf [1024]byte
-	text := s.Rewrite(buf[:0], &r)
-	if d.shown != "" && string(text) != d.shown {
-		d.version++
-		r.Version = d.version
-		text = s.Rewrite(buf[:0], &r)
-	}
-	return d.say(string(text))
+	return d.rewrite(s, &sdp.Rewrite{Address: p.base[0], Media: slots[:n], Codecs: []string{d.codec}})
 }
 
 // play lets a side hear a clip instead of what it heard of ours before. times is how often, 0 until hush.
