@@ -41,6 +41,7 @@ func lossy(snap *topology.Snapshot, seed uint64) *World {
 	w.Lag = []time.Duration{0, 3 * time.Millisecond, 40 * time.Millisecond}[seed/4%3]
 	w.Net.Default = worst
 	if registers {
+		w.Document = Registering
 		w.Registrars()
 	}
 	mixed(w)

@@ -65,23 +65,17 @@ func (w *World) Disturb() {
 	}
 }
 
-// document is what the nodes began with.
-func (w *World) document() string {
-	if w.registers {
-		return Registering
-	}
-	return cmp.Or(w.Document, Document)
-}
-
 // takeOut takes a trunk out of service for a while (DR-11), in few runs.
 func (w *World) takeOut(r *rand.Rand) {
 	if !one(r, 6) {
 		return
 	}
 	host := []string{"host: 198.51.100.11", "host: 198.51.100.13", "host: sbc.sim.example", "host: 198.51.100.1"}[r.IntN(4)]
-	snap, err := Compile(strings.Replace(w.document(), host+", root: {", host+", root: {enabled: false, ", 1))
-	if err != nil {
-		w.fail("%v", err)
+	doc := cmp.Or(w.Document, Document)
+	changed := strings.Replace(doc, host+", root: {", host+", root: {enabled: false, ", 1)
+	snap, err := Compile(changed)
+	if err != nil || changed == doc {
+		w.fail("%s cannot be taken out of service: %v", host, err)
 		return
 	}
 	before := w.snap

@@ -65,7 +65,6 @@ func (w *World) Registrars() {
 		g.moods = append(g.moods, mood{1 << 62, 200, 0})
 		h.registrar = g
 	}
-	w.registers = true
 	for _, n := range w.Nodes {
 		n.each(func(now time.Time, c *ua.Core, _ *ua.Out) { c.Listen(now) })
 	}
@@ -182,7 +181,7 @@ func (n *Node) finishRegistrations() {
 	w := n.w
 	for _, t := range w.snap.Trunks {
 		st, known := n.board.bindings[t.Name]
-		if !w.registers || t.Registration == nil || t.Registration.Server.Name != n.server.Name || t.Disabled {
+		if t.Registration == nil || t.Registration.Server.Name != n.server.Name || t.Disabled {
 			continue
 		}
 		switch {

@@ -45,7 +45,6 @@ type World struct {
 	second    time.Time // the one that passes
 	steps     int       // that it has had
 	parties   int       // that are not over
-	registers bool      // trunks register
 	Document  string    // that the nodes began with, to come back to after a change; empty: the package's
 	waiting   int       // scenarios that have not begun
 	failures  []string
