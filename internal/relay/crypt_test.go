@@ -121,8 +121,10 @@ func (l *lock) wantsRTCP(p *phone, b []byte) {
 
 // TestSRTPOfAStranger: what the keys do not fit is counted and dropped, and its source is not latched to, be it a host that may send.
 func TestSRTPOfAStranger(t *testing.T) {
-	r := newRig(t, Config{})
-	a, b, stranger := newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4)
+	r := newRig(t, Config{Workers: 1})
+	a, b, stranger, c, d := newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4)
+	pace := call(2, c, d)
+	r.open(pace)
 	la, other := newLock(t, media.AESCM128HMACSHA180, ""), newLock(t, media.AESCM128HMACSHA180, "")
 	s := call(1, a, b)
 	s.Streams[0].Side[0].Crypt = la.crypt
@@ -140,6 +142,10 @@ func TestSRTPOfAStranger(t *testing.T) {
 	b.wantOn(b.rtp, lb0, next)
 	if got := r.from(1, 0, 0); got.Packets != 2 || got.Unauthentic != 3 || got.Source != address(a.rtp) {
 		t.Errorf("counted %+v", got)
+	}
+	r.caughtUp(pace, c, d) // totals are counted a batch at a time
+	if got := r.Totals(); got.Unauthentic != 3 || got.Dropped != 0 {
+		t.Errorf("in all %+v", got)
 	}
 }
 

@@ -9,6 +9,7 @@ type Totals struct {
 	Packets, Bytes uint64 // RTP relayed
 	RTCP           uint64 // RTCP relayed
 	Gated, Dropped uint64
+	Unauthentic    uint64 // SRTP that the keys do not fit, or a replay
 	SendErrors     uint64
 	Played         uint64 // RTP of our own: announcements, tones, music
 	Lost           uint64 // of streams that are closed
@@ -27,11 +28,11 @@ type gauges struct {
 
 // batch is what one batch of a worker counted, added to the totals at its end.
 type batch struct {
-	packets, bytes, rtcp, gated, dropped, sendErrors, played uint64
+	packets, bytes, rtcp, gated, dropped, unauthentic, sendErrors, played uint64
 }
 
 type workerTotals struct {
-	packets, bytes, rtcp, gated, dropped, sendErrors, played, batches atomic.Uint64
+	packets, bytes, rtcp, gated, dropped, unauthentic, sendErrors, played, batches atomic.Uint64
 }
 
 func (t *workerTotals) add(b *batch) {
@@ -41,6 +42,7 @@ func (t *workerTotals) add(b *batch) {
 	t.rtcp.Add(b.rtcp)
 	t.gated.Add(b.gated)
 	t.dropped.Add(b.dropped)
+	t.unauthentic.Add(b.unauthentic)
 	t.sendErrors.Add(b.sendErrors)
 	t.played.Add(b.played)
 	*b = batch{}
@@ -60,6 +62,7 @@ func (r *Relay) Totals() Totals {
 		t.RTCP += w.totals.rtcp.Load()
 		t.Gated += w.totals.gated.Load()
 		t.Dropped += w.totals.dropped.Load()
+		t.Unauthentic += w.totals.unauthentic.Load()
 		t.SendErrors += w.totals.sendErrors.Load()
 		t.Played += w.totals.played.Load()
 		t.Batches += w.totals.batches.Load()

@@ -152,7 +152,7 @@ func (w *worker) pass(p *port, n int, now int64) {
 		k := classify(b, p.isRTCP, p.stream.side[p.side].mux)
 		if b, ok = protected.open(b, k); !ok { // before the gate: a source that has no key is never latched to
 			c.unauthentic++
-			w.batch.dropped++
+			w.batch.unauthentic++
 			return
 		}
 		n = len(b)

@@ -149,7 +149,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge(descMedia, float64(t.Sessions), "sessions")
 	gauge(descMedia, float64(t.Streams), "streams")
 	gauge(descMedia, float64(t.Sockets), "sockets")
-	events(count, descPackets, []event{{"rtp", t.Packets}, {"rtcp", t.RTCP}, {"gated", t.Gated}, {"dropped", t.Dropped}, {"send-error", t.SendErrors}, {"played", t.Played},
+	events(count, descPackets, []event{{"rtp", t.Packets}, {"rtcp", t.RTCP}, {"gated", t.Gated}, {"dropped", t.Dropped}, {"unauthentic", t.Unauthentic}, {"send-error", t.SendErrors}, {"played", t.Played},
 		{"lost", t.Lost}})
 	count(descDead, t.Dead)
 }
