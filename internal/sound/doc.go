@@ -2,7 +2,11 @@
 // by ITU-T G.711. Pure.
 package sound
 
-import "time"
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/codec"
+)
 
 // Rate is the sampling rate of G.711 in Hz.
 const Rate = 8000
@@ -28,9 +32,9 @@ func (l Law) PayloadType() uint8 {
 // Silence is the code of a sample of 0.
 func (l Law) Silence() byte {
 	if l == ALaw {
-		return EncodeA(0)
+		return codec.EncodeA(0)
 	}
-	return EncodeMu(0)
+	return codec.EncodeMu(0)
 }
 
 // String is the encoding name of RFC 3551 §6; "" for none.
@@ -54,7 +58,7 @@ type Clip struct {
 func NewClip(name string, samples []int16) *Clip {
 	c := &Clip{Name: name, mu: make([]byte, len(samples)), a: make([]byte, len(samples))}
 	for i, s := range samples {
-		c.mu[i], c.a[i] = EncodeMu(s), EncodeA(s)
+		c.mu[i], c.a[i] = codec.EncodeMu(s), codec.EncodeA(s)
 	}
 	return c
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/directsip/directsip/internal/codec"
 )
 
 // Longest is how long an announcement may be.
@@ -101,9 +103,9 @@ func (f *wav) clip(name string, b []byte) (*Clip, error) {
 	for i := range samples {
 		switch f.encoding {
 		case wavALaw:
-			samples[i] = DecodeA(b[i])
+			samples[i] = codec.DecodeA(b[i])
 		case wavMuLaw:
-			samples[i] = DecodeMu(b[i])
+			samples[i] = codec.DecodeMu(b[i])
 		default:
 			samples[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
 		}

@@ -1,4 +1,4 @@
-package sound
+package codec
 
 import "math/bits"
 
@@ -61,4 +61,53 @@ func DecodeA(c byte) int16 {
 		return -m
 	}
 	return m
+}
+
+// G711 is one of the two laws as a codec. It has no state.
+type G711 struct{ law *law }
+
+// law has what a codec needs at hand.
+type law struct {
+	decode [256]int16
+	encode func(int16) byte
+	cross  [256]byte // the code of the other law
+}
+
+var muLaw, aLaw = makeLaw(DecodeMu, EncodeMu, EncodeA), makeLaw(DecodeA, EncodeA, EncodeMu)
+
+func makeLaw(decode func(byte) int16, encode, other func(int16) byte) *law {
+	l := &law{encode: encode}
+	for i := range l.decode {
+		l.decode[i] = decode(byte(i))
+		l.cross[i] = other(l.decode[i])
+	}
+	return l
+}
+
+// MuLaw is PCMU, ALaw is PCMA.
+var MuLaw, ALaw = G711{muLaw}, G711{aLaw}
+
+// Decode implements Decoder.
+func (g G711) Decode(pcm []int16, payload []byte) int {
+	n := min(len(pcm), len(payload))
+	pcm = pcm[:n]
+	for i, c := range payload[:n] {
+		pcm[i] = g.law.decode[c]
+	}
+	return n
+}
+
+// Encode implements Encoder.
+func (g G711) Encode(dst []byte, pcm []int16) []byte {
+	for _, s := range pcm {
+		dst = append(dst, g.law.encode(s))
+	}
+	return dst
+}
+
+// Cross puts the codes of the other law in the place of those of this one.
+func (g G711) Cross(payload []byte) {
+	for i, c := range payload {
+		payload[i] = g.law.cross[c]
+	}
 }
