@@ -143,7 +143,8 @@ func (c *Call) recordMedia(st *media.Stats) {
 		for k, name := range [2]string{"caller", "callee"} {
 			n := &st.Streams[i].From[k]
 			m := cdr.Media{Stream: i, From: name, Packets: n.Packets, Bytes: n.Bytes, RTCP: n.RTCP, Lost: n.Lost, Jitter: n.Jitter,
-				Gated: n.Gated, Dropped: n.Dropped, Unauthentic: n.Unauthentic, First: n.First, Last: n.Last}
+				Gated: n.Gated, Dropped: n.Dropped, Unauthentic: n.Unauthentic, First: n.First, Last: n.Last,
+				Tier: st.Streams[i].Tier.String(), TierWhy: st.Streams[i].Why}
 			if i < len(c.plan.lines) {
 				e := &c.plan.lines[i].peer[k]
 				m.SRTP, m.Held = e.crypt.Name(), e.live && !e.dir.Send() && e.dir != sdp.DirectionUnset

@@ -73,7 +73,7 @@ const (
 
 	fStream, fFrom, fSource, fPackets, fBytes, fRTCP, fLost, fJitter, fGated, fDropped, fFirst, fLast, fSRTP, fUnauthentic = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
 
-	fAnnounced, fGatedFrom, fHeld = 15, 16, 17
+	fAnnounced, fGatedFrom, fHeld, fTier, fTierWhy = 15, 16, 17, 18, 19
 
 	fHead, fTail, fMiddle, fMessageAt, fLegName, fFlags = 1, 2, 3, 4, 5, 6
 
@@ -86,7 +86,8 @@ var words = [...]string{"", "caller", "callee", "directsip", "normal-clearing", 
 	"a", "b1", "b2", "b3", "ACK", "BYE", "CANCEL", "PRACK", "UPDATE", "INVITE", "100 Trying (INVITE)", "180 Ringing (INVITE)",
 	"183 Session Progress (INVITE)", "200 OK (INVITE)", "200 OK (BYE)", "200 OK (CANCEL)", "486 Busy Here (INVITE)",
 	"487 Request Terminated (INVITE)", "404 Not Found (INVITE)", "480 Temporarily Unavailable (INVITE)",
-	"503 Service Unavailable (INVITE)", "200 OK (PRACK)", "200 OK (UPDATE)", "server-lost", "normal", "INFO", "200 OK (INFO)"}
+	"503 Service Unavailable (INVITE)", "200 OK (PRACK)", "200 OK (UPDATE)", "server-lost", "normal", "INFO", "200 OK (INFO)",
+	"sockets", "steered", "kernel", "SRTP"}
 
 // word is the index of s in words, 0 when it is none of them. The compiler turns it into a search by length.
 func word(s string) byte {
@@ -192,6 +193,14 @@ func messageWord(s string) byte {
 		return 46
 	case "200 OK (INFO)":
 		return 47
+	case "sockets":
+		return 48
+	case "steered":
+		return 49
+	case "kernel":
+		return 50
+	case "SRTP":
+		return 51
 	}
 	return 0
 }
@@ -356,6 +365,8 @@ func (w *binaryWriter) media(m *Media) {
 	if m.Held {
 		w.uint(fHeld, 1)
 	}
+	w.word(fTier, m.Tier)
+	w.word(fTierWhy, m.TierWhy)
 	w.time(fFirst, m.First)
 	w.time(fLast, m.Last)
 	w.end()

@@ -22,7 +22,7 @@ func full() *Record {
 		Attempts: []Attempt{{Trunk: "uc", At: at}, {Trunk: "uc2", Remote: "10.0.0.1:5060", Called: "1", Calling: "2", At: at, Took: time.Second,
 			Status: 503, Cause: 34, Class: "peer-fault", Reason: "x", Detail: "connection refused"}},
 		Reason: "normal-clearing", Status: 200, Cause: 16, EndedBy: "caller", Detail: "quoted \"<&>\" \u2028 \x00 é 😀 \xff\xfe",
-		Media:    []Media{{From: "caller"}, {Stream: 1, From: "callee", Source: "s", Packets: 1, Bytes: 2, RTCP: 3, Lost: 4, Jitter: 5 * time.Microsecond, Gated: 6, Dropped: 7, SRTP: "AEAD_AES_128_GCM", Unauthentic: 3, First: at, Last: at.Add(time.Microsecond)}},
+		Media:    []Media{{From: "caller"}, {Stream: 1, From: "callee", Source: "s", Packets: 1, Bytes: 2, RTCP: 3, Lost: 4, Jitter: 5 * time.Microsecond, Gated: 6, Dropped: 7, SRTP: "AEAD_AES_128_GCM", Unauthentic: 3, Tier: "sockets", TierWhy: "not RTP", First: at, Last: at.Add(time.Microsecond)}},
 		Decision: []string{"a", "", "rule one matched", "rule two matched", "rule two matched"},
 		Ladder: []Message{{At: at, Leg: "a", Line: "INVITE sip:x"}, {At: at.Add(999000), Leg: "b1", Out: true, Line: "200 OK (INVITE)", SDP: true},
 			{At: at, Leg: "b17", Line: "INVITE sip:x;user=phone"}, {}},

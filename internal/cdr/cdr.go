@@ -92,11 +92,14 @@ type Media struct {
 	// Unauthentic: SRTP that the keys do not fit, or that came twice; dropped.
 	Unauthentic uint64 `json:"unauthentic,omitempty"`
 	// Announced is where the SDP of the side has its media, and GatedFrom who else sent last.
-	Announced string    `json:"announced,omitempty"`
-	GatedFrom string    `json:"gatedFrom,omitempty"`
-	Held      bool      `json:"held,omitempty"` // by its last SDP the side did not send
-	First     time.Time `json:"first,omitzero"`
-	Last      time.Time `json:"last,omitzero"`
+	Announced string `json:"announced,omitempty"`
+	GatedFrom string `json:"gatedFrom,omitempty"`
+	Held      bool   `json:"held,omitempty"` // by its last SDP the side did not send
+	// Tier is how packets travelled at the end: "sockets", "steered" or "kernel"; TierWhy is why not in a better one.
+	Tier    string    `json:"tier,omitempty"`
+	TierWhy string    `json:"tierWhy,omitempty"`
+	First   time.Time `json:"first,omitzero"`
+	Last    time.Time `json:"last,omitzero"`
 }
 
 // Message is one line of the ladder.

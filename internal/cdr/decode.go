@@ -378,6 +378,10 @@ func (d *decoder) media(f field) {
 			m.GatedFrom = d.text(f)
 		case fHeld:
 			m.Held = d.uint(f) != 0
+		case fTier:
+			m.Tier = d.text(f)
+		case fTierWhy:
+			m.TierWhy = d.text(f)
 		case fFirst:
 			m.First = d.time(f)
 		case fLast:

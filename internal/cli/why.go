@@ -83,7 +83,7 @@ func writeMedia(w io.Writer, list []cdr.Media) {
 	for i := range list {
 		m := &list[i]
 		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP\t%d gated\t%d dropped%s\n", m.Stream, m.From, dash(m.Source),
-			m.Packets, m.Lost, m.Jitter.Round(100*time.Microsecond), m.RTCP, m.Gated, m.Dropped, protection(m))
+			m.Packets, m.Lost, m.Jitter.Round(100*time.Microsecond), m.RTCP, m.Gated, m.Dropped, protection(m)+travelled(m))
 	}
 	t.Flush()
 }
@@ -97,6 +97,17 @@ func protection(m *cdr.Media) string {
 		return "\t" + m.SRTP
 	}
 	return ""
+}
+
+// travelled says in which tier, and why not in a better one.
+func travelled(m *cdr.Media) string {
+	switch {
+	case m.Tier == "":
+		return ""
+	case m.TierWhy == "":
+		return "\t" + m.Tier
+	}
+	return fmt.Sprintf("\t%s (%s)", m.Tier, m.TierWhy)
 }
 
 // sentence says how a call went: who called whom, and how and why it ended.

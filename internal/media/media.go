@@ -100,7 +100,8 @@ func (t Tier) String() string {
 // StreamStats has the counters of packets that arrived from side 0 and from side 1.
 type StreamStats struct {
 	From [2]Counters
-	Tier Tier // 0: the stream has no ports
+	Tier Tier   // 0: the stream has no ports
+	Why  string // not a better tier; "": it is the best, or nothing is known
 }
 
 // Stats is what a session counted.

@@ -73,7 +73,7 @@ func (s *session) snapshot(r *Relay) media.Stats {
 	}
 	for i, st := range s.streams {
 		if st.side[0].rtp.socket.open() || st.side[1].rtp.socket.open() {
-			stats.Streams[i].Tier = st.carrier.tier()
+			stats.Streams[i].Tier, stats.Streams[i].Why = st.carrier.tier(), st.userSpace()
 		}
 		for j := range st.side {
 			sd := &st.side[j]

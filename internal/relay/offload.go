@@ -1,0 +1,16 @@
+package relay
+
+// userSpace is why packets of the stream must be seen in user space; "": nothing keeps it from the kernel. It is pure:
+// what the stream is decides, not what this host can do. Whoever adds a step to worker.pass that packets must not miss adds its
+// line here. The session is locked.
+func (st *stream) userSpace() string {
+	switch p := st.session.player; {
+	case st.opaque:
+		return "not RTP"
+	case st.side[0].crypt != nil || st.side[1].crypt != nil:
+		return "SRTP"
+	case p != nil && p.on && p.play.Stream == st.index:
+		return "something is played"
+	}
+	return ""
+}
