@@ -75,15 +75,7 @@ func (c *Call) forkFor(f *fork) *fork {
 
 // eitherWay tells whether each of two offers will do as the answer to the other.
 func eitherWay(a, b *sdp.Session) bool {
-	if sdp.AnswerFits(a, b) != nil || sdp.AnswerFits(b, a) != nil || secure(a) || secure(b) {
-		return false
-	}
-	for i := range a.Media {
-		if a.Media[i].RTCPMux != b.Media[i].RTCPMux {
-			return false
-		}
-	}
-	return true
+	return sdp.AnswerFits(a, b) == nil && sdp.AnswerFits(b, a) == nil && !secure(a) && !secure(b)
 }
 
 // pickUp puts who came into the place of the target.

@@ -46,7 +46,7 @@ type line struct {
 // end is what one side's SDP says of an m-line.
 type end struct {
 	rtp, rtcp netip.AddrPort
-	mux       bool
+	mux       bool // RTCP comes, and goes, on the RTP port
 	live      bool
 	dir       sdp.Direction
 	laws      laws // of G.711 by their static payload types, in plain RTP
@@ -339,13 +339,12 @@ func (p *plan) session(c *Call) *media.Session {
 	muted := c.muted()
 	for i := range p.lines {
 		ln := &p.lines[i]
-		// An offer of rtcp-mux is no agreement: RTCP shares the port only when both ends say so (RFC 5761 §5.1.1).
-		mux := ln.peer[0].mux && ln.peer[1].mux
+		passed := p.passKeys && !(ln.peer[0].mux && ln.peer[1].mux) // rtcp-mux is between the peers, too, and one has not agreed
 		for k := range ln.peer {
 			e := &ln.peer[k]
 			set := c.sideSettings(media.SideIndex(k))
 			s.Streams[i].Side[k] = media.Side{
-				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: p.reach(k, e.rtp), RemoteRTCP: p.reach(k, e.rtcp), Mux: mux,
+				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: p.reach(k, e.rtp), RemoteRTCP: p.reach(k, e.rtcp), Mux: e.mux && !passed,
 				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", Relatch: e.relatch, Crypt: e.crypt,
 				Send: !muted && (e.dir.Recv() || e.dir == sdp.DirectionUnset), Recv: !muted && (e.dir.Send() || e.dir == sdp.DirectionUnset),
 			}
@@ -523,7 +522,7 @@ func (p *plan) writeAt(s *sdp.Session, l *Leg, d *description, base netip.Addr) 
 	for i := range n {
 		slots[i] = sdp.MediaAddr{Addr: base, Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1}
 	}
-	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: l.trunk.Settings.Codecs, Mux: true, KeepKeys: p.passKeys})
+	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: l.trunk.Settings.Codecs, Mux: p.passKeys, KeepKeys: p.passKeys})
 }
 
 // rewrite says what r makes of a description of a peer's, with a new version when it is not what was said last.

@@ -13,8 +13,8 @@ import (
 	"github.com/directsip/directsip/internal/sip"
 )
 
-// SRTP with keys in the description (RFC 4568) ends at each leg: inside, every description is of RTP. What a peer says is opened when it
-// comes, and leaves the one a=crypto line that counts; what is said to it is sealed when it goes. Only where both trunks have srtpMode pass,
+// SRTP with keys in the description (RFC 4568) ends at each leg, as does rtcp-mux (RFC 5761): inside, every description is of RTP. What a peer says
+// is opened when it comes, and leaves the one a=crypto line that counts; what is said to it is sealed when it goes. Only where both trunks have srtpMode pass,
 // and for a caller's DTLS on trunks that do not ask otherwise, keys go from peer to peer and packets pass unread.
 
 // strongbox is the SRTP of a leg; nil until it is spoken of.
@@ -31,6 +31,7 @@ type protection struct {
 	asked sdp.Protection // how the peer's last offer is answered; zero: with RTP
 	shown sdp.Protection // what we said last
 	must  bool           // our last offer was of SRTP alone
+	mux   bool           // our last offer had rtcp-mux, or an answer of ours has
 	rtp   bool           // the peer has offered RTP although its trunk has SRTP, and it was taken
 }
 
@@ -153,7 +154,8 @@ func (c *Call) isOffer(l *Leg, m *sip.Message) bool {
 }
 
 func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) {
-	if l.srtp == nil && c.srtpMode(l) != "required" && !strings.Contains(body, "RTP/SAVP") && !strings.Contains(body, "a=crypto:") {
+	if l.srtp == nil && c.srtpMode(l) != "required" && !strings.Contains(body, "RTP/SAVP") && !strings.Contains(body, "a=crypto:") &&
+		!strings.Contains(body, "a=rtcp-mux") {
 		return body, nil
 	}
 	s, err := sdp.Parse(body)
@@ -181,9 +183,12 @@ func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) 
 			if why := c.openOffered(l, s, i, &to[i]); why != nil {
 				return body, why
 			}
+			to[i].Mux = m.RTCPMux && l.trunk.Settings.RTCPMux != "off"
+			b.lines[i].asked.Mux = to[i].Mux
 			continue
 		}
 		b.openAnswered(s, i, &to[i])
+		to[i].Mux = m.RTCPMux && b.lines[i].mux // an offer of rtcp-mux is no agreement without the answer's (RFC 5761 §5.1.1)
 	}
 	return string(s.Protect(make([]byte, 0, len(body)), to[:n])), nil
 }
@@ -296,7 +301,7 @@ func (c *Call) answers(l *Leg, m *sip.Message) bool {
 // seal protects a description of ours as the leg has it.
 func (c *Call) seal(l *Leg, text string, offer bool) string {
 	mode := l.trunk.Settings.SRTPMode
-	if c.plan.bypass || c.plan.passKeys || l.srtp == nil && mode != "required" && mode != "optional" {
+	if c.plan.bypass || c.plan.passKeys || l.srtp == nil && mode != "required" && mode != "optional" && l.trunk.Settings.RTCPMux != "offer" {
 		return text
 	}
 	s, err := sdp.Parse(text)
@@ -320,12 +325,13 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 		default:
 			c.offerKeys(l, i, m.Proto)
 			to[i] = at.shown
+			to[i].Mux = at.mux || l.trunk.Settings.RTCPMux == "offer"
 		}
 		if m.Rejected() {
-			to[i].Crypto = nil
+			to[i].Crypto, to[i].Mux = nil, false
 			continue
 		}
-		if at.shown = to[i]; !offer {
+		if at.shown, at.mux = to[i], to[i].Mux; !offer {
 			at.must = false
 		}
 	}

@@ -129,7 +129,7 @@ func (b *Bench) relay(r relaying) (map[string]float64, error) {
 
 // relayDirectsip sets calls up by SIP. They stay as long as the server.
 func (b *Bench) relayDirectsip(dir string) (*process, []stream, error) {
-	sut, err := b.startDirectsip(dir, false, nil)
+	sut, err := b.startDirectsip(dir, anchored, nil)
 	if err != nil {
 		return sut, nil, err
 	}

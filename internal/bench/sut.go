@@ -49,7 +49,7 @@ var proxy = system{name: kamailio, need: "kamailio", start: startKamailio}
 
 // directsip is a system by its name; env adds to its environment.
 func (b *Bench) directsip(name string, env ...string) system {
-	return system{name: name, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(dir, name == bypassed, env) }}
+	return system{name: name, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(dir, name, env) }}
 }
 
 // chosen are the systems that were asked for.
@@ -81,7 +81,7 @@ gateways:
   busy: {kind: gateway, host: %[4]s, root: {transport: UDP}}
   probe: {kind: gateway, host: %[6]s, root: {transport: UDP}}
 trunkSettings:
-  global: {options: false, rtcpActiveCalls: false, rtcpCallsOnHold: false, enableBypass: %[5]t}
+  global: {options: false, rtcpActiveCalls: false, rtcpCallsOnHold: false, enableBypass: %[5]t, rtcpMux: %[7]s}
   trunk:caller: {options: false, rtcpActiveCalls: false, rtcpCallsOnHold: false, enableBypass: %[5]t, usages: [out]}
 usages: [out]
 routes:
@@ -91,9 +91,13 @@ routes:
 `
 
 // startDirectsip runs directsip on its core; env adds to its environment.
-func (b *Bench) startDirectsip(dir string, bypass bool, env []string) (*process, error) {
+func (b *Bench) startDirectsip(dir, name string, env []string) (*process, error) {
 	file := filepath.Join(dir, "directsip.yaml")
-	text := fmt.Sprintf(document, sutHost, callerHost, calleeHost, busyHost, bypass, probeHost)
+	mux := "accept"
+	if name == muxed {
+		mux = "offer"
+	}
+	text := fmt.Sprintf(document, sutHost, callerHost, calleeHost, busyHost, name == bypassed, probeHost, mux)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}

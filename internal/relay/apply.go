@@ -99,9 +99,9 @@ func (r *Relay) install(ses *session, streams []*stream, changes []change, want 
 
 // prepare opens what a stream needs anew and appends it to changes, also on error.
 func (r *Relay) prepare(changes []change, st *stream, want *media.Stream) ([]change, error) {
-	withRTCP := !want.Opaque && !(want.Side[0].Mux && want.Side[1].Mux)
 	for i := range st.side {
 		sd, local := &st.side[i], want.Side[i].Local
+		withRTCP := !want.Opaque && !want.Side[i].Mux
 		moved := sd.local != local
 		for _, p := range [...]*port{&sd.rtp, &sd.rtcp} {
 			needed := local.IsValid() && (withRTCP || !p.isRTCP)

@@ -143,8 +143,8 @@ func (r *Relay) find(id media.SessionID) *session {
 	return sh.sessions[id]
 }
 
-// Open binds the ports of every stream of s and starts to relay. An opaque stream gets no RTCP ports, nor does one
-// whose sides both share the RTP port. On error nothing stays open; a *PortError names the port that could not be had.
+// Open binds the ports of every stream of s and starts to relay. An opaque stream gets no RTCP ports, nor does a side
+// whose RTCP shares the RTP port. On error nothing stays open; a *PortError names the port that could not be had.
 func (r *Relay) Open(s *media.Session) error {
 	if err := check(s); err != nil {
 		return err

@@ -132,10 +132,11 @@ func FormatCrypto(tag int, suite, material string) string {
 	return strconv.Itoa(tag) + " " + suite + " inline:" + base64.StdEncoding.EncodeToString([]byte(material))
 }
 
-// Protection is the transport profile of an m-line and its a=crypto lines.
+// Protection is what is agreed with one peer alone of the transport of an m-line: its profile, and attributes in place of those that are there.
 type Protection struct {
 	Proto  string   // empty: as it is
-	Crypto []string // values of the lines, in place of those that are there
+	Crypto []string // values of a=crypto lines
+	Mux    bool     // a=rtcp-mux (RFC 5761)
 }
 
 // Protect appends the body to dst with other protection of the first len(p) m-lines; all else stays as it is.
@@ -154,7 +155,7 @@ func (s *Session) Protect(dst []byte, p []Protection) []byte {
 		dst = s.appendProfile(dst, m, p[k].Proto)
 		for i := m.from + 1; i < m.to; i++ {
 			if typ, value := s.line(i); typ == 'a' {
-				if name, _ := attribute(value); name == "crypto" {
+				if name, _ := attribute(value); name == "crypto" || name == "rtcp-mux" {
 					continue
 				}
 			}
@@ -162,6 +163,9 @@ func (s *Session) Protect(dst []byte, p []Protection) []byte {
 		}
 		for _, c := range p[k].Crypto {
 			dst = appendLine(dst, "a=crypto:", c)
+		}
+		if p[k].Mux {
+			dst = append(dst, "a=rtcp-mux\r\n"...)
 		}
 	}
 	return dst
