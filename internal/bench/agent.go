@@ -12,6 +12,7 @@ import (
 // pair is a caller and a callee in this process, so that one clock sees both ends of a call. It is no SIP stack: it says what a basic
 // call needs and repeats nothing.
 type pair struct {
+	at             hosts
 	caller, callee *net.UDPConn
 	target         *net.UDPAddr
 	ring           time.Duration // between 180 and 200
@@ -34,17 +35,16 @@ type talk struct {
 
 const (
 	agentPort = 5070
-	probeHost = "127.0.0.14" // the callee of a pair
-	mediaPort = 30000        // of both ends, for all calls
+	mediaPort = 30000 // of both ends, for all calls
 )
 
-func newPair(target string) (*pair, error) {
-	p := &pair{calls: make(map[string]*talk), ring: 20 * time.Millisecond, target: &net.UDPAddr{IP: net.ParseIP(target), Port: 5060}}
+func newPair(at hosts, target string) (*pair, error) {
+	p := &pair{at: at, calls: make(map[string]*talk), ring: 20 * time.Millisecond, target: &net.UDPAddr{IP: net.ParseIP(target), Port: 5060}}
 	var err error
-	if p.caller, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(callerHost), Port: agentPort}); err != nil {
+	if p.caller, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(at.caller), Port: agentPort}); err != nil {
 		return nil, err
 	}
-	if p.callee, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(probeHost), Port: 5060}); err != nil {
+	if p.callee, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(at.probe), Port: 5060}); err != nil {
 		p.caller.Close()
 		return nil, err
 	}
@@ -114,11 +114,11 @@ func (p *pair) call() *talk {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.next++
-	t := &talk{number: fmt.Sprintf("+3%09d", p.next), id: fmt.Sprintf("%d-%d@%s", p.next, time.Now().UnixNano(), callerHost), up: make(chan struct{})}
+	t := &talk{number: fmt.Sprintf("+3%09d", p.next), id: fmt.Sprintf("%d-%d@%s", p.next, time.Now().UnixNano(), p.at.caller), up: make(chan struct{})}
 	p.calls[t.number] = t
-	body := sdp(callerHost)
+	body := sdp(p.at.caller)
 	m := p.begin("INVITE", "sip:"+t.number+"@"+p.target.String(), t, 1) +
-		fmt.Sprintf("Contact: <sip:probe@%s:%d>\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", callerHost, agentPort, len(body), body)
+		fmt.Sprintf("Contact: <sip:probe@%s:%d>\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", p.at.caller, agentPort, len(body), body)
 	t.invite = time.Now()
 	p.caller.WriteToUDP([]byte(m), p.target)
 	return t
@@ -130,7 +130,7 @@ func (p *pair) begin(method, uri string, t *talk, seq int) string {
 		to = "<sip:" + t.number + "@" + p.target.IP.String() + ">"
 	}
 	return fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s:%d;branch=z9hG4bK%s%s\r\nMax-Forwards: 70\r\n%sFrom: <sip:+14255550198@%s>;tag=%s\r\nTo: %s\r\n"+
-		"Call-ID: %s\r\nCSeq: %d %s\r\n", method, uri, callerHost, agentPort, method, t.number[1:]+t.id[len(t.id)-14:len(t.id)-11], t.routes, callerHost, t.number[1:], to,
+		"Call-ID: %s\r\nCSeq: %d %s\r\n", method, uri, p.at.caller, agentPort, method, t.number[1:]+t.id[len(t.id)-14:len(t.id)-11], t.routes, p.at.caller, t.number[1:], to,
 		t.id, seq, method)
 }
 
@@ -184,7 +184,7 @@ func (p *pair) request(now time.Time, m string, from *net.UDPAddr) {
 			same += line + "\r\n"
 		}
 	}
-	same += "Contact: <sip:probe@" + probeHost + ":5060>\r\nTo: " + header(m, "To")
+	same += "Contact: <sip:probe@" + p.at.probe + ":5060>\r\nTo: " + header(m, "To")
 	if method != "INVITE" {
 		p.callee.WriteToUDP([]byte("SIP/2.0 200 OK\r\n"+same+"\r\nContent-Length: 0\r\n\r\n"), from)
 		return
@@ -201,7 +201,7 @@ func (p *pair) request(now time.Time, m string, from *net.UDPAddr) {
 	t.rang = time.Now()
 	p.callee.WriteToUDP([]byte("SIP/2.0 180 Ringing\r\n"+same+"Content-Length: 0\r\n\r\n"), from)
 	time.AfterFunc(p.ring, func() {
-		body := sdp(probeHost)
+		body := sdp(p.at.probe)
 		ok := []byte(fmt.Sprintf("SIP/2.0 200 OK\r\n%sContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", same, len(body), body))
 		p.mu.Lock()
 		t.answered = time.Now()

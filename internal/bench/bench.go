@@ -21,6 +21,7 @@ type Bench struct {
 	Held      int           // calls held at once
 	Settle    time.Duration // before the memory of held calls is looked at
 	Relayed   int           // calls with media
+	Outside   *Outside      // helper outside the namespaces; nil: the bench is in none
 	Profile   string        // directory for profiles of directsip; "": none
 	Log       io.Writer     // progress
 }

@@ -4,5 +4,7 @@
 // processes over a steady window, read from /proc, never wall time. Systems take turns within a round, and ratios are formed within the
 // run, because absolute figures carry over to no other machine.
 //
+// Relays of media are compared in a network namespace each: see newNetwork.
+//
 // A bench is never a test: peers that are not installed are named and left out.
 package bench

@@ -11,34 +11,43 @@ import (
 )
 
 const (
-	relayOwn = "directsip"
+	relayOwn = "directsip, sockets"
 	relayNG  = "rtpengine (user space)"
+	relayNFT = "nftables (NAT, no relay)"
 )
 
-// relay is a system with calls set up: where each end of them sends.
+// relaying is a system with calls set up: where each end of them sends. One that is all in the kernel has no process.
 type relaying struct {
 	name  string
 	need  string
-	start func(b *Bench, dir string) (*process, []stream, error)
+	start func(b *Bench, n *network, dir string) (*process, []stream, error)
 }
 
 // media compares relays: the same packets through each, nothing else to do.
 func (b *Bench) media() (*Table, error) {
 	t := &Table{Name: "media", Title: sprintf("RTP through the relay, %d calls, 50 packets/s each way, %v", b.Relayed, b.Window), Ratio: "ns", Peer: relayNG,
 		Columns: []Column{
-			{Key: "ns", Head: "CPU ns/packet delivered", Format: "%.0f", Spread: true}, {Key: "ratio", Head: "of " + relayNG + " in the same round", Format: "%.2f", Spread: true},
+			{Key: "ns", Head: "CPU ns/packet delivered", Format: "%.0f", Spread: true}, {Key: "receive", Head: "of it receiving", Format: "%.0f"},
+			{Key: "ratio", Head: "of " + relayNG + " in the same round", Format: "%.2f", Spread: true},
 			{Key: "loss", Head: "lost %", Format: "%.3f"}, {Key: "p50", Head: "one-way p50 us", Format: "%.0f"}, {Key: "p99", Head: "p99 us", Format: "%.0f"},
 			{Key: "p999", Head: "p99.9 us", Format: "%.0f"}, {Key: "rss", Head: "RSS KiB/call, whole process", Format: "%.1f"}, {Key: "files", Head: "descriptors/call", Format: "%.1f"},
 			{Key: "others", Head: "others on the core %", Format: "%.1f"}, {Key: "late", Head: "late batches", Format: "%.0f"},
 		}}
-	t.Note("Over loopback a packet's receive work is done by its sender: that of arriving packets is the generator's, that of leaving ones is in the relay's CPU.")
+	relays := []relaying{{relayOwn, b.Directsip, (*Bench).relayDirectsip}, {relayNG, "rtpengine", (*Bench).relayRtpengine}}
+	if b.Outside != nil {
+		relays = append(relays, relaying{relayNFT, "nft", (*Bench).relayNftables})
+		t.Note("The system is in a network namespace of its own. Its CPU is that of its threads and that of the kernel's thread that receives what comes to it, " +
+			"both on its core; what it sends is received on the load's. There are no other interrupts of a network card.")
+	} else {
+		t.Note("Without rights for namespaces this went over loopback, where a packet's receive work is done by its sender: that of arriving packets is the " +
+			"generator's, that of leaving ones is in the relay's CPU. That brings the systems closer together than they are.")
+	}
 	t.Note("A round with loss, or with more than %.0f %% of others on the core, is repeated up to %d times; the least disturbed counts. Interrupts and the hypervisor are others.",
 		quietOthers, quietTries-1)
 	t.Note("A relay's threads wait for each other on its one core; that is no work, and not shown.")
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(6)) // threads that wait in system calls
 	RaiseFiles(1 << 18)
-	relays := slices.DeleteFunc([]relaying{{relayOwn, b.Directsip, (*Bench).relayDirectsip}, {relayNG, "rtpengine", (*Bench).relayRtpengine}},
-		func(r relaying) bool { return !(system{name: r.name, need: r.need}).installed(t) })
+	relays = slices.DeleteFunc(relays, func(r relaying) bool { return !(system{name: r.name, need: r.need}).installed(t) })
 	for range b.Rounds {
 		best, err := b.quiet(relays)
 		if err != nil {
@@ -94,24 +103,40 @@ func (b *Bench) relay(r relaying) (map[string]float64, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	sut, streams, err := r.start(b, dir)
+	n, err := b.newNetwork(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer n.close()
+	sut, streams, err := r.start(b, n, dir)
+	var pids []int
+	said := func() string { return "" }
 	if sut != nil {
 		defer sut.stop(10 * time.Second)
+		pids, said = tree(sut.pid()), sut.tail
 	}
 	if err != nil {
 		return nil, err
 	}
-	pids := tree(sut.pid())
-	g, err := newGenerator(streams)
+	g, err := newGenerator(n.hosts, streams)
 	if err != nil {
 		return nil, err
 	}
 	time.Sleep(4 * time.Second) // sources are learnt
 	from, idle := measure(pids), idleTime(sutCore)
+	receiving, err := n.received()
+	if err != nil {
+		return nil, err
+	}
 	g.kind.Store(1)
 	time.Sleep(b.Window)
 	g.kind.Store(0)
+	received, err := n.received()
+	if err != nil {
+		return nil, err
+	}
 	used, idle := measure(pids).since(from), idleTime(sutCore)-idle
+	cpu := used.cpu + received - receiving
 	window := time.Since(from.at)
 	time.Sleep(300 * time.Millisecond)
 	_, rss := memory(pids)
@@ -119,21 +144,26 @@ func (b *Bench) relay(r relaying) (map[string]float64, error) {
 	g.end()
 	sent, got := float64(g.sent[1].Load()), float64(g.packets)
 	if got == 0 {
-		return nil, fmt.Errorf("no packet came through, %g sent: %s", sent, sut.tail())
+		return nil, fmt.Errorf("no packet came through, %g sent: %s", sent, said())
 	}
-	calls := float64(b.Relayed)
-	return map[string]float64{"ns": float64(used.cpu) / got, "loss": 100 * (1 - got/sent), "p50": g.delayAt(0.5),
-		"p99": g.delayAt(0.99), "p999": g.delayAt(0.999), "rss": rss / 1024 / calls, "files": float64(files) / calls,
-		"others": 100 * float64(max(0, window-idle-used.cpu)) / float64(window), "late": float64(g.late.Load())}, nil
+	v := map[string]float64{"ns": float64(cpu) / got, "loss": 100 * (1 - got/sent), "p50": g.delayAt(0.5), "p99": g.delayAt(0.99), "p999": g.delayAt(0.999),
+		"others": 100 * float64(max(0, window-idle-cpu)) / float64(window), "late": float64(g.late.Load())}
+	if calls := float64(b.Relayed); sut != nil {
+		v["rss"], v["files"] = rss/1024/calls, float64(files)/calls
+	}
+	if n != loopback {
+		v["receive"] = float64(received-receiving) / got
+	}
+	return v, nil
 }
 
 // relayDirectsip sets calls up by SIP. They stay as long as the server.
-func (b *Bench) relayDirectsip(dir string) (*process, []stream, error) {
-	sut, err := b.startDirectsip(dir, anchored, nil)
+func (b *Bench) relayDirectsip(n *network, dir string) (*process, []stream, error) {
+	sut, err := b.startDirectsip(n, dir, anchored, nil)
 	if err != nil {
 		return sut, nil, err
 	}
-	p, err := newPair(sutHost)
+	p, err := newPair(n.hosts, n.sut)
 	if err != nil {
 		return sut, nil, err
 	}
@@ -153,10 +183,10 @@ func (b *Bench) relayDirectsip(dir string) (*process, []stream, error) {
 }
 
 // relayRtpengine asks the daemon for ports, without its kernel module.
-func (b *Bench) relayRtpengine(dir string) (*process, []stream, error) {
-	const control = sutHost + ":2223"
-	sut, err := spawn(sutCore, dir, "rtpengine", nil, "rtpengine", "--foreground", "--interface="+sutHost, "--listen-ng="+control, "--table=-1",
-		"--port-min=16384", "--port-max=65000", "--num-threads=2", "--log-level=3", "--log-stderr", "--pidfile="+dir+"/pid")
+func (b *Bench) relayRtpengine(n *network, dir string) (*process, []stream, error) {
+	control := n.sut + ":2223"
+	sut, err := spawn(sutCore, dir, "rtpengine", nil, n.enter("rtpengine", "--foreground", "--interface="+n.sut, "--listen-ng="+control, "--table=-1",
+		"--port-min=16384", "--port-max=65000", "--num-threads=2", "--log-level=3", "--log-stderr", "--pidfile="+dir+"/pid")...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -173,7 +203,7 @@ func (b *Bench) relayRtpengine(dir string) (*process, []stream, error) {
 	}
 	var streams []stream
 	for i := range b.Relayed {
-		a, z, err := c.relayCall(i)
+		a, z, err := c.relayCall(n.hosts, i)
 		if err != nil {
 			return sut, nil, fmt.Errorf("call %d: %w: %s", i, err, sut.tail())
 		}

@@ -61,13 +61,13 @@ func bencoded(text string) (value, rest string, ok bool) {
 }
 
 // relayCall makes rtpengine relay one call and tells the ports to send to.
-func (c *ng) relayCall(i int) (toCaller, toCallee string, err error) {
+func (c *ng) relayCall(at hosts, i int) (toCaller, toCallee string, err error) {
 	id, from, to := "call"+strconv.Itoa(i), "f"+strconv.Itoa(i), "t"+strconv.Itoa(i)
-	offer, err := c.do(map[string]string{"command": "offer", "call-id": id, "from-tag": from, "sdp": sdp(callerHost), "ICE": "remove"})
+	offer, err := c.do(map[string]string{"command": "offer", "call-id": id, "from-tag": from, "sdp": sdp(at.caller), "ICE": "remove"})
 	if err != nil {
 		return "", "", err
 	}
-	answer, err := c.do(map[string]string{"command": "answer", "call-id": id, "from-tag": from, "to-tag": to, "sdp": sdp(probeHost), "ICE": "remove"})
+	answer, err := c.do(map[string]string{"command": "answer", "call-id": id, "from-tag": from, "to-tag": to, "sdp": sdp(at.probe), "ICE": "remove"})
 	if err != nil {
 		return "", "", err
 	}

@@ -10,7 +10,7 @@ const probeRate = 40
 
 // probe times calls for a while: milliseconds that INVITE and 180, and INVITE and 200, were under way, without the callee's own time.
 func probe(target string, window time.Duration) (map[string][]float64, error) {
-	p, err := newPair(target)
+	p, err := newPair(loopback.hosts, target)
 	if err != nil {
 		return nil, err
 	}

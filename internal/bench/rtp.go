@@ -41,9 +41,9 @@ const (
 	beats = int(frame / beat)
 )
 
-func newGenerator(streams []stream) (*generator, error) {
+func newGenerator(at hosts, streams []stream) (*generator, error) {
 	g := &generator{streams: streams, done: make(chan struct{}), delay: make([]uint32, 200_000)}
-	for i, host := range []string{callerHost, probeHost} {
+	for i, host := range []string{at.caller, at.probe} {
 		fd, err := mediaSocket(host)
 		if err != nil {
 			return nil, err

@@ -16,7 +16,7 @@ func TestGeneratorCountsWhatComesBack(t *testing.T) {
 			streams = append(streams, stream{i, netip.AddrPortFrom(netip.MustParseAddr(host), mediaPort)})
 		}
 	}
-	g, err := newGenerator(streams)
+	g, err := newGenerator(loopback.hosts, streams)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,7 +80,7 @@ func begin(dir string, p plan, target string) (*load, error) {
 	}
 	calls := strconv.Itoa(p.calls())
 	l.caller, err = l.sipp(p.caller, callerHost, "-s", p.number, "-r", strconv.FormatFloat(p.rate, 'f', -1, 64), "-rp", "1000", "-m", calls, "-l", calls,
-		"-d", strconv.FormatInt(p.talk.Milliseconds(), 10), "-trace_stat", "-stf", "caller.csv", "-fd", "1", net.JoinHostPort(target, sipPort))
+		"-d", strconv.FormatInt(p.talk.Milliseconds(), 10), "-trace_stat", "-stf", "caller.csv", "-fd", "1", net.JoinHostPort(target, strconv.Itoa(sipPort)))
 	if err != nil {
 		l.end()
 		return nil, err
@@ -103,7 +103,7 @@ func (l *load) answerer(scenario, host string) error {
 
 func (l *load) sipp(scenario, host string, args ...string) (*process, error) {
 	// The window of SIPp's own stack: a socket each, large buffers, and no memory of dead calls beyond what a retransmission needs.
-	base := []string{"sipp", "-sf", filepath.Join(l.dir, scenario+".xml"), "-i", host, "-p", sipPort, "-mi", host, "-mp", "20000", "-t", "u1",
+	base := []string{"sipp", "-sf", filepath.Join(l.dir, scenario+".xml"), "-i", host, "-p", strconv.Itoa(sipPort), "-mi", host, "-mp", "20000", "-t", "u1",
 		"-buff_size", "4000000", "-deadcall_wait", "1000", "-nostdin", "-timer_resol", "1"}
 	return spawn(loadCore, l.dir, "sipp-"+scenario, nil, append(base, args...)...)
 }

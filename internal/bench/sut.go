@@ -2,23 +2,26 @@ package bench
 
 import (
 	"embed"
+	"encoding/binary"
 	"fmt"
-	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// The addresses of a run: one per party, so that sources tell trunks apart.
+// The addresses on loopback.
 const (
 	sutHost    = "127.0.0.10"
 	callerHost = "127.0.0.11"
 	calleeHost = "127.0.0.12"
 	busyHost   = "127.0.0.13" // answers 503
-	sipPort    = "5060"
+	probeHost  = "127.0.0.14" // the callee of a pair
+	sipPort    = 5060
 )
 
 // Names of systems as the tables show them.
@@ -49,7 +52,7 @@ var proxy = system{name: kamailio, need: "kamailio", start: startKamailio}
 
 // directsip is a system by its name; env adds to its environment.
 func (b *Bench) directsip(name string, env ...string) system {
-	return system{name: name, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(dir, name, env) }}
+	return system{name: name, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(loopback, dir, name, env) }}
 }
 
 // chosen are the systems that were asked for.
@@ -91,13 +94,13 @@ routes:
 `
 
 // startDirectsip runs directsip on its core; env adds to its environment.
-func (b *Bench) startDirectsip(dir, name string, env []string) (*process, error) {
+func (b *Bench) startDirectsip(n *network, dir, name string, env []string) (*process, error) {
 	file := filepath.Join(dir, "directsip.yaml")
 	mux := "accept"
 	if name == muxed {
 		mux = "offer"
 	}
-	text := fmt.Sprintf(document, sutHost, callerHost, calleeHost, busyHost, name == bypassed, probeHost, mux)
+	text := fmt.Sprintf(document, n.sut, n.caller, n.callee, n.busy, name == bypassed, n.probe, mux)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -109,12 +112,12 @@ func (b *Bench) startDirectsip(dir, name string, env []string) (*process, error)
 	if err := os.Mkdir(store, 0o700); err != nil {
 		return nil, err
 	}
-	p, err := spawn(sutCore, dir, "directsip", append([]string{"GOMAXPROCS=1"}, env...), path, "--data", store, "serve", "--shards", "1", "--watch", "-1s",
-		"--drain", "1s", file)
+	p, err := spawn(sutCore, dir, "directsip", append([]string{"GOMAXPROCS=1"}, env...), n.enter(path, "--data", store, "serve", "--shards", "1",
+		"--watch", "-1s", "--drain", "1s", file)...)
 	if err != nil {
 		return nil, err
 	}
-	return p, p.listens()
+	return p, p.listens(n.sut)
 }
 
 // startKamailio runs the proxy with the allocator that serves it best.
@@ -131,21 +134,21 @@ func startKamailio(dir string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.listens()
+	return p, p.listens(sutHost)
 }
 
 // listens waits until the system's SIP port is taken.
-func (p *process) listens() error {
+func (p *process) listens(host string) error {
+	ip := netip.MustParseAddr(host).As4()
+	socket := fmt.Sprintf(" %08X:%04X ", binary.NativeEndian.Uint32(ip[:]), sipPort)
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if err := p.alive(); err != nil {
 			return err
 		}
-		c, err := net.ListenPacket("udp", net.JoinHostPort(sutHost, sipPort))
-		if err != nil {
+		if list, _ := os.ReadFile("/proc/" + strconv.Itoa(p.pid()) + "/net/udp"); strings.Contains(string(list), socket) {
 			time.Sleep(300 * time.Millisecond) // the rest of the start
 			return p.alive()
 		}
-		c.Close()
 	}
 	p.stop(time.Second)
 	return fmt.Errorf("%s does not listen: %s", filepath.Base(p.log), p.tail())

@@ -64,19 +64,26 @@ func measure(pids []int) usage {
 		}
 		threads, _ := filepath.Glob(dir + "/task/*/schedstat")
 		for _, path := range threads {
-			text, _ := os.ReadFile(path)
-			f := strings.Fields(string(text))
-			if len(f) < 2 {
-				continue
+			if ran, waited, ok := schedstat(path); ok {
+				u.cpu += ran
+				u.waited += waited
+				u.threads++
 			}
-			ran, _ := strconv.ParseInt(f[0], 10, 64)
-			waited, _ := strconv.ParseInt(f[1], 10, 64)
-			u.cpu += time.Duration(ran)
-			u.waited += time.Duration(waited)
-			u.threads++
 		}
 	}
 	return u
+}
+
+// schedstat reads what one thread has used, and how long it was kept waiting.
+func schedstat(path string) (ran, waited time.Duration, ok bool) {
+	text, _ := os.ReadFile(path)
+	f := strings.Fields(string(text))
+	if len(f) < 2 {
+		return 0, 0, false
+	}
+	r, _ := strconv.ParseInt(f[0], 10, 64)
+	w, _ := strconv.ParseInt(f[1], 10, 64)
+	return time.Duration(r), time.Duration(w), true
 }
 
 // since is what was used between two measurements.

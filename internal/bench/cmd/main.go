@@ -6,40 +6,112 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/directsip/directsip/internal/bench"
 )
 
 // apart begins this program again on the core of the load: it makes load itself and must not disturb what it measures. With the rights
-// for it, that is in namespaces of its own: nobody else has its addresses, and no process outlives it, however it ends.
-func apart() error {
+// for it, that is in namespaces of its own: nobody else has its addresses, and no process outlives it, however it ends. Then this process
+// stays outside as its helper, and returns only on error.
+func apart() (*bench.Outside, error) {
 	const done = "DIRECTSIP_BENCH_APART"
 	root := os.Geteuid() == 0
 	if os.Getenv(done) != "" {
 		if root {
-			return exec.Command("ip", "link", "set", "lo", "up").Run()
+			return inside()
 		}
-		return nil
-	}
-	taskset, err := exec.LookPath("taskset")
-	if err != nil {
-		return err
+		return nil, nil
 	}
 	self, err := os.Executable()
 	if err != nil {
+		return nil, err
+	}
+	argv := append([]string{"taskset", "-c", "1", self}, os.Args[1:]...)
+	if root {
+		argv = slices.Insert(argv, 3, "unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+	}
+	env := append(os.Environ(), done+"=1")
+	if root {
+		if err := alone(os.Stderr); err != nil {
+			return nil, err
+		}
+		return nil, outside(argv, env)
+	}
+	taskset, err := exec.LookPath(argv[0])
+	if err != nil {
+		return nil, err
+	}
+	return nil, syscall.Exec(taskset, argv, env)
+}
+
+// helper is the descriptor of the connection between the two.
+const helper = 3
+
+// inside makes the namespaces habitable.
+func inside() (*bench.Outside, error) {
+	if err := exec.Command("ip", "link", "set", "lo", "up").Run(); err != nil {
+		return nil, err
+	}
+	if err := unix.Mount("sysfs", "/sys", "sysfs", 0, ""); err != nil { // shows the devices of this namespace
+		return nil, err
+	}
+	conn, err := net.FileConn(os.NewFile(helper, "helper"))
+	if err != nil {
+		return nil, err
+	}
+	return bench.NewOutside(conn), nil
+}
+
+// outside runs argv, helps it, and ends as it does. What is interrupted leaves no files behind either.
+func outside(argv, env []string) error {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
 		return err
 	}
-	argv := []string{"taskset", "-c", "1"}
-	if root {
-		argv = append(argv, "unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+	ours, err := net.FileConn(os.NewFile(uintptr(pair[0]), "helper"))
+	if err != nil {
+		return err
 	}
-	return syscall.Exec(taskset, append(append(argv, self), os.Args[1:]...), append(os.Environ(), done+"=1"))
+	dir, err := os.MkdirTemp("", "directsip-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	env = append(env, "TMPDIR="+dir)
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, os.Stdin, os.Stdout, os.Stderr
+	cmd.ExtraFiles = []*os.File{os.NewFile(uintptr(pair[1]), "helper")}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread() // the death of the thread that has started it counts as ours
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go bench.Serve(ours)
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		<-end
+		cmd.Process.Kill() // and with it all that is in its namespace of processes
+	}()
+	err = cmd.Wait()
+	if cmd.ProcessState == nil {
+		return err
+	}
+	os.RemoveAll(dir)
+	os.Exit(cmd.ProcessState.ExitCode() & 0xff) // it has told its errors itself
+	return nil
 }
 
 // alone waits until no other bench runs on this machine: they would share addresses and cores. The lock lasts as long as the process.
@@ -77,13 +149,16 @@ func main() {
 	if *quiet {
 		b.Log = io.Discard
 	}
-	if err := apart(); err != nil {
+	var err error
+	if b.Outside, err = apart(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
-	if err := alone(b.Log); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+	if b.Outside == nil {
+		if err := alone(b.Log); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
 	}
 	if !*asJSON {
 		fmt.Printf("go run ./internal/bench/cmd %s\n", strings.Join(os.Args[1:], " "))
@@ -95,7 +170,7 @@ func main() {
 		}
 		return
 	}
-	err := b.Run(func(t *bench.Table) error {
+	err = b.Run(func(t *bench.Table) error {
 		if *asJSON {
 			return json.NewEncoder(os.Stdout).Encode(t)
 		}
