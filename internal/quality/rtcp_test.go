@@ -1,0 +1,151 @@
+package quality
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+	"testing"
+	"time"
+)
+
+var sources = [2]Source{{SSRC: 0xa, First: 65000, On: true}}
+
+// answer is an RR about 0xa by 0xb.
+func answer(b Block) []byte {
+	p := []byte{2<<6 | 1, TypeRR, 0, 7, 0, 0, 0, 0xb}
+	return b.append(p)
+}
+
+func TestWriteAndRead(t *testing.T) {
+	at := time.Date(2026, 3, 2, 9, 0, 0, 500e6, time.UTC)
+	s := Sent{NTP: NTP(at), Timestamp: 77, Packets: 50, Octets: 8000}
+	if s.NTP>>32 != uint64(at.Unix())+2208988800 || uint32(s.NTP) != 1<<31 {
+		t.Errorf("NTP %x", s.NTP)
+	}
+	for n := range 9 {
+		name := "sessions"[:n]
+		want := Block{Source: 9, Fraction: 3, Lost: -2, Highest: 70000, Jitter: 5, LSR: 6, DLSR: 7}
+		b := AppendReport([]byte("before"), 0xc, &s, &want, name)[6:]
+		p, rest, ok := Next(b)
+		if !ok || p.Type != TypeSR || p.Sender != 0xc || p.Blocks() != 1 || p.Block(0) != want {
+			t.Fatalf("%+v %v", p, ok)
+		}
+		if got, ok := p.Sent(); !ok || got != s {
+			t.Fatalf("%+v", got)
+		}
+		p, rest, ok = Next(rest)
+		if !ok || p.Type != TypeSDES || p.Count != 1 || len(rest) != 0 || string(p.body[2:2+n]) != name || p.body[1] != byte(n) || p.body[2+n] != 0 {
+			t.Fatalf("%+v %v %x", p, ok, b)
+		}
+	}
+	if p, _, ok := Next(AppendReport(nil, 1, &s, nil, "x")); !ok || p.Blocks() != 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
+// TestRoundTrip: an SR of one side passes, the other answers it 1.5 s later and says that it kept it 1.2 s.
+func TestRoundTrip(t *testing.T) {
+	var a, b Witness
+	s := Sent{NTP: NTP(time.Unix(1e9, 0))}
+	a.Take(AppendReport(nil, 0xa, &s, nil, "a"), [2]Source{}, &b, 1e9)
+	b.Take(answer(Block{Source: 0xa, Highest: 65010, LSR: s.Middle(), DLSR: 12 << 16 / 10}), sources, &a, 25e8)
+	if b.Trip.Count != 1 || math.Abs(float64(b.Trip.Mean()-300*time.Millisecond)) > 1e5 || a.Trip.Count != 0 {
+		t.Fatalf("%+v", b.Trip)
+	}
+	for _, wrong := range []Block{{LSR: 0}, {LSR: 1}, {LSR: s.Middle(), DLSR: 3 << 16}, {Source: 0xd, LSR: s.Middle()}} {
+		wrong.Source = max(wrong.Source, 0xa)
+		b.Take(answer(wrong), sources, &a, 25e8)
+	}
+	b.Take(answer(Block{Source: 0xa, LSR: s.Middle()}), sources, &a, 20e9) // 19 s are no round trip
+	if b.Trip.Count != 1 || b.Unknown != 1 {
+		t.Errorf("%+v", b)
+	}
+}
+
+// TestTold sums up what a peer says of what reached it, over the wrap of the numbers and over two sources.
+func TestTold(t *testing.T) {
+	var a, b Witness
+	for _, r := range []Block{{Lost: -1, Highest: 65100}, {Lost: 5, Fraction: 20, Highest: 1<<16 + 64}, {Lost: 6, Fraction: 1, Jitter: 40, Highest: 1<<16 + 463}} {
+		r.Source = 0xa
+		b.Take(answer(r), sources, &a, 1)
+	}
+	if got := b.Told(); got != (Told{Expected: 1000, Lost: 6, Worst: 20, Jitter: 40}) {
+		t.Errorf("%+v", got)
+	}
+	b.Take(answer(Block{Source: 0xe, Lost: 500, Highest: 1<<20 + 99}), [2]Source{{SSRC: 0xe, First: 0, On: true}}, &a, 1) // more lost than there was
+	if got := b.Told(); got.Expected != 1100 || got.Lost != 106 {
+		t.Errorf("%+v", got)
+	}
+	if b.Reports != 4 || b.Deaf != 0 {
+		t.Errorf("%+v", b)
+	}
+	for range 3 {
+		b.Take([]byte{2 << 6, TypeRR, 0, 1, 0, 0, 0, 0xb}, sources, &a, 1)
+	}
+	b.Take([]byte{2 << 6, TypeRR, 0, 1, 0, 0, 0, 0xb}, [2]Source{}, &a, 1) // nothing is sent: nothing to report of
+	if b.Deaf != 3 {
+		t.Errorf("deaf %d times", b.Deaf)
+	}
+	b.Take([]byte{2<<6 | 1, TypeBYE, 0, 1, 0, 0, 0, 0xb}, sources, &a, 1)
+	if !b.Left {
+		t.Error("BYE is not seen")
+	}
+}
+
+func TestVoiceMetrics(t *testing.T) {
+	x := []byte{2 << 6, TypeXR, 0, 13, 0, 0, 0, 0xb, 4, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 7, 0, 0, 8}
+	x = append(x, 0, 0, 0, 0xa, 25, 13, 128, 2, 0, 200, 3, 0xe8, 0, 90, 0, 60, 0xec, 0xbf, 40, 16, 82, 127, 41, 39, 0, 0, 0, 40, 0, 80, 0, 120)
+	binary.BigEndian.PutUint16(x[2:], uint16(len(x)/4-1))
+	var a, b Witness
+	b.Take(x, sources, &a, 1)
+	want := Voice{Source: 0xa, Lost: 25, Discarded: 13, BurstDensity: 128, GapDensity: 2, Burst: 200, Gap: 1000, RoundTrip: 90, EndSystem: 60, Signal: -20, Noise: -65,
+		EchoLoss: 40, R: 82, ListeningMOS: 41, ConversationMOS: 39, Nominal: 40, Most: 80}
+	if !b.HasVoice || b.Voice != want {
+		t.Errorf("%+v", b.Voice)
+	}
+}
+
+// TestNotWhole: what is cut, or lies about its lengths, is counted and harms nothing.
+func TestNotWhole(t *testing.T) {
+	whole := AppendReport(nil, 0xb, &Sent{}, &Block{Source: 0xa, Highest: 65000}, "name")
+	for n := range len(whole) {
+		var a, b Witness
+		b.Take(whole[:n], sources, &a, 1)
+		if n%4 != 0 && b.Malformed != 1 {
+			t.Errorf("%d octets: %+v", n, b)
+		}
+	}
+	for _, p := range [][]byte{{2<<6 | 31, TypeSR, 0, 1, 0, 0, 0, 1}, {2<<6 | 0x20, TypeRR, 0, 1, 0, 0, 0, 9}, {2<<6 | 0x20, TypeRR, 0, 1, 0, 0, 0, 0},
+		{2 << 6, TypeXR, 0, 2, 0, 0, 0, 1, 7, 0, 0, 8}, {2 << 6, TypeSR, 0, 0}} {
+		var a, b Witness
+		b.Take(p, sources, &a, 1)
+		if b.Reports != 0 || b.HasVoice {
+			t.Errorf("%x: %+v", p, b)
+		}
+	}
+}
+
+func FuzzWitness(f *testing.F) {
+	f.Add(AppendReport(nil, 0xb, &Sent{NTP: 1}, &Block{Source: 0xa, Highest: 65000, LSR: 1}, "name"), int64(5))
+	f.Add([]byte{2 << 6, TypeXR, 0, 2, 0, 0, 0, 1, 7, 0, 0, 8}, int64(1))
+	f.Fuzz(func(t *testing.T, p []byte, now int64) {
+		var a, b Witness
+		before := slices.Clone(p)
+		a.Mark(0xa, &Sent{NTP: 1 << 16}, 0)
+		for range 3 {
+			b.Take(p, sources, &a, now)
+		}
+		if told := b.Told(); told.Lost > told.Expected || b.Trip.Sum < 0 || b.Trip.Mean() > longTrip || !slices.Equal(p, before) {
+			t.Fatalf("%+v %+v", told, b.Trip)
+		}
+	})
+}
+
+func BenchmarkWitness(b *testing.B) {
+	var x, y Witness
+	p := AppendReport(nil, 0xb, &Sent{NTP: 1}, &Block{Source: 0xa, Highest: 65000}, "name@example")
+	b.ReportAllocs()
+	for b.Loop() {
+		y.Take(p, sources, &x, 1)
+	}
+}

@@ -1,0 +1,183 @@
+package quality
+
+import "time"
+
+// Witness is what the RTCP of one peer has said: of what reached it, and of itself. The zero value is ready.
+type Witness struct {
+	Packets   uint64 // compounds
+	Malformed uint64 // that were none
+	Unknown   uint64 // report blocks about sources that we have not sent
+	Reports   uint64 // report blocks about what we sent
+	Deaf      uint64 // SR and RR, in a row, that report of nothing though we send
+	Sent      Sent   // of its last SR
+	Sender    uint32 // SSRC of its last SR or RR
+	Left      bool   // it said BYE after everything else
+	Trip      Trip
+	Voice     Voice // of its last XR
+	HasVoice  bool
+	heard     heard
+	marks     [marks]mark
+	mark      int
+}
+
+// Source is a source whose packets go to a peer. First is the number of its first packet.
+type Source struct {
+	SSRC  uint32
+	First uint16
+	On    bool
+}
+
+// Trip is the time from us to a peer and back, as RTCP that passes shows it.
+type Trip struct {
+	Count          uint64
+	Sum, Most, End time.Duration // End: the last one
+}
+
+// Mean is 0 when nothing was measured.
+func (t *Trip) Mean() time.Duration {
+	if t.Count == 0 {
+		return 0
+	}
+	return t.Sum / time.Duration(t.Count)
+}
+
+// mark is an SR that went by: RTCP passes us as it is, so the peer whom it reaches names it in a report, and the time between the two, less what it says that it
+// kept the SR (RFC 3550 §6.4.1), is the round trip from here to that peer alone.
+type mark struct {
+	source, middle uint32
+	at             int64
+}
+
+const (
+	marks    = 4 // peers answer the last SR, or one before
+	longTrip = 10 * time.Second
+)
+
+// Told is what a peer reports of a stream that we sent to it, over all its sources.
+type Told struct {
+	Expected, Lost uint64
+	Worst          uint8  // the highest share lost between two reports, of 256
+	Jitter         uint32 // of its last report, in clock units
+}
+
+// heard sums up report blocks.
+type heard struct {
+	source         uint32
+	known          bool
+	first, highest uint32 // extended numbers; what comes after first is expected
+	lost, jitter   uint32
+	worst          uint8
+	past           Told // of sources before
+}
+
+// Take reads a compound that came from a peer at now, in ns. to are the sources that are sent to it, other is who gets the compound.
+func (w *Witness) Take(b []byte, to [2]Source, other *Witness, now int64) {
+	w.Packets++
+	for len(b) > 0 {
+		p, rest, ok := Next(b)
+		if !ok {
+			w.Malformed++
+			return
+		}
+		b = rest
+		switch p.Type {
+		case TypeSR, TypeRR:
+			w.report(&p, to, other, now)
+		case TypeBYE:
+			w.Left = true
+		case TypeXR:
+			if v, ok := p.Voice(); ok && isOne(to, v.Source) {
+				w.Voice, w.HasVoice = v, true
+			}
+		}
+	}
+}
+
+func isOne(to [2]Source, ssrc uint32) bool {
+	return to[0].On && to[0].SSRC == ssrc || to[1].On && to[1].SSRC == ssrc
+}
+
+func (w *Witness) report(p *Packet, to [2]Source, other *Witness, now int64) {
+	w.Sender, w.Left = p.Sender, false
+	if s, ok := p.Sent(); ok {
+		w.Sent = s
+		w.Mark(p.Sender, &s, now)
+	}
+	about := false
+	for i := range p.Blocks() {
+		r := p.Block(i)
+		switch {
+		case to[0].On && to[0].SSRC == r.Source:
+			w.heard.take(&r, to[0].First)
+		case to[1].On && to[1].SSRC == r.Source:
+			w.heard.take(&r, to[1].First)
+		default:
+			w.Unknown++
+			continue
+		}
+		w.Reports++
+		about = true
+		w.Trip.take(&r, other, now)
+	}
+	switch {
+	case about:
+		w.Deaf = 0
+	case to[0].On || to[1].On:
+		w.Deaf++
+	}
+}
+
+// Mark notes an SR that goes to the other peer, be it one that passes or one of ours.
+func (w *Witness) Mark(source uint32, s *Sent, now int64) {
+	w.marks[w.mark] = mark{source, s.Middle(), now}
+	w.mark = (w.mark + 1) % marks
+}
+
+// take measures by a report block that answers an SR which we have seen go by.
+func (t *Trip) take(r *Block, other *Witness, now int64) {
+	if r.LSR == 0 {
+		return
+	}
+	for i := range other.marks {
+		m := &other.marks[i]
+		if m.source != r.Source || m.middle != r.LSR {
+			continue
+		}
+		kept := time.Duration(uint64(r.DLSR) * 1e9 >> 16)
+		d := time.Duration(now-m.at) - kept
+		if d < 0 || d > longTrip {
+			return // its clock is not what it says
+		}
+		t.Count++
+		t.Sum += d
+		t.Most, t.End = max(t.Most, d), d
+		return
+	}
+}
+
+func (h *heard) take(r *Block, first uint16) {
+	lost := uint32(max(0, r.Lost))
+	if !h.known || h.source != r.Source || int32(r.Highest-h.highest) < 0 {
+		h.past = h.told()
+		at := uint32(uint16(r.Highest) - first) // it may have begun to count cycles later than we have
+		if at >= 1<<15 {
+			at = 0
+		}
+		h.known, h.source, h.first = true, r.Source, r.Highest-at
+	}
+	h.highest, h.lost, h.jitter, h.worst = r.Highest, lost, r.Jitter, max(h.worst, r.Fraction)
+}
+
+func (h *heard) told() Told {
+	t := h.past
+	t.Worst, t.Jitter = h.worst, h.jitter
+	if h.known {
+		n := uint64(h.highest-h.first) + 1
+		t.Expected += n
+		t.Lost += min(uint64(h.lost), n)
+	}
+	return t
+}
+
+// Told sums up its report blocks.
+func (w *Witness) Told() Told { return w.heard.told() }
