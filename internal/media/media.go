@@ -30,6 +30,8 @@ type Stream struct {
 	Opaque bool
 	// ClockRate of the dynamic payload types in Hz, for the jitter; 0: 8000.
 	ClockRate uint32
+	// Sealed: SRTP whose keys are between the peers, so that nothing behind the headers is known.
+	Sealed bool
 }
 
 // Side is one side of a stream.
@@ -45,6 +47,7 @@ type Side struct {
 	Send       bool           // we may send to this peer (its direction has recv)
 	Recv       bool           // we take from this peer (its direction has send)
 	Crypt      *Crypt         // SRTP toward this peer; nil: RTP
+	Agreed     PayloadTypes   // that this peer may send; zero value: unknown
 }
 
 // Latch says which sources a side may be latched to.
@@ -72,6 +75,7 @@ type Counters struct {
 	Source         netip.AddrPort // where the packets came from
 	PayloadType    uint8          // of the last RTP packet
 	SSRC           uint32
+	Observed
 }
 
 // Tier is how the packets of a stream travel through this server.

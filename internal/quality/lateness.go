@@ -6,7 +6,7 @@ import "time"
 const Buffer = 60 * time.Millisecond
 
 // Lateness counts packets that a receiver with a fixed buffer would have thrown away: those that took longer than the fastest of late by more than Buffer. The fastest
-// is looked for in the newest 512 to 1024 packets, as the two clocks drift apart. The zero value is ready.
+// is looked for in the newest 64 to 128 packets, as clocks drift apart and paths change. The zero value is ready.
 type Lateness struct {
 	Count   uint64
 	fastest int64 // transit, in clock units
@@ -15,7 +15,7 @@ type Lateness struct {
 	started bool
 }
 
-const window = 512 // packets
+const window = 64 // packets
 
 // Take takes the transit of a packet, its arrival minus its timestamp, in units of the clock.
 func (l *Lateness) Take(transit int64, clock uint32) {

@@ -36,8 +36,11 @@ type counter struct {
 	// RFC 3550 §6.4.1 and A.8.
 	clock     uint32
 	transit   int64  // arrival minus timestamp, in clock units
+	moved     int64  // how far transit has gone, over wraps of the timestamp
 	timestamp uint32 // of the packet before
 	jitter    uint32 // times 16
+
+	observed
 }
 
 // observe takes an RTP packet that the gate let through, whether it is relayed or held.
@@ -45,6 +48,7 @@ func (c *counter) observe(h header, clock uint32, now int64) {
 	if !c.running || h.ssrc != c.ssrc {
 		c.restart(h)
 		c.ssrc = h.ssrc
+		c.sources++
 	} else {
 		c.sequence(h)
 	}
@@ -57,6 +61,8 @@ func (c *counter) restart(h header) {
 	c.running, c.jumped = true, false
 	c.highest, c.base, c.cycles, c.received = h.sequence, int64(h.sequence), 0, 1
 	c.clock = 0
+	c.losses.Start()
+	c.late.Break()
 }
 
 // sequence is update_seq of RFC 3550 A.1 without probation: the gate has done that. A far jump counts nothing until
@@ -68,6 +74,9 @@ func (c *counter) sequence(h header) {
 			c.cycles += 1 << 16
 		}
 		c.highest = h.sequence
+		if delta != 0 {
+			c.losses.Next(int(delta))
+		}
 	case delta <= 0xffff-maxMisorder:
 		if !c.jumped || h.sequence != c.jump {
 			c.jumped, c.jump = true, h.sequence+1
@@ -76,7 +85,10 @@ func (c *counter) sequence(h header) {
 		c.restart(h)
 		c.base-- // the packet before belongs to this run
 		c.received = 2
+		c.losses.Next(1)
 		return
+	default:
+		c.losses.Late(1<<16 - int(delta))
 	}
 	c.jumped = false
 	c.received++
@@ -97,6 +109,7 @@ func (c *counter) observeJitter(h header, clock uint32, now int64) {
 	transit := now/1e9*int64(clock) + now%1e9*int64(clock)/1e9 - int64(h.timestamp)
 	if c.clock != clock {
 		c.clock, c.transit, c.timestamp = clock, transit, h.timestamp
+		c.late.Break()
 		return
 	}
 	if h.timestamp == c.timestamp {
@@ -104,9 +117,14 @@ func (c *counter) observeJitter(h header, clock uint32, now int64) {
 	}
 	d := int64(int32(uint32(transit) - uint32(c.transit))) // timestamps wrap
 	c.transit, c.timestamp = transit, h.timestamp
+	c.moved += d
 	if d < 0 {
 		d = -d
 	}
+	if h.marker || d > 5*int64(clock) { // a talkspurt begins: a receiver sets its buffer anew (RFC 3551 §4.1)
+		c.late.Break()
+	}
+	c.late.Take(c.moved, clock)
 	if d > 5*int64(clock) {
 		return
 	}
@@ -126,6 +144,7 @@ func (c *counter) snapshot(start time.Time) media.Counters {
 	if c.first != 0 {
 		m.First, m.Last = start.Add(time.Duration(c.first)), start.Add(time.Duration(c.last))
 	}
+	c.observed.snapshot(&m, start)
 	return m
 }
 

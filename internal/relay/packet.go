@@ -44,6 +44,7 @@ func senderOf(b []byte) uint32 { return binary.BigEndian.Uint32(b[4:]) }
 // header is what the counters need of an RTP header (RFC 3550 §5.1).
 type header struct {
 	payloadType uint8
+	marker      bool
 	sequence    uint16
 	timestamp   uint32
 	ssrc        uint32
@@ -54,6 +55,7 @@ func peek(b []byte) header {
 	_ = b[rtpHeader-1]
 	return header{
 		payloadType: b[1] & 0x7f,
+		marker:      b[1]&0x80 != 0,
 		sequence:    binary.BigEndian.Uint16(b[2:]),
 		timestamp:   binary.BigEndian.Uint32(b[4:]),
 		ssrc:        binary.BigEndian.Uint32(b[8:]),

@@ -30,6 +30,7 @@ type player struct {
 	turn      int // how often all of it was sent
 	ssrc      uint32
 	sequence  uint16
+	first     uint16 // sequence of its first packet
 	timestamp uint32
 	played    [2]uint64 // packets to each side, of everything played
 }
@@ -68,6 +69,7 @@ func (s *session) setPlay(want *media.Play) {
 	listed := p.listed
 	*p = player{session: s, play: *want, on: true, listed: true, played: p.played, mark: p.mark && p.play.To == want.To,
 		ssrc: rand.Uint32(), sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()}
+	p.first = p.sequence
 	if !listed {
 		s.worker.band.join(p)
 	}

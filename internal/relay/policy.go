@@ -30,7 +30,7 @@ func check(s *media.Session) error {
 
 // set takes the wanted policy of a stream over. The session is locked.
 func (st *stream) set(want *media.Stream, now int64) {
-	st.opaque, st.clock = want.Opaque, want.ClockRate
+	st.opaque, st.clock, st.sealed = want.Opaque, want.ClockRate, want.Sealed
 	for i := range st.side {
 		st.side[i].set(&want.Side[i], now)
 	}
@@ -48,7 +48,7 @@ func (sd *side) set(want *media.Side, now int64) {
 	sd.local, sd.relatch = want.Local, want.Relatch
 	sd.mux, sd.fixed = want.Mux, want.FixedSSRC
 	sd.trust = trust{want.Latch, hostOf(want.Signalling)}
-	sd.send, sd.recv = want.Send, want.Recv
+	sd.send, sd.recv, sd.agreed = want.Send, want.Recv, want.Agreed
 	sd.protect(want.Crypt)
 	sd.rtp.gate.announce(remote, reopen, &sd.trust)
 	sd.rtcp.gate.announce(remoteRTCP, reopen, &sd.trust)
@@ -77,7 +77,12 @@ func (s *session) snapshot(r *Relay) media.Stats {
 		}
 		for j := range st.side {
 			sd := &st.side[j]
-			stats.Streams[i].From[j] = sd.count.snapshot(r.start)
+			c := &stats.Streams[i].From[j]
+			*c = sd.count.snapshot(r.start)
+			if sd.witness != nil {
+				w := *sd.witness
+				c.Witness = &w
+			}
 		}
 	}
 	return stats

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/quality"
 )
 
 // session is the media of one call. mu guards everything below it: the worker holds it while it takes one packet
@@ -28,6 +29,7 @@ type stream struct {
 	session *session
 	index   int
 	opaque  bool
+	sealed  bool // SRTP between the peers: what is in the packets is not known
 	clock   uint32
 	carrier carrier
 	side    [2]side
@@ -47,9 +49,11 @@ type side struct {
 	ssrcKnown  bool  // ssrc is what FixedSSRC holds on to
 	ssrc       uint32
 	crypt      *crypt // nil: RTP
+	agreed     media.PayloadTypes
 	senders    []*sender
 	rtp, rtcp  port
 	count      counter
+	witness    *quality.Witness // of its RTCP; nil: none came, and none of ours went
 }
 
 // port is one of our UDP ports.
@@ -101,6 +105,7 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 		k = opaque
 	} else if k = classify(b, p.isRTCP, from.mux); k == notMedia {
 		from.count.dropped++
+		from.count.strange(b, p.isRTCP)
 		return dropped, k, nil, nil
 	}
 	if !from.admits(p, src, now) {
@@ -110,6 +115,7 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 	}
 	if k == rtcp {
 		from.heard, from.dead = now, false
+		st.told(from, other, b, now)
 		out = other.portFor(rtcp)
 		if to = out.gate.destination(other.trust.latch); to.size == 0 || !out.socket.open() {
 			from.count.dropped++
@@ -121,8 +127,10 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 		h := peek(b)
 		if from.fixed && !from.holds(h.ssrc) {
 			from.count.dropped++
+			from.count.otherSource++
 			return dropped, k, nil, nil
 		}
+		from.count.look(b, h, from.agreed, st.sealed)
 		from.count.observe(h, st.clock, now)
 	}
 	from.heard, from.dead = now, false
@@ -137,6 +145,7 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 	to = out.gate.destination(other.trust.latch)
 	if !from.recv || !other.send || to.size == 0 || !out.socket.open() {
 		from.count.dropped++
+		from.count.stopped(!from.recv || !other.send)
 		return dropped, k, nil, nil
 	}
 	return passed, k, out, to

@@ -144,6 +144,7 @@ func (w *worker) pass(p *port, n int, now int64) {
 	c := &p.stream.side[p.side].count
 	if n > len(w.buffer) || n == 0 {
 		c.dropped++
+		c.oversized(n)
 		w.batch.dropped++
 		return
 	}
@@ -178,6 +179,7 @@ func (w *worker) pass(p *port, n int, now int64) {
 	}
 	if errno := out.stream.carrier.send(out, b, to); errno != 0 {
 		c.sendErrors++
+		c.sendError = errno
 		w.batch.sendErrors++
 		return
 	}

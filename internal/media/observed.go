@@ -1,0 +1,45 @@
+package media
+
+import (
+	"time"
+
+	"github.com/directsip/directsip/internal/quality"
+)
+
+// PayloadTypes is a set of payload types of RTP, a bit each.
+type PayloadTypes [2]uint64
+
+// Add puts one in.
+func (p *PayloadTypes) Add(payloadType uint8) { p[payloadType>>6&1] |= 1 << (payloadType & 63) }
+
+// Has tells whether one is in it.
+func (p *PayloadTypes) Has(payloadType uint8) bool {
+	return p[payloadType>>6&1]>>(payloadType&63)&1 != 0
+}
+
+// Observed is what tells how well a side is heard, or why not.
+type Observed struct {
+	Pattern quality.Pattern  // of losses; no packets: not measured, as the kernel carries them
+	Late    uint64           // RTP that came too late for a buffer of quality.Buffer
+	Levels  quality.Levels   // of G.711
+	Witness *quality.Witness // what RTCP from this side says; nil: none came
+
+	Sources     uint32 // SSRCs, one after the other
+	Foreign     uint64 // RTP of payload types that were not agreed on
+	ForeignType uint8  // the last of those
+	Measured    uint64 // RTP whose size was compared with its time
+	Misfit      uint64 // of that, what its codec cannot be
+
+	// Parts of Dropped.
+	Held        uint64 // by the SDP it may not be sent, or not be heard
+	Nowhere     uint64 // the other side has not said where to
+	OtherSource uint64 // SSRC policy
+	STUN, DTLS  uint64
+	Misported   uint64 // RTP that came to our port for RTCP
+	Oversized   uint64 // longer than any packet that is relayed
+
+	SendError   string    // the last of SendErrors, which are toward the other side
+	Refused     uint64    // ICMP that answers what we send to this side: nobody is there, or no way
+	RefusedWhy  string    // the last one
+	LastRefused time.Time // when it came
+}

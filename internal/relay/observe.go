@@ -1,0 +1,178 @@
+package relay
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/quality"
+)
+
+// observed is what a side's packets tell of their quality, and what is wrong with those that do not pass.
+type observed struct {
+	losses quality.Losses
+	late   quality.Lateness
+	levels quality.Levels
+
+	untilLook   uint8 // packets
+	foreignType uint8
+	sources     uint32
+	foreign     uint64
+	measured    uint64
+	misfit      uint64
+
+	held, nowhere, otherSource uint64
+	stun, dtls, misported      uint64
+	oversize                   uint64
+	refused                    uint64
+	lastRefused                int64 // ns since the relay started
+	refusedWhy, sendError      unix.Errno
+}
+
+// lookEvery is how many packets pass between two that are looked into: one a second of 20 ms.
+const lookEvery = 50
+
+// comfortNoise needs no agreement (RFC 3389 §4); 19 is its older number.
+const comfortNoise, oldComfortNoise = 13, 19
+
+// look looks at an RTP packet before it is counted, and into one now and then.
+func (c *counter) look(b []byte, h header, agreed media.PayloadTypes, sealed bool) {
+	if !agreed.Has(h.payloadType) && agreed != (media.PayloadTypes{}) && h.payloadType != comfortNoise && h.payloadType != oldComfortNoise {
+		c.foreign++
+		c.foreignType = h.payloadType
+	}
+	if c.untilLook > 0 {
+		c.untilLook--
+		return
+	}
+	c.untilLook = lookEvery - 1
+	if sealed {
+		return
+	}
+	payload := payloadOf(b)
+	if h.payloadType == 0 || h.payloadType == 8 {
+		c.levels.Take(payload, h.payloadType)
+	}
+	if c.running && h.ssrc == c.ssrc && h.sequence == c.highest+1 && !h.marker {
+		c.measure(h.payloadType, len(payload), h.timestamp-c.timestamp)
+	}
+}
+
+// measure compares the size of a packet with the time that has passed since the one before, where the codec has a fixed rate: a payload type may be the agreed one
+// and the codec in it another.
+func (c *counter) measure(payloadType uint8, size int, step uint32) {
+	const most = 960 // 120 ms; beyond there was a pause
+	if step == 0 || step > most {
+		return
+	}
+	fits := true
+	switch payloadType {
+	case 0, 8, 9: // G.711 and G.722 have an octet for each tick of their clock (RFC 3551 §4.5.2, §4.5.14)
+		fits = size == int(step)
+	case 18: // G.729: 10 octets for 80 ticks, and a last frame of 2 that is comfort noise (RFC 3551 §4.5.6)
+		fits = size/10*80 == int(step) || size%10 == 2
+	default:
+		return
+	}
+	c.measured++
+	if !fits {
+		c.misfit++
+	}
+}
+
+// payloadOf is what is behind the header of an RTP packet (RFC 3550 §5.1, §5.3.1); empty when there is nothing.
+func payloadOf(b []byte) []byte {
+	at, end := rtpHeader+4*int(b[0]&0x0f), len(b)
+	if b[0]&0x10 != 0 && at+4 <= end {
+		at += 4 + 4*(int(b[at+2])<<8|int(b[at+3]))
+	}
+	if b[0]&0x20 != 0 {
+		end -= int(b[end-1])
+	}
+	if at > end {
+		return nil
+	}
+	return b[at:end]
+}
+
+// strange counts a datagram that is not media by what it seems to be (RFC 7983 §7).
+func (c *counter) strange(b []byte, onRTCPPort bool) {
+	if len(b) == 0 {
+		return
+	}
+	switch first := b[0]; {
+	case first <= 3:
+		c.stun++
+	case first >= 20 && first <= 63:
+		c.dtls++
+	case onRTCPPort && first>>6 == 2 && len(b) >= rtpHeader:
+		c.misported++
+	}
+}
+
+// stopped counts RTP that went nowhere.
+func (c *counter) stopped(held bool) {
+	if held {
+		c.held++
+	} else {
+		c.nowhere++
+	}
+}
+
+// oversized counts a datagram that was cut.
+func (c *counter) oversized(n int) {
+	if n > maxDatagram {
+		c.oversize++
+	}
+}
+
+// told reads RTCP that came from a side.
+func (st *stream) told(from, other *side, b []byte, now int64) {
+	if st.sealed {
+		return
+	}
+	from.attend()
+	other.attend()
+	from.witness.Take(b, st.heardBy(from, other, now), other.witness, now)
+}
+
+func (sd *side) attend() {
+	if sd.witness == nil {
+		sd.witness = new(quality.Witness)
+	}
+}
+
+// speaking is how long after its last packet a source must still be reported on: two intervals of RTCP (RFC 3550 §6.2).
+const speaking = 10 * time.Second
+
+// heardBy are the sources whose packets go to a side: the other side's, and one of ours.
+func (st *stream) heardBy(to, other *side, now int64) (list [2]quality.Source) {
+	if c := &other.count; c.last != 0 && now-c.last < int64(speaking) {
+		list[0] = quality.Source{SSRC: c.ssrc, First: uint16(c.base), On: true}
+	}
+	if p := st.session.player; p != nil && p.on && p.talking && p.play.Stream == st.index && &st.side[p.play.To] == to {
+		list[1] = quality.Source{SSRC: p.ssrc, First: p.first, On: true}
+	}
+	return list
+}
+
+// refuse notes an ICMP error that what we sent to the side has brought.
+func (sd *side) refuse(errno unix.Errno, now int64) {
+	sd.count.refused++
+	sd.count.refusedWhy, sd.count.lastRefused = errno, now
+}
+
+func (o *observed) snapshot(m *media.Counters, start time.Time) {
+	m.Observed = media.Observed{
+		Pattern: o.losses.Sum(), Late: o.late.Count, Levels: o.levels, Sources: o.sources, Foreign: o.foreign, ForeignType: o.foreignType,
+		Measured: o.measured, Misfit: o.misfit, Held: o.held, Nowhere: o.nowhere, OtherSource: o.otherSource, STUN: o.stun, DTLS: o.dtls,
+		Misported: o.misported, Oversized: o.oversize, Refused: o.refused,
+	}
+	if o.sendError != 0 {
+		m.SendError = o.sendError.Error()
+	}
+	if o.refused > 0 {
+		m.RefusedWhy, m.LastRefused = o.refusedWhy.Error(), start.Add(time.Duration(o.lastRefused))
+	}
+}
