@@ -38,7 +38,9 @@ type plan struct {
 
 // line is one m-line.
 type line struct {
-	opaque bool // not RTP
+	opaque bool   // not RTP
+	sealed bool   // SRTP whose keys pass
+	clock  uint32 // of dynamic payload types, Hz
 	ours   [2]uint16
 	peer   [2]end
 }
@@ -52,6 +54,7 @@ type end struct {
 	laws      laws // of G.711 by their static payload types, in plain RTP
 	relatch   uint32
 	crypt     *media.Crypt
+	takes     media.PayloadTypes // that it has named
 }
 
 // description is what was said on one leg: our last body and the peer's.
@@ -166,6 +169,8 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		p.lines[i].opaque = !m.IsRTP()
 		was := e.rtp
 		e.live, e.mux, e.dir, e.laws = !m.Rejected(), m.RTCPMux, m.Direction, lawsOf(m)
+		e.takes, p.lines[i].clock = payloadTypes(m)
+		p.lines[i].sealed = p.passKeys && (m.Secure() || m.Crypto || m.Fingerprint)
 		if !p.passKeys {
 			e.crypt = l.crypt(s, i)
 		}
@@ -346,10 +351,10 @@ func (p *plan) session(c *Call) *media.Session {
 			s.Streams[i].Side[k] = media.Side{
 				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: p.reach(k, e.rtp), RemoteRTCP: p.reach(k, e.rtcp), Mux: e.mux && !passed,
 				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", Relatch: e.relatch, Crypt: e.crypt,
-				Send: !muted && (e.dir.Recv() || e.dir == sdp.DirectionUnset), Recv: !muted && (e.dir.Send() || e.dir == sdp.DirectionUnset),
+				Send: !muted && (e.dir.Recv() || e.dir == sdp.DirectionUnset), Recv: !muted && (e.dir.Send() || e.dir == sdp.DirectionUnset), Agreed: ln.peer[1-k].takes,
 			}
 		}
-		s.Streams[i].Opaque = ln.opaque
+		s.Streams[i].Opaque, s.Streams[i].ClockRate, s.Streams[i].Sealed = ln.opaque, ln.clock, ln.sealed
 	}
 	if c.phase == phaseAnswered && !c.announces() {
 		s.Timeout = p.timeouts(c)

@@ -57,6 +57,7 @@ func queued(changes []change) (waiting [usual]bool) {
 // drain throws away what waits. It reports false when that is most datagrams or more: the queue is longer than ever
 // expected, or packets come faster than they can be thrown away.
 func (s socket) drain(most int) bool {
+	s.forgetErrors()
 	for range most {
 		if !s.skip() {
 			return true

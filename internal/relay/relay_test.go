@@ -47,7 +47,10 @@ func TestBothDirections(t *testing.T) {
 					if got.First.IsZero() || got.Last.Before(got.First) {
 						t.Errorf("first %v, last %v", got.First, got.Last)
 					}
-					got.First, got.Last, got.Jitter = want.First, want.Last, 0
+					if p := got.Pattern; p.Packets != 20 || p.Lost != 0 || got.Witness.Packets != 1 || got.Sources != 1 {
+						t.Errorf("side %d: %+v", side, got.Observed)
+					}
+					got.First, got.Last, got.Jitter, got.Observed = want.First, want.Last, 0, want.Observed
 					if got != want {
 						t.Errorf("side %d counted\n%+v, want\n%+v", side, got, want)
 					}

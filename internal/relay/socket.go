@@ -122,6 +122,9 @@ func (o *sockets) tune(s socket, ip netip.Addr) error {
 			return fmt.Errorf("DSCP: %w", err)
 		}
 	}
+	if err := s.askErrors(ip.Is6()); err != nil {
+		return fmt.Errorf("IP_RECVERR: %w", err)
+	}
 	if o.receive > 0 {
 		if err := unix.SetsockoptInt(int(s.fd), unix.SOL_SOCKET, unix.SO_RCVBUF, o.receive); err != nil {
 			return fmt.Errorf("SO_RCVBUF: %w", err)
@@ -179,8 +182,16 @@ func (s socket) receive(b []byte, from *sockaddr) (n int, errno unix.Errno) {
 	return int(r), errno
 }
 
-// send sends one datagram without waiting.
+// send sends one datagram without waiting. An ICMP error of an earlier one, be it to another address, is told once in place of sending.
 func (s socket) send(b []byte, to *sockaddr) unix.Errno {
+	errno := s.sendOnce(b, to)
+	if errno == unix.ECONNREFUSED || errno == unix.EHOSTUNREACH {
+		errno = s.sendOnce(b, to)
+	}
+	return errno
+}
+
+func (s socket) sendOnce(b []byte, to *sockaddr) unix.Errno {
 	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
 		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, uintptr(unsafe.Pointer(&to.raw)), uintptr(to.size))
 	return errno

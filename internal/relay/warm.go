@@ -90,12 +90,16 @@ func (w *warm) remove(key netip.AddrPort, r rested) {
 	w.table.set(r.socket.fd, nil)
 }
 
-// discard throws one datagram away that came to a resting socket.
+// discard throws one datagram away that came to a resting socket, or else what ICMP has said.
 func (w *warm) discard(fd int32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.table.get(fd) == &w.mark && (socket{fd: fd}).skip() {
-		w.late++
+	if s := (socket{fd: fd}); w.table.get(fd) == &w.mark {
+		if s.skip() {
+			w.late++
+		} else {
+			s.forgetErrors()
+		}
 	}
 }
 

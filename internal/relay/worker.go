@@ -135,7 +135,8 @@ func (w *worker) serve(p *port, fd, generation int32, now int64) {
 	}
 	n, errno := p.socket.receive(w.buffer[:], &w.from)
 	if errno != 0 {
-		return // nothing there, or an ICMP error of an earlier send (ECONNREFUSED): the next packet matters
+		p.refused(now) // nothing is there, or an ICMP error of an earlier packet was
+		return
 	}
 	w.pass(p, n, now)
 }
