@@ -31,6 +31,8 @@ type Env struct {
 	Binding func(*topology.Trunk) Binding
 	// Draining: no new calls.
 	Draining bool
+	// Fingerprint of the certificate that the relay has in handshakes of DTLS; zero: it has none, and nothing is said of DTLS.
+	Fingerprint media.Fingerprint
 
 	selves []self
 	allows map[*topology.TrunkSettings]string

@@ -55,6 +55,7 @@ type end struct {
 	relatch   uint32
 	crypt     *media.Crypt
 	takes     media.PayloadTypes // that it has named
+	dtls      *media.DTLS
 }
 
 // description is what was said on one leg: our last body and the peer's.
@@ -172,7 +173,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		e.takes, p.lines[i].clock = payloadTypes(m)
 		p.lines[i].sealed = p.passKeys && (m.Secure() || m.Crypto || m.Fingerprint)
 		if !p.passKeys {
-			e.crypt = l.crypt(s, i)
+			e.crypt, e.dtls = l.crypt(s, i), l.dtls(s, i)
 		}
 		e.rtp, e.rtcp = netip.AddrPort{}, m.RTCP
 		if e.live && m.Conn.IsValid() && !m.Conn.IsUnspecified() {
@@ -350,7 +351,7 @@ func (p *plan) session(c *Call) *media.Session {
 			set := c.sideSettings(media.SideIndex(k))
 			s.Streams[i].Side[k] = media.Side{
 				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: p.reach(k, e.rtp), RemoteRTCP: p.reach(k, e.rtcp), Mux: e.mux && !passed,
-				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", Relatch: e.relatch, Crypt: e.crypt,
+				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", Relatch: e.relatch, Crypt: e.crypt, DTLS: e.dtls,
 				Send: !muted && (e.dir.Recv() || e.dir == sdp.DirectionUnset), Recv: !muted && (e.dir.Send() || e.dir == sdp.DirectionUnset), Agreed: ln.peer[1-k].takes,
 			}
 		}

@@ -147,7 +147,7 @@ func (c *Call) recordMedia(st *media.Stats) {
 				Tier: st.Streams[i].Tier.String(), TierWhy: st.Streams[i].Why}
 			if i < len(c.plan.lines) {
 				e := &c.plan.lines[i].peer[k]
-				m.SRTP, m.Held = e.crypt.Name(), e.live && !e.dir.Send() && e.dir != sdp.DirectionUnset
+				m.SRTP, m.Held = e.keyed(st.Streams[i].Keyed[k]), e.live && !e.dir.Send() && e.dir != sdp.DirectionUnset
 				if e.rtp.IsValid() {
 					m.Announced = e.rtp.String()
 				}
@@ -161,6 +161,17 @@ func (c *Call) recordMedia(st *media.Stats) {
 			c.rec.Media = append(c.rec.Media, m)
 		}
 	}
+}
+
+// keyed is the suite of a side, or that a handshake was to come and did not.
+func (e *end) keyed(suite media.Suite) string {
+	switch {
+	case e.dtls == nil:
+		return e.crypt.Name()
+	case suite == 0:
+		return "DTLS"
+	}
+	return suite.String()
 }
 
 // note puts a message on the ladder.

@@ -32,8 +32,12 @@ type protection struct {
 	shown sdp.Protection // what we said last
 	must  bool           // our last offer was of SRTP alone
 	mux   bool           // our last offer had rtcp-mux, or an answer of ours has
-	rtp   bool           // the peer has offered RTP although its trunk has SRTP, and it was taken
+	dtls  association
+	rtp   bool // the peer has offered RTP although its trunk has SRTP, and it was taken
 }
+
+// marks are in a description of which something must be opened.
+var marks = []string{"RTP/SAVP", "RTP/AVPF", "a=crypto:", "a=rtcp-mux", "a=fingerprint:"}
 
 // box is the leg's strongbox, made on demand.
 func (l *Leg) box() *strongbox {
@@ -72,22 +76,17 @@ func (b *strongbox) renew(e *Env) {
 			}
 		}
 		b.lines[i].shown.Crypto = lines
+		b.lines[i].dtls = association{}
 	}
 }
 
 // passesKeys decides, when the targets are known, whether keys are between the peers.
 func (c *Call) passesKeys() bool {
-	all, most := true, true // of the trunks have pass; have pass or accept
-	look := func(mode string) {
-		all = all && mode == "pass"
-		most = most && (mode == "pass" || mode == "accept")
-	}
-	look(c.a.trunk.Settings.SRTPMode)
+	all := c.a.trunk.Settings.SRTPMode == "pass"
 	for i := range c.decision.Targets {
-		look(c.decision.Targets[i].Trunk.Settings.SRTPMode)
+		all = all && c.decision.Targets[i].Trunk.Settings.SRTPMode == "pass"
 	}
-	return all || most && c.offered != nil &&
-		slices.ContainsFunc(c.offered.Media, func(m sdp.Media) bool { return !m.Rejected() && m.Fingerprint && !m.Crypto })
+	return all
 }
 
 // srtpMode is for what a leg's peer offers: in an emergency call whatever it has (NEW-18).
@@ -154,8 +153,7 @@ func (c *Call) isOffer(l *Leg, m *sip.Message) bool {
 }
 
 func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) {
-	if l.srtp == nil && c.srtpMode(l) != "required" && !strings.Contains(body, "RTP/SAVP") && !strings.Contains(body, "a=crypto:") &&
-		!strings.Contains(body, "a=rtcp-mux") {
+	if l.srtp == nil && c.srtpMode(l) != "required" && !slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(body, mark) }) {
 		return body, nil
 	}
 	s, err := sdp.Parse(body)
@@ -172,7 +170,8 @@ func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) 
 		if !m.IsRTP() {
 			continue
 		}
-		to[i].Proto = unprotected(m.Proto)
+		to[i].Proto = unprotected(m)
+		to[i].Plain = to[i].Proto == "RTP/AVP"
 		if m.Rejected() {
 			if offer {
 				b.lines[i].asked = sdp.Protection{Proto: m.Proto}
@@ -193,16 +192,21 @@ func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) 
 	return string(s.Protect(make([]byte, 0, len(body)), to[:n])), nil
 }
 
-// openOffered chooses the keys of an m-line that is offered: the first line that we can use (RFC 4568 §5.1.2).
+// openOffered chooses the keys of an m-line that is offered: the first a=crypto line that we can use (RFC 4568 §5.1.2), or DTLS. Where both would do,
+// the trunk says which, and the profile of DTLS means it.
 func (c *Call) openOffered(l *Leg, s *sdp.Session, i int, to *sdp.Protection) *diag.Reason {
 	m, b, set := &s.Media[i], l.srtp, l.trunk.Settings
 	at := &b.lines[i]
-	at.asked, at.rtp = sdp.Protection{}, false
+	at.asked, at.rtp = sdp.Protection{Proto: m.Proto}, false
 	mode := c.srtpMode(l)
 	if mode == "notSupported" {
 		if m.Secure() {
 			return diag.SRTPNotSupported
 		}
+		return nil
+	}
+	shakes := m.Fingerprint && c.env.handshakes()
+	if shakes && (set.SRTPKeying == "dtls" || strings.Contains(strings.ToUpper(m.Proto), "TLS")) && c.takesDTLS(l, s, i, to) {
 		return nil
 	}
 	for k := range s.Cryptos(i) {
@@ -215,6 +219,8 @@ func (c *Call) openOffered(l *Leg, s *sdp.Session, i int, to *sdp.Protection) *d
 		return nil
 	}
 	switch {
+	case shakes && c.takesDTLS(l, s, i, to):
+		return nil
 	case m.Secure():
 		return diag.SRTPNoKeys
 	case mode == "required":
@@ -224,7 +230,7 @@ func (c *Call) openOffered(l *Leg, s *sdp.Session, i int, to *sdp.Protection) *d
 	return nil
 }
 
-// openAnswered finds the line that the peer has chosen of ours (RFC 4568 §5.1.3).
+// openAnswered finds the line that the peer has chosen of ours (RFC 4568 §5.1.3), or its DTLS.
 func (b *strongbox) openAnswered(s *sdp.Session, i int, to *sdp.Protection) {
 	m, at := &s.Media[i], &b.lines[i]
 	for k := range s.Cryptos(i) {
@@ -234,6 +240,12 @@ func (b *strongbox) openAnswered(s *sdp.Session, i int, to *sdp.Protection) {
 		}
 		to.Crypto = []string{k.Value}
 		return
+	}
+	if m.Fingerprint && hasDTLS(&at.shown) {
+		if to.Lines = heardDTLS(s, i, s.Setup(i) != "passive"); to.Lines != nil {
+			at.dtls.active = s.Setup(i) == "passive"
+			return
+		}
 	}
 	switch {
 	case m.Secure():
@@ -325,10 +337,10 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 		default:
 			c.offerKeys(l, i, m.Proto)
 			to[i] = at.shown
-			to[i].Mux = at.mux || l.trunk.Settings.RTCPMux == "offer"
+			to[i].Mux = at.mux || l.trunk.Settings.RTCPMux == "offer" || hasDTLS(&to[i]) && l.trunk.Settings.RTCPMux != "off"
 		}
 		if m.Rejected() {
-			to[i].Crypto, to[i].Mux = nil, false
+			to[i].Crypto, to[i].Mux, to[i].Lines = nil, false, nil
 			continue
 		}
 		if at.shown, at.mux = to[i], to[i].Mux; !offer {
@@ -342,8 +354,11 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 func (c *Call) offerKeys(l *Leg, i int, proto string) {
 	b, set := l.srtp, l.trunk.Settings
 	at := &b.lines[i]
-	if len(at.shown.Crypto) > 0 {
+	if len(at.shown.Crypto) > 0 || hasDTLS(&at.shown) {
 		at.must = at.must || strings.Contains(at.shown.Proto, "SAVP") // an answer of ours was
+		if hasDTLS(&at.shown) {
+			at.shown.Lines = at.describeDTLS(c.env, "actpass", true)
+		}
 		return
 	}
 	at.shown, at.must = sdp.Protection{Proto: proto}, false
@@ -351,21 +366,36 @@ func (c *Call) offerKeys(l *Leg, i int, proto string) {
 	if at.rtp {
 		mode = "accept"
 	}
-	switch mode {
-	case "required":
-		at.shown.Proto, at.must = strings.Replace(proto, "RTP/AVP", "RTP/SAVP", 1), true
-	case "optional":
-	default:
+	if mode != "required" && mode != "optional" {
 		return
 	}
-	for n, name := range set.SRTPSuites {
-		if suite, ok := media.SuiteNamed(name); ok {
-			at.shown.Crypto = append(at.shown.Crypto, sdp.FormatCrypto(n+1, name, b.key(c.env, i, suite)))
+	keying := set.SRTPKeying
+	if !c.env.handshakes() {
+		keying = "sdes"
+	}
+	if mode == "required" {
+		secure := "RTP/SAVP"
+		if keying == "dtls" {
+			secure = "UDP/TLS/RTP/SAVP" // RFC 5764 §8
+		}
+		at.shown.Proto, at.must = strings.Replace(proto, "RTP/AVP", secure, 1), true
+	}
+	if keying != "dtls" {
+		for n, name := range set.SRTPSuites {
+			if suite, ok := media.SuiteNamed(name); ok {
+				at.shown.Crypto = append(at.shown.Crypto, sdp.FormatCrypto(n+1, name, b.key(c.env, i, suite)))
+			}
 		}
 	}
+	if keying != "sdes" {
+		at.shown.Lines = at.describeDTLS(c.env, "actpass", true) // RFC 5763 §5
+	}
 	if i < len(c.plan.lines) {
-		if e := &c.plan.lines[i].peer[l.side]; e.crypt == nil { // until the answer says which
+		if e := &c.plan.lines[i].peer[l.side]; e.crypt == nil && e.dtls == nil { // until the answer says which
 			e.crypt, c.plan.dirty = &media.Crypt{}, true
+			if keying != "sdes" {
+				e.dtls = &media.DTLS{Association: at.dtls.id}
+			}
 		}
 	}
 }
@@ -399,13 +429,15 @@ func (b *strongbox) revise(text, id, version string) string {
 	return is
 }
 
-// unprotected is the profile of RTP that goes with one of SRTP.
-func unprotected(proto string) string {
-	switch strings.ToUpper(proto) {
-	case "RTP/SAVP", "UDP/TLS/RTP/SAVP":
-		return "RTP/AVP"
-	case "RTP/SAVPF", "UDP/TLS/RTP/SAVPF":
+// unprotected is the profile of RTP that goes with one of SRTP. The feedback of RFC 4585 ends here for audio, which has hardly a use for it, as many
+// peers take no profile that has it; the early feedback of video is for the other side.
+func unprotected(m *sdp.Media) string {
+	proto := strings.ToUpper(m.Proto)
+	switch {
+	case strings.HasSuffix(proto, "F") && !strings.EqualFold(m.Kind, "audio"):
 		return "RTP/AVPF"
+	case strings.HasSuffix(proto, "RTP/AVP"):
+		return m.Proto
 	}
-	return proto
+	return "RTP/AVP"
 }

@@ -180,13 +180,13 @@ var (
 		Fix:  "The detail of the record says what does not fit; it is a fault of the side that answered."}
 	SRTPRequired = &Reason{ID: "srtp-required", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
 		Text: "The peer offers RTP, and srtpMode of its trunk is required.",
-		Fix:  "Let the peer offer RTP/SAVP with a=crypto, or set srtpMode to optional or accept."}
+		Fix:  "Let the peer offer RTP/SAVP with a=crypto or a=fingerprint, or set srtpMode to optional or accept."}
 	SRTPNotSupported = &Reason{ID: "srtp-not-supported", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
 		Text: "The peer offers SRTP, and srtpMode of its trunk is notSupported.",
 		Fix:  "Set srtpMode to accept, or let the peer offer RTP."}
 	SRTPNoKeys = &Reason{ID: "srtp-no-keys", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
-		Text: "The peer offers SRTP, and no a=crypto line of its offer can be used: there is none, or none with a suite of srtpSuites.",
-		Fix:  "Compare the suites with srtpSuites of the trunk. Where both sides of the call have DTLS-SRTP, srtpMode pass on both trunks lets its keys pass."}
+		Text: "The peer offers SRTP, and no a=crypto line of its offer can be used: there is none, or none with a suite of srtpSuites, and no a=fingerprint of DTLS either.",
+		Fix:  "Compare the suites with srtpSuites of the trunk."}
 	UnsupportedMedia = &Reason{ID: "unsupported-media", Status: 415, Phrase: "Unsupported Media Type", Cause: 79,
 		Text: "The body is of a type or encoding that is not understood.",
 		Fix:  "The peer should send application/sdp without content encoding."}

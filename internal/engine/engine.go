@@ -132,6 +132,9 @@ func (e *Engine) newShard(i int, server *topology.Server, ports *media.Ports) *s
 	rnd := rand.New(rand.NewChaCha8(seed))
 	s.env = &b2bua.Env{Server: server, Rand: rnd, Ports: ports, State: e.board.View(), Limits: &e.board, Timers: e.cfg.Timers, UserAgent: e.cfg.UserAgent,
 		Binding: e.board.Binding}
+	if e.cfg.Relay != nil {
+		s.env.Fingerprint = e.cfg.Relay.Fingerprint()
+	}
 	s.env.CallID = func() string {
 		for {
 			id := b2bua.Token(rnd, 20)

@@ -48,6 +48,7 @@ type Side struct {
 	Recv       bool           // we take from this peer (its direction has send)
 	Crypt      *Crypt         // SRTP toward this peer; nil: RTP
 	Agreed     PayloadTypes   // that this peer may send; zero value: unknown
+	DTLS       *DTLS          // keys come from a handshake, and Crypt says nothing; nil: they do not
 }
 
 // Latch says which sources a side may be latched to.
@@ -103,9 +104,10 @@ func (t Tier) String() string {
 
 // StreamStats has the counters of packets that arrived from side 0 and from side 1.
 type StreamStats struct {
-	From [2]Counters
-	Tier Tier   // 0: the stream has no ports
-	Why  string // not a better tier; "": it is the best, or nothing is known
+	From  [2]Counters
+	Keyed [2]Suite // of SRTP toward each side; 0: it has none, or no handshake has ended
+	Tier  Tier     // 0: the stream has no ports
+	Why   string   // not a better tier; "": it is the best, or nothing is known
 }
 
 // Stats is what a session counted.

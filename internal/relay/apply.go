@@ -91,6 +91,9 @@ func (r *Relay) install(ses *session, streams []*stream, changes []change, want 
 	now := r.now()
 	for i := range streams {
 		streams[i].set(&want.Streams[i], now)
+		for k := range streams[i].side {
+			streams[i].side[k].associate(r, &want.Streams[i].Side[k], want.Streams[i].Opaque)
+		}
 	}
 	ses.setTimeout(want.Timeout, now)
 	ses.setPlay(want.Play)
@@ -172,6 +175,8 @@ func (r *Relay) clear(old []freed, st *stream) []freed {
 		for _, p := range [...]*port{&st.side[i].rtp, &st.side[i].rtcp} {
 			old = r.detach(old, p, p.socket)
 			p.socket = noSocket
+			p.dtls.end()
+			p.dtls = nil
 		}
 		r.count.lost.Add(st.side[i].count.allLost())
 	}

@@ -29,9 +29,17 @@
 //
 // # What passes
 //
-// RTP and RTCP of version 2; STUN, DTLS and anything else is dropped, except on an Opaque stream (T.38), where only the
-// gate decides. A side on hold has its RTP dropped, and still counts as alive; RTCP goes on (RFC 3264 §5.1). Under
+// RTP and RTCP of version 2; STUN, DTLS and anything else is dropped, except where a side has it (below), and on an Opaque stream (T.38), where
+// only the gate decides. A side on hold has its RTP dropped, and still counts as alive; RTCP goes on (RFC 3264 §5.1). Under
 // FixedSSRC a packet with another SSRC is dropped and is no sign of life.
+//
+// # Handshakes
+//
+// A side whose keys come from DTLS (RFC 5764) has an association on each of its ports. The worker tells records by their first octet (RFC 7983) and
+// hands them to the goroutine of the handshake through a short queue; what that sends leaves by the port's carrier. A record must come from where media
+// may come from. When the certificate fits the fingerprint the keys are put in place under the session's mutex, and packets are carried as with any
+// other keys. The goroutine stays a few seconds to answer repetitions and then ends without a close_notify. A ClientHello with another random begins
+// another handshake, and the keys stay until that has succeeded. Handshakes have a bound in number and in time.
 //
 // # Threads
 //

@@ -7,7 +7,7 @@ func (st *stream) userSpace() string {
 	switch p := st.session.player; {
 	case st.opaque:
 		return "not RTP"
-	case st.side[0].crypt != nil || st.side[1].crypt != nil:
+	case st.side[0].rtp.guard() != nil || st.side[1].rtp.guard() != nil:
 		return "SRTP"
 	case p != nil && p.on && p.play.Stream == st.index:
 		return "something is played"

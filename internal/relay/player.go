@@ -120,8 +120,8 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 			continue
 		}
 		b, ok := p.packet(w.buffer[:]), true
-		if sd.crypt != nil {
-			if b, ok = sd.crypt.seal(b, rtp); !ok {
+		if protected := sd.rtp.guard(); protected != nil {
+			if b, ok = protected.seal(b, rtp); !ok {
 				continue
 			}
 		}

@@ -83,6 +83,7 @@ func (s *session) snapshot(r *Relay) media.Stats {
 				w := *sd.witness
 				c.Witness = &w
 			}
+			stats.Streams[i].Keyed[j] = sd.suite()
 		}
 	}
 	return stats

@@ -64,6 +64,9 @@ type Relay struct {
 	sweeper sweeper
 	count   gauges
 
+	identity identity
+	shaking  sync.WaitGroup // handshakes
+
 	generation atomic.Int32
 	maxQueued  int // see flush
 }
@@ -112,6 +115,10 @@ func newRelay(config Config) (*Relay, error) {
 		config.WarmSockets = int(min(limit/2, 65536))
 	}
 	r := &Relay{config: config, start: time.Now(), sockets: newSockets(config), maxQueued: maxQueued}
+	var err error
+	if r.identity, err = newIdentity(r.start); err != nil {
+		return nil, err
+	}
 	for i := range r.shards {
 		r.shards[i].sessions = make(map[media.SessionID]*session)
 	}
@@ -235,6 +242,7 @@ func (r *Relay) Shutdown() {
 			r.Close(ses.id)
 		}
 	}
+	r.shaking.Wait()
 	r.sockets.warm.shut()
 	for _, w := range r.workers {
 		w.stop()

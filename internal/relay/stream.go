@@ -63,6 +63,7 @@ type port struct {
 	isRTCP bool
 	gate   gate
 	socket socket
+	dtls   *association // nil: keys do not come from a handshake
 }
 
 func newStream(s *session, index int, c carrier) *stream {

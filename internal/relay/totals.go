@@ -18,12 +18,16 @@ type Totals struct {
 	Warm           int64  // sockets of closed sessions that are still bound, now; not among Sockets
 	Reused         uint64 // sockets that were taken over warm
 	Late           uint64 // packets that came to a warm socket, dropped
+	Handshakes     int64  // of DTLS, now
+	Unshaken       uint64 // handshakes of DTLS that failed
 }
 
 // gauges are what the relay counts outside its workers.
 type gauges struct {
 	sessions, streams, sockets atomic.Int64
 	dead, opened, lost         atomic.Uint64
+	handshakes                 atomic.Int64
+	unshaken                   atomic.Uint64
 }
 
 // batch is what one batch of a worker counted, added to the totals at its end.
@@ -53,6 +57,7 @@ func (r *Relay) Totals() Totals {
 	t := Totals{
 		Sessions: r.count.sessions.Load(), Streams: r.count.streams.Load(), Sockets: r.count.sockets.Load(),
 		Dead: r.count.dead.Load(), Opened: r.count.opened.Load(), Lost: r.count.lost.Load(),
+		Handshakes: r.count.handshakes.Load(), Unshaken: r.count.unshaken.Load(),
 	}
 	resting, reused, late := r.sockets.warm.totals()
 	t.Warm, t.Reused, t.Late = int64(resting), reused, late

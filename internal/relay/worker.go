@@ -150,7 +150,10 @@ func (w *worker) pass(p *port, n int, now int64) {
 		return
 	}
 	b, ok := w.buffer[:n], false
-	if protected := p.stream.side[p.side].crypt; protected != nil && !p.stream.opaque {
+	if w.demultiplex(p, b, now) {
+		return
+	}
+	if protected := p.guard(); protected != nil && !p.stream.opaque {
 		k := classify(b, p.isRTCP, p.stream.side[p.side].mux)
 		if b, ok = protected.open(b, k); !ok { // before the gate: a source that has no key is never latched to
 			c.unauthentic++
@@ -171,7 +174,7 @@ func (w *worker) pass(p *port, n int, now int64) {
 	if pl := p.stream.session.player; pl != nil {
 		pl.before(out, k, b)
 	}
-	if protected := out.stream.side[out.side].crypt; protected != nil && !out.stream.opaque {
+	if protected := out.guard(); protected != nil && !out.stream.opaque {
 		if b, ok = protected.seal(b, k); !ok {
 			c.dropped++
 			w.batch.dropped++

@@ -137,11 +137,29 @@ type Protection struct {
 	Proto  string   // empty: as it is
 	Crypto []string // values of a=crypto lines
 	Mux    bool     // a=rtcp-mux (RFC 5761)
+	Lines  []string // further attributes: "setup:passive"
+	Plain  bool     // without a=rtcp-fb and its kin (RFC 4585)
+}
+
+// ofTransport tells whether an attribute is one that Protect replaces.
+func ofTransport(name string, plain bool) bool {
+	switch name {
+	case "crypto", "rtcp-mux", "fingerprint", "setup", "tls-id":
+		return true
+	case "rtcp-fb", "rtcp-rsize":
+		return plain
+	}
+	return false
 }
 
 // Protect appends the body to dst with other protection of the first len(p) m-lines; all else stays as it is.
 func (s *Session) Protect(dst []byte, p []Protection) []byte {
 	for i := range s.head {
+		if typ, value := s.line(i); typ == 'a' && len(p) > 0 {
+			if name, _ := attribute(value); name != "crypto" && ofTransport(name, false) { // it stands at each m-line
+				continue
+			}
+		}
 		dst = s.appendAsIs(dst, i)
 	}
 	for k := range s.Media {
@@ -155,7 +173,7 @@ func (s *Session) Protect(dst []byte, p []Protection) []byte {
 		dst = s.appendProfile(dst, m, p[k].Proto)
 		for i := m.from + 1; i < m.to; i++ {
 			if typ, value := s.line(i); typ == 'a' {
-				if name, _ := attribute(value); name == "crypto" || name == "rtcp-mux" {
+				if name, _ := attribute(value); ofTransport(name, p[k].Plain) {
 					continue
 				}
 			}
@@ -166,6 +184,9 @@ func (s *Session) Protect(dst []byte, p []Protection) []byte {
 		}
 		if p[k].Mux {
 			dst = append(dst, "a=rtcp-mux\r\n"...)
+		}
+		for _, line := range p[k].Lines {
+			dst = appendLine(dst, "a=", line)
 		}
 	}
 	return dst

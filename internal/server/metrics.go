@@ -77,6 +77,7 @@ var (
 	descMedia      = desc("media", "What the media relay has open.", "what")
 	descPackets    = desc("media_packets_total", "Packets of the media relay by what became of them.", "event")
 	descDead       = desc("media_silences_total", "Sides of a call that fell silent for mediaTimeout.")
+	descUnshaken   = desc("media_handshakes_failed_total", "Handshakes of DTLS-SRTP that failed.")
 	descPorts      = desc("media_ports_free", "Pairs of media ports that are not in use.", "shard")
 	descQueue      = desc("shard_queue", "Messages and events that wait for a shard.", "shard")
 	descLag        = desc("shard_lag_seconds", "How long the last message had waited for its shard.", "shard")
@@ -89,7 +90,7 @@ var (
 // Describe is prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descLive, descDraining, descTrunk, descTrunkCall, descRegistered, descTrunkMax, descCert, descSIP,
-		descMessages, descDrops, descRecords, descMedia, descPackets, descDead, descPorts, descQueue, descLag, descConns, descLost, descWaiting, descInfo} {
+		descMessages, descDrops, descRecords, descMedia, descPackets, descDead, descUnshaken, descPorts, descQueue, descLag, descConns, descLost, descWaiting, descInfo} {
 		ch <- d
 	}
 }
@@ -152,6 +153,8 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	events(count, descPackets, []event{{"rtp", t.Packets}, {"rtcp", t.RTCP}, {"gated", t.Gated}, {"dropped", t.Dropped}, {"unauthentic", t.Unauthentic}, {"send-error", t.SendErrors}, {"played", t.Played},
 		{"lost", t.Lost}})
 	count(descDead, t.Dead)
+	gauge(descMedia, float64(t.Handshakes), "handshakes")
+	count(descUnshaken, t.Unshaken)
 }
 
 // event is one counter of a family.

@@ -88,7 +88,7 @@ func (c *compiler) checkBypassPairs() {
 // checkKeys warns of keys that everybody on the way can read: they are in the description (RFC 4568 §8.1).
 func (c *compiler) checkKeys() {
 	for _, d := range c.settingsDocs {
-		if d.out.SRTPMode != "required" && d.out.SRTPMode != "optional" {
+		if d.out.SRTPMode != "required" && d.out.SRTPMode != "optional" || d.out.SRTPKeying == "dtls" {
 			continue
 		}
 		for _, t := range c.snap.Trunks {

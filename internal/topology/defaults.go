@@ -35,6 +35,7 @@ func DefaultSettings() *TrunkSettings {
 		Setup:               defaultSetup(),
 		SRTPMode:            "accept",
 		SRTPSuites:          srtpSuites,
+		SRTPKeying:          "sdes",
 		RTCPMux:             "accept",
 		Sound:               defaultSound(),
 		RTPLatching:         "peer",

@@ -1,0 +1,138 @@
+package relay
+
+import (
+	"net/netip"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// association is DTLS-SRTP on one port: a side whose RTCP has a port of its own has two (RFC 5764 §4.1). The session is locked.
+type association struct {
+	want  *media.DTLS
+	crypt *crypt         // keys of the last handshake that succeeded; without any, nothing passes
+	run   *handshake     // under way, or over and answering repetitions; nil: none
+	at    netip.AddrPort // of the peer by its SDP, without ICE
+
+	held     []byte // a ClientHello from before the peer's fingerprint was known
+	heldFrom sockaddr
+}
+
+// recordLimit is what a record of a handshake may have: pion reads 8192 octets, and no path of ours carries more than an Ethernet frame unfragmented.
+const recordLimit = 2048
+
+// associate gives the ports of a side what the call wants of DTLS. Keys of another association than the one that is wanted go; when only the address
+// of the peer has changed they stay until a handshake with it has others (RFC 8842 §4).
+func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
+	for _, p := range [...]*port{&sd.rtp, &sd.rtcp} {
+		a := p.dtls
+		if want.DTLS == nil || opaque || p.isRTCP && want.Mux {
+			a.end()
+			p.dtls = nil
+			continue
+		}
+		moved := a != nil && a.at != want.Remote && a.at.IsValid() && want.Remote.IsValid()
+		fresh := a == nil || !a.want.Same(want.DTLS)
+		switch {
+		case a == nil:
+			a = &association{want: want.DTLS, crypt: &crypt{keys: &media.Crypt{}}}
+			p.dtls = a
+		case fresh:
+			a.end()
+			a.want, a.crypt = want.DTLS, &crypt{keys: &media.Crypt{}}
+		}
+		if want.Remote.IsValid() {
+			a.at = want.Remote
+		}
+		switch {
+		case len(a.want.Peer) == 0:
+			continue
+		case a.want.Active && (fresh || moved):
+			r.shake(p, nil, sockaddr{})
+		case !a.want.Active && fresh && a.held != nil:
+			r.shake(p, a.held, a.heldFrom)
+		}
+		a.held = nil
+	}
+}
+
+// end gives up what is under way.
+func (a *association) end() {
+	if a != nil && a.run != nil {
+		a.run.cancel()
+		a.run = nil
+	}
+}
+
+// guard is the protection of what goes through a port; nil: none.
+func (p *port) guard() *crypt {
+	if p.dtls != nil {
+		return p.dtls.crypt
+	}
+	return p.stream.side[p.side].crypt
+}
+
+// record takes a record of DTLS that came to a port. It must come from where media may come from; the certificate decides later. The session is
+// locked.
+func (r *Relay) record(p *port, b []byte, src *sockaddr, now int64, count *batch) {
+	a, sd := p.dtls, &p.stream.side[p.side]
+	if !p.gate.mayGreet(src, &sd.trust) || len(b) > recordLimit {
+		sd.count.gated++
+		sd.count.gatedFrom = *src
+		count.gated++
+		return
+	}
+	random, hello := clientHello(b)
+	switch {
+	case hello && len(a.want.Peer) == 0: // the answer that has its fingerprint is on its way (RFC 5763 §6.2)
+		a.held, a.heldFrom = append(a.held[:0], b...), *src
+	case hello && !a.want.Active && (a.run == nil || a.run.random != random):
+		if a.run == nil || a.run.done || now-a.run.since >= int64(restartGap) { // the peer begins anew
+			r.shake(p, b, *src)
+		}
+	case a.run != nil:
+		a.run.peer = *src
+		a.run.give(b)
+	}
+}
+
+// mayGreet tells whether a source may have to do with a handshake.
+func (g *gate) mayGreet(src *sockaddr, t *trust) bool {
+	if t.latch == media.LatchOff {
+		return g.announced.size != 0 && *src == g.announced
+	}
+	return g.rank != none && *src == g.latched || g.rankOf(src, t) != none
+}
+
+// clientHello is the random of the ClientHello in an unprotected record (RFC 6347 §4.2.1, §4.3.1): the same in every repetition of it.
+func clientHello(b []byte) (random [32]byte, ok bool) {
+	const record, message, version = 13, 12, 2
+	if len(b) < record+message+version+len(random) || b[0] != 22 || b[3] != 0 || b[4] != 0 || b[record] != 1 {
+		return random, false
+	}
+	return [32]byte(b[record+message+version:]), true
+}
+
+// keyed puts the keys of a handshake in their place. False: it is not wanted any more.
+func (h *handshake) keyed(keys *media.Crypt) bool {
+	h.port.stream.session.mu.Lock()
+	defer h.port.stream.session.mu.Unlock()
+	p := h.port
+	if p.dtls == nil || p.dtls.run != h {
+		return false
+	}
+	p.dtls.crypt = &crypt{keys: keys, recv: receiving(keys), send: &sender{key: keys.Send, context: context(keys.Suite, keys.Send)}}
+	h.done = true
+	sd := &p.stream.side[p.side]
+	if h.peer.size != 0 && sd.trust.latch != media.LatchOff && p.gate.rankOf(&h.peer, &sd.trust) > p.gate.rank {
+		sd.admits(p, &h.peer, h.relay.now()) // it has shown its certificate
+	}
+	return true
+}
+
+// suite is what protects a side's RTP.
+func (sd *side) suite() media.Suite {
+	if c := sd.rtp.guard(); c != nil {
+		return c.keys.Suite
+	}
+	return 0
+}

@@ -1,0 +1,342 @@
+package relay
+
+import (
+	stdcontext "context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/pion/dtls/v3"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// shaker is the DTLS of a phone: a real client or server on its RTP or RTCP socket.
+type shaker struct {
+	identity
+	t      testing.TB
+	active bool
+	suites []media.Suite
+}
+
+func newShaker(t testing.TB, active bool, suites ...media.Suite) *shaker {
+	t.Helper()
+	id, err := newIdentity(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &shaker{id, t, active, suites}
+}
+
+// dtls is what the SDP of the phone says to the relay.
+func (s *shaker) dtls(association string) *media.DTLS {
+	return &media.DTLS{Peer: []media.Fingerprint{s.fingerprint}, Active: !s.active, Association: association, Suites: []media.Suite{1, 2, 3, 4}}
+}
+
+// shake makes the handshake with the relay at to, and gives the keys; nil: it failed.
+func (s *shaker) shake(c *net.UDPConn, to netip.AddrPort, expected media.Fingerprint) *lock {
+	s.t.Helper()
+	config := &dtls.Config{Certificates: []tls.Certificate{s.certificate}, InsecureSkipVerify: true, ClientAuth: dtls.RequireAnyClientCert, LoggerFactory: silent,
+		FlightInterval: 100 * time.Millisecond,
+		VerifyPeerCertificate: func(chain [][]byte, _ [][]*x509.Certificate) error {
+			if !fits(chain[0], []media.Fingerprint{expected}) {
+				return errNotOurs
+			}
+			return nil
+		}}
+	for _, suite := range s.suites {
+		config.SRTPProtectionProfiles = append(config.SRTPProtectionProfiles, dtls.SRTPProtectionProfile(profiles[suite]))
+	}
+	open := dtls.Server
+	if s.active {
+		open = dtls.Client
+	}
+	_ = c.SetReadDeadline(time.Time{})
+	conn, err := open(only{c}, net.UDPAddrFromAddrPort(to), config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := stdcontext.WithTimeout(stdcontext.Background(), patience)
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err != nil {
+		s.t.Log(err)
+		return nil
+	}
+	keys, err := exported(conn, s.active)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = c.SetReadDeadline(time.Unix(1, 0)) // its reading ends; the socket is the phone's again
+	l := &lock{seal: context(keys.Suite, keys.Send), open: context(keys.Suite, keys.Recv[0].Key), crypt: keys}
+	return l
+}
+
+// only is a socket that DTLS does not close.
+type only struct{ *net.UDPConn }
+
+func (only) Close() error { return nil }
+
+// SetReadDeadline is the phone's alone, except to interrupt.
+func (o only) SetReadDeadline(t time.Time) error { return o.UDPConn.SetReadDeadline(t) }
+
+// until sends a packet of SRTP again and again until it comes out at the other phone: the relay has its keys a moment after the peer.
+func (l *lock) until(p *phone, from *net.UDPConn, to netip.AddrPort, at *net.UDPConn) {
+	p.t.Helper()
+	buf := make([]byte, 2048)
+	for seq, deadline := uint16(1), time.Now().Add(patience); time.Now().Before(deadline); seq++ {
+		p.send(from, to, l.rtp(p.t, rtpPacket(8, seq, 160, 7)))
+		_ = at.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		if n, err := at.Read(buf); err == nil && string(buf[:n]) == string(rtpPacket(8, seq, 160, 7)) {
+			return
+		}
+	}
+	p.t.Fatal("never arrived")
+}
+
+// TestRFC5764 makes the keys of one side by a handshake, as either end of it, with every suite: audio passes both ways, RTCP too, on the same port.
+func TestRFC5764(t *testing.T) {
+	for suite := media.Suite(1); suite <= media.Suites; suite++ {
+		for _, active := range []bool{true, false} {
+			t.Run(suite.String()+map[bool]string{true: ", the peer begins", false: ", we begin"}[active], func(t *testing.T) {
+				r := newRig(t, Config{})
+				a, b := newPhone(t, ip4), newPhone(t, ip4)
+				s := call(1, a, b)
+				peer := newShaker(t, active, suite)
+				s.Streams[0].Side[0].DTLS, s.Streams[0].Side[0].Mux = peer.dtls(""), true
+				r.open(s)
+				la, lb := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+				keys := peer.shake(a.rtp, la, r.Fingerprint())
+				if keys == nil {
+					t.Fatal("no handshake")
+				}
+				keys.until(a, a.rtp, la, b.rtp)
+				y := rtpPacket(8, 1, 160, 8)
+				b.send(b.rtp, lb, y)
+				keys.wants(a, y)
+				a.send(a.rtp, la, keys.rtcp(t, receiverReport(7)))
+				b.wantOn(b.rtcp, rtcpPort(lb), receiverReport(7))
+				if st, _ := r.Stats(1); st.Streams[0].Keyed != [2]media.Suite{suite, 0} || st.Streams[0].Why != "SRTP" {
+					t.Errorf("%+v", st.Streams[0])
+				}
+			})
+		}
+	}
+}
+
+// TestDTLSBothSides: two associations with a port for RTCP each, between two sides that have keys of their own.
+func TestDTLSBothSides(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	pa, pb := newShaker(t, true, media.AESCM128HMACSHA180), newShaker(t, false, media.AEADAES256GCM)
+	s.Streams[0].Side[0].DTLS, s.Streams[0].Side[1].DTLS = pa.dtls(""), pb.dtls("")
+	r.open(s)
+	la, lb := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+	ka, kb := pa.shake(a.rtp, la, r.Fingerprint()), pb.shake(b.rtp, lb, r.Fingerprint())
+	ca, cb := pa.shake(a.rtcp, rtcpPort(la), r.Fingerprint()), pb.shake(b.rtcp, rtcpPort(lb), r.Fingerprint())
+	if ka == nil || kb == nil || ca == nil || cb == nil {
+		t.Fatal("no handshake")
+	}
+	eventually(t, "keys", func() bool { st, _ := r.Stats(1); return st.Streams[0].Keyed == [2]media.Suite{1, 4} })
+	x := rtpPacket(8, 1, 160, 7)
+	a.send(a.rtp, la, ka.rtp(t, x))
+	kb.wants(b, x)
+	// Of the ports for RTCP no counter tells that they have keys.
+	for i := uint32(0); ; i++ {
+		a.send(a.rtcp, rtcpPort(la), ca.rtcp(t, receiverReport(7)))
+		_ = b.rtcp.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		buf := make([]byte, 2048)
+		if n, err := b.rtcp.Read(buf); err == nil {
+			if got, err := cb.open.DecryptRTCP(nil, buf[:n], nil); err != nil || string(got) != string(receiverReport(7)) {
+				t.Fatalf("%v %x", err, got)
+			}
+			return
+		} else if i == 100 {
+			t.Fatal("no RTCP")
+		}
+	}
+}
+
+// TestDTLSOfAStranger: who has another certificate than the SDP says gets no keys, and none of its packets passes; and a host that may not send
+// media may not begin a handshake.
+func TestDTLSOfAStranger(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	peer, other := newShaker(t, true, 1), newShaker(t, true, 1)
+	s.Streams[0].Side[0].DTLS, s.Streams[0].Side[0].Mux = peer.dtls(""), true
+	s.Streams[0].Side[0].Latch = media.LatchOff
+	r.open(s)
+	la := s.Streams[0].Side[0].Local
+	if other.shake(a.rtp, la, r.Fingerprint()) != nil { // the client may believe it; the relay does not
+		t.Log("the client is through")
+	}
+	eventually(t, "a failed handshake", func() bool { return r.Totals().Unshaken == 1 && r.Totals().Handshakes == 0 })
+	stranger := newPhone(t, ip4)
+	stranger.send(stranger.rtp, la, hello('x'))
+	eventually(t, "a gated record", func() bool { return r.from(1, 0, 0).Gated == 1 })
+	if got := r.from(1, 0, 0); got.GatedFrom != address(stranger.rtp) || r.Totals().Handshakes != 0 {
+		t.Errorf("%+v", got)
+	}
+	keys := peer.shake(a.rtp, la, r.Fingerprint()) // the one that is meant comes later
+	if keys == nil {
+		t.Fatal("no handshake")
+	}
+	keys.until(a, a.rtp, la, b.rtp)
+}
+
+// hello is the beginning of a ClientHello.
+func hello(random byte) []byte {
+	b := make([]byte, 80)
+	b[0], b[1], b[2], b[13] = 22, 254, 253, 1
+	for i := 27; i < 59; i++ {
+		b[i] = random
+	}
+	return b
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("there is never " + what)
+		}
+	}
+}
+
+// TestDTLSRestart: a peer that begins anew gets new keys, a peer of another certificate the ones of its own, and until then the old ones count or none.
+func TestDTLSRestart(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	peer := newShaker(t, true, 1)
+	side := &s.Streams[0].Side[0]
+	side.DTLS, side.Mux = peer.dtls(""), true
+	r.open(s)
+	la := side.Local
+	first := peer.shake(a.rtp, la, r.Fingerprint())
+	first.until(a, a.rtp, la, b.rtp)
+	second := peer.shake(a.rtp, la, r.Fingerprint())
+	if second == nil || second.crypt.Same(first.crypt) {
+		t.Fatal("no second handshake")
+	}
+	second.until(a, a.rtp, la, b.rtp)
+
+	next := newShaker(t, true, 4)
+	update := &media.Session{ID: 1, Streams: []media.Stream{s.Streams[0]}}
+	update.Streams[0].Side[0].DTLS = next.dtls("")
+	if err := r.Update(update); err != nil {
+		t.Fatal(err)
+	}
+	if st, _ := r.Stats(1); st.Streams[0].Keyed[0] != 0 {
+		t.Errorf("the keys of another certificate stay")
+	}
+	third := next.shake(a.rtp, la, r.Fingerprint())
+	if third == nil {
+		t.Fatal("no third handshake")
+	}
+	third.until(a, a.rtp, la, b.rtp)
+}
+
+// TestDTLSBeforeTheAnswer: a ClientHello that comes before the fingerprint is known is kept until it is.
+func TestDTLSBeforeTheAnswer(t *testing.T) {
+	r := newRig(t, Config{Workers: 1})
+	a, b, c, d := newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4)
+	s, pace := call(1, a, b), call(2, c, d)
+	s.Streams[0].Side[0].DTLS, s.Streams[0].Side[0].Mux = &media.DTLS{}, true
+	r.open(s)
+	r.open(pace)
+	a.send(a.rtp, s.Streams[0].Side[0].Local, hello('x'))
+	r.caughtUp(pace, c, d)
+	peer := newShaker(t, true, 1)
+	update := &media.Session{ID: 1, Streams: []media.Stream{s.Streams[0]}}
+	update.Streams[0].Side[0].DTLS = peer.dtls("")
+	if err := r.Update(update); err != nil {
+		t.Fatal(err)
+	}
+	if r.Totals().Handshakes != 1 {
+		t.Error("no handshake is under way")
+	}
+}
+
+// TestDTLSEndsWithItsCall: no handshake outlives its call.
+func TestDTLSEndsWithItsCall(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	s.Streams[0].Side[0].DTLS = newShaker(t, false, 1).dtls("") // we begin, and nobody answers
+	r.open(s)
+	if got := r.Totals().Handshakes; got != 2 {
+		t.Errorf("%d handshakes, want one a port", got)
+	}
+	r.Close(1)
+	eventually(t, "an end", func() bool { return r.Totals().Handshakes == 0 })
+	if r.Totals().Unshaken != 0 {
+		t.Error("counted as failed")
+	}
+}
+
+// FuzzRecord gives a port whatever looks like DTLS.
+func FuzzRecord(f *testing.F) {
+	f.Add(hello('x'), true)
+	f.Add([]byte{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2}, true)
+	f.Add([]byte{21, 254, 253}, false)
+	f.Fuzz(func(t *testing.T, b []byte, known bool) {
+		if len(b) == 0 || !isDTLS(b) {
+			return
+		}
+		r, err := newRelay(Config{Workers: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := newStream(&session{id: 1}, 0, r.sockets)
+		p := &st.side[0].rtp
+		want := &media.DTLS{}
+		if known {
+			want = &media.DTLS{Peer: []media.Fingerprint{r.Fingerprint()}, Suites: []media.Suite{1}}
+		}
+		p.dtls = &association{want: want, crypt: &crypt{keys: &media.Crypt{}}}
+		src := sockaddrOf(netip.MustParseAddrPort("127.0.0.1:4000"))
+		p.gate.announced = src
+		st.session.mu.Lock()
+		r.record(p, b, &src, 1, &batch{})
+		r.record(p, b, &src, 2, &batch{})
+		p.dtls.end()
+		st.session.mu.Unlock()
+		r.shaking.Wait()
+		for _, w := range r.workers {
+			w.release()
+		}
+	})
+}
+
+// BenchmarkHandshake is a whole handshake, both ends of it.
+func BenchmarkHandshake(b *testing.B) {
+	r, err := New(Config{Workers: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Shutdown()
+	peer := newShaker(b, true, media.AESCM128HMACSHA180)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip4, 0)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		side := media.Side{Local: netip.AddrPortFrom(ip4, 39000), Remote: address(c), Latch: media.LatchPeer, Mux: true, Send: true, Recv: true, DTLS: peer.dtls("")}
+		other := media.Side{Local: netip.AddrPortFrom(ip4, 39002), Mux: true}
+		s := &media.Session{ID: media.SessionID(i + 1), Streams: []media.Stream{{Side: [2]media.Side{side, other}}}}
+		if err := r.Open(s); err != nil {
+			b.Fatal(err)
+		}
+		if peer.shake(c, side.Local, r.Fingerprint()) == nil {
+			b.Fatal("no handshake")
+		}
+		r.Close(s.ID)
+		_ = c.Close()
+	}
+}

@@ -1,0 +1,212 @@
+package relay
+
+import (
+	stdcontext "context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/pion/dtls/v3"
+	"github.com/pion/logging"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+const (
+	handshakeTime  = 30 * time.Second // for one
+	handshakeTries = 4                // of ours while the peer is silent
+	// lingerTime is how long repetitions of the peer's last flight are answered: it repeats after 1, 2 and 4 s (RFC 6347 §4.2.4.1).
+	lingerTime = 8 * time.Second
+	// restartGap is how soon a ClientHello may take the place of another that has not come to an end.
+	restartGap = 500 * time.Millisecond
+	// maxHandshakes that are under way in a relay. What comes beyond is dropped, and the peer asks again.
+	maxHandshakes = 4096
+	recordQueue   = 16 // records that wait for one
+)
+
+var errNotOurs = errors.New("the certificate is not the one that the SDP announces")
+
+// handshake is one handshake of DTLS with the goroutine that it needs, and the packet connection that it sees. The worker gives it its records, and
+// what it sends leaves from the port by the stream's carrier. Between two handshakes a port has no goroutine.
+type handshake struct {
+	relay  *Relay
+	port   *port
+	want   *media.DTLS
+	random [32]byte // of the ClientHello that began it
+	since  int64
+	in     chan []byte
+	ctx    stdcontext.Context
+	cancel stdcontext.CancelFunc
+
+	mu   sync.Mutex
+	past chan struct{} // closed when reading is to end
+
+	// Guarded by the session.
+	peer sockaddr // where the last record came from; size 0: none has
+	done bool     // the keys are in place
+	mute bool     // nothing is sent any more: above all no close_notify, which some peers take for the end of the call
+}
+
+// shake begins a handshake on a port in place of what was there; hello is what the peer has sent for it. The session is locked.
+func (r *Relay) shake(p *port, hello []byte, from sockaddr) {
+	p.dtls.end()
+	if r.count.handshakes.Add(1) > maxHandshakes {
+		r.count.handshakes.Add(-1)
+		return
+	}
+	h := &handshake{relay: r, port: p, want: p.dtls.want, since: r.now(), in: make(chan []byte, recordQueue), past: make(chan struct{}), peer: from}
+	h.ctx, h.cancel = stdcontext.WithCancel(stdcontext.Background())
+	p.dtls.run = h
+	if hello != nil {
+		h.random, _ = clientHello(hello)
+		h.give(hello)
+	}
+	r.shaking.Add(1)
+	go h.run()
+}
+
+// give hands on a record; what there is no room for is repeated by the peer.
+func (h *handshake) give(b []byte) {
+	select {
+	case h.in <- append([]byte(nil), b...):
+	default:
+	}
+}
+
+func (h *handshake) run() {
+	defer h.relay.shaking.Done()
+	defer h.relay.count.handshakes.Add(-1)
+	defer h.cancel()
+	var err error
+	for range handshakeTries {
+		var conn *dtls.Conn
+		if conn, err = h.try(); err == nil {
+			h.linger(conn)
+			return
+		}
+		if h.ctx.Err() != nil || !h.want.Active || errors.Is(err, errNotOurs) {
+			break
+		}
+	}
+	if h.over() {
+		h.relay.count.unshaken.Add(1)
+		h.relay.config.Logger.Warn("DTLS handshake failed", "session", h.port.stream.session.id, "stream", h.port.stream.index, "side", h.port.side, "error", err)
+	}
+}
+
+// try makes one handshake and puts its keys in place.
+func (h *handshake) try() (*dtls.Conn, error) {
+	config := h.relay.dtlsConfig(h.want)
+	open := dtls.Server
+	if h.want.Active {
+		open = dtls.Client
+	}
+	conn, err := open(h, h.LocalAddr(), config)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := stdcontext.WithTimeout(h.ctx, handshakeTime)
+	defer cancel()
+	if err = conn.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	keys, err := exported(conn, h.want.Active)
+	if err == nil && !h.keyed(keys) {
+		err = stdcontext.Canceled
+	}
+	if err != nil {
+		h.silence()
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// linger answers repetitions of the peer's last flight, and ends without a word. Who began the handshake has heard the last one itself.
+func (h *handshake) linger(conn *dtls.Conn) {
+	if !h.want.Active {
+		timer := time.NewTimer(lingerTime)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-h.ctx.Done():
+		}
+	}
+	h.silence()
+	h.cancel()
+	_ = conn.Close()
+	h.over()
+}
+
+func (h *handshake) silence() {
+	h.port.stream.session.mu.Lock()
+	defer h.port.stream.session.mu.Unlock()
+	h.mute = true
+}
+
+// over takes the handshake out of its port. False: it is not wanted any more.
+func (h *handshake) over() bool {
+	h.port.stream.session.mu.Lock()
+	defer h.port.stream.session.mu.Unlock()
+	if a := h.port.dtls; a == nil || a.run != h {
+		return false
+	}
+	h.port.dtls.run = nil
+	return true
+}
+
+func (r *Relay) dtlsConfig(want *media.DTLS) *dtls.Config {
+	c := &dtls.Config{
+		Certificates: []tls.Certificate{r.identity.certificate}, InsecureSkipVerify: true, ClientAuth: dtls.RequireAnyClientCert,
+		ExtendedMasterSecret: dtls.RequestExtendedMasterSecret, LoggerFactory: silent,
+		VerifyPeerCertificate: func(chain [][]byte, _ [][]*x509.Certificate) error {
+			if len(chain) == 0 || !fits(chain[0], want.Peer) {
+				return errNotOurs
+			}
+			return nil
+		},
+	}
+	for _, s := range want.Suites {
+		c.SRTPProtectionProfiles = append(c.SRTPProtectionProfiles, dtls.SRTPProtectionProfile(profiles[s]))
+	}
+	return c
+}
+
+// silent: what pion would say of a handshake, its error says.
+var silent = &logging.DefaultLoggerFactory{DefaultLogLevel: logging.LogLevelDisabled}
+
+// exported are the keys of RFC 5764 §4.2.
+func exported(conn *dtls.Conn, active bool) (*media.Crypt, error) {
+	profile, ok := conn.SelectedSRTPProtectionProfile()
+	if !ok {
+		return nil, errors.New("no SRTP profile was agreed on")
+	}
+	c := &media.Crypt{}
+	for s := range profiles {
+		if s > 0 && uint16(profiles[s]) == uint16(profile) {
+			c.Suite = media.Suite(s)
+		}
+	}
+	key, err := profiles[c.Suite].KeyLen()
+	if err != nil {
+		return nil, err
+	}
+	state, ok := conn.ConnectionState()
+	if !ok {
+		return nil, errors.New("no state")
+	}
+	salt := c.Suite.KeySize() - key
+	m, err := state.ExportKeyingMaterial("EXTRACTOR-dtls_srtp", nil, 2*(key+salt))
+	if err != nil {
+		return nil, err
+	}
+	client, server := string(m[:key])+string(m[2*key:2*key+salt]), string(m[key:2*key])+string(m[2*key+salt:])
+	if !active {
+		client, server = server, client
+	}
+	c.Send, c.Recv = client, []media.MasterKey{{Key: server}}
+	return c, nil
+}
