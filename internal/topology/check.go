@@ -22,6 +22,7 @@ func (c *compiler) check() {
 	}
 	c.checkProfiles()
 	c.checkBypassPairs()
+	c.checkNetwork()
 	c.checkKeys()
 	c.checkHistoryPairs()
 	c.checkSimpleNames()

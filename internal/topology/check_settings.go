@@ -27,15 +27,15 @@ func (c *compiler) checkSettings(d *settingsDoc) {
 	}
 	c.checkIdentity(s, at)
 	c.checkSound(s, at)
-	if s.EnableBypass && (s.RTCPActiveCalls || s.RTCPCallsOnHold) {
+	if s.EnableBypass && (s.RTCPActiveCalls || s.RTCPCallsOnHold) && (c.snap.Network.Mode() != BypassSites || !s.EnableReferSupport) {
 		c.errorf(at("enableBypass"), "with enableBypass media does not pass here, so rtcpActiveCalls and rtcpCallsOnHold cannot watch it").
 			fixf("Set rtcpActiveCalls and rtcpCallsOnHold to false")
 	}
 	if s.EnableBypass && len(s.Codecs) > 0 {
 		c.errorf(at("codecs"), "with enableBypass the peers agree on codecs between them; codecs would change nothing").fixf("Remove one of both")
 	}
-	if s.EnableBypass && s.SRTPMode != "accept" && s.SRTPMode != "pass" {
-		c.errorf(at("srtpMode"), "with enableBypass the peers agree on SRTP between them; srtpMode would change nothing").fixf("Remove one of both")
+	if s.EnableBypass && !s.Concentrated {
+		c.checkScattered(d)
 	}
 	if s.NoProgressTimeout != 0 && s.NoProgressTimeout < s.NoResponseTimeout {
 		c.errorf(at("noProgressTimeout"), "noProgressTimeout %s is shorter than noResponseTimeout %s", s.NoProgressTimeout, s.NoResponseTimeout).
@@ -62,6 +62,18 @@ func mapKeys(codes Codes) func(yield func(int) bool) {
 			if !yield(code) {
 				return
 			}
+		}
+	}
+}
+
+// checkScattered: bypass needs to know where the media of a gateway is before it answers. UC platforms are let off: their clients say it
+// in the offer, and calls to them then pass here.
+func (c *compiler) checkScattered(d *settingsDoc) {
+	for _, t := range c.snap.Trunks {
+		if t.Settings == d.out && t.Gateway.Kind != KindUC {
+			c.errorf(d.at("concentratedTopology"), "trunk %q has enableBypass, which needs to know where the media of its gateway is before it answers", t.Name).
+				fixf("Set concentratedTopology to true, and representativeMediaIP of gateway %q where its media is not at its address", t.Gateway.Name)
+			return
 		}
 	}
 }

@@ -53,6 +53,7 @@ type compiler struct {
 	userNames     names[*userDoc]
 
 	dialPlan, policy *node // of the global scope
+	network          *networkDoc
 }
 
 // sections are the top-level keys. They are read in this order, whatever their order in the document, so that a
@@ -77,6 +78,7 @@ var sections = []field[compiler]{
 	{"emergency", func(c *compiler, n *node, _ *compiler) { c.emergencyDocs = c.emergencyList(n) }},
 	{"locationPolicies", func(c *compiler, n *node, _ *compiler) { c.locationPolicies(n) }},
 	{"locations", func(c *compiler, n *node, _ *compiler) { c.locations(n) }},
+	{"network", func(c *compiler, n *node, _ *compiler) { c.networkSection(n) }},
 	{"tests", func(c *compiler, n *node, _ *compiler) { c.tests(n) }},
 }
 

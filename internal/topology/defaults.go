@@ -30,6 +30,7 @@ func DefaultSettings() *TrunkSettings {
 		HeldOffer:           "accept",
 		AcceptReplaces:      "own",
 		EnableReferSupport:  true,
+		Concentrated:        true,
 		RelayMethods:        []string{"INFO"},
 		Identity:            defaultIdentity,
 		Setup:               defaultSetup(),

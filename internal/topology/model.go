@@ -31,6 +31,7 @@ type Snapshot struct {
 	Tests     []TestCase
 
 	LocationPolicies []*LocationPolicy
+	Network          *Network // nil: the document says nothing of it
 
 	InboundRules []InboundRule     // in the order in which they are tried
 	Unassigned   []UnassignedRange // in the order in which they are searched
@@ -117,7 +118,11 @@ type Gateway struct {
 	Names     []string     // certificate names that this peer may present; default Host
 	Site      *Site
 	Routable  bool // TOP-21
-	Trunks    []*Trunk
+	// MediaIP stands for where its media is, when that is not where its signalling comes from (TOP-15). AlternateBypassID: gateways that
+	// have the same one are at one place for bypass (BYP-05); "": the gateway with itself.
+	MediaIP           netip.Addr
+	AlternateBypassID string
+	Trunks            []*Trunk
 }
 
 // Trunk is the tuple {pool, our port and transport : gateway, its port} (TOP-07).
@@ -198,7 +203,8 @@ type TrunkSettings struct {
 	HeaderRules HeaderRules // what is changed at the edge; default none
 
 	// Media.
-	EnableBypass    bool          // TRK-05: both trunks of a call have it → SDP is passed through
+	EnableBypass    bool          // TRK-05: both trunks of a call have it, and Network allows it → SDP is passed through
+	Concentrated    bool          // TRK-04: the peer's media is where it is known to be before it answers; default true
 	SRTPMode        string        // TRK-03: "pass", "accept" (default), "optional", "required" or "notSupported"
 	SRTPSuites      []string      // the suites that are offered and taken, in order; default all
 	SRTPKeying      string        // how keys are offered, and preferred where a peer offers both: "sdes" (default), "dtls" or "both"
@@ -271,6 +277,8 @@ type VoicePolicy struct {
 	Limit Limit
 	// PreventTollBypass: location-based routing holds for the users (RTE-26).
 	PreventTollBypass bool
+	// BandwidthOverride: calls to the users go through whatever links carry already; they are counted (CAC-07).
+	BandwidthOverride bool
 }
 
 // Forwarding is CallForwardingSimulRingUsageType of Lync.

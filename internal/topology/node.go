@@ -83,6 +83,10 @@ func (n *node) object() string {
 	switch section {
 	case "sites":
 		return quoted("site", of.name)
+	case "network":
+		if what := networkObjects[of.name]; what != "" && len(chain) > 2 {
+			return quoted(what, chain[2].name)
+		}
 	case "pools":
 		if len(chain) > 3 && chain[2].name == "servers" {
 			return quoted("server", chain[3].name)
@@ -127,6 +131,10 @@ func (n *node) object() string {
 	}
 	return section
 }
+
+// networkObjects are the objects of the network by the key that they stand under.
+var networkObjects = map[string]string{"regions": "network region", "sites": "network site", "profiles": "bandwidth policy profile", "links": "link",
+	"routes": "route between regions", "intersitePolicies": "intersite policy"}
 
 func quoted(what, name string) string { return what + " " + strconv.Quote(name) }
 

@@ -14,6 +14,7 @@ func (c *compiler) resolve() {
 	c.resolveUnassigned()
 	c.resolveInbound()
 	c.resolveEmergency()
+	c.resolveNetwork()
 	c.resolveTests()
 }
 

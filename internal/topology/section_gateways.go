@@ -39,6 +39,8 @@ var gatewayFields = []field[gatewayDoc]{
 		}
 	}},
 	{"names", func(c *compiler, n *node, d *gatewayDoc) { c.certificateNames(n, d) }},
+	{"representativeMediaIP", func(c *compiler, n *node, d *gatewayDoc) { d.out.MediaIP, _ = c.address(n) }},
+	{"alternateBypassId", func(c *compiler, n *node, d *gatewayDoc) { d.out.AlternateBypassID = c.bypassID(n) }},
 	{"site", setRef(func(d *gatewayDoc) **node { return &d.site })},
 	{"profile", setRef(func(d *gatewayDoc) **node { return &d.profile })},
 	{"routable", setBool(func(d *gatewayDoc) *bool { return &d.out.Routable })},

@@ -15,6 +15,7 @@ var policyFields = append(limitFields(func(d *policyDoc) *Limit { return &d.out.
 		d.forwarding, d.out.Forwarding = n, Forwarding(s)
 	}},
 	{"customCallForwardingSimulRingUsages", setNode(func(d *policyDoc) **node { return &d.forwardsTo })},
+	{"enableBWPolicyOverride", setBool(func(d *policyDoc) *bool { return &d.out.BandwidthOverride })},
 	{"preventPSTNTollBypass", setBool(func(d *policyDoc) *bool { return &d.out.PreventTollBypass })},
 }...)
 

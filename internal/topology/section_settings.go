@@ -67,6 +67,7 @@ var signallingFields = []field[settingsDoc]{
 }
 
 var mediaFields = []field[settingsDoc]{
+	{"concentratedTopology", settingBool(func(s *TrunkSettings) *bool { return &s.Concentrated })},
 	{"enableBypass", settingBool(func(s *TrunkSettings) *bool { return &s.EnableBypass })},
 	{"srtpMode", setWord(func(s *TrunkSettings) *string { return &s.SRTPMode }, "accept", "optional", "required", "notSupported", "pass")},
 	{"srtpSuites", func(c *compiler, n *node, d *settingsDoc) { c.srtpSuites(n, d) }},

@@ -6,14 +6,14 @@ import "strings"
 // version has not. They are refused by name, never ignored: a setting that does nothing is worse than none.
 var planned = map[string][]string{
 	"trunkSettings": {
-		"concentratedTopology", "enableSignalBoost",
+		"enableSignalBoost",
 		"enableMobileTrunkSupport", "enableOnlineVoice",
 		"t38", "comfortNoise",
 	},
-	"gateways": {"alternateBypassId", "default", "mediaAddress", "representativeMediaIP", "alternateMediaAddress"},
+	"gateways": {"default"},
 	"voicePolicies": {
 		"allowCallForwarding", "allowSimulRing", "allowPSTNReRouting", "enableDelegation", "enableTeamCall",
-		"enableCallTransfer", "enableCallPark", "enableMaliciousCallTracing", "enableBWPolicyOverride",
+		"enableCallTransfer", "enableCallPark", "enableMaliciousCallTracing",
 		"enableVoicemailEscapeTimer", "pstnVoicemailEscapeTimer", "voiceDeploymentMode", "enableBusyOptions",
 	},
 	"dialPlans":         {"dialinConferencingRegion", "city", "state", "countryCode"},
@@ -22,8 +22,7 @@ var planned = map[string][]string{
 	"announcements":     {"textToSpeechPrompt", "language", "targetUri"},
 	"locationPolicies":  {"notificationUri", "conferenceUri", "conferenceMode", "locationRequired", "locationRefreshInterval"},
 	"emergency":         {"notificationUri", "conferenceUri", "conferenceMode", "locationRequired", "locationRefreshInterval"},
-	"": {"networkRegions", "networkSites", "subnets", "callParkOrbits",
-		"mediaConfiguration", "bandwidthPolicies"},
+	"":                  {"callParkOrbits", "mediaConfiguration"},
 }
 
 // lync holds what an administrator of Lync would write, and the key here.
@@ -42,7 +41,7 @@ var lync = map[string]map[string]string{
 		"authenticate": "gateways.NAME.root.authenticate or trunks.NAME.authenticate",
 	},
 	"gateways": {
-		"fqdn": "host", "address": "host",
+		"fqdn": "host", "address": "host", "mediaAddress": "representativeMediaIP", "alternateMediaAddress": "representativeMediaIP",
 		"transport": "root.transport", "port": "root.port", "gatewayPort": "root.gatewayPort", "pool": "root.pool",
 		"dialPlan": "root.dialPlan", "credentials": "root.credentials", "registration": "root.registration", "register": "root.registration",
 		"authenticate": "root.authenticate",
@@ -61,7 +60,8 @@ var lync = map[string]map[string]string{
 	"locationPolicies":  {"emergencyDialString": "number", "emergencyDialMask": "masks", "pstnUsage": "usage"},
 	"emergency":         {"emergencyDialString": "number", "emergencyDialMask": "masks", "pstnUsage": "usage"},
 	"": {"servers": "pools.NAME.servers", "pstnUsages": "usages", "voiceRoutes": "routes", "testCases": "tests",
-		"trunkConfiguration": "trunkSettings", "policies": "voicePolicies"},
+		"trunkConfiguration": "trunkSettings", "policies": "voicePolicies", "networkRegions": "network.regions", "networkSites": "network.sites",
+		"subnets": "network.sites.NAME.subnets", "bandwidthPolicies": "network.profiles"},
 }
 
 // section is the top-level key that n stands in, "" for a top-level key itself.

@@ -1,0 +1,56 @@
+package topology
+
+import "strings"
+
+// checkNetwork: bypass and call admission control fit together, and every server has room on every link.
+func (c *compiler) checkNetwork() {
+	d := c.network
+	if d == nil {
+		return
+	}
+	n := d.out
+	if d.mode != nil && n.Bypass == BypassAlways && n.Admits() {
+		c.errorf(d.mode, "bypassed calls are not subject to call admission control, so bypass mode always and bandwidth policies exclude each other").
+			fixf("Set mode: sites, or remove the bandwidth policies")
+	}
+	if d.unmapped != nil && n.Unmapped && n.Mode() != BypassSites {
+		c.errorf(d.unmapped, "unmapped is for bypass mode sites, and the mode is %s", n.Mode()).fixf("Set mode: sites, or remove unmapped")
+	}
+	for _, name := range d.profiles.list {
+		p, _ := d.profiles.get(c, d.profiles.where[strings.ToLower(name)])
+		key := d.profiles.where[strings.ToLower(name)]
+		switch share := p.Total / max(1, n.Servers); {
+		case !p.Limits():
+			c.errorf(key, "the bandwidth policy profile limits nothing").fixf("Add audio: {total: 2000, perSession: 175}")
+		case p.Total > 0 && share < G711Bandwidth:
+			c.warnf(key, "each of the %d servers has a share of %d kbit/s, and a call of G.711 needs %d", n.Servers, share, G711Bandwidth).
+				fixf("Set audio.total to %d at least", G711Bandwidth*n.Servers)
+		}
+	}
+	for i, a := range n.Regions {
+		for _, b := range n.Regions[:i] {
+			if _, ok := n.Route(a, b); !ok && n.Admits() {
+				c.warnf(d.regions.where[strings.ToLower(a.Name)], "no links lead to region %q, so between the two only the limits of sites hold", b.Name).
+					fixf("Add a link of network.links; without bandwidthPolicy it has no limit")
+			}
+		}
+	}
+	c.checkServerPlaces(n)
+}
+
+// checkServerPlaces: the ways of media begin at the servers.
+func (c *compiler) checkServerPlaces(n *Network) {
+	if !n.Admits() {
+		return
+	}
+	for _, p := range c.poolDocs {
+		for _, s := range p.servers {
+			for _, a := range s.out.Media {
+				if n.SiteOf(a) == nil {
+					c.warnf(s.key, "the media address %s of the server is in no subnet of the network, so of the ways to it only the ends of the peers are counted", a).
+						fixf("Add it to the subnets of a network site")
+				}
+			}
+		}
+	}
+}
