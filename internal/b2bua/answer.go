@@ -193,8 +193,10 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, f *fork, sdp string, 
 	c.respond(now, a, r, out)
 	a.answer.Start(now, 0, 0)
 	c.forks, c.offer, c.offered = nil, "", nil // they would keep the whole INVITE in memory
-	c.plan.dirty = true                        // from now on the relay looks for dead media
-	out.Began = append(out.Began, c.rec)       // again: what is kept of a call that is lost with the server says that it was answered
+	c.rec.Bypassed = c.plan.bypass
+	c.vacate(out)
+	c.plan.dirty = true                  // from now on the relay looks for dead media
+	out.Began = append(out.Began, c.rec) // again: what is kept of a call that is lost with the server says that it was answered
 }
 
 // establish makes the dialog of a leg B from its 2xx.

@@ -185,6 +185,7 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	l.sdp.start(c.env)
 	out.CallIDs = append(out.CallIDs, l.callID)
 	trunk := t.target.Trunk
+	c.chooseMedia(t)
 	l.hop = c.env.Toward(trunk, t.hops[t.hop])
 	body := ""
 	switch {

@@ -24,7 +24,8 @@ const openTries = 3
 
 // plan is the media of a call: what each side has said, our ports, and the session that the relay runs.
 type plan struct {
-	bypass bool // SDP goes through as it is; no port of ours (TRK-05)
+	bypass bool    // SDP goes through as it is, to the target that is called or has answered (TRK-05)
+	offers *offers // nil: all targets are told the same
 	// passKeys: keys are between the peers, and packets pass unread.
 	passKeys bool
 	lines    []line
@@ -189,16 +190,20 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 // openMedia takes ports and asks the relay to open them, unless the media goes past us.
 func (c *Call) openMedia(now time.Time, out *Out) {
 	p := &c.plan
-	p.bypass = c.bypassed()
-	if p.bypass {
+	all, some := c.foresee()
+	if p.bypass = all; all {
 		c.phase = phaseHunting
 		c.hunt(now, out)
 		return
 	}
 	if p.passKeys = c.passesKeys(); !p.passKeys {
+		raw := c.offered
 		if why := c.openOffer(); why != nil {
 			c.refuse(now, why, "", out)
 			return
+		}
+		if some && raw != c.offered {
+			p.offers = &offers{raw: raw, opened: c.offered}
 		}
 	}
 	if c.announces() && !c.audience(now) {
@@ -245,19 +250,6 @@ func (p *plan) release(now time.Time, c *Call) {
 	}
 }
 
-// bypassed tells whether both trunks, whichever target is taken, want media past us.
-func (c *Call) bypassed() bool {
-	if !c.a.trunk.Settings.EnableBypass || len(c.decision.Targets) == 0 {
-		return false
-	}
-	for i := range c.decision.Targets {
-		if !c.decision.Targets[i].Trunk.Settings.EnableBypass {
-			return false
-		}
-	}
-	return true
-}
-
 // callerMedia is an address of the caller's media family.
 func (c *Call) callerMedia() netip.Addr {
 	for i := range c.plan.lines {
@@ -291,8 +283,8 @@ func (c *Call) targetHost() netip.Addr {
 // MediaOpened answers MediaOpen. A port that something else holds is left in quarantine and others are tried.
 func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
 	p := &c.plan
-	if p.opened {
-		if err != nil {
+	if p.opened || c.phase == phaseAnswered {
+		if err != nil && p.opened {
 			p.updateFailed(now, c, out)
 		}
 		return
@@ -504,7 +496,7 @@ func (p *plan) updateFailed(now time.Time, c *Call, out *Out) {
 func (p *plan) offerTo(c *Call, l *Leg) string {
 	c.a.sdp.peer = fingerprint(c.offered)
 	if p.bypass {
-		return l.sdp.say(strings.Clone(c.offer))
+		return l.sdp.pass(c.offer)
 	}
 	p.face(c, l.hop.Remote.Addr())
 	return p.write(c.offered, l, &l.sdp)
@@ -548,6 +540,20 @@ func (d *description) rewrite(s *sdp.Session, r *sdp.Rewrite) string {
 	return d.say(string(text))
 }
 
+// pass says a description of the other side when media goes past us.
+func (d *description) pass(body string) string {
+	text := sdp.PassAs(body, "directsip", d.id, d.version)
+	switch {
+	case text == d.shown:
+		d.body = d.shown
+		return d.body
+	case d.shown != "":
+		d.version++
+		text = sdp.PassAs(body, "directsip", d.id, d.version)
+	}
+	return d.say(text)
+}
+
 // decline answers an offer that nobody takes: with what stands if that fits, else by refusing every m-line.
 func (p *plan) decline(c *Call, l *Leg, offer string) string {
 	s, err := sdp.Parse(offer)
@@ -579,7 +585,7 @@ func (p *plan) carry(c *Call, from, to *Leg, s *sdp.Session) string {
 func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session) string {
 	from.sdp.peer = fingerprint(s)
 	if p.bypass {
-		return d.say(strings.Clone(s.Body()))
+		return d.pass(s.Body())
 	}
 	p.grow(c, s)
 	p.take(from, s)
@@ -658,9 +664,11 @@ func (p *plan) offerFrom(c *Call, from, to *Leg, body string) (string, error) {
 
 // close has the relay close the media; the record waits for its counters.
 func (p *plan) close(now time.Time, c *Call, out *Out) {
-	if p.opened && !c.closing {
+	if p.opened {
+		if !c.closing {
+			out.Media = append(out.Media, MediaOp{MediaClose, &media.Session{ID: c.id}})
+		}
 		c.closing = true
-		out.Media = append(out.Media, MediaOp{MediaClose, &media.Session{ID: c.id}})
 		return
 	}
 	if !p.opened && p.lines != nil && p.lines[0].ours[0] != 0 {
@@ -671,6 +679,10 @@ func (p *plan) close(now time.Time, c *Call, out *Out) {
 
 // MediaClosed answers MediaClose with the final counters.
 func (c *Call) MediaClosed(now time.Time, st media.Stats, out *Out) {
+	if c.end == nil {
+		c.vacated(now)
+		return
+	}
 	c.plan.release(now, c)
 	c.recordMedia(&st)
 	c.write(now, out)

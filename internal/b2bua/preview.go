@@ -37,6 +37,9 @@ func NewPreview(snap *topology.Snapshot, q *routing.Query, headers []string) *Pr
 	return p
 }
 
+// Trunk is the trunk that the call comes in on; nil: it comes from nowhere.
+func (p *Preview) Trunk() *topology.Trunk { return p.call.a.trunk }
+
 // arriving is the INVITE that the peer of a trunk sends. A line for From takes the place of the query's caller.
 func arriving(in *topology.Trunk, q *routing.Query, headers []string) *sip.Message {
 	peer := "invalid"

@@ -34,7 +34,7 @@ func (c *Call) redirect(t *attempt, m *sip.Message) bool {
 			break
 		}
 		to, ok := c.redirected(c.redirectTrunk(t.target.Trunk, r.uri), r.uri.Number())
-		if !ok || c.visited(list, to.Trunk, to.Called) {
+		if !ok || c.visited(list, to.Trunk, to.Called) || !c.reachable(to.Trunk) {
 			continue
 		}
 		list = append(list, to)

@@ -120,7 +120,7 @@ func (c *Call) judgeRefer(l *Leg, m *sip.Message) (r referral, d routing.Decisio
 		return r, d, nil
 	}
 	if c.plan.bypass && d.Reason == nil { // its media has no ports here
-		d.Targets = slices.DeleteFunc(d.Targets, func(t routing.Target) bool { return !t.Trunk.Settings.EnableBypass })
+		d.Targets = slices.DeleteFunc(d.Targets, func(t routing.Target) bool { return !c.joins(l, rest, t.Trunk, nil) })
 		if len(d.Targets) == 0 {
 			return r, d, diag.NotAcceptable
 		}

@@ -133,12 +133,15 @@ func (c *Call) judgeReplaces(in Caller, l *Leg, d *Replaces) (by *Leg, said *sdp
 		return nil, nil, why
 	}
 	body, ok := in.Req.SDP()
-	if !ok || c.plan.bypass && !in.Trunk.Settings.EnableBypass {
+	if !ok {
 		return nil, nil, diag.NotAcceptable
 	}
 	said, err := parseOffer(body)
 	if err != nil {
 		return nil, nil, diag.BadSDP
+	}
+	if c.plan.bypass && !c.joins(by, c.other(by), in.Trunk, said) {
+		return nil, nil, diag.NotAcceptable
 	}
 	if len(said.Media) < lines(c.other(by).sdp.body) { // a dialog never has fewer m-lines than before (RFC 3264 §8)
 		return nil, nil, diag.NotAcceptable

@@ -37,7 +37,7 @@ func (t *attempt) host() netip.Addr {
 func (p *plan) standingOffer(c *Call, l *Leg) string {
 	body := c.xfer.by.sdp.body
 	if p.bypass {
-		return l.sdp.say(offHold.Replace(body))
+		return l.sdp.pass(offHold.Replace(body))
 	}
 	s, err := parseOffer(body)
 	if err != nil {
@@ -65,7 +65,7 @@ func (c *Call) join(now time.Time, x *transfer, out *Out) {
 	c.exch, e.until = e, now.Add(exchangeTime)
 	body := ""
 	if c.plan.bypass {
-		body = l.sdp.say(strings.Clone(x.said.Body()))
+		body = l.sdp.pass(x.said.Body())
 	} else {
 		body = c.plan.write(x.said, l, &l.sdp)
 	}
@@ -117,8 +117,10 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 	p.dirty = true
 	c.keepPlaces()
 	if l.inv != nil && !l.up {
-		body := strings.Clone(s.Body())
-		if !p.bypass {
+		body := ""
+		if p.bypass {
+			body = l.sdp.pass(s.Body())
+		} else {
 			body = p.write(s, l, &l.sdp)
 		}
 		c.answerGuest(now, l, body, out)

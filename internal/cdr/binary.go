@@ -59,6 +59,8 @@ const (
 	fLadder
 	fTransfer
 	fPlayed
+	fBypassed
+	fBypassWarning
 )
 
 // Fields of parts.
@@ -234,6 +236,12 @@ func (r *Record) AppendBinary(dst []byte) []byte {
 	w.text(fRoute, r.Route)
 	if r.Emergency {
 		w.uint(fEmergency, 1)
+	}
+	if r.Bypassed {
+		w.uint(fBypassed, 1)
+	}
+	if r.BypassWarning {
+		w.uint(fBypassWarning, 1)
 	}
 	for i := range r.Attempts[:min(len(r.Attempts), maxList)] {
 		w.attempt(&r.Attempts[i])

@@ -25,6 +25,9 @@ type Record struct {
 	Usage       string `json:"usage,omitempty"`
 	Route       string `json:"route,omitempty"`
 	Emergency   bool   `json:"emergency,omitempty"`
+	// Bypassed: media went between the peers. BypassWarning: a client said a bypass id that the document does not have (BYP-06).
+	Bypassed      bool `json:"bypassed,omitempty"`
+	BypassWarning bool `json:"bypass_warning,omitempty"`
 
 	Attempts  []Attempt  `json:"attempts,omitempty"` // in the order of trial, those of transfers included
 	Transfers []Transfer `json:"transfers,omitempty"`

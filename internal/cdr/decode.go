@@ -219,6 +219,10 @@ func (d *decoder) outcome(f field) {
 	switch f.no {
 	case fEmergency:
 		r.Emergency = d.uint(f) != 0
+	case fBypassed:
+		r.Bypassed = d.uint(f) != 0
+	case fBypassWarning:
+		r.BypassWarning = d.uint(f) != 0
 	case fAttempt:
 		d.attempt(f)
 	case fPlayed:

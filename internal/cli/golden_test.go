@@ -66,6 +66,7 @@ func TestGoldenCommands(t *testing.T) {
 		{"route", 0, []string{"route", "--from", "alice", "--to", "02065550123", "testdata/failing.yaml"}},
 		{"route-uri", 0, []string{"route", "--trunk", "pbx", "--from", "sip:200@pbx.test", "--to", "sip:02065550123@med1.test", "testdata/failing.yaml"}},
 		{"route-json", 0, []string{"route", "--from", "101", "--to", "02065550123", "--json", "testdata/failing.yaml"}},
+		{"route-bypass", 0, []string{"route", "--trunk", "pbx", "--from", "200", "--to", "+12065550123", "testdata/network.yaml"}},
 		{"route-headers", 0, []string{"route", "--trunk", "pbx", "--from", "+14255550101", "--to", "+12065550123", "--headers", "--header",
 			"P-Asserted-Identity: <sip:+14255550199@x>", "--header", "Privacy: id", "testdata/headers.yaml"}},
 		{"route-headers-json", 0, []string{"route", "--trunk", "pbx", "--from", "anonymous", "--to", "+12065550123", "--headers", "--json", "testdata/headers.yaml"}},

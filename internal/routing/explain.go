@@ -158,6 +158,8 @@ func (k StepKind) String() string {
 		return "inbound rule"
 	case StepUnassigned:
 		return "unassigned"
+	case StepMedia:
+		return "media"
 	case StepRefused:
 		return "refused"
 	}
@@ -263,6 +265,11 @@ func (st *Step) text() string {
 		return st.emergencyText()
 	case StepInbound, StepUnassigned:
 		return st.divertText()
+	case StepMedia:
+		if st.Outcome == Bypassed {
+			return "bypassed: " + st.From
+		}
+		return "not bypassed: " + st.From
 	case StepNormalize, StepInCalled, StepInCalling, StepCalled, StepCalling:
 		return st.ruleText()
 	}

@@ -1,5 +1,7 @@
 package routing
 
+import "github.com/directsip/directsip/internal/topology"
+
 // StepKind names the part of the decision that a Step is about.
 type StepKind uint8
 
@@ -29,6 +31,7 @@ const (
 	StepELIN                       // a location's number instead of the caller's. Name: location; Of: trunk
 	StepPlus                       // + removed. Of: trunk
 	StepExt                        // extension left out toward the PSTN. Of: trunk
+	StepMedia                      // where the media of a target goes. Name: trunk; From: why
 	StepRefused                    // Name: id of the reason
 )
 
@@ -60,7 +63,18 @@ const (
 	PrivateLine   // the user's private line was called
 	InternalOnly  // forwarded calls stay inside
 	OutOfService  // trunk is disabled
+	Bypassed      // media goes past the server
+	Anchored      // media passes the server
 )
+
+// MediaStep says where the media of a call to a trunk goes, and why.
+func MediaStep(t *topology.Trunk, bypassed bool, why string) Step {
+	st := Step{Kind: StepMedia, Outcome: Anchored, Name: t.Name, From: why}
+	if bypassed {
+		st.Outcome = Bypassed
+	}
+	return st
+}
 
 // Step is one thing considered. It is small and holds only strings that exist already; Explain and MarshalJSON make
 // words of it.

@@ -47,7 +47,8 @@ func fateOfLower(name []byte) fate {
 		"source-filter", "rtcp-unicast", "altc", "alt", "ccap", "path", "sip-uri", // addresses by definition
 		"ssrc", "ssrc-group", "msid", "msid-semantic", "cname", "identity", // CNAME is user@host (RFC 3550 §6.5.1)
 		"group", "bundle-only", // every m-line has ports of its own here
-		"tool", "cat", "keywds", "charset", "type", "sdplang":
+		"tool", "cat", "keywds", "charset", "type", "sdplang",
+		bypassID: // of the network of this side
 		return fateDrop
 	}
 	if strings.HasPrefix(string(name), "ice-") || strings.HasPrefix(string(name), "x-candidate") {

@@ -149,7 +149,7 @@ func TestRewriteAttributes(t *testing.T) {
 		"maxptime:150":                           kept,
 		"silenceSupp:off - - - -":                kept,
 		"X-flag":                                 kept,
-		"x-bypassid:1AF53EC7-C5C2-4A1B-A5D5-2E0": kept,
+		"x-bypassid:1AF53EC7-C5C2-4A1B-A5D5-2E0": hidden,
 		"X-version:2.5":                          kept,
 		"X-mac:00:11:22:33:44:55":                kept,
 		"X-long-attribute-name-beyond-the-table": kept,

@@ -115,7 +115,7 @@ var intersiteFields = []field[linkDoc]{
 // Bounds of a profile in kbit/s. A session of less than 40 has no codec (as Lync).
 const (
 	leastPerSession = 40
-	mostKbps     = 100_000_000
+	mostKbps        = 100_000_000
 )
 
 var bandwidthFields = []field[BandwidthProfile]{

@@ -1,0 +1,137 @@
+package b2bua
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/network"
+	"github.com/directsip/directsip/internal/routing"
+	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// Media bypass is decided for each target when it is called, and stands when it answers. Ports open before the hunt unless every target is
+// certain to be bypassed; once one has answered that is, they go back.
+
+// callerParty is the caller for a judgement about bypass.
+func (c *Call) callerParty() network.Party {
+	p := network.Party{Trunk: c.a.trunk, Signalling: c.a.hop.Remote.Addr()}
+	if c.offered != nil {
+		p.Media, p.Said = mediaHost(c.offered), c.offered.BypassID()
+	}
+	return p
+}
+
+// mediaHost is where a description has its first live m-line; not valid: nowhere.
+func mediaHost(s *sdp.Session) netip.Addr {
+	for i := range s.Media {
+		if m := &s.Media[i]; !m.Rejected() && m.Conn.IsValid() {
+			return m.Conn
+		}
+	}
+	return netip.Addr{}
+}
+
+// security is what the caller's first offer has of SRTP.
+func (c *Call) security() network.Security {
+	switch {
+	case c.offered == nil:
+		return network.NotOffered
+	case strings.Contains(c.offer, "RTP/SAVP"):
+		return network.Secure
+	}
+	return network.Plain
+}
+
+// judgeBypass decides about a target; at is the address that its INVITE goes to, not valid while that is not known.
+func (c *Call) judgeBypass(t *topology.Trunk, at netip.Addr) network.Verdict {
+	caller, callee := c.callerParty(), network.Party{Trunk: t, Signalling: at}
+	return network.Bypass(c.snap.Network, &caller, &callee, c.security())
+}
+
+// foresee decides before the hunt whether the call needs no ports because every target is certain to be bypassed, and whether some may be.
+func (c *Call) foresee() (all, some bool) {
+	all = len(c.decision.Targets) > 0
+	for i := range c.decision.Targets {
+		t := c.decision.Targets[i].Trunk
+		if !network.Wanted(c.a.trunk, t) {
+			all = false
+			continue
+		}
+		v := c.judgeBypass(t, netip.Addr{})
+		all = all && v.Bypass
+		some = some || v.Bypass || !v.Settled
+	}
+	return all, some
+}
+
+// offers are the caller's first offer as it came and as it was opened, when targets may differ in which of them they are told.
+type offers struct{ raw, opened *sdp.Session }
+
+// chooseMedia decides where the media goes of the target that is called next, and notes why. Who is called for a transfer joins what is there.
+func (c *Call) chooseMedia(t *attempt) {
+	p := &c.plan
+	if c.xfer != nil {
+		return
+	}
+	if p.bypass = false; network.Wanted(c.a.trunk, t.target.Trunk) {
+		v := c.judgeBypass(t.target.Trunk, t.hops[t.hop].Remote.Addr())
+		p.bypass = v.Bypass
+		c.rec.BypassWarning = c.rec.BypassWarning || v.Warning
+		c.noteMedia(t.target.Trunk, v)
+	}
+	if p.offers != nil {
+		if c.offered = p.offers.opened; p.bypass {
+			c.offered = p.offers.raw
+		}
+	}
+}
+
+// noteMedia puts a verdict into the explanation, once.
+func (c *Call) noteMedia(t *topology.Trunk, v network.Verdict) {
+	st := routing.MediaStep(t, v.Bypass, v.Why)
+	if !slices.Contains(c.decision.Steps, st) {
+		c.decision.Steps = append(c.decision.Steps, st)
+	}
+}
+
+// reachable tells whether a target that comes up in the hunt can be called: where no port is open it must be one to bypass.
+func (c *Call) reachable(t *topology.Trunk) bool {
+	return c.plan.opened || network.Wanted(c.a.trunk, t) && c.judgeBypass(t, netip.Addr{}).Bypass
+}
+
+// joins tells whether who is called on a trunk for a transfer, or comes by it with said, can take part in a bypassed call with who stays: its media has
+// no ports here.
+func (c *Call) joins(by, stays *Leg, t *topology.Trunk, said *sdp.Session) bool {
+	rest, guest := network.Party{Trunk: stays.trunk, Signalling: stays.hop.Remote.Addr()}, network.Party{Trunk: t}
+	offer := network.Plain
+	if s, err := sdp.Parse(by.sdp.body); err == nil { // what the one said, the other was told
+		rest.Media = mediaHost(s)
+		if secure(s) {
+			offer = network.Secure
+		}
+	}
+	if said != nil {
+		guest.Media = mediaHost(said)
+	}
+	return network.Bypass(c.snap.Network, &rest, &guest, offer).Bypass
+}
+
+// vacate gives the ports back that were open for other targets than the one that has answered.
+func (c *Call) vacate(out *Out) {
+	if p := &c.plan; p.bypass && p.opened && !c.closing {
+		c.closing = true
+		out.Media = append(out.Media, MediaOp{MediaClose, &media.Session{ID: c.id}})
+	}
+	c.plan.offers = nil
+}
+
+// vacated answers vacate.
+func (c *Call) vacated(now time.Time) {
+	p := &c.plan
+	p.release(now, c)
+	p.lines, p.opened, p.dirty, c.closing = nil, false, false, false
+}

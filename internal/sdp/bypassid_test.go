@@ -1,0 +1,36 @@
+package sdp
+
+import (
+	"strings"
+	"testing"
+)
+
+// BYP-02: a client's id is read wherever it stands, and goes no further.
+func TestBypassID(t *testing.T) {
+	const body = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+	ours := strings.Replace(body, "o=- 1 1", "o=directsip 7 8", 1)
+	for _, line := range []string{"a=x-bypassid:4D4A-9A7D", "a=X-BypassId: 4D4A-9A7D ", "a=x-bypassid :4D4A-9A7D"} {
+		for _, end := range []string{"\r\n", "\n"} {
+			text := body + line + end + "a=ptime:20\r\n"
+			s, err := Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.BypassID(); got != "4D4A-9A7D" {
+				t.Errorf("%q: %q", line, got)
+			}
+			if got := PassAs(text, "directsip", 7, 8); got != ours+"a=ptime:20\r\n" {
+				t.Errorf("%q leaves %q", line, got)
+			}
+			if got := string(s.Rewrite(nil, &Rewrite{Media: []MediaAddr{{Port: 2000}}, KeepKeys: true})); strings.Contains(strings.ToLower(got), "bypass") {
+				t.Errorf("%q is rewritten as %q", line, got)
+			}
+		}
+	}
+	if s, _ := Parse(body); s.BypassID() != "" || PassAs(body, "directsip", 7, 8) != ours {
+		t.Error("a description without an id has changed")
+	}
+	if got := PassAs("v=0\no=x\n", "directsip", 7, 8); got != "v=0\no=directsip 7 8 IN IP4 0.0.0.0\r\n" {
+		t.Errorf("a broken origin becomes %q", got)
+	}
+}
