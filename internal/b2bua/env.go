@@ -25,6 +25,7 @@ type Env struct {
 	// CallID draws a Call-ID whose messages reach this shard.
 	CallID    func() string
 	UserAgent string
+	Opus      bool // the relay can convert to it
 	// Nonces of challenges that earlier calls have met.
 	Nonces Nonces
 	// Binding is what a trunk's registration says of its calls; nil: no trunk registers.

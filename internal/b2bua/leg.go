@@ -40,10 +40,11 @@ type Leg struct {
 	offered string // the offer in a 2xx to our INVITE, while our ACK waits
 	who     *party // since the first transfer of the call; nil before
 
-	early []*early      // of our initial INVITE; nil: no target has answered reliably
-	timer *sessionTimer // nil: nobody spoke of one
-	srtp  *strongbox    // nil: SRTP was not spoken of
-	again *reoffer      // our own re-INVITE, under way or the last one; nil: there was none
+	early  []*early      // of our initial INVITE; nil: no target has answered reliably
+	timer  *sessionTimer // nil: nobody spoke of one
+	srtp   *strongbox    // nil: SRTP was not spoken of
+	speech *speech       // nil: it was offered nothing of ours
+	again  *reoffer      // our own re-INVITE, under way or the last one; nil: there was none
 
 	first     uint32 // CSeq of the initial INVITE
 	after     uint32 // CSeq of the first attempt that this INVITE supersedes; 0: none

@@ -57,6 +57,10 @@ type end struct {
 	crypt     *media.Crypt
 	takes     media.PayloadTypes // that it has named
 	dtls      *media.DTLS
+	ptime     int           // a=ptime, in ms
+	asks      bool          // it has offered to speak otherwise, and is not answered yet
+	speech    *media.Speech // how it speaks where the other side does otherwise; nil: as the other side does
+	inner     *media.Speech // how the other side hears that it speaks
 }
 
 // description is what was said on one leg: our last body and the peer's.
@@ -131,6 +135,9 @@ func fingerprint(s *sdp.Session) uint64 {
 		h = (h ^ 0x0a) * 1099511628211
 	}
 	for typ, value := range s.Lines() {
+		if typ == 'a' && strings.HasPrefix(value, sdp.SpeechNote) {
+			continue
+		}
 		h = (h ^ uint64(typ)) * 1099511628211
 		if o := s.Origin; typ == 'o' && o.ID != "" {
 			for _, part := range [...]string{o.User, o.ID, o.NetType, o.AddrTyp, o.Address} {
@@ -182,6 +189,9 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		}
 		if e.rtp != was {
 			e.relatch++
+		}
+		if !p.passKeys {
+			p.lines[i].speaks(l.side, s, i)
 		}
 	}
 	p.dirty = true
@@ -348,6 +358,12 @@ func (p *plan) session(c *Call) *media.Session {
 			}
 		}
 		s.Streams[i].Opaque, s.Streams[i].ClockRate, s.Streams[i].Sealed = ln.opaque, ln.clock, ln.sealed
+		if ln.converts() {
+			for k := range s.Streams[i].Side {
+				s.Streams[i].Side[k].Speech = ln.spoken(k)
+				s.Streams[i].Side[k].Agreed = typesOf(ln.spoken(k))
+			}
+		}
 	}
 	if c.phase == phaseAnswered && !c.announces() {
 		s.Timeout = p.timeouts(c)
@@ -634,7 +650,13 @@ func (p *plan) answerFrom(c *Call, from, to *Leg, body string) (string, error) {
 		c.a.sdp.codec = strings.Clone(codec.Name)
 		from.sdp.codec, to.sdp.codec = c.a.sdp.codec, c.a.sdp.codec
 	}
-	return p.carry(c, from, to, s), nil
+	text := p.carry(c, from, to, s)
+	for _, l := range [...]*Leg{from, to} {
+		if name, ok := p.codecOf(l); ok {
+			l.sdp.codec = name
+		}
+	}
+	return text, nil
 }
 
 // fits checks an answer against what we offered on its leg (RFC 3264 §6), and mirrors its directions.

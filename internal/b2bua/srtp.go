@@ -3,7 +3,6 @@ package b2bua
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/directsip/directsip/internal/diag"
@@ -23,7 +22,7 @@ type strongbox struct {
 	lines [maxLines]protection
 	fault error // why the last answer of the peer cannot be
 
-	said []sealed
+	said sayings
 }
 
 // protection is how an m-line stands on a leg.
@@ -104,6 +103,7 @@ func (c *Call) openOffer() *diag.Reason {
 		return nil
 	}
 	clean, why := c.openText(&c.a, c.offer, true)
+	clean = c.narrow(&c.a, clean, true)
 	if why != nil || clean == c.offer {
 		return why
 	}
@@ -126,7 +126,9 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 	if !ok {
 		return nil
 	}
-	clean, why := c.openText(l, body, c.isOffer(l, m))
+	offer := c.isOffer(l, m)
+	clean, why := c.openText(l, body, offer)
+	clean = c.narrow(l, clean, offer)
 	if why == nil && clean != body {
 		m.Body = strings.Replace(m.Body, body, clean, 1)
 	}
@@ -312,6 +314,7 @@ func (c *Call) answers(l *Leg, m *sip.Message) bool {
 
 // seal protects a description of ours as the leg has it.
 func (c *Call) seal(l *Leg, text string, offer bool) string {
+	text = c.widen(l, text, offer)
 	mode := l.trunk.Settings.SRTPMode
 	if c.plan.bypass || c.plan.passKeys || l.srtp == nil && mode != "required" && mode != "optional" && l.trunk.Settings.RTCPMux != "offer" {
 		return text
@@ -347,7 +350,7 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 			at.must = false
 		}
 	}
-	return b.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n])), s.Origin.ID, s.Origin.Version)
+	return b.said.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n])), s.Origin.ID, s.Origin.Version)
 }
 
 // offerKeys decides what an m-line is offered with. What stands is said again, so that a refresh changes nothing.
@@ -398,35 +401,6 @@ func (c *Call) offerKeys(l *Leg, i int, proto string) {
 			}
 		}
 	}
-}
-
-// sealed is what was said last in a session of ours; early dialogs have one each.
-type sealed struct {
-	id, text string
-	bump     uint64 // added to the version: new keys make a new description, too (RFC 3264 §8)
-}
-
-// revise gives a sealed description a version of its own: its keys may have changed where nothing else has.
-func (b *strongbox) revise(text, id, version string) string {
-	v, err := strconv.ParseUint(version, 10, 64)
-	if err != nil {
-		return text
-	}
-	i := slices.IndexFunc(b.said, func(s sealed) bool { return s.id == id })
-	if i < 0 {
-		i, b.said = len(b.said), append(b.said, sealed{id: strings.Clone(id)})
-	}
-	s := &b.said[i]
-	with := func(v uint64) string {
-		return strings.Replace(text, " "+version+" IN IP", " "+strconv.FormatUint(v, 10)+" IN IP", 1)
-	}
-	is := with(v + s.bump)
-	if is != s.text && originVersion(s.text) == originVersion(is) {
-		s.bump++
-		is = with(v + s.bump)
-	}
-	s.text = is
-	return is
 }
 
 // unprotected is the profile of RTP that goes with one of SRTP. The feedback of RFC 4585 ends here for audio, which has hardly a use for it, as many

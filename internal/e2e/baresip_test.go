@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -39,6 +40,8 @@ type phoneConfig struct {
 	dial    string   // SIP URI to call at once; "" waits for a call and answers it
 	account string   // further parameters of its address, ";transport=tls"
 	media   string   // further parameters of its account, ";mediaenc=srtp"
+	codecs  string   // that it has, "pcmu" if none is named
+	rate    int      // of the samples of wav and of what it records, 8000 if not set
 	config  []string // further lines of its configuration
 }
 
@@ -59,12 +62,12 @@ func (n *network) phone(c phoneConfig) *phone {
 		modules = []string{"/usr/lib/baresip/modules"}
 	}
 	lines := append([]string{"poll_method epoll", "sip_listen " + addr + ":5060", "audio_source aufile," + c.wav, "audio_player aubridge,ear",
-		"ausrc_srate 8000", "auplay_srate 8000", "ausrc_channels 1", "auplay_channels 1", "audio_buffer 20-160", "jitter_buffer_delay 2-10",
-		"module_path " + modules[0], "module g711.so", "module aufile.so", "module aubridge.so", "module sndfile.so", "module srtp.so",
+		fmt.Sprint("ausrc_srate ", cmp.Or(c.rate, 8000)), fmt.Sprint("auplay_srate ", cmp.Or(c.rate, 8000)), "ausrc_channels 1", "auplay_channels 1", "audio_buffer 20-160", "jitter_buffer_delay 2-10",
+		"module_path " + modules[0], "module g711.so", "module g722.so", "module opus.so", "module aufile.so", "module aubridge.so", "module sndfile.so", "module srtp.so",
 		"snd_path " + filepath.Join(p.dir, "heard"), fmt.Sprintf("dns_server %s:53", n.addr(nameServer, false)), "module_tmp account.so", "module_app menu.so",
 		"module_app ctrl_tcp.so", "ctrl_tcp_listen 127.0.0.1:4444"}, c.config...)
 	writeFile(n.t, filepath.Join(p.dir, "config"), strings.Join(lines, "\n")+"\n")
-	writeFile(n.t, filepath.Join(p.dir, "accounts"), fmt.Sprintf("<sip:%s@%s%s>;regint=0;answermode=auto;audio_codecs=pcmu%s\n", c.number, addr, c.account, c.media))
+	writeFile(n.t, filepath.Join(p.dir, "accounts"), fmt.Sprintf("<sip:%s@%s%s>;regint=0;answermode=auto;audio_codecs=%s%s\n", c.number, addr, c.account, cmp.Or(c.codecs, "pcmu"), c.media))
 	writeFile(n.t, filepath.Join(p.dir, "contacts"), "")
 	writeFile(n.t, filepath.Join(p.dir, "uuid"), fmt.Sprint("phone", c.host))
 	p.prefix = n.host(c.host)
@@ -158,16 +161,28 @@ func (p *phone) heard() []int16 {
 	if err != nil || len(files) != 1 {
 		p.t.Fatalf("%s has %d recordings, want 1", p.name, len(files))
 	}
-	return readWAV(p.t, files[0])
+	return readWAV(p.t, telephone(p.t, files[0]))
+}
+
+// telephone brings a recording to 8000 Hz; that of G.722 has 16000, that of Opus 48000.
+func telephone(t *testing.T, path string) string {
+	t.Helper()
+	out := strings.TrimSuffix(path, ".wav") + ".8000"
+	if b, err := exec.Command(need(t, "sox", "sox"), "--ignore-length", path, "-t", "wav", "-r", "8000", "-c", "1", "-b", "16", out).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", path, err, b)
+	}
+	return out
 }
 
 // speech has espeak-ng say a text and sox bring it to 8000 Hz, 16 bit.
-func speech(l *lab, name, text string) string {
+func speech(l *lab, name, text string) string { return speechAt(l, name, text, 8000) }
+
+func speechAt(l *lab, name, text string, rate int) string {
 	l.t.Helper()
-	raw, wav := filepath.Join(l.dir, name+".raw.wav"), filepath.Join(l.dir, name+".wav")
+	raw, wav := filepath.Join(l.dir, fmt.Sprint(name, rate, ".raw.wav")), filepath.Join(l.dir, fmt.Sprint(name, rate, ".wav"))
 	for _, args := range [][]string{
 		{need(l.t, "espeak-ng", "espeak-ng"), "-w", raw, text},
-		{need(l.t, "sox", "sox"), raw, "-r", "8000", "-c", "1", "-b", "16", wav, "pad", "0.5", "0.7"},
+		{need(l.t, "sox", "sox"), raw, "-r", fmt.Sprint(rate), "-c", "1", "-b", "16", wav, "pad", "0.5", "0.7"},
 	} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 			l.t.Fatalf("%s: %v\n%s", args[0], err, out)

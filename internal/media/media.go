@@ -49,6 +49,7 @@ type Side struct {
 	Crypt      *Crypt         // SRTP toward this peer; nil: RTP
 	Agreed     PayloadTypes   // that this peer may send; zero value: unknown
 	DTLS       *DTLS          // keys come from a handshake, and Crypt says nothing; nil: they do not
+	Speech     *Speech        // how this peer speaks, if packets must be converted; nil for either: they pass as they are
 }
 
 // Latch says which sources a side may be latched to.

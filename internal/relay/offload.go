@@ -9,6 +9,8 @@ func (st *stream) userSpace() string {
 		return "not RTP"
 	case st.side[0].rtp.guard() != nil || st.side[1].rtp.guard() != nil:
 		return "SRTP"
+	case st.converting():
+		return "conversion"
 	case p != nil && p.on && p.play.Stream == st.index:
 		return "something is played"
 	}

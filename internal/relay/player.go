@@ -177,14 +177,29 @@ func (p *player) skip(packets int) {
 	}
 }
 
-// band is the players of one worker and the timer that gives them their beat: one timerfd in the worker's ready list, which runs while
+// beater has something to do on every beat. onBeat is false when it has no more; the session is locked.
+type beater interface {
+	owner() *session
+	onBeat(w *worker, beats int, now int64) bool
+}
+
+func (p *player) owner() *session { return p.session }
+
+// onBeat implements beater.
+func (p *player) onBeat(w *worker, beats int, now int64) bool {
+	p.listed = p.beat(w, beats, now)
+	p.on = p.on && p.listed
+	return p.listed
+}
+
+// band is the players of one worker, and what else needs a beat, and the timer that gives them their beat: one timerfd in the worker's ready list, which runs while
 // anybody plays. So nobody pays for it but calls that are played to, and each packet costs no more than its sending.
 type band struct {
 	timer   int // timerfd; 0: none
-	players []*player
+	players []beater
 
 	mu      sync.Mutex
-	joining []*player
+	joining []beater
 	running bool
 }
 
@@ -206,8 +221,8 @@ func (b *band) close() {
 	}
 }
 
-// join takes a player in. Its session is locked.
-func (b *band) join(p *player) {
+// join takes somebody in. The session is locked.
+func (b *band) join(p beater) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.joining = append(b.joining, p)
@@ -246,12 +261,9 @@ func (w *worker) beat(at time.Time, now int64) {
 	w.band.muster()
 	keep := w.band.players[:0]
 	for _, p := range w.band.players {
-		mu := &p.session.mu
+		mu := &p.owner().mu
 		mu.Lock()
-		p.listed = p.beat(w, beats, now)
-		if !p.listed {
-			p.on = false
-		} else {
+		if p.onBeat(w, beats, now) {
 			keep = append(keep, p)
 		}
 		mu.Unlock()

@@ -34,6 +34,7 @@ func (st *stream) set(want *media.Stream, now int64) {
 	for i := range st.side {
 		st.side[i].set(&want.Side[i], now)
 	}
+	st.speaks(want)
 }
 
 func (sd *side) set(want *media.Side, now int64) {

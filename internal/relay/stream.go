@@ -33,6 +33,8 @@ type stream struct {
 	clock   uint32
 	carrier carrier
 	side    [2]side
+	convert [2]*converter    // what comes from each side; nil: it passes as it is
+	speech  [2]*media.Speech // that they were made of
 }
 
 // side is one peer of a stream: our two ports that it sends to, and what it sent.

@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/codec"
 )
 
 const (
@@ -29,6 +31,8 @@ type worker struct {
 	ready   [maxReady]unix.EpollEvent
 	n       int
 	buffer  [maxDatagram]byte
+	made    [maxDatagram]byte // a packet of a conversion
+	out     codec.Out
 	from    sockaddr
 	notices notices
 	batch   batch
@@ -170,6 +174,18 @@ func (w *worker) pass(p *port, n int, now int64) {
 	case dropped:
 		w.batch.dropped++
 		return
+	}
+	if p.stream.converting() && !p.stream.opaque {
+		if done, ok := w.change(p, out, to, b, k, now); !ok {
+			c.dropped++
+			w.batch.dropped++
+			return
+		} else if done {
+			c.sent(k, n, now)
+			w.batch.packets++
+			w.batch.bytes += uint64(n)
+			return
+		}
 	}
 	if pl := p.stream.session.player; pl != nil {
 		pl.before(out, k, b)

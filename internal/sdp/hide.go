@@ -43,7 +43,7 @@ func fateOfLower(name []byte) fate {
 		"encryption", "cryptoscale", // the last two: lists of keys and policy of UC clients
 		"acap", "tcap", "pcfg", "acfg", "csup", "creq": // RFC 5939: may carry crypto lines, and name them
 		return fateKey
-	case "rtcp", "candidate", "remote-candidates", "end-of-candidates", // with addresses of this leg; ICE ends here
+	case SpeechNote, "rtcp", "candidate", "remote-candidates", "end-of-candidates", // with addresses of this leg; ICE ends here
 		"source-filter", "rtcp-unicast", "altc", "alt", "ccap", "path", "sip-uri", // addresses by definition
 		"ssrc", "ssrc-group", "msid", "msid-semantic", "cname", "identity", // CNAME is user@host (RFC 3550 §6.5.1)
 		"group", "bundle-only", // every m-line has ports of its own here

@@ -37,6 +37,7 @@ func DefaultSettings() *TrunkSettings {
 		SRTPMode:            "accept",
 		SRTPSuites:          srtpSuites,
 		SRTPKeying:          "sdes",
+		Transcoding:         "auto",
 		RTCPMux:             "accept",
 		Sound:               defaultSound(),
 		RTPLatching:         "peer",

@@ -215,6 +215,7 @@ type TrunkSettings struct {
 	RTCPCallsOnHold bool          // TRK-10; default true
 	MediaTimeout    time.Duration // default 30s
 	Codecs          []string      // empty: whatever the offer has
+	Transcoding     string        // "auto" (default): what the other side does not offer of Codecs is converted; "off"
 
 	// Numbers.
 	CalledRules         []*TranslationRule // TRK-20

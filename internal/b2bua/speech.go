@@ -1,0 +1,383 @@
+package b2bua
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sdp"
+)
+
+// Transcoding ends at the edge of each leg, as SRTP does. What is offered to a peer is widened by codecs of its trunk that the relay can
+// convert to; what it answers is narrowed to those that the other side has offered, and a note of how it speaks itself stays in the
+// description for the relay. Between the two nobody knows of it, so everything that holds for offers, answers, forks, hold and transfers
+// holds here too. What the other side has offered goes first, so that nothing is converted that need not be.
+
+// speech is how a leg was offered to speak; nil: as the other side does.
+type speech struct {
+	lines [maxLines]widened
+	said  sayings
+}
+
+// widened is an m-line of our last offer to a peer. Without outer it was offered as it came from the other side.
+type widened struct {
+	inner, outer []sdp.Codec
+}
+
+// widen gives an offer of ours the codecs of the leg's trunk.
+func (c *Call) widen(l *Leg, text string, offer bool) string {
+	if !offer || c.plan.bypass || c.plan.passKeys || l.speech == nil && len(l.trunk.Settings.Codecs) == 0 && !c.plan.converts() {
+		return text
+	}
+	s, err := sdp.Parse(text)
+	if err != nil {
+		return text
+	}
+	if l.speech == nil {
+		l.speech = &speech{}
+	}
+	n := min(len(s.Media), maxLines)
+	var to [maxLines]sdp.Formats
+	changed := false
+	for i := range n {
+		w := &l.speech.lines[i]
+		*w = widened{}
+		if m := &s.Media[i]; m.IsRTP() && !m.Rejected() && strings.EqualFold(m.Kind, "audio") && !isData(s, i) {
+			if outer := c.offerable(l, i, m.Codecs); !slices.EqualFunc(outer, m.Codecs, samePayload) {
+				changed = true
+				*w = widened{cloneCodecs(m.Codecs), cloneCodecs(outer)}
+				to[i] = formatsOf(outer, m.Codecs)
+			}
+		}
+	}
+	if changed {
+		text = string(s.Respeak(make([]byte, 0, len(text)+256), to[:n]))
+	}
+	return l.speech.said.revise(text, s.Origin.ID, s.Origin.Version)
+}
+
+// offerable is what an m-line is offered with: of what the other side has, what the trunk names, in its order; then what else it names and
+// the peer has spoken in last, if both can be converted.
+func (c *Call) offerable(l *Leg, line int, inner []sdp.Codec) []sdp.Codec {
+	names := l.trunk.Settings.Codecs
+	var outer, rest []sdp.Codec
+	for _, in := range inner {
+		if in.Auxiliary() {
+			rest = append(rest, in)
+		} else if len(names) == 0 {
+			outer = append(outer, in)
+		}
+	}
+	for _, name := range names {
+		for _, in := range inner {
+			if in.Is(name) && !in.Auxiliary() {
+				outer = append(outer, in)
+			}
+		}
+	}
+	if l.trunk.Settings.Transcoding != "off" && slices.ContainsFunc(inner, c.converts) {
+		outer = c.addKnown(l, line, outer, inner)
+	}
+	if len(outer) == 0 {
+		return inner
+	}
+	return append(outer, rest...)
+}
+
+// addKnown adds codecs that are converted to.
+func (c *Call) addKnown(l *Leg, line int, outer, inner []sdp.Codec) []sdp.Codec {
+	add := func(codec sdp.Codec) {
+		if !c.converts(codec) || slices.ContainsFunc(outer, func(o sdp.Codec) bool { return sameCodec(o, codec) }) {
+			return
+		}
+		codec.PT = freeType(codec.PT, outer, inner)
+		outer = append(outer, codec)
+	}
+	if lines := c.plan.lines; line < len(lines) && lines[line].peer[l.side].speech != nil {
+		for _, f := range lines[line].peer[l.side].speech.Formats {
+			if codec, ok := ourCodec(f.Codec.String()); ok {
+				codec.PT = f.PayloadType
+				add(codec)
+			}
+		}
+	}
+	for _, name := range l.trunk.Settings.Codecs {
+		if codec, ok := ourCodec(name); ok {
+			add(codec)
+		}
+	}
+	return outer
+}
+
+// converts tells whether the relay converts from a codec and to it.
+func (c *Call) converts(codec sdp.Codec) bool {
+	m := mediaCodec(codec)
+	return m.Speaks() && (m != media.Opus || c.env.Opus)
+}
+
+// ourCodec is a codec as we offer it.
+func ourCodec(name string) (sdp.Codec, bool) {
+	for _, p := range payloads {
+		if strings.EqualFold(p.name, name) {
+			codec := sdp.Codec{PT: p.pt, Name: p.name, Fmtp: p.fmtp, Channels: 1}
+			_, rate, _ := strings.Cut(p.rtpmap, "/")
+			rate, channels, _ := strings.Cut(rate, "/")
+			codec.Rate, _ = strconv.Atoi(rate)
+			if n, err := strconv.Atoi(channels); err == nil {
+				codec.Channels = n
+			}
+			return codec, true
+		}
+	}
+	return sdp.Codec{}, false
+}
+
+// freeType is a payload type that is not taken: pt, or one of the dynamic ones.
+func freeType(pt uint8, lists ...[]sdp.Codec) uint8 {
+	taken := func(pt uint8) bool {
+		return slices.ContainsFunc(lists, func(list []sdp.Codec) bool {
+			return slices.ContainsFunc(list, func(c sdp.Codec) bool { return c.PT == pt })
+		})
+	}
+	for next := uint8(127); taken(pt) && next >= 96; next-- {
+		pt = next
+	}
+	return pt
+}
+
+// mediaCodec is a codec as the relay knows it.
+func mediaCodec(c sdp.Codec) media.Codec {
+	m := media.CodecNamed(c.Name)
+	if m.Speaks() && (c.Rate != int(m.Clock()) || (c.Channels > 1) != (m == media.Opus)) {
+		return media.OtherCodec
+	}
+	return m
+}
+
+func sameCodec(a, b sdp.Codec) bool {
+	return a.Name != "" && a.Is(b.Name) && a.Rate == b.Rate && a.Channels == b.Channels
+}
+
+func samePayload(a, b sdp.Codec) bool { return a.PT == b.PT && sameCodec(a, b) }
+
+// cloneCodecs keeps codecs beyond the description that they were read from.
+func cloneCodecs(list []sdp.Codec) []sdp.Codec {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Name, list[i].Fmtp = strings.Clone(list[i].Name), ""
+	}
+	return list
+}
+
+// formatsOf writes formats into an m-line that has some of them.
+func formatsOf(list, has []sdp.Codec) (f sdp.Formats) {
+	for _, c := range list {
+		f.Types = append(f.Types, c.PT)
+		if slices.ContainsFunc(has, func(h sdp.Codec) bool { return h.PT == c.PT }) {
+			continue
+		}
+		pt := strconv.Itoa(int(c.PT)) + " "
+		rate := strconv.Itoa(c.Rate)
+		if c.Channels > 1 {
+			rate += "/" + strconv.Itoa(c.Channels)
+		}
+		f.Lines = append(f.Lines, "rtpmap:"+pt+c.Name+"/"+rate)
+		if c.Fmtp != "" {
+			f.Lines = append(f.Lines, "fmtp:"+pt+c.Fmtp)
+		}
+	}
+	return f
+}
+
+// isData tells whether an m-line is of voice-band data, which must not be converted (ITU-T V.152).
+func isData(s *sdp.Session, line int) bool {
+	for name, value := range s.Attributes(line) {
+		if name == "gpmd" && strings.Contains(value, "vbd=yes") {
+			return true
+		}
+	}
+	return false
+}
+
+// Notes on an m-line. A note of formats is that of an answer that was narrowed.
+const (
+	noteOffer = "offer" // how its sender speaks counts when this is answered
+	notePlain = "plain" // an answer of who speaks as the other side does
+)
+
+// narrow opens a description of a leg's peer: its answer to a widened offer becomes one to what the other side has offered.
+func (c *Call) narrow(l *Leg, body string, offer bool) string {
+	p := &c.plan
+	if l.speech == nil && !p.converts() && !strings.Contains(body, sdp.SpeechNote) {
+		return body
+	}
+	s, err := sdp.Parse(body)
+	if err != nil {
+		return body // for those who read it to say so
+	}
+	n := min(len(s.Media), maxLines)
+	var to [maxLines]sdp.Formats
+	for i := range n {
+		m := &s.Media[i]
+		if i < len(p.lines) && p.lines[i].converts() {
+			to[i].Note = notePlain
+			if offer {
+				to[i].Note = noteOffer
+			}
+		}
+		if !offer && l.speech != nil && m.IsRTP() && !m.Rejected() && len(l.speech.lines[i].outer) > 0 {
+			c.narrowLine(&l.speech.lines[i], m, &to[i])
+		}
+	}
+	return string(s.Respeak(make([]byte, 0, len(body)+64), to[:n]))
+}
+
+// narrowLine finds what the other side may be told of an answer.
+func (c *Call) narrowLine(w *widened, m *sdp.Media, to *sdp.Formats) {
+	var inner []sdp.Codec
+	speaks, foreign := false, false
+	for _, a := range m.Codecs {
+		of := slices.IndexFunc(w.inner, func(in sdp.Codec) bool { return sameCodec(in, a) })
+		switch {
+		case of >= 0:
+			inner = append(inner, a)
+			speaks = speaks || !a.Auxiliary()
+		case c.converts(a):
+			foreign = true
+		}
+	}
+	if !foreign {
+		return
+	}
+	if !speaks {
+		i := slices.IndexFunc(w.inner, c.converts)
+		if i < 0 {
+			return
+		}
+		inner = append([]sdp.Codec{w.inner[i]}, inner...)
+	}
+	note := to.Note
+	*to = formatsOf(inner, m.Codecs)
+	if to.Note = noteOf(m); to.Note == "" {
+		to.Note = note
+	}
+}
+
+// noteOf writes how the sender of an m-line speaks: payload types, codecs and clocks, and the packet time.
+func noteOf(m *sdp.Media) string {
+	b := strconv.AppendInt(nil, int64(m.Ptime), 10)
+	for _, c := range m.Codecs {
+		if mc := mediaCodec(c); mc != media.OtherCodec {
+			b = strconv.AppendUint(append(b, ' '), uint64(c.PT), 10)
+			b = strconv.AppendInt(append(append(append(b, '/'), mc.String()...), '/'), int64(c.Rate), 10)
+		}
+	}
+	return string(b)
+}
+
+// readNote is the reverse of noteOf.
+func readNote(note string) *media.Speech {
+	fields := strings.Fields(note)
+	if len(fields) < 2 {
+		return nil
+	}
+	ms, _ := strconv.Atoi(fields[0])
+	s := &media.Speech{PacketTime: packetTime(ms)}
+	for _, f := range fields[1:] {
+		parts := strings.Split(f, "/")
+		if len(parts) != 3 {
+			return nil
+		}
+		pt, _ := strconv.Atoi(parts[0])
+		clock, _ := strconv.Atoi(parts[2])
+		s.Formats = append(s.Formats, media.Format{PayloadType: uint8(pt), Codec: media.CodecNamed(parts[1]), Clock: uint32(clock)})
+	}
+	return s
+}
+
+// packetTime is an a=ptime that the relay keeps; 0: it is left to the relay.
+func packetTime(ms int) time.Duration {
+	switch ms {
+	case 10, 20, 30, 40, 60:
+		return time.Duration(ms) * time.Millisecond
+	}
+	return 0
+}
+
+// speaks notes how the sender of a description speaks, and how the other side hears of it.
+func (ln *line) speaks(side media.SideIndex, s *sdp.Session, i int) {
+	e, other := &ln.peer[side], &ln.peer[1-side]
+	e.ptime = s.Media[i].Ptime
+	if !strings.Contains(s.Body(), sdp.SpeechNote) {
+		e.speech, e.inner, e.asks = nil, nil, false
+		return
+	}
+	note := ""
+	for name, value := range s.Attributes(i) {
+		if name == sdp.SpeechNote {
+			note = value
+		}
+	}
+	if note == noteOffer {
+		e.asks = true
+		return
+	}
+	e.speech, e.inner, e.asks = nil, readNote(noteOf(&s.Media[i])), false
+	if note != notePlain {
+		e.speech = readNote(note)
+	}
+	if other.asks {
+		other.speech, other.asks = nil, false
+	}
+	if e.speech != nil {
+		e.laws = lawsIn(e.speech)
+	}
+}
+
+// lawsIn are the laws of G.711 that are spoken.
+func lawsIn(s *media.Speech) (l laws) {
+	for _, f := range s.Formats {
+		if law := lawOf(sdp.Codec{PT: f.PayloadType, Name: f.Codec.String(), Rate: int(f.Clock), Channels: 1}); f.Codec.Speaks() {
+			l |= 1 << law
+		}
+	}
+	return l &^ 1
+}
+
+// converts tells whether the relay converts what is spoken on an m-line.
+func (ln *line) converts() bool { return ln.peer[0].speech != nil || ln.peer[1].speech != nil }
+
+func (p *plan) converts() bool {
+	return slices.ContainsFunc(p.lines, func(ln line) bool { return ln.converts() })
+}
+
+// spoken is how a side speaks toward us; nil: nothing is converted. Who has not answered a widened offer speaks as the other was told.
+func (ln *line) spoken(side int) *media.Speech {
+	e, other := &ln.peer[side], &ln.peer[1-side]
+	switch {
+	case e.speech != nil:
+		return e.speech
+	case other.speech != nil && other.inner != nil:
+		return &media.Speech{Formats: other.inner.Formats, PacketTime: packetTime(e.ptime)}
+	}
+	return nil
+}
+
+// codecOf is the codec that a leg speaks on the first m-line, by name, where it differs from the other's.
+func (p *plan) codecOf(l *Leg) (name string, ok bool) {
+	if len(p.lines) == 0 || !p.lines[0].converts() {
+		return "", false
+	}
+	f, ok := p.lines[0].spoken(int(l.side)).First()
+	return f.Codec.String(), ok
+}
+
+// typesOf are the payload types that are spoken.
+func typesOf(s *media.Speech) (set media.PayloadTypes) {
+	for _, f := range s.Formats {
+		set.Add(f.PayloadType)
+	}
+	return set
+}

@@ -1,0 +1,262 @@
+package codec
+
+import "time"
+
+// Path turns the packets of one source into packets of another codec, payload type, clock and packet time: it puts them in order, decodes,
+// makes up for what was lost, and codes anew. It sends when something comes, so it adds no delay; only what must go on although
+// nothing comes, noise and packets that wait for a lost one, needs Beat.
+type Path struct {
+	config PathConfig
+	order  Order
+	ready  *Packet
+	packet Packet // that ready points to
+
+	cover    *Cover
+	frame    []int16 // samples that make no packet yet
+	position int64   // samples sent since the path began
+	marker   bool    // the next packet begins a talk spurt (RFC 3551 §4.1)
+
+	running bool
+	clock   uint32        // of the input that came last
+	due     uint32        // the timestamp at which it goes on
+	heard   time.Duration // when it came
+
+	event event
+	hush  hush
+}
+
+// PathConfig says what a path is.
+type PathConfig struct {
+	Rate    int // samples a second inside
+	Inputs  []Input
+	Encoder Encoder
+	Output  Output
+	Samples int // in each packet sent
+	Event   Output
+	Noise   Output
+	Tones   bool // events become tones where Event is not valid
+}
+
+// Input is a payload type that comes. One without Decoder is telephone-event or comfort noise.
+type Input struct {
+	PayloadType uint8
+	Clock       uint32
+	Decoder     Decoder
+	Kind        Kind
+}
+
+// Kind tells what an input is.
+type Kind uint8
+
+// The kinds.
+const (
+	Speech  Kind = iota
+	Events       // RFC 4733
+	Comfort      // RFC 3389
+)
+
+// Output is a payload type that is sent; Clock 0: none.
+type Output struct {
+	PayloadType uint8
+	Clock       uint32
+}
+
+// hush is how silence stands that the source describes and the receiver does not know of.
+type hush struct {
+	on    bool
+	since time.Duration // up to which noise was made
+	noise Noise
+}
+
+// farJump is a step of the timestamps, in seconds, that is no pause but a clock set anew.
+const farJump = 10
+
+// NewPath returns a path. What it costs in memory it takes now.
+func NewPath(c PathConfig) *Path {
+	return &Path{config: c, cover: NewCover(c.Rate), frame: make([]int16, 0, c.Samples+mostSamples), marker: true}
+}
+
+// Put takes a packet that came. Its payload is used until Next returns false.
+func (p *Path) Put(in *Packet, now time.Duration) {
+	p.packet, p.ready = *in, nil
+	if p.order.Put(&p.packet, now) {
+		p.ready = &p.packet
+	}
+}
+
+// Next makes of the next packet in turn what is to be sent, into out. False: there is none.
+func (p *Path) Next(now time.Duration, out *Out) bool {
+	in := p.ready
+	if p.ready = nil; in == nil {
+		if in = p.order.Get(now); in == nil {
+			return false
+		}
+	}
+	for i := range p.config.Inputs {
+		if input := &p.config.Inputs[i]; input.PayloadType == in.PayloadType {
+			switch input.Kind {
+			case Speech:
+				p.speech(input, in, now, out)
+			case Events:
+				p.events(input, in, now, out)
+			case Comfort:
+				p.comfort(input, in, now, out)
+			}
+			break
+		}
+	}
+	return true
+}
+
+// Beat makes what is due although nothing came: noise. After it, Next gives what has waited long enough.
+func (p *Path) Beat(now time.Duration, out *Out) {
+	if !p.hush.on {
+		return
+	}
+	n := int64(now-p.hush.since) * int64(p.config.Rate) / int64(time.Second)
+	for frame := int64(p.config.Samples); n >= frame; n -= frame {
+		pcm := out.pcm[:min(p.config.Samples, mostSamples)]
+		p.hush.noise.Fill(pcm)
+		p.push(pcm, out)
+		p.hush.since += time.Duration(len(pcm)) * time.Second / time.Duration(p.config.Rate)
+		p.due += p.ticks(len(pcm))
+	}
+}
+
+// Restless tells whether Beat is needed.
+func (p *Path) Restless() bool { return p.hush.on || p.order.Waiting() }
+
+// ticks are samples in units of the input's clock.
+func (p *Path) ticks(samples int) uint32 {
+	return uint32(int64(samples) * int64(p.clock) / int64(p.config.Rate))
+}
+
+// follow goes to the timestamp of a packet and tells by how many samples it is away from what was due: more than 0 after a pause or a loss. A
+// jump that is neither takes as long as it took.
+func (p *Path) follow(in *Packet, clock uint32, now time.Duration) int {
+	rate := int64(p.config.Rate)
+	if !p.running {
+		p.running, p.clock = true, clock
+		return 0
+	}
+	away := int64(int32(in.Timestamp-p.due)) * rate / int64(clock)
+	if clock != p.clock || away > farJump*rate || away < -rate {
+		p.clock, p.marker = clock, true
+		return int(min(int64(now-p.heard), int64(farJump*time.Second)) * rate / int64(time.Second))
+	}
+	return int(away)
+}
+
+func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
+	away := p.follow(in, input.Clock, now)
+	p.heard, p.hush.on, p.event.tone = now, false, false
+	if away > 0 {
+		if in.Lost > 0 {
+			away -= p.conceal(input, min(away, p.config.Rate*6/100), out)
+		}
+		p.pause(away, out)
+	}
+	pcm := out.pcm[:]
+	pcm = pcm[:input.Decoder.Decode(pcm, in.Payload)]
+	if len(pcm) == 0 {
+		return
+	}
+	p.due = in.Timestamp + p.ticks(len(pcm))
+	p.cover.Good(pcm)
+	p.push(pcm, out)
+}
+
+// conceal makes up for lost samples.
+func (p *Path) conceal(input *Input, n int, out *Out) int {
+	own, _ := input.Decoder.(Concealer)
+	for left := n; left > 0; {
+		pcm := out.pcm[:min(left, p.config.Rate/50)]
+		left -= len(pcm)
+		if own != nil {
+			own.Conceal(pcm)
+			p.cover.remember(pcm)
+		} else {
+			p.cover.Bad(pcm)
+		}
+		p.push(pcm, out)
+	}
+	return n
+}
+
+// pause lets time pass in which nothing is sent.
+func (p *Path) pause(samples int, out *Out) {
+	if samples <= 0 {
+		return
+	}
+	if n := len(p.frame); n > 0 { // what is left of the talk spurt, filled up
+		fill := min(p.config.Samples-n, samples)
+		for range fill {
+			p.frame = append(p.frame, 0)
+		}
+		samples -= fill
+		p.flush(out)
+	}
+	if samples > 0 {
+		p.position += int64(samples)
+		p.marker = true
+	}
+}
+
+// push takes samples in and sends each packet that is full.
+func (p *Path) push(pcm []int16, out *Out) {
+	if len(p.frame) == 0 && len(pcm) == p.config.Samples {
+		p.send(pcm, out)
+		return
+	}
+	p.frame = append(p.frame, pcm...)
+	p.flush(out)
+}
+
+func (p *Path) flush(out *Out) {
+	n := 0
+	for ; len(p.frame)-n >= p.config.Samples; n += p.config.Samples {
+		p.send(p.frame[n:n+p.config.Samples], out)
+	}
+	p.frame = p.frame[:copy(p.frame, p.frame[n:])]
+}
+
+// send codes a packet.
+func (p *Path) send(pcm []int16, out *Out) {
+	c := &p.config
+	payload := c.Encoder.Encode(out.free(), pcm)
+	if len(payload) > 0 {
+		out.add(Sent{PayloadType: c.Output.PayloadType, Marker: p.marker, Timestamp: p.at(p.position, c.Output.Clock), Payload: payload})
+		p.marker = false
+	}
+	p.position += int64(len(pcm))
+}
+
+// at is a position as a timestamp.
+func (p *Path) at(position int64, clock uint32) uint32 {
+	return uint32(position * int64(clock) / int64(p.config.Rate))
+}
+
+// comfort takes a description of silence: it goes on where the receiver knows such, else noise is made until speech comes again.
+func (p *Path) comfort(input *Input, in *Packet, now time.Duration, out *Out) {
+	away := p.follow(in, input.Clock, now)
+	p.heard = now
+	if out2 := p.config.Noise; out2.Clock != 0 {
+		p.pause(away, out)
+		p.due = in.Timestamp
+		out.add(Sent{PayloadType: out2.PayloadType, Timestamp: p.at(p.position, p.config.Output.Clock), Payload: append(out.free(), in.Payload...)})
+		return
+	}
+	if !p.hush.on {
+		p.pause(away, out)
+		p.due = in.Timestamp
+		p.hush.on, p.hush.since = true, now
+	}
+	p.hush.noise.Set(in.Payload)
+}
+
+// Restart begins anew with another source. What was sent goes on from where it is, after as long as it takes.
+func (p *Path) Restart() {
+	p.order.running, p.order.n = false, 0
+	p.clock, p.ready = 0, nil
+	p.event = event{}
+}

@@ -1,0 +1,291 @@
+package relay
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"time"
+
+	"github.com/directsip/directsip/internal/codec"
+	"github.com/directsip/directsip/internal/media"
+)
+
+// converter makes what one side of a stream sends fit for the other. The session is locked.
+//
+// Where only payload types differ, or the two laws of G.711, octets are changed in place: source, numbers and timestamps stay, and so does
+// RTCP. Where speech is coded anew the relay is a source of its own (a translator of RFC 3550 §7.2 would have to rewrite all RTCP, as
+// packets become more or fewer): then no RTCP of either side passes.
+type converter struct {
+	steps [128]step
+	path  *codec.Path // nil: packets are changed in place
+	owned bool        // the worker has it in its band
+
+	source    uint32 // whose packets come
+	known     bool
+	ssrc      uint32 // ours
+	sequence  uint16
+	timestamp uint32 // at which the path began
+}
+
+// step is what becomes of a payload type.
+type step struct {
+	how   how
+	to    uint8
+	cross func([]byte)
+}
+
+type how uint8
+
+const (
+	asIs     how = iota // the payload type is not known here, or the same on both sides
+	renumber            // goes on under another payload type
+	crossed             // the other law
+	stopped             // the other side does not take it
+)
+
+// speaks makes or ends the conversion of a stream. What stays the same goes on.
+func (st *stream) speaks(want *media.Stream) {
+	for i := range st.convert {
+		from, to := want.Side[i].Speech, want.Side[1-i].Speech
+		if st.speech[0].Same(want.Side[0].Speech) && st.speech[1].Same(want.Side[1].Speech) {
+			return
+		}
+		st.convert[i] = newConverter(from, to)
+	}
+	st.speech = [2]*media.Speech{want.Side[0].Speech, want.Side[1].Speech}
+}
+
+// newConverter is nil where everything passes as it is.
+func newConverter(from, to *media.Speech) *converter {
+	if from == nil || to == nil {
+		return nil
+	}
+	c := &converter{ssrc: rand.Uint32(), sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()}
+	anew := false
+	for _, f := range from.Formats {
+		s := &c.steps[f.PayloadType&0x7f]
+		first, speaks := to.First()
+		g, same := to.Find(f.Codec, f.Clock)
+		switch {
+		case same && f.Codec != media.OtherCodec && g.Clock == f.Clock:
+			*s = step{how: renumber, to: g.PayloadType}
+		case speaks && f.Codec == media.PCMU && first.Codec == media.PCMA:
+			*s = step{crossed, first.PayloadType, codec.MuLaw.Cross}
+		case speaks && f.Codec == media.PCMA && first.Codec == media.PCMU:
+			*s = step{crossed, first.PayloadType, codec.ALaw.Cross}
+		case f.Codec == media.OtherCodec:
+		default:
+			s.how = stopped // unless it can be coded anew
+			anew = anew || speaks
+		}
+	}
+	if anew {
+		c.path = newPath(from, to)
+	}
+	return c
+}
+
+// newPath is what codes anew between two ways to speak; nil: that cannot be done.
+func newPath(from, to *media.Speech) *codec.Path {
+	first, _ := to.First()
+	config := codec.PathConfig{Rate: rateBetween(from, first), Output: codec.Output{PayloadType: first.PayloadType, Clock: first.Clock}}
+	if config.Encoder = encoder(first.Codec, config.Rate); config.Encoder == nil {
+		return nil
+	}
+	packet := to.PacketTime
+	if packet == 0 {
+		packet = media.PacketTime
+	}
+	config.Samples = int(packet * time.Duration(config.Rate) / time.Second)
+	if f, ok := to.Find(media.TelephoneEvent, first.Clock); ok {
+		config.Event = codec.Output{PayloadType: f.PayloadType, Clock: f.Clock}
+	}
+	if f, ok := to.Find(media.ComfortNoise, first.Clock); ok {
+		config.Noise = codec.Output{PayloadType: f.PayloadType, Clock: f.Clock}
+	}
+	config.Tones = true
+	for _, f := range from.Formats {
+		in := codec.Input{PayloadType: f.PayloadType, Clock: f.Clock}
+		switch f.Codec {
+		case media.TelephoneEvent:
+			in.Kind = codec.Events
+		case media.ComfortNoise:
+			in.Kind = codec.Comfort
+		default:
+			if in.Decoder = decoder(f.Codec, config.Rate); in.Decoder == nil {
+				continue
+			}
+		}
+		config.Inputs = append(config.Inputs, in)
+	}
+	return codec.NewPath(config)
+}
+
+const narrow, wide = 8000, 16000
+
+// rateBetween is that of the narrower side, in Hz.
+func rateBetween(from *media.Speech, to media.Format) int {
+	isNarrow := func(c media.Codec) bool { return c == media.PCMU || c == media.PCMA }
+	if isNarrow(to.Codec) {
+		return narrow
+	}
+	for _, f := range from.Formats {
+		if isNarrow(f.Codec) {
+			return narrow
+		}
+	}
+	return wide
+}
+
+func encoder(c media.Codec, rate int) codec.Encoder {
+	switch c {
+	case media.PCMU:
+		return codec.MuLaw
+	case media.PCMA:
+		return codec.ALaw
+	case media.G722:
+		return codec.NewG722Encoder(rate == wide)
+	}
+	return nil
+}
+
+func decoder(c media.Codec, rate int) codec.Decoder {
+	switch c {
+	case media.PCMU:
+		return codec.MuLaw
+	case media.PCMA:
+		return codec.ALaw
+	case media.G722:
+		return codec.NewG722Decoder(rate == wide)
+	}
+	return nil
+}
+
+// anew tells whether speech of either direction is coded anew.
+func (st *stream) anew() bool {
+	for _, c := range st.convert {
+		if c != nil && c.path != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// converting tells whether packets of either direction are changed.
+func (st *stream) converting() bool { return st.convert[0] != nil || st.convert[1] != nil }
+
+// inPlace changes a packet of RTP. False: the other side does not take it.
+func (c *converter) inPlace(b []byte) bool {
+	s := c.steps[b[1]&0x7f]
+	switch s.how {
+	case stopped:
+		return false
+	case crossed:
+		s.cross(payloadOf(b))
+		fallthrough
+	case renumber:
+		b[1] = b[1]&0x80 | s.to
+	}
+	return true
+}
+
+// change makes a packet fit for the other side. False: it does not go there. Done: what it became was sent.
+func (w *worker) change(p, out *port, to *sockaddr, b []byte, k kind, now int64) (done, ok bool) {
+	c := p.stream.convert[p.side]
+	switch {
+	case k == rtcp:
+		return false, !p.stream.anew()
+	case c == nil:
+		return false, true
+	case c.path == nil:
+		return false, c.inPlace(b)
+	}
+	w.convert(c, p, out, to, b, now)
+	return true, true
+}
+
+// convert takes a packet of RTP whose stream is coded anew, and sends what it becomes, which may be nothing yet.
+func (w *worker) convert(c *converter, p, out *port, to *sockaddr, b []byte, now int64) {
+	h := peek(b)
+	if !c.known || c.source != h.ssrc {
+		c.known, c.source = true, h.ssrc
+		c.path.Restart()
+	}
+	c.path.Put(&codec.Packet{Sequence: h.sequence, Timestamp: h.timestamp, PayloadType: h.payloadType, Marker: b[1]&0x80 != 0, Payload: payloadOf(b)},
+		time.Duration(now))
+	w.emit(c, p, out, to, now)
+	if !c.owned && c.path.Restless() {
+		c.owned = true
+		w.band.join(&restless{c, p.stream, p.side})
+	}
+}
+
+// emit sends all that the path has.
+func (w *worker) emit(c *converter, p, out *port, to *sockaddr, now int64) {
+	for w.out.Reset(); c.path.Next(time.Duration(now), &w.out); w.out.Reset() {
+		w.sendAll(c, p, out, to)
+	}
+}
+
+// sendAll sends what is in w.out.
+func (w *worker) sendAll(c *converter, p, out *port, to *sockaddr) {
+	for i := range w.out.Packets {
+		s := &w.out.Packets[i]
+		if rtpHeader+len(s.Payload)+maxOverhead > len(w.made) {
+			continue
+		}
+		b := c.packet(w.made[:], s)
+		if pl := p.stream.session.player; pl != nil {
+			pl.before(out, rtp, b)
+		}
+		ok := true
+		if protected := out.guard(); protected != nil {
+			if b, ok = protected.seal(b, rtp); !ok {
+				continue
+			}
+		}
+		if errno := out.stream.carrier.send(out, b, to); errno != 0 {
+			p.stream.side[p.side].count.sendErrors++
+			w.batch.sendErrors++
+		}
+	}
+}
+
+// packet writes a packet of ours into b.
+func (c *converter) packet(b []byte, s *codec.Sent) []byte {
+	n := rtpHeader + copy(b[rtpHeader:], s.Payload)
+	b[0], b[1] = 2<<6, s.PayloadType
+	if s.Marker {
+		b[1] |= 0x80
+	}
+	binary.BigEndian.PutUint16(b[2:], c.sequence)
+	binary.BigEndian.PutUint32(b[4:], c.timestamp+s.Timestamp)
+	binary.BigEndian.PutUint32(b[8:], c.ssrc)
+	c.sequence++
+	return b[:n]
+}
+
+// restless is a converter that has something to do although nothing comes.
+type restless struct {
+	*converter
+	stream *stream
+	from   media.SideIndex
+}
+
+func (r *restless) owner() *session { return r.stream.session }
+
+// onBeat implements beater.
+func (r *restless) onBeat(w *worker, _ int, now int64) bool {
+	st, c := r.stream, r.converter
+	from, other := &st.side[r.from], &st.side[1-r.from]
+	to := other.rtp.gate.destination(other.trust.latch)
+	if st.session.closed || st.convert[r.from] != c || st.opaque || !from.recv || !other.send || to.size == 0 || !other.rtp.socket.open() {
+		c.owned = false
+		return false
+	}
+	w.out.Reset()
+	c.path.Beat(time.Duration(now), &w.out)
+	w.sendAll(c, &from.rtp, &other.rtp, to)
+	w.emit(c, &from.rtp, &other.rtp, to, now)
+	c.owned = c.path.Restless()
+	return c.owned
+}
