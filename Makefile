@@ -4,7 +4,7 @@ PACKAGES  = sip-tester baresip-core kamailio rtpengine-daemon nftables sox ffmpe
 
 export CGO_ENABLED = 0
 
-.PHONY: build demo test short bench fuzz lint go tools clean
+.PHONY: build demo test short bench fuzz generate lint go tools clean
 
 build: go
 	$(GO) build -trimpath -o bin/directsip ./cmd/directsip
@@ -29,6 +29,11 @@ bench: build tools
 # A million executions of every parser.
 fuzz: go
 	./scripts/fuzz 1000000x
+
+# The eBPF objects, which are committed: by Debian's clang, so that everybody's are the same.
+generate: go
+	@command -v clang >/dev/null && command -v llvm-strip >/dev/null || { echo "install: clang llvm (apt-get install clang llvm)"; exit 1; }
+	$(GO) generate ./internal/steer
 
 lint: go
 	test -z "$$(gofmt -l cmd internal)"

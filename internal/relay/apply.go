@@ -31,7 +31,7 @@ func (r *Relay) apply(ses *session, want *media.Session) error {
 	if len(streams) != len(want.Streams) {
 		streams = make([]*stream, len(want.Streams))
 		for i := copy(streams, ses.streams); i < len(streams); i++ {
-			streams[i] = newStream(ses, i, r.sockets)
+			streams[i] = newStream(ses, i, r.carrierFor(&want.Streams[i]))
 		}
 	}
 	var few [usual]change
@@ -58,6 +58,19 @@ func (r *Relay) apply(ses *session, want *media.Session) error {
 	}
 	r.free(old)
 	return nil
+}
+
+// carrierFor is the best for a new stream, which keeps it.
+func (r *Relay) carrierFor(want *media.Stream) carrier {
+	if r.steered == nil {
+		return r.sockets
+	}
+	for i := range want.Side {
+		if ip := want.Side[i].Local.Addr(); ip.IsValid() && !r.steered.serves(ip) {
+			return r.sockets
+		}
+	}
+	return r.steered
 }
 
 // workerFor is the one that already hears a socket of the session, else one by the id.
@@ -155,7 +168,9 @@ func swap(w *worker, changes []change) error {
 
 func abandon(changes []change) {
 	for i := range changes {
-		changes[i].fresh.close()
+		if c := &changes[i]; c.fresh.open() {
+			c.port.stream.carrier.drop(c.fresh)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ type bench struct {
 func newBench(tb testing.TB, calls int, config Config) *bench {
 	tb.Helper()
 	config.Workers = 1
-	r, err := newRelay(config)
+	r, err := newRelay(withTier(config))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -29,8 +29,7 @@ func newBench(tb testing.TB, calls int, config Config) *bench {
 		for _, s := range b.sessions {
 			b.relay.Close(s.ID)
 		}
-		b.relay.sockets.warm.shut()
-		b.relay.workers[0].release()
+		release(b.relay)
 		for _, s := range b.phones {
 			s.close()
 		}
@@ -104,11 +103,14 @@ func TestMemoryPerSession(t *testing.T) {
 
 func heapPerSession(tb testing.TB, sessions int) int {
 	tb.Helper()
-	before := heap()
-	b := newBench(tb, sessions, Config{})
-	after := heap()
-	runtime.KeepAlive(b)
-	return (after - before) / sessions // what the test keeps per call is in it
+	of := func(sessions int) int {
+		before := heap()
+		b := newBench(tb, sessions, Config{})
+		after := heap()
+		runtime.KeepAlive(b)
+		return after - before
+	}
+	return (of(1+sessions) - of(1)) / sessions // what the test keeps per call is in it
 }
 
 func heap() int {
@@ -133,8 +135,8 @@ func TestMemoryComesBack(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 	used := heap()
-	r.workers[0].release()
-	fresh, err := newRelay(Config{Workers: 1})
+	release(r)
+	fresh, err := newRelay(withTier(Config{Workers: 1}))
 	if err != nil {
 		t.Fatal(err)
 	}

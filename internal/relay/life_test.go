@@ -205,7 +205,7 @@ func TestUpdateStreams(t *testing.T) {
 func TestNothingLeaks(t *testing.T) {
 	before := descriptors(t)
 	ignore := goleak.IgnoreCurrent()
-	r, err := New(Config{Workers: 2})
+	r, err := New(withTier(Config{Workers: 2}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 		}
 	})
 	t.Run("warm sockets give way", func(t *testing.T) {
+		aboutSockets(t)
 		r.Close(1)
 		exhaust(t)
 		if err := r.Open(second); err != nil {

@@ -131,6 +131,7 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 		}
 		p.played[p.play.To]++
 		w.batch.played++
+		w.noted(&sd.rtp, played, 0)
 	}
 	return true
 }

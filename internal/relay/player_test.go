@@ -187,11 +187,11 @@ func TestPlayRefuses(t *testing.T) {
 
 // newStillRig is a relay whose only worker does what the test has it do.
 func newStillRig(t *testing.T) *rig {
-	r, err := newRelay(Config{Workers: 1, DSCP: -1})
+	r, err := newRelay(withTier(Config{Workers: 1, DSCP: -1}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(r.workers[0].release)
+	t.Cleanup(func() { release(r) })
 	return &rig{Relay: r, t: t}
 }
 

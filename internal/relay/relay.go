@@ -32,6 +32,8 @@ type Config struct {
 	Warm time.Duration
 	// WarmSockets is at most how many; 0: 65536 or half the limit of descriptors, whichever is less.
 	WarmSockets int
+	// Best is the best tier that may be used; 0: the best that this process may and its kernel can.
+	Best media.Tier
 }
 
 // Errors of the relay.
@@ -56,13 +58,16 @@ func (e *PortError) Unwrap() error { return e.Err }
 type Relay struct {
 	config  Config
 	sockets *sockets
-	start   time.Time // of the clock that counters keep, monotonic
-	workers []*worker
-	shards  [sessionShards]sessionShard
-	running sync.RWMutex // Shutdown waits for whoever opens or updates
-	closed  bool
-	sweeper sweeper
-	count   gauges
+	steered *steered // nil: see unsteered
+	// unsteered is why no stream is steered.
+	unsteered string
+	start     time.Time // of the clock that counters keep, monotonic
+	workers   []*worker
+	shards    [sessionShards]sessionShard
+	running   sync.RWMutex // Shutdown waits for whoever opens or updates
+	closed    bool
+	sweeper   sweeper
+	count     gauges
 
 	identity identity
 	shaking  sync.WaitGroup // handshakes
@@ -131,6 +136,14 @@ func newRelay(config Config) (*Relay, error) {
 			return nil, err
 		}
 		r.workers = append(r.workers, w)
+	}
+	if config.Best == media.TierSockets {
+		r.unsteered = "not wanted"
+	} else if o, err := openSteered(r); err == nil {
+		r.steered = o
+	} else {
+		r.unsteered = err.Error()
+		config.Logger.Info("media ports have a socket each: they cannot be steered", "reason", err)
 	}
 	return r, nil
 }
@@ -246,6 +259,9 @@ func (r *Relay) Shutdown() {
 	r.sockets.warm.shut()
 	for _, w := range r.workers {
 		w.stop()
+	}
+	if r.steered != nil {
+		r.steered.close()
 	}
 }
 

@@ -37,7 +37,7 @@ func newRig(t *testing.T, config Config) *rig {
 	if config.Workers == 0 {
 		config.Workers = 2
 	}
-	r, err := New(config)
+	r, err := New(withTier(config))
 	if err != nil {
 		t.Fatal(err)
 	}

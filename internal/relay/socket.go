@@ -14,7 +14,7 @@ import (
 // socket is a UDP socket of our own: no net.UDPConn, hence no goroutine and no poller entry per port.
 // The generation tells a descriptor from a later one with the same number.
 type socket struct {
-	fd         int32
+	fd         int32 // a steered port has none, but a place (see placeOf)
 	generation int32
 	worker     *worker // in whose ready list it is; nil: in none yet
 }
@@ -43,6 +43,8 @@ type carrier interface {
 	detach(s socket)
 	// free gives a socket back that was attached and detached. now is of the relay's clock.
 	free(local netip.AddrPort, s socket, now int64)
+	// drop gives one back that was never attached.
+	drop(s socket)
 	// send sends one datagram from a port without waiting.
 	send(from *port, b []byte, to *sockaddr) unix.Errno
 }
@@ -88,6 +90,8 @@ func (o *sockets) detach(s socket) { o.table.set(s.fd, nil) }
 
 // free lets the socket rest, or closes it, which takes it out of the epoll set.
 func (o *sockets) free(local netip.AddrPort, s socket, now int64) { o.warm.put(local, s, now) }
+
+func (*sockets) drop(s socket) { s.close() }
 
 func (*sockets) send(from *port, b []byte, to *sockaddr) unix.Errno { return from.socket.send(b, to) }
 
@@ -197,7 +201,7 @@ func (s socket) sendOnce(b []byte, to *sockaddr) unix.Errno {
 	return errno
 }
 
-// table finds the port of a descriptor. It grows in chunks so that readers need no lock.
+// table finds the port of a descriptor or place. It grows in chunks so that readers need no lock.
 type table struct {
 	chunks [tableChunks]atomic.Pointer[[tableChunk]atomic.Pointer[port]]
 }
@@ -218,15 +222,27 @@ func (t *table) get(fd int32) *port {
 	return c[fd%tableChunk].Load()
 }
 
+// claim takes a place that nobody has.
+func (t *table) claim(place int32, p *port) bool {
+	return t.has(place) && t.chunks[place/tableChunk].Load()[place%tableChunk].CompareAndSwap(nil, p)
+}
+
 // set reports false when the descriptor is beyond the table.
 func (t *table) set(fd int32, p *port) bool {
+	if !t.has(fd) {
+		return false
+	}
+	t.chunks[fd/tableChunk].Load()[fd%tableChunk].Store(p)
+	return true
+}
+
+// has makes room for a place; false: it is beyond the table.
+func (t *table) has(fd int32) bool {
 	if fd < 0 || fd >= tableChunk*tableChunks {
 		return false
 	}
-	c := &t.chunks[fd/tableChunk]
-	if c.Load() == nil {
+	if c := &t.chunks[fd/tableChunk]; c.Load() == nil {
 		c.CompareAndSwap(nil, new([tableChunk]atomic.Pointer[port]))
 	}
-	c.Load()[fd%tableChunk].Store(p)
 	return true
 }

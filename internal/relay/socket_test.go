@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/media"
 )
 
 // TestDSCP: Expedited Forwarding unless told otherwise (RFC 3246, RFC 2474: the upper six bits of the octet).
@@ -15,7 +17,7 @@ func TestDSCP(t *testing.T) {
 		level, option int
 	}{{ip4, unix.IPPROTO_IP, unix.IP_TOS}, {ip6, unix.IPPROTO_IPV6, unix.IPV6_TCLASS}} {
 		for dscp, want := range map[int]int{0: 184, 34: 136, -1: 0} {
-			r, err := newRelay(Config{Workers: 1, DSCP: dscp})
+			r, err := newRelay(Config{Workers: 1, DSCP: dscp, Best: media.TierSockets})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -35,6 +37,7 @@ func TestDSCP(t *testing.T) {
 // TestReusedDescriptor: an event that the ready list had before a session was closed must not read the socket of the
 // session that got the same descriptor since.
 func TestReusedDescriptor(t *testing.T) {
+	aboutSockets(t)
 	b := newBench(t, 1, Config{Warm: -1})
 	w, s := b.relay.workers[0], b.sessions[0]
 	b.phones[0].send(rtpPacket(8, 1, 160, 7), &b.to[0])

@@ -44,6 +44,9 @@ func (sw *sweeper) stop() {
 // tidy closes what was warm long enough, and gives back what a crowd of calls has left behind.
 func (r *Relay) tidy(now int64) {
 	r.sockets.warm.sweep(now)
+	if r.steered != nil {
+		r.steered.tidy(now)
+	}
 	for i := range r.shards {
 		sh := &r.shards[i]
 		sh.mu.Lock()

@@ -17,7 +17,7 @@ type Totals struct {
 	Dead, Opened   uint64 // silences reported; sessions opened
 	Warm           int64  // sockets of closed sessions that are still bound, now; not among Sockets
 	Reused         uint64 // sockets that were taken over warm
-	Late           uint64 // packets that came to a warm socket, dropped
+	Late           uint64 // packets that came to a warm socket or to a steered port that was just given up, dropped
 	Handshakes     int64  // of DTLS, now
 	Unshaken       uint64 // handshakes of DTLS that failed
 }
@@ -61,6 +61,9 @@ func (r *Relay) Totals() Totals {
 	}
 	resting, reused, late := r.sockets.warm.totals()
 	t.Warm, t.Reused, t.Late = int64(resting), reused, late
+	if r.steered != nil {
+		t.Late += r.steered.late.Load()
+	}
 	for _, w := range r.workers {
 		t.Packets += w.totals.packets.Load()
 		t.Bytes += w.totals.bytes.Load()

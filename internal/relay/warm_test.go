@@ -16,6 +16,7 @@ import (
 func (r *Relay) cool() { r.sockets.warm.sweep(math.MaxInt64) }
 
 func TestWarmSocketsAreTakenOver(t *testing.T) {
+	aboutSockets(t)
 	r := newRig(t, Config{})
 	a, b := newPhone(t, ip4), newPhone(t, ip6)
 	before := descriptors(t)
@@ -67,6 +68,7 @@ func arrived(t *testing.T, s socket) {
 
 // TestNothingQueuedReachesTheNextCall: neither what came to the call before nor what came to the warm socket.
 func TestNothingQueuedReachesTheNextCall(t *testing.T) {
+	aboutSockets(t)
 	b := newBench(t, 1, Config{})
 	w, s := b.relay.workers[0], b.sessions[0]
 	old := rtpPacket(8, 1, 160, 666)
@@ -103,6 +105,7 @@ func TestNothingQueuedReachesTheNextCall(t *testing.T) {
 
 // TestWarmDiscards: what comes to a warm socket is read, or the ready list would never be empty again.
 func TestWarmDiscards(t *testing.T) {
+	aboutSockets(t)
 	b := newBench(t, 1, Config{})
 	w, s := b.relay.workers[0], b.sessions[0]
 	sock := b.relay.find(s.ID).streams[0].side[0].rtp.socket
@@ -149,6 +152,7 @@ func TestDrainHasAnEnd(t *testing.T) {
 
 // TestFloodedWarmSocket: packets come faster than they can be thrown away, so the port is bound anew.
 func TestFloodedWarmSocket(t *testing.T) {
+	aboutSockets(t)
 	b := newBench(t, 1, Config{})
 	b.relay.maxQueued = 1
 	w, s := b.relay.workers[0], b.sessions[0]
@@ -176,6 +180,7 @@ func TestFloodedWarmSocket(t *testing.T) {
 
 // TestWarmAcrossWorkers: two calls share out the sockets of a third, so that one of them has sockets with two workers.
 func TestWarmAcrossWorkers(t *testing.T) {
+	aboutSockets(t)
 	r := newRig(t, Config{Workers: 2})
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
 	var calls [8]*media.Session
@@ -215,6 +220,7 @@ func TestWarmAcrossWorkers(t *testing.T) {
 }
 
 func TestWarmBounds(t *testing.T) {
+	aboutSockets(t)
 	for _, c := range []struct {
 		name   string
 		config Config
@@ -257,6 +263,7 @@ func TestWarmBounds(t *testing.T) {
 
 // TestWarmGivesWayToAllAddresses: 0.0.0.0 and a single address exclude each other at one port.
 func TestWarmGivesWayToAllAddresses(t *testing.T) {
+	aboutSockets(t)
 	r := newRig(t, Config{})
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
 	s := call(1, a, b)
@@ -273,6 +280,7 @@ func TestWarmGivesWayToAllAddresses(t *testing.T) {
 
 // TestWarmAddressIsLost: a socket bound to an address that the host no longer has is of no use to the next call.
 func TestWarmAddressIsLost(t *testing.T) {
+	aboutSockets(t)
 	r := newRig(t, Config{})
 	s, _ := loopbackSocket()
 	s.worker = r.workers[0]

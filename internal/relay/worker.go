@@ -36,6 +36,14 @@ type worker struct {
 	from    sockaddr
 	notices notices
 	batch   batch
+
+	// Of steered ports, by family. nil, and 0 for icmp, where there are none.
+	index    int
+	steered  *steered
+	inlets   [2]*inlet
+	outlets  [2]*outlet
+	icmp     [2]int32 // the first worker's
+	failures []failure
 }
 
 func newWorker(r *Relay) (*worker, error) {
@@ -101,12 +109,18 @@ func (w *worker) work() bool {
 	at := time.Now() // once per batch; what a batch adds to the jitter is far below a packet
 	now := int64(at.Sub(w.relay.start))
 	on := true
+	w.collect()
 	for i := range w.ready[:w.n] {
 		ev := &w.ready[i]
 		if ev.Pad < 0 {
-			if ev.Pad == isBeat {
+			switch ev.Pad {
+			case isBeat:
 				w.beat(at, now)
-			} else {
+			case isInlet:
+				w.take(w.inlets[ev.Fd], at, now)
+			case isComplaints:
+				w.complaints(int(ev.Fd), now)
+			default:
 				on = false
 			}
 			continue
@@ -124,6 +138,7 @@ func (w *worker) work() bool {
 			w.notices.deliver(w.relay.config.Events, at)
 		}
 	}
+	w.dispatch()
 	w.totals.add(&w.batch)
 	return on
 }
@@ -204,6 +219,7 @@ func (w *worker) pass(p *port, n int, now int64) {
 		return
 	}
 	c.sent(k, n, now)
+	w.noted(out, relayed(k), n)
 	if k == rtcp {
 		w.batch.rtcp++
 		return
@@ -224,4 +240,5 @@ func (w *worker) release() {
 	_ = w.file.Close()
 	_ = unix.Close(w.wake)
 	w.band.close()
+	w.closeSteered()
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-const syncEvery = time.Second // what a power cut may cost; a kill costs nothing that was written
+const syncEvery = 100 * time.Millisecond // what a power cut may cost
 
 // syncer has the files to sync, to close and to remove, and the directories with new names.
 type syncer struct {

@@ -92,20 +92,19 @@ func (s *udpSocket) close() {
 
 func (s *udpSocket) read() {
 	for {
-		err := s.readBatches()
-		if errors.Is(err, net.ErrClosed) {
-			return
+		n, err := s.readBatch()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			// An error of one datagram (an ICMP message that came back) says nothing about the socket.
+			s.t.log.Debug("reading datagrams", "listener", s.local, "error", err)
+			time.Sleep(time.Millisecond) // one that stays must not take the processor
+			continue
 		}
-		// An error of one datagram (an ICMP message that came back) says nothing about the socket.
-		s.t.log.Debug("reading datagrams", "listener", s.local, "error", err)
-		time.Sleep(time.Millisecond) // one that stays must not take the processor
-	}
-}
-
-// took hands on the first n datagrams of rx.
-func (s *udpSocket) took(n int) {
-	if s.deliver(n) {
-		s.t.cfg.Handler.Flush()
+		if s.deliver(n) {
+			s.t.cfg.Handler.Flush()
+		}
 	}
 }
 

@@ -25,8 +25,9 @@ type rxBatch struct {
 	iovs  [rxBatchSize]unix.Iovec
 	names [rxBatchSize]unix.RawSockaddrInet6 // room for both families
 	buf   []byte
+	n     int
 	errno syscall.Errno
-	call  func(fd uintptr) bool // udpSocket.ready as RawConn.Read wants it, made once
+	call  func(fd uintptr) bool // recvmmsg as RawConn.Read wants it, made once
 }
 
 // txBatch is what sendmmsg gets: messages first to n.
@@ -61,7 +62,7 @@ func (s *udpSocket) prepare(buffer int) error {
 		h.Iov = &x.iovs[i]
 		h.SetIovlen(1)
 	}
-	r.call = s.ready
+	r.call = r.recv
 	x.sendmmsg = sendmmsg
 	x.try = func(fd uintptr) { x.send(fd) }
 	x.wait = func(fd uintptr) bool {
@@ -81,42 +82,31 @@ func setBuffer(fd, force, plain, size int) {
 	}
 }
 
-// readBatches hands datagrams on until reading fails.
-func (s *udpSocket) readBatches() error {
+// readBatch waits for datagrams and returns how many are in rx.
+func (s *udpSocket) readBatch() (int, error) {
 	if s.raw.Read(s.rx.call) != nil {
-		return net.ErrClosed // a RawConn fails for no other reason
+		return 0, net.ErrClosed // a RawConn fails for no other reason
 	}
-	return s.rx.errno
-}
-
-// ready reads until nothing waits; false asks the poller to tell of what comes after. A batch that is not full was the last: to
-// ask once more would cost a system call for each datagram of a server that has little to do.
-func (s *udpSocket) ready(fd uintptr) bool {
-	for {
-		n, errno := s.rx.recv(fd)
-		if errno != 0 {
-			s.rx.errno = errno
-			return errno != unix.EAGAIN
-		}
-		s.took(n)
-		if n < rxBatchSize {
-			return false
-		}
+	if s.rx.errno != 0 {
+		return 0, s.rx.errno
 	}
+	return s.rx.n, nil
 }
 
 // recv does not wait, and so needs no scheduler round it: a call of which the runtime knows wakes its monitor thread each time that
 // the process was idle, 2000 times a second for nothing. The same holds for sendmmsg.
-func (r *rxBatch) recv(fd uintptr) (int, syscall.Errno) {
+func (r *rxBatch) recv(fd uintptr) bool {
 	for i := range r.msgs {
 		r.msgs[i].Hdr.Namelen = unix.SizeofSockaddrInet6
 	}
 	for {
 		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.msgs[0])), rxBatchSize,
 			unix.MSG_DONTWAIT, 0, 0)
-		if errno != unix.EINTR {
-			return int(n), errno
+		if errno == unix.EINTR {
+			continue
 		}
+		r.n, r.errno = int(n), errno
+		return errno != unix.EAGAIN
 	}
 }
 

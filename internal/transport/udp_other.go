@@ -31,17 +31,14 @@ func (s *udpSocket) prepare(buffer int) error {
 	return nil
 }
 
-// readBatches hands datagrams on until reading fails.
-func (s *udpSocket) readBatches() error {
-	for {
-		n, from, err := s.conn.ReadFromUDPAddrPort(s.rx.buf)
-		if err != nil {
-			return err
-		}
-		s.rx.n = n
-		s.rx.remote = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		s.took(1)
+func (s *udpSocket) readBatch() (int, error) {
+	n, from, err := s.conn.ReadFromUDPAddrPort(s.rx.buf)
+	if err != nil {
+		return 0, err
 	}
+	s.rx.n = n
+	s.rx.remote = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	return 1, nil
 }
 
 func (r *rxBatch) data(int) ([]byte, bool)         { return r.buf[:r.n:r.n], true }

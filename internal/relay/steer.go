@@ -1,0 +1,285 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/steer"
+)
+
+// steered is the carrier that has no socket per port (tier 2): the kernel steers what comes to the ports of sessions into one socket per
+// worker, from which many packets are taken at once, and many leave at once through a raw socket, which may have any source port.
+//
+// Only ports of running sessions are steered. To steer the whole range would take the packets of every other program that has a port of it,
+// and the kernel gives such ports to whoever asks for any.
+type steered struct {
+	kernel *steer.Table
+	dscp   int   // negative: 0
+	table  table // by place
+	mark   port  // what the table has for a place that is taken and has no port yet, or no more
+
+	mu    sync.Mutex
+	left  map[int32]leaving // places that sessions have left lately
+	peak  int               // the most in left since the map was made
+	known atomic.Pointer[[]netip.Addr]
+	late  atomic.Uint64 // packets that came to a place that nobody has any more
+}
+
+// A port's place is where the tables have it: the index of its address and its number. It is what its socket has for a descriptor.
+func placeOf(index int, port uint16) int32 { return int32(index)*steer.Ports + int32(port) }
+
+func addressAt(place int32) (index int, port uint16) { return int(place / steer.Ports), uint16(place) }
+
+// leaving is a place whose last packets may still wait in a worker's socket.
+type leaving struct {
+	from  *inlet
+	turns uint64 // of the inlet, when the place was left
+	since int64  // ns since the relay started
+}
+
+const (
+	leftFor   = 5 * time.Second // after that nothing waits any more: far longer than any queue lasts
+	leftTries = 50
+	leftPause = 100 * time.Microsecond
+)
+
+// openSteered is nil with the reason when this host or this process cannot.
+func openSteered(r *Relay) (o *steered, err error) {
+	if missing := steer.Missing(unix.CAP_NET_ADMIN, unix.CAP_NET_RAW); len(missing) > 0 {
+		return nil, fmt.Errorf("this process has no %s", strings.Join(missing, " and no "))
+	}
+	if len(r.workers) > steer.Workers {
+		return nil, fmt.Errorf("%d workers are too many, %d at most", len(r.workers), steer.Workers)
+	}
+	o = &steered{dscp: r.config.DSCP, left: make(map[int32]leaving)}
+	o.known.Store(new([]netip.Addr))
+	if o.kernel, err = steer.Open(); err != nil {
+		return nil, err
+	}
+	for i, w := range r.workers {
+		if err = w.openSteered(o, i); err != nil {
+			break
+		}
+	}
+	if err != nil {
+		for _, w := range r.workers {
+			w.closeSteered()
+		}
+		o.close()
+		return nil, err
+	}
+	return o, nil
+}
+
+// close ends the steering. No worker runs any more.
+func (o *steered) close() { _ = o.kernel.Close() }
+
+func (*steered) tier() media.Tier { return media.TierSteered }
+
+// serves tells whether ports at an address can be steered: it must be one address of this host. Zones and wildcards are left to sockets.
+func (o *steered) serves(ip netip.Addr) bool {
+	if ip = ip.Unmap(); !ip.IsValid() || ip.IsUnspecified() || ip.Zone() != "" {
+		return false
+	}
+	_, ok := o.index(ip)
+	return ok
+}
+
+// index makes an address known.
+func (o *steered) index(ip netip.Addr) (index int, ok bool) {
+	ip = ip.Unmap()
+	for i, known := range *o.known.Load() {
+		if known == ip {
+			return i, true
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if index, ok = o.kernel.Address(ip); ok {
+		if known := *o.known.Load(); index == len(known) {
+			more := append(known[:len(known):len(known)], ip)
+			o.known.Store(&more)
+		}
+	}
+	return index, ok
+}
+
+// find is the port that an address and port number belong to; nil: none, or none any more.
+func (o *steered) find(ip netip.Addr, number uint16) (p *port, place int32) {
+	for i, known := range *o.known.Load() {
+		if known == ip {
+			place = placeOf(i, number)
+			return o.table.get(place), place
+		}
+	}
+	return nil, 0
+}
+
+// bind reserves a place. Steering comes before bound sockets, so another program that has the port would hear nothing any more and nobody would
+// notice: therefore the port is bound for a moment, which fails as it would with a socket per port. A program that binds it later than that
+// gets nothing from it until the session ends; connected sockets, such as those of resolvers, come before steering and lose nothing.
+func (o *steered) bind(local netip.AddrPort, generation int32) (socket, error) {
+	index, ok := o.index(local.Addr())
+	if !ok {
+		return noSocket, &PortError{local, unix.EADDRNOTAVAIL}
+	}
+	place := placeOf(index, local.Port())
+	if !o.table.claim(place, &o.mark) {
+		return noSocket, &PortError{local, unix.EADDRINUSE}
+	}
+	s, err := bindUDP(local)
+	s.close()
+	if err == nil && !o.drained(place) {
+		err = unix.EBUSY
+	}
+	if err != nil {
+		o.table.set(place, nil)
+		return noSocket, &PortError{local, err}
+	}
+	return socket{fd: place, generation: generation}, nil
+}
+
+// drained waits until what came to a place under its last session is out of the worker's socket. Ports rest between calls (media.Ports), so
+// there is hardly ever anything to wait for.
+func (o *steered) drained(place int32) bool {
+	o.mu.Lock()
+	l, ok := o.left[place]
+	delete(o.left, place)
+	o.mu.Unlock()
+	if !ok {
+		return true
+	}
+	for range leftTries {
+		if l.from.emptied(l.turns) {
+			return true
+		}
+		time.Sleep(leftPause)
+	}
+	o.mu.Lock()
+	o.left[place] = l
+	o.mu.Unlock()
+	return false
+}
+
+// attach begins to steer.
+func (o *steered) attach(w *worker, p *port) error {
+	index, number := addressAt(p.socket.fd)
+	p.socket.worker = w
+	o.table.set(p.socket.fd, p)
+	o.kernel.Set(index, number, w.index)
+	return nil
+}
+
+// detach ends that.
+func (o *steered) detach(s socket) {
+	index, number := addressAt(s.fd)
+	o.kernel.Clear(index, number)
+	o.table.set(s.fd, &o.mark)
+}
+
+// free gives the place to whoever wants it next.
+func (o *steered) free(local netip.AddrPort, s socket, now int64) {
+	from := s.worker.inlets[family(local.Addr())]
+	o.mu.Lock()
+	o.left[s.fd] = leaving{from, from.turns.Load(), now}
+	o.peak = max(o.peak, len(o.left))
+	o.mu.Unlock()
+	o.drop(s)
+}
+
+func (o *steered) drop(s socket) { o.table.set(s.fd, nil) }
+
+// tidy forgets places that were left long ago.
+func (o *steered) tidy(now int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for place, l := range o.left {
+		if now-l.since > int64(leftFor) {
+			delete(o.left, place)
+		}
+	}
+	o.left = shrunk(o.left, &o.peak)
+}
+
+// send takes a packet into the batch of the worker's turn, or sends it at once where none is running.
+func (*steered) send(from *port, b []byte, to *sockaddr) unix.Errno {
+	w := from.socket.worker
+	if w == nil {
+		return unix.EBADF // as with a socket that is closed
+	}
+	return w.outlets[family(from.local().Addr())].send(from, b, to)
+}
+
+// The sockets of a worker, by family.
+const (
+	inet  = 0
+	inet6 = 1
+)
+
+func family(ip netip.Addr) int {
+	if ip.Is4() || ip.Is4In6() {
+		return inet
+	}
+	return inet6
+}
+
+// openSteered gives a worker its sockets.
+func (w *worker) openSteered(o *steered, index int) (err error) {
+	w.index, w.steered = index, o
+	for f, ip := range [...]netip.Addr{inet: netip.AddrFrom4([4]byte{127, 0, 0, 1}), inet6: netip.IPv6Loopback()} {
+		if f == inet6 && !hasIPv6() {
+			continue
+		}
+		if w.inlets[f], err = newInlet(ip); err != nil {
+			return err
+		}
+		if err = o.kernel.Serve(index, f == inet6, int(w.inlets[f].fd)); err != nil {
+			return fmt.Errorf("steer to the worker's socket: %w", err)
+		}
+		ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(f), Pad: isInlet}
+		if err = unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, int(w.inlets[f].fd), &ev); err != nil {
+			return fmt.Errorf("epoll: %w", err)
+		}
+		if w.outlets[f], err = newOutlet(f, o.dscp); err != nil {
+			return err
+		}
+		if index > 0 {
+			continue
+		}
+		if w.icmp[f], err = openComplaints(f); err != nil {
+			return err
+		}
+		ev = unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(f), Pad: isComplaints}
+		if err = unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, int(w.icmp[f]), &ev); err != nil {
+			return fmt.Errorf("epoll: %w", err)
+		}
+	}
+	return nil
+}
+
+func (w *worker) closeSteered() {
+	for f := range w.inlets {
+		w.inlets[f].close()
+		w.outlets[f].close()
+		w.inlets[f], w.outlets[f] = nil, nil
+		if w.icmp[f] > 0 {
+			_ = unix.Close(int(w.icmp[f]))
+			w.icmp[f] = 0
+		}
+	}
+}
+
+// hasIPv6 tells whether this host has IPv6 at all.
+func hasIPv6() bool {
+	s, err := openUDP(netip.IPv6Loopback())
+	s.close()
+	return err == nil || !errors.Is(err, unix.EAFNOSUPPORT)
+}

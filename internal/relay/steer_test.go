@@ -1,0 +1,310 @@
+package relay
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"testing/quick"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// newSteeredBench is a relay at rest with calls over steered ports.
+func newSteeredBench(t *testing.T, calls int) *bench {
+	t.Helper()
+	needSteered(t)
+	return newBench(t, calls, Config{Best: media.TierSteered})
+}
+
+// TestSteeredCostsNoDescriptors: calls have none, and say what they are.
+func TestSteeredCostsNoDescriptors(t *testing.T) {
+	needSteered(t)
+	r := newRig(t, Config{Best: media.TierSteered})
+	a, b := newPhone(t, ip4), newPhone(t, ip6)
+	before := descriptors(t)
+	for i := range 50 {
+		r.open(call(media.SessionID(i), a, b))
+	}
+	if after := descriptors(t); after != before {
+		t.Errorf("50 calls have %d descriptors", after-before)
+	}
+	if stats, _ := r.Stats(7); stats.Streams[0].Tier != media.TierSteered {
+		t.Errorf("the tier is %v", stats.Streams[0].Tier)
+	}
+}
+
+// TestSteeredQueueIsNotOfTheNextCall: what waits in the worker's socket when a call ends is never taken for that of the next one on its port,
+// which cannot begin before.
+func TestSteeredQueueIsNotOfTheNextCall(t *testing.T) {
+	b := newSteeredBench(t, 1)
+	w, s := b.relay.workers[0], b.sessions[0]
+	b.phones[0].send(rtpPacket(8, 1, 160, 666), &b.to[0])
+	arrived(t, socket{fd: w.inlets[inet].fd})
+	b.relay.Close(s.ID)
+	var busy *PortError
+	if err := b.relay.Open(s); !errors.As(err, &busy) || !errors.Is(err, unix.EBUSY) {
+		t.Fatalf("%v", err)
+	}
+	if !w.poll(uintptr(w.epoll)) || !w.work() {
+		t.Fatal("the worker has nothing to do")
+	}
+	if err := b.relay.Open(s); err != nil {
+		t.Fatal(err)
+	}
+	for w.poll(uintptr(w.epoll)) {
+		w.work()
+	}
+	if stats, _ := b.relay.Stats(s.ID); stats.Streams[0].From[0].Packets != 0 {
+		t.Errorf("%+v", stats.Streams[0].From[0])
+	}
+	if n := b.relay.Totals(); n.Late != 1 || n.Packets != 0 {
+		t.Errorf("%+v", n)
+	}
+}
+
+// TestSteeredTakesNobodysPort: a port that another program has is no port of ours, and it goes on to hear what comes to it.
+func TestSteeredTakesNobodysPort(t *testing.T) {
+	needSteered(t)
+	r := newRig(t, Config{Best: media.TierSteered})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	owner := newPhone(t, ip4)
+	s := assign(t, call(1, a, b))
+	s.Streams[0].Side[1].Local = address(owner.rtp)
+	var busy *PortError
+	if err := r.Open(s); !errors.As(err, &busy) || busy.Local != address(owner.rtp) || !errors.Is(err, unix.EADDRINUSE) {
+		t.Fatalf("%v", err)
+	}
+	x := rtpPacket(8, 1, 160, 7)
+	a.send(a.rtp, address(owner.rtp), x)
+	owner.wantOn(owner.rtp, address(a.rtp), x)
+}
+
+// TestSteeredServersDoNotMeet: two relays of one host, each with its ports.
+func TestSteeredServersDoNotMeet(t *testing.T) {
+	needSteered(t)
+	var rigs [2]*rig
+	var calls [2]*media.Session
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	for i := range rigs {
+		rigs[i] = newRig(t, Config{Best: media.TierSteered})
+		calls[i] = call(1, a, b)
+		rigs[i].open(calls[i])
+	}
+	for seq := range uint16(5) {
+		for i := range rigs {
+			x := rtpPacket(8, seq, uint32(seq)*160, uint32(i))
+			a.send(a.rtp, calls[i].Streams[0].Side[0].Local, x)
+			b.wantOn(b.rtp, calls[i].Streams[0].Side[1].Local, x)
+		}
+	}
+	for i, r := range rigs {
+		if got := r.from(1, 0, 0); got.Packets != 5 || got.SSRC != uint32(i) {
+			t.Errorf("server %d: %+v", i, got)
+		}
+	}
+	rigs[0].Shutdown()
+	x := rtpPacket(8, 9, 9*160, 1)
+	a.send(a.rtp, calls[1].Streams[0].Side[0].Local, x)
+	b.wantOn(b.rtp, calls[1].Streams[0].Side[1].Local, x)
+}
+
+// TestSteeredHeaders looks at what leaves, on the wire: DSCP, TTL, no leave to fragment, addresses, checksums.
+func TestSteeredHeaders(t *testing.T) {
+	needSteered(t)
+	for _, ip := range []netip.Addr{ip4, ip6} {
+		wire, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(htons(unix.ETH_P_ALL)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(wire)
+		if err := unix.SetsockoptTimeval(wire, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5}); err != nil {
+			t.Fatal(err)
+		}
+		r := newRig(t, Config{Best: media.TierSteered})
+		a, b := newPhone(t, ip), newPhone(t, ip)
+		s := call(1, a, b)
+		r.open(s)
+		from, to := s.Streams[0].Side[1].Local, address(b.rtp)
+		x := append(rtpPacket(8, 1, 160, 7), 1, 2, 3) // an odd length
+		a.send(a.rtp, s.Streams[0].Side[0].Local, x)
+		b.wantOn(b.rtp, from, x)
+		buf := make([]byte, 65536)
+		for {
+			n, _, err := unix.Recvfrom(wire, buf, 0)
+			if err != nil {
+				t.Fatalf("%v: the packet is not on the wire: %v", ip, err)
+			}
+			p, head, ends := buf[:n], ipv4Header, 12
+			if ip.Is6() {
+				head, ends = ipv6Header, 8
+			}
+			if n < head+udpHeader || !bytes.Equal(p[head:head+4], binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, from.Port()), to.Port())) {
+				continue
+			}
+			u := bytes.Clone(p[head:])
+			sum := binary.BigEndian.Uint16(u[6:])
+			clear(u[6:8])
+			if want := udpChecksum(p[ends:head], u); sum != want || int(binary.BigEndian.Uint16(u[4:])) != len(u) || !bytes.Equal(u[udpHeader:], x) {
+				t.Errorf("%v: UDP %x, the checksum is to be %04x", ip, p[head:], want)
+			}
+			addresses := append(from.Addr().AsSlice(), to.Addr().AsSlice()...)
+			if !bytes.Equal(p[ends:head], addresses) {
+				t.Errorf("%v: addresses %x", ip, p[ends:head])
+			}
+			if ip.Is4() && (p[0] != 0x45 || p[1] != 184 || int(binary.BigEndian.Uint16(p[2:])) != n || p[6] != 0x40 || p[8] != 64) ||
+				ip.Is6() && (binary.BigEndian.Uint32(p) != 6<<28|184<<20 || int(binary.BigEndian.Uint16(p[4:])) != n-ipv6Header || p[7] != 64) {
+				t.Errorf("%v: header %x", ip, p[:head])
+			}
+			break
+		}
+	}
+}
+
+func htons(v uint16) uint16 { return v<<8 | v>>8 }
+
+// TestLongPackets: what is too long for the raw socket arrives, in order with the others.
+func TestLongPackets(t *testing.T) {
+	for _, ip := range []netip.Addr{ip4, ip6} {
+		r := newRig(t, Config{})
+		a, b := newPhone(t, ip), newPhone(t, ip)
+		s := call(1, a, b)
+		r.open(s)
+		for seq, size := range []int{100, 1232, 1233, 4000, 100, 4096} {
+			x := append(rtpPacket(8, uint16(seq), uint32(seq)*160, 7), make([]byte, maxDatagram)...)[:size]
+			a.send(a.rtp, s.Streams[0].Side[0].Local, x)
+			got, src := make([]byte, 8192), netip.AddrPort{}
+			_ = b.rtp.SetReadDeadline(time.Now().Add(patience))
+			n, src, err := b.rtp.ReadFromUDPAddrPort(got)
+			if err != nil || !bytes.Equal(got[:n], x) || src.Port() != s.Streams[0].Side[1].Local.Port() {
+				t.Fatalf("%v: %d octets from %v, %v; want %d", ip, n, src, err, size)
+			}
+		}
+	}
+}
+
+// TestSendErrors: what the system does not send is no packet that was relayed.
+func TestSendErrors(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	s.Streams[0].Side[1].Remote = netip.MustParseAddrPort("255.255.255.255:9") // which takes SO_BROADCAST
+	s.Streams[0].Side[1].RemoteRTCP = s.Streams[0].Side[1].Remote
+	r.open(s)
+	for seq := range uint16(3) {
+		a.send(a.rtp, s.Streams[0].Side[0].Local, rtpPacket(8, seq, uint32(seq)*160, 7))
+		a.send(a.rtcp, rtcpPort(s.Streams[0].Side[0].Local), receiverReport(7))
+	}
+	x := rtpPacket(8, 1, 160, 8)
+	b.send(b.rtp, s.Streams[0].Side[1].Local, x) // latches, so that what a sends arrives
+	for deadline := time.Now().Add(patience); r.from(1, 0, 0).SendErrors < 6; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v", r.from(1, 0, 0))
+		}
+	}
+	if got := r.from(1, 0, 0); got.Packets != 0 || got.Bytes != 0 || got.RTCP != 0 || got.SendError != "permission denied" {
+		t.Errorf("%+v", got)
+	}
+	r.Shutdown()
+	if n := r.Totals(); n.SendErrors != 6 || n.RTCP != 0 {
+		t.Errorf("%+v", n)
+	}
+}
+
+const rightsEnv = "DIRECTSIP_RELAY_WITHOUT"
+
+// TestWithoutRights: whatever right is missing, calls have sockets, and the reason names the right.
+func TestWithoutRights(t *testing.T) {
+	if lacks := os.Getenv(rightsEnv); lacks != "" {
+		r := newRig(t, Config{Best: media.TierSteered})
+		a, b := newPhone(t, ip4), newPhone(t, ip4)
+		s := call(1, a, b)
+		r.open(s)
+		x := rtpPacket(8, 1, 160, 7)
+		a.send(a.rtp, s.Streams[0].Side[0].Local, x)
+		b.wantOn(b.rtp, s.Streams[0].Side[1].Local, x)
+		stats, _ := r.Close(1)
+		if got := stats.Streams[0]; got.Tier != media.TierSockets || !strings.Contains(r.unsteered, "CAP_"+strings.ToUpper(lacks)) {
+			t.Errorf("without %s: %v, %q", lacks, got.Tier, r.unsteered)
+		}
+		return
+	}
+	aboutSockets(t)
+	needSteered(t)
+	setpriv, err := exec.LookPath("setpriv")
+	if err != nil {
+		t.Skip(err)
+	}
+	for lacks, drop := range map[string]string{"net_raw": "-net_raw", "net_admin": "-net_admin", "bpf": "-bpf,-sys_admin"} {
+		cmd := exec.Command(setpriv, "--bounding-set", drop, "--inh-caps", drop, os.Args[0], "-test.run=^TestWithoutRights$")
+		cmd.Env = append(os.Environ(), rightsEnv+"="+lacks)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("without %s: %v\n%s", lacks, err, out)
+		}
+	}
+}
+
+// TestChecksum compares with the definition (RFC 1071), octet pair by octet pair.
+func TestChecksum(t *testing.T) {
+	plain := func(addresses [8]byte, datagram []byte) uint16 {
+		b := append(addresses[:], 0, unix.IPPROTO_UDP)
+		b = append(binary.BigEndian.AppendUint16(b, uint16(len(datagram))), datagram...)
+		if len(b)%2 != 0 {
+			b = append(b, 0)
+		}
+		sum := 0
+		for ; len(b) > 0; b = b[2:] {
+			sum += int(b[0])<<8 | int(b[1])
+		}
+		for sum > 0xffff {
+			sum = sum>>16 + sum&0xffff
+		}
+		if sum == 0xffff {
+			return 0xffff // zero would say that there is none (RFC 768)
+		}
+		return ^uint16(sum)
+	}
+	same := func(addresses [8]byte, datagram []byte) bool {
+		return udpChecksum(addresses[:], datagram) == plain(addresses, datagram)
+	}
+	if err := quick.Check(same, nil); err != nil {
+		t.Error(err)
+	}
+	ones := bytes.Repeat([]byte{0xff}, 1500)
+	for n := range ones {
+		if !same([8]byte{}, ones[:n]) || !same([8]byte(ones), ones[:n]) || !same([8]byte{}, make([]byte, n)) {
+			t.Errorf("%d octets", n)
+		}
+	}
+}
+
+// FuzzCited: an ICMP message is anybody's.
+func FuzzCited(f *testing.F) {
+	v4 := append(append([]byte{0x45, 0, 0, 56, 0, 0, 0, 0, 64, 1, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1, 3, 3, 0, 0, 0, 0, 0, 0}, 0x45, 0, 0, 28, 0, 0, 0x40, 0, 64, 17, 0, 0,
+		192, 0, 2, 1, 192, 0, 2, 2), 0x40, 0, 0x50, 0, 0, 8, 0, 0)
+	v6 := append(append([]byte{1, 4, 0, 0, 0, 0, 0, 0, 0x60, 0, 0, 0, 0, 8, 17, 64}, make([]byte, 32)...), 0x40, 0, 0x50, 0, 0, 8, 0, 0)
+	if local, errno := cited(inet, v4); errno != unix.ECONNREFUSED || local != netip.MustParseAddrPort("192.0.2.1:16384") {
+		f.Fatal(local, errno)
+	}
+	if local, errno := cited(inet6, v6); errno != unix.ECONNREFUSED || local != netip.MustParseAddrPort("[::]:16384") {
+		f.Fatal(local, errno)
+	}
+	f.Add(false, v4)
+	f.Add(true, v6)
+	f.Fuzz(func(t *testing.T, six bool, b []byte) {
+		family := inet
+		if six {
+			family = inet6
+		}
+		if local, errno := cited(family, b); errno != 0 && !local.IsValid() {
+			t.Errorf("%v of %x", errno, b)
+		}
+	})
+}

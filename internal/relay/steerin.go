@@ -1,0 +1,189 @@
+package relay
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	isInlet = -3 // marks a worker's steered socket in the ready list; the descriptor is its family
+
+	inletBatch  = 64      // datagrams a system call
+	inletCalls  = 4       // system calls a turn: then the others in the ready list have theirs
+	inletBuffer = 8 << 20 // octets; what a socket per port has for one stream, this one has for all of a worker
+)
+
+// inlet is the socket that the kernel steers a worker's datagrams of one family to, and room to take many with one call. It is the worker's
+// own but for turns and idle.
+type inlet struct {
+	fd      int32
+	v6      bool
+	turns   atomic.Uint64 // readings that have emptied the queue and are dealt with
+	working atomic.Uint64 // odd while one is dealt with
+
+	msgs    [inletBatch]mmsghdr
+	iovs    [inletBatch]unix.Iovec
+	from    [inletBatch]sockaddr
+	control [inletBatch]origin
+	data    [inletBatch][maxDatagram]byte
+}
+
+// mmsghdr is struct mmsghdr of recvmmsg(2).
+type mmsghdr struct {
+	hdr unix.Msghdr
+	n   uint32
+	_   [4]byte
+}
+
+// origin is the control message that tells where a datagram was sent to: IP_ORIGDSTADDR or IPV6_ORIGDSTADDR with a socket address.
+type origin struct {
+	hdr unix.Cmsghdr
+	to  [unix.SizeofSockaddrInet6 + 4]byte // to a multiple of 8
+}
+
+// newInlet opens the socket. It must be bound for the kernel to take it; to which address does not matter, as long as nobody else can reach it.
+func newInlet(ip netip.Addr) (in *inlet, err error) {
+	s, err := openUDP(ip)
+	if err != nil {
+		return nil, err
+	}
+	in = &inlet{fd: s.fd, v6: ip.Is6()}
+	level, ask := unix.IPPROTO_IP, unix.IP_RECVORIGDSTADDR
+	if in.v6 {
+		level, ask = unix.IPPROTO_IPV6, unix.IPV6_RECVORIGDSTADDR
+		err = unix.SetsockoptInt(int(s.fd), level, unix.IPV6_V6ONLY, 1)
+	}
+	if err == nil {
+		err = unix.SetsockoptInt(int(s.fd), level, ask, 1)
+	}
+	if err == nil { // the loopback device of a container may be down
+		err = unix.SetsockoptInt(int(s.fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1)
+	}
+	if err == nil {
+		err = unix.SetsockoptInt(int(s.fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, inletBuffer)
+	}
+	if err == nil {
+		if errno := s.bindTo(ip, 0); errno != 0 {
+			err = errno
+		}
+	}
+	if err != nil {
+		s.close()
+		return nil, fmt.Errorf("socket to steer to: %w", err)
+	}
+	for i := range in.msgs {
+		in.iovs[i].Base = &in.data[i][0]
+		in.iovs[i].SetLen(maxDatagram)
+		h := &in.msgs[i].hdr
+		h.Iov = &in.iovs[i]
+		h.SetIovlen(1)
+		h.Name = &in.from[i].raw[0]
+		h.Control = (*byte)(unsafe.Pointer(&in.control[i]))
+	}
+	in.reset(inletBatch)
+	return in, nil
+}
+
+func (in *inlet) close() {
+	if in != nil {
+		socket{fd: in.fd}.close()
+	}
+}
+
+// reset makes the first n places ready for the next call.
+func (in *inlet) reset(n int) {
+	for i := range n {
+		in.msgs[i].hdr.Namelen = uint32(len(in.from[i].raw))
+		in.msgs[i].hdr.SetControllen(int(unsafe.Sizeof(origin{})))
+	}
+}
+
+// receive takes what is there, without waiting. The lengths are the true ones, which may exceed maxDatagram: then it was cut.
+func (in *inlet) receive() int {
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(in.fd), uintptr(unsafe.Pointer(&in.msgs)), inletBatch,
+		unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// destination is where datagram i was sent to.
+func (in *inlet) destination(i int) (ip netip.Addr, port uint16, ok bool) {
+	c := &in.control[i]
+	size := int(c.hdr.Len) - unix.SizeofCmsghdr
+	switch {
+	case in.msgs[i].hdr.Controllen < unix.SizeofCmsghdr:
+		return ip, 0, false
+	case !in.v6 && c.hdr.Level == unix.IPPROTO_IP && c.hdr.Type == unix.IP_ORIGDSTADDR && size >= 8:
+		ip = netip.AddrFrom4([4]byte(c.to[4:8]))
+	case in.v6 && c.hdr.Level == unix.IPPROTO_IPV6 && c.hdr.Type == unix.IPV6_ORIGDSTADDR && size >= 24:
+		ip = netip.AddrFrom16([16]byte(c.to[8:24]))
+	default:
+		return ip, 0, false
+	}
+	return ip, binary.BigEndian.Uint16(c.to[2:]), true
+}
+
+// emptied tells whether all that was in the queue when turns was read is dealt with.
+func (in *inlet) emptied(turns uint64) bool {
+	if in.turns.Load() >= turns+2 { // the one that was under way then may have been read before
+		return true
+	}
+	before := in.working.Load()
+	fds := [1]unix.PollFd{{Fd: in.fd, Events: unix.POLLIN}}
+	var now unix.Timespec
+	n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+	return errno == 0 && n == 0 && before%2 == 0 && in.working.Load() == before
+}
+
+// take deals with what has come to the worker's steered ports of one family.
+func (w *worker) take(in *inlet, at time.Time, now int64) {
+	in.working.Add(1)
+	defer in.working.Add(1)
+	for range inletCalls {
+		n := in.receive()
+		for i := range n {
+			w.deliver(in, i, now)
+			if len(w.notices.list) > 0 {
+				w.notices.deliver(w.relay.config.Events, at)
+			}
+		}
+		in.reset(n)
+		if n < inletBatch {
+			in.turns.Add(1)
+			return
+		}
+	}
+}
+
+// deliver gives one datagram to its port, if it still has one.
+func (w *worker) deliver(in *inlet, i int, now int64) {
+	ip, number, ok := in.destination(i)
+	if !ok {
+		return
+	}
+	p, place := w.steered.find(ip, number)
+	if p == nil || p.stream == nil {
+		w.steered.late.Add(1)
+		return
+	}
+	mu := &p.stream.session.mu
+	mu.Lock()
+	defer mu.Unlock()
+	if p.socket.fd != place {
+		return
+	}
+	n := int(in.msgs[i].n)
+	copy(w.buffer[:], in.data[i][:min(n, maxDatagram)])
+	w.from = in.from[i]
+	w.from.size = in.msgs[i].hdr.Namelen
+	w.from.tidy()
+	w.pass(p, n, now)
+}

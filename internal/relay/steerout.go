@@ -1,0 +1,361 @@
+package relay
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"net/netip"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	outletBatch  = 64      // packets a system call
+	outletBuffer = 8 << 20 // octets; the usual 208 KiB are some 270 packets for all streams of a worker
+	outletWait   = 1       // ms for a full buffer, once a batch
+
+	ipv4Header, ipv6Header, udpHeader = 20, 40, 8
+
+	hops = 64 // of what leaves, RFC 1700
+
+	// rawMost is the longest IP packet that leaves by the raw socket: every IPv6 path takes it (RFC 8200 §5), and any other that carries RTP. For
+	// longer ones the kernel knows what the path takes, and makes fragments, if it is given them through a UDP socket.
+	rawMost = 1280
+)
+
+// outlet is a raw socket by which a worker sends what leaves through its steered ports of one family. During a turn of the worker packets are
+// collected; who sends out of turn sends at once.
+type outlet struct {
+	fd     int32
+	family int
+	tos    byte
+
+	mu     sync.Mutex
+	open   bool // a turn is under way
+	n      int
+	failed []failure
+
+	msgs    [outletBatch]mmsghdr
+	iovs    [outletBatch]unix.Iovec
+	to      [outletBatch]sockaddr
+	source  [outletBatch]source
+	slots   [outletBatch][rawMost]byte
+	pending [outletBatch]failure
+}
+
+// failure is a packet that was counted as sent and could not be, after all.
+type failure struct {
+	port  *port
+	as    counted
+	size  int // as it was counted
+	errno unix.Errno
+}
+
+// counted says which counters a packet is in.
+type counted uint8
+
+const (
+	uncounted counted = iota // or sent out of turn
+	relayedRTP
+	relayedRTCP
+	played
+)
+
+func relayed(k kind) counted {
+	if k == rtcp {
+		return relayedRTCP
+	}
+	return relayedRTP
+}
+
+// source is the control message that chooses our address, IP_PKTINFO or IPV6_PKTINFO, as routes may depend on it.
+type source struct {
+	hdr  unix.Cmsghdr
+	info [24]byte
+}
+
+// newOutlet opens the socket. Its protocol says that packets come with their IP header; nothing is received.
+func newOutlet(f, dscp int) (*outlet, error) {
+	domain := unix.AF_INET
+	if f == inet6 {
+		domain = unix.AF_INET6
+	}
+	fd, err := unix.Socket(domain, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+	if err != nil {
+		return nil, fmt.Errorf("raw socket: %w", err)
+	}
+	o := &outlet{fd: int32(fd), family: f}
+	if dscp > 0 {
+		o.tos = byte(dscp << 2)
+	}
+	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, outletBuffer)
+	if err == nil && f == inet { // for the priority that goes with it
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, int(o.tos))
+	}
+	if err != nil {
+		o.close()
+		return nil, fmt.Errorf("raw socket: %w", err)
+	}
+	for i := range o.msgs {
+		o.iovs[i].Base = &o.slots[i][0]
+		h := &o.msgs[i].hdr
+		h.Iov = &o.iovs[i]
+		h.SetIovlen(1)
+		h.Name = &o.to[i].raw[0]
+		h.Control = (*byte)(unsafe.Pointer(&o.source[i]))
+		c := &o.source[i].hdr
+		if f == inet {
+			c.Level, c.Type = unix.IPPROTO_IP, unix.IP_PKTINFO
+			c.SetLen(unix.SizeofCmsghdr + unix.SizeofInet4Pktinfo)
+		} else {
+			c.Level, c.Type = unix.IPPROTO_IPV6, unix.IPV6_PKTINFO
+			c.SetLen(unix.SizeofCmsghdr + unix.SizeofInet6Pktinfo)
+		}
+		h.SetControllen((int(c.Len) + 7) &^ 7)
+	}
+	return o, nil
+}
+
+func (o *outlet) close() {
+	if o != nil {
+		socket{fd: o.fd}.close()
+	}
+}
+
+// send takes a packet, or sends it. What is only taken is taken back by failed, if it comes to that.
+func (o *outlet) send(from *port, b []byte, to *sockaddr) unix.Errno {
+	if len(b) > rawMost-ipv6Header-udpHeader {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.transmit() // in order
+		return sendWhole(from.local(), int(o.tos), b, to)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.n == outletBatch {
+		o.transmit()
+	}
+	i := o.n
+	o.fill(i, from.local(), b, to)
+	o.pending[i] = failure{port: from}
+	o.n++
+	if o.open {
+		return 0
+	}
+	failed := len(o.failed)
+	errno := o.transmit()
+	o.failed = o.failed[:failed] // the caller knows
+	return errno
+}
+
+// fill writes packet i: IP header, UDP header, payload.
+func (o *outlet) fill(i int, local netip.AddrPort, payload []byte, to *sockaddr) {
+	b := o.slots[i][:]
+	o.to[i] = *to
+	clear(o.to[i].raw[2:4]) // the port is in the packet; here it would be a protocol, raw(7)
+	o.msgs[i].hdr.Namelen = to.size
+	info := o.source[i].info[:]
+	head := ipv4Header
+	if o.family == inet {
+		src := local.Addr().Unmap().As4()
+		copy(info[4:], src[:])                                                                                         // ipi_spec_dst
+		binary.BigEndian.PutUint64(b, 0x45<<56|uint64(o.tos)<<48|uint64(ipv4Header+udpHeader+len(payload))<<32|0x4000) // do not fragment
+		binary.BigEndian.PutUint32(b[8:], hops<<24|unix.IPPROTO_UDP<<16)                                               // the kernel sums it up
+		copy(b[12:], src[:])
+		copy(b[16:], to.raw[4:8])
+	} else {
+		head = ipv6Header
+		src := local.Addr().As16()
+		copy(info, src[:])
+		binary.BigEndian.PutUint32(b, 6<<28|uint32(o.tos)<<20)
+		binary.BigEndian.PutUint32(b[4:], uint32(udpHeader+len(payload))<<16|unix.IPPROTO_UDP<<8|hops)
+		copy(b[8:], src[:])
+		copy(b[24:], to.raw[8:24])
+	}
+	u := b[head : head+udpHeader+len(payload)]
+	binary.BigEndian.PutUint16(u, local.Port())
+	copy(u[2:4], to.raw[2:4])
+	binary.BigEndian.PutUint32(u[4:], uint32(len(u))<<16)
+	copy(u[udpHeader:], payload)
+	addresses := b[12:ipv4Header]
+	if o.family == inet6 {
+		addresses = b[8:ipv6Header]
+	}
+	binary.BigEndian.PutUint16(u[6:], udpChecksum(addresses, u))
+	o.iovs[i].SetLen(head + len(u))
+}
+
+// udpChecksum is that of RFC 768 and RFC 8200 §8.1 over a datagram with a checksum of zero, between two addresses.
+func udpChecksum(addresses, datagram []byte) uint16 {
+	var pseudo [8]byte
+	binary.BigEndian.PutUint32(pseudo[:], uint32(len(datagram)))
+	pseudo[7] = unix.IPPROTO_UDP
+	sum := onesSum(onesSum(onesSum(0, addresses), pseudo[:]), datagram)
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	if sum != 0xffff {
+		sum = ^sum
+	}
+	return uint16(sum)
+}
+
+// onesSum adds the words of b, padded with zeros, to a sum in ones' complement (RFC 1071).
+func onesSum(sum uint64, b []byte) uint64 {
+	var carry uint64
+	for ; len(b) >= 8; b = b[8:] {
+		sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(b), 0)
+		sum += carry
+	}
+	if len(b) > 0 {
+		var last [8]byte
+		copy(last[:], b)
+		sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(last[:]), 0)
+		sum += carry
+	}
+	return sum
+}
+
+// transmit sends what is collected, and returns the last error. What was not sent is in failed.
+func (o *outlet) transmit() (errno unix.Errno) {
+	waited := false
+	for i := 0; i < o.n; {
+		n, _, e := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(o.fd), uintptr(unsafe.Pointer(&o.msgs[i])), uintptr(o.n-i),
+			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		switch {
+		case e == 0:
+			i += int(n)
+			continue
+		case e == unix.EINTR:
+			continue
+		case e == unix.EAGAIN && !waited:
+			waited = true
+			o.wait()
+			continue
+		case e == unix.EMSGSIZE:
+			e = o.whole(i)
+		}
+		if e != 0 {
+			errno = e
+			o.pending[i].errno = e
+			o.failed = append(o.failed, o.pending[i])
+		}
+		i++
+	}
+	o.n = 0
+	return errno
+}
+
+// wait gives a full buffer a moment to drain.
+func (o *outlet) wait() {
+	fds := [1]unix.PollFd{{Fd: o.fd, Events: unix.POLLOUT}}
+	limit := unix.NsecToTimespec(outletWait * 1e6)
+	unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), 1, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+}
+
+// whole sends packet i, which its device does not take in one piece.
+func (o *outlet) whole(i int) unix.Errno {
+	head := ipv4Header
+	if o.family == inet6 {
+		head = ipv6Header
+	}
+	u := o.slots[i][head:o.iovs[i].Len]
+	to := o.to[i]
+	copy(to.raw[2:4], u[2:4])
+	return sendWhole(o.pending[i].port.local(), int(o.tos), u[udpHeader:], &to)
+}
+
+// sendWhole sends by a UDP socket that has the port for as long as that takes.
+func sendWhole(local netip.AddrPort, tos int, b []byte, to *sockaddr) unix.Errno {
+	s, err := bindUDP(local)
+	if err != nil {
+		if errno, ok := err.(unix.Errno); ok {
+			return errno
+		}
+		return unix.EMFILE
+	}
+	defer s.close()
+	level, option := unix.IPPROTO_IP, unix.IP_TOS
+	if family(local.Addr()) == inet6 {
+		level, option = unix.IPPROTO_IPV6, unix.IPV6_TCLASS
+	}
+	_ = unix.SetsockoptInt(int(s.fd), level, option, tos)
+	return s.send(b, to)
+}
+
+// collect begins a turn, in which packets are collected.
+func (w *worker) collect() {
+	for _, o := range w.outlets {
+		if o != nil {
+			o.mu.Lock()
+			o.open = true
+			o.mu.Unlock()
+		}
+	}
+}
+
+// dispatch sends what was collected, and makes the counters true for what could not be sent.
+func (w *worker) dispatch() {
+	for _, o := range w.outlets {
+		if o == nil {
+			continue
+		}
+		o.mu.Lock()
+		if o.n > 0 {
+			o.transmit()
+		}
+		o.open = false
+		for _, f := range o.failed {
+			w.failures = append(w.failures, f)
+		}
+		o.failed = o.failed[:0]
+		o.mu.Unlock()
+	}
+	for _, f := range w.failures {
+		w.takeBack(f)
+	}
+	clear(w.failures)
+	w.failures = w.failures[:0]
+}
+
+// noted says how a packet is counted that was just sent through a port.
+func (w *worker) noted(out *port, as counted, size int) {
+	if out.socket.worker == nil || out.stream.carrier != carrier(w.steered) {
+		return
+	}
+	o := out.socket.worker.outlets[family(out.local().Addr())]
+	o.mu.Lock()
+	if o.n > 0 && o.pending[o.n-1].port == out {
+		o.pending[o.n-1].as, o.pending[o.n-1].size = as, size
+	}
+	o.mu.Unlock()
+}
+
+// takeBack counts a packet as not sent.
+func (w *worker) takeBack(f failure) {
+	st := f.port.stream
+	st.session.mu.Lock()
+	defer st.session.mu.Unlock()
+	w.batch.sendErrors++
+	c := &st.side[1-f.port.side].count
+	switch f.as {
+	case played:
+		st.session.player.played[f.port.side]--
+		w.batch.played--
+		return
+	case uncounted:
+		return
+	case relayedRTCP:
+		c.rtcp--
+		w.batch.rtcp--
+	case relayedRTP:
+		c.packets--
+		c.bytes -= uint64(f.size)
+		w.batch.packets--
+		w.batch.bytes -= uint64(f.size)
+	}
+	c.sendErrors++
+	c.sendError = f.errno
+}

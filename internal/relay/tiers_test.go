@@ -1,0 +1,74 @@
+package relay
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// tierEnv says over which tier the tests of this process run; without it, over sockets.
+const tierEnv = "DIRECTSIP_RELAY_TIER"
+
+var tierOfTests = func() media.Tier {
+	if os.Getenv(tierEnv) == media.TierSteered.String() {
+		return media.TierSteered
+	}
+	return media.TierSockets
+}()
+
+// withTier is a configuration with the tier of the tests, if it has none.
+func withTier(c Config) Config {
+	if c.Best == 0 {
+		c.Best = tierOfTests
+	}
+	return c
+}
+
+// aboutSockets skips a test that shows something of the tier with a socket per port and of no other.
+func aboutSockets(t *testing.T) {
+	t.Helper()
+	if tierOfTests != media.TierSockets {
+		t.Skip("about a socket per port")
+	}
+}
+
+// needSteered skips a test where ports cannot be steered.
+func needSteered(t *testing.T) {
+	t.Helper()
+	r, err := newRelay(Config{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release(r)
+	if r.steered == nil {
+		t.Skip("ports cannot be steered here: " + r.unsteered)
+	}
+}
+
+// release ends a relay that was never started.
+func release(r *Relay) {
+	r.sockets.warm.shut()
+	for _, w := range r.workers {
+		w.release()
+	}
+	if r.steered != nil {
+		r.steered.close()
+	}
+}
+
+// TestAllOverSteered runs all tests of this package again, over steered ports.
+func TestAllOverSteered(t *testing.T) {
+	aboutSockets(t)
+	needSteered(t)
+	args := []string{"-test.run=^Test", "-test.timeout=4m"}
+	if testing.Short() {
+		args = append(args, "-test.short")
+	}
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), tierEnv+"="+media.TierSteered.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
