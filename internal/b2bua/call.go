@@ -492,6 +492,14 @@ func (c *Call) Done() bool {
 // ID is the call's number on this server.
 func (c *Call) ID() media.SessionID { return c.id }
 
+// RecordID is the id of its record; "" when that is written.
+func (c *Call) RecordID() string {
+	if c.rec == nil {
+		return ""
+	}
+	return c.rec.ID
+}
+
 // Ended tells whether the record was written; transactions may still run out.
 func (c *Call) Ended() bool { return c.phase == phaseEnded && c.written }
 

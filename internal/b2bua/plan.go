@@ -61,6 +61,7 @@ type end struct {
 	asks      bool          // it has offered to speak otherwise, and is not answered yet
 	speech    *media.Speech // how it speaks where the other side does otherwise; nil: as the other side does
 	inner     *media.Speech // how the other side hears that it speaks
+	unusable  netip.Addr    // of its SDP, to which nothing can be sent: 0.0.0.0
 }
 
 // description is what was said on one leg: our last body and the peer's.
@@ -184,7 +185,10 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 			e.crypt, e.dtls = l.crypt(s, i), l.dtls(s, i)
 		}
 		e.rtp, e.rtcp = netip.AddrPort{}, m.RTCP
-		if e.live && m.Conn.IsValid() && !m.Conn.IsUnspecified() {
+		e.unusable = netip.Addr{}
+		if e.live && m.Conn.IsUnspecified() {
+			e.unusable = m.Conn
+		} else if e.live && m.Conn.IsValid() {
 			e.rtp = netip.AddrPortFrom(m.Conn.Unmap(), m.Port)
 		}
 		if e.rtp != was {
@@ -705,8 +709,10 @@ func (c *Call) MediaClosed(now time.Time, st media.Stats, out *Out) {
 		c.vacated(now)
 		return
 	}
+	if !c.written {
+		c.recordMedia(c.rec, &st)
+	}
 	c.plan.release(now, c)
-	c.recordMedia(&st)
 	c.write(now, out)
 	c.settle(now, out)
 }

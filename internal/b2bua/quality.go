@@ -1,9 +1,13 @@
 package b2bua
 
 import (
+	"net/netip"
 	"strings"
+	"time"
 
+	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/quality"
 	"github.com/directsip/directsip/internal/sdp"
 )
 
@@ -21,4 +25,160 @@ func payloadTypes(m *sdp.Media) (set media.PayloadTypes, clock uint32) {
 		}
 	}
 	return set, clock
+}
+
+// measure fills in what the counters say of the quality of one direction of a stream, and of why it is not heard.
+func (c *Call) measure(m *cdr.Media, st *media.Stats, stream, side int) {
+	from := &st.Streams[stream].From
+	n, back := &from[side], &from[1-side]
+	e := evidence(n)
+	rate := 0
+	if stream < len(c.plan.lines) {
+		ln := &c.plan.lines[stream]
+		end := &ln.peer[side]
+		rate = int(ln.clock)
+		if base := c.plan.base[side]; base.IsValid() {
+			e.Ours = netip.AddrPortFrom(base, ln.ours[side]).String()
+		}
+		switch {
+		case end.unusable.IsValid():
+			e.Unusable = end.unusable.String()
+		case end.rtp.IsValid() && !c.plan.reach(side, end.rtp).IsValid():
+			e.Unusable, m.Announced = end.rtp.Addr().String(), ""
+		}
+		e.KeysFailed = end.crypt != nil && end.crypt.Suite == 0
+	}
+	m.Evidence = e
+	if n.Packets == 0 && n.Pattern.Packets == 0 {
+		return
+	}
+	m.Quality = c.quality(n, back, media.SideIndex(side), rate)
+}
+
+// evidence is what a side's counters and its RTCP show.
+func evidence(n *media.Counters) *cdr.Evidence {
+	e := &cdr.Evidence{PayloadType: n.PayloadType, Foreign: n.Foreign, ForeignType: n.ForeignType, Measured: n.Measured, Misfit: n.Misfit, OnHold: n.Held,
+		Nowhere: n.Nowhere, OtherSource: n.OtherSource, STUN: n.STUN, DTLS: n.DTLS, Misported: n.Misported, Oversized: n.Oversized, SendErrors: n.SendErrors,
+		SendError: n.SendError, Refused: n.Refused, RefusedWhy: n.RefusedWhy, FirstRefused: n.FirstRefused, LastRefused: n.LastRefused}
+	if n.Sources > 1 {
+		e.Sources = uint64(n.Sources)
+	}
+	if w := n.Witness; w != nil {
+		told := w.Told()
+		e.SaysSent, e.Reports, e.Expected, e.Missed, e.Deaf = uint64(w.Sent.Packets), w.Reports, told.Expected, told.Lost, w.Deaf
+	}
+	return e
+}
+
+// quality rates what came from a side, and what the other side reports of it.
+func (c *Call) quality(n, back *media.Counters, side media.SideIndex, rate int) *cdr.Quality {
+	name := c.codecOf(n.PayloadType, side)
+	codec := quality.CodecNamed(name)
+	q := &cdr.Quality{Codec: name, Sampled: n.Levels.Packets, Silent: n.Levels.Silent}
+	if v, ok := n.Levels.Signal(); ok {
+		q.Signal = cdr.Hundredths(v)
+	}
+	if v, ok := n.Levels.Noise(); ok {
+		q.Noise = cdr.Hundredths(v)
+	}
+	near, far := trip(n.Witness), trip(back.Witness)
+	q.RoundTrip, q.RoundTripMost = near.Mean(), near.Most
+	h := &q.Arrived
+	expected, lost := n.Pattern.Packets, n.Pattern.Lost
+	if h.Unmeasured = expected == 0; h.Unmeasured {
+		expected, lost = n.Packets+n.Lost, n.Lost
+	}
+	burst, gap := n.Pattern.Density()
+	h.BurstLoss, h.GapLoss = cdr.Hundredths(100*burst), cdr.Hundredths(100*gap)
+	if n.Pattern.Bursts > 0 {
+		h.BurstPackets = cdr.Hundredths(float64(n.Pattern.BurstPackets) / float64(n.Pattern.Bursts))
+	}
+	h.Jitter = n.Jitter
+	here := rated{codec: codec, loss: share(lost, expected), late: share(n.Late, expected), ratio: n.Pattern.Ratio(), trip: near.Mean()}
+	q.Wideband = here.into(h)
+	h.Poor = poor(h, near.Mean(), expected, c.sideSettings(side))
+	if w := back.Witness; w != nil && w.Reports > 0 {
+		told := w.Told()
+		q.Reported = &cdr.Heard{Jitter: time.Duration(told.Jitter) * time.Second / time.Duration(clockOf(n.PayloadType, rate)), Unmeasured: true}
+		all := rated{codec: codec, loss: share(told.Lost, told.Expected), trip: near.Mean() + far.Mean()}
+		if w.HasVoice {
+			all.late = float64(w.Voice.Discarded) / 256
+		}
+		all.into(q.Reported)
+		q.Reported.Poor = poor(q.Reported, far.Mean(), told.Expected, c.sideSettings(1-side))
+	}
+	return q
+}
+
+// rated is a stream at one place of its way.
+type rated struct {
+	codec      *quality.Codec
+	loss, late float64 // shares
+	ratio      float64
+	trip       time.Duration
+}
+
+// into writes the figures down, and tells whether they are of the wideband scale. The delay is half the round trip, a packet, and a buffer of twice the jitter.
+func (r *rated) into(h *cdr.Heard) (wide bool) {
+	h.Loss, h.Late = cdr.Hundredths(100*r.loss), cdr.Hundredths(100*r.late)
+	if r.codec == nil {
+		return false
+	}
+	const packet = 20 * time.Millisecond
+	rating := r.codec.Rate(quality.Path{Loss: r.loss + (1-r.loss)*r.late, Ratio: r.ratio, Delay: r.trip/2 + packet + 2*h.Jitter})
+	h.R, h.MOS = cdr.Hundredths(rating.R), cdr.Hundredths(rating.MOS)
+	return rating.Wide
+}
+
+func share(part, whole uint64) float64 { return min(float64(part)/float64(max(1, whole)), 1) }
+
+func trip(w *quality.Witness) quality.Trip {
+	if w == nil {
+		return quality.Trip{}
+	}
+	return w.Trip
+}
+
+// codecOf names the codec of what comes from a side: by its payload type, or for dynamic ones the codec of the leg, as the last packet may have been a digit.
+func (c *Call) codecOf(payloadType uint8, side media.SideIndex) string {
+	const comfortNoise = "CN"
+	if name := quality.StaticName(payloadType); name != "" && name != comfortNoise {
+		return name
+	}
+	if l := c.seat(side); l != nil && l.sdp.codec != "" {
+		return l.sdp.codec
+	}
+	return c.a.sdp.codec
+}
+
+// clockOf is that of the time stamps of a payload type, in Hz.
+func clockOf(payloadType uint8, dynamic int) int {
+	if payloadType >= 96 && dynamic > 0 {
+		return dynamic
+	}
+	return 8000
+}
+
+// leastRated is how many packets make a stream long enough to be called poor.
+const leastRated = 100
+
+// poor names what is beyond the bounds that a trunk sets.
+func poor(h *cdr.Heard, roundTrip time.Duration, packets uint64, set *topologySettings) string {
+	if packets < leastRated {
+		return ""
+	}
+	var list []string
+	if h.MOS > 0 && h.MOS < cdr.Hundredth(set.PoorMOS) {
+		list = append(list, "MOS")
+	}
+	if h.Loss+h.Late >= cdr.Hundredth(100*set.PoorLoss) {
+		list = append(list, "loss")
+	}
+	if h.Jitter >= set.PoorJitter {
+		list = append(list, "jitter")
+	}
+	if roundTrip >= set.PoorRoundTrip {
+		list = append(list, "round trip")
+	}
+	return strings.Join(list, ", ")
 }

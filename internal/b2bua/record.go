@@ -117,6 +117,7 @@ func (c *Call) write(_ time.Time, out *Out) {
 	if r.Out == nil && len(c.attempts) > 0 {
 		c.summarize(&c.attempts[len(c.attempts)-1].leg)
 	}
+	r.Audio = r.Trouble(r.End)
 	r.Decision = append(r.Decision, c.decision.Explain()...)
 	r.Ladder = c.Ladder()
 	c.rungs, c.words, c.decision = nil, nil, routing.Decision{}
@@ -135,10 +136,7 @@ func (c *Call) setTarget(t *routing.Target) {
 }
 
 // recordMedia notes the counters of both directions.
-func (c *Call) recordMedia(st *media.Stats) {
-	if c.written {
-		return
-	}
+func (c *Call) recordMedia(r *cdr.Record, st *media.Stats) {
 	for i := range st.Streams {
 		for k, name := range [2]string{"caller", "callee"} {
 			n := &st.Streams[i].From[k]
@@ -158,7 +156,8 @@ func (c *Call) recordMedia(st *media.Stats) {
 			if n.Source.IsValid() {
 				m.Source = n.Source.String()
 			}
-			c.rec.Media = append(c.rec.Media, m)
+			c.measure(&m, st, i, k)
+			r.Media = append(r.Media, m)
 		}
 	}
 }
@@ -268,6 +267,15 @@ func (r *rung) line(b []byte, words []string) []byte {
 	b = append(b, " ("...)
 	b = append(b, method...)
 	return append(b, ')')
+}
+
+// Measured is Live with what the relay has counted so far, and a verdict on it.
+func (c *Call) Measured(now time.Time, st *media.Stats) cdr.Record {
+	r := c.Live()
+	r.Media = nil
+	c.recordMedia(&r, st)
+	r.Audio = r.Trouble(now)
+	return r
 }
 
 // Live is the call as it stands, for those who watch.

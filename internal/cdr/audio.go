@@ -1,100 +1,186 @@
 package cdr
 
 import (
-	"cmp"
-	"fmt"
-	"net/netip"
+	"strings"
 	"time"
 )
 
 // Audio is the verdict on what the other side heard of one side of a call, and why: one sentence, with the evidence in it.
 type Audio struct {
-	From  string `json:"from"`  // "caller" or "callee": who speaks
-	Cause string `json:"cause"` // "heard", or what was in the way
-	Text  string `json:"text"`
+	From    string `json:"from"`    // "caller" or "callee": who speaks
+	Cause   string `json:"cause"`   // "heard", or what was in the way; several are joined by "+"
+	Certain bool   `json:"certain"` // the evidence fits nothing else
+	Text    string `json:"text"`
 }
 
 // Bounds of the verdicts. They are wide: it is better to say less than to be wrong.
 const (
 	shortTalk  = 2 * time.Second // shorter calls say nothing of their audio
 	longPause  = 5 * time.Second // without a packet at one end of the call
-	heavyLoss  = 5               // percent, which everybody hears
+	bad        = 500             // hundredths of percent lost, which everybody hears
+	many       = 50              // packets: a second of audio, more than a stray or a scan
 	packetTime = 20 * time.Millisecond
 )
 
-// Audio judges the first stream of a call that was answered by somebody and is over. It is empty where nothing can be said: a call too short,
-// or without media here.
-func (r *Record) Audio() (list []Audio) {
-	talk := r.End.Sub(r.Answered)
-	if r.Answered.IsZero() || r.End.IsZero() || r.Out == nil || talk < shortTalk {
+// Judge judges the first stream of a call that was answered by somebody and is over, or runs at now. It is empty where nothing can be said: of a call too short, or
+// without media here.
+func (r *Record) Judge(now time.Time) (list []Audio) {
+	end := r.End
+	if end.IsZero() {
+		end = now
+	}
+	if r.Answered.IsZero() || r.Out == nil || end.Sub(r.Answered) < shortTalk {
 		return nil
 	}
+	var way [2]*Media
 	for i := range r.Media {
-		m := &r.Media[i]
-		if m.Stream != 0 {
-			continue
+		switch m := &r.Media[i]; {
+		case m.Stream != 0:
+		case m.From == "caller":
+			way[0] = m
+		default:
+			way[1] = m
 		}
-		cause, text := m.missing(r.remote(m.From))
-		if m.Packets > 0 {
-			cause, text = m.flowed(r.Answered, r.End)
+	}
+	for i, m := range way {
+		if m != nil {
+			list = append(list, newWay(r, m, way[1-i], end).judge())
 		}
-		list = append(list, Audio{From: m.From, Cause: cause, Text: text})
 	}
 	return list
 }
 
-// remote is where the signalling of a side comes from.
-func (r *Record) remote(from string) string {
-	if from == "caller" {
-		return r.In.Remote
-	}
-	return r.Out.Remote
-}
-
-// missing says why nothing at all was passed on. The order is that of certainty: what came and was refused first, then what did not come.
-func (m *Media) missing(signalling string) (cause, text string) {
-	none := "Nothing of the " + m.From + " was heard: "
-	switch {
-	case m.Unauthentic > 0:
-		return "srtp-key", none + fmt.Sprintf("%d packets of SRTP came that its key does not open, the one that its SDP says.", m.Unauthentic)
-	case m.Gated > 0:
-		text = none + fmt.Sprintf("%d packets came from %s, which may not send by rtpLatching of its trunk", m.Gated, cmp.Or(m.GatedFrom, "elsewhere"))
-		if m.Announced != "" {
-			text += "; its SDP says " + m.Announced
+// Trouble is Judge without the directions that were heard.
+func (r *Record) Trouble(now time.Time) (list []Audio) {
+	for _, a := range r.Judge(now) {
+		if a.Cause != "heard" {
+			list = append(list, a)
 		}
-		return "elsewhere", text + "."
-	case m.Held:
-		return "held", none + "by its SDP it did not send when the call ended: hold, or receive only."
-	case m.Dropped > 0:
-		return "unusable", none + fmt.Sprintf("%d packets came that could not go on: they are no RTP (STUN, DTLS), came during hold, or the other side had not said where to.", m.Dropped)
-	case m.Announced == "":
-		return "no-address", none + "it never said where its media is."
-	case m.RTCP > 0:
-		return "rtcp-only", none + fmt.Sprintf("it sent %d packets of RTCP and no RTP: it is muted, or RTP is filtered on the way.", m.RTCP)
-	case private(m.Announced) && !private(signalling) && signalling != "":
-		return "private", none + fmt.Sprintf("nothing came. Its SDP says %s, a private address, and its signalling comes from %s: NAT is between, and its own packets have to open it.",
-			m.Announced, signalling)
 	}
-	return "nothing", none + fmt.Sprintf("nothing came. Its SDP says %s: look at firewalls from there to the media ports of this server, and whether the device sends at all.", m.Announced)
+	return list
 }
 
-// flowed says how well what was passed on did.
-func (m *Media) flowed(answered, end time.Time) (cause, text string) {
-	lost := 100 * float64(m.Lost) / float64(m.Lost+m.Packets)
-	switch late, silent := m.First.Sub(answered), end.Sub(m.Last); {
-	case lost >= heavyLoss:
-		return "loss", fmt.Sprintf("The %s was heard badly: %.1f %% of its packets were lost on the way here.", m.From, lost)
-	case m.First.IsZero() || m.Last.IsZero():
-	case late > longPause:
-		return "late", fmt.Sprintf("The %s was heard from %s after the answer on: nothing of it was passed on before.", m.From, late.Round(packetTime))
-	case silent > longPause && !m.Held:
-		return "stopped", fmt.Sprintf("The %s was heard until %s before the end: then its packets stopped.", m.From, silent.Round(packetTime))
-	}
-	return "heard", fmt.Sprintf("The %s was heard: %d packets, %.1f %% lost on the way here.", m.From, m.Packets, lost)
+// way is one direction: from a side, by way of this server, to the other.
+type way struct {
+	*Media
+	*Evidence
+	back     *Media    // the other direction; nil: there is none
+	far      *Evidence // of the side that should hear
+	r        *Record
+	from, to string // `the caller on trunk "pbx"`
+	end      time.Time
+	self     string // where the signalling of the side comes from
+	there    string // and of the other
 }
 
-// private tells whether an address is one of RFC 1918 or RFC 4193.
-func private(address string) bool {
-	a, err := netip.ParseAddrPort(address)
-	return err == nil && a.Addr().Unmap().IsPrivate()
+func newWay(r *Record, m, back *Media, end time.Time) *way {
+	w := &way{Media: m, Evidence: m.Evidence, back: back, far: &Evidence{}, r: r, end: end, self: r.In.Remote, there: r.Out.Remote}
+	if w.Evidence == nil { // a record of a version that did not tell why packets were dropped
+		w.Evidence = &Evidence{}
+		if m.Held {
+			w.OnHold = m.Dropped
+		}
+	}
+	if back != nil && back.Evidence != nil {
+		w.far = back.Evidence
+	}
+	w.from, w.to = named("caller", r.In.Trunk), named("callee", r.Out.Trunk)
+	if m.From != "caller" {
+		w.from, w.to, w.self, w.there = w.to, w.from, w.there, w.self
+	}
+	return w
+}
+
+func named(side, trunk string) string {
+	if trunk == "" {
+		return "the " + side
+	}
+	return "the " + side + ` on trunk "` + trunk + `"`
+}
+
+// finding is something that the evidence shows.
+type finding struct {
+	cause, text string
+	sure        bool // it is enough to explain what is heard; else it is one thing that would
+}
+
+// judge asks from the beginning of the way to its end: what did not come here, what came and did not pass, what is in the packets, and what becomes of them behind
+// us. Where one step shows a fault, what comes behind it says nothing.
+func (w *way) judge() Audio {
+	switch {
+	case w.Packets == 0:
+		return w.verdict("Nothing of "+w.from+" was heard: ", w.nothing())
+	case w.Last.Before(w.r.Answered) && !w.Last.IsZero():
+		return w.verdict("Nothing of "+w.from+" was heard since the answer: ", w.early())
+	}
+	for _, step := range [...]struct {
+		lead string
+		find func() []finding
+	}{
+		{capital(w.from) + " was heard only for a part of the call: ", w.part},
+		{capital(w.from) + " sends, and what " + w.to + " hears of it is no speech: ", w.content},
+		{capital(w.from) + " sends, and " + w.to + " does not hear it: ", w.onward},
+		{capital(w.from) + " was heard badly: ", w.badly},
+	} {
+		if found := step.find(); len(found) > 0 {
+			return w.verdict(step.lead, found)
+		}
+	}
+	return Audio{From: w.From, Cause: "heard", Certain: true, Text: w.heard()}
+}
+
+// verdict makes one sentence of what was found. Several facts stand side by side; what only may be is said so.
+func (w *way) verdict(lead string, found []finding) Audio {
+	a := Audio{From: w.From, Certain: true}
+	var causes, texts []string
+	for _, f := range found {
+		causes, texts = append(causes, f.cause), append(texts, f.text)
+		a.Certain = a.Certain && f.sure
+	}
+	a.Cause = strings.Join(causes, "+")
+	switch {
+	case a.Certain:
+		a.Text = lead + strings.Join(texts, "; and ") + "."
+	case len(found) == 1:
+		a.Text = lead + "not certain why, but " + texts[0] + "."
+	default:
+		a.Text = lead + "not certain why, it may be that " + strings.Join(texts, "; or that ") + "."
+	}
+	return a
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+const fAudioFrom, fAudioCause, fAudioCertain, fAudioText = 1, 2, 3, 4
+
+func (w *binaryWriter) audio(a *Audio) {
+	w.begin(fAudio)
+	w.word(fAudioFrom, a.From)
+	w.text(fAudioCause, a.Cause)
+	w.bool(fAudioCertain, a.Certain)
+	w.text(fAudioText, a.Text)
+	w.end()
+}
+
+func (d *decoder) audio(f field) {
+	if len(d.r.Audio) == maxList {
+		d.fail()
+		return
+	}
+	var a Audio
+	d.group(f, func(f field) {
+		switch f.no {
+		case fAudioFrom:
+			a.From = d.text(f)
+		case fAudioCause:
+			a.Cause = d.text(f)
+		case fAudioCertain:
+			a.Certain = d.uint(f) != 0
+		case fAudioText:
+			a.Text = d.text(f)
+		default:
+			d.skip(f)
+		}
+	})
+	d.r.Audio = append(d.r.Audio, a)
 }

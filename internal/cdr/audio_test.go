@@ -6,44 +6,154 @@ import (
 	"time"
 )
 
-// TestAudio has the cause of each kind of silence, and of bad audio, with the evidence in the sentence.
-func TestAudio(t *testing.T) {
-	answered := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	flows := func(m Media) Media {
-		m.Packets, m.First, m.Last, m.Announced = 3000, answered, answered.Add(time.Minute), "192.0.2.20:4000"
-		return m
+var answered = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+const there = "192.0.2.20:4000"
+
+// flows is a side that is heard for a minute.
+func flows(m Media) Media {
+	m.Packets, m.Announced = 3000, there
+	if m.First.IsZero() {
+		m.First = answered
 	}
+	if m.Last.IsZero() {
+		m.Last = answered.Add(time.Minute)
+	}
+	return m
+}
+
+// lasted is an answered call of a minute with the media of its caller and callee.
+func lasted(caller, callee Media) *Record {
+	caller.From, callee.From = "caller", "callee"
+	return &Record{Answered: answered, End: answered.Add(time.Minute), In: Leg{Trunk: "pbx", Remote: "198.51.100.1:5060"}, Out: &Leg{Trunk: "itsp", Remote: "198.51.100.2:5060"},
+		Media: []Media{callee, {Stream: 1, From: "caller"}, caller}}
+}
+
+// TestJudge has the cause of each kind of silence, and of bad audio, with the evidence in the sentence.
+func TestJudge(t *testing.T) {
+	late, early := answered.Add(20*time.Second), answered.Add(-time.Second)
 	for _, c := range []struct {
 		cause, says string
-		m           Media
+		m, back     Media
 	}{
-		{"heard", "3000 packets, 0.0 % lost", flows(Media{})},
-		{"loss", "5.7 %", flows(Media{Lost: 180})},
-		{"srtp-key", "12 packets of SRTP", Media{Unauthentic: 12, Gated: 3, Announced: "192.0.2.20:4000"}},
+		{"heard", "3000 packets, 0.0 % lost", flows(Media{}), Media{}},
+		{"heard", `MOS 4.4; the callee on trunk "itsp" reports 1.5 % lost on the whole way, MOS 4.1.`, flows(Media{Quality: &Quality{Arrived: Heard{MOS: 441}, Reported: &Heard{MOS: 412, Loss: 150}}}), Media{}},
+		// Nothing passed.
+		{"srtp-key", "12 packets of SRTP came that its key does not open", Media{Unauthentic: 12, SRTP: "X"}, Media{}},
+		{"no-keys", "12 packets came under SRTP", Media{Unauthentic: 12, Evidence: &Evidence{KeysFailed: true}}, Media{}},
 		{"elsewhere", "from 203.0.113.9:5000, which may not send by rtpLatching of its trunk; its SDP says 10.0.0.5:4000",
-			Media{Gated: 3, GatedFrom: "203.0.113.9:5000", Announced: "10.0.0.5:4000"}},
-		{"held", "hold", Media{Held: true, Dropped: 50, Announced: "192.0.2.20:4000"}},
-		{"unusable", "50 packets", Media{Dropped: 50, Announced: "192.0.2.20:4000"}},
-		{"no-address", "never said", Media{}},
-		{"rtcp-only", "7 packets of RTCP", Media{RTCP: 7, Announced: "192.0.2.20:4000"}},
-		{"private", "10.0.0.5:4000, a private address, and its signalling comes from 198.51.100.1:5060", Media{Announced: "10.0.0.5:4000"}},
-		{"nothing", "192.0.2.20:4000: look at firewalls", Media{Announced: "192.0.2.20:4000"}},
+			Media{Gated: 30, GatedFrom: "203.0.113.9:5000", Announced: "10.0.0.5:4000"}, Media{}},
+		{"srtp-key+elsewhere", "12 packets of SRTP came that its key does not open, the one that its SDP says: it encrypts with another, or not at all; and 3 packets came from",
+			Media{Unauthentic: 12, Gated: 3, Announced: there}, Media{}},
+		{"srtp-key", "does not open", Media{Unauthentic: 1200, Gated: 3, Announced: there}, Media{}},
+		{"send-error", "9 packets could not be sent on to the callee on trunk \"itsp\" (network is unreachable)", Media{Evidence: &Evidence{SendErrors: 9, SendError: "network is unreachable"}}, Media{}},
+		{"other-source", "9 packets came of another SSRC", Media{Dropped: 9, Evidence: &Evidence{OtherSource: 9}}, Media{}},
+		{"rtcp-port", "9 packets of RTP came to the port for RTCP", Media{Dropped: 9, Evidence: &Evidence{Misported: 9}}, Media{}},
+		{"oversize", "9 packets came that are longer", Media{Dropped: 9, Evidence: &Evidence{Oversized: 9}}, Media{}},
+		{"ice", "9 packets of STUN", Media{Dropped: 9, Evidence: &Evidence{STUN: 9}}, Media{}},
+		{"dtls", "4 packets of DTLS", Media{Dropped: 9, Evidence: &Evidence{STUN: 5, DTLS: 4}}, Media{}},
+		{"held", "50 packets that came all the same", Media{Held: true, Dropped: 50, Announced: there}, Media{}},
+		{"held", "hold, or receive only", Media{Held: true, Dropped: 50, Evidence: &Evidence{OnHold: 50}}, Media{}},
+		{"on-hold", `the callee on trunk "itsp" has it on hold by its SDP, and 50`, Media{Dropped: 50, Evidence: &Evidence{OnHold: 50}}, Media{}},
+		{"zero-address", "gives 0.0.0.0 as the address of its media", Media{Dropped: 50, Evidence: &Evidence{OnHold: 50}}, Media{Evidence: &Evidence{Unusable: "0.0.0.0"}}},
+		{"nowhere", "50 packets came while the callee on trunk \"itsp\" had not said where", Media{Dropped: 50, Evidence: &Evidence{Nowhere: 50}}, Media{}},
+		{"unusable", "50 packets came that are no RTP", Media{Dropped: 50, Announced: there}, Media{}},
+		// Nothing came.
+		{"held", "hold, or receive only", Media{Held: true, Announced: there}, Media{}},
+		{"no-address", "never said", Media{}, Media{}},
+		{"rtcp-only", "7 packets of RTCP", Media{RTCP: 7, Announced: there}, Media{}},
+		{"rtp-filtered", "has sent 900 packets of RTP, and none came to 10.1.1.1:49152", Media{RTCP: 7, Announced: there, Evidence: &Evidence{SaysSent: 900, Ours: "10.1.1.1:49152"}}, Media{}},
+		{"port-closed", "came back 4 times (ICMP: connection refused)", Media{Announced: there, Evidence: &Evidence{Refused: 4, RefusedWhy: "connection refused"}}, Media{}},
+		{"private", "10.0.0.5:4000, a private address, and its signalling comes from 198.51.100.1:5060", Media{Announced: "10.0.0.5:4000"}, Media{}},
+		{"our-private", "it was told to send to 10.1.1.1:49152, a private address of this server", Media{Announced: there, Evidence: &Evidence{Ours: "10.1.1.1:49152"}}, Media{}},
+		{"our-private+private", "not certain why, it may be that it was told to send to 10.1.1.1:49152", Media{Announced: "10.0.0.5:4000", Evidence: &Evidence{Ours: "10.1.1.1:49152"}}, Media{}},
+		{"nothing", "192.0.2.20:4000: look at firewalls", Media{Announced: there}, Media{}},
+		// Not all the time.
+		{"early-only", "came before, the last 1s before the answer", flows(Media{First: early, Last: early}), Media{}},
+		{"elsewhere", "since the answer: 70 packets came from", flows(Media{First: early, Last: early, Gated: 70}), Media{}},
+		{"late", "from 20s after the answer", flows(Media{First: late}), Media{}},
+		{"stopped", "until 40s before the end", flows(Media{Last: late}), Media{}},
+		{"on-hold", "has it on hold", flows(Media{Last: late, Dropped: 2000, Evidence: &Evidence{OnHold: 2000}}), Media{}},
+		{"port-closed", "so it has closed its port", flows(Media{Last: late, Evidence: &Evidence{Refused: 1, RefusedWhy: "connection refused", LastRefused: late.Add(time.Second)}}), Media{}},
+		{"heard", "", flows(Media{Last: late, Held: true}), Media{}},
+		// What is in them.
+		{"payload-type", "2900 of its packets have payload type 96", flows(Media{Evidence: &Evidence{Foreign: 2900, ForeignType: 96}}), Media{}},
+		{"heard", "", flows(Media{Evidence: &Evidence{Foreign: 60, ForeignType: 96}}), Media{}},
+		{"codec", "does not fit payload type 8 in 50 of 58", flows(Media{Evidence: &Evidence{PayloadType: 8, Measured: 58, Misfit: 50}}), Media{}},
+		{"silence", "all 60 packets that were looked into are digital silence", flows(Media{Quality: &Quality{Sampled: 60, Silent: 60}}), Media{}},
+		{"heard", "", flows(Media{Quality: &Quality{Sampled: 60, Silent: 59}}), Media{}},
+		// Behind us.
+		{"send-error", "2000 packets could not be sent to it (operation not permitted), 3000 could", flows(Media{Evidence: &Evidence{SendErrors: 2000, SendError: "operation not permitted"}}), Media{}},
+		{"unreachable", "what goes to 192.0.2.20:4000 comes back (ICMP: connection refused, 9 times)", flows(Media{}),
+			Media{Announced: there, Evidence: &Evidence{Refused: 9, RefusedWhy: "connection refused", FirstRefused: answered, LastRefused: late}}},
+		{"heard", "", flows(Media{}), Media{Announced: there, Evidence: &Evidence{Refused: 2, FirstRefused: late, LastRefused: late.Add(time.Second)}}}, // as it hung up
+		{"heard", "", flows(Media{}), flows(Media{Evidence: &Evidence{Refused: 9, FirstRefused: answered, LastRefused: late}})},                         // another target, before
+		{"lost-beyond", "by its RTCP 990 of 1000 packets have not reached it", flows(Media{}), Media{Evidence: &Evidence{Expected: 1000, Missed: 990}}},
+		{"deaf", "not certain why, but its last 5 RTCP packets report of nothing", flows(Media{}), flows(Media{Evidence: &Evidence{Reports: 3, Deaf: 5}})},
+		{"heard", "", flows(Media{}), flows(Media{Evidence: &Evidence{Deaf: 5}})}, // it never reports
+		{"to-private", "not certain why, but the packets go to 10.0.0.7:4000", flows(Media{}), Media{Announced: "10.0.0.7:4000"}},
+		// How well.
+		{"loss", "5.7 %", flows(Media{Lost: 180}), Media{}},
+		{"jitter", "6.0 % of its packets came more than 60 ms late", flows(Media{Quality: &Quality{Arrived: Heard{Late: 600}}}), Media{}},
+		{"loss+jitter", "5.0 % of its packets were lost on the way here; and 6.0 %", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 500, Late: 600}}}), Media{}},
+		{"loss-beyond", "reports that 7.0 % are lost on the whole way, and on the way here 1.0 % were", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 100}, Reported: &Heard{Loss: 700}}}), Media{}},
 	} {
-		m := c.m
-		m.From = "caller"
-		r := &Record{Answered: answered, End: answered.Add(time.Minute), In: Leg{Remote: "198.51.100.1:5060"}, Out: &Leg{Remote: "198.51.100.2:5060"}, Media: []Media{m}}
-		if got := r.Audio(); len(got) != 1 || got[0].Cause != c.cause || !strings.Contains(got[0].Text, c.says) {
+		r := lasted(c.m, c.back)
+		got := r.Judge(r.End)
+		if len(got) != 2 || got[0].From != "caller" || got[0].Cause != c.cause || !strings.Contains(got[0].Text, c.says) || !strings.HasSuffix(got[0].Text, ".") {
 			t.Errorf("%s: %+v", c.cause, got)
+			continue
+		}
+		if certain := !strings.Contains(got[0].Text, "not certain"); got[0].Certain != certain && c.cause != "nothing" {
+			t.Errorf("%s is certain: %v, and says %s", c.cause, got[0].Certain, got[0].Text)
+		}
+		running := *r
+		running.End = time.Time{}
+		if again := running.Judge(r.End); len(again) != 2 || again[0] != got[0] {
+			t.Errorf("%s, while it runs: %+v", c.cause, again)
 		}
 	}
-	late, early := flows(Media{From: "callee"}), flows(Media{From: "callee"})
-	late.First, early.Last = answered.Add(20*time.Second), answered.Add(20*time.Second)
-	r := &Record{Answered: answered, End: answered.Add(time.Minute), Out: &Leg{}, Media: []Media{late, early, {Stream: 1, From: "caller"}}}
-	if got := r.Audio(); len(got) != 2 || got[0].Cause != "late" || got[1].Cause != "stopped" || !strings.Contains(got[1].Text, "40s before the end") {
+}
+
+// Too little is said rather than too much.
+func TestNothingToJudge(t *testing.T) {
+	for name, change := range map[string]func(*Record){
+		"a call of a second":      func(r *Record) { r.End = answered.Add(time.Second) },
+		"not answered":            func(r *Record) { r.Answered = time.Time{} },
+		"media that passes us":    func(r *Record) { r.Media = nil },
+		"answered by this server": func(r *Record) { r.Out = nil },
+	} {
+		r := lasted(Media{}, Media{})
+		change(r)
+		if got := r.Judge(r.End); got != nil {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	r := lasted(flows(Media{}), Media{Announced: there})
+	if got := r.Trouble(r.End); len(got) != 1 || got[0].From != "callee" {
 		t.Errorf("%+v", got)
 	}
-	r.End = answered.Add(time.Second)
-	if got := r.Audio(); got != nil {
-		t.Errorf("a call of a second: %+v", got)
+}
+
+func TestPoor(t *testing.T) {
+	for _, q := range []*Quality{nil, {}, {Reported: &Heard{}}} {
+		if r := lasted(Media{Quality: q}, Media{}); r.Poor() {
+			t.Errorf("%+v is poor", q)
+		}
+	}
+	for _, q := range []*Quality{{Arrived: Heard{Poor: "MOS"}}, {Reported: &Heard{Poor: "loss"}}} {
+		if r := lasted(Media{Quality: q}, Media{}); !r.Poor() {
+			t.Errorf("%+v is not poor", q)
+		}
+	}
+}
+
+func TestHundredth(t *testing.T) {
+	for v, want := range map[Hundredth]string{441: "4.41", 100: "1", 0: "0", -2050: "-20.5", 5: "0.05"} {
+		b, _ := v.MarshalJSON()
+		var back Hundredth
+		if err := back.UnmarshalJSON(b); err != nil || string(b) != want || back != v {
+			t.Errorf("%d: %s, back %d, %v", int64(v), b, int64(back), err)
+		}
 	}
 }

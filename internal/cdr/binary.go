@@ -61,6 +61,7 @@ const (
 	fPlayed
 	fBypassed
 	fBypassWarning
+	fAudio
 )
 
 // Fields of parts.
@@ -76,6 +77,8 @@ const (
 	fStream, fFrom, fSource, fPackets, fBytes, fRTCP, fLost, fJitter, fGated, fDropped, fFirst, fLast, fSRTP, fUnauthentic = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
 
 	fAnnounced, fGatedFrom, fHeld, fTier, fTierWhy = 15, 16, 17, 18, 19
+
+	fQuality, fEvidence = 40, 41 // each has fields of its own
 
 	fHead, fTail, fMiddle, fMessageAt, fLegName, fFlags = 1, 2, 3, 4, 5, 6
 
@@ -260,6 +263,9 @@ func (r *Record) AppendBinary(dst []byte) []byte {
 	for i := range r.Media[:min(len(r.Media), maxList)] {
 		w.media(&r.Media[i])
 	}
+	for i := range r.Audio[:min(len(r.Audio), maxList)] {
+		w.audio(&r.Audio[i])
+	}
 	w.lines(r)
 	return w.b
 }
@@ -377,6 +383,8 @@ func (w *binaryWriter) media(m *Media) {
 	w.word(fTierWhy, m.TierWhy)
 	w.time(fFirst, m.First)
 	w.time(fLast, m.Last)
+	w.quality(m.Quality)
+	w.evidence(m.Evidence)
 	w.end()
 }
 

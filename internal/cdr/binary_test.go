@@ -22,7 +22,13 @@ func full() *Record {
 		Attempts: []Attempt{{Trunk: "uc", At: at}, {Trunk: "uc2", Remote: "10.0.0.1:5060", Called: "1", Calling: "2", At: at, Took: time.Second,
 			Status: 503, Cause: 34, Class: "peer-fault", Reason: "x", Detail: "connection refused"}},
 		Reason: "normal-clearing", Status: 200, Cause: 16, EndedBy: "caller", Detail: "quoted \"<&>\" \u2028 \x00 é 😀 \xff\xfe",
-		Media:    []Media{{From: "caller"}, {Stream: 1, From: "callee", Source: "s", Packets: 1, Bytes: 2, RTCP: 3, Lost: 4, Jitter: 5 * time.Microsecond, Gated: 6, Dropped: 7, SRTP: "AEAD_AES_128_GCM", Unauthentic: 3, Tier: "sockets", TierWhy: "not RTP", First: at, Last: at.Add(time.Microsecond)}},
+		Media: []Media{{From: "caller"}, {Stream: 1, From: "callee", Source: "s", Packets: 1, Bytes: 2, RTCP: 3, Lost: 4, Jitter: 5 * time.Microsecond, Gated: 6, Dropped: 7, SRTP: "AEAD_AES_128_GCM", Unauthentic: 3, Tier: "sockets", TierWhy: "not RTP",
+			Quality: &Quality{Codec: "opus", Wideband: true, Arrived: Heard{R: 1, MOS: 2, Loss: 3, Late: 4, Jitter: time.Millisecond, BurstLoss: 5, GapLoss: 6, BurstPackets: 7, Unmeasured: true, Poor: "MOS"},
+				Reported: &Heard{MOS: 9}, RoundTrip: time.Second, RoundTripMost: 2 * time.Second, Signal: -2000, Noise: -6000, Sampled: 8, Silent: 9},
+			Evidence: &Evidence{PayloadType: 1, Foreign: 2, ForeignType: 3, Measured: 4, Misfit: 5, Sources: 6, OnHold: 7, Nowhere: 8, OtherSource: 9, STUN: 10, DTLS: 11, Misported: 12,
+				Oversized: 13, SendErrors: 14, SendError: "a", Refused: 15, RefusedWhy: "b", FirstRefused: at, LastRefused: at, SaysSent: 16, Reports: 17, Expected: 18, Missed: 19,
+				Deaf: 20, Ours: "c", Unusable: "d", KeysFailed: true}, First: at, Last: at.Add(time.Microsecond)}},
+		Audio:    []Audio{{From: "caller", Cause: "held", Certain: true, Text: "t"}, {}},
 		Decision: []string{"a", "", "rule one matched", "rule two matched", "rule two matched"},
 		Ladder: []Message{{At: at, Leg: "a", Line: "INVITE sip:x"}, {At: at.Add(999000), Leg: "b1", Out: true, Line: "200 OK (INVITE)", SDP: true},
 			{At: at, Leg: "b17", Line: "INVITE sip:x;user=phone"}, {}},
@@ -99,7 +105,7 @@ func TestLaterVersionMayAddFields(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, r) {
 		t.Fatalf("%v\n got %+v", err, got)
 	}
-	for _, f := range []byte{fIn, fOut, fCalled, fAttempt, fTransfer, fPlayed, fMedia, fDecision, fLadder} {
+	for _, f := range []byte{fIn, fOut, fCalled, fAttempt, fTransfer, fPlayed, fMedia, fAudio, fDecision, fLadder} {
 		b := slices.Concat([]byte{binaryVersion, f<<2 | kindGroup}, extra, []byte{0, fID<<2 | kindText, 1, 'z'})
 		if got, err := DecodeBinary(b); err != nil || got.ID != "z" {
 			t.Errorf("field %d: %+v, %v", f, got, err)

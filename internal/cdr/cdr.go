@@ -40,6 +40,7 @@ type Record struct {
 	Detail  string `json:"detail,omitempty"` // what exactly, in words
 
 	Media    []Media   `json:"media,omitempty"`
+	Audio    []Audio   `json:"audio,omitempty"`    // directions that were not heard, or badly
 	Decision []string  `json:"decision,omitempty"` // the explanation, one line a step
 	Ladder   []Message `json:"ladder,omitempty"`
 }
@@ -103,6 +104,9 @@ type Media struct {
 	TierWhy string    `json:"tierWhy,omitempty"`
 	First   time.Time `json:"first,omitzero"`
 	Last    time.Time `json:"last,omitzero"`
+
+	Quality  *Quality  `json:"quality,omitempty"`
+	Evidence *Evidence `json:"evidence,omitempty"`
 }
 
 // Message is one line of the ladder.

@@ -241,6 +241,8 @@ func (d *decoder) outcome(f field) {
 		r.Detail = d.text(f)
 	case fMedia:
 		d.media(f)
+	case fAudio:
+		d.audio(f)
 	case fDecision:
 		if len(r.Decision) == maxList {
 			d.fail()
@@ -390,6 +392,10 @@ func (d *decoder) media(f field) {
 			m.First = d.time(f)
 		case fLast:
 			m.Last = d.time(f)
+		case fQuality:
+			m.Quality = d.quality(f)
+		case fEvidence:
+			m.Evidence = d.evidence(f)
 		default:
 			d.skip(f)
 		}

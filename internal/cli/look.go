@@ -18,13 +18,13 @@ import (
 )
 
 func (a *app) callsCmd() *cobra.Command {
-	var live, failed, asCSV bool
+	var live, failed, poor, asCSV bool
 	var number, trunk, reason, since, until, before string
 	var limit int
 	c := &cobra.Command{Use: "calls", Short: "List calls, latest first", Args: none,
 		Long: "List calls from the records, latest first, or with --live those that run now. With --csv all calls that fit are written as RFC 4180 has it, for a\n" +
 			"spreadsheet or a database: sqlite3 report.db \".import --csv calls.csv call\".",
-		Example: "  directsip calls --failed --since 24h\n  directsip calls --number 4255550100 --json\n  directsip calls --since 30d --csv > calls.csv\n  directsip calls --live",
+		Example: "  directsip calls --failed --since 24h\n  directsip calls --number 4255550100 --json\n  directsip calls --since 30d --csv > calls.csv\n  directsip calls --live\n  directsip calls --poor --since 7d",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asCSV && a.json {
 				return &usageError{"calls", errors.New("calls are written as --csv or as --json, not as both")}
@@ -45,7 +45,7 @@ func (a *app) callsCmd() *cobra.Command {
 				return &usageError{"calls", err}
 			}
 			q := url.Values{"number": {number}, "trunk": {trunk}, "reason": {reason}, "before": {before}, "limit": {strconv.Itoa(limit)},
-				"failed": {strconv.FormatBool(failed)}, "since": {from}, "until": {to}}
+				"failed": {strconv.FormatBool(failed)}, "poor": {strconv.FormatBool(poor)}, "since": {from}, "until": {to}}
 			if asCSV {
 				if !cmd.Flags().Changed("limit") {
 					limit = 0
@@ -66,6 +66,7 @@ func (a *app) callsCmd() *cobra.Command {
 	f.BoolVar(&asCSV, "csv", false, "write all calls that fit as comma-separated values")
 	c.MarkFlagsMutuallyExclusive("csv", "live")
 	f.BoolVar(&failed, "failed", false, "only calls that failed")
+	f.BoolVar(&poor, "poor", false, "only calls with audio beyond poorMOS, poorLoss, poorJitter or poorRoundTrip of a trunk")
 	f.StringVar(&number, "number", "", "end of a called or calling number; +1425* for a beginning")
 	f.StringVar(&trunk, "trunk", "", "trunk of either leg")
 	f.StringVar(&reason, "reason", "", "reason of the end (see docs/diagnostics.md)")

@@ -39,12 +39,7 @@ func writeWhy(w io.Writer, r *cdr.Record, now time.Time) {
 		fmt.Fprintf(w, "\nmedia\n")
 		writeMedia(w, r.Media)
 	}
-	for i, a := range r.Audio() {
-		if i == 0 {
-			fmt.Fprintf(w, "\naudio\n")
-		}
-		fmt.Fprintf(w, "  %s\n", a.Text)
-	}
+	writeQuality(w, r, now)
 }
 
 func writeAttempts(w io.Writer, r *cdr.Record, now time.Time) {

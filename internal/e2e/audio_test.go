@@ -22,8 +22,8 @@ func TestP14_WhySaysWhatWasInTheWay(t *testing.T) {
 	r := s.record()
 	checkRecord(t, r, "normal-clearing", 200, "caller")
 	why := s.cli(0, "why", r.ID)
-	for _, want := range []string{"audio\n  Nothing of the caller was heard: ", "packets came from " + stranger.LocalAddr().String() + ", which may not send by rtpLatching",
-		"  The callee was heard: "} {
+	for _, want := range []string{"audio\n  Nothing of the caller on trunk \"pbx\" was heard: ", "packets came from " + stranger.LocalAddr().String() + ", which may not send by rtpLatching",
+		"  The callee on trunk \"gw1\" was heard"} {
 		if !strings.Contains(why, want) {
 			t.Errorf("why does not say %q:\n%s", want, why)
 		}
@@ -42,7 +42,7 @@ func TestWhySaysThatKeysDoNotFit(t *testing.T) {
 	c.hangUp()
 	r := s.record()
 	checkRecord(t, r, "normal-clearing", 200, "caller")
-	if why := s.cli(0, "why", r.ID); !strings.Contains(why, "Nothing of the caller was heard: ") || !strings.Contains(why, "packets of SRTP came that its key does not open") {
+	if why := s.cli(0, "why", r.ID); !strings.Contains(why, "Nothing of the caller on trunk \"pbx\" was heard: ") || !strings.Contains(why, "packets of SRTP came that its key does not open") {
 		t.Errorf("why says\n%s", why)
 	}
 }

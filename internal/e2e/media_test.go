@@ -17,6 +17,7 @@ type talk struct {
 	answer, inv  string
 	aSeq, bSeq   uint16
 	aSSRC, bSSRC uint32
+	other        *net.UDPConn // of a third host
 }
 
 func (l *lab) rtp(ip string) *net.UDPConn {

@@ -20,6 +20,25 @@ func (e *Engine) Calls() []cdr.Record {
 	return list
 }
 
+// Call is a running call by the id of its record, with what its media has counted so far.
+func (e *Engine) Call(record string) (r cdr.Record, ok bool) {
+	found := make([]*cdr.Record, len(e.shards))
+	e.each(func(s *shard, now time.Time, c *ua.Core, _ *ua.Out) {
+		if id, here := c.Session(record); here {
+			st, _ := e.cfg.Relay.Stats(id)
+			if r, ok := c.Measured(now, record, &st); ok {
+				found[s.index] = &r
+			}
+		}
+	})
+	for _, f := range found {
+		if f != nil {
+			return *f, true
+		}
+	}
+	return r, false
+}
+
 // Live is the number of running calls.
 func (e *Engine) Live() int {
 	n := int64(0)

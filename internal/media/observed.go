@@ -38,8 +38,9 @@ type Observed struct {
 	Misported   uint64 // RTP that came to our port for RTCP
 	Oversized   uint64 // longer than any packet that is relayed
 
-	SendError   string    // the last of SendErrors, which are toward the other side
-	Refused     uint64    // ICMP that answers what we send to this side: nobody is there, or no way
-	RefusedWhy  string    // the last one
-	LastRefused time.Time // when it came
+	SendError  string // the last of SendErrors, which are toward the other side
+	Refused    uint64 // ICMP that answers what we send to this side: nobody is there, or no way
+	RefusedWhy string // the last one
+	// FirstRefused and LastRefused are when the first and the last came.
+	FirstRefused, LastRefused time.Time
 }

@@ -167,6 +167,13 @@ func TestLateness(t *testing.T) {
 	if l.Count != 1 {
 		t.Errorf("drift makes %d late", l.Count)
 	}
+	for range 100 { // a longer path: a receiver waits longer from then on
+		l.Take(5000+3000*ms, 8000)
+	}
+	if l.Count != 11 {
+		t.Errorf("a longer path makes %d late", l.Count)
+	}
+	l.Count = 1
 	l.Break()
 	l.Take(1e12, 8000)
 	if l.Count != 1 {

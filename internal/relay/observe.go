@@ -26,7 +26,7 @@ type observed struct {
 	stun, dtls, misported      uint64
 	oversize                   uint64
 	refused                    uint64
-	lastRefused                int64 // ns since the relay started
+	firstRefused, lastRefused  int64 // ns since the relay started
 	refusedWhy, sendError      unix.Errno
 }
 
@@ -159,7 +159,9 @@ func (st *stream) heardBy(to, other *side, now int64) (list [2]quality.Source) {
 
 // refuse notes an ICMP error that what we sent to the side has brought.
 func (sd *side) refuse(errno unix.Errno, now int64) {
-	sd.count.refused++
+	if sd.count.refused++; sd.count.refused == 1 {
+		sd.count.firstRefused = now
+	}
 	sd.count.refusedWhy, sd.count.lastRefused = errno, now
 }
 
@@ -173,6 +175,7 @@ func (o *observed) snapshot(m *media.Counters, start time.Time) {
 		m.SendError = o.sendError.Error()
 	}
 	if o.refused > 0 {
-		m.RefusedWhy, m.LastRefused = o.refusedWhy.Error(), start.Add(time.Duration(o.lastRefused))
+		m.RefusedWhy = o.refusedWhy.Error()
+		m.FirstRefused, m.LastRefused = start.Add(time.Duration(o.firstRefused)), start.Add(time.Duration(o.lastRefused))
 	}
 }

@@ -118,7 +118,7 @@ func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) {
 // ParseFilter reads a filter from named values.
 func ParseFilter(get func(string) string) (f store.Filter, err error) {
 	f.Number, f.Trunk, f.Reason, f.Before = get("number"), get("trunk"), get("reason"), get("before")
-	f.Failed = get("failed") == "true"
+	f.Failed, f.Poor = get("failed") == "true", get("poor") == "true"
 	if v := get("limit"); v != "" {
 		if f.Limit, err = strconv.Atoi(v); err != nil {
 			return f, errors.New("limit " + strconv.Quote(v) + " is not a number")
@@ -162,7 +162,7 @@ func (s *Server) findCall(ctx context.Context, id string) (*cdr.Record, error) {
 			out = c.Out.CallID
 		}
 		if c.ID == id || c.In.CallID == id || out == id {
-			return &c, nil
+			return s.measured(&c), nil
 		}
 		if strings.HasPrefix(c.ID, id) || strings.HasPrefix(c.In.CallID, id) || strings.HasPrefix(out, id) {
 			begins = append(begins, c)
@@ -174,7 +174,7 @@ func (s *Server) findCall(ctx context.Context, id string) (*cdr.Record, error) {
 	rec, err := s.store.Get(ctx, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound) && len(begins) == 1:
-		return &begins[0], nil
+		return s.measured(&begins[0]), nil
 	case errors.Is(err, store.ErrNotFound) && len(begins) > 1, err == nil && len(begins) > 0 && rec.ID != id:
 		many := &store.AmbiguousError{Prefix: id}
 		for _, c := range begins[:min(len(begins), 10)] {
@@ -189,6 +189,14 @@ func (s *Server) findCall(ctx context.Context, id string) (*cdr.Record, error) {
 		return nil, fmt.Errorf("%w: %q is neither the id of a record nor the Call-ID of a leg, nor the beginning of one; `directsip calls` lists them", err, id)
 	}
 	return rec, err
+}
+
+// measured is a running call with what its media has counted so far, unless it has ended meanwhile.
+func (s *Server) measured(c *cdr.Record) *cdr.Record {
+	if r, ok := s.engine.Call(c.ID); ok {
+		return &r
+	}
+	return c
 }
 
 func (s *Server) getTrunks(w http.ResponseWriter, _ *http.Request) { answer(w, s.trunkViews()) }

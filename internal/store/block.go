@@ -43,6 +43,7 @@ const (
 	rowFlags   = 48
 
 	flagFailed = 1
+	flagPoor   = 2
 )
 
 // header tells what is in a block without reading it.
@@ -127,6 +128,7 @@ func (r row) place() (at int64, length int) {
 }
 
 func (r row) failed() bool { return r[rowFlags]&flagFailed != 0 }
+func (r row) poor() bool   { return r[rowFlags]&flagPoor != 0 }
 
 // text is the text of a row's field.
 func (c *content) text(r row, field int) []byte {
@@ -171,6 +173,9 @@ func (b *builder) add(r *cdr.Record, at int64, length int) {
 	flags := uint32(0)
 	if failed(r) {
 		flags = flagFailed
+	}
+	if r.Poor() {
+		flags |= flagPoor
 	}
 	le := binary.LittleEndian
 	rows := le.AppendUint64(le.AppendUint64(b.content.rows, uint64(start)), uint64(end))

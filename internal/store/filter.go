@@ -17,6 +17,7 @@ type Filter struct {
 	Reason string // diag id
 	// Failed: not answered and not given up by the caller (487), or ended by directsip.
 	Failed bool
+	Poor   bool   // a direction of its audio was beyond the bounds of its trunk (cdr.Record.Poor)
 	Limit  int    // default 100, at most 10 000
 	Before string // record id: continue behind this call (the last one of the previous page)
 }

@@ -74,14 +74,14 @@ func (q *question) skip(v *view, b *block) bool {
 
 // all tells that every row of a block is.
 func (q *question) all(v *view, b *block) bool {
-	return q.Number == "" && q.Trunk == "" && q.Reason == "" && !q.Failed && q.before == nil && b.minStart >= q.since &&
+	return q.Number == "" && q.Trunk == "" && q.Reason == "" && !q.Failed && !q.Poor && q.before == nil && b.minStart >= q.since &&
 		b.maxStart < q.until && v.marks.hideNone(b)
 }
 
 // wants tells whether a row is asked for.
 func (q *question) wants(c *content, r row) bool {
 	start := r.start()
-	if start < q.since || start >= q.until || q.Failed && !r.failed() {
+	if start < q.since || start >= q.until || q.Failed && !r.failed() || q.Poor && !r.poor() {
 		return false
 	}
 	if len(q.trunk) > 0 && !bytes.Equal(c.text(r, rowIn), q.trunk) && !bytes.Equal(c.text(r, rowOut), q.trunk) {

@@ -45,6 +45,10 @@ func DefaultSettings() *TrunkSettings {
 		RTCPActiveCalls:     true,
 		RTCPCallsOnHold:     true,
 		MediaTimeout:        30 * time.Second,
+		PoorMOS:             350,
+		PoorLoss:            5,
+		PoorJitter:          30 * time.Millisecond,
+		PoorRoundTrip:       500 * time.Millisecond,
 	}
 }
 

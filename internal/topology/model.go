@@ -217,6 +217,12 @@ type TrunkSettings struct {
 	Codecs          []string      // empty: whatever the offer has
 	Transcoding     string        // "auto" (default): what the other side does not offer of Codecs is converted; "off"
 
+	// OPS-09: a call is poor beyond these.
+	PoorMOS       int           // in hundredths, below it; default 350
+	PoorLoss      int           // percent lost or late; default 5
+	PoorJitter    time.Duration // default 30ms
+	PoorRoundTrip time.Duration // from here to the peer and back; default 500ms
+
 	// Numbers.
 	CalledRules         []*TranslationRule // TRK-20
 	CallingRules        []*TranslationRule // TRK-21

@@ -21,7 +21,7 @@ type settingsDoc struct {
 }
 
 // settingsFields is every key of trunk settings. The defaults are those of DefaultSettings.
-var settingsFields = slices.Concat(profileField, huntingFields, healthFields, signallingFields, setupFields, identityFields, headerFields, midcallFields, mediaFields, soundFields, numberFields, placeFields)
+var settingsFields = slices.Concat(profileField, huntingFields, healthFields, signallingFields, setupFields, identityFields, headerFields, midcallFields, mediaFields, qualityFields, soundFields, numberFields, placeFields)
 
 var huntingFields = []field[settingsDoc]{
 	{"noResponseTimeout", setDuration(500*time.Millisecond, 32*time.Second, false, func(s *TrunkSettings) *time.Duration { return &s.NoResponseTimeout })},

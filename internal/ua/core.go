@@ -466,6 +466,32 @@ func (c *Core) Drain(now time.Time, on bool) {
 	c.drainRegistrations(now, on)
 }
 
+// Session is the media of a running call by the id of its record; false when there is no such call.
+func (c *Core) Session(record string) (id media.SessionID, ok bool) {
+	if e := c.recorded(record); e != nil {
+		return e.call.ID(), true
+	}
+	return 0, false
+}
+
+// Measured is a running call with what its media has counted; false when it has ended.
+func (c *Core) Measured(now time.Time, record string, st *media.Stats) (r cdr.Record, ok bool) {
+	e := c.recorded(record)
+	if e == nil {
+		return r, false
+	}
+	return e.call.Measured(now, st), true
+}
+
+func (c *Core) recorded(record string) *entry {
+	for _, e := range c.byID {
+		if e.call != nil && !e.ended && e.call.RecordID() == record {
+			return e
+		}
+	}
+	return nil
+}
+
 // Calls are the running calls, in the order in which they began.
 func (c *Core) Calls() []cdr.Record {
 	var list []cdr.Record

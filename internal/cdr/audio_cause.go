@@ -1,0 +1,224 @@
+package cdr
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// nothing says why nothing at all was passed on: what came and was refused, and else why nothing came.
+func (w *way) nothing() []finding {
+	if found := w.refused(1); len(found) > 0 {
+		return found
+	}
+	return w.absent()
+}
+
+// refused is what came and did not pass, where it is so many packets at least, and no few strays beside many others.
+func (w *way) refused(least uint64) (found []finding) {
+	const stray = 20 // so many times fewer
+	least = max(least, max(w.Unauthentic, w.Gated, w.Dropped, w.SendErrors)/stray)
+	add := func(n uint64, cause, format string, args ...any) {
+		if n >= least {
+			found = append(found, finding{cause, fmt.Sprintf(format, args...), true})
+		}
+	}
+	if w.SRTP == "" && w.KeysFailed {
+		add(w.Unauthentic, "no-keys", "%d packets came under SRTP, and no keys were agreed on with it: look at a=crypto of its SDP, and at srtpMode and srtpSuites of its trunk", w.Unauthentic)
+	} else {
+		add(w.Unauthentic, "srtp-key", "%d packets of SRTP came that its key does not open, the one that its SDP says: it encrypts with another, or not at all", w.Unauthentic)
+	}
+	text := fmt.Sprintf("%d packets came from %s, which may not send by rtpLatching of its trunk", w.Gated, cmp.Or(w.GatedFrom, "elsewhere"))
+	if w.Announced != "" {
+		text += "; its SDP says " + w.Announced
+	}
+	add(w.Gated, "elsewhere", "%s", text)
+	add(w.SendErrors, "send-error", "%d packets could not be sent on to %s (%s): look at routes and firewall of this server", w.SendErrors, w.to, w.SendError)
+	add(w.OtherSource, "other-source", "%d packets came of another SSRC than its first, and ssrcPolicy of its trunk is fixed", w.OtherSource)
+	add(w.Misported, "rtcp-port", "%d packets of RTP came to the port for RTCP, one above the one that it was told", w.Misported)
+	add(w.Oversized, "oversize", "%d packets came that are longer than 4096 octets, which are no telephony", w.Oversized)
+	if w.DTLS > 0 {
+		add(w.DTLS, "dtls", "it sent %d packets of DTLS: it waits for keys by DTLS-SRTP, which its leg has not agreed on", w.DTLS)
+	} else if w.Unauthentic+w.Gated+w.OtherSource+w.Misported == 0 {
+		add(w.STUN, "ice", "it sent %d packets of STUN: it waits for ICE, which nobody answers on its leg", w.STUN)
+	}
+	switch {
+	case w.Held:
+		add(w.OnHold, "held", "its SDP says that it does not send (hold, or receive only), and %d packets that came all the same were dropped", w.OnHold)
+	case w.far.Unusable != "":
+		add(w.OnHold+w.Nowhere, "zero-address", "%s gives %s as the address of its media, to which nothing can be sent; %d packets were dropped: look whether a hold was never taken back, or the two legs have IP versions of their own",
+			w.to, w.far.Unusable, w.OnHold+w.Nowhere)
+	default:
+		add(w.OnHold, "on-hold", "%s has it on hold by its SDP, and %d packets were dropped: look in the ladder whether the hold was taken back", w.to, w.OnHold)
+		add(w.Nowhere, "nowhere", "%d packets came while %s had not said where to send them", w.Nowhere, w.to)
+	}
+	rest := w.Dropped - min(w.Dropped, w.OnHold+w.Nowhere+w.OtherSource+w.STUN+w.DTLS+w.Misported+w.Oversized)
+	if len(found) == 0 {
+		add(rest, "unusable", "%d packets came that are no RTP", rest)
+	}
+	return found
+}
+
+// absent says why nothing came, most certain first.
+func (w *way) absent() []finding {
+	sure := func(cause, format string, args ...any) []finding {
+		return []finding{{cause, fmt.Sprintf(format, args...), true}}
+	}
+	switch {
+	case w.Held:
+		return sure("held", "by its SDP it did not send: hold, or receive only")
+	case w.SaysSent > 0:
+		return sure("rtp-filtered", "its RTCP says that it has sent %d packets of RTP, and none came to %s: a firewall or NAT on the way lets one pass and not the other", w.SaysSent, cmp.Or(w.Ours, "our port"))
+	case w.RTCP > 0:
+		return []finding{{"rtcp-only", fmt.Sprintf("it sent %d packets of RTCP and no RTP: it is muted, or RTP is filtered on the way", w.RTCP), false}}
+	case w.Announced == "" && w.Unusable == "":
+		return sure("no-address", "it never said where its media is")
+	case w.Refused > 0:
+		return sure("port-closed", "nothing came, and what was sent to it at %s came back %d times (ICMP: %s): nobody listens there, or a firewall says so", w.Announced, w.Refused, w.RefusedWhy)
+	}
+	var found []finding
+	if private(w.Ours) && public(w.self) {
+		found = append(found, finding{"our-private", fmt.Sprintf("it was told to send to %s, a private address of this server, and is itself at %s", w.Ours, w.self), false})
+	}
+	if private(w.Announced) && !private(w.self) && w.self != "" {
+		found = append(found, finding{"private", fmt.Sprintf("its SDP says %s, a private address, and its signalling comes from %s: NAT is between, and its own packets, of which none came, have to open it",
+			w.Announced, w.self), false})
+	}
+	if len(found) > 0 {
+		return found
+	}
+	return sure("nothing", "nothing came to %s. Its SDP says %s: look at firewalls from there to the media ports of this server, and whether the device sends at all",
+		cmp.Or(w.Ours, "our port"), cmp.Or(w.Announced, w.Unusable))
+}
+
+// early is of a side that was heard before the answer and not since.
+func (w *way) early() []finding {
+	if found := w.refused(many); len(found) > 0 {
+		return found
+	}
+	if w.Held {
+		return []finding{{"held", "by its SDP it did not send: hold, or receive only", true}}
+	}
+	return []finding{{"early-only", fmt.Sprintf("its %d packets all came before, the last %s before the answer: it changed its address or its port with the answer, or stopped sending",
+		w.Packets, w.r.Answered.Sub(w.Last).Round(packetTime)), true}}
+}
+
+// part is of a side whose packets begin late or end early.
+func (w *way) part() []finding {
+	switch late, silent := w.First.Sub(w.r.Answered), w.end.Sub(w.Last); {
+	case w.First.IsZero() || w.Last.IsZero():
+	case silent > longPause && !w.Held:
+		if found := w.refused(many); len(found) > 0 {
+			return found
+		}
+		text := fmt.Sprintf("until %s before the end, then its packets stopped", silent.Round(packetTime))
+		if w.Refused > 0 && w.LastRefused.After(w.Last) {
+			return []finding{{"port-closed", text + fmt.Sprintf("; what was sent to it came back since (ICMP: %s), so it has closed its port", w.RefusedWhy), true}}
+		}
+		return []finding{{"stopped", text, true}}
+	case late > longPause:
+		return []finding{{"late", fmt.Sprintf("from %s after the answer on, and nothing of it was passed on before", late.Round(packetTime)), true}}
+	}
+	return nil
+}
+
+// content is of packets that pass and hold nothing that can be heard.
+func (w *way) content() (found []finding) {
+	if w.Foreign >= many && 2*w.Foreign >= w.Packets {
+		found = append(found, finding{"payload-type", fmt.Sprintf("%d of its packets have payload type %d, which %s did not agree to in its SDP", w.Foreign, w.ForeignType, w.to), true})
+	}
+	const least = 3 // packets that were looked into, one a second
+	if w.Misfit >= least && 2*w.Misfit >= w.Measured {
+		found = append(found, finding{"codec", fmt.Sprintf("the size of its packets does not fit payload type %d in %d of %d that were measured: it sends another codec under that number",
+			w.PayloadType, w.Misfit, w.Measured), true})
+	}
+	if q := w.Quality; len(found) == 0 && q != nil && q.Sampled >= least && q.Silent == q.Sampled {
+		found = append(found, finding{"silence", fmt.Sprintf("all %d packets that were looked into are digital silence: its microphone is muted, or what is behind it delivers nothing", q.Sampled), true})
+	}
+	return found
+}
+
+// onward is what is known of the way from here to the other side.
+func (w *way) onward() (found []finding) {
+	const lasting = 2 * time.Second // ports are closed and opened around the beginning and the end of a call
+	if w.SendErrors >= many && w.SendErrors > w.Packets/2 {
+		found = append(found, finding{"send-error", fmt.Sprintf("%d packets could not be sent to it (%s), %d could: look at routes and firewall of this server", w.SendErrors, w.SendError, w.Packets), true})
+	}
+	if w.back != nil && w.far.LastRefused.Sub(w.far.FirstRefused) >= lasting && w.back.Packets == 0 {
+		found = append(found, finding{"unreachable", fmt.Sprintf("what goes to %s comes back (ICMP: %s, %d times), and nothing comes from there: nobody listens, or a firewall says so",
+			w.back.Announced, w.far.RefusedWhy, w.far.Refused), true})
+	}
+	if w.far.Expected >= many && 10*w.far.Missed >= 9*w.far.Expected {
+		found = append(found, finding{"lost-beyond", fmt.Sprintf("by its RTCP %d of %d packets have not reached it, and %d came here: they are lost between this server and it", w.far.Missed, w.far.Expected, w.Packets), true})
+	}
+	if len(found) > 0 || w.back == nil || w.back.Held {
+		return found
+	}
+	if w.far.Reports > 0 && w.far.Deaf >= 3 {
+		return []finding{{"deaf", fmt.Sprintf("its last %d RTCP packets report of nothing that is sent to it, and %d earlier ones did", w.far.Deaf, w.far.Reports), false}}
+	}
+	if w.back.Packets+w.back.RTCP == 0 && w.back.Source == "" && private(w.back.Announced) && public(w.there) {
+		return []finding{{"to-private", fmt.Sprintf("the packets go to %s, a private address of its SDP, and nothing has come from there that would show another", w.back.Announced), false}}
+	}
+	return nil
+}
+
+// badly is of packets that are heard, and too few of them in time.
+func (w *way) badly() (found []finding) {
+	here, late := w.lost(), Hundredth(0)
+	if w.Quality != nil {
+		late = w.Quality.Arrived.Late
+	}
+	if here >= bad {
+		found = append(found, finding{"loss", fmt.Sprintf("%.1f %% of its packets were lost on the way here", here.Float()), true})
+	}
+	if late >= bad {
+		found = append(found, finding{"jitter", fmt.Sprintf("%.1f %% of its packets came more than 60 ms late, which most telephones throw away", late.Float()), true})
+	}
+	if q := w.Quality; q != nil && q.Reported != nil && q.Reported.Loss >= here+bad {
+		found = append(found, finding{"loss-beyond", fmt.Sprintf("%s reports that %.1f %% are lost on the whole way, and on the way here %.1f %% were: the rest is lost between this server and it",
+			w.to, q.Reported.Loss.Float(), here.Float()), true})
+	}
+	return found
+}
+
+// heard says how well.
+func (w *way) heard() string {
+	text := fmt.Sprintf("%s was heard: %d packets, %.1f %% lost on the way here", capital(w.from), w.Packets, w.lost().Float())
+	q := w.Quality
+	if q == nil {
+		return text + "."
+	}
+	if q.Arrived.MOS > 0 {
+		text += fmt.Sprintf(", MOS %.1f", q.Arrived.MOS.Float())
+	}
+	if q.Reported != nil {
+		text += fmt.Sprintf("; %s reports %.1f %% lost on the whole way", w.to, q.Reported.Loss.Float())
+		if q.Reported.MOS > 0 {
+			text += fmt.Sprintf(", MOS %.1f", q.Reported.MOS.Float())
+		}
+	}
+	return text + "."
+}
+
+// lost is the loss on the way here, in percent.
+func (w *way) lost() Hundredth {
+	if q := w.Quality; q != nil {
+		return q.Arrived.Loss
+	}
+	return Hundredths(100 * float64(w.Lost) / float64(max(1, w.Lost+w.Packets)))
+}
+
+// private tells whether an address is one of RFC 1918 or RFC 4193.
+func private(address string) bool {
+	a, err := netip.ParseAddrPort(address)
+	return err == nil && a.Addr().Unmap().IsPrivate()
+}
+
+// public tells whether it is one that is reached from anywhere.
+func public(address string) bool {
+	a, err := netip.ParseAddrPort(address)
+	ip := a.Addr().Unmap()
+	return err == nil && ip.IsGlobalUnicast() && !ip.IsPrivate()
+}

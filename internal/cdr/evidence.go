@@ -1,0 +1,113 @@
+package cdr
+
+import "time"
+
+// Evidence is what tells why a side was not heard. What is zero was not seen.
+type Evidence struct {
+	PayloadType uint8  `json:"payloadType"`        // of the last RTP
+	Foreign     uint64 `json:"foreign,omitempty"`  // RTP of payload types that were not agreed on
+	ForeignType uint8  `json:"foreignType"`        // the last of those
+	Measured    uint64 `json:"measured,omitempty"` // RTP whose size was compared with its time
+	Misfit      uint64 `json:"misfit,omitempty"`   // of that, what the codec cannot be
+	Sources     uint64 `json:"sources,omitempty"`  // SSRCs, when there were several
+
+	// Of what was dropped: during hold, without a destination, of a second SSRC, and what is no RTP.
+	OnHold      uint64 `json:"onHold,omitempty"`
+	Nowhere     uint64 `json:"nowhere,omitempty"`
+	OtherSource uint64 `json:"otherSource,omitempty"`
+	STUN        uint64 `json:"stun,omitempty"`
+	DTLS        uint64 `json:"dtls,omitempty"`
+	Misported   uint64 `json:"misported,omitempty"` // RTP at our port for RTCP
+	Oversized   uint64 `json:"oversized,omitempty"`
+
+	SendErrors uint64 `json:"sendErrors,omitempty"` // toward the other side
+	SendError  string `json:"sendError,omitempty"`  // the last of them
+
+	// Refused is ICMP that came back for what was sent to this side.
+	Refused      uint64    `json:"refused,omitempty"`
+	RefusedWhy   string    `json:"refusedWhy,omitempty"`
+	FirstRefused time.Time `json:"firstRefused,omitzero"`
+	LastRefused  time.Time `json:"lastRefused,omitzero"`
+
+	// By the RTCP of this side: how much RTP it says that it has sent; how many reports there are about what is sent to it, and of that what it expected and
+	// lost; and how many of its packets, the newest in a row, say nothing of it.
+	SaysSent uint64 `json:"saysSent,omitempty"`
+	Reports  uint64 `json:"reports,omitempty"`
+	Expected uint64 `json:"expected,omitempty"`
+	Missed   uint64 `json:"missed,omitempty"`
+	Deaf     uint64 `json:"deaf,omitempty"`
+
+	Ours       string `json:"ours,omitempty"`       // our address that the side was told
+	Unusable   string `json:"unusable,omitempty"`   // address of its SDP that nothing can be sent to: 0.0.0.0, or of another IP version
+	KeysFailed bool   `json:"keysFailed,omitempty"` // SRTP was agreed on, and there are no keys
+}
+
+const (
+	fEPayloadType, fEForeign, fEForeignType, fEMeasured, fEMisfit, fESources              = 1, 2, 3, 4, 5, 6
+	fEOnHold, fENowhere, fEOtherSource, fESTUN, fEDTLS, fEMisported, fEOversized          = 7, 8, 9, 10, 11, 12, 13
+	fESendErrors, fESendError, fERefused, fERefusedWhy, fEFirstRefused, fELastRefused     = 14, 15, 16, 17, 18, 19
+	fESaysSent, fEReports, fEExpected, fEMissed, fEDeaf, fEOurs, fEUnusable, fEKeysFailed = 20, 21, 22, 23, 24, 25, 26, 27
+)
+
+// numbers are the fields that are counts, by their place in the binary form.
+func (e *Evidence) numbers() [28]*uint64 {
+	return [28]*uint64{fEForeign: &e.Foreign, fEMeasured: &e.Measured, fEMisfit: &e.Misfit, fESources: &e.Sources, fEOnHold: &e.OnHold, fENowhere: &e.Nowhere,
+		fEOtherSource: &e.OtherSource, fESTUN: &e.STUN, fEDTLS: &e.DTLS, fEMisported: &e.Misported, fEOversized: &e.Oversized, fESendErrors: &e.SendErrors,
+		fERefused: &e.Refused, fESaysSent: &e.SaysSent, fEReports: &e.Reports, fEExpected: &e.Expected, fEMissed: &e.Missed, fEDeaf: &e.Deaf}
+}
+
+func (w *binaryWriter) evidence(e *Evidence) {
+	if e == nil {
+		return
+	}
+	w.begin(fEvidence)
+	for i, n := range e.numbers() {
+		if n != nil {
+			w.uint(byte(i), *n)
+		}
+	}
+	w.uint(fEPayloadType, uint64(e.PayloadType))
+	w.uint(fEForeignType, uint64(e.ForeignType))
+	w.text(fESendError, e.SendError)
+	w.text(fERefusedWhy, e.RefusedWhy)
+	w.time(fEFirstRefused, e.FirstRefused)
+	w.time(fELastRefused, e.LastRefused)
+	w.text(fEOurs, e.Ours)
+	w.text(fEUnusable, e.Unusable)
+	w.bool(fEKeysFailed, e.KeysFailed)
+	w.end()
+}
+
+func (d *decoder) evidence(f field) *Evidence {
+	e := &Evidence{}
+	numbers := e.numbers()
+	d.group(f, func(f field) {
+		switch f.no {
+		case fEPayloadType:
+			e.PayloadType = uint8(d.uint(f))
+		case fEForeignType:
+			e.ForeignType = uint8(d.uint(f))
+		case fESendError:
+			e.SendError = d.text(f)
+		case fERefusedWhy:
+			e.RefusedWhy = d.text(f)
+		case fEFirstRefused:
+			e.FirstRefused = d.time(f)
+		case fELastRefused:
+			e.LastRefused = d.time(f)
+		case fEOurs:
+			e.Ours = d.text(f)
+		case fEUnusable:
+			e.Unusable = d.text(f)
+		case fEKeysFailed:
+			e.KeysFailed = d.uint(f) != 0
+		default:
+			if int(f.no) < len(numbers) && numbers[f.no] != nil {
+				*numbers[f.no] = d.uint(f)
+			} else {
+				d.skip(f)
+			}
+		}
+	})
+	return e
+}

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+)
+
+// writeQuality has a line for each leg and direction of each stream, and a sentence for what is heard of each side.
+func writeQuality(w io.Writer, r *cdr.Record, now time.Time) {
+	rated := false
+	t := columns(w)
+	for i := range r.Media {
+		q := r.Media[i].Quality
+		if q == nil {
+			continue
+		}
+		if !rated {
+			fmt.Fprintf(w, "\nquality\n")
+			rated = true
+		}
+		m, other := &r.Media[i], "callee"
+		if m.From == other {
+			other = "caller"
+		}
+		name := cmp.Or(q.Codec, "unknown codec")
+		if q.Wideband {
+			name += " (wideband)"
+		}
+		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%s\n", m.Stream, m.From, name, figures(&q.Arrived, q.RoundTrip)+levels(q))
+		if q.Reported != nil {
+			fmt.Fprintf(t, "  stream %d\tto %s\tby its RTCP\t%s\n", m.Stream, other, figures(q.Reported, 0))
+		}
+	}
+	t.Flush()
+	for i, a := range r.Judge(now) {
+		if i == 0 {
+			fmt.Fprintf(w, "\naudio\n")
+		}
+		fmt.Fprintf(w, "  %s\n", a.Text)
+	}
+}
+
+// figures are those of one place, in one line.
+func figures(h *cdr.Heard, roundTrip time.Duration) string {
+	s := "MOS unknown"
+	if h.MOS > 0 {
+		s = fmt.Sprintf("MOS %.2f, R %.0f", h.MOS.Float(), h.R.Float())
+	}
+	s += fmt.Sprintf(", lost %s %%, late %s %%, jitter %s", h.Loss, h.Late, h.Jitter.Round(100*time.Microsecond))
+	switch {
+	case h.Unmeasured:
+		s += ", bursts not measured"
+	case h.BurstPackets > 0:
+		s += fmt.Sprintf(", bursts of %s packets with %s %% lost, gaps with %s %%", h.BurstPackets, h.BurstLoss, h.GapLoss)
+	}
+	if roundTrip > 0 {
+		s += ", round trip " + roundTrip.Round(100*time.Microsecond).String()
+	}
+	if h.Poor != "" {
+		s += ", poor: " + h.Poor
+	}
+	return s
+}
+
+func levels(q *cdr.Quality) string {
+	s := ""
+	if q.Signal != 0 {
+		s += fmt.Sprintf(", speech %.0f dBov", q.Signal.Float())
+	}
+	if q.Noise != 0 {
+		s += fmt.Sprintf(", pauses %.0f dBov", q.Noise.Float())
+	}
+	return s
+}

@@ -1,0 +1,199 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// wrong is a way in which a party's media fails: what it says, what it does every 20 ms, and what is to be said of what is heard of caller and callee; "": it is heard.
+type wrong struct {
+	name           string
+	offer, answer  func(sdp string) string
+	a, b           func(c *talk, n int) // nil: it sends as it should
+	caller, callee string
+}
+
+// replaced changes a description.
+func replaced(old, text string) func(string) string {
+	return func(sdp string) string { return strings.Replace(sdp, old, text, 1) }
+}
+
+func silent(*talk, int) {}
+
+// frames are so many of 20 ms that packets are looked into three times.
+const frames = 165
+
+var wrongs = []wrong{
+	{name: "as it should be"},
+	{name: "from elsewhere", a: func(c *talk, n int) { c.other.WriteToUDP(packet(uint16(n), 0xa, "speech"), c.toA) }, caller: "elsewhere"},
+	{name: "nothing", a: silent, caller: "nothing"},
+	{name: "both ways nothing", a: silent, b: silent, caller: "nothing", callee: "nothing"},
+	{name: "private address", a: silent, offer: replaced("c=IN IP4 127.", "c=IN IP4 10."), caller: "private", callee: "send-error"},
+	{name: "RTCP alone", a: func(c *talk, n int) { c.rtcpFromA(n, receiverReport(0xa)) }, caller: "rtcp-only"},
+	{name: "RTP filtered", a: func(c *talk, n int) { c.rtcpFromA(n, senderReport(0xa, uint32(n))) }, caller: "rtp-filtered"},
+	{name: "port of RTCP", a: func(c *talk, n int) { c.aRTP.WriteToUDP(packet(uint16(n), 0xa, "speech"), above(c.toA)) }, caller: "rtcp-port"},
+	{name: "payload type", a: func(c *talk, n int) {
+		p := packet(uint16(n), 0xa, "speech")
+		p[1] = 96
+		c.aRTP.WriteToUDP(p, c.toA)
+	}, caller: "payload-type"},
+	{name: "codec", a: func(c *talk, n int) { c.aRTP.WriteToUDP(packet(uint16(n), 0xa, "speech")[:12+20], c.toA) }, caller: "codec"}, // G.729 as payload type 0
+	{name: "digital silence", a: func(c *talk, n int) { c.aRTP.WriteToUDP(packet(uint16(n), 0xa, ""), c.toA) }, caller: "silence"},
+	{name: "closed port", a: func(c *talk, n int) { c.aRTP.Close() }, caller: "port-closed", callee: "unreachable"},
+	{name: "receives only", offer: func(sdp string) string { return sdp + "a=recvonly\r\n" }, caller: "held"},
+	{name: "receives only, in silence", offer: func(sdp string) string { return sdp + "a=recvonly\r\n" }, a: silent, caller: "held"},
+	{name: "on hold", answer: func(sdp string) string { return sdp + "a=sendonly\r\n" }, caller: "on-hold"},
+	{name: "address zero", answer: func(sdp string) string {
+		_, rest, _ := strings.Cut(sdp, "\r\nt=")
+		return "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=" + rest
+	}, caller: "zero-address"},
+	{name: "no way there", answer: replaced("c=IN IP4 127.", "c=IN IP4 203."), b: silent, caller: "send-error", callee: "nothing"},
+	{name: "another key", offer: func(sdp string) string {
+		return strings.Replace(sdp, "RTP/AVP", "RTP/SAVP", 1) + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n"
+	}, caller: "srtp-key"},
+	{name: "ICE", a: func(c *talk, n int) {
+		c.aRTP.WriteToUDP(append([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 12)...), c.toA)
+	}, caller: "ice"},
+	{name: "DTLS", a: func(c *talk, n int) { c.aRTP.WriteToUDP(append([]byte{22, 0xfe, 0xfd}, make([]byte, 60)...), c.toA) }, caller: "dtls"},
+	{name: "too long", a: func(c *talk, n int) {
+		c.aRTP.WriteToUDP(append(packet(uint16(n), 0xa, "speech"), make([]byte, 5000)...), c.toA)
+	}, caller: "oversize"},
+	{name: "lost behind us", b: func(c *talk, n int) { c.reports(n, uint32(n*98/100)) }, caller: "lost-beyond"},
+	{name: "loss behind us", b: func(c *talk, n int) { c.reports(n, uint32(n/10)) }, caller: "loss-beyond"},
+	{name: "no loss behind us", b: func(c *talk, n int) { c.reports(n, 0) }},
+	{name: "loss", a: func(c *talk, n int) {
+		if n%8 != 0 {
+			c.aRTP.WriteToUDP(packet(uint16(n), 0xa, "speech"), c.toA)
+		}
+	}, caller: "loss"},
+	{name: "jitter", a: func(c *talk, n int) {
+		for i := n - 9; n%10 == 0 && i <= n; i++ { // 200 ms of audio at once
+			c.aRTP.WriteToUDP(packet(uint16(i), 0xa, "speech"), c.toA)
+		}
+	}, caller: "jitter"},
+	{name: "two at once", a: func(c *talk, n int) {
+		c.other.WriteToUDP(packet(uint16(n), 0xa, "speech"), c.toA)
+		c.aRTP.WriteToUDP(packet(uint16(n), 0xa, "speech"), above(c.toA))
+	}, caller: "elsewhere+rtcp-port"},
+	{name: "loss and jitter", a: func(c *talk, n int) {
+		for i := n - 9; n%10 == 0 && i < n; i++ {
+			c.aRTP.WriteToUDP(packet(uint16(i), 0xa, "speech"), c.toA)
+		}
+	}, caller: "loss+jitter"},
+	{name: "private address, and RTCP", offer: replaced("c=IN IP4 127.", "c=IN IP4 10."), a: func(c *talk, n int) { c.rtcpFromA(n, receiverReport(0xa)) }, caller: "rtcp-only", callee: "send-error"},
+}
+
+// The laboratory of one-way audio: in each call a party's media fails in another way, over real sockets, all at the same time, and the verdict names that and nothing
+// else. A call whose media is as it should be gets none. While they run, why says the same.
+func TestMED08_OneWayAudioIsExplained(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP"))
+	a, b := l.udp(2, 0), l.udp(3, 5060)
+	talks := make([]*talk, len(wrongs))
+	elsewhere := l.rtp(l.ip(9))
+	for i, w := range wrongs {
+		c := &talk{a: a, b: b, aRTP: l.rtp(l.ip(2)), bRTP: l.rtp(l.ip(3)), aSSRC: 0xa, bSSRC: 0xb, other: elsewhere}
+		offer, answer := audio(l.ip(2), port(c.aRTP)), audio(l.ip(3), port(c.bRTP))
+		if w.offer != nil {
+			offer = w.offer(offer)
+		}
+		if w.answer != nil {
+			answer = w.answer(answer)
+		}
+		c.setUp(l, "+14255550100", fmt.Sprint("wrong", i), offer, answer)
+		talks[i] = c
+	}
+	late := time.Duration(0) // this machine, at most
+	for n, begin := 1, time.Now(); n <= frames; n++ {
+		due := time.Duration(n) * 20 * time.Millisecond
+		<-time.After(due - time.Since(begin))
+		late = max(late, time.Since(begin)-due)
+		for i, w := range wrongs {
+			c := talks[i]
+			if w.a != nil {
+				w.a(c, n)
+			} else {
+				c.fromA("speech")
+			}
+			if w.b != nil {
+				w.b(c, n)
+			} else {
+				c.fromB("speech")
+			}
+		}
+	}
+	running := s.cli(0, "why", "wrong1")
+	if !strings.Contains(running, "has lasted") || !strings.Contains(running, `Nothing of the caller on trunk "pbx" was heard: `) || !strings.Contains(running, "packets came from "+elsewhere.LocalAddr().String()) {
+		t.Errorf("while the call runs, why says\n%s", running)
+	}
+	for i := range wrongs {
+		talks[i].hangUp()
+	}
+	for i, r := range s.records(len(wrongs)) {
+		w, got := wrongs[i], map[string]string{}
+		for _, v := range r.Audio {
+			got[v.From] = v.Cause
+			if late > 40*time.Millisecond && v.Cause == "jitter" && w.caller != "jitter" {
+				got[v.From] = "" // it is true
+			}
+			if want := !strings.Contains(v.Text, "not certain"); v.Certain != want {
+				t.Errorf("%s: certain is %v of: %s", w.name, v.Certain, v.Text)
+			}
+		}
+		if got["caller"] != w.caller || got["callee"] != w.callee {
+			t.Errorf("%s: caller %q, callee %q; want %q, %q\n%+v", w.name, got["caller"], got["callee"], w.caller, w.callee, r.Audio)
+		}
+		if w.caller == "" && w.callee == "" && r.Poor() && late < 40*time.Millisecond {
+			t.Errorf("%s is poor: %+v", w.name, r.Media[0].Quality)
+		}
+	}
+	poor := s.cli(0, "calls", "--poor")
+	for i, w := range wrongs {
+		if late > 40*time.Millisecond {
+			break
+		}
+		id := s.records(len(wrongs))[i].ID
+		if want := w.caller == "loss" || w.caller == "jitter" || w.caller == "loss+jitter" || strings.HasPrefix(w.caller, "lo"); strings.Contains(poor, id) != want {
+			t.Errorf("%s among the poor calls: %v", w.name, !want)
+		}
+	}
+}
+
+func port(c *net.UDPConn) int { return c.LocalAddr().(*net.UDPAddr).Port }
+
+func above(a *net.UDPAddr) *net.UDPAddr { return &net.UDPAddr{IP: a.IP, Port: a.Port + 1} }
+
+// rtcpFromA sends RTCP of the caller ten times a second.
+func (c *talk) rtcpFromA(n int, p []byte) {
+	if n%5 == 0 {
+		c.aRTP.WriteToUDP(p, above(c.toA))
+	}
+}
+
+// reports sends audio of the callee, and what it says of the packets of the caller, of which so many were lost.
+func (c *talk) reports(n int, lost uint32) {
+	c.fromB("speech")
+	if n%5 == 0 {
+		p := append([]byte{0x81, 201, 0, 7, 0, 0, 0, 0xb, 0, 0, 0, 0xa}, make([]byte, 20)...)
+		binary.BigEndian.PutUint32(p[12:], lost&0xffffff)
+		binary.BigEndian.PutUint32(p[16:], uint32(n))
+		c.bRTP.WriteToUDP(p, above(c.toB))
+	}
+}
+
+// receiverReport is one without a block (RFC 3550 §6.4.2).
+func receiverReport(ssrc uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{0x80, 201, 0, 1}, ssrc)
+}
+
+// senderReport says that so many packets were sent (RFC 3550 §6.4.1).
+func senderReport(ssrc, packets uint32) []byte {
+	p := binary.BigEndian.AppendUint32([]byte{0x80, 200, 0, 6}, ssrc)
+	p = append(p, bytes.Repeat([]byte{1}, 12)...)
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(p, packets), packets*160)
+}
