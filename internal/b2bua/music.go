@@ -115,7 +115,11 @@ func (c *Call) voiceOf(side media.SideIndex) (v voice, ok bool) {
 		if m.Rejected() || !strings.EqualFold(m.Kind, "audio") {
 			continue
 		}
-		for _, codec := range m.Codecs {
+		codecs := m.Codecs
+		if ln := &c.plan.lines[i]; ln.converts() {
+			codecs = codecsOf(ln.spoken(int(side)))
+		}
+		for _, codec := range codecs {
 			if law := lawOf(codec); c.plan.lines[i].peer[side].laws.has(law) && codec.PT == law.PayloadType() {
 				return voice{i, law, codec.PT}, true
 			}

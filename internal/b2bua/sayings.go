@@ -6,35 +6,26 @@ import (
 	"strings"
 )
 
-// sealed is what was said last in a session of ours; early dialogs have one each.
-type sealed struct {
-	id, text string
-	bump     uint64 // added to the version: new keys make a new description, too (RFC 3264 §8)
-}
+// sayings are the descriptions that a leg was told, of each session of ours the last; early dialogs have one each. What is changed on its way out,
+// keys or codecs, may be other than before where nothing else is, and the same where something is.
+type sayings []saying
 
-// sayings are the sessions of a leg.
-type sayings []sealed
+type saying struct{ id, text string }
 
-// revise gives a description that was changed on its way out a version of its own: what was changed, keys or codecs, may be other than before
-// where nothing else is.
+// revise gives a description the version that it has for who hears it: one more for each that differs (RFC 3264 §8).
 func (b *sayings) revise(text, id, version string) string {
-	v, err := strconv.ParseUint(version, 10, 64)
-	if err != nil {
+	i := slices.IndexFunc(*b, func(s saying) bool { return s.id == id })
+	if i < 0 {
+		*b = append(*b, saying{strings.Clone(id), text})
 		return text
 	}
-	i := slices.IndexFunc(*b, func(s sealed) bool { return s.id == id })
-	if i < 0 {
-		i, *b = len(*b), append(*b, sealed{id: strings.Clone(id)})
-	}
 	s := &(*b)[i]
-	with := func(v uint64) string {
-		return strings.Replace(text, " "+version+" IN IP", " "+strconv.FormatUint(v, 10)+" IN IP", 1)
+	with := func(v string) string { return strings.Replace(text, " "+version+" IN IP", " "+v+" IN IP", 1) }
+	last := originVersion(s.text)
+	n, err := strconv.ParseUint(last, 10, 64)
+	if err != nil || with(last) == s.text {
+		return s.text
 	}
-	is := with(v + s.bump)
-	if is != s.text && originVersion(s.text) == originVersion(is) {
-		s.bump++
-		is = with(v + s.bump)
-	}
-	s.text = is
-	return is
+	s.text = with(strconv.FormatUint(n+1, 10))
+	return s.text
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/sound"
 )
 
 // Transcoding ends at the edge of each leg, as SRTP does. What is offered to a peer is widened by codecs of its trunk that the relay can
@@ -26,9 +27,9 @@ type widened struct {
 	inner, outer []sdp.Codec
 }
 
-// widen gives an offer of ours the codecs of the leg's trunk.
+// widen gives an offer of ours the codecs of the leg's trunk. An answer stays as it is.
 func (c *Call) widen(l *Leg, text string, offer bool) string {
-	if !offer || c.plan.bypass || c.plan.passKeys || l.speech == nil && len(l.trunk.Settings.Codecs) == 0 && !c.plan.converts() {
+	if c.plan.bypass || c.plan.passKeys || l.speech == nil && len(l.trunk.Settings.Codecs) == 0 && !c.plan.converts() {
 		return text
 	}
 	s, err := sdp.Parse(text)
@@ -43,6 +44,9 @@ func (c *Call) widen(l *Leg, text string, offer bool) string {
 	changed := false
 	for i := range n {
 		w := &l.speech.lines[i]
+		if !offer {
+			continue
+		}
 		*w = widened{}
 		if m := &s.Media[i]; m.IsRTP() && !m.Rejected() && strings.EqualFold(m.Kind, "audio") && !isData(s, i) {
 			if outer := c.offerable(l, i, m.Codecs); !slices.EqualFunc(outer, m.Codecs, samePayload) {
@@ -338,12 +342,18 @@ func (ln *line) speaks(side media.SideIndex, s *sdp.Session, i int) {
 
 // lawsIn are the laws of G.711 that are spoken.
 func lawsIn(s *media.Speech) (l laws) {
-	for _, f := range s.Formats {
-		if law := lawOf(sdp.Codec{PT: f.PayloadType, Name: f.Codec.String(), Rate: int(f.Clock), Channels: 1}); f.Codec.Speaks() {
-			l |= 1 << law
-		}
+	for _, c := range codecsOf(s) {
+		l |= 1 << lawOf(c)
 	}
-	return l &^ 1
+	return l &^ (1 << sound.NoLaw)
+}
+
+// codecsOf are the codecs that are spoken, as SDP has them.
+func codecsOf(s *media.Speech) (list []sdp.Codec) {
+	for _, f := range s.Formats {
+		list = append(list, sdp.Codec{PT: f.PayloadType, Name: f.Codec.String(), Rate: int(f.Clock), Channels: 1})
+	}
+	return list
 }
 
 // converts tells whether the relay converts what is spoken on an m-line.

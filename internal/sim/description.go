@@ -100,8 +100,9 @@ type speaker struct {
 	video   bool
 	fax     bool // takes T.38
 	large   bool
-	pcma    bool // A-law first
-	secret  bool // SRTP, and nothing else
+	pcma    bool   // A-law first
+	secret  bool   // SRTP, and nothing else
+	only    string // the one payload type of speech that it has; "": 0 and 8
 	// stubborn answers sendrecv whatever is offered.
 	stubborn bool
 	remote   *desc // what the other side said last
@@ -113,6 +114,9 @@ func (s *speaker) offer() string {
 	fmts := []string{"0", "8", "101"}
 	if s.pcma {
 		fmts = []string{"8", "0", "101"}
+	}
+	if s.only != "" {
+		fmts = []string{s.only, "101"}
 	}
 	lines := []mline{{kind: "audio", port: s.port, dir: s.dir, fmts: fmts}}
 	if s.video {
@@ -162,6 +166,9 @@ func (s *speaker) answer(offer *desc) string {
 			want = "sendonly"
 		}
 		a := mline{kind: m.kind, dir: meet(m.dir, want), fmts: m.fmts, keys: m.keys}
+		if m.kind == "audio" {
+			a.fmts = s.speakable(m.fmts)
+		}
 		if s.stubborn {
 			a.dir = "sendrecv"
 		}

@@ -45,6 +45,7 @@ func (r *relay) set(want *media.Session, open bool) {
 	}
 	s.want = want
 	r.play(s, want)
+	r.spoken(want, &want.Streams[0])
 	for i := range want.Streams {
 		for k := range want.Streams[i].Side {
 			side := &want.Streams[i].Side[k]

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -292,6 +293,11 @@ func (x *watch) fits(l *legWatch, o *offerWatch, m *sip.Message, d *desc) {
 		}
 		if a.port != 0 && meet(f.dir, a.dir) != a.dir {
 			x.fail(l, "answer in %d: %s for %s", m.Status, a.dir, f.dir)
+		}
+		for _, format := range a.fmts {
+			if a.port != 0 && !slices.Contains(f.fmts, format) {
+				x.fail(l, "answer in %d: m-line %d has format %s, which was not offered", m.Status, i+1, format)
+			}
 		}
 	}
 }

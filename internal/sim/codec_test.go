@@ -1,0 +1,64 @@
+package sim
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// foreign gives the trunks of UC platforms µ-law and all others A-law, and nothing else, so that no call has a codec in common.
+func foreign(document string) string {
+	for _, key := range []string{"global", "trunk:uca", "trunk:ucb", "trunk:gwa", "trunk:gwb", "trunk:gwc", "trunk:sbc"} {
+		codec := "PCMA"
+		if strings.HasPrefix(key, "trunk:uc") {
+			codec = "PCMU"
+		}
+		if line := regexp.MustCompile(`(?m)^  ` + key + `: \{`); line.MatchString(document) {
+			document = line.ReplaceAllString(document, "  "+key+": {codecs: ["+codec+"], ")
+		} else {
+			document = strings.Replace(document, "\n  "+key+":\n", "\n  "+key+":\n    codecs: ["+codec+"]\n", 1)
+		}
+	}
+	return document
+}
+
+// TestMED02EveryStory: every call of the ladders goes as it does although its two sides have no codec in common: what is offered and answered
+// on each leg is of that leg's codec, and the relay converts between them whenever both sides have said where they are.
+func TestMED02EveryStory(t *testing.T) {
+	for _, s := range stories() {
+		t.Run(s.file, func(t *testing.T) {
+			snap, err := Compile(foreign(strings.NewReplacer(s.changes...).Replace(Document)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.snap = snap
+			w := s.run(t, noFault)
+			for _, f := range w.Failures() {
+				t.Error(f)
+			}
+			if r := w.Nodes[0].Records[0]; r.Reason != s.reason || r.Status != s.status {
+				t.Errorf("record: %s %d (%s), want %s %d", r.Reason, r.Status, r.Detail, s.reason, s.status)
+			}
+			if t.Failed() {
+				t.Log(w.Trace.String())
+			}
+		})
+	}
+}
+
+// TestMED02Mix is TestTenThousandCalls where no call has a codec in common.
+func TestMED02Mix(t *testing.T) {
+	converted := 0
+	calls := mixes(t, foreign(Document), 10, func(w *World) {
+		for _, n := range w.Nodes {
+			for _, r := range n.Records {
+				if !r.Answered.IsZero() && r.Out != nil && r.In.Codec != r.Out.Codec {
+					converted++
+				}
+			}
+		}
+	})
+	if converted < calls/10 {
+		t.Errorf("%d calls were converted", converted)
+	}
+}
