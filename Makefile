@@ -33,7 +33,7 @@ fuzz: go
 # The eBPF objects, which are committed: by Debian's clang, so that everybody's are the same.
 generate: go
 	@command -v clang >/dev/null && command -v llvm-strip >/dev/null || { echo "install: clang llvm (apt-get install clang llvm)"; exit 1; }
-	$(GO) generate ./internal/steer
+	$(GO) generate ./internal/fastpath ./internal/steer
 
 lint: go
 	test -z "$$(gofmt -l cmd internal)"

@@ -9,13 +9,18 @@ const Buffer = 60 * time.Millisecond
 // newest 64 to 128 packets, as clocks drift apart; and where ten in a row are late the path has become longer, or the sender has paused its clock, and a
 // receiver has begun to wait for that. The zero value is ready.
 type Lateness struct {
-	Count   uint64
-	fastest int64 // transit, in clock units
-	next    int64 // of the window that fills
+	Count uint64
+	Window
 	run     int64 // fastest of the packets that are late in a row
 	late    uint8 // how many those are
-	left    uint8 // of the window
 	started bool
+}
+
+// Window is what it knows of packets that are in time.
+type Window struct {
+	Fastest int64 // transit, in clock units
+	Next    int64 // of the window that fills
+	Left    uint8 // of the window
 }
 
 const (
@@ -26,18 +31,18 @@ const (
 // Take takes the transit of a packet, its arrival minus its timestamp, in units of the clock.
 func (l *Lateness) Take(transit int64, clock uint32) {
 	if !l.started {
-		l.started, l.late, l.left, l.fastest, l.next = true, 0, window, transit, transit
+		l.started, l.late, l.Window = true, 0, Window{transit, transit, window}
 		return
 	}
-	l.next = min(l.next, transit)
-	l.fastest = min(l.fastest, transit)
-	if transit-l.fastest > int64(clock)*int64(Buffer/time.Millisecond)/1000 {
+	l.Next = min(l.Next, transit)
+	l.Fastest = min(l.Fastest, transit)
+	if transit-l.Fastest > Late(clock) {
 		l.slow(transit)
 	} else {
 		l.late = 0
 	}
-	if l.left--; l.left == 0 {
-		l.left, l.fastest, l.next = window, l.next, transit
+	if l.Left--; l.Left == 0 {
+		l.Window = Window{l.Next, transit, window}
 	}
 }
 
@@ -48,9 +53,18 @@ func (l *Lateness) slow(transit int64) {
 	}
 	l.run = min(l.run, transit)
 	if l.late++; l.late == adaptive {
-		l.late, l.left, l.fastest, l.next = 0, window, l.run, l.run
+		l.late, l.Window = 0, Window{l.run, l.run, window}
 	}
 }
+
+// Late is what is too long, in units of the clock.
+func Late(clock uint32) int64 { return int64(clock) * int64(Buffer/time.Millisecond) / 1000 }
+
+// InTime tells whether there is a window, and the newest packet is in it.
+func (l *Lateness) InTime() bool { return l.started && l.late == 0 }
+
+// Resume goes on from packets that somebody else has looked at, all of them in time.
+func (l *Lateness) Resume(w Window) { l.Window, l.late = w, 0 }
 
 // Break forgets the fastest: the source's clock was set anew.
 func (l *Lateness) Break() { l.started = false }

@@ -52,6 +52,13 @@ func (l *Losses) Next(n int) {
 	l.jump(n)
 }
 
+// Run is Next(1) so many times.
+func (l *Losses) Run(n uint64) {
+	for range n {
+		l.Next(1)
+	}
+}
+
 // jump is Next over numbers that are missing so far.
 func (l *Losses) jump(n int) {
 	for i := range n {

@@ -32,6 +32,7 @@ func (r *Relay) apply(ses *session, want *media.Session) error {
 		streams = make([]*stream, len(want.Streams))
 		for i := copy(streams, ses.streams); i < len(streams); i++ {
 			streams[i] = newStream(ses, i, r.carrierFor(&want.Streams[i]))
+			streams[i].kernel = &r.kernel
 		}
 	}
 	var few [usual]change
@@ -87,6 +88,7 @@ func (r *Relay) workerFor(id media.SessionID, changes []change) *worker {
 func (r *Relay) install(ses *session, streams []*stream, changes []change, want *media.Session, old []freed) ([]freed, error) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
+	ses.recall()
 	if err := swap(ses.worker, changes); err != nil {
 		return old, err
 	}
@@ -213,6 +215,7 @@ func (r *Relay) end(ses *session) media.Stats {
 	ses.mu.Lock()
 	ses.closed = true
 	stats := ses.snapshot(r)
+	ses.recall()
 	for _, st := range ses.streams {
 		old = r.clear(old, st)
 	}

@@ -74,4 +74,9 @@
 // one socket per worker (package steer), and it leaves through one raw socket per worker, so that a system call moves many packets and calls take
 // no descriptors. Nothing is warm then, since there is nothing to keep. What passes, what is counted and what is noticed is the same, and so are
 // the tests.
+//
+// Above both, with CAP_BPF and CAP_NET_ADMIN, the kernel itself relays what is regular in a direction of a stream (package fastpath). A packet has
+// passed here first, and its turn is over; then the flow is installed that takes those which follow it. What may change where they go takes the flow
+// back before (session.recall): signalling, another source, a player, the host's routes. So does a packet that is not regular, which is then dealt with
+// as ever. Streams whose packets must all be seen are never there (stream.userSpace).
 package relay

@@ -132,6 +132,8 @@ func (st *stream) told(from, other *side, b []byte, now int64) {
 	if st.sealed {
 		return
 	}
+	st.tally(from)
+	st.tally(other)
 	from.attend()
 	other.attend()
 	from.witness.Take(b, st.heardBy(from, other, now), other.witness, now)

@@ -74,10 +74,11 @@ func (s *session) snapshot(r *Relay) media.Stats {
 	}
 	for i, st := range s.streams {
 		if st.side[0].rtp.socket.open() || st.side[1].rtp.socket.open() {
-			stats.Streams[i].Tier, stats.Streams[i].Why = st.carrier.tier(), st.userSpace()
+			stats.Streams[i].Tier, stats.Streams[i].Why = r.tier(st)
 		}
 		for j := range st.side {
 			sd := &st.side[j]
+			st.tally(sd)
 			c := &stats.Streams[i].From[j]
 			*c = sd.count.snapshot(r.start)
 			if sd.witness != nil {

@@ -61,6 +61,7 @@ type Relay struct {
 	steered *steered // nil: see unsteered
 	// unsteered is why no stream is steered.
 	unsteered string
+	kernel    kernel
 	start     time.Time // of the clock that counters keep, monotonic
 	workers   []*worker
 	shards    [sessionShards]sessionShard
@@ -124,6 +125,7 @@ func newRelay(config Config) (*Relay, error) {
 	if r.identity, err = newIdentity(r.start); err != nil {
 		return nil, err
 	}
+	r.openKernel()
 	for i := range r.shards {
 		r.shards[i].sessions = make(map[media.SessionID]*session)
 	}
@@ -133,18 +135,19 @@ func newRelay(config Config) (*Relay, error) {
 			for _, w := range r.workers {
 				w.release()
 			}
+			r.kernel.close()
 			return nil, err
 		}
 		r.workers = append(r.workers, w)
 	}
 	if config.Best == media.TierSockets {
-		r.unsteered = "not wanted"
+		r.unsteered = notWanted
 	} else if o, err := openSteered(r); err == nil {
 		r.steered = o
 	} else {
 		r.unsteered = err.Error()
-		config.Logger.Info("media ports have a socket each: they cannot be steered", "reason", err)
 	}
+	r.tellTiers()
 	return r, nil
 }
 
@@ -263,6 +266,7 @@ func (r *Relay) Shutdown() {
 	if r.steered != nil {
 		r.steered.close()
 	}
+	r.kernel.close()
 }
 
 func (sh *sessionShard) list(into []*session) []*session {

@@ -32,6 +32,7 @@ type stream struct {
 	sealed  bool // SRTP between the peers: what is in the packets is not known
 	clock   uint32
 	carrier carrier
+	kernel  *kernel // nil: none is asked
 	side    [2]side
 	convert [2]*converter    // what comes from each side; nil: it passes as it is
 	speech  [2]*media.Speech // that they were made of
@@ -56,6 +57,7 @@ type side struct {
 	rtp, rtcp  port
 	count      counter
 	witness    *quality.Witness // of its RTCP; nil: none came, and none of ours went
+	kernel     offloaded
 }
 
 // port is one of our UDP ports.
@@ -133,6 +135,7 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 			from.count.otherSource++
 			return dropped, k, nil, nil
 		}
+		st.strayed(from, now)
 		from.count.look(b, h, from.agreed, st.sealed)
 		from.count.observe(h, st.clock, now)
 	}
@@ -156,12 +159,15 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 
 // admits asks the gate of the port, and lets RTCP follow where RTP moves to.
 func (sd *side) admits(p *port, src *sockaddr, now int64) bool {
-	before := p.gate.rank
+	before, source := p.gate.rank, p.gate.latched
 	if !p.gate.admit(src, &sd.trust, now) {
 		return false
 	}
 	if p.gate.rank != before && !p.isRTCP {
 		sd.rtcp.gate.review(&sd.trust)
+	}
+	if !p.isRTCP && p.gate.latched != source { // so what goes to this side goes elsewhere, too
+		p.stream.session.recall()
 	}
 	return true
 }

@@ -56,6 +56,7 @@ func release(r *Relay) {
 	if r.steered != nil {
 		r.steered.close()
 	}
+	r.kernel.close()
 }
 
 // TestAllOverSteered runs all tests of this package again, over steered ports.

@@ -20,6 +20,7 @@ type Totals struct {
 	Late           uint64 // packets that came to a warm socket or to a steered port that was just given up, dropped
 	Handshakes     int64  // of DTLS, now
 	Unshaken       uint64 // handshakes of DTLS that failed
+	InKernel       int64  // directions of streams that the kernel relays, now
 }
 
 // gauges are what the relay counts outside its workers.
@@ -63,6 +64,10 @@ func (r *Relay) Totals() Totals {
 	t.Warm, t.Reused, t.Late = int64(resting), reused, late
 	if r.steered != nil {
 		t.Late += r.steered.late.Load()
+	}
+	t.Packets, t.Bytes = r.kernel.packets.Load(), r.kernel.bytes.Load()
+	if r.kernel.table != nil {
+		t.InKernel = int64(r.kernel.table.Len())
 	}
 	for _, w := range r.workers {
 		t.Packets += w.totals.packets.Load()

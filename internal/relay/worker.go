@@ -36,6 +36,8 @@ type worker struct {
 	from    sockaddr
 	notices notices
 	batch   batch
+	// followers are ports of which packets have passed in this turn.
+	followers []*port
 
 	// Of steered ports, by family. nil, and 0 for icmp, where there are none.
 	index    int
@@ -139,6 +141,7 @@ func (w *worker) work() bool {
 		}
 	}
 	w.dispatch()
+	w.offload(now)
 	w.totals.add(&w.batch)
 	return on
 }
@@ -226,6 +229,9 @@ func (w *worker) pass(p *port, n int, now int64) {
 	}
 	w.batch.packets++
 	w.batch.bytes += uint64(n)
+	if k == rtp {
+		w.follow(p, now)
+	}
 }
 
 // stop ends the worker's goroutine and closes its descriptors.

@@ -1,0 +1,318 @@
+/*
+ * The kernel's part of the relay. User space has seen a packet of a source pass, and installs what is to become of those that follow it in
+ * the regular way: next number, same type, no later than a receiver waits. Such a packet is counted, readdressed and sent on. Every
+ * other goes on to the stack, and so to the socket that is bound to its port: this program never decides. And as it takes only what follows
+ * upon what user space has sent on, it never overtakes it.
+ *
+ * The maps are memory that user space shares. A flow is locked by whoever works on it, so user space reads, changes and takes out
+ * flows without a system call, and nothing is counted that it does not see.
+ */
+#include "kernel.h"
+
+enum {
+	PAIRS = 1 << 15, /* of ports */
+	CHAIN = 16,	 /* flows of one pair, at different addresses */
+
+	FREE = 0, /* states of a flow; FREE is also "user space is working on it, or has taken it out" */
+	OPEN = 1,
+	BUSY = 2, /* for some tens of nanoseconds */
+
+	IP4 = 4,
+	IP6 = 6,
+	UDP = 17,
+	HOPS = 64,
+
+	RTP_HEADER = 12,
+	HEADERS = 14 + 40 + 8 + RTP_HEADER,
+	WINDOW = 64, /* quality.Lateness */
+};
+
+struct flow {
+	u32 state;
+	u32 next; /* flow of the same pair of ports; 0: none */
+
+	/* What user space has decided. Addresses and ports are as on the wire; IPv4 has one word. */
+	u32 local[4], source[4];  /* of the packets that belong to it */
+	u32 from[4], to[4];	  /* that they get */
+	u16 local_port, source_port, from_port, to_port;
+	u32 ifindex;
+	u16 mtu;
+	u8 family, tos;
+	u32 ssrc, rate; /* of the clock, in Hz */
+	u32 late;	/* in its ticks: later than the fastest by more is not regular */
+	u8 payload_type, unused;
+
+	/* What is regular next, and what was counted since user space has looked. */
+	u16 sequence;
+	u16 credit; /* so many packets, then user space wants to see one */
+	u16 window;
+	u32 packets, bytes;
+	u32 transit, timestamp, jitter; /* RFC 3550 A.8, as relay/count.go */
+	u64 last;
+	s64 moved, fastest, next_fastest; /* quality.Lateness */
+};
+
+struct {
+	map_type(MAP_ARRAY);
+	map_flags_are(MAP_MMAPABLE);
+	map_holds(PAIRS);
+	u32 *key;
+	u64 *value; /* an array's values are eight octets apart anyway */
+} pairs SEC(".maps"); /* by half of the port: its first flow; 0: none */
+
+struct {
+	map_type(MAP_ARRAY);
+	map_flags_are(MAP_MMAPABLE);
+	map_holds(1); /* set when it is loaded */
+	u32 *key;
+	struct flow *value;
+} flows SEC(".maps"); /* flow 0 is never used */
+
+volatile const u64 epoch; /* of user space's clock, in that of the kernel */
+
+/* place is what was found in a packet. */
+struct place {
+	u32 udp;     /* offset */
+	u32 payload; /* octets */
+	u32 packet;  /* octets, without Ethernet */
+	u32 from[4], to[4];
+	u16 from_port, to_port;
+	u8 family;
+	struct rtp rtp;
+};
+
+static inline u32 same(const u32 *a, const u32 *b, u8 family)
+{
+	return a[0] == b[0] && (family == IP4 || (a[1] == b[1] && a[2] == b[2] && a[3] == b[3]));
+}
+
+/* sound tells whether the header's checksum is right, which the stack has not looked at yet. */
+static inline u32 sound(const struct ipv4 *ip)
+{
+	const u16 *w = (const u16 *)ip;
+	u32 sum = 0;
+
+#pragma unroll
+	for (int i = 0; i < 10; i++)
+		sum += w[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (u16)(sum + (sum >> 16)) == 0xffff;
+}
+
+/* parse finds the RTP packet in a frame; 0: there is none that this program takes. */
+static inline u32 parse(struct packet *p, struct place *at)
+{
+	void *end;
+	struct ethernet *eth;
+
+	if (p->pkt_type != PACKET_HOST || p->vlan_present || p->gso_size)
+		return 0;
+	if (p->protocol != net16(0x0800) && p->protocol != net16(0x86dd))
+		return 0;
+	if ((void *)(u64)p->data + HEADERS > (void *)(u64)p->data_end && pull_data(p, p->len < HEADERS ? p->len : HEADERS))
+		return 0;
+	eth = (void *)(u64)p->data;
+	end = (void *)(u64)p->data_end;
+	u32 length;
+	struct udp *udp;
+	if (p->protocol == net16(0x0800)) {
+		struct ipv4 *ip = (void *)(eth + 1);
+		udp = (void *)(ip + 1);
+		if ((void *)(udp + 1) + RTP_HEADER > end)
+			return 0;
+		/* options, fragments and what is damaged are the stack's */
+		if (ip->version_length != 0x45 || ip->protocol != UDP || (ip->fragment & net16(0x3fff)) || !sound(ip))
+			return 0;
+		at->family = IP4;
+		at->udp = sizeof(*eth) + sizeof(*ip);
+		at->packet = net16(ip->length);
+		length = at->packet - sizeof(*ip);
+		at->from[0] = ip->from;
+		at->to[0] = ip->to;
+	} else {
+		struct ipv6 *ip = (void *)(eth + 1);
+		udp = (void *)(ip + 1);
+		if ((void *)(udp + 1) + RTP_HEADER > end)
+			return 0;
+		if ((net32(ip->version_class_label) >> 28) != 6 || ip->next != UDP || !udp->checksum)
+			return 0;
+		at->family = IP6;
+		at->udp = sizeof(*eth) + sizeof(*ip);
+		length = net16(ip->length);
+		at->packet = length + sizeof(*ip);
+		__builtin_memcpy(at->from, ip->from, sizeof(at->from));
+		__builtin_memcpy(at->to, ip->to, sizeof(at->to));
+	}
+	if (net16(udp->length) != length || length < sizeof(*udp) + RTP_HEADER || p->len < sizeof(*eth) + at->packet)
+		return 0;
+	at->from_port = udp->from;
+	at->to_port = udp->to;
+	at->payload = length - sizeof(*udp);
+	__builtin_memcpy(&at->rtp, udp + 1, sizeof(at->rtp));
+	return at->rtp.version_csrcs >> 6 == 2 && at->payload >= RTP_HEADER + 4 * (at->rtp.version_csrcs & 0x0f);
+}
+
+/* ours tells whether the packet follows in the flow. */
+static inline u32 ours(const struct flow *f, const struct place *at)
+{
+	if (f->family != at->family || f->local_port != at->to_port || !same(f->local, at->to, at->family))
+		return 0;
+	if (f->source_port != at->from_port || !same(f->source, at->from, at->family))
+		return 0;
+	/* The type is compared with the marker bit, which begins a talkspurt; RTCP on the same port has it set (RFC 5761). */
+	return f->ssrc == net32(at->rtp.ssrc) && f->payload_type == at->rtp.marker_type && f->sequence == net16(at->rtp.sequence) &&
+	       at->packet <= f->mtu && f->credit;
+}
+
+/* count counts a packet as relay/count.go does. 0, and nothing is counted: it is too far from where the clock of its source was. */
+static inline u32 count(struct flow *f, const struct place *at, u64 now)
+{
+	u32 timestamp = net32(at->rtp.timestamp);
+	u32 transit = now / 1000000000 * f->rate + now % 1000000000 * f->rate / 1000000000 - timestamp;
+
+	if (timestamp != f->timestamp) { /* else it is a part of a frame, or the length of an event */
+		s64 d = (s32)(transit - f->transit);
+		s64 moved = f->moved + d;
+		u64 size = d < 0 ? -d : d;
+
+		if (size > 5 * (u64)f->rate || moved - f->fastest > f->late)
+			return 0;
+		f->moved = moved;
+		f->transit = transit;
+		f->timestamp = timestamp;
+		f->jitter += size - ((f->jitter + 8) >> 4);
+		if (moved < f->next_fastest)
+			f->next_fastest = moved;
+		if (moved < f->fastest)
+			f->fastest = moved;
+		if (--f->window == 0) {
+			f->window = WINDOW;
+			f->fastest = f->next_fastest;
+			f->next_fastest = moved;
+		}
+	}
+	f->sequence++;
+	f->credit--;
+	f->packets++;
+	f->bytes += at->payload;
+	f->last = now;
+	return 1;
+}
+
+/* route is what a packet gets. */
+struct route {
+	u32 from[4], to[4];
+	u16 from_port, to_port;
+	u32 ifindex;
+	u8 tos;
+};
+
+/* take counts the packet and says where it goes. 0: it does not belong to the flow, or somebody else works on that right now. */
+static inline u32 take(struct flow *f, const struct place *at, struct route *r)
+{
+	if (__sync_val_compare_and_swap(&f->state, OPEN, BUSY) != OPEN)
+		return 0;
+	u32 taken = ours(f, at); /* again: it may have been another's a moment ago */
+	if (taken)
+		taken = count(f, at, ktime() - epoch);
+	if (taken) {
+		__builtin_memcpy(r->from, f->from, sizeof(r->from));
+		__builtin_memcpy(r->to, f->to, sizeof(r->to));
+		r->from_port = f->from_port;
+		r->to_port = f->to_port;
+		r->ifindex = f->ifindex;
+		r->tos = f->tos;
+	}
+	__sync_lock_test_and_set(&f->state, OPEN);
+	return taken;
+}
+
+static inline struct flow *find(const struct place *at)
+{
+	u32 pair = net16(at->to_port) / 2;
+	u64 *first = map_lookup(&pairs, &pair);
+
+	if (!first)
+		return 0;
+	u32 index = *first;
+	for (int i = 0; i < CHAIN && index; i++) {
+		struct flow *f = map_lookup(&flows, &index);
+		if (!f)
+			return 0;
+		if (ours(f, at))
+			return f;
+		index = f->next;
+	}
+	return 0;
+}
+
+/* readdress writes the headers that a socket of ours would have sent. A checksum that the sender's device was to complete stays one,
+ * and none stays none. */
+static inline u32 readdress(struct packet *p, const struct place *at, struct route *r)
+{
+	u32 checksum = at->udp + __builtin_offsetof(struct udp, checksum);
+	s64 diff;
+
+	if (at->family == IP4) {
+		u32 before[2] = {at->from[0], at->to[0]}, after[2] = {r->from[0], r->to[0]};
+		diff = csum_diff(before, sizeof(before), after, sizeof(after), 0);
+	} else {
+		diff = csum_diff(at->from, 32, r->from, 32, 0); /* from and to */
+	}
+	u32 before, after;
+	__builtin_memcpy(&before, &at->from_port, 4); /* from and to */
+	__builtin_memcpy(&after, &r->from_port, 4);
+	if (l4_csum_replace(p, checksum, 0, diff, CSUM_PSEUDO | CSUM_KEEP_ZERO) ||
+	    l4_csum_replace(p, checksum, before, after, CSUM_SIZE_4 | CSUM_KEEP_ZERO))
+		return 0;
+	struct ethernet *eth = (void *)(u64)p->data;
+	void *end = (void *)(u64)p->data_end;
+	struct udp *udp;
+	if (at->family == IP4) {
+		struct ipv4 *ip = (void *)(eth + 1);
+		udp = (void *)(ip + 1);
+		if ((void *)(udp + 1) > end)
+			return 0;
+		ip->tos = r->tos;
+		ip->id = 0;
+		ip->fragment = net16(0x4000); /* do not */
+		ip->ttl = HOPS;
+		ip->checksum = 0;
+		ip->from = r->from[0];
+		ip->to = r->to[0];
+		u32 sum = 0;
+#pragma unroll
+		for (int i = 0; i < 10; i++)
+			sum += ((u16 *)ip)[i];
+		sum = (sum & 0xffff) + (sum >> 16);
+		ip->checksum = ~(sum + (sum >> 16));
+	} else {
+		struct ipv6 *ip = (void *)(eth + 1);
+		udp = (void *)(ip + 1);
+		if ((void *)(udp + 1) > end)
+			return 0;
+		ip->version_class_label = net32(6u << 28 | r->tos << 20);
+		ip->hops = HOPS;
+		__builtin_memcpy(ip->from, r->from, sizeof(ip->from));
+		__builtin_memcpy(ip->to, r->to, sizeof(ip->to));
+	}
+	udp->from = r->from_port;
+	udp->to = r->to_port;
+	return 1;
+}
+
+SEC("tcx/ingress")
+int forward(struct packet *p)
+{
+	struct place at = {};
+	struct route r = {};
+
+	if (!parse(p, &at))
+		return VERDICT_NEXT;
+	struct flow *f = find(&at);
+	if (!f || !take(f, &at, &r))
+		return VERDICT_NEXT;
+	if (unlikely(!readdress(p, &at, &r))) /* no memory */
+		return VERDICT_SHOT;
+	return redirect_neigh(r.ifindex, 0, 0, 0); /* the kernel finds the next hop */
+}

@@ -1,0 +1,56 @@
+package fastpath
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestObjectIsOfTheSource compiles the program again, with Debian 12's compiler, from which the objects in the repository are.
+func TestObjectIsOfTheSource(t *testing.T) {
+	out, err := exec.Command("clang", "--version").Output()
+	if err != nil || !strings.Contains(string(out), "clang version 14.") {
+		t.Skipf("clang 14 is not installed (%v): apt-get install clang llvm", err)
+	}
+	if _, err := exec.LookPath("llvm-strip"); err != nil {
+		t.Skip("llvm-strip is not installed: apt-get install llvm")
+	}
+	dir := filepath.Join(t.TempDir(), "elsewhere") // the directory must not show
+	if err := os.CopyFS(filepath.Join(dir, "bpf"), os.DirFS("bpf")); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, command, _ := strings.Cut(string(doc), "//go:generate go tool bpf2go ")
+	tool, err := exec.Command("go", "tool", "-n", "bpf2go").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-go-package", "fastpath"}
+	for i, quoted := range strings.Split(strings.TrimSpace(command), `"`) {
+		if i%2 == 1 {
+			args = append(args, quoted)
+		} else {
+			args = append(args, strings.Fields(quoted)...)
+		}
+	}
+	cmd := exec.Command(strings.TrimSpace(string(tool)), args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, name := range []string{"object_bpfel.o", "object_bpfeb.o", "object_bpfel.go", "object_bpfeb.go"} {
+		want, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not of this source: make generate (%v)", name, err)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package fastpath
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const lessEnv = "DIRECTSIP_FASTPATH_LESS"
+
+// TestSaysWhatRightIsMissing runs itself without some capabilities.
+func TestSaysWhatRightIsMissing(t *testing.T) {
+	if os.Getenv(lessEnv) != "" {
+		table, err := Open(Config{})
+		if err == nil {
+			table.Close()
+			t.Fatal("it was opened")
+		}
+		t.Logf("<%v>", err)
+		return
+	}
+	if os.Getuid() != 0 {
+		t.Skip("giving up capabilities needs root")
+	}
+	for drop, want := range map[string]string{
+		"-bpf,-sys_admin":            "<this process has no CAP_BPF>",
+		"-net_admin":                 "<this process has no CAP_NET_ADMIN>",
+		"-bpf,-sys_admin,-net_admin": "<this process has no CAP_BPF and no CAP_NET_ADMIN>",
+	} {
+		cmd := exec.Command("setpriv", "--bounding-set", drop, os.Args[0], "-test.run", "^TestSaysWhatRightIsMissing$", "-test.v")
+		cmd.Env = append(os.Environ(), lessEnv+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("without %s: %v, want %s in\n%s", drop, err, want, out)
+		}
+	}
+}
+
+// TestTwoRightsAreEnough has nothing but the two that are asked for.
+func TestTwoRightsAreEnough(t *testing.T) {
+	if os.Getenv(lessEnv) != "" {
+		table, err := Open(Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		table.Close()
+		return
+	}
+	open(t, Config{Flows: 1})
+	cmd := exec.Command("setpriv", "--reuid", "65534", "--clear-groups", "--inh-caps", "-all,+bpf,+net_admin", "--ambient-caps", "-all,+bpf,+net_admin",
+		"--bounding-set", "-all,+bpf,+net_admin", os.Args[0], "-test.run", "^TestTwoRightsAreEnough$", "-test.v")
+	cmd.Env = append(os.Environ(), lessEnv+"=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -1,0 +1,250 @@
+package fastpath
+
+import (
+	"fmt"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// Flow says which packets the kernel takes and what they get: what comes from Source to Local leaves from From to To.
+type Flow struct {
+	Local, Source netip.AddrPort
+	From, To      netip.AddrPort
+	TOS           uint8 // type of service or traffic class: DSCP times four
+	SSRC          uint32
+	PayloadType   uint8
+	Rate          uint32 // of its clock, in Hz
+	Late          uint32 // in its ticks: what comes so much later than the fastest is not regular
+	Credit        uint16 // after so many packets user space gets one to see
+}
+
+// State is where a source is: what is regular next, and what goes on with each packet.
+type State struct {
+	Sequence                   uint16 // of the next packet
+	Transit, Timestamp, Jitter uint32 // RFC 3550 A.8: arrival minus timestamp, timestamp of the packet before, jitter times 16
+	Moved                      int64  // how far the transit has gone
+	Fastest, NextFastest       int64  // least Moved of late, and of the window that fills
+	Window                     uint16 // packets until it is full
+}
+
+// Count is what the kernel has relayed of a flow since it was asked before.
+type Count struct {
+	Packets, Bytes uint32
+	Last           int64 // when the last packet came, by the clock of Config.Epoch
+	State
+}
+
+// Handle names an installed flow; 0: none.
+type Handle uint32
+
+// Config of a table.
+type Config struct {
+	// Epoch is the zero of the clock of Count.Last in ns of CLOCK_MONOTONIC.
+	Epoch int64
+	// Flows is how many there may be at once; 0: 16384, two for a call. Each takes 160 octets of the kernel's memory, from the beginning.
+	Flows int
+	// Changed is called, from a goroutine of the table's own, when routes, addresses or devices have changed: every flow is then to be taken out,
+	// for what holds for it was asked before. May be nil.
+	Changed func()
+}
+
+const (
+	defaultFlows = 16384
+	mostPerPair  = 16 // of flows, at different addresses; CHAIN of the program
+
+	stateFree, stateOpen = 0, 1 // of a flow; 2 while the program works on it
+
+	// longest packet of a flow with its IP header: what IPv6 carries everywhere (RFC 8200 §5) and so does all of IPv4 that carries calls.
+	longest = 1280
+)
+
+// Table is the flows in the kernel. All methods may be called from any goroutine.
+type Table struct {
+	program *ebpf.Program
+	maps    [2]*ebpf.Map
+	memory  [2][]byte
+	pairs   []uint64     // shared with the kernel: by half of the port, its first flow
+	flows   []objectFlow // shared with the kernel; the first is not used
+	network *network
+
+	mu   sync.Mutex
+	free []uint32 // indexes that were used
+	next uint32   // above it none was used yet
+	used int
+}
+
+// Open loads the program. The error says what is missing: a right, or something of the kernel.
+func Open(c Config) (*Table, error) {
+	if c.Flows <= 0 {
+		c.Flows = defaultFlows
+	}
+	if c.Changed == nil {
+		c.Changed = func() {}
+	}
+	t := &Table{next: 1}
+	if err := t.load(c); err != nil {
+		t.release()
+		return nil, explain(err)
+	}
+	var err error
+	if t.network, err = openNetwork(t.program, c.Changed); err != nil {
+		t.release()
+		return nil, explain(err)
+	}
+	return t, nil
+}
+
+func (t *Table) load(c Config) error {
+	spec, err := loadObject()
+	if err != nil {
+		return err
+	}
+	spec.Maps[objectMapFlows].MaxEntries = uint32(c.Flows) + 1
+	if err := spec.Variables[objectVarEpoch].Set(uint64(c.Epoch)); err != nil {
+		return err
+	}
+	var o objectObjects
+	if err := spec.LoadAndAssign(&o, nil); err != nil {
+		return err
+	}
+	t.program, t.maps = o.Forward, [2]*ebpf.Map{o.Pairs, o.Flows}
+	sizes := [2]int{int(o.Pairs.MaxEntries()) * 8, (c.Flows + 1) * int(unsafe.Sizeof(objectFlow{}))}
+	for i, m := range t.maps {
+		page := unix.Getpagesize()
+		size := (sizes[i] + page - 1) / page * page
+		if t.memory[i], err = unix.Mmap(m.FD(), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
+			return fmt.Errorf("mmap of a map: %w", err)
+		}
+	}
+	t.pairs = unsafe.Slice((*uint64)(unsafe.Pointer(&t.memory[0][0])), o.Pairs.MaxEntries())
+	t.flows = unsafe.Slice((*objectFlow)(unsafe.Pointer(&t.memory[1][0])), c.Flows+1)
+	return nil
+}
+
+// Close takes the program from every device. No method may be called after it.
+func (t *Table) Close() {
+	t.network.close()
+	t.release()
+}
+
+func (t *Table) release() {
+	if t.program != nil {
+		_ = t.program.Close()
+	}
+	for i, m := range t.maps {
+		if t.memory[i] != nil {
+			_ = unix.Munmap(t.memory[i])
+		}
+		if m != nil {
+			_ = m.Close()
+		}
+	}
+}
+
+// Install hands a flow to the kernel, which goes on from s. It returns 0 and the reason when the kernel cannot have it.
+func (t *Table) Install(f *Flow, s *State) (Handle, string) {
+	out, why := t.path(f)
+	if why != "" {
+		return 0, why
+	}
+	return t.publish(f, s, out)
+}
+
+// publish makes the program see a flow.
+func (t *Table) publish(f *Flow, s *State, out path) (Handle, string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	index := t.take()
+	if index == 0 {
+		return 0, "the kernel's table of flows is full"
+	}
+	k := &t.flows[index]
+	k.rule(f, out)
+	k.resume(s)
+	first := &t.pairs[f.Local.Port()/2]
+	next := uint32(atomic.LoadUint64(first))
+	for n, i := 1, next; i != 0; n, i = n+1, t.flows[i].Next {
+		if n == mostPerPair {
+			t.give(index)
+			return 0, "too many addresses share its port"
+		}
+	}
+	atomic.StoreUint32(&k.Next, next)
+	atomic.StoreUint32(&k.State, stateOpen)
+	atomic.StoreUint64(first, uint64(index))
+	return Handle(index), ""
+}
+
+// Recall takes a flow out and returns what it has counted since it was asked before. Packets that come after it go to the stack.
+func (t *Table) Recall(h Handle) Count {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	index := uint32(h)
+	k := &t.flows[index]
+	k.hold()
+	c := k.count()
+	if first := &t.pairs[k.port()/2]; uint32(atomic.LoadUint64(first)) == index {
+		atomic.StoreUint64(first, uint64(k.Next))
+	} else {
+		before := &t.flows[uint32(*first)]
+		for before.Next != index {
+			before = &t.flows[before.Next]
+		}
+		atomic.StoreUint32(&before.Next, k.Next)
+	}
+	t.give(index)
+	return c
+}
+
+// Collect returns what a flow has counted since it was asked before. The flow goes on.
+func (t *Table) Collect(h Handle) Count {
+	k := &t.flows[h]
+	k.hold()
+	c := k.count()
+	k.Packets, k.Bytes = 0, 0
+	atomic.StoreUint32(&k.State, stateOpen)
+	return c
+}
+
+// Len is how many flows there are.
+func (t *Table) Len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.used
+}
+
+// take is 0 when there is no room.
+func (t *Table) take() (index uint32) {
+	switch n := len(t.free); {
+	case n > 0:
+		index, t.free = t.free[n-1], t.free[:n-1]
+	case int(t.next) < len(t.flows):
+		index = t.next
+		t.next++
+	default:
+		return 0
+	}
+	t.used++
+	return index
+}
+
+func (t *Table) give(index uint32) {
+	t.free = append(t.free, index)
+	t.used--
+}
+
+// hold locks a flow against the program, which holds it for tens of nanoseconds and never waits for user space: what comes meanwhile
+// it gives to the stack. A flow is held by one goroutine at a time: the relay's session is locked.
+func (k *objectFlow) hold() {
+	for n := 0; !atomic.CompareAndSwapUint32(&k.State, stateOpen, stateFree); n++ {
+		if n > 100 {
+			runtime.Gosched() // the processor that it runs on may be another guest's for a while
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package fastpath
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// watches tell when routes, addresses, devices or policies change.
+type watches struct {
+	files []*os.File
+	done  sync.WaitGroup
+}
+
+// calm is how far apart changes are acted on, at least: a router that learns routes all day is not to keep flows out of the kernel.
+const calm = 500 * time.Millisecond
+
+// open has changed called from goroutines, until close.
+func (w *watches) open(changed func()) error {
+	if err := w.watch(changed, unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE); err != nil {
+		return err
+	}
+	if err := w.watch(changed, unix.NETLINK_XFRM, xfrmPolicies); err != nil && !errors.Is(err, unix.EPROTONOSUPPORT) {
+		return err
+	}
+	return nil
+}
+
+func (w *watches) watch(changed func(), protocol int, groups ...int) error {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+	if err != nil {
+		return fmt.Errorf("netlink: %w", err)
+	}
+	err = unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	for i := 0; err == nil && i < len(groups); i++ {
+		err = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, groups[i])
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return fmt.Errorf("netlink: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "netlink")
+	w.files = append(w.files, f)
+	w.done.Go(func() { tell(f, changed) })
+	return nil
+}
+
+// tell acts on the first change at once, and on all that come within calm of it together.
+func tell(f *os.File, changed func()) {
+	b := make([]byte, 1<<12) // what does not fit is cut; that something changed is enough
+	for {
+		if _, err := f.Read(b); over(err) {
+			return
+		}
+		for again := true; again; {
+			changed()
+			again = false
+			_ = f.SetReadDeadline(time.Now().Add(calm))
+			for {
+				_, err := f.Read(b)
+				if over(err) {
+					return
+				}
+				if errors.Is(err, os.ErrDeadlineExceeded) {
+					break
+				}
+				again = true
+			}
+		}
+		_ = f.SetReadDeadline(time.Time{})
+	}
+}
+
+// over tells that the socket is closed. ENOBUFS only says that changes came too fast to be told of each.
+func over(err error) bool {
+	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, unix.ENOBUFS)
+}
+
+func (w *watches) close() {
+	for _, f := range w.files {
+		_ = f.Close()
+	}
+	w.done.Wait()
+}

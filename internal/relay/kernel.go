@@ -1,0 +1,241 @@
+package relay
+
+import (
+	"cmp"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/fastpath"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/quality"
+)
+
+// kernel is the best tier: what user space has decided about a direction of a stream, the kernel carries out until something changes.
+//
+// It follows one packet. One that has passed, by the gate and all, shows what is to become of those like it, so it is what a flow is made of,
+// and nothing else is. Whatever may change that (signalling, another source, a player, the host's routes) takes the flow back first, and
+// the next packet that passes makes it anew. The counters of a direction are in the kernel as long as its flow is.
+type kernel struct {
+	table *fastpath.Table // nil: it cannot be had
+	why   string          // then
+	tos   uint8
+
+	packets, bytes atomic.Uint64 // relayed there, as far as it was looked
+}
+
+// offloaded is one direction of a stream as far as the kernel has it. The session is locked.
+type offloaded struct {
+	handle  fastpath.Handle // 0: it has not
+	due     bool            // it is to have it when the worker's turn is over
+	carried bool            // packets since it was installed
+	strays  uint8           // how often in a row it was taken back and had carried nothing
+	why     string          // the kernel does not have it
+	retry   int64           // it is not tried before then, ns since the relay started
+}
+
+const (
+	// kernelCredit is how many packets the kernel takes until one comes to be looked into: one in five seconds of 20 ms.
+	kernelCredit = 250
+	// mostStrays is after how many flows in vain there is a pause. In a burst some are, as each packet that waits in the socket takes one back.
+	mostStrays = 10
+	pause      = int64(time.Second)
+)
+
+// openKernel notes why when the tier cannot be had.
+func (r *Relay) openKernel() {
+	k := &r.kernel
+	k.tos = uint8(max(0, r.config.DSCP) << 2)
+	if best := r.config.Best; best != 0 && best < media.TierKernel {
+		k.why = notWanted
+		return
+	}
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		k.why = err.Error()
+		return
+	}
+	table, err := fastpath.Open(fastpath.Config{Epoch: t.Nano() - int64(time.Since(r.start)), Changed: r.recall})
+	if err != nil {
+		k.why = err.Error()
+		return
+	}
+	k.table = table
+}
+
+// notWanted is why a tier is not there that Config.Best leaves out.
+const notWanted = "not wanted"
+
+// tellTiers says in one line which tier is missing here, and why: which right it would take.
+func (r *Relay) tellTiers() {
+	why := []any{}
+	if r.kernel.table == nil && r.kernel.why != notWanted {
+		why = append(why, media.TierKernel.String(), r.kernel.why)
+	}
+	if r.steered == nil && r.unsteered != notWanted {
+		why = append(why, media.TierSteered.String(), r.unsteered)
+	}
+	if len(why) > 0 {
+		r.config.Logger.Info("media cannot travel in the best tier", why...)
+	}
+}
+
+// recall takes every flow back: routes have changed.
+func (r *Relay) recall() {
+	var list []*session
+	for i := range r.shards {
+		list = r.shards[i].list(list[:0])
+		for _, ses := range list {
+			ses.mu.Lock()
+			ses.recall()
+			ses.mu.Unlock()
+		}
+		clear(list)
+	}
+}
+
+// recall takes the flows of a session back, and forgets why some were not taken.
+func (s *session) recall() {
+	for _, st := range s.streams {
+		for i := range st.side {
+			st.recall(&st.side[i])
+			st.side[i].kernel = offloaded{}
+		}
+	}
+}
+
+// recall takes back what comes from one side.
+func (st *stream) recall(sd *side) {
+	if sd.kernel.handle == 0 {
+		return
+	}
+	c := st.kernel.table.Recall(sd.kernel.handle)
+	sd.kernel.handle = 0
+	st.kernel.settle(sd, &c)
+}
+
+// tally brings the counters of a side up to date.
+func (st *stream) tally(sd *side) {
+	if sd.kernel.handle != 0 {
+		c := st.kernel.table.Collect(sd.kernel.handle)
+		st.kernel.settle(sd, &c)
+	}
+}
+
+// settle adds what the kernel has counted.
+func (k *kernel) settle(sd *side, c *fastpath.Count) {
+	if c.Packets == 0 {
+		return
+	}
+	k.packets.Add(uint64(c.Packets))
+	k.bytes.Add(uint64(c.Bytes))
+	sd.kernel.carried = true
+	sd.heard, sd.dead = max(sd.heard, c.Last), false
+	sd.count.advance(c)
+}
+
+// strayed takes a flow back of which a packet has come to the socket.
+func (st *stream) strayed(sd *side, now int64) {
+	k := &sd.kernel
+	if k.handle == 0 {
+		return
+	}
+	st.recall(sd)
+	if k.carried {
+		k.strays = 0
+	} else if k.strays++; k.strays == mostStrays {
+		k.strays, k.retry, k.why = 0, now+pause, "irregular packets"
+	}
+}
+
+// follow notes that a packet of the port's side has passed, after which the kernel may go on: when the worker's turn is over, and the packet is gone, for
+// the kernel must not overtake it.
+func (w *worker) follow(p *port, now int64) {
+	st := p.stream
+	k, c := &st.side[p.side].kernel, &st.side[p.side].count
+	if k.due || k.handle != 0 || st.kernel == nil || st.kernel.table == nil || now < k.retry || !c.regular() || st.userSpace() != "" {
+		return
+	}
+	k.due = true
+	w.followers = append(w.followers, p)
+}
+
+// offload hands to the kernel what follows upon the packets of this turn.
+func (w *worker) offload(now int64) {
+	for _, p := range w.followers {
+		mu := &p.stream.session.mu
+		mu.Lock()
+		if k := &p.stream.side[p.side].kernel; k.due {
+			k.due = false
+			p.stream.offload(p.side, now)
+		}
+		mu.Unlock()
+	}
+	clear(w.followers)
+	w.followers = w.followers[:0]
+}
+
+// offload hands to the kernel what comes from a side.
+func (st *stream) offload(side media.SideIndex, now int64) {
+	from, other := &st.side[side], &st.side[1-side]
+	k, c := &from.kernel, &from.count
+	if !from.agreed.Has(c.payloadType) && from.agreed != (media.PayloadTypes{}) {
+		k.why = "a payload type that was not agreed on"
+		return
+	}
+	f := fastpath.Flow{Local: plain(from.local), Source: c.source.addrPort(), From: plain(other.local),
+		To: other.rtp.gate.destination(other.trust.latch).addrPort(), TOS: st.kernel.tos,
+		SSRC: c.ssrc, PayloadType: c.payloadType, Rate: c.clock, Late: uint32(quality.Late(c.clock)), Credit: kernelCredit}
+	state := fastpath.State{Sequence: c.highest + 1, Transit: uint32(c.transit), Timestamp: c.timestamp, Jitter: c.jitter,
+		Moved: c.moved, Fastest: c.late.Fastest, NextFastest: c.late.Next, Window: uint16(c.late.Left)}
+	handle, why := st.kernel.table.Install(&f, &state)
+	if handle == 0 {
+		k.why, k.retry = why, now+pause
+		return
+	}
+	k.handle, k.carried, k.why = handle, false, ""
+}
+
+// tier is how the packets of a stream travel, and why not better.
+func (r *Relay) tier(st *stream) (t media.Tier, why string) {
+	for i := range st.side {
+		if st.side[i].kernel.handle != 0 {
+			return media.TierKernel, ""
+		}
+	}
+	t = st.carrier.tier()
+	why = cmp.Or(st.userSpace(), r.kernel.why, st.side[0].kernel.why, st.side[1].kernel.why, "nothing flows")
+	if t == media.TierSockets && r.steered == nil && r.unsteered != r.kernel.why {
+		why += "; not steered: " + r.unsteered
+	}
+	return t, why
+}
+
+// regular tells whether the kernel can go on from here: the source has sent two packets, and its numbers do not jump.
+func (c *counter) regular() bool { return c.running && !c.jumped && c.clock != 0 && c.late.InTime() }
+
+// advance counts what the kernel has taken: packets that followed one another.
+func (c *counter) advance(k *fastpath.Count) {
+	n := k.Packets
+	c.packets += uint64(n)
+	c.bytes += uint64(k.Bytes)
+	c.last = k.Last
+	c.cycles += (uint32(c.highest) + n) >> 16 << 16
+	c.highest += uint16(n)
+	c.received += n
+	c.losses.Run(uint64(n))
+	c.transit, c.timestamp, c.jitter, c.moved = int64(k.Transit), k.Timestamp, k.Jitter, k.Moved
+	c.late.Resume(quality.Window{Fastest: k.Fastest, Next: k.NextFastest, Left: uint8(k.Window)})
+	c.untilLook -= uint8(min(n, uint32(c.untilLook)))
+}
+
+// plain is an address in the form of its family.
+func plain(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+
+func (k *kernel) close() {
+	if k.table != nil {
+		k.table.Close()
+	}
+}
