@@ -62,6 +62,7 @@ type end struct {
 	speech    *media.Speech // how it speaks where the other side does otherwise; nil: as the other side does
 	inner     *media.Speech // how the other side hears that it speaks
 	unusable  netip.Addr    // of its SDP, to which nothing can be sent: 0.0.0.0
+	ice       *media.ICE
 }
 
 // description is what was said on one leg: our last body and the peer's.
@@ -182,7 +183,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		e.takes, p.lines[i].clock = payloadTypes(m)
 		p.lines[i].sealed = p.passKeys && (m.Secure() || m.Crypto || m.Fingerprint)
 		if !p.passKeys {
-			e.crypt, e.dtls = l.crypt(s, i), l.dtls(s, i)
+			e.crypt, e.dtls, e.ice = l.crypt(s, i), l.dtls(s, i), l.ice(s, i)
 		}
 		e.rtp, e.rtcp = netip.AddrPort{}, m.RTCP
 		e.unusable = netip.Addr{}
@@ -357,7 +358,7 @@ func (p *plan) session(c *Call) *media.Session {
 			set := c.sideSettings(media.SideIndex(k))
 			s.Streams[i].Side[k] = media.Side{
 				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: p.reach(k, e.rtp), RemoteRTCP: p.reach(k, e.rtcp), Mux: e.mux && !passed,
-				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", Relatch: e.relatch, Crypt: e.crypt, DTLS: e.dtls,
+				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", Relatch: e.relatch, Crypt: e.crypt, DTLS: e.dtls, ICE: e.ice,
 				Send: !muted && (e.dir.Recv() || e.dir == sdp.DirectionUnset), Recv: !muted && (e.dir.Send() || e.dir == sdp.DirectionUnset), Agreed: ln.peer[1-k].takes,
 			}
 		}

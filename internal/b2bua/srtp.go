@@ -32,11 +32,12 @@ type protection struct {
 	must  bool           // our last offer was of SRTP alone
 	mux   bool           // our last offer had rtcp-mux, or an answer of ours has
 	dtls  association
+	ice   connectivity
 	rtp   bool // the peer has offered RTP although its trunk has SRTP, and it was taken
 }
 
 // marks are in a description of which something must be opened.
-var marks = []string{"RTP/SAVP", "RTP/AVPF", "a=crypto:", "a=rtcp-mux", "a=fingerprint:"}
+var marks = []string{"RTP/SAVP", "RTP/AVPF", "a=crypto:", "a=rtcp-mux", "a=fingerprint:", "a=ice-ufrag:"}
 
 // box is the leg's strongbox, made on demand.
 func (l *Leg) box() *strongbox {
@@ -76,6 +77,7 @@ func (b *strongbox) renew(e *Env) {
 		}
 		b.lines[i].shown.Crypto = lines
 		b.lines[i].dtls = association{}
+		b.lines[i].ice.ufrag = ""
 	}
 }
 
@@ -155,7 +157,7 @@ func (c *Call) isOffer(l *Leg, m *sip.Message) bool {
 }
 
 func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) {
-	if l.srtp == nil && c.srtpMode(l) != "required" && !slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(body, mark) }) {
+	if l.srtp == nil && c.srtpMode(l) != "required" && l.trunk.Settings.ICE == "off" && !slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(body, mark) }) {
 		return body, nil
 	}
 	s, err := sdp.Parse(body)
@@ -186,10 +188,12 @@ func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) 
 			}
 			to[i].Mux = m.RTCPMux && l.trunk.Settings.RTCPMux != "off"
 			b.lines[i].asked.Mux = to[i].Mux
-			continue
+		} else {
+			b.openAnswered(s, i, &to[i])
+			to[i].Mux = m.RTCPMux && b.lines[i].mux // an offer of rtcp-mux is no agreement without the answer's (RFC 5761 §5.1.1)
 		}
-		b.openAnswered(s, i, &to[i])
-		to[i].Mux = m.RTCPMux && b.lines[i].mux // an offer of rtcp-mux is no agreement without the answer's (RFC 5761 §5.1.1)
+		to[i].Lines = append(to[i].Lines, c.openICE(l, s, i, offer)...)
+		b.lines[i].ice.muxed = to[i].Mux
 	}
 	return string(s.Protect(make([]byte, 0, len(body)), to[:n])), nil
 }
@@ -316,7 +320,7 @@ func (c *Call) answers(l *Leg, m *sip.Message) bool {
 func (c *Call) seal(l *Leg, text string, offer bool) string {
 	text = c.widen(l, text, offer)
 	mode := l.trunk.Settings.SRTPMode
-	if c.plan.bypass || c.plan.passKeys || l.srtp == nil && mode != "required" && mode != "optional" && l.trunk.Settings.RTCPMux != "offer" {
+	if c.plan.bypass || c.plan.passKeys || l.srtp == nil && mode != "required" && mode != "optional" && l.trunk.Settings.RTCPMux != "offer" && l.trunk.Settings.ICE == "off" {
 		return text
 	}
 	s, err := sdp.Parse(text)
@@ -324,7 +328,7 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 		return text
 	}
 	b := l.box()
-	n := min(len(s.Media), maxLines)
+	n, lite := min(len(s.Media), maxLines), false
 	var to [maxLines]sdp.Protection
 	for i := range n {
 		m, at := &s.Media[i], &b.lines[i]
@@ -349,8 +353,22 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 		if at.shown, at.mux = to[i], to[i].Mux; !offer {
 			at.must = false
 		}
+		if offer {
+			at.ice.offered = l.offersICE(i)
+		}
+		if offer && at.ice.offered || !offer && at.ice.answers {
+			to[i].Lines = slices.Concat(to[i].Lines, c.sayICE(l, i, m, to[i].Mux && (!offer || at.ice.muxed)))
+			lite = l.trunk.Settings.ICE == "lite"
+		}
+		if offer && at.ice.offered {
+			c.expectICE(l, i)
+		}
 	}
-	return b.said.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n])), s.Origin.ID, s.Origin.Version)
+	var session []string
+	if lite {
+		session = []string{"ice-lite"}
+	}
+	return b.said.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n], session...)), s.Origin.ID, s.Origin.Version)
 }
 
 // offerKeys decides what an m-line is offered with. What stands is said again, so that a refresh changes nothing.

@@ -42,12 +42,18 @@ type teamsLab struct {
 // newTeamsLab begins with the proxies at the second to fourth address, which the SBC finds by a hosts file of its own.
 func newTeamsLab(t *testing.T, doc string) *teamsLab {
 	t.Helper()
+	return newTeamsLabOf(t, doc, false)
+}
+
+// newTeamsLabOf is newTeamsLab with media bypass or without.
+func newTeamsLabOf(t *testing.T, doc string, bypass bool) *teamsLab {
+	t.Helper()
 	needRoot(t)
 	l := &teamsLab{lab: newLab(t)}
 	ca := l.pki("ca")
 	ca.Issue("server", soon, "med1.test", "pool.test", "sbc.example.com", "*.sbc.example.com")
 	ca.Issue("service", soon, "sip.pstnhub.test", "sip2.pstnhub.test", "sip3.pstnhub.test")
-	hosts, cfg := "127.0.0.1 localhost\n", siptest.TeamsConfig{TLS: ca.config("service", ""), Window: 4 * time.Second, Agent: siptest.Config{Audio: siptest.Tone(700)},
+	hosts, cfg := "127.0.0.1 localhost\n", siptest.TeamsConfig{Bypass: bypass, TLS: ca.config("service", ""), Window: 4 * time.Second, Agent: siptest.Config{Audio: siptest.Tone(700)},
 		SBCs: map[string]string{"sbc.example.com": l.ip(1) + ":5061"}}
 	for i, name := range []string{"sip", "sip2", "sip3"} {
 		cfg.Listen = append(cfg.Listen, l.ip(2+i)+":5061")

@@ -50,6 +50,7 @@ type Side struct {
 	Agreed     PayloadTypes   // that this peer may send; zero value: unknown
 	DTLS       *DTLS          // keys come from a handshake, and Crypt says nothing; nil: they do not
 	Speech     *Speech        // how this peer speaks, if packets must be converted; nil for either: they pass as they are
+	ICE        *ICE           // checks decide which sources may send, and Latch says nothing; nil: it does
 }
 
 // Latch says which sources a side may be latched to.

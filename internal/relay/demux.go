@@ -7,6 +7,10 @@ func (w *worker) demultiplex(p *port, b []byte, now int64) bool {
 		w.relay.record(p, b, &w.from, now, &w.batch)
 		return true
 	}
+	if p.ice != nil && isSTUN(b) {
+		w.check(p, b, now)
+		return true
+	}
 	return false
 }
 

@@ -41,6 +41,12 @@
 // other keys. The goroutine stays a few seconds to answer repetitions and then ends without a close_notify. A ClientHello with another random begins
 // another handshake, and the keys stay until that has succeeded. Handshakes have a bound in number and in time.
 //
+// # Checks
+//
+// On a side with ICE (RFC 8445) each port answers checks, and they take the place of the ranks above: a source that has sent one with our password passes,
+// nobody else, and media goes to the one that the peer has nominated, or before that to the one that its media comes from. The bound of sources is small;
+// the one that media goes to is never pushed out.
+//
 // # Threads
 //
 // A session belongs to one worker. The session's mutex is held for the one packet that is being carried, and by

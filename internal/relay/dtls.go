@@ -30,7 +30,7 @@ func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 			p.dtls = nil
 			continue
 		}
-		moved := a != nil && a.at != want.Remote && a.at.IsValid() && want.Remote.IsValid()
+		moved := a != nil && want.ICE == nil && a.at != want.Remote && a.at.IsValid() && want.Remote.IsValid()
 		fresh := a == nil || !a.want.Same(want.DTLS)
 		switch {
 		case a == nil:
@@ -47,7 +47,9 @@ func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 		case len(a.want.Peer) == 0:
 			continue
 		case a.want.Active && (fresh || moved):
-			r.shake(p, nil, sockaddr{})
+			if g := p.gate.ice; g == nil || g.selected.size != 0 { // else the first check begins it
+				r.shake(p, nil, sockaddr{})
+			}
 		case !a.want.Active && fresh && a.held != nil:
 			r.shake(p, a.held, a.heldFrom)
 		}
@@ -97,6 +99,9 @@ func (r *Relay) record(p *port, b []byte, src *sockaddr, now int64, count *batch
 
 // mayGreet tells whether a source may have to do with a handshake.
 func (g *gate) mayGreet(src *sockaddr, t *trust) bool {
+	if g.ice != nil {
+		return g.ice.find(src) != nil
+	}
 	if t.latch == media.LatchOff {
 		return g.announced.size != 0 && *src == g.announced
 	}
@@ -123,7 +128,7 @@ func (h *handshake) keyed(keys *media.Crypt) bool {
 	p.dtls.crypt = &crypt{keys: keys, recv: receiving(keys), send: &sender{key: keys.Send, context: context(keys.Suite, keys.Send)}}
 	h.done = true
 	sd := &p.stream.side[p.side]
-	if h.peer.size != 0 && sd.trust.latch != media.LatchOff && p.gate.rankOf(&h.peer, &sd.trust) > p.gate.rank {
+	if h.peer.size != 0 && p.gate.ice == nil && sd.trust.latch != media.LatchOff && p.gate.rankOf(&h.peer, &sd.trust) > p.gate.rank {
 		sd.admits(p, &h.peer, h.relay.now()) // it has shown its certificate
 	}
 	return true

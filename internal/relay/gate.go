@@ -39,6 +39,7 @@ type gate struct {
 	rank      rank
 	rtp       *gate      // of the RTP port, if this is the gate of an RTCP port
 	watched   *candidate // nil until there is one
+	ice       *component // checks decide alone; nil: all of the above
 }
 
 // candidate is a stranger that is being watched.
@@ -82,6 +83,9 @@ func (g *gate) unlatch() { g.rank, g.latched = none, sockaddr{} }
 
 // admit says whether a packet from src may pass. It latches src where the rules in the package comment allow it.
 func (g *gate) admit(src *sockaddr, t *trust, now int64) bool {
+	if g.ice != nil {
+		return g.ice.passes(src, now)
+	}
 	if t.latch == media.LatchOff {
 		return g.announced.size != 0 && *src == g.announced
 	}
@@ -138,6 +142,8 @@ func (g *gate) proven(src *sockaddr, now int64) bool {
 // destination is where packets to this peer go; size 0: not known yet.
 func (g *gate) destination(latch media.Latch) *sockaddr {
 	switch {
+	case g.ice != nil:
+		return &g.ice.selected
 	case latch == media.LatchOff:
 	case g.rank != none:
 		return &g.latched

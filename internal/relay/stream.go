@@ -68,6 +68,7 @@ type port struct {
 	gate   gate
 	socket socket
 	dtls   *association // nil: keys do not come from a handshake
+	ice    *component   // nil: the side has no ICE
 }
 
 func newStream(s *session, index int, c carrier) *stream {

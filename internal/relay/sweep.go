@@ -92,7 +92,7 @@ func (s *session) silent(now int64, found *notices) {
 			sd := &st.side[i]
 			st.tally(sd)
 			timeout := int64(s.timeout[i])
-			if timeout <= 0 || sd.dead || !sd.recv || !sd.rtp.socket.open() || sd.rtp.gate.announced.size == 0 {
+			if timeout <= 0 || sd.dead || !sd.recv || !sd.rtp.socket.open() || sd.rtp.gate.announced.size == 0 && sd.rtp.ice == nil {
 				continue
 			}
 			if now-max(sd.heard, sd.armed) >= timeout {

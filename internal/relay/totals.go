@@ -18,6 +18,7 @@ type Totals struct {
 	Warm           int64  // sockets of closed sessions that are still bound, now; not among Sockets
 	Reused         uint64 // sockets that were taken over warm
 	Late           uint64 // packets that came to a warm socket or to a steered port that was just given up, dropped
+	Checks         uint64 // of ICE that were answered
 	Handshakes     int64  // of DTLS, now
 	Unshaken       uint64 // handshakes of DTLS that failed
 	InKernel       int64  // directions of streams that the kernel relays, now
@@ -33,11 +34,11 @@ type gauges struct {
 
 // batch is what one batch of a worker counted, added to the totals at its end.
 type batch struct {
-	packets, bytes, rtcp, gated, dropped, unauthentic, sendErrors, played uint64
+	packets, bytes, rtcp, gated, dropped, unauthentic, sendErrors, played, checks uint64
 }
 
 type workerTotals struct {
-	packets, bytes, rtcp, gated, dropped, unauthentic, sendErrors, played, batches atomic.Uint64
+	packets, bytes, rtcp, gated, dropped, unauthentic, sendErrors, played, checks, batches atomic.Uint64
 }
 
 func (t *workerTotals) add(b *batch) {
@@ -50,6 +51,7 @@ func (t *workerTotals) add(b *batch) {
 	t.unauthentic.Add(b.unauthentic)
 	t.sendErrors.Add(b.sendErrors)
 	t.played.Add(b.played)
+	t.checks.Add(b.checks)
 	*b = batch{}
 }
 
@@ -78,6 +80,7 @@ func (r *Relay) Totals() Totals {
 		t.Unauthentic += w.totals.unauthentic.Load()
 		t.SendErrors += w.totals.sendErrors.Load()
 		t.Played += w.totals.played.Load()
+		t.Checks += w.totals.checks.Load()
 		t.Batches += w.totals.batches.Load()
 	}
 	return t

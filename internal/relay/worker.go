@@ -46,10 +46,11 @@ type worker struct {
 	outlets  [2]*outlet
 	icmp     [2]int32 // the first worker's
 	failures []failure
+	binder   binder
 }
 
 func newWorker(r *Relay) (*worker, error) {
-	w := &worker{relay: r, done: make(chan struct{})}
+	w := &worker{relay: r, done: make(chan struct{}), binder: newBinder()}
 	w.notices.list = make([]notice, 0, 16)
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {

@@ -144,16 +144,16 @@ type Protection struct {
 // ofTransport tells whether an attribute is one that Protect replaces.
 func ofTransport(name string, plain bool) bool {
 	switch name {
-	case "crypto", "rtcp-mux", "fingerprint", "setup", "tls-id":
+	case "crypto", "rtcp-mux", "fingerprint", "setup", "tls-id", "candidate":
 		return true
 	case "rtcp-fb", "rtcp-rsize":
 		return plain
 	}
-	return false
+	return strings.HasPrefix(name, "ice-")
 }
 
-// Protect appends the body to dst with other protection of the first len(p) m-lines; all else stays as it is.
-func (s *Session) Protect(dst []byte, p []Protection) []byte {
+// Protect appends the body to dst with other protection of the first len(p) m-lines, and further attributes of the session; all else stays as it is.
+func (s *Session) Protect(dst []byte, p []Protection, session ...string) []byte {
 	for i := range s.head {
 		if typ, value := s.line(i); typ == 'a' && len(p) > 0 {
 			if name, _ := attribute(value); name != "crypto" && ofTransport(name, false) { // it stands at each m-line
@@ -161,6 +161,9 @@ func (s *Session) Protect(dst []byte, p []Protection) []byte {
 			}
 		}
 		dst = s.appendAsIs(dst, i)
+	}
+	for _, line := range session {
+		dst = appendLine(dst, "a=", line)
 	}
 	for k := range s.Media {
 		m := &s.Media[k]

@@ -149,6 +149,7 @@ func (s *Session) sessionLine(typ byte, value string) {
 		if strings.HasPrefix(value, "fingerprint:") {
 			s.fingerprint = true
 		}
+		s.ufrag = s.ufrag || strings.HasPrefix(value, "ice-ufrag:")
 	}
 }
 

@@ -2,6 +2,9 @@ package sdp
 
 import "net/netip"
 
+// discard is the port of who waits for candidates: its 0.0.0.0 is no hold (RFC 8840 §4.1.1).
+const discard = 9
+
 // mediaParser fills Session.Media. Formats and codecs of all m-lines share one array each.
 type mediaParser struct {
 	s       *Session
@@ -17,7 +20,7 @@ func (p *mediaParser) parse() error {
 		switch typ {
 		case 'm':
 			p.finish(m, i)
-			s.Media = append(s.Media, Media{from: i, Fingerprint: s.fingerprint})
+			s.Media = append(s.Media, Media{from: i, Fingerprint: s.fingerprint, Trickles: s.ufrag})
 			m = &s.Media[len(s.Media)-1]
 			if why := p.mediaLine(m, value); why != "" {
 				return s.fail(s.lines[i].from, why)
@@ -110,6 +113,8 @@ func (m *Media) attribute(line string) {
 		m.Crypto = true
 	case "fingerprint":
 		m.Fingerprint = true
+	case "ice-ufrag":
+		m.Trickles = true
 	default:
 		if d := direction(line); d != DirectionUnset && m.stated == DirectionUnset {
 			m.stated = d
@@ -143,7 +148,8 @@ func (p *mediaParser) finish(m *Media, end int) {
 	if m.Direction == DirectionUnset {
 		m.Direction = SendRecv
 	}
-	if m.Conn.IsValid() && m.Conn.IsUnspecified() {
+	m.Trickles = m.Trickles && m.Port == discard
+	if m.Conn.IsValid() && m.Conn.IsUnspecified() && !m.Trickles {
 		m.Direction = m.Direction.withoutRecv()
 	}
 	if m.RTCP.Port() != 0 && !m.RTCP.Addr().IsValid() {

@@ -37,6 +37,7 @@ type Session struct {
 	head  int // lines before the first m=
 
 	fingerprint bool // at session level
+	ufrag       bool
 
 	// Room for an ordinary audio offer, so that it costs no allocation of its own.
 	lineRoom  [20]span
@@ -82,6 +83,7 @@ type Media struct {
 	RTCPMux     bool // a=rtcp-mux (RFC 5761)
 	Crypto      bool // has a=crypto lines (RFC 4568)
 	Fingerprint bool // a=fingerprint here or in the session (RFC 8122)
+	Trickles    bool // a=ice-ufrag here or in the session, and the port of "no address yet" (RFC 8839 §4.1)
 	Ptime       int  // a=ptime in ms; 0 when not stated
 
 	stated   Direction // of this m-line, before the session's and c= were taken into account

@@ -151,7 +151,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge(descMedia, float64(t.Streams), "streams")
 	gauge(descMedia, float64(t.Sockets), "sockets")
 	events(count, descPackets, []event{{"rtp", t.Packets}, {"rtcp", t.RTCP}, {"gated", t.Gated}, {"dropped", t.Dropped}, {"unauthentic", t.Unauthentic}, {"send-error", t.SendErrors}, {"played", t.Played},
-		{"lost", t.Lost}})
+		{"lost", t.Lost}, {"check", t.Checks}})
 	count(descDead, t.Dead)
 	gauge(descMedia, float64(t.Handshakes), "handshakes")
 	count(descUnshaken, t.Unshaken)

@@ -87,7 +87,8 @@ type Call struct {
 	tags      []string // local tags of this call
 	local     description
 	remote    description
-	want      Direction // what we would do if the peer let us
+	connected credentials // of the peer that checks are made with
+	want      Direction   // what we would do if the peer let us
 	version   int
 	offerless uint32 // CSeq of the latest re-INVITE without offer
 	media     *media

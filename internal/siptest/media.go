@@ -63,7 +63,8 @@ type media struct {
 	streams map[uint32]*stream
 	heard   []int16
 	secret  *secret // nil: RTP
-	event   uint32  // RTP timestamp of the last digit heard
+	ice     connectivity
+	event   uint32 // RTP timestamp of the last digit heard
 	changed chan struct{}
 }
 
@@ -167,7 +168,8 @@ func (m *media) sendFrame() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.stamp += frameSamples
-	if !m.sending || m.muted {
+	to := m.destination(0, m.to.rtp)
+	if !m.sending || m.muted || !to.IsValid() {
 		return
 	}
 	pt, stamp := m.codec.pt, m.stamp
@@ -193,7 +195,7 @@ func (m *media) sendFrame() {
 	binary.BigEndian.PutUint32(m.packet[4:], stamp)
 	binary.BigEndian.PutUint32(m.packet[8:], m.ssrc)
 	m.seq++
-	if _, err := m.rtp.WriteToUDPAddrPort(m.sealed(m.packet, false), m.to.rtp); err == nil {
+	if _, err := m.rtp.WriteToUDPAddrPort(m.sealed(m.packet, false), to); err == nil {
 		m.stats.Sent++
 		m.octets += uint32(len(m.packet) - 12)
 	}
@@ -233,6 +235,10 @@ func (m *media) read() {
 			continue
 		}
 		m.mu.Lock()
+		if m.bind(m.rtp, 0, buf[:n], unmap(from)) {
+			m.mu.Unlock()
+			continue
+		}
 		if b := m.unseal(buf[:n], false); b != nil {
 			m.receive(b, unmap(from))
 		}

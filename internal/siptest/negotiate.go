@@ -19,7 +19,7 @@ func (c *Call) offer(dir Direction) (string, error) {
 		}
 		d.codecs = append(d.codecs, codec{pt, name})
 	}
-	d.others = c.remote.others
+	d.others, d.ice = c.remote.others, c.ice()
 	if d.proto = "RTP/AVP"; c.a.cfg.SRTP != "" {
 		d.proto, d.cryptos = "RTP/SAVP", c.local.cryptos
 		if len(d.cryptos) != 1 || d.cryptos[0].suite != c.a.cfg.SRTP {
@@ -53,15 +53,26 @@ func (c *Call) answer() (string, error) {
 	}
 	chosen, ok := c.remote.choose(c.a.cfg.Codecs)
 	ours, secured := c.secure()
-	if !ok || !secured {
+	if !ok || !secured || c.a.cfg.ICE != "" && !c.remote.ice.known() {
 		return "", nil
 	}
-	c.local = description{rtp: c.local.rtp, proto: c.remote.proto, cryptos: ours, codecs: []codec{chosen}, dtmf: c.remote.dtmf, others: c.remote.others, known: true,
+	if c.connected.known() && c.connected.ufrag != c.remote.ice.ufrag { // the peer begins anew (RFC 8445 §9)
+		c.local.ice = credentials{}
+	}
+	c.local = description{rtp: c.local.rtp, proto: c.remote.proto, cryptos: ours, ice: c.ice(), codecs: []codec{chosen}, dtmf: c.remote.dtmf, others: c.remote.others, known: true,
 		dir: direction(c.want.sends() && c.remote.dir.receives(), c.want.receives() && c.remote.dir.sends())}
 	c.version++
 	text := c.local.write(c.a.cfg.Name, c.version)
 	c.flow()
 	return text, nil
+}
+
+// ice is what a description of ours says of ICE: the same until one side begins anew.
+func (c *Call) ice() credentials {
+	if c.a.cfg.ICE == "" || c.media == nil || c.local.ice.known() {
+		return c.local.ice
+	}
+	return newCredentials(c.a.cfg.ICE, c.media)
 }
 
 // openMedia gives the call its ports.
@@ -117,6 +128,13 @@ func (c *Call) flow() {
 		c.a.violation(c, "an answer without a key that fits the offer")
 		c.media.set(c.remote, codec{}, false)
 		return
+	}
+	if c.a.cfg.ICE != "" && c.remote.rtp.Port() != 0 {
+		if !c.remote.ice.known() {
+			c.a.violation(c, "an answer without ICE")
+		}
+		c.connected = c.remote.ice
+		c.media.connect(c.local.ice, c.remote.ice)
 	}
 	chosen, ok := c.remote.choose(c.a.cfg.Codecs)
 	c.media.set(c.remote, chosen, ok && c.remote.rtp.Port() != 0 && c.remote.dir.receives() && c.local.dir.sends() &&

@@ -11,11 +11,12 @@ import (
 func (m *media) sendReport() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.to.known || m.muted || m.to.rtcp.Port() == 0 || m.to.rtcp.Addr().IsUnspecified() {
+	to := m.destination(1, m.to.rtcp)
+	if !m.to.known || m.muted || !to.IsValid() || to.Port() == 0 || to.Addr().IsUnspecified() {
 		return
 	}
 	m.stats.RTCPSent++
-	_, _ = m.rtcp.WriteToUDPAddrPort(m.sealed(m.report(time.Now()), true), m.to.rtcp)
+	_, _ = m.rtcp.WriteToUDPAddrPort(m.sealed(m.report(time.Now()), true), to)
 }
 
 func (m *media) report(now time.Time) []byte {
@@ -53,7 +54,7 @@ func (m *media) readRTCP() {
 	defer m.a.wg.Done()
 	buf := make([]byte, 2048)
 	for {
-		n, _, err := m.rtcp.ReadFromUDPAddrPort(buf)
+		n, from, err := m.rtcp.ReadFromUDPAddrPort(buf)
 		if err != nil {
 			if m.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return
@@ -61,6 +62,10 @@ func (m *media) readRTCP() {
 			continue
 		}
 		m.mu.Lock()
+		if m.bind(m.rtcp, 1, buf[:n], unmap(from)) {
+			m.mu.Unlock()
+			continue
+		}
 		if b := m.unseal(buf[:n], true); b != nil {
 			m.receiveRTCP(b)
 		}

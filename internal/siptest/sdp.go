@@ -42,6 +42,7 @@ type description struct {
 	dtmf      uint8    // payload type of telephone-event, 0: none
 	proto     string   // RTP/AVP or RTP/SAVP
 	cryptos   []crypto // lines with a suite that is known
+	ice       credentials
 	others    []string // m= lines of further streams, to be refused
 	known     bool
 }
@@ -95,6 +96,8 @@ func parseSDP(body string) (d description, err error) {
 				if c, ok := parseCrypto(value); ok {
 					d.cryptos = append(d.cryptos, c)
 				}
+			case "ice-ufrag", "ice-pwd", "ice-lite", "candidate":
+				d.ice.read(name, value)
 			case "rtcp":
 				rtcpPort, _ = strconv.Atoi(strings.Split(value, " ")[0])
 			}
@@ -160,8 +163,12 @@ func (d *description) write(name string, version int) string {
 		family = "IP6"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "v=0\r\no=%s 1 %d IN %s %s\r\ns=-\r\nc=IN %[3]s %[4]s\r\nt=0 0\r\nm=audio %d %s", name, version, family,
-		d.rtp.Addr(), d.rtp.Port(), d.proto)
+	lite := ""
+	if d.ice.lite {
+		lite = "a=ice-lite\r\n"
+	}
+	fmt.Fprintf(&b, "v=0\r\no=%s 1 %d IN %s %s\r\ns=-\r\nc=IN %[3]s %[4]s\r\nt=0 0\r\n%sm=audio %d %s", name, version, family,
+		d.rtp.Addr(), lite, d.rtp.Port(), d.proto)
 	for _, c := range d.codecs {
 		fmt.Fprintf(&b, " %d", c.pt)
 	}
@@ -177,6 +184,9 @@ func (d *description) write(name string, version int) string {
 	}
 	for i := range d.cryptos {
 		b.WriteString("a=crypto:" + d.cryptos[i].String() + "\r\n")
+	}
+	if d.ice.known() {
+		d.ice.write(&b)
 	}
 	fmt.Fprintf(&b, "a=ptime:20\r\na=%s\r\n", d.dir)
 	for _, o := range d.others {

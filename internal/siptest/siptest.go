@@ -42,6 +42,7 @@ type Config struct {
 	Audio      Audio         // what is sent; default: Tone(440)
 	Codecs     []string      // of PCMU and PCMA, best first; default PCMU
 	SRTP       string        // a crypto suite: SRTP with keys in SDP (RFC 4568) is offered, and nothing else is taken; default RTP, and nothing else
+	ICE        string        // ICEFull or ICELite: it is offered, and nothing without it is taken; default none
 	NoMedia    bool          // no RTP sockets; SDP then names port 9
 	T1         time.Duration // RFC 3261 timer T1, default 500 ms
 	Registrar  *Registrar    // takes registrations; nil: any, without looking

@@ -21,6 +21,7 @@ type TeamsConfig struct {
 	// SBCs are the session border controllers that tenants have paired, by FQDN, and where DNS has them, address:port. A name below one of
 	// them is a tenant of that carrier (DR-28).
 	SBCs   map[string]string
+	Bypass bool          // media bypass: the service is a full ICE agent that controls, and the SBC must have ICE (DR-24)
 	Window time.Duration // how long OPTIONS count; default 3 minutes
 	Agent  Config        // of every proxy, but for what is said here
 }
@@ -70,6 +71,9 @@ func NewTeams(cfg TeamsConfig) (*Teams, error) {
 		c.Name, c.Host = s.label(i), s.Name(i)
 		c.Network, c.Listen, c.TLS = "tls", at, cfg.TLS.Clone()
 		c.SRTP = "AES_CM_128_HMAC_SHA1_80" // it takes nothing else (DR-23)
+		if cfg.Bypass {
+			c.ICE = ICEFull
+		}
 		c.TLS.ClientAuth = tls.RequireAndVerifyClientCert
 		c.UserAgent = "Microsoft.PSTNHub.SIPProxy v.siptest"
 		a, err := NewAgent(c)

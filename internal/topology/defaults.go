@@ -38,6 +38,7 @@ func DefaultSettings() *TrunkSettings {
 		SRTPSuites:          srtpSuites,
 		SRTPKeying:          "sdes",
 		Transcoding:         "auto",
+		ICE:                 "off",
 		RTCPMux:             "accept",
 		Sound:               defaultSound(),
 		RTPLatching:         "peer",

@@ -208,6 +208,7 @@ type TrunkSettings struct {
 	SRTPMode        string        // TRK-03: "pass", "accept" (default), "optional", "required" or "notSupported"
 	SRTPSuites      []string      // the suites that are offered and taken, in order; default all
 	SRTPKeying      string        // how keys are offered, and preferred where a peer offers both: "sdes" (default), "dtls" or "both"
+	ICE             string        // "off" (default), "lite": checks of the peer are answered, or "full": checks are sent, too
 	RTCPMux         string        // RTCP on the RTP port (RFC 5761): "accept" (default), "offer" or "off"
 	RTPLatching     string        // whose RTP is latched to: "off", "peer" (default; hosts of its SDP and signalling) or "any"
 	SSRCPolicy      string        // "any" (default) or "fixed": a new SSRC needs a new SDP

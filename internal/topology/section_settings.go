@@ -72,6 +72,7 @@ var mediaFields = []field[settingsDoc]{
 	{"srtpMode", setWord(func(s *TrunkSettings) *string { return &s.SRTPMode }, "accept", "optional", "required", "notSupported", "pass")},
 	{"srtpSuites", func(c *compiler, n *node, d *settingsDoc) { c.srtpSuites(n, d) }},
 	{"srtpKeying", setWord(func(s *TrunkSettings) *string { return &s.SRTPKeying }, "sdes", "dtls", "both")},
+	{"ice", setWord(func(s *TrunkSettings) *string { return &s.ICE }, "off", "lite", "full")},
 	{"rtcpMux", setWord(func(s *TrunkSettings) *string { return &s.RTCPMux }, "accept", "offer", "off")},
 	{"rtpLatching", func(c *compiler, n *node, d *settingsDoc) { c.latching(n, &d.out.RTPLatching) }},
 	{"ssrcPolicy", setWord(func(s *TrunkSettings) *string { return &s.SSRCPolicy }, "any", "fixed")},

@@ -1,0 +1,114 @@
+package b2bua
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sdp"
+)
+
+// ICE (RFC 8445, RFC 8839) ends at each leg, too. We have one candidate per component, our port; the checks are the relay's.
+
+// connectivity is how an m-line stands on a leg with respect to ICE.
+type connectivity struct {
+	ufrag, pwd string // ours: they stay while the peer's do, so that they are the same in every early answer
+	theirs     string // the peer's, as it offered them last
+	declined   bool   // its last description has no ICE
+	answers    bool   // our answer to its last offer has ICE
+	offered    bool   // our last offer has
+	controls   bool   // the role that we began with
+	muxed      bool   // rtcp-mux is agreed on: there is no second component
+}
+
+// begin draws credentials (RFC 8445 §5.3 wants 24 and 128 random bits) where there are none.
+func (ice *connectivity) begin(e *Env) {
+	if ice.ufrag == "" {
+		ice.ufrag, ice.pwd = Token(e.Rand, 8), Token(e.Rand, 26)
+	}
+}
+
+// heardICE is what is kept of what a peer says of ICE in an m-line.
+func heardICE(said *sdp.ICE) []string {
+	list := make([]string, 0, 3+len(said.Candidates))
+	list = append(list, "ice-ufrag:"+said.Ufrag, "ice-pwd:"+said.Pwd)
+	if said.Lite {
+		list = append(list, "ice-lite")
+	}
+	for _, c := range said.Candidates {
+		list = append(list, "candidate:"+sdp.FormatCandidate(c))
+	}
+	return list
+}
+
+// openICE takes what a description of the peer says of ICE where the trunk has it. Other credentials in an offer ask to begin anew (RFC 8839 §4.4.1.1.1),
+// and get other ones of ours.
+func (c *Call) openICE(l *Leg, s *sdp.Session, i int, offer bool) []string {
+	at := &l.srtp.lines[i].ice
+	mode := l.trunk.Settings.ICE
+	said, ok := sdp.ICE{}, false
+	if mode != "off" && (offer || at.offered) {
+		said, ok = s.ICE(i)
+	}
+	at.declined, at.answers = !ok, ok && offer
+	if !ok {
+		return nil
+	}
+	if key := said.Ufrag + " " + said.Pwd; offer && key != at.theirs {
+		if at.theirs != "" {
+			at.ufrag = ""
+		}
+		at.theirs = strings.Clone(key)
+	} else if !offer {
+		at.theirs = strings.Clone(key)
+	}
+	at.begin(c.env)
+	at.controls = mode == "full" && (said.Lite || !offer) // RFC 8445 §6.1.1
+	return heardICE(&said)
+}
+
+// offersICE tells whether an offer of ours on a leg has ICE.
+func (l *Leg) offersICE(i int) bool {
+	return l.trunk.Settings.ICE != "off" && !l.srtp.lines[i].ice.declined
+}
+
+// sayICE is what we say of ICE in an m-line with that address.
+func (c *Call) sayICE(l *Leg, i int, m *sdp.Media, mux bool) []string {
+	at := &l.srtp.lines[i].ice
+	at.begin(c.env)
+	list := append(make([]string, 0, 4), "ice-ufrag:"+at.ufrag, "ice-pwd:"+at.pwd)
+	for component := uint8(1); component <= 2 && (component == 1 || !mux); component++ {
+		address := netip.AddrPortFrom(m.Conn, m.Port+uint16(component)-1)
+		list = append(list, "candidate:"+sdp.FormatCandidate(sdp.Candidate{Component: component, Priority: sdp.HostPriority(component), Address: address}))
+	}
+	return list
+}
+
+// expectICE has the relay answer checks that come before the answer to our offer.
+func (c *Call) expectICE(l *Leg, i int) {
+	if i >= len(c.plan.lines) || c.xfer != nil { // until a transfer is through, the side is another leg's
+		return
+	}
+	at, e := &l.srtp.lines[i].ice, &c.plan.lines[i].peer[l.side]
+	if e.ice == nil {
+		e.ice, c.plan.dirty = &media.ICE{Ufrag: at.ufrag, Pwd: at.pwd, Full: l.trunk.Settings.ICE == "full", Controls: true}, true
+	}
+}
+
+// ice is that of an m-line by a description that was opened; nil: it has none.
+func (l *Leg) ice(s *sdp.Session, i int) *media.ICE {
+	if l.srtp == nil || i >= maxLines || s.Media[i].Rejected() {
+		return nil
+	}
+	said, ok := s.ICE(i)
+	if !ok {
+		return nil
+	}
+	at := &l.srtp.lines[i].ice
+	ice := &media.ICE{Ufrag: at.ufrag, Pwd: at.pwd, Full: l.trunk.Settings.ICE == "full", Controls: at.controls,
+		PeerUfrag: strings.Clone(said.Ufrag), PeerPwd: strings.Clone(said.Pwd), PeerLite: said.Lite}
+	for _, c := range said.Candidates {
+		ice.Candidates = append(ice.Candidates, media.Candidate(c))
+	}
+	return ice
+}
