@@ -152,6 +152,14 @@ func TestMED08_OneWayAudioIsExplained(t *testing.T) {
 			t.Errorf("%s is poor: %+v", w.name, r.Media[0].Quality)
 		}
 	}
+	for cause, want := range map[string]float64{"elsewhere": 2, "rtcp-port": 2, "codec": 1, "srtp-key": 1} {
+		if got := s.metric("directsip_audio_faults_total", `trunk="pbx"`, `cause="`+cause+`"`); got != want {
+			t.Errorf("%v calls with cause %s are counted, want %v", got, cause, want)
+		}
+	}
+	if n := s.metric("directsip_audio_mos_count", `trunk="gw1"`, `direction="from"`); n < float64(len(wrongs))/2 {
+		t.Errorf("%v scores of gw1", n)
+	}
 	poor := s.cli(0, "calls", "--poor")
 	for i, w := range wrongs {
 		if late > 40*time.Millisecond {

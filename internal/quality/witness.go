@@ -133,6 +133,17 @@ func (w *Witness) Mark(source uint32, s *Sent, now int64) {
 	w.mark = (w.mark + 1) % marks
 }
 
+// LastSR is what a report block of ours about a source has as LSR and DLSR; 0: the peer has sent none.
+func (w *Witness) LastSR(source uint32, now int64) (middle, since uint32) {
+	for i := range marks {
+		m := &w.marks[(w.mark+marks-1-i)%marks]
+		if m.at != 0 && m.source == source {
+			return m.middle, uint32(uint64(max(0, now-m.at)) << 16 / 1e9)
+		}
+	}
+	return 0, 0
+}
+
 // take measures by a report block that answers an SR which we have seen go by.
 func (t *Trip) take(r *Block, other *Witness, now int64) {
 	if r.LSR == 0 {

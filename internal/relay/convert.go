@@ -222,18 +222,19 @@ func (w *worker) convert(c *converter, p, out *port, to *sockaddr, b []byte, now
 // emit sends all that the path has.
 func (w *worker) emit(c *converter, p, out *port, to *sockaddr, now int64) {
 	for w.out.Reset(); c.path.Next(time.Duration(now), &w.out); w.out.Reset() {
-		w.sendAll(c, p, out, to)
+		w.sendAll(c, p, out, to, now)
 	}
 }
 
 // sendAll sends what is in w.out.
-func (w *worker) sendAll(c *converter, p, out *port, to *sockaddr) {
+func (w *worker) sendAll(c *converter, p, out *port, to *sockaddr, now int64) {
 	for i := range w.out.Packets {
 		s := &w.out.Packets[i]
 		if rtpHeader+len(s.Payload)+maxOverhead > len(w.made) {
 			continue
 		}
 		b := c.packet(w.made[:], s)
+		out.stream.side[out.side].sends(b, out.stream.clock, now)
 		if pl := p.stream.session.player; pl != nil {
 			pl.before(out, rtp, b)
 		}
@@ -284,7 +285,7 @@ func (r *restless) onBeat(w *worker, _ int, now int64) bool {
 	}
 	w.out.Reset()
 	c.path.Beat(time.Duration(now), &w.out)
-	w.sendAll(c, &from.rtp, &other.rtp, to)
+	w.sendAll(c, &from.rtp, &other.rtp, to, now)
 	w.emit(c, &from.rtp, &other.rtp, to, now)
 	c.owned = c.path.Restless()
 	return c.owned

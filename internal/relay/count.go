@@ -17,7 +17,8 @@ type counter struct {
 	packets, bytes, rtcp       uint64
 	gated, dropped, sendErrors uint64
 	unauthentic                uint64
-	first, last                int64 // ns since the relay started; 0: never
+	first, last                int64 // of RTP relayed, ns since the relay started; 0: never
+	seen                       int64 // of RTP that was let in
 	source, gatedFrom          sockaddr
 
 	ssrc        uint32
@@ -52,7 +53,7 @@ func (c *counter) observe(h header, clock uint32, now int64) {
 	} else {
 		c.sequence(h)
 	}
-	c.payloadType = h.payloadType
+	c.payloadType, c.seen = h.payloadType, now
 	c.observeJitter(h, clockRate(h.payloadType, clock), now)
 }
 

@@ -221,7 +221,7 @@ func (c *counter) advance(k *fastpath.Count) {
 	n := k.Packets
 	c.packets += uint64(n)
 	c.bytes += uint64(k.Bytes)
-	c.last = k.Last
+	c.last, c.seen = k.Last, k.Last
 	c.cycles += (uint32(c.highest) + n) >> 16 << 16
 	c.highest += uint16(n)
 	c.received += n

@@ -153,9 +153,7 @@ func (st *stream) heardBy(to, other *side, now int64) (list [2]quality.Source) {
 	if c := &other.count; c.last != 0 && now-c.last < int64(speaking) {
 		list[0] = quality.Source{SSRC: c.ssrc, First: uint16(c.base), On: true}
 	}
-	if p := st.session.player; p != nil && p.on && p.talking && p.play.Stream == st.index && &st.side[p.play.To] == to {
-		list[1] = quality.Source{SSRC: p.ssrc, First: p.first, On: true}
-	}
+	list[1] = to.made.source(now)
 	return list
 }
 

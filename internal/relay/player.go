@@ -30,7 +30,6 @@ type player struct {
 	turn      int // how often all of it was sent
 	ssrc      uint32
 	sequence  uint16
-	first     uint16 // sequence of its first packet
 	timestamp uint32
 	played    [2]uint64 // packets to each side, of everything played
 }
@@ -69,7 +68,6 @@ func (s *session) setPlay(want *media.Play) {
 	listed := p.listed
 	*p = player{session: s, play: *want, on: true, listed: true, played: p.played, mark: p.mark && p.play.To == want.To,
 		ssrc: rand.Uint32(), sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()}
-	p.first = p.sequence
 	if !listed {
 		s.worker.band.join(p)
 	}
@@ -120,6 +118,7 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 			continue
 		}
 		b, ok := p.packet(w.buffer[:]), true
+		sd.sends(b, st.clock, now)
 		if protected := sd.rtp.guard(); protected != nil {
 			if b, ok = protected.seal(b, rtp); !ok {
 				continue

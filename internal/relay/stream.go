@@ -22,6 +22,7 @@ type session struct {
 	timeout [2]time.Duration
 	streams []*stream
 	player  *player // nil until something is played
+	name    string  // CNAME of our RTCP; "" until there is any
 }
 
 // stream is one m-line.
@@ -58,6 +59,7 @@ type side struct {
 	count      counter
 	witness    *quality.Witness // of its RTCP; nil: none came, and none of ours went
 	kernel     offloaded
+	made       *made // what goes to it that is ours; nil: nothing did
 }
 
 // port is one of our UDP ports.

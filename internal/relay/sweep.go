@@ -73,6 +73,7 @@ func (r *Relay) sweep(list []*session, found *notices) {
 	for _, ses := range list {
 		ses.mu.Lock()
 		ses.silent(now, found)
+		ses.report(r, at, now)
 		ses.mu.Unlock()
 		r.count.dead.Add(uint64(len(found.list)))
 		found.deliver(r.config.Events, at)

@@ -12,6 +12,7 @@ type Totals struct {
 	Unauthentic    uint64 // SRTP that the keys do not fit, or a replay
 	SendErrors     uint64
 	Played         uint64 // RTP of our own: announcements, tones, music
+	Reports        uint64 // RTCP of our own
 	Lost           uint64 // of streams that are closed
 	Batches        uint64 // readings of the ready list that found work
 	Dead, Opened   uint64 // silences reported; sessions opened
@@ -28,6 +29,7 @@ type Totals struct {
 type gauges struct {
 	sessions, streams, sockets atomic.Int64
 	dead, opened, lost         atomic.Uint64
+	reports                    atomic.Uint64
 	handshakes                 atomic.Int64
 	unshaken                   atomic.Uint64
 }
@@ -60,6 +62,7 @@ func (r *Relay) Totals() Totals {
 	t := Totals{
 		Sessions: r.count.sessions.Load(), Streams: r.count.streams.Load(), Sockets: r.count.sockets.Load(),
 		Dead: r.count.dead.Load(), Opened: r.count.opened.Load(), Lost: r.count.lost.Load(),
+		Reports:    r.count.reports.Load(),
 		Handshakes: r.count.handshakes.Load(), Unshaken: r.count.unshaken.Load(),
 	}
 	resting, reused, late := r.sockets.warm.totals()

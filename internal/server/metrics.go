@@ -21,10 +21,12 @@ type metrics struct {
 	attempts *prometheus.CounterVec
 	setup    prometheus.Histogram
 	talk     prometheus.Histogram
+	quality  *qualityMetrics
 }
 
 func newMetrics(s *Server) *metrics {
-	m := &metrics{s: s, registry: prometheus.NewRegistry()}
+	m := &metrics{s: s, registry: prometheus.NewRegistry(), quality: newQualityMetrics()}
+	m.registry.MustRegister(m.quality.collectors()...)
 	m.calls = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_calls_total",
 		Help: "Ended calls by incoming trunk and reason (see docs/diagnostics.md)."}, []string{"trunk", "reason"})
 	m.attempts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_attempts_total",
@@ -53,6 +55,7 @@ func (m *metrics) ended(r *cdr.Record) {
 	if !r.Answered.IsZero() {
 		m.talk.Observe(max(0, r.End.Sub(r.Answered).Seconds()))
 	}
+	m.quality.ended(r)
 }
 
 // gauges reads what exists elsewhere.
@@ -151,7 +154,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge(descMedia, float64(t.Streams), "streams")
 	gauge(descMedia, float64(t.Sockets), "sockets")
 	events(count, descPackets, []event{{"rtp", t.Packets}, {"rtcp", t.RTCP}, {"gated", t.Gated}, {"dropped", t.Dropped}, {"unauthentic", t.Unauthentic}, {"send-error", t.SendErrors}, {"played", t.Played},
-		{"lost", t.Lost}, {"check", t.Checks}})
+		{"report", t.Reports}, {"lost", t.Lost}, {"check", t.Checks}})
 	count(descDead, t.Dead)
 	gauge(descMedia, float64(t.Handshakes), "handshakes")
 	count(descUnshaken, t.Unshaken)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
 )
 
 func TestMetricsAfterCalls(t *testing.T) {
@@ -148,6 +150,8 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	pbx, gw := r.agent(2), r.agent(3)
 	r.hangup(r.call(pbx, gw))
 	r.records(1)
+	r.metrics.quality.ended(&cdr.Record{In: cdr.Leg{Trunk: "pbx"}, Out: &cdr.Leg{Trunk: "gw"}, Audio: []cdr.Audio{{From: "callee", Cause: "loss+jitter"}}, Media: []cdr.Media{
+		{From: "callee", Quality: &cdr.Quality{Arrived: cdr.Heard{MOS: 200, Poor: "MOS"}, Reported: &cdr.Heard{}, RoundTrip: time.Second}}}}) // that call was too short to be rated
 	families, err := r.metrics.registry.Gather()
 	if err != nil {
 		t.Fatal(err)

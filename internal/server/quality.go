@@ -1,0 +1,84 @@
+package server
+
+import (
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/directsip/directsip/internal/cdr"
+)
+
+// qualityMetrics are what ended calls say of the audio of trunks. A direction is "from" the peer of the trunk, as it came here, or "to" it, as its RTCP reports it.
+type qualityMetrics struct {
+	mos, loss, jitter, trip *prometheus.HistogramVec
+	poor, faults            *prometheus.CounterVec
+}
+
+func newQualityMetrics() *qualityMetrics {
+	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "directsip_audio_" + name, Help: help, Buckets: buckets}, labels)
+	}
+	return &qualityMetrics{
+		mos: histogram("mos", "Mean opinion score of a direction of a call on a trunk, by the E-model.", []float64{2, 2.6, 3.1, 3.6, 4, 4.3}, "trunk", "direction"),
+		loss: histogram("loss_ratio", "Share of the RTP packets of a direction that were lost or late.",
+			[]float64{.001, .003, .01, .02, .05, .1, .2}, "trunk", "direction"),
+		jitter: histogram("jitter_seconds", "Interarrival jitter of a direction at the end of a call (RFC 3550).", []float64{.001, .003, .01, .02, .03, .05, .1}, "trunk", "direction"),
+		trip:   histogram("round_trip_seconds", "Mean round trip of a call to the peer of a trunk, by RTCP.", []float64{.003, .01, .03, .1, .2, .3, .5, 1}, "trunk"),
+		poor: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_audio_poor_total",
+			Help: "Calls whose audio was beyond poorMOS, poorLoss, poorJitter or poorRoundTrip of a trunk."}, []string{"trunk"}),
+		faults: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_audio_faults_total",
+			Help: "Ended calls of which the peer of a trunk was not heard, or badly, by cause (see docs/quality.md)."}, []string{"trunk", "cause"}),
+	}
+}
+
+func (q *qualityMetrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{q.mos, q.loss, q.jitter, q.trip, q.poor, q.faults}
+}
+
+// ended takes one call.
+func (q *qualityMetrics) ended(r *cdr.Record) {
+	if r.Out == nil {
+		return
+	}
+	poor := map[string]bool{}
+	for i := range r.Media {
+		m := &r.Media[i]
+		if m.Quality == nil {
+			continue
+		}
+		near, far := r.In.Trunk, r.Out.Trunk
+		if m.From != "caller" {
+			near, far = far, near
+		}
+		q.heard(&m.Quality.Arrived, near, "from", poor)
+		if m.Quality.Reported != nil {
+			q.heard(m.Quality.Reported, far, "to", poor)
+		}
+		if t := m.Quality.RoundTrip; t > 0 {
+			q.trip.WithLabelValues(near).Observe(t.Seconds())
+		}
+	}
+	for trunk := range poor {
+		q.poor.WithLabelValues(trunk).Inc()
+	}
+	for _, a := range r.Audio {
+		trunk := r.In.Trunk
+		if a.From != "caller" {
+			trunk = r.Out.Trunk
+		}
+		for cause := range strings.SplitSeq(a.Cause, "+") {
+			q.faults.WithLabelValues(trunk, cause).Inc()
+		}
+	}
+}
+
+func (q *qualityMetrics) heard(h *cdr.Heard, trunk, direction string, poor map[string]bool) {
+	if h.MOS > 0 {
+		q.mos.WithLabelValues(trunk, direction).Observe(h.MOS.Float())
+	}
+	q.loss.WithLabelValues(trunk, direction).Observe((h.Loss + h.Late).Float() / 100)
+	q.jitter.WithLabelValues(trunk, direction).Observe(h.Jitter.Seconds())
+	if h.Poor != "" {
+		poor[trunk] = true
+	}
+}
