@@ -129,7 +129,7 @@ func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) 
 	if s.resolver, err = resolve.New(resolver); err != nil {
 		return err
 	}
-	if s.relay, err = relay.New(relay.Config{Logger: s.log, Events: s.mediaEvent}); err != nil {
+	if s.relay, err = relay.New(relay.Config{Logger: s.log, Events: s.mediaEvent, Best: bestTier(me)}); err != nil {
 		return err
 	}
 	s.engine, err = engine.New(engine.Config{Server: me.Name, Snapshot: snap, Shards: s.cfg.Shards, Relay: s.relay, Resolver: s.resolver,
@@ -163,6 +163,16 @@ func dataError(dir string, err error) error {
 		return fmt.Errorf("data directory %s: call records cannot be written (%w); make it writable for this user, or name another with --data", dir, err)
 	}
 	return fmt.Errorf("data directory %s: %w; name another with --data", dir, err)
+}
+
+// bestTier is the best in which media may travel; 0: whatever can be had.
+func bestTier(me *topology.Server) media.Tier {
+	for _, t := range []media.Tier{media.TierSockets, media.TierSteered, media.TierKernel} {
+		if t.String() == me.MediaTier {
+			return t
+		}
+	}
+	return 0
 }
 
 // pick finds this server in the document.

@@ -59,6 +59,9 @@ const defaultMessagesPerSource = 20000
 // srtpSuites are the crypto suites that are known, the one that every peer has first (RFC 4568 §6.2, RFC 7714).
 var srtpSuites = []string{"AES_CM_128_HMAC_SHA1_80", "AEAD_AES_256_GCM", "AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_32"}
 
+// defaultMediaTier is the best there is.
+const defaultMediaTier = "kernel"
+
 // defaultMediaPorts is MED-09.
 var defaultMediaPorts = PortRange{49152, 57500}
 

@@ -83,6 +83,7 @@ type Server struct {
 	Addresses     []netip.Addr // SIP listening addresses: at most one IPv4 and one IPv6
 	Media         []netip.Addr // media addresses: at most one IPv4 and one IPv6; default Addresses
 	MediaPorts    PortRange    // MED-09; default 49152-57500
+	MediaTier     string       // the best that media may travel in: "sockets", "steered" or "kernel" (default)
 	Cert, Key, CA string       // PEM files of the TLS listeners; CA verifies peers
 	MaxCalls      int          // 0: no limit
 	MaxCPS        int          // new calls per second; 0: no limit

@@ -66,6 +66,9 @@ var serverFields = []field[serverDoc]{
 			d.mediaPorts, d.out.MediaPorts = n, v
 		}
 	}},
+	{"mediaTier", func(c *compiler, n *node, d *serverDoc) {
+		c.oneOf(n, &d.out.MediaTier, "sockets", "steered", defaultMediaTier)
+	}},
 	{"cert", func(c *compiler, n *node, d *serverDoc) { d.cert = n; d.out.Cert, _ = c.text(n) }},
 	{"key", func(c *compiler, n *node, d *serverDoc) { d.pkey = n; d.out.Key, _ = c.text(n) }},
 	{"ca", setText(func(d *serverDoc) *string { return &d.out.CA })},
@@ -122,7 +125,7 @@ func (c *compiler) servers(n *node, pool *poolDoc) {
 		if !isHost(key.text) {
 			c.errorf(key, "the name of a server is its host name, %q is none", key.text).fixf("Write it like med1.example.com")
 		}
-		d := &serverDoc{key: key, out: &Server{Name: key.text, Pool: pool.out, MediaPorts: defaultMediaPorts, MaxMessagesPerSource: defaultMessagesPerSource}}
+		d := &serverDoc{key: key, out: &Server{Name: key.text, Pool: pool.out, MediaPorts: defaultMediaPorts, MediaTier: defaultMediaTier, MaxMessagesPerSource: defaultMessagesPerSource}}
 		decode(c, value, serverFields, d)
 		if len(d.out.Addresses) == 0 && d.addresses == nil {
 			c.errorf(key, "the server has no addresses").fixf("Add addresses: [192.0.2.10] with the address that peers reach")
