@@ -186,6 +186,9 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	out.CallIDs = append(out.CallIDs, l.callID)
 	trunk := t.target.Trunk
 	c.chooseMedia(t)
+	if c.crowdedOut(now, t, out) {
+		return
+	}
 	l.hop = c.env.Toward(trunk, t.hops[t.hop])
 	body := ""
 	switch {
@@ -512,7 +515,7 @@ func (c *Call) weighAttempt(now time.Time, t *attempt, r *rejection, out *Out) {
 	if r.reason != nil {
 		e.Reason = r.reason.ID
 	}
-	if r.reason == diag.TransportFailed {
+	if r.reason == diag.TransportFailed || r.reason == diag.LinkFull || r.reason == diag.SessionTooWide {
 		e.Detail = r.detail
 	}
 	c.weigh(r)

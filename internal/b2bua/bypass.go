@@ -90,9 +90,13 @@ func (c *Call) chooseMedia(t *attempt) {
 	}
 }
 
-// noteMedia puts a verdict into the explanation, once.
+// noteMedia puts a verdict into the explanation.
 func (c *Call) noteMedia(t *topology.Trunk, v network.Verdict) {
-	st := routing.MediaStep(t, v.Bypass, v.Why)
+	c.noteStep(routing.MediaStep(t, v.Bypass, v.Why))
+}
+
+// noteStep puts a step into the explanation, once.
+func (c *Call) noteStep(st routing.Step) {
 	if !slices.Contains(c.decision.Steps, st) {
 		c.decision.Steps = append(c.decision.Steps, st)
 	}

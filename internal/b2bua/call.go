@@ -6,6 +6,7 @@ import (
 	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/network"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
@@ -68,6 +69,7 @@ type Call struct {
 	transfers   uint8 // begun
 	closing     bool  // MediaClose was asked for
 	written     bool  // the record was emitted
+	reserved    bool  // something on links of the network
 	hidden      bool  // the caller, from whoever may not know what its peer vouches for
 }
 
@@ -438,6 +440,7 @@ func (c *Call) Deadline() (time.Time, string) {
 func (c *Call) settle(now time.Time, out *Out) {
 	if c.plan.dirty {
 		c.attune(now)
+		c.recount()
 	}
 	c.plan.tell(c, out)
 	c.a.sweep()
@@ -577,6 +580,7 @@ func (c *Call) Abort(now time.Time, why *diag.Reason, detail string, out *Out) {
 	c.plan.release(now, c)
 	held, user := c.held, c.heldUser
 	c.held, c.heldUser = nil, nil
+	c.reserve(&network.Legs{}, true)
 	if user != nil {
 		c.env.Limits.ReleaseUser(user, c.id)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/network"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
@@ -53,6 +54,11 @@ type Limits interface {
 	// AcquireUser takes a place among the calls that a user with a limit makes, or says why there is none.
 	AcquireUser(now time.Time, u *topology.User, id media.SessionID, emergency bool) *diag.Reason
 	ReleaseUser(u *topology.User, id media.SessionID)
+	// Reserve gives the call what its legs need on the links of the network, instead of what it had, or says which link has no room. Calls that
+	// go through all the same (force) are counted.
+	Reserve(n *topology.Network, id media.SessionID, legs *network.Legs, force bool) *network.Refusal
+	// Refuse counts a call that is too wide for a link.
+	Refuse(l *topology.Link)
 }
 
 const tokenAlphabet = "abcdefghijklmnopqrstuvwxyz012345"

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/network"
 	"github.com/directsip/directsip/internal/sip"
 )
 
@@ -57,6 +58,7 @@ func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *O
 	for _, t := range c.held {
 		c.env.Limits.Release(t, c.id)
 	}
+	c.reserve(&network.Legs{}, true)
 	c.held, c.xfer = nil, nil
 	if c.won != nil && c.transfers == 0 {
 		c.summarize(&c.won.leg)

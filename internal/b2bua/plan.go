@@ -26,6 +26,7 @@ const openTries = 3
 type plan struct {
 	bypass bool    // SDP goes through as it is, to the target that is called or has answered (TRK-05)
 	offers *offers // nil: all targets are told the same
+	widest int     // kbit/s that a codec may need, 0: any (CAC-02)
 	// passKeys: keys are between the peers, and packets pass unread.
 	passKeys bool
 	lines    []line
@@ -541,7 +542,7 @@ func (p *plan) writeAt(s *sdp.Session, l *Leg, d *description, base netip.Addr) 
 	for i := range n {
 		slots[i] = sdp.MediaAddr{Addr: base, Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1}
 	}
-	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: l.trunk.Settings.Codecs, Mux: p.passKeys, KeepKeys: p.passKeys})
+	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: p.codecs(s, l.trunk.Settings), Mux: p.passKeys, KeepKeys: p.passKeys})
 }
 
 // rewrite says what r makes of a description of a peer's, with a new version when it is not what was said last.
@@ -670,7 +671,7 @@ func (p *plan) fits(c *Call, from *Leg, answer *sdp.Session) error {
 		return from.srtp.fault
 	}
 	offer := c.offered // the caller's own offer went on with nothing left out
-	if offer == nil || len(offer.Media) > len(p.lines) || len(from.trunk.Settings.Codecs) > 0 {
+	if offer == nil || len(offer.Media) > len(p.lines) || len(from.trunk.Settings.Codecs) > 0 || p.widest > 0 {
 		return fitTo(from.sdp.body, answer)
 	}
 	if err := sdp.AnswerFits(offer, answer); err != nil {

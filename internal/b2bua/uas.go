@@ -108,7 +108,11 @@ func Explain(m *sip.Message, why *diag.Reason, detail string) {
 	if detail != "" {
 		text += " (" + detail + ")"
 	}
-	m.Add(sip.IDWarning, "399 directsip \""+quotable(text)+"\"")
+	code := "399"
+	if why == diag.LinkFull || why == diag.SessionTooWide {
+		code = "370" // insufficient bandwidth (RFC 3261 §20.43)
+	}
+	m.Add(sip.IDWarning, code+" directsip \""+quotable(text)+"\"")
 }
 
 // reasonValue is the Reason header of RFC 3326 for a reason: its Q.850 cause where there is one.

@@ -99,6 +99,12 @@ routes: [{name: out, pattern: '^\+1', usages: [all], trunks: [gw]}]
 trunkSettings:
   global: {options: false}
   trunk:pbx: {options: false, usages: [all]}
+network:
+  profiles: {thin: {audio: {total: 1000, perSession: 100}}}
+  regions: {emea: {}}
+  sites:
+    hq: {subnets: [NET.1, NET.2]}
+    branch: {subnets: [NET.3], bandwidthPolicy: thin}
 `
 
 // expand puts the network of the server where a text says NET.
@@ -168,6 +174,9 @@ func TestServe(t *testing.T) {
 		{"trunks p* --state up", 0, []string{"TRUNK", "pbx    pbx   127."}},
 		{"trunks --gateway gw --state down", 0, []string{"no trunks"}},
 		{"trunks --gateway nobody --json", 0, []string{"[]\n"}},
+		{"network", 0, []string{"LINK", `site "branch"  thin     0       1000   1000   100       0      0`}},
+		{"network --json", 0, []string{`"name": "site \"branch\""`, `"share": 1000`, `"refused": 0`}},
+		{"network --csv", 0, []string{"link,profile,kbps,share,total,per_session,calls,refused\r\n" + `"site ""branch""",thin,0,1000,1000,100,0,0`}},
 		{"trunks --state well", 2, []string{`no trunk has the state "well": write up, degraded`}},
 		{"why nonsense", 1, []string{`"nonsense" is neither the id of a record nor the Call-ID`}},
 		{"why nonsense --json", 1, []string{`{"error":"`}},

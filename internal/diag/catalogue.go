@@ -141,6 +141,12 @@ var (
 	TrunkLimit = &Reason{ID: "trunk-limit", Status: 503, Phrase: "Service Unavailable", Cause: 34,
 		Text: "The trunk has as many calls as it may (maxCalls of the trunk).",
 		Fix:  "Add a trunk to the route, or raise maxCalls if the peer has the channels."}
+	LinkFull = &Reason{ID: "link-full", Status: 503, Phrase: "Service Unavailable", Cause: 34,
+		Text: "A link of the network carries as much as its bandwidth policy lets it (call admission control).",
+		Fix:  "`directsip network` shows what the links carry. Raise audio.total of the profile if the link has room, or add a trunk that goes another way to the route."}
+	SessionTooWide = &Reason{ID: "session-too-wide", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
+		Text: "None of the offered codecs is as narrow as the bandwidth policy of a link asks of one call (call admission control).",
+		Fix:  "Let the caller offer a narrower codec, G.729 for example, or raise audio.perSession of the profile."}
 	Overload = &Reason{ID: "overload", Status: 503, Phrase: "Service Unavailable", Cause: 42,
 		Text: "The server has more work than it can do in time and sheds new calls.",
 		Fix:  "Look at the load metrics; add a server or limit maxCPS."}
@@ -278,7 +284,7 @@ var All = []*Reason{
 	PeerFault, PeerCongestion, Incompatible, Redirected, NoResponse, NoProgress, TransportFailed, DNSFailed,
 	CredentialsMissing, CredentialsRefused, PeerVanished,
 	PasswordMissing, PasswordGuessed,
-	UnknownSource, RateLimited, ServerLimit, PoolLimit, UserLimit, TrunkLimit, Overload, Draining, TrunkDisabled, TrunkPaused,
+	UnknownSource, RateLimited, ServerLimit, PoolLimit, UserLimit, TrunkLimit, LinkFull, SessionTooWide, Overload, Draining, TrunkDisabled, TrunkPaused,
 	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, BadAnswer, SRTPRequired, SRTPNotSupported, SRTPNoKeys, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,
 	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing,

@@ -26,6 +26,7 @@ type Board struct {
 	users  map[string]*caller
 	crowd  int // users after the last look for those without calls, twice
 	backs  callbacks
+	links  links
 
 	// crowded is told when a trunk has nearly as many calls as it may (DR-12); nil: nobody. Shards call it: it must not block.
 	crowded func(t *topology.Trunk, calls int)
@@ -77,6 +78,9 @@ func (b *Board) Configure(s *topology.Snapshot, server *topology.Server) {
 		trunks[i], b.byName[t.Name] = p, p
 	}
 	b.trunks = trunks
+	b.links.mu.Lock()
+	b.links.account.Keep(s.Network)
+	b.links.mu.Unlock()
 	b.turns = make([]atomic.Uint32, len(s.Routes))
 }
 

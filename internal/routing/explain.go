@@ -160,6 +160,8 @@ func (k StepKind) String() string {
 		return "unassigned"
 	case StepMedia:
 		return "media"
+	case StepBandwidth:
+		return "bandwidth"
 	case StepRefused:
 		return "refused"
 	}
@@ -265,6 +267,11 @@ func (st *Step) text() string {
 		return st.emergencyText()
 	case StepInbound, StepUnassigned:
 		return st.divertText()
+	case StepBandwidth:
+		if st.Outcome == NoRoom {
+			return "no room: " + st.From
+		}
+		return st.From
 	case StepMedia:
 		if st.Outcome == Bypassed {
 			return "bypassed: " + st.From

@@ -32,6 +32,7 @@ const (
 	StepPlus                       // + removed. Of: trunk
 	StepExt                        // extension left out toward the PSTN. Of: trunk
 	StepMedia                      // where the media of a target goes. Name: trunk; From: why
+	StepBandwidth                  // what a target's links have to carry. Name: trunk; From: how much over what, or why not
 	StepRefused                    // Name: id of the reason
 )
 
@@ -65,6 +66,7 @@ const (
 	OutOfService  // trunk is disabled
 	Bypassed      // media goes past the server
 	Anchored      // media passes the server
+	NoRoom        // a link has no room for the call
 )
 
 // MediaStep says where the media of a call to a trunk goes, and why.
@@ -72,6 +74,15 @@ func MediaStep(t *topology.Trunk, bypassed bool, why string) Step {
 	st := Step{Kind: StepMedia, Outcome: Anchored, Name: t.Name, From: why}
 	if bypassed {
 		st.Outcome = Bypassed
+	}
+	return st
+}
+
+// BandwidthStep says what a call to a trunk has on links, or why it has no room there.
+func BandwidthStep(t *topology.Trunk, admitted bool, text string) Step {
+	st := Step{Kind: StepBandwidth, Outcome: NoRoom, Name: t.Name, From: text}
+	if admitted {
+		st.Outcome = Chosen
 	}
 	return st
 }

@@ -67,6 +67,7 @@ func (s *Server) controlHandler() http.Handler {
 	mux.HandleFunc("GET /history", s.getHistory)
 	mux.HandleFunc("GET /call/{id}", s.getCall)
 	mux.HandleFunc("GET /trunks", s.getTrunks)
+	mux.HandleFunc("GET /network", s.getNetwork)
 	mux.HandleFunc("POST /apply", s.postApply)
 	mux.HandleFunc("POST /drain", s.postDrain)
 	return mux

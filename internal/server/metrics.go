@@ -22,6 +22,7 @@ type metrics struct {
 	setup    prometheus.Histogram
 	talk     prometheus.Histogram
 	quality  *qualityMetrics
+	bypassed prometheus.Counter
 }
 
 func newMetrics(s *Server) *metrics {
@@ -35,7 +36,9 @@ func newMetrics(s *Server) *metrics {
 		Help: "From the caller's INVITE to the first 18x or answer.", Buckets: []float64{.005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 20}})
 	m.talk = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "directsip_call_talk_seconds",
 		Help: "From the answer to the end of answered calls.", Buckets: []float64{1, 5, 15, 30, 60, 180, 600, 1800, 3600, 7200}})
-	m.registry.MustRegister(m.calls, m.attempts, m.setup, m.talk, gauges{s},
+	m.bypassed = prometheus.NewCounter(prometheus.CounterOpts{Name: "directsip_calls_bypassed_total",
+		Help: "Ended calls whose media went between the peers."})
+	m.registry.MustRegister(m.calls, m.attempts, m.setup, m.talk, m.bypassed, gauges{s},
 		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(inUse)), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -48,6 +51,9 @@ func (m *metrics) ended(r *cdr.Record) {
 	m.calls.WithLabelValues(r.In.Trunk, r.Reason).Inc()
 	for i := range r.Attempts {
 		m.attempts.WithLabelValues(r.Attempts[i].Trunk, r.Attempts[i].Class).Inc()
+	}
+	if r.Bypassed {
+		m.bypassed.Inc()
 	}
 	if !r.Ringing.IsZero() {
 		m.setup.Observe(max(0, r.Ringing.Sub(r.Start).Seconds()))
@@ -87,13 +93,16 @@ var (
 	descConns      = desc("sip_connections", "Open TCP and TLS connections by who opened them.", "opened")
 	descLost       = desc("sip_lost_failures_total", "Failures to send that signalling was not told of.")
 	descWaiting    = desc("records_waiting", "Call records that are not yet written to disk.")
+	descLinkUsed   = desc("link_kbps", "What the calls of this server need on a link of the network.", "link")
+	descLinkShare  = desc("link_kbps_limit", "The share of this server of a link.", "link")
+	descLinkNo     = desc("link_refused_total", "Calls that a link had no room for.", "link")
 	descInfo       = desc("info", "1; what runs here.", "version", "server", "pool", "document")
 )
 
 // Describe is prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descLive, descDraining, descTrunk, descTrunkCall, descRegistered, descTrunkMax, descCert, descSIP,
-		descMessages, descDrops, descRecords, descMedia, descPackets, descDead, descUnshaken, descPorts, descQueue, descLag, descConns, descLost, descWaiting, descInfo} {
+		descMessages, descDrops, descRecords, descMedia, descPackets, descDead, descUnshaken, descPorts, descQueue, descLag, descConns, descLost, descWaiting, descLinkUsed, descLinkShare, descLinkNo, descInfo} {
 		ch <- d
 	}
 }
@@ -137,6 +146,13 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 		gauge(descPorts, float64(l.Ports), shard)
 		gauge(descQueue, float64(l.Queue), shard)
 		gauge(descLag, l.Lag.Seconds(), shard)
+	}
+	for _, u := range s.engine.Links() {
+		gauge(descLinkUsed, float64(u.Used), u.Link.Name)
+		count(descLinkNo, u.Refused, u.Link.Name)
+		if n := limit(u.Share); n != nil {
+			gauge(descLinkShare, float64(*n), u.Link.Name)
+		}
 	}
 	me := s.current.Load()
 	gauge(descInfo, 1, Version, me.Name, me.Pool.Name, s.engine.Snapshot().Version)

@@ -144,7 +144,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^\\| `(directsip_[a-z_]+)` \\| ([a-z` ]*)\\|").FindAllStringSubmatch(string(page), -1) {
 		documented = append(documented, m[1]+" "+strings.Join(strings.Fields(strings.ReplaceAll(m[2], "`", "")), " "))
 	}
-	doc := strings.Replace(basic, "port: 5070}", "port: 5070, registration: {user: pool, required: false}}", 1)
+	doc := strings.Replace(basic, "port: 5070}", "port: 5070, registration: {user: pool, required: false}}", 1) + thin
 	r := start(t, doc)
 	r.applyGood(r.withTLS(strings.ReplaceAll(doc, "options: false}", "options: false, maxCalls: 9}")))
 	pbx, gw := r.agent(2), r.agent(3)

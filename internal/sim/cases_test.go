@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/topology"
@@ -171,5 +172,5 @@ func stories() []story {
 			list[i].set = func(w *World) { w.Host("gwa").NoTCP = true }
 		}
 	}
-	return append(append(append(list, setupStories()...), challengeStories()...), painStories()...)
+	return slices.Concat(list, setupStories(), challengeStories(), painStories(), admissionStories())
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/network"
 	"github.com/directsip/directsip/internal/register"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/topology"
@@ -166,6 +167,7 @@ type board struct {
 	users    map[string]map[media.SessionID]bool
 	paused   map[*topology.Trunk]time.Time // until then
 	bindings map[string]register.Status    // by trunk
+	account  network.Account
 	w        *World
 }
 
@@ -264,8 +266,20 @@ func (b *board) ReleaseUser(u *topology.User, id media.SessionID) {
 	delete(b.users[u.Name], id)
 }
 
+// Reserve is b2bua.Limits.
+func (b *board) Reserve(n *topology.Network, id media.SessionID, legs *network.Legs, force bool) *network.Refusal {
+	b.w.Fault.visit()
+	return b.account.Reserve(n, id, legs, force)
+}
+
+// Refuse is b2bua.Limits.
+func (b *board) Refuse(l *topology.Link) {
+	b.w.Fault.visit()
+	b.account.Refuse(l)
+}
+
 func (b *board) held() int {
-	n := 0
+	n := b.account.Calls()
 	for _, set := range b.users {
 		n += len(set)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/network"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/ua"
@@ -54,6 +55,10 @@ func (open) AcquireUser(time.Time, *topology.User, media.SessionID, bool) *diag.
 	return nil
 }
 func (open) ReleaseUser(*topology.User, media.SessionID) {}
+func (open) Reserve(*topology.Network, media.SessionID, *network.Legs, bool) *network.Refusal {
+	return nil
+}
+func (open) Refuse(*topology.Link) {}
 
 // rig is a core with a caller and a callee that cost next to nothing.
 type rig struct {

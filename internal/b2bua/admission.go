@@ -1,0 +1,157 @@
+package b2bua
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/network"
+	"github.com/directsip/directsip/internal/routing"
+	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// Call admission control (CAC-04): before a target is called whose media passes here, both legs must have room on the links between their peers and this
+// server, for the widest codec that is offered. Once answered the call has what its codecs need.
+
+// admits tells whether the call is subject to admission at all.
+func (c *Call) admits() bool { return c.snap.Network.Admits() }
+
+// exempt tells whether the call goes through whatever links carry: an emergency call (NEW-18), and one to a user with enableBWPolicyOverride (CAC-07).
+func (c *Call) exempt() bool {
+	d := &c.decision
+	return d.Kind == routing.Emergency || d.User != nil && d.User.Policy != nil && d.User.Policy.BandwidthOverride
+}
+
+// takeRoom takes room for a target, or says why there is none: then the next one is tried, whose way may be another (CAC-05).
+func (c *Call) takeRoom(t *attempt) *rejection {
+	if !c.admits() || c.xfer != nil {
+		return nil
+	}
+	p := &c.plan
+	p.widest = 0
+	if p.bypass { // not subject to admission
+		c.reserve(&network.Legs{}, true)
+		return nil
+	}
+	caller, callee := c.callerParty(), network.Party{Trunk: t.target.Trunk, Signalling: t.hops[t.hop].Remote.Addr()}
+	legs := network.Legs{{Way: c.way(&caller, true)}, {Way: c.way(&callee, false)}}
+	force := c.exempt()
+	most, at := network.PerSession(slices.Concat(legs[0].Way, legs[1].Way))
+	if force {
+		most = topology.Unlimited
+	}
+	kbps := network.Widest(c.offered, t.target.Trunk.Settings.Codecs, most)
+	if kbps == 0 {
+		c.env.Limits.Refuse(at)
+		return c.noRoom(t, diag.SessionTooWide, fmt.Sprintf("%s lets a call have %d kbit/s, and no codec that is offered needs as little", at.Name, most))
+	}
+	if most < topology.Unlimited {
+		p.widest = most
+	}
+	legs[0].Kbps, legs[1].Kbps = kbps, kbps
+	if set := t.target.Trunk.Settings; set.Transcoding != "off" && len(set.Codecs) > 0 { // it may be offered what its trunk names as well
+		legs[1].Kbps = max(kbps, network.Widest(nil, set.Codecs, most))
+	}
+	if r := c.reserve(&legs, force); r != nil {
+		return c.noRoom(t, diag.LinkFull, fmt.Sprintf("%s carries %d of %d kbit/s, and the call needs %d", r.Link.Name, r.Used, r.Share, r.Need))
+	}
+	if legs.Any() {
+		c.noteStep(routing.BandwidthStep(t.target.Trunk, true, fmt.Sprintf("%d kbit/s over %s", kbps, names(&legs))))
+	}
+	return nil
+}
+
+// noRoom is the refusal of a target for want of bandwidth.
+func (c *Call) noRoom(t *attempt, why *diag.Reason, detail string) *rejection {
+	c.noteStep(routing.BandwidthStep(t.target.Trunk, false, detail))
+	return &rejection{status: why.Status, reason: why, detail: detail, class: routing.Congestion}
+}
+
+// names are the links of both legs.
+func names(legs *network.Legs) string {
+	var list []string
+	for k := range legs {
+		for _, l := range legs[k].Way {
+			if !slices.Contains(list, l.Name) {
+				list = append(list, l.Name)
+			}
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// way is the links between a party's media and ours. Of a target that says where its media is when it answers, they are counted then.
+func (c *Call) way(p *network.Party, caller bool) []*topology.Link {
+	a, _ := p.Where(caller)
+	if !a.IsValid() {
+		return nil
+	}
+	return network.Way(c.snap.Network, c.env.mediaAddr(a), a, nil)
+}
+
+// reserve takes what the legs need, instead of what the call had.
+func (c *Call) reserve(legs *network.Legs, force bool) *network.Refusal {
+	if !legs.Any() && !c.reserved {
+		return nil
+	}
+	c.reserved = true
+	r := c.env.Limits.Reserve(c.snap.Network, c.id, legs, force)
+	c.reserved = r != nil || legs.Any()
+	return r
+}
+
+// recount counts what an answered call needs by now: what was said may have changed its codecs, its addresses or who is there.
+func (c *Call) recount() {
+	if c.phase != phaseAnswered || c.end != nil || c.plan.bypass || !c.admits() {
+		return
+	}
+	var legs network.Legs
+	for k := range legs {
+		l := c.seat(media.SideIndex(k))
+		if l == nil {
+			continue
+		}
+		p := network.Party{Trunk: l.trunk, Media: c.plan.mediaOf(k), Signalling: l.hop.Remote.Addr()}
+		legs[k] = network.Need{Way: c.way(&p, true), Kbps: network.Bandwidth(l.sdp.codec)}
+	}
+	c.reserve(&legs, true)
+}
+
+// mediaOf is where a side has its first live m-line.
+func (p *plan) mediaOf(side int) netip.Addr {
+	for i := range p.lines {
+		if e := &p.lines[i].peer[side]; e.live && e.rtp.IsValid() {
+			return e.rtp.Addr()
+		}
+	}
+	return netip.Addr{}
+}
+
+// codecs are those that a description may have on a trunk: of its codecs those that are narrow enough for the links.
+func (p *plan) codecs(s *sdp.Session, set *topologySettings) []string {
+	if p.widest == 0 {
+		return set.Codecs
+	}
+	return network.Narrow(s, set.Codecs, p.widest)
+}
+
+// fitsLinks tells whether a codec is narrow enough for the links.
+func (p *plan) fitsLinks(name string) bool {
+	return p.widest == 0 || network.Bandwidth(name) <= p.widest
+}
+
+// crowdedOut ends an attempt that has no room; false: it has.
+func (c *Call) crowdedOut(now time.Time, t *attempt, out *Out) bool {
+	r := c.takeRoom(t)
+	if r == nil {
+		return false
+	}
+	c.tried-- // it was not
+	c.reject(now, t, r, true, out)
+	return true
+}

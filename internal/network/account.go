@@ -1,0 +1,174 @@
+package network
+
+import (
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// Account is what the calls of one server have on links: for each link the set of calls with their kbit/s, so that what is in use is always what
+// the calls have. Links are known by name and keep their calls when a document is applied. It is not safe for concurrent use.
+type Account struct {
+	links map[string]*load
+	calls map[media.SessionID][]*load // on which a call has something
+}
+
+type load struct {
+	calls   map[media.SessionID]int
+	used    int // the sum of calls
+	refused uint64
+}
+
+// Refusal says which link has no room for a call.
+type Refusal struct {
+	Link              *topology.Link
+	Used, Share, Need int // kbit/s
+}
+
+// Need is what one leg of a call needs: the links on its way, and kbit/s on each.
+type Need struct {
+	Way  []*topology.Link
+	Kbps int
+}
+
+// Legs is what both legs of a call need. A link that both of them go over, or one of them twice, counts each time.
+type Legs [2]Need
+
+// on is what the legs need on a link.
+func (n *Legs) on(l *topology.Link) (kbps int) {
+	for k := range n {
+		for _, x := range n[k].Way {
+			if x.Name == l.Name {
+				kbps += n[k].Kbps
+			}
+		}
+	}
+	return kbps
+}
+
+// Any tells whether a leg goes over a link.
+func (n *Legs) Any() bool { return len(n[0].Way)+len(n[1].Way) > 0 }
+
+// Reserve gives a call what its legs need, instead of what it had. When one link has no room nothing changes, unless the call goes through all
+// the same (force). It may always have less than it had.
+func (a *Account) Reserve(n *topology.Network, id media.SessionID, legs *Legs, force bool) *Refusal {
+	for k := range legs {
+		for _, l := range legs[k].Way {
+			need, used, own := legs.on(l), 0, 0
+			if p := a.links[l.Name]; p != nil {
+				used, own = p.used, p.calls[id]
+			}
+			if share := n.Share(l); !force && need > own && used-own+need > share {
+				a.load(l).refused++
+				return &Refusal{l, used - own, share, need}
+			}
+		}
+	}
+	old := a.calls[id]
+	var list []*load
+	for k := range legs {
+		for _, l := range legs[k].Way {
+			if p := a.load(l); !has(list, p) {
+				p.set(id, legs.on(l))
+				list = append(list, p)
+			}
+		}
+	}
+	for _, p := range old {
+		if !has(list, p) {
+			p.set(id, 0)
+		}
+	}
+	switch {
+	case len(list) > 0:
+		a.calls[id] = list
+	case len(old) > 0:
+		delete(a.calls, id)
+	}
+	return nil
+}
+
+// Release takes everything of a call back.
+func (a *Account) Release(id media.SessionID) {
+	for _, p := range a.calls[id] {
+		p.set(id, 0)
+	}
+	delete(a.calls, id)
+}
+
+// Calls is how many calls have something.
+func (a *Account) Calls() int { return len(a.calls) }
+
+// Refuse counts a call that a link does not let through for what a session may have.
+func (a *Account) Refuse(l *topology.Link) { a.load(l).refused++ }
+
+// set gives a call kbps on the link; 0 takes it off.
+func (p *load) set(id media.SessionID, kbps int) {
+	p.used += kbps - p.calls[id]
+	if kbps == 0 {
+		delete(p.calls, id)
+	} else {
+		p.calls[id] = kbps
+	}
+}
+
+func (a *Account) load(l *topology.Link) *load {
+	if a.links == nil {
+		a.links, a.calls = make(map[string]*load), make(map[media.SessionID][]*load)
+	}
+	p := a.links[l.Name]
+	if p == nil {
+		p = &load{calls: make(map[media.SessionID]int)}
+		a.links[l.Name] = p
+	}
+	return p
+}
+
+// LinkUse is one link for people and metrics.
+type LinkUse struct {
+	Link               *topology.Link
+	Total, Share, Used int // kbit/s; Total and Share are topology.Unlimited where there is no limit
+	Calls              int
+	Refused            uint64 // calls, since the server began
+}
+
+// Links are the links of a network that have a profile.
+func (a *Account) Links(n *topology.Network) (list []LinkUse) {
+	if n == nil {
+		return nil
+	}
+	for _, l := range n.Links {
+		if l.Profile == nil {
+			continue
+		}
+		u := LinkUse{Link: l, Total: l.Profile.Total, Share: n.Share(l)}
+		if p := a.links[l.Name]; p != nil {
+			u.Used, u.Calls, u.Refused = p.used, len(p.calls), p.refused
+		}
+		list = append(list, u)
+	}
+	return list
+}
+
+// Keep forgets links that a new document does not have and no call is on.
+func (a *Account) Keep(n *topology.Network) {
+	known := make(map[string]bool)
+	if n != nil {
+		for _, l := range n.Links {
+			known[l.Name] = true
+		}
+	}
+	for name, p := range a.links {
+		if !known[name] && len(p.calls) == 0 {
+			delete(a.links, name)
+		}
+	}
+}
+
+func has(list []*load, p *load) bool {
+	for _, x := range list {
+		if x == p {
+			return true
+		}
+	}
+	return false
+}
