@@ -38,7 +38,8 @@ var keyings = map[string]keying{
 		config: []string{"module dtls_srtp.so", "rtcp_mux no"}},
 	"DTLS and ICE": {media: ";mediaenc=dtls_srtp;medianat=ice", trunk: "srtpMode: required, srtpKeying: dtls, ice: lite", record: "AES_CM_128_HMAC_SHA1_80",
 		config: []string{"module dtls_srtp.so", "module ice.so", "rtcp_mux yes"}},
-	"RTP and ICE": {media: ";medianat=ice", trunk: "ice: lite", config: []string{"module ice.so"}},
+	"full ICE toward full ICE": {media: ";medianat=ice", trunk: "ice: full", config: []string{"module ice.so"}},
+	"RTP and ICE":              {media: ";medianat=ice", trunk: "ice: lite", config: []string{"module ice.so"}},
 }
 
 // MED-03, MED-04: speech between real telephones of which one has DTLS-SRTP, and the other that, SDES or RTP, in both directions at once and without a
@@ -46,7 +47,7 @@ var keyings = map[string]keying{
 func TestSpeechWithDTLS(t *testing.T) {
 	direct := speechDirectly(t, newNetwork(t))
 	for _, c := range [][2]string{{"RTP", "DTLS"}, {"DTLS", "RTP"}, {"SDES", "DTLS"}, {"DTLS", "SDES"}, {"DTLS", "DTLS"}, {"DTLS with a port for RTCP", "DTLS"},
-		{"RTP", "DTLS and ICE"}, {"DTLS and ICE", "SDES"}, {"RTP and ICE", "RTP"}} {
+		{"RTP", "DTLS and ICE"}, {"DTLS and ICE", "SDES"}, {"RTP and ICE", "RTP"}, {"RTP", "full ICE toward full ICE"}, {"full ICE toward full ICE", "DTLS"}} {
 		t.Run(c[0]+" to "+c[1], func(t *testing.T) {
 			n := newNetwork(t)
 			from, to := keyings[c[0]], keyings[c[1]]
@@ -63,7 +64,7 @@ func TestSpeechWithDTLS(t *testing.T) {
 					t.Errorf("media in the record: %+v", m)
 				}
 			}
-			if c[0] == "RTP and ICE" && r.Media[0].TierWhy != "ICE" {
+			if c[1] == "RTP" && c[0] == "RTP and ICE" && r.Media[0].TierWhy != "ICE" {
 				t.Errorf("the telephone has no ICE: %+v", r.Media[0])
 			}
 			s.tellsNoKey()

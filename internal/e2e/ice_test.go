@@ -89,3 +89,39 @@ func TestDR24Stranger(t *testing.T) {
 		}
 	}
 }
+
+// A peer that is lite and does not check: we check, nominate, and ask for consent; audio goes both ways, also in a call from it, and after hold.
+func TestFullICETowardLitePeer(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP") + "  trunk:pbx: {usages: [all], options: false}\n  trunk:gw1: {usages: [all], options: false, ice: full}\n")
+	agents := siptest.T(t)
+	pbx := agents.Agent(siptest.Config{Name: "pbx", Listen: l.ip(2) + ":5060", Audio: siptest.Tone(400)})
+	gw := agents.Agent(siptest.Config{Name: "gw", Listen: l.ip(3) + ":5060", Audio: siptest.Tone(700), ICE: siptest.ICELite})
+	out := agents.Dial(pbx, l.ip(1)+":5060", "sip:+14255550100@"+l.ip(1))
+	in := agents.Incoming(gw, 1)
+	agents.Wait(in, siptest.Acked)
+	hear := func(pbx, gw *siptest.Call) {
+		t.Helper()
+		agents.Must(pbx.WaitTone(agents.Context(), 700))
+		agents.Must(gw.WaitTone(agents.Context(), 400))
+	}
+	hear(out, in)
+	for _, d := range []siptest.Direction{siptest.SendOnly, siptest.SendRecv} {
+		if r, err := in.Reinvite(agents.Context(), d); err != nil || r.Status != 200 {
+			t.Fatal(r, err)
+		}
+	}
+	hear(out, in)
+	agents.Must(in.WaitMedia(agents.Context(), "a check of consent", func(siptest.MediaStats) bool { n, _ := in.Checks(); return n >= 5 }))
+	out.Hangup()
+	agents.Wait(in, siptest.Ended)
+	back := agents.Dial(gw, l.ip(1)+":5060", "sip:+493012345@"+l.ip(1))
+	there := agents.Incoming(pbx, 1)
+	agents.Wait(there, siptest.Acked)
+	hear(there, back)
+	back.Hangup()
+	agents.Wait(there, siptest.Ended)
+	for _, r := range s.records(2) {
+		checkRecord(t, r, "normal-clearing", 200, "caller")
+	}
+}

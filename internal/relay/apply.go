@@ -107,7 +107,7 @@ func (r *Relay) install(ses *session, streams []*stream, changes []change, want 
 	for i := range streams {
 		streams[i].set(&want.Streams[i], now)
 		for k := range streams[i].side {
-			streams[i].side[k].establish(&want.Streams[i].Side[k], want.Streams[i].Opaque)
+			streams[i].side[k].establish(r, &want.Streams[i].Side[k], want.Streams[i].Opaque)
 			streams[i].side[k].associate(r, &want.Streams[i].Side[k], want.Streams[i].Opaque)
 		}
 	}

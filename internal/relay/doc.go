@@ -47,6 +47,9 @@
 // nobody else, and media goes to the one that the peer has nominated, or before that to the one that its media comes from. The bound of sources is small;
 // the one that media goes to is never pushed out.
 //
+// A full component checks, too (agent): one check in 50 ms, given their beat by one goroutine that runs while anybody looks for a pair, and then one in five
+// seconds for consent (RFC 7675), by the sweep. Media goes to nobody who has not answered a check.
+//
 // # Threads
 //
 // A session belongs to one worker. The session's mutex is held for the one packet that is being carried, and by

@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,7 +57,8 @@ func (s *shaker) shake(c *net.UDPConn, to netip.AddrPort, expected media.Fingerp
 		open = dtls.Client
 	}
 	_ = c.SetReadDeadline(time.Time{})
-	conn, err := open(only{c}, net.UDPAddrFromAddrPort(to), config)
+	on := &loan{UDPConn: c}
+	conn, err := open(on, net.UDPAddrFromAddrPort(to), config)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -69,18 +72,51 @@ func (s *shaker) shake(c *net.UDPConn, to netip.AddrPort, expected media.Fingerp
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	_ = c.SetReadDeadline(time.Unix(1, 0)) // its reading ends; the socket is the phone's again
+	on.end()
+	_ = conn.Close()
 	l := &lock{seal: context(keys.Suite, keys.Send), open: context(keys.Suite, keys.Recv[0].Key), crypt: keys}
 	return l
 }
 
-// only is a socket that DTLS does not close.
-type only struct{ *net.UDPConn }
+// loan is a socket that DTLS has until the end of its handshake; then it is the phone's again, and no close_notify leaves.
+type loan struct {
+	*net.UDPConn
+	over    atomic.Bool
+	reading sync.Mutex
+}
 
-func (only) Close() error { return nil }
+func (l *loan) ReadFrom(b []byte) (int, net.Addr, error) {
+	l.reading.Lock()
+	defer l.reading.Unlock()
+	if l.over.Load() {
+		return 0, nil, net.ErrClosed
+	}
+	return l.UDPConn.ReadFrom(b)
+}
 
-// SetReadDeadline is the phone's alone, except to interrupt.
-func (o only) SetReadDeadline(t time.Time) error { return o.UDPConn.SetReadDeadline(t) }
+func (l *loan) WriteTo(b []byte, to net.Addr) (int, error) {
+	if l.over.Load() {
+		return len(b), nil
+	}
+	return l.UDPConn.WriteTo(b, to)
+}
+
+func (l *loan) SetReadDeadline(t time.Time) error {
+	if l.over.Load() {
+		return nil
+	}
+	return l.UDPConn.SetReadDeadline(t)
+}
+
+func (*loan) Close() error { return nil }
+
+func (l *loan) end() {
+	l.over.Store(true)
+	_ = l.UDPConn.SetReadDeadline(time.Unix(1, 0))
+	l.reading.Lock() // nobody reads any more
+	defer l.reading.Unlock()
+	_ = l.UDPConn.SetReadDeadline(time.Time{})
+}
 
 // until sends a packet of SRTP again and again until it comes out at the other phone: the relay has its keys a moment after the peer.
 func (l *lock) until(p *phone, from *net.UDPConn, to netip.AddrPort, at *net.UDPConn) {

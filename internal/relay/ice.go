@@ -15,6 +15,7 @@ type component struct {
 	key      stun.MessageIntegrity // our password
 	sources  []checkedSource
 	selected sockaddr // where media goes; size 0: not known yet
+	agent    *agent   // nil: we are lite
 }
 
 // checkedSource is an address of the peer from which a check came.
@@ -23,6 +24,7 @@ type checkedSource struct {
 	ufrag     string // of the peer, in its check: forks of a call have different ones
 	priority  uint32 // of its candidate
 	nominated bool
+	valid     bool  // media may go there: for a lite agent its check is enough, a full one has had an answer to its own
 	stale     bool  // of the time before ICE began anew: it passes until another is nominated (RFC 8445 §9)
 	last      int64 // a check or media
 }
@@ -35,7 +37,7 @@ const (
 
 // establish gives the ports of a side what the call wants of ICE. Where both ends are lite nobody checks, and the SDP decides as without ICE
 // (RFC 8445 §6.2).
-func (sd *side) establish(want *media.Side, opaque bool) {
+func (sd *side) establish(r *Relay, want *media.Side, opaque bool) {
 	for _, p := range [...]*port{&sd.rtp, &sd.rtcp} {
 		c := p.ice
 		if want.ICE == nil || opaque || p.isRTCP && want.Mux {
@@ -46,7 +48,9 @@ func (sd *side) establish(want *media.Side, opaque bool) {
 			c = &component{want: &media.ICE{}}
 			p.ice = c
 		}
+		was := c.want
 		c.set(want.ICE)
+		c.prepare(r, p, was)
 		p.gate.ice = c
 		if want.ICE.PeerLite && !want.ICE.Full {
 			p.gate.ice = nil
@@ -87,7 +91,7 @@ func (c *component) drop(unwanted func(*checkedSource) bool) {
 	}
 	c.selected = sockaddr{}
 	for i := range kept {
-		if s := &kept[i]; best == nil || s.nominated && !best.nominated || s.nominated == best.nominated && s.priority > best.priority {
+		if s := &kept[i]; s.valid && (best == nil || s.nominated && !best.nominated || s.nominated == best.nominated && s.priority > best.priority) {
 			best = s
 		}
 	}
@@ -113,7 +117,7 @@ func (c *component) passes(src *sockaddr, now int64) bool {
 		return false
 	}
 	s.last = now
-	if c.selected != *src {
+	if c.selected != *src && s.valid {
 		if in := c.find(&c.selected); in == nil || !in.nominated || s.nominated && now-in.last >= int64(quietAfter) {
 			c.selected = *src
 		}
@@ -132,9 +136,29 @@ func (c *component) checked(src *sockaddr, ufrag []byte, priority uint32, nomina
 	}
 	s.priority, s.last = priority, now
 	switch {
+	case c.agent != nil:
+		s.nominated = s.nominated || nominates && c.want.PeerUfrag == ""
+		c.agent.heard(c, src, priority, nominates, now)
+		return
 	case nominates && !s.nominated:
 		c.nominate(s, now)
 	case c.selected.size == 0:
+		c.selected = s.address
+	}
+	s.valid = true
+}
+
+// valid takes a pair that our own check has found to work: its address may send, and may be sent to.
+func (c *component) valid(k *pair, now int64) {
+	s := c.find(&k.remote)
+	if s == nil {
+		s = c.add(k.remote)
+	}
+	if s.stale {
+		*s = checkedSource{address: k.remote}
+	}
+	s.ufrag, s.priority, s.valid, s.last = c.want.PeerUfrag, k.priority, true, now
+	if c.selected.size == 0 {
 		c.selected = s.address
 	}
 }

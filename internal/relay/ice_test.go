@@ -306,7 +306,7 @@ func FuzzCheck(f *testing.F) {
 			return
 		}
 		st := newStream(&session{id: 1}, 0, r.sockets)
-		st.side[0].establish(&media.Side{ICE: lite()}, false)
+		st.side[0].establish(r, &media.Side{ICE: lite()}, false)
 		p := &st.side[0].rtp
 		w.from = sockaddrOf(netip.MustParseAddrPort("127.0.0.1:4000"))
 		w.check(p, b, 1)

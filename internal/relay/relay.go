@@ -71,7 +71,8 @@ type Relay struct {
 	count     gauges
 
 	identity identity
-	shaking  sync.WaitGroup // handshakes
+	shaking  sync.WaitGroup // handshakes, and the clock
+	clock    clock
 
 	generation atomic.Int32
 	maxQueued  int // see flush

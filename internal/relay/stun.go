@@ -40,6 +40,12 @@ func (w *worker) check(p *port, b []byte, now int64) {
 		return
 	}
 	m := w.binder.request
+	before := c.selected
+	if a := c.agent; a != nil && (m.Type == stun.BindingSuccess || m.Type == stun.BindingError) {
+		a.answered(c, m, &w.from, now)
+		w.found(p, before)
+		return
+	}
 	if m.Type != stun.BindingRequest {
 		return
 	}
@@ -51,17 +57,21 @@ func (w *worker) check(p *port, b []byte, now int64) {
 		if v, err := m.Get(stun.AttrPriority); err == nil && len(v) == 4 {
 			priority = binary.BigEndian.Uint32(v)
 		}
-		before := c.selected
 		c.checked(&w.from, ufrag, priority, m.Contains(stun.AttrUseCandidate), now)
-		if a := p.dtls; a != nil && before.size == 0 && a.want.Active && a.run == nil && len(a.want.Peer) > 0 {
-			w.relay.shake(p, nil, sockaddr{})
-		}
+		w.found(p, before)
 	} else {
 		sd.count.gated++
 		sd.count.gatedFrom = w.from
 		w.batch.gated++
 	}
 	p.stream.carrier.send(p, w.binder.answer(c.key, code, &w.from), &w.from)
+}
+
+// found begins a handshake of ours as soon as it is known where to.
+func (w *worker) found(p *port, before sockaddr) {
+	if a := p.dtls; a != nil && before.size == 0 && p.ice.selected.size != 0 && a.want.Active && a.run == nil && len(a.want.Peer) > 0 {
+		w.relay.shake(p, nil, sockaddr{})
+	}
 }
 
 // judge is 0 for a request that is to be answered with success, else the code of the error (RFC 8489 §6.3.1, §9.1.3; RFC 8445 §7.3), and the
@@ -80,7 +90,12 @@ func (c *component) judge(m *stun.Message) (ufrag []byte, code stun.ErrorCode) {
 			return nil, stun.CodeUnknownAttribute
 		}
 	}
-	if m.Contains(stun.AttrICEControlled) && !c.want.PeerLite { // a lite agent is controlled by a full one (RFC 8445 §6.1.1)
+	switch {
+	case c.agent != nil:
+		if c.agent.conflict(m) {
+			return nil, stun.CodeRoleConflict
+		}
+	case m.Contains(stun.AttrICEControlled) && !c.want.PeerLite: // a lite agent is controlled by a full one (RFC 8445 §6.1.1)
 		return nil, stun.CodeRoleConflict
 	}
 	return ufrag, 0

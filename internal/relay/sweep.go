@@ -91,6 +91,8 @@ func (s *session) silent(now int64, found *notices) {
 		}
 		for i := range st.side {
 			sd := &st.side[i]
+			sd.rtp.consent(now)
+			sd.rtcp.consent(now)
 			st.tally(sd)
 			timeout := int64(s.timeout[i])
 			if timeout <= 0 || sd.dead || !sd.recv || !sd.rtp.socket.open() || sd.rtp.gate.announced.size == 0 && sd.rtp.ice == nil {
