@@ -1,6 +1,6 @@
 # Everything starts here: `make demo` shows directsip at work, `make test` proves it.
 GO       ?= go
-PACKAGES  = sip-tester baresip-core kamailio rtpengine-daemon nftables sox ffmpeg espeak-ng openssl iproute2
+PACKAGES  = sip-tester baresip-core kamailio rtpengine-daemon nftables libopus0 sox ffmpeg espeak-ng openssl iproute2
 
 export CGO_ENABLED = 0
 
@@ -23,7 +23,7 @@ short: go
 
 # Figures, never a pass or a fail: parsers, machines, packets, and whole-process runs next to Kamailio and rtpengine.
 bench: build tools
-	$(GO) test -run '^$$' -bench . -benchmem ./internal/codec ./internal/sip ./internal/sdp ./internal/txn ./internal/routing ./internal/relay ./internal/ua ./internal/store ./internal/transport
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/codec ./internal/opus ./internal/sip ./internal/sdp ./internal/txn ./internal/routing ./internal/relay ./internal/ua ./internal/store ./internal/transport
 	$(GO) run ./internal/bench/cmd -directsip bin/directsip
 
 # A million executions of every parser.

@@ -19,8 +19,9 @@ type Encoder interface {
 
 // Concealer is a Decoder that makes up for lost packets by itself.
 type Concealer interface {
-	// Conceal fills pcm with what may have been in a lost packet.
-	Conceal(pcm []int16)
+	// Conceal fills pcm with what may have been in a lost packet. next is the payload of the packet behind it; nil: another lost one is
+	// between.
+	Conceal(pcm []int16, next []byte)
 }
 
 // clip limits a sum to what a sample can be.

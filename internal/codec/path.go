@@ -152,7 +152,7 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 	p.heard, p.hush.on, p.event.tone = now, false, false
 	if away > 0 {
 		if in.Lost > 0 {
-			away -= p.conceal(input, min(away, p.config.Rate*6/100), out)
+			away -= p.conceal(input, min(away, p.config.Rate*6/100), in.Payload, out)
 		}
 		p.pause(away, out)
 	}
@@ -167,13 +167,17 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 }
 
 // conceal makes up for lost samples.
-func (p *Path) conceal(input *Input, n int, out *Out) int {
+func (p *Path) conceal(input *Input, n int, next []byte, out *Out) int {
 	own, _ := input.Decoder.(Concealer)
 	for left := n; left > 0; {
 		pcm := out.pcm[:min(left, p.config.Rate/50)]
 		left -= len(pcm)
 		if own != nil {
-			own.Conceal(pcm)
+			if left > 0 {
+				own.Conceal(pcm, nil)
+			} else {
+				own.Conceal(pcm, next)
+			}
 			p.cover.remember(pcm)
 		} else {
 			p.cover.Bad(pcm)

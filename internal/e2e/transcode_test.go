@@ -26,7 +26,7 @@ trunkSettings:
 func TestMED02Transcoding(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ a, b string }{
-		{"PCMU", "PCMU"}, {"PCMU", "PCMA"}, {"PCMU", "G722"}, {"G722", "PCMA"}, {"G722", "G722"},
+		{"PCMU", "PCMU"}, {"PCMU", "PCMA"}, {"PCMU", "G722"}, {"G722", "PCMA"}, {"G722", "G722"}, {"PCMA", "opus"}, {"opus", "G722"}, {"opus", "opus"},
 	} {
 		t.Run(c.a+" to "+c.b, func(t *testing.T) { speechConverted(t, newNetwork(t), c.a, c.b, "", "") })
 	}
@@ -40,6 +40,16 @@ var sets = map[string]struct {
 	rate  int
 	codec string
 }{"PCMU": {8000, "pcmu"}, "PCMA": {8000, "pcma"}, "G722": {16000, "g722/16000"}, "opus": {48000, "opus/48000/2"}}
+
+// closest compares at several places within a frame, as codecs delay by parts of one.
+func closest(heard, said []int16) (best comparison) {
+	for skip := 0; skip < 160; skip += 20 {
+		if c := compare(heard[skip:], said); c.correlation > best.correlation {
+			best = c
+		}
+	}
+	return best
+}
 
 func speechConverted(t *testing.T, n *network, codecA, codecB, settings, media string) {
 	s := n.serveAt(1, "med1.test", fmt.Sprintf(transcodeDocument, codecA, "", codecB, settings))
@@ -55,7 +65,7 @@ func speechConverted(t *testing.T, n *network, codecA, codecB, settings, media s
 		p.wait("session closed", "terminated (duration")
 	}
 	saidFox, saidSea := readWAV(t, speech(n.lab, "fox", fox)), readWAV(t, speech(n.lab, "sea", sea))
-	for who, c := range map[string]comparison{"b hears a": compare(b.heard(), saidFox), "a hears b": compare(a.heard(), saidSea)} {
+	for who, c := range map[string]comparison{"b hears a": closest(b.heard(), saidFox), "a hears b": closest(a.heard(), saidSea)} {
 		t.Logf("%s: frames %d to %d of %d, shifted by %d, correlation %.6f, gap %d", who, c.from, c.to, c.said, c.shift, c.correlation, c.gap)
 		if c.correlation < 0.97 {
 			t.Errorf("%s: the envelopes correlate only by %.3f", who, c.correlation)

@@ -134,6 +134,7 @@ func (e *Engine) newShard(i int, server *topology.Server, ports *media.Ports) *s
 		Binding: e.board.Binding}
 	if e.cfg.Relay != nil {
 		s.env.Fingerprint = e.cfg.Relay.Fingerprint()
+		s.env.Opus = e.cfg.Relay.Opus()
 	}
 	s.env.CallID = func() string {
 		for {

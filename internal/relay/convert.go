@@ -49,13 +49,13 @@ func (st *stream) speaks(want *media.Stream) {
 		if st.speech[0].Same(want.Side[0].Speech) && st.speech[1].Same(want.Side[1].Speech) {
 			return
 		}
-		st.convert[i] = newConverter(from, to)
+		st.convert[i] = st.session.worker.relay.coders.newConverter(from, to)
 	}
 	st.speech = [2]*media.Speech{want.Side[0].Speech, want.Side[1].Speech}
 }
 
 // newConverter is nil where everything passes as it is.
-func newConverter(from, to *media.Speech) *converter {
+func (l *coders) newConverter(from, to *media.Speech) *converter {
 	if from == nil || to == nil {
 		return nil
 	}
@@ -79,20 +79,20 @@ func newConverter(from, to *media.Speech) *converter {
 		}
 	}
 	if anew {
-		c.path = newPath(from, to)
+		c.path = l.newPath(from, to)
 	}
 	return c
 }
 
 // newPath is what codes anew between two ways to speak; nil: that cannot be done.
-func newPath(from, to *media.Speech) *codec.Path {
+func (l *coders) newPath(from, to *media.Speech) *codec.Path {
 	first, _ := to.First()
 	config := codec.PathConfig{Rate: rateBetween(from, first), Output: codec.Output{PayloadType: first.PayloadType, Clock: first.Clock}}
-	if config.Encoder = encoder(first.Codec, config.Rate); config.Encoder == nil {
+	if config.Encoder = l.encoder(first.Codec, config.Rate); config.Encoder == nil {
 		return nil
 	}
 	packet := to.PacketTime
-	if packet == 0 {
+	if packet == 0 || first.Codec == media.Opus && packet == 30*time.Millisecond { // which Opus does not have (RFC 6716 §2.1.4)
 		packet = media.PacketTime
 	}
 	config.Samples = int(packet * time.Duration(config.Rate) / time.Second)
@@ -111,53 +111,13 @@ func newPath(from, to *media.Speech) *codec.Path {
 		case media.ComfortNoise:
 			in.Kind = codec.Comfort
 		default:
-			if in.Decoder = decoder(f.Codec, config.Rate); in.Decoder == nil {
+			if in.Decoder = l.decoder(f.Codec, config.Rate); in.Decoder == nil {
 				continue
 			}
 		}
 		config.Inputs = append(config.Inputs, in)
 	}
 	return codec.NewPath(config)
-}
-
-const narrow, wide = 8000, 16000
-
-// rateBetween is that of the narrower side, in Hz.
-func rateBetween(from *media.Speech, to media.Format) int {
-	isNarrow := func(c media.Codec) bool { return c == media.PCMU || c == media.PCMA }
-	if isNarrow(to.Codec) {
-		return narrow
-	}
-	for _, f := range from.Formats {
-		if isNarrow(f.Codec) {
-			return narrow
-		}
-	}
-	return wide
-}
-
-func encoder(c media.Codec, rate int) codec.Encoder {
-	switch c {
-	case media.PCMU:
-		return codec.MuLaw
-	case media.PCMA:
-		return codec.ALaw
-	case media.G722:
-		return codec.NewG722Encoder(rate == wide)
-	}
-	return nil
-}
-
-func decoder(c media.Codec, rate int) codec.Decoder {
-	switch c {
-	case media.PCMU:
-		return codec.MuLaw
-	case media.PCMA:
-		return codec.ALaw
-	case media.G722:
-		return codec.NewG722Decoder(rate == wide)
-	}
-	return nil
 }
 
 // anew tells whether speech of either direction is coded anew.

@@ -73,6 +73,7 @@ type Relay struct {
 	identity identity
 	shaking  sync.WaitGroup // handshakes, and the clock
 	clock    clock
+	coders   coders
 
 	generation atomic.Int32
 	maxQueued  int // see flush
@@ -121,7 +122,7 @@ func newRelay(config Config) (*Relay, error) {
 	if config.WarmSockets <= 0 {
 		config.WarmSockets = int(min(limit/2, 65536))
 	}
-	r := &Relay{config: config, start: time.Now(), sockets: newSockets(config), maxQueued: maxQueued}
+	r := &Relay{coders: newCoders(config.Logger), config: config, start: time.Now(), sockets: newSockets(config), maxQueued: maxQueued}
 	var err error
 	if r.identity, err = newIdentity(r.start); err != nil {
 		return nil, err

@@ -1,0 +1,174 @@
+package opus
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func library(tb testing.TB) *Library {
+	tb.Helper()
+	l, err := Load()
+	if err != nil {
+		tb.Skipf("%v (apt-get install libopus0)", err)
+	}
+	return l
+}
+
+// voiced is something like speech: a buzz of 120 Hz whose level and timbre change by syllables.
+func voiced(n, rate int) []int16 {
+	pcm := make([]int16, n)
+	for i := range pcm {
+		x := float64(i) / float64(rate)
+		level, timbre := 0.5+0.5*math.Sin(2*math.Pi*3*x), 0.5+0.4*math.Sin(2*math.Pi*1.3*x)
+		v, weight := 0.0, 1.0
+		for k := 1.0; k < 12; k++ {
+			v += weight * math.Sin(2*math.Pi*120*k*x+k)
+			weight *= timbre
+		}
+		pcm[i] = int16(6000 * level * v)
+	}
+	return pcm
+}
+
+func power(pcm []int16) (sum float64) {
+	for _, s := range pcm {
+		sum += float64(s) * float64(s)
+	}
+	return sum / float64(len(pcm))
+}
+
+// likeness is the best correlation of two signals at a delay of up to most samples.
+func likeness(a, b []int16, most int) (best float64) {
+	for delay := range most {
+		var ab, aa, bb float64
+		for i := 0; i+delay < len(b) && i < len(a); i++ {
+			x, y := float64(a[i]), float64(b[i+delay])
+			ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
+		}
+		best = max(best, ab/math.Sqrt(aa*bb+1))
+	}
+	return best
+}
+
+// TestSpeechComesBack codes and decodes at each rate, and 20 ms of mono are one packet whatever the rate of who decodes (RFC 7587 §4.1).
+func TestSpeechComesBack(t *testing.T) {
+	l := library(t)
+	for _, rate := range []int{8000, 16000, 48000} {
+		e, d, other := l.NewEncoder(rate), l.NewDecoder(rate), l.NewDecoder(48000)
+		said := voiced(2*rate, rate)
+		var heard []int16
+		n, octets := rate/50, 0
+		for at := 0; at < len(said); at += n {
+			packet := e.Encode(nil, said[at:at+n])
+			octets += len(packet)
+			pcm := make([]int16, 5760)
+			got := d.Decode(pcm, packet)
+			if got != n || other.Decode(make([]int16, 5760), packet) != 960 {
+				t.Fatalf("%d Hz: %d samples of a packet", rate, got)
+			}
+			heard = append(heard, pcm[:got]...)
+		}
+		if r := likeness(said[rate/10:rate], heard[rate/10:], rate/25); r < 0.8 {
+			t.Errorf("%d Hz: correlation %.3f", rate, r)
+		}
+		if bits := octets * 8 / 2; bits < bitrate/2 || bits > bitrate*3/2 {
+			t.Errorf("%d Hz: %d bit/s", rate, bits)
+		}
+	}
+}
+
+// TestLossIsConcealed: a lost packet sounds like what was around it, with and without the packet behind it.
+func TestLossIsConcealed(t *testing.T) {
+	l := library(t)
+	e, a, b := l.NewEncoder(8000), l.NewDecoder(8000), l.NewDecoder(8000)
+	said := voiced(8000, 8000)
+	var packets [][]byte
+	for at := 0; at < len(said); at += 160 {
+		packets = append(packets, e.Encode(nil, said[at:at+160]))
+	}
+	pcm, other := make([]int16, 160), make([]int16, 160)
+	for i, p := range packets[:24] {
+		if a.Decode(pcm, p) != 160 || b.Decode(other, p) != 160 {
+			t.Fatalf("packet %d", i)
+		}
+	}
+	before := power(pcm)
+	a.Conceal(pcm, nil)
+	b.Conceal(other, packets[25])
+	for name, got := range map[string][]int16{"alone": pcm, "with the next": other} {
+		if p := power(got); p < before/20 || p > before*20 {
+			t.Errorf("%s: the power of what is made up is %.0f after %.0f", name, p, before)
+		}
+	}
+}
+
+// TestHostilePackets: what is no packet gives no samples, and does no harm.
+func TestHostilePackets(t *testing.T) {
+	l := library(t)
+	d := l.NewDecoder(8000)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20000 {
+		packet := make([]byte, random.IntN(200))
+		for i := range packet {
+			packet[i] = byte(random.Uint32())
+		}
+		pcm := make([]int16, 960)
+		if n := d.Decode(pcm, packet); n < 0 || n > len(pcm) {
+			t.Fatalf("%d samples", n)
+		}
+		d.Conceal(pcm[:160], packet)
+	}
+	if n := l.NewEncoder(8000).Encode(nil, make([]int16, 7)); len(n) != 0 {
+		t.Errorf("%d octets of 7 samples", len(n))
+	}
+	if l.NewEncoder(44100) != nil || l.NewDecoder(11025) != nil {
+		t.Error("a rate that Opus does not have is taken")
+	}
+}
+
+// FuzzDecode is for what a peer may send.
+func FuzzDecode(f *testing.F) {
+	l := library(f)
+	f.Add([]byte{0x08, 1, 2, 3})
+	f.Fuzz(func(t *testing.T, packet []byte) {
+		pcm := make([]int16, 960)
+		if n := l.NewDecoder(8000).Decode(pcm, packet); n < 0 || n > len(pcm) {
+			t.Fatalf("%d samples", n)
+		}
+	})
+}
+
+// TestNothingIsAllocated per packet.
+func TestNothingIsAllocated(t *testing.T) {
+	l := library(t)
+	e, d := l.NewEncoder(8000), l.NewDecoder(8000)
+	pcm, room := voiced(960, 8000), make([]byte, 0, maxPacket)
+	if n := testing.AllocsPerRun(200, func() { d.Decode(pcm, e.Encode(room, pcm[:160])) }); n != 0 {
+		t.Errorf("%g allocations", n)
+	}
+}
+
+func benchmark(b *testing.B, rate int, decode bool) {
+	l := library(b)
+	e, d := l.NewEncoder(rate), l.NewDecoder(rate)
+	said, n, room, pcm := voiced(rate, rate), rate/50, make([]byte, 0, maxPacket), make([]int16, 960)
+	var packets [][]byte
+	for at := 0; at < len(said); at += n {
+		packets = append(packets, e.Encode(nil, said[at:at+n]))
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if decode {
+			d.Decode(pcm, packets[i%50])
+		} else {
+			e.Encode(room, said[i%50*n:][:n])
+		}
+	}
+}
+
+// The benchmarks take 20 ms.
+func BenchmarkEncode8(b *testing.B)  { benchmark(b, 8000, false) }
+func BenchmarkEncode16(b *testing.B) { benchmark(b, 16000, false) }
+func BenchmarkDecode8(b *testing.B)  { benchmark(b, 8000, true) }
+func BenchmarkDecode16(b *testing.B) { benchmark(b, 16000, true) }
