@@ -47,7 +47,7 @@ type leaving struct {
 
 const (
 	leftFor   = 5 * time.Second // after that nothing waits any more: far longer than any queue lasts
-	leftTries = 50
+	leftTries = 500
 	leftPause = 100 * time.Microsecond
 )
 

@@ -17,12 +17,6 @@ const (
 	outletWait   = 1       // ms for a full buffer, once a batch
 
 	ipv4Header, ipv6Header, udpHeader = 20, 40, 8
-
-	hops = 64 // of what leaves, RFC 1700
-
-	// rawMost is the longest IP packet that leaves by the raw socket: every IPv6 path takes it (RFC 8200 §5), and any other that carries RTP. For
-	// longer ones the kernel knows what the path takes, and makes fragments, if it is given them through a UDP socket.
-	rawMost = 1280
 )
 
 // outlet is a raw socket by which a worker sends what leaves through its steered ports of one family. During a turn of the worker packets are
@@ -30,7 +24,6 @@ const (
 type outlet struct {
 	fd     int32
 	family int
-	tos    byte
 
 	mu     sync.Mutex
 	open   bool // a turn is under way
@@ -41,7 +34,7 @@ type outlet struct {
 	iovs    [outletBatch]unix.Iovec
 	to      [outletBatch]sockaddr
 	source  [outletBatch]source
-	slots   [outletBatch][rawMost]byte
+	slots   [outletBatch][udpHeader + maxDatagram + maxOverhead]byte
 	pending [outletBatch]failure
 }
 
@@ -76,23 +69,29 @@ type source struct {
 	info [24]byte
 }
 
-// newOutlet opens the socket. Its protocol says that packets come with their IP header; nothing is received.
+// newOutlet opens the socket: the kernel makes the IP header, fragments where it must, and leaves the UDP header to us. The socket would get a copy
+// of every UDP datagram of this host, so it is bound to an address that nobody has (RFC 5737, RFC 3849).
 func newOutlet(f, dscp int) (*outlet, error) {
-	domain := unix.AF_INET
+	domain, level, freebind, class, nobody := unix.AF_INET, unix.IPPROTO_IP, unix.IP_FREEBIND, unix.IP_TOS, netip.AddrFrom4([4]byte{192, 0, 2, 1})
 	if f == inet6 {
-		domain = unix.AF_INET6
+		domain, level, freebind, class = unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, unix.IPV6_TCLASS
+		nobody = netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: 1})
 	}
-	fd, err := unix.Socket(domain, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+	fd, err := unix.Socket(domain, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP)
 	if err != nil {
 		return nil, fmt.Errorf("raw socket: %w", err)
 	}
 	o := &outlet{fd: int32(fd), family: f}
-	if dscp > 0 {
-		o.tos = byte(dscp << 2)
+	if err = unix.SetsockoptInt(fd, level, freebind, 1); err == nil {
+		if errno := (socket{fd: o.fd}).bindTo(nobody, 0); errno != 0 {
+			err = errno
+		}
 	}
-	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, outletBuffer)
-	if err == nil && f == inet { // for the priority that goes with it
-		err = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, int(o.tos))
+	if err == nil {
+		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, outletBuffer)
+	}
+	if err == nil && dscp > 0 {
+		err = unix.SetsockoptInt(fd, level, class, dscp<<2)
 	}
 	if err != nil {
 		o.close()
@@ -126,11 +125,8 @@ func (o *outlet) close() {
 
 // send takes a packet, or sends it. What is only taken is taken back by failed, if it comes to that.
 func (o *outlet) send(from *port, b []byte, to *sockaddr) unix.Errno {
-	if len(b) > rawMost-ipv6Header-udpHeader {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		o.transmit() // in order
-		return sendWhole(from.local(), int(o.tos), b, to)
+	if len(b) > len(o.slots[0])-udpHeader {
+		return unix.EMSGSIZE
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -150,41 +146,32 @@ func (o *outlet) send(from *port, b []byte, to *sockaddr) unix.Errno {
 	return errno
 }
 
-// fill writes packet i: IP header, UDP header, payload.
+// fill writes packet i: UDP header (RFC 768), payload.
 func (o *outlet) fill(i int, local netip.AddrPort, payload []byte, to *sockaddr) {
-	b := o.slots[i][:]
 	o.to[i] = *to
 	clear(o.to[i].raw[2:4]) // the port is in the packet; here it would be a protocol, raw(7)
 	o.msgs[i].hdr.Namelen = to.size
-	info := o.source[i].info[:]
-	head := ipv4Header
-	if o.family == inet {
-		src := local.Addr().Unmap().As4()
-		copy(info[4:], src[:])                                                                                         // ipi_spec_dst
-		binary.BigEndian.PutUint64(b, 0x45<<56|uint64(o.tos)<<48|uint64(ipv4Header+udpHeader+len(payload))<<32|0x4000) // do not fragment
-		binary.BigEndian.PutUint32(b[8:], hops<<24|unix.IPPROTO_UDP<<16)                                               // the kernel sums it up
-		copy(b[12:], src[:])
-		copy(b[16:], to.raw[4:8])
-	} else {
-		head = ipv6Header
-		src := local.Addr().As16()
-		copy(info, src[:])
-		binary.BigEndian.PutUint32(b, 6<<28|uint32(o.tos)<<20)
-		binary.BigEndian.PutUint32(b[4:], uint32(udpHeader+len(payload))<<16|unix.IPPROTO_UDP<<8|hops)
-		copy(b[8:], src[:])
-		copy(b[24:], to.raw[8:24])
-	}
-	u := b[head : head+udpHeader+len(payload)]
+	u := o.slots[i][:udpHeader+len(payload)]
 	binary.BigEndian.PutUint16(u, local.Port())
 	copy(u[2:4], to.raw[2:4])
 	binary.BigEndian.PutUint32(u[4:], uint32(len(u))<<16)
 	copy(u[udpHeader:], payload)
-	addresses := b[12:ipv4Header]
-	if o.family == inet6 {
-		addresses = b[8:ipv6Header]
+	var ends [32]byte
+	info, n := o.source[i].info[:], 8
+	if o.family == inet {
+		src := local.Addr().Unmap().As4()
+		copy(info[4:], src[:]) // ipi_spec_dst
+		copy(ends[:], src[:])
+		copy(ends[4:], to.raw[4:8])
+	} else {
+		src := local.Addr().As16()
+		copy(info, src[:])
+		copy(ends[:], src[:])
+		copy(ends[16:], to.raw[8:24])
+		n = 32
 	}
-	binary.BigEndian.PutUint16(u[6:], udpChecksum(addresses, u))
-	o.iovs[i].SetLen(head + len(u))
+	binary.BigEndian.PutUint16(u[6:], udpChecksum(ends[:n], u))
+	o.iovs[i].SetLen(len(u))
 }
 
 // udpChecksum is that of RFC 768 and RFC 8200 §8.1 over a datagram with a checksum of zero, between two addresses.
@@ -234,8 +221,6 @@ func (o *outlet) transmit() (errno unix.Errno) {
 			waited = true
 			o.wait()
 			continue
-		case e == unix.EMSGSIZE:
-			e = o.whole(i)
 		}
 		if e != 0 {
 			errno = e
@@ -253,36 +238,6 @@ func (o *outlet) wait() {
 	fds := [1]unix.PollFd{{Fd: o.fd, Events: unix.POLLOUT}}
 	limit := unix.NsecToTimespec(outletWait * 1e6)
 	unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), 1, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
-}
-
-// whole sends packet i, which its device does not take in one piece.
-func (o *outlet) whole(i int) unix.Errno {
-	head := ipv4Header
-	if o.family == inet6 {
-		head = ipv6Header
-	}
-	u := o.slots[i][head:o.iovs[i].Len]
-	to := o.to[i]
-	copy(to.raw[2:4], u[2:4])
-	return sendWhole(o.pending[i].port.local(), int(o.tos), u[udpHeader:], &to)
-}
-
-// sendWhole sends by a UDP socket that has the port for as long as that takes.
-func sendWhole(local netip.AddrPort, tos int, b []byte, to *sockaddr) unix.Errno {
-	s, err := bindUDP(local)
-	if err != nil {
-		if errno, ok := err.(unix.Errno); ok {
-			return errno
-		}
-		return unix.EMFILE
-	}
-	defer s.close()
-	level, option := unix.IPPROTO_IP, unix.IP_TOS
-	if family(local.Addr()) == inet6 {
-		level, option = unix.IPPROTO_IPV6, unix.IPV6_TCLASS
-	}
-	_ = unix.SetsockoptInt(int(s.fd), level, option, tos)
-	return s.send(b, to)
 }
 
 // collect begins a turn, in which packets are collected.

@@ -3,6 +3,7 @@ package relay
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/directsip/directsip/internal/media"
@@ -43,6 +44,9 @@ func needSteered(t *testing.T) {
 	}
 	defer release(r)
 	if r.steered == nil {
+		if !strings.Contains(r.unsteered, "has no ") && !strings.Contains(r.unsteered, "not supported") {
+			t.Fatal(r.unsteered)
+		}
 		t.Skip("ports cannot be steered here: " + r.unsteered)
 	}
 }
