@@ -7,14 +7,30 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 )
 
 const (
-	relayOwn = "directsip, sockets"
 	relayNG  = "rtpengine (user space)"
 	relayNFT = "nftables (NAT, no relay)"
 )
+
+// relayOwn is directsip in a tier.
+func relayOwn(tier string) string { return "directsip, " + tier }
+
+// tiers are those of directsip, the first the fallback.
+var tiers = []string{"sockets", "steered", "kernel"}
+
+// tierOf is the tier in the name of a system, or the best.
+func tierOf(name string) string {
+	for _, tier := range tiers {
+		if name == relayOwn(tier) {
+			return tier
+		}
+	}
+	return tiers[len(tiers)-1]
+}
 
 // relaying is a system with calls set up: where each end of them sends. One that is all in the kernel has no process.
 type relaying struct {
@@ -33,7 +49,14 @@ func (b *Bench) media() (*Table, error) {
 			{Key: "p999", Head: "p99.9 us", Format: "%.0f"}, {Key: "rss", Head: "RSS KiB/call, whole process", Format: "%.1f"}, {Key: "files", Head: "descriptors/call", Format: "%.1f"},
 			{Key: "others", Head: "others on the core %", Format: "%.1f"}, {Key: "late", Head: "late batches", Format: "%.0f"},
 		}}
-	relays := []relaying{{relayOwn, b.Directsip, (*Bench).relayDirectsip}, {relayNG, "rtpengine", (*Bench).relayRtpengine}}
+	var relays []relaying
+	for _, tier := range tiers {
+		relays = append(relays, relaying{relayOwn(tier), b.Directsip,
+			func(b *Bench, n *network, dir string) (*process, []stream, error) {
+				return b.relayDirectsip(n, dir, relayOwn(tier))
+			}})
+	}
+	relays = append(relays, relaying{relayNG, "rtpengine", (*Bench).relayRtpengine})
 	if b.Outside != nil {
 		relays = append(relays, relaying{relayNFT, "nft", (*Bench).relayNftables})
 		t.Note("The system is in a network namespace of its own. Its CPU is that of its threads and that of the kernel's thread that receives what comes to it, " +
@@ -47,7 +70,9 @@ func (b *Bench) media() (*Table, error) {
 	t.Note("A relay's threads wait for each other on its one core; that is no work, and not shown.")
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(6)) // threads that wait in system calls
 	RaiseFiles(1 << 18)
-	relays = slices.DeleteFunc(relays, func(r relaying) bool { return !(system{name: r.name, need: r.need}).installed(t) })
+	relays = slices.DeleteFunc(relays, func(r relaying) bool {
+		return !strings.Contains(r.name, b.System) && r.name != relayNG || !(system{name: r.name, need: r.need}).installed(t)
+	})
 	for range b.Rounds {
 		best, err := b.quiet(relays)
 		if err != nil {
@@ -85,6 +110,7 @@ tries:
 				continue tries
 			}
 			round[r.name] = v
+			b.logf("    %.0f ns/packet, lost %.3f %%, others %.0f %% of the core", v["ns"], v["loss"], v["others"])
 			noise = max(noise, v["loss"]/quietLoss, v["others"]/quietOthers)
 		}
 		if noise < least {
@@ -158,8 +184,8 @@ func (b *Bench) relay(r relaying) (map[string]float64, error) {
 }
 
 // relayDirectsip sets calls up by SIP. They stay as long as the server.
-func (b *Bench) relayDirectsip(n *network, dir string) (*process, []stream, error) {
-	sut, err := b.startDirectsip(n, dir, anchored, nil)
+func (b *Bench) relayDirectsip(n *network, dir, name string) (*process, []stream, error) {
+	sut, err := b.startDirectsip(n, dir, name, nil)
 	if err != nil {
 		return sut, nil, err
 	}

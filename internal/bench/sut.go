@@ -77,7 +77,7 @@ func (s system) installed(t *Table) bool {
 const document = `pools:
   bench.example.com:
     servers:
-      sut.example.com: {addresses: [%[1]s], mediaPorts: 16384-65000}
+      sut.example.com: {addresses: [%[1]s], mediaPorts: 16384-65000, mediaTier: %[8]s}
 gateways:
   caller: {kind: pbx, host: %[2]s, root: {transport: UDP}}
   callee: {kind: gateway, host: %[3]s, root: {transport: UDP}}
@@ -100,7 +100,7 @@ func (b *Bench) startDirectsip(n *network, dir, name string, env []string) (*pro
 	if name == muxed {
 		mux = "offer"
 	}
-	text := fmt.Sprintf(document, n.sut, n.caller, n.callee, n.busy, name == bypassed, n.probe, mux)
+	text := fmt.Sprintf(document, n.sut, n.caller, n.callee, n.busy, name == bypassed, n.probe, mux, tierOf(name))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
