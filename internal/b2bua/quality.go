@@ -46,7 +46,7 @@ func (c *Call) measure(m *cdr.Media, st *media.Stats, stream, side int) {
 		case end.rtp.IsValid() && !c.plan.reach(side, end.rtp).IsValid():
 			e.Unusable, m.Announced = end.rtp.Addr().String(), ""
 		}
-		e.KeysFailed = end.crypt != nil && end.crypt.Suite == 0
+		e.KeysFailed = end.crypt != nil && end.crypt.Suite == 0 || n.Unshaken
 	}
 	m.Evidence = e
 	if n.Packets == 0 && n.Pattern.Packets == 0 {
@@ -58,7 +58,7 @@ func (c *Call) measure(m *cdr.Media, st *media.Stats, stream, side int) {
 // evidence is what a side's counters and its RTCP show.
 func evidence(n *media.Counters) *cdr.Evidence {
 	e := &cdr.Evidence{PayloadType: n.PayloadType, Foreign: n.Foreign, ForeignType: n.ForeignType, Measured: n.Measured, Misfit: n.Misfit, OnHold: n.Held,
-		Nowhere: n.Nowhere, OtherSource: n.OtherSource, STUN: n.STUN, DTLS: n.DTLS, Misported: n.Misported, Oversized: n.Oversized, SendErrors: n.SendErrors,
+		Nowhere: n.Nowhere, OtherSource: n.OtherSource, STUN: n.STUN, DTLS: n.DTLS, Misported: n.Misported, Oversized: n.Oversized, Unsealed: n.Unsealed, Unfit: n.Unfit, ICE: n.ICE, Unchecked: n.Unchecked, Unshaken: n.Unshaken, SendErrors: n.SendErrors,
 		SendError: n.SendError, Refused: n.Refused, RefusedWhy: n.RefusedWhy, FirstRefused: n.FirstRefused, LastRefused: n.LastRefused}
 	if n.Sources > 1 {
 		e.Sources = uint64(n.Sources)

@@ -24,16 +24,28 @@ func (w *way) refused(least uint64) (found []finding) {
 			found = append(found, finding{cause, fmt.Sprintf(format, args...), true})
 		}
 	}
-	if w.SRTP == "" && w.KeysFailed {
+	if w.Unshaken {
+		add(w.Unauthentic, "dtls-unfinished", "%d packets came, and the handshake of DTLS-SRTP with it has not succeeded: the log says why", w.Unauthentic)
+	} else if w.SRTP == "" && w.KeysFailed {
 		add(w.Unauthentic, "no-keys", "%d packets came under SRTP, and no keys were agreed on with it: look at a=crypto of its SDP, and at srtpMode and srtpSuites of its trunk", w.Unauthentic)
 	} else {
 		add(w.Unauthentic, "srtp-key", "%d packets of SRTP came that its key does not open, the one that its SDP says: it encrypts with another, or not at all", w.Unauthentic)
 	}
-	text := fmt.Sprintf("%d packets came from %s, which may not send by rtpLatching of its trunk", w.Gated, cmp.Or(w.GatedFrom, "elsewhere"))
-	if w.Announced != "" {
-		text += "; its SDP says " + w.Announced
+	text := fmt.Sprintf("%d packets came from %s, ", w.Gated, cmp.Or(w.GatedFrom, "elsewhere"))
+	switch {
+	case w.ICE:
+		add(w.Gated, "ice-unchecked", "%s", text+"from where no check of ICE with our password came")
+	case w.Announced != "":
+		add(w.Gated, "elsewhere", "%s", text+"which may not send by rtpLatching of its trunk; its SDP says "+w.Announced)
+	default:
+		add(w.Gated, "elsewhere", "%s", text+"which may not send by rtpLatching of its trunk")
 	}
-	add(w.Gated, "elsewhere", "%s", text)
+	add(w.Unfit, "unfit", "%d packets came of a payload type that %s does not take, and that cannot be converted", w.Unfit, w.to)
+	if w.far.Unshaken {
+		add(w.Unsealed, "no-keys-there", "%d packets could not go on to %s, with which the handshake of DTLS-SRTP has not succeeded: the log says why", w.Unsealed, w.to)
+	} else {
+		add(w.Unsealed, "no-keys-there", "%d packets could not go on to %s, with which there are no keys of SRTP", w.Unsealed, w.to)
+	}
 	add(w.SendErrors, "send-error", "%d packets could not be sent on to %s (%s): look at routes and firewall of this server", w.SendErrors, w.to, w.SendError)
 	add(w.OtherSource, "other-source", "%d packets came of another SSRC than its first, and ssrcPolicy of its trunk is fixed", w.OtherSource)
 	add(w.Misported, "rtcp-port", "%d packets of RTP came to the port for RTCP, one above the one that it was told", w.Misported)
@@ -49,11 +61,13 @@ func (w *way) refused(least uint64) (found []finding) {
 	case w.far.Unusable != "":
 		add(w.OnHold+w.Nowhere, "zero-address", "%s gives %s as the address of its media, to which nothing can be sent; %d packets were dropped: look whether a hold was never taken back, or the two legs have IP versions of their own",
 			w.to, w.far.Unusable, w.OnHold+w.Nowhere)
+	case w.far.Unchecked:
+		add(w.OnHold+w.Nowhere, "unchecked-there", "%d packets came while no check of ICE had come from %s with our password, which shows where to send", w.OnHold+w.Nowhere, w.to)
 	default:
 		add(w.OnHold, "on-hold", "%s has it on hold by its SDP, and %d packets were dropped: look in the ladder whether the hold was taken back", w.to, w.OnHold)
 		add(w.Nowhere, "nowhere", "%d packets came while %s had not said where to send them", w.Nowhere, w.to)
 	}
-	rest := w.Dropped - min(w.Dropped, w.OnHold+w.Nowhere+w.OtherSource+w.STUN+w.DTLS+w.Misported+w.Oversized)
+	rest := w.Dropped - min(w.Dropped, w.Unfit+w.Unsealed+w.OnHold+w.Nowhere+w.OtherSource+w.STUN+w.DTLS+w.Misported+w.Oversized)
 	if len(found) == 0 {
 		add(rest, "unusable", "%d packets came that are no RTP", rest)
 	}
@@ -78,6 +92,12 @@ func (w *way) absent() []finding {
 		return sure("port-closed", "nothing came, and what was sent to it at %s came back %d times (ICMP: %s): nobody listens there, or a firewall says so", w.Announced, w.Refused, w.RefusedWhy)
 	}
 	var found []finding
+	if w.Unchecked {
+		found = append(found, finding{"ice-unchecked", "no check of ICE with our password came from it, without which nothing may: it does not do ICE, or firewalls keep its checks out", false})
+	}
+	if w.Unshaken {
+		found = append(found, finding{"dtls-unfinished", "the handshake of DTLS-SRTP with it has not succeeded, before which it has no keys to send: the log says why", false})
+	}
 	if private(w.Ours) && public(w.self) {
 		found = append(found, finding{"our-private", fmt.Sprintf("it was told to send to %s, a private address of this server, and is itself at %s", w.Ours, w.self), false})
 	}

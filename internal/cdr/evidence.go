@@ -19,6 +19,8 @@ type Evidence struct {
 	DTLS        uint64 `json:"dtls,omitempty"`
 	Misported   uint64 `json:"misported,omitempty"` // RTP at our port for RTCP
 	Oversized   uint64 `json:"oversized,omitempty"`
+	Unsealed    uint64 `json:"unsealed,omitempty"` // for want of keys of the other side
+	Unfit       uint64 `json:"unfit,omitempty"`    // of a payload type that the other side does not take
 
 	SendErrors uint64 `json:"sendErrors,omitempty"` // toward the other side
 	SendError  string `json:"sendError,omitempty"`  // the last of them
@@ -40,6 +42,9 @@ type Evidence struct {
 	Ours       string `json:"ours,omitempty"`       // our address that the side was told
 	Unusable   string `json:"unusable,omitempty"`   // address of its SDP that nothing can be sent to: 0.0.0.0, or of another IP version
 	KeysFailed bool   `json:"keysFailed,omitempty"` // SRTP was agreed on, and there are no keys
+	Unshaken   bool   `json:"unshaken,omitempty"`   // they were to come from a handshake of DTLS
+	ICE        bool   `json:"ice,omitempty"`        // checks of ICE decide who may send
+	Unchecked  bool   `json:"unchecked,omitempty"`  // and none came with our password
 }
 
 const (
@@ -47,11 +52,12 @@ const (
 	fEOnHold, fENowhere, fEOtherSource, fESTUN, fEDTLS, fEMisported, fEOversized          = 7, 8, 9, 10, 11, 12, 13
 	fESendErrors, fESendError, fERefused, fERefusedWhy, fEFirstRefused, fELastRefused     = 14, 15, 16, 17, 18, 19
 	fESaysSent, fEReports, fEExpected, fEMissed, fEDeaf, fEOurs, fEUnusable, fEKeysFailed = 20, 21, 22, 23, 24, 25, 26, 27
+	fEUnsealed, fEUnfit, fEUnshaken, fEICE, fEUnchecked                                   = 28, 29, 30, 31, 32
 )
 
 // numbers are the fields that are counts, by their place in the binary form.
-func (e *Evidence) numbers() [28]*uint64 {
-	return [28]*uint64{fEForeign: &e.Foreign, fEMeasured: &e.Measured, fEMisfit: &e.Misfit, fESources: &e.Sources, fEOnHold: &e.OnHold, fENowhere: &e.Nowhere,
+func (e *Evidence) numbers() [30]*uint64 {
+	return [30]*uint64{fEUnsealed: &e.Unsealed, fEUnfit: &e.Unfit, fEForeign: &e.Foreign, fEMeasured: &e.Measured, fEMisfit: &e.Misfit, fESources: &e.Sources, fEOnHold: &e.OnHold, fENowhere: &e.Nowhere,
 		fEOtherSource: &e.OtherSource, fESTUN: &e.STUN, fEDTLS: &e.DTLS, fEMisported: &e.Misported, fEOversized: &e.Oversized, fESendErrors: &e.SendErrors,
 		fERefused: &e.Refused, fESaysSent: &e.SaysSent, fEReports: &e.Reports, fEExpected: &e.Expected, fEMissed: &e.Missed, fEDeaf: &e.Deaf}
 }
@@ -75,6 +81,9 @@ func (w *binaryWriter) evidence(e *Evidence) {
 	w.text(fEOurs, e.Ours)
 	w.text(fEUnusable, e.Unusable)
 	w.bool(fEKeysFailed, e.KeysFailed)
+	w.bool(fEUnshaken, e.Unshaken)
+	w.bool(fEICE, e.ICE)
+	w.bool(fEUnchecked, e.Unchecked)
 	w.end()
 }
 
@@ -101,6 +110,12 @@ func (d *decoder) evidence(f field) *Evidence {
 			e.Unusable = d.text(f)
 		case fEKeysFailed:
 			e.KeysFailed = d.uint(f) != 0
+		case fEUnshaken:
+			e.Unshaken = d.uint(f) != 0
+		case fEICE:
+			e.ICE = d.uint(f) != 0
+		case fEUnchecked:
+			e.Unchecked = d.uint(f) != 0
 		default:
 			if int(f.no) < len(numbers) && numbers[f.no] != nil {
 				*numbers[f.no] = d.uint(f)

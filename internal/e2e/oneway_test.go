@@ -59,6 +59,13 @@ var wrongs = []wrong{
 	{name: "ICE", a: func(c *talk, n int) {
 		c.aRTP.WriteToUDP(append([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 12)...), c.toA)
 	}, caller: "ice"},
+	{name: "ICE, unchecked", offer: func(sdp string) string {
+		port := strings.Fields(sdp[strings.Index(sdp, "m=audio "):])[1]
+		return sdp + "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdef012345\r\na=candidate:1 1 udp 2130706431 " + strings.Fields(sdp[strings.Index(sdp, "c=IN IP4 "):])[2] + " " + port + " typ host\r\n"
+	}, caller: "ice-unchecked", callee: "unchecked-there"},
+	{name: "no handshake", offer: func(sdp string) string {
+		return strings.Replace(sdp, "RTP/AVP", "UDP/TLS/RTP/SAVP", 1) + "a=setup:passive\r\na=fingerprint:SHA-256 " + strings.Repeat("AB:", 31) + "AB\r\n"
+	}, caller: "dtls-unfinished", callee: "no-keys-there"},
 	{name: "DTLS", a: func(c *talk, n int) { c.aRTP.WriteToUDP(append([]byte{22, 0xfe, 0xfd}, make([]byte, 60)...), c.toA) }, caller: "dtls"},
 	{name: "too long", a: func(c *talk, n int) {
 		c.aRTP.WriteToUDP(append(packet(uint16(n), 0xa, "speech"), make([]byte, 5000)...), c.toA)
@@ -92,7 +99,7 @@ var wrongs = []wrong{
 // else. A call whose media is as it should be gets none. While they run, why says the same.
 func TestMED08_OneWayAudioIsExplained(t *testing.T) {
 	l := newLab(t)
-	s := l.serve(l.document("UDP"))
+	s := l.serve(l.document("UDP", "ice: lite", "srtpKeying: both"))
 	a, b := l.udp(2, 0), l.udp(3, 5060)
 	talks := make([]*talk, len(wrongs))
 	elsewhere := l.rtp(l.ip(9))

@@ -37,6 +37,12 @@ type Observed struct {
 	STUN, DTLS  uint64
 	Misported   uint64 // RTP that came to our port for RTCP
 	Oversized   uint64 // longer than any packet that is relayed
+	Unsealed    uint64 // the other side has SRTP, and there are no keys for it
+	Unfit       uint64 // the other side takes no such payload type, and it cannot be converted
+
+	ICE       bool // checks of ICE decide who may send
+	Unchecked bool // and none came with our password
+	Unshaken  bool // keys come from a handshake of DTLS, and there are none
 
 	SendError  string // the last of SendErrors, which are toward the other side
 	Refused    uint64 // ICMP that answers what we send to this side: nobody is there, or no way

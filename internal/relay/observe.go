@@ -24,7 +24,7 @@ type observed struct {
 
 	held, nowhere, otherSource uint64
 	stun, dtls, misported      uint64
-	oversize                   uint64
+	oversize, unsealed, unfit  uint64
 	refused                    uint64
 	firstRefused, lastRefused  int64 // ns since the relay started
 	refusedWhy, sendError      unix.Errno
@@ -84,8 +84,11 @@ func (c *counter) measure(payloadType uint8, size int, step uint32) {
 // payloadOf is what is behind the header of an RTP packet (RFC 3550 §5.1, §5.3.1); empty when there is nothing.
 func payloadOf(b []byte) []byte {
 	at, end := rtpHeader+4*int(b[0]&0x0f), len(b)
-	if b[0]&0x10 != 0 && at+4 <= end {
-		at += 4 + 4*(int(b[at+2])<<8|int(b[at+3]))
+	if b[0]&0x10 != 0 {
+		if at += 4; at > end {
+			return nil
+		}
+		at += 4 * (int(b[at-2])<<8 | int(b[at-1]))
 	}
 	if b[0]&0x20 != 0 {
 		end -= int(b[end-1])
@@ -157,6 +160,15 @@ func (st *stream) heardBy(to, other *side, now int64) (list [2]quality.Source) {
 	return list
 }
 
+// agreement says how far a side has come with what must precede its media.
+func (sd *side) agreement(m *media.Counters) {
+	p := &sd.rtp
+	m.Unshaken = p.dtls != nil && p.dtls.crypt.recv == nil
+	if p.gate.ice != nil {
+		m.ICE, m.Unchecked = true, len(p.gate.ice.sources) == 0
+	}
+}
+
 // refuse notes an ICMP error that what we sent to the side has brought.
 func (sd *side) refuse(errno unix.Errno, now int64) {
 	if sd.count.refused++; sd.count.refused == 1 {
@@ -169,7 +181,7 @@ func (o *observed) snapshot(m *media.Counters, start time.Time) {
 	m.Observed = media.Observed{
 		Pattern: o.losses.Sum(), Late: o.late.Count, Levels: o.levels, Sources: o.sources, Foreign: o.foreign, ForeignType: o.foreignType,
 		Measured: o.measured, Misfit: o.misfit, Held: o.held, Nowhere: o.nowhere, OtherSource: o.otherSource, STUN: o.stun, DTLS: o.dtls,
-		Misported: o.misported, Oversized: o.oversize, Refused: o.refused,
+		Misported: o.misported, Oversized: o.oversize, Unsealed: o.unsealed, Unfit: o.unfit, Refused: o.refused,
 	}
 	if o.sendError != 0 {
 		m.SendError = o.sendError.Error()

@@ -81,6 +81,7 @@ func (s *session) snapshot(r *Relay) media.Stats {
 			st.tally(sd)
 			c := &stats.Streams[i].From[j]
 			*c = sd.count.snapshot(r.start)
+			sd.agreement(c)
 			if sd.witness != nil {
 				w := *sd.witness
 				c.Witness = &w

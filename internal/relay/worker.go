@@ -197,6 +197,7 @@ func (w *worker) pass(p *port, n int, now int64) {
 	if p.stream.converting() && !p.stream.opaque {
 		if done, ok := w.change(p, out, to, b, k, now); !ok {
 			c.dropped++
+			c.unfit++
 			w.batch.dropped++
 			return
 		} else if done {
@@ -212,6 +213,7 @@ func (w *worker) pass(p *port, n int, now int64) {
 	if protected := out.guard(); protected != nil && !out.stream.opaque {
 		if b, ok = protected.seal(b, k); !ok {
 			c.dropped++
+			c.unsealed++
 			w.batch.dropped++
 			return
 		}
