@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -33,6 +34,9 @@ func (p *plan) ownOffer(c *Call, l *Leg) string {
 	list := chosen(l.trunk.Settings.Codecs)
 	if len(list) == 0 {
 		list = chosen(ownCodecs)
+	}
+	if narrow := slices.DeleteFunc(slices.Clone(list), func(c payload) bool { return !p.fitsLinks(c.name) }); len(narrow) > 0 {
+		list = narrow
 	}
 	list = append(list, payloads[len(payloads)-1])
 	family := "IP4 "

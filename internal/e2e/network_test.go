@@ -109,3 +109,23 @@ func TestCAC05FullLink(t *testing.T) {
 	}
 	until(t, "the link is empty", func() bool { return strings.Contains(s.cli(0, "network", "--csv"), `thin,0,100,100,97,0,1`) })
 }
+
+// CAC-02: an offer of the server's own has no codec that is too wide for the link either.
+func TestCAC02OwnOffer(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.places(t, "outboundOffer: always", "codecs: [G722, PCMA]"))
+	a, b := l.udp(2, 0), l.udp(3, 5060)
+	a.send(a.invite(l, "+14255550100", "offerless", ""))
+	inv := b.expect("INVITE ")
+	if !strings.Contains(inv, "PCMA/8000") || strings.Contains(inv, "G722") {
+		t.Errorf("the callee is offered\n%s", inv)
+	}
+	b.send(b.reply(inv, 486, ""))
+	b.expect("ACK ")
+	if m := a.final("INVITE"); status(m) != 486 {
+		t.Error(m)
+	} else {
+		a.send(a.ack(m))
+	}
+	s.record()
+}

@@ -36,6 +36,25 @@ func (c *compiler) checkNetwork() {
 		}
 	}
 	c.checkServerPlaces(n)
+	c.checkPeerPlaces(n)
+}
+
+// checkPeerPlaces: who is nowhere is at no place with anybody.
+func (c *compiler) checkPeerPlaces(n *Network) {
+	if n.Mode() != BypassSites || n.Unmapped {
+		return
+	}
+	for _, d := range c.trunkDocs {
+		gw := d.out.Gateway
+		a := gw.Addr
+		if gw.MediaIP.IsValid() {
+			a = gw.MediaIP
+		}
+		if d.out.Settings.EnableBypass && d.out.Settings.Concentrated && a.IsValid() && n.SiteOf(a) == nil {
+			c.warnf(d.nameNode(), "the trunk has enableBypass, and its gateway %q at %s is in no subnet of the network: its calls are bypassed with itself only", gw.Name, a).
+				fixf("Add the address to the subnets of a network site, or set network.bypass.unmapped: true")
+		}
+	}
 }
 
 // checkServerPlaces: the ways of media begin at the servers.
