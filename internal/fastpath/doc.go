@@ -3,10 +3,11 @@
 // stay bound: user space decides, the kernel carries out.
 //
 // A flow is one direction: from one address and port of a peer to one of ours. The kernel takes what follows in it regularly: RTP version 2 of its SSRC and payload
-// type, without marker, with the next sequence number, whose clock has not jumped and which is not late. All else is for user space, where what it
-// means is known: a gap, a repetition, a talkspurt, another source, RTCP. So is what the stack does better: options, extension headers, fragments, what
+// type, without marker, with a newer sequence number, whose clock has not jumped and which is not late. All else is for user space, where what it
+// means is known: a repetition, a talkspurt, another source, RTCP. So is what the stack does better: options, extension headers, fragments, what
 // the receiving device has put together, and what is longer than 1280 octets, as only the stack learns the MTU of a path. When user space has
-// sent such a packet on, it installs the flow anew behind it. So the kernel never overtakes user space, and its counters, which are few, are exact.
+// sent such a packet on, it installs the flow anew behind it. The kernel waits for that, with a gap where the packet was, but for 15 ms only: then
+// it goes on, for more streams than user space can carry must be able to come back from there.
 //
 // The table is memory shared with the kernel. So to install, read or take out a flow costs no system call, and since whoever works on a flow
 // locks it, none is counted that user space does not see. The next hop, its link address and the device's queue are the kernel's, by the routes of

@@ -32,26 +32,56 @@ func (k *objectFlow) rule(f *Flow, out path) {
 	k.From, k.To = words(f.From.Addr()), words(f.To.Addr())
 	k.LocalPort, k.SourcePort = wire(f.Local.Port()), wire(f.Source.Port())
 	k.FromPort, k.ToPort = wire(f.From.Port()), wire(f.To.Port())
-	k.Ifindex, k.Mtu = uint32(out.device), uint16(min(out.mtu, longest))
+	k.leave(out)
 	k.Tos, k.Family = f.TOS, 6
 	if f.Local.Addr().Is4() {
 		k.Family = 4
 	}
-	k.Ssrc, k.PayloadType, k.Rate, k.Late, k.Credit = f.SSRC, f.PayloadType, f.Rate, f.Late, f.Credit
+	k.Ssrc, k.PayloadType, k.Rate, k.Late = f.SSRC, f.PayloadType, f.Rate, f.Late
+	k.Every, k.Credit = f.Every, f.Every
+}
+
+func (k *objectFlow) leave(out path) {
+	k.Ifindex, k.Mtu = uint32(out.device), uint16(min(out.mtu, longest))
+}
+
+// addresses are those of the rule.
+func (k *objectFlow) addresses() (f Flow) {
+	at := func(w [4]uint32, port uint16) netip.AddrPort {
+		var b [16]byte
+		for i := range w {
+			binary.NativeEndian.PutUint32(b[4*i:], w[i])
+		}
+		if k.Family == 4 {
+			return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[:4])), wire(port))
+		}
+		return netip.AddrPortFrom(netip.AddrFrom16(b), wire(port))
+	}
+	f.Local, f.Source = at(k.Local, k.LocalPort), at(k.Source, k.SourcePort)
+	f.From, f.To = at(k.From, k.FromPort), at(k.To, k.ToPort)
+	return f
 }
 
 // port is our port in host order.
 func (k *objectFlow) port() uint16 { return wire(k.LocalPort) }
 
-func (k *objectFlow) resume(s *State) {
-	k.Packets, k.Bytes = 0, 0
+func (k *objectFlow) resume(s *State, now int64) {
+	k.reset()
+	k.Up = now
 	k.Sequence, k.Transit, k.Timestamp, k.Jitter = s.Sequence, s.Transit, s.Timestamp, s.Jitter
 	k.Moved, k.Fastest, k.NextFastest, k.Window = s.Moved, s.Fastest, s.NextFastest, s.Window
 }
 
+// reset is after what was counted has been read.
+func (k *objectFlow) reset() { k.Packets, k.Bytes, k.Run, k.Gaps = 0, 0, 0, 0 }
+
 func (k *objectFlow) count() Count {
-	return Count{k.Packets, k.Bytes, int64(k.Last), State{
+	c := Count{Packets: k.Packets, Bytes: k.Bytes, Last: int64(k.Last), State: State{
 		Sequence: k.Sequence, Transit: k.Transit, Timestamp: k.Timestamp, Jitter: k.Jitter,
 		Moved: k.Moved, Fastest: k.Fastest, NextFastest: k.NextFastest, Window: k.Window,
-	}}
+	}, n: min(k.Gaps, mostGaps)}
+	for i := range c.n {
+		c.gaps[i] = Gap{k.Gap[i].Run, k.Gap[i].Step}
+	}
+	return c
 }

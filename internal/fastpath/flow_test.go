@@ -21,9 +21,15 @@ var (
 		netip.MustParseAddrPort("[2001:db8:2::1]:4002"), netip.MustParseAddrPort("[2001:db8:3:4:5:6:7:8]:6000")}
 )
 
+// Times at which user space has had a packet: so that what is missing may still be there, and so that it must be lost.
+const (
+	justNow = 1 << 60
+	longAgo = 0
+)
+
 // flow expects number 100 of SSRC 7, PCMA, whose timestamp is that of the packet before: so it does not matter when it comes.
 func (e *ends) flow() (*Flow, *State) {
-	return &Flow{Local: e.local, Source: e.source, From: e.from, To: e.to, TOS: 46 << 2, SSRC: 7, PayloadType: 8, Rate: 8000, Late: 480, Credit: 3},
+	return &Flow{Local: e.local, Source: e.source, From: e.from, To: e.to, TOS: 46 << 2, SSRC: 7, PayloadType: 8, Rate: 8000, Late: 480, Every: 3},
 		&State{Sequence: 100, Timestamp: 1600, Window: 64}
 }
 
@@ -63,7 +69,7 @@ func TestChecksums(t *testing.T) {
 	table := open(t, Config{Flows: 8})
 	for name, e := range map[string]ends{"IPv4": ends4, "IPv6": ends6} {
 		f, s := e.flow()
-		f.Credit = 1
+		f.Every = 1
 		out := &frame{from: e.from, to: e.to, payload: rtp(8, 100, 1600, 7)}
 		out.payload = out.payload[:14]
 		at := len(out.bytes()) - len(out.payload) - 2
@@ -155,6 +161,69 @@ func TestGoesToTheStack(t *testing.T) {
 	}
 }
 
+// TestGaps has a flow in which packets are lost: they are told in order, until there is no more room for it.
+func TestGaps(t *testing.T) {
+	table := open(t, Config{Flows: 8})
+	f, s := ends4.flow()
+	f.Every = 1000
+	s.Sequence = 65530
+	h, _ := table.publish(f, s, longAgo, path{device: loopback, mtu: 1500})
+	send := func(sequence uint16) int32 {
+		p := ends4.frame()
+		p.payload = rtp(8, sequence, s.Timestamp, 7)
+		v, _ := table.run(t, p.bytes())
+		return v
+	}
+	number := s.Sequence
+	for i := range uint16(mostGaps) {
+		for range i {
+			if v := send(number); v != redirect {
+				t.Fatalf("packet %d has verdict %d", number, v)
+			}
+			number++
+		}
+		number += 1 + 2*i // lost
+		if v := send(number); v != redirect {
+			t.Fatalf("packet %d, after %d were lost, has verdict %d", number, 1+2*i, v)
+		}
+		number++
+	}
+	if table.flows[h].Up != longAgo {
+		t.Fatal("a packet went to user space")
+	}
+	if v := send(number + 1); v != next {
+		t.Fatalf("the gap for which there is no room has verdict %d", v)
+	}
+	if table.flows[h].Up == longAgo {
+		t.Fatal("it is not noted that one went to user space")
+	}
+	c := table.Collect(h)
+	var gaps []Gap
+	for i := range uint16(mostGaps) {
+		gaps = append(gaps, Gap{i, 2 + 2*i})
+	}
+	if !slices.Equal(c.Gaps(), gaps) || c.Packets != 8+28 || c.Sequence != number {
+		t.Errorf("%+v", c)
+	}
+	table.flows[h].Up = justNow
+	if v := send(number + 1); v != next {
+		t.Errorf("a packet behind one that went to user space has verdict %d", v)
+	}
+	table.flows[h].Up = longAgo
+	for _, far := range []uint16{3000, 1 << 15, 65535} { // a jump, and what came before
+		if v := send(number + far); v != next {
+			t.Errorf("a packet %d further has verdict %d", far, v)
+		}
+		table.flows[h].Up = longAgo
+	}
+	if v := send(number + 2998); v != redirect {
+		t.Errorf("the longest gap has verdict %d", v)
+	}
+	if c := table.Recall(h); c.Packets != 1 || !slices.Equal(c.Gaps(), []Gap{{0, 2999}}) {
+		t.Errorf("%+v", c)
+	}
+}
+
 // TestLateIsNotRegular needs the program's clock: a packet that says that it was sent 61 ms before it came, compared with one before it.
 func TestLateIsNotRegular(t *testing.T) {
 	var now unix.Timespec
@@ -163,7 +232,7 @@ func TestLateIsNotRegular(t *testing.T) {
 	}
 	table := open(t, Config{Flows: 8, Epoch: now.Nano()})
 	f, s := ends4.flow()
-	f.Credit = 100
+	f.Every = 100
 	s.Timestamp, s.Transit = 16000, ^uint32(16000)+1 // that came when the program's clock was at 0
 	second := uint32(8000)
 	table.put(f, s)
@@ -254,7 +323,7 @@ func TestFullTable(t *testing.T) {
 	for i := range 4 {
 		f, s := ends4.flow()
 		f.Local = netip.AddrPortFrom(f.Local.Addr(), uint16(5000+2*i))
-		h, why := table.publish(f, s, path{device: loopback, mtu: 1500})
+		h, why := table.publish(f, s, justNow, path{device: loopback, mtu: 1500})
 		if (h == 0) != (i == 3) || (why == "") != (i != 3) {
 			t.Fatalf("flow %d: %d %q", i, h, why)
 		}
@@ -287,7 +356,7 @@ func BenchmarkInstallRecall(b *testing.B) {
 	f, s := ends4.flow()
 	b.ReportAllocs()
 	for b.Loop() {
-		h, _ := table.publish(f, s, path{device: loopback, mtu: 1500})
+		h, _ := table.publish(f, s, justNow, path{device: loopback, mtu: 1500})
 		table.Recall(h)
 	}
 }

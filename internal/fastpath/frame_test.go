@@ -105,7 +105,7 @@ func open(t testing.TB, c Config) *Table {
 
 // put installs a flow without asking for its path.
 func (t *Table) put(f *Flow, s *State) Handle {
-	h, _ := t.publish(f, s, path{device: loopback, mtu: 1500})
+	h, _ := t.publish(f, s, justNow, path{device: loopback, mtu: 1500})
 	return h
 }
 

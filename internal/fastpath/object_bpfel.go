@@ -33,16 +33,25 @@ type objectFlow struct {
 	Rate        uint32
 	Late        uint32
 	PayloadType uint8
-	Unused      uint8
+	Gaps        uint8
 	Sequence    uint16
+	Every       uint16
 	Credit      uint16
+	Run         uint16
 	Window      uint16
+	Gap         [8]struct {
+		_    structs.HostLayout
+		Run  uint16
+		Step uint16
+	}
 	Packets     uint32
 	Bytes       uint32
 	Transit     uint32
 	Timestamp   uint32
 	Jitter      uint32
+	Unused      uint32
 	Last        uint64
+	Up          int64
 	Moved       int64
 	Fastest     int64
 	NextFastest int64

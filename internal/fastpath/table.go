@@ -21,7 +21,7 @@ type Flow struct {
 	PayloadType   uint8
 	Rate          uint32 // of its clock, in Hz
 	Late          uint32 // in its ticks: what comes so much later than the fastest is not regular
-	Credit        uint16 // after so many packets user space gets one to see
+	Every         uint16 // after so many packets user space gets one to see
 }
 
 // State is where a source is: what is regular next, and what goes on with each packet.
@@ -38,7 +38,16 @@ type Count struct {
 	Packets, Bytes uint32
 	Last           int64 // when the last packet came, by the clock of Config.Epoch
 	State
+
+	gaps [mostGaps]Gap
+	n    uint8
 }
+
+// Gap is missing numbers: Run packets one after the other, and then one whose number is higher by Step.
+type Gap struct{ Run, Step uint16 }
+
+// Gaps are in order. Behind the last one packets follow one another again.
+func (c *Count) Gaps() []Gap { return c.gaps[:c.n] }
 
 // Handle names an installed flow; 0: none.
 type Handle uint32
@@ -47,7 +56,7 @@ type Handle uint32
 type Config struct {
 	// Epoch is the zero of the clock of Count.Last in ns of CLOCK_MONOTONIC.
 	Epoch int64
-	// Flows is how many there may be at once; 0: 16384, two for a call. Each takes 160 octets of the kernel's memory, from the beginning.
+	// Flows is how many there may be at once; 0: 16384, two for a call. Each takes 208 octets of the kernel's memory, from the beginning.
 	Flows int
 	// Changed is called, from a goroutine of the table's own, when routes, addresses or devices have changed: every flow is then to be taken out,
 	// for what holds for it was asked before. May be nil.
@@ -56,6 +65,7 @@ type Config struct {
 
 const (
 	defaultFlows = 16384
+	mostGaps     = 8  // GAPS of the program
 	mostPerPair  = 16 // of flows, at different addresses; CHAIN of the program
 
 	stateFree, stateOpen = 0, 1 // of a flow; 2 while the program works on it
@@ -147,17 +157,17 @@ func (t *Table) release() {
 	}
 }
 
-// Install hands a flow to the kernel, which goes on from s. It returns 0 and the reason when the kernel cannot have it.
-func (t *Table) Install(f *Flow, s *State) (Handle, string) {
+// Install hands a flow to the kernel, which goes on from s, where user space is now. It returns 0 and the reason when the kernel cannot have it.
+func (t *Table) Install(f *Flow, s *State, now int64) (Handle, string) {
 	out, why := t.path(f)
 	if why != "" {
 		return 0, why
 	}
-	return t.publish(f, s, out)
+	return t.publish(f, s, now, out)
 }
 
 // publish makes the program see a flow.
-func (t *Table) publish(f *Flow, s *State, out path) (Handle, string) {
+func (t *Table) publish(f *Flow, s *State, now int64, out path) (Handle, string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	index := t.take()
@@ -166,7 +176,7 @@ func (t *Table) publish(f *Flow, s *State, out path) (Handle, string) {
 	}
 	k := &t.flows[index]
 	k.rule(f, out)
-	k.resume(s)
+	k.resume(s, now)
 	first := &t.pairs[f.Local.Port()/2]
 	next := uint32(atomic.LoadUint64(first))
 	for n, i := 1, next; i != 0; n, i = n+1, t.flows[i].Next {
@@ -202,12 +212,26 @@ func (t *Table) Recall(h Handle) Count {
 	return c
 }
 
+// Reroute asks anew where the packets of a flow go, after something has changed. The reason is why the kernel cannot have it any more.
+func (t *Table) Reroute(h Handle) (why string) {
+	k := &t.flows[h]
+	f := k.addresses()
+	out, why := t.path(&f)
+	if why != "" {
+		return why
+	}
+	k.hold()
+	k.leave(out)
+	atomic.StoreUint32(&k.State, stateOpen)
+	return ""
+}
+
 // Collect returns what a flow has counted since it was asked before. The flow goes on.
 func (t *Table) Collect(h Handle) Count {
 	k := &t.flows[h]
 	k.hold()
 	c := k.count()
-	k.Packets, k.Bytes = 0, 0
+	k.reset()
 	atomic.StoreUint32(&k.State, stateOpen)
 	return c
 }

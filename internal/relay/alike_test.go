@@ -204,6 +204,9 @@ func (s *script) step() {
 		b = from.next()
 	case n < 63:
 		from.sequence += uint16(1 + s.rand.IntN(5)) // lost
+		if s.rand.IntN(2) == 0 {
+			time.Sleep(20 * time.Millisecond) // for which the kernel waits, in case they were on their way here
+		}
 		b = from.next()
 	case n < 66 && from.before != nil:
 		b = from.before // twice

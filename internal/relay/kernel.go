@@ -16,8 +16,8 @@ import (
 // kernel is the best tier: what user space has decided about a direction of a stream, the kernel carries out until something changes.
 //
 // It follows one packet. One that has passed, by the gate and all, shows what is to become of those like it, so it is what a flow is made of,
-// and nothing else is. Whatever may change that (signalling, another source, a player, the host's routes) takes the flow back first, and
-// the next packet that passes makes it anew. The counters of a direction are in the kernel as long as its flow is.
+// and nothing else is. Whatever may change that (signalling, another source, a player) takes the flow back first, and the next packet that passes
+// makes it anew. What the kernel has counted is fetched before anybody looks at the counters of a direction.
 type kernel struct {
 	table *fastpath.Table // nil: it cannot be had
 	why   string          // then
@@ -37,8 +37,8 @@ type offloaded struct {
 }
 
 const (
-	// kernelCredit is how many packets the kernel takes until one comes to be looked into: one in five seconds of 20 ms.
-	kernelCredit = 250
+	// kernelEvery is how many packets the kernel takes until one comes to be looked into: one in five seconds of 20 ms.
+	kernelEvery = 250
 	// mostStrays is after how many flows in vain there is a pause. In a burst some are, as each packet that waits in the socket takes one back.
 	mostStrays = 10
 	pause      = int64(time.Second)
@@ -57,7 +57,7 @@ func (r *Relay) openKernel() {
 		k.why = err.Error()
 		return
 	}
-	table, err := fastpath.Open(fastpath.Config{Epoch: t.Nano() - int64(time.Since(r.start)), Changed: r.recall})
+	table, err := fastpath.Open(fastpath.Config{Epoch: t.Nano() - int64(time.Since(r.start)), Changed: r.reroute})
 	if err != nil {
 		k.why = err.Error()
 		return
@@ -82,17 +82,30 @@ func (r *Relay) tellTiers() {
 	}
 }
 
-// recall takes every flow back: routes have changed.
-func (r *Relay) recall() {
+// reroute looks where every flow goes now, after routes or devices have changed. It takes back what cannot stay.
+func (r *Relay) reroute() {
 	var list []*session
 	for i := range r.shards {
 		list = r.shards[i].list(list[:0])
 		for _, ses := range list {
 			ses.mu.Lock()
-			ses.recall()
+			for _, st := range ses.streams {
+				for j := range st.side {
+					st.reroute(&st.side[j])
+				}
+			}
 			ses.mu.Unlock()
 		}
 		clear(list)
+	}
+}
+
+func (st *stream) reroute(sd *side) {
+	if sd.kernel.handle == 0 {
+		sd.kernel = offloaded{due: sd.kernel.due} // what it was not taken for may be over
+	} else if why := st.kernel.table.Reroute(sd.kernel.handle); why != "" {
+		st.recall(sd)
+		sd.kernel.why = why
 	}
 }
 
@@ -187,10 +200,10 @@ func (st *stream) offload(side media.SideIndex, now int64) {
 	}
 	f := fastpath.Flow{Local: plain(from.local), Source: c.source.addrPort(), From: plain(other.local),
 		To: other.rtp.gate.destination(other.trust.latch).addrPort(), TOS: st.kernel.tos,
-		SSRC: c.ssrc, PayloadType: c.payloadType, Rate: c.clock, Late: uint32(quality.Late(c.clock)), Credit: kernelCredit}
+		SSRC: c.ssrc, PayloadType: c.payloadType, Rate: c.clock, Late: uint32(quality.Late(c.clock)), Every: kernelEvery}
 	state := fastpath.State{Sequence: c.highest + 1, Transit: uint32(c.transit), Timestamp: c.timestamp, Jitter: c.jitter,
 		Moved: c.moved, Fastest: c.late.Fastest, NextFastest: c.late.Next, Window: uint16(c.late.Left)}
-	handle, why := st.kernel.table.Install(&f, &state)
+	handle, why := st.kernel.table.Install(&f, &state, now)
 	if handle == 0 {
 		k.why, k.retry = why, now+pause
 		return
@@ -216,19 +229,31 @@ func (r *Relay) tier(st *stream) (t media.Tier, why string) {
 // regular tells whether the kernel can go on from here: the source has sent two packets, and its numbers do not jump.
 func (c *counter) regular() bool { return c.running && !c.jumped && c.clock != 0 && c.late.InTime() }
 
-// advance counts what the kernel has taken: packets that followed one another.
+// advance counts what the kernel has taken, as sequence does it packet by packet.
 func (c *counter) advance(k *fastpath.Count) {
-	n := k.Packets
-	c.packets += uint64(n)
+	c.packets += uint64(k.Packets)
 	c.bytes += uint64(k.Bytes)
-	c.last, c.seen = k.Last, k.Last
-	c.cycles += (uint32(c.highest) + n) >> 16 << 16
-	c.highest += uint16(n)
-	c.received += n
-	c.losses.Run(uint64(n))
+	c.last = k.Last
+	c.received += k.Packets
+	rest := k.Packets
+	for _, g := range k.Gaps() {
+		c.rise(uint32(g.Run))
+		c.losses.Run(uint64(g.Run))
+		c.rise(uint32(g.Step))
+		c.losses.Next(int(g.Step))
+		rest -= uint32(g.Run) + 1
+	}
+	c.rise(rest)
+	c.losses.Run(uint64(rest))
 	c.transit, c.timestamp, c.jitter, c.moved = int64(k.Transit), k.Timestamp, k.Jitter, k.Moved
 	c.late.Resume(quality.Window{Fastest: k.Fastest, Next: k.NextFastest, Left: uint8(k.Window)})
-	c.untilLook -= uint8(min(n, uint32(c.untilLook)))
+	c.untilLook -= uint8(min(k.Packets, uint32(c.untilLook)))
+}
+
+// rise counts the highest number up.
+func (c *counter) rise(n uint32) {
+	c.cycles += (uint32(c.highest) + n) >> 16 << 16
+	c.highest += uint16(n)
 }
 
 // plain is an address in the form of its family.

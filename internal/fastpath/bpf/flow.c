@@ -1,8 +1,11 @@
 /*
  * The kernel's part of the relay. User space has seen a packet of a source pass, and installs what is to become of those that follow it in
- * the regular way: next number, same type, no later than a receiver waits. Such a packet is counted, readdressed and sent on. Every
- * other goes on to the stack, and so to the socket that is bound to its port: this program never decides. And as it takes only what follows
- * upon what user space has sent on, it never overtakes it.
+ * the regular way: newer numbers, same type, no later than a receiver waits. Such a packet is counted, readdressed and sent on. Every
+ * other goes on to the stack, and so to the socket that is bound to its port: this program never decides.
+ *
+ * A packet that follows directly upon the last is taken at once. One behind a gap waits for nobody if what is missing was lost; but it may have gone to
+ * user space a moment ago. So for a while after that, those behind it take the same way and nothing is overtaken; and if user space takes longer than
+ * that, it is overtaken, or else it could never catch up with more streams than it can carry.
  *
  * The maps are memory that user space shares. A flow is locked by whoever works on it, so user space reads, changes and takes out
  * flows without a system call, and nothing is counted that it does not see.
@@ -25,6 +28,9 @@ enum {
 	RTP_HEADER = 12,
 	HEADERS = 14 + 40 + 8 + RTP_HEADER,
 	WINDOW = 64, /* quality.Lateness */
+	DROPOUT = 3000, /* RFC 3550 A.1, as in user space */
+	GAPS = 8,
+	PATIENCE = 15000000, /* ns */
 };
 
 struct flow {
@@ -40,15 +46,22 @@ struct flow {
 	u8 family, tos;
 	u32 ssrc, rate; /* of the clock, in Hz */
 	u32 late;	/* in its ticks: later than the fastest by more is not regular */
-	u8 payload_type, unused;
+	u8 payload_type;
 
 	/* What is regular next, and what was counted since user space has looked. */
-	u16 sequence;
-	u16 credit; /* so many packets, then user space wants to see one */
+	u8 gaps;       /* how many */
+	u16 sequence;  /* of the next packet */
+	u16 every;     /* so many packets, then user space wants to see one */
+	u16 credit;    /* how many are left of those */
+	u16 run;       /* packets since the last gap */
 	u16 window;
+	struct {
+		u16 run, step; /* so many packets, then one whose number is so much higher */
+	} gap[GAPS];
 	u32 packets, bytes;
-	u32 transit, timestamp, jitter; /* RFC 3550 A.8, as relay/count.go */
+	u32 transit, timestamp, jitter, unused; /* RFC 3550 A.8, as relay/count.go */
 	u64 last;
+	s64 up; /* when a packet went to user space */
 	s64 moved, fastest, next_fastest; /* quality.Lateness */
 };
 
@@ -152,24 +165,29 @@ static inline u32 parse(struct packet *p, struct place *at)
 	return at->rtp.version_csrcs >> 6 == 2 && at->payload >= RTP_HEADER + 4 * (at->rtp.version_csrcs & 0x0f);
 }
 
-/* ours tells whether the packet follows in the flow. */
+/* ours tells whether the packet belongs to the flow. */
 static inline u32 ours(const struct flow *f, const struct place *at)
 {
-	if (f->family != at->family || f->local_port != at->to_port || !same(f->local, at->to, at->family))
-		return 0;
-	if (f->source_port != at->from_port || !same(f->source, at->from, at->family))
-		return 0;
-	/* The type is compared with the marker bit, which begins a talkspurt; RTCP on the same port has it set (RFC 5761). */
-	return f->ssrc == net32(at->rtp.ssrc) && f->payload_type == at->rtp.marker_type && f->sequence == net16(at->rtp.sequence) &&
-	       at->packet <= f->mtu && f->credit;
+	return f->family == at->family && f->local_port == at->to_port && same(f->local, at->to, at->family) &&
+	       f->source_port == at->from_port && same(f->source, at->from, at->family) && f->ssrc == net32(at->rtp.ssrc);
 }
 
-/* count counts a packet as relay/count.go does. 0, and nothing is counted: it is too far from where the clock of its source was. */
-static inline u32 count(struct flow *f, const struct place *at, u64 now)
+/* count counts a packet as relay/count.go does. 0, and nothing is counted: it is not regular. */
+static inline u32 count(struct flow *f, const struct place *at, s64 now)
 {
+	u16 step = net16(at->rtp.sequence) - f->sequence;
 	u32 timestamp = net32(at->rtp.timestamp);
-	u32 transit = now / 1000000000 * f->rate + now % 1000000000 * f->rate / 1000000000 - timestamp;
+	u32 transit = (u64)now / 1000000000 * f->rate + (u64)now % 1000000000 * f->rate / 1000000000 - timestamp;
 
+	/* The type is compared with the marker bit, which begins a talkspurt; RTCP on the same port has it set (RFC 5761). */
+	if (f->payload_type != at->rtp.marker_type || at->packet > f->mtu)
+		return 0;
+	if (step && (step >= DROPOUT - 1 || now - f->up <= PATIENCE || f->gaps >= GAPS))
+		return 0;
+	if (!f->credit) {
+		f->credit = f->every;
+		return 0;
+	}
 	if (timestamp != f->timestamp) { /* else it is a part of a frame, or the length of an event */
 		s64 d = (s32)(transit - f->transit);
 		s64 moved = f->moved + d;
@@ -191,7 +209,16 @@ static inline u32 count(struct flow *f, const struct place *at, u64 now)
 			f->next_fastest = moved;
 		}
 	}
-	f->sequence++;
+	if (step) {
+		u32 i = f->gaps & (GAPS - 1);
+		f->gap[i].run = f->run;
+		f->gap[i].step = step + 1;
+		f->gaps++;
+		f->run = 0;
+	} else {
+		f->run++;
+	}
+	f->sequence += step + 1;
 	f->credit--;
 	f->packets++;
 	f->bytes += at->payload;
@@ -212,9 +239,13 @@ static inline u32 take(struct flow *f, const struct place *at, struct route *r)
 {
 	if (__sync_val_compare_and_swap(&f->state, OPEN, BUSY) != OPEN)
 		return 0;
-	u32 taken = ours(f, at); /* again: it may have been another's a moment ago */
-	if (taken)
-		taken = count(f, at, ktime() - epoch);
+	u32 taken = 0;
+	s64 now = ktime() - epoch;
+	if (ours(f, at)) { /* again: it may have been another's a moment ago */
+		taken = count(f, at, now);
+		if (!taken && now - f->up > PATIENCE)
+			f->up = now;
+	}
 	if (taken) {
 		__builtin_memcpy(r->from, f->from, sizeof(r->from));
 		__builtin_memcpy(r->to, f->to, sizeof(r->to));
