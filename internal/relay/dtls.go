@@ -77,7 +77,7 @@ func (p *port) guard() *crypt {
 // locked.
 func (r *Relay) record(p *port, b []byte, src *sockaddr, now int64, count *batch) {
 	a, sd := p.dtls, &p.stream.side[p.side]
-	if !p.gate.mayGreet(src, &sd.trust) || len(b) > recordLimit {
+	if len(b) > recordLimit || !p.gate.mayGreet(src, &sd.trust) || !a.hears(p, src, now) {
 		sd.count.gated++
 		sd.count.gatedFrom = *src
 		count.gated++
@@ -91,10 +91,25 @@ func (r *Relay) record(p *port, b []byte, src *sockaddr, now int64, count *batch
 		if a.run == nil || a.run.done || now-a.run.since >= int64(restartGap) { // the peer begins anew
 			r.shake(p, b, *src)
 		}
-	case a.run != nil:
+	case a.run != nil && (!a.run.done || a.run.peer == *src):
 		a.run.peer = *src
 		a.run.give(b)
 	}
+}
+
+// hears tells whether a source may take part in the handshake that is under way with another one: not unless it has more to do with the peer, so that
+// nobody else can turn its flights to himself. One that has ended leaves the way free.
+func (a *association) hears(p *port, src *sockaddr, now int64) bool {
+	h := a.run
+	if h == nil || p.gate.ice != nil || h.peer == *src || h.done && now-h.since >= int64(restartGap) {
+		return true
+	}
+	t := &p.stream.side[p.side].trust
+	than := stranger
+	if h.peer.size != 0 {
+		than = p.gate.rankOf(&h.peer, t)
+	}
+	return t.latch == media.LatchOff || p.gate.rankOf(src, t) > than
 }
 
 // mayGreet tells whether a source may have to do with a handshake.

@@ -224,6 +224,37 @@ func TestDTLSOfAStranger(t *testing.T) {
 	keys.until(a, a.rtp, la, b.rtp)
 }
 
+// TestDTLSOfTwo: while one source shakes hands another one that has no more to do with the peer cannot take its place, nor have anything sent to it.
+func TestDTLSOfTwo(t *testing.T) {
+	r, err := newRelay(Config{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { r.shaking.Wait(); r.workers[0].release() }()
+	st := newStream(&session{id: 1}, 0, r.sockets)
+	sd := &st.side[0]
+	sd.trust.latch = media.LatchAny
+	p := &sd.rtp
+	p.gate.announced = sockaddrOf(netip.MustParseAddrPort("192.0.2.1:4000"))
+	p.dtls = &association{want: newShaker(t, true, 1).dtls(""), crypt: &crypt{keys: &media.Crypt{}}}
+	peer, stranger := sockaddrOf(netip.MustParseAddrPort("192.0.2.1:4002")), sockaddrOf(netip.MustParseAddrPort("203.0.113.9:4000"))
+	st.session.mu.Lock()
+	defer st.session.mu.Unlock()
+	defer func() { p.dtls.end() }()
+	r.record(p, hello('a'), &peer, 1, &batch{})
+	first := p.dtls.run
+	for _, b := range [][]byte{hello('a'), hello('b'), {22, 254, 253, 0}} {
+		r.record(p, b, &stranger, int64(time.Minute), &batch{})
+	}
+	if p.dtls.run != first || first.peer != peer || sd.count.gated != 3 {
+		t.Errorf("peer %v, %d gated", first.peer.addrPort(), sd.count.gated)
+	}
+	r.record(p, hello('c'), &p.gate.announced, int64(time.Minute), &batch{})
+	if p.dtls.run == first || p.dtls.run.peer != p.gate.announced {
+		t.Error("the announced address does not take over")
+	}
+}
+
 // hello is the beginning of a ClientHello.
 func hello(random byte) []byte {
 	b := make([]byte, 80)
