@@ -98,6 +98,9 @@ func stories() []story {
 		one1("bye-early", "The caller ends the early dialog by BYE", "caller-cancelled", 487, Caller{GiveUp: second, HangUp: true}, at(Callee{Progress: ringing}, "gwa")),
 		one1("hold", "SIG-12: hold and resume by the caller; the directions are mirrored", "normal-clearing", 200,
 			Caller{Manner: then(Action{second, Hold}, Action{3 * second, Resume}, Action{5 * second, Bye})}, at(answers, "gwa")),
+		one1("hold-dtls", "DR-24: DTLS and ICE on one side alone: hold and resume change neither role nor credentials, and the gateway hears of nothing", "normal-clearing", 200,
+			Caller{Manner: then(Action{second, Hold}, Action{3 * second, Resume}, Action{5 * second, Bye})}, at(answers, "gwa")).
+			doc(callers, callers+", srtpMode: required, srtpKeying: dtls, ice: lite"),
 		one1("hold-callee", "SIG-12: hold and resume by the callee", "normal-clearing", 200, Caller{Manner: then(Action{6 * second, Bye})},
 			at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{second, Hold}, Action{3 * second, Resume})}, "gwa")),
 		one1("glare", "Both sides send a re-INVITE at once: one gets 491 and tries again", "normal-clearing", 200,

@@ -24,6 +24,8 @@ type mline struct {
 	addr netip.Addr
 	safe bool     // RTP/SAVP
 	keys []string // values of a=crypto
+
+	print, setup, ufrag string // of DTLS and ICE
 }
 
 // readSDP is nil when the body is no session description.
@@ -62,11 +64,14 @@ func readSDP(body string) *desc {
 				return nil
 			}
 			port, _ := strconv.ParseUint(f[1], 10, 16)
-			d.media = append(d.media, mline{kind: f[0], port: uint16(port), dir: dir, fmts: f[3:], addr: d.addr, safe: f[2] == "RTP/SAVP"})
+			d.media = append(d.media, mline{kind: f[0], port: uint16(port), dir: dir, fmts: f[3:], addr: d.addr, safe: strings.HasSuffix(f[2], "RTP/SAVP")})
 		case 'a':
 			if key, ok := strings.CutPrefix(v, "crypto:"); ok && len(d.media) > 0 {
 				m := &d.media[len(d.media)-1]
 				m.keys = append(m.keys, key)
+			}
+			if len(d.media) > 0 {
+				d.media[len(d.media)-1].hear(v)
 			}
 			switch v {
 			case "sendrecv", "sendonly", "recvonly", "inactive":
@@ -102,6 +107,9 @@ type speaker struct {
 	large   bool
 	pcma    bool   // A-law first
 	secret  bool   // SRTP, and nothing else
+	shakes  bool   // … by DTLS
+	waits   bool   // … and leaves its beginning to the peer
+	checks  bool   // ICE
 	only    string // the one payload type of speech that it has; "": 0 and 8
 	// stubborn answers sendrecv whatever is offered.
 	stubborn bool
@@ -165,7 +173,7 @@ func (s *speaker) answer(offer *desc) string {
 		if want == "zero" {
 			want = "sendonly"
 		}
-		a := mline{kind: m.kind, dir: meet(m.dir, want), fmts: m.fmts, keys: m.keys}
+		a := mline{kind: m.kind, dir: meet(m.dir, want), fmts: m.fmts, keys: m.keys, setup: s.role(m.setup)}
 		if m.kind == "audio" {
 			a.fmts = s.speakable(m.fmts)
 		}
@@ -194,12 +202,18 @@ func (s *speaker) write(lines []mline) string {
 		}
 		if s.secret && m.kind != "image" {
 			proto = "RTP/SAVP"
+			if s.shakes {
+				proto = "UDP/TLS/RTP/SAVP"
+			}
 		}
 		fmt.Fprintf(&b, "m=%s %d %s %s\r\n", m.kind, m.port, proto, strings.Join(m.fmts, " "))
 		if m.port == 0 {
 			continue
 		}
-		if s.secret && m.kind != "image" {
+		if m.kind != "image" {
+			b.WriteString(s.connect(&m))
+		}
+		if s.secret && !s.shakes && m.kind != "image" {
 			b.WriteString("a=crypto:" + s.key(m.keys) + "\r\n")
 		}
 		for _, f := range m.fmts {

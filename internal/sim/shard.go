@@ -28,7 +28,7 @@ func newShard(n *Node, index, shards int, ports *media.Ports) *shard {
 	w := n.w
 	s := &shard{n: n, index: index}
 	rnd := rand.New(rand.NewPCG(w.Seed, uint64(n.id)+77+uint64(index)<<32))
-	s.env = &b2bua.Env{Server: n.server, Rand: rnd, Ports: ports, State: n.board, Limits: n.board, UserAgent: "directsip", Binding: n.board.Binding}
+	s.env = &b2bua.Env{Server: n.server, Rand: rnd, Ports: ports, State: n.board, Limits: n.board, UserAgent: "directsip", Binding: n.board.Binding, Fingerprint: thePrint}
 	s.env.CallID = func() string {
 		if s.core != nil {
 			w.Fault.visit()

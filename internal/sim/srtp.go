@@ -43,12 +43,23 @@ func (x *watch) keyed(l *legWatch, m *sip.Message, d, offer *desc) {
 		a := &d.media[i]
 		switch {
 		case a.port == 0 || a.kind == "image":
+		case h.misconnects(a, offered(offer, i)) != "":
+			x.fail(l, "m-line %d of %s for %s: %s", i+1, m.StartLine(), h.Name, h.misconnects(a, offered(offer, i)))
+		case h.shakes():
 		case a.safe != h.secret() || a.safe != (len(a.keys) > 0):
 			x.fail(l, "m-line %d of %s: SRTP %v with %d keys for %s", i+1, m.StartLine(), a.safe, len(a.keys), h.Name)
 		case a.safe && offer != nil && (len(a.keys) != 1 || i < len(offer.media) && !slices.ContainsFunc(offer.media[i].keys, sameTag(a.keys[0]))):
 			x.fail(l, "m-line %d of %s answers %q with %q", i+1, m.StartLine(), offer.media[i].keys, a.keys)
 		}
 	}
+}
+
+// offered is an m-line of an offer, if there is one.
+func offered(d *desc, i int) *mline {
+	if d == nil || i >= len(d.media) {
+		return nil
+	}
+	return &d.media[i]
 }
 
 // sameTag tells whether two lines have one tag and suite.
@@ -59,7 +70,9 @@ func sameTag(a string) func(string) bool {
 
 // protects checks what the relay does on the side of a party at the end.
 func (w *World) protects(s *Scenario, p *Party, side *media.Side) {
+	w.connects(s, p, side)
 	switch c := side.Crypt; {
+	case p.speaker.shakes && c == nil:
 	case !p.speaker.secret && c == nil:
 	case !p.speaker.secret:
 		w.fail("%s: %s has RTP, the relay %v", s.Name, p.host.Name, c)

@@ -78,6 +78,12 @@ func summary(m *sip.Message) string {
 			} else {
 				b.WriteString(":" + d.media[i].dir)
 			}
+			if m := &d.media[i]; m.print != "" {
+				b.WriteString(" dtls:" + m.setup)
+			}
+			if d.media[i].ufrag != "" {
+				b.WriteString(" ice")
+			}
 		}
 	} else if line, found := strings.CutPrefix(m.Body, "SIP/2.0 "); found {
 		line, _, _ = strings.Cut(line, "\r\n")
