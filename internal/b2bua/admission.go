@@ -29,7 +29,7 @@ func (c *Call) exempt() bool {
 
 // takeRoom takes room for a target, or says why there is none: then the next one is tried, whose way may be another (CAC-05).
 func (c *Call) takeRoom(t *attempt) *rejection {
-	if !c.admits() || c.xfer != nil {
+	if !c.admits() {
 		return nil
 	}
 	p := &c.plan
@@ -38,14 +38,19 @@ func (c *Call) takeRoom(t *attempt) *rejection {
 		c.reserve(&network.Legs{}, true)
 		return nil
 	}
-	caller, callee := c.callerParty(), network.Party{Trunk: t.target.Trunk, Signalling: t.hops[t.hop].Remote.Addr()}
-	legs := network.Legs{{Way: c.way(&caller, true)}, {Way: c.way(&callee, false)}}
+	near, offer := c.callerParty(), c.offered
+	if x := c.xfer; x != nil { // then who stays is there already, and who leaves will be gone
+		near = c.partyAt(x.rest)
+		offer, _ = sdp.Parse(x.by.sdp.body)
+	}
+	callee := network.Party{Trunk: t.target.Trunk, Signalling: t.hops[t.hop].Remote.Addr()}
+	legs := network.Legs{{Way: c.way(&near, true)}, {Way: c.way(&callee, false)}}
 	force := c.exempt()
 	most, at := network.PerSession(slices.Concat(legs[0].Way, legs[1].Way))
 	if force {
 		most = topology.Unlimited
 	}
-	kbps := network.Widest(c.offered, t.target.Trunk.Settings.Codecs, most)
+	kbps := network.Widest(offer, t.target.Trunk.Settings.Codecs, most)
 	if kbps == 0 {
 		c.env.Limits.Refuse(at)
 		return c.noRoom(t, diag.SessionTooWide, fmt.Sprintf("%s lets a call have %d kbit/s, and no codec that is offered needs as little", at.Name, most))
@@ -107,7 +112,7 @@ func (c *Call) reserve(legs *network.Legs, force bool) *network.Refusal {
 
 // recount counts what an answered call needs by now: what was said may have changed its codecs, its addresses or who is there.
 func (c *Call) recount() {
-	if c.phase != phaseAnswered || c.end != nil || c.plan.bypass || !c.admits() {
+	if !c.admits() || c.phase != phaseAnswered || c.end != nil || c.plan.bypass || c.xfer != nil && c.xfer.stage < transferTelling {
 		return
 	}
 	var legs network.Legs
@@ -116,10 +121,15 @@ func (c *Call) recount() {
 		if l == nil {
 			continue
 		}
-		p := network.Party{Trunk: l.trunk, Media: c.plan.mediaOf(k), Signalling: l.hop.Remote.Addr()}
+		p := c.partyAt(l)
 		legs[k] = network.Need{Way: c.way(&p, true), Kbps: network.Bandwidth(l.sdp.codec)}
 	}
 	c.reserve(&legs, true)
+}
+
+// partyAt is who sits on a leg of an answered call.
+func (c *Call) partyAt(l *Leg) network.Party {
+	return network.Party{Trunk: l.trunk, Media: c.plan.mediaOf(int(l.side)), Signalling: l.hop.Remote.Addr()}
 }
 
 // mediaOf is where a side has its first live m-line.

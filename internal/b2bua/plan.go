@@ -518,7 +518,7 @@ func (p *plan) updateFailed(now time.Time, c *Call, out *Out) {
 func (p *plan) offerTo(c *Call, l *Leg) string {
 	c.a.sdp.peer = fingerprint(c.offered)
 	if p.bypass {
-		return l.sdp.pass(c.offer)
+		return l.sdp.pass(c.offered)
 	}
 	p.face(c, l.hop.Remote.Addr())
 	return p.write(c.offered, l, &l.sdp)
@@ -563,17 +563,18 @@ func (d *description) rewrite(s *sdp.Session, r *sdp.Rewrite) string {
 }
 
 // pass says a description of the other side when media goes past us.
-func (d *description) pass(body string) string {
-	text := sdp.PassAs(body, "directsip", d.id, d.version)
+func (d *description) pass(s *sdp.Session) string {
+	var buf [1024]byte
+	text := s.PassAs(buf[:0], "directsip", d.id, d.version)
 	switch {
-	case text == d.shown:
+	case string(text) == d.shown:
 		d.body = d.shown
 		return d.body
 	case d.shown != "":
 		d.version++
-		text = sdp.PassAs(body, "directsip", d.id, d.version)
+		text = s.PassAs(buf[:0], "directsip", d.id, d.version)
 	}
-	return d.say(text)
+	return d.say(string(text))
 }
 
 // decline answers an offer that nobody takes: with what stands if that fits, else by refusing every m-line.
@@ -607,7 +608,7 @@ func (p *plan) carry(c *Call, from, to *Leg, s *sdp.Session) string {
 func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session) string {
 	from.sdp.peer = fingerprint(s)
 	if p.bypass {
-		return d.pass(s.Body())
+		return d.pass(s)
 	}
 	p.grow(c, s)
 	p.take(from, s)

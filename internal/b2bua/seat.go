@@ -37,11 +37,14 @@ func (t *attempt) host() netip.Addr {
 func (p *plan) standingOffer(c *Call, l *Leg) string {
 	body := c.xfer.by.sdp.body
 	if p.bypass {
-		return l.sdp.pass(offHold.Replace(body))
+		body = offHold.Replace(body)
 	}
 	s, err := parseOffer(body)
 	if err != nil {
 		return ""
+	}
+	if p.bypass {
+		return l.sdp.pass(s)
 	}
 	for i := range s.Media {
 		s.Media[i].Direction = sdp.SendRecv
@@ -65,7 +68,7 @@ func (c *Call) join(now time.Time, x *transfer, out *Out) {
 	c.exch, e.until = e, now.Add(exchangeTime)
 	body := ""
 	if c.plan.bypass {
-		body = l.sdp.pass(x.said.Body())
+		body = l.sdp.pass(x.said)
 	} else {
 		body = c.plan.write(x.said, l, &l.sdp)
 	}
@@ -119,7 +122,7 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 	if l.inv != nil && !l.up {
 		body := ""
 		if p.bypass {
-			body = l.sdp.pass(s.Body())
+			body = l.sdp.pass(s)
 		} else {
 			body = p.write(s, l, &l.sdp)
 		}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/directsip/directsip/internal/network"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/server"
 	"github.com/directsip/directsip/internal/topology"
@@ -40,7 +39,7 @@ func (a *app) routeCmd() *cobra.Command {
 				return err
 			}
 			d := routing.Decide(snap, q, nil) // every trunk is up
-			foresee(snap, p.Trunk(), &d)
+			foresee(snap, q.Server, p.Trunk(), &d)
 			out := routeResult{decision: &d}
 			if show {
 				out.invites = p.Invites(&d)
@@ -63,24 +62,6 @@ func (a *app) routeCmd() *cobra.Command {
 	c.RegisterFlagCompletionFunc("server", completeFrom(serverNames))
 	c.RegisterFlagCompletionFunc("from", completeFrom(userNames))
 	return c
-}
-
-// foresee says of every target where its media would go. What a client says of itself, and a name that is not resolved here, may change it.
-func foresee(snap *topology.Snapshot, in *topology.Trunk, d *routing.Decision) {
-	if in == nil {
-		return
-	}
-	for i := range d.Targets {
-		t := d.Targets[i].Trunk
-		if !network.Wanted(in, t) {
-			continue
-		}
-		v := network.Bypass(snap.Network, &network.Party{Trunk: in}, &network.Party{Trunk: t}, network.NotOffered)
-		if !v.Settled {
-			v.Why += ", if the call says nothing else"
-		}
-		d.Steps = append(d.Steps, routing.MediaStep(t, v.Bypass, v.Why))
-	}
 }
 
 // completeFrom completes a flag from the document.

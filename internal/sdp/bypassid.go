@@ -20,28 +20,27 @@ func (s *Session) BypassID() string {
 	return ""
 }
 
-// PassAs is a description for the other side when media goes past us: everything stays but o=, which is ours with the peer's address, since who is at
-// the other end may change while the session of the dialog goes on (RFC 3264 §8), and what names the places of one side's network.
-func PassAs(body string, user string, id, version uint64) string {
-	b := make([]byte, 0, len(body)+64)
-	for line := range strings.Lines(body) {
-		switch {
-		case strings.HasPrefix(line, "o="):
+// PassAs appends the description for the other side when media goes past us: everything stays but o=, which is ours with the peer's address, since who
+// is at the other end may change while the session of the dialog goes on (RFC 3264 §8), and what names the places of one side's network.
+func (s *Session) PassAs(dst []byte, user string, id, version uint64) []byte {
+	for i := range s.lines {
+		switch typ, value := s.line(i); typ {
+		case 'o':
 			at := "IN IP4 0.0.0.0"
-			if f := strings.Fields(line); len(f) >= 3 {
-				at = strings.Join(f[len(f)-3:], " ")
+			if o := &s.Origin; o.Address != "" {
+				at = o.NetType + " " + o.AddrTyp + " " + o.Address
 			}
-			b = append(append(b, "o="...), user...)
-			b = strconv.AppendUint(append(b, ' '), id, 10)
-			b = strconv.AppendUint(append(b, ' '), version, 10)
-			b = append(append(append(b, ' '), at...), "\r\n"...)
-		case strings.HasPrefix(line, "a="):
-			if name, _ := attribute(line[2:]); !strings.EqualFold(trimBlanks(strings.TrimRight(name, "\r\n")), bypassID) {
-				b = append(b, line...)
+			dst = append(append(dst, "o="...), user...)
+			dst = strconv.AppendUint(append(dst, ' '), id, 10)
+			dst = strconv.AppendUint(append(dst, ' '), version, 10)
+			dst = appendLine(dst, " ", at)
+		case 'a':
+			if name, _ := attribute(value); !strings.EqualFold(trimBlanks(name), bypassID) {
+				dst = s.appendAsIs(dst, i)
 			}
 		default:
-			b = append(b, line...)
+			dst = s.appendAsIs(dst, i)
 		}
 	}
-	return string(b)
+	return dst
 }

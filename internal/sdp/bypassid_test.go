@@ -19,7 +19,7 @@ func TestBypassID(t *testing.T) {
 			if got := s.BypassID(); got != "4D4A-9A7D" {
 				t.Errorf("%q: %q", line, got)
 			}
-			if got := PassAs(text, "directsip", 7, 8); got != ours+"a=ptime:20\r\n" {
+			if got := string(s.PassAs(nil, "directsip", 7, 8)); got != ours+"a=ptime:20\r\n" {
 				t.Errorf("%q leaves %q", line, got)
 			}
 			if got := string(s.Rewrite(nil, &Rewrite{Media: []MediaAddr{{Port: 2000}}, KeepKeys: true})); strings.Contains(strings.ToLower(got), "bypass") {
@@ -27,10 +27,41 @@ func TestBypassID(t *testing.T) {
 			}
 		}
 	}
-	if s, _ := Parse(body); s.BypassID() != "" || PassAs(body, "directsip", 7, 8) != ours {
+	if s, _ := Parse(body); s.BypassID() != "" || string(s.PassAs(nil, "directsip", 7, 8)) != ours {
 		t.Error("a description without an id has changed")
 	}
-	if got := PassAs("v=0\no=x\n", "directsip", 7, 8); got != "v=0\no=directsip 7 8 IN IP4 0.0.0.0\r\n" {
-		t.Errorf("a broken origin becomes %q", got)
+	if s, err := Parse("v=0\no=x\rs=-\n"); err != nil || string(s.PassAs(nil, "directsip", 7, 8)) != "v=0\r\no=directsip 7 8 IN IP4 0.0.0.0\r\ns=-\r\n" {
+		t.Errorf("a broken origin: %v", err)
 	}
+}
+
+// FuzzPassAs: whatever passes reads like what came, but for whose it is, and names no place.
+func FuzzPassAs(f *testing.F) {
+	for _, s := range fuzzSeeds {
+		f.Add(s)
+	}
+	f.Add("v=0\r\no=- 1 1 IN IP4 192.0.2.1\rs=-\ra=x-bypassid:1\rm=audio 1 RTP/AVP 0\na=X-BYPASSID\na=x-bypassid :2")
+	f.Fuzz(func(t *testing.T, body string) {
+		s, err := Parse(body)
+		if err != nil {
+			return
+		}
+		text := string(s.PassAs(nil, "directsip", 7, 8))
+		if len(text) > MaxBody {
+			return
+		}
+		again, err := Parse(text)
+		if err != nil {
+			t.Fatalf("%q becomes %q: %v", body, text, err)
+		}
+		if again.BypassID() != "" || len(again.Media) != len(s.Media) || again.Conn != s.Conn || again.Direction != s.Direction {
+			t.Fatalf("%q becomes %q", body, text)
+		}
+		for i := range s.Media {
+			a, b := &s.Media[i], &again.Media[i]
+			if a.Port != b.Port || a.Conn != b.Conn || a.Direction != b.Direction || a.RTCP != b.RTCP || len(a.Codecs) != len(b.Codecs) || a.Crypto != b.Crypto {
+				t.Fatalf("m-line %d: %+v becomes %+v", i, a, b)
+			}
+		}
+	})
 }

@@ -139,3 +139,24 @@ func TestCAC04Mix(t *testing.T) {
 		t.Errorf("of %d calls %d were refused on a link", calls, refused)
 	}
 }
+
+// CAC-04: a transfer to where the link has no room fails and the call goes on; one that fits is counted instead of who has left.
+func TestCAC04Transfer(t *testing.T) {
+	for total, want := range map[string]int{"total: 0": 0, "total: 400": 97} {
+		w := world(t, append(admitting(total, ""), "trunks: [gwb, gwa]", "trunks: [gwb]")...)
+		blind := Manner{ReferTo: "+64255550199", Then: []Action{{2 * second, Refer}, {30 * second, Bye}}}
+		sc := plain(Caller{Manner: blind}, map[string][]Callee{"gwa": {{Progress: ringing, After: second, Final: 200, Manner: then(Action{20 * second, Bye})}}, "gwb": {answers}})
+		w.Call(sc)
+		used := -1
+		w.after(10*second, func() { used, _, _ = use(w.Nodes[0]) })
+		w.Run(20 * time.Minute)
+		done(t, w)
+		r := w.Nodes[0].Records[0]
+		if len(r.Transfers) != 1 || used != want || (r.Transfers[0].Status == 200) != (want > 0) || (r.Transfers[0].Reason == diag.LinkFull.ID) == (want > 0) {
+			t.Errorf("%s: %d kbit/s, transfers %+v", total, used, r.Transfers)
+		}
+		if left, calls, _ := use(w.Nodes[0]); left != 0 || calls != 0 {
+			t.Errorf("%s: %d kbit/s of %d calls are left", total, left, calls)
+		}
+	}
+}

@@ -16,7 +16,9 @@ type Network struct {
 	Links    []*Link // everything that may have a limit, in the order of the document; Link.Index is the place in this list
 	Servers  int     // that share the links, see Share
 
-	subnets   []subnet // the longest prefix first
+	subnets   map[netip.Prefix]*NetworkSite
+	lengths   [2][]int // of prefixes, of IPv4 and IPv6, the longest first
+	limited   bool
 	intersite map[[2]*NetworkSite]*Link
 	routes    map[[2]*NetworkRegion][]*Link
 	bypassIDs map[string]string // lower-case id: who has it, in words
@@ -89,27 +91,30 @@ func (n *Network) Share(l *Link) int {
 }
 
 // Admits tells whether anything in the network has a limit, so that calls must be admitted.
-func (n *Network) Admits() bool {
-	return n != nil && slices.ContainsFunc(n.Links, func(l *Link) bool { return l.Profile.Limits() })
-}
-
-type subnet struct {
-	prefix netip.Prefix
-	site   *NetworkSite
-}
+func (n *Network) Admits() bool { return n != nil && n.limited }
 
 // SiteOf is the site of the longest prefix that an address is in; nil: none.
 func (n *Network) SiteOf(a netip.Addr) *NetworkSite {
 	if n == nil {
 		return nil
 	}
-	a = a.Unmap()
-	for i := range n.subnets {
-		if n.subnets[i].prefix.Contains(a) {
-			return n.subnets[i].site
+	a = a.Unmap().WithZone("")
+	for _, bits := range n.lengths[kindOf(a)] {
+		if p, err := a.Prefix(bits); err == nil {
+			if s := n.subnets[p]; s != nil {
+				return s
+			}
 		}
 	}
 	return nil
+}
+
+// kindOf is the place in Network.lengths.
+func kindOf(a netip.Addr) int {
+	if a.Is4() {
+		return 0
+	}
+	return 1
 }
 
 // HasBypassID tells in words who has a bypass id; "": nobody. Case does not count.

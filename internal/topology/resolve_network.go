@@ -1,7 +1,6 @@
 package topology
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -34,6 +33,7 @@ func (c *compiler) resolveNetwork() {
 	}
 	for i, l := range n.Links {
 		l.Index = i
+		n.limited = n.limited || l.Profile.Limits()
 	}
 	c.resolveRegionRoutes(d)
 	c.resolveBypassIDs(d)
@@ -64,24 +64,29 @@ func (c *compiler) resolveNetworkSite(d *networkDoc, s *networkSiteDoc) {
 	}
 }
 
-// resolveSubnets orders the subnets by length: the longest prefix says where an address is.
+// resolveSubnets makes a table of the subnets; the longest prefix says where an address is.
 func (c *compiler) resolveSubnets(d *networkDoc) {
-	taken := map[netip.Prefix]*NetworkSite{}
+	n := d.out
+	n.subnets = map[netip.Prefix]*NetworkSite{}
 	for _, s := range d.siteDocs {
 		for _, item := range s.subnets {
 			p, ok := c.subnet(item)
 			if !ok {
 				continue
 			}
-			if other := taken[p]; other != nil {
+			if other := n.subnets[p]; other != nil {
 				c.errorf(item, "the subnet %s is at network site %q as well", p, other.Name).fixf("Remove it from one of them")
 				continue
 			}
-			taken[p] = s.out
-			d.out.subnets = append(d.out.subnets, subnet{p, s.out})
+			n.subnets[p] = s.out
+			if list := &n.lengths[kindOf(p.Addr())]; !slices.Contains(*list, p.Bits()) {
+				*list = append(*list, p.Bits())
+			}
 		}
 	}
-	slices.SortStableFunc(d.out.subnets, func(a, b subnet) int { return cmp.Compare(b.prefix.Bits(), a.prefix.Bits()) })
+	for _, list := range n.lengths {
+		slices.SortFunc(list, func(a, b int) int { return b - a })
+	}
 }
 
 // two resolves a list of exactly two different names.
