@@ -161,7 +161,9 @@ func (c *Call) crowdedOut(now time.Time, t *attempt, out *Out) bool {
 	if r == nil {
 		return false
 	}
-	c.tried-- // it was not
+	if t.hop == 0 {
+		c.tried-- // it was not
+	}
 	c.reject(now, t, r, true, out)
 	return true
 }
