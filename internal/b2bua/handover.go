@@ -12,6 +12,9 @@ import (
 // receiveOther takes a request that is not about the session: it is handed over to the other leg if both trunks let its method pass
 // (relayMethods), and refused otherwise.
 func (c *Call) receiveOther(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
+	if c.pressed(now, l, src, m, out) {
+		return
+	}
 	if !slices.Contains(l.trunk.Settings.RelayMethods, m.Method) {
 		c.turnAway(now, l, src, m, diag.MethodNotAllowed, out)
 		return

@@ -28,14 +28,16 @@ type plan struct {
 	offers *offers // nil: all targets are told the same
 	widest int     // kbit/s that a codec may need, 0: any (CAC-02)
 	// passKeys: keys are between the peers, and packets pass unread.
-	passKeys bool
-	lines    []line
-	tries    int
-	opened   bool
-	known    [2]int        // lines that the relay has been told of, before and with the last update
-	dirty    bool          // the relay must be told
-	base     [2]netip.Addr // our media addresses toward each side
-	host     [2]netip.Addr // that each side's signalling comes from, as the relay was last told
+	passKeys  bool
+	lines     []line
+	tries     int
+	opened    bool
+	known     [2]int        // lines that the relay has been told of, before and with the last update
+	dirty     bool          // the relay must be told
+	base      [2]netip.Addr // our media addresses toward each side
+	host      [2]netip.Addr // that each side's signalling comes from, as the relay was last told
+	presses   []media.Press // the last keys of one side that the other is to have
+	lastPress uint32
 }
 
 // line is one m-line.
@@ -342,6 +344,7 @@ func (p *plan) session(c *Call) *media.Session {
 		v [1]media.Stream
 	}{}
 	s := &room.s
+	s.Presses = p.presses
 	s.ID, s.Streams = c.id, room.v[:min(len(p.lines), 1)]
 	p.host[1] = c.targetHost()
 	if c.near != nil {
@@ -366,7 +369,7 @@ func (p *plan) session(c *Call) *media.Session {
 		s.Streams[i].Opaque, s.Streams[i].ClockRate, s.Streams[i].Sealed = ln.opaque, ln.clock, ln.sealed
 		if ln.converts() {
 			for k := range s.Streams[i].Side {
-				s.Streams[i].Side[k].Speech = ln.spoken(k)
+				s.Streams[i].Side[k].Speech = c.ourKeys(media.SideIndex(k), ln.spoken(k))
 				s.Streams[i].Side[k].Agreed = typesOf(ln.spoken(k))
 			}
 		}
@@ -722,6 +725,11 @@ func (c *Call) MediaClosed(now time.Time, st media.Stats, out *Out) {
 
 // MediaEvent takes what the relay noticed.
 func (c *Call) MediaEvent(now time.Time, ev media.Event, out *Out) {
+	if ev.Kind == media.EventKey {
+		c.keyHeard(now, ev, out)
+		c.settle(now, out)
+		return
+	}
 	if ev.Kind == media.EventPlayed {
 		c.played(now, ev.Play, out)
 		c.settle(now, out)

@@ -29,7 +29,7 @@ type widened struct {
 
 // widen gives an offer of ours the codecs of the leg's trunk. An answer stays as it is.
 func (c *Call) widen(l *Leg, text string, offer bool) string {
-	if c.plan.bypass || c.plan.passKeys || l.speech == nil && len(l.trunk.Settings.Codecs) == 0 && !c.plan.converts() {
+	if c.plan.bypass || c.plan.passKeys || l.speech == nil && len(l.trunk.Settings.Codecs) == 0 && !c.plan.converts() && !c.keysDiffer(l) {
 		return text
 	}
 	s, err := sdp.Parse(text)
@@ -87,7 +87,10 @@ func (c *Call) offerable(l *Leg, line int, inner []sdp.Codec) []sdp.Codec {
 	if len(outer) == 0 {
 		return inner
 	}
-	return append(outer, rest...)
+	if outer = append(outer, rest...); slices.ContainsFunc(inner, c.converts) && slices.ContainsFunc(outer, c.converts) {
+		outer = c.fitKeys(l, outer)
+	}
+	return outer
 }
 
 // addKnown adds codecs that are converted to.
@@ -214,7 +217,8 @@ const (
 // narrow opens a description of a leg's peer: its answer to a widened offer becomes one to what the other side has offered.
 func (c *Call) narrow(l *Leg, body string, offer bool) string {
 	p := &c.plan
-	if l.speech == nil && !p.converts() && !strings.Contains(body, sdp.SpeechNote) {
+	own := offer && ownKeys(l.trunk.Settings)
+	if l.speech == nil && !p.converts() && !own && !strings.Contains(body, sdp.SpeechNote) {
 		return body
 	}
 	s, err := sdp.Parse(body)
@@ -230,6 +234,11 @@ func (c *Call) narrow(l *Leg, body string, offer bool) string {
 			if offer {
 				to[i].Note = noteOffer
 			}
+		}
+		if own && slices.ContainsFunc(m.Codecs, isEvent) && slices.ContainsFunc(m.Codecs, c.converts) {
+			note := to[i].Note
+			to[i] = formatsOf(slices.DeleteFunc(slices.Clone(m.Codecs), isEvent), m.Codecs)
+			to[i].Note = note
 		}
 		if !offer && l.speech != nil && m.IsRTP() && !m.Rejected() && len(l.speech.lines[i].outer) > 0 {
 			c.narrowLine(&l.speech.lines[i], m, &to[i])
@@ -248,8 +257,13 @@ func (c *Call) narrowLine(w *widened, m *sdp.Media, to *sdp.Formats) {
 		case of >= 0:
 			inner = append(inner, a)
 			speaks = speaks || !a.Auxiliary()
-		case c.converts(a):
+		case c.converts(a), isEvent(a):
 			foreign = true
+		}
+	}
+	for _, in := range w.inner { // what was kept from it for its own form of keys
+		if isEvent(in) && !slices.ContainsFunc(w.outer, isEvent) && slices.ContainsFunc(m.Codecs, c.converts) {
+			inner, foreign = append(inner, in), true
 		}
 	}
 	if !foreign {

@@ -22,6 +22,7 @@ type Path struct {
 	heard   time.Duration // when it came
 
 	event event
+	key   keying
 	hush  hush
 }
 
@@ -35,6 +36,7 @@ type PathConfig struct {
 	Event   Output
 	Noise   Output
 	Tones   bool // events become tones where Event is not valid
+	Listen  bool // tones become events
 }
 
 // Input is a payload type that comes. One without Decoder is telephone-event or comfort noise.
@@ -73,7 +75,11 @@ const farJump = 10
 
 // NewPath returns a path. What it costs in memory it takes now.
 func NewPath(c PathConfig) *Path {
-	return &Path{config: c, cover: NewCover(c.Rate), frame: make([]int16, 0, c.Samples+mostSamples), marker: true}
+	p := &Path{config: c, cover: NewCover(c.Rate), frame: make([]int16, 0, c.Samples+c.Rate*120/1000), marker: true}
+	if c.Listen && c.Event.Clock != 0 {
+		p.key.detector = NewDetector(c.Rate)
+	}
+	return p
 }
 
 // Put takes a packet that came. Its payload is used until Next returns false.
@@ -108,8 +114,9 @@ func (p *Path) Next(now time.Duration, out *Out) bool {
 	return true
 }
 
-// Beat makes what is due although nothing came: noise. After it, Next gives what has waited long enough.
+// Beat makes what is due although nothing came: noise, and keys that are pressed. After it, Next gives what has waited long enough.
 func (p *Path) Beat(now time.Duration, out *Out) {
+	p.press(now, out)
 	if !p.hush.on {
 		return
 	}
@@ -124,7 +131,9 @@ func (p *Path) Beat(now time.Duration, out *Out) {
 }
 
 // Restless tells whether Beat is needed.
-func (p *Path) Restless() bool { return p.hush.on || p.order.Waiting() }
+func (p *Path) Restless() bool {
+	return p.hush.on || p.order.Waiting() || p.key.until != 0 || len(p.key.presses) > 0
+}
 
 // ticks are samples in units of the input's clock.
 func (p *Path) ticks(samples int) uint32 {
@@ -163,7 +172,9 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 	}
 	p.due = in.Timestamp + p.ticks(len(pcm))
 	p.cover.Good(pcm)
-	p.push(pcm, out)
+	if !p.listen(pcm, out) {
+		p.push(pcm, out)
+	}
 }
 
 // conceal makes up for lost samples.

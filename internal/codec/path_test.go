@@ -400,3 +400,78 @@ func FuzzPath(f *testing.F) {
 		}
 	})
 }
+
+// pressed reads the keys in the events that were sent: each one with its packets in order and its end three times.
+func pressed(t *testing.T, sent []Sent) (keys string) {
+	t.Helper()
+	ends := 0
+	var at uint32
+	var last uint16
+	for _, s := range sent {
+		if s.PayloadType != 96 {
+			continue
+		}
+		e, _ := ParseEvent(s.Payload)
+		key, _ := e.Digit()
+		switch {
+		case s.Marker:
+			if keys != "" && ends != keyRepeats || int32(s.Timestamp-at) <= 0 && keys != "" {
+				t.Errorf("%q: %d ends before the next, at %d after %d", keys, ends, s.Timestamp, at)
+			}
+			keys, at, last, ends = keys+string(key), s.Timestamp, 0, 0
+		case s.Timestamp != at || keys[len(keys)-1] != key || e.Duration < last:
+			t.Errorf("%q: %+v", keys, e)
+		}
+		if last = e.Duration; e.End {
+			ends++
+		}
+	}
+	if ends != keyRepeats {
+		t.Errorf("%q ends %d times", keys, ends)
+	}
+	return keys
+}
+
+// TestTonesBecomeEvents: who has no events is understood by who has nothing else, each key once, and its tones are not heard as well.
+func TestTonesBecomeEvents(t *testing.T) {
+	r := newRig(func(c *PathConfig) { c.Event, c.Listen = Output{96, 8000}, true })
+	var said []int16
+	for _, key := range []byte("0123*55#") {
+		tone, _ := NewTone(key, -8, 8000)
+		pcm := make([]int16, 160*9)
+		tone.Fill(pcm[:160*5])
+		said = append(said, pcm...)
+	}
+	for n := range len(said) / 160 {
+		r.say(n, said[160*n:160*(n+1)])
+	}
+	if got := pressed(t, r.sent); got != "0123*55#" || r.keys != got {
+		t.Errorf("pressed %q, told %q", got, r.keys)
+	}
+	d := NewDetector(8000)
+	for pcm := r.heard(); len(pcm) >= 80; pcm = pcm[80:] {
+		if key := d.Take(pcm[:80]); key != 0 {
+			t.Fatalf("%c is heard as well", key)
+		}
+	}
+}
+
+// TestKeysArePressed: keys come out one after the other, as long as they are to be, although nothing else is sent.
+func TestKeysArePressed(t *testing.T) {
+	r := newRig(func(c *PathConfig) { c.Event = Output{96, 8000} })
+	for _, key := range []byte("42d") {
+		r.Press(key, 100*time.Millisecond)
+	}
+	r.Press('x', time.Second)
+	for now := time.Second; r.Restless() && now < 3*time.Second; now += 20 * time.Millisecond {
+		r.out.Reset()
+		r.Beat(now, &r.out)
+		r.keep()
+	}
+	if got := pressed(t, r.sent); got != "42D" {
+		t.Errorf("pressed %q", got)
+	}
+	if e, _ := ParseEvent(r.sent[len(r.sent)-1].Payload); e.Duration < 800 || e.Duration > 1200 {
+		t.Errorf("the last one lasted %d", e.Duration)
+	}
+}

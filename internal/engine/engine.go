@@ -255,7 +255,7 @@ func (e *Engine) send(src sip.Source, m, r *sip.Message) {
 
 // MediaEvent is relay.Config.Events.
 func (e *Engine) MediaEvent(ev media.Event) {
-	if ev.Kind != media.EventDead && ev.Kind != media.EventPlayed {
+	if ev.Kind != media.EventDead && ev.Kind != media.EventPlayed && ev.Kind != media.EventKey {
 		return
 	}
 	e.shardWith(ev.Session).box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.MediaEvent(now, ev, out) })

@@ -19,6 +19,8 @@ type Session struct {
 	Streams []Stream
 	// Timeout: no packet from one side, in a direction that should flow, for so long → Dead event. 0 off.
 	Timeout [2]time.Duration
+	// Presses are keys that the relay presses toward a side, each once, in the order of their IDs.
+	Presses []Press
 	// Play is what the relay plays by itself; nil: nothing.
 	Play *Play
 }
@@ -127,6 +129,7 @@ const (
 	EventFirstPacket EventKind = iota + 1 // first RTP from a side
 	EventDead                             // nothing from a side for the session's Timeout
 	EventPlayed                           // what is played has ended by itself
+	EventKey                              // a side has pressed a key of DTMF that the other one has by SIP
 )
 
 // Event is something that the relay tells the call's owner. Only events reach a shard, never packets.
@@ -136,5 +139,6 @@ type Event struct {
 	Stream  int
 	Side    SideIndex
 	Play    uint32 // the ID of what was played
+	Key     byte   // that was pressed
 	At      time.Time
 }

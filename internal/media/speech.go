@@ -57,6 +57,25 @@ type Format struct {
 type Speech struct {
 	Formats    []Format      // that it takes and may send; of its codecs proper it is sent the first
 	PacketTime time.Duration // that it wants; 0: PacketTime
+	Keys       Keys          // how it tells of keys where it has no TelephoneEvent
+}
+
+// Keys is how a side without TelephoneEvent tells of keys of DTMF.
+type Keys uint8
+
+// The forms.
+const (
+	KeysInBand Keys = iota // by their tones
+	KeysBySIP              // by the signalling: EventKey tells of those for it, and Press of those from it
+)
+
+// Press is a key of DTMF that came by SIP.
+type Press struct {
+	ID     uint32 // not 0, and more than that of the one before
+	Stream int
+	To     SideIndex // that is to have it
+	Key    byte      // 0 to 9, *, #, A to D
+	Long   time.Duration
 }
 
 // Same tells whether two are the same.
@@ -64,7 +83,7 @@ func (s *Speech) Same(o *Speech) bool {
 	if s == nil || o == nil {
 		return s == o
 	}
-	return s.PacketTime == o.PacketTime && slices.Equal(s.Formats, o.Formats)
+	return s.PacketTime == o.PacketTime && s.Keys == o.Keys && slices.Equal(s.Formats, o.Formats)
 }
 
 // First is the format that it is sent speech in. False: it takes none.

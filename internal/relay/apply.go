@@ -113,6 +113,7 @@ func (r *Relay) install(ses *session, streams []*stream, changes []change, want 
 	}
 	ses.setTimeout(want.Timeout, now)
 	ses.setPlay(want.Play)
+	ses.press(want.Presses)
 	return old, nil
 }
 

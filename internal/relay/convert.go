@@ -17,6 +17,7 @@ import (
 type converter struct {
 	steps [128]step
 	path  *codec.Path // nil: packets are changed in place
+	tells bool        // keys go on by SIP
 	owned bool        // the worker has it in its band
 
 	source    uint32 // whose packets come
@@ -78,10 +79,18 @@ func (l *coders) newConverter(from, to *media.Speech) *converter {
 			anew = anew || speaks
 		}
 	}
+	anew = anew || keysBecomeEvents(from, to)
 	if anew {
-		c.path = l.newPath(from, to)
+		c.path, c.tells = l.newPath(from, to), to.Keys == media.KeysBySIP
 	}
 	return c
+}
+
+// keysBecomeEvents tells whether one side has telephone-event and the other has not.
+func keysBecomeEvents(from, to *media.Speech) bool {
+	_, has := from.Find(media.TelephoneEvent, 0)
+	_, takes := to.Find(media.TelephoneEvent, 0)
+	return takes && !has
 }
 
 // newPath is what codes anew between two ways to speak; nil: that cannot be done.
@@ -102,7 +111,8 @@ func (l *coders) newPath(from, to *media.Speech) *codec.Path {
 	if f, ok := to.Find(media.ComfortNoise, first.Clock); ok {
 		config.Noise = codec.Output{PayloadType: f.PayloadType, Clock: f.Clock}
 	}
-	config.Tones = true
+	config.Tones = to.Keys == media.KeysInBand
+	config.Listen = keysBecomeEvents(from, to) && from.Keys == media.KeysInBand
 	for _, f := range from.Formats {
 		in := codec.Input{PayloadType: f.PayloadType, Clock: f.Clock}
 		switch f.Codec {
@@ -188,6 +198,11 @@ func (w *worker) emit(c *converter, p, out *port, to *sockaddr, now int64) {
 
 // sendAll sends what is in w.out.
 func (w *worker) sendAll(c *converter, p, out *port, to *sockaddr, now int64) {
+	for _, k := range w.out.Keys {
+		if c.tells {
+			w.notices.list = append(w.notices.list, notice{kind: media.EventKey, session: p.stream.session.id, stream: p.stream.index, side: p.side, key: k.Key})
+		}
+	}
 	for i := range w.out.Packets {
 		s := &w.out.Packets[i]
 		if rtpHeader+len(s.Payload)+maxOverhead > len(w.made) {
@@ -249,4 +264,27 @@ func (r *restless) onBeat(w *worker, _ int, now int64) bool {
 	w.emit(c, &from.rtp, &other.rtp, to, now)
 	c.owned = c.path.Restless()
 	return c.owned
+}
+
+// press sends keys that came by SIP. The session is locked.
+func (s *session) press(want []media.Press) {
+	for i := range want {
+		k := &want[i]
+		if int32(k.ID-s.pressed) <= 0 {
+			continue
+		}
+		s.pressed = k.ID
+		if k.Stream < 0 || k.Stream >= len(s.streams) || k.To < 0 || k.To > 1 {
+			continue
+		}
+		st := s.streams[k.Stream]
+		c := st.convert[1-k.To]
+		if c == nil || c.path == nil {
+			continue
+		}
+		if c.path.Press(k.Key, k.Long); !c.owned && c.path.Restless() {
+			c.owned = true
+			s.worker.band.join(&restless{c, st, 1 - k.To})
+		}
+	}
 }

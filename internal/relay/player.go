@@ -137,7 +137,7 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 
 // report tells that it has ended by itself.
 func (p *player) report(w *worker) {
-	w.notices.list = append(w.notices.list, notice{media.EventPlayed, p.session.id, p.play.Stream, p.play.To, p.play.ID})
+	w.notices.list = append(w.notices.list, notice{kind: media.EventPlayed, session: p.session.id, stream: p.play.Stream, side: p.play.To, play: p.play.ID})
 }
 
 // packet writes the next one into b.

@@ -23,6 +23,7 @@ type session struct {
 	streams []*stream
 	player  *player // nil until something is played
 	name    string  // CNAME of our RTCP; "" until there is any
+	pressed uint32  // the last of the keys that were pressed
 }
 
 // stream is one m-line.
@@ -216,6 +217,7 @@ type notice struct {
 	stream  int
 	side    media.SideIndex
 	play    uint32
+	key     byte
 }
 
 func (n *notices) add(k media.EventKind, st *stream, side media.SideIndex) {
@@ -225,7 +227,7 @@ func (n *notices) add(k media.EventKind, st *stream, side media.SideIndex) {
 func (n *notices) deliver(to func(media.Event), at time.Time) {
 	for _, e := range n.list {
 		if to != nil {
-			to(media.Event{Kind: e.kind, Session: e.session, Stream: e.stream, Side: e.side, Play: e.play, At: at})
+			to(media.Event{Kind: e.kind, Session: e.session, Stream: e.stream, Side: e.side, Play: e.play, Key: e.key, At: at})
 		}
 	}
 	n.list = n.list[:0]

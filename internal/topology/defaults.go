@@ -38,6 +38,7 @@ func DefaultSettings() *TrunkSettings {
 		SRTPSuites:          srtpSuites,
 		SRTPKeying:          "sdes",
 		Transcoding:         "auto",
+		DTMF:                "auto",
 		ICE:                 "off",
 		RTCPMux:             "accept",
 		Sound:               defaultSound(),

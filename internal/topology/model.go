@@ -217,6 +217,7 @@ type TrunkSettings struct {
 	RTCPCallsOnHold bool          // TRK-10; default true
 	MediaTimeout    time.Duration // default 30s
 	Codecs          []string      // empty: whatever the offer has
+	DTMF            string        // how the peer has keys: "auto" (default), "rfc4733", "inband" or "info"
 	Transcoding     string        // "auto" (default): what the other side does not offer of Codecs is converted; "off"
 
 	// OPS-09: a call is poor beyond these.

@@ -1,0 +1,120 @@
+package codec
+
+import "time"
+
+// keying is a key that the path sends as an event: one that it has heard as tones, or that it was told to press.
+type keying struct {
+	detector *Detector // nil: tones stay what they are
+	on       bool
+	code     uint8
+	at       int64 // the position that it began at
+	samples  int   // that it has lasted
+	free     int64 // where the next one may begin
+
+	presses []press
+	until   time.Duration // of the one that is pressed; 0: none is
+	last    time.Duration // beat
+}
+
+type press struct {
+	code uint8
+	long time.Duration
+}
+
+const (
+	mostPresses   = 32
+	keyLevel      = 10 // -10 dBm0
+	keyRepeats    = 3  // of the end (RFC 4733 §2.5.1.4)
+	betweenKeys   = 40 * time.Millisecond
+	keyStep       = 20 * time.Millisecond
+	longestPress  = 5 * time.Second
+	shortestPress = betweenKeys
+)
+
+// Press sends a key as an event; it takes Beats. One too many is left out.
+func (p *Path) Press(key byte, long time.Duration) {
+	code, ok := EventOf(key)
+	if ok && p.config.Event.Clock != 0 && len(p.key.presses) < mostPresses {
+		p.key.presses = append(p.key.presses, press{code, min(max(long, shortestPress), longestPress)})
+	}
+}
+
+// listen looks for tones in samples that came. True: they are those of a key, which goes on as an event in their place.
+func (p *Path) listen(pcm []int16, out *Out) bool {
+	k := &p.key
+	if k.until != 0 {
+		p.pause(len(pcm), out) // who presses a key is not heard meanwhile
+		return true
+	}
+	if k.detector == nil {
+		return false
+	}
+	key := k.detector.Take(pcm)
+	code, _ := EventOf(key)
+	switch {
+	case key == 0 && !k.on:
+		if !k.detector.Suspects() {
+			return false
+		}
+		clear(pcm) // the beginning of a tone is not heard twice
+		return false
+	case key == 0:
+		p.keyUp(out)
+		return false
+	case k.on && code != k.code:
+		p.keyUp(out)
+	}
+	if !k.on {
+		p.keyDown(code)
+		if len(out.Keys) < cap(out.Keys) {
+			out.Keys = append(out.Keys, KeyPress{key})
+		}
+	}
+	p.keyHeld(len(pcm), false, out)
+	p.pause(len(pcm), out)
+	return true
+}
+
+// press sends what is due of the keys to press.
+func (p *Path) press(now time.Duration, out *Out) {
+	k := &p.key
+	if k.until == 0 {
+		if len(k.presses) == 0 || now < k.last+betweenKeys || k.on {
+			return
+		}
+		p.keyDown(k.presses[0].code)
+		k.until, k.last = now+k.presses[0].long, now
+		p.keyHeld(int(int64(keyStep)*int64(p.config.Rate)/int64(time.Second)), false, out)
+		return
+	}
+	p.keyHeld(int(int64(now-k.last)*int64(p.config.Rate)/int64(time.Second)), false, out)
+	if k.last = now; now >= k.until {
+		k.presses = append(k.presses[:0], k.presses[1:]...)
+		k.until = 0
+		p.keyUp(out)
+	}
+}
+
+func (p *Path) keyDown(code uint8) {
+	k := &p.key
+	k.on, k.code, k.samples = true, code, 0
+	k.at = max(p.position+int64(len(p.frame)), k.free)
+}
+
+// keyHeld sends that the key has lasted longer, or that it has ended.
+func (p *Path) keyHeld(samples int, end bool, out *Out) {
+	k, to := &p.key, p.config.Event
+	first := k.samples == 0
+	k.samples += samples
+	e := Event{Code: k.code, End: end, Volume: keyLevel, Duration: uint16(min(int64(k.samples)*int64(to.Clock)/int64(p.config.Rate), 0xffff))}
+	out.add(Sent{PayloadType: to.PayloadType, Marker: first, Timestamp: p.at(k.at, p.config.Output.Clock), Payload: e.Append(out.free())})
+}
+
+func (p *Path) keyUp(out *Out) {
+	for range keyRepeats {
+		p.keyHeld(0, true, out)
+	}
+	k := &p.key
+	k.on = false
+	k.free = k.at + int64(k.samples)
+}
