@@ -148,13 +148,14 @@ func (w *way) content() (found []finding) {
 	if w.Foreign >= many && 2*w.Foreign >= w.Packets {
 		found = append(found, finding{"payload-type", fmt.Sprintf("%d of its packets have payload type %d, which %s did not agree to in its SDP", w.Foreign, w.ForeignType, w.to), true})
 	}
-	const least = 3 // packets that were looked into, one a second
+	const least, long, enough = 3, 5, 20 // packets that were looked into: one a second, or one in five in the kernel tier
 	if w.Misfit >= least && 2*w.Misfit >= w.Measured {
 		found = append(found, finding{"codec", fmt.Sprintf("the size of its packets does not fit payload type %d in %d of %d that were measured: it sends another codec under that number",
 			w.PayloadType, w.Misfit, w.Measured), true})
 	}
-	if q := w.Quality; len(found) == 0 && q != nil && q.Sampled >= least && q.Silent == q.Sampled {
-		found = append(found, finding{"silence", fmt.Sprintf("all %d packets that were looked into are digital silence: its microphone is muted, or what is behind it delivers nothing", q.Sampled), true})
+	if q := w.Quality; len(found) == 0 && q != nil && q.Sampled >= long && q.Silent == q.Sampled {
+		found = append(found, finding{"silence", fmt.Sprintf("all %d packets that were looked into are digital silence: its microphone is muted, or what is behind it delivers nothing",
+			q.Sampled), q.Sampled >= enough})
 	}
 	return found
 }

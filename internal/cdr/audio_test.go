@@ -89,6 +89,8 @@ func TestJudge(t *testing.T) {
 		{"heard", "", flows(Media{Evidence: &Evidence{Foreign: 60, ForeignType: 96}}), Media{}},
 		{"codec", "does not fit payload type 8 in 50 of 58", flows(Media{Evidence: &Evidence{PayloadType: 8, Measured: 58, Misfit: 50}}), Media{}},
 		{"silence", "all 60 packets that were looked into are digital silence", flows(Media{Quality: &Quality{Sampled: 60, Silent: 60}}), Media{}},
+		{"silence", "not certain why, but all 5 packets", flows(Media{Quality: &Quality{Sampled: 5, Silent: 5}}), Media{}},
+		{"heard", "", flows(Media{Quality: &Quality{Sampled: 4, Silent: 4}}), Media{}},
 		{"heard", "", flows(Media{Quality: &Quality{Sampled: 60, Silent: 59}}), Media{}},
 		// Behind us.
 		{"send-error", "2000 packets could not be sent to it (operation not permitted), 3000 could", flows(Media{Evidence: &Evidence{SendErrors: 2000, SendError: "operation not permitted"}}), Media{}},
@@ -120,6 +122,15 @@ func TestJudge(t *testing.T) {
 		if again := running.Judge(r.End); len(again) != 2 || again[0] != got[0] {
 			t.Errorf("%s, while it runs: %+v", c.cause, again)
 		}
+	}
+}
+
+func TestMOS(t *testing.T) {
+	if got := lasted(Media{}, Media{Quality: &Quality{}}).MOS(); got != 0 {
+		t.Errorf("%v of nothing", got)
+	}
+	if got := lasted(Media{Quality: &Quality{Arrived: Heard{MOS: 440}, Reported: &Heard{}}}, Media{Quality: &Quality{Arrived: Heard{MOS: 430}, Reported: &Heard{MOS: 210}}}).MOS(); got != 210 {
+		t.Errorf("the lowest is %v", got)
 	}
 }
 

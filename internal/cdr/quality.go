@@ -61,6 +61,22 @@ type Heard struct {
 	Poor         string    `json:"poor,omitempty"` // what is beyond the bounds of the trunk: "MOS, loss"
 }
 
+// MOS is the lowest mean opinion score of the call, of any direction at any place; 0: there is none.
+func (r *Record) MOS() (lowest Hundredth) {
+	take := func(h *Heard) {
+		if h != nil && h.MOS > 0 && (lowest == 0 || h.MOS < lowest) {
+			lowest = h.MOS
+		}
+	}
+	for i := range r.Media {
+		if q := r.Media[i].Quality; q != nil {
+			take(&q.Arrived)
+			take(q.Reported)
+		}
+	}
+	return lowest
+}
+
 // Poor tells whether a direction of the call was beyond the bounds of its trunk (poorMOS, poorLoss, poorJitter, poorRoundTrip).
 func (r *Record) Poor() bool {
 	for i := range r.Media {

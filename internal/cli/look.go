@@ -138,15 +138,15 @@ func (a *app) call(ctx context.Context, id string) (*cdr.Record, error) {
 
 func writeHistory(w io.Writer, list []store.Summary) {
 	t := columns(w)
-	fmt.Fprintln(t, "ID\tSTART\tFROM\tTO\tIN\tOUT\tSTATUS\tTALK\tREASON\tBY")
+	fmt.Fprintln(t, "ID\tSTART\tFROM\tTO\tIN\tOUT\tSTATUS\tTALK\tMOS\tREASON\tBY")
 	for i := range list {
 		s := &list[i]
 		talk := "-"
 		if !s.Answered.IsZero() {
 			talk = span(s.End.Sub(s.Answered))
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", s.ID, clock(s.Start), dash(s.Calling), dash(s.Called), s.TrunkIn,
-			dash(s.TrunkOut), s.Status, talk, s.Reason, s.EndedBy)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, clock(s.Start), dash(s.Calling), dash(s.Called), s.TrunkIn,
+			dash(s.TrunkOut), s.Status, talk, score(s), s.Reason, s.EndedBy)
 	}
 	t.Flush()
 	if len(list) == 0 {

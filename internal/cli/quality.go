@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/store"
 )
 
 // writeQuality has a line for each leg and direction of each stream, and a sentence for what is heard of each side.
@@ -42,6 +43,18 @@ func writeQuality(w io.Writer, r *cdr.Record, now time.Time) {
 		}
 		fmt.Fprintf(w, "  %s\n", a.Text)
 	}
+}
+
+// score is the lowest of a call.
+func score(s *store.Summary) string {
+	text := dash("")
+	if s.MOS > 0 {
+		text = fmt.Sprintf("%.1f", s.MOS.Float())
+	}
+	if s.Poor {
+		text += " poor"
+	}
+	return text
 }
 
 // figures are those of one place, in one line.

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
 )
 
 // phone is one baresip. It plays a WAV file, records what it hears, and hangs up when the file is over.
@@ -388,7 +390,15 @@ func speechThroughPool(t *testing.T, n *network, fromV6, toV6 bool) {
 	for _, p := range []*phone{a, b, c, d} {
 		p.wait("Call established")
 	}
-	media := append(one.record().Media, two.record().Media...) // the records come when a file is over
+	records := []*cdr.Record{one.record(), two.record()} // they come when a file is over
+	media := append(records[0].Media, records[1].Media...)
+	for _, r := range records {
+		for _, v := range r.Audio {
+			if v.Cause != "jitter" { // which is that of this machine
+				t.Errorf("healthy, and %s is said: %s", v.Cause, v.Text)
+			}
+		}
+	}
 	for _, p := range []*phone{a, b, c, d} {
 		p.wait("session closed", "terminated (duration")
 	}
@@ -403,6 +413,9 @@ func speechThroughPool(t *testing.T, n *network, fromV6, toV6 bool) {
 	for _, m := range media {
 		if m.Packets < 200 || m.Lost > 0 || m.Dropped > 0 {
 			t.Errorf("media in the record: %+v", m)
+		}
+		if q := m.Quality; q == nil || q.Codec != "PCMU" || q.Arrived.MOS == 0 || q.Sampled == 0 || q.Reported == nil || q.Reported.Loss != 0 {
+			t.Errorf("the quality of speech: %+v", q)
 		}
 	}
 }

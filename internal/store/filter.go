@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
 )
 
 // Filter selects calls; a zero field selects all.
@@ -42,6 +44,9 @@ type Summary struct {
 	EndedBy   string    `json:"ended_by"`
 	Emergency bool      `json:"emergency,omitempty"`
 	Attempts  int       `json:"attempts,omitempty"`
+	// MOS is the lowest of the call, and Poor whether its audio was beyond the bounds of a trunk.
+	MOS  cdr.Hundredth `json:"mos,omitempty"`
+	Poor bool          `json:"poor,omitempty"`
 }
 
 // AmbiguousError lists the calls that a prefix could mean.

@@ -225,7 +225,7 @@ func (v *view) summary(h *hit) Summary {
 	if err == nil {
 		return summary(rec)
 	}
-	s := Summary{ID: h.id, Start: time.UnixMicro(h.start).UTC(), End: time.UnixMicro(h.row.end()).UTC()}
+	s := Summary{ID: h.id, Start: time.UnixMicro(h.start).UTC(), End: time.UnixMicro(h.row.end()).UTC(), Poor: h.row.poor()}
 	if c, err := v.content(h.b); err == nil {
 		text := func(field int) string { return string(c.text(h.row, field)) }
 		s.Called, s.Calling, s.TrunkIn, s.TrunkOut, s.Reason = text(rowCalled), text(rowCalling), text(rowIn), text(rowOut), text(rowReason)
@@ -236,7 +236,7 @@ func (v *view) summary(h *hit) Summary {
 func summary(r *cdr.Record) Summary {
 	s := Summary{ID: r.ID, Server: r.Server, Start: r.Start, Answered: r.Answered, End: r.End, Called: number(r.Called),
 		Calling: number(r.Calling), User: r.User, TrunkIn: r.In.Trunk, CallIDIn: r.In.CallID, Reason: r.Reason, Status: r.Status,
-		Cause: r.Cause, EndedBy: r.EndedBy, Emergency: r.Emergency, Attempts: len(r.Attempts)}
+		Cause: r.Cause, EndedBy: r.EndedBy, Emergency: r.Emergency, Attempts: len(r.Attempts), MOS: r.MOS(), Poor: r.Poor()}
 	if r.Out != nil {
 		s.TrunkOut, s.CallIDOut = r.Out.Trunk, r.Out.CallID
 	}

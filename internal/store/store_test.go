@@ -128,7 +128,10 @@ func TestListFilters(t *testing.T) {
 	put(1, func(r *cdr.Record) { r.Answered, r.Status, r.Reason = time.Time{}, 503, "no-route" })
 	put(2, func(r *cdr.Record) { r.Answered, r.Status, r.Reason = time.Time{}, 487, "cancelled" })
 	put(3, func(r *cdr.Record) { r.EndedBy, r.Reason = "directsip", "media-timeout" })
-	put(4, func(r *cdr.Record) { r.Out = nil; r.In.Trunk = "pbx7" })
+	put(4, func(r *cdr.Record) {
+		r.Out, r.In.Trunk = nil, "pbx7"
+		r.Media = []cdr.Media{{From: "caller"}, {From: "callee", Quality: &cdr.Quality{Arrived: cdr.Heard{MOS: 210, Poor: "MOS"}}}}
+	})
 	put(5, func(r *cdr.Record) { r.Called = cdr.Number{Received: "911"}; r.Emergency = true })
 	for _, c := range []struct {
 		name string
@@ -141,6 +144,7 @@ func TestListFilters(t *testing.T) {
 		{"since", Filter{Since: base.Add(4 * time.Minute)}, []int{5, 4}},
 		{"until is not included", Filter{Until: base.Add(1 * time.Minute)}, []int{0}},
 		{"failed", Filter{Failed: true}, []int{3, 1}},
+		{"poor", Filter{Poor: true}, []int{4}},
 		{"reason", Filter{Reason: "cancelled"}, []int{2}},
 		{"trunk of the first leg", Filter{Trunk: "pbx7"}, []int{4}},
 		{"trunk of the second leg", Filter{Trunk: "uc"}, []int{5, 3, 2, 1, 0}},

@@ -1,0 +1,81 @@
+package b2bua
+
+import (
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/quality"
+	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// TestPoor: each bound by itself, of a stream that is long enough.
+func TestPoor(t *testing.T) {
+	set := topology.DefaultSettings()
+	for _, c := range []struct {
+		h       cdr.Heard
+		trip    time.Duration
+		packets uint64
+		want    string
+	}{
+		{cdr.Heard{MOS: 440}, 0, 100, ""},
+		{cdr.Heard{MOS: 349}, 0, 100, "MOS"},
+		{cdr.Heard{MOS: 350}, 0, 100, ""},
+		{cdr.Heard{MOS: 100}, 0, 99, ""},
+		{cdr.Heard{}, 0, 100, ""}, // of a codec that the model does not know
+		{cdr.Heard{Loss: 300, Late: 200}, 0, 100, "loss"},
+		{cdr.Heard{Loss: 499}, 0, 100, ""},
+		{cdr.Heard{Jitter: 30 * time.Millisecond}, 0, 100, "jitter"},
+		{cdr.Heard{}, 500 * time.Millisecond, 100, "round trip"},
+		{cdr.Heard{MOS: 200, Loss: 1000, Jitter: time.Second}, time.Second, 100, "MOS, loss, jitter, round trip"},
+	} {
+		if got := poor(&c.h, c.trip, c.packets, set); got != c.want {
+			t.Errorf("%+v, %v, %d packets: %q, want %q", c.h, c.trip, c.packets, got, c.want)
+		}
+	}
+}
+
+// TestRated: what is late counts as lost, rows of losses weigh more, and half the round trip is the delay.
+func TestRated(t *testing.T) {
+	rate := func(r rated) cdr.Heard {
+		h := cdr.Heard{Jitter: time.Millisecond}
+		r.into(&h)
+		return h
+	}
+	pcm := quality.CodecNamed("PCMU")
+	good, lost, late := rate(rated{codec: pcm}), rate(rated{codec: pcm, loss: 0.05}), rate(rated{codec: pcm, late: 0.05})
+	rows, far := rate(rated{codec: pcm, loss: 0.05, ratio: 3}), rate(rated{codec: pcm, trip: time.Second})
+	if good.MOS < 435 || lost.R != late.R || lost.Loss != 500 || late.Late != 500 || rows.MOS >= lost.MOS || far.MOS >= good.MOS-50 {
+		t.Errorf("%+v %+v %+v %+v %+v", good, lost, late, rows, far)
+	}
+	if h := rate(rated{loss: 0.05}); h.MOS != 0 || h.R != 0 || h.Loss != 500 {
+		t.Errorf("a codec that is not known: %+v", h)
+	}
+	if !(&rated{codec: quality.CodecNamed("G722")}).into(&cdr.Heard{}) {
+		t.Error("G.722 is not of the wideband scale")
+	}
+}
+
+func TestPayloadTypes(t *testing.T) {
+	s, err := sdp.Parse("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 101 111\r\na=rtpmap:101 telephone-event/8000\r\n" +
+		"a=rtpmap:111 opus/48000/2\r\nm=image 4002 udptl t38\r\nm=audio 0 RTP/AVP 8\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, clock := payloadTypes(&s.Media[0])
+	for pt := range uint8(128) {
+		if want := pt == 0 || pt == 101 || pt == 111; set.Has(pt) != want {
+			t.Errorf("payload type %d: %v", pt, !want)
+		}
+	}
+	if clock != 48000 {
+		t.Errorf("clock %d", clock)
+	}
+	for _, m := range s.Media[1:] {
+		if set, clock := payloadTypes(&m); set != (media.PayloadTypes{}) || clock != 0 {
+			t.Errorf("%s %v: %v, %d", m.Kind, m.Formats, set, clock)
+		}
+	}
+}
