@@ -24,6 +24,7 @@ func isolated(t *testing.T) bool {
 	if os.Getenv(isolatedEnv) != "" {
 		return true
 	}
+	aboutSockets(t) // or about all tiers
 	if os.Getuid() != 0 {
 		t.Skip("a network namespace needs root")
 	}
