@@ -181,8 +181,8 @@ func (a *app) statusCmd() *cobra.Command {
 				if st.Draining {
 					state = "draining"
 				}
-				fmt.Fprintf(w, "server    %s (%s)\npool      %s\ndocument  %s\nversion   %s\nup        %s\ncalls     %d\n", st.Server, state, st.Pool,
-					st.Document, st.Version, st.Uptime, st.Calls)
+				fmt.Fprintf(w, "server    %s (%s)\npool      %s\ndocument  %s\nversion   %s\nup        %s\ncalls     %d\nmedia     %s%s\n", st.Server, state, st.Pool,
+					st.Document, st.Version, st.Uptime, st.Calls, st.MediaTier, inBrackets(st.MediaTierWhy))
 			})
 		}}
 }

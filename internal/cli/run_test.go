@@ -164,8 +164,8 @@ func TestServe(t *testing.T) {
 		status int
 		want   []string
 	}{
-		{"status", 0, []string{"server    med1.test (takes calls)", "pool      pool.test", "calls     0"}},
-		{"status --json", 0, []string{`"server": "med1.test"`, `"draining": false`, `"uptime": `}},
+		{"status", 0, []string{"server    med1.test (takes calls)", "pool      pool.test", "calls     0", "media     "}},
+		{"status --json", 0, []string{`"server": "med1.test"`, `"draining": false`, `"uptime": `, `"mediaTier": `}},
 		{"trunks", 0, []string{"TRUNK", "pbx    pbx      NET.2:5060", "up"}},
 		{"trunks --json", 0, []string{`"name": "gw"`, `"state": "up"`, `"peer": "NET.3:5060"`}},
 		{"calls", 0, []string{"no calls"}},

@@ -96,13 +96,17 @@ func protection(m *cdr.Media) string {
 
 // travelled says in which tier, and why not in a better one.
 func travelled(m *cdr.Media) string {
-	switch {
-	case m.Tier == "":
+	if m.Tier == "" {
 		return ""
-	case m.TierWhy == "":
-		return "\t" + m.Tier
 	}
-	return fmt.Sprintf("\t%s (%s)", m.Tier, m.TierWhy)
+	return "\t" + m.Tier + inBrackets(m.TierWhy)
+}
+
+func inBrackets(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
 }
 
 // sentence says how a call went: who called whom, and how and why it ended.

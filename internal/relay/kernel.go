@@ -68,17 +68,24 @@ func (r *Relay) openKernel() {
 // notWanted is why a tier is not there that Config.Best leaves out.
 const notWanted = "not wanted"
 
-// tellTiers says in one line which tier is missing here, and why: which right it would take.
-func (r *Relay) tellTiers() {
-	why := []any{}
-	if r.kernel.table == nil && r.kernel.why != notWanted {
-		why = append(why, media.TierKernel.String(), r.kernel.why)
+// Best is the best tier that a stream can have here, and why it is not a better one: which right that would take, for example.
+func (r *Relay) Best() (t media.Tier, why string) {
+	switch {
+	case r.kernel.table != nil:
+		return media.TierKernel, ""
+	case r.steered != nil:
+		return media.TierSteered, r.kernel.why
+	case r.unsteered == r.kernel.why:
+		return media.TierSockets, r.kernel.why
 	}
-	if r.steered == nil && r.unsteered != notWanted {
-		why = append(why, media.TierSteered.String(), r.unsteered)
-	}
-	if len(why) > 0 {
-		r.config.Logger.Info("media cannot travel in the best tier", why...)
+	return media.TierSockets, r.kernel.why + "; not steered: " + r.unsteered
+}
+
+// tellTier says in one line what is missing when the tier is not the one that is wanted.
+func (r *Relay) tellTier() {
+	want := cmp.Or(r.config.Best, media.TierKernel)
+	if t, why := r.Best(); t < want {
+		r.config.Logger.Info("media cannot travel in the best tier", "wanted", want, "tier", t, "reason", why)
 	}
 }
 

@@ -1,10 +1,18 @@
 package relay
 
 import (
+	"bufio"
+	"fmt"
+	"net"
 	"net/netip"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 
 	"github.com/directsip/directsip/internal/media"
 )
@@ -21,7 +29,12 @@ type kernelRig struct {
 
 func newKernelRig(t *testing.T, config Config, change func(*media.Session)) *kernelRig {
 	t.Helper()
-	w := newWire(t)
+	return newWire(t).rig(config, change)
+}
+
+func (w *wire) rig(config Config, change func(*media.Session)) *kernelRig {
+	t := w.t
+	t.Helper()
 	config.Best = media.TierKernel
 	k := &kernelRig{rig: newRig(t, config), wire: w, a: w.phone(peer4(1)), b: w.phone(peer4(2))}
 	if k.kernel.table == nil {
@@ -242,6 +255,76 @@ func TestKernelOvertakesWhoLagsBehind(t *testing.T) {
 	}
 	k.talk(10)
 	k.wantTier(media.TierKernel, "")
+}
+
+// killedEnv makes the test's process the one that is killed, and names the peers' namespace.
+const killedEnv = "DIRECTSIP_RELAY_KILLED"
+
+// TestKernelForgetsWhoIsKilled: nothing is pinned, so with the process goes the program, and whoever comes next has the ports.
+func TestKernelForgetsWhoIsKilled(t *testing.T) {
+	if path := os.Getenv(killedEnv); path != "" {
+		far, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := (&wire{t, far}).rig(Config{}, nil)
+		k.talk(20)
+		k.wantTier(media.TierKernel, "")
+		fmt.Println("relaying")
+		select {}
+	}
+	if !isolated(t) {
+		return
+	}
+	w := newWire(t)
+	r := newRig(t, Config{Best: media.TierKernel})
+	if r.kernel.table == nil {
+		t.Skip(r.kernel.why)
+	}
+	r.Shutdown()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKernelForgetsWhoIsKilled$")
+	cmd.Env = append(os.Environ(), killedEnv+"="+w.path())
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "relaying" {
+		t.Log(lines.Text())
+	}
+	near, err := net.InterfaceByName("near")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := programsOn(t, near.Index); n != 1 {
+		t.Errorf("%d programs while it runs", n)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	for deadline := time.Now().Add(patience); programsOn(t, near.Index) != 0; { // the kernel lets go of what it had a little later
+		if time.Now().After(deadline) {
+			t.Fatal("the program is still there")
+		}
+	}
+	next := newRig(t, Config{Best: media.TierKernel})
+	if err := next.Open(&media.Session{ID: 1, Streams: []media.Stream{{Side: [2]media.Side{{Local: addrPort(us4, 20000)}, {Local: addrPort(us4, 20002)}}}}}); err != nil {
+		t.Error(err)
+	}
+}
+
+// programsOn counts those at the ingress of a device.
+func programsOn(t *testing.T, device int) int {
+	t.Helper()
+	found, err := link.QueryPrograms(link.QueryOptions{Target: device, Attach: ebpf.AttachTCXIngress})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(found.Programs)
 }
 
 func TestKernelSaysWhyNot(t *testing.T) {

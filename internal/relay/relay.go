@@ -149,7 +149,7 @@ func newRelay(config Config) (*Relay, error) {
 	} else {
 		r.unsteered = err.Error()
 	}
-	r.tellTiers()
+	r.tellTier()
 	return r, nil
 }
 

@@ -26,6 +26,9 @@ type Status struct {
 	Uptime   time.Duration `json:"uptime"`
 	Calls    int           `json:"calls"`
 	Draining bool          `json:"draining"`
+	// MediaTier is the best tier that media can travel in, and MediaTierWhy why it is not a better one.
+	MediaTier    string `json:"mediaTier"`
+	MediaTierWhy string `json:"mediaTierWhy,omitempty"`
 }
 
 // TrunkView is one trunk in the answer of /trunks.
@@ -90,8 +93,10 @@ func fault(w http.ResponseWriter, status int, err error, problems topology.Probl
 
 func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
 	me := s.current.Load()
+	tier, why := s.relay.Best()
 	answer(w, Status{Server: me.Name, Pool: me.Pool.Name, Version: Version, Document: s.engine.Snapshot().Version,
-		Uptime: time.Since(s.started).Round(time.Second), Calls: s.engine.Live(), Draining: s.engine.Draining()})
+		Uptime: time.Since(s.started).Round(time.Second), Calls: s.engine.Live(), Draining: s.engine.Draining(),
+		MediaTier: tier.String(), MediaTierWhy: why})
 }
 
 func (s *Server) getCalls(w http.ResponseWriter, _ *http.Request) {

@@ -172,6 +172,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	events(count, descPackets, []event{{"rtp", t.Packets}, {"rtcp", t.RTCP}, {"gated", t.Gated}, {"dropped", t.Dropped}, {"unauthentic", t.Unauthentic}, {"send-error", t.SendErrors}, {"played", t.Played},
 		{"report", t.Reports}, {"lost", t.Lost}, {"check", t.Checks}})
 	count(descDead, t.Dead)
+	gauge(descMedia, float64(t.InKernel), "in-kernel")
 	gauge(descMedia, float64(t.Handshakes), "handshakes")
 	count(descUnshaken, t.Unshaken)
 }
