@@ -191,7 +191,9 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		e.rtp, e.rtcp = netip.AddrPort{}, m.RTCP
 		e.unusable = netip.Addr{}
 		if e.live && m.Conn.IsUnspecified() {
-			e.unusable = m.Conn
+			if e.ice == nil { // with ICE its candidates say where it is
+				e.unusable = m.Conn
+			}
 		} else if e.live && m.Conn.IsValid() {
 			e.rtp = netip.AddrPortFrom(m.Conn.Unmap(), m.Port)
 		}

@@ -346,36 +346,35 @@ func TestDTLSEndsWithItsCall(t *testing.T) {
 	}
 }
 
-// FuzzRecord gives a port whatever looks like DTLS.
+// FuzzRecord gives a port whatever looks like DTLS, before the fingerprint is known and while a handshake is under way.
 func FuzzRecord(f *testing.F) {
 	f.Add(hello('x'), true)
 	f.Add([]byte{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2}, true)
 	f.Add([]byte{21, 254, 253}, false)
+	r, err := newRelay(Config{Workers: 1})
+	if err != nil {
+		f.Fatal(err)
+	}
+	r.count.handshakes.Store(maxHandshakes) // none begins
 	f.Fuzz(func(t *testing.T, b []byte, known bool) {
 		if len(b) == 0 || !isDTLS(b) {
 			return
 		}
-		r, err := newRelay(Config{Workers: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
 		st := newStream(&session{id: 1}, 0, r.sockets)
 		p := &st.side[0].rtp
-		want := &media.DTLS{}
-		if known {
-			want = &media.DTLS{Peer: []media.Fingerprint{r.Fingerprint()}, Suites: []media.Suite{1}}
-		}
-		p.dtls = &association{want: want, crypt: &crypt{keys: &media.Crypt{}}}
 		src := sockaddrOf(netip.MustParseAddrPort("127.0.0.1:4000"))
 		p.gate.announced = src
-		st.session.mu.Lock()
-		r.record(p, b, &src, 1, &batch{})
-		r.record(p, b, &src, 2, &batch{})
-		p.dtls.end()
-		st.session.mu.Unlock()
-		r.shaking.Wait()
-		for _, w := range r.workers {
-			w.release()
+		p.dtls = &association{want: &media.DTLS{}, crypt: &crypt{keys: &media.Crypt{}}}
+		run := &handshake{in: make(chan []byte, recordQueue), peer: src, cancel: func() {}}
+		if known {
+			p.dtls.want = &media.DTLS{Peer: []media.Fingerprint{r.Fingerprint()}, Suites: []media.Suite{1}}
+			p.dtls.run = run
+		}
+		for now := range int64(recordQueue + 2) {
+			r.record(p, b, &src, now, &batch{})
+		}
+		if len(p.dtls.held) > recordLimit || len(run.in) > recordQueue {
+			t.Fatalf("%d octets and %d records are held", len(p.dtls.held), len(run.in))
 		}
 	})
 }

@@ -318,7 +318,7 @@ func FuzzCheck(f *testing.F) {
 
 // BenchmarkCheck is a check that is read, judged and answered, without the sending.
 func BenchmarkCheck(b *testing.B) {
-	c := &component{}
+	c := &component{want: &media.ICE{}}
 	c.set(lite())
 	x, m := newBinder(), good(b, nominates)
 	src := sockaddrOf(netip.MustParseAddrPort("192.0.2.1:4000"))
