@@ -33,7 +33,7 @@ func (c *Call) takeRoom(t *attempt) *rejection {
 		return nil
 	}
 	p := &c.plan
-	p.widest = 0
+	p.widest, p.noVideo = 0, false
 	if p.bypass { // not subject to admission
 		c.reserve(&network.Legs{}, true)
 		return nil
@@ -46,29 +46,59 @@ func (c *Call) takeRoom(t *attempt) *rejection {
 	callee := network.Party{Trunk: t.target.Trunk, Signalling: t.hops[t.hop].Remote.Addr()}
 	legs := network.Legs{{Way: c.way(&near, true)}, {Way: c.way(&callee, false)}}
 	force := c.exempt()
-	most, at := network.PerSession(slices.Concat(legs[0].Way, legs[1].Way))
+	both := slices.Concat(legs[0].Way, legs[1].Way)
+	most, at := network.PerSession(both, topology.Audio)
 	if force {
 		most = topology.Unlimited
 	}
 	kbps := network.Widest(offer, t.target.Trunk.Settings.Codecs, most)
 	if kbps == 0 {
-		c.env.Limits.Refuse(at)
+		c.env.Limits.Refuse(at, topology.Audio)
 		return c.noRoom(t, diag.SessionTooWide, fmt.Sprintf("%s lets a call have %d kbit/s, and no codec that is offered needs as little", at.Name, most))
 	}
 	if most < topology.Unlimited {
 		p.widest = most
 	}
-	legs[0].Kbps, legs[1].Kbps = kbps, kbps
+	legs[0].Kbps[topology.Audio], legs[1].Kbps[topology.Audio] = kbps, kbps
 	if set := t.target.Trunk.Settings; set.Transcoding != "off" && len(set.Codecs) > 0 { // it may be offered what its trunk names as well
-		legs[1].Kbps = max(kbps, network.Widest(nil, set.Codecs, most))
+		legs[1].Kbps[topology.Audio] = max(kbps, network.Widest(nil, set.Codecs, most))
 	}
-	if r := c.reserve(&legs, force); r != nil {
+	c.admitVideo(&legs, both, network.VideoOf(offer), force)
+	r := c.reserve(&legs, force)
+	if r != nil && r.Kind == topology.Video {
+		c.leaveVideo(&legs)
+		r = c.reserve(&legs, force)
+	}
+	if r != nil {
 		return c.noRoom(t, diag.LinkFull, fmt.Sprintf("%s carries %d of %d kbit/s, and the call needs %d", r.Link.Name, r.Used, r.Share, r.Need))
 	}
 	if legs.Any() {
-		c.noteStep(routing.BandwidthStep(t.target.Trunk, true, fmt.Sprintf("%d kbit/s over %s", kbps, names(&legs))))
+		text := fmt.Sprintf("%d kbit/s over %s", kbps, names(&legs))
+		switch video := legs[0].Kbps[topology.Video]; {
+		case p.noVideo:
+			text += ", and none for video, which is left out"
+		case video > 0:
+			text += fmt.Sprintf(", and %d for video", video)
+		}
+		c.noteStep(routing.BandwidthStep(t.target.Trunk, true, text))
 	}
 	return nil
+}
+
+// admitVideo asks for video as well, where one session may have so much: a call goes on without.
+func (c *Call) admitVideo(legs *network.Legs, way []*topology.Link, kbps int, force bool) {
+	most, at := network.PerSession(way, topology.Video)
+	legs[0].Kbps[topology.Video], legs[1].Kbps[topology.Video] = kbps, kbps
+	if kbps > most && !force {
+		c.env.Limits.Refuse(at, topology.Video)
+		c.leaveVideo(legs)
+	}
+}
+
+// leaveVideo has the call go on without video.
+func (c *Call) leaveVideo(legs *network.Legs) {
+	legs[0].Kbps[topology.Video], legs[1].Kbps[topology.Video] = 0, 0
+	c.plan.noVideo = true
 }
 
 // noRoom is the refusal of a target for want of bandwidth.
@@ -122,7 +152,7 @@ func (c *Call) recount() {
 			continue
 		}
 		p := c.partyAt(l)
-		legs[k] = network.Need{Way: c.way(&p, true), Kbps: network.Bandwidth(l.sdp.codec)}
+		legs[k] = network.Need{Way: c.way(&p, true), Kbps: [topology.MediaKinds]int{network.Bandwidth(l.sdp.codec), c.plan.video()}}
 	}
 	c.reserve(&legs, true)
 }
@@ -140,6 +170,16 @@ func (p *plan) mediaOf(side int) netip.Addr {
 		}
 	}
 	return netip.Addr{}
+}
+
+// video is what both sides have live.
+func (p *plan) video() (kbps int) {
+	for i := range p.lines {
+		if a, b := &p.lines[i].peer[0], &p.lines[i].peer[1]; a.video > 0 && b.video > 0 {
+			kbps += max(a.video, b.video)
+		}
+	}
+	return kbps
 }
 
 // codecs are those that a description may have on a trunk: of its codecs those that are narrow enough for the links.

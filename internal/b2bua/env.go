@@ -58,7 +58,7 @@ type Limits interface {
 	// go through all the same (force) are counted.
 	Reserve(n *topology.Network, id media.SessionID, legs *network.Legs, force bool) *network.Refusal
 	// Refuse counts a call that is too wide for a link.
-	Refuse(l *topology.Link)
+	Refuse(l *topology.Link, kind topology.MediaKind)
 }
 
 const tokenAlphabet = "abcdefghijklmnopqrstuvwxyz012345"

@@ -10,6 +10,7 @@ import (
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/network"
 	"github.com/directsip/directsip/internal/sdp"
 )
 
@@ -27,6 +28,8 @@ type plan struct {
 	bypass bool    // SDP goes through as it is, to the target that is called or has answered (TRK-05)
 	offers *offers // nil: all targets are told the same
 	widest int     // kbit/s that a codec may need, 0: any (CAC-02)
+	// noVideo: the links have no room for it.
+	noVideo bool
 	// passKeys: keys are between the peers, and packets pass unread.
 	passKeys  bool
 	lines     []line
@@ -60,6 +63,7 @@ type end struct {
 	crypt     *media.Crypt
 	takes     media.PayloadTypes // that it has named
 	dtls      *media.DTLS
+	video     int           // kbit/s of live video
 	ptime     int           // a=ptime, in ms
 	asks      bool          // it has offered to speak otherwise, and is not answered yet
 	speech    *media.Speech // how it speaks where the other side does otherwise; nil: as the other side does
@@ -184,6 +188,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		was := e.rtp
 		e.live, e.mux, e.dir, e.laws = !m.Rejected(), m.RTCPMux, m.Direction, lawsOf(m)
 		e.takes, p.lines[i].clock = payloadTypes(m)
+		e.video = network.VideoBandwidth(s, i)
 		p.lines[i].sealed = p.passKeys && (m.Secure() || m.Crypto || m.Fingerprint)
 		if !p.passKeys {
 			e.crypt, e.dtls, e.ice = l.crypt(s, i), l.dtls(s, i), l.ice(s, i)
@@ -545,7 +550,8 @@ func (p *plan) writeAt(s *sdp.Session, l *Leg, d *description, base netip.Addr) 
 	var slots [maxLines]sdp.MediaAddr
 	n := min(len(s.Media), len(p.lines))
 	for i := range n {
-		slots[i] = sdp.MediaAddr{Addr: base, Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1}
+		slots[i] = sdp.MediaAddr{Addr: base, Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1,
+			Drop: p.noVideo && strings.EqualFold(s.Media[i].Kind, "video")}
 	}
 	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: p.codecs(s, l.trunk.Settings), Mux: p.passKeys, KeepKeys: p.passKeys})
 }
@@ -677,7 +683,7 @@ func (p *plan) fits(c *Call, from *Leg, answer *sdp.Session) error {
 		return from.srtp.fault
 	}
 	offer := c.offered // the caller's own offer went on with nothing left out
-	if offer == nil || len(offer.Media) > len(p.lines) || len(from.trunk.Settings.Codecs) > 0 || p.widest > 0 {
+	if offer == nil || len(offer.Media) > len(p.lines) || len(from.trunk.Settings.Codecs) > 0 || p.widest > 0 || p.noVideo {
 		return fitTo(from.sdp.body, answer)
 	}
 	if err := sdp.AnswerFits(offer, answer); err != nil {

@@ -58,11 +58,13 @@ func demand(n *topology.Network, server *topology.Server, parties ...*network.Pa
 			continue
 		}
 		var limits []string
-		if l.Profile.Total < topology.Unlimited {
-			limits = append(limits, fmt.Sprintf("%d kbit/s", l.Profile.Total))
-		}
-		if l.Profile.PerSession < topology.Unlimited {
-			limits = append(limits, fmt.Sprintf("%d a call", l.Profile.PerSession))
+		for kind, b := range l.Profile.Kinds {
+			if b.Total < topology.Unlimited {
+				limits = append(limits, fmt.Sprintf("%s %d kbit/s", topology.MediaKind(kind), b.Total))
+			}
+			if b.PerSession < topology.Unlimited {
+				limits = append(limits, fmt.Sprintf("%s %d a call", topology.MediaKind(kind), b.PerSession))
+			}
 		}
 		list = append(list, l.Name+" ("+strings.Join(limits, ", ")+")")
 	}

@@ -37,9 +37,9 @@ func writeLinks(w io.Writer, list []server.LinkView) {
 		return
 	}
 	t := columns(w)
-	fmt.Fprintln(t, "LINK\tPROFILE\tKBIT/S\tSHARE\tTOTAL\tPER CALL\tCALLS\tREFUSED")
+	fmt.Fprintln(t, "LINK\tKIND\tPROFILE\tKBIT/S\tSHARE\tTOTAL\tPER CALL\tCALLS\tREFUSED")
 	for _, v := range list {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%d\t%d\n", v.Name, v.Profile, v.Used, dash(kbps(v.Share)), dash(kbps(v.Total)), dash(kbps(v.PerSession)), v.Calls, v.Refused)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%d\t%d\n", v.Name, v.Kind, v.Profile, v.Used, dash(kbps(v.Share)), dash(kbps(v.Total)), dash(kbps(v.PerSession)), v.Calls, v.Refused)
 	}
 	t.Flush()
 }
@@ -48,9 +48,9 @@ func writeLinks(w io.Writer, list []server.LinkView) {
 func writeLinksCSV(out io.Writer, list []server.LinkView) error {
 	w := csv.NewWriter(out)
 	w.UseCRLF = true
-	w.Write([]string{"link", "profile", "kbps", "share", "total", "per_session", "calls", "refused"}) // Error tells at the end
+	w.Write([]string{"link", "kind", "profile", "kbps", "share", "total", "per_session", "calls", "refused"}) // Error tells at the end
 	for _, v := range list {
-		w.Write([]string{plain(v.Name), plain(v.Profile), strconv.Itoa(v.Used), kbps(v.Share), kbps(v.Total), kbps(v.PerSession), strconv.Itoa(v.Calls),
+		w.Write([]string{plain(v.Name), v.Kind, plain(v.Profile), strconv.Itoa(v.Used), kbps(v.Share), kbps(v.Total), kbps(v.PerSession), strconv.Itoa(v.Calls),
 			strconv.FormatUint(v.Refused, 10)})
 	}
 	w.Flush()

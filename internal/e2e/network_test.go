@@ -94,7 +94,7 @@ func TestCAC05FullLink(t *testing.T) {
 	third := &talk{a: l.udp(2, 0), b: first.b, aRTP: l.rtp(l.ip(2)), bRTP: l.rtp(l.ip(3)), aSSRC: 0xa, bSSRC: 0xb}
 	third.setUp(l, "911", "third", audio(l.ip(2), third.aRTP.LocalAddr().(*net.UDPAddr).Port), audio(l.ip(3), third.bRTP.LocalAddr().(*net.UDPAddr).Port))
 	third.calleeHears("a")
-	if out := s.cli(0, "network", "--csv"); !strings.Contains(out, `"site ""branch""",thin,194,101,101,,2,1`) {
+	if out := s.cli(0, "network", "--csv"); !strings.Contains(out, `"site ""branch""",audio,thin,194,101,101,,2,1`) {
 		t.Errorf("the links are\n%s", out)
 	}
 	for _, c := range []*talk{third, second, first} {

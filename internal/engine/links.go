@@ -22,10 +22,10 @@ func (b *Board) Reserve(n *topology.Network, id media.SessionID, legs *network.L
 }
 
 // Refuse is b2bua.Limits.
-func (b *Board) Refuse(l *topology.Link) {
+func (b *Board) Refuse(l *topology.Link, kind topology.MediaKind) {
 	b.links.mu.Lock()
 	defer b.links.mu.Unlock()
-	b.links.account.Refuse(l)
+	b.links.account.Refuse(l, kind)
 }
 
 // Links are the links of the current document that have a profile, with what the calls of this server have on them.

@@ -8,8 +8,14 @@ import (
 // Account is what the calls of one server have on links: for each link the set of calls with their kbit/s, so that what is in use is always what
 // the calls have. Links are known by name and keep their calls when a document is applied. It is not safe for concurrent use.
 type Account struct {
-	links map[string]*load
+	links map[place]*load
 	calls map[media.SessionID][]*load // on which a call has something
+}
+
+// place is a kind of media on a link.
+type place struct {
+	link string
+	kind topology.MediaKind
 }
 
 type load struct {
@@ -21,28 +27,42 @@ type load struct {
 // Refusal says which link has no room for a call.
 type Refusal struct {
 	Link              *topology.Link
+	Kind              topology.MediaKind
 	Used, Share, Need int // kbit/s
 }
 
 // Need is what one leg of a call needs: the links on its way, and kbit/s on each.
 type Need struct {
 	Way  []*topology.Link
-	Kbps int
+	Kbps [topology.MediaKinds]int
 }
 
 // Legs is what both legs of a call need. A link that both of them go over, or one of them twice, counts each time.
 type Legs [2]Need
 
 // on is what the legs need on a link.
-func (n *Legs) on(l *topology.Link) (kbps int) {
+func (n *Legs) on(l *topology.Link, kind topology.MediaKind) (kbps int) {
 	for k := range n {
 		for _, x := range n[k].Way {
 			if x.Name == l.Name {
-				kbps += n[k].Kbps
+				kbps += n[k].Kbps[kind]
 			}
 		}
 	}
 	return kbps
+}
+
+// each yields the links with the kinds of media that they are to carry, perhaps twice.
+func (n *Legs) each(yield func(*topology.Link, topology.MediaKind) bool) {
+	for k := range n {
+		for _, l := range n[k].Way {
+			for kind := range topology.MediaKinds {
+				if n[k].Kbps[kind] > 0 && !yield(l, kind) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Any tells whether a leg goes over a link.
@@ -51,26 +71,22 @@ func (n *Legs) Any() bool { return len(n[0].Way)+len(n[1].Way) > 0 }
 // Reserve gives a call what its legs need, instead of what it had. When one link has no room nothing changes, unless the call goes through all
 // the same (force). It may always have less than it had.
 func (a *Account) Reserve(n *topology.Network, id media.SessionID, legs *Legs, force bool) *Refusal {
-	for k := range legs {
-		for _, l := range legs[k].Way {
-			need, used, own := legs.on(l), 0, 0
-			if p := a.links[l.Name]; p != nil {
-				used, own = p.used, p.calls[id]
-			}
-			if share := n.Share(l); !force && need > own && used-own+need > share {
-				a.load(l).refused++
-				return &Refusal{l, used - own, share, need}
-			}
+	for l, kind := range legs.each {
+		need, used, own := legs.on(l, kind), 0, 0
+		if p := a.links[place{l.Name, kind}]; p != nil {
+			used, own = p.used, p.calls[id]
+		}
+		if share := n.Share(l, kind); !force && need > own && used-own+need > share {
+			a.load(l, kind).refused++
+			return &Refusal{l, kind, used - own, share, need}
 		}
 	}
 	old := a.calls[id]
 	var list []*load
-	for k := range legs {
-		for _, l := range legs[k].Way {
-			if p := a.load(l); !has(list, p) {
-				p.set(id, legs.on(l))
-				list = append(list, p)
-			}
+	for l, kind := range legs.each {
+		if p := a.load(l, kind); !has(list, p) {
+			p.set(id, legs.on(l, kind))
+			list = append(list, p)
 		}
 	}
 	for _, p := range old {
@@ -99,7 +115,7 @@ func (a *Account) Release(id media.SessionID) {
 func (a *Account) Calls() int { return len(a.calls) }
 
 // Refuse counts a call that a link does not let through for what a session may have.
-func (a *Account) Refuse(l *topology.Link) { a.load(l).refused++ }
+func (a *Account) Refuse(l *topology.Link, kind topology.MediaKind) { a.load(l, kind).refused++ }
 
 // set gives a call kbps on the link; 0 takes it off.
 func (p *load) set(id media.SessionID, kbps int) {
@@ -111,40 +127,44 @@ func (p *load) set(id media.SessionID, kbps int) {
 	}
 }
 
-func (a *Account) load(l *topology.Link) *load {
+func (a *Account) load(l *topology.Link, kind topology.MediaKind) *load {
 	if a.links == nil {
-		a.links, a.calls = make(map[string]*load), make(map[media.SessionID][]*load)
+		a.links, a.calls = make(map[place]*load), make(map[media.SessionID][]*load)
 	}
-	p := a.links[l.Name]
+	at := place{l.Name, kind}
+	p := a.links[at]
 	if p == nil {
 		p = &load{calls: make(map[media.SessionID]int)}
-		a.links[l.Name] = p
+		a.links[at] = p
 	}
 	return p
 }
 
-// LinkUse is one link for people and metrics.
+// LinkUse is one kind of media on a link for people and metrics.
 type LinkUse struct {
 	Link               *topology.Link
+	Kind               topology.MediaKind
 	Total, Share, Used int // kbit/s; Total and Share are topology.Unlimited where there is no limit
 	Calls              int
 	Refused            uint64 // calls, since the server began
 }
 
-// Links are the links of a network that have a profile.
+// Links are the links of a network that have a profile, with video where it bounds that.
 func (a *Account) Links(n *topology.Network) (list []LinkUse) {
 	if n == nil {
 		return nil
 	}
 	for _, l := range n.Links {
-		if l.Profile == nil {
-			continue
+		for kind := range topology.MediaKinds {
+			if l.Profile == nil || kind == topology.Video && !l.Profile.Kinds[kind].Limits() {
+				continue
+			}
+			u := LinkUse{Link: l, Kind: kind, Total: l.Profile.Kinds[kind].Total, Share: n.Share(l, kind)}
+			if p := a.links[place{l.Name, kind}]; p != nil {
+				u.Used, u.Calls, u.Refused = p.used, len(p.calls), p.refused
+			}
+			list = append(list, u)
 		}
-		u := LinkUse{Link: l, Total: l.Profile.Total, Share: n.Share(l)}
-		if p := a.links[l.Name]; p != nil {
-			u.Used, u.Calls, u.Refused = p.used, len(p.calls), p.refused
-		}
-		list = append(list, u)
 	}
 	return list
 }
@@ -157,9 +177,9 @@ func (a *Account) Keep(n *topology.Network) {
 			known[l.Name] = true
 		}
 	}
-	for name, p := range a.links {
-		if !known[name] && len(p.calls) == 0 {
-			delete(a.links, name)
+	for at, p := range a.links {
+		if !known[at.link] && len(p.calls) == 0 {
+			delete(a.links, at)
 		}
 	}
 }

@@ -76,7 +76,7 @@ pools:
       med2.example.com: {addresses: [10.1.0.11]}
 network:
   profiles:
-    thin: {audio: {total: 1000, perSession: 100}}
+    thin: {audio: {total: 1000, perSession: 100}, video: {total: 3000}}
     thick: {audio: {total: 10000}}
     none: {audio: {total: 0}}
   regions: {america: {}, europe: {}, asia: {}}
@@ -137,7 +137,7 @@ func TestWay(t *testing.T) {
 			t.Errorf("%s to %s: back over %s, there over %s", x.a, x.b, back, x.want)
 		}
 	}
-	if kbps, l := PerSession(Way(network(t, wide), at("10.2.0.1"), at("10.4.0.1"), nil)); kbps != 100 || l.Name != `site "reno"` {
+	if kbps, l := PerSession(Way(network(t, wide), at("10.2.0.1"), at("10.4.0.1"), nil), topology.Audio); kbps != 100 || l.Name != `site "reno"` {
 		t.Errorf("%d at %v", kbps, l)
 	}
 }
@@ -192,13 +192,13 @@ func TestAccount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var a Account
 		type key struct {
-			id   media.SessionID
-			link string
+			id media.SessionID
+			place
 		}
-		have, forced := map[key]int{}, map[string]bool{}
-		sum := func(link string) (kbps int) {
+		have, forced := map[key]int{}, map[place]bool{}
+		sum := func(at place) (kbps int) {
 			for k, v := range have {
-				if k.link == link {
+				if k.place == at {
 					kbps += v
 				}
 			}
@@ -207,7 +207,10 @@ func TestAccount(t *testing.T) {
 		way := rapid.SliceOfN(rapid.SampledFrom(n.Links), 0, 4)
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			id := media.SessionID(rapid.IntRange(1, 5).Draw(t, "id"))
-			legs := Legs{{way.Draw(t, "a"), rapid.IntRange(1, 400).Draw(t, "kbps")}, {way.Draw(t, "b"), rapid.IntRange(1, 400).Draw(t, "kbps")}}
+			var legs Legs
+			for k := range legs {
+				legs[k] = Need{way.Draw(t, "way"), [topology.MediaKinds]int{rapid.IntRange(0, 400).Draw(t, "audio"), rapid.IntRange(0, 400).Draw(t, "video")}}
+			}
 			for k := range legs { // a link without a profile is on no way
 				legs[k].Way = limited(nil, legs[k].Way...)
 			}
@@ -216,7 +219,7 @@ func TestAccount(t *testing.T) {
 				legs = Legs{}
 			}
 			if r := a.Reserve(n, id, &legs, force); r != nil {
-				if force || r.Used+r.Need <= r.Share || r.Used != sum(r.Link.Name)-have[key{id, r.Link.Name}] {
+				if force || r.Used+r.Need <= r.Share || r.Used != sum(place{r.Link.Name, r.Kind})-have[key{id, place{r.Link.Name, r.Kind}}] {
 					t.Fatalf("refused %+v", r)
 				}
 				continue
@@ -228,13 +231,17 @@ func TestAccount(t *testing.T) {
 			}
 			for k := range legs {
 				for _, l := range legs[k].Way {
-					have[key{id, l.Name}] += legs[k].Kbps
-					forced[l.Name] = forced[l.Name] || force
+					for kind, kbps := range legs[k].Kbps {
+						at := place{l.Name, topology.MediaKind(kind)}
+						have[key{id, at}] += kbps
+						forced[at] = forced[at] || force
+					}
 				}
 			}
 			for _, u := range a.Links(n) {
-				if u.Used != sum(u.Link.Name) || !forced[u.Link.Name] && u.Used > u.Share {
-					t.Fatalf("%s: %d used of %d, the calls have %d", u.Link.Name, u.Used, u.Share, sum(u.Link.Name))
+				at := place{u.Link.Name, u.Kind}
+				if u.Used != sum(at) || !forced[at] && u.Used > u.Share {
+					t.Fatalf("%v: %d used of %d, the calls have %d", at, u.Used, u.Share, sum(at))
 				}
 			}
 		}
@@ -251,4 +258,29 @@ func TestAccount(t *testing.T) {
 			t.Fatal("links that no document has are remembered")
 		}
 	})
+}
+
+// CAC-02: video needs what its description says.
+func TestVideoBandwidth(t *testing.T) {
+	for lines, want := range map[string]int{
+		"m=video 4002 RTP/AVP 96\r\n":                                                                                  600,
+		"m=video 4002 RTP/AVP 96\r\nb=AS:384\r\n":                                                                      384,
+		"m=video 4002 RTP/AVP 96\r\nb=TIAS:384001\r\n":                                                                 385,
+		"m=video 4002 RTP/AVP 96\r\nb=TIAS:900000\r\nb=AS: 500.5\r\n":                                                  500,
+		"m=video 4002 RTP/AVP 96\r\nb=AS:-5\r\nb=CT:77\r\nb=AS:9x\r\n":                                                 600,
+		"m=video 4002 RTP/AVP 96\r\nb=AS:99999999999999999999999999\r\n":                                               600,
+		"m=video 0 RTP/AVP 96\r\nb=AS:384\r\n":                                                                         0,
+		"m=audio 4000 RTP/AVP 0\r\nb=AS:80\r\nm=video 1 RTP/AVP 96\r\nb=AS:100\r\nm=video 3 RTP/AVP 96\r\nb=AS:50\r\n": 150,
+	} {
+		s, err := sdp.Parse("v=0\r\no=- 1 1 IN IP4 10.1.0.5\r\ns=-\r\nc=IN IP4 10.1.0.5\r\nb=AS:64\r\nt=0 0\r\n" + lines)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := VideoOf(s); got != want {
+			t.Errorf("%q needs %d, want %d", lines, got, want)
+		}
+	}
+	if VideoOf(nil) != 0 {
+		t.Error("no description needs something")
+	}
 }

@@ -34,7 +34,7 @@ func BenchmarkSiteOf(b *testing.B) {
 func BenchmarkReserve(b *testing.B) {
 	n := network(b, strings.ReplaceAll(wide, "total: 1000", "total: 1000000"))
 	var a Account
-	legs := Legs{{Way(n, at("10.1.0.10"), at("10.2.0.5"), nil), 97}, {Way(n, at("10.1.0.10"), at("10.3.0.5"), nil), 97}}
+	legs := Legs{{Way(n, at("10.1.0.10"), at("10.2.0.5"), nil), [2]int{97}}, {Way(n, at("10.1.0.10"), at("10.3.0.5"), nil), [2]int{97}}}
 	for id := range media.SessionID(1000) {
 		a.Reserve(n, id, &legs, true)
 	}

@@ -107,3 +107,29 @@ func Narrow(s *sdp.Session, names []string, most int) (list []string) {
 	}
 	return list
 }
+
+// plainVideo is what video needs whose description says nothing: VGA as Lync sends it by default.
+const plainVideo = 600
+
+// VideoBandwidth is what live video of an m-line needs in kbit/s by its bandwidth lines; 0: it is something else.
+func VideoBandwidth(s *sdp.Session, line int) int {
+	m := &s.Media[line]
+	if m.Rejected() || !strings.EqualFold(m.Kind, "video") {
+		return 0
+	}
+	if kbps := s.Bandwidth(line); kbps > 0 {
+		return kbps
+	}
+	return plainVideo
+}
+
+// VideoOf is what all live video of a description needs.
+func VideoOf(s *sdp.Session) (kbps int) {
+	if s == nil {
+		return 0
+	}
+	for i := range s.Media {
+		kbps += VideoBandwidth(s, i)
+	}
+	return kbps
+}

@@ -43,12 +43,12 @@ func limited(list []*topology.Link, links ...*topology.Link) []*topology.Link {
 	return list
 }
 
-// PerSession is what one call may have on all links of a way, in kbit/s, and the narrowest of them.
-func PerSession(way []*topology.Link) (kbps int, at *topology.Link) {
+// PerSession is what one call may have of a kind of media on all links of a way, in kbit/s, and the narrowest of them.
+func PerSession(way []*topology.Link, kind topology.MediaKind) (kbps int, at *topology.Link) {
 	kbps = topology.Unlimited
 	for _, l := range way {
-		if l.Profile.PerSession < kbps {
-			kbps, at = l.Profile.PerSession, l
+		if most := l.Profile.Kinds[kind].PerSession; most < kbps {
+			kbps, at = most, l
 		}
 	}
 	return kbps, at

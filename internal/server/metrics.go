@@ -93,9 +93,9 @@ var (
 	descConns      = desc("sip_connections", "Open TCP and TLS connections by who opened them.", "opened")
 	descLost       = desc("sip_lost_failures_total", "Failures to send that signalling was not told of.")
 	descWaiting    = desc("records_waiting", "Call records that are not yet written to disk.")
-	descLinkUsed   = desc("link_kbps", "What the calls of this server need on a link of the network.", "link")
-	descLinkShare  = desc("link_kbps_limit", "The share of this server of a link.", "link")
-	descLinkNo     = desc("link_refused_total", "Calls that a link had no room for.", "link")
+	descLinkUsed   = desc("link_kbps", "What the calls of this server need on a link of the network.", "link", "kind")
+	descLinkShare  = desc("link_kbps_limit", "The share of this server of a link.", "link", "kind")
+	descLinkNo     = desc("link_refused_total", "Calls that a link had no room for.", "link", "kind")
 	descInfo       = desc("info", "1; what runs here.", "version", "server", "pool", "document")
 )
 
@@ -148,10 +148,10 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 		gauge(descLag, l.Lag.Seconds(), shard)
 	}
 	for _, u := range s.engine.Links() {
-		gauge(descLinkUsed, float64(u.Used), u.Link.Name)
-		count(descLinkNo, u.Refused, u.Link.Name)
+		gauge(descLinkUsed, float64(u.Used), u.Link.Name, u.Kind.String())
+		count(descLinkNo, u.Refused, u.Link.Name, u.Kind.String())
 		if n := limit(u.Share); n != nil {
-			gauge(descLinkShare, float64(*n), u.Link.Name)
+			gauge(descLinkShare, float64(*n), u.Link.Name, u.Kind.String())
 		}
 	}
 	me := s.current.Load()

@@ -6,9 +6,10 @@ import (
 	"github.com/directsip/directsip/internal/topology"
 )
 
-// LinkView is one link in the answer of /network. Limits are in kbit/s and absent where there is none.
+// LinkView is one kind of media on a link in the answer of /network. Limits are in kbit/s and absent where there is none.
 type LinkView struct {
 	Name       string `json:"name"`
+	Kind       string `json:"kind"` // audio or video
 	Profile    string `json:"profile"`
 	Total      *int   `json:"total,omitempty"`
 	Share      *int   `json:"share,omitempty"` // of this server
@@ -21,8 +22,8 @@ type LinkView struct {
 func (s *Server) getNetwork(w http.ResponseWriter, _ *http.Request) {
 	list := []LinkView{}
 	for _, u := range s.engine.Links() {
-		list = append(list, LinkView{Name: u.Link.Name, Profile: u.Link.Profile.Name, Total: limit(u.Total), Share: limit(u.Share),
-			PerSession: limit(u.Link.Profile.PerSession), Used: u.Used, Calls: u.Calls, Refused: u.Refused})
+		list = append(list, LinkView{Name: u.Link.Name, Kind: u.Kind.String(), Profile: u.Link.Profile.Name, Total: limit(u.Total), Share: limit(u.Share),
+			PerSession: limit(u.Link.Profile.Kinds[u.Kind].PerSession), Used: u.Used, Calls: u.Calls, Refused: u.Refused})
 	}
 	answer(w, list)
 }

@@ -48,13 +48,13 @@ func TestCAC06Network(t *testing.T) {
 		t.Errorf("lab: %+v", l)
 	}
 	page := r.get("http://" + r.net + "1:9090/metrics")
-	for _, want := range []string{`directsip_link_kbps{link="site \"branch\""} 97`, `directsip_link_kbps_limit{link="site \"branch\""} 250`,
-		`directsip_link_refused_total{link="site \"branch\""} 1`, `directsip_link_kbps{link="site \"lab\""} 0`, "directsip_calls_bypassed_total 0"} {
+	for _, want := range []string{`directsip_link_kbps{kind="audio",link="site \"branch\""} 97`, `directsip_link_kbps_limit{kind="audio",link="site \"branch\""} 250`,
+		`directsip_link_refused_total{kind="audio",link="site \"branch\""} 1`, `directsip_link_kbps{kind="audio",link="site \"lab\""} 0`, "directsip_calls_bypassed_total 0"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not have %s", want)
 		}
 	}
-	if strings.Contains(page, `directsip_link_kbps_limit{link="site \"lab`) {
+	if strings.Contains(page, `directsip_link_kbps_limit{kind="audio",link="site \"lab`) {
 		t.Error("a link without a limit has one")
 	}
 	r.hangup(in, out)

@@ -124,7 +124,7 @@ func TestCAC03Provider(t *testing.T) {
 
 // TestCAC04Mix is TestTenThousandCalls where links are scarce: whatever happens, nothing stays on a link when all calls are over.
 func TestCAC04Mix(t *testing.T) {
-	document := strings.NewReplacer(admitting("total: 400", "")...).Replace(Document)
+	document := strings.NewReplacer(admitting("total: 400}, video: {total: 1400", "")...).Replace(Document)
 	var refused uint64
 	calls := mixes(t, document, 10, func(w *World) {
 		for _, n := range w.Nodes {
@@ -157,6 +157,34 @@ func TestCAC04Transfer(t *testing.T) {
 		}
 		if left, calls, _ := use(w.Nodes[0]); left != 0 || calls != 0 {
 			t.Errorf("%s: %d kbit/s of %d calls are left", total, left, calls)
+		}
+	}
+}
+
+// CAC-02: video counts apart from audio; where it has no room, or a session may not have so much, the call goes on without.
+func TestCAC02Video(t *testing.T) {
+	for video, want := range map[string][3]int{ // used of audio and video, and refused
+		"total: 2000":                  {97, 600, 0},
+		"total: 1000":                  {97, 0, 1},
+		"total: 2000, perSession: 500": {97, 0, 1},
+	} {
+		w := world(t, append(admitting("total: 400}, video: {"+video, ""), "trunks: [gwb, gwa]", "trunks: [gwb]")...)
+		sc := plain(Caller{Video: true, Manner: then(Action{3 * second, Hold}, Action{4 * second, Resume}, Action{7 * second, Bye})}, map[string][]Callee{"gwb": {{Progress: ringing, After: 2 * second, Final: 200, Manner: Manner{Video: true}}}})
+		sc.Number = "+64255550100"
+		w.Call(sc)
+		got := [3]int{}
+		w.after(6*second, func() {
+			for _, u := range w.Nodes[0].board.account.Links(w.snap.Network) {
+				got[u.Kind], got[2] = u.Used, got[2]+int(u.Refused)
+			}
+		})
+		w.Run(20 * time.Minute)
+		done(t, w)
+		if r := w.Nodes[0].Records[0]; r.Status != 200 || got != want {
+			t.Errorf("%s: status %d %s, %v, want %v", video, r.Status, r.Reason, got, want)
+		}
+		if left, calls, _ := use(w.Nodes[0]); left != 0 || calls != 0 {
+			t.Errorf("%s: %d kbit/s of %d calls are left", video, left, calls)
 		}
 	}
 }

@@ -273,9 +273,9 @@ func (b *board) Reserve(n *topology.Network, id media.SessionID, legs *network.L
 }
 
 // Refuse is b2bua.Limits.
-func (b *board) Refuse(l *topology.Link) {
+func (b *board) Refuse(l *topology.Link, kind topology.MediaKind) {
 	b.w.Fault.visit()
-	b.account.Refuse(l)
+	b.account.Refuse(l, kind)
 }
 
 func (b *board) held() int {

@@ -19,10 +19,10 @@ func (c *compiler) checkNetwork() {
 	for _, name := range d.profiles.list {
 		p, _ := d.profiles.get(c, d.profiles.where[strings.ToLower(name)])
 		key := d.profiles.where[strings.ToLower(name)]
-		switch share := p.Total / max(1, n.Servers); {
+		switch share := p.Kinds[Audio].Total / max(1, n.Servers); {
 		case !p.Limits():
 			c.errorf(key, "the bandwidth policy profile limits nothing").fixf("Add audio: {total: 2000, perSession: 175}")
-		case p.Total > 0 && share < G711Bandwidth:
+		case p.Kinds[Audio].Total > 0 && share < G711Bandwidth:
 			c.warnf(key, "each of the %d servers has a share of %d kbit/s, and a call of G.711 needs %d", n.Servers, share, G711Bandwidth).
 				fixf("Set audio.total to %d at least", G711Bandwidth*n.Servers)
 		}

@@ -44,7 +44,7 @@ func documented() map[string][]string {
 		"Network regions":     keys(regionFields),
 		"Network sites":       keys(networkSiteFields),
 		"Profiles":            keys(bandwidthFields),
-		"Limits of a profile": keys(audioLimitFields),
+		"Limits of a profile": keys(limitsOf(0)),
 		"Network links":       keys(linkFields),
 		"Region routes":       keys(regionRouteFields),
 		"Intersite policies":  keys(intersiteFields),

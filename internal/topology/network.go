@@ -56,10 +56,34 @@ type NetworkSite struct {
 	BypassID string // its own when it is constrained, else that of its region (BYP-02)
 }
 
-// BandwidthProfile is a bandwidth policy profile (CAC-02), of audio in kbit/s in each direction. 0 lets nothing through; Unlimited anything.
+// BandwidthProfile is a bandwidth policy profile (CAC-02).
 type BandwidthProfile struct {
-	Name              string
-	Total, PerSession int
+	Name  string
+	Kinds [MediaKinds]Bandwidth
+}
+
+// Bandwidth is kbit/s in each direction, of all calls together and of one. 0 lets nothing through; Unlimited anything.
+type Bandwidth struct{ Total, PerSession int }
+
+// Limits tells whether something is bounded.
+func (b Bandwidth) Limits() bool { return b.Total < Unlimited || b.PerSession < Unlimited }
+
+// MediaKind is what a profile bounds apart.
+type MediaKind uint8
+
+// The kinds.
+const (
+	Audio MediaKind = iota
+	Video
+	MediaKinds
+)
+
+// String is the word of the document.
+func (k MediaKind) String() string {
+	if k == Video {
+		return "video"
+	}
+	return "audio"
 }
 
 // Unlimited is a limit that is none.
@@ -70,7 +94,7 @@ const G711Bandwidth = 97
 
 // Limits tells whether the profile bounds anything.
 func (p *BandwidthProfile) Limits() bool {
-	return p != nil && (p.Total < Unlimited || p.PerSession < Unlimited)
+	return p != nil && (p.Kinds[Audio].Limits() || p.Kinds[Video].Limits())
 }
 
 // Link is a stretch of the network that a profile may bound.
@@ -83,11 +107,11 @@ type Link struct {
 
 // Share is what one server may put on a link, in kbit/s. Servers do not know each other's calls, so each has an equal part and together
 // they never have more than the limit.
-func (n *Network) Share(l *Link) int {
-	if l.Profile == nil || l.Profile.Total >= Unlimited {
+func (n *Network) Share(l *Link, k MediaKind) int {
+	if l.Profile == nil || l.Profile.Kinds[k].Total >= Unlimited {
 		return Unlimited
 	}
-	return l.Profile.Total / max(1, n.Servers)
+	return l.Profile.Kinds[k].Total / max(1, n.Servers)
 }
 
 // Admits tells whether anything in the network has a limit, so that calls must be admitted.

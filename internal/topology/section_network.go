@@ -112,19 +112,26 @@ var intersiteFields = []field[linkDoc]{
 	{"bandwidthPolicy", setRef(func(d *linkDoc) **node { return &d.policy })},
 }
 
-// Bounds of a profile in kbit/s. A session of less than 40 has no codec (as Lync).
+// Bounds of a profile in kbit/s. A session of audio with less than 40, or of video with less than 100, has no codec (as Lync).
 const (
 	leastPerSession = 40
+	leastVideo      = 100
 	mostKbps        = 100_000_000
 )
 
 var bandwidthFields = []field[BandwidthProfile]{
-	{"audio", func(c *compiler, n *node, d *BandwidthProfile) { decode(c, n, audioLimitFields, d) }},
+	{"audio", func(c *compiler, n *node, d *BandwidthProfile) {
+		decode(c, n, limitsOf(leastPerSession), &d.Kinds[Audio])
+	}},
+	{"video", func(c *compiler, n *node, d *BandwidthProfile) { decode(c, n, limitsOf(leastVideo), &d.Kinds[Video]) }},
 }
 
-var audioLimitFields = []field[BandwidthProfile]{
-	{"total", setCount(0, mostKbps, func(d *BandwidthProfile) *int { return &d.Total })},
-	{"perSession", setCount(leastPerSession, mostKbps, func(d *BandwidthProfile) *int { return &d.PerSession })},
+// limitsOf are the keys of one kind of media; a session may have least at least.
+func limitsOf(least int) []field[Bandwidth] {
+	return []field[Bandwidth]{
+		{"total", setCount(0, mostKbps, func(d *Bandwidth) *int { return &d.Total })},
+		{"perSession", setCount(least, mostKbps, func(d *Bandwidth) *int { return &d.PerSession })},
+	}
 }
 
 func (c *compiler) networkSection(n *node) {
@@ -136,7 +143,7 @@ func (c *compiler) networkSection(n *node) {
 
 func (c *compiler) bandwidthProfiles(n *node, d *networkDoc) {
 	c.each(n, "bandwidth policy profile", func(key, value *node) {
-		p := &BandwidthProfile{Name: key.text, Total: Unlimited, PerSession: Unlimited}
+		p := &BandwidthProfile{Name: key.text, Kinds: [MediaKinds]Bandwidth{{Unlimited, Unlimited}, {Unlimited, Unlimited}}}
 		decode(c, value, bandwidthFields, p)
 		d.profiles.add(c, key, p)
 	})

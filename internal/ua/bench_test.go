@@ -58,7 +58,7 @@ func (open) ReleaseUser(*topology.User, media.SessionID) {}
 func (open) Reserve(*topology.Network, media.SessionID, *network.Legs, bool) *network.Refusal {
 	return nil
 }
-func (open) Refuse(*topology.Link) {}
+func (open) Refuse(*topology.Link, topology.MediaKind) {}
 
 // rig is a core with a caller and a callee that cost next to nothing.
 type rig struct {
