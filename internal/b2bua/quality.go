@@ -102,7 +102,10 @@ func (c *Call) quality(n, back *media.Counters, side media.SideIndex, rate int) 
 		q.Reported = &cdr.Heard{Jitter: time.Duration(told.Jitter) * time.Second / time.Duration(clockOf(n.PayloadType, rate)), Unmeasured: true}
 		all := rated{codec: codec, loss: share(told.Lost, told.Expected), trip: near.Mean() + far.Mean()}
 		if w.HasVoice {
-			all.late = float64(w.Voice.Discarded) / 256
+			heard := q.Reported
+			all.late, all.trip = float64(w.Voice.Discarded)/256, all.trip+2*time.Duration(w.Voice.EndSystem)*time.Millisecond
+			heard.BurstLoss, heard.GapLoss = cdr.Hundredths(100*float64(w.Voice.BurstDensity)/256), cdr.Hundredths(100*float64(w.Voice.GapDensity)/256)
+			heard.BurstPackets, heard.Unmeasured = cdr.Hundredths(float64(w.Voice.Burst)/20), false
 		}
 		all.into(q.Reported)
 		q.Reported.Poor = poor(q.Reported, far.Mean(), told.Expected, c.sideSettings(1-side))

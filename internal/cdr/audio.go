@@ -24,7 +24,12 @@ const (
 
 // Judge judges the first stream of a call that was answered by somebody and is over, or runs at now. It is empty where nothing can be said: of a call too short, or
 // without media here.
-func (r *Record) Judge(now time.Time) (list []Audio) {
+func (r *Record) Judge(now time.Time) []Audio { return r.judge(now, true) }
+
+// Trouble is Judge without the directions that were heard, of which nothing is put into words.
+func (r *Record) Trouble(now time.Time) []Audio { return r.judge(now, false) }
+
+func (r *Record) judge(now time.Time, all bool) (list []Audio) {
 	end := r.End
 	if end.IsZero() {
 		end = now
@@ -43,18 +48,14 @@ func (r *Record) Judge(now time.Time) (list []Audio) {
 		}
 	}
 	for i, m := range way {
-		if m != nil {
-			list = append(list, newWay(r, m, way[1-i], end).judge())
+		if m == nil {
+			continue
 		}
-	}
-	return list
-}
-
-// Trouble is Judge without the directions that were heard.
-func (r *Record) Trouble(now time.Time) (list []Audio) {
-	for _, a := range r.Judge(now) {
-		if a.Cause != "heard" {
+		w := newWay(r, m, way[1-i], end)
+		if a, troubled := w.trouble(); troubled {
 			list = append(list, a)
+		} else if all {
+			list = append(list, Audio{From: w.From, Cause: "heard", Certain: true, Text: w.heard()})
 		}
 	}
 	return list
@@ -67,15 +68,15 @@ type way struct {
 	back     *Media    // the other direction; nil: there is none
 	far      *Evidence // of the side that should hear
 	r        *Record
-	from, to string // `the caller on trunk "pbx"`
+	from, to party
 	end      time.Time
 	self     string // where the signalling of the side comes from
 	there    string // and of the other
 }
 
-func newWay(r *Record, m, back *Media, end time.Time) *way {
-	w := &way{Media: m, Evidence: m.Evidence, back: back, far: &Evidence{}, r: r, end: end, self: r.In.Remote, there: r.Out.Remote}
-	if w.Evidence == nil { // a record of a version that did not tell why packets were dropped
+func newWay(r *Record, m, back *Media, end time.Time) way {
+	w := way{Media: m, Evidence: m.Evidence, back: back, far: &Evidence{}, r: r, end: end, self: r.In.Remote, there: r.Out.Remote}
+	if m.Evidence == nil { // a record of a version that did not tell why packets were dropped
 		w.Evidence = &Evidence{}
 		if m.Held {
 			w.OnHold = m.Dropped
@@ -84,18 +85,22 @@ func newWay(r *Record, m, back *Media, end time.Time) *way {
 	if back != nil && back.Evidence != nil {
 		w.far = back.Evidence
 	}
-	w.from, w.to = named("caller", r.In.Trunk), named("callee", r.Out.Trunk)
+	w.from, w.to = party{"caller", r.In.Trunk}, party{"callee", r.Out.Trunk}
 	if m.From != "caller" {
 		w.from, w.to, w.self, w.there = w.to, w.from, w.there, w.self
 	}
 	return w
 }
 
-func named(side, trunk string) string {
-	if trunk == "" {
-		return "the " + side
+// party is one of the two who speak.
+type party struct{ side, trunk string }
+
+// String is `the caller on trunk "pbx"`.
+func (p party) String() string {
+	if p.trunk == "" {
+		return "the " + p.side
 	}
-	return "the " + side + ` on trunk "` + trunk + `"`
+	return "the " + p.side + ` on trunk "` + p.trunk + `"`
 }
 
 // finding is something that the evidence shows.
@@ -104,29 +109,28 @@ type finding struct {
 	sure        bool // it is enough to explain what is heard; else it is one thing that would
 }
 
-// judge asks from the beginning of the way to its end: what did not come here, what came and did not pass, what is in the packets, and what becomes of them behind
-// us. Where one step shows a fault, what comes behind it says nothing.
-func (w *way) judge() Audio {
+// trouble asks from the beginning of the way to its end: what did not come here, what came and did not pass, what is in the packets, and what becomes of them
+// behind us. Where one step shows a fault, what comes behind it says nothing.
+func (w *way) trouble() (a Audio, troubled bool) {
 	switch {
 	case w.Packets == 0:
-		return w.verdict("Nothing of "+w.from+" was heard: ", w.nothing())
+		return w.verdict("Nothing of "+w.from.String()+" was heard: ", w.nothing()), true
 	case w.Last.Before(w.r.Answered) && !w.Last.IsZero():
-		return w.verdict("Nothing of "+w.from+" was heard since the answer: ", w.early())
+		return w.verdict("Nothing of "+w.from.String()+" was heard since the answer: ", w.early()), true
 	}
-	for _, step := range [...]struct {
-		lead string
-		find func() []finding
-	}{
-		{capital(w.from) + " was heard only for a part of the call: ", w.part},
-		{capital(w.from) + " sends, and what " + w.to + " hears of it is no speech: ", w.content},
-		{capital(w.from) + " sends, and " + w.to + " does not hear it: ", w.onward},
-		{capital(w.from) + " was heard badly: ", w.badly},
-	} {
-		if found := step.find(); len(found) > 0 {
-			return w.verdict(step.lead, found)
-		}
+	if found := w.part(); len(found) > 0 {
+		return w.verdict(capital(w.from)+" was heard only for a part of the call: ", found), true
 	}
-	return Audio{From: w.From, Cause: "heard", Certain: true, Text: w.heard()}
+	if found := w.content(); len(found) > 0 {
+		return w.verdict(capital(w.from)+" sends, and what "+w.to.String()+" hears of it is no speech: ", found), true
+	}
+	if found := w.onward(); len(found) > 0 {
+		return w.verdict(capital(w.from)+" sends, and "+w.to.String()+" does not hear it: ", found), true
+	}
+	if found := w.badly(); len(found) > 0 {
+		return w.verdict(capital(w.from)+" was heard badly: ", found), true
+	}
+	return a, false
 }
 
 // verdict makes one sentence of what was found. Several facts stand side by side; what only may be is said so.
@@ -149,7 +153,7 @@ func (w *way) verdict(lead string, found []finding) Audio {
 	return a
 }
 
-func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+func capital(p party) string { return "T" + p.String()[1:] }
 
 const fAudioFrom, fAudioCause, fAudioCertain, fAudioText = 1, 2, 3, 4
 

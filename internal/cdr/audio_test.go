@@ -176,3 +176,14 @@ func TestHundredth(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkTrouble is what a healthy call costs.
+func BenchmarkTrouble(b *testing.B) {
+	r := lasted(flows(Media{Quality: &Quality{}, Evidence: &Evidence{}}), flows(Media{Quality: &Quality{}, Evidence: &Evidence{}}))
+	b.ReportAllocs()
+	for b.Loop() {
+		if r.Trouble(r.End) != nil {
+			b.Fatal("it is not")
+		}
+	}
+}

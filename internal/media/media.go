@@ -45,6 +45,7 @@ type Side struct {
 	Latch      Latch          // whose packets may become the gate and the destination (symmetric RTP, RFC 4961)
 	Signalling netip.Addr     // the host that the peer's signalling comes from; zero: unknown
 	FixedSSRC  bool           // a new SSRC from the gated source needs a new SDP
+	XR         bool           // RTCP of ours has extended reports (RFC 3611)
 	Relatch    uint32         // a changed value opens the gate again (new SDP from the peer)
 	Send       bool           // we may send to this peer (its direction has recv)
 	Recv       bool           // we take from this peer (its direction has send)

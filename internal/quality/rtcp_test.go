@@ -125,6 +125,23 @@ func TestNotWhole(t *testing.T) {
 	}
 }
 
+// TestVoiceOfOurs comes back as it was written.
+func TestVoiceOfOurs(t *testing.T) {
+	p := Pattern{Packets: 1000, Lost: 60, Runs: 10, Bursts: 5, BurstPackets: 100, BurstLost: 51}
+	want := p.Voice(7, 10, &Levels{}, 90*time.Millisecond, CodecNamed("PCMA"))
+	if want.Lost != 15 || want.Discarded != 2 || want.BurstDensity != 130 || want.GapDensity != 2 || want.Burst != 400 || want.Gap != 3000 || want.RoundTrip != 90 ||
+		want.Signal != unknown || want.R < 30 || want.R > 80 || want.ListeningMOS < want.ConversationMOS {
+		t.Errorf("%+v", want)
+	}
+	packet, rest, ok := Next(AppendVoice(nil, 9, &want))
+	if got, is := packet.Voice(); !ok || !is || len(rest) != 0 || packet.Sender != 9 || got != want {
+		t.Errorf("%+v", got)
+	}
+	if v := p.Voice(7, 0, &Levels{}, 0, CodecNamed("opus")); v.R != unknown || v.ConversationMOS != unknown {
+		t.Errorf("%+v", v)
+	}
+}
+
 func FuzzWitness(f *testing.F) {
 	f.Add(AppendReport(nil, 0xb, &Sent{NTP: 1}, &Block{Source: 0xa, Highest: 65000, LSR: 1}, "name"), int64(5))
 	f.Add([]byte{2 << 6, TypeXR, 0, 2, 0, 0, 0, 1, 7, 0, 0, 8}, int64(1))

@@ -58,5 +58,54 @@ func appendName(dst []byte, ssrc uint32, name string) []byte {
 	return dst
 }
 
+// AppendVoice appends an XR packet with VoIP metrics (RFC 3611 §2, §4.7).
+func AppendVoice(dst []byte, ssrc uint32, v *Voice) []byte {
+	at, word := len(dst), binary.BigEndian.AppendUint16
+	dst = append(dst, 2<<6, TypeXR, 0, 0)
+	dst = binary.BigEndian.AppendUint32(dst, ssrc)
+	dst = append(dst, voiceBlock, 0, 0, voiceWords)
+	dst = binary.BigEndian.AppendUint32(dst, v.Source)
+	dst = append(dst, v.Lost, v.Discarded, v.BurstDensity, v.GapDensity)
+	dst = word(word(word(word(dst, v.Burst), v.Gap), v.RoundTrip), v.EndSystem)
+	dst = append(dst, byte(v.Signal), byte(v.Noise), v.EchoLoss, gmin, v.R, unknown, v.ListeningMOS, v.ConversationMOS, 0, 0)
+	dst = word(word(word(dst, v.Nominal), v.Most), v.Most)
+	length(dst[at:])
+	return dst
+}
+
+// unknown is what RFC 3611 has for levels, ratings and scores that are not known.
+const unknown = 127
+
+// Voice is the metrics of a source by what was seen of it. What takes a buffer and a decoder is unknown.
+func (p *Pattern) Voice(source uint32, late uint64, l *Levels, trip time.Duration, codec *Codec) Voice {
+	const packet = 20 // ms
+	part := func(x float64) uint8 { return uint8(min(256*x, 255)) }
+	ms := func(x float64) uint16 { return uint16(min(x, 65535)) }
+	whole := float64(max(1, p.Packets))
+	v := Voice{Source: source, Lost: part(float64(p.Lost) / whole), Discarded: part(float64(late) / whole), RoundTrip: ms(float64(trip.Milliseconds())),
+		Signal: unknown, Noise: unknown, EchoLoss: unknown, R: unknown, ListeningMOS: unknown, ConversationMOS: unknown}
+	burst, gap := p.Density()
+	v.BurstDensity, v.GapDensity = part(burst), part(gap)
+	v.Burst = ms(packet * float64(p.BurstPackets) / float64(max(1, p.Bursts)))
+	v.Gap = ms(packet * float64(p.Packets-p.BurstPackets) / float64(p.Bursts+1))
+	if x, ok := l.Signal(); ok {
+		v.Signal = zeroLevel(x)
+	}
+	if x, ok := l.Noise(); ok {
+		v.Noise = zeroLevel(x)
+	}
+	if codec != nil && !codec.wide { // of wideband codecs R does not fit
+		path := Path{Loss: float64(p.Lost+late) / whole, Ratio: p.Ratio()}
+		v.ListeningMOS = uint8(10 * codec.Rate(path).MOS)
+		path.Delay = trip/2 + packet*time.Millisecond
+		r := codec.Rate(path)
+		v.R, v.ConversationMOS = uint8(r.R), uint8(10*r.MOS)
+	}
+	return v
+}
+
+// zeroLevel is dBm0 of dBov: a sine at the limit of G.711 has 3.17 dBm0 and -3.01 dBov (ITU-T G.711 §4.2.3, G.100.1).
+func zeroLevel(dBov float64) int8 { return int8(min(max(dBov+6.18, -126), 126)) }
+
 // length writes that of one packet into its header, in words less one (RFC 3550 §6.4.1).
 func length(b []byte) { binary.BigEndian.PutUint16(b[2:], uint16(len(b)/4-1)) }

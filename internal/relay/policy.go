@@ -47,7 +47,7 @@ func (sd *side) set(want *media.Side, now int64) {
 		sd.first, sd.ssrcKnown = false, false
 	}
 	sd.local, sd.relatch = want.Local, want.Relatch
-	sd.mux, sd.fixed = want.Mux, want.FixedSSRC
+	sd.mux, sd.fixed, sd.xr = want.Mux, want.FixedSSRC, want.XR
 	sd.trust = trust{want.Latch, hostOf(want.Signalling)}
 	sd.send, sd.recv, sd.agreed = want.Send, want.Recv, want.Agreed
 	sd.protect(want.Crypt)

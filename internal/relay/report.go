@@ -85,6 +85,15 @@ func (st *stream) reportTo(r *Relay, sd, other *side, at time.Time, now int64) {
 	sent := quality.Sent{NTP: quality.NTP(at), Timestamp: m.timestamp + uint32((now-m.at)*int64(m.clock)/1e9), Packets: m.packets, Octets: m.octets}
 	var room [256]byte
 	b := quality.AppendReport(room[:0], m.ssrc, &sent, m.block(&sd.count, sd.witness, now), st.session.name)
+	if c := &sd.count; sd.xr && c.running && now-c.seen < int64(speaking) {
+		var trip quality.Trip
+		if sd.witness != nil {
+			trip = sd.witness.Trip
+		}
+		pattern := c.losses.Sum()
+		v := pattern.Voice(c.ssrc, c.late.Count, &c.levels, trip.Mean(), quality.CodecNamed(quality.StaticName(c.payloadType)))
+		b = quality.AppendVoice(b, m.ssrc, &v)
+	}
 	if protected := out.guard(); protected != nil {
 		var ok bool
 		if b, ok = protected.seal(b, rtcp); !ok {

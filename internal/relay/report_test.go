@@ -16,6 +16,7 @@ func TestRFC3550ReportsOfOurOwn(t *testing.T) {
 	r := newRig(t, Config{SweepInterval: 20 * time.Millisecond})
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
 	s := playing(1, a, b, clip(500), 0)
+	s.Streams[0].Side[0].XR = true
 	r.open(s)
 	toA := s.Streams[0].Side[0].Local
 	began := time.Now()
@@ -31,7 +32,7 @@ func TestRFC3550ReportsOfOurOwn(t *testing.T) {
 		t.Errorf("a report comes from %v", from)
 	}
 	packets, err := pionrtcp.Unmarshal(got)
-	if err != nil || len(packets) != 2 {
+	if err != nil || len(packets) != 3 {
 		t.Fatalf("%v: %+v", err, packets)
 	}
 	sr, names := packets[0].(*pionrtcp.SenderReport), packets[1].(*pionrtcp.SourceDescription)
@@ -47,6 +48,11 @@ func TestRFC3550ReportsOfOurOwn(t *testing.T) {
 	}
 	if c := names.Chunks[0]; c.Source != first.ssrc || len(c.Items) != 1 || c.Items[0].Type != pionrtcp.SDESCNAME || len(c.Items[0].Text) != 24 {
 		t.Errorf("%+v", names)
+	}
+	xr := packets[2].(*pionrtcp.ExtendedReport)
+	if v, ok := xr.Reports[0].(*pionrtcp.VoIPMetricsReportBlock); !ok || xr.SenderSSRC != first.ssrc || v.SSRC != 0xa || v.LossRate != 51 || v.BurstDensity != 255 ||
+		v.BurstDuration != 40 || v.GapDensity != 0 || v.MOSCQ < 10 || v.MOSCQ > 30 || v.RFactor > 60 || v.Gmin != 16 || v.SignalLevel == 127 {
+		t.Errorf("%+v", xr.Reports[0])
 	}
 	rr := pionrtcp.ReceiverReport{SSRC: 0xa, Reports: []pionrtcp.ReceptionReport{{SSRC: first.ssrc, LastSequenceNumber: uint32(first.sequence) + 5, TotalLost: 1,
 		LastSenderReport: uint32(sr.NTPTime >> 16)}}}

@@ -44,6 +44,7 @@ type stream struct {
 type side struct {
 	local      netip.AddrPort
 	mux, fixed bool
+	xr         bool // it gets extended reports with ours
 	send, recv bool
 	trust      trust
 	relatch    uint32

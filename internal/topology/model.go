@@ -221,6 +221,7 @@ type TrunkSettings struct {
 	Transcoding     string        // "auto" (default): what the other side does not offer of Codecs is converted; "off"
 
 	// OPS-09: a call is poor beyond these.
+	RTCPXR        bool          // RTCP of ours has VoIP metrics (RFC 3611); default false
 	PoorMOS       int           // in hundredths, below it; default 350
 	PoorLoss      int           // percent lost or late; default 5
 	PoorJitter    time.Duration // default 30ms

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// qualityFields are the bounds beyond which a call is called poor.
+// qualityFields are the bounds beyond which a call is called poor, and what peers are told of quality.
 var qualityFields = []field[settingsDoc]{
+	{"rtcpXR", settingBool(func(s *TrunkSettings) *bool { return &s.RTCPXR })},
 	{"poorMOS", func(c *compiler, n *node, d *settingsDoc) { c.score(n, &d.out.PoorMOS) }},
 	{"poorLoss", settingCount(1, 100, func(s *TrunkSettings) *int { return &s.PoorLoss })},
 	{"poorJitter", setDuration(time.Millisecond, 10*time.Second, false, func(s *TrunkSettings) *time.Duration { return &s.PoorJitter })},
