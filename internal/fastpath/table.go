@@ -10,6 +10,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/rights"
 )
 
 // Flow says which packets the kernel takes and what they get: what comes from Source to Local leaves from From to To.
@@ -100,12 +102,12 @@ func Open(c Config) (*Table, error) {
 	t := &Table{next: 1}
 	if err := t.load(c); err != nil {
 		t.release()
-		return nil, explain(err)
+		return nil, rights.Explain(err)
 	}
 	var err error
 	if t.network, err = openNetwork(t.program, c.Changed); err != nil {
 		t.release()
-		return nil, explain(err)
+		return nil, rights.Explain(err)
 	}
 	return t, nil
 }

@@ -240,7 +240,7 @@ func (c *counter) regular() bool { return c.running && !c.jumped && c.clock != 0
 func (c *counter) advance(k *fastpath.Count) {
 	c.packets += uint64(k.Packets)
 	c.bytes += uint64(k.Bytes)
-	c.last = k.Last
+	c.last, c.seen = k.Last, k.Last
 	c.received += k.Packets
 	rest := k.Packets
 	for _, g := range k.Gaps() {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/rights"
 	"github.com/directsip/directsip/internal/steer"
 )
 
@@ -53,8 +53,8 @@ const (
 
 // openSteered is nil with the reason when this host or this process cannot.
 func openSteered(r *Relay) (o *steered, err error) {
-	if missing := steer.Missing(unix.CAP_NET_ADMIN, unix.CAP_NET_RAW); len(missing) > 0 {
-		return nil, fmt.Errorf("this process has no %s", strings.Join(missing, " and no "))
+	if missing := rights.Need(unix.CAP_NET_ADMIN, unix.CAP_NET_RAW); missing != nil {
+		return nil, missing
 	}
 	if len(r.workers) > steer.Workers {
 		return nil, fmt.Errorf("%d workers are too many, %d at most", len(r.workers), steer.Workers)

@@ -11,12 +11,13 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/rights"
 )
 
 const (
@@ -42,7 +43,7 @@ type Table struct {
 func Open() (*Table, error) {
 	t := &Table{}
 	if err := loadObjectObjects(&t.objects, nil); err != nil {
-		return nil, lacking(fmt.Errorf("sk_lookup program: %w", err))
+		return nil, rights.Explain(fmt.Errorf("sk_lookup program: %w", err))
 	}
 	var err error
 	if t.rows, err = unix.Mmap(t.objects.Rows.FD(), 0, Addresses*Ports, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
@@ -57,7 +58,7 @@ func Open() (*Table, error) {
 	defer here.Close()
 	if t.link, err = link.AttachNetNs(int(here.Fd()), t.objects.Steer); err != nil {
 		t.Close()
-		return nil, lacking(fmt.Errorf("attach sk_lookup program: %w", err))
+		return nil, rights.Explain(fmt.Errorf("attach sk_lookup program: %w", err))
 	}
 	return t, nil
 }
@@ -110,32 +111,3 @@ func (t *Table) Set(index int, port uint16, worker int) {
 
 // Clear ends that.
 func (t *Table) Clear(index int, port uint16) { t.rows[index*Ports+int(port)] = 0 }
-
-// lacking says which of the rights that steering takes this process does not have.
-func lacking(err error) error {
-	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EACCES) {
-		return err
-	}
-	if missing := Missing(unix.CAP_BPF, unix.CAP_NET_ADMIN); len(missing) > 0 {
-		return fmt.Errorf("this process has no %s", strings.Join(missing, " and no "))
-	}
-	return fmt.Errorf("%w, although this process has CAP_BPF and CAP_NET_ADMIN: is it in a user namespace, or the kernel locked down?", err)
-}
-
-var capabilities = map[int]string{unix.CAP_BPF: "CAP_BPF", unix.CAP_NET_ADMIN: "CAP_NET_ADMIN", unix.CAP_NET_RAW: "CAP_NET_RAW"}
-
-// Missing names those of the capabilities that this process does not have (capabilities(7)). CAP_SYS_ADMIN comprises CAP_BPF.
-func Missing(want ...int) (names []string) {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var have [2]unix.CapUserData
-	if unix.Capget(&header, &have[0]) != nil {
-		return nil
-	}
-	has := func(c int) bool { return have[c/32].Effective&(1<<(c%32)) != 0 }
-	for _, c := range want {
-		if !has(c) && !(c == unix.CAP_BPF && has(unix.CAP_SYS_ADMIN)) {
-			names = append(names, capabilities[c])
-		}
-	}
-	return names
-}
