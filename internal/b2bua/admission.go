@@ -73,16 +73,21 @@ func (c *Call) takeRoom(t *attempt) *rejection {
 		return c.noRoom(t, diag.LinkFull, fmt.Sprintf("%s carries %d of %d kbit/s, and the call needs %d", r.Link.Name, r.Used, r.Share, r.Need))
 	}
 	if legs.Any() {
-		text := fmt.Sprintf("%d kbit/s over %s", kbps, names(&legs))
-		switch video := legs[0].Kbps[topology.Video]; {
-		case p.noVideo:
-			text += ", and none for video, which is left out"
-		case video > 0:
-			text += fmt.Sprintf(", and %d for video", video)
-		}
-		c.noteStep(routing.BandwidthStep(t.target.Trunk, true, text))
+		c.noteStep(routing.BandwidthStep(t.target.Trunk, true, p.granted(&legs)))
 	}
 	return nil
+}
+
+// granted says what a target has on which links.
+func (p *plan) granted(legs *network.Legs) string {
+	text := fmt.Sprintf("%d kbit/s over %s", legs[0].Kbps[topology.Audio], names(legs))
+	switch video := legs[0].Kbps[topology.Video]; {
+	case p.noVideo:
+		text += ", and none for video, which is left out"
+	case video > 0:
+		text += fmt.Sprintf(", and %d for video", video)
+	}
+	return text
 }
 
 // admitVideo asks for video as well, where one session may have so much: a call goes on without.
@@ -153,6 +158,10 @@ func (c *Call) recount() {
 		}
 		p := c.partyAt(l)
 		legs[k] = network.Need{Way: c.way(&p, true), Kbps: [topology.MediaKinds]int{network.Bandwidth(l.sdp.codec), c.plan.video()}}
+	}
+	c.plan.widest = 0 // a transfer that failed may have left another
+	if most, at := network.PerSession(slices.Concat(legs[0].Way, legs[1].Way), topology.Audio); at != nil && !c.exempt() {
+		c.plan.widest = most
 	}
 	c.reserve(&legs, true)
 }
