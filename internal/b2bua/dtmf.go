@@ -38,16 +38,6 @@ func (c *Call) fitKeys(l *Leg, list []sdp.Codec) []sdp.Codec {
 	return list
 }
 
-// ourKeys gives a side that has keys by SIP that form.
-func (c *Call) ourKeys(side media.SideIndex, s *media.Speech) *media.Speech {
-	if s == nil || c.sideSettings(side).DTMF != "info" {
-		return s
-	}
-	by := *s
-	by.Keys = media.KeysBySIP
-	return &by
-}
-
 // The forms of a key in INFO, as gateways have them.
 const (
 	dtmfRelay = "application/dtmf-relay" // "Signal=5\r\nDuration=160\r\n"

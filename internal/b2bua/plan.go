@@ -68,6 +68,7 @@ type end struct {
 	asks      bool          // it has offered to speak otherwise, and is not answered yet
 	speech    *media.Speech // how it speaks where the other side does otherwise; nil: as the other side does
 	inner     *media.Speech // how the other side hears that it speaks
+	said      *media.Speech // what its description has, where it is made louder
 	unusable  netip.Addr    // of its SDP, to which nothing can be sent: 0.0.0.0
 	ice       *media.ICE
 }
@@ -206,7 +207,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 			e.relatch++
 		}
 		if !p.passKeys {
-			p.lines[i].speaks(l.side, s, i)
+			p.lines[i].speaks(l.side, s, i, l.trunk.Settings.SignalBoost > 0)
 		}
 	}
 	p.dirty = true
@@ -374,12 +375,7 @@ func (p *plan) session(c *Call) *media.Session {
 			}
 		}
 		s.Streams[i].Opaque, s.Streams[i].ClockRate, s.Streams[i].Sealed = ln.opaque, ln.clock, ln.sealed
-		if ln.converts() {
-			for k := range s.Streams[i].Side {
-				s.Streams[i].Side[k].Speech = c.ourKeys(media.SideIndex(k), ln.spoken(k))
-				s.Streams[i].Side[k].Agreed = typesOf(ln.spoken(k))
-			}
-		}
+		c.speak(ln, &s.Streams[i])
 	}
 	if c.phase == phaseAnswered && !c.announces() {
 		s.Timeout = p.timeouts(c)

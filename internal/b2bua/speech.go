@@ -325,9 +325,13 @@ func packetTime(ms int) time.Duration {
 }
 
 // speaks notes how the sender of a description speaks, and how the other side hears of it.
-func (ln *line) speaks(side media.SideIndex, s *sdp.Session, i int) {
+func (ln *line) speaks(side media.SideIndex, s *sdp.Session, i int, boosted bool) {
 	e, other := &ln.peer[side], &ln.peer[1-side]
 	e.ptime = s.Media[i].Ptime
+	e.said = nil
+	if boosted {
+		e.said = readNote(noteOf(&s.Media[i]))
+	}
 	if !strings.Contains(s.Body(), sdp.SpeechNote) {
 		e.speech, e.inner, e.asks = nil, nil, false
 		return
@@ -387,6 +391,31 @@ func (ln *line) spoken(side int) *media.Speech {
 		return &media.Speech{Formats: other.inner.Formats, PacketTime: packetTime(e.ptime)}
 	}
 	return nil
+}
+
+// speak tells the relay how the sides of a stream speak, where it has to do something about that.
+func (c *Call) speak(ln *line, st *media.Stream) {
+	if ln.converts() {
+		for k := range st.Side {
+			spoken := *ln.spoken(k)
+			spoken.Boost = c.sideSettings(media.SideIndex(k)).SignalBoost
+			if c.sideSettings(media.SideIndex(k)).DTMF == "info" {
+				spoken.Keys = media.KeysBySIP
+			}
+			st.Side[k].Speech, st.Side[k].Agreed = &spoken, typesOf(&spoken)
+		}
+		return
+	}
+	for k := range ln.peer {
+		if said := ln.peer[k].said; said != nil && !ln.opaque && ln.peer[0].live && ln.peer[1].live {
+			louder := *said
+			louder.Boost = c.sideSettings(media.SideIndex(k)).SignalBoost
+			st.Side[k].Speech = &louder
+			if st.Side[1-k].Speech == nil {
+				st.Side[1-k].Speech = said
+			}
+		}
+	}
 }
 
 // codecOf is the codec that a leg speaks on the first m-line, by name, where it differs from the other's.

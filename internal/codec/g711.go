@@ -70,16 +70,14 @@ type G711 struct{ law *law }
 type law struct {
 	decode [256]int16
 	encode func(int16) byte
-	cross  [256]byte // the code of the other law
 }
 
-var muLaw, aLaw = makeLaw(DecodeMu, EncodeMu, EncodeA), makeLaw(DecodeA, EncodeA, EncodeMu)
+var muLaw, aLaw = makeLaw(DecodeMu, EncodeMu), makeLaw(DecodeA, EncodeA)
 
-func makeLaw(decode func(byte) int16, encode, other func(int16) byte) *law {
+func makeLaw(decode func(byte) int16, encode func(int16) byte) *law {
 	l := &law{encode: encode}
 	for i := range l.decode {
 		l.decode[i] = decode(byte(i))
-		l.cross[i] = other(l.decode[i])
 	}
 	return l
 }
@@ -103,11 +101,4 @@ func (g G711) Encode(dst []byte, pcm []int16) []byte {
 		dst = append(dst, g.law.encode(s))
 	}
 	return dst
-}
-
-// Cross puts the codes of the other law in the place of those of this one.
-func (g G711) Cross(payload []byte) {
-	for i, c := range payload {
-		payload[i] = g.law.cross[c]
-	}
 }

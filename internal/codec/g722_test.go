@@ -187,7 +187,7 @@ func TestG711Cross(t *testing.T) {
 	for _, c := range []struct{ from, to G711 }{{MuLaw, ALaw}, {ALaw, MuLaw}} {
 		pcm, crossed := make([]int16, 256), bytes.Clone(all)
 		c.from.Decode(pcm, all)
-		c.from.Cross(crossed)
+		NewCrossing(c.from, c.to, 0).Apply(crossed)
 		if want := c.to.Encode(nil, pcm); !bytes.Equal(crossed, want) {
 			t.Errorf("%x, want %x", crossed, want)
 		}
@@ -224,8 +224,8 @@ func BenchmarkG722Decode16(b *testing.B) {
 	benchmarkDecoder(b, NewG722Decoder(true), NewG722Encoder(true).Encode(nil, trial(16000)[8000:24000]))
 }
 func BenchmarkG711Cross(b *testing.B) {
-	code := make([]byte, 160)
+	code, c := make([]byte, 160), NewCrossing(MuLaw, ALaw, 0)
 	for b.Loop() {
-		MuLaw.Cross(code)
+		c.Apply(code)
 	}
 }

@@ -23,6 +23,8 @@ type Path struct {
 
 	event event
 	key   keying
+	fax   *Fax // nil: nobody looks for one
+	data  bool // one was found
 	hush  hush
 }
 
@@ -37,6 +39,8 @@ type PathConfig struct {
 	Noise   Output
 	Tones   bool // events become tones where Event is not valid
 	Listen  bool // tones become events
+	Gain    Gain // 0: none
+	Data    bool // of fax machines and modems may come, and is left as it is
 }
 
 // Input is a payload type that comes. One without Decoder is telephone-event or comfort noise.
@@ -78,6 +82,12 @@ func NewPath(c PathConfig) *Path {
 	p := &Path{config: c, cover: NewCover(c.Rate), frame: make([]int16, 0, c.Samples+c.Rate*120/1000), marker: true}
 	if c.Listen && c.Event.Clock != 0 {
 		p.key.detector = NewDetector(c.Rate)
+	}
+	if c.Data {
+		p.fax = NewFax(c.Rate)
+	}
+	if c.Gain == 0 {
+		p.config.Gain = NewGain(0)
 	}
 	return p
 }
@@ -160,7 +170,7 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 	away := p.follow(in, input.Clock, now)
 	p.heard, p.hush.on, p.event.tone = now, false, false
 	if away > 0 {
-		if in.Lost > 0 {
+		if in.Lost > 0 && !p.data {
 			away -= p.conceal(input, min(away, p.config.Rate*6/100), in.Payload, out)
 		}
 		p.pause(away, out)
@@ -171,7 +181,15 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 		return
 	}
 	p.due = in.Timestamp + p.ticks(len(pcm))
+	if p.fax != nil && !p.data {
+		p.data = p.fax.Take(pcm)
+	}
+	if p.data {
+		p.push(pcm, out)
+		return
+	}
 	p.cover.Good(pcm)
+	p.config.Gain.Apply(pcm)
 	if !p.listen(pcm, out) {
 		p.push(pcm, out)
 	}

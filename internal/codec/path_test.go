@@ -475,3 +475,24 @@ func TestKeysArePressed(t *testing.T) {
 		t.Errorf("the last one lasted %d", e.Duration)
 	}
 }
+
+// TestFaxIsNoticed by its tones, after a quarter of a second and not by other sounds.
+func TestFaxIsNoticed(t *testing.T) {
+	for name, c := range map[string]struct {
+		pcm  []int16
+		want bool
+	}{
+		"CED": {sine(4000, 8000, 2100, 3000), true}, "CNG": {sine(4000, 8000, 1100, 1000), true}, "CNG at 1138 Hz": {sine(4000, 8000, 1138, 1000), true},
+		"too short": {sine(1600, 8000, 2100, 3000), false}, "another tone": {sine(8000, 8000, 425, 8000), false}, "silence": {make([]int16, 8000), false},
+		"sweep and noise": {trial(8000), false},
+	} {
+		f := NewFax(8000)
+		got := false
+		for at := 0; at+160 <= len(c.pcm); at += 160 {
+			got = f.Take(c.pcm[at : at+160])
+		}
+		if got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

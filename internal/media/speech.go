@@ -57,6 +57,7 @@ type Format struct {
 type Speech struct {
 	Formats    []Format      // that it takes and may send; of its codecs proper it is sent the first
 	PacketTime time.Duration // that it wants; 0: PacketTime
+	Boost      int           // dB by which what comes from it is made louder
 	Keys       Keys          // how it tells of keys where it has no TelephoneEvent
 }
 
@@ -83,7 +84,7 @@ func (s *Speech) Same(o *Speech) bool {
 	if s == nil || o == nil {
 		return s == o
 	}
-	return s.PacketTime == o.PacketTime && s.Keys == o.Keys && slices.Equal(s.Formats, o.Formats)
+	return s.PacketTime == o.PacketTime && s.Boost == o.Boost && s.Keys == o.Keys && slices.Equal(s.Formats, o.Formats)
 }
 
 // First is the format that it is sent speech in. False: it takes none.

@@ -28,12 +28,11 @@ const narrow, wide = 8000, 16000
 
 // rateBetween is that of the narrower side, in Hz.
 func rateBetween(from *media.Speech, to media.Format) int {
-	isNarrow := func(c media.Codec) bool { return c == media.PCMU || c == media.PCMA }
-	if isNarrow(to.Codec) {
+	if isLaw(to.Codec) {
 		return narrow
 	}
 	for _, f := range from.Formats {
-		if isNarrow(f.Codec) {
+		if isLaw(f.Codec) {
 			return narrow
 		}
 	}

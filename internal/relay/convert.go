@@ -15,9 +15,13 @@ import (
 // RTCP. Where speech is coded anew the relay is a source of its own (a translator of RFC 3550 §7.2 would have to rewrite all RTCP, as
 // packets become more or fewer): then no RTCP of either side passes.
 type converter struct {
-	steps [128]step
+	steps [128]uint8 // by payload type; 0: it passes as it is
+	list  []step
 	path  *codec.Path // nil: packets are changed in place
 	tells bool        // keys go on by SIP
+	fax   *codec.Fax  // nil: nobody looks for one
+	data  bool        // one was found
+	pcm   [160]int16  // that it looks into
 	owned bool        // the worker has it in its band
 
 	source    uint32 // whose packets come
@@ -31,7 +35,9 @@ type converter struct {
 type step struct {
 	how   how
 	to    uint8
-	cross func([]byte)
+	cross *codec.Crossing
+	plain *codec.Crossing // without a gain
+	law   codec.G711      // that it is of
 }
 
 type how uint8
@@ -60,19 +66,21 @@ func (l *coders) newConverter(from, to *media.Speech) *converter {
 	if from == nil || to == nil {
 		return nil
 	}
-	c := &converter{ssrc: rand.Uint32(), sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()}
+	c := &converter{list: make([]step, 1, 1+len(from.Formats)), ssrc: rand.Uint32(), sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()}
 	anew := false
 	for _, f := range from.Formats {
-		s := &c.steps[f.PayloadType&0x7f]
+		c.steps[f.PayloadType&0x7f] = uint8(len(c.list))
+		c.list = append(c.list, step{})
+		s := &c.list[len(c.list)-1]
 		first, speaks := to.First()
 		g, same := to.Find(f.Codec, f.Clock)
 		switch {
 		case same && f.Codec != media.OtherCodec && g.Clock == f.Clock:
 			*s = step{how: renumber, to: g.PayloadType}
-		case speaks && f.Codec == media.PCMU && first.Codec == media.PCMA:
-			*s = step{crossed, first.PayloadType, codec.MuLaw.Cross}
-		case speaks && f.Codec == media.PCMA && first.Codec == media.PCMU:
-			*s = step{crossed, first.PayloadType, codec.ALaw.Cross}
+			c.boost(s, f.Codec, g.Codec, from.Boost)
+		case speaks && isLaw(f.Codec) && isLaw(first.Codec):
+			*s = step{how: crossed, to: first.PayloadType}
+			c.boost(s, f.Codec, first.Codec, from.Boost)
 		case f.Codec == media.OtherCodec:
 		default:
 			s.how = stopped // unless it can be coded anew
@@ -111,6 +119,10 @@ func (l *coders) newPath(from, to *media.Speech) *codec.Path {
 	if f, ok := to.Find(media.ComfortNoise, first.Clock); ok {
 		config.Noise = codec.Output{PayloadType: f.PayloadType, Clock: f.Clock}
 	}
+	config.Gain, config.Data = codec.NewGain(from.Boost), isLaw(first.Codec)
+	for _, f := range from.Formats {
+		config.Data = config.Data && (isLaw(f.Codec) || !f.Codec.Speaks())
+	}
 	config.Tones = to.Keys == media.KeysInBand
 	config.Listen = keysBecomeEvents(from, to) && from.Keys == media.KeysInBand
 	for _, f := range from.Formats {
@@ -145,12 +157,12 @@ func (st *stream) converting() bool { return st.convert[0] != nil || st.convert[
 
 // inPlace changes a packet of RTP. False: the other side does not take it.
 func (c *converter) inPlace(b []byte) bool {
-	s := c.steps[b[1]&0x7f]
+	s := &c.list[c.steps[b[1]&0x7f]]
 	switch s.how {
 	case stopped:
 		return false
 	case crossed:
-		s.cross(payloadOf(b))
+		c.cross(s, payloadOf(b))
 		fallthrough
 	case renumber:
 		b[1] = b[1]&0x80 | s.to

@@ -217,6 +217,7 @@ type TrunkSettings struct {
 	RTCPCallsOnHold bool          // TRK-10; default true
 	MediaTimeout    time.Duration // default 30s
 	Codecs          []string      // empty: whatever the offer has
+	SignalBoost     int           // TRK-11: dB by which G.711 from this peer is made louder; default 0
 	DTMF            string        // how the peer has keys: "auto" (default), "rfc4733", "inband" or "info"
 	Transcoding     string        // "auto" (default): what the other side does not offer of Codecs is converted; "off"
 

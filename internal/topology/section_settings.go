@@ -79,6 +79,7 @@ var mediaFields = []field[settingsDoc]{
 	{"rtcpActiveCalls", settingBool(func(s *TrunkSettings) *bool { return &s.RTCPActiveCalls })},
 	{"rtcpCallsOnHold", settingBool(func(s *TrunkSettings) *bool { return &s.RTCPCallsOnHold })},
 	{"mediaTimeout", setDuration(5*time.Second, time.Hour, false, func(s *TrunkSettings) *time.Duration { return &s.MediaTimeout })},
+	{"signalBoost", settingCount(0, 20, func(s *TrunkSettings) *int { return &s.SignalBoost })},
 	{"dtmf", setWord(func(s *TrunkSettings) *string { return &s.DTMF }, "auto", "rfc4733", "inband", "info")},
 	{"transcoding", setWord(func(s *TrunkSettings) *string { return &s.Transcoding }, "auto", "off")},
 	{"codecs", func(c *compiler, n *node, d *settingsDoc) {

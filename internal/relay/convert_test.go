@@ -1,0 +1,315 @@
+package relay
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"testing"
+
+	"github.com/directsip/directsip/internal/codec"
+	"github.com/directsip/directsip/internal/media"
+)
+
+func speech(formats ...media.Format) *media.Speech { return &media.Speech{Formats: formats} }
+
+var (
+	pcmu  = media.Format{PayloadType: 0, Codec: media.PCMU, Clock: 8000}
+	pcma  = media.Format{PayloadType: 8, Codec: media.PCMA, Clock: 8000}
+	g722  = media.Format{PayloadType: 9, Codec: media.G722, Clock: 8000}
+	event = media.Format{PayloadType: 101, Codec: media.TelephoneEvent, Clock: 8000}
+)
+
+// translated is a call whose sides speak otherwise.
+func translated(id media.SessionID, a, b *phone, speakA, speakB *media.Speech) *media.Session {
+	s := call(id, a, b)
+	s.Streams[0].Side[0].Speech, s.Streams[0].Side[1].Speech = speakA, speakB
+	return s
+}
+
+// spoken is one of a talk of one source.
+func spoken(pt uint8, n int, ticks int, payload []byte) []byte {
+	b := make([]byte, rtpHeader, rtpHeader+len(payload))
+	b[0], b[1] = 2<<6, pt
+	binary.BigEndian.PutUint16(b[2:], uint16(65530+n)) // it wraps
+	binary.BigEndian.PutUint32(b[4:], uint32(math.MaxUint32-2000+ticks))
+	binary.BigEndian.PutUint32(b[8:], 0x1234)
+	return append(b, payload...)
+}
+
+// sine is 20 ms of a tone at 8 kHz that goes on from packet to packet.
+func sine(n int, hz float64) []int16 {
+	pcm := make([]int16, 160)
+	for i := range pcm {
+		pcm[i] = int16(8000 * math.Sin(2*math.Pi*hz*float64(n*160+i)/8000))
+	}
+	return pcm
+}
+
+// powers are those of a tone and of all.
+func powers(pcm []int16, hz float64) (tone, all float64) {
+	var re, im float64
+	for i, s := range pcm {
+		w := 2 * math.Pi * hz * float64(i) / 8000
+		re, im, all = re+float64(s)*math.Cos(w), im+float64(s)*math.Sin(w), all+float64(s)*float64(s)
+	}
+	n := float64(len(pcm))
+	return 2 * (re*re + im*im) / n / n, all / n
+}
+
+// TestLawsAreCrossedInPlace: between µ-law and A-law nothing but octets and payload type changes, and RTCP passes.
+func TestLawsAreCrossedInPlace(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := translated(1, a, b, speech(pcmu, event), speech(pcma, media.Format{PayloadType: 96, Codec: media.TelephoneEvent, Clock: 8000}))
+	r.open(s)
+	toA, toB := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+	code := codec.MuLaw.Encode(nil, sine(0, 1000))
+	pcm := make([]int16, 160)
+	codec.MuLaw.Decode(pcm, code)
+	want := codec.ALaw.Encode(nil, pcm)
+	a.send(a.rtp, toA, spoken(0, 1, 160, code))
+	b.wantOn(b.rtp, toB, spoken(8, 1, 160, want))
+	codec.ALaw.Decode(pcm, want)
+	b.send(b.rtp, toB, spoken(8, 7, 320, want))
+	a.wantOn(a.rtp, toA, spoken(0, 7, 320, codec.MuLaw.Encode(nil, pcm)))
+	a.send(a.rtp, toA, spoken(101, 2, 320, []byte{5, 10, 0, 160}))
+	b.wantOn(b.rtp, toB, spoken(96, 2, 320, []byte{5, 10, 0, 160}))
+	report := []byte{0x80, 201, 0, 1, 0, 0, 0x12, 0x34}
+	a.send(a.rtcp, rtcpPort(toA), report)
+	b.wantOn(b.rtcp, rtcpPort(toB), report)
+	if st, _ := r.Stats(1); st.Streams[0].Why != "conversion" {
+		t.Errorf("it is in user space for %q", st.Streams[0].Why)
+	}
+}
+
+// TestSpeechIsCodedAnew: A-law becomes G.722 and back, as one source of the relay's own with numbers and timestamps that go on.
+func TestSpeechIsCodedAnew(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := translated(1, a, b, speech(pcma), speech(g722))
+	r.open(s)
+	toA, toB := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+	decoder, encoder := codec.NewG722Decoder(false), codec.NewG722Encoder(false)
+	var heard, back []int16
+	var first, firstBack header
+	for n := range 50 {
+		a.send(a.rtp, toA, spoken(8, n, 160*n, codec.ALaw.Encode(nil, sine(n, 1000))))
+		h, mark, payload := b.hear(b.rtp)
+		if n == 0 {
+			first = h
+		}
+		if h.payloadType != 9 || h.ssrc != first.ssrc || h.sequence != first.sequence+uint16(n) || h.timestamp != first.timestamp+uint32(160*n) ||
+			mark != (n == 0) || len(payload) != 160 {
+			t.Fatalf("packet %d: %+v, marker %v, %d octets; the first was %+v", n, h, mark, len(payload), first)
+		}
+		pcm := make([]int16, 160)
+		decoder.Decode(pcm, payload)
+		heard = append(heard, pcm...)
+		b.send(b.rtp, toB, spoken(9, n, 160*n, encoder.Encode(nil, sine(n, 500))))
+		if h, _, payload = a.hear(a.rtp); n == 0 {
+			firstBack = h
+		}
+		if h.payloadType != 8 || h.ssrc != firstBack.ssrc || h.timestamp != firstBack.timestamp+uint32(160*n) || len(payload) != 160 {
+			t.Fatalf("packet %d back: %+v", n, h)
+		}
+		back = append(back, make([]int16, 160)...)
+		codec.ALaw.Decode(back[160*n:], payload)
+	}
+	if first.ssrc == 0x1234 || first.ssrc == firstBack.ssrc {
+		t.Error("the relay has no source of its own")
+	}
+	for hz, pcm := range map[float64][]int16{1000: heard, 500: back} {
+		if tone, all := powers(pcm[400:], hz); tone < 0.99*all || tone < 0.9*8000*8000/2 {
+			t.Errorf("%g Hz: %g of %g are the tone", hz, tone, all)
+		}
+	}
+}
+
+// TestConversionCoversLoss: a lost packet is made up for, so that the receiver has one for every 20 ms, and a pause stays a pause.
+func TestConversionCoversLoss(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := translated(1, a, b, speech(pcma), speech(g722))
+	r.open(s)
+	toA := s.Streams[0].Side[0].Local
+	var first header
+	var stamps []uint32
+	for n := range 12 {
+		if n == 5 {
+			continue // lost
+		}
+		ticks, packets := 160*n, 1
+		if n > 8 {
+			ticks += 1600 // silence of 200 ms
+		}
+		if n == 6 {
+			packets = 2 // the one that was lost, too
+		}
+		a.send(a.rtp, toA, spoken(8, n, ticks, codec.ALaw.Encode(nil, sine(n, 400))))
+		for range packets {
+			h, mark, _ := b.hear(b.rtp)
+			if stamps == nil {
+				first = h
+			}
+			if mark != (len(stamps) == 0 || n == 9) || h.sequence != first.sequence+uint16(len(stamps)) {
+				t.Errorf("packet %d: %+v, marker %v", n, h, mark)
+			}
+			stamps = append(stamps, h.timestamp-first.timestamp)
+		}
+	}
+	for i, at := range stamps {
+		want := uint32(160 * i)
+		if i > 8 {
+			want += 1600
+		}
+		if at != want {
+			t.Errorf("packet %d has %d, want %d", i, at, want)
+		}
+	}
+}
+
+// TestConversionTakesAll: packets that are cut, or of payload types that were not agreed, do no harm.
+func TestConversionTakesAll(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := translated(1, a, b, speech(pcma), speech(g722))
+	r.open(s)
+	toA := s.Streams[0].Side[0].Local
+	cut := spoken(8, 0, 0, []byte{1, 2})
+	cut[0] |= 0x10 // an extension that is not there
+	padded := spoken(8, 1, 0, []byte{1, 200})
+	padded[0] |= 0x20
+	for _, odd := range [][]byte{cut, padded, spoken(77, 2, 160, bytes.Repeat([]byte{1}, 160)), spoken(8, 3, 320, nil)} {
+		a.send(a.rtp, toA, odd)
+	}
+	a.send(a.rtp, toA, spoken(8, 4, 480, codec.ALaw.Encode(nil, sine(3, 400))))
+	for {
+		if h, _, payload := b.hear(b.rtp); h.payloadType != 9 || len(payload) != 160 {
+			t.Errorf("%+v", h)
+		} else {
+			break
+		}
+	}
+}
+
+// TestSpeechChangesInACall: a conversion begins, changes and ends while the call goes on.
+func TestSpeechChangesInACall(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	r.open(s)
+	toA, toB := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+	code := codec.ALaw.Encode(nil, sine(0, 400))
+	for i, c := range []struct {
+		a, b *media.Speech
+		want uint8
+		same bool
+	}{{nil, nil, 8, true}, {speech(pcma), speech(g722), 9, false}, {speech(pcma), speech(pcmu), 0, false}, {nil, speech(pcmu), 8, true}} {
+		s.Streams[0].Side[0].Speech, s.Streams[0].Side[1].Speech = c.a, c.b
+		if err := r.Update(s); err != nil {
+			t.Fatal(err)
+		}
+		a.send(a.rtp, toA, spoken(8, i, 160*i, code))
+		got, src := b.readFrom(b.rtp)
+		if src != toB || peek(got).payloadType != c.want || bytes.Equal(got[rtpHeader:], code) != c.same {
+			t.Errorf("%d: payload type %d", i, peek(got).payloadType)
+		}
+	}
+}
+
+// TestTRK11SignalBoost: G.711 of a soft side is made louder octet by octet, as the packets that they are; what the other side says stays.
+func TestTRK11SignalBoost(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	soft := speech(pcma, pcmu)
+	soft.Boost = 6
+	s := translated(1, a, b, soft, speech(pcma, pcmu))
+	r.open(s)
+	toA, toB := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+	for i, law := range []codec.G711{codec.MuLaw, codec.ALaw} {
+		pt := uint8(8 * i)
+		said := sine(0, 1000)
+		a.send(a.rtp, toA, spoken(pt, i, 160*i, law.Encode(nil, said)))
+		got, _ := b.readFrom(b.rtp)
+		pcm := make([]int16, 160)
+		law.Decode(pcm, got[rtpHeader:])
+		_, before := powers(said, 1000)
+		_, after := powers(pcm, 1000)
+		if dB := 10 * math.Log10(after/before); math.Abs(dB-6) > 0.2 || peek(got) != peek(spoken(pt, i, 160*i, nil)) {
+			t.Errorf("payload type %d: louder by %.2f dB, %+v", pt, dB, peek(got))
+		}
+	}
+	other := spoken(8, 1, 160, codec.ALaw.Encode(nil, sine(0, 1000)))
+	b.send(b.rtp, toB, other)
+	a.wantOn(a.rtp, toA, other)
+}
+
+// TestMED11FaxStaysAsItIs: when a fax machine is heard, what it sends passes octet by octet.
+func TestMED11FaxStaysAsItIs(t *testing.T) {
+	for _, hz := range []float64{1100, 2100} {
+		r := newRig(t, Config{})
+		a, b := newPhone(t, ip4), newPhone(t, ip4)
+		soft := speech(pcma)
+		soft.Boost = 6
+		s := translated(1, a, b, soft, speech(pcma))
+		r.open(s)
+		toA, toB := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+		tone := func(n int) []byte { return spoken(8, n, 160*n, codec.ALaw.Encode(nil, sine(n, hz))) }
+		for n := range 13 {
+			a.send(a.rtp, toA, tone(n))
+			b.readFrom(b.rtp)
+		}
+		for n := 13; n < 20; n++ {
+			a.send(a.rtp, toA, tone(n))
+			b.wantOn(b.rtp, toB, tone(n))
+		}
+	}
+}
+
+// TestMED06KeysBySIP: keys of a side that has events are told where the other side has them by SIP, and none is heard; keys that come by
+// SIP are pressed.
+func TestMED06KeysBySIP(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	bySIP := speech(pcma)
+	bySIP.Keys = media.KeysBySIP
+	s := translated(1, a, b, speech(pcma, event), bySIP)
+	r.open(s)
+	toA := s.Streams[0].Side[0].Local
+	a.send(a.rtp, toA, spoken(8, 0, 0, codec.ALaw.Encode(nil, sine(0, 400))))
+	b.hear(b.rtp)
+	r.want(media.EventFirstPacket, 0, 0)
+	for n := range 5 {
+		a.send(a.rtp, toA, spoken(101, 1+n, 160, codec.Event{Code: 10, End: n > 2, Duration: uint16(160 * min(n+1, 3))}.Append(nil)))
+	}
+	if e := r.want(media.EventKey, 0, 0); e.Key != '*' {
+		t.Errorf("%+v", e)
+	}
+	a.send(a.rtp, toA, spoken(8, 6, 640, codec.ALaw.Encode(nil, sine(0, 400))))
+	if h, _, payload := b.hear(b.rtp); h.payloadType != 8 || len(payload) != 160 {
+		t.Errorf("%+v", h)
+	}
+	s.Presses = []media.Press{{ID: 1, To: 0, Key: '7'}, {ID: 2, To: 0, Key: '8'}}
+	if err := r.Update(s); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Update(s); err != nil { // the same once more
+		t.Fatal(err)
+	}
+	keys, ends := "", 0
+	for ends < 6 {
+		h, mark, payload := a.hear(a.rtp)
+		e, ok := codec.ParseEvent(payload)
+		if key, _ := e.Digit(); h.payloadType != 101 || !ok {
+			t.Fatalf("%+v", h)
+		} else if mark {
+			keys += string(rune(key))
+		}
+		if e.End {
+			ends++
+		}
+	}
+	if keys != "78" {
+		t.Errorf("pressed %q", keys)
+	}
+}
