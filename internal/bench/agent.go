@@ -15,6 +15,7 @@ type pair struct {
 	at             hosts
 	caller, callee *net.UDPConn
 	target         *net.UDPAddr
+	keying         keying
 	ring           time.Duration // between 180 and 200
 	mu             sync.Mutex
 	calls          map[string]*talk // by called number
@@ -30,6 +31,7 @@ type talk struct {
 	invited, rang, answered time.Time
 	up                      chan struct{} // closed at the answer
 	toCaller, toCallee      netip.AddrPort
+	told                    [2]string // SDP that the caller and the callee were sent
 	routes, to, contact     string
 }
 
@@ -116,7 +118,7 @@ func (p *pair) call() *talk {
 	p.next++
 	t := &talk{number: fmt.Sprintf("+3%09d", p.next), id: fmt.Sprintf("%d-%d@%s", p.next, time.Now().UnixNano(), p.at.caller), up: make(chan struct{})}
 	p.calls[t.number] = t
-	body := sdp(p.at.caller)
+	body := described(p.at.caller, p.keying[0], "")
 	m := p.begin("INVITE", "sip:"+t.number+"@"+p.target.String(), t, 1) +
 		fmt.Sprintf("Contact: <sip:probe@%s:%d>\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", p.at.caller, agentPort, len(body), body)
 	t.invite = time.Now()
@@ -164,7 +166,7 @@ func (p *pair) response(now time.Time, m string, _ *net.UDPAddr) {
 			t.routes = "Route:" + v + "\r\n" + t.routes
 		}
 		_, body, _ := strings.Cut(m, "\r\n\r\n")
-		t.toCaller = mediaOf(body)
+		t.toCaller, t.told[0] = mediaOf(body), body
 		p.caller.WriteToUDP([]byte(p.begin("ACK", t.contact, t, 1)+"Content-Length: 0\r\n\r\n"), p.target)
 		close(t.up)
 	}
@@ -196,12 +198,13 @@ func (p *pair) request(now time.Time, m string, from *net.UDPAddr) {
 		return
 	}
 	_, body, _ := strings.Cut(m, "\r\n\r\n")
-	t.invited, t.toCallee = now, mediaOf(body)
+	t.invited, t.toCallee, t.told[1] = now, mediaOf(body), body
+	tag, _ := keyIn(body)
 	same += ";tag=c" + number[1:] + "\r\n"
 	t.rang = time.Now()
 	p.callee.WriteToUDP([]byte("SIP/2.0 180 Ringing\r\n"+same+"Content-Length: 0\r\n\r\n"), from)
 	time.AfterFunc(p.ring, func() {
-		body := sdp(p.at.probe)
+		body := described(p.at.probe, p.keying[1], tag)
 		ok := []byte(fmt.Sprintf("SIP/2.0 200 OK\r\n%sContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", same, len(body), body))
 		p.mu.Lock()
 		t.answered = time.Now()

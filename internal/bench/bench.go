@@ -38,6 +38,7 @@ var groups = []group{
 	{"held", "memory and descriptors of running calls", (*Bench).held},
 	{"kinds", "CANCEL, 503 then the next trunk, OPTIONS", (*Bench).kinds},
 	{"media", "RTP relay", (*Bench).media},
+	{"srtp", "SRTP relay", (*Bench).srtp},
 }
 
 // Groups names what can be measured.

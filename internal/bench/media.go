@@ -22,10 +22,10 @@ func relayOwn(tier string) string { return "directsip, " + tier }
 // tiers are those of directsip, the first the fallback.
 var tiers = []string{"sockets", "steered", "kernel"}
 
-// tierOf is the tier in the name of a system, or the best.
+// tierOf is the tier that the name of a system begins with, or the best.
 func tierOf(name string) string {
 	for _, tier := range tiers {
-		if name == relayOwn(tier) {
+		if strings.HasPrefix(name, relayOwn(tier)) {
 			return tier
 		}
 	}
@@ -36,29 +36,63 @@ func tierOf(name string) string {
 type relaying struct {
 	name  string
 	need  string
+	peer  string // what it is compared with
 	start func(b *Bench, n *network, dir string) (*process, []stream, error)
 }
 
 // media compares relays: the same packets through each, nothing else to do.
 func (b *Bench) media() (*Table, error) {
-	t := &Table{Name: "media", Title: sprintf("RTP through the relay, %d calls, 50 packets/s each way, %v", b.Relayed, b.Window), Ratio: "ns", Peer: relayNG,
-		Columns: []Column{
-			{Key: "ns", Head: "CPU ns/packet delivered", Format: "%.0f", Spread: true}, {Key: "receive", Head: "of it receiving", Format: "%.0f"},
-			{Key: "ratio", Head: "of " + relayNG + " in the same round", Format: "%.2f", Spread: true},
-			{Key: "loss", Head: "lost %", Format: "%.3f"}, {Key: "p50", Head: "one-way p50 us", Format: "%.0f"}, {Key: "p99", Head: "p99 us", Format: "%.0f"},
-			{Key: "p999", Head: "p99.9 us", Format: "%.0f"}, {Key: "rss", Head: "RSS KiB/call, whole process", Format: "%.1f"}, {Key: "files", Head: "descriptors/call", Format: "%.1f"},
-			{Key: "others", Head: "others on the core %", Format: "%.1f"}, {Key: "late", Head: "late batches", Format: "%.0f"},
-		}}
 	var relays []relaying
 	for _, tier := range tiers {
-		relays = append(relays, relaying{relayOwn(tier), b.Directsip,
-			func(b *Bench, n *network, dir string) (*process, []stream, error) {
-				return b.relayDirectsip(n, dir, relayOwn(tier))
-			}})
+		relays = append(relays, b.own(relayOwn(tier), relayNG, keying{}))
 	}
-	relays = append(relays, relaying{relayNG, "rtpengine", (*Bench).relayRtpengine})
+	relays = append(relays, rtpengine(relayNG, keying{}))
 	if b.Outside != nil {
-		relays = append(relays, relaying{relayNFT, "nft", (*Bench).relayNftables})
+		relays = append(relays, relaying{relayNFT, "nft", relayNG, (*Bench).relayNftables})
+	}
+	return b.compare("media", "RTP", relays)
+}
+
+// srtp compares them where one end of each call has SRTP, and where both have.
+func (b *Bench) srtp() (*Table, error) {
+	var relays []relaying
+	for _, kind := range []struct {
+		name string
+		keying
+	}{{"SRTP to RTP", keying{true, false}}, {"SRTP to SRTP", keying{true, true}}} {
+		peer := "rtpengine, " + kind.name
+		for _, tier := range tiers[:2] {
+			relays = append(relays, b.own(relayOwn(tier)+", "+kind.name, peer, kind.keying))
+		}
+		relays = append(relays, rtpengine(peer, kind.keying))
+	}
+	return b.compare("srtp", suite, relays)
+}
+
+// own is directsip in the tier that its name begins with.
+func (b *Bench) own(name, peer string, k keying) relaying {
+	return relaying{name, b.Directsip, peer, func(b *Bench, n *network, dir string) (*process, []stream, error) {
+		return b.relayDirectsip(n, dir, name, k)
+	}}
+}
+
+func rtpengine(name string, k keying) relaying {
+	return relaying{name, "rtpengine", name, func(b *Bench, n *network, dir string) (*process, []stream, error) {
+		return b.relayRtpengine(n, dir, k)
+	}}
+}
+
+// compare sends the same packets through each.
+func (b *Bench) compare(name, what string, relays []relaying) (*Table, error) {
+	t := &Table{Name: name, Title: sprintf("%s through the relay, %d calls, 50 packets/s each way, %v", what, b.Relayed, b.Window),
+		Columns: []Column{
+			{Key: "ns", Head: "CPU ns/packet delivered", Format: "%.0f", Spread: true}, {Key: "receive", Head: "of it receiving", Format: "%.0f"},
+			{Key: "ratio", Head: "of rtpengine in user space, in the same round", Format: "%.2f", Spread: true},
+			{Key: "loss", Head: "lost %", Format: "%.3f"}, {Key: "p50", Head: "one-way p50 us", Format: "%.0f"}, {Key: "p99", Head: "p99 us", Format: "%.0f"},
+			{Key: "p999", Head: "p99.9 us", Format: "%.0f"}, {Key: "rss", Head: "RSS KiB/call, beyond that at rest", Format: "%.1f"}, {Key: "files", Head: "descriptors/call", Format: "%.1f"},
+			{Key: "others", Head: "others on the core %", Format: "%.1f"}, {Key: "late", Head: "late batches", Format: "%.0f"},
+		}}
+	if b.Outside != nil {
 		t.Note("The system is in a network namespace of its own. Its CPU is that of its threads and that of the kernel's thread that receives what comes to it, " +
 			"both on its core; what it sends is received on the load's. There are no other interrupts of a network card.")
 	} else {
@@ -71,7 +105,7 @@ func (b *Bench) media() (*Table, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(6)) // threads that wait in system calls
 	RaiseFiles(1 << 18)
 	relays = slices.DeleteFunc(relays, func(r relaying) bool {
-		return !strings.Contains(r.name, b.System) && r.name != relayNG || !(system{name: r.name, need: r.need}).installed(t)
+		return !strings.Contains(r.name, b.System) && r.name != r.peer || !(system{name: r.name, need: r.need}).installed(t)
 	})
 	for range b.Rounds {
 		best, err := b.quiet(relays)
@@ -80,7 +114,7 @@ func (b *Bench) media() (*Table, error) {
 		}
 		for _, r := range relays {
 			v := best[r.name]
-			if peer := best[relayNG]; peer != nil {
+			if peer := best[r.peer]; peer != nil {
 				v["ratio"] = v["ns"] / peer["ns"]
 			}
 			t.Add(r.name, v)
@@ -175,7 +209,7 @@ func (b *Bench) relay(r relaying) (map[string]float64, error) {
 	v := map[string]float64{"ns": float64(cpu) / got, "loss": 100 * (1 - got/sent), "p50": g.delayAt(0.5), "p99": g.delayAt(0.99), "p999": g.delayAt(0.999),
 		"others": 100 * float64(max(0, window-idle-cpu)) / float64(window), "late": float64(g.late.Load())}
 	if calls := float64(b.Relayed); sut != nil {
-		v["rss"], v["files"] = rss/1024/calls, float64(files)/calls
+		v["rss"], v["files"] = (rss-sut.rest)/1024/calls, float64(files)/calls
 	}
 	if n != loopback {
 		v["receive"] = float64(received-receiving) / got
@@ -184,17 +218,18 @@ func (b *Bench) relay(r relaying) (map[string]float64, error) {
 }
 
 // relayDirectsip sets calls up by SIP. They stay as long as the server.
-func (b *Bench) relayDirectsip(n *network, dir, name string) (*process, []stream, error) {
+func (b *Bench) relayDirectsip(n *network, dir, name string, k keying) (*process, []stream, error) {
 	sut, err := b.startDirectsip(n, dir, name, nil)
 	if err != nil {
 		return sut, nil, err
 	}
+	_, sut.rest = memory(tree(sut.pid()))
 	p, err := newPair(n.hosts, n.sut)
 	if err != nil {
 		return sut, nil, err
 	}
 	defer p.close()
-	p.ring = time.Millisecond
+	p.ring, p.keying = time.Millisecond, k
 	var streams []stream
 	for i := range b.Relayed {
 		t := p.call()
@@ -203,13 +238,17 @@ func (b *Bench) relayDirectsip(n *network, dir, name string) (*process, []stream
 		case <-time.After(2 * time.Second):
 			return sut, nil, fmt.Errorf("call %d was not answered: %s", i, sut.tail())
 		}
-		streams = append(streams, stream{0, t.toCaller}, stream{1, t.toCallee})
+		list, err := secureStreams(k, t.told[0], t.told[1])
+		if err != nil {
+			return sut, nil, err
+		}
+		streams = append(streams, list...)
 	}
 	return sut, streams, nil
 }
 
 // relayRtpengine asks the daemon for ports, without its kernel module.
-func (b *Bench) relayRtpengine(n *network, dir string) (*process, []stream, error) {
+func (b *Bench) relayRtpengine(n *network, dir string, k keying) (*process, []stream, error) {
 	control := n.sut + ":2223"
 	sut, err := spawn(sutCore, dir, "rtpengine", nil, n.enter("rtpengine", "--foreground", "--interface="+n.sut, "--listen-ng="+control, "--table=-1",
 		"--port-min=16384", "--port-max=65000", "--num-threads=2", "--log-level=3", "--log-stderr", "--pidfile="+dir+"/pid")...)
@@ -227,13 +266,18 @@ func (b *Bench) relayRtpengine(n *network, dir string) (*process, []stream, erro
 			break
 		}
 	}
+	_, sut.rest = memory(tree(sut.pid()))
 	var streams []stream
 	for i := range b.Relayed {
-		a, z, err := c.relayCall(n.hosts, i)
+		a, z, err := c.relayCall(n.hosts, k, i)
 		if err != nil {
 			return sut, nil, fmt.Errorf("call %d: %w: %s", i, err, sut.tail())
 		}
-		streams = append(streams, stream{0, mediaOf(a)}, stream{1, mediaOf(z)})
+		list, err := secureStreams(k, a, z)
+		if err != nil {
+			return sut, nil, err
+		}
+		streams = append(streams, list...)
 	}
 	return sut, streams, nil
 }

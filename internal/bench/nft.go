@@ -19,7 +19,7 @@ func (b *Bench) relayNftables(n *network, dir string) (*process, []stream, error
 		a, z := first+4*i, first+4*i+2 // what the caller and what the callee send to
 		to = append(to, fmt.Sprintf("%d : %s . %d", a, n.probe, mediaPort), fmt.Sprintf("%d : %s . %d", z, n.caller, mediaPort))
 		from = append(from, fmt.Sprintf("%d : %s . %d", a, n.sut, z), fmt.Sprintf("%d : %s . %d", z, n.sut, a))
-		streams = append(streams, stream{0, netip.AddrPortFrom(sut, uint16(a))}, stream{1, netip.AddrPortFrom(sut, uint16(z))})
+		streams = append(streams, stream{from: 0, to: netip.AddrPortFrom(sut, uint16(a))}, stream{from: 1, to: netip.AddrPortFrom(sut, uint16(z))})
 	}
 	rules := fmt.Sprintf(`table ip bench {
 	map to { type inet_service : ipv4_addr . inet_service; elements = { %[1]s } }

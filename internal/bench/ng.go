@@ -61,13 +61,17 @@ func bencoded(text string) (value, rest string, ok bool) {
 }
 
 // relayCall makes rtpengine relay one call and tells the ports to send to.
-func (c *ng) relayCall(at hosts, i int) (toCaller, toCallee string, err error) {
+func (c *ng) relayCall(at hosts, k keying, i int) (toCaller, toCallee string, err error) {
 	id, from, to := "call"+strconv.Itoa(i), "f"+strconv.Itoa(i), "t"+strconv.Itoa(i)
-	offer, err := c.do(map[string]string{"command": "offer", "call-id": id, "from-tag": from, "sdp": sdp(at.caller), "ICE": "remove"})
+	profile := map[bool]string{false: "RTP/AVP", true: "RTP/SAVP"}
+	offer, err := c.do(map[string]string{"command": "offer", "call-id": id, "from-tag": from, "sdp": described(at.caller, k[0], ""), "ICE": "remove",
+		"DTLS": "off", "transport-protocol": profile[k[1]]})
 	if err != nil {
 		return "", "", err
 	}
-	answer, err := c.do(map[string]string{"command": "answer", "call-id": id, "from-tag": from, "to-tag": to, "sdp": sdp(at.probe), "ICE": "remove"})
+	tag, _ := keyIn(offer["sdp"])
+	answer, err := c.do(map[string]string{"command": "answer", "call-id": id, "from-tag": from, "to-tag": to, "sdp": described(at.probe, k[1], tag),
+		"ICE": "remove"})
 	if err != nil {
 		return "", "", err
 	}

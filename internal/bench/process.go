@@ -21,6 +21,7 @@ type process struct {
 	cmd  *exec.Cmd
 	log  string
 	done chan struct{}
+	rest float64 // octets resident before the first call
 }
 
 // spawn starts a program in dir; what it prints goes to a file there.

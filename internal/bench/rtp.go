@@ -8,6 +8,8 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/pion/rtp"
+	"github.com/pion/srtp/v3"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,6 +17,8 @@ import (
 type stream struct {
 	from int // 0 the caller's socket, 1 the callee's
 	to   netip.AddrPort
+	seal *srtp.Context // what is sent; nil: RTP
+	open *srtp.Context // what has come through
 }
 
 // generator sends 50 packets a second for each stream, evenly spread, and takes what comes back. All streams of an end share a socket:
@@ -33,6 +37,7 @@ type generator struct {
 	late    atomic.Uint64    // ticks that began more than 5 ms late
 	packets uint64           // taken, of kind 1
 	delay   []uint32         // of those, by microseconds
+	header  rtp.Header
 }
 
 const (
@@ -97,6 +102,9 @@ func (g *generator) send(due *[2][]int, seq uint16) {
 			w.names[k] = rawAddr(g.streams[i].to)
 			w.msgs[k].hdr.Name = (*byte)(unsafe.Pointer(&w.names[k]))
 			w.msgs[k].hdr.Namelen = unix.SizeofSockaddrInet4
+			if seal := g.streams[i].seal; seal != nil {
+				w.seal(k, seal)
+			}
 		}
 		n := w.send(len(list))
 		g.sent[kind&1].Add(uint64(n))
@@ -110,8 +118,8 @@ func (g *generator) take(end int) {
 	for n := len(w.msgs); n == len(w.msgs); {
 		n = w.receive()
 		for i := range n {
-			b := w.bufs[i][:]
-			if w.msgs[i].n != rtpSize || b[12] != 1 {
+			b, ok := g.opened(w.bufs[i][:min(int(w.msgs[i].n), len(w.bufs[i]))])
+			if !ok || b[12] != 1 {
 				continue
 			}
 			us := (w.arrived(i) - int64(binary.BigEndian.Uint64(b[16:]))) / 1000
@@ -119,6 +127,24 @@ func (g *generator) take(end int) {
 			g.delay[min(max(us, 0), int64(len(g.delay)-1))]++
 		}
 	}
+}
+
+// opened is a packet of ours that has come through.
+func (g *generator) opened(b []byte) ([]byte, bool) {
+	if len(b) < rtpSize {
+		return nil, false
+	}
+	flow := binary.BigEndian.Uint32(b[8:]) - 1
+	if int64(flow) >= int64(len(g.streams)) {
+		return nil, false
+	}
+	if open := g.streams[flow].open; open != nil {
+		var err error
+		if b, err = open.DecryptRTP(b[:0], b, &g.header); err != nil {
+			return nil, false
+		}
+	}
+	return b, len(b) == rtpSize
 }
 
 // delayAt is a percentile of the one-way delay in microseconds, both ways together.

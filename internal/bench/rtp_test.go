@@ -13,7 +13,7 @@ func TestGeneratorCountsWhatComesBack(t *testing.T) {
 	var streams []stream
 	for i, host := range []string{probeHost, callerHost} {
 		for range 40 {
-			streams = append(streams, stream{i, netip.AddrPortFrom(netip.MustParseAddr(host), mediaPort)})
+			streams = append(streams, stream{from: i, to: netip.AddrPortFrom(netip.MustParseAddr(host), mediaPort)})
 		}
 	}
 	g, err := newGenerator(loopback.hosts, streams)

@@ -84,7 +84,7 @@ gateways:
   busy: {kind: gateway, host: %[4]s, root: {transport: UDP}}
   probe: {kind: gateway, host: %[6]s, root: {transport: UDP}}
 trunkSettings:
-  global: {options: false, rtcpActiveCalls: false, rtcpCallsOnHold: false, enableBypass: %[5]t, rtcpMux: %[7]s}
+  global: {options: false, rtcpActiveCalls: false, rtcpCallsOnHold: false, enableBypass: %[5]t, rtcpMux: %[7]s, srtpMode: %[9]s}
   trunk:caller: {options: false, rtcpActiveCalls: false, rtcpCallsOnHold: false, enableBypass: %[5]t, usages: [out]}
 usages: [out]
 routes:
@@ -93,6 +93,14 @@ routes:
   - {name: all, pattern: '^\+', usages: [out], trunks: [callee]}
 `
 
+// srtpMode is what trunks want by the name of a system: the side of the callee decides.
+func srtpMode(name string) string {
+	if strings.HasSuffix(name, "to SRTP") {
+		return "required"
+	}
+	return "accept"
+}
+
 // startDirectsip runs directsip on its core; env adds to its environment.
 func (b *Bench) startDirectsip(n *network, dir, name string, env []string) (*process, error) {
 	file := filepath.Join(dir, "directsip.yaml")
@@ -100,7 +108,7 @@ func (b *Bench) startDirectsip(n *network, dir, name string, env []string) (*pro
 	if name == muxed {
 		mux = "offer"
 	}
-	text := fmt.Sprintf(document, n.sut, n.caller, n.callee, n.busy, name == bypassed, n.probe, mux, tierOf(name))
+	text := fmt.Sprintf(document, n.sut, n.caller, n.callee, n.busy, name == bypassed, n.probe, mux, tierOf(name), srtpMode(name))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}

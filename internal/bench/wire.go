@@ -7,6 +7,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/pion/srtp/v3"
 	"golang.org/x/sys/unix"
 )
 
@@ -108,6 +109,13 @@ func (w *wire) receive() int {
 
 // arrived is when packet i came to the socket, in nanoseconds of the wall clock.
 func (w *wire) arrived(i int) int64 { return w.stamp[i].at.Nano() }
+
+// seal protects packet i, in place.
+func (w *wire) seal(i int, c *srtp.Context) {
+	if b, err := c.EncryptRTP(w.bufs[i][:0], w.bufs[i][:rtpSize], nil); err == nil {
+		w.iovs[i].SetLen(len(b))
+	}
+}
 
 // fill writes packet i: RTP header, then which kind it is and when it left.
 func (w *wire) fill(i int, flow uint32, seq uint16, kind byte, sent time.Time) {
