@@ -49,7 +49,7 @@ func (c *Call) measure(m *cdr.Media, st *media.Stats, stream, side int) {
 		e.KeysFailed = end.crypt != nil && end.crypt.Suite == 0 || n.Unshaken
 	}
 	m.Evidence = e
-	if n.Packets == 0 && n.Pattern.Packets == 0 {
+	if n.Sources == 0 { // nothing came, or it is no RTP
 		return
 	}
 	m.Quality = c.quality(n, back, media.SideIndex(side), rate)
@@ -72,9 +72,9 @@ func evidence(n *media.Counters) *cdr.Evidence {
 
 // quality rates what came from a side, and what the other side reports of it.
 func (c *Call) quality(n, back *media.Counters, side media.SideIndex, rate int) *cdr.Quality {
-	name := c.codecOf(n.PayloadType, side)
+	name := c.codecOf(n, side)
 	codec := quality.CodecNamed(name)
-	q := &cdr.Quality{Codec: name, Sampled: n.Levels.Packets, Silent: n.Levels.Silent}
+	q := &cdr.Quality{Codec: name, Anew: n.Anew, Sampled: n.Levels.Packets, Silent: n.Levels.Silent}
 	if v, ok := n.Levels.Signal(); ok {
 		q.Signal = cdr.Hundredths(v)
 	}
@@ -100,6 +100,9 @@ func (c *Call) quality(n, back *media.Counters, side media.SideIndex, rate int) 
 	if w := back.Witness; w != nil && w.Reports > 0 {
 		told := w.Told()
 		q.Reported = &cdr.Heard{Jitter: time.Duration(told.Jitter) * time.Second / time.Duration(clockOf(n.PayloadType, rate)), Unmeasured: true}
+		if n.Anew {
+			codec = quality.CodecNamed(c.codecOf(back, 1-side))
+		}
 		all := rated{codec: codec, loss: share(told.Lost, told.Expected), trip: near.Mean() + far.Mean()}
 		if w.HasVoice {
 			heard := q.Reported
@@ -143,9 +146,9 @@ func trip(w *quality.Witness) quality.Trip {
 }
 
 // codecOf names the codec of what comes from a side: by its payload type, or for dynamic ones the codec of the leg, as the last packet may have been a digit.
-func (c *Call) codecOf(payloadType uint8, side media.SideIndex) string {
+func (c *Call) codecOf(n *media.Counters, side media.SideIndex) string {
 	const comfortNoise = "CN"
-	if name := quality.StaticName(payloadType); name != "" && name != comfortNoise {
+	if name := quality.StaticName(n.PayloadType); n.Sources > 0 && name != "" && name != comfortNoise {
 		return name
 	}
 	if l := c.seat(side); l != nil && l.sdp.codec != "" {

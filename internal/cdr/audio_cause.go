@@ -197,7 +197,11 @@ func (w *way) badly() (found []finding) {
 	if late >= bad {
 		found = append(found, finding{"jitter", fmt.Sprintf("%.1f %% of its packets came more than 60 ms late, which most telephones throw away", late.Float()), true})
 	}
-	if q := w.Quality; q != nil && q.Reported != nil && q.Reported.Loss >= here+bad {
+	switch q := w.Quality; {
+	case q == nil || q.Reported == nil:
+	case q.Anew && q.Reported.Loss >= bad:
+		found = append(found, finding{"loss-beyond", fmt.Sprintf("%s reports that %.1f %% of what is coded anew for it are lost, between this server and it", w.to, q.Reported.Loss.Float()), true})
+	case !q.Anew && q.Reported.Loss >= here+bad:
 		found = append(found, finding{"loss-beyond", fmt.Sprintf("%s reports that %.1f %% are lost on the whole way, and on the way here %.1f %% were: the rest is lost between this server and it",
 			w.to, q.Reported.Loss.Float(), here.Float()), true})
 	}
@@ -215,7 +219,11 @@ func (w *way) heard() string {
 		text += fmt.Sprintf(", MOS %.1f", q.Arrived.MOS.Float())
 	}
 	if q.Reported != nil {
-		text += fmt.Sprintf("; %s reports %.1f %% lost on the whole way", w.to, q.Reported.Loss.Float())
+		way := "on the whole way"
+		if q.Anew {
+			way = "from here"
+		}
+		text += fmt.Sprintf("; %s reports %.1f %% lost %s", w.to, q.Reported.Loss.Float(), way)
 		if q.Reported.MOS > 0 {
 			text += fmt.Sprintf(", MOS %.1f", q.Reported.MOS.Float())
 		}

@@ -106,6 +106,8 @@ func TestJudge(t *testing.T) {
 		{"loss", "5.7 %", flows(Media{Lost: 180}), Media{}},
 		{"jitter", "6.0 % of its packets came more than 60 ms late", flows(Media{Quality: &Quality{Arrived: Heard{Late: 600}}}), Media{}},
 		{"loss+jitter", "5.0 % of its packets were lost on the way here; and 6.0 %", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 500, Late: 600}}}), Media{}},
+		{"heard", "reports 3.0 % lost from here.", flows(Media{Quality: &Quality{Anew: true, Reported: &Heard{Loss: 300}}}), Media{}},
+		{"loss+loss-beyond", "reports that 6.0 % of what is coded anew for it are lost", flows(Media{Quality: &Quality{Anew: true, Arrived: Heard{Loss: 500}, Reported: &Heard{Loss: 600}}}), Media{}},
 		{"loss-beyond", "reports that 7.0 % are lost on the whole way, and on the way here 1.0 % were", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 100}, Reported: &Heard{Loss: 700}}}), Media{}},
 	} {
 		r := lasted(c.m, c.back)

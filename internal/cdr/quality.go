@@ -32,9 +32,11 @@ func (h *Hundredth) UnmarshalJSON(b []byte) error {
 type Quality struct {
 	Codec    string `json:"codec,omitempty"`
 	Wideband bool   `json:"wideband,omitempty"` // R and MOS are of the wideband scale, not to be compared with those of the other
-	// Arrived is what came to this server from the side, over its own leg. Reported is the whole way to the other side, as the RTCP of that one tells it.
+	// Arrived is what came to this server from the side, over its own leg. Reported is the whole way to the other side, as the RTCP of that one tells it; where speech is
+	// coded anew it is the way from here.
 	Arrived  Heard  `json:"arrived"`
 	Reported *Heard `json:"reported,omitempty"`
+	Anew     bool   `json:"codedAnew,omitempty"`
 	// RoundTrip is from this server to the side and back, the mean, and its most.
 	RoundTrip     time.Duration `json:"roundTrip,omitempty"`
 	RoundTripMost time.Duration `json:"roundTripMost,omitempty"`
@@ -88,7 +90,7 @@ func (r *Record) Poor() bool {
 }
 
 const (
-	fQCodec, fQWideband, fQArrived, fQReported, fQTrip, fQTripMost, fQSignal, fQNoise, fQSampled, fQSilent = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+	fQCodec, fQWideband, fQArrived, fQReported, fQTrip, fQTripMost, fQSignal, fQNoise, fQSampled, fQSilent, fQAnew = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 
 	fHR, fHMOS, fHLoss, fHLate, fHJitter, fHBurstLoss, fHGapLoss, fHBurstPackets, fHUnmeasured, fHPoor = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 )
@@ -112,6 +114,7 @@ func (w *binaryWriter) quality(q *Quality) {
 	w.int(fQNoise, int64(q.Noise))
 	w.uint(fQSampled, q.Sampled)
 	w.uint(fQSilent, q.Silent)
+	w.bool(fQAnew, q.Anew)
 	w.end()
 }
 
@@ -161,6 +164,8 @@ func (d *decoder) quality(f field) *Quality {
 			q.Sampled = d.uint(f)
 		case fQSilent:
 			q.Silent = d.uint(f)
+		case fQAnew:
+			q.Anew = d.uint(f) != 0
 		default:
 			d.skip(f)
 		}

@@ -40,6 +40,7 @@ type Observed struct {
 	Unsealed    uint64 // the other side has SRTP, and there are no keys for it
 	Unfit       uint64 // the other side takes no such payload type, and it cannot be converted
 
+	Anew      bool // speech is coded anew, so the other side has a source of ours
 	ICE       bool // checks of ICE decide who may send
 	Unchecked bool // and none came with our password
 	Unshaken  bool // keys come from a handshake of DTLS, and there are none

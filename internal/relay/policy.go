@@ -82,6 +82,7 @@ func (s *session) snapshot(r *Relay) media.Stats {
 			c := &stats.Streams[i].From[j]
 			*c = sd.count.snapshot(r.start)
 			sd.agreement(c)
+			c.Anew = st.convert[j] != nil && st.convert[j].path != nil
 			if sd.witness != nil {
 				w := *sd.witness
 				c.Witness = &w
