@@ -283,14 +283,12 @@ func (c *Call) narrowLine(w *widened, m *sdp.Media, to *sdp.Formats) {
 	}
 }
 
-// noteOf writes how the sender of an m-line speaks: payload types, codecs and clocks, and the packet time.
+// noteOf writes how the sender of an m-line speaks: payload types, codecs and clocks, and the packet time. A codec that is not converted has no name.
 func noteOf(m *sdp.Media) string {
 	b := strconv.AppendInt(nil, int64(m.Ptime), 10)
 	for _, c := range m.Codecs {
-		if mc := mediaCodec(c); mc != media.OtherCodec {
-			b = strconv.AppendUint(append(b, ' '), uint64(c.PT), 10)
-			b = strconv.AppendInt(append(append(append(b, '/'), mc.String()...), '/'), int64(c.Rate), 10)
-		}
+		b = strconv.AppendUint(append(b, ' '), uint64(c.PT), 10)
+		b = strconv.AppendInt(append(append(append(b, '/'), mediaCodec(c).String()...), '/'), int64(c.Rate), 10)
 	}
 	return string(b)
 }
@@ -330,7 +328,11 @@ func (ln *line) speaks(side media.SideIndex, s *sdp.Session, i int, boosted bool
 	e.ptime = s.Media[i].Ptime
 	e.said = nil
 	if boosted {
-		e.said = readNote(noteOf(&s.Media[i]))
+		if said := readNote(noteOf(&s.Media[i])); said != nil {
+			if _, ok := said.First(); ok {
+				e.said = said
+			}
+		}
 	}
 	if !strings.Contains(s.Body(), sdp.SpeechNote) {
 		e.speech, e.inner, e.asks = nil, nil, false

@@ -1,0 +1,47 @@
+package ua_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// speaking is a description whose audio has other formats, all of them static.
+func speaking(body, formats string) string {
+	var b strings.Builder
+	for line := range strings.Lines(body) {
+		switch {
+		case strings.HasPrefix(line, "m="):
+			b.WriteString("m=audio 49170 RTP/AVP " + formats + "\r\n")
+		case !strings.HasPrefix(line, "a=rtpmap") && !strings.HasPrefix(line, "a=fmtp"):
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// TestMED02BesideOthers: a target takes a codec that both sides have but the relay does not convert, and one that it alone has. The caller is told of
+// the first, whose packets pass as they are.
+func TestMED02BesideOthers(t *testing.T) {
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {codecs: [G729, PCMU, PCMA]}`+"\n  "+`"trunk:uc": {`, 1))
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", speaking(bodies[0], "18 0")))
+	inv, offer := r.told("INVITE")
+	if !slices.Equal(offer.Media[0].Formats, []string{"18", "0", "8"}) {
+		t.Fatalf("offered\n%s", inv)
+	}
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", inv, "to", speaking(bodies[1], "18 8")))
+	ok, answer := r.told("SIP/2.0 200")
+	if !slices.Equal(answer.Media[0].Formats, []string{"18"}) {
+		t.Fatalf("answered\n%s", ok)
+	}
+	other, law := media.Format{PayloadType: 18, Clock: 8000}, media.Format{PayloadType: 8, Codec: media.PCMA, Clock: 8000}
+	for k, want := range [2][]media.Format{{other}, {other, law}} {
+		side := r.side(k)
+		if side.Speech == nil || !slices.Equal(side.Speech.Formats, want) || !side.Agreed.Has(18) {
+			t.Errorf("side %d speaks %+v, agreed are %v", k, side.Speech, side.Agreed)
+		}
+	}
+}
