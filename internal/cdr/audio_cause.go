@@ -166,7 +166,12 @@ func (w *way) onward() (found []finding) {
 	if w.SendErrors >= many && w.SendErrors > w.Packets/2 {
 		found = append(found, finding{"send-error", fmt.Sprintf("%d packets could not be sent to it (%s), %d could: look at routes and firewall of this server", w.SendErrors, w.SendError, w.Packets), true})
 	}
-	if w.back != nil && w.far.LastRefused.Sub(w.far.FirstRefused) >= lasting && w.back.Packets == 0 {
+	switch refused := w.far.LastRefused.Sub(w.far.FirstRefused) >= lasting; {
+	case !refused || w.back == nil:
+	case w.back.Packets > 0 && w.far.LastRefused.After(w.back.Last) && w.end.Sub(w.back.Last) > longPause:
+		found = append(found, finding{"unreachable", fmt.Sprintf("what goes to it comes back since its own packets stopped (ICMP: %s, %d times), %s before the end: it has closed its port",
+			w.far.RefusedWhy, w.far.Refused, w.end.Sub(w.back.Last).Round(packetTime)), true})
+	case w.back.Packets == 0:
 		found = append(found, finding{"unreachable", fmt.Sprintf("what goes to %s comes back (ICMP: %s, %d times), and nothing comes from there: nobody listens, or a firewall says so",
 			w.back.Announced, w.far.RefusedWhy, w.far.Refused), true})
 	}

@@ -96,6 +96,8 @@ func TestJudge(t *testing.T) {
 		{"send-error", "2000 packets could not be sent to it (operation not permitted), 3000 could", flows(Media{Evidence: &Evidence{SendErrors: 2000, SendError: "operation not permitted"}}), Media{}},
 		{"unreachable", "what goes to 192.0.2.20:4000 comes back (ICMP: connection refused, 9 times)", flows(Media{}),
 			Media{Announced: there, Evidence: &Evidence{Refused: 9, RefusedWhy: "connection refused", FirstRefused: answered, LastRefused: late}}},
+		{"unreachable", "since its own packets stopped (ICMP: connection refused, 30 times), 40s before the end", flows(Media{}),
+			flows(Media{Last: late, Evidence: &Evidence{Refused: 30, RefusedWhy: "connection refused", FirstRefused: late, LastRefused: answered.Add(55 * time.Second)}})},
 		{"heard", "", flows(Media{}), Media{Announced: there, Evidence: &Evidence{Refused: 2, FirstRefused: late, LastRefused: late.Add(time.Second)}}}, // as it hung up
 		{"heard", "", flows(Media{}), flows(Media{Evidence: &Evidence{Refused: 9, FirstRefused: answered, LastRefused: late}})},                         // another target, before
 		{"lost-beyond", "by its RTCP 990 of 1000 packets have not reached it", flows(Media{}), Media{Evidence: &Evidence{Expected: 1000, Missed: 990}}},
