@@ -25,6 +25,27 @@ func (c *Call) keysDiffer(l *Leg) bool {
 
 func isEvent(c sdp.Codec) bool { return c.Is("telephone-event") }
 
+// withoutEvents are the formats of an m-line but for telephone-event.
+func withoutEvents(m *sdp.Media) sdp.Formats {
+	return formatsOf(slices.DeleteFunc(slices.Clone(m.Codecs), isEvent), m.Codecs)
+}
+
+// withClocks adds telephone-event with the clocks of codecs that are added, where there is one with another: its clock is that of the codec beside
+// it (RFC 4733 §2.1).
+func withClocks(aux, added, inner []sdp.Codec) []sdp.Codec {
+	if !slices.ContainsFunc(aux, isEvent) {
+		return aux
+	}
+	for _, codec := range added {
+		if !slices.ContainsFunc(aux, func(a sdp.Codec) bool { return isEvent(a) && a.Rate == codec.Rate }) {
+			event, _ := ourCodec("telephone-event")
+			event.PT, event.Rate = freeType(event.PT, aux, added, inner), codec.Rate
+			aux = append(aux, event)
+		}
+	}
+	return aux
+}
+
 // fitKeys takes telephone-event out of what a leg is offered, or adds it.
 func (c *Call) fitKeys(l *Leg, list []sdp.Codec) []sdp.Codec {
 	switch set := l.trunk.Settings; {

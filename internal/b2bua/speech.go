@@ -27,7 +27,7 @@ type widened struct {
 	inner, outer []sdp.Codec
 }
 
-// widen gives an offer of ours the codecs of the leg's trunk. An answer stays as it is.
+// widen gives an offer of ours the codecs of the leg's trunk.
 func (c *Call) widen(l *Leg, text string, offer bool) string {
 	if c.plan.bypass || c.plan.passKeys || l.speech == nil && len(l.trunk.Settings.Codecs) == 0 && !c.plan.converts() && !c.keysDiffer(l) {
 		return text
@@ -44,7 +44,10 @@ func (c *Call) widen(l *Leg, text string, offer bool) string {
 	changed := false
 	for i := range n {
 		w := &l.speech.lines[i]
-		if !offer {
+		if !offer { // made of another offer than was answered, when a call is picked up, it may have what its hearer keeps otherwise
+			if m := &s.Media[i]; ownKeys(l.trunk.Settings) && slices.ContainsFunc(m.Codecs, isEvent) && slices.ContainsFunc(m.Codecs, c.converts) {
+				changed, to[i] = true, withoutEvents(m)
+			}
 			continue
 		}
 		*w = widened{}
@@ -82,7 +85,9 @@ func (c *Call) offerable(l *Leg, line int, inner []sdp.Codec) []sdp.Codec {
 		}
 	}
 	if l.trunk.Settings.Transcoding != "off" && slices.ContainsFunc(inner, c.converts) {
+		kept := len(outer)
 		outer = c.addKnown(l, line, outer, inner)
+		rest = withClocks(rest, outer[kept:], inner)
 	}
 	if len(outer) == 0 {
 		return inner
@@ -237,7 +242,7 @@ func (c *Call) narrow(l *Leg, body string, offer bool) string {
 		}
 		if own && slices.ContainsFunc(m.Codecs, isEvent) && slices.ContainsFunc(m.Codecs, c.converts) {
 			note := to[i].Note
-			to[i] = formatsOf(slices.DeleteFunc(slices.Clone(m.Codecs), isEvent), m.Codecs)
+			to[i] = withoutEvents(m)
 			to[i].Note = note
 		}
 		if !offer && l.speech != nil && m.IsRTP() && !m.Rejected() && len(l.speech.lines[i].outer) > 0 {
@@ -259,6 +264,11 @@ func (c *Call) narrowLine(w *widened, m *sdp.Media, to *sdp.Formats) {
 			speaks = speaks || !a.Auxiliary()
 		case c.converts(a), isEvent(a):
 			foreign = true
+		}
+	}
+	if slices.ContainsFunc(m.Codecs, isEvent) && !slices.ContainsFunc(inner, isEvent) { // of the clock of another codec
+		if i := slices.IndexFunc(w.inner, isEvent); i >= 0 {
+			inner = append(inner, w.inner[i])
 		}
 	}
 	for _, in := range w.inner { // what was kept from it for its own form of keys

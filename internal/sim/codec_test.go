@@ -62,3 +62,35 @@ func TestMED02Mix(t *testing.T) {
 		t.Errorf("%d calls were converted", converted)
 	}
 }
+
+// TestMED06EveryStory: every call of the ladders goes as it does although gateways have their keys as tones: they are offered no
+// telephone-event, and the others are, whatever the gateway says.
+func TestMED06EveryStory(t *testing.T) {
+	for _, s := range stories() {
+		t.Run(s.file, func(t *testing.T) {
+			document := foreign(strings.NewReplacer(s.changes...).Replace(Document))
+			document = strings.NewReplacer("codecs: [PCMA],", "dtmf: inband,", "codecs: [PCMA]", "dtmf: inband", "codecs: [PCMU],", "", "codecs: [PCMU]", "").Replace(document)
+			snap, err := Compile(document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.snap = snap
+			w := s.run(t, noFault)
+			for _, f := range w.Failures() {
+				t.Error(f)
+			}
+			if r := w.Nodes[0].Records[0]; r.Reason != s.reason || r.Status != s.status {
+				t.Errorf("record: %s %d (%s), want %s %d", r.Reason, r.Status, r.Detail, s.reason, s.status)
+			}
+			for i := range w.Trace.Lines {
+				l := &w.Trace.Lines[i]
+				if strings.HasPrefix(l.From, "med") && (strings.HasPrefix(l.To, "gw") || l.To == "sbc") && strings.Contains(string(l.Data), "telephone-event") {
+					t.Errorf("%s says telephone-event to %s:\n%s", l.From, l.To, l.Data)
+				}
+			}
+			if t.Failed() {
+				t.Log(w.Trace.String())
+			}
+		})
+	}
+}

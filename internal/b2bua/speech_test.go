@@ -1,0 +1,188 @@
+package b2bua
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// conversing is a call whose legs have trunks with these settings, and whose relay has Opus.
+func conversing(a, b topology.TrunkSettings) *Call {
+	c := &Call{env: &Env{Opus: true}}
+	c.a.trunk = &topology.Trunk{Settings: &a}
+	c.won = &attempt{}
+	c.won.leg.side, c.won.leg.trunk = 1, &topology.Trunk{Settings: &b}
+	c.plan.lines = make([]line, 1)
+	return c
+}
+
+const head = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
+
+var maps = map[string]string{"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000", "18": "G729/8000", "101": "telephone-event/8000", "110": "telephone-event/48000",
+	"111": "opus/48000/2", "13": "CN/8000"}
+
+// with is a description of audio with payload types.
+func with(types string) string {
+	text := head + "m=audio 4000 RTP/AVP " + types + "\r\n"
+	for _, pt := range strings.Fields(types) {
+		text += "a=rtpmap:" + pt + " " + maps[pt] + "\r\n"
+	}
+	return text
+}
+
+// spokenIn are the payload types and encodings of a description.
+func spokenIn(t *testing.T, text string) string {
+	t.Helper()
+	s, err := sdp.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, c := range s.Media[0].Codecs {
+		name := c.Name
+		if c.Is("telephone-event") && c.Rate != 8000 {
+			name += "/48000"
+		}
+		list = append(list, name)
+	}
+	return strings.Join(list, " ")
+}
+
+// TestMED01Codecs: what a peer is offered, what the other side is told of its answer, and how the relay is to speak to each.
+func TestMED01Codecs(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		codecs, dtmf     string // of the target's trunk
+		off              bool
+		callerDTMF       string
+		offer, offered   string // the caller's; the target's
+		answer, told     string // the target's; the caller's
+		speechA, speechB string // the first codec that is spoken with each; "": as it comes
+		eventsA, eventsB bool   // they have telephone-event
+	}{
+		{name: "no codecs named", offer: "0 101", offered: "PCMU telephone-event", answer: "0 101", told: "PCMU telephone-event"},
+		{name: "one in common goes first", codecs: "G722 PCMA", offer: "0 8 101", offered: "PCMA G722 telephone-event", answer: "8 101", told: "PCMA telephone-event"},
+		{name: "none in common", codecs: "G722", offer: "0 8 101", offered: "G722 telephone-event", answer: "9 101", told: "PCMU telephone-event",
+			speechA: "PCMU", speechB: "G722", eventsA: true, eventsB: true},
+		{name: "one in common is taken, and another", codecs: "PCMA G722", offer: "8", offered: "PCMA G722", answer: "8 9", told: "PCMA", speechA: "PCMA", speechB: "PCMA"},
+		{name: "a codec that cannot be converted", codecs: "PCMA", offer: "18", offered: "G729", answer: "18", told: "G729"},
+		{name: "transcoding is off", codecs: "PCMU G722", off: true, offer: "8 0", offered: "PCMU", answer: "0", told: "PCMU"},
+		{name: "telephone-event has the clock of its codec", codecs: "opus", offer: "8 101", offered: "opus telephone-event telephone-event/48000", answer: "111 110",
+			told: "PCMA telephone-event", speechA: "PCMA", speechB: "opus", eventsA: true, eventsB: true},
+		{name: "and the other way round", codecs: "PCMA", offer: "111 110", offered: "PCMA telephone-event/48000 telephone-event", answer: "8 101",
+			told: "opus telephone-event/48000", speechA: "opus", speechB: "PCMA", eventsA: true, eventsB: true},
+		{name: "a target with tones", dtmf: "inband", offer: "0 101", offered: "PCMU", answer: "0", told: "PCMU telephone-event", speechA: "PCMU", speechB: "PCMU", eventsA: true},
+		{name: "a caller with tones", callerDTMF: "inband", offer: "0", offered: "PCMU telephone-event", answer: "0 101", told: "PCMU", speechA: "PCMU", speechB: "PCMU", eventsB: true},
+		{name: "comfort noise goes along", codecs: "G722", offer: "0 13", offered: "G722 CN", answer: "9 13", told: "PCMU CN", speechA: "PCMU", speechB: "G722"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, b := *topology.DefaultSettings(), *topology.DefaultSettings()
+			b.Codecs = strings.Fields(c.codecs)
+			if c.off {
+				b.Transcoding = "off"
+			}
+			if c.dtmf != "" {
+				b.DTMF = c.dtmf
+			}
+			if c.callerDTMF != "" {
+				a.DTMF = c.callerDTMF
+			}
+			call := conversing(a, b)
+			leg := &call.won.leg
+			// What plan.write leaves of the caller's offer for the trunk.
+			inner, err := sdp.Parse(call.narrow(&call.a, with(c.offer), true))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := string(inner.Rewrite(nil, &sdp.Rewrite{Media: []sdp.MediaAddr{{Port: 6000}}, Codecs: b.Codecs}))
+			outer := call.widen(leg, text, true)
+			if got := spokenIn(t, outer); got != c.offered {
+				t.Errorf("the target is offered %s, want %s", got, c.offered)
+			}
+			answer := with(c.answer)
+			if c.answer == "111 110" { // numbered as offered
+				o, _ := sdp.Parse(outer)
+				for _, codec := range o.Media[0].Codecs {
+					if codec.Is("telephone-event") && codec.Rate == 48000 {
+						answer = strings.NewReplacer(" 110", " "+itoa(codec.PT), ":110", ":"+itoa(codec.PT)).Replace(answer)
+					}
+				}
+			}
+			narrowed := call.narrow(leg, answer, false)
+			if got := spokenIn(t, narrowed); got != c.told {
+				t.Errorf("the caller is told %s, want %s", got, c.told)
+			}
+			s, err := sdp.Parse(narrowed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			call.plan.take(&call.a, inner)
+			call.plan.take(leg, s)
+			ln := &call.plan.lines[0]
+			for k, want := range []struct {
+				codec  string
+				events bool
+			}{{c.speechA, c.eventsA}, {c.speechB, c.eventsB}} {
+				spoken := ln.spoken(k)
+				if spoken == nil {
+					if want.codec != "" {
+						t.Errorf("side %d is not spoken to in %s", k, want.codec)
+					}
+					continue
+				}
+				first, _ := spoken.First()
+				_, events := spoken.Find(media.TelephoneEvent, 0)
+				if first.Codec.String() != want.codec || events != want.events {
+					t.Errorf("side %d: %v", k, spoken.Formats)
+				}
+			}
+		})
+	}
+}
+
+func itoa(n uint8) string { return string([]byte{'0' + n/100, '0' + n/10%10, '0' + n%10}) }
+
+// TestNoteIsOurs: what is noted between the legs comes from nobody else, and goes to nobody.
+func TestNoteIsOurs(t *testing.T) {
+	c := conversing(*topology.DefaultSettings(), *topology.DefaultSettings())
+	forged := with("0") + "a=" + sdp.SpeechNote + ":20 9/G722/8000\r\n"
+	for _, offer := range []bool{true, false} {
+		if got := c.narrow(&c.a, forged, offer); strings.Contains(got, sdp.SpeechNote) {
+			t.Errorf("taken from a peer: %s", got)
+		}
+	}
+	s, err := sdp.Parse(forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(s.Rewrite(nil, &sdp.Rewrite{Media: []sdp.MediaAddr{{Port: 6000}}})); strings.Contains(got, sdp.SpeechNote) {
+		t.Errorf("goes to a peer: %s", got)
+	}
+}
+
+// FuzzNarrow: whatever a peer answers, what is left of it is a description, and without a note of the peer's.
+func FuzzNarrow(f *testing.F) {
+	f.Add(with("9 101"))
+	f.Add(with("0") + "a=" + sdp.SpeechNote + ":20 9/G722/8000\r\n")
+	f.Fuzz(func(t *testing.T, body string) {
+		b := *topology.DefaultSettings()
+		b.Codecs = []string{"G722", "opus"}
+		c := conversing(*topology.DefaultSettings(), b)
+		c.widen(&c.won.leg, with("0 8 101"), true)
+		_, err := sdp.Parse(body)
+		got := c.narrow(&c.won.leg, body, false)
+		s, after := sdp.Parse(got)
+		if err == nil && after != nil {
+			t.Fatalf("%v: %s", after, got)
+		}
+		if after == nil && err == nil {
+			c.plan.take(&c.won.leg, s)
+			for k := range 2 {
+				c.plan.lines[0].spoken(k)
+			}
+		}
+	})
+}
