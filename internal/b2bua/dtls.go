@@ -63,7 +63,11 @@ func heardDTLS(s *sdp.Session, i int, peerActive bool) (list []string) {
 func (c *Call) takesDTLS(l *Leg, s *sdp.Session, i int, to *sdp.Protection) bool {
 	at := &l.srtp.lines[i]
 	setup := s.Setup(i)
-	active := setup == "passive" || setup == "actpass" && at.dtls.active
+	was := at.dtls.active
+	if e := c.standing(l, i); e != nil {
+		was = e.dtls != nil && e.dtls.Active
+	}
+	active := setup == "passive" || setup == "actpass" && was
 	if to.Lines = heardDTLS(s, i, !active); to.Lines == nil || setup == "holdconn" {
 		to.Lines = nil
 		return false

@@ -2,6 +2,7 @@ package b2bua
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/directsip/directsip/internal/media"
@@ -12,13 +13,29 @@ import (
 
 // connectivity is how an m-line stands on a leg with respect to ICE.
 type connectivity struct {
-	ufrag, pwd string // ours: they stay while the peer's do, so that they are the same in every early answer
-	theirs     string // the peer's, as it offered them last
-	declined   bool   // its last description has no ICE
-	answers    bool   // our answer to its last offer has ICE
-	offered    bool   // our last offer has
-	controls   bool   // the role that we began with
-	muxed      bool   // rtcp-mux is agreed on: there is no second component
+	ufrag, pwd string   // ours: they stay while the peer's do, so that they are the same in every early answer
+	theirs     []string // the peer's, latest last: its forks have different ones, and the one that answers may be an earlier one
+	declined   bool     // its last description has no ICE
+	answers    bool     // our answer to its last offer has ICE
+	offered    bool     // our last offer has
+	controls   bool     // the role that we began with
+	muxed      bool     // rtcp-mux is agreed on: there is no second component
+}
+
+// maxTheirs bounds the credentials of a peer that are remembered.
+const maxTheirs = 20
+
+// knows notes credentials of the peer, and tells whether it has said them before.
+func (ice *connectivity) knows(said *sdp.ICE) bool {
+	key := said.Ufrag + " " + said.Pwd
+	if slices.Contains(ice.theirs, key) {
+		return true
+	}
+	if len(ice.theirs) == maxTheirs {
+		ice.theirs = slices.Delete(ice.theirs, 0, 1)
+	}
+	ice.theirs = append(ice.theirs, key)
+	return false
 }
 
 // begin draws credentials (RFC 8445 §5.3 wants 24 and 128 random bits) where there are none.
@@ -54,22 +71,32 @@ func (c *Call) openICE(l *Leg, s *sdp.Session, i int, offer bool) []string {
 	if !ok {
 		return nil
 	}
-	if key := said.Ufrag + " " + said.Pwd; offer && key != at.theirs {
-		if at.theirs != "" {
-			at.ufrag = ""
-		}
-		at.theirs = strings.Clone(key)
-	} else if !offer {
-		at.theirs = strings.Clone(key)
+	if began := len(at.theirs) > 0; !at.knows(&said) && offer && began {
+		at.ufrag = ""
 	}
 	at.begin(c.env)
 	at.controls = mode == "full" && (said.Lite || !offer) // RFC 8445 §6.1.1
 	return heardICE(&said)
 }
 
-// offersICE tells whether an offer of ours on a leg has ICE.
-func (l *Leg) offersICE(i int) bool {
-	return l.trunk.Settings.ICE != "off" && !l.srtp.lines[i].ice.declined
+// offersICE tells whether an offer of ours on a leg has ICE: where a session stands, if that has it.
+func (c *Call) offersICE(l *Leg, i int) bool {
+	if l.trunk.Settings.ICE == "off" {
+		return false
+	}
+	if e := c.standing(l, i); e != nil {
+		return e.ice != nil
+	}
+	return !l.srtp.lines[i].ice.declined
+}
+
+// standing is how an m-line stands on the side of a leg that has its seat; nil: nothing stands yet, or it is new or off. A fork that answers
+// too late changes nothing of it.
+func (c *Call) standing(l *Leg, i int) *end {
+	if !l.up || c.seat(l.side) != l || i >= len(c.plan.lines) || !c.plan.lines[i].peer[l.side].live {
+		return nil
+	}
+	return &c.plan.lines[i].peer[l.side]
 }
 
 // sayICE is what we say of ICE in an m-line with that address.

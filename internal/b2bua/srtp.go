@@ -39,6 +39,10 @@ type protection struct {
 // marks are in a description of which something must be opened.
 var marks = []string{"RTP/SAVP", "RTP/AVPF", "a=crypto:", "a=rtcp-mux", "a=fingerprint:", "a=ice-ufrag:"}
 
+func marked(body string) bool {
+	return slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(body, mark) })
+}
+
 // box is the leg's strongbox, made on demand.
 func (l *Leg) box() *strongbox {
 	if l.srtp == nil {
@@ -157,7 +161,7 @@ func (c *Call) isOffer(l *Leg, m *sip.Message) bool {
 }
 
 func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) {
-	if l.srtp == nil && c.srtpMode(l) != "required" && l.trunk.Settings.ICE == "off" && !slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(body, mark) }) {
+	if l.srtp == nil && c.srtpMode(l) != "required" && l.trunk.Settings.ICE == "off" && !marked(body) {
 		return body, nil
 	}
 	s, err := sdp.Parse(body)
@@ -319,8 +323,9 @@ func (c *Call) answers(l *Leg, m *sip.Message) bool {
 // seal protects a description of ours as the leg has it.
 func (c *Call) seal(l *Leg, text string, offer bool) string {
 	text = c.widen(l, text, offer)
-	mode := l.trunk.Settings.SRTPMode
-	if c.plan.bypass || c.plan.passKeys || l.srtp == nil && mode != "required" && mode != "optional" && l.trunk.Settings.RTCPMux != "offer" && l.trunk.Settings.ICE == "off" {
+	set := l.trunk.Settings
+	plain := set.SRTPMode != "required" && set.SRTPMode != "optional" && set.RTCPMux != "offer" && set.ICE == "off"
+	if c.plan.bypass || c.plan.passKeys || l.srtp == nil && plain {
 		return text
 	}
 	s, err := sdp.Parse(text)
@@ -354,7 +359,7 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 			at.must = false
 		}
 		if offer {
-			at.ice.offered = l.offersICE(i)
+			at.ice.offered = c.offersICE(l, i)
 		}
 		if offer && at.ice.offered || !offer && at.ice.answers {
 			to[i].Lines = slices.Concat(to[i].Lines, c.sayICE(l, i, m, to[i].Mux && (!offer || at.ice.muxed)))

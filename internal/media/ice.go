@@ -1,9 +1,6 @@
 package media
 
-import (
-	"net/netip"
-	"slices"
-)
+import "net/netip"
 
 // ICE is how a side finds which addresses work (RFC 8445). Each port is a component with one candidate of ours, its address.
 type ICE struct {
@@ -21,15 +18,6 @@ type Candidate struct {
 	Component uint8 // 1 RTP, 2 RTCP
 	Priority  uint32
 	Address   netip.AddrPort
-}
-
-// Same tells whether two ask for the same.
-func (i *ICE) Same(o *ICE) bool {
-	if i == nil || o == nil {
-		return i == o
-	}
-	return i.Ufrag == o.Ufrag && i.Pwd == o.Pwd && i.Full == o.Full && i.PeerUfrag == o.PeerUfrag && i.PeerPwd == o.PeerPwd && i.PeerLite == o.PeerLite &&
-		slices.Equal(i.Candidates, o.Candidates)
 }
 
 // String has no password.

@@ -186,3 +186,41 @@ func TestRFC8840NoAddressYet(t *testing.T) {
 		t.Errorf("offered\n%s", inv)
 	}
 }
+
+// TestICEOfForks: a fork that answers too late, with ICE of its own or without, changes nothing of what stands with the one that has answered: neither side begins
+// anew with its next offer.
+func TestICEOfForks(t *testing.T) {
+	for _, late := range []string{theirICE("two2"), ""} {
+		r := iced(t, "off", "lite")
+		r.out.Reset()
+		r.in(r.uc, bytes.Replace(request("INVITE", "1", "i1", "call", "from", "", bodies[0]), []byte("100rel"), []byte("nothing"), 1))
+		inv, offer := r.told("INVITE")
+		first, _ := creds(offer)
+		r.in(r.pstn, response("183 Session Progress", inv, "one1", bodies[1]+theirICE("one1")))
+		r.in(r.pstn, response("183 Session Progress", inv, "two2", bodies[1]+theirICE("two2")))
+		r.out.Reset()
+		r.in(r.pstn, response("200 OK", inv, "one1", bodies[1]+theirICE("one1")))
+		ok, _ := r.told("SIP/2.0 200")
+		tag := tagOf(header(ok, "To"))
+		r.in(r.uc, request("ACK", "1", "a1", "call", "from", tag, ""))
+		r.in(r.pstn, response("200 OK", inv, "two2", bodies[1]+late))
+		r.out.Reset()
+		hold := request("INVITE", "1", "callee", header(inv, "Call-ID"), "one1", tagOf(header(inv, "From")), bodies[1]+"a=sendonly\r\n"+theirICE("one1"))
+		r.in(r.pstn, bytes.Replace(hold, []byte("UDP 198.51.100.1:"), []byte("UDP 198.51.100.2:"), 1))
+		passed, _ := r.told("INVITE")
+		r.out.Reset()
+		r.in(r.uc, response("200 OK", passed, "", bodies[0]+"a=recvonly\r\n"))
+		ok, answer := r.told("SIP/2.0 200")
+		if now, _ := creds(answer); len(now) != 2 || now[0] != first[0] {
+			t.Errorf("%q became\n%s", first, ok)
+		}
+		ack := request("ACK", "1", "callee2", header(inv, "Call-ID"), "one1", tagOf(header(inv, "From")), "")
+		r.in(r.pstn, bytes.Replace(ack, []byte("UDP 198.51.100.1:"), []byte("UDP 198.51.100.2:"), 1))
+		r.out.Reset()
+		r.in(r.uc, request("INVITE", "2", "i2", "call", "from", tag, bodies[0]+"a=inactive\r\n"))
+		again, offer := r.told("INVITE")
+		if now, _ := creds(offer); len(now) != 2 || now[0] != first[0] || !isLite(offer) {
+			t.Errorf("%q became\n%s", first, again)
+		}
+	}
+}
