@@ -52,20 +52,15 @@ func (c *Call) judgeBypass(t *topology.Trunk, at netip.Addr) network.Verdict {
 	return network.Bypass(c.snap.Network, &caller, &callee, c.security())
 }
 
-// foresee decides before the hunt whether the call needs no ports because every target is certain to be bypassed, and whether some may be.
-func (c *Call) foresee() (all, some bool) {
-	all = len(c.decision.Targets) > 0
+// foresee decides before the hunt whether the call needs no ports because every target is certain to be bypassed.
+func (c *Call) foresee() bool {
 	for i := range c.decision.Targets {
 		t := c.decision.Targets[i].Trunk
-		if !network.Wanted(c.a.trunk, t) {
-			all = false
-			continue
+		if !network.Wanted(c.a.trunk, t) || !c.judgeBypass(t, netip.Addr{}).Bypass {
+			return false
 		}
-		v := c.judgeBypass(t, netip.Addr{})
-		all = all && v.Bypass
-		some = some || v.Bypass || !v.Settled
 	}
-	return all, some
+	return len(c.decision.Targets) > 0
 }
 
 // offers are the caller's first offer as it came and as it was opened, when targets may differ in which of them they are told.

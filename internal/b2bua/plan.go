@@ -216,8 +216,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 // openMedia takes ports and asks the relay to open them, unless the media goes past us.
 func (c *Call) openMedia(now time.Time, out *Out) {
 	p := &c.plan
-	all, some := c.foresee()
-	if p.bypass = all; all {
+	if p.bypass = c.foresee(); p.bypass {
 		c.phase = phaseHunting
 		c.hunt(now, out)
 		return
@@ -228,7 +227,7 @@ func (c *Call) openMedia(now time.Time, out *Out) {
 			c.refuse(now, why, "", out)
 			return
 		}
-		if some && raw != c.offered {
+		if raw != c.offered && c.a.trunk.Settings.EnableBypass { // any target may be bypassed, also one that a 3xx names
 			p.offers = &offers{raw: raw, opened: c.offered}
 		}
 	}
