@@ -68,7 +68,7 @@ func (s *shaker) shake(c *net.UDPConn, to netip.AddrPort, expected media.Fingerp
 		s.t.Log(err)
 		return nil
 	}
-	keys, err := exported(conn, s.active)
+	keys, err := exported(conn, &media.DTLS{Peer: []media.Fingerprint{expected}, Active: s.active})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func (h *handshake) try() (*dtls.Conn, error) {
 		_ = conn.Close()
 		return nil, err
 	}
-	keys, err := exported(conn, h.want.Active)
+	keys, err := exported(conn, h.want)
 	if err == nil && !h.keyed(keys) {
 		err = stdcontext.Canceled
 	}
@@ -178,8 +178,8 @@ func (r *Relay) dtlsConfig(want *media.DTLS) *dtls.Config {
 // silent: what pion would say of a handshake, its error says.
 var silent = &logging.DefaultLoggerFactory{DefaultLogLevel: logging.LogLevelDisabled}
 
-// exported are the keys of RFC 5764 §4.2.
-func exported(conn *dtls.Conn, active bool) (*media.Crypt, error) {
+// exported are the keys of RFC 5764 §4.2. That the certificate fits is asked once more: everything hangs on it.
+func exported(conn *dtls.Conn, want *media.DTLS) (*media.Crypt, error) {
 	profile, ok := conn.SelectedSRTPProtectionProfile()
 	if !ok {
 		return nil, errors.New("no SRTP profile was agreed on")
@@ -195,8 +195,8 @@ func exported(conn *dtls.Conn, active bool) (*media.Crypt, error) {
 		return nil, err
 	}
 	state, ok := conn.ConnectionState()
-	if !ok {
-		return nil, errors.New("no state")
+	if !ok || len(state.PeerCertificates) == 0 || !fits(state.PeerCertificates[0], want.Peer) {
+		return nil, errNotOurs
 	}
 	salt := c.Suite.KeySize() - key
 	m, err := state.ExportKeyingMaterial("EXTRACTOR-dtls_srtp", nil, 2*(key+salt))
@@ -204,7 +204,7 @@ func exported(conn *dtls.Conn, active bool) (*media.Crypt, error) {
 		return nil, err
 	}
 	client, server := string(m[:key])+string(m[2*key:2*key+salt]), string(m[key:2*key])+string(m[2*key+salt:])
-	if !active {
+	if !want.Active {
 		client, server = server, client
 	}
 	c.Send, c.Recv = client, []media.MasterKey{{Key: server}}
