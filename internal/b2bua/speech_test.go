@@ -145,6 +145,20 @@ func TestMED01Codecs(t *testing.T) {
 
 func itoa(n uint8) string { return string([]byte{'0' + n/100, '0' + n/10%10, '0' + n%10}) }
 
+// TestOpusIsNotOffered where the relay has no libopus.
+func TestOpusIsNotOffered(t *testing.T) {
+	b := *topology.DefaultSettings()
+	b.Codecs = []string{"opus", "G722"}
+	c := conversing(*topology.DefaultSettings(), b)
+	c.env.Opus = false
+	if got := spokenIn(t, c.widen(&c.won.leg, with("0"), true)); got != "G722" {
+		t.Errorf("the target is offered %s", got)
+	}
+	if got := spokenIn(t, c.widen(&c.won.leg, with("111"), true)); got != "opus" {
+		t.Errorf("of opus alone the target is offered %s", got)
+	}
+}
+
 // TestNoteIsOurs: what is noted between the legs comes from nobody else, and goes to nobody.
 func TestNoteIsOurs(t *testing.T) {
 	c := conversing(*topology.DefaultSettings(), *topology.DefaultSettings())

@@ -21,24 +21,24 @@ type Library struct {
 	version                                      string
 }
 
-var load = sync.OnceValues(open)
+var load = sync.OnceValues(func() (*Library, error) { return open(soname) })
 
 // Load loads the library, once for the process.
 func Load() (*Library, error) { return load() }
 
-func open() (*Library, error) {
-	handle, err := purego.Dlopen(soname, purego.RTLD_NOW|purego.RTLD_LOCAL)
+func open(name string) (*Library, error) {
+	handle, err := purego.Dlopen(name, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
 		return nil, fmt.Errorf("opus: %w", err)
 	}
 	l := &Library{}
 	var version uintptr
-	for name, to := range map[string]*uintptr{
+	for function, to := range map[string]*uintptr{
 		"opus_encoder_get_size": &l.encoderSize, "opus_encoder_init": &l.encoderInit, "opus_encode": &l.encode, "opus_encoder_ctl": &l.encoderCtl,
 		"opus_decoder_get_size": &l.decoderSize, "opus_decoder_init": &l.decoderInit, "opus_decode": &l.decode,
 		"opus_get_version_string": &version,
 	} {
-		if *to, err = purego.Dlsym(handle, name); err != nil {
+		if *to, err = purego.Dlsym(handle, function); err != nil {
 			return nil, fmt.Errorf("opus: %w", err)
 		}
 	}

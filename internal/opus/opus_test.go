@@ -3,6 +3,7 @@ package opus
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -100,6 +101,14 @@ func TestLossIsConcealed(t *testing.T) {
 		if p := power(got); p < before/20 || p > before*20 {
 			t.Errorf("%s: the power of what is made up is %.0f after %.0f", name, p, before)
 		}
+	}
+}
+
+// TestMissingLibrary: without the library there is an error that names it, and nothing else happens.
+func TestMissingLibrary(t *testing.T) {
+	l, err := open("libopus-that-is-not-there.so.0")
+	if l != nil || err == nil || !strings.Contains(err.Error(), "libopus-that-is-not-there.so.0") {
+		t.Errorf("%v, %v", l, err)
 	}
 }
 
