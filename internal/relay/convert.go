@@ -234,7 +234,9 @@ func (w *worker) sendAll(c *converter, p, out *port, to *sockaddr, now int64) {
 		if errno := out.stream.carrier.send(out, b, to); errno != 0 {
 			p.stream.side[p.side].count.sendErrors++
 			w.batch.sendErrors++
+			continue
 		}
+		w.noted(out, coded, 0)
 	}
 }
 

@@ -80,7 +80,7 @@
 //
 // Which packets pass is decided without I/O (port.receive); how datagrams get in and out is the stream's carrier. A UDP socket per port works
 // anywhere on Linux without rights. With CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW ports have no sockets: the kernel steers what comes to them into
-// one socket per worker (package steer), and it leaves through one raw socket per worker, so that a system call moves many packets and calls take
+// one socket per worker (package steer; see block for how servers of one host keep apart), and it leaves through one raw socket per worker, so that a system call moves many packets and calls take
 // no descriptors. Nothing is warm then, since there is nothing to keep. What passes, what is counted and what is noticed is the same, and so are
 // the tests.
 //

@@ -151,10 +151,12 @@ func TestUpdateStreams(t *testing.T) {
 		bad.Streams[0].Side[0].Local, bad.Streams[1].Side[1].Local = netip.AddrPort{}, netip.AddrPort{}
 		assign(t, &bad)
 		bad.Streams[1].Side[1].Local = netip.AddrPortFrom(ip4, address(a.rtp).Port()) // is in use
+		r.settle()
 		before := descriptors(t)
 		if err := r.Update(&bad); err == nil {
 			t.Fatal("bound a port twice")
 		}
+		r.settle()
 		if after := descriptors(t); after != before {
 			t.Errorf("%d descriptors, %d before", after, before)
 		}

@@ -26,11 +26,12 @@ type steered struct {
 	table  table // by place
 	mark   port  // what the table has for a place that is taken and has no port yet, or no more
 
-	mu    sync.Mutex
-	left  map[int32]leaving // places that sessions have left lately
-	peak  int               // the most in left since the map was made
-	known atomic.Pointer[[]netip.Addr]
-	late  atomic.Uint64 // packets that came to a place that nobody has any more
+	mu     sync.Mutex
+	blocks map[int32]*block
+	left   map[int32]leaving // places that sessions have left lately
+	peak   int               // the most in left since the map was made
+	known  atomic.Pointer[[]netip.Addr]
+	late   atomic.Uint64 // packets that came to a place that nobody has any more
 }
 
 // A port's place is where the tables have it: the index of its address and its number. It is what its socket has for a descriptor.
@@ -59,7 +60,7 @@ func openSteered(r *Relay) (o *steered, err error) {
 	if len(r.workers) > steer.Workers {
 		return nil, fmt.Errorf("%d workers are too many, %d at most", len(r.workers), steer.Workers)
 	}
-	o = &steered{dscp: r.config.DSCP, left: make(map[int32]leaving)}
+	o = &steered{dscp: r.config.DSCP, left: make(map[int32]leaving), blocks: make(map[int32]*block)}
 	o.known.Store(new([]netip.Addr))
 	if o.kernel, err = steer.Open(); err != nil {
 		return nil, err
@@ -80,7 +81,13 @@ func openSteered(r *Relay) (o *steered, err error) {
 }
 
 // close ends the steering. No worker runs any more.
-func (o *steered) close() { _ = o.kernel.Close() }
+func (o *steered) close() {
+	_ = o.kernel.Close()
+	for _, b := range o.blocks {
+		_ = unix.Close(b.fd)
+	}
+	clear(o.blocks)
+}
 
 func (*steered) tier() media.Tier { return media.TierSteered }
 
@@ -135,13 +142,20 @@ func (o *steered) bind(local netip.AddrPort, generation int32) (socket, error) {
 	if !o.table.claim(place, &o.mark) {
 		return noSocket, &PortError{local, unix.EADDRINUSE}
 	}
+	o.mu.Lock()
+	err := o.reserve(local, place)
+	o.mu.Unlock()
+	if err != nil {
+		o.table.set(place, nil)
+		return noSocket, &PortError{local, err}
+	}
 	s, err := bindUDP(local)
 	s.close()
 	if err == nil && !o.drained(place) {
 		err = unix.EBUSY
 	}
 	if err != nil {
-		o.table.set(place, nil)
+		o.drop(socket{fd: place})
 		return noSocket, &PortError{local, err}
 	}
 	return socket{fd: place, generation: generation}, nil
@@ -195,7 +209,12 @@ func (o *steered) free(local netip.AddrPort, s socket, now int64) {
 	o.drop(s)
 }
 
-func (o *steered) drop(s socket) { o.table.set(s.fd, nil) }
+func (o *steered) drop(s socket) {
+	o.mu.Lock()
+	o.blocks[s.fd/blockPorts].used--
+	o.mu.Unlock()
+	o.table.set(s.fd, nil)
+}
 
 // tidy forgets places that were left long ago.
 func (o *steered) tidy(now int64) {
@@ -207,6 +226,7 @@ func (o *steered) tidy(now int64) {
 		}
 	}
 	o.left = shrunk(o.left, &o.peak)
+	o.tidyBlocks()
 }
 
 // send takes a packet into the batch of the worker's turn, or sends it at once where none is running.

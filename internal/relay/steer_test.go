@@ -24,7 +24,7 @@ func newSteeredBench(t *testing.T, calls int) *bench {
 	return newBench(t, calls, Config{Best: media.TierSteered})
 }
 
-// TestSteeredCostsNoDescriptors: calls have none, and say what they are.
+// TestSteeredCostsNoDescriptors: calls have hardly any, and say what they are.
 func TestSteeredCostsNoDescriptors(t *testing.T) {
 	needSteered(t)
 	r := newRig(t, Config{Best: media.TierSteered})
@@ -33,8 +33,8 @@ func TestSteeredCostsNoDescriptors(t *testing.T) {
 	for i := range 50 {
 		r.open(call(media.SessionID(i), a, b))
 	}
-	if after := descriptors(t); after != before {
-		t.Errorf("50 calls have %d descriptors", after-before)
+	if n := descriptors(t) - before; n > 20 { // of blocks; sockets would be 200
+		t.Errorf("50 calls have %d descriptors", n)
 	}
 	if stats, _ := r.Stats(7); stats.Streams[0].Tier != media.TierSteered {
 		t.Errorf("the tier is %v", stats.Streams[0].Tier)
@@ -114,6 +114,27 @@ func TestSteeredServersDoNotMeet(t *testing.T) {
 	x := rtpPacket(8, 9, 9*160, 1)
 	a.send(a.rtp, calls[1].Streams[0].Side[0].Local, x)
 	b.wantOn(b.rtp, calls[1].Streams[0].Side[1].Local, x)
+}
+
+// TestSteeredPortIsOfOneServer: a port that another server of the host steers is noticed, though no socket is bound to it.
+func TestSteeredPortIsOfOneServer(t *testing.T) {
+	needSteered(t)
+	first, second := newRig(t, Config{Best: media.TierSteered}), newRig(t, Config{Best: media.TierSteered})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	first.open(s)
+	var busy *PortError
+	if err := second.Open(s); !errors.As(err, &busy) || !errors.Is(err, unix.EADDRINUSE) {
+		t.Fatalf("%v", err)
+	}
+	x := rtpPacket(8, 1, 160, 7)
+	a.send(a.rtp, s.Streams[0].Side[0].Local, x)
+	b.wantOn(b.rtp, s.Streams[0].Side[1].Local, x)
+	first.Close(1)
+	first.settle()
+	if err := second.Open(s); err != nil {
+		t.Errorf("a port that was given back: %v", err)
+	}
 }
 
 // TestSteeredHeaders looks at what leaves, on the wire: DSCP, TTL, no leave to fragment, addresses, checksums.

@@ -53,6 +53,7 @@ const (
 	uncounted counted = iota // or sent out of turn
 	relayedRTP
 	relayedRTCP
+	coded // anew: what it was made of has been counted
 	played
 )
 
@@ -70,7 +71,7 @@ type source struct {
 }
 
 // newOutlet opens the socket: the kernel makes the IP header, fragments where it must, and leaves the UDP header to us. The socket would get a copy
-// of every UDP datagram of this host, so it is bound to an address that nobody has (RFC 5737, RFC 3849).
+// of every UDP datagram of this host, so it is bound to an address that nobody should have (RFC 5737, RFC 3849), and takes nothing.
 func newOutlet(f, dscp int) (*outlet, error) {
 	domain, level, freebind, class, nobody := unix.AF_INET, unix.IPPROTO_IP, unix.IP_FREEBIND, unix.IP_TOS, netip.AddrFrom4([4]byte{192, 0, 2, 1})
 	if f == inet6 {
@@ -86,6 +87,10 @@ func newOutlet(f, dscp int) (*outlet, error) {
 		if errno := (socket{fd: o.fd}).bindTo(nobody, 0); errno != 0 {
 			err = errno
 		}
+	}
+	if err == nil {
+		nothing := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+		err = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &nothing})
 	}
 	if err == nil {
 		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, outletBuffer)
@@ -302,6 +307,7 @@ func (w *worker) takeBack(f failure) {
 		return
 	case uncounted:
 		return
+	case coded:
 	case relayedRTCP:
 		c.rtcp--
 		w.batch.rtcp--

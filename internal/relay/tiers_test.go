@@ -35,6 +35,13 @@ func aboutSockets(t *testing.T) {
 	}
 }
 
+// settle gives back what nobody uses of steered ports.
+func (r *Relay) settle() {
+	for range 2 {
+		r.tidy(r.now())
+	}
+}
+
 // needSteered skips a test where ports cannot be steered.
 func needSteered(t *testing.T) {
 	t.Helper()
