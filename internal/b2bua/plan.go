@@ -221,7 +221,8 @@ func (c *Call) openMedia(now time.Time, out *Out) {
 		c.hunt(now, out)
 		return
 	}
-	if p.passKeys = c.passesKeys(); !p.passKeys {
+	switch p.passKeys = c.passesKeys(); {
+	case !p.passKeys:
 		raw := c.offered
 		if why := c.openOffer(); why != nil {
 			c.refuse(now, why, "", out)
@@ -230,6 +231,8 @@ func (c *Call) openMedia(now time.Time, out *Out) {
 		if raw != c.offered && c.a.trunk.Settings.EnableBypass { // any target may be bypassed, also one that a 3xx names
 			p.offers = &offers{raw: raw, opened: c.offered}
 		}
+	case c.offered != nil:
+		p.offered(&c.a, c.offered) // nothing in it is for us, neither keys nor codecs
 	}
 	if c.announces() && !c.audience(now) {
 		c.refuse(now, c.decision.Reason, "", out)

@@ -45,3 +45,28 @@ func TestMED02BesideOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestTRK03PassesUntouched: where keys pass from peer to peer nothing is done to packets, whatever the trunks say of speech and a peer of notes that are
+// ours alone.
+func TestTRK03PassesUntouched(t *testing.T) {
+	for _, note := range []string{"", "a=directsip-speech:20 0/PCMU/8000\r\n", "a=directsip-speech:offer\r\n"} {
+		r := secured(t, "pass, signalBoost: 6", "pass, signalBoost: 6")
+		offer := keyed(bodies[0], uc80+note)
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", offer))
+		check := func(when string) {
+			t.Helper()
+			for k := range 2 {
+				if s := r.side(k); s.Speech != nil || !r.session.Streams[0].Sealed {
+					t.Errorf("%q, %s: side %d has %+v, sealed: %v", note, when, k, s.Speech, r.session.Streams[0].Sealed)
+				}
+			}
+		}
+		check("called")
+		inv, told := r.told("INVITE")
+		if keys := keysOf(told); len(keys) != 1 || "a=crypto:"+keys[0]+"\r\n" != uc80 || strings.Contains(told.Body(), "directsip-speech") {
+			t.Errorf("offered\n%s", inv)
+		}
+		r.in(r.pstn, response("200 OK", inv, "to", keyed(bodies[1], uc80b+note)))
+		check("answered")
+	}
+}
