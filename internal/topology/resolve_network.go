@@ -140,11 +140,18 @@ func (c *compiler) resolveIntersite(d *networkDoc, l *linkDoc) {
 // resolveRegionRoutes finds the way between any two regions: as written, else of the fewest links.
 func (c *compiler) resolveRegionRoutes(d *networkDoc) {
 	n := d.out
+	of := map[[2]*NetworkRegion]*node{}
 	for _, r := range d.routeDocs {
 		a, b := two(c, &d.regions, r.between, r.key, r.between, "regions")
 		if a == nil || b == nil {
 			continue
 		}
+		key := pairOf(a.out, b.out, a.out.Name < b.out.Name)
+		if o := of[key]; o != nil {
+			c.errorf(r.between, "route %q connects the same regions", o.text).fixf("Remove one of them")
+			continue
+		}
+		of[key] = r.key
 		if r.links == nil {
 			c.errorf(r.key, "the route has no links").fixf("Add links with the names of those that lead from region %q to %q", a.out.Name, b.out.Name)
 			continue
@@ -158,7 +165,7 @@ func (c *compiler) resolveRegionRoutes(d *networkDoc) {
 				at = nil
 				break
 			}
-			if l.out.ends[0] != at && l.out.ends[1] != at || at == nil {
+			if l.out.ends[0] != at && l.out.ends[1] != at {
 				c.errorf(item, "%s does not go on from region %q", l.out.Name, at.Name).fixf("Name the links in order, from region %q to %q", a.out.Name, b.out.Name)
 				at = nil
 				break
@@ -170,7 +177,7 @@ func (c *compiler) resolveRegionRoutes(d *networkDoc) {
 			c.errorf(r.links, "the links lead to region %q, not to %q", at.Name, b.out.Name).fixf("Name all links, from region %q to %q", a.out.Name, b.out.Name)
 			continue
 		}
-		n.routes[pairOf(a.out, b.out, a.out.Name < b.out.Name)] = way
+		n.routes[key] = way
 	}
 	for i, a := range n.Regions {
 		for _, b := range n.Regions[:i] {
