@@ -3,7 +3,7 @@
 // stay bound: user space decides, the kernel carries out.
 //
 // A flow is one direction: from one address and port of a peer to one of ours. The kernel takes what follows in it regularly: RTP version 2 of its SSRC and payload
-// type, without marker, with a newer sequence number, whose clock has not jumped and which is not late. All else is for user space, where what it
+// type, without marker, with a newer sequence number, whose clock has not jumped. All else is for user space, where what it
 // means is known: a repetition, a talkspurt, another source, RTCP. So is what the stack does better: options, extension headers, fragments, what
 // the receiving device has put together, and what is longer than 1280 octets, as only the stack learns the MTU of a path. When user space has
 // sent such a packet on, it installs the flow anew behind it. The kernel waits for that, with a gap where the packet was, but for 15 ms only: then

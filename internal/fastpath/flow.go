@@ -37,7 +37,7 @@ func (k *objectFlow) rule(f *Flow, out path) {
 	if f.Local.Addr().Is4() {
 		k.Family = 4
 	}
-	k.Ssrc, k.PayloadType, k.Rate, k.Late = f.SSRC, f.PayloadType, f.Rate, f.Late
+	k.Ssrc, k.PayloadType, k.Rate, k.Buffer = f.SSRC, f.PayloadType, f.Rate, f.Buffer
 	k.Every, k.Credit = f.Every, f.Every
 }
 
@@ -70,15 +70,16 @@ func (k *objectFlow) resume(s *State, now int64) {
 	k.Up = now
 	k.Sequence, k.Transit, k.Timestamp, k.Jitter = s.Sequence, s.Transit, s.Timestamp, s.Jitter
 	k.Moved, k.Fastest, k.NextFastest, k.Window = s.Moved, s.Fastest, s.NextFastest, s.Window
+	k.Row, k.RunFastest = s.Row, s.RunFastest
 }
 
 // reset is after what was counted has been read.
-func (k *objectFlow) reset() { k.Packets, k.Bytes, k.Run, k.Gaps = 0, 0, 0, 0 }
+func (k *objectFlow) reset() { k.Packets, k.Bytes, k.Late, k.Run, k.Gaps = 0, 0, 0, 0, 0 }
 
 func (k *objectFlow) count() Count {
-	c := Count{Packets: k.Packets, Bytes: k.Bytes, Last: int64(k.Last), State: State{
+	c := Count{Packets: k.Packets, Bytes: k.Bytes, Late: k.Late, Last: int64(k.Last), State: State{
 		Sequence: k.Sequence, Transit: k.Transit, Timestamp: k.Timestamp, Jitter: k.Jitter,
-		Moved: k.Moved, Fastest: k.Fastest, NextFastest: k.NextFastest, Window: k.Window,
+		Moved: k.Moved, Fastest: k.Fastest, NextFastest: k.NextFastest, Window: k.Window, Row: k.Row, RunFastest: k.RunFastest,
 	}, n: min(k.Gaps, mostGaps)}
 	for i := range c.n {
 		c.gaps[i] = Gap{k.Gap[i].Run, k.Gap[i].Step}

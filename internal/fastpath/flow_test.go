@@ -29,7 +29,7 @@ const (
 
 // flow expects number 100 of SSRC 7, PCMA, whose timestamp is that of the packet before: so it does not matter when it comes.
 func (e *ends) flow() (*Flow, *State) {
-	return &Flow{Local: e.local, Source: e.source, From: e.from, To: e.to, TOS: 46 << 2, SSRC: 7, PayloadType: 8, Rate: 8000, Late: 480, Every: 3},
+	return &Flow{Local: e.local, Source: e.source, From: e.from, To: e.to, TOS: 46 << 2, SSRC: 7, PayloadType: 8, Rate: 8000, Buffer: 480, Every: 3},
 		&State{Sequence: 100, Timestamp: 1600, Window: 64}
 }
 
@@ -224,8 +224,8 @@ func TestGaps(t *testing.T) {
 	}
 }
 
-// TestLateIsNotRegular needs the program's clock: a packet that says that it was sent 61 ms before it came, compared with one before it.
-func TestLateIsNotRegular(t *testing.T) {
+// TestLate needs the program's clock: a packet that says that it was sent a second before it came, compared with one before it.
+func TestLate(t *testing.T) {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
 		t.Fatal(err)
@@ -235,7 +235,7 @@ func TestLateIsNotRegular(t *testing.T) {
 	f.Every = 100
 	s.Timestamp, s.Transit = 16000, ^uint32(16000)+1 // that came when the program's clock was at 0
 	second := uint32(8000)
-	table.put(f, s)
+	h := table.put(f, s)
 	send := func(sequence uint16, ahead uint32) int32 {
 		p := ends4.frame()
 		p.payload = rtp(8, sequence, s.Timestamp+ahead, 7)
@@ -245,13 +245,27 @@ func TestLateIsNotRegular(t *testing.T) {
 	if v := send(100, 2*second); v != redirect { // it came two seconds early, and is the fastest from now on
 		t.Fatalf("verdict %d", v)
 	}
-	if v := send(101, second); v != next { // a second later than that
+	if v := send(101, second); v != redirect { // a second later than that
 		t.Fatalf("a late packet has verdict %d", v)
 	}
-	if v := send(101, 2*second+80); v != redirect {
+	if c := table.Collect(h); c.Late != 1 || c.Row != 1 {
+		t.Fatalf("%+v", c)
+	}
+	for i := range uint16(9) { // and others: from now on this is the usual
+		if v := send(102+i, second+1+uint32(i)); v != redirect {
+			t.Fatalf("a late packet has verdict %d", v)
+		}
+	}
+	if c := table.Collect(h); c.Late != 9 || c.Row != 0 {
+		t.Fatalf("%+v", c)
+	}
+	if v := send(111, second-80); v != redirect {
 		t.Fatalf("verdict %d", v)
 	}
-	if v := send(102, 8*second); v != next { // six seconds early: the clock was set anew
+	if c := table.Collect(h); c.Late != 0 || c.Row != 0 {
+		t.Fatalf("%+v", c)
+	}
+	if v := send(112, 8*second); v != next { // six seconds early: the clock was set anew
 		t.Fatalf("verdict %d", v)
 	}
 }

@@ -31,7 +31,7 @@ type objectFlow struct {
 	Tos         uint8
 	Ssrc        uint32
 	Rate        uint32
-	Late        uint32
+	Buffer      uint32
 	PayloadType uint8
 	Gaps        uint8
 	Sequence    uint16
@@ -49,12 +49,14 @@ type objectFlow struct {
 	Transit     uint32
 	Timestamp   uint32
 	Jitter      uint32
-	Unused      uint32
+	Late        uint16
+	Row         uint16
 	Last        uint64
 	Up          int64
 	Moved       int64
 	Fastest     int64
 	NextFastest int64
+	RunFastest  int64
 }
 
 // Names of all BPF objects in the ELF.

@@ -22,7 +22,7 @@ type Flow struct {
 	SSRC          uint32
 	PayloadType   uint8
 	Rate          uint32 // of its clock, in Hz
-	Late          uint32 // in its ticks: what comes so much later than the fastest is not regular
+	Buffer        uint32 // in its ticks: what comes so much later than the fastest is late
 	Every         uint16 // after so many packets user space gets one to see
 }
 
@@ -33,11 +33,14 @@ type State struct {
 	Moved                      int64  // how far the transit has gone
 	Fastest, NextFastest       int64  // least Moved of late, and of the window that fills
 	Window                     uint16 // packets until it is full
+	Row                        uint16 // packets that were late in a row
+	RunFastest                 int64  // least Moved of those
 }
 
 // Count is what the kernel has relayed of a flow since it was asked before.
 type Count struct {
 	Packets, Bytes uint32
+	Late           uint16
 	Last           int64 // when the last packet came, by the clock of Config.Epoch
 	State
 
@@ -58,7 +61,7 @@ type Handle uint32
 type Config struct {
 	// Epoch is the zero of the clock of Count.Last in ns of CLOCK_MONOTONIC.
 	Epoch int64
-	// Flows is how many there may be at once; 0: 16384, two for a call. Each takes 208 octets of the kernel's memory, from the beginning.
+	// Flows is how many there may be at once; 0: 16384, two for a call. Each takes 216 octets of the kernel's memory, from the beginning.
 	Flows int
 	// Changed is called, from a goroutine of the table's own, when routes, addresses or devices have changed: every flow is then to be taken out,
 	// for what holds for it was asked before. May be nil.

@@ -60,11 +60,17 @@ func (l *Lateness) slow(transit int64) {
 // Late is what is too long, in units of the clock.
 func Late(clock uint32) int64 { return int64(clock) * int64(Buffer/time.Millisecond) / 1000 }
 
-// InTime tells whether there is a window, and the newest packet is in it.
-func (l *Lateness) InTime() bool { return l.started && l.late == 0 }
+// Started tells whether there is a window.
+func (l *Lateness) Started() bool { return l.started }
 
-// Resume goes on from packets that somebody else has looked at, all of them in time.
-func (l *Lateness) Resume(w Window) { l.Window, l.late = w, 0 }
+// Row is how many packets were late in a row, and the fastest of them.
+func (l *Lateness) Row() (packets uint8, fastest int64) { return l.late, l.run }
+
+// Resume goes on from packets that somebody else has looked at, so many of which were late, the last ones in a row.
+func (l *Lateness) Resume(w Window, late uint64, row uint8, fastest int64) {
+	l.Window, l.late, l.run = w, row, fastest
+	l.Count += late
+}
 
 // Break forgets the fastest: the source's clock was set anew.
 func (l *Lateness) Break() { l.started = false }

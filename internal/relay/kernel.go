@@ -207,9 +207,11 @@ func (st *stream) offload(side media.SideIndex, now int64) {
 	}
 	f := fastpath.Flow{Local: plain(from.local), Source: c.source.addrPort(), From: plain(other.local),
 		To: other.rtp.gate.destination(other.trust.latch).addrPort(), TOS: st.kernel.tos,
-		SSRC: c.ssrc, PayloadType: c.payloadType, Rate: c.clock, Late: uint32(quality.Late(c.clock)), Every: kernelEvery}
+		SSRC: c.ssrc, PayloadType: c.payloadType, Rate: c.clock, Buffer: uint32(quality.Late(c.clock)), Every: kernelEvery}
 	state := fastpath.State{Sequence: c.highest + 1, Transit: uint32(c.transit), Timestamp: c.timestamp, Jitter: c.jitter,
 		Moved: c.moved, Fastest: c.late.Fastest, NextFastest: c.late.Next, Window: uint16(c.late.Left)}
+	row, fastest := c.late.Row()
+	state.Row, state.RunFastest = uint16(row), fastest
 	handle, why := st.kernel.table.Install(&f, &state, now)
 	if handle == 0 {
 		k.why, k.retry = why, now+pause
@@ -234,7 +236,7 @@ func (r *Relay) tier(st *stream) (t media.Tier, why string) {
 }
 
 // regular tells whether the kernel can go on from here: the source has sent two packets, and its numbers do not jump.
-func (c *counter) regular() bool { return c.running && !c.jumped && c.clock != 0 && c.late.InTime() }
+func (c *counter) regular() bool { return c.running && !c.jumped && c.clock != 0 && c.late.Started() }
 
 // advance counts what the kernel has taken, as sequence does it packet by packet.
 func (c *counter) advance(k *fastpath.Count) {
@@ -253,7 +255,7 @@ func (c *counter) advance(k *fastpath.Count) {
 	c.rise(rest)
 	c.losses.Run(uint64(rest))
 	c.transit, c.timestamp, c.jitter, c.moved = int64(k.Transit), k.Timestamp, k.Jitter, k.Moved
-	c.late.Resume(quality.Window{Fastest: k.Fastest, Next: k.NextFastest, Left: uint8(k.Window)})
+	c.late.Resume(quality.Window{Fastest: k.Fastest, Next: k.NextFastest, Left: uint8(k.Window)}, uint64(k.Late), uint8(k.Row), k.RunFastest)
 	c.untilLook -= uint8(min(k.Packets, uint32(c.untilLook)))
 }
 

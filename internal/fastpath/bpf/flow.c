@@ -1,6 +1,6 @@
 /*
  * The kernel's part of the relay. User space has seen a packet of a source pass, and installs what is to become of those that follow it in
- * the regular way: newer numbers, same type, no later than a receiver waits. Such a packet is counted, readdressed and sent on. Every
+ * the regular way: newer numbers, same type. Such a packet is counted, readdressed and sent on. Every
  * other goes on to the stack, and so to the socket that is bound to its port: this program never decides.
  *
  * A packet that follows directly upon the last is taken at once. One behind a gap waits for nobody if what is missing was lost; but it may have gone to
@@ -28,6 +28,7 @@ enum {
 	RTP_HEADER = 12,
 	HEADERS = 14 + 40 + 8 + RTP_HEADER,
 	WINDOW = 64, /* quality.Lateness */
+	ADAPTIVE = 10,
 	DROPOUT = 3000, /* RFC 3550 A.1, as in user space */
 	GAPS = 8,
 	PATIENCE = 15000000, /* ns */
@@ -45,7 +46,7 @@ struct flow {
 	u16 mtu;
 	u8 family, tos;
 	u32 ssrc, rate; /* of the clock, in Hz */
-	u32 late;	/* in its ticks: later than the fastest by more is not regular */
+	u32 buffer;	/* in its ticks: what is later than the fastest by more is late */
 	u8 payload_type;
 
 	/* What is regular next, and what was counted since user space has looked. */
@@ -59,10 +60,11 @@ struct flow {
 		u16 run, step; /* so many packets, then one whose number is so much higher */
 	} gap[GAPS];
 	u32 packets, bytes;
-	u32 transit, timestamp, jitter, unused; /* RFC 3550 A.8, as relay/count.go */
+	u32 transit, timestamp, jitter; /* RFC 3550 A.8, as relay/count.go */
+	u16 late, row; /* packets that were late, and in a row */
 	u64 last;
 	s64 up; /* when a packet went to user space */
-	s64 moved, fastest, next_fastest; /* quality.Lateness */
+	s64 moved, fastest, next_fastest, run_fastest; /* quality.Lateness */
 };
 
 struct {
@@ -193,7 +195,7 @@ static inline u32 count(struct flow *f, const struct place *at, s64 now)
 		s64 moved = f->moved + d;
 		u64 size = d < 0 ? -d : d;
 
-		if (size > 5 * (u64)f->rate || moved - f->fastest > f->late)
+		if (size > 5 * (u64)f->rate)
 			return 0;
 		f->moved = moved;
 		f->transit = transit;
@@ -203,6 +205,19 @@ static inline u32 count(struct flow *f, const struct place *at, s64 now)
 			f->next_fastest = moved;
 		if (moved < f->fastest)
 			f->fastest = moved;
+		if (moved - f->fastest <= f->buffer) {
+			f->row = 0;
+		} else {
+			f->late++;
+			if (!f->row || moved < f->run_fastest)
+				f->run_fastest = moved;
+			if (++f->row == ADAPTIVE) {
+				f->row = 0;
+				f->window = WINDOW;
+				f->fastest = f->run_fastest;
+				f->next_fastest = f->run_fastest;
+			}
+		}
 		if (--f->window == 0) {
 			f->window = WINDOW;
 			f->fastest = f->next_fastest;
