@@ -435,7 +435,7 @@ func TestKernelFollowsTheNetwork(t *testing.T) {
 			t.Fatal("no packets take the new way")
 		}
 	}
-	k.wantTier(media.TierKernel, "")
+	k.settled(media.TierKernel, "")
 
 	w.here("link del near2")
 	k.settled(media.TierKernel, "")
