@@ -114,7 +114,7 @@ func (c *Call) joins(by, stays *Leg, t *topology.Trunk, said *sdp.Session) bool 
 		}
 	}
 	if said != nil {
-		guest.Media = mediaHost(said)
+		guest.Media, guest.Said = mediaHost(said), said.BypassID()
 	}
 	return network.Bypass(c.snap.Network, &rest, &guest, offer).Bypass
 }

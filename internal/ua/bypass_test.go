@@ -26,3 +26,31 @@ func TestBYP01RedirectedTo(t *testing.T) {
 		t.Errorf("offered\n%s\nwant the media of\n%s", inv, secret)
 	}
 }
+
+// TestBYP02WhoComesByReplaces: a client that takes a place in a bypassed call is where it says, as one that calls is.
+func TestBYP02WhoComesByReplaces(t *testing.T) {
+	for _, c := range []struct {
+		said string
+		want bool
+	}{{"", false}, {"a=x-bypassid:here\r\n", true}, {"a=x-bypassid:elsewhere\r\n", false}} {
+		r := rigOf(t, strings.NewReplacer("global: {", "global: {enableBypass: true, ", `"trunk:uc": {`, `"trunk:uc": {enableBypass: true, `).Replace(document)+
+			"network:\n  regions: {here: {bypassId: here}}\n  sites: {hq: {subnets: [198.51.100.0/24]}}\n")
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+		inv, _ := r.told("INVITE")
+		r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+		ok, _ := r.told("SIP/2.0 200")
+		tag := tagOf(header(ok, "To"))
+		r.in(r.uc, request("ACK", "1", "a1", "call", "from", tag, ""))
+		r.out.Reset()
+		away := strings.ReplaceAll(bodies[0], "198.51.100.1", "203.0.113.9") // at home, for example
+		guest := request("INVITE", "1", "i2", "other", "guest", "", away+c.said)
+		r.in(r.uc, []byte(strings.Replace(string(guest), "Supported: ", "Replaces: call;to-tag="+tag+";from-tag=from\r\nSupported: ", 1)))
+		joined := false
+		for _, s := range r.out.Sends {
+			joined = joined || strings.HasPrefix(string(s.Data), "INVITE ") && strings.Contains(string(s.Data), "c=IN IP4 203.0.113.9\r\n")
+		}
+		if joined != c.want {
+			t.Errorf("%q: joined %v\n%s", c.said, joined, r.out.Sends[0].Data)
+		}
+	}
+}
