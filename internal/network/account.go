@@ -69,7 +69,7 @@ func (n *Legs) each(yield func(*topology.Link, topology.MediaKind) bool) {
 func (n *Legs) Any() bool { return len(n[0].Way)+len(n[1].Way) > 0 }
 
 // Reserve gives a call what its legs need, instead of what it had. When one link has no room nothing changes, unless the call goes through all
-// the same (force). It may always have less than it had.
+// the same (force). It may always have less than it had, and without legs it has nothing.
 func (a *Account) Reserve(n *topology.Network, id media.SessionID, legs *Legs, force bool) *Refusal {
 	for l, kind := range legs.each {
 		need, used, own := legs.on(l, kind), 0, 0
@@ -101,14 +101,6 @@ func (a *Account) Reserve(n *topology.Network, id media.SessionID, legs *Legs, f
 		delete(a.calls, id)
 	}
 	return nil
-}
-
-// Release takes everything of a call back.
-func (a *Account) Release(id media.SessionID) {
-	for _, p := range a.calls[id] {
-		p.set(id, 0)
-	}
-	delete(a.calls, id)
 }
 
 // Calls is how many calls have something.

@@ -246,7 +246,9 @@ func TestAccount(t *testing.T) {
 			}
 		}
 		for id := range media.SessionID(6) {
-			a.Release(id)
+			if r := a.Reserve(n, id, &Legs{}, false); r != nil {
+				t.Fatalf("kept for %+v", r)
+			}
 		}
 		for _, u := range a.Links(n) {
 			if u.Used != 0 || u.Calls != 0 || a.Calls() != 0 {

@@ -43,6 +43,6 @@ func BenchmarkReserve(b *testing.B) {
 		if a.Reserve(n, 5000, &legs, false) != nil {
 			b.Fatal("no room")
 		}
-		a.Release(5000)
+		a.Reserve(n, 5000, &Legs{}, true)
 	}
 }

@@ -13,7 +13,7 @@ type Network struct {
 	Unmapped bool // BYP-03: addresses of no subnet are one place with a bypass id of its own
 	Regions  []*NetworkRegion
 	Sites    []*NetworkSite
-	Links    []*Link // everything that may have a limit, in the order of the document; Link.Index is the place in this list
+	Links    []*Link // everything that may have a limit, in the order of the document
 	Servers  int     // that share the links, see Share
 
 	subnets   map[netip.Prefix]*NetworkSite
@@ -99,7 +99,6 @@ func (p *BandwidthProfile) Limits() bool {
 
 // Link is a stretch of the network that a profile may bound.
 type Link struct {
-	Index   int
 	Name    string // `site "reno"`, `link "atlantic"`, `policy "reno-portland"`
 	Profile *BandwidthProfile
 	ends    [2]*NetworkRegion // of a link between regions

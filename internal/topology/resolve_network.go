@@ -31,8 +31,7 @@ func (c *compiler) resolveNetwork() {
 			c.resolveLink(d, l)
 		}
 	}
-	for i, l := range n.Links {
-		l.Index = i
+	for _, l := range n.Links {
 		n.limited = n.limited || l.Profile.Limits()
 	}
 	c.resolveRegionRoutes(d)
