@@ -27,14 +27,17 @@ func TestBYP01RedirectedTo(t *testing.T) {
 	}
 }
 
+// placed is the document with bypass by network sites, where both peers are at one.
+var placed = strings.NewReplacer("global: {", "global: {enableBypass: true, ", `"trunk:uc": {`, `"trunk:uc": {enableBypass: true, `).Replace(document) +
+	"network:\n  regions: {here: {bypassId: here}}\n  sites: {hq: {subnets: [198.51.100.0/24]}}\n"
+
 // TestBYP02WhoComesByReplaces: a client that takes a place in a bypassed call is where it says, as one that calls is.
 func TestBYP02WhoComesByReplaces(t *testing.T) {
 	for _, c := range []struct {
 		said string
 		want bool
 	}{{"", false}, {"a=x-bypassid:here\r\n", true}, {"a=x-bypassid:elsewhere\r\n", false}} {
-		r := rigOf(t, strings.NewReplacer("global: {", "global: {enableBypass: true, ", `"trunk:uc": {`, `"trunk:uc": {enableBypass: true, `).Replace(document)+
-			"network:\n  regions: {here: {bypassId: here}}\n  sites: {hq: {subnets: [198.51.100.0/24]}}\n")
+		r := rigOf(t, placed)
 		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
 		inv, _ := r.told("INVITE")
 		r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
@@ -51,6 +54,26 @@ func TestBYP02WhoComesByReplaces(t *testing.T) {
 		}
 		if joined != c.want {
 			t.Errorf("%q: joined %v\n%s", c.said, joined, r.out.Sends[0].Data)
+		}
+	}
+}
+
+// TestBYP06Noted: the record has a flag where a client says that it is at a place that the document does not have, and the decision says what it said.
+func TestBYP06Noted(t *testing.T) {
+	for id, want := range map[string]bool{"here": false, "elsewhere": true} {
+		r := rigOf(t, placed)
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]+"a=x-bypassid:"+id+"\r\n"))
+		inv, offer := r.told("INVITE")
+		if strings.Contains(offer.Body(), "x-bypassid") {
+			t.Errorf("offered\n%s", inv)
+		}
+		r.in(r.pstn, response("486 Busy Here", inv, "to", ""))
+		if len(r.out.Records) != 1 {
+			t.Fatalf("%d records", len(r.out.Records))
+		}
+		rec := r.out.Records[0]
+		if rec.BypassWarning != want || strings.Contains(strings.Join(rec.Decision, "\n"), `says the bypass id "elsewhere"`) != want {
+			t.Errorf("%s: warning %v\n%s", id, rec.BypassWarning, strings.Join(rec.Decision, "\n"))
 		}
 	}
 }
