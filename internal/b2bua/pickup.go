@@ -102,6 +102,7 @@ func (c *Call) pickUp(now time.Time, p *pickUp, l Leg, out *Out) {
 		b.sdp.codec = a.sdp.codec
 	}
 	text := c.plan.carry(c, b, a, p.answer)
+	c.plan.nameCodecs(a, b)
 	back := c.plan.write(p.back, b, &b.sdp)
 	a.oa.LocalAnswer()
 	c.answerCaller(now, req, f, text, out)

@@ -667,11 +667,7 @@ func (p *plan) answerFrom(c *Call, from, to *Leg, body string) (string, error) {
 		from.sdp.codec, to.sdp.codec = c.a.sdp.codec, c.a.sdp.codec
 	}
 	text := p.carry(c, from, to, s)
-	for _, l := range [...]*Leg{from, to} {
-		if name, ok := p.codecOf(l); ok {
-			l.sdp.codec = name
-		}
-	}
+	p.nameCodecs(from, to)
 	return text, nil
 }
 

@@ -116,6 +116,7 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 		p.base[side] = c.env.mediaAddr(l.hop.Remote.Addr())
 		p.take(l, x.said)
 		p.take(e.to, s)
+		p.nameCodecs(l, e.to)
 	}
 	p.dirty = true
 	c.keepPlaces()

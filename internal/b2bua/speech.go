@@ -430,13 +430,16 @@ func (c *Call) speak(ln *line, st *media.Stream) {
 	}
 }
 
-// codecOf is the codec that a leg speaks on the first m-line, by name, where it differs from the other's.
-func (p *plan) codecOf(l *Leg) (name string, ok bool) {
+// nameCodecs notes what legs speak on the first m-line where that differs.
+func (p *plan) nameCodecs(legs ...*Leg) {
 	if len(p.lines) == 0 || !p.lines[0].converts() {
-		return "", false
+		return
 	}
-	f, ok := p.lines[0].spoken(int(l.side)).First()
-	return f.Codec.String(), ok
+	for _, l := range legs {
+		if f, ok := p.lines[0].spoken(int(l.side)).First(); ok {
+			l.sdp.codec = f.Codec.String()
+		}
+	}
 }
 
 // typesOf are the payload types that are spoken.

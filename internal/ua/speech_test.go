@@ -1,6 +1,7 @@
 package ua_test
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -68,5 +69,37 @@ func TestTRK03PassesUntouched(t *testing.T) {
 		}
 		r.in(r.pstn, response("200 OK", inv, "to", keyed(bodies[1], uc80b+note)))
 		check("answered")
+	}
+}
+
+// TestMED02CodecOfWhoStays: after a transfer who stays speaks its own codec still, and is rated by it.
+func TestMED02CodecOfWhoStays(t *testing.T) {
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {codecs: [PCMA]}`+"\n  "+`"trunk:uc": {codecs: [opus], `, 1))
+	r.env.Opus = true
+	opus := speaking(bodies[0], "111") + "a=rtpmap:111 opus/48000/2\r\n"
+	law := speaking(bodies[1], "8")
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", opus))
+	inv, _ := r.told("INVITE")
+	r.in(r.pstn, response("200 OK", inv, "to", law))
+	ok, _ := r.told("SIP/2.0 200")
+	r.in(r.uc, request("ACK", "1", "a1", "call", "from", tagOf(header(ok, "To")), ""))
+	r.out.Reset()
+	guest := bytes.ReplaceAll(request("INVITE", "1", "i2", "other", "guest", "", law), []byte("UDP 198.51.100.1:"), []byte("UDP 198.51.100.2:"))
+	r.in(r.pstn, bytes.Replace(guest, []byte("Supported: "), []byte("Replaces: "+header(inv, "Call-ID")+";to-tag="+tagOf(header(inv, "From"))+";from-tag=to\r\nSupported: "), 1))
+	inv, offer := r.told("INVITE")
+	if len(offer.Media[0].Codecs) != 1 || !offer.Media[0].Codecs[0].Is("opus") {
+		t.Fatalf("offered\n%s", inv)
+	}
+	r.out.Reset()
+	r.in(r.uc, response("200 OK", inv, "", strings.ReplaceAll(opus, "111", offer.Media[0].Formats[0])))
+	if ok, answer := r.told("SIP/2.0 200"); !slices.Equal(answer.Media[0].Formats, []string{"8"}) {
+		t.Fatalf("answered\n%s", ok)
+	}
+	st := media.Stats{Streams: make([]media.StreamStats, 1)}
+	n := &st.Streams[0].From[0]
+	n.Packets, n.Sources, n.PayloadType = 100, 1, offer.Media[0].Codecs[0].PT
+	rec, found := r.core.Measured(r.now, r.core.Calls()[0].ID, &st)
+	if !found || len(rec.Media) == 0 || rec.Media[0].Quality == nil || rec.Media[0].Quality.Codec != "opus" {
+		t.Errorf("%v: %+v", found, rec.Media)
 	}
 }
