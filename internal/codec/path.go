@@ -1,6 +1,9 @@
 package codec
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Path turns the packets of one source into packets of another codec, payload type, clock and packet time: it puts them in order, decodes,
 // makes up for what was lost, and codes anew. It sends when something comes, so it adds no delay; only what must go on although
@@ -43,7 +46,7 @@ type PathConfig struct {
 	Data    bool // of fax machines and modems may come, and is left as it is
 }
 
-// Input is a payload type that comes. One without Decoder is telephone-event or comfort noise.
+// Input is a payload type that comes. One without Decoder is telephone-event or comfort noise. One with a clock of 0, as SDP may have it, is left out.
 type Input struct {
 	PayloadType uint8
 	Clock       uint32
@@ -79,6 +82,7 @@ const farJump = 10
 
 // NewPath returns a path. What it costs in memory it takes now.
 func NewPath(c PathConfig) *Path {
+	c.Inputs = slices.DeleteFunc(slices.Clone(c.Inputs), func(in Input) bool { return in.Clock == 0 })
 	p := &Path{config: c, cover: NewCover(c.Rate), frame: make([]int16, 0, c.Samples+c.Rate*120/1000), marker: true}
 	if c.Listen && c.Event.Clock != 0 {
 		p.key.detector = NewDetector(c.Rate)

@@ -306,6 +306,19 @@ func TestEventsBecomeTones(t *testing.T) {
 	}
 }
 
+// TestInputWithoutAClock: SDP may have "CN/0", and what comes of that is left out.
+func TestInputWithoutAClock(t *testing.T) {
+	r := newRig(func(c *PathConfig) { c.Inputs[1].Clock, c.Inputs[2].Clock = 0, 0 })
+	speak := sine(160, 8000, 440, 8000)
+	r.say(0, speak)
+	r.put(Packet{Sequence: 1, Timestamp: 160, PayloadType: 13, Payload: []byte{40}}, 20*time.Millisecond)
+	r.put(Packet{Sequence: 2, Timestamp: 320, PayloadType: 101, Payload: Event{Code: 5, Duration: 160}.Append(nil)}, 40*time.Millisecond)
+	r.say(3, speak)
+	if len(r.sent) != 2 || r.sent[1].Timestamp != 480 || r.keys != "" {
+		t.Errorf("%+v, keys %q", r.sent, r.keys)
+	}
+}
+
 // TestSilenceIsFilled: comfort noise that the receiver does not know is made, until speech comes, and without a gap; one that knows it is told.
 func TestSilenceIsFilled(t *testing.T) {
 	for _, knows := range []bool{false, true} {

@@ -32,7 +32,7 @@ func (p *Path) events(input *Input, in *Packet, now time.Duration, out *Out) {
 	switch {
 	case p.config.Event.Clock != 0:
 		to := p.config.Event
-		e.Duration = uint16(min(uint64(e.Duration)*uint64(to.Clock)/uint64(max(input.Clock, 1)), 0xffff))
+		e.Duration = uint16(min(uint64(e.Duration)*uint64(to.Clock)/uint64(input.Clock), 0xffff))
 		out.add(Sent{PayloadType: to.PayloadType, Marker: fresh, Timestamp: v.at, Payload: e.Append(out.free())})
 	case v.tone && !v.over:
 		p.makeTone(input, in, e, out)
@@ -44,7 +44,7 @@ func (p *Path) beginEvent(input *Input, in *Packet, e Event, now time.Duration, 
 	v := &p.event
 	away := 0
 	if p.running {
-		if away = int(int64(int32(in.Timestamp-p.due)) * int64(p.config.Rate) / int64(max(p.clock, 1))); away < 0 || away > farJump*p.config.Rate {
+		if away = int(int64(int32(in.Timestamp-p.due)) * int64(p.config.Rate) / int64(p.clock)); away < 0 || away > farJump*p.config.Rate {
 			away = 0
 		}
 	}
@@ -67,7 +67,7 @@ func (p *Path) beginEvent(input *Input, in *Packet, e Event, now time.Duration, 
 // makeTone makes as much of the tone as the event has lasted.
 func (p *Path) makeTone(input *Input, in *Packet, e Event, out *Out) {
 	v := &p.event
-	n := int(int64(e.Duration)*int64(p.config.Rate)/int64(max(input.Clock, 1))) - v.made
+	n := int(int64(e.Duration)*int64(p.config.Rate)/int64(input.Clock)) - v.made
 	for n > 0 && v.made < p.config.Rate*farJump {
 		pcm := out.pcm[:min(n, p.config.Rate/50)]
 		v.sound.Fill(pcm)
