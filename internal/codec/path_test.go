@@ -306,6 +306,27 @@ func TestEventsBecomeTones(t *testing.T) {
 	}
 }
 
+// coded counts the samples that an encoder gets.
+type coded struct {
+	Encoder
+	samples int
+}
+
+func (c *coded) Encode(dst []byte, pcm []int16) []byte {
+	c.samples += len(pcm)
+	return c.Encoder.Encode(dst, pcm)
+}
+
+// TestLongEventsAreBounded: an event that begins with its end, eight seconds later, costs no more than what can be sent for a packet.
+func TestLongEventsAreBounded(t *testing.T) {
+	e := &coded{Encoder: ALaw}
+	r := newRig(func(c *PathConfig) { c.Encoder = e })
+	r.put(Packet{PayloadType: 101, Payload: Event{Code: 5, Duration: 0xffff}.Append(nil)}, 0)
+	if len(r.sent) != mostOut || e.samples != mostOut*160 {
+		t.Errorf("%d packets sent, %d samples coded", len(r.sent), e.samples)
+	}
+}
+
 // TestInputWithoutAClock: SDP may have "CN/0", and what comes of that is left out.
 func TestInputWithoutAClock(t *testing.T) {
 	r := newRig(func(c *PathConfig) { c.Inputs[1].Clock, c.Inputs[2].Clock = 0, 0 })

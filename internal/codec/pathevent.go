@@ -64,10 +64,11 @@ func (p *Path) beginEvent(input *Input, in *Packet, e Event, now time.Duration, 
 	}
 }
 
-// makeTone makes as much of the tone as the event has lasted.
+// makeTone makes as much of the tone as the event has lasted, but no more than out has room for: a peer may say at once that it has lasted for seconds.
 func (p *Path) makeTone(input *Input, in *Packet, e Event, out *Out) {
 	v := &p.event
 	n := int(int64(e.Duration)*int64(p.config.Rate)/int64(input.Clock)) - v.made
+	n = min(n, mostOut*p.config.Samples)
 	for n > 0 && v.made < p.config.Rate*farJump {
 		pcm := out.pcm[:min(n, p.config.Rate/50)]
 		v.sound.Fill(pcm)
