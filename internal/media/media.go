@@ -69,7 +69,7 @@ const (
 // Counters of one direction of one stream: packets that arrived from one side and what became of them.
 type Counters struct {
 	Packets, Bytes uint64         // RTP relayed
-	RTCP           uint64         // RTCP packets relayed
+	RTCP           uint64         // RTCP packets relayed, or read where speech is coded anew
 	Lost           uint64         // by sequence numbers (RFC 3550 A.3)
 	Jitter         time.Duration  // RFC 3550 §6.4.1, in the unit of the clock rate given by PT, 8 kHz when unknown
 	Gated          uint64         // dropped: not the latched source

@@ -170,12 +170,13 @@ func (c *converter) inPlace(b []byte) bool {
 	return true
 }
 
-// change makes a packet fit for the other side. False: it does not go there. Done: what it became was sent.
+// change makes a packet fit for the other side. False: it does not go there. Done: what it became was sent, or it is RTCP of a source that nobody hears
+// and was read.
 func (w *worker) change(p, out *port, to *sockaddr, b []byte, k kind, now int64) (done, ok bool) {
 	c := p.stream.convert[p.side]
 	switch {
 	case k == rtcp:
-		return false, !p.stream.anew()
+		return p.stream.anew(), true
 	case c == nil:
 		return false, true
 	case c.path == nil:

@@ -115,6 +115,11 @@ func TestSpeechIsCodedAnew(t *testing.T) {
 		back = append(back, make([]int16, 160)...)
 		codec.ALaw.Decode(back[160*n:], payload)
 	}
+	a.send(a.rtcp, rtcpPort(toA), []byte{0x80, 201, 0, 1, 0, 0, 0x12, 0x34})
+	eventually(t, "RTCP", func() bool { return r.from(1, 0, 0).RTCP == 1 })
+	if c := r.from(1, 0, 0); c.Dropped != 0 || c.Unfit != 0 || c.Witness == nil || c.Packets != 50 {
+		t.Errorf("RTCP that ends here: %+v", c)
+	}
 	if first.ssrc == 0x1234 || first.ssrc == firstBack.ssrc {
 		t.Error("the relay has no source of its own")
 	}

@@ -202,8 +202,10 @@ func (w *worker) pass(p *port, n int, now int64) {
 			return
 		} else if done {
 			c.sent(k, n, now)
-			w.batch.packets++
-			w.batch.bytes += uint64(n)
+			if k == rtp {
+				w.batch.packets++
+				w.batch.bytes += uint64(n)
+			}
 			return
 		}
 	}
