@@ -135,17 +135,18 @@ func (c *component) checked(src *sockaddr, ufrag []byte, priority uint32, nomina
 		*s = checkedSource{address: *src, ufrag: string(ufrag)}
 	}
 	s.priority, s.last = priority, now
-	switch {
-	case c.agent != nil:
+	if c.agent != nil {
 		s.nominated = s.nominated || nominates && c.want.PeerUfrag == ""
 		c.agent.heard(c, src, priority, nominates, now)
 		return
+	}
+	s.valid = true
+	switch {
 	case nominates && !s.nominated:
 		c.nominate(s, now)
 	case c.selected.size == 0:
 		c.selected = s.address
 	}
-	s.valid = true
 }
 
 // valid takes a pair that our own check has found to work: its address may send, and may be sent to.

@@ -209,6 +209,18 @@ func TestICEForks(t *testing.T) {
 	}
 }
 
+// TestICENominationAfterRestart: the nominated source stays valid while those of the time before go, so media follows a peer that comes back to it.
+func TestICENominationAfterRestart(t *testing.T) {
+	c := &component{want: &media.ICE{Ufrag: "ours", Pwd: ourPwd}}
+	one, two := sockaddrOf(netip.MustParseAddrPort("192.0.2.1:1")), sockaddrOf(netip.MustParseAddrPort("192.0.2.2:2"))
+	c.checked(&one, []byte("them"), 1, true, 0)
+	c.set(&media.ICE{Ufrag: "new1", Pwd: theirPwd})
+	c.checked(&two, []byte("new2"), 1, true, 0)
+	if len(c.sources) != 1 || c.sources[0].address != two || !c.sources[0].valid {
+		t.Errorf("%+v", c.sources)
+	}
+}
+
 // TestICESourcesAreBounded: who knows the password cannot fill memory, nor push out where media goes.
 func TestICESourcesAreBounded(t *testing.T) {
 	c := &component{want: lite()}
