@@ -127,10 +127,10 @@ func newRelay(config Config) (*Relay, error) {
 	if r.identity, err = newIdentity(r.start); err != nil {
 		return nil, err
 	}
-	r.openKernel()
 	for i := range r.shards {
 		r.shards[i].sessions = make(map[media.SessionID]*session)
 	}
+	r.openKernel() // from here on changes of routes look at all sessions
 	for range config.Workers {
 		w, err := newWorker(r)
 		if err != nil {
