@@ -20,10 +20,13 @@ import (
 func (c *Call) callerParty() network.Party {
 	p := network.Party{Trunk: c.a.trunk, Signalling: c.a.hop.Remote.Addr()}
 	if c.offered != nil {
-		p.Media, p.Said = mediaHost(c.offered), c.offered.BypassID()
+		p.Media, p.Said = mediaHost(c.offered), clip(c.offered.BypassID(), maxBypassID)
 	}
 	return p
 }
+
+// maxBypassID bounds what is noted of what a client says; it is more than an id of the document may have.
+const maxBypassID = 80
 
 // mediaHost is where a description has its first live m-line; not valid: nowhere.
 func mediaHost(s *sdp.Session) netip.Addr {
