@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func (c *Call) judgePickUp(in Caller, l *Leg, d *Replaces, t *attempt) (p pickUp
 		return p, diag.BadSDP
 	}
 	p.back, err = sdp.Parse(strings.Clone(c.offered.Body()))
-	if err != nil || p.fork == nil || !eitherWay(p.back, answer) {
+	if err != nil || p.fork == nil || !eitherWay(p.back, answer) || c.plan.passKeys && !muxedAlike(p.back, answer) {
 		return p, diag.NotAcceptable
 	}
 	p.answer, _ = sdp.Parse(body)
@@ -76,6 +77,12 @@ func (c *Call) forkFor(f *fork) *fork {
 // eitherWay tells whether each of two offers will do as the answer to the other.
 func eitherWay(a, b *sdp.Session) bool {
 	return sdp.AnswerFits(a, b) == nil && sdp.AnswerFits(b, a) == nil && !secure(a) && !secure(b)
+}
+
+// muxedAlike tells whether each of two offers with the same m-lines has rtcp-mux where the other has: where keys pass it is agreed between the peers, and
+// no answer may have it unasked (RFC 5761 §5.1.1).
+func muxedAlike(a, b *sdp.Session) bool {
+	return slices.EqualFunc(a.Media, b.Media, func(x, y sdp.Media) bool { return x.RTCPMux == y.RTCPMux })
 }
 
 // pickUp puts who came into the place of the target.

@@ -1,6 +1,7 @@
 package ua_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
@@ -31,6 +32,12 @@ func TestBYP01RedirectedTo(t *testing.T) {
 var placed = strings.NewReplacer("global: {", "global: {enableBypass: true, ", `"trunk:uc": {`, `"trunk:uc": {enableBypass: true, `).Replace(document) +
 	"network:\n  regions: {here: {bypassId: here}}\n  sites: {hq: {subnets: [198.51.100.0/24]}}\n"
 
+// inPlaceOf is an INVITE with Replaces (RFC 3891) whose sender knows the dialog by those tags.
+func inPlaceOf(callID, ours, theirs, body string) []byte {
+	return bytes.Replace(request("INVITE", "1", "i2", "other", "guest", "", body), []byte("Supported: "),
+		[]byte("Replaces: "+callID+";to-tag="+ours+";from-tag="+theirs+"\r\nSupported: "), 1)
+}
+
 // TestBYP02WhoComesByReplaces: a client that takes a place in a bypassed call is where it says, as one that calls is.
 func TestBYP02WhoComesByReplaces(t *testing.T) {
 	for _, c := range []struct {
@@ -46,8 +53,7 @@ func TestBYP02WhoComesByReplaces(t *testing.T) {
 		r.in(r.uc, request("ACK", "1", "a1", "call", "from", tag, ""))
 		r.out.Reset()
 		away := strings.ReplaceAll(bodies[0], "198.51.100.1", "203.0.113.9") // at home, for example
-		guest := request("INVITE", "1", "i2", "other", "guest", "", away+c.said)
-		r.in(r.uc, []byte(strings.Replace(string(guest), "Supported: ", "Replaces: call;to-tag="+tag+";from-tag=from\r\nSupported: ", 1)))
+		r.in(r.uc, inPlaceOf("call", tag, "from", away+c.said))
 		joined := false
 		for _, s := range r.out.Sends {
 			joined = joined || strings.HasPrefix(string(s.Data), "INVITE ") && strings.Contains(string(s.Data), "c=IN IP4 203.0.113.9\r\n")

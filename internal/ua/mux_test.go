@@ -1,6 +1,7 @@
 package ua_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
@@ -60,6 +61,32 @@ func TestRFC5761_5_1_1(t *testing.T) {
 		r.in(r.pstn, response("200 OK", inv, "", bodies[1]+"a=recvonly\r\n"))
 		if ok, answer := r.told("SIP/2.0 200"); answer.Media[0].RTCPMux || r.side(0).Mux || r.side(1).Mux {
 			t.Errorf("%+v: without rtcp-mux answered\n%s", c, ok)
+		}
+	}
+}
+
+// TestRFC5761PickedUp: who picks up a call is agreed with about rtcp-mux by itself, but for where it is between the peers, whose offers then answer each other.
+func TestRFC5761PickedUp(t *testing.T) {
+	for _, c := range []struct {
+		mode, caller, guest, status string
+	}{
+		{"accept", "", muxed, "200"}, {"accept", muxed, "", "200"},
+		{"pass", "", muxed, "488"}, {"pass", muxed, "", "488"}, {"pass", muxed, muxed, "200"}, {"pass", "", "", "200"},
+	} {
+		r := secured(t, c.mode, c.mode)
+		r.in(r.uc, bytes.Replace(request("INVITE", "1", "i1", "call", "from", "", bodies[0]+c.caller), []byte("100rel"), []byte("nothing"), 1))
+		inv, _ := r.told("INVITE")
+		r.in(r.pstn, response("180 Ringing", inv, "to", ""))
+		r.out.Reset()
+		r.in(r.pstn, inPlaceOf(header(inv, "Call-ID"), tagOf(header(inv, "From")), "to", bodies[1]+c.guest))
+		status := ""
+		for _, s := range r.out.Sends {
+			if header(s.Data, "Call-ID") == "other" {
+				status = string(s.Data[8:11])
+			}
+		}
+		if status != c.status {
+			t.Errorf("%+v: %s", c, status)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package ua_test
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -84,8 +83,7 @@ func TestMED02CodecOfWhoStays(t *testing.T) {
 	ok, _ := r.told("SIP/2.0 200")
 	r.in(r.uc, request("ACK", "1", "a1", "call", "from", tagOf(header(ok, "To")), ""))
 	r.out.Reset()
-	guest := bytes.ReplaceAll(request("INVITE", "1", "i2", "other", "guest", "", law), []byte("UDP 198.51.100.1:"), []byte("UDP 198.51.100.2:"))
-	r.in(r.pstn, bytes.Replace(guest, []byte("Supported: "), []byte("Replaces: "+header(inv, "Call-ID")+";to-tag="+tagOf(header(inv, "From"))+";from-tag=to\r\nSupported: "), 1))
+	r.in(r.pstn, inPlaceOf(header(inv, "Call-ID"), tagOf(header(inv, "From")), "to", law))
 	inv, offer := r.told("INVITE")
 	if len(offer.Media[0].Codecs) != 1 || !offer.Media[0].Codecs[0].Is("opus") {
 		t.Fatalf("offered\n%s", inv)
