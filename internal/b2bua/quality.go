@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 	"time"
@@ -99,10 +100,12 @@ func (c *Call) quality(n, back *media.Counters, side media.SideIndex, rate int) 
 	h.Poor = poor(h, near.Mean(), expected, c.sideSettings(side))
 	if w := back.Witness; w != nil && w.Reports > 0 {
 		told := w.Told()
-		q.Reported = &cdr.Heard{Jitter: time.Duration(told.Jitter) * time.Second / time.Duration(clockOf(n.PayloadType, rate)), Unmeasured: true}
-		if n.Anew {
-			codec = quality.CodecNamed(c.codecOf(back, 1-side))
+		clock := clockOf(n.PayloadType, rate)
+		if n.Anew { // what is reported is in the codec and by the clock of the other side
+			name = c.codecOf(back, 1-side)
+			codec, clock = quality.CodecNamed(name), cmp.Or(int(media.CodecNamed(name).Clock()), clock)
 		}
+		q.Reported = &cdr.Heard{Jitter: time.Duration(told.Jitter) * time.Second / time.Duration(clock), Unmeasured: true}
 		all := rated{codec: codec, loss: share(told.Lost, told.Expected), trip: near.Mean() + far.Mean()}
 		if w.HasVoice {
 			heard := q.Reported

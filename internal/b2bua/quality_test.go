@@ -79,3 +79,26 @@ func TestPayloadTypes(t *testing.T) {
 		}
 	}
 }
+
+// TestReportedByItsOwnClock: where speech is coded anew the jitter that a side reports is by the clock of the codec that it hears.
+func TestReportedByItsOwnClock(t *testing.T) {
+	c := conversing(*topology.DefaultSettings(), *topology.DefaultSettings())
+	c.a.sdp.codec, c.won.leg.sdp.codec = "PCMU", "opus"
+	reports := func(jitter uint32) *quality.Witness {
+		w := &quality.Witness{}
+		b := quality.AppendReport(nil, 1, &quality.Sent{}, &quality.Block{Source: 7, Jitter: jitter}, "x")
+		w.Take(b, [2]quality.Source{{SSRC: 7, On: true}}, &quality.Witness{}, 1)
+		return w
+	}
+	for side, row := range []struct {
+		came   uint8
+		rate   int
+		jitter uint32
+	}{{0, 0, 480}, {111, 48000, 80}} {
+		n, back := &media.Counters{PayloadType: row.came}, &media.Counters{}
+		n.Sources, n.Anew, back.Witness = 1, true, reports(row.jitter)
+		if q := c.quality(n, back, media.SideIndex(side), row.rate); q.Reported == nil || q.Reported.Jitter != 10*time.Millisecond {
+			t.Errorf("from side %d: %+v", side, q.Reported)
+		}
+	}
+}
