@@ -152,6 +152,18 @@ func (st *stream) anew() bool {
 	return false
 }
 
+// clockFor is the clock of a dynamic payload type at one side: its own where the sides speak otherwise, else that of the stream.
+func (st *stream) clockFor(side media.SideIndex, payloadType uint8) uint32 {
+	if s := st.speech[side]; s != nil {
+		for i := range s.Formats {
+			if f := &s.Formats[i]; f.PayloadType == payloadType {
+				return f.Clock
+			}
+		}
+	}
+	return st.clock
+}
+
 // converting tells whether packets of either direction are changed.
 func (st *stream) converting() bool { return st.convert[0] != nil || st.convert[1] != nil }
 
@@ -222,7 +234,7 @@ func (w *worker) sendAll(c *converter, p, out *port, to *sockaddr, now int64) {
 			continue
 		}
 		b := c.packet(w.made[:], s)
-		out.stream.side[out.side].sends(b, out.stream.clock, now)
+		out.stream.side[out.side].sends(b, out.stream.clockFor(out.side, s.PayloadType), now)
 		if pl := p.stream.session.player; pl != nil {
 			pl.before(out, rtp, b)
 		}

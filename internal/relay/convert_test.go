@@ -130,6 +130,31 @@ func TestSpeechIsCodedAnew(t *testing.T) {
 	}
 }
 
+// TestConversionKeepsClocks: jitter and reports of each side are by the clock of its own payload types, whatever those of the stream is.
+func TestConversionKeepsClocks(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	fast := media.Format{PayloadType: 111, Codec: media.G722, Clock: 16000}
+	s := translated(1, a, b, speech(fast), speech(pcmu))
+	r.open(s)
+	for n := range 2 {
+		a.send(a.rtp, s.Streams[0].Side[0].Local, spoken(111, n, 320*n, make([]byte, 160)))
+		b.hear(b.rtp)
+	}
+	b.send(b.rtp, s.Streams[0].Side[1].Local, spoken(0, 0, 0, make([]byte, 160)))
+	a.hear(a.rtp)
+	ses := r.find(1)
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	sides := &ses.streams[0].side
+	if from, back := sides[0].count.clock, sides[1].count.clock; from != 16000 || back != 8000 {
+		t.Errorf("clocks of what comes: %d and %d", from, back)
+	}
+	if to, back := sides[0].made.clock, sides[1].made.clock; to != 16000 || back != 8000 {
+		t.Errorf("clocks of what is sent: %d and %d", to, back)
+	}
+}
+
 // TestConversionCoversLoss: a lost packet is made up for, so that the receiver has one for every 20 ms, and a pause stays a pause.
 func TestConversionCoversLoss(t *testing.T) {
 	r := newRig(t, Config{})

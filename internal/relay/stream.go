@@ -142,7 +142,7 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 		}
 		st.strayed(from, now)
 		from.count.look(b, h, from.agreed, st.sealed)
-		from.count.observe(h, st.clock, now)
+		from.count.observe(h, st.clockFor(p.side, h.payloadType), now)
 	}
 	from.heard, from.dead = now, false
 	if from.count.source != *src {
