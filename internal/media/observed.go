@@ -19,7 +19,7 @@ func (p *PayloadTypes) Has(payloadType uint8) bool {
 
 // Observed is what tells how well a side is heard, or why not.
 type Observed struct {
-	Pattern quality.Pattern  // of losses; no packets: not measured, as the kernel carries them
+	Pattern quality.Pattern  // of losses
 	Late    uint64           // RTP that came too late for a buffer of quality.Buffer
 	Levels  quality.Levels   // of G.711
 	Witness *quality.Witness // what RTCP from this side says; nil: none came

@@ -245,7 +245,9 @@ func (w *worker) sendAll(c *converter, p, out *port, to *sockaddr, now int64) {
 			}
 		}
 		if errno := out.stream.carrier.send(out, b, to); errno != 0 {
-			p.stream.side[p.side].count.sendErrors++
+			c := &p.stream.side[p.side].count
+			c.sendErrors++
+			c.sendError = errno
 			w.batch.sendErrors++
 			continue
 		}

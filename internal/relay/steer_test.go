@@ -240,6 +240,22 @@ func TestSendErrors(t *testing.T) {
 	}
 }
 
+// TestSendErrorsOfConversions: also packets that were coded anew are missed where they are not sent.
+func TestSendErrorsOfConversions(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := translated(1, a, b, speech(pcma), speech(g722))
+	s.Streams[0].Side[1].Remote = netip.MustParseAddrPort("255.255.255.255:9") // which takes SO_BROADCAST
+	r.open(s)
+	for n := range 3 {
+		a.send(a.rtp, s.Streams[0].Side[0].Local, spoken(8, n, 160*n, make([]byte, 160)))
+	}
+	eventually(t, "errors", func() bool { return r.from(1, 0, 0).SendErrors == 3 })
+	if got := r.from(1, 0, 0); got.SendError != "permission denied" {
+		t.Errorf("%+v", got)
+	}
+}
+
 const rightsEnv = "DIRECTSIP_RELAY_WITHOUT"
 
 // TestWithoutRights: whatever right is missing, calls have sockets, and the reason names the right.
