@@ -30,6 +30,9 @@ type steered struct {
 	blocks map[int32]*block
 	left   map[int32]leaving // places that sessions have left lately
 	peak   int               // the most in left since the map was made
+	probed map[int32]int64   // when a place was found to be nobody else's
+	probes int               // the most in probed since the map was made
+	now    int64             // of the last sweep, ns since the relay started
 	known  atomic.Pointer[[]netip.Addr]
 	late   atomic.Uint64 // packets that came to a place that nobody has any more
 }
@@ -48,6 +51,7 @@ type leaving struct {
 
 const (
 	leftFor   = 5 * time.Second // after that nothing waits any more: far longer than any queue lasts
+	probedFor = 30 * time.Second
 	leftTries = 500
 	leftPause = 100 * time.Microsecond
 )
@@ -60,7 +64,7 @@ func openSteered(r *Relay) (o *steered, err error) {
 	if len(r.workers) > steer.Workers {
 		return nil, fmt.Errorf("%d workers are too many, %d at most", len(r.workers), steer.Workers)
 	}
-	o = &steered{dscp: r.config.DSCP, left: make(map[int32]leaving), blocks: make(map[int32]*block)}
+	o = &steered{dscp: r.config.DSCP, left: make(map[int32]leaving), probed: make(map[int32]int64), blocks: make(map[int32]*block)}
 	o.known.Store(new([]netip.Addr))
 	if o.kernel, err = steer.Open(); err != nil {
 		return nil, err
@@ -131,8 +135,9 @@ func (o *steered) find(ip netip.Addr, number uint16) (p *port, place int32) {
 }
 
 // bind reserves a place. Steering comes before bound sockets, so another program that has the port would hear nothing any more and nobody would
-// notice: therefore the port is bound for a moment, which fails as it would with a socket per port. A program that binds it later than that
-// gets nothing from it until the session ends; connected sockets, such as those of resolvers, come before steering and lose nothing.
+// notice: therefore the port is bound for a moment, which fails as it would with a socket per port. As that takes longer than all else here, it holds
+// for the sessions of half a minute. A program that binds the port later gets nothing from it while a session has it; connected sockets, such as
+// those of resolvers, come before steering and lose nothing.
 func (o *steered) bind(local netip.AddrPort, generation int32) (socket, error) {
 	index, ok := o.index(local.Addr())
 	if !ok {
@@ -144,13 +149,15 @@ func (o *steered) bind(local netip.AddrPort, generation int32) (socket, error) {
 	}
 	o.mu.Lock()
 	err := o.reserve(local, place)
+	_, probed := o.probed[place]
 	o.mu.Unlock()
 	if err != nil {
 		o.table.set(place, nil)
 		return noSocket, &PortError{local, err}
 	}
-	s, err := bindUDP(local)
-	s.close()
+	if !probed {
+		err = o.probe(local, place)
+	}
 	if err == nil && !o.drained(place) {
 		err = unix.EBUSY
 	}
@@ -159,6 +166,20 @@ func (o *steered) bind(local netip.AddrPort, generation int32) (socket, error) {
 		return noSocket, &PortError{local, err}
 	}
 	return socket{fd: place, generation: generation}, nil
+}
+
+// probe fails when another program has a port.
+func (o *steered) probe(local netip.AddrPort, place int32) error {
+	s, err := bindUDP(local)
+	s.close()
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	o.probed[place] = o.now
+	o.probes = max(o.probes, len(o.probed))
+	o.mu.Unlock()
+	return nil
 }
 
 // drained waits until what came to a place under its last session is out of the worker's socket. Ports rest between calls (media.Ports), so
@@ -216,10 +237,17 @@ func (o *steered) drop(s socket) {
 	o.table.set(s.fd, nil)
 }
 
-// tidy forgets places that were left long ago.
+// tidy forgets places that were left, or probed, long ago.
 func (o *steered) tidy(now int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.now = now
+	for place, at := range o.probed {
+		if now-at > int64(probedFor) {
+			delete(o.probed, place)
+		}
+	}
+	o.probed = shrunk(o.probed, &o.probes)
 	for place, l := range o.left {
 		if now-l.since > int64(leftFor) {
 			delete(o.left, place)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -345,4 +346,24 @@ func FuzzCited(f *testing.F) {
 			t.Errorf("%v of %x", errno, b)
 		}
 	})
+}
+
+// TestSteeredPortsAreProbedAgain: whether another program has a port is asked anew after a while.
+func TestSteeredPortsAreProbedAgain(t *testing.T) {
+	needSteered(t)
+	r := newRig(t, Config{Best: media.TierSteered})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	r.open(s)
+	r.Close(1)
+	other, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(s.Streams[0].Side[1].Local))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	r.tidy(r.now() + int64(probedFor) + int64(2*time.Second))
+	var port *PortError
+	if err := r.Open(s); !errors.As(err, &port) || port.Local != s.Streams[0].Side[1].Local {
+		t.Fatalf("%v", err)
+	}
 }

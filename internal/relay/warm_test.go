@@ -12,8 +12,15 @@ import (
 	"github.com/directsip/directsip/internal/media"
 )
 
-// cool lets the time of all warm sockets pass.
-func (r *Relay) cool() { r.sockets.warm.sweep(math.MaxInt64) }
+// cool lets the time of all warm sockets, and of what was probed, pass.
+func (r *Relay) cool() {
+	r.sockets.warm.sweep(math.MaxInt64)
+	if o := r.steered; o != nil {
+		o.mu.Lock()
+		clear(o.probed)
+		o.mu.Unlock()
+	}
+}
 
 func TestWarmSocketsAreTakenOver(t *testing.T) {
 	aboutSockets(t)
