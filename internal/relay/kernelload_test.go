@@ -28,7 +28,7 @@ func fromEnv(name string, usual int) int {
 
 // TestKernelCountsEveryPacket has calls with 50 packets a second each way. All that is sent comes out, is counted, and nothing is left afterwards.
 //
-//	DIRECTSIP_RELAY_CALLS=1000 DIRECTSIP_RELAY_SECONDS=30 go test ./internal/relay -run KernelCounts -v
+//	DIRECTSIP_RELAY_CALLS=1000 DIRECTSIP_RELAY_SECONDS=30 go test ./internal/relay -run KernelCounts -v -timeout 15m
 func TestKernelCountsEveryPacket(t *testing.T) {
 	if !isolated(t) {
 		return

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,7 +29,11 @@ func isolated(t *testing.T) bool {
 	if os.Getuid() != 0 {
 		t.Skip("a network namespace needs root")
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=5m")
+	patience := time.Duration(0) // none
+	if deadline, ok := t.Deadline(); ok {
+		patience = time.Until(deadline)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout="+patience.String())
 	cmd.Env = append(os.Environ(), isolatedEnv+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
 	runtime.LockOSThread() // the death of the thread would be taken for that of the parent
