@@ -50,8 +50,8 @@ type leaving struct {
 }
 
 const (
-	leftFor   = 5 * time.Second // after that nothing waits any more: far longer than any queue lasts
-	probedFor = 30 * time.Second
+	leftFor   = 5 * time.Second  // after that nothing waits any more: far longer than any queue lasts
+	probedFor = 30 * time.Second // another program that binds a port is overlooked for so long
 	leftTries = 500
 	leftPause = 100 * time.Microsecond
 )
