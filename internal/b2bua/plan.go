@@ -62,6 +62,7 @@ type end struct {
 	relatch   uint32
 	crypt     *media.Crypt
 	takes     media.PayloadTypes // that it has named
+	digits    media.PayloadTypes // of those, telephone-event
 	dtls      *media.DTLS
 	video     int           // kbit/s of live video
 	ptime     int           // a=ptime, in ms
@@ -188,7 +189,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		p.lines[i].opaque = !m.IsRTP()
 		was := e.rtp
 		e.live, e.mux, e.dir, e.laws = !m.Rejected(), m.RTCPMux, m.Direction, lawsOf(m)
-		e.takes, p.lines[i].clock = payloadTypes(m)
+		e.takes, e.digits, p.lines[i].clock = payloadTypes(m)
 		e.video = network.VideoBandwidth(s, i)
 		p.lines[i].sealed = p.passKeys && (m.Secure() || m.Crypto || m.Fingerprint)
 		if !p.passKeys {
@@ -374,6 +375,7 @@ func (p *plan) session(c *Call) *media.Session {
 				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: p.reach(k, e.rtp), RemoteRTCP: p.reach(k, e.rtcp), Mux: e.mux && !passed,
 				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", XR: set.RTCPXR, Relatch: e.relatch, Crypt: e.crypt, DTLS: e.dtls, ICE: e.ice,
 				Send: !muted && (e.dir.Recv() || e.dir == sdp.DirectionUnset), Recv: !muted && (e.dir.Send() || e.dir == sdp.DirectionUnset), Agreed: ln.peer[1-k].takes,
+				Digits: ln.peer[1-k].digits,
 			}
 		}
 		s.Streams[i].Opaque, s.Streams[i].ClockRate, s.Streams[i].Sealed = ln.opaque, ln.clock, ln.sealed

@@ -12,20 +12,23 @@ import (
 	"github.com/directsip/directsip/internal/sdp"
 )
 
-// payloadTypes are those that an m-line names, which its sender takes (RFC 3264 §6.1), and the clock of the first dynamic one that is audio.
-func payloadTypes(m *sdp.Media) (set media.PayloadTypes, clock uint32) {
-	const firstDynamic, digits = 96, "telephone-event" // RFC 3551 §6
+// payloadTypes are those that an m-line names, which its sender takes (RFC 3264 §6.1), those of them that are telephone-event, and the clock of the first dynamic
+// one that is audio.
+func payloadTypes(m *sdp.Media) (set, digits media.PayloadTypes, clock uint32) {
+	const firstDynamic = 96 // RFC 3551 §6
 	if !m.IsRTP() || m.Rejected() {
-		return set, 0
+		return set, digits, 0
 	}
 	for i := range m.Codecs {
 		c := &m.Codecs[i]
 		set.Add(c.PT)
-		if clock == 0 && c.PT >= firstDynamic && !strings.EqualFold(c.Name, digits) {
+		if strings.EqualFold(c.Name, "telephone-event") {
+			digits.Add(c.PT)
+		} else if clock == 0 && c.PT >= firstDynamic {
 			clock = uint32(max(0, c.Rate))
 		}
 	}
-	return set, clock
+	return set, digits, clock
 }
 
 // measure fills in what the counters say of the quality of one direction of a stream, and of why it is not heard.

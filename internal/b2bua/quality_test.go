@@ -64,17 +64,20 @@ func TestPayloadTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, clock := payloadTypes(&s.Media[0])
+	set, digits, clock := payloadTypes(&s.Media[0])
 	for pt := range uint8(128) {
 		if want := pt == 0 || pt == 101 || pt == 111; set.Has(pt) != want {
 			t.Errorf("payload type %d: %v", pt, !want)
+		}
+		if digits.Has(pt) != (pt == 101) {
+			t.Errorf("payload type %d is of keys: %v", pt, pt != 101)
 		}
 	}
 	if clock != 48000 {
 		t.Errorf("clock %d", clock)
 	}
 	for _, m := range s.Media[1:] {
-		if set, clock := payloadTypes(&m); set != (media.PayloadTypes{}) || clock != 0 {
+		if set, _, clock := payloadTypes(&m); set != (media.PayloadTypes{}) || clock != 0 {
 			t.Errorf("%s %v: %v, %d", m.Kind, m.Formats, set, clock)
 		}
 	}

@@ -414,7 +414,8 @@ func (c *Call) speak(ln *line, st *media.Stream) {
 			if c.sideSettings(media.SideIndex(k)).DTMF == "info" {
 				spoken.Keys = media.KeysBySIP
 			}
-			st.Side[k].Speech, st.Side[k].Agreed = &spoken, typesOf(&spoken)
+			st.Side[k].Speech = &spoken
+			st.Side[k].Agreed, st.Side[k].Digits = typesOf(&spoken)
 		}
 		return
 	}
@@ -442,10 +443,13 @@ func (p *plan) nameCodecs(legs ...*Leg) {
 	}
 }
 
-// typesOf are the payload types that are spoken.
-func typesOf(s *media.Speech) (set media.PayloadTypes) {
+// typesOf are the payload types that are spoken, and which of them are telephone-event.
+func typesOf(s *media.Speech) (set, digits media.PayloadTypes) {
 	for _, f := range s.Formats {
 		set.Add(f.PayloadType)
+		if f.Codec == media.TelephoneEvent {
+			digits.Add(f.PayloadType)
+		}
 	}
-	return set
+	return set, digits
 }

@@ -51,6 +51,7 @@ type Side struct {
 	Recv       bool           // we take from this peer (its direction has send)
 	Crypt      *Crypt         // SRTP toward this peer; nil: RTP
 	Agreed     PayloadTypes   // that this peer may send; zero value: unknown
+	Digits     PayloadTypes   // of those, telephone-event (RFC 4733)
 	DTLS       *DTLS          // keys come from a handshake, and Crypt says nothing; nil: they do not
 	Speech     *Speech        // how this peer speaks, if packets must be converted; nil for either: they pass as they are
 	ICE        *ICE           // checks decide which sources may send, and Latch says nothing; nil: it does

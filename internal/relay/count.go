@@ -24,6 +24,7 @@ type counter struct {
 	ssrc        uint32
 	payloadType uint8
 	running     bool // sequence state is valid
+	digits      media.PayloadTypes
 
 	// RFC 3550 A.1, A.3 for the current run of sequence numbers.
 	highest  uint16
@@ -54,7 +55,9 @@ func (c *counter) observe(h header, clock uint32, now int64) {
 		c.sequence(h)
 	}
 	c.payloadType, c.seen = h.payloadType, now
-	c.observeJitter(h, clockRate(h.payloadType, clock), now)
+	if !c.digits.Has(h.payloadType) { // all of an event have the time at which it began (RFC 4733 §2.2.1), and there may be sound between them
+		c.observeJitter(h, clockRate(h.payloadType, clock), now)
+	}
 }
 
 func (c *counter) restart(h header) {

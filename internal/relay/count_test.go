@@ -75,6 +75,30 @@ func TestRFC3550_6_4_1_Jitter(t *testing.T) {
 	}
 }
 
+// An event has the time at which it began in each of its packets, also where the sender goes on with sound between them.
+func TestRFC4733_2_2_1_EventsAreNotLate(t *testing.T) {
+	var c counter
+	c.digits.Add(101)
+	sequence, at := uint16(0), int64(1)
+	send := func(payloadType uint8, timestamp uint32) {
+		c.observe(header{payloadType: payloadType, sequence: sequence, timestamp: timestamp, ssrc: 1}, 0, at)
+		sequence++
+	}
+	for i := range uint32(200) {
+		send(0, i*160)
+		if i%20 >= 5 { // a digit of 300 ms
+			send(101, (i/20*20+5)*160)
+		}
+		at += int64(20 * time.Millisecond)
+	}
+	if c.jitter != 0 || c.late.Count != 0 || c.allLost() != 0 {
+		t.Errorf("jitter %d, %d packets late, %d lost, want none", c.jitter, c.late.Count, c.allLost())
+	}
+	if c.payloadType != 101 || c.regular() {
+		t.Errorf("the kernel was to go on with payload type %d", c.payloadType)
+	}
+}
+
 func TestJitterKnowsTheClock(t *testing.T) {
 	for _, c := range []struct {
 		payloadType uint8

@@ -236,7 +236,9 @@ func (r *Relay) tier(st *stream) (t media.Tier, why string) {
 }
 
 // regular tells whether the kernel can go on from here: the source has sent two packets, and its numbers do not jump.
-func (c *counter) regular() bool { return c.running && !c.jumped && c.clock != 0 && c.late.Started() }
+func (c *counter) regular() bool {
+	return c.running && !c.jumped && c.clock != 0 && c.late.Started() && !c.digits.Has(c.payloadType)
+}
 
 // advance counts what the kernel has taken, as sequence does it packet by packet.
 func (c *counter) advance(k *fastpath.Count) {

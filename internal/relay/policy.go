@@ -49,7 +49,7 @@ func (sd *side) set(want *media.Side, now int64) {
 	sd.local, sd.relatch = want.Local, want.Relatch
 	sd.mux, sd.fixed, sd.xr = want.Mux, want.FixedSSRC, want.XR
 	sd.trust = trust{want.Latch, hostOf(want.Signalling)}
-	sd.send, sd.recv, sd.agreed = want.Send, want.Recv, want.Agreed
+	sd.send, sd.recv, sd.agreed, sd.count.digits = want.Send, want.Recv, want.Agreed, want.Digits
 	sd.protect(want.Crypt)
 	sd.rtp.gate.announce(remote, reopen, &sd.trust)
 	sd.rtcp.gate.announce(remoteRTCP, reopen, &sd.trust)
