@@ -28,11 +28,9 @@ type steered struct {
 
 	mu     sync.Mutex
 	blocks map[int32]*block
-	left   map[int32]leaving // places that sessions have left lately
-	peak   int               // the most in left since the map was made
-	probed map[int32]int64   // when a place was found to be nobody else's
-	probes int               // the most in probed since the map was made
-	now    int64             // of the last sweep, ns since the relay started
+	probed map[int32]int64 // when a place was found to be nobody else's
+	probes int             // the most in probed since the map was made
+	now    int64           // of the last sweep, ns since the relay started
 	known  atomic.Pointer[[]netip.Addr]
 	late   atomic.Uint64 // packets that came to a place that nobody has any more
 }
@@ -42,19 +40,8 @@ func placeOf(index int, port uint16) int32 { return int32(index)*steer.Ports + i
 
 func addressAt(place int32) (index int, port uint16) { return int(place / steer.Ports), uint16(place) }
 
-// leaving is a place whose last packets may still wait in a worker's socket.
-type leaving struct {
-	from  *inlet
-	turns uint64 // of the inlet, when the place was left
-	since int64  // ns since the relay started
-}
-
-const (
-	leftFor   = 5 * time.Second  // after that nothing waits any more: far longer than any queue lasts
-	probedFor = 30 * time.Second // another program that binds a port is overlooked for so long
-	leftTries = 500
-	leftPause = 100 * time.Microsecond
-)
+// probedFor is how long another program that binds a port is overlooked.
+const probedFor = 30 * time.Second
 
 // openSteered is nil with the reason when this host or this process cannot.
 func openSteered(r *Relay) (o *steered, err error) {
@@ -64,7 +51,7 @@ func openSteered(r *Relay) (o *steered, err error) {
 	if len(r.workers) > steer.Workers {
 		return nil, fmt.Errorf("%d workers are too many, %d at most", len(r.workers), steer.Workers)
 	}
-	o = &steered{dscp: r.config.DSCP, left: make(map[int32]leaving), probed: make(map[int32]int64), blocks: make(map[int32]*block)}
+	o = &steered{dscp: r.config.DSCP, probed: make(map[int32]int64), blocks: make(map[int32]*block)}
 	o.known.Store(new([]netip.Addr))
 	if o.kernel, err = steer.Open(); err != nil {
 		return nil, err
@@ -158,9 +145,6 @@ func (o *steered) bind(local netip.AddrPort, generation int32) (socket, error) {
 	if !probed {
 		err = o.probe(local, place)
 	}
-	if err == nil && !o.drained(place) {
-		err = unix.EBUSY
-	}
 	if err != nil {
 		o.drop(socket{fd: place})
 		return noSocket, &PortError{local, err}
@@ -182,32 +166,10 @@ func (o *steered) probe(local netip.AddrPort, place int32) error {
 	return nil
 }
 
-// drained waits until what came to a place under its last session is out of the worker's socket. Ports rest between calls (media.Ports), so
-// there is hardly ever anything to wait for.
-func (o *steered) drained(place int32) bool {
-	o.mu.Lock()
-	l, ok := o.left[place]
-	delete(o.left, place)
-	o.mu.Unlock()
-	if !ok {
-		return true
-	}
-	for range leftTries {
-		if l.from.emptied(l.turns) {
-			return true
-		}
-		time.Sleep(leftPause)
-	}
-	o.mu.Lock()
-	o.left[place] = l
-	o.mu.Unlock()
-	return false
-}
-
-// attach begins to steer.
+// attach begins to steer. What waits in the worker's socket came to the port under another session, for it was not steered in between.
 func (o *steered) attach(w *worker, p *port) error {
 	index, number := addressAt(p.socket.fd)
-	p.socket.worker = w
+	p.socket.worker, p.older = w, w.inlets[family((*o.known.Load())[index])].backlog()
 	o.table.set(p.socket.fd, p)
 	o.kernel.Set(index, number, w.index)
 	return nil
@@ -221,14 +183,7 @@ func (o *steered) detach(s socket) {
 }
 
 // free gives the place to whoever wants it next.
-func (o *steered) free(local netip.AddrPort, s socket, now int64) {
-	from := s.worker.inlets[family(local.Addr())]
-	o.mu.Lock()
-	o.left[s.fd] = leaving{from, from.turns.Load(), now}
-	o.peak = max(o.peak, len(o.left))
-	o.mu.Unlock()
-	o.drop(s)
-}
+func (o *steered) free(_ netip.AddrPort, s socket, _ int64) { o.drop(s) }
 
 func (o *steered) drop(s socket) {
 	o.mu.Lock()
@@ -237,7 +192,7 @@ func (o *steered) drop(s socket) {
 	o.table.set(s.fd, nil)
 }
 
-// tidy forgets places that were left, or probed, long ago.
+// tidy forgets places that were probed long ago.
 func (o *steered) tidy(now int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -248,12 +203,6 @@ func (o *steered) tidy(now int64) {
 		}
 	}
 	o.probed = shrunk(o.probed, &o.probes)
-	for place, l := range o.left {
-		if now-l.since > int64(leftFor) {
-			delete(o.left, place)
-		}
-	}
-	o.left = shrunk(o.left, &o.peak)
 	o.tidyBlocks()
 }
 

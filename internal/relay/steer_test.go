@@ -42,21 +42,20 @@ func TestSteeredCostsNoDescriptors(t *testing.T) {
 	}
 }
 
-// TestSteeredQueueIsNotOfTheNextCall: what waits in the worker's socket when a call ends is never taken for that of the next one on its port,
-// which cannot begin before.
+// TestSteeredQueueIsNotOfTheNextCall: what waits in the worker's socket when a call ends is never taken for that of the next one on its port, which
+// begins at once.
 func TestSteeredQueueIsNotOfTheNextCall(t *testing.T) {
+	const waiting = inletBatch*inletCalls + 10 // more than the worker takes in a turn
 	b := newSteeredBench(t, 1)
 	w, s := b.relay.workers[0], b.sessions[0]
-	b.phones[0].send(rtpPacket(8, 1, 160, 666), &b.to[0])
+	send := func(n int) {
+		b.phones[0].send(rtpPacket(8, uint16(n), uint32(n)*160, 666), &b.to[0])
+	}
+	for n := range waiting {
+		send(n)
+	}
 	arrived(t, socket{fd: w.inlets[inet].fd})
 	b.relay.Close(s.ID)
-	var busy *PortError
-	if err := b.relay.Open(s); !errors.As(err, &busy) || !errors.Is(err, unix.EBUSY) {
-		t.Fatalf("%v", err)
-	}
-	if !w.poll(uintptr(w.epoll)) || !w.work() {
-		t.Fatal("the worker has nothing to do")
-	}
 	if err := b.relay.Open(s); err != nil {
 		t.Fatal(err)
 	}
@@ -66,9 +65,41 @@ func TestSteeredQueueIsNotOfTheNextCall(t *testing.T) {
 	if stats, _ := b.relay.Stats(s.ID); stats.Streams[0].From[0].Packets != 0 {
 		t.Errorf("%+v", stats.Streams[0].From[0])
 	}
-	if n := b.relay.Totals(); n.Late != 1 || n.Packets != 0 {
+	if n := b.relay.Totals(); n.Late != waiting || n.Packets != 0 {
 		t.Errorf("%+v", n)
 	}
+	send(waiting)
+	arrived(t, socket{fd: w.inlets[inet].fd})
+	for w.poll(uintptr(w.epoll)) {
+		w.work()
+	}
+	if stats, _ := b.relay.Stats(s.ID); stats.Streams[0].From[0].Packets != 1 {
+		t.Errorf("what came to the call: %+v", stats.Streams[0].From[0])
+	}
+}
+
+// TestSteeredBacklogEnds: under so much load that the worker's socket is never empty a call is not deaf for ever, nor is one for which nothing waits.
+func TestSteeredBacklogEnds(t *testing.T) {
+	b := newSteeredBench(t, 1)
+	in := b.relay.workers[0].inlets[inet]
+	if none := in.backlog(); none != (backlog{}) || !in.past(&none) {
+		t.Fatalf("nothing waits: %+v", none)
+	}
+	b.phones[0].send(rtpPacket(8, 1, 160, 7), &b.to[0])
+	arrived(t, socket{fd: in.fd})
+	some := in.backlog()
+	in.taken.Add(inletMost - 1)
+	if in.past(&some) {
+		t.Errorf("%+v is over too soon", some)
+	}
+	if in.taken.Add(1); !in.past(&some) {
+		t.Errorf("%+v does not end", some)
+	}
+	in.working.Add(1)
+	if during := in.backlog(); during.turns != some.turns+1 {
+		t.Errorf("%+v during a turn, %+v before it", during, some)
+	}
+	in.working.Add(1)
 }
 
 // TestSteeredTakesNobodysPort: a port that another program has is no port of ours, and it goes on to hear what comes to it.

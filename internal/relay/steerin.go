@@ -17,15 +17,20 @@ const (
 	inletBatch  = 64      // datagrams a system call
 	inletCalls  = 4       // system calls a turn: then the others in the ready list have theirs
 	inletBuffer = 8 << 20 // octets; what a socket per port has for one stream, this one has for all of a worker
+
+	// inletMost is more datagrams than wait in one, read ones included: the kernel doubles the buffer (socket(7)), and each takes at least 576
+	// octets of it.
+	inletMost = 2*inletBuffer/576 + inletBatch
 )
 
 // inlet is the socket that the kernel steers a worker's datagrams of one family to, and room to take many with one call. It is the worker's
-// own but for turns and idle.
+// own but for the three counters.
 type inlet struct {
 	fd      int32
 	v6      bool
 	turns   atomic.Uint64 // readings that have emptied the queue and are dealt with
 	working atomic.Uint64 // odd while one is dealt with
+	taken   atomic.Uint64 // datagrams
 
 	msgs    [inletBatch]mmsghdr
 	iovs    [inletBatch]unix.Iovec
@@ -131,16 +136,28 @@ func (in *inlet) destination(i int) (ip netip.Addr, port uint16, ok bool) {
 	return ip, binary.BigEndian.Uint16(c.to[2:]), true
 }
 
-// emptied tells whether all that was in the queue when turns was read is dealt with.
-func (in *inlet) emptied(turns uint64) bool {
-	if in.turns.Load() >= turns+2 { // the one that was under way then may have been read before
-		return true
-	}
+// backlog says when all is dealt with that waited at a time: when the queue was emptied once more, or so many datagrams were taken that
+// those must be among them, for under too much load it is never empty. Zero: nothing waited.
+type backlog struct{ turns, taken uint64 }
+
+// backlog is that of now.
+func (in *inlet) backlog() backlog {
 	before := in.working.Load()
 	fds := [1]unix.PollFd{{Fd: in.fd, Events: unix.POLLIN}}
 	var now unix.Timespec
 	n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
-	return errno == 0 && n == 0 && before%2 == 0 && in.working.Load() == before
+	b := backlog{in.turns.Load() + 1, in.taken.Load() + inletMost}
+	switch {
+	case before%2 != 0 || in.working.Load() != before:
+		b.turns++ // the one under way may have read before
+	case errno == 0 && n == 0:
+		return backlog{}
+	}
+	return b
+}
+
+func (in *inlet) past(b *backlog) bool {
+	return in.turns.Load() >= b.turns || in.taken.Load() >= b.taken
 }
 
 // take deals with what has come to the worker's steered ports of one family.
@@ -149,6 +166,7 @@ func (w *worker) take(in *inlet, at time.Time, now int64) {
 	defer in.working.Add(1)
 	for range inletCalls {
 		n := in.receive()
+		in.taken.Add(uint64(n))
 		for i := range n {
 			w.deliver(in, i, now)
 			if len(w.notices.list) > 0 {
@@ -178,6 +196,10 @@ func (w *worker) deliver(in *inlet, i int, now int64) {
 	mu.Lock()
 	defer mu.Unlock()
 	if p.socket.fd != place {
+		return
+	}
+	if p.socket.worker != w || !in.past(&p.older) { // it came to the session before
+		w.steered.late.Add(1)
 		return
 	}
 	n := int(in.msgs[i].n)

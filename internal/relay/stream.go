@@ -71,6 +71,7 @@ type port struct {
 	isRTCP bool
 	gate   gate
 	socket socket
+	older  backlog      // what a steered port takes no datagrams of
 	dtls   *association // nil: keys do not come from a handshake
 	ice    *component   // nil: the side has no ICE
 }
