@@ -1,15 +1,8 @@
 package fastpath
 
 import (
-	"bytes"
-	"fmt"
 	"net/netip"
 	"sync"
-	"unsafe"
-
-	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
-	"golang.org/x/sys/unix"
 )
 
 // path is where packets between two hosts go.
@@ -18,125 +11,77 @@ type path struct {
 	mtu    int // octets with the IP header
 	local  bool
 	why    string // it cannot be used
+	deaf   string // packets cannot be taken where they come in
 }
 
 type hosts struct{ from, to netip.Addr }
 
-// network is what the table knows of devices and routes: what was asked is kept until something changes.
+// kept is a path that was asked for.
+type kept struct {
+	path
+	used bool // since everything was asked anew
+}
+
+// network is what the table knows of devices and routes: what was asked is kept until something changes. Who asks here does not wait for
+// the kernel, which may take long to answer, as it does one thing after the other for everybody (rtnl_lock): what is not known a scout asks for.
 type network struct {
-	program *ebpf.Program
+	scout   *scout
 	watches watches
 
-	mu      sync.Mutex
-	routes  *netlink
-	ipsec   *netlink // nil: the kernel has none
-	guarded string   // why IPsec forbids every flow
-	paths   map[hosts]path
-	devices map[int]device
+	mu      sync.Mutex // never held over a system call
+	guarded string     // why IPsec forbids every flow
+	paths   map[hosts]*kept
+	wanted  map[hosts]struct{} // that are not known yet
+	stale   bool               // something has changed
+	wake    chan struct{}      // there is something to ask for
+	done    sync.WaitGroup
 }
 
-// device is one that packets of flows come or go by.
-type device struct {
-	asked bool
-	mtu   int
-	why   string    // no packet can be taken from it
-	on    link.Link // the program's attachment; nil: not needed yet, or not possible
-}
+const (
+	// mostPaths bounds what is kept of routes.
+	mostPaths = 1 << 16
+	// mostWanted bounds what is to be asked for. What finds no room comes again with the next packet.
+	mostWanted = 1 << 12
+)
 
-// mostPaths bounds what is kept of routes.
-const mostPaths = 1 << 16
+// Asking is why a flow is not installed the way of whose packets is not known yet. It will be in a moment.
+const Asking = "its way is being asked for"
 
-const loopback = 1 // the index of that device in every network namespace
-
-func openNetwork(program *ebpf.Program, changed func()) (n *network, err error) {
-	n = &network{program: program, paths: make(map[hosts]path), devices: make(map[int]device)}
-	probe, err := n.attach(loopback) // tells whether it can be done at all
-	if err != nil {
-		return nil, fmt.Errorf("attaching to a device: %w", err)
-	}
-	_ = probe.Close()
-	if n.routes, err = openNetlink(unix.NETLINK_ROUTE); err != nil {
+func openNetwork(s *scout, changed func()) (n *network, err error) {
+	n = &network{scout: s, paths: make(map[hosts]*kept), wanted: make(map[hosts]struct{}), wake: make(chan struct{}, 1)}
+	if err = n.watches.open(n.outdated); err != nil {
 		return nil, err
 	}
-	n.ipsec, _ = openNetlink(unix.NETLINK_XFRM)
-	n.look()
-	if err = n.watches.open(func() { n.forget(); changed() }); err != nil {
-		n.close()
-		return nil, err
-	}
+	n.guarded = s.policies() // from here on a change is told
+	n.done.Go(func() { n.run(changed) })
 	return n, nil
 }
 
 func (n *network) close() {
 	n.watches.close()
-	for _, d := range n.devices {
-		if d.on != nil {
-			_ = d.on.Close()
-		}
-	}
-	n.routes.close()
-	if n.ipsec != nil {
-		n.ipsec.close()
-	}
+	close(n.wake)
+	n.done.Wait()
+	n.scout.close()
 }
 
-// forget makes everything be asked again. A device that is gone has taken the program's attachment with it.
-func (n *network) forget() {
+// outdated notes that something has changed.
+func (n *network) outdated() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.look()
-	clear(n.paths)
-	for index, d := range n.devices {
-		switch {
-		case d.on == nil:
-			delete(n.devices, index)
-		case attached(d.on):
-			n.devices[index] = device{on: d.on}
-		default:
-			_ = d.on.Close()
-			delete(n.devices, index)
-		}
+	n.stale = true
+	n.rouse()
+}
+
+// rouse wakes the scout.
+func (n *network) rouse() {
+	select {
+	case n.wake <- struct{}{}:
+	default: // it is about to look anyway
 	}
 }
 
-func attached(on link.Link) bool {
-	info, err := on.Info()
-	return err == nil && info.TCX() != nil && info.TCX().Ifindex != 0
-}
-
-// look asks for policies of IPsec. A packet of a flow would pass them by, and leave in clear what is to be protected.
-func (n *network) look() {
-	n.guarded = ""
-	if n.ipsec == nil {
-		return
-	}
-	body, err := n.ipsec.ask(request(xfrmGetSPDInfo, make([]byte, 4)))
-	if err != nil {
-		n.guarded = fmt.Sprintf("IPsec cannot be asked for its policies: %v", err)
-		return
-	}
-	attributes(body, 4, func(kind uint16, value []byte) {
-		for ; kind == xfrmSPDInfo && len(value) >= 4; value = value[4:] {
-			if number(value) != 0 {
-				n.guarded = "this host has IPsec policies"
-			}
-		}
-	})
-}
-
-// Of linux/xfrm.h.
-const (
-	xfrmGetSPDInfo = 0x25 // XFRM_MSG_GETSPDINFO
-	xfrmSPDInfo    = 1    // XFRMA_SPD_INFO: numbers of policies
-	xfrmPolicies   = 4    // XFRMNLGRP_POLICY
-)
-
-func (n *network) attach(index int) (link.Link, error) {
-	return link.AttachTCX(link.TCXOptions{Interface: index, Program: n.program, Attach: ebpf.AttachTCXIngress})
-}
-
-// path tells by which device a flow leaves, and has the program attached where its packets come in.
-func (t *Table) path(f *Flow) (path, string) {
+// path tells by which device a flow leaves.
+func (n *network) path(f *Flow) (path, string) {
 	for _, a := range [...]netip.Addr{f.Local.Addr(), f.Source.Addr(), f.From.Addr(), f.To.Addr()} {
 		switch {
 		case !a.IsValid() || a.IsUnspecified():
@@ -147,15 +92,16 @@ func (t *Table) path(f *Flow) (path, string) {
 			return path{}, "IPv4 on one side and IPv6 on the other"
 		}
 	}
-	n := t.network
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.guarded != "" {
 		return path{}, n.guarded
 	}
-	in := n.find(hosts{f.Local.Addr(), f.Source.Addr()}) // they come by where answers go; if not, they come to the socket
-	out := n.find(hosts{f.From.Addr(), f.To.Addr()})
+	in, known := n.find(hosts{f.Local.Addr(), f.Source.Addr()}) // they come by where answers go; if not, they come to the socket
+	out, too := n.find(hosts{f.From.Addr(), f.To.Addr()})
 	switch {
+	case !known || !too:
+		return out, Asking
 	case in.why != "":
 		return out, in.why
 	case out.why != "":
@@ -163,102 +109,73 @@ func (t *Table) path(f *Flow) (path, string) {
 	case in.local, out.local:
 		return out, "a peer on this host"
 	}
-	return out, n.listen(in.device)
+	return out, in.deaf
 }
 
-// listen attaches the program to a device.
-func (n *network) listen(index int) (why string) {
-	d := n.device(index)
-	if d.why != "" || d.on != nil {
-		return d.why
+// find is false for what the scout has yet to ask.
+func (n *network) find(h hosts) (path, bool) {
+	if p := n.paths[h]; p != nil {
+		p.used = true
+		return p.path, true
 	}
-	on, err := n.attach(index)
-	if err != nil {
-		d.why = fmt.Sprintf("device %d: %v", index, err)
+	if len(n.wanted) < mostWanted {
+		n.wanted[h] = struct{}{}
+		n.rouse()
 	}
-	d.on = on
-	n.devices[index] = d
-	return d.why
+	return path{}, false
 }
 
-// device asks for one.
-func (n *network) device(index int) device {
-	d := n.devices[index]
-	if d.asked {
-		return d
-	}
-	d.asked = true
-	body, err := n.routes.ask(request(unix.RTM_GETLINK, octets(&unix.IfInfomsg{Index: int32(index)})))
-	if err != nil || len(body) < unix.SizeofIfInfomsg {
-		d.why = fmt.Sprintf("device %d: %v", index, err)
-	} else {
-		info, name := (*unix.IfInfomsg)(unsafe.Pointer(&body[0])), ""
-		attributes(body, unix.SizeofIfInfomsg, func(kind uint16, value []byte) {
-			switch kind {
-			case unix.IFLA_MTU:
-				d.mtu = number(value)
-			case unix.IFLA_IFNAME:
-				name = string(bytes.TrimRight(value, "\x00"))
+// run asks for what is wanted and, when something has changed, for all that was used since the last time. Then it calls changed.
+func (n *network) run(changed func()) {
+	for range n.wake {
+		n.mu.Lock()
+		stale := n.stale
+		n.stale = false
+		n.mu.Unlock()
+		if stale {
+			n.renew()
+			changed()
+		}
+		n.mu.Lock()
+		wanted := n.wanted
+		n.wanted = make(map[hosts]struct{})
+		n.mu.Unlock()
+		for h := range wanted {
+			if p, err := n.scout.route(h); err == nil { // else who needs it asks again
+				n.keep(h, p)
 			}
-		})
-		if info.Type != unix.ARPHRD_ETHER {
-			d.why = "device " + name + " is no Ethernet"
 		}
 	}
-	n.devices[index] = d
-	return d
 }
 
-// find asks how one host reaches the other.
-func (n *network) find(h hosts) path {
-	if p, known := n.paths[h]; known {
-		return p
-	}
+func (n *network) keep(h hosts, p path) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if len(n.paths) >= mostPaths {
 		clear(n.paths)
 	}
-	p := n.route(h)
-	n.paths[h] = p
-	return p
+	n.paths[h] = &kept{path: p}
 }
 
-func (n *network) route(h hosts) (p path) {
-	header := unix.RtMsg{Family: unix.AF_INET6, Dst_len: 128, Src_len: 128}
-	if h.to.Is4() {
-		header = unix.RtMsg{Family: unix.AF_INET, Dst_len: 32, Src_len: 32}
-	}
-	b := request(unix.RTM_GETROUTE, octets(&header))
-	b = attribute(b, unix.RTA_DST, h.to.AsSlice())
-	b = attribute(b, unix.RTA_SRC, h.from.AsSlice())
-	body, err := n.routes.ask(b)
-	if err != nil || len(body) < unix.SizeofRtMsg {
-		p.why = fmt.Sprintf("no route from %s to %s: %v", h.from, h.to, err)
-		return p
-	}
-	kind := (*unix.RtMsg)(unsafe.Pointer(&body[0])).Type
-	attributes(body, unix.SizeofRtMsg, func(kind uint16, value []byte) {
-		switch kind {
-		case unix.RTA_OIF:
-			p.device = number(value)
-		case unix.RTA_METRICS:
-			attributes(value, 0, func(kind uint16, value []byte) {
-				if kind == unix.RTAX_MTU {
-					p.mtu = number(value)
-				}
-			})
+// renew asks for everything anew. Until all is known what was before holds, and its flows go on.
+func (n *network) renew() {
+	var used []hosts
+	n.mu.Lock()
+	for h, p := range n.paths {
+		if p.used {
+			used = append(used, h)
 		}
-	})
-	switch {
-	case kind == unix.RTN_LOCAL || p.device == loopback:
-		p.local = true
-		return p
-	case kind != unix.RTN_UNICAST || p.device == 0:
-		p.why = fmt.Sprintf("no route from %s to one host %s", h.from, h.to)
-		return p
 	}
-	d := n.device(p.device)
-	if p.mtu == 0 || p.mtu > d.mtu {
-		p.mtu = d.mtu
+	n.mu.Unlock()
+	guarded := n.scout.policies()
+	n.scout.forget()
+	paths := make(map[hosts]*kept, len(used))
+	for _, h := range used {
+		if p, err := n.scout.route(h); err == nil {
+			paths[h] = &kept{path: p}
+		}
 	}
-	return p
+	n.mu.Lock()
+	n.guarded, n.paths = guarded, paths
+	n.mu.Unlock()
 }

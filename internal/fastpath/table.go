@@ -63,8 +63,8 @@ type Config struct {
 	Epoch int64
 	// Flows is how many there may be at once; 0: 16384, two for a call. Each takes 216 octets of the kernel's memory, from the beginning.
 	Flows int
-	// Changed is called, from a goroutine of the table's own, when routes, addresses or devices have changed: every flow is then to be taken out,
-	// for what holds for it was asked before. May be nil.
+	// Changed is called, from a goroutine of the table's own, when routes, addresses or devices have changed and all was asked anew: every flow
+	// is then to be rerouted, or taken out. May be nil.
 	Changed func()
 }
 
@@ -107,8 +107,11 @@ func Open(c Config) (*Table, error) {
 		t.release()
 		return nil, rights.Explain(err)
 	}
-	var err error
-	if t.network, err = openNetwork(t.program, c.Changed); err != nil {
+	s, err := newScout(t.program)
+	if err == nil {
+		t.network, err = openNetwork(s, c.Changed)
+	}
+	if err != nil {
 		t.release()
 		return nil, rights.Explain(err)
 	}
@@ -162,9 +165,10 @@ func (t *Table) release() {
 	}
 }
 
-// Install hands a flow to the kernel, which goes on from s, where user space is now. It returns 0 and the reason when the kernel cannot have it.
+// Install hands a flow to the kernel, which goes on from s, where user space is now. It returns 0 and the reason when the kernel cannot have it; that is
+// Asking where it is not known yet, and the next packet may try again. It makes no system call.
 func (t *Table) Install(f *Flow, s *State, now int64) (Handle, string) {
-	out, why := t.path(f)
+	out, why := t.network.path(f)
 	if why != "" {
 		return 0, why
 	}
@@ -217,11 +221,11 @@ func (t *Table) Recall(h Handle) Count {
 	return c
 }
 
-// Reroute asks anew where the packets of a flow go, after something has changed. The reason is why the kernel cannot have it any more.
+// Reroute has the packets of a flow go where they go now, after something has changed. The reason is why the kernel cannot have it any more.
 func (t *Table) Reroute(h Handle) (why string) {
 	k := &t.flows[h]
 	f := k.addresses()
-	out, why := t.path(&f)
+	out, why := t.network.path(&f)
 	if why != "" {
 		return why
 	}

@@ -16,8 +16,13 @@ type watches struct {
 	done  sync.WaitGroup
 }
 
-// calm is how far apart changes are acted on, at least: a router that learns routes all day is not to keep flows out of the kernel.
-const calm = 500 * time.Millisecond
+// Changes come in crowds: a link that fails takes its routes with it, and others follow. The first is acted on at once. Each that follows waits for those
+// that come with it, the longer the more there were, until it has been quiet for calm: a call must not wait long for its new way, and a router that
+// learns routes all day is not to keep flows out of the kernel.
+const (
+	soon = 10 * time.Millisecond
+	calm = 500 * time.Millisecond
+)
 
 // open has changed called from goroutines, until close.
 func (w *watches) open(changed func()) error {
@@ -50,29 +55,26 @@ func (w *watches) watch(changed func(), protocol int, groups ...int) error {
 	return nil
 }
 
-// tell acts on the first change at once, and on all that come within calm of it together.
+// tell calls changed until the socket is closed.
 func tell(f *os.File, changed func()) {
 	b := make([]byte, 1<<12) // what does not fit is cut; that something changed is enough
-	for {
-		if _, err := f.Read(b); over(err) {
+	for pause := time.Duration(0); ; pause = min(max(2*pause, soon), calm) {
+		before := time.Now()
+		_, err := f.Read(b)
+		if time.Since(before) >= calm {
+			pause = 0
+		}
+		if pause > 0 {
+			_ = f.SetReadDeadline(time.Now().Add(pause))
+			for !over(err) && !errors.Is(err, os.ErrDeadlineExceeded) {
+				_, err = f.Read(b)
+			}
+			_ = f.SetReadDeadline(time.Time{})
+		}
+		if over(err) {
 			return
 		}
-		for again := true; again; {
-			changed()
-			again = false
-			_ = f.SetReadDeadline(time.Now().Add(calm))
-			for {
-				_, err := f.Read(b)
-				if over(err) {
-					return
-				}
-				if errors.Is(err, os.ErrDeadlineExceeded) {
-					break
-				}
-				again = true
-			}
-		}
-		_ = f.SetReadDeadline(time.Time{})
+		changed()
 	}
 }
 

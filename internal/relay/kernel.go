@@ -214,7 +214,9 @@ func (st *stream) offload(side media.SideIndex, now int64) {
 	state.Row, state.RunFastest = uint16(row), fastest
 	handle, why := st.kernel.table.Install(&f, &state, now)
 	if handle == 0 {
-		k.why, k.retry = why, now+pause
+		if k.why = why; why != fastpath.Asking {
+			k.retry = now + pause
+		}
 		return
 	}
 	k.handle, k.carried, k.why = handle, false, ""

@@ -15,6 +15,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 
+	"github.com/directsip/directsip/internal/fastpath"
 	"github.com/directsip/directsip/internal/media"
 )
 
@@ -81,6 +82,27 @@ func (k *kernelRig) passes(side int, packet func()) {
 	for deadline := time.Now().Add(patience); !offloaded && k.Totals().Batches == turns; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			k.t.Fatal("the worker's turn does not end")
+		}
+	}
+	k.asked(1, side)
+}
+
+// asked waits until the way of what comes from a side is known, if it is asked for. What the next packet would do is done then.
+func (r *rig) asked(id media.SessionID, side int) {
+	r.t.Helper()
+	s := r.find(id)
+	unknown := func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.streams[0].side[side].kernel.why != fastpath.Asking {
+			return false
+		}
+		s.streams[0].offload(media.SideIndex(side), r.now())
+		return true
+	}
+	for deadline := time.Now().Add(patience); unknown(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			r.t.Fatal("the way does not become known")
 		}
 	}
 }
@@ -394,6 +416,7 @@ func TestKernelSaysWhyNot(t *testing.T) {
 			c.a.send(c.a.rtp, to, x)
 			c.b.wantOn(c.b.rtp, s.Streams[0].Side[1].Local, x)
 		}
+		r.asked(id, 0)
 		stats, _ := r.Stats(id)
 		if st := stats.Streams[0]; st.Tier == media.TierKernel || st.Why != c.want {
 			t.Errorf("%q because of %q, want %q", st.Tier, st.Why, c.want)
