@@ -35,18 +35,24 @@ func newKernelRig(t *testing.T, config Config, change func(*media.Session)) *ker
 }
 
 func (w *wire) rig(config Config, change func(*media.Session)) *kernelRig {
+	w.t.Helper()
+	config.Best = media.TierKernel
+	return w.between(us4, peer4, config, change)
+}
+
+// between has a session of two peers of a family, in a tier.
+func (w *wire) between(us netip.Addr, peer func(int) netip.Addr, config Config, change func(*media.Session)) *kernelRig {
 	t := w.t
 	t.Helper()
-	config.Best = media.TierKernel
-	k := &kernelRig{rig: newRig(t, config), wire: w, a: w.phone(peer4(1)), b: w.phone(peer4(2))}
-	if k.kernel.table == nil {
-		t.Skip(k.kernel.why)
+	k := &kernelRig{rig: newRig(t, config), wire: w, a: w.phone(peer(1)), b: w.phone(peer(2))}
+	if best, why := k.Best(); best != config.Best {
+		t.Skip(why)
 	}
 	k.session = call(1, k.a, k.b)
 	for i := range k.session.Streams[0].Side {
-		k.session.Streams[0].Side[i].Local = addrPort(us4, 20000+2*i)
+		k.session.Streams[0].Side[i].Local = addrPort(us, 20000+2*i)
 	}
-	k.la, k.lb = addrPort(us4, 20000), addrPort(us4, 20002)
+	k.la, k.lb = addrPort(us, 20000), addrPort(us, 20002)
 	if change != nil {
 		change(k.session)
 	}
@@ -518,13 +524,16 @@ func (k *kernelRig) settled(tier media.Tier, why string) {
 	}
 }
 
-// try sends a packet each way; while the network changes it may be lost.
-func (k *kernelRig) try() {
+// try sends a packet each way; while the network changes it may be lost. It tells which have passed.
+func (k *kernelRig) try() (ab, ba bool) {
 	k.number++
 	_, _ = k.a.rtp.WriteToUDPAddrPort(k.packet(7), k.la)
 	_, _ = k.b.rtp.WriteToUDPAddrPort(k.packet(8), k.lb)
-	for _, p := range []*phone{k.a, k.b} {
+	passed := [2]bool{}
+	for i, p := range []*phone{k.b, k.a} {
 		_ = p.rtp.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
-		_, _ = p.rtp.Read(make([]byte, 2048))
+		_, err := p.rtp.Read(make([]byte, 2048))
+		passed[i] = err == nil
 	}
+	return passed[0], passed[1]
 }
