@@ -70,10 +70,10 @@ func TestSpeechComesBack(t *testing.T) {
 			}
 			heard = append(heard, pcm[:got]...)
 		}
-		if r := likeness(said[rate/10:rate], heard[rate/10:], rate/25); r < 0.8 {
+		if r := likeness(said[rate/10:rate], heard[rate/10:], rate/25); r < 0.98 {
 			t.Errorf("%d Hz: correlation %.3f", rate, r)
 		}
-		if bits := octets * 8 / 2; bits < bitrate/2 || bits > bitrate*3/2 {
+		if bits, want := octets*8/2, int(settingsAt(rate).bitrate); bits < want/2 || bits > want*3/2 {
 			t.Errorf("%d Hz: %d bit/s", rate, bits)
 		}
 	}
