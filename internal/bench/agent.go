@@ -15,7 +15,7 @@ type pair struct {
 	at             hosts
 	caller, callee *net.UDPConn
 	target         *net.UDPAddr
-	keying         keying
+	parties        parties
 	ring           time.Duration // between 180 and 200
 	mu             sync.Mutex
 	calls          map[string]*talk // by called number
@@ -91,9 +91,12 @@ func header(m, name string) string {
 	return ""
 }
 
-func sdp(host string) string {
-	return fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %[1]s\r\ns=-\r\nc=IN IP4 %[1]s\r\nt=0 0\r\nm=audio %[2]d RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\n"+
-		"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n", host, mediaPort)
+func sdp(host string, f format) string {
+	head := fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %[1]s\r\ns=-\r\nc=IN IP4 %[1]s\r\nt=0 0\r\nm=audio %[2]d RTP/AVP ", host, mediaPort)
+	if f.name != "" { // the only one, so that the other end has to be understood by it
+		return head + fmt.Sprintf("%[1]d\r\na=rtpmap:%[1]d %[2]s\r\n", f.payloadType, f.encoding)
+	}
+	return head + "0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n"
 }
 
 // mediaOf is where an SDP of one stream wants its audio.
@@ -118,7 +121,7 @@ func (p *pair) call() *talk {
 	p.next++
 	t := &talk{number: fmt.Sprintf("+3%09d", p.next), id: fmt.Sprintf("%d-%d@%s", p.next, time.Now().UnixNano(), p.at.caller), up: make(chan struct{})}
 	p.calls[t.number] = t
-	body := described(p.at.caller, p.keying[0], "")
+	body := described(p.at.caller, p.parties[0], "")
 	m := p.begin("INVITE", "sip:"+t.number+"@"+p.target.String(), t, 1) +
 		fmt.Sprintf("Contact: <sip:probe@%s:%d>\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", p.at.caller, agentPort, len(body), body)
 	t.invite = time.Now()
@@ -204,7 +207,7 @@ func (p *pair) request(now time.Time, m string, from *net.UDPAddr) {
 	t.rang = time.Now()
 	p.callee.WriteToUDP([]byte("SIP/2.0 180 Ringing\r\n"+same+"Content-Length: 0\r\n\r\n"), from)
 	time.AfterFunc(p.ring, func() {
-		body := described(p.at.probe, p.keying[1], tag)
+		body := described(p.at.probe, p.parties[1], tag)
 		ok := []byte(fmt.Sprintf("SIP/2.0 200 OK\r\n%sContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", same, len(body), body))
 		p.mu.Lock()
 		t.answered = time.Now()

@@ -39,6 +39,7 @@ var groups = []group{
 	{"kinds", "CANCEL, 503 then the next trunk, OPTIONS", (*Bench).kinds},
 	{"media", "RTP relay", (*Bench).media},
 	{"srtp", "SRTP relay", (*Bench).srtp},
+	{"transcoding", "relay that codes speech anew", (*Bench).transcoding},
 }
 
 // Groups names what can be measured.

@@ -46,7 +46,7 @@ func TestBencodedRefusesLies(t *testing.T) {
 }
 
 func TestMediaOf(t *testing.T) {
-	if got := mediaOf(sdp("127.0.0.1")).String(); got != "127.0.0.1:30000" {
+	if got := mediaOf(sdp("127.0.0.1", format{})).String(); got != "127.0.0.1:30000" {
 		t.Error(got)
 	}
 }

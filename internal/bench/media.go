@@ -22,33 +22,24 @@ func relayOwn(tier string) string { return "directsip, " + tier }
 // tiers are those of directsip, the first the fallback.
 var tiers = []string{"sockets", "steered", "kernel"}
 
-// tierOf is the tier that the name of a system begins with, or the best.
-func tierOf(name string) string {
-	for _, tier := range tiers {
-		if strings.HasPrefix(name, relayOwn(tier)) {
-			return tier
-		}
-	}
-	return tiers[len(tiers)-1]
-}
-
-// relaying is a system with calls set up: where each end of them sends. One that is all in the kernel has no process.
+// relaying is a system that carries calls: start sets so many up and tells where each end of them sends. One that is all in the kernel has no process.
 type relaying struct {
 	name  string
 	need  string
 	peer  string // what it is compared with
-	start func(b *Bench, n *network, dir string) (*process, []stream, error)
+	calls int
+	start func(n *network, dir string, calls int) (*process, []stream, error)
 }
 
 // media compares relays: the same packets through each, nothing else to do.
 func (b *Bench) media() (*Table, error) {
 	var relays []relaying
 	for _, tier := range tiers {
-		relays = append(relays, b.own(relayOwn(tier), relayNG, keying{}))
+		relays = append(relays, b.own(relayOwn(tier), relayNG, b.Relayed, tier, parties{}))
 	}
-	relays = append(relays, rtpengine(relayNG, keying{}))
+	relays = append(relays, b.rtpengine(relayNG, b.Relayed, parties{}))
 	if b.Outside != nil {
-		relays = append(relays, relaying{relayNFT, "nft", relayNG, (*Bench).relayNftables})
+		relays = append(relays, relaying{relayNFT, "nft", relayNG, b.Relayed, b.relayNftables})
 	}
 	return b.compare("media", "RTP", relays)
 }
@@ -58,36 +49,38 @@ func (b *Bench) srtp() (*Table, error) {
 	var relays []relaying
 	for _, kind := range []struct {
 		name string
-		keying
-	}{{"SRTP to RTP", keying{true, false}}, {"SRTP to SRTP", keying{true, true}}} {
+		parties
+	}{{"SRTP to RTP", parties{{secure: true}, {}}}, {"SRTP to SRTP", parties{{secure: true}, {secure: true}}}} {
 		peer := "rtpengine, " + kind.name
 		for _, tier := range tiers[:2] {
-			relays = append(relays, b.own(relayOwn(tier)+", "+kind.name, peer, kind.keying))
+			relays = append(relays, b.own(relayOwn(tier)+", "+kind.name, peer, b.Relayed, tier, kind.parties))
 		}
-		relays = append(relays, rtpengine(peer, kind.keying))
+		relays = append(relays, b.rtpengine(peer, b.Relayed, kind.parties))
 	}
 	return b.compare("srtp", suite, relays)
 }
 
-// own is directsip in the tier that its name begins with.
-func (b *Bench) own(name, peer string, k keying) relaying {
-	return relaying{name, b.Directsip, peer, func(b *Bench, n *network, dir string) (*process, []stream, error) {
-		return b.relayDirectsip(n, dir, name, k)
+// own is directsip in a tier.
+func (b *Bench) own(name, peer string, calls int, tier string, k parties) relaying {
+	return relaying{name, b.Directsip, peer, calls, func(n *network, dir string, calls int) (*process, []stream, error) {
+		return b.relayDirectsip(n, dir, calls, tier, k)
 	}}
 }
 
-func rtpengine(name string, k keying) relaying {
-	return relaying{name, "rtpengine", name, func(b *Bench, n *network, dir string) (*process, []stream, error) {
-		return b.relayRtpengine(n, dir, k)
+func (b *Bench) rtpengine(name string, calls int, k parties) relaying {
+	return relaying{name, "rtpengine", name, calls, func(n *network, dir string, calls int) (*process, []stream, error) {
+		return b.relayRtpengine(n, dir, calls, k)
 	}}
 }
 
 // compare sends the same packets through each.
-func (b *Bench) compare(name, what string, relays []relaying) (*Table, error) {
-	t := &Table{Name: name, Title: sprintf("%s through the relay, %d calls, 50 packets/s each way, %v", what, b.Relayed, b.Window),
+func (b *Bench) compare(name, what string, relays []relaying, notes ...string) (*Table, error) {
+	t := &Table{Name: name, Title: sprintf("%s through the relay, 50 packets/s each way, %v", what, b.Window),
 		Columns: []Column{
+			{Key: "calls", Head: "calls", Format: "%.0f"},
 			{Key: "ns", Head: "CPU ns/packet delivered", Format: "%.0f", Spread: true}, {Key: "receive", Head: "of it receiving", Format: "%.0f"},
 			{Key: "ratio", Head: "of rtpengine in user space, in the same round", Format: "%.2f", Spread: true},
+			{Key: "core", Head: "calls that take a core", Format: "%.0f"},
 			{Key: "loss", Head: "lost %", Format: "%.3f"}, {Key: "p50", Head: "one-way p50 us", Format: "%.0f"}, {Key: "p99", Head: "p99 us", Format: "%.0f"},
 			{Key: "p999", Head: "p99.9 us", Format: "%.0f"}, {Key: "rss", Head: "RSS KiB/call, beyond that at rest", Format: "%.1f"}, {Key: "files", Head: "descriptors/call", Format: "%.1f"},
 			{Key: "others", Head: "others on the core %", Format: "%.1f"}, {Key: "late", Head: "late batches", Format: "%.0f"},
@@ -101,11 +94,18 @@ func (b *Bench) compare(name, what string, relays []relaying) (*Table, error) {
 	}
 	t.Note("A round with loss, or with more than %.0f %% of others on the core, is repeated up to %d times; the least disturbed counts. Interrupts and the hypervisor are others.",
 		quietOthers, quietTries-1)
+	for _, n := range notes {
+		t.Note("%s", n)
+	}
 	t.Note("A relay's threads wait for each other on its one core; that is no work, and not shown.")
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(6)) // threads that wait in system calls
 	RaiseFiles(1 << 18)
+	peers := make(map[string]bool)
+	for _, r := range relays {
+		peers[r.peer] = peers[r.peer] || strings.Contains(r.name, b.System)
+	}
 	relays = slices.DeleteFunc(relays, func(r relaying) bool {
-		return !strings.Contains(r.name, b.System) && r.name != r.peer || !(system{name: r.name, need: r.need}).installed(t)
+		return !strings.Contains(r.name, b.System) && !peers[r.name] || !(system{name: r.name, need: r.need}).installed(t)
 	})
 	for range b.Rounds {
 		best, err := b.quiet(relays)
@@ -168,7 +168,7 @@ func (b *Bench) relay(r relaying) (map[string]float64, error) {
 		return nil, err
 	}
 	defer n.close()
-	sut, streams, err := r.start(b, n, dir)
+	sut, streams, err := r.start(n, dir, r.calls)
 	var pids []int
 	said := func() string { return "" }
 	if sut != nil {
@@ -206,9 +206,9 @@ func (b *Bench) relay(r relaying) (map[string]float64, error) {
 	if got == 0 {
 		return nil, fmt.Errorf("no packet came through, %g sent: %s", sent, said())
 	}
-	v := map[string]float64{"ns": float64(cpu) / got, "loss": 100 * (1 - got/sent), "p50": g.delayAt(0.5), "p99": g.delayAt(0.99), "p999": g.delayAt(0.999),
+	v := map[string]float64{"calls": float64(r.calls), "ns": float64(cpu) / got, "core": 1e9 / float64(2*packetRate) * got / float64(cpu), "loss": 100 * (1 - got/sent), "p50": g.delayAt(0.5), "p99": g.delayAt(0.99), "p999": g.delayAt(0.999),
 		"others": 100 * float64(max(0, window-idle-cpu)) / float64(window), "late": float64(g.late.Load())}
-	if calls := float64(b.Relayed); sut != nil {
+	if calls := float64(r.calls); sut != nil {
 		v["rss"], v["files"] = (rss-sut.rest)/1024/calls, float64(files)/calls
 	}
 	if n != loopback {
@@ -218,8 +218,8 @@ func (b *Bench) relay(r relaying) (map[string]float64, error) {
 }
 
 // relayDirectsip sets calls up by SIP. They stay as long as the server.
-func (b *Bench) relayDirectsip(n *network, dir, name string, k keying) (*process, []stream, error) {
-	sut, err := b.startDirectsip(n, dir, name, nil)
+func (b *Bench) relayDirectsip(n *network, dir string, calls int, tier string, k parties) (*process, []stream, error) {
+	sut, err := b.startDirectsip(n, dir, mode{tier: tier, callee: k[1]}, nil)
 	if err != nil {
 		return sut, nil, err
 	}
@@ -229,16 +229,16 @@ func (b *Bench) relayDirectsip(n *network, dir, name string, k keying) (*process
 		return sut, nil, err
 	}
 	defer p.close()
-	p.ring, p.keying = time.Millisecond, k
+	p.ring, p.parties = time.Millisecond, k
 	var streams []stream
-	for i := range b.Relayed {
+	for i := range calls {
 		t := p.call()
 		select {
 		case <-t.up:
 		case <-time.After(2 * time.Second):
 			return sut, nil, fmt.Errorf("call %d was not answered: %s", i, sut.tail())
 		}
-		list, err := secureStreams(k, t.told[0], t.told[1])
+		list, err := streamsOf(k, t.told[0], t.told[1])
 		if err != nil {
 			return sut, nil, err
 		}
@@ -248,7 +248,7 @@ func (b *Bench) relayDirectsip(n *network, dir, name string, k keying) (*process
 }
 
 // relayRtpengine asks the daemon for ports, without its kernel module.
-func (b *Bench) relayRtpengine(n *network, dir string, k keying) (*process, []stream, error) {
+func (b *Bench) relayRtpengine(n *network, dir string, calls int, k parties) (*process, []stream, error) {
 	control := n.sut + ":2223"
 	sut, err := spawn(sutCore, dir, "rtpengine", nil, n.enter("rtpengine", "--foreground", "--interface="+n.sut, "--listen-ng="+control, "--table=-1",
 		"--port-min=16384", "--port-max=65000", "--num-threads=2", "--log-level=3", "--log-stderr", "--pidfile="+dir+"/pid")...)
@@ -262,18 +262,18 @@ func (b *Bench) relayRtpengine(n *network, dir string, k keying) (*process, []st
 	defer conn.Close()
 	c := &ng{conn: conn}
 	for end := time.Now().Add(5 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		if _, err = c.do(map[string]string{"command": "ping"}); err == nil || time.Now().After(end) {
+		if _, err = c.do(dictionary{"command": "ping"}); err == nil || time.Now().After(end) {
 			break
 		}
 	}
 	_, sut.rest = memory(tree(sut.pid()))
 	var streams []stream
-	for i := range b.Relayed {
+	for i := range calls {
 		a, z, err := c.relayCall(n.hosts, k, i)
 		if err != nil {
 			return sut, nil, fmt.Errorf("call %d: %w: %s", i, err, sut.tail())
 		}
-		list, err := secureStreams(k, a, z)
+		list, err := streamsOf(k, a, z)
 		if err != nil {
 			return sut, nil, err
 		}

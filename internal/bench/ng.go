@@ -16,16 +16,33 @@ type ng struct {
 	seq  int
 }
 
-func (c *ng) do(fields map[string]string) (map[string]string, error) {
+// dictionary holds strings, lists of them, and dictionaries.
+type dictionary map[string]any
+
+// bencode is the form of it that ng has.
+func bencode(v any) string {
+	var b strings.Builder
+	switch v := v.(type) {
+	case string:
+		return strconv.Itoa(len(v)) + ":" + v
+	case []string:
+		b.WriteByte('l')
+		for _, s := range v {
+			b.WriteString(bencode(s))
+		}
+	case dictionary:
+		b.WriteByte('d')
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			b.WriteString(bencode(k) + bencode(v[k]))
+		}
+	}
+	return b.String() + "e"
+}
+
+func (c *ng) do(fields dictionary) (map[string]string, error) {
 	c.seq++
 	cookie := strconv.Itoa(c.seq)
-	var m strings.Builder
-	m.WriteString(cookie + " d")
-	for _, k := range slices.Sorted(maps.Keys(fields)) {
-		fmt.Fprintf(&m, "%d:%s%d:%s", len(k), k, len(fields[k]), fields[k])
-	}
-	m.WriteString("e")
-	if _, err := c.conn.Write([]byte(m.String())); err != nil {
+	if _, err := c.conn.Write([]byte(cookie + " " + bencode(fields))); err != nil {
 		return nil, err
 	}
 	c.conn.SetReadDeadline(time.Now().Add(2 * time.Second))
@@ -61,16 +78,20 @@ func bencoded(text string) (value, rest string, ok bool) {
 }
 
 // relayCall makes rtpengine relay one call and tells the ports to send to.
-func (c *ng) relayCall(at hosts, k keying, i int) (toCaller, toCallee string, err error) {
+func (c *ng) relayCall(at hosts, k parties, i int) (toCaller, toCallee string, err error) {
 	id, from, to := "call"+strconv.Itoa(i), "f"+strconv.Itoa(i), "t"+strconv.Itoa(i)
 	profile := map[bool]string{false: "RTP/AVP", true: "RTP/SAVP"}
-	offer, err := c.do(map[string]string{"command": "offer", "call-id": id, "from-tag": from, "sdp": described(at.caller, k[0], ""), "ICE": "remove",
-		"DTLS": "off", "transport-protocol": profile[k[1]]})
+	ask := dictionary{"command": "offer", "call-id": id, "from-tag": from, "sdp": described(at.caller, k[0], ""), "ICE": "remove", "DTLS": "off",
+		"transport-protocol": profile[k[1].secure]}
+	if caller, callee := k[0].format, k[1].format; caller.name != callee.name {
+		ask["codec"] = dictionary{"mask": []string{caller.name}, "transcode": []string{callee.name}}
+	}
+	offer, err := c.do(ask)
 	if err != nil {
 		return "", "", err
 	}
 	tag, _ := keyIn(offer["sdp"])
-	answer, err := c.do(map[string]string{"command": "answer", "call-id": id, "from-tag": from, "to-tag": to, "sdp": described(at.probe, k[1], tag),
+	answer, err := c.do(dictionary{"command": "answer", "call-id": id, "from-tag": from, "to-tag": to, "sdp": described(at.probe, k[1], tag),
 		"ICE": "remove"})
 	if err != nil {
 		return "", "", err

@@ -19,6 +19,9 @@ type stream struct {
 	to   netip.AddrPort
 	seal *srtp.Context // what is sent; nil: RTP
 	open *srtp.Context // what has come through
+
+	speech *speech // nil: packets that tell when they left
+	heard  *heard  // of what is coded anew
 }
 
 // generator sends 50 packets a second for each stream, evenly spread, and takes what comes back. All streams of an end share a socket:
@@ -38,16 +41,30 @@ type generator struct {
 	packets uint64           // taken, of kind 1
 	delay   []uint32         // of those, by microseconds
 	header  rtp.Header
+	spoken  map[origin]int // streams of speech by what they get back
+}
+
+// origin is where a packet comes to, and from which port of the relay: that to which the end sends.
+type origin struct {
+	end  int
+	port uint16
 }
 
 const (
-	frame = 20 * time.Millisecond
-	beat  = 500 * time.Microsecond // between batches
-	beats = int(frame / beat)
+	frame      = 20 * time.Millisecond
+	packetRate = int(time.Second / frame) // of a stream, each second
+	beat       = 500 * time.Microsecond   // between batches
+	beats      = int(frame / beat)
 )
 
 func newGenerator(at hosts, streams []stream) (*generator, error) {
-	g := &generator{streams: streams, done: make(chan struct{}), delay: make([]uint32, 200_000)}
+	g := &generator{streams: streams, done: make(chan struct{}), delay: make([]uint32, 200_000), spoken: make(map[origin]int)}
+	for i := range streams {
+		if s := &streams[i]; s.speech != nil {
+			s.heard = &heard{}
+			g.spoken[origin{s.from, s.to.Port()}] = i
+		}
+	}
 	for i, host := range []string{at.caller, at.probe} {
 		fd, err := mediaSocket(host)
 		if err != nil {
@@ -98,7 +115,12 @@ func (g *generator) send(due *[2][]int, seq uint16) {
 	for from, list := range due {
 		w, now := g.wires[from], time.Now()
 		for k, i := range list {
-			w.fill(k, uint32(i), seq, kind, now)
+			if s := &g.streams[i]; s.speech != nil {
+				w.say(k, uint32(i), seq, s.speech)
+				s.heard.leaves(seq, kind, now)
+			} else {
+				w.fill(k, uint32(i), seq, kind, now)
+			}
 			w.names[k] = rawAddr(g.streams[i].to)
 			w.msgs[k].hdr.Name = (*byte)(unsafe.Pointer(&w.names[k]))
 			w.msgs[k].hdr.Namelen = unix.SizeofSockaddrInet4
@@ -118,15 +140,28 @@ func (g *generator) take(end int) {
 	for n := len(w.msgs); n == len(w.msgs); {
 		n = w.receive()
 		for i := range n {
-			b, ok := g.opened(w.bufs[i][:min(int(w.msgs[i].n), len(w.bufs[i]))])
-			if !ok || b[12] != 1 {
+			left, ok := g.left(end, w.port(i), w.bufs[i][:min(int(w.msgs[i].n), len(w.bufs[i]))])
+			if !ok {
 				continue
 			}
-			us := (w.arrived(i) - int64(binary.BigEndian.Uint64(b[16:]))) / 1000
+			us := (w.arrived(i) - left) / 1000
 			g.packets++
 			g.delay[min(max(us, 0), int64(len(g.delay)-1))]++
 		}
 	}
+}
+
+// left is when a packet was sent that has come to an end from a port; false: not within the window, or not by us.
+func (g *generator) left(end int, port uint16, b []byte) (int64, bool) {
+	if back, ok := g.spoken[origin{end, port}]; ok {
+		s := &g.streams[back^1] // of the same call, the other way
+		return s.heard.left(b, g.streams[back].speech)
+	}
+	b, ok := g.opened(b)
+	if !ok || b[12] != 1 {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64(b[16:])), true
 }
 
 // opened is a packet of ours that has come through.

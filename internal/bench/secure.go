@@ -9,8 +9,14 @@ import (
 	"github.com/pion/srtp/v3"
 )
 
-// keying is which ends of the calls have SRTP: the caller, the callee.
-type keying [2]bool
+// party is how an end of the calls speaks.
+type party struct {
+	secure bool // SRTP
+	format format
+}
+
+// parties are the caller and the callee.
+type parties [2]party
 
 const suite = "AES_CM_128_HMAC_SHA1_80"
 
@@ -21,9 +27,9 @@ var ourKey = []byte("a key of the bench, 30 octets.")
 var cryptoLine = regexp.MustCompile(`(?m)^a=crypto:(\d+) ` + suite + ` inline:([A-Za-z0-9+/=]+)`)
 
 // described is what an end says of its audio; tag answers a line of the other end's, "" offers.
-func described(host string, secure bool, tag string) string {
-	body := sdp(host)
-	if !secure {
+func described(host string, p party, tag string) string {
+	body := sdp(host, p.format)
+	if !p.secure {
 		return body
 	}
 	if tag == "" {
@@ -42,17 +48,17 @@ func keyIn(body string) (tag string, key []byte) {
 	return m[1], key
 }
 
-// secureStreams are those of a call by the descriptions that its ends were given. What the callee sends comes to the caller, and the other way round.
-func secureStreams(k keying, toCaller, toCallee string) (list []stream, err error) {
+// streamsOf are those of a call by the descriptions that its ends were given, first what the caller sends, then what the callee sends.
+func streamsOf(k parties, toCaller, toCallee string) (list []stream, err error) {
 	bodies := [2]string{toCaller, toCallee} // what each end was told: where it sends to, and under which key it receives
 	for end, body := range bodies {
-		s := stream{from: end, to: mediaOf(body)}
-		if k[end] {
+		s := stream{from: end, to: mediaOf(body), speech: k[end].format.speech}
+		if k[end].secure {
 			if s.seal, err = context(ourKey); err != nil {
 				return nil, err
 			}
 		}
-		if other := 1 - end; k[other] {
+		if other := 1 - end; k[other].secure {
 			_, key := keyIn(bodies[other])
 			if s.open, err = context(key); err != nil {
 				return nil, fmt.Errorf("%w: %s", err, bodies[other])

@@ -52,7 +52,8 @@ var proxy = system{name: kamailio, need: "kamailio", start: startKamailio}
 
 // directsip is a system by its name; env adds to its environment.
 func (b *Bench) directsip(name string, env ...string) system {
-	return system{name: name, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(loopback, dir, name, env) }}
+	m := mode{bypass: name == bypassed, mux: name == muxed}
+	return system{name: name, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(loopback, dir, m, env) }}
 }
 
 // chosen are the systems that were asked for.
@@ -84,7 +85,7 @@ gateways:
   busy: {kind: gateway, host: %[4]s, root: {transport: UDP}}
   probe: {kind: gateway, host: %[6]s, root: {transport: UDP}}
 trunkSettings:
-  global: {options: false, rtcpActiveCalls: false, rtcpCallsOnHold: false, enableBypass: %[5]t, rtcpMux: %[7]s, srtpMode: %[9]s}
+  global: {options: false, rtcpActiveCalls: false, rtcpCallsOnHold: false, enableBypass: %[5]t, rtcpMux: %[7]s, srtpMode: %[9]s, codecs: [%[10]s]}
   trunk:caller: {options: false, rtcpActiveCalls: false, rtcpCallsOnHold: false, enableBypass: %[5]t, usages: [out]}
 usages: [out]
 routes:
@@ -93,22 +94,28 @@ routes:
   - {name: all, pattern: '^\+', usages: [out], trunks: [callee]}
 `
 
-// srtpMode is what trunks want by the name of a system: the side of the callee decides.
-func srtpMode(name string) string {
-	if strings.HasSuffix(name, "to SRTP") {
-		return "required"
-	}
-	return "accept"
+// mode is how directsip is to carry calls.
+type mode struct {
+	bypass bool
+	mux    bool
+	tier   string // of the relay; "": the best
+	callee party  // what its trunk wants
 }
 
 // startDirectsip runs directsip on its core; env adds to its environment.
-func (b *Bench) startDirectsip(n *network, dir, name string, env []string) (*process, error) {
+func (b *Bench) startDirectsip(n *network, dir string, m mode, env []string) (*process, error) {
 	file := filepath.Join(dir, "directsip.yaml")
-	mux := "accept"
-	if name == muxed {
+	srtp, mux := "accept", "accept"
+	if m.callee.secure {
+		srtp = "required"
+	}
+	if m.mux {
 		mux = "offer"
 	}
-	text := fmt.Sprintf(document, n.sut, n.caller, n.callee, n.busy, name == bypassed, n.probe, mux, tierOf(name), srtpMode(name))
+	if m.tier == "" {
+		m.tier = tiers[len(tiers)-1]
+	}
+	text := fmt.Sprintf(document, n.sut, n.caller, n.callee, n.busy, m.bypass, n.probe, mux, m.tier, srtp, m.callee.format.name)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}

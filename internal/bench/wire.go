@@ -92,6 +92,7 @@ func (w *wire) send(n int) int {
 // receive takes what is there, without waiting.
 func (w *wire) receive() int {
 	for i := range w.msgs {
+		w.msgs[i].hdr.Name, w.msgs[i].hdr.Namelen = (*byte)(unsafe.Pointer(&w.names[i])), unix.SizeofSockaddrInet4
 		w.msgs[i].hdr.Control = (*byte)(unsafe.Pointer(&w.stamp[i]))
 		w.msgs[i].hdr.SetControllen(int(unsafe.Sizeof(stamp{})))
 	}
@@ -107,6 +108,11 @@ func (w *wire) receive() int {
 	}
 }
 
+// port is that which packet i came from.
+func (w *wire) port(i int) uint16 {
+	return binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&w.names[i].Port))[:])
+}
+
 // arrived is when packet i came to the socket, in nanoseconds of the wall clock.
 func (w *wire) arrived(i int) int64 { return w.stamp[i].at.Nano() }
 
@@ -119,12 +125,24 @@ func (w *wire) seal(i int, c *srtp.Context) {
 
 // fill writes packet i: RTP header, then which kind it is and when it left.
 func (w *wire) fill(i int, flow uint32, seq uint16, kind byte, sent time.Time) {
-	b := w.bufs[i][:rtpSize]
-	b[0], b[1] = 0x80, 0
-	binary.BigEndian.PutUint16(b[2:], seq)
-	binary.BigEndian.PutUint32(b[4:], uint32(seq)*160)
-	binary.BigEndian.PutUint32(b[8:], flow+1)
+	b := w.head(i, flow, seq, 0, 160)
 	b[12] = kind
 	binary.BigEndian.PutUint64(b[16:], uint64(sent.UnixNano()))
 	w.iovs[i].SetLen(rtpSize)
+}
+
+// say writes packet i of what is said; the calls are not at the same word.
+func (w *wire) say(i int, flow uint32, seq uint16, s *speech) {
+	b := w.head(i, flow, seq, s.payloadType, s.ticks)
+	w.iovs[i].SetLen(12 + copy(b[12:], s.payloads[(int(seq)+37*int(flow))%len(s.payloads)]))
+}
+
+// head writes the header of RTP of packet i, whose timestamp is so many ticks behind that of the packet before.
+func (w *wire) head(i int, flow uint32, seq uint16, payloadType uint8, ticks uint32) []byte {
+	b := w.bufs[i][:rtpSize]
+	b[0], b[1] = 0x80, payloadType
+	binary.BigEndian.PutUint16(b[2:], seq)
+	binary.BigEndian.PutUint32(b[4:], uint32(seq)*ticks)
+	binary.BigEndian.PutUint32(b[8:], flow+1)
+	return b
 }
