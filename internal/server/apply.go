@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -44,11 +45,20 @@ func (s *Server) Apply(name string, src []byte) (*topology.Snapshot, topology.Pr
 	if err := s.change(snap, me); err != nil {
 		return nil, problems, err
 	}
+	if me.MediaTier != s.mediaTier {
+		problems = append(problems, s.laterTier(name, me))
+	}
 	for _, p := range problems {
 		s.log.Warn("document", "problem", p.String())
 	}
 	s.log.Info("document applied", "document", snap.Version, "name", name)
 	return snap, problems, nil
+}
+
+// laterTier says that the relay stays as it was opened.
+func (s *Server) laterTier(name string, me *topology.Server) topology.Problem {
+	return topology.Problem{File: name, Object: fmt.Sprintf("server %q", me.Name), Key: "pools." + me.Pool.Name + ".servers." + me.Name + ".mediaTier", Value: me.MediaTier, Warning: true,
+		Why: fmt.Sprintf("mediaTier %s is taken when the server starts; until then %s holds", me.MediaTier, s.mediaTier), Fix: "Drain and restart the server"}
 }
 
 // change goes from one document to the next. On error everything is as before.

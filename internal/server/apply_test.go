@@ -123,6 +123,26 @@ func TestApplyMovesMetricsAndControlSocket(t *testing.T) {
 	until(t, "metrics are closed", func() bool { return strings.Contains(r.get("http://"+r.net+"1:9092/healthz"), "refused") })
 }
 
+// TestTierWaitsForTheNextStart: the relay stays as it is, and whoever applies the document is told so, each time.
+func TestTierWaitsForTheNextStart(t *testing.T) {
+	t.Parallel()
+	r := start(t, basic)
+	other := strings.ReplaceAll(basic, "mediaPorts", "mediaTier: sockets, mediaPorts")
+	for i, doc := range []string{other, other + "# again\n", basic} {
+		_, problems, err := r.Apply("test.yaml", []byte(expand(r.net, doc)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := strings.Contains(fmt.Sprint(problems), `test.yaml: warning: server "med1.test": mediaTier sockets is taken when the server starts; until then kernel holds`)
+		if want := i < 2; told != want {
+			t.Errorf("document %d: told %v, want %v: %v", i, told, want, problems)
+		}
+	}
+	if n := strings.Count(r.log.String(), "until then kernel holds"); n != 2 {
+		t.Errorf("%d lines of the log say so, want 2:\n%s", n, r.log)
+	}
+}
+
 // TestApplyAgain is a storm of documents and signals while calls are made.
 func TestApplyAgain(t *testing.T) {
 	t.Parallel()

@@ -52,6 +52,7 @@ type Server struct {
 	metrics   *metrics
 	started   time.Time
 	stamp     fileStamp // of the document when it was read
+	mediaTier string    // of the document when the relay was opened
 
 	apply           sync.Mutex // guards the change of documents, and what follows
 	control, public *web
@@ -101,7 +102,7 @@ func Start(cfg Config) (s *Server, err error) {
 		return nil, problems
 	}
 	cfg.Server = me.Name
-	s = &Server{cfg: cfg, log: cfg.Logger, started: time.Now(), stamp: stamp, control: &web{}, public: &web{}}
+	s = &Server{cfg: cfg, log: cfg.Logger, started: time.Now(), stamp: stamp, mediaTier: me.MediaTier, control: &web{}, public: &web{}}
 	s.current.Store(me)
 	if err = s.open(snap, me); err != nil {
 		s.close()
