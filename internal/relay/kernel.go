@@ -66,7 +66,7 @@ func (r *Relay) openKernel() {
 }
 
 // notWanted is why a tier is not there that Config.Best leaves out.
-const notWanted = "not wanted"
+const notWanted = "as mediaTier says"
 
 // Best is the best tier that a stream can have here, and why it is not a better one: which right that would take, for example.
 func (r *Relay) Best() (t media.Tier, why string) {
