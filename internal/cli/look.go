@@ -46,6 +46,7 @@ func (a *app) callsCmd() *cobra.Command {
 			}
 			q := url.Values{"number": {number}, "trunk": {trunk}, "reason": {reason}, "before": {before}, "limit": {strconv.Itoa(limit)},
 				"failed": {strconv.FormatBool(failed)}, "poor": {strconv.FormatBool(poor)}, "since": {from}, "until": {to}}
+			a.tellWaiting(cmd.Context())
 			if asCSV {
 				if !cmd.Flags().Changed("limit") {
 					limit = 0
@@ -109,6 +110,14 @@ func (a *app) history(ctx context.Context, q url.Values) ([]store.Summary, error
 		return nil, err
 	}
 	return r.List(ctx, f)
+}
+
+// tellWaiting says beside a list that calls are missing in it.
+func (a *app) tellWaiting(ctx context.Context) {
+	var st server.Status
+	if a.client().get(ctx, "/status", &st) == nil && st.RecordsWait != "" {
+		fmt.Fprintf(a.err, "directsip: not all calls are here: of the call records %s\n", st.RecordsWait)
+	}
 }
 
 func (a *app) reader() (*store.Reader, error) {

@@ -183,6 +183,9 @@ func (a *app) statusCmd() *cobra.Command {
 				}
 				fmt.Fprintf(w, "server    %s (%s)\npool      %s\ndocument  %s\nversion   %s\nup        %s\ncalls     %d\nmedia     %s%s\n", st.Server, state, st.Pool,
 					st.Document, st.Version, st.Uptime, st.Calls, st.MediaTier, inBrackets(st.MediaTierWhy))
+				if st.RecordsWait != "" {
+					fmt.Fprintf(w, "records   %s\n", st.RecordsWait)
+				}
 			})
 		}}
 }

@@ -29,6 +29,8 @@ type Status struct {
 	// MediaTier is the best tier that media can travel in, and MediaTierWhy why it is not a better one.
 	MediaTier    string `json:"mediaTier"`
 	MediaTierWhy string `json:"mediaTierWhy,omitempty"`
+	// RecordsWait says that the disk does not take call records, and why; "": it does.
+	RecordsWait string `json:"recordsWait,omitempty"`
 }
 
 // TrunkView is one trunk in the answer of /trunks.
@@ -96,7 +98,15 @@ func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
 	tier, why := s.relay.Best()
 	answer(w, Status{Server: me.Name, Pool: me.Pool.Name, Version: Version, Document: s.engine.Snapshot().Version,
 		Uptime: time.Since(s.started).Round(time.Second), Calls: s.engine.Live(), Draining: s.engine.Draining(),
-		MediaTier: tier.String(), MediaTierWhy: why})
+		MediaTier: tier.String(), MediaTierWhy: why, RecordsWait: s.recordsWait()})
+}
+
+func (s *Server) recordsWait() string {
+	n, err := s.store.Waiting()
+	if err == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d cannot be written and wait in memory: %v", n, err)
 }
 
 func (s *Server) getCalls(w http.ResponseWriter, _ *http.Request) {
@@ -174,9 +184,6 @@ func (s *Server) findCall(ctx context.Context, id string) (*cdr.Record, error) {
 			begins = append(begins, c)
 		}
 	}
-	if err := s.store.Flush(ctx); err != nil {
-		return nil, err
-	}
 	rec, err := s.store.Get(ctx, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound) && len(begins) == 1:
@@ -191,6 +198,8 @@ func (s *Server) findCall(ctx context.Context, id string) (*cdr.Record, error) {
 			many.Candidates = append(many.Candidates, rec.ID)
 		}
 		return nil, many
+	case errors.Is(err, store.ErrNotFound) && s.recordsWait() != "":
+		return nil, fmt.Errorf("%w: %q may be one of the call records of which %s", err, id, s.recordsWait())
 	case errors.Is(err, store.ErrNotFound):
 		return nil, fmt.Errorf("%w: %q is neither the id of a record nor the Call-ID of a leg, nor the beginning of one; `directsip calls` lists them", err, id)
 	}

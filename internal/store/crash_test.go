@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -471,10 +472,20 @@ func TestFullDisk(t *testing.T) {
 		s.Begin(sample(i).ID, opened(sample(i)))
 		s.Put(sample(i))
 	}
-	for deadline := time.Now().Add(patience); s.Stats().WriteErrors == 0 && time.Now().Before(deadline); {
+	refused := func() error { _, err := s.Waiting(); return err }
+	for deadline := time.Now().Add(patience); refused() == nil && time.Now().Before(deadline); {
 		runtime.Gosched()
 	}
 	errs := s.Stats().WriteErrors
+	if got, err := s.Count(t.Context(), Filter{}); got < 1 || got >= n || err != nil { // it does not wait for the disk to obey
+		t.Errorf("%d records, want some, %v", got, err)
+	}
+	if got, err := s.Get(t.Context(), sample(0).ID); err != nil || got.ID != sample(0).ID {
+		t.Errorf("what is written cannot be read: %v", err)
+	}
+	if waiting, err := s.Waiting(); waiting == 0 || !errors.Is(err, unix.EFBIG) {
+		t.Errorf("%d records wait, %v", waiting, err)
+	}
 	b, err := os.ReadFile(filepath.Join(s.cfg.Dir, recordsDir, fileName(1, recordSuffix)))
 	if skipped, _ := frames(b, func(int, frameKind, []byte) {}); skipped > 0 || err != nil {
 		t.Errorf("a write that failed left %d bytes, %v", skipped, err)
@@ -487,6 +498,9 @@ func TestFullDisk(t *testing.T) {
 	}
 	if got, err := s.Count(t.Context(), Filter{}); got != n || err != nil {
 		t.Errorf("%d records, want %d, %v", got, n, err)
+	}
+	if waiting, err := s.Waiting(); waiting != 0 || err != nil {
+		t.Errorf("%d records wait, %v", waiting, err)
 	}
 	dir := crash(t, s)
 	mustClose(t, s)

@@ -244,10 +244,10 @@ func summary(r *cdr.Record) Summary {
 }
 
 func (s *Store) reader(ctx context.Context) (*Reader, error) {
-	return &Reader{index: &s.index}, s.Flush(ctx)
+	return &Reader{index: &s.index}, s.settle(ctx)
 }
 
-// Get is Reader.Get, of everything that was put before.
+// Get is Reader.Get, of everything that was put before and that the disk takes.
 func (s *Store) Get(ctx context.Context, what string) (*cdr.Record, error) {
 	r, err := s.reader(ctx)
 	if err != nil {
@@ -256,7 +256,7 @@ func (s *Store) Get(ctx context.Context, what string) (*cdr.Record, error) {
 	return r.Get(ctx, what)
 }
 
-// List is Reader.List, of everything that was put before.
+// List is Reader.List, of everything that was put before and that the disk takes.
 func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {
 	r, err := s.reader(ctx)
 	if err != nil {
@@ -265,7 +265,7 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {
 	return r.List(ctx, f)
 }
 
-// Count is Reader.Count, of everything that was put before.
+// Count is Reader.Count, of everything that was put before and that the disk takes.
 func (s *Store) Count(ctx context.Context, f Filter) (int64, error) {
 	r, err := s.reader(ctx)
 	if err != nil {

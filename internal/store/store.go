@@ -129,8 +129,9 @@ type Store struct {
 	recovered                        Recovered
 	wg                               sync.WaitGroup
 	stopWriter, stopIndexer, stopAux chan struct{}
-	abandon                          atomic.Bool // Close ran out of time: leave the rest to the next Open
-	unsynced                         atomic.Bool // the last sync failed
+	abandon                          atomic.Bool           // Close ran out of time: leave the rest to the next Open
+	unsynced                         atomic.Bool           // the last sync failed
+	refused                          atomic.Pointer[error] // of the write that is being repeated; nil: none is
 	closeOnce                        sync.Once
 	closeErr                         error
 }

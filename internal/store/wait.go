@@ -32,6 +32,33 @@ func (w *waiters) progress() {
 	}
 }
 
+// refusedWait is how long a question waits for a disk that refuses records.
+const refusedWait = 3 * retryEvery
+
+// settle is Flush for questions: a disk that takes nothing, which may last for days, does not keep what is written from being read.
+func (s *Store) settle(ctx context.Context) error {
+	for {
+		short, cancel := context.WithTimeout(ctx, refusedWait)
+		err := s.Flush(short)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if _, refusal := s.Waiting(); refusal != nil {
+			return nil
+		}
+	}
+}
+
+// Waiting is how many records no question finds yet, and why the disk does not take them; nil: it does.
+func (s *Store) Waiting() (records uint64, refusal error) {
+	put, acked := s.put.Load(), s.acked.Load()
+	if err := s.refused.Load(); err != nil {
+		refusal = *err
+	}
+	return put - min(put, acked), refusal
+}
+
 // Flush waits until everything that was put is written and found, some gather at most.
 func (s *Store) Flush(ctx context.Context) error {
 	s.queue.mu.Lock()

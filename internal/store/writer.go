@@ -184,6 +184,7 @@ func (w *writer) repeat(do func() error) bool {
 			if w.failed {
 				w.s.log.Info("call records can be written again")
 				w.failed = false
+				w.s.refused.Store(nil)
 			}
 			return true
 		}
@@ -191,6 +192,7 @@ func (w *writer) repeat(do func() error) bool {
 		if !w.failed {
 			w.s.log.Error("call records cannot be written; they wait in memory", "err", err, "queued", w.s.queue.len())
 			w.failed = true
+			w.s.refused.Store(&err)
 		}
 		if w.s.abandon.Load() {
 			return false
