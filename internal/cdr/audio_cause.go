@@ -25,7 +25,7 @@ func (w *way) refused(least uint64) (found []finding) {
 		}
 	}
 	if w.Unshaken {
-		add(w.Unauthentic, "dtls-unfinished", "%d packets came, and the handshake of DTLS-SRTP with it has not succeeded: the log says why", w.Unauthentic)
+		add(w.Unauthentic, "dtls-unfinished", "%d packets came, and the handshake of DTLS-SRTP with it has not succeeded%s", w.Unauthentic, w.handshake())
 	} else if w.SRTP == "" && w.KeysFailed {
 		add(w.Unauthentic, "no-keys", "%d packets came under SRTP, and no keys were agreed on with it: look at a=crypto of its SDP, and at srtpMode and srtpSuites of its trunk", w.Unauthentic)
 	} else {
@@ -42,7 +42,7 @@ func (w *way) refused(least uint64) (found []finding) {
 	}
 	add(w.Unfit, "unfit", "%d packets came of a payload type that %s does not take, and that cannot be converted", w.Unfit, w.to)
 	if w.far.Unshaken {
-		add(w.Unsealed, "no-keys-there", "%d packets could not go on to %s, with which the handshake of DTLS-SRTP has not succeeded: the log says why", w.Unsealed, w.to)
+		add(w.Unsealed, "no-keys-there", "%d packets could not go on to %s, with which the handshake of DTLS-SRTP has not succeeded%s", w.Unsealed, w.to, w.far.handshake())
 	} else {
 		add(w.Unsealed, "no-keys-there", "%d packets could not go on to %s, with which there are no keys of SRTP", w.Unsealed, w.to)
 	}
@@ -96,7 +96,7 @@ func (w *way) absent() []finding {
 		found = append(found, finding{"ice-unchecked", "no check of ICE with our password came from it, without which nothing may: it does not do ICE, or firewalls keep its checks out", false})
 	}
 	if w.Unshaken {
-		found = append(found, finding{"dtls-unfinished", "the handshake of DTLS-SRTP with it has not succeeded, before which it has no keys to send: the log says why", false})
+		found = append(found, finding{"dtls-unfinished", "the handshake of DTLS-SRTP with it has not succeeded, before which it has no keys to send" + w.handshake(), false})
 	}
 	if private(w.Ours) && public(w.self) {
 		found = append(found, finding{"our-private", fmt.Sprintf("it was told to send to %s, a private address of this server, and is itself at %s", w.Ours, w.self), false})

@@ -59,7 +59,7 @@ func TestJudge(t *testing.T) {
 		{"nowhere", "50 packets came while the callee on trunk \"itsp\" had not said where", Media{Dropped: 50, Evidence: &Evidence{Nowhere: 50}}, Media{}},
 		{"unchecked-there", "50 packets came while no check of ICE had come from", Media{Dropped: 50, Evidence: &Evidence{Nowhere: 50}}, Media{Evidence: &Evidence{Unchecked: true}}},
 		{"unusable", "50 packets came that are no RTP", Media{Dropped: 50, Announced: there}, Media{}},
-		{"dtls-unfinished", "handshake of DTLS-SRTP with it has not succeeded", Media{Unauthentic: 12, Evidence: &Evidence{KeysFailed: true, Unshaken: true}}, Media{}},
+		{"dtls-unfinished", "handshake of DTLS-SRTP with it has not succeeded: it failed", Media{Unauthentic: 12, Evidence: &Evidence{KeysFailed: true, Unshaken: true, UnshakenWhy: "it failed"}}, Media{}},
 		{"ice-unchecked", "12 packets came from 192.0.2.9:7, from where no check", Media{Gated: 12, GatedFrom: "192.0.2.9:7", Announced: there, Evidence: &Evidence{ICE: true, Unchecked: true}}, Media{}},
 		{"unfit", "12 packets came of a payload type that", Media{Dropped: 12, Evidence: &Evidence{Unfit: 12}}, Media{}},
 		{"no-keys-there", "with which there are no keys of SRTP", Media{Dropped: 12, Evidence: &Evidence{Unsealed: 12}}, Media{}},

@@ -43,8 +43,18 @@ type Evidence struct {
 	Unusable   string `json:"unusable,omitempty"`   // address of its SDP that nothing can be sent to: 0.0.0.0, or of another IP version
 	KeysFailed bool   `json:"keysFailed,omitempty"` // SRTP was agreed on, and there are no keys
 	Unshaken   bool   `json:"unshaken,omitempty"`   // they were to come from a handshake of DTLS
-	ICE        bool   `json:"ice,omitempty"`        // checks of ICE decide who may send
-	Unchecked  bool   `json:"unchecked,omitempty"`  // and none came with our password
+	// UnshakenWhy is what became of that handshake.
+	UnshakenWhy string `json:"unshakenWhy,omitempty"`
+	ICE         bool   `json:"ice,omitempty"`       // checks of ICE decide who may send
+	Unchecked   bool   `json:"unchecked,omitempty"` // and none came with our password
+}
+
+// handshake goes on with a sentence that says that there was no end to it.
+func (e *Evidence) handshake() string {
+	if e.UnshakenWhy == "" {
+		return ""
+	}
+	return ": " + e.UnshakenWhy
 }
 
 const (
@@ -53,6 +63,7 @@ const (
 	fESendErrors, fESendError, fERefused, fERefusedWhy, fEFirstRefused, fELastRefused     = 14, 15, 16, 17, 18, 19
 	fESaysSent, fEReports, fEExpected, fEMissed, fEDeaf, fEOurs, fEUnusable, fEKeysFailed = 20, 21, 22, 23, 24, 25, 26, 27
 	fEUnsealed, fEUnfit, fEUnshaken, fEICE, fEUnchecked                                   = 28, 29, 30, 31, 32
+	fEUnshakenWhy                                                                         = 40
 )
 
 // numbers are the fields that are counts, by their place in the binary form.
@@ -82,6 +93,7 @@ func (w *binaryWriter) evidence(e *Evidence) {
 	w.text(fEUnusable, e.Unusable)
 	w.bool(fEKeysFailed, e.KeysFailed)
 	w.bool(fEUnshaken, e.Unshaken)
+	w.text(fEUnshakenWhy, e.UnshakenWhy)
 	w.bool(fEICE, e.ICE)
 	w.bool(fEUnchecked, e.Unchecked)
 	w.end()
@@ -112,6 +124,8 @@ func (d *decoder) evidence(f field) *Evidence {
 			e.KeysFailed = d.uint(f) != 0
 		case fEUnshaken:
 			e.Unshaken = d.uint(f) != 0
+		case fEUnshakenWhy:
+			e.UnshakenWhy = d.text(f)
 		case fEICE:
 			e.ICE = d.uint(f) != 0
 		case fEUnchecked:

@@ -44,6 +44,8 @@ type Observed struct {
 	ICE       bool // checks of ICE decide who may send
 	Unchecked bool // and none came with our password
 	Unshaken  bool // keys come from a handshake of DTLS, and there are none
+	// UnshakenWhy is what became of the handshake.
+	UnshakenWhy string
 
 	SendError  string // the last of SendErrors, which are toward the other side
 	Refused    uint64 // ICMP that answers what we send to this side: nobody is there, or no way

@@ -11,6 +11,7 @@ type association struct {
 	want  *media.DTLS
 	crypt *crypt         // keys of the last handshake that succeeded; without any, nothing passes
 	run   *handshake     // under way, or over and answering repetitions; nil: none
+	past  string         // what became of the last one that has brought no keys
 	at    netip.AddrPort // of the peer by its SDP, without ICE
 
 	held     []byte // a ClientHello from before the peer's fingerprint was known
@@ -38,7 +39,7 @@ func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 			p.dtls = a
 		case fresh:
 			a.end()
-			a.want, a.crypt = want.DTLS, &crypt{keys: &media.Crypt{}}
+			a.want, a.crypt, a.past = want.DTLS, &crypt{keys: &media.Crypt{}}, ""
 		}
 		if want.Remote.IsValid() {
 			a.at = want.Remote
@@ -60,9 +61,28 @@ func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 // end gives up what is under way.
 func (a *association) end() {
 	if a != nil && a.run != nil {
+		if !a.run.done {
+			a.past = unfinished
+		}
 		a.run.cancel()
 		a.run = nil
 	}
+}
+
+// unfinished is a handshake in which both have had a part.
+const unfinished = "it has begun and not come to an end, so perhaps what is sent to the peer does not arrive there"
+
+// trouble is why there are no keys.
+func (a *association) trouble() string {
+	switch h := a.run; {
+	case h != nil && h.peer.size == 0:
+		return "the peer is to answer, and nothing of DTLS has come from it"
+	case h != nil:
+		return unfinished
+	case a.past != "":
+		return a.past
+	}
+	return "the peer is to begin, and no ClientHello has come from it"
 }
 
 // guard is the protection of what goes through a port; nil: none.

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -207,10 +208,16 @@ func TestDTLSOfAStranger(t *testing.T) {
 	s.Streams[0].Side[0].Latch = media.LatchOff
 	r.open(s)
 	la := s.Streams[0].Side[0].Local
+	if got := r.from(1, 0, 0); !strings.Contains(got.UnshakenWhy, "no ClientHello has come") {
+		t.Errorf("before anything came: %q", got.UnshakenWhy)
+	}
 	if other.shake(a.rtp, la, r.Fingerprint()) != nil { // the client may believe it; the relay does not
 		t.Log("the client is through")
 	}
 	eventually(t, "a failed handshake", func() bool { return r.Totals().Unshaken == 1 && r.Totals().Handshakes == 0 })
+	if got := r.from(1, 0, 0); !got.Unshaken || !strings.HasPrefix(got.UnshakenWhy, "it failed: ") || !strings.Contains(got.UnshakenWhy, errNotOurs.Error()) {
+		t.Errorf("why there are no keys: %q", got.UnshakenWhy)
+	}
 	stranger := newPhone(t, ip4)
 	stranger.send(stranger.rtp, la, hello('x'))
 	eventually(t, "a gated record", func() bool { return r.from(1, 0, 0).Gated == 1 })
@@ -222,6 +229,28 @@ func TestDTLSOfAStranger(t *testing.T) {
 		t.Fatal("no handshake")
 	}
 	keys.until(a, a.rtp, la, b.rtp)
+	if got := r.from(1, 0, 0); got.Unshaken || got.UnshakenWhy != "" {
+		t.Errorf("with keys: %q", got.UnshakenWhy)
+	}
+}
+
+// TestDTLSHalfWay: a peer that begins, and does not hear us or goes on with nothing, is told apart from one that never began, also when the call is over.
+func TestDTLSHalfWay(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	s.Streams[0].Side[0].DTLS, s.Streams[0].Side[0].Mux = newShaker(t, true, 1).dtls(""), true
+	s.Streams[0].Side[1].DTLS, s.Streams[0].Side[1].Mux = newShaker(t, false, 1).dtls(""), true
+	r.open(s)
+	a.send(a.rtp, s.Streams[0].Side[0].Local, hello('x'))
+	eventually(t, "a handshake that waits", func() bool { return r.from(1, 0, 0).UnshakenWhy == unfinished })
+	if got := r.from(1, 0, 1); !strings.Contains(got.UnshakenWhy, "nothing of DTLS has come from it") {
+		t.Errorf("of who is to answer: %q", got.UnshakenWhy)
+	}
+	stats, known := r.Close(1)
+	if !known || stats.Streams[0].From[0].UnshakenWhy != unfinished {
+		t.Errorf("when the call is over: %+v", stats)
+	}
 }
 
 // TestDTLSOfTwo: while one source shakes hands another one that has no more to do with the peer cannot take its place, nor have anything sent to it.

@@ -90,7 +90,7 @@ func (h *handshake) run() {
 			break
 		}
 	}
-	if h.over() {
+	if h.over(err) {
 		h.relay.count.unshaken.Add(1)
 		h.relay.config.Logger.Warn("DTLS handshake failed", "session", h.port.stream.session.id, "stream", h.port.stream.index, "side", h.port.side, "error", err)
 	}
@@ -138,7 +138,7 @@ func (h *handshake) linger(conn *dtls.Conn) {
 	h.silence()
 	h.cancel()
 	_ = conn.Close()
-	h.over()
+	h.over(nil)
 }
 
 func (h *handshake) silence() {
@@ -147,12 +147,20 @@ func (h *handshake) silence() {
 	h.mute = true
 }
 
-// over takes the handshake out of its port. False: it is not wanted any more.
-func (h *handshake) over() bool {
+// over takes the handshake out of its port; err is why it has brought no keys. False: it is not wanted any more.
+func (h *handshake) over(err error) bool {
 	h.port.stream.session.mu.Lock()
 	defer h.port.stream.session.mu.Unlock()
 	if a := h.port.dtls; a == nil || a.run != h {
 		return false
+	}
+	switch {
+	case errors.Is(err, stdcontext.DeadlineExceeded) && h.peer.size != 0:
+		h.port.dtls.past = unfinished
+	case errors.Is(err, stdcontext.DeadlineExceeded):
+		h.port.dtls.past = h.port.dtls.trouble()
+	case err != nil:
+		h.port.dtls.past = "it failed: " + err.Error()
 	}
 	h.port.dtls.run = nil
 	return true

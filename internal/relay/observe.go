@@ -163,7 +163,9 @@ func (st *stream) heardBy(to, other *side, now int64) (list [2]quality.Source) {
 // agreement says how far a side has come with what must precede its media.
 func (sd *side) agreement(m *media.Counters) {
 	p := &sd.rtp
-	m.Unshaken = p.dtls != nil && p.dtls.crypt.recv == nil
+	if m.Unshaken = p.dtls != nil && p.dtls.crypt.recv == nil; m.Unshaken {
+		m.UnshakenWhy = p.dtls.trouble()
+	}
 	if p.gate.ice != nil {
 		m.ICE, m.Unchecked = true, len(p.gate.ice.sources) == 0
 	}
