@@ -47,6 +47,7 @@ type pair struct {
 	chosen   bool // the peer has nominated it
 	id       [stun.TransactionIDSize]byte
 	nominate bool // the check that is under way has USE-CANDIDATE
+	controls bool // the role that is in it
 	sent     int
 	next     int64 // when it is repeated
 }
@@ -162,11 +163,11 @@ func (a *agent) best(now int64) *pair {
 	return nil
 }
 
-// send sends a check of a pair, a new one or again.
+// send sends a check of a pair, a new one or again: a repetition says what the first one said (RFC 8489 §6.2.1).
 func (a *agent) send(k *pair, now int64) {
-	if k.state != running || k.urgent {
+	if k.state != running || k.urgent || k.controls != a.controls {
 		k.id = stun.NewTransactionID()
-		k.state, k.sent = running, 0
+		k.state, k.sent, k.controls = running, 0, a.controls
 	}
 	k.urgent = false
 	k.next = now + int64(checkRTO)<<k.sent
@@ -216,7 +217,9 @@ func (a *agent) answered(c *component, m *stun.Message, src *sockaddr, now int64
 	if m.Type != stun.BindingSuccess {
 		var code stun.ErrorCodeAttribute
 		if _ = code.GetFrom(m); code.Code == stun.CodeRoleConflict && signed {
-			a.controls = !a.controls
+			if k.controls == a.controls { // else another check has heard so before (RFC 8445 §7.2.5.1)
+				a.controls, a.tie = !a.controls, rand.Uint64()
+			}
 			k.urgent = true
 			a.join()
 			return

@@ -154,6 +154,43 @@ func TestRFC8445_7_3_1_1(t *testing.T) {
 	}
 }
 
+// TestRFC8445_7_2_5_1: checks that were sent in one role and are all refused change it once, and whatever is sent then is in the other role.
+func TestRFC8445_7_2_5_1(t *testing.T) {
+	r, err := newRelay(Config{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { r.shaking.Wait(); r.workers[0].release() }()
+	p := &port{stream: newStream(&session{id: 1}, 0, nil), socket: noSocket}
+	a := &agent{relay: r, port: p, tie: 7, controls: true, listed: true, peerKey: stun.NewShortTermIntegrity(theirPwd)}
+	p.ice = &component{want: &media.ICE{Full: true, PeerUfrag: "them", PeerPwd: theirPwd}, agent: a}
+	for i := range uint16(3) {
+		a.pairs = append(a.pairs, pair{remote: sockaddrOf(netip.AddrPortFrom(ip4, i+1))})
+		a.send(&a.pairs[i], 1)
+	}
+	for i := range a.pairs {
+		k := &a.pairs[i]
+		sent := k.id
+		m := stun.MustBuild(stun.NewTransactionIDSetter(k.id), stun.BindingError, stun.CodeRoleConflict, a.peerKey, stun.Fingerprint)
+		a.answered(p.ice, m, &k.remote, 2)
+		if a.controls || a.tie == 7 {
+			t.Fatalf("after %d refusals: it controls: %v, by %d", i+1, a.controls, a.tie)
+		}
+		if a.send(k, 3); k.controls || k.id == sent {
+			t.Error("the next check is the one that was refused")
+		}
+	}
+	k := &a.pairs[0]
+	sent := k.id
+	if a.send(k, 4); k.id != sent || k.sent != 2 {
+		t.Error("a repetition is another check")
+	}
+	a.controls = true
+	if a.send(k, 5); k.id == sent || k.sent != 1 {
+		t.Error("one check has two roles")
+	}
+}
+
 // TestRFC7675Consent: a peer that does not answer any more is sent nothing.
 func TestRFC7675Consent(t *testing.T) {
 	c := &component{want: &media.ICE{Full: true, PeerUfrag: "them"}, selected: sockaddrOf(netip.AddrPortFrom(ip4, 1))}
