@@ -89,7 +89,7 @@ func parseFingerprint(value string) (f Fingerprint, strength int, ok bool) {
 		}
 	}
 	raw, err := hex.DecodeString(strings.ReplaceAll(digits, ":", ""))
-	return Fingerprint{hash, string(raw)}, n + 1, err == nil
+	return Fingerprint{hash, string(raw)}, n + 1, err == nil && len(raw) == hashSizes[n].size // a colon in place of a digit makes it shorter
 }
 
 // FormatFingerprint is the value of an a=fingerprint line.

@@ -25,6 +25,7 @@ func TestRFC8122_5(t *testing.T) {
 		{"too short", nil, []string{"sha-256 41:42"}, nil},
 		{"no colons", nil, []string{"sha-256 " + strings.ReplaceAll(print256("41"), ":", "-")}, nil},
 		{"no digits", nil, []string{"sha-256 " + print256("4x")}, nil},
+		{"a colon in place of a digit", nil, []string{"sha-1 0a:0a:0a:0a::a:0a:0a:0a::a" + sha1[29:]}, nil},
 		{"something behind it", nil, []string{"sha-256 " + print256("41") + " x"}, nil},
 	} {
 		body := "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
