@@ -105,9 +105,10 @@ func (r *Relay) record(p *port, b []byte, src *sockaddr, now int64, count *batch
 	}
 	random, hello := clientHello(b)
 	switch {
+	case hello && a.want.Active: // what answers ours is its ServerHello
 	case hello && len(a.want.Peer) == 0: // the answer that has its fingerprint is on its way (RFC 5763 §6.2)
 		a.held, a.heldFrom = append(a.held[:0], b...), *src
-	case hello && !a.want.Active && (a.run == nil || a.run.random != random):
+	case hello && (a.run == nil || a.run.random != random):
 		if a.run == nil || a.run.done || now-a.run.since >= int64(restartGap) { // the peer begins anew
 			r.shake(p, b, *src)
 		}
@@ -143,10 +144,12 @@ func (g *gate) mayGreet(src *sockaddr, t *trust) bool {
 	return g.rank != none && *src == g.latched || g.rankOf(src, t) != none
 }
 
-// clientHello is the random of the ClientHello in an unprotected record (RFC 6347 §4.2.1, §4.3.1): the same in every repetition of it.
+// clientHello is the random of the ClientHello in an unprotected record (RFC 6347 §4.2.1, §4.3.1): the same in every repetition of it. Of one that comes
+// in fragments only the first has it (§4.2.3).
 func clientHello(b []byte) (random [32]byte, ok bool) {
-	const record, message, version = 13, 12, 2
-	if len(b) < record+message+version+len(random) || b[0] != 22 || b[3] != 0 || b[4] != 0 || b[record] != 1 {
+	const record, message, version, offset = 13, 12, 2, 6
+	if len(b) < record+message+version+len(random) || b[0] != 22 || b[3] != 0 || b[4] != 0 || b[record] != 1 ||
+		b[record+offset]|b[record+offset+1]|b[record+offset+2] != 0 {
 		return random, false
 	}
 	return [32]byte(b[record+message+version:]), true

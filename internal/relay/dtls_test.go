@@ -23,6 +23,7 @@ type shaker struct {
 	t      testing.TB
 	active bool
 	suites []media.Suite
+	mtu    int // of its datagrams; 0: of Ethernet
 }
 
 func newShaker(t testing.TB, active bool, suites ...media.Suite) *shaker {
@@ -31,7 +32,7 @@ func newShaker(t testing.TB, active bool, suites ...media.Suite) *shaker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &shaker{id, t, active, suites}
+	return &shaker{identity: id, t: t, active: active, suites: suites}
 }
 
 // dtls is what the SDP of the phone says to the relay.
@@ -43,7 +44,7 @@ func (s *shaker) dtls(association string) *media.DTLS {
 func (s *shaker) shake(c *net.UDPConn, to netip.AddrPort, expected media.Fingerprint) *lock {
 	s.t.Helper()
 	config := &dtls.Config{Certificates: []tls.Certificate{s.certificate}, InsecureSkipVerify: true, ClientAuth: dtls.RequireAnyClientCert, LoggerFactory: silent,
-		FlightInterval: 100 * time.Millisecond,
+		FlightInterval: 100 * time.Millisecond, MTU: s.mtu,
 		VerifyPeerCertificate: func(chain [][]byte, _ [][]*x509.Certificate) error {
 			if !fits(chain[0], []media.Fingerprint{expected}) {
 				return errNotOurs
@@ -161,6 +162,23 @@ func TestRFC5764(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestRFC6347_4_2_3 takes a ClientHello that comes in several datagrams, as those with keys of later versions of TLS do.
+func TestRFC6347_4_2_3(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	peer := newShaker(t, true, media.AESCM128HMACSHA180)
+	peer.mtu = 60
+	s.Streams[0].Side[0].DTLS, s.Streams[0].Side[0].Mux = peer.dtls(""), true
+	r.open(s)
+	la := s.Streams[0].Side[0].Local
+	keys := peer.shake(a.rtp, la, r.Fingerprint())
+	if keys == nil {
+		t.Fatal("no handshake")
+	}
+	keys.until(a, a.rtp, la, b.rtp)
 }
 
 // TestDTLSBothSides: two associations with a port for RTCP each, between two sides that have keys of their own.
@@ -372,6 +390,23 @@ func TestDTLSEndsWithItsCall(t *testing.T) {
 	eventually(t, "an end", func() bool { return r.Totals().Handshakes == 0 })
 	if r.Totals().Unshaken != 0 {
 		t.Error("counted as failed")
+	}
+}
+
+// TestRecordsAreBounded: what one handshake is given has a bound, also where somebody reads it.
+func TestRecordsAreBounded(t *testing.T) {
+	h := &handshake{in: make(chan []byte, 1)}
+	given := 0
+	for range 2 * maxRecords / recordLimit {
+		h.give(make([]byte, recordLimit))
+		select {
+		case b := <-h.in:
+			given += len(b)
+		default:
+		}
+	}
+	if given != maxRecords {
+		t.Errorf("%d octets", given)
 	}
 }
 

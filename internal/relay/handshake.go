@@ -24,6 +24,8 @@ const (
 	// maxHandshakes that are under way in a relay. What comes beyond is dropped, and the peer asks again.
 	maxHandshakes = 4096
 	recordQueue   = 16 // records that wait for one
+	// maxRecords are the octets that one is given in all, several times what certificates and repetitions come to: what cannot be put together yet is kept.
+	maxRecords = 128 << 10
 )
 
 var errNotOurs = errors.New("the certificate is not the one that the SDP announces")
@@ -45,6 +47,7 @@ type handshake struct {
 
 	// Guarded by the session.
 	peer sockaddr // where the last record came from; size 0: none has
+	took int      // octets
 	done bool     // the keys are in place
 	mute bool     // nothing is sent any more: above all no close_notify, which some peers take for the end of the call
 }
@@ -67,8 +70,11 @@ func (r *Relay) shake(p *port, hello []byte, from sockaddr) {
 	go h.run()
 }
 
-// give hands on a record; what there is no room for is repeated by the peer.
+// give hands on a record; what there is no room for is repeated by the peer. The session is locked.
 func (h *handshake) give(b []byte) {
+	if h.took += len(b); h.took > maxRecords {
+		return
+	}
 	select {
 	case h.in <- append([]byte(nil), b...):
 	default:
