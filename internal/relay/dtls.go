@@ -136,7 +136,7 @@ func (a *association) hears(p *port, src *sockaddr, now int64) bool {
 // mayGreet tells whether a source may have to do with a handshake.
 func (g *gate) mayGreet(src *sockaddr, t *trust) bool {
 	if g.ice != nil {
-		return g.ice.find(src) != nil
+		return g.ice.known(src) != nil
 	}
 	if t.latch == media.LatchOff {
 		return g.announced.size != 0 && *src == g.announced

@@ -68,7 +68,7 @@ func (c *component) set(want *media.ICE) {
 		}
 	}
 	if want.PeerUfrag != was.PeerUfrag && want.PeerUfrag != "" {
-		c.drop(func(s *checkedSource) bool { return !s.stale && s.ufrag != want.PeerUfrag })
+		c.drop(c.other)
 	}
 }
 
@@ -76,7 +76,7 @@ func (c *component) set(want *media.ICE) {
 func (c *component) drop(unwanted func(*checkedSource) bool) {
 	kept := c.sources[:0]
 	var best *checkedSource
-	gone := false
+	gone := c.selected.size == 0
 	for i := range c.sources {
 		s := &c.sources[i]
 		if unwanted(s) {
@@ -109,10 +109,24 @@ func (c *component) find(address *sockaddr) *checkedSource {
 	return nil
 }
 
+// known finds a source that may have to do with us: once the peer has answered nobody else of its forks has, who have our password, too.
+func (c *component) known(address *sockaddr) *checkedSource {
+	s := c.find(address)
+	if s == nil || c.other(s) {
+		return nil
+	}
+	return s
+}
+
+// other tells whether a source is another fork than the one that has answered.
+func (c *component) other(s *checkedSource) bool {
+	return c.want.PeerUfrag != "" && !s.stale && s.ufrag != c.want.PeerUfrag
+}
+
 // passes tells whether media may come from a source. Before one is nominated media goes to where it comes from, and later it follows a peer that goes
 // over to another nominated one.
 func (c *component) passes(src *sockaddr, now int64) bool {
-	s := c.find(src)
+	s := c.known(src)
 	if s == nil {
 		return false
 	}
@@ -136,12 +150,16 @@ func (c *component) checked(src *sockaddr, ufrag []byte, priority uint32, nomina
 	}
 	s.priority, s.last = priority, now
 	if c.agent != nil {
-		s.nominated = s.nominated || nominates && c.want.PeerUfrag == ""
-		c.agent.heard(c, src, priority, nominates, now)
+		s.nominated = s.nominated || nominates && (c.want.PeerUfrag == "" || c.other(s))
+		if !c.other(s) {
+			c.agent.heard(c, src, priority, nominates, now)
+		}
 		return
 	}
 	s.valid = true
 	switch {
+	case c.other(s): // until an answer of its own comes
+		s.nominated = s.nominated || nominates
 	case nominates && !s.nominated:
 		c.nominate(s, now)
 	case c.selected.size == 0:

@@ -209,6 +209,34 @@ func TestICEForks(t *testing.T) {
 	}
 }
 
+// TestICEForkAfterTheAnswer: what a fork that has not answered checks and nominates neither takes media away nor is heard, until it is the one that has.
+func TestICEForkAfterTheAnswer(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		c := &component{want: lite()}
+		if full {
+			c.agent = &agent{port: &port{}, listed: true}
+		}
+		one, two := sockaddrOf(netip.MustParseAddrPort("192.0.2.1:1")), sockaddrOf(netip.MustParseAddrPort("192.0.2.2:2"))
+		c.checked(&one, []byte("them"), 5, true, 1)
+		if full {
+			c.valid(&c.agent.pairs[0], 1)
+		}
+		c.checked(&two, []byte("else"), 9, true, 2)
+		g := &gate{ice: c}
+		if c.selected != one || c.passes(&two, int64(time.Minute)) || g.mayGreet(&two, nil) || full && len(c.agent.pairs) != 1 {
+			t.Errorf("full %v: media goes to %v", full, c.selected.addrPort())
+		}
+		if !c.passes(&one, int64(time.Minute)) || !g.mayGreet(&one, nil) {
+			t.Errorf("full %v: who has answered is not heard", full)
+		}
+		answer := *c.want
+		answer.PeerUfrag = "else"
+		if c.set(&answer); !c.passes(&two, int64(time.Hour)) || c.passes(&one, int64(time.Hour)) || !full && c.selected != two {
+			t.Errorf("full %v: media goes to %v after the other answer", full, c.selected.addrPort())
+		}
+	}
+}
+
 // TestICENominationAfterRestart: the nominated source stays valid while those of the time before go, so media follows a peer that comes back to it.
 func TestICENominationAfterRestart(t *testing.T) {
 	c := &component{want: &media.ICE{Ufrag: "ours", Pwd: ourPwd}}
