@@ -14,18 +14,27 @@ const (
 	replayWindow = 64 // packets (RFC 3711 §3.3.2)
 	// maxOverhead is what protection adds: a tag of 16 octets, the SRTCP index and an MKI.
 	maxOverhead = 16 + 4 + 16
-	// maxSources bounds the SSRCs that are sent to one side under one key: each has a rollover counter that lasts as long as the key, for one
-	// that came back with a counter of 0 would use a key stream twice.
+	// maxSources bounds the SSRCs that are sent to one side, and come from it, under one key: each has a rollover counter that lasts as long as the key,
+	// for one that came back with a counter of 0 would use a key stream twice.
 	maxSources = 256
 )
 
 // crypt protects the packets of one side (RFC 3711): what comes from it is opened, what goes to it is sealed. The session is locked.
 type crypt struct {
 	keys *media.Crypt
-	recv *srtp.Context  // nil: no keys yet
+	recv *receiver      // nil: no keys yet
 	send *sender        // nil: no keys yet
 	rtp  pionrtp.Header // scratch
 	rtcp pionrtcp.Header
+}
+
+// receiver is the peer's keys. A side keeps the last two: should they come back after RTP or other keys, it is known what has come.
+type receiver struct {
+	suite   media.Suite
+	keys    []media.MasterKey
+	context *srtp.Context
+	sources [2][]uint32 // of which RTP, and of which RTCP was opened
+	before  *receiver   // whose place it took; nil: none that has opened anything
 }
 
 // sender is one key of ours. A side keeps it to its end: should the key come back after RTP or another key, its counters go on, for an index
@@ -61,11 +70,24 @@ func (sd *side) protect(want *media.Crypt) {
 		return
 	}
 	sd.crypt.send = sd.sender(want)
-	if was != nil && was.keys.Suite == want.Suite && slices.Equal(was.keys.Recv, want.Recv) {
-		sd.crypt.recv = was.recv
-	} else {
-		sd.crypt.recv = receiving(want)
+	if sd.crypt.recv = sd.receiverOf(want); sd.crypt.recv != nil {
+		sd.receiver = sd.crypt.recv
 	}
+}
+
+// receiverOf finds or makes one; nil: the keys do not fit the suite.
+func (sd *side) receiverOf(want *media.Crypt) *receiver {
+	r := sd.receiver
+	for r != nil && (r.suite != want.Suite || !slices.Equal(r.keys, want.Recv)) {
+		r = r.before
+	}
+	if r == nil {
+		r = receiving(want)
+	}
+	if r != nil && r != sd.receiver {
+		r.follow(sd.receiver)
+	}
+	return r
 }
 
 // sender is nil for a key that does not fit the suite, or is one too many: then nothing is sent.
@@ -100,7 +122,8 @@ func context(s media.Suite, key string, options ...srtp.ContextOption) *srtp.Con
 	return c
 }
 
-func receiving(want *media.Crypt) *srtp.Context {
+// receiving is nil for keys that do not fit the suite: then nothing passes.
+func receiving(want *media.Crypt) *receiver {
 	first := want.Recv[0]
 	options := []srtp.ContextOption{srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow)}
 	if first.MKI != "" {
@@ -116,7 +139,42 @@ func receiving(want *media.Crypt) *srtp.Context {
 			return nil
 		}
 	}
-	return c
+	return &receiver{suite: want.Suite, keys: want.Recv, context: c}
+}
+
+// follow takes the place of other keys, or if those have opened nothing, of the ones before. More are not kept.
+func (r *receiver) follow(last *receiver) {
+	if last != nil && len(last.sources[0]) == 0 {
+		last = last.before
+	}
+	if r.before = nil; last != nil && last != r {
+		r.before, last.before = last, nil
+	}
+}
+
+// decrypt opens RTP. By RFC 3711 §3.3.1 the rollover counter of a source goes on under another key; many begin at 0 again. The first packet of a source
+// that was heard under the keys before tells which.
+func (r *receiver) decrypt(b []byte, h *pionrtp.Header, ssrc uint32, heard bool) ([]byte, error) {
+	var again []byte
+	roc, resumes := uint32(0), false
+	if !heard && r.before != nil {
+		if roc, resumes = r.before.context.ROC(ssrc); resumes {
+			again = slices.Clone(b) // what cannot be opened is not left as it was
+		}
+	}
+	out, err := r.context.DecryptRTP(b, b, h)
+	for _, guess := range [...]uint32{roc, roc + 1} {
+		if err == nil || !resumes {
+			return out, err
+		}
+		copy(b, again)
+		r.context.SetROC(ssrc, guess)
+		out, err = r.context.DecryptRTP(b, b, h)
+	}
+	if err != nil {
+		r.context.SetROC(ssrc, 0)
+	}
+	return out, err
 }
 
 // open takes the protection off a packet, in place. False: the keys do not fit, or it was here before.
@@ -124,16 +182,34 @@ func (c *crypt) open(b []byte, k kind) ([]byte, bool) {
 	if c.recv == nil {
 		return nil, false
 	}
-	var err error
+	r := c.recv
+	var ssrc uint32
+	sources := &r.sources[0]
 	switch k {
 	case rtp:
-		b, err = c.recv.DecryptRTP(b, b, &c.rtp)
+		ssrc = peek(b).ssrc
 	case rtcp:
-		b, err = c.recv.DecryptRTCP(b, b, &c.rtcp)
+		ssrc, sources = senderOf(b), &r.sources[1]
 	default:
 		return nil, false
 	}
-	return b, err == nil
+	heard := slices.Contains(*sources, ssrc)
+	if !heard && len(*sources) == maxSources {
+		return nil, false
+	}
+	var err error
+	if k == rtp {
+		b, err = r.decrypt(b, &c.rtp, ssrc, heard)
+	} else {
+		b, err = r.context.DecryptRTCP(b, b, &c.rtcp)
+	}
+	if err != nil {
+		return nil, false
+	}
+	if !heard {
+		*sources = append(*sources, ssrc)
+	}
+	return b, true
 }
 
 // seal protects a packet in place, in the capacity of b.

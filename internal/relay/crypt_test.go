@@ -216,7 +216,42 @@ func TestRekeying(t *testing.T) {
 	b.wantOn(b.rtp, lb, x)
 }
 
-// TestKeysThatComeBack: a side that goes to RTP and comes back with the same keys has its counters go on, of RTP and of RTCP.
+// TestRFC3711_3_3_1: the rollover counter of a source goes on under another key, or begins at 0 as it does with many; what somebody else sends meanwhile
+// under its name, and RTCP of its own, change nothing of it.
+func TestRFC3711_3_3_1(t *testing.T) {
+	for _, suite := range []media.Suite{media.AESCM128HMACSHA180, media.AEADAES128GCM} {
+		for _, c := range []struct {
+			roc      uint32
+			sequence uint16
+		}{{0, 1}, {1, 1}, {1, 65535}, {2, 0}} {
+			old, fresh, other := newLock(t, suite, ""), newLock(t, suite, ""), newLock(t, suite, "")
+			var sd side
+			sd.protect(old.crypt)
+			opens := func(b []byte, k kind) bool { _, ok := sd.crypt.open(b, k); return ok }
+			for _, sequence := range []uint16{65535, 0} {
+				if !opens(old.rtp(t, rtpPacket(8, sequence, 160, 7)), rtp) {
+					t.Fatal("not opened before")
+				}
+			}
+			sd.protect(&media.Crypt{Suite: suite, Send: old.crypt.Send, Recv: []media.MasterKey{{Key: "too short"}}}) // keys that opened nothing
+			sd.protect(&media.Crypt{Suite: suite, Send: old.crypt.Send, Recv: other.crypt.Recv})
+			sd.protect(&media.Crypt{Suite: suite, Send: old.crypt.Send, Recv: fresh.crypt.Recv})
+			if opens(other.rtp(t, rtpPacket(8, c.sequence, 160, 7)), rtp) || !opens(fresh.rtcp(t, receiverReport(7)), rtcp) {
+				t.Fatal("another key opens, or ours does not")
+			}
+			fresh.seal.SetROC(7, c.roc)
+			for i := range uint16(3) {
+				x := rtpPacket(8, c.sequence+i, 160, 7)
+				if got, ok := sd.crypt.open(fresh.rtp(t, x), rtp); !ok || !bytes.Equal(got, x) {
+					t.Errorf("%v, counter %d: packet %d is not opened", suite, c.roc, i)
+				}
+			}
+		}
+	}
+}
+
+// TestKeysThatComeBack: a side that goes to RTP and comes back with the same keys has its counters go on, of RTP and of RTCP, and what it has sent before
+// is known.
 func TestKeysThatComeBack(t *testing.T) {
 	r := newRig(t, Config{})
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
@@ -239,6 +274,9 @@ func TestKeysThatComeBack(t *testing.T) {
 	l.wants(a, y)
 	b.send(b.rtcp, rtcpPort(lb), receiverReport(8))
 	l.wantsRTCP(a, receiverReport(8))
+	la, replay := s.Streams[0].Side[0].Local, l.rtp(t, rtpPacket(8, 65535, 160, 7))
+	a.send(a.rtp, la, replay)
+	b.wantOn(b.rtp, lb, rtpPacket(8, 65535, 160, 7))
 	for _, between := range []*media.Crypt{nil, newLock(t, media.AEADAES256GCM, "").crypt, {}} {
 		set(between)
 		set(l.crypt)
@@ -248,6 +286,10 @@ func TestKeysThatComeBack(t *testing.T) {
 		b.send(b.rtcp, rtcpPort(lb), receiverReport(8))
 		l.wantsRTCP(a, receiverReport(8))
 	}
+	a.send(a.rtp, la, replay)
+	x := rtpPacket(8, 0, 160, 7)
+	a.send(a.rtp, la, l.rtp(t, x))
+	b.wantOn(b.rtp, lb, x)
 }
 
 // protected is a side's protection with those keys.
@@ -269,6 +311,16 @@ func TestSourcesAreBounded(t *testing.T) {
 	}
 	if passed != maxSources {
 		t.Errorf("%d sources passed", passed)
+	}
+	l := newLock(t, media.AESCM128HMACSHA180, "")
+	c, passed = protected(l), 0
+	for ssrc := range uint32(10 * maxSources) {
+		if _, ok := c.open(l.rtp(t, rtpPacket(8, 1, 160, ssrc)), rtp); ok {
+			passed++
+		}
+	}
+	if passed != maxSources || len(c.recv.sources[0]) != maxSources {
+		t.Errorf("%d sources were opened", passed)
 	}
 }
 

@@ -57,6 +57,7 @@ type side struct {
 	crypt      *crypt // nil: RTP
 	agreed     media.PayloadTypes
 	senders    []*sender
+	receiver   *receiver // of the keys of its SDP; nil: it never had any
 	rtp, rtcp  port
 	count      counter
 	witness    *quality.Witness // of its RTCP; nil: none came, and none of ours went
