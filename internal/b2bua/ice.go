@@ -16,6 +16,7 @@ type connectivity struct {
 	ufrag, pwd string   // ours: they stay while the peer's do, so that they are the same in every early answer
 	theirs     []string // the peer's, latest last: its forks have different ones, and the one that answers may be an earlier one
 	declined   bool     // its last description has no ICE
+	mismatch   bool     // its last offer has, but somebody in between has put another address into it
 	answers    bool     // our answer to its last offer has ICE
 	offered    bool     // our last offer has
 	controls   bool     // the role that we began with
@@ -58,7 +59,7 @@ func heardICE(said *sdp.ICE) []string {
 	return list
 }
 
-// openICE takes what a description of the peer says of ICE where the trunk has it. Other credentials in an offer ask to begin anew (RFC 8839 §4.4.1.1.1),
+// openICE takes what a description of the peer says of ICE where the trunk has it, and where its addresses are still its own. Other credentials in an offer ask to begin anew (RFC 8839 §4.4.1.1.1),
 // and get other ones of ours.
 func (c *Call) openICE(l *Leg, s *sdp.Session, i int, offer bool) []string {
 	at := &l.srtp.lines[i].ice
@@ -67,6 +68,8 @@ func (c *Call) openICE(l *Leg, s *sdp.Session, i int, offer bool) []string {
 	if mode != "off" && (offer || at.offered) {
 		said, ok = s.ICE(i)
 	}
+	at.mismatch = ok && offer && said.Mismatch
+	ok = ok && !said.Mismatch
 	at.declined, at.answers = !ok, ok && offer
 	if !ok {
 		return nil

@@ -368,6 +368,9 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 		if offer && at.ice.offered {
 			c.expectICE(l, i)
 		}
+		if !offer && at.ice.mismatch {
+			to[i].Lines = append(to[i].Lines, "ice-mismatch") // RFC 8839 §5.3
+		}
 	}
 	var session []string
 	if lite {

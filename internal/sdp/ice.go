@@ -11,6 +11,8 @@ type ICE struct {
 	Ufrag, Pwd string
 	Lite       bool
 	Candidates []Candidate // that can be used: UDP, with an address
+	// Mismatch: the address that the m-line says is none of its candidates, so who has written it knows nothing of ICE (RFC 8839 §4.2.5).
+	Mismatch bool
 }
 
 // Candidate is an a=candidate line.
@@ -34,19 +36,35 @@ func (s *Session) ICE(media int) (ice ICE, ok bool) {
 	if !iceChars(ice.Ufrag, 4) || !iceChars(ice.Pwd, 22) {
 		return ICE{}, false
 	}
+	m, told := &s.Media[media], false
+	// Of who has no candidates yet (RFC 8840 §4.1.1), or a name, nothing can be told.
+	fits := m.Port == 9 || !m.Conn.IsValid() || m.Conn.IsUnspecified()
 	for _, level := range [...]int{-1, media} { // at media level only in what we have opened
 		for name, value := range s.Attributes(level) {
 			switch {
 			case name == "ice-lite":
 				ice.Lite = true
-			case name == "candidate" && level == media && len(ice.Candidates) < maxCandidates:
-				if c, ok := parseCandidate(value); ok {
+			case name == "candidate" && level == media:
+				c, ok := parseCandidate(value)
+				told = told || ok && c.Component == 1
+				fits = fits || !ok && !overTCP(value) || ok && c.Component == 1 && c.Address == netip.AddrPortFrom(m.Conn.Unmap(), m.Port)
+				if ok && len(ice.Candidates) < maxCandidates {
 					ice.Candidates = append(ice.Candidates, c)
 				}
 			}
 		}
 	}
+	ice.Mismatch = told && !fits
 	return ice, true
+}
+
+// overTCP tells whether a candidate is one of TCP (RFC 6544), which is no address of an m-line of RTP.
+func overTCP(candidate string) bool {
+	var transport string
+	for range 3 {
+		transport, candidate = field(candidate)
+	}
+	return strings.EqualFold(transport, "TCP")
 }
 
 // iceChars tells whether a text is of the characters of RFC 8839 §5.4, at least so many and at most 256.

@@ -40,6 +40,32 @@ func TestRFC8839_5(t *testing.T) {
 	}
 }
 
+// TestRFC8839_4_2_5: the address of an m-line must be one of its candidates, where they are all known.
+func TestRFC8839_4_2_5(t *testing.T) {
+	const host, relayed, tcp, rtcp = "a=candidate:1 1 UDP 9 192.0.2.1 4000 typ host\r\n", "a=candidate:2 1 UDP 8 203.0.113.7 5000 typ relay\r\n",
+		"a=candidate:3 1 TCP 7 192.0.2.1 9 typ host tcptype active\r\n", "a=candidate:1 2 UDP 9 198.51.100.9 6000 typ host\r\n"
+	for _, c := range []struct {
+		name, address, port, candidates string
+		mismatch                        bool
+	}{
+		{"the first", "192.0.2.1", "4000", host + relayed, false},
+		{"the last of many", "192.0.2.1", "4000", strings.Repeat(relayed, 2*maxCandidates) + host, false},
+		{"another address", "198.51.100.9", "4000", host + relayed + tcp, true},
+		{"another port", "192.0.2.1", "4002", host, true},
+		{"of RTCP", "198.51.100.9", "6000", host + rtcp, true},
+		{"none for RTP", "198.51.100.9", "6000", rtcp, false},
+		{"none at all", "198.51.100.9", "6000", "", false},
+		{"none yet, RFC 8840", "0.0.0.0", "9", host, false},
+		{"by name", "198.51.100.9", "4000", host + "a=candidate:4 1 UDP 9 x.local 4000 typ host\r\n", false},
+	} {
+		s := mustParse(t, "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 "+c.address+"\r\nt=0 0\r\nm=audio "+c.port+" RTP/AVP 0\r\n"+
+			"a=ice-ufrag:abcd\r\na=ice-pwd:0123456789+/abcdefghij\r\n"+c.candidates)
+		if got, ok := s.ICE(0); !ok || got.Mismatch != c.mismatch {
+			t.Errorf("%s: %+v %v", c.name, got, ok)
+		}
+	}
+}
+
 // TestHostPriority is the example of RFC 8445 §5.1.2.1.
 func TestHostPriority(t *testing.T) {
 	if HostPriority(1) != 2130706431 || HostPriority(2) != 2130706430 {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/directsip/directsip/internal/media"
@@ -40,7 +41,8 @@ func (s *speaker) connect(m *mline) string {
 		b.WriteString("a=fingerprint:" + sdp.FormatFingerprint(sdp.Fingerprint(s.print())) + "\r\na=setup:" + setup + "\r\n")
 	}
 	if s.checks {
-		b.WriteString("a=ice-ufrag:" + s.ufrag() + "\r\na=ice-pwd:" + strings.Repeat(s.ufrag(), 4) + "\r\na=candidate:1 1 UDP 1 " + s.addr.String() + " 9 typ host\r\n")
+		b.WriteString("a=ice-ufrag:" + s.ufrag() + "\r\na=ice-pwd:" + strings.Repeat(s.ufrag(), 4) + "\r\na=candidate:1 1 UDP 1 " +
+			s.addr.String() + " " + strconv.Itoa(int(m.port)) + " typ host\r\n")
 	}
 	return b.String()
 }

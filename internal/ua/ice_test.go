@@ -84,6 +84,32 @@ func TestRFC8839Answer(t *testing.T) {
 	}
 }
 
+// TestRFC8839_5_3: who offers ICE through somebody that has put addresses of its own into the offer is told so, and the addresses count as without ICE; an
+// answer of that kind ends ICE, too.
+func TestRFC8839_5_3(t *testing.T) {
+	elsewhere := "a=ice-ufrag:abcd\r\na=ice-pwd:" + strings.Repeat("abcd", 6) + "\r\na=candidate:1 1 UDP 2130706431 10.9.9.9 5000 typ host\r\n"
+	for _, ice := range []string{"lite", "full"} {
+		r := iced(t, ice, ice)
+		r.out.Reset()
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]+elsewhere))
+		inv, offer := r.told("INVITE")
+		if strings.Contains(offer.Body(), "ice-mismatch") || r.side(0).ICE != nil {
+			t.Errorf("%s: the relay has %v, offered\n%s", ice, r.side(0).ICE, inv)
+		}
+		r.out.Reset()
+		r.in(r.pstn, response("200 OK", inv, "to", bodies[1]+elsewhere))
+		ok, answer := r.told("SIP/2.0 200")
+		if said, candidates := creds(answer); len(said)+len(candidates) != 0 || isLite(answer) || len(linesOf(answer, "ice-mismatch")) != 1 {
+			t.Errorf("%s: answered\n%s", ice, ok)
+		}
+		for i := range 2 {
+			if side := r.side(i); side.ICE != nil || !side.Remote.IsValid() {
+				t.Errorf("%s: the relay has %v, and sends to %v", ice, side.ICE, side.Remote)
+			}
+		}
+	}
+}
+
 // TestRFC8839Offer: our offer has ICE, the relay answers checks before the answer comes, and an answer without it ends that.
 func TestRFC8839Offer(t *testing.T) {
 	for _, c := range []struct {
