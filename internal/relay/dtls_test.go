@@ -215,6 +215,51 @@ func TestDTLSBothSides(t *testing.T) {
 	}
 }
 
+// TestDTLSBetweenThePeers: of a sealed stream handshakes pass, on both ports and also on hold, and each peer sees the other one's certificate; who may not
+// send media may not shake hands either.
+func TestDTLSBetweenThePeers(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	s.Streams[0].Sealed = true
+	s.Streams[0].Side[0].Recv, s.Streams[0].Side[1].Send = false, false
+	r.open(s)
+	la, lb := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+	pa, pb := newShaker(t, true, media.AEADAES128GCM), newShaker(t, false, media.AEADAES128GCM)
+	shake := func(ca, cb *net.UDPConn, la, lb netip.AddrPort) (ka, kb *lock) {
+		t.Helper()
+		done := make(chan *lock)
+		go func() { done <- pb.shake(cb, lb, pa.fingerprint) }()
+		ka = pa.shake(ca, la, pb.fingerprint)
+		if kb = <-done; ka == nil || kb == nil {
+			t.Fatal("no handshake")
+		}
+		return ka, kb
+	}
+	ka, kb := shake(a.rtp, b.rtp, la, lb)
+	ca, cb := shake(a.rtcp, b.rtcp, rtcpPort(la), rtcpPort(lb))
+	s.Streams[0].Side[0].Recv, s.Streams[0].Side[1].Send = true, true
+	if err := r.Update(s); err != nil {
+		t.Fatal(err)
+	}
+	x := rtpPacket(8, 1, 160, 7)
+	a.send(a.rtp, la, ka.rtp(t, x))
+	kb.wants(b, x)
+	a.send(a.rtcp, rtcpPort(la), ca.rtcp(t, receiverReport(7)))
+	cb.wantsRTCP(b, receiverReport(7))
+	stranger := newPhone(t, ip4)
+	next := &media.Session{ID: 1, Streams: []media.Stream{s.Streams[0]}}
+	next.Streams[0].Side[0].Latch = media.LatchOff
+	if err := r.Update(next); err != nil {
+		t.Fatal(err)
+	}
+	stranger.send(stranger.rtp, la, hello('x'))
+	eventually(t, "a gated record", func() bool { return r.from(1, 0, 0).Gated == 1 })
+	if got := r.from(1, 0, 0); got.Packets != 1 || got.RTCP != 1 || got.DTLS != 0 || got.GatedFrom != address(stranger.rtp) {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestDTLSOfAStranger: who has another certificate than the SDP says gets no keys, and none of its packets passes; and a host that may not send
 // media may not begin a handshake.
 func TestDTLSOfAStranger(t *testing.T) {

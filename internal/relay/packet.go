@@ -10,6 +10,7 @@ const (
 	rtp
 	rtcp
 	opaque // a stream that is not RTP
+	keying // a handshake of DTLS between the peers of a sealed stream
 )
 
 const (

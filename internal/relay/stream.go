@@ -113,9 +113,12 @@ const (
 func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v verdict, k kind, out *port, to *sockaddr) {
 	st := p.stream
 	from, other := &st.side[p.side], &st.side[1-p.side]
-	if st.opaque {
+	switch k = classify(b, p.isRTCP, from.mux); {
+	case st.opaque:
 		k = opaque
-	} else if k = classify(b, p.isRTCP, from.mux); k == notMedia {
+	case k == notMedia && st.sealed && isDTLS(b):
+		k = keying
+	case k == notMedia:
 		from.count.dropped++
 		from.count.strange(b, p.isRTCP)
 		return dropped, k, nil, nil
@@ -125,10 +128,14 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 		from.count.gatedFrom = *src
 		return gated, k, nil, nil
 	}
-	if k == rtcp {
+	if k == rtcp || k == keying {
 		from.heard, from.dead = now, false
-		st.told(from, other, b, now)
-		out = other.portFor(rtcp)
+		if out = &other.rtp; k == rtcp {
+			st.told(from, other, b, now)
+			out = other.portFor(rtcp)
+		} else if p.isRTCP { // where RTCP has an association of its own
+			out = &other.rtcp
+		}
 		if to = out.gate.destination(other.trust.latch); to.size == 0 || !out.socket.open() {
 			from.count.dropped++
 			return dropped, k, nil, nil

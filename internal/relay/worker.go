@@ -194,6 +194,14 @@ func (w *worker) pass(p *port, n int, now int64) {
 		w.batch.dropped++
 		return
 	}
+	if k == keying {
+		if errno := out.stream.carrier.send(out, b, to); errno != 0 { // it is repeated
+			c.sendErrors++
+			c.sendError = errno
+			w.batch.sendErrors++
+		}
+		return
+	}
 	if p.stream.converting() && !p.stream.opaque {
 		if done, ok := w.change(p, out, to, b, k, now); !ok {
 			c.dropped++

@@ -93,6 +93,28 @@ func TestRFC5763_5Answer(t *testing.T) {
 	}
 }
 
+// TestRFC8842Passes: where keys are between the peers so are their fingerprints, roles and names, and the relay has no handshake of its own.
+func TestRFC8842Passes(t *testing.T) {
+	r := shaking(t, "pass", "pass")
+	r.out.Reset()
+	lines := theirPrint + "a=setup:actpass\r\na=tls-id:" + strings.Repeat("x", 20) + "\r\n"
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", withProto(bodies[0], "UDP/TLS/RTP/SAVP", lines)))
+	inv, offer := r.told("INVITE")
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", inv, "to", withProto(bodies[1], "UDP/TLS/RTP/SAVP", strings.Replace(lines, "actpass", "active", 1))))
+	ok, answer := r.told("SIP/2.0 200")
+	for i, s := range []*sdp.Session{offer, answer} {
+		setup := []string{"actpass", "active"}[i]
+		if got := strings.Join(linesOf(s, "fingerprint", "setup", "tls-id"), "\r\na="); s.Media[0].Proto != "UDP/TLS/RTP/SAVP" ||
+			"a="+got+"\r\n" != strings.Replace(lines, "actpass", setup, 1) {
+			t.Errorf("said\n%s\n%s", inv, ok)
+		}
+		if side := r.side(i); side.DTLS != nil || side.Crypt != nil || !r.session.Streams[0].Sealed {
+			t.Errorf("the relay has %+v", side)
+		}
+	}
+}
+
 // TestRFC5763_5Offer: what a trunk offers by its mode and keying, and what an answer makes of it.
 func TestRFC5763_5Offer(t *testing.T) {
 	for _, c := range []struct {
