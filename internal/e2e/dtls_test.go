@@ -38,6 +38,7 @@ var keyings = map[string]keying{
 		config: []string{"module dtls_srtp.so", "rtcp_mux no"}},
 	"DTLS and ICE": {media: ";mediaenc=dtls_srtp;medianat=ice", trunk: "srtpMode: required, srtpKeying: dtls, ice: lite", record: "AES_CM_128_HMAC_SHA1_80",
 		config: []string{"module dtls_srtp.so", "module ice.so", "rtcp_mux yes"}},
+	"DTLS with each other":     {media: ";mediaenc=dtls_srtp", trunk: "srtpMode: pass", config: []string{"module dtls_srtp.so", "rtcp_mux yes"}},
 	"full ICE toward full ICE": {media: ";medianat=ice", trunk: "ice: full", config: []string{"module ice.so"}},
 	"RTP and ICE":              {media: ";medianat=ice", trunk: "ice: lite", config: []string{"module ice.so"}},
 }
@@ -47,7 +48,8 @@ var keyings = map[string]keying{
 func TestSpeechWithDTLS(t *testing.T) {
 	direct := speechDirectly(t, newNetwork(t))
 	for _, c := range [][2]string{{"RTP", "DTLS"}, {"DTLS", "RTP"}, {"SDES", "DTLS"}, {"DTLS", "SDES"}, {"DTLS", "DTLS"}, {"DTLS with a port for RTCP", "DTLS"},
-		{"RTP", "DTLS and ICE"}, {"DTLS and ICE", "SDES"}, {"RTP and ICE", "RTP"}, {"RTP", "full ICE toward full ICE"}, {"full ICE toward full ICE", "DTLS"}} {
+		{"RTP", "DTLS and ICE"}, {"DTLS and ICE", "SDES"}, {"RTP and ICE", "RTP"}, {"RTP", "full ICE toward full ICE"}, {"full ICE toward full ICE", "DTLS"},
+		{"DTLS with each other", "DTLS with each other"}} {
 		t.Run(c[0]+" to "+c[1], func(t *testing.T) {
 			n := newNetwork(t)
 			from, to := keyings[c[0]], keyings[c[1]]
