@@ -21,7 +21,7 @@ func FuzzProgram(f *testing.F) {
 	f.Add(make([]byte, 60))
 	table := open(f, Config{Flows: 8})
 	f.Fuzz(func(t *testing.T, in []byte) {
-		if len(in) <= 14 || len(in) > 3000 { // what a test run takes
+		if len(in) <= 14 || len(in) > 3000 || len(in) < leastOf(in[12:14]) { // what a test run takes
 			return
 		}
 		var handles [2]Handle
@@ -53,4 +53,15 @@ func FuzzProgram(f *testing.F) {
 			t.Fatalf("headers\n%x, want\n%x", out[:headers], want[:headers])
 		}
 	})
+}
+
+// leastOf is how long a frame of an EtherType must be: a test run refuses one of IP without its header.
+func leastOf(etherType []byte) int {
+	switch binary.BigEndian.Uint16(etherType) {
+	case 0x0800:
+		return headers4 - 8
+	case 0x86dd:
+		return headers6 - 8
+	}
+	return 0
 }
