@@ -127,8 +127,10 @@ func (l *lock) until(p *phone, from *net.UDPConn, to netip.AddrPort, at *net.UDP
 	for seq, deadline := uint16(1), time.Now().Add(patience); time.Now().Before(deadline); seq++ {
 		p.send(from, to, l.rtp(p.t, rtpPacket(8, seq, 160, 7)))
 		_ = at.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
-		if n, err := at.Read(buf); err == nil && string(buf[:n]) == string(rtpPacket(8, seq, 160, 7)) {
-			return
+		for n, err := at.Read(buf); err == nil; n, err = at.Read(buf) { // those before may come late
+			if string(buf[:n]) == string(rtpPacket(8, seq, 160, 7)) {
+				return
+			}
 		}
 	}
 	p.t.Fatal("never arrived")
