@@ -29,10 +29,10 @@ func (c *Call) callerVoice() (v voice, why string) {
 	if c.offered == nil {
 		return v, "the INVITE has no offer"
 	}
-	v, ok := voiceIn(c.offered, c.a.trunk.Settings)
+	v, ok := c.voiceIn(c.offered, c.a.trunk.Settings)
 	switch {
 	case !ok:
-		return v, "the caller offers neither PCMU nor PCMA"
+		return v, "the caller offers no codec that can be played"
 	case c.plan.passKeys && (c.offered.Media[v.stream].Crypto || c.offered.Media[v.stream].Fingerprint):
 		return v, "its keys are for the other side alone"
 	case !c.offered.Media[v.stream].Direction.Recv():
@@ -94,7 +94,7 @@ func (c *Call) ownVoice() (voice, bool) {
 	if err != nil {
 		return voice{}, false
 	}
-	return voiceIn(s, c.a.trunk.Settings)
+	return c.voiceIn(s, c.a.trunk.Settings)
 }
 
 // announced ends the call when the announcement has been heard.
@@ -113,7 +113,7 @@ func (c *Call) answerAlone(now time.Time, e *exchange, body string, out *Out) {
 		c.failExchange(now, e, diag.NotAcceptable, diag.NotAcceptable.Status, out)
 		return
 	}
-	v, ok := voiceIn(s, l.trunk.Settings)
+	v, ok := c.voiceIn(s, l.trunk.Settings)
 	if !ok || v.stream >= len(c.plan.lines) {
 		c.failExchange(now, e, diag.NotAcceptable, diag.NotAcceptable.Status, out)
 		return

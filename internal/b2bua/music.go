@@ -9,24 +9,6 @@ import (
 	"github.com/directsip/directsip/internal/sound"
 )
 
-// laws is a set of the two laws of G.711.
-type laws uint8
-
-// lawsOf are those that the sender of an m-line takes in plain RTP.
-func lawsOf(m *sdp.Media) (l laws) {
-	if !m.IsRTP() || m.Rejected() || m.Secure() || m.Crypto || m.Fingerprint {
-		return 0
-	}
-	for i := range m.Codecs {
-		if c := &m.Codecs[i]; c.PT == sound.MuLaw.PayloadType() || c.PT == sound.ALaw.PayloadType() {
-			l |= 1 << lawOf(*c)
-		}
-	}
-	return l &^ (1 << sound.NoLaw)
-}
-
-func (l laws) has(law sound.Law) bool { return l&(1<<law) != 0 }
-
 // attune decides what is heard of ours in a call that is up, after anything of its media has changed. While a change is on its way from one side to the
 // other nothing is decided: it may be refused.
 func (c *Call) attune(now time.Time) {
@@ -47,7 +29,7 @@ func (c *Call) attune(now time.Time) {
 		c.play(now, to, clip, v, 0, media.YieldToMedia)
 	case !same || p != nil:
 		c.hush(now)
-		c.unplayed(now, to, clip.Name, "the party has neither PCMU nor PCMA")
+		c.unplayed(now, to, clip.Name, "the party has no codec that can be played")
 	}
 	c.want(clip)
 }
@@ -115,13 +97,19 @@ func (c *Call) voiceOf(side media.SideIndex) (v voice, ok bool) {
 		if m.Rejected() || !strings.EqualFold(m.Kind, "audio") {
 			continue
 		}
-		codecs := m.Codecs
-		if ln := &c.plan.lines[i]; ln.converts() {
-			codecs = codecsOf(ln.spoken(int(side)))
+		ln := &c.plan.lines[i]
+		hears := &ln.peer[side].voices
+		if ln.converts() {
+			for _, f := range ln.spoken(int(side)).Formats {
+				if pt, has := hears.has(f.Codec); has && c.codes(f.Codec) {
+					return voice{i, f.Codec, pt}, true
+				}
+			}
+			continue
 		}
-		for _, codec := range codecs {
-			if law := lawOf(codec); c.plan.lines[i].peer[side].laws.has(law) && codec.PT == law.PayloadType() {
-				return voice{i, law, codec.PT}, true
+		for _, codec := range m.Codecs {
+			if pt, has := hears.has(mediaCodec(codec)); has && c.converts(codec) {
+				return voice{i, mediaCodec(codec), pt}, true
 			}
 		}
 	}
@@ -138,7 +126,7 @@ func (p *plan) withMusic(from, to *Leg, s *sdp.Session) {
 	for i := range s.Media[:min(len(s.Media), len(p.lines))] {
 		d, other := &s.Media[i].Direction, &p.lines[i].peer[to.side]
 		switch {
-		case plays && *d == sdp.Inactive && other.dir.Recv() && other.laws != 0:
+		case plays && *d == sdp.Inactive && other.dir.Recv() && other.voices.known != 0:
 			*d = sdp.SendOnly
 		case held && *d == sdp.RecvOnly && other.dir == sdp.Inactive:
 			*d = sdp.Inactive

@@ -58,7 +58,7 @@ type end struct {
 	mux       bool // RTCP comes, and goes, on the RTP port
 	live      bool
 	dir       sdp.Direction
-	laws      laws // of G.711 by their static payload types, in plain RTP
+	voices    voices
 	relatch   uint32
 	crypt     *media.Crypt
 	takes     media.PayloadTypes // that it has named
@@ -188,7 +188,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		m, e := &s.Media[i], &p.lines[i].peer[l.side]
 		p.lines[i].opaque = !m.IsRTP()
 		was := e.rtp
-		e.live, e.mux, e.dir, e.laws = !m.Rejected(), m.RTCPMux, m.Direction, lawsOf(m)
+		e.live, e.mux, e.dir, e.voices = !m.Rejected(), m.RTCPMux, m.Direction, voicesOf(m)
 		e.takes, e.digits, p.lines[i].clock = payloadTypes(m)
 		e.video = network.VideoBandwidth(s, i)
 		p.lines[i].sealed = p.passKeys && (m.Secure() || m.Crypto || m.Fingerprint)

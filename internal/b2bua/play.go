@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -25,52 +26,69 @@ const maxPlayed = 50
 // relayTime is how much later than expected the relay may tell that an announcement is over.
 const relayTime = 5 * time.Second
 
-// voice is how a party can hear us: G.711 on one of its m-lines.
+// voice is how a party can hear us: by a codec on one of its m-lines.
 type voice struct {
 	stream int
-	law    sound.Law
+	codec  media.Codec
 	pt     uint8
 }
 
-// voiceIn finds it in a description: RTP with PCMU or PCMA that the trunk allows, the peer's favourite. SRTP that ends here looks like RTP; where
-// keys are passed on there are none of ours.
-func voiceIn(s *sdp.Session, set *topologySettings) (v voice, ok bool) {
+// voiceIn finds it in a description: RTP with a codec that we can code, the trunk allows and the links have room for, the peer's favourite. SRTP that ends here looks
+// like RTP; where keys are passed on there are none of ours.
+func (c *Call) voiceIn(s *sdp.Session, set *topologySettings) (v voice, ok bool) {
 	for i := range s.Media[:min(len(s.Media), maxLines)] {
 		m := &s.Media[i]
 		if m.Rejected() || !m.IsRTP() || m.Secure() || !strings.EqualFold(m.Kind, "audio") {
 			continue
 		}
-		for _, c := range m.Codecs {
-			if law := lawOf(c); law != sound.NoLaw && allowed(law, set.Codecs) {
-				return voice{i, law, c.PT}, true
+		for _, codec := range m.Codecs {
+			if c.converts(codec) && allowed(codec, set.Codecs) && c.plan.fitsLinks(codec.Name) {
+				return voice{i, mediaCodec(codec), codec.PT}, true
 			}
 		}
 	}
 	return v, false
 }
 
-func lawOf(c sdp.Codec) sound.Law {
-	switch {
-	case c.Rate != sound.Rate || c.Channels != 1:
-	case c.Is("PCMU"):
-		return sound.MuLaw
-	case c.Is("PCMA"):
-		return sound.ALaw
-	}
-	return sound.NoLaw
+// allowed tells whether the codecs of a trunk, none being all, have one.
+func allowed(codec sdp.Codec, names []string) bool {
+	return len(names) == 0 || slices.ContainsFunc(names, codec.Is)
 }
 
-// allowed tells whether the codecs of a trunk, none being all, have a law.
-func allowed(law sound.Law, codecs []string) bool {
-	for _, name := range codecs {
-		if strings.EqualFold(name, law.String()) {
-			return true
-		}
-	}
-	return len(codecs) == 0
+// voices are the payload types by which the sender of an m-line takes codecs that can be played, in plain RTP.
+type voices struct {
+	known uint8 // a bit for each
+	types [media.Opus + 1]uint8
 }
 
-// speak is our own answer to an offer of the caller's, as nobody else answers it: G.711 on one m-line, the others refused.
+// voicesOf reads them in an m-line.
+func voicesOf(m *sdp.Media) (v voices) {
+	if !m.IsRTP() || m.Rejected() || m.Secure() || m.Crypto || m.Fingerprint {
+		return v
+	}
+	for i := range m.Codecs {
+		v.add(mediaCodec(m.Codecs[i]), m.Codecs[i].PT)
+	}
+	return v
+}
+
+// add keeps the first payload type of a codec.
+func (v *voices) add(codec media.Codec, pt uint8) {
+	if codec.Speaks() && v.known&(1<<codec) == 0 {
+		v.known |= 1 << codec
+		v.types[codec] = pt
+	}
+}
+
+// has tells the payload type of a codec.
+func (v *voices) has(codec media.Codec) (pt uint8, ok bool) {
+	if v.known&(1<<codec) == 0 {
+		return 0, false
+	}
+	return v.types[codec], true
+}
+
+// speak is our own answer to an offer of the caller's, as nobody else answers it: one codec on one m-line, the others refused.
 func (p *plan) speak(s *sdp.Session, d *description, v voice) string {
 	var slots [maxLines]sdp.MediaAddr
 	n := min(len(s.Media), len(p.lines))
@@ -78,7 +96,7 @@ func (p *plan) speak(s *sdp.Session, d *description, v voice) string {
 		slots[i] = sdp.MediaAddr{Addr: p.base[0], Port: p.lines[i].ours[0], RTCPPort: p.lines[i].ours[0] + 1, Drop: i != v.stream,
 			Direction: s.Media[i].Direction.Reverse()}
 	}
-	d.codec = v.law.String()
+	d.codec = v.codec.String()
 	return d.rewrite(s, &sdp.Rewrite{Address: p.base[0], Media: slots[:n], Codecs: []string{d.codec}})
 }
 
@@ -90,13 +108,12 @@ func (c *Call) play(now time.Time, to media.SideIndex, clip *sound.Clip, v voice
 	}
 	s := c.sounds
 	s.last++
-	samples := clip.Payload(v.law)
-	s.now = &media.Play{ID: s.last, Stream: v.stream, To: to, Samples: samples, PayloadType: v.pt, Silence: v.law.Silence(), Times: times, Yield: yield}
+	s.now = &media.Play{ID: s.last, Stream: v.stream, To: to, Clip: clip, Codec: v.codec, PayloadType: v.pt, Times: times, Yield: yield}
 	s.until = time.Time{}
 	if d := s.now.Duration(); d > 0 {
 		s.until = now.Add(d + relayTime)
 	}
-	s.entry = c.notePlayed(cdr.Played{At: now, To: sideName(to), What: clip.Name, Codec: v.law.String()})
+	s.entry = c.notePlayed(cdr.Played{At: now, To: sideName(to), What: clip.Name, Codec: v.codec.String()})
 	c.plan.dirty = true
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sdp"
-	"github.com/directsip/directsip/internal/sound"
 )
 
 // Transcoding ends at the edge of each leg, as SRTP does. What is offered to a peer is widened by codecs of its trunk that the relay can
@@ -124,10 +123,10 @@ func (c *Call) addKnown(l *Leg, line int, outer, inner []sdp.Codec) []sdp.Codec 
 }
 
 // converts tells whether the relay converts from a codec and to it.
-func (c *Call) converts(codec sdp.Codec) bool {
-	m := mediaCodec(codec)
-	return m.Speaks() && (m != media.Opus || c.env.Opus)
-}
+func (c *Call) converts(codec sdp.Codec) bool { return c.codes(mediaCodec(codec)) }
+
+// codes tells whether the relay can code a codec.
+func (c *Call) codes(m media.Codec) bool { return m.Speaks() && (m != media.Opus || c.env.Opus) }
 
 // ourCodec is a codec as we offer it.
 func ourCodec(name string) (sdp.Codec, bool) {
@@ -366,24 +365,16 @@ func (ln *line) speaks(side media.SideIndex, s *sdp.Session, i int, boosted bool
 		other.speech, other.asks = nil, false
 	}
 	if e.speech != nil {
-		e.laws = lawsIn(e.speech)
+		e.voices = voicesIn(e.speech)
 	}
 }
 
-// lawsIn are the laws of G.711 that are spoken.
-func lawsIn(s *media.Speech) (l laws) {
-	for _, c := range codecsOf(s) {
-		l |= 1 << lawOf(c)
-	}
-	return l &^ (1 << sound.NoLaw)
-}
-
-// codecsOf are the codecs that are spoken, as SDP has them.
-func codecsOf(s *media.Speech) (list []sdp.Codec) {
+// voicesIn are the codecs that are spoken.
+func voicesIn(s *media.Speech) (v voices) {
 	for _, f := range s.Formats {
-		list = append(list, sdp.Codec{PT: f.PayloadType, Name: f.Codec.String(), Rate: int(f.Clock), Channels: 1})
+		v.add(f.Codec, f.PayloadType)
 	}
-	return list
+	return v
 }
 
 // converts tells whether the relay converts what is spoken on an m-line.

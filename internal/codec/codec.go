@@ -1,8 +1,9 @@
 // Package codec turns the octets of RTP payloads into samples and back: ITU-T G.711, G.722, comfort noise (RFC 3389), DTMF as events (RFC 4733)
 // and as tones, and what stands between two codecs: order, concealment of loss, gain. Pure; nothing here allocates per packet.
 //
-// Samples are linear, 16 bits, mono. Nothing is resampled: a path runs at the rate of the narrower codec, and the wider one, G.722 or
-// Opus, codes and decodes at that rate by itself, which costs less than a filter of our own and adds no delay.
+// Samples are linear, 16 bits, mono. A path runs at the rate of the narrower of the two codecs that are spoken, and the wider one, G.722 or
+// Opus, codes and decodes at that rate by itself, which costs less than a filter of our own and adds no delay. Between G.722 and Opus nothing of the 8 kHz that both
+// have is lost; only what comes in G.711 beside them is made as wide (Widened).
 package codec
 
 // Decoder turns payloads of one source into samples. The state of one may not be used for another source.

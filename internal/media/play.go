@@ -1,21 +1,22 @@
 package media
 
-import "time"
+import (
+	"time"
 
-// PacketTime is what one packet of a Play holds (RFC 3551 §4.2 recommends it).
-const PacketTime = 20 * time.Millisecond
+	"github.com/directsip/directsip/internal/sound"
+)
 
-// PacketSamples are the samples in it, at the 8 kHz of G.711.
-const PacketSamples = 160
+// PacketTime is what one packet of a Play holds.
+const PacketTime = sound.PacketTime
 
 // Play is sound that the relay plays to one side of a stream: an announcement, a tone, music.
 type Play struct {
 	ID          uint32 // not 0; a new one begins anew, one that stays goes on where it is
 	Stream      int
 	To          SideIndex
-	Samples     []byte // G.711, an octet each; never changed
+	Clip        *sound.Clip
+	Codec       Codec // one that speaks
 	PayloadType uint8
-	Silence     byte  // the code of a sample of 0, to fill up the last packet
 	Times       int   // how often, and then EventPlayed tells the end; 0: until the session says otherwise
 	Yield       Yield // to what the other side sends
 }
@@ -34,6 +35,4 @@ const (
 const YieldTime = time.Second
 
 // Duration is how long it takes; 0: for ever.
-func (p *Play) Duration() time.Duration {
-	return time.Duration((len(p.Samples)*p.Times+PacketSamples-1)/PacketSamples) * PacketTime
-}
+func (p *Play) Duration() time.Duration { return p.Clip.Duration() * time.Duration(p.Times) }

@@ -26,53 +26,57 @@ func (r *Relay) Opus() bool { return r.coders.opus != nil }
 
 const narrow, wide = 8000, 16000
 
-// rateBetween is that of the narrower side, in Hz.
+// rateBetween is the one, in Hz, at which speech of a side is coded anew for a format: the wide one where neither that nor the codec that the side likes best is
+// of telephones. What else the side may send is made as wide.
 func rateBetween(from *media.Speech, to media.Format) int {
-	if isLaw(to.Codec) {
+	if first, ok := from.First(); !ok || isLaw(first.Codec) || isLaw(to.Codec) {
 		return narrow
-	}
-	for _, f := range from.Formats {
-		if isLaw(f.Codec) {
-			return narrow
-		}
 	}
 	return wide
 }
 
-func (l *coders) encoder(c media.Codec, rate int) codec.Encoder {
-	switch c {
-	case media.PCMU:
-		return codec.MuLaw
-	case media.PCMA:
-		return codec.ALaw
-	case media.G722:
-		return codec.NewG722Encoder(rate == wide)
-	case media.Opus:
-		if l.opus == nil {
-			return nil
-		}
-		if e := l.opus.NewEncoder(rate); e != nil {
-			return e
-		}
-	}
-	return nil
+// encoder codes samples of a rate; nil: it cannot be had.
+func (l *coders) encoder(c media.Codec, rate int) codec.Encoder { return l.coder(c, rate).encoder() }
+
+// decoder decodes to samples of a rate; nil: it cannot be had.
+func (l *coders) decoder(c media.Codec, rate int) codec.Decoder { return l.coder(c, rate).decoder() }
+
+// coder makes the two halves of a codec.
+type coder struct {
+	encoder func() codec.Encoder
+	decoder func() codec.Decoder
 }
 
-func (l *coders) decoder(c media.Codec, rate int) codec.Decoder {
-	switch c {
-	case media.PCMU:
-		return codec.MuLaw
-	case media.PCMA:
-		return codec.ALaw
-	case media.G722:
-		return codec.NewG722Decoder(rate == wide)
-	case media.Opus:
-		if l.opus == nil {
-			return nil
+// noCoder is that of a codec that is not there.
+var noCoder = coder{func() codec.Encoder { return nil }, func() codec.Decoder { return nil }}
+
+// coder finds a codec, at a rate in Hz.
+func (l *coders) coder(c media.Codec, rate int) coder {
+	switch {
+	case isLaw(c) && rate == wide:
+		return coder{noCoder.encoder, func() codec.Decoder { return codec.NewWidened(lawOf(c)) }}
+	case isLaw(c):
+		return coder{func() codec.Encoder { return lawOf(c) }, func() codec.Decoder { return lawOf(c) }}
+	case c == media.G722:
+		return coder{
+			func() codec.Encoder { return codec.NewG722Encoder(rate == wide) },
+			func() codec.Decoder { return codec.NewG722Decoder(rate == wide) },
 		}
-		if d := l.opus.NewDecoder(rate); d != nil {
-			return d
+	case c == media.Opus && l.opus != nil:
+		return coder{
+			func() codec.Encoder {
+				if e := l.opus.NewEncoder(rate); e != nil {
+					return e
+				}
+				return nil
+			},
+			func() codec.Decoder {
+				if d := l.opus.NewDecoder(rate); d != nil {
+					return d
+				}
+				return nil
+			},
 		}
 	}
-	return nil
+	return noCoder
 }

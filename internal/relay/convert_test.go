@@ -130,6 +130,47 @@ func TestSpeechIsCodedAnew(t *testing.T) {
 	}
 }
 
+// TestWideStaysWide: between two wide codecs all 8 kHz of speech pass, also where a side has a telephone's codec beside, and that one is heard in its place too.
+func TestWideStaysWide(t *testing.T) {
+	r := newRig(t, Config{})
+	if !r.Opus() {
+		t.Skip("libopus is missing (apt-get install libopus0)")
+	}
+	opusFormat := media.Format{PayloadType: 111, Codec: media.Opus, Clock: 48000}
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := translated(1, a, b, speech(opusFormat, pcma), speech(g722))
+	r.open(s)
+	toA := s.Streams[0].Side[0].Local
+	encoder, decoder := r.coders.encoder(media.Opus, wide), codec.NewG722Decoder(true)
+	for _, c := range []struct {
+		pt uint8
+		hz float64
+	}{{111, 6000}, {8, 1000}} {
+		var heard []int16
+		for n := range 50 {
+			pcm := make([]int16, 320)
+			for i := range pcm {
+				pcm[i] = int16(8000 * math.Sin(2*math.Pi*c.hz*float64(n*320+i)/16000))
+			}
+			payload := encoder.Encode(nil, pcm)
+			if c.pt == 8 {
+				payload = codec.ALaw.Encode(nil, sine(n, c.hz))
+			}
+			packet := spoken(c.pt, n, 960*n, payload)
+			if c.pt == 8 {
+				packet = spoken(c.pt, n+50, 960*50+160*n, payload)
+			}
+			a.send(a.rtp, toA, packet)
+			_, _, payload = b.hear(b.rtp)
+			out := make([]int16, 320)
+			heard = append(heard, out[:decoder.Decode(out, payload)]...)
+		}
+		if tone, all := powers(heard[8000:], c.hz/2); tone < 0.7*all || tone < 0.3*8000*8000/2 {
+			t.Errorf("of %g Hz under %d: %g of %g are the tone", c.hz, c.pt, tone, all)
+		}
+	}
+}
+
 // TestConversionKeepsClocks: jitter and reports of each side are by the clock of its own payload types, whatever those of the stream is.
 func TestConversionKeepsClocks(t *testing.T) {
 	r := newRig(t, Config{})

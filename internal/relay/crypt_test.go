@@ -381,11 +381,11 @@ func TestPlayedUnderSRTP(t *testing.T) {
 	l := newLock(t, media.AEADAES128GCM, "")
 	s := call(1, a, b)
 	s.Streams[0].Side[0].Crypt = l.crypt
-	s.Play = &media.Play{ID: 1, To: 0, Samples: bytes.Repeat([]byte{0x55}, media.PacketSamples)}
+	s.Play = &media.Play{ID: 1, To: 0, Clip: clip(1), Codec: media.PCMA, PayloadType: 8}
 	r.open(s)
 	buf, _ := a.readFrom(a.rtp)
 	got, err := l.open.DecryptRTP(nil, buf, nil)
-	if err != nil || !bytes.Equal(got[rtpHeader:], s.Play.Samples) {
+	if err != nil || !bytes.Equal(got[rtpHeader:], alaw(s.Play.Clip)) {
 		t.Fatalf("%v: %x", err, got)
 	}
 }

@@ -246,7 +246,7 @@ func TestKernelLetsGo(t *testing.T) {
 	k.wantTier(media.TierKernel, "")
 
 	k.update(func(s *media.Session) {
-		s.Play = &media.Play{ID: 1, To: 1, Samples: make([]byte, 800), Times: 1, Silence: 0xd5, PayloadType: 8, Yield: media.YieldNever}
+		s.Play = &media.Play{ID: 1, To: 1, Clip: clip(5), Codec: media.PCMA, Times: 1, PayloadType: 8, Yield: media.YieldNever}
 	})
 	k.want(media.EventFirstPacket, 0, 0)
 	k.want(media.EventFirstPacket, 0, 1)

@@ -26,17 +26,23 @@ type player struct {
 	talking   bool // the packet before was sent: no marker
 	mark      bool // the next packet of the other side needs the marker
 	since     int64
-	next      int // sample
-	turn      int // how often all of it was sent
+	reel      *reel
+	next      int    // packet
+	turn      int    // how often all of it was sent
+	sent      bool   // something of it
+	ticks     uint32 // a packet in units of its clock
 	ssrc      uint32
 	sequence  uint16
 	timestamp uint32
 	played    [2]uint64 // packets to each side, of everything played
 }
 
-// mostBeats is how many packets are made up for after the worker was late. What is beyond is left out, as a receiver that has run dry gains
-// nothing of it.
+// mostBeats is how many packets are made up for after the worker was late. For what is beyond there is a pause, as a receiver that has run dry gains
+// nothing of more.
 const mostBeats = 3
+
+// mostAwaited is how long the beginning waits for somebody who cannot be reached yet, because ICE or the handshake of DTLS is still under way.
+const mostAwaited = 3 * time.Second
 
 // checkPlay refuses what could never be played.
 func checkPlay(s *media.Session) error {
@@ -44,8 +50,8 @@ func checkPlay(s *media.Session) error {
 	if p == nil {
 		return nil
 	}
-	if p.ID == 0 || p.Stream < 0 || p.Stream >= len(s.Streams) || p.To < 0 || p.To > 1 || len(p.Samples) == 0 {
-		return fmt.Errorf("relay: session %d: nothing can be played on stream %d to side %d (%d samples)", s.ID, p.Stream, p.To, len(p.Samples))
+	if p.ID == 0 || p.Stream < 0 || p.Stream >= len(s.Streams) || p.To < 0 || p.To > 1 || p.Clip == nil || !p.Codec.Speaks() {
+		return fmt.Errorf("relay: session %d: nothing can be played on stream %d to side %d in %q", s.ID, p.Stream, p.To, p.Codec)
 	}
 	return nil
 }
@@ -65,8 +71,10 @@ func (s *session) setPlay(want *media.Play) {
 	case p.play.ID == want.ID:
 		return // it goes on, or has ended
 	}
+	r := s.worker.relay
+	reel := r.reels.of(want.Clip, want.Codec, &r.coders)
 	listed := p.listed
-	*p = player{session: s, play: *want, on: true, listed: true, played: p.played, mark: p.mark && p.play.To == want.To,
+	*p = player{session: s, play: *want, reel: reel, on: reel != nil, listed: true, ticks: want.Codec.Clock() / uint32(time.Second/media.PacketTime), played: p.played, mark: p.mark && p.play.To == want.To,
 		ssrc: rand.Uint32(), sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()}
 	if !listed {
 		s.worker.band.join(p)
@@ -94,8 +102,7 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 	st := s.streams[p.play.Stream]
 	sd, from := &st.side[p.play.To], &st.side[1-p.play.To].count
 	if p.play.Yield != media.YieldNever && from.last != 0 && now-from.last < int64(media.YieldTime) {
-		p.talking = false
-		p.timestamp += uint32(beats) * media.PacketSamples
+		p.pause(beats)
 		if p.play.Yield == media.YieldToMedia || from.last < p.since {
 			return true
 		}
@@ -103,22 +110,29 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 		return false
 	}
 	if late := beats - mostBeats; late > 0 {
-		p.skip(late)
+		p.pause(late)
 		beats = mostBeats
 	}
 	to := sd.rtp.gate.destination(sd.trust.latch)
 	reachable := to.size != 0 && sd.rtp.socket.open() && sd.send && !st.opaque
 	for range beats {
-		if p.next >= len(p.play.Samples) {
+		if p.next >= p.play.Clip.Packets() {
 			p.report(w)
 			return false
 		}
 		if !reachable {
-			p.skip(1)
+			if p.sent || now-p.since >= int64(mostAwaited) {
+				p.skip()
+			} else {
+				p.pause(1)
+			}
 			continue
 		}
-		b, ok := p.packet(w.buffer[:]), true
-		sd.sends(b, st.clock, now)
+		b, ok := p.packet(w.buffer[:])
+		if !ok {
+			continue
+		}
+		sd.sends(b, p.play.Codec.Clock(), now)
 		if protected := sd.rtp.guard(); protected != nil {
 			if b, ok = protected.seal(b, rtp); !ok {
 				continue
@@ -140,9 +154,8 @@ func (p *player) report(w *worker) {
 	w.notices.list = append(w.notices.list, notice{kind: media.EventPlayed, session: p.session.id, stream: p.play.Stream, side: p.play.To, play: p.play.ID})
 }
 
-// packet writes the next one into b.
-func (p *player) packet(b []byte) []byte {
-	b = b[:rtpHeader+media.PacketSamples]
+// packet writes the next one into b. False: it is not coded yet.
+func (p *player) packet(b []byte) ([]byte, bool) {
 	b[0], b[1] = 2<<6, p.play.PayloadType
 	if !p.talking {
 		b[1] |= 0x80
@@ -150,31 +163,30 @@ func (p *player) packet(b []byte) []byte {
 	binary.BigEndian.PutUint16(b[2:], p.sequence)
 	binary.BigEndian.PutUint32(b[4:], p.timestamp)
 	binary.BigEndian.PutUint32(b[8:], p.ssrc)
-	rest := b[rtpHeader:]
-	for from, turn := p.next, p.turn; len(rest) > 0; from, turn = 0, turn+1 {
-		rest = rest[copy(rest, p.play.Samples[min(from, len(p.play.Samples)):]):]
-		if turn+1 == p.play.Times {
-			break
-		}
+	b = p.reel.append(b[:rtpHeader], p.play.Clip, p.next, p.turn)
+	p.skip()
+	if len(b) == rtpHeader {
+		p.talking = false
+		return nil, false
 	}
-	for i := range rest {
-		rest[i] = p.play.Silence
-	}
-	p.talking, p.mark = true, true
+	p.talking, p.mark, p.sent = true, true, true
 	p.sequence++
-	p.skip(1)
-	return b
+	return b, true
 }
 
-// skip lets the time of some packets pass.
-func (p *player) skip(packets int) {
-	n := packets * media.PacketSamples
-	p.timestamp += uint32(n)
-	p.next += n
-	for p.next >= len(p.play.Samples) && p.turn+1 != p.play.Times {
-		p.next -= len(p.play.Samples)
+// skip leaves out a packet, whose time passes.
+func (p *player) skip() {
+	p.timestamp += p.ticks
+	if p.next++; p.next == p.play.Clip.Packets() && p.turn+1 != p.play.Times {
+		p.next = 0
 		p.turn++
 	}
+}
+
+// pause lets the time of some packets pass.
+func (p *player) pause(packets int) {
+	p.talking = false
+	p.timestamp += uint32(packets) * p.ticks
 }
 
 // beater has something to do on every beat. onBeat is false when it has no more; the session is locked.

@@ -2,27 +2,36 @@ package relay
 
 import (
 	"bytes"
-	"encoding/binary"
 	"net"
 	"testing"
 	"time"
 
+	"github.com/directsip/directsip/internal/codec"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sound"
 )
 
-// sample n of a clip that tells every place in it apart.
-func clip(n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(i ^ i>>8*37)
+// clip is of packets that tell every place in it apart.
+func clip(packets int) *sound.Clip {
+	list := make([]int16, packets*sound.Narrow/50)
+	for i := range list {
+		list[i] = codec.DecodeA(byte(i ^ i>>8*37))
+	}
+	return sound.NewClip("clip", list)
+}
+
+// alaw is a clip as PCMA.
+func alaw(c *sound.Clip) (b []byte) {
+	for i := range c.Packets() {
+		b = codec.ALaw.Encode(b, c.Packet(i, sound.Narrow))
 	}
 	return b
 }
 
 // playing is a session that plays to side 0.
-func playing(id media.SessionID, a, b *phone, samples []byte, times int) *media.Session {
+func playing(id media.SessionID, a, b *phone, c *sound.Clip, times int) *media.Session {
 	s := call(id, a, b)
-	s.Play = &media.Play{ID: 7, Samples: samples, PayloadType: 8, Silence: 0xd5, Times: times}
+	s.Play = &media.Play{ID: 7, Clip: c, Codec: media.PCMA, PayloadType: 8, Times: times}
 	return s
 }
 
@@ -45,7 +54,7 @@ func (p *phone) hear(c *net.UDPConn) (header, bool, []byte) {
 func TestPlayOnce(t *testing.T) {
 	r := newRig(t, Config{})
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
-	s := playing(1, a, b, clip(500), 1)
+	s := playing(1, a, b, clip(4), 1)
 	began := time.Now()
 	r.open(s)
 	var got []byte
@@ -61,7 +70,7 @@ func TestPlayOnce(t *testing.T) {
 		}
 		got = append(got, payload...)
 	}
-	if want := append(clip(500), bytes.Repeat([]byte{0xd5}, 140)...); !bytes.Equal(got, want) {
+	if !bytes.Equal(got, alaw(s.Play.Clip)) {
 		t.Fatal("the samples are others")
 	}
 	if e := r.want(media.EventPlayed, 0, 0); e.Play != 7 || e.Session != 1 {
@@ -81,34 +90,36 @@ func TestPlayOnce(t *testing.T) {
 	if err := r.Update(s); err != nil {
 		t.Fatal(err)
 	}
-	s.Play = &media.Play{ID: 8, Samples: clip(80), To: 1, Times: 2}
+	s.Play = &media.Play{ID: 8, Clip: clip(1), Codec: media.PCMA, To: 1, Times: 2}
 	if err := r.Update(s); err != nil {
 		t.Fatal(err)
 	}
-	if _, mark, payload := b.hear(b.rtp); !mark || !bytes.Equal(payload, append(clip(80), clip(80)...)) {
-		t.Fatal("another piece to the other side is not what is heard")
+	for i := range 2 {
+		if _, mark, payload := b.hear(b.rtp); mark != (i == 0) || !bytes.Equal(payload, alaw(s.Play.Clip)) {
+			t.Fatal("another piece to the other side is not what is heard")
+		}
 	}
 	if e := r.want(media.EventPlayed, 0, 1); e.Play != 8 {
 		t.Fatalf("%+v", e)
 	}
-	if st, _ := r.Close(1); st.Played != [2]uint64{4, 1} {
+	if st, _ := r.Close(1); st.Played != [2]uint64{4, 2} {
 		t.Errorf("%d packets were played", st.Played)
 	}
 }
 
-// TestPlayLoop: a tone repeats itself without a seam, also where its length is no multiple of a packet, until it is taken away; then
+// TestPlayLoop: a tone repeats itself without a seam until it is taken away; then
 // what the other side sends is marked as the beginning of another source (RFC 3550 §8, RFC 3551 §4.1).
 func TestPlayLoop(t *testing.T) {
 	r := newRig(t, Config{})
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
-	s := playing(1, a, b, clip(250), 0)
+	s := playing(1, a, b, clip(2), 0)
 	r.open(s)
 	var got []byte
 	for range 5 {
 		_, _, payload := a.hear(a.rtp)
 		got = append(got, payload...)
 	}
-	if want := bytes.Repeat(clip(250), 4)[:800]; !bytes.Equal(got, want) {
+	if want := bytes.Repeat(alaw(s.Play.Clip), 3)[:800]; !bytes.Equal(got, want) {
 		t.Fatal("the seam is heard")
 	}
 	s.Play = nil
@@ -138,7 +149,7 @@ func TestPlayYields(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, Config{})
 			a, b := newPhone(t, ip4), newPhone(t, ip4)
-			s := playing(1, a, b, clip(160), 0)
+			s := playing(1, a, b, clip(1), 0)
 			s.Play.Yield = yield
 			r.open(s)
 			first, _, _ := a.hear(a.rtp)
@@ -175,7 +186,8 @@ func TestPlayRefuses(t *testing.T) {
 	r := newRig(t, Config{})
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
 	for name, p := range map[string]*media.Play{
-		"nothing": {ID: 1}, "no id": {Samples: clip(1)}, "no such stream": {ID: 1, Stream: 1, Samples: clip(1)}, "no such side": {ID: 1, To: 2, Samples: clip(1)},
+		"nothing": {ID: 1, Codec: media.PCMA}, "no id": {Clip: clip(1), Codec: media.PCMA}, "no codec": {ID: 1, Clip: clip(1)},
+		"no such stream": {ID: 1, Stream: 1, Clip: clip(1), Codec: media.PCMA}, "no such side": {ID: 1, To: 2, Clip: clip(1), Codec: media.PCMA},
 	} {
 		s := assign(t, call(1, a, b))
 		s.Play = p
@@ -199,7 +211,7 @@ func newStillRig(t *testing.T) *rig {
 func TestPlayCost(t *testing.T) {
 	r := newStillRig(t)
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
-	r.open(playing(1, a, b, clip(1000), 0))
+	r.open(playing(1, a, b, clip(7), 0))
 	r.open(call(2, a, b))
 	w := r.workers[0]
 	w.band.muster()
@@ -218,7 +230,7 @@ func TestPlayCost(t *testing.T) {
 func TestPlayLate(t *testing.T) {
 	r := newStillRig(t)
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
-	r.open(playing(1, a, b, clip(1000), 0))
+	r.open(playing(1, a, b, clip(7), 0))
 	p := r.find(1).player
 	p.beat(r.workers[0], 1, r.now())
 	first, _, _ := a.hear(a.rtp)
@@ -237,7 +249,7 @@ func TestPlayToManyCalls(t *testing.T) {
 	r := newRig(t, Config{Workers: 1})
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
 	for id := range media.SessionID(20) {
-		s := playing(id+1, a, b, binary.BigEndian.AppendUint16(nil, uint16(id)), 1)
+		s := playing(id+1, a, b, clip(1), 1)
 		s.Play.ID = uint32(id + 1)
 		r.open(s)
 	}

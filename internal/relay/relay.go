@@ -74,6 +74,7 @@ type Relay struct {
 	shaking  sync.WaitGroup // handshakes, and the clock
 	clock    clock
 	coders   coders
+	reels    reels
 
 	generation atomic.Int32
 	maxQueued  int // see flush

@@ -15,7 +15,7 @@ func TestRFC3550ReportsOfOurOwn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Config{SweepInterval: 20 * time.Millisecond})
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
-	s := playing(1, a, b, clip(500), 0)
+	s := playing(1, a, b, clip(4), 0)
 	s.Streams[0].Side[0].XR = true
 	r.open(s)
 	toA := s.Streams[0].Side[0].Local

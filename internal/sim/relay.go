@@ -77,8 +77,8 @@ func (r *relay) play(s *session, want *media.Session) {
 	if p == nil || p.ID == s.played {
 		return
 	}
-	if p.ID < s.played || p.Stream >= len(want.Streams) || len(p.Samples) == 0 {
-		w.fail("media session %d plays %d after %d, %d samples on stream %d of %d", want.ID, p.ID, s.played, len(p.Samples), p.Stream, len(want.Streams))
+	if p.ID < s.played || p.Stream >= len(want.Streams) || p.Clip == nil || !p.Codec.Speaks() {
+		w.fail("media session %d plays %d after %d, in %q on stream %d of %d", want.ID, p.ID, s.played, p.Codec, p.Stream, len(want.Streams))
 		return
 	}
 	if want.Streams[p.Stream].Opaque {

@@ -1,75 +1,74 @@
-// Package sound makes what the server itself lets a party hear: tones by country, and announcements from WAV files, encoded once
-// by ITU-T G.711. Pure.
+// Package sound makes what the server itself lets a party hear: tones by country, and announcements from WAV files, as samples that any codec can be
+// made of. Pure.
 package sound
 
-import (
-	"time"
+import "time"
 
-	"github.com/directsip/directsip/internal/codec"
-)
-
-// Rate is the sampling rate of G.711 in Hz.
-const Rate = 8000
-
-// Law is one of the two encodings of G.711.
-type Law uint8
-
-// The laws.
+// Narrow is the sampling rate of telephones in Hz, that of G.711; Wide is that of G.722, which Opus has too.
 const (
-	NoLaw Law = iota
-	MuLaw     // PCMU
-	ALaw      // PCMA
+	Narrow = 8000
+	Wide   = 16000
 )
 
-// PayloadType is the static one of RFC 3551 §6.
-func (l Law) PayloadType() uint8 {
-	if l == ALaw {
-		return 8
-	}
-	return 0
-}
+// PacketTime is what one packet of sound holds (RFC 3551 §4.2 recommends it).
+const PacketTime = 20 * time.Millisecond
 
-// Silence is the code of a sample of 0.
-func (l Law) Silence() byte {
-	if l == ALaw {
-		return codec.EncodeA(0)
-	}
-	return codec.EncodeMu(0)
-}
+const packetsASecond = int(time.Second / PacketTime)
 
-// String is the encoding name of RFC 3551 §6; "" for none.
-func (l Law) String() string {
-	switch l {
-	case MuLaw:
-		return "PCMU"
-	case ALaw:
-		return "PCMA"
-	}
-	return ""
-}
-
-// Clip is a piece of sound, ready to be sent. It never changes, and any number of calls may play it.
+// Clip is a piece of sound, a whole number of packets long. It never changes, and any number of calls may play it.
 type Clip struct {
-	Name  string // for call records: "ringback de", "announcement closed"
-	mu, a []byte
+	Name   string // for call records: "ringback de", "announcement closed"
+	narrow []int16
+	wide   []int16 // nil: it has nothing that narrow has not
 }
 
-// NewClip encodes samples in both laws.
+// NewClip is a clip of samples at the narrow rate, of at least one packet.
 func NewClip(name string, samples []int16) *Clip {
-	c := &Clip{Name: name, mu: make([]byte, len(samples)), a: make([]byte, len(samples))}
-	for i, s := range samples {
-		c.mu[i], c.a[i] = codec.EncodeMu(s), codec.EncodeA(s)
-	}
-	return c
+	return &Clip{Name: name, narrow: whole(samples, Narrow/packetsASecond)}
 }
 
-// Payload is the clip in a law, an octet a sample; the caller must not change it.
-func (c *Clip) Payload(l Law) []byte {
-	if l == ALaw {
-		return c.a
+// newWideClip is a clip of samples at the wide rate.
+func newWideClip(name string, samples []int16) *Clip {
+	samples = whole(samples, Wide/packetsASecond)
+	return &Clip{Name: name, wide: samples, narrow: resample(samples, Wide, Narrow)}
+}
+
+// whole leaves whole packets of samples, so that a clip can be played again and again in any codec, also in one whose packets are of one piece. What is too much is
+// taken out near the end, where both sides of the cut go over into each other; the end itself, which the beginning may follow, stays.
+func whole(samples []int16, packet int) []int16 {
+	n := len(samples) / packet * packet
+	excess := len(samples) - n
+	if excess == 0 || n == 0 {
+		return samples[:n]
 	}
-	return c.mu
+	blend := packet / 2
+	list := append([]int16(nil), samples[:n]...)
+	for i := range blend {
+		at, part := n-blend+i, i+1
+		list[at] = int16((int(samples[at])*(blend-part) + int(samples[at+excess])*part) / blend)
+	}
+	return list
+}
+
+// Rate is the one at which all is heard that the clip has: Narrow or Wide.
+func (c *Clip) Rate() int {
+	if c.wide != nil {
+		return Wide
+	}
+	return Narrow
+}
+
+// Packets is how many it is.
+func (c *Clip) Packets() int { return len(c.narrow) * packetsASecond / Narrow }
+
+// Packet is the samples of one of them, at Narrow or at Rate; the caller must not change them.
+func (c *Clip) Packet(i, rate int) []int16 {
+	list, n := c.narrow, rate/packetsASecond
+	if rate == Wide {
+		list = c.wide
+	}
+	return list[i*n : (i+1)*n : (i+1)*n]
 }
 
 // Duration is how long it takes once.
-func (c *Clip) Duration() time.Duration { return time.Duration(len(c.mu)) * time.Second / Rate }
+func (c *Clip) Duration() time.Duration { return time.Duration(c.Packets()) * PacketTime }

@@ -38,7 +38,7 @@ func onOff(level float64, on, off int, hz ...float64) plan {
 }
 
 // sit is the special information tone of ITU-T E.180 §9: three rising frequencies, a pause.
-var sit = plan{-14, []beat{{[]float64{950}, 330}, {[]float64{1400}, 330}, {[]float64{1800}, 330}, {nil, 1000}}}
+var sit = plan{-14, []beat{{[]float64{950}, 330}, {[]float64{1400}, 330}, {[]float64{1800}, 330}, {nil, 1010}}}
 
 // beeps say that a call waits, at a level that is no burden (E.180 has no tone for it).
 func beeps(hz float64) plan {
@@ -46,7 +46,7 @@ func beeps(hz float64) plan {
 }
 
 // plans follow ITU-T E.180 and its supplement 2, where national tones are listed; those of us are of ANSI T1.401 and GR-506. Levels are
-// those of E.180 §6, the precise ones of us.
+// those of E.180 §6, the precise ones of us. A period is a whole number of packets.
 var plans = map[string]map[string]plan{
 	DefaultCountry: {
 		Ringback: onOff(-10, 1000, 4000, 425), Busy: onOff(-10, 500, 500, 425), Congestion: onOff(-10, 250, 250, 425),
@@ -54,11 +54,11 @@ var plans = map[string]map[string]plan{
 	},
 	"us": {
 		Ringback: onOff(-19, 2000, 4000, 440, 480), Busy: onOff(-24, 500, 500, 480, 620), Congestion: onOff(-24, 250, 250, 480, 620),
-		Unobtainable: {-14, []beat{{[]float64{913.8}, 274}, {[]float64{1370.6}, 274}, {[]float64{1776.7}, 380}, {nil, 1000}}}, Hold: beeps(440),
+		Unobtainable: {-14, []beat{{[]float64{913.8}, 274}, {[]float64{1370.6}, 274}, {[]float64{1776.7}, 380}, {nil, 992}}}, Hold: beeps(440),
 	},
 	"uk": {
 		Ringback: {-13, []beat{{[]float64{400, 450}, 400}, {nil, 200}, {[]float64{400, 450}, 400}, {nil, 2000}}},
-		Busy:     onOff(-10, 375, 375, 400), Congestion: {-10, []beat{{[]float64{400}, 400}, {nil, 350}, {[]float64{400}, 225}, {nil, 525}}},
+		Busy:     onOff(-10, 380, 380, 400), Congestion: {-10, []beat{{[]float64{400}, 400}, {nil, 350}, {[]float64{400}, 225}, {nil, 525}}},
 		Unobtainable: {-10, []beat{{[]float64{400}, 1000}}}, Hold: beeps(400),
 	},
 	"de": {
@@ -86,10 +86,10 @@ func (p *plan) samples() []int16 {
 	var list []int16
 	peak := peakOf(p.level)
 	for _, b := range p.beats {
-		for i := range b.ms * Rate / 1000 {
+		for i := range b.ms * Narrow / 1000 {
 			v := 0.0
 			for _, hz := range b.hz {
-				v += peak * math.Sin(2*math.Pi*hz*float64(i)/Rate)
+				v += peak * math.Sin(2*math.Pi*hz*float64(i)/Narrow)
 			}
 			list = append(list, int16(math.Round(v)))
 		}

@@ -3,7 +3,7 @@ package sound
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
+	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/codec"
@@ -12,8 +12,8 @@ import (
 // Longest is how long an announcement may be.
 const Longest = 5 * time.Minute
 
-// LongestFile is more than a file of Longest has, in octets: 16 kHz of 16 bits, and room for what else such files carry.
-const LongestFile = int64(Longest/time.Second)*16000*2 + 1<<20
+// LongestFile is more than a file of Longest has, in octets: 48 kHz of two channels and 32 bits, and room for what else such files carry.
+const LongestFile = int64(Longest/time.Second)*48000*2*4 + 1<<20
 
 // FileError says what is wrong with a file and what to do.
 type FileError struct{ Why, Fix string }
@@ -21,7 +21,7 @@ type FileError struct{ Why, Fix string }
 // Error is both.
 func (e *FileError) Error() string { return e.Why + ". " + e.Fix }
 
-const convert = "Convert it to WAV, mono, 16 bit PCM or G.711, 8 or 16 kHz, as with: sox FILE -c 1 -r 8000 -b 16 OUT.wav"
+const convert = "Convert it to WAV of PCM, as with: sox FILE -c 1 -r 16000 -b 16 OUT.wav"
 
 func bad(why string, args ...any) error { return &FileError{fmt.Sprintf(why, args...), convert} }
 
@@ -33,13 +33,16 @@ const (
 	wavExtensible = 0xfffe
 )
 
+// rates that are read, in Hz.
+var rates = []uint32{8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000}
+
 // wav is what the fmt chunk of a file says.
 type wav struct {
-	encoding, channels, bits uint16
-	rate                     uint32
+	encoding, channels, block, bits uint16
+	rate                            uint32
 }
 
-// ReadWAV reads a WAV file: mono, of 16 bit PCM or G.711, 8 or 16 kHz. The error is a *FileError.
+// ReadWAV reads a WAV file: PCM of 8, 16, 24 or 32 bits, A-law or µ-law, mono or stereo, 8 to 48 kHz. The error is a *FileError.
 func ReadWAV(name string, b []byte) (*Clip, error) {
 	switch {
 	case int64(len(b)) > LongestFile:
@@ -73,27 +76,29 @@ func (f *wav) read(b []byte) error {
 		return bad("its fmt chunk is cut off")
 	}
 	f.encoding, f.channels = binary.LittleEndian.Uint16(b), binary.LittleEndian.Uint16(b[2:])
-	f.rate, f.bits = binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint16(b[14:])
+	f.rate, f.block, f.bits = binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint16(b[12:]), binary.LittleEndian.Uint16(b[14:])
 	if f.encoding == wavExtensible && len(b) >= 26 {
 		f.encoding = binary.LittleEndian.Uint16(b[24:]) // the GUID of the encoding begins with its number
 	}
+	law := f.encoding == wavALaw || f.encoding == wavMuLaw
 	switch {
-	case f.channels != 1:
-		return bad("it has %d channels, and telephones have one", f.channels)
-	case f.rate != 8000 && f.rate != 16000:
-		return bad("it has %d samples a second, and 8000 or 16000 are read", f.rate)
-	case f.encoding == wavPCM && f.bits != 16, (f.encoding == wavALaw || f.encoding == wavMuLaw) && f.bits != 8:
-		return bad("its samples have %d bits", f.bits)
-	case f.encoding != wavPCM && f.encoding != wavALaw && f.encoding != wavMuLaw:
+	case f.encoding != wavPCM && !law:
 		return bad("it has encoding %d, which is not PCM, A-law or µ-law", f.encoding)
+	case f.channels != 1 && f.channels != 2:
+		return bad("it has %d channels, and mono and stereo are read", f.channels)
+	case !slices.Contains(rates, f.rate):
+		return bad("it has %d samples a second, and 8, 11.025, 12, 16, 22.05, 24, 32, 44.1 and 48 kHz are read", f.rate)
+	case law && f.bits != 8, f.bits != 8 && f.bits != 16 && f.bits != 24 && f.bits != 32:
+		return bad("its samples have %d bits", f.bits)
+	case f.block != f.channels*f.bits/8:
+		return bad("%d channels of %d bits take %d octets", f.channels, f.bits, f.block)
 	}
 	return nil
 }
 
 func (f *wav) clip(name string, b []byte) (*Clip, error) {
-	size := int(f.bits) / 8
-	n := len(b) / size
-	if n < int(f.rate)/50 {
+	n := len(b) / int(f.block)
+	if n < int(f.rate)/packetsASecond {
 		return nil, bad("it has less than 20 ms of sound")
 	}
 	if d := time.Duration(n) * time.Second / time.Duration(f.rate); d > Longest {
@@ -101,47 +106,27 @@ func (f *wav) clip(name string, b []byte) (*Clip, error) {
 	}
 	samples := make([]int16, n)
 	for i := range samples {
-		switch f.encoding {
-		case wavALaw:
-			samples[i] = codec.DecodeA(b[i])
-		case wavMuLaw:
-			samples[i] = codec.DecodeMu(b[i])
-		default:
-			samples[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
+		at := b[i*int(f.block):]
+		samples[i] = f.sample(at)
+		if f.channels == 2 {
+			samples[i] = int16((int(samples[i]) + int(f.sample(at[f.bits/8:]))) >> 1)
 		}
 	}
-	if f.rate == 2*Rate {
-		samples = halve(samples)
+	if f.rate == Narrow {
+		return NewClip(name, samples), nil
 	}
-	return NewClip(name, samples), nil
+	return newWideClip(name, resample(samples, int(f.rate), Wide)), nil
 }
 
-// taps of the low-pass filter before every second sample is left out: a windowed sinc (Blackman) that passes what telephones pass, up to 3.4
-// kHz, and has little left at 4.6 kHz, which would fold back to there.
-const taps = 63
-
-func halve(in []int16) []int16 {
-	var h [taps]float64
-	sum := 0.0
-	for i := range h {
-		x := float64(i - taps/2)
-		h[i] = 0.5
-		if x != 0 {
-			h[i] = math.Sin(math.Pi*x/2) / (math.Pi * x)
-		}
-		w := 2 * math.Pi * float64(i) / (taps - 1)
-		h[i] *= 0.42 - 0.5*math.Cos(w) + 0.08*math.Cos(2*w)
-		sum += h[i]
+// sample is the one at the beginning of b, by its upper 16 bits.
+func (f *wav) sample(b []byte) int16 {
+	switch {
+	case f.encoding == wavALaw:
+		return codec.DecodeA(b[0])
+	case f.encoding == wavMuLaw:
+		return codec.DecodeMu(b[0])
+	case f.bits == 8:
+		return (int16(b[0]) - 128) << 8 // the only ones without sign
 	}
-	out := make([]int16, len(in)/2)
-	for i := range out {
-		v := 0.0
-		for k := range h {
-			if at := 2*i + k - taps/2; at >= 0 && at < len(in) {
-				v += h[k] * float64(in[at])
-			}
-		}
-		out[i] = int16(math.Round(min(max(v/sum, math.MinInt16), math.MaxInt16)))
-	}
-	return out
+	return int16(binary.LittleEndian.Uint16(b[f.bits/8-2:]))
 }

@@ -63,7 +63,7 @@ func (c *compiler) tone(name, country *node) *sound.Clip {
 // soundFile reads a WAV file.
 func (c *compiler) soundFile(path *node, name string) *sound.Clip {
 	if c.files == nil {
-		return sound.NewClip(name, make([]int16, sound.Rate/50))
+		return sound.NewClip(name, make([]int16, sound.Narrow/50))
 	}
 	b, err := c.files(path.text)
 	if err != nil {
