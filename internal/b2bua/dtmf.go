@@ -39,8 +39,10 @@ func withClocks(aux, added, inner []sdp.Codec) []sdp.Codec {
 	for _, codec := range added {
 		if !slices.ContainsFunc(aux, func(a sdp.Codec) bool { return isEvent(a) && a.Rate == codec.Rate }) {
 			event, _ := ourCodec("telephone-event")
-			event.PT, event.Rate = freeType(event.PT, aux, added, inner), codec.Rate
-			aux = append(aux, event)
+			if pt, ok := freeType(event.PT, aux, added, inner); ok {
+				event.PT, event.Rate = pt, codec.Rate
+				aux = append(aux, event)
+			}
 		}
 	}
 	return aux
@@ -53,8 +55,10 @@ func (c *Call) fitKeys(l *Leg, list []sdp.Codec) []sdp.Codec {
 		return slices.DeleteFunc(list, isEvent)
 	case (set.DTMF == "rfc4733" || ownKeys(c.sideSettings(1-l.side))) && !slices.ContainsFunc(list, isEvent):
 		event, _ := ourCodec("telephone-event")
-		event.PT = freeType(event.PT, list)
-		return append(list, event)
+		if pt, ok := freeType(event.PT, list); ok {
+			event.PT = pt
+			return append(list, event)
+		}
 	}
 	return list
 }

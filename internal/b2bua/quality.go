@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/codec"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/quality"
 	"github.com/directsip/directsip/internal/sdp"
@@ -154,8 +155,8 @@ func trip(w *quality.Witness) quality.Trip {
 // codecOf names the codec of what comes from a side: by its payload type, or for dynamic ones the codec of the leg, as the last packet may have been a digit.
 func (c *Call) codecOf(n *media.Counters, side media.SideIndex) string {
 	const comfortNoise = "CN"
-	if name := quality.StaticName(n.PayloadType); n.Sources > 0 && name != "" && name != comfortNoise {
-		return name
+	if s, ok := codec.StaticType(n.PayloadType); n.Sources > 0 && ok && s.Name != comfortNoise {
+		return s.Name
 	}
 	if l := c.seat(side); l != nil && l.sdp.codec != "" {
 		return l.sdp.codec

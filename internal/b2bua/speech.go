@@ -103,8 +103,10 @@ func (c *Call) addKnown(l *Leg, line int, outer, inner []sdp.Codec) []sdp.Codec 
 		if !c.converts(codec) || !c.plan.fitsLinks(codec.Name) || slices.ContainsFunc(outer, func(o sdp.Codec) bool { return sameCodec(o, codec) }) {
 			return
 		}
-		codec.PT = freeType(codec.PT, outer, inner)
-		outer = append(outer, codec)
+		if pt, ok := freeType(codec.PT, outer, inner); ok {
+			codec.PT = pt
+			outer = append(outer, codec)
+		}
 	}
 	if lines := c.plan.lines; line < len(lines) && lines[line].peer[l.side].speech != nil {
 		for _, f := range lines[line].peer[l.side].speech.Formats {
@@ -145,17 +147,20 @@ func ourCodec(name string) (sdp.Codec, bool) {
 	return sdp.Codec{}, false
 }
 
-// freeType is a payload type that is not taken: pt, or one of the dynamic ones.
-func freeType(pt uint8, lists ...[]sdp.Codec) uint8 {
+// freeType is a payload type that is not taken: pt, or one of the dynamic ones. False: all are taken, and what needs one is left out.
+func freeType(pt uint8, lists ...[]sdp.Codec) (free uint8, ok bool) {
 	taken := func(pt uint8) bool {
 		return slices.ContainsFunc(lists, func(list []sdp.Codec) bool {
 			return slices.ContainsFunc(list, func(c sdp.Codec) bool { return c.PT == pt })
 		})
 	}
-	for next := uint8(127); taken(pt) && next >= 96; next-- {
+	for next := uint8(127); taken(pt); next-- {
+		if next < 96 {
+			return 0, false
+		}
 		pt = next
 	}
-	return pt
+	return pt, true
 }
 
 // mediaCodec is a codec as the relay knows it.

@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -199,4 +200,21 @@ func FuzzNarrow(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestFreeType: what finds no payload type is left out of an offer, as two formats of one type would be heard as one.
+func TestFreeType(t *testing.T) {
+	var list []sdp.Codec
+	for pt := uint8(96); pt <= 127; pt++ {
+		if got, ok := freeType(111, list); !ok || got < 96 || got > 127 || slices.ContainsFunc(list, func(c sdp.Codec) bool { return c.PT == got }) {
+			t.Fatalf("with %d taken the next is %d, %v", len(list), got, ok)
+		}
+		list = append(list, sdp.Codec{PT: pt})
+	}
+	if got, ok := freeType(111, list); ok {
+		t.Errorf("all are taken, and %d is free", got)
+	}
+	if got, ok := freeType(9, list); !ok || got != 9 {
+		t.Errorf("G.722 has %d, %v", got, ok)
+	}
 }

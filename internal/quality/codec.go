@@ -34,26 +34,3 @@ func CodecNamed(name string) *Codec {
 	}
 	return nil
 }
-
-// StaticName is the codec of a static payload type of audio (RFC 3551 §6); "" for others.
-func StaticName(payloadType uint8) string {
-	switch payloadType {
-	case 0:
-		return "PCMU"
-	case 3:
-		return "GSM"
-	case 4:
-		return "G723"
-	case 8:
-		return "PCMA"
-	case 9:
-		return "G722"
-	case 13:
-		return "CN"
-	case 15:
-		return "G728"
-	case 18:
-		return "G729"
-	}
-	return ""
-}

@@ -3,6 +3,7 @@ package relay
 import (
 	"time"
 
+	"github.com/directsip/directsip/internal/codec"
 	"github.com/directsip/directsip/internal/media"
 )
 
@@ -152,19 +153,10 @@ func (c *counter) snapshot(start time.Time) media.Counters {
 	return m
 }
 
-// clockRate is that of the static payload types (RFC 3551 §6); dynamic is for the others, 0 meaning 8 kHz.
+// clockRate is that of the static payload types; dynamic is for the others, 0 meaning 8 kHz.
 func clockRate(payloadType uint8, dynamic uint32) uint32 {
-	switch payloadType {
-	case 6:
-		return 16000
-	case 10, 11:
-		return 44100
-	case 14, 25, 26, 28, 31, 32, 33, 34:
-		return 90000
-	case 16:
-		return 11025
-	case 17:
-		return 22050
+	if s, ok := codec.StaticType(payloadType); ok {
+		return s.Clock
 	}
 	if payloadType >= 96 && dynamic != 0 {
 		return dynamic

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/directsip/directsip/internal/codec"
 	"github.com/directsip/directsip/internal/quality"
 )
 
@@ -91,7 +92,8 @@ func (st *stream) reportTo(r *Relay, sd, other *side, at time.Time, now int64) {
 			trip = sd.witness.Trip
 		}
 		pattern := c.losses.Sum()
-		v := pattern.Voice(c.ssrc, c.late.Count, &c.levels, trip.Mean(), quality.CodecNamed(quality.StaticName(c.payloadType)))
+		static, _ := codec.StaticType(c.payloadType)
+		v := pattern.Voice(c.ssrc, c.late.Count, &c.levels, trip.Mean(), quality.CodecNamed(static.Name))
 		b = quality.AppendVoice(b, m.ssrc, &v)
 	}
 	if protected := out.guard(); protected != nil {

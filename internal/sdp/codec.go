@@ -1,6 +1,10 @@
 package sdp
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/directsip/directsip/internal/codec"
+)
 
 // Is compares the encoding name, without regard to case (RFC 8866 §6.6 leaves names case-insensitive, RFC 4855 §3).
 func (c Codec) Is(name string) bool { return strings.EqualFold(c.Name, name) }
@@ -10,72 +14,13 @@ func (c Codec) Auxiliary() bool {
 	return c.Is("telephone-event") || c.Is("CN") || c.Is("tone")
 }
 
-// staticCodec has the payload types that need no a=rtpmap (RFC 3551 §6). Type 2 is reserved there; in the field it is
-// G.726 at 32 kbit/s.
+// staticCodec is a payload type that has no a=rtpmap, or not yet.
 func staticCodec(pt uint8) Codec {
-	c := Codec{PT: pt, Rate: 8000, Channels: 1}
-	switch pt {
-	case 0:
-		c.Name = "PCMU"
-	case 2:
-		c.Name = "G726-32"
-	case 3:
-		c.Name = "GSM"
-	case 4:
-		c.Name = "G723"
-	case 5:
-		c.Name = "DVI4"
-	case 6:
-		c.Name, c.Rate = "DVI4", 16000
-	case 7:
-		c.Name = "LPC"
-	case 8:
-		c.Name = "PCMA"
-	case 9:
-		c.Name = "G722" // 16 kHz audio; 8000 by the historical error of RFC 3551 §4.5.2
-	case 10:
-		c.Name, c.Rate, c.Channels = "L16", 44100, 2
-	case 11:
-		c.Name, c.Rate = "L16", 44100
-	case 12:
-		c.Name = "QCELP"
-	case 13:
-		c.Name = "CN"
-	case 14:
-		c.Name, c.Rate = "MPA", 90000
-	case 15:
-		c.Name = "G728"
-	case 16:
-		c.Name, c.Rate = "DVI4", 11025
-	case 17:
-		c.Name, c.Rate = "DVI4", 22050
-	case 18:
-		c.Name = "G729"
-	case 25, 26, 28, 31, 32, 33, 34:
-		c.Name, c.Rate = staticVideo(pt), 90000
-	default:
-		c.Rate = 0
+	c := Codec{PT: pt, Channels: 1}
+	if s, ok := codec.StaticType(pt); ok {
+		c.Name, c.Rate, c.Channels = s.Name, int(s.Clock), s.Channels
 	}
 	return c
-}
-
-func staticVideo(pt uint8) string {
-	switch pt {
-	case 25:
-		return "CelB"
-	case 26:
-		return "JPEG"
-	case 28:
-		return "nv"
-	case 31:
-		return "H261"
-	case 32:
-		return "MPV"
-	case 33:
-		return "MP2T"
-	default:
-		return "H263"
-	}
 }
 
 // codec returns the codec of payload type pt, nil when the m-line does not list it.
