@@ -39,6 +39,7 @@ var groups = []group{
 	{"kinds", "CANCEL, 503 then the next trunk, OPTIONS", (*Bench).kinds},
 	{"media", "RTP relay", (*Bench).media},
 	{"srtp", "SRTP relay", (*Bench).srtp},
+	{"memory", "octets of relayed calls", (*Bench).memory},
 	{"transcoding", "relay that codes speech anew", (*Bench).transcoding},
 }
 

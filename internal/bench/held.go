@@ -19,7 +19,7 @@ const (
 	heldWatch = 10 * time.Second // over which CPU is measured while calls are held
 	expiry    = 32 * time.Second // until no transaction is left: timers H and J (RFC 3261 §17.2), L and M (RFC 6026)
 	ownFiles  = 100              // descriptors that a server wants for itself, plenty
-	filesEach = 4                // descriptors of an anchored call: RTP and RTCP toward each side
+	filesEach = 4                // descriptors of an anchored call where nothing is steered: RTP and RTCP toward each side
 )
 
 // liveHeap makes directsip collect its garbage at SIGTERM and print what is left.
@@ -44,7 +44,7 @@ func (b *Bench) held() (*Table, error) {
 			}
 			p := b.holding(s.name, room)
 			if p.total < b.Held {
-				t.Note("%s: %d calls, for each takes %d descriptors and %d are allowed (ulimit -Hn).", s.name, p.total, filesEach, room)
+				t.Note("%s: %d calls, for each may take %d descriptors and %d are allowed (ulimit -Hn).", s.name, p.total, filesEach, room)
 			}
 			b.logf("  %s, %d calls", s.name, p.total)
 			v, err := b.hold(s, p, t)

@@ -157,32 +157,46 @@ tries:
 	return best, nil
 }
 
-func (b *Bench) relay(r relaying) (map[string]float64, error) {
+// carry sets the calls of a system up, sends packets, and looks at it when sources are learnt. look may end the generator.
+func (b *Bench) carry(r relaying, look func(n *network, sut *process, pids []int, g *generator) error) error {
 	dir, err := os.MkdirTemp("", "directsip-bench-")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer os.RemoveAll(dir)
 	n, err := b.newNetwork(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer n.close()
 	sut, streams, err := r.start(n, dir, r.calls)
 	var pids []int
-	said := func() string { return "" }
 	if sut != nil {
 		defer sut.stop(10 * time.Second)
-		pids, said = tree(sut.pid()), sut.tail
+		pids = tree(sut.pid())
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	g, err := newGenerator(n.hosts, streams)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	time.Sleep(4 * time.Second) // sources are learnt
+	defer g.end()
+	time.Sleep(4 * time.Second)
+	return look(n, sut, pids, g)
+}
+
+func (b *Bench) relay(r relaying) (v map[string]float64, err error) {
+	err = b.carry(r, func(n *network, sut *process, pids []int, g *generator) error {
+		v, err = b.window(r, n, sut, pids, g)
+		return err
+	})
+	return v, err
+}
+
+// window is what a system costs that carries calls, and what becomes of their packets.
+func (b *Bench) window(r relaying, n *network, sut *process, pids []int, g *generator) (map[string]float64, error) {
 	from, idle := measure(pids), idleTime(sutCore)
 	receiving, err := n.received()
 	if err != nil {
@@ -204,7 +218,11 @@ func (b *Bench) relay(r relaying) (map[string]float64, error) {
 	g.end()
 	sent, got := float64(g.sent[1].Load()), float64(g.packets)
 	if got == 0 {
-		return nil, fmt.Errorf("no packet came through, %g sent: %s", sent, said())
+		said := ""
+		if sut != nil {
+			said = sut.tail()
+		}
+		return nil, fmt.Errorf("no packet came through, %g sent: %s", sent, said)
 	}
 	v := map[string]float64{"calls": float64(r.calls), "ns": float64(cpu) / got, "core": 1e9 / float64(2*packetRate) * got / float64(cpu), "loss": 100 * (1 - got/sent), "p50": g.delayAt(0.5), "p99": g.delayAt(0.99), "p999": g.delayAt(0.999),
 		"others": 100 * float64(max(0, window-idle-cpu)) / float64(window), "late": float64(g.late.Load())}

@@ -11,15 +11,15 @@ import (
 // relayNftables lets the kernel translate addresses and ports of each call, by one lookup and then by the tracked connection. It is no relay: it
 // counts nothing, admits everybody and knows no timeout of a call. It shows what moving a packet through the kernel costs at least.
 func (b *Bench) relayNftables(n *network, dir string, calls int) (*process, []stream, error) {
-	const first = 16384
 	sut := netip.MustParseAddr(n.sut)
 	var streams []stream
 	var to, from []string
 	for i := range calls {
-		a, z := first+4*i, first+4*i+2 // what the caller and what the callee send to
+		ports := portsOf(i)
+		a, z := ports[0], ports[1]
 		to = append(to, fmt.Sprintf("%d : %s . %d", a, n.probe, mediaPort), fmt.Sprintf("%d : %s . %d", z, n.caller, mediaPort))
 		from = append(from, fmt.Sprintf("%d : %s . %d", a, n.sut, z), fmt.Sprintf("%d : %s . %d", z, n.sut, a))
-		streams = append(streams, stream{from: 0, to: netip.AddrPortFrom(sut, uint16(a))}, stream{from: 1, to: netip.AddrPortFrom(sut, uint16(z))})
+		streams = append(streams, stream{from: 0, to: netip.AddrPortFrom(sut, a)}, stream{from: 1, to: netip.AddrPortFrom(sut, z)})
 	}
 	rules := fmt.Sprintf(`table ip bench {
 	map to { type inet_service : ipv4_addr . inet_service; elements = { %[1]s } }

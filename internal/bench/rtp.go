@@ -76,9 +76,11 @@ func newGenerator(at hosts, streams []stream) (*generator, error) {
 	return g, nil
 }
 
-// end stops and closes everything.
+// end stops and closes everything, once.
 func (g *generator) end() {
-	g.stop.Store(true)
+	if g.stop.Swap(true) {
+		return
+	}
 	<-g.done
 	for _, w := range g.wires {
 		unix.Close(w.fd)

@@ -128,6 +128,10 @@ func alone(log io.Writer) error {
 }
 
 func main() {
+	if args := os.Getenv(bench.AloneEnv); args != "" {
+		fmt.Fprintln(os.Stderr, "bench:", bench.Alone(args, os.Stdout))
+		os.Exit(1)
+	}
 	b := bench.Bench{Log: os.Stderr}
 	only := flag.String("only", "", "groups, separated by commas: "+bench.Groups())
 	asJSON := flag.Bool("json", false, "print JSON, one table per line, with every round")
@@ -140,7 +144,7 @@ func main() {
 	flag.BoolVar(&b.Long, "long", false, "warm up for 35 s and confirm the capacity for a minute")
 	flag.IntVar(&b.Held, "held", 5000, "running calls of group held")
 	flag.DurationVar(&b.Settle, "settle", 40*time.Second, "time before memory is read in group held")
-	flag.IntVar(&b.Relayed, "relayed", 500, "calls of group media")
+	flag.IntVar(&b.Relayed, "relayed", 500, "calls of groups media and srtp; group memory has them and twice as many")
 	flag.StringVar(&b.Profile, "profile", "", "write profiles of directsip under basic calls to this directory instead")
 	flag.Parse()
 	if *only != "" {
