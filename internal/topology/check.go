@@ -135,6 +135,9 @@ func (c *compiler) checkTrunk(d *trunkDoc) {
 		if !slices.ContainsFunc(s.Addresses, func(a netip.Addr) bool { return a.Is4() == gw.Addr.Is4() }) {
 			c.errorf(d.nameNode(), "gateway %q is at %s, and server %q of the pool has no %s address", gw.Name, gw.Addr, s.Name, family(gw.Addr)).
 				fixf("Add one to the server's addresses")
+		} else if !slices.ContainsFunc(s.Media, func(a netip.Addr) bool { return a.Is4() == gw.Addr.Is4() }) {
+			c.warnf(d.nameNode(), "gateway %q is at %s, and media of server %q has no %s address", gw.Name, gw.Addr, s.Name, family(gw.Addr)).
+				fixf("Add one to media of the server, unless the peer has its media elsewhere")
 		}
 	}
 }

@@ -35,8 +35,18 @@ func (c *compiler) checkNetwork() {
 			}
 		}
 	}
+	c.checkSubnets(d)
 	c.checkServerPlaces(n)
 	c.checkPeerPlaces(n)
+}
+
+// checkSubnets: who is at a site is told by its addresses, and else by what clients say of themselves.
+func (c *compiler) checkSubnets(d *networkDoc) {
+	for _, s := range d.siteDocs {
+		if len(s.subnets) == 0 && s.id == nil {
+			c.warnf(s.key, "the network site has no subnets, so nobody is there").fixf("Add subnets, as in [10.2.0.0/16]")
+		}
+	}
 }
 
 // checkPeerPlaces: who is nowhere is at no place with anybody.

@@ -34,6 +34,9 @@ func (c *compiler) checkSettings(d *settingsDoc) {
 	if s.EnableBypass && len(s.Codecs) > 0 {
 		c.errorf(at("codecs"), "with enableBypass the peers agree on codecs between them; codecs would change nothing").fixf("Remove one of both")
 	}
+	if len(s.Codecs) > 0 && !slices.ContainsFunc(s.Codecs, speaks) {
+		c.errorf(at("codecs"), "codecs names none for speech, so every call would be refused").fixf("Add PCMA or PCMU")
+	}
 	if s.EnableBypass && !s.Concentrated {
 		c.checkScattered(d)
 	}
@@ -53,6 +56,11 @@ func (c *compiler) checkSettings(d *settingsDoc) {
 	if s.OptionsTimeout > s.OptionsInterval {
 		c.errorf(at("optionsTimeout"), "optionsTimeout %s is longer than optionsInterval %s", s.OptionsTimeout, s.OptionsInterval).fixf("Set it to less")
 	}
+}
+
+// speaks tells whether a codec is one of speech, and not of keys or of the noise in pauses.
+func speaks(codec string) bool {
+	return !strings.EqualFold(codec, "telephone-event") && !strings.EqualFold(codec, "CN")
 }
 
 // mapKeys is maps.Keys of a set of codes.
