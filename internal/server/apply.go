@@ -48,6 +48,7 @@ func (s *Server) Apply(name string, src []byte) (*topology.Snapshot, topology.Pr
 	if me.MediaTier != s.mediaTier {
 		problems = append(problems, s.laterTier(name, me))
 	}
+	problems = append(problems, missingMedia(name, me)...)
 	for _, p := range problems {
 		s.log.Warn("document", "problem", p.String())
 	}

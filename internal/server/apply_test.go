@@ -143,6 +143,24 @@ func TestTierWaitsForTheNextStart(t *testing.T) {
 	}
 }
 
+// TestMediaAddressThatIsNotHere is told at the start and by whoever applies the document, but keeps nothing from it: the address may come later.
+func TestMediaAddressThatIsNotHere(t *testing.T) {
+	t.Parallel()
+	const elsewhere = `warning: server "med1.test": this host does not have the media address 192.0.2.77`
+	doc := strings.ReplaceAll(basic, "mediaPorts", "media: [192.0.2.77], mediaPorts")
+	r := start(t, doc)
+	if !strings.Contains(r.log.String(), "this host does not have the media address 192.0.2.77") {
+		t.Errorf("the start says\n%s", r.log)
+	}
+	_, problems, err := r.Apply("test.yaml", []byte(expand(r.net, basic)))
+	if err != nil || strings.Contains(fmt.Sprint(problems), "192.0.2.77") {
+		t.Errorf("an address that is here: %v, %v", problems, err)
+	}
+	if _, problems, err = r.Apply("test.yaml", []byte(expand(r.net, doc))); err != nil || !strings.Contains(fmt.Sprint(problems), elsewhere) {
+		t.Errorf("one that is not: %v, %v", problems, err)
+	}
+}
+
 // TestApplyAgain is a storm of documents and signals while calls are made.
 func TestApplyAgain(t *testing.T) {
 	t.Parallel()

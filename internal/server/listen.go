@@ -3,6 +3,8 @@ package server
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -51,6 +53,20 @@ func (s *Server) listen(snap *topology.Snapshot, me *topology.Server) error {
 		}
 	}
 	return nil
+}
+
+// missingMedia warns of media addresses that this host does not have: calls are refused until it has them, which may be the time of a failover.
+func missingMedia(name string, me *topology.Server) (list topology.Problems) {
+	for _, a := range me.Media {
+		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
+		if err == nil {
+			c.Close()
+		} else if errors.Is(err, syscall.EADDRNOTAVAIL) {
+			list = append(list, topology.Problem{File: name, Object: fmt.Sprintf("server %q", me.Name), Key: "pools." + me.Pool.Name + ".servers." + me.Name + ".media", Value: a.String(), Warning: true,
+				Why: fmt.Sprintf("this host does not have the media address %s, so no call has ports there", a), Fix: "Correct media of the server, or give the host the address"})
+		}
+	}
+	return list
 }
 
 func listenError(spec transport.ListenSpec, snap *topology.Snapshot, me *topology.Server, err error) error {

@@ -91,12 +91,12 @@ func Start(cfg Config) (s *Server, err error) {
 	if problems.Failed() {
 		return nil, problems
 	}
-	for _, p := range problems {
-		cfg.Logger.Warn("document", "problem", p.String())
-	}
 	me, err := pick(snap, cfg.Server)
 	if err != nil {
 		return nil, err
+	}
+	for _, p := range append(problems, missingMedia(cfg.Document, me)...) {
+		cfg.Logger.Warn("document", "problem", p.String())
 	}
 	if problems := unlock(snap, me); len(problems) > 0 {
 		return nil, problems
