@@ -13,7 +13,7 @@ type Record struct {
 	Start    time.Time `json:"start"`             // INVITE received
 	Ringing  time.Time `json:"ringing,omitzero"`  // first 18x relayed
 	Answered time.Time `json:"answered,omitzero"` // 200 relayed
-	End      time.Time `json:"end"`
+	End      time.Time `json:"end,omitzero"`
 
 	In  Leg  `json:"in"`
 	Out *Leg `json:"out,omitempty"` // the leg that answered, or the last one tried

@@ -94,12 +94,19 @@ func protection(m *cdr.Media) string {
 	return ""
 }
 
-// travelled says in which tier, and why not in a better one.
+// travelled says in which tier, why not in a better one, and what was done on the way.
 func travelled(m *cdr.Media) string {
 	if m.Tier == "" {
 		return ""
 	}
-	return "\t" + m.Tier + inBrackets(m.TierWhy)
+	text := "\t" + m.Tier + inBrackets(m.TierWhy)
+	if m.Quality != nil && m.Quality.Anew {
+		text += ", coded anew"
+	}
+	if m.Evidence != nil && m.Evidence.ICE {
+		text += ", ICE"
+	}
+	return text
 }
 
 func inBrackets(s string) string {
