@@ -71,6 +71,8 @@ const notWanted = "as mediaTier says"
 // Best is the best tier that a stream can have here, and why it is not a better one: which right that would take, for example.
 func (r *Relay) Best() (t media.Tier, why string) {
 	switch {
+	case r.kernel.table != nil && r.steered == nil:
+		return media.TierKernel, "what it cannot relay is not steered: " + r.unsteered
 	case r.kernel.table != nil:
 		return media.TierKernel, ""
 	case r.steered != nil:
@@ -84,7 +86,7 @@ func (r *Relay) Best() (t media.Tier, why string) {
 // tellTier says in one line what is missing when the tier is not the one that is wanted.
 func (r *Relay) tellTier() {
 	want := cmp.Or(r.config.Best, media.TierKernel)
-	if t, why := r.Best(); t < want {
+	if t, why := r.Best(); t < want || t == media.TierKernel && why != "" {
 		r.config.Logger.Info("media cannot travel in the best tier", "wanted", want, "tier", t, "reason", why)
 	}
 }

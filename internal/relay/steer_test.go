@@ -304,6 +304,12 @@ func TestWithoutRights(t *testing.T) {
 		if got := stats.Streams[0]; got.Tier != media.TierSockets || !strings.Contains(r.unsteered, "CAP_"+strings.ToUpper(lacks)) {
 			t.Errorf("without %s: %v, %q", lacks, got.Tier, r.unsteered)
 		}
+		if lacks == "net_raw" { // which the kernel tier does not need, but what it leaves to user space would
+			all := newRig(t, Config{Best: media.TierKernel})
+			if best, why := all.Best(); best != media.TierKernel || !strings.Contains(why, "CAP_NET_RAW") {
+				t.Errorf("without %s: the best tier is %v, %q", lacks, best, why)
+			}
+		}
 		return
 	}
 	aboutSockets(t)
