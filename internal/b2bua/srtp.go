@@ -13,8 +13,8 @@ import (
 )
 
 // SRTP with keys in the description (RFC 4568) ends at each leg, as does rtcp-mux (RFC 5761): inside, every description is of RTP. What a peer says
-// is opened when it comes, and leaves the one a=crypto line that counts; what is said to it is sealed when it goes. Only where both trunks have srtpMode pass,
-// and for a caller's DTLS on trunks that do not ask otherwise, keys go from peer to peer and packets pass unread.
+// is opened when it comes, and leaves the one a=crypto line that counts; what is said to it is sealed when it goes. Only where all trunks have srtpMode pass
+// keys and fingerprints go from peer to peer, and packets and handshakes pass unread.
 
 // strongbox is the SRTP of a leg; nil until it is spoken of.
 type strongbox struct {
