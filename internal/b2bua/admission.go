@@ -51,7 +51,7 @@ func (c *Call) takeRoom(t *attempt) *rejection {
 	if force {
 		most = topology.Unlimited
 	}
-	kbps := network.Widest(offer, t.target.Trunk.Settings.Codecs, most)
+	kbps := network.Widest(offer, c.keeps(offer, t.target.Trunk.Settings), most)
 	if kbps == 0 {
 		c.env.Limits.Refuse(at, topology.Audio)
 		return c.noRoom(t, diag.SessionTooWide, fmt.Sprintf("%s lets a call have %d kbit/s, and no codec that is offered needs as little", at.Name, most))
@@ -191,12 +191,13 @@ func (p *plan) video() (kbps int) {
 	return kbps
 }
 
-// codecs are those that a description may have on a trunk: of its codecs those that are narrow enough for the links.
-func (p *plan) codecs(s *sdp.Session, set *topologySettings) []string {
-	if p.widest == 0 {
-		return set.Codecs
+// codecs are those that a description may have on a trunk: of those that keeps leaves it, the ones that are narrow enough for the links.
+func (c *Call) codecs(s *sdp.Session, set *topologySettings) []string {
+	names := c.keeps(s, set)
+	if c.plan.widest == 0 {
+		return names
 	}
-	return network.Narrow(s, set.Codecs, p.widest)
+	return network.Narrow(s, names, c.plan.widest)
 }
 
 // fitsLinks tells whether a codec is narrow enough for the links.

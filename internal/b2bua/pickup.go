@@ -55,9 +55,41 @@ func (c *Call) judgePickUp(in Caller, l *Leg, d *Replaces, t *attempt) (p pickUp
 		return p, diag.NotAcceptable
 	}
 	p.answer, _ = sdp.Parse(body)
+	if !c.plan.passKeys {
+		p.answer, p.back = shared(p.answer, p.back), shared(p.back, p.answer)
+	}
 	mirror(p.back, p.answer)
 	mirror(answer, p.back)
 	return p, nil
+}
+
+// shared is an offer as the answer to another: with the codecs that both have.
+func shared(s, other *sdp.Session) *sdp.Session {
+	n, less := min(len(s.Media), maxLines), false
+	var to [maxLines]sdp.Formats
+	for i := range n {
+		m := &s.Media[i]
+		for name, value := range s.Attributes(i) {
+			if name == sdp.SpeechNote {
+				to[i].Note = value
+			}
+		}
+		both := slices.DeleteFunc(slices.Clone(m.Codecs), func(c sdp.Codec) bool {
+			return !c.Auxiliary() && !slices.ContainsFunc(other.Media[i].Codecs, func(o sdp.Codec) bool { return sameCodec(o, c) })
+		})
+		if m.IsRTP() && len(both) < len(m.Codecs) && slices.ContainsFunc(both, func(c sdp.Codec) bool { return !c.Auxiliary() }) {
+			note := to[i].Note
+			to[i], less = formatsOf(both, m.Codecs), true
+			to[i].Note = note
+		}
+	}
+	if !less {
+		return s
+	}
+	if answer, err := sdp.Parse(string(s.Respeak(nil, to[:n]))); err == nil {
+		return answer
+	}
+	return s
 }
 
 // forkFor is the early dialog in which the caller is answered by who came instead of the target of f: the same one if nothing was described in
@@ -110,7 +142,7 @@ func (c *Call) pickUp(now time.Time, p *pickUp, l Leg, out *Out) {
 	}
 	text := c.plan.carry(c, b, a, p.answer)
 	c.plan.nameCodecs(a, b)
-	back := c.plan.write(p.back, b, &b.sdp)
+	back := c.plan.write(c, p.back, b, &b.sdp)
 	a.oa.LocalAnswer()
 	c.answerCaller(now, req, f, text, out)
 	c.answerGuest(now, b, back, out)

@@ -531,7 +531,7 @@ func (p *plan) offerTo(c *Call, l *Leg) string {
 		return l.sdp.pass(c.offered)
 	}
 	p.face(c, l.hop.Remote.Addr())
-	return p.write(c.offered, l, &l.sdp)
+	return p.write(c, c.offered, l, &l.sdp)
 }
 
 // say notes a body of ours that goes out as it is.
@@ -541,19 +541,19 @@ func (d *description) say(body string) string {
 }
 
 // write writes a description of the other leg for l into d. The version rises only when something changed (RFC 3264 §8).
-func (p *plan) write(s *sdp.Session, l *Leg, d *description) string {
-	return p.writeAt(s, l, d, p.base[l.side])
+func (p *plan) write(c *Call, s *sdp.Session, l *Leg, d *description) string {
+	return p.writeAt(c, s, l, d, p.base[l.side])
 }
 
 // writeAt is write with an address of ours that l's side may not have yet.
-func (p *plan) writeAt(s *sdp.Session, l *Leg, d *description, base netip.Addr) string {
+func (p *plan) writeAt(c *Call, s *sdp.Session, l *Leg, d *description, base netip.Addr) string {
 	var slots [maxLines]sdp.MediaAddr
 	n := min(len(s.Media), len(p.lines))
 	for i := range n {
 		slots[i] = sdp.MediaAddr{Addr: base, Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1,
 			Drop: p.noVideo && strings.EqualFold(s.Media[i].Kind, "video")}
 	}
-	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: p.codecs(s, l.trunk.Settings), Mux: p.passKeys, KeepKeys: p.passKeys})
+	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: c.codecs(s, l.trunk.Settings), Mux: p.passKeys, KeepKeys: p.passKeys})
 }
 
 // rewrite says what r makes of a description of a peer's, with a new version when it is not what was said last.
@@ -626,7 +626,7 @@ func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session)
 	if c.phase == phaseAnswered {
 		p.withMusic(from, to, s)
 	}
-	return p.write(s, to, d)
+	return p.write(c, s, to, d)
 }
 
 // grow gives ports to m-lines that a later offer adds.

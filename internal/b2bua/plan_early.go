@@ -45,7 +45,7 @@ func (p *plan) accept(c *Call, l *Leg, e *early) string {
 	for i := range s.Media {
 		s.Media[i].Direction = s.Media[i].Direction.Reverse()
 	}
-	return p.write(s, l, &e.sdp)
+	return p.write(c, s, l, &e.sdp)
 }
 
 // refuse answers an offer by refusing every m-line.

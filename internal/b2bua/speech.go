@@ -50,7 +50,7 @@ func (c *Call) widen(l *Leg, text string, offer bool) string {
 			continue
 		}
 		*w = widened{}
-		if m := &s.Media[i]; m.IsRTP() && !m.Rejected() && strings.EqualFold(m.Kind, "audio") && !isData(s, i) {
+		if m := &s.Media[i]; widens(m) && !isData(s, i) {
 			if outer := c.offerable(l, i, m.Codecs); !slices.EqualFunc(outer, m.Codecs, samePayload) {
 				changed = true
 				*w = widened{cloneCodecs(m.Codecs), cloneCodecs(outer)}
@@ -62,6 +62,30 @@ func (c *Call) widen(l *Leg, text string, offer bool) string {
 		text = string(s.Respeak(make([]byte, 0, len(text)+256), to[:n]))
 	}
 	return l.speech.said.revise(text, s.Origin.ID, s.Origin.Version)
+}
+
+// keeps are the codecs by name that a description may have on its way to a trunk; none: all that it has. What is left out here cannot be converted at the edge of
+// the leg. So where the trunk names codecs to convert to, and would leave nothing to convert from, all stay until then.
+func (c *Call) keeps(s *sdp.Session, set *topologySettings) []string {
+	if s == nil || c.plan.passKeys || set.Transcoding == "off" || !slices.ContainsFunc(set.Codecs, c.convertsTo) {
+		return set.Codecs
+	}
+	names := set.Codecs
+	for i := range s.Media {
+		if isData(s, i) { // which is not widened, so that nothing would leave it out
+			return set.Codecs
+		}
+		left := func(codec sdp.Codec) bool { return c.converts(codec) && slices.ContainsFunc(set.Codecs, codec.Is) }
+		if m := &s.Media[i]; widens(m) && slices.ContainsFunc(m.Codecs, c.converts) && !slices.ContainsFunc(m.Codecs, left) {
+			names = nil
+		}
+	}
+	return names
+}
+
+// widens tells whether an m-line is one that may be spoken otherwise.
+func widens(m *sdp.Media) bool {
+	return m.IsRTP() && !m.Rejected() && strings.EqualFold(m.Kind, "audio")
 }
 
 // offerable is what an m-line is offered with: of what the other side has, what the trunk names, in its order; then what else it names and
@@ -108,11 +132,13 @@ func (c *Call) addKnown(l *Leg, line int, outer, inner []sdp.Codec) []sdp.Codec 
 			outer = append(outer, codec)
 		}
 	}
-	if lines := c.plan.lines; line < len(lines) && lines[line].peer[l.side].speech != nil {
-		for _, f := range lines[line].peer[l.side].speech.Formats {
-			if codec, ok := ourCodec(f.Codec.String()); ok {
-				codec.PT = f.PayloadType
-				add(codec)
+	if line < len(c.plan.lines) {
+		if spoken := c.plan.lines[line].spoken(int(l.side)); spoken != nil {
+			for _, f := range spoken.Formats {
+				if codec, ok := ourCodec(f.Codec.String()); ok {
+					codec.PT = f.PayloadType
+					add(codec)
+				}
 			}
 		}
 	}
@@ -129,6 +155,12 @@ func (c *Call) converts(codec sdp.Codec) bool { return c.codes(mediaCodec(codec)
 
 // codes tells whether the relay can code a codec.
 func (c *Call) codes(m media.Codec) bool { return m.Speaks() && (m != media.Opus || c.env.Opus) }
+
+// convertsTo is converts for a codec that a trunk names.
+func (c *Call) convertsTo(name string) bool {
+	codec, ok := ourCodec(name)
+	return ok && c.converts(codec)
+}
 
 // ourCodec is a codec as we offer it.
 func ourCodec(name string) (sdp.Codec, bool) {
@@ -256,19 +288,31 @@ func (c *Call) narrow(l *Leg, body string, offer bool) string {
 	return string(s.Respeak(make([]byte, 0, len(body)+64), to[:n]))
 }
 
-// narrowLine finds what the other side may be told of an answer.
+// narrowLine finds what the other side may be told of an answer. A codec that it does not have stands for one that is converted, unless the answer has such a
+// one as well: then for that.
 func (c *Call) narrowLine(w *widened, m *sdp.Media, to *sdp.Formats) {
 	var inner []sdp.Codec
-	speaks, foreign := false, false
+	stands, foreign := -1, false // where in inner, and whether there is anything that the other side does not have
+	converted := false
 	for _, a := range m.Codecs {
-		of := slices.IndexFunc(w.inner, func(in sdp.Codec) bool { return sameCodec(in, a) })
 		switch {
-		case of >= 0:
+		case slices.ContainsFunc(w.inner, func(in sdp.Codec) bool { return sameCodec(in, a) }):
 			inner = append(inner, a)
-			speaks = speaks || !a.Auxiliary()
-		case c.converts(a), isEvent(a):
+			converted = converted || c.converts(a)
+		case c.converts(a):
+			foreign = true
+			if stands < 0 {
+				stands = len(inner)
+			}
+		case isEvent(a):
 			foreign = true
 		}
+	}
+	if i := slices.IndexFunc(w.inner, c.converts); stands >= 0 && !converted {
+		if i < 0 {
+			return
+		}
+		inner = slices.Insert(inner, stands, w.inner[i])
 	}
 	if slices.ContainsFunc(m.Codecs, isEvent) && !slices.ContainsFunc(inner, isEvent) { // of the clock of another codec
 		if i := slices.IndexFunc(w.inner, isEvent); i >= 0 {
@@ -282,13 +326,6 @@ func (c *Call) narrowLine(w *widened, m *sdp.Media, to *sdp.Formats) {
 	}
 	if !foreign {
 		return
-	}
-	if !speaks {
-		i := slices.IndexFunc(w.inner, c.converts)
-		if i < 0 {
-			return
-		}
-		inner = append([]sdp.Codec{w.inner[i]}, inner...)
 	}
 	note := to.Note
 	*to = formatsOf(inner, m.Codecs)
@@ -427,13 +464,14 @@ func (c *Call) speak(ln *line, st *media.Stream) {
 	}
 }
 
-// nameCodecs notes what legs speak on the first m-line where that differs.
+// nameCodecs notes what legs speak on the first m-line where that differs: not where a codec that passes comes before it.
 func (p *plan) nameCodecs(legs ...*Leg) {
 	if len(p.lines) == 0 || !p.lines[0].converts() {
 		return
 	}
 	for _, l := range legs {
-		if f, ok := p.lines[0].spoken(int(l.side)).First(); ok {
+		spoken := p.lines[0].spoken(int(l.side))
+		if f, ok := spoken.First(); ok && spoken.Formats[0].Codec != media.OtherCodec {
 			l.sdp.codec = f.Codec.String()
 		}
 	}

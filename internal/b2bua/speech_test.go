@@ -70,6 +70,17 @@ func TestMED01Codecs(t *testing.T) {
 			speechA: "PCMU", speechB: "G722", eventsA: true, eventsB: true},
 		{name: "one in common is taken, and another", codecs: "PCMA G722", offer: "8", offered: "PCMA G722", answer: "8 9", told: "PCMA", speechA: "PCMA", speechB: "PCMA"},
 		{name: "a codec that cannot be converted", codecs: "PCMA", offer: "18", offered: "G729", answer: "18", told: "G729"},
+		{name: "one passes, another is converted to: it passes", codecs: "G729 PCMA", offer: "18 0 101", offered: "G729 PCMA telephone-event", answer: "18 101", told: "G729 telephone-event"},
+		{name: "one passes, another is converted to: that is taken", codecs: "G729 PCMA", offer: "18 0 101", offered: "G729 PCMA telephone-event", answer: "8 101",
+			told: "PCMU telephone-event", speechA: "PCMU", speechB: "PCMA", eventsA: true, eventsB: true},
+		{name: "one passes, another is converted to: both are taken", codecs: "G729 PCMA", offer: "0 18 101", offered: "G729 PCMA telephone-event", answer: "18 8 101",
+			told: "G729 PCMU telephone-event", speechA: "PCMU", speechB: "PCMA", eventsA: true, eventsB: true},
+		{name: "one passes, another is converted to: both, in the other order", codecs: "G729 PCMA", offer: "18 9 0", offered: "G729 PCMA", answer: "8 18", told: "G722 G729",
+			speechA: "G722", speechB: "PCMA"},
+		{name: "one passes, another would be converted to, and transcoding is off", codecs: "G729 PCMA", off: true, offer: "18 0 101", offered: "G729 telephone-event", answer: "18 101",
+			told: "G729 telephone-event"},
+		{name: "one passes, and what is converted to is there", codecs: "G729 PCMA", offer: "0 8 18", offered: "G729 PCMA", answer: "8", told: "PCMA"},
+		{name: "one passes, and the trunk has nothing to convert to", codecs: "G729", offer: "18 0", offered: "G729", answer: "18", told: "G729"},
 		{name: "transcoding is off", codecs: "PCMU G722", off: true, offer: "8 0", offered: "PCMU", answer: "0", told: "PCMU"},
 		{name: "telephone-event has the clock of its codec", codecs: "opus", offer: "8 101", offered: "opus telephone-event telephone-event/48000", answer: "111 110",
 			told: "PCMA telephone-event", speechA: "PCMA", speechB: "opus", eventsA: true, eventsB: true},
@@ -98,7 +109,7 @@ func TestMED01Codecs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text := string(inner.Rewrite(nil, &sdp.Rewrite{Media: []sdp.MediaAddr{{Port: 6000}}, Codecs: b.Codecs}))
+			text := string(inner.Rewrite(nil, &sdp.Rewrite{Media: []sdp.MediaAddr{{Port: 6000}}, Codecs: call.codecs(inner, &b)}))
 			outer := call.widen(leg, text, true)
 			if got := spokenIn(t, outer); got != c.offered {
 				t.Errorf("the target is offered %s, want %s", got, c.offered)

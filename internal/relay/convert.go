@@ -3,6 +3,7 @@ package relay
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/codec"
@@ -47,6 +48,7 @@ const (
 	renumber            // goes on under another payload type
 	crossed             // the other law
 	stopped             // the other side does not take it
+	beside              // a codec that is not known here, which both sides have: it passes also where others are coded anew
 )
 
 // speaks makes or ends the conversion of a stream. What stays the same goes on.
@@ -82,6 +84,9 @@ func (l *coders) newConverter(from, to *media.Speech) *converter {
 			*s = step{how: crossed, to: first.PayloadType}
 			c.boost(s, f.Codec, first.Codec, from.Boost)
 		case f.Codec == media.OtherCodec:
+			if slices.Contains(to.Formats, f) {
+				s.how = beside
+			}
 		default:
 			s.how = stopped // unless it can be coded anew
 			anew = anew || speaks
@@ -191,7 +196,7 @@ func (w *worker) change(p, out *port, to *sockaddr, b []byte, k kind, now int64)
 		return p.stream.anew(), true
 	case c == nil:
 		return false, true
-	case c.path == nil:
+	case c.path == nil, c.list[c.steps[b[1]&0x7f]].how == beside:
 		return false, c.inPlace(b)
 	}
 	w.convert(c, p, out, to, b, now)

@@ -171,6 +171,27 @@ func TestWideStaysWide(t *testing.T) {
 	}
 }
 
+// TestWhatPassesBesideSpeechCodedAnew: what is not converted passes as it is, between packets that are; nothing of a codec that one side has alone.
+func TestWhatPassesBesideSpeechCodedAnew(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	g729, gsm := media.Format{PayloadType: 18, Clock: 8000}, media.Format{PayloadType: 3, Clock: 8000}
+	s := translated(1, a, b, speech(g729, pcma, gsm), speech(g729, g722))
+	r.open(s)
+	toA, toB := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+	for n := 0; n < 6; n += 2 {
+		a.send(a.rtp, toA, spoken(18, n, 160*n, make([]byte, 20)))
+		b.wantOn(b.rtp, toB, spoken(18, n, 160*n, make([]byte, 20)))
+		a.send(a.rtp, toA, spoken(3, n, 160*n, make([]byte, 33)))
+		a.send(a.rtp, toA, spoken(8, n+1, 160*(n+1), codec.ALaw.Encode(nil, sine(n, 1000))))
+		if h, _, _ := b.hear(b.rtp); h.payloadType != 9 || h.ssrc == 0x1234 {
+			t.Fatalf("%+v", h)
+		}
+		b.send(b.rtp, toB, spoken(18, n, 160*n, make([]byte, 20)))
+		a.wantOn(a.rtp, toA, spoken(18, n, 160*n, make([]byte, 20)))
+	}
+}
+
 // TestConversionKeepsClocks: jitter and reports of each side are by the clock of its own payload types, whatever those of the stream is.
 func TestConversionKeepsClocks(t *testing.T) {
 	r := newRig(t, Config{})

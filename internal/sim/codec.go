@@ -8,35 +8,36 @@ import (
 )
 
 // formats are payload types by codec.
-var formats = map[string]string{"PCMU": "0", "PCMA": "8", "G722": "9"}
+var formats = map[string]string{"PCMU": "0", "PCMA": "8", "G722": "9", "G729": "18"}
 
-// only is the payload type of the one codec that the peers of a host have; "": they have those that they were built with.
-func (h *Host) only() string {
-	t := h.trunk()
-	if t == nil || len(t.Settings.Codecs) != 1 {
-		return ""
+// only are the payload types of the codecs that the peers of a host have, those of its trunk; none: they have those that they were built with.
+func (h *Host) only() (list []string) {
+	if t := h.trunk(); t != nil {
+		for _, name := range t.Settings.Codecs {
+			list = append(list, formats[name])
+		}
 	}
-	return formats[t.Settings.Codecs[0]]
+	return list
 }
 
 // speakable leaves of the formats of an m-line those that a party has.
 func (s *speaker) speakable(fmts []string) []string {
-	if s.only == "" {
+	if len(s.only) == 0 {
 		return fmts
 	}
-	return slices.DeleteFunc(slices.Clone(fmts), func(f string) bool { return f != s.only && f != "101" })
+	return slices.DeleteFunc(slices.Clone(fmts), func(f string) bool { return f != "101" && !slices.Contains(s.only, f) })
 }
 
-// spoken checks how the two sides of the audio speak: each as its party does, when both have said where they are.
+// spoken checks how the two sides of the audio speak, where each party has one codec: as its party does, when both have said where they are.
 func (r *relay) spoken(want *media.Session, st *media.Stream) {
 	w := r.n.w
 	var codecs [2]string
 	for k := range st.Side {
 		i := slices.IndexFunc(w.Hosts, func(h *Host) bool { return h.Addr == st.Side[k].Remote.Addr() })
-		if i < 0 || w.Hosts[i].only() == "" || st.Opaque {
+		if i < 0 || len(w.Hosts[i].only()) != 1 || st.Opaque {
 			return
 		}
-		codecs[k] = w.Hosts[i].only()
+		codecs[k] = w.Hosts[i].only()[0]
 	}
 	for k := range st.Side {
 		speech := st.Side[k].Speech

@@ -7,11 +7,14 @@ import (
 )
 
 // foreign gives the trunks of UC platforms µ-law and all others A-law, and nothing else, so that no call has a codec in common.
-func foreign(document string) string {
+func foreign(document string) string { return withCodecs(document, "PCMU", "PCMA") }
+
+// withCodecs has the trunks of UC platforms name some codecs, and all others others.
+func withCodecs(document, platforms, others string) string {
 	for _, key := range []string{"global", "trunk:uca", "trunk:ucb", "trunk:gwa", "trunk:gwb", "trunk:gwc", "trunk:sbc"} {
-		codec := "PCMA"
+		codec := others
 		if strings.HasPrefix(key, "trunk:uc") {
-			codec = "PCMU"
+			codec = platforms
 		}
 		if line := regexp.MustCompile(`(?m)^  ` + key + `: \{`); line.MatchString(document) {
 			document = line.ReplaceAllString(document, "  "+key+": {codecs: ["+codec+"], ")
@@ -24,10 +27,18 @@ func foreign(document string) string {
 
 // TestMED02EveryStory: every call of the ladders goes as it does although its two sides have no codec in common: what is offered and answered
 // on each leg is of that leg's codec, and the relay converts between them whenever both sides have said where they are.
-func TestMED02EveryStory(t *testing.T) {
+func TestMED02EveryStory(t *testing.T) { everyStory(t, "PCMU", "PCMA") }
+
+// TestMED02EveryStoryBeside: … and although they have one in common that is not converted, and each another: all of what a leg is offered and answers is its own.
+func TestMED02EveryStoryBeside(t *testing.T) { everyStory(t, "G729, PCMU", "G729, PCMA") }
+
+func everyStory(t *testing.T, platforms, others string) {
 	for _, s := range stories() {
+		if s.file == "cac-session" && strings.Contains(others, "G729") {
+			continue // about a call that is too wide, and G729 never is
+		}
 		t.Run(s.file, func(t *testing.T) {
-			snap, err := Compile(foreign(strings.NewReplacer(s.changes...).Replace(Document)))
+			snap, err := Compile(withCodecs(strings.NewReplacer(s.changes...).Replace(Document), platforms, others))
 			if err != nil {
 				t.Fatal(err)
 			}

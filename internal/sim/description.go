@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -105,12 +106,12 @@ type speaker struct {
 	video   bool
 	fax     bool // takes T.38
 	large   bool
-	pcma    bool   // A-law first
-	secret  bool   // SRTP, and nothing else
-	shakes  bool   // … by DTLS
-	waits   bool   // … and leaves its beginning to the peer
-	checks  bool   // ICE
-	only    string // the one payload type of speech that it has; "": 0 and 8
+	pcma    bool     // A-law first
+	secret  bool     // SRTP, and nothing else
+	shakes  bool     // … by DTLS
+	waits   bool     // … and leaves its beginning to the peer
+	checks  bool     // ICE
+	only    []string // the payload types of speech that it has; none: 0 and 8
 	// stubborn answers sendrecv whatever is offered.
 	stubborn bool
 	remote   *desc // what the other side said last
@@ -123,8 +124,8 @@ func (s *speaker) offer() string {
 	if s.pcma {
 		fmts = []string{"8", "0", "101"}
 	}
-	if s.only != "" {
-		fmts = []string{s.only, "101"}
+	if len(s.only) > 0 {
+		fmts = append(slices.Clone(s.only), "101")
 	}
 	lines := []mline{{kind: "audio", port: s.port, dir: s.dir, fmts: fmts}}
 	if s.video {

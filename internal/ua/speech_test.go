@@ -1,6 +1,7 @@
 package ua_test
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -22,27 +23,91 @@ func speaking(body, formats string) string {
 	return b.String()
 }
 
-// TestMED02BesideOthers: a target takes a codec that both sides have but the relay does not convert, and one that it alone has. The caller is told of
-// the first, whose packets pass as they are.
-func TestMED02BesideOthers(t *testing.T) {
-	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {codecs: [G729, PCMU, PCMA]}`+"\n  "+`"trunk:uc": {`, 1))
-	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", speaking(bodies[0], "18 0")))
-	inv, offer := r.told("INVITE")
-	if !slices.Equal(offer.Media[0].Formats, []string{"18", "0", "8"}) {
-		t.Fatalf("offered\n%s", inv)
+// besides is document with a trunk that names a codec that passes and one that is converted to.
+func besides(settings string) string {
+	return strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {codecs: [G729, PCMA]`+settings+"}\n  "+`"trunk:uc": {`, 1)
+}
+
+// What each side speaks in the tests below; G729 has no name, as it passes.
+var (
+	others = media.Format{PayloadType: 18, Clock: 8000}
+	muLaw  = media.Format{PayloadType: 0, Codec: media.PCMU, Clock: 8000}
+	aLaw   = media.Format{PayloadType: 8, Codec: media.PCMA, Clock: 8000}
+)
+
+// speak checks how the relay was told that the sides speak; nil: as it comes.
+func (r *rig) speak(when string, want [2][]media.Format) {
+	r.b.Helper()
+	for k, want := range want {
+		switch side := r.side(k); {
+		case want == nil && side.Speech != nil:
+			r.b.Errorf("%s, side %d speaks %v, want what comes", when, k, side.Speech.Formats)
+		case want != nil && (side.Speech == nil || !slices.Equal(side.Speech.Formats, want)):
+			r.b.Errorf("%s, side %d speaks %+v, want %v", when, k, side.Speech, want)
+		}
+		for _, f := range want {
+			if !r.side(k).Agreed.Has(f.PayloadType) {
+				r.b.Errorf("%s, side %d has not agreed to %v", when, k, f)
+			}
+		}
+	}
+}
+
+// says checks the formats of what was sent last, and returns it.
+func (r *rig) says(line, formats string) []byte {
+	r.b.Helper()
+	data, s := r.told(line)
+	if got := strings.Join(s.Media[0].Formats, " "); got != formats {
+		r.b.Errorf("%s has formats %s, want %s", line, got, formats)
 	}
 	r.out.Reset()
-	r.in(r.pstn, response("200 OK", inv, "to", speaking(bodies[1], "18 8")))
-	ok, answer := r.told("SIP/2.0 200")
-	if !slices.Equal(answer.Media[0].Formats, []string{"18"}) {
-		t.Fatalf("answered\n%s", ok)
-	}
-	other, law := media.Format{PayloadType: 18, Clock: 8000}, media.Format{PayloadType: 8, Codec: media.PCMA, Clock: 8000}
-	for k, want := range [2][]media.Format{{other}, {other, law}} {
-		side := r.side(k)
-		if side.Speech == nil || !slices.Equal(side.Speech.Formats, want) || !side.Agreed.Has(18) {
-			t.Errorf("side %d speaks %+v, agreed are %v", k, side.Speech, side.Agreed)
-		}
+	return data
+}
+
+// TestMED02BesideOthers: a caller who has G729 and PCMU calls a trunk that has G729 and PCMA. What both have passes, whether it is alone or not, and
+// what the caller does not have becomes what it has; so it is when either side says all of it again, and in early media.
+func TestMED02BesideOthers(t *testing.T) {
+	passes := [2][]media.Format{}
+	for _, c := range []struct {
+		name, answer, told, asked string // by the target, to the caller, and of the caller by the target
+		want                      [2][]media.Format
+		in, out                   string // codecs in the record
+	}{
+		{"that which passes", "18", "18", "18", passes, "G729", "G729"},
+		{"the other", "8", "0", "8 0", [2][]media.Format{{muLaw}, {aLaw}}, "PCMU", "PCMA"},
+		{"both", "18 8", "18 0", "18 8 0", [2][]media.Format{{others, muLaw}, {others, aLaw}}, "G729", "G729"},
+		{"both, rather the other", "8 18", "0 18", "8 18 0", [2][]media.Format{{muLaw, others}, {aLaw, others}}, "PCMU", "PCMA"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := rigOf(t, besides(""))
+			r.in(r.uc, []byte(strings.Replace(string(request("INVITE", "1", "i1", "call", "from", "", speaking(bodies[0], "18 0"))), "100rel, ", "", 1)))
+			inv := r.says("INVITE", "18 8")
+			r.in(r.pstn, response("183 Session Progress", inv, "to", speaking(bodies[1], c.answer)))
+			r.says("SIP/2.0 183", c.told)
+			r.speak("early", c.want)
+			r.in(r.pstn, response("200 OK", inv, "to", speaking(bodies[1], c.answer)))
+			ours := tagOf(header(r.says("SIP/2.0 200", c.told), "To"))
+			r.speak("answered", c.want)
+			r.in(r.uc, request("ACK", "1", "a1", "call", "from", ours, ""))
+			r.out.Reset()
+			r.in(r.uc, request("INVITE", "2", "i2", "call", "from", ours, strings.Replace(speaking(bodies[0], "18 0"), "sendrecv", "sendonly", 1)))
+			again := r.says("INVITE", "18 8")
+			r.in(r.pstn, response("200 OK", again, "", strings.Replace(speaking(bodies[1], c.answer), "sendrecv", "recvonly", 1)))
+			r.says("SIP/2.0 200", c.told)
+			r.speak("held by the caller", c.want)
+			r.in(r.uc, request("ACK", "2", "a2", "call", "from", ours, ""))
+			r.out.Reset()
+			hold := request("INVITE", "1", "i3", header(inv, "Call-ID"), "to", tagOf(header(inv, "From")), strings.Replace(speaking(bodies[1], c.answer), "sendrecv", "sendonly", 1))
+			r.in(r.pstn, bytes.Replace(hold, []byte("UDP 198.51.100.1:"), []byte("UDP 198.51.100.2:"), 1))
+			again = r.says("INVITE", c.asked)
+			r.in(r.uc, response("200 OK", again, "", strings.Replace(speaking(bodies[0], c.told), "sendrecv", "recvonly", 1)))
+			r.says("SIP/2.0 200", c.answer)
+			r.speak("held by the target", c.want)
+			r.in(r.uc, request("BYE", "3", "b3", "call", "from", ours, ""))
+			if rec := r.out.Records[0]; rec.In.Codec != c.in || rec.Out.Codec != c.out {
+				t.Errorf("the record has %s in and %s out", rec.In.Codec, rec.Out.Codec)
+			}
+		})
 	}
 }
 
