@@ -39,7 +39,7 @@ func TestNEW_03Baresip(t *testing.T) {
 			}
 			s := n.serveAt(1, "med1.test", fmt.Sprintf(midcallDocument, setting))
 			s.want = records
-			long := speech(n.lab, "long", "She sells sea shells by the sea shore. Around the rugged rocks the ragged rascal ran today.")
+			long := speech(n.lab, "long", sea)
 			short := speech(n.lab, "short", "Seven silver ships sail slowly south.")
 			stays := n.phone(phoneConfig{host: 12, number: "+14255550102", wav: long})
 			target := n.phone(phoneConfig{host: 13, number: "+14255550103", wav: short})

@@ -319,8 +319,8 @@ func same(t *testing.T, who string, heard, said []int16) {
 // The measure of the tests below finds what it is there for.
 func TestComparisonOfSpeechFindsFaults(t *testing.T) {
 	l := newLab(t)
-	fox := readWAV(t, speech(l, "fox", "The quick brown fox jumps over the lazy dog, and seven silver ships sail slowly south."))
-	sea := readWAV(t, speech(l, "sea", "She sells sea shells by the sea shore. Around the rugged rocks the ragged rascal ran today."))
+	fox := readWAV(t, speech(l, "fox", fox))
+	sea := readWAV(t, speech(l, "sea", sea))
 	late := append(make([]int16, 7*160), fox...)
 	if c := compare(late, fox); len(c.faults()) > 0 || c.shift != 7 {
 		t.Errorf("the same, 140 ms later: %+v %q", c, c.faults())
@@ -375,8 +375,8 @@ func speechThroughPool(t *testing.T, n *network, fromV6, toV6 bool) {
 	doc := fmt.Sprintf(speechDocument, n.addr(1, false), n.addr(1, true), n.addr(2, false), n.addr(2, true),
 		n.addr(11, fromV6), n.addr(12, toV6), n.addr(13, fromV6), n.addr(14, toV6))
 	one, two := n.serveAt(1, "med1.test", doc), n.serveAt(2, "med2.test", doc)
-	fox := speech(n.lab, "fox", "The quick brown fox jumps over the lazy dog, and seven silver ships sail slowly south.")
-	sea := speech(n.lab, "sea", "She sells sea shells by the sea shore. Around the rugged rocks the ragged rascal ran today.")
+	fox := speech(n.lab, "fox", fox)
+	sea := speech(n.lab, "sea", sea)
 	uri := func(number string, host int) string {
 		if fromV6 {
 			return fmt.Sprintf("sip:%s@[%s]", number, n.addr(host, true))
@@ -453,8 +453,8 @@ func speechThroughTLS(t *testing.T, n *network, fromTLS bool, mode, encryption s
 	p.Issue("phone", soon, "sbc.itsp.test")
 	n.names("sbc.itsp.test=10.99.0.11", "med1.test=10.99.0.1", "pool.test=10.99.0.1")
 	s := n.serveAt(1, "med1.test", fmt.Sprintf(speechTLSDocument, n.dir, p.File, mode))
-	fox := speech(n.lab, "fox", "The quick brown fox jumps over the lazy dog, and seven silver ships sail slowly south.")
-	sea := speech(n.lab, "sea", "She sells sea shells by the sea shore. Around the rugged rocks the ragged rascal ran today.")
+	fox := speech(n.lab, "fox", fox)
+	sea := speech(n.lab, "sea", sea)
 	provider := phoneConfig{host: 11, number: "+14255550101", wav: fox, account: ";transport=tls", media: encryption,
 		config: []string{"sip_certificate " + filepath.Join(n.dir, "phone.both"), "sip_cafile " + p.File}}
 	pbx := phoneConfig{host: 12, number: "+14255550102", wav: sea}
