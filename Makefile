@@ -12,7 +12,7 @@ build: go
 demo: build
 	bin/directsip demo
 
-# The whole of the tests, with the real peers that they call.
+# The whole of the tests, with the real peers that they call. Where CI is set, one that lacks rights or a program fails (internal/lack).
 test: go tools
 	$(GO) vet ./...
 	$(GO) test -p 1 -timeout 14m ./... # one package at a time: those with real peers keep real time

@@ -165,3 +165,41 @@ func TestRingZeroIsPure(t *testing.T) {
 var allowedImpure = map[string]bool{
 	"topology os": true, // certificate files are looked at while a document is checked
 }
+
+// ways are tests that leave something out by what they are, and not for want of anything.
+var ways = map[string]string{
+	"relay/tiers_test.go":        "a test that is about one tier runs in that",
+	"relay/namespace_test.go":    "what runs again in a network of its own has skipped there",
+	"relay/convertbench_test.go": "a benchmark of coding anew, where octets are changed in place",
+}
+
+// TestNothingIsSkippedByItself: tests skip by lack.Of, which lets nothing be left out where CI is set.
+func TestNothingIsSkippedByItself(t *testing.T) {
+	for _, pkg := range packages(t) {
+		if pkg == "lack" {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join(root, "internal", pkg, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			fset := token.NewFileSet()
+			f, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				if sel, ok := call.Fun.(*ast.SelectorExpr); ok && (sel.Sel.Name == "Skip" || sel.Sel.Name == "Skipf" || sel.Sel.Name == "SkipNow") &&
+					ways[pkg+"/"+filepath.Base(name)] == "" {
+					t.Errorf("%s skips by itself: call lack.Of, or name the file in ways with its reason", fset.Position(n.Pos()))
+				}
+				return true
+			})
+		}
+	}
+}

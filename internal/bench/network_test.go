@@ -6,12 +6,14 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/directsip/directsip/internal/lack"
 )
 
 // TestNetworkBillsTheReceiver: what is sent to the system's namespace is received by a thread of the kernel, and its time is seen.
 func TestNetworkBillsTheReceiver(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("network namespaces need root")
+		lack.Of(t, "network namespaces need root")
 	}
 	if os.Getenv("DIRECTSIP_BENCH_NETWORK") == "" { // in namespaces that end with the test
 		cmd := exec.Command("unshare", "--net", "--mount", "sh", "-c", `mount -t sysfs sysfs /sys && exec "$0" -test.run '^TestNetworkBillsTheReceiver$' -test.v`, os.Args[0])

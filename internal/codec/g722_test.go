@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"testing"
 
+	"github.com/directsip/directsip/internal/lack"
+
 	"pgregory.net/rapid"
 )
 
@@ -16,7 +18,7 @@ func ffmpeg(t *testing.T, in []byte, args ...string) []byte {
 	t.Helper()
 	path, err := exec.LookPath("ffmpeg")
 	if err != nil {
-		t.Skip("ffmpeg is missing (apt-get install ffmpeg)")
+		lack.Of(t, "ffmpeg is missing (apt-get install ffmpeg)")
 	}
 	cmd := exec.Command(path, append([]string{"-v", "error"}, args...)...)
 	cmd.Stdin = bytes.NewReader(in)

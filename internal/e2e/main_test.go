@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	_ "github.com/directsip/directsip/internal/cli" // the program: a change of it must not find these tests in the cache
+	"github.com/directsip/directsip/internal/lack"
 )
 
 // program is the directsip that all tests run.
@@ -60,15 +61,6 @@ func over(c <-chan struct{}) bool {
 	}
 }
 
-// lack skips a test for want of something, and fails it where nothing may be left out: with CI set.
-func lack(t *testing.T, text string) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatal(text)
-	}
-	t.Skip(text)
-}
-
 // need finds a tool.
 func need(t *testing.T, tool, pkg string) string {
 	t.Helper()
@@ -76,7 +68,7 @@ func need(t *testing.T, tool, pkg string) string {
 	if err == nil {
 		return path
 	}
-	lack(t, fmt.Sprintf("%s is not installed: it is in Debian's package %s", tool, pkg))
+	lack.Of(t, tool, " is not installed: it is in Debian's package ", pkg)
 	return ""
 }
 
@@ -85,6 +77,6 @@ func needRoot(t *testing.T) {
 	t.Helper()
 	need(t, "ip", "iproute2")
 	if os.Geteuid() != 0 {
-		lack(t, "network namespaces need root")
+		lack.Of(t, "network namespaces need root")
 	}
 }

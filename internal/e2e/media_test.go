@@ -20,14 +20,25 @@ type talk struct {
 	other        *net.UDPConn // of a third host
 }
 
+// rtp is a socket with a port above which one is free, for RTCP. Only programs that listen on all addresses can have that one, as those of a lab are its own.
 func (l *lab) rtp(ip string) *net.UDPConn {
 	l.t.Helper()
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip)})
-	if err != nil {
-		l.t.Fatal(err)
+	for range 100 {
+		c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip)})
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		next, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip), Port: c.LocalAddr().(*net.UDPAddr).Port + 1})
+		if err != nil {
+			c.Close()
+			continue
+		}
+		next.Close()
+		l.t.Cleanup(func() { c.Close() })
+		return c
 	}
-	l.t.Cleanup(func() { c.Close() })
-	return c
+	l.t.Fatalf("no two ports of %s are free", ip)
+	return nil
 }
 
 // talk sets up a call.

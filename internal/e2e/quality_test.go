@@ -57,7 +57,7 @@ func (l *lab) above(rtp *net.UDPConn) *net.UDPConn {
 	a := rtp.LocalAddr().(*net.UDPAddr)
 	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: a.IP, Port: a.Port + 1})
 	if err != nil {
-		l.t.Skipf("the port above %v is taken: %v", a, err)
+		l.t.Fatalf("the port above %v is taken: %v", a, err)
 	}
 	l.t.Cleanup(func() { c.Close() })
 	return c

@@ -3,6 +3,8 @@ package e2e
 import (
 	"strings"
 	"testing"
+
+	"github.com/directsip/directsip/internal/lack"
 )
 
 // MED-01: speech between real telephones is as good in each tier of the relay, and the record and `directsip why` tell which it was. Nothing was
@@ -20,7 +22,7 @@ func TestSpeechInEachTier(t *testing.T) {
 				r := s.record()
 				for _, m := range r.Media {
 					if strings.Contains(m.TierWhy, "this kernel cannot") {
-						lack(t, m.TierWhy)
+						lack.Of(t, m.TierWhy)
 					}
 					if m.Tier != tier || (tier == "kernel") != (m.TierWhy == "") {
 						t.Errorf("media in the record: %+v", m)

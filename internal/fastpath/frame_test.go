@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/directsip/directsip/internal/lack"
+
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
@@ -93,11 +95,11 @@ func rtp(payloadType uint8, sequence uint16, timestamp, ssrc uint32) []byte {
 func open(t testing.TB, c Config) *Table {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("loading a program needs root")
+		lack.Of(t, "loading a program needs root")
 	}
 	table, err := Open(c)
 	if err != nil {
-		t.Skip(err)
+		lack.Of(t, err)
 	}
 	t.Cleanup(table.Close)
 	return table

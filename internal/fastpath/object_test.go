@@ -7,16 +7,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/directsip/directsip/internal/lack"
 )
 
 // TestObjectIsOfTheSource compiles the program again, with Debian 12's compiler, from which the objects in the repository are.
 func TestObjectIsOfTheSource(t *testing.T) {
 	out, err := exec.Command("clang", "--version").Output()
 	if err != nil || !strings.Contains(string(out), "clang version 14.") {
-		t.Skipf("clang 14 is not installed (%v): apt-get install clang llvm", err)
+		lack.Of(t, "clang 14 is not installed: apt-get install clang llvm: ", err)
 	}
 	if _, err := exec.LookPath("llvm-strip"); err != nil {
-		t.Skip("llvm-strip is not installed: apt-get install llvm")
+		lack.Of(t, "llvm-strip is not installed: apt-get install llvm")
 	}
 	dir := filepath.Join(t.TempDir(), "elsewhere") // the directory must not show
 	if err := os.CopyFS(filepath.Join(dir, "bpf"), os.DirFS("bpf")); err != nil {

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/directsip/directsip/internal/lack"
 )
 
 const lessEnv = "DIRECTSIP_FASTPATH_LESS"
@@ -21,7 +23,7 @@ func TestSaysWhatRightIsMissing(t *testing.T) {
 		return
 	}
 	if os.Getuid() != 0 {
-		t.Skip("giving up capabilities needs root")
+		lack.Of(t, "giving up capabilities needs root")
 	}
 	for drop, want := range map[string]string{
 		"-bpf,-sys_admin":            "<this process has no CAP_BPF>",

@@ -5,13 +5,15 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/directsip/directsip/internal/lack"
 )
 
 func library(tb testing.TB) *Library {
 	tb.Helper()
 	l, err := Load()
 	if err != nil {
-		tb.Skipf("%v (apt-get install libopus0)", err)
+		lack.Of(tb, "apt-get install libopus0: ", err)
 	}
 	return l
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/codec"
+	"github.com/directsip/directsip/internal/lack"
 	"github.com/directsip/directsip/internal/media"
 )
 
@@ -33,7 +34,7 @@ func talks(tb testing.TB, r *Relay, f media.Format) (payloads [][]byte) {
 	tb.Helper()
 	e := r.coders.encoder(f.Codec, narrow)
 	if e == nil {
-		tb.Skip("libopus0 is not installed")
+		lack.Of(tb, "libopus0 is not installed")
 	}
 	pcm := syllables(narrow)
 	for at := 0; at < len(pcm); at += 160 {

@@ -16,6 +16,7 @@ import (
 	"github.com/cilium/ebpf/link"
 
 	"github.com/directsip/directsip/internal/fastpath"
+	"github.com/directsip/directsip/internal/lack"
 	"github.com/directsip/directsip/internal/media"
 )
 
@@ -46,7 +47,7 @@ func (w *wire) between(us netip.Addr, peer func(int) netip.Addr, config Config, 
 	t.Helper()
 	k := &kernelRig{rig: newRig(t, config), wire: w, a: w.phone(peer(1)), b: w.phone(peer(2))}
 	if best, why := k.Best(); best != config.Best {
-		t.Skip(why)
+		lack.Of(t, why)
 	}
 	k.session = call(1, k.a, k.b)
 	for i := range k.session.Streams[0].Side {
@@ -332,7 +333,7 @@ func TestKernelForgetsWhoIsKilled(t *testing.T) {
 	w := newWire(t)
 	r := newRig(t, Config{Best: media.TierKernel})
 	if r.kernel.table == nil {
-		t.Skip(r.kernel.why)
+		lack.Of(t, r.kernel.why)
 	}
 	r.Shutdown()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestKernelForgetsWhoIsKilled$")
@@ -387,7 +388,7 @@ func TestKernelSaysWhyNot(t *testing.T) {
 	w := newWire(t)
 	r := newRig(t, Config{Best: media.TierKernel})
 	if r.kernel.table == nil {
-		t.Skip(r.kernel.why)
+		lack.Of(t, r.kernel.why)
 	}
 	here := newPhone(t, us4)
 	for i, c := range []struct {

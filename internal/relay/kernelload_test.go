@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/directsip/directsip/internal/lack"
 	"github.com/directsip/directsip/internal/media"
 )
 
@@ -35,13 +36,27 @@ func TestKernelCountsEveryPacket(t *testing.T) {
 	}
 	calls, rounds := fromEnv(callsEnv, 200), 50*fromEnv(secondsEnv, 3)
 	w := newWire(t)
+	for range 4 {
+		lost := countEveryPacket(t, w, calls, rounds)
+		if lost == 0 || t.Failed() {
+			return
+		}
+		t.Logf("%d packets found no room in the queue of a processor with %d calls: half as many are tried", lost, calls)
+		calls = max(calls/2, 20)
+	}
+	lack.Of(t, "packets find no room in the queue of a processor: this host is too busy")
+}
+
+// countEveryPacket is TestKernelCountsEveryPacket with so many calls. What it returns are packets that the host has lost, where that is why some are missing.
+func countEveryPacket(t *testing.T, w *wire, calls, rounds int) uint64 {
+	t.Helper()
 	r, err := New(Config{Best: media.TierKernel})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Shutdown()
 	if r.kernel.table == nil {
-		t.Skip(r.kernel.why)
+		lack.Of(t, r.kernel.why)
 	}
 	ends := make([]end, 2*calls)
 	w.inside(w.far, func() {
@@ -49,6 +64,11 @@ func TestKernelCountsEveryPacket(t *testing.T) {
 			ends[i].open(addrPort(peer4(1+i%2), 10000+i/2))
 		}
 	})
+	defer func() {
+		for i := range ends {
+			ends[i].socket.close()
+		}
+	}()
 	for i := range calls {
 		s := &media.Session{ID: media.SessionID(i), Streams: make([]media.Stream, 1)}
 		for j := range s.Streams[0].Side {
@@ -88,7 +108,7 @@ func TestKernelCountsEveryPacket(t *testing.T) {
 	total := r.Totals()
 	t.Logf("%d packets in %v, %d of them in the kernel", total.Packets, took, carried)
 	if n := overflown(t) - overflows; len(wrong) > 0 && n > 0 {
-		t.Skipf("%d packets found no room in the queue of a processor: this host is too busy", n)
+		return n
 	}
 	for _, what := range wrong {
 		t.Error(what)
@@ -96,9 +116,7 @@ func TestKernelCountsEveryPacket(t *testing.T) {
 	if inKernel != int64(len(ends)) || total.InKernel != 0 || total.Sockets != 0 || carried < total.Packets*9/10 {
 		t.Errorf("%d flows before, afterwards %+v", inKernel, total)
 	}
-	for i := range ends {
-		ends[i].socket.close()
-	}
+	return 0
 }
 
 // overflown is how many packets have found no room in a processor's queue (net.core.netdev_max_backlog) since the host was started.

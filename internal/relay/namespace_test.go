@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/directsip/directsip/internal/lack"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -27,7 +29,7 @@ func isolated(t *testing.T) bool {
 	}
 	aboutSockets(t) // or about all tiers
 	if os.Getuid() != 0 {
-		t.Skip("a network namespace needs root")
+		lack.Of(t, "a network namespace needs root")
 	}
 	patience := time.Duration(0) // none
 	if deadline, ok := t.Deadline(); ok {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/directsip/directsip/internal/lack"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -19,7 +21,7 @@ func open(t *testing.T) *Table {
 	t.Helper()
 	tab, err := Open()
 	if err != nil {
-		t.Skip(err)
+		lack.Of(t, err)
 	}
 	t.Cleanup(func() { _ = tab.Close() })
 	return tab
@@ -212,7 +214,7 @@ func TestKillLeavesNothing(t *testing.T) {
 func TestObjectIsOfTheSource(t *testing.T) {
 	version, err := exec.Command("clang", "--version").Output()
 	if err != nil || !strings.Contains(string(version), "Debian clang version 14.") {
-		t.Skip("clang of Debian 12 is not installed")
+		lack.Of(t, "clang of Debian 12 is not installed")
 	}
 	source, err := os.ReadFile("gen.go")
 	if err != nil {
