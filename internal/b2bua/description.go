@@ -1,0 +1,156 @@
+package b2bua
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/directsip/directsip/internal/sdp"
+)
+
+// description is what was said on one leg: our last body and the peer's.
+type description struct {
+	id, version uint64 // of the last body that was sent, whatever came of it
+	shown       string // that body
+	body        string // ours that stands
+	peer        uint64 // the fingerprint of theirs that stands; 0 none
+	codec       string
+}
+
+// start draws the session id of o= (RFC 8866 §5.2).
+func (d *description) start(e *Env) {
+	*d = description{id: e.Rand.Uint64() >> 2, version: 1}
+}
+
+// again says what stands once more. If another description was sent meanwhile and refused, the version has to rise once more
+// (RFC 3264 §8).
+func (d *description) again() string {
+	if d.shown == d.body || d.body == "" {
+		return d.body
+	}
+	shown, stands := originVersion(d.shown), " "+originVersion(d.body)+" IN IP"
+	if strings.Replace(d.body, stands, " "+shown+" IN IP", 1) == d.shown {
+		d.body = d.shown // the refused one said the same
+		return d.body
+	}
+	n, _ := strconv.ParseUint(shown, 10, 64)
+	d.version = n + 1
+	return d.say(strings.Replace(d.body, stands, " "+strconv.FormatUint(d.version, 10)+" IN IP", 1))
+}
+
+// originVersion is the version in the o= line of a body of ours.
+func originVersion(body string) string {
+	_, o, _ := strings.Cut(body, "\r\no=")
+	for range 2 {
+		_, o, _ = strings.Cut(o, " ")
+	}
+	v, _, _ := strings.Cut(o, " ")
+	return v
+}
+
+// adopt makes the description of the fork that answered the leg's own.
+func (l *Leg) adopt(d *description) {
+	peer := l.sdp.peer
+	l.sdp = *d
+	l.sdp.peer = peer
+}
+
+// refreshes tells whether an offer of the peer says what its last description said, so that what we said last is an answer to
+// it. That may have been an offer, to which the peer's was the answer: then its directions need not fit the other way round.
+func (d *description) refreshes(body string) bool {
+	if d.peer == 0 || d.body == "" {
+		return false
+	}
+	offer, err := sdp.Parse(body)
+	if err != nil || fingerprint(offer) != d.peer {
+		return false
+	}
+	ours, err := sdp.Parse(d.body)
+	return err == nil && sdp.AnswerFits(offer, ours) == nil && len(sdp.AnswerRemarks(offer, ours)) == 0
+}
+
+// fingerprint is the same for two descriptions that differ in nothing but the version of o= (FNV-1a). Who forges a collision
+// deceives only itself: its own change is then not carried on.
+func fingerprint(s *sdp.Session) uint64 {
+	h := uint64(14695981039346656037)
+	mix := func(t string) {
+		for i := 0; i < len(t); i++ {
+			h = (h ^ uint64(t[i])) * 1099511628211
+		}
+		h = (h ^ 0x0a) * 1099511628211
+	}
+	for typ, value := range s.Lines() {
+		if typ == 'a' && strings.HasPrefix(value, sdp.SpeechNote) {
+			continue
+		}
+		h = (h ^ uint64(typ)) * 1099511628211
+		if o := s.Origin; typ == 'o' && o.ID != "" {
+			for _, part := range [...]string{o.User, o.ID, o.NetType, o.AddrTyp, o.Address} {
+				mix(part)
+			}
+			continue
+		}
+		mix(strings.TrimRight(value, " \t"))
+	}
+	return max(h, 1)
+}
+
+// parseOffer reads an offer that must have at least one m-line to speak of.
+func parseOffer(body string) (*sdp.Session, error) {
+	s, err := sdp.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Media) == 0 {
+		return nil, errors.New("no m-line")
+	}
+	return s, nil
+}
+
+// say notes a body of ours that goes out as it is.
+func (d *description) say(body string) string {
+	d.shown, d.body = body, body
+	return body
+}
+
+// rewrite says what r makes of a description of a peer's, with a new version when it is not what was said last.
+func (d *description) rewrite(s *sdp.Session, r *sdp.Rewrite) string {
+	r.SessionID, r.Version, r.UserName = d.id, d.version, "directsip"
+	var buf [1024]byte
+	text := s.Rewrite(buf[:0], r)
+	switch {
+	case string(text) == d.shown:
+		d.body = d.shown
+		return d.body
+	case d.shown != "":
+		d.version++
+		r.Version = d.version
+		text = s.Rewrite(buf[:0], r)
+	}
+	return d.say(string(text))
+}
+
+// pass says a description of the other side when media goes past us.
+func (d *description) pass(s *sdp.Session) string {
+	var buf [1024]byte
+	text := s.PassAs(buf[:0], "directsip", d.id, d.version)
+	switch {
+	case string(text) == d.shown:
+		d.body = d.shown
+		return d.body
+	case d.shown != "":
+		d.version++
+		text = s.PassAs(buf[:0], "directsip", d.id, d.version)
+	}
+	return d.say(string(text))
+}
+
+// secure tells whether a description is of SRTP. Its keys are the peers' own: they pass, and so do the packets, unread.
+func secure(s *sdp.Session) bool {
+	for i := range s.Media {
+		if s.Media[i].Secure() {
+			return true
+		}
+	}
+	return false
+}

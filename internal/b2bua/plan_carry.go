@@ -1,0 +1,123 @@
+package b2bua
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+
+	"github.com/directsip/directsip/internal/sdp"
+)
+
+// Descriptions go from one leg to the other.
+
+// errNoAnswer says that a 2xx came without the answer to our offer (RFC 3261 §13.2.1).
+var errNoAnswer = errors.New("2xx without an answer to our offer")
+
+// offerTo is the caller's offer as a target sees it.
+func (p *plan) offerTo(c *Call, l *Leg) string {
+	c.a.sdp.peer = fingerprint(c.offered)
+	if p.bypass {
+		return l.sdp.pass(c.offered)
+	}
+	p.face(c, l.hop.Remote.Addr())
+	return p.write(c, c.offered, l, &l.sdp)
+}
+
+// write writes a description of the other leg for l into d. The version rises only when something changed (RFC 3264 §8).
+func (p *plan) write(c *Call, s *sdp.Session, l *Leg, d *description) string {
+	return p.writeAt(c, s, l, d, p.base[l.side])
+}
+
+// writeAt is write with an address of ours that l's side may not have yet.
+func (p *plan) writeAt(c *Call, s *sdp.Session, l *Leg, d *description, base netip.Addr) string {
+	var slots [maxLines]sdp.MediaAddr
+	n := min(len(s.Media), len(p.lines))
+	for i := range n {
+		slots[i] = sdp.MediaAddr{Addr: base, Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1,
+			Drop: p.noVideo && strings.EqualFold(s.Media[i].Kind, "video")}
+	}
+	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: c.codecs(s, l.trunk.Settings), Mux: p.passKeys, KeepKeys: p.passKeys})
+}
+
+// decline answers an offer that nobody takes: with what stands if that fits, else by refusing every m-line.
+func (p *plan) decline(c *Call, l *Leg, offer string) string {
+	s, err := sdp.Parse(offer)
+	if err != nil {
+		return ""
+	}
+	if b, err := sdp.Parse(l.sdp.body); c.end == nil && err == nil && sdp.AnswerFits(s, b) == nil {
+		return l.sdp.again()
+	}
+	return p.refuse(s, l, &l.sdp)
+}
+
+// carry takes a description of one leg and writes it for the other.
+func (p *plan) carry(c *Call, from, to *Leg, s *sdp.Session) string {
+	return p.carryInto(c, from, to, &to.sdp, s)
+}
+
+// carryInto is carry with the description of an early dialog.
+func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session) string {
+	from.sdp.peer = fingerprint(s)
+	if p.bypass {
+		return d.pass(s)
+	}
+	p.grow(c, s)
+	p.take(from, s)
+	if c.phase == phaseAnswered {
+		p.withMusic(from, to, s)
+	}
+	return p.write(c, s, to, d)
+}
+
+// earlyAnswer carries the description of a provisional response; "" when it cannot be understood.
+func (p *plan) earlyAnswer(c *Call, l *Leg, f *fork, body string) string {
+	s, err := sdp.Parse(body)
+	if err != nil || p.fits(c, l, s) != nil {
+		return ""
+	}
+	return p.carryInto(c, l, &c.a, &f.sdp, s)
+}
+
+// answerFrom carries an answer from one leg to the other.
+func (p *plan) answerFrom(c *Call, from, to *Leg, body string) (string, error) {
+	s, err := sdp.Parse(body)
+	if err != nil {
+		return "", err
+	}
+	if err := p.fits(c, from, s); err != nil {
+		return "", err
+	}
+	if codec, ok := s.FirstAudioCodec(); ok {
+		c.a.sdp.codec = strings.Clone(codec.Name)
+		from.sdp.codec, to.sdp.codec = c.a.sdp.codec, c.a.sdp.codec
+	}
+	text := p.carry(c, from, to, s)
+	p.nameCodecs(from, to)
+	return text, nil
+}
+
+// fits checks an answer against what we offered on its leg (RFC 3264 §6), and mirrors its directions.
+func (p *plan) fits(c *Call, from *Leg, answer *sdp.Session) error {
+	if from.srtp != nil && from.srtp.fault != nil {
+		return from.srtp.fault
+	}
+	offer := c.offered // the caller's own offer went on with nothing left out
+	if offer == nil || len(offer.Media) > len(p.lines) || len(from.trunk.Settings.Codecs) > 0 || p.widest > 0 || p.noVideo {
+		return fitTo(from.sdp.body, answer)
+	}
+	if err := sdp.AnswerFits(offer, answer); err != nil {
+		return err
+	}
+	mirror(offer, answer)
+	return nil
+}
+
+// offerFrom carries an offer from one leg to the other.
+func (p *plan) offerFrom(c *Call, from, to *Leg, body string) (string, error) {
+	s, err := parseOffer(body)
+	if err != nil {
+		return "", err
+	}
+	return p.carry(c, from, to, s), nil
+}

@@ -1,0 +1,240 @@
+package b2bua
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sdp"
+)
+
+// The ports of a call: they are taken and opened before hunting begins, more of them when m-lines are added, and closed at its end.
+
+// openTries is how many sets of ports are tried when the system will not give them.
+const openTries = 3
+
+// openMedia takes ports and asks the relay to open them, unless the media goes past us.
+func (c *Call) openMedia(now time.Time, out *Out) {
+	p := &c.plan
+	if p.bypass = c.foresee(); p.bypass {
+		c.phase = phaseHunting
+		c.hunt(now, out)
+		return
+	}
+	switch p.passKeys = c.passesKeys(); {
+	case !p.passKeys:
+		raw := c.offered
+		if why := c.openOffer(); why != nil {
+			c.refuse(now, why, "", out)
+			return
+		}
+		if raw != c.offered && c.a.trunk.Settings.EnableBypass { // any target may be bypassed, also one that a 3xx names
+			p.offers = &offers{raw: raw, opened: c.offered}
+		}
+	case c.offered != nil:
+		p.offered(&c.a, c.offered) // nothing in it is for us, neither keys nor codecs
+	}
+	if c.announces() && !c.audience(now) {
+		c.refuse(now, c.decision.Reason, "", out)
+		return
+	}
+	if p.lines == nil {
+		p.lines = make([]line, 1) // offerless: one m-line until the target makes its offer
+	}
+	p.host[0] = c.a.hop.Remote.Addr()
+	p.base[0] = c.env.mediaAddr(c.callerMedia())
+	p.base[1] = c.env.mediaAddr(c.firstTarget())
+	if !p.takePorts(now, c) {
+		c.refuse(now, diag.MediaPorts, "", out)
+		return
+	}
+	out.Media = append(out.Media, MediaOp{MediaOpen, p.session(c)})
+	p.dirty = false
+}
+
+// takePorts draws a pair of ports per m-line and side, all or none.
+func (p *plan) takePorts(now time.Time, c *Call) bool {
+	for i := range p.lines {
+		for s := range p.lines[i].ours {
+			port, ok := c.env.Ports.Take(now)
+			if !ok {
+				p.release(now, c)
+				return false
+			}
+			p.lines[i].ours[s] = port
+		}
+	}
+	return true
+}
+
+func (p *plan) release(now time.Time, c *Call) {
+	for i := range p.lines {
+		for s, port := range p.lines[i].ours {
+			if port != 0 {
+				c.env.Ports.Release(now, port)
+				p.lines[i].ours[s] = 0
+			}
+		}
+	}
+}
+
+// grow gives ports to m-lines that a later offer adds.
+func (p *plan) grow(c *Call, s *sdp.Session) {
+	for len(p.lines) < min(len(s.Media), maxLines) && p.opened {
+		a, okA := c.env.Ports.Take(c.now)
+		if !okA {
+			return
+		}
+		b, okB := c.env.Ports.Take(c.now)
+		if !okB {
+			c.env.Ports.Release(c.now, a)
+			return
+		}
+		p.lines = append(p.lines, line{ours: [2]uint16{a, b}})
+		p.dirty = true
+	}
+}
+
+// callerMedia is an address of the caller's media family.
+func (c *Call) callerMedia() netip.Addr {
+	for i := range c.plan.lines {
+		if r := c.plan.lines[i].peer[0].rtp; r.IsValid() {
+			return r.Addr()
+		}
+	}
+	return c.a.hop.Remote.Addr()
+}
+
+// firstTarget is an address of the first target's family.
+func (c *Call) firstTarget() netip.Addr {
+	if len(c.decision.Targets) > 0 {
+		return c.decision.Targets[0].Trunk.Gateway.Addr
+	}
+	return netip.Addr{}
+}
+
+// targetHost is the host that the INVITE of the target went to.
+func (c *Call) targetHost() netip.Addr {
+	t := c.won
+	if t == nil {
+		t = c.current
+	}
+	if t == nil || t.leg.callID == "" && len(t.hops) == 0 {
+		return c.firstTarget()
+	}
+	return t.host()
+}
+
+// MediaOpened answers MediaOpen. A port that something else holds is left in quarantine and others are tried.
+func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
+	p := &c.plan
+	if p.opened || c.phase == phaseAnswered {
+		if err != nil && p.opened {
+			p.updateFailed(now, c, out)
+		}
+		return
+	}
+	if err == nil {
+		p.opened, p.tries = true, 0
+		p.known = [2]int{len(p.lines), len(p.lines)}
+		if c.end != nil {
+			c.plan.close(now, c, out)
+			return
+		}
+		c.phase = phaseHunting
+		if c.announces() {
+			c.announce(now, out)
+		} else {
+			c.hunt(now, out)
+		}
+		c.settle(now, out)
+		return
+	}
+	p.release(now, c)
+	p.tries++
+	if c.end == nil && p.tries < openTries && p.takePorts(now, c) {
+		out.Media = append(out.Media, MediaOp{MediaOpen, p.session(c)})
+		return
+	}
+	if c.end != nil {
+		c.write(now, out)
+		return
+	}
+	c.finish(now, diag.MediaOpenFailed, "directsip", err.Error(), out)
+	c.settle(now, out)
+}
+
+// updateFailed takes the report that the relay could not do what it was last told. m-lines that were new are given up, their
+// ports being held by something else; anything else is tried again, and then the call goes on with what it has.
+func (p *plan) updateFailed(now time.Time, c *Call, out *Out) {
+	if c.closing {
+		return
+	}
+	if p.known[0] < p.known[1] {
+		for _, ln := range p.lines[p.known[0]:] {
+			for _, port := range ln.ours {
+				c.env.Ports.Release(now, port)
+			}
+		}
+		p.lines = p.lines[:p.known[0]]
+	} else if p.tries++; p.tries >= openTries {
+		p.tries = 0
+		return
+	}
+	p.known[1] = len(p.lines)
+	p.dirty = true
+	p.tell(c, out)
+}
+
+// close has the relay close the media; the record waits for its counters.
+func (p *plan) close(now time.Time, c *Call, out *Out) {
+	if p.opened {
+		if !c.closing {
+			out.Media = append(out.Media, MediaOp{MediaClose, &media.Session{ID: c.id}})
+		}
+		c.closing = true
+		return
+	}
+	if !p.opened && p.lines != nil && p.lines[0].ours[0] != 0 {
+		return // MediaOpened is still to come and closes
+	}
+	c.write(now, out)
+}
+
+// MediaClosed answers MediaClose with the final counters.
+func (c *Call) MediaClosed(now time.Time, st media.Stats, out *Out) {
+	if c.end == nil {
+		c.vacated(now)
+		return
+	}
+	if !c.written {
+		c.recordMedia(c.rec, &st)
+	}
+	c.plan.release(now, c)
+	c.write(now, out)
+	c.settle(now, out)
+}
+
+// MediaEvent takes what the relay noticed.
+func (c *Call) MediaEvent(now time.Time, ev media.Event, out *Out) {
+	if ev.Kind == media.EventKey {
+		c.keyHeard(now, ev, out)
+		c.settle(now, out)
+		return
+	}
+	if ev.Kind == media.EventPlayed {
+		c.played(now, ev.Play, out)
+		c.settle(now, out)
+		return
+	}
+	if ev.Kind != media.EventDead || c.phase != phaseAnswered {
+		return
+	}
+	by := "caller"
+	if ev.Side == 1 {
+		by = "callee"
+	}
+	c.finish(now, diag.MediaDead, "directsip", "nothing arrived from the "+by, out)
+	c.settle(now, out)
+}

@@ -1,0 +1,38 @@
+package b2bua
+
+import "slices"
+
+// standing is the state of a session before an exchange that may fail.
+type standing struct {
+	peer  uint64 // what the side that asks had said
+	body  string // what we had said to the other one
+	lines []line
+}
+
+// standing remembers the session as it is.
+func (p *plan) standing(from, to *Leg) standing {
+	return standing{peer: from.sdp.peer, body: to.sdp.body, lines: slices.Clone(p.lines)}
+}
+
+// restore undoes a refused exchange: the session is what it was (RFC 3261 §14.1). Ports taken meanwhile stay.
+func (p *plan) restore(_ *Call, e *exchange) {
+	if e.before.lines == nil {
+		return
+	}
+	e.from.sdp.peer, e.to.sdp.body = e.before.peer, e.before.body
+	for i := range p.lines {
+		was := line{}
+		if i < len(e.before.lines) {
+			was = e.before.lines[i]
+		}
+		was.ours = p.lines[i].ours
+		for k := range was.peer { // a value seen before would not open the gate again
+			if now := &p.lines[i].peer[k]; now.rtp != was.peer[k].rtp {
+				was.peer[k].relatch = now.relatch + 1
+			}
+		}
+		p.lines[i] = was
+	}
+	e.before.lines = nil
+	p.dirty = true
+}
