@@ -182,6 +182,9 @@ func TestSteeredHeaders(t *testing.T) {
 		if err := unix.SetsockoptTimeval(wire, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5}); err != nil {
 			t.Fatal(err)
 		}
+		if err := unix.SetsockoptInt(wire, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20); err != nil { // for all that others send meanwhile
+			t.Fatal(err)
+		}
 		r := newRig(t, Config{Best: media.TierSteered})
 		a, b := newPhone(t, ip), newPhone(t, ip)
 		s := call(1, a, b)
