@@ -5,12 +5,14 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/directsip/directsip/internal/lack"
 )
 
 func TestSpeechIsPackets(t *testing.T) {
 	for _, name := range []string{"espeak-ng", "ffmpeg"} {
 		if _, err := exec.LookPath(name); err != nil {
-			t.Skip(err)
+			lack.Of(t, err)
 		}
 	}
 	dir, n := t.TempDir(), 0

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"github.com/directsip/directsip/internal/lack"
 )
 
 // reads has espeak-ng read some sentences in a voice, as samples at a rate.
@@ -21,7 +23,7 @@ func reads(tb testing.TB, voice string, rate int) []int16 {
 		{"ffmpeg", "-v", "error", "-i", "-", "-ac", "1", "-ar", strconv.Itoa(rate), "-f", "s16le", "-"},
 	} {
 		if _, err := exec.LookPath(argv[0]); err != nil {
-			tb.Skipf("%v (apt-get install %s)", err, argv[0])
+			lack.Of(tb, err, "; apt-get install ", argv[0])
 		}
 		cmd := exec.Command(argv[0], argv[1:]...)
 		cmd.Stdin = bytes.NewReader(b)

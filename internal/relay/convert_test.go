@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/directsip/directsip/internal/codec"
+	"github.com/directsip/directsip/internal/lack"
 	"github.com/directsip/directsip/internal/media"
 )
 
@@ -134,7 +135,7 @@ func TestSpeechIsCodedAnew(t *testing.T) {
 func TestWideStaysWide(t *testing.T) {
 	r := newRig(t, Config{})
 	if !r.Opus() {
-		t.Skip("libopus is missing (apt-get install libopus0)")
+		lack.Of(t, "libopus is missing (apt-get install libopus0)")
 	}
 	opusFormat := media.Format{PayloadType: 111, Codec: media.Opus, Clock: 48000}
 	a, b := newPhone(t, ip4), newPhone(t, ip4)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/directsip/directsip/internal/lack"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sound"
 )
@@ -44,7 +45,7 @@ func TestPlayInEveryCodec(t *testing.T) {
 		t.Run(c.codec.String(), func(t *testing.T) {
 			r := newStillRig(t)
 			if c.codec == media.Opus && !r.Opus() {
-				t.Skip("libopus is missing (apt-get install libopus0)")
+				lack.Of(t, "libopus is missing (apt-get install libopus0)")
 			}
 			file := wideClip(t, c.hz, 120)
 			decoder := r.coders.decoder(c.codec, narrow)
@@ -213,7 +214,7 @@ func BenchmarkPlay(b *testing.B) {
 		b.Run(c.codec.String(), func(b *testing.B) {
 			r := newReel(file, c.codec, &l)
 			if r == nil {
-				b.Skip("the codec is not there")
+				lack.Of(b, "the codec is not there")
 			}
 			var room [1500]byte
 			b.ReportAllocs()
