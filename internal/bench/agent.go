@@ -30,8 +30,7 @@ type talk struct {
 	// at the callee
 	invited, rang, answered time.Time
 	up                      chan struct{} // closed at the answer
-	toCaller, toCallee      netip.AddrPort
-	told                    [2]string // SDP that the caller and the callee were sent
+	told                    [2]string     // SDP that the caller and the callee were sent
 	routes, to, contact     string
 }
 
@@ -169,7 +168,7 @@ func (p *pair) response(now time.Time, m string, _ *net.UDPAddr) {
 			t.routes = "Route:" + v + "\r\n" + t.routes
 		}
 		_, body, _ := strings.Cut(m, "\r\n\r\n")
-		t.toCaller, t.told[0] = mediaOf(body), body
+		t.told[0] = body
 		p.caller.WriteToUDP([]byte(p.begin("ACK", t.contact, t, 1)+"Content-Length: 0\r\n\r\n"), p.target)
 		close(t.up)
 	}
@@ -201,7 +200,7 @@ func (p *pair) request(now time.Time, m string, from *net.UDPAddr) {
 		return
 	}
 	_, body, _ := strings.Cut(m, "\r\n\r\n")
-	t.invited, t.toCallee, t.told[1] = now, mediaOf(body), body
+	t.invited, t.told[1] = now, body
 	tag, _ := keyIn(body)
 	same += ";tag=c" + number[1:] + "\r\n"
 	t.rang = time.Now()

@@ -36,6 +36,12 @@ var apart = hosts{sut: "198.18.0.10", caller: "198.18.0.11", callee: "198.18.0.1
 // newNetwork gives the system under test a network namespace of its own, joined to the load's by a virtual cable. At each end a thread of
 // the kernel, pinned to the core of that end, does what the interrupt of a network card does: so whoever receives a packet has the work of
 // receiving it. Without rights for that, the network is loopback.
+//
+// What is billed to the system is thus the time of its own threads, in which it sends, up to the queue of the other end, with waking that end's
+// thread up; and the time of the thread that receives for it, in which packets go from the queue to its sockets, or through eBPF and nftables and out again.
+// The load is billed for the same of its own. Without those threads a packet is received in its sender's system call: then the load, which sends as
+// much as it receives, pays for the way into the system and the system for the way out of it, and what the kernel forwards costs nobody anything: the kernel
+// tier and nftables show 0.
 func (b *Bench) newNetwork(dir string) (*network, error) {
 	if b.Outside == nil {
 		return loopback, nil

@@ -11,9 +11,8 @@ import (
 
 // count is one line of SIPp's statistics: totals up to a moment.
 type count struct {
-	at                                 time.Time
-	created, ok, failed, refused, sent float64 // sent: retransmissions of ours
-	current                            float64
+	at                         time.Time
+	created, ok, refused, sent float64 // sent: retransmissions of ours
 }
 
 // counts reads a statistics file of SIPp.
@@ -47,7 +46,7 @@ func counts(path string) []count {
 		_, epoch, _ := cutLast(f[i], "\t")
 		seconds, _ := strconv.ParseFloat(epoch, 64)
 		list = append(list, count{at: time.UnixMicro(int64(seconds * 1e6)), created: get("TotalCallCreated"), ok: get("SuccessfulCall(C)"),
-			failed: get("FailedCall(C)"), refused: get("GenericCounter1(C)"), sent: get("Retransmissions(C)"), current: get("CurrentCall")})
+			refused: get("GenericCounter1(C)"), sent: get("Retransmissions(C)")})
 	}
 	return list
 }
@@ -77,8 +76,7 @@ func at(list []count, when time.Time) count {
 	a, b := list[i-1], list[i]
 	part := float64(when.Sub(a.at)) / float64(b.at.Sub(a.at))
 	mid := func(x, y float64) float64 { return x + (y-x)*part }
-	return count{at: when, created: mid(a.created, b.created), ok: mid(a.ok, b.ok), refused: mid(a.refused, b.refused), sent: mid(a.sent, b.sent),
-		current: mid(a.current, b.current)}
+	return count{at: when, created: mid(a.created, b.created), ok: mid(a.ok, b.ok), refused: mid(a.refused, b.refused), sent: mid(a.sent, b.sent)}
 }
 
 // percentile of a sorted list.

@@ -137,7 +137,7 @@ func main() {
 	asJSON := flag.Bool("json", false, "print JSON, one table per line, with every round")
 	quiet := flag.Bool("quiet", false, "no progress on standard error")
 	flag.StringVar(&b.Directsip, "directsip", "bin/directsip", "the binary")
-	flag.StringVar(&b.System, "system", "", "only signalling systems whose name has this in it: anchored, passed, Kamailio")
+	flag.StringVar(&b.System, "system", "", "only systems whose name has this in it, and what they are compared with: anchored, Kamailio, kernel, opus")
 	flag.IntVar(&b.Rounds, "rounds", 1, "how often each system has its turn; figures are medians")
 	flag.Float64Var(&b.Rate, "rate", 1000, "calls per second")
 	flag.DurationVar(&b.Window, "window", 10*time.Second, "time over which CPU is measured")
