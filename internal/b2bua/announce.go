@@ -9,11 +9,15 @@ import (
 	"github.com/directsip/directsip/internal/sip"
 )
 
-// An announcement (RTE-28, RTE-29) has no target: we answer the caller's offer ourselves, in early media or, where the document says so,
-// after a 200, play, and then refuse or end the call with the reason of the decision.
+// An announcement (RTE-28, RTE-29) has nobody else yet: we answer the caller's offer ourselves, in early media or, where the document says so,
+// after a 200, play, and then refuse or end the call with the reason of the decision. One with a target is heard in an early dialog of its own, like ring-back of ours,
+// and then the targets of the decision are called.
 
-// announces tells whether the call is of an announcement.
-func (c *Call) announces() bool { return c.decision.Kind == routing.Announced }
+// announces tells whether the call is of an announcement, which has not been heard yet.
+func (c *Call) announces() bool { return c.decision.Announcement != nil }
+
+// goesOn tells whether there is somebody to call after the announcement.
+func (c *Call) goesOn() bool { return c.decision.Kind != routing.Announced }
 
 // audience tells whether the caller can hear an announcement. If not the record says why, and the call is refused at once.
 func (c *Call) audience(now time.Time) bool {
@@ -45,6 +49,9 @@ func (c *Call) callerVoice() (v voice, why string) {
 func (c *Call) announce(now time.Time, out *Out) {
 	v, _ := c.callerVoice()
 	f := &fork{ours: c.a.tag}
+	if c.goesOn() {
+		f.ours = c.env.tag()
+	}
 	f.sdp.start(c.env)
 	c.forks = append(c.forks, f)
 	text := c.plan.speak(c.offered, &f.sdp, v)
@@ -97,9 +104,15 @@ func (c *Call) ownVoice() (voice, bool) {
 	return c.voiceIn(s, c.a.trunk.Settings)
 }
 
-// announced ends the call when the announcement has been heard.
+// announced ends the call when the announcement has been heard, or calls whom it leads to.
 func (c *Call) announced(now time.Time, out *Out) {
-	if c.announces() {
+	switch {
+	case !c.announces():
+	case c.goesOn():
+		c.decision.Announcement = nil
+		c.plan.dirty = true
+		c.hunt(now, out)
+	default:
 		c.finish(now, c.decision.Reason, "directsip", "after the announcement "+c.decision.Announcement.Name, out)
 	}
 }

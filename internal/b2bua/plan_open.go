@@ -17,7 +17,7 @@ const openTries = 3
 // openMedia takes ports and asks the relay to open them, unless the media goes past us.
 func (c *Call) openMedia(now time.Time, out *Out) {
 	p := &c.plan
-	if p.bypass = c.foresee(); p.bypass {
+	if p.bypass = !c.announces() && c.foresee(); p.bypass {
 		c.phase = phaseHunting
 		c.hunt(now, out)
 		return
@@ -36,8 +36,11 @@ func (c *Call) openMedia(now time.Time, out *Out) {
 		p.offered(&c.a, c.offered) // nothing in it is for us, neither keys nor codecs
 	}
 	if c.announces() && !c.audience(now) {
-		c.refuse(now, c.decision.Reason, "", out)
-		return
+		if !c.goesOn() {
+			c.refuse(now, c.decision.Reason, "", out)
+			return
+		}
+		c.decision.Announcement = nil // who cannot hear it is not kept from going on
 	}
 	if p.lines == nil {
 		p.lines = make([]line, 1) // offerless: one m-line until the target makes its offer

@@ -149,6 +149,9 @@ func (c *Call) decideTransfer(by, rest *Leg, r *referral) routing.Decision {
 	q := routing.Query{Server: c.env.Server, Trunk: by.trunk, Called: r.number, CalledURI: r.uri, Calling: calling, User: who.user,
 		Stays: &routing.Party{User: c.partyOf(rest).user, Trunk: rest.trunk}}
 	d := routing.Decide(c.snap, &q, c.env.State)
+	if len(d.Targets) > 0 {
+		d.Announcement = nil // who stays hears the other party
+	}
 	if who.number == routing.Anonymous && who.user != nil { // who calls by right of a user who is hidden
 		for i := range d.Targets {
 			d.Targets[i].Calling, d.Targets[i].Display, d.Targets[i].SuppressID = routing.Anonymous, "", true

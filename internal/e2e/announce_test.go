@@ -154,6 +154,39 @@ unassignedNumbers:
 	played(t, r, "caller", "busy uk", "PCMU")
 }
 
+// An announcement with a target: the caller hears it before the answer, and then whoever the target reaches, in one call of one record.
+func TestRTE29Target(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP") + `
+announcements:
+  moved: {tone: busy, country: uk, repeat: 2, target: {number: '+14255550100'}}
+unassignedNumbers:
+  - {name: moved, numberRangeStart: '+3312', to: {announcement: moved}}
+`)
+	agents := siptest.T(t)
+	pbx := agents.Agent(siptest.Config{Name: "pbx", Listen: l.ip(2) + ":5060", Audio: siptest.Tone(600)})
+	gw := agents.Agent(siptest.Config{Name: "gw1", Listen: l.ip(3) + ":5060", Audio: siptest.Tone(1000)})
+	call := agents.Dial(pbx, l.ip(1)+":5060", "sip:+3312@"+l.ip(1))
+	agents.Wait(call, siptest.EarlyMedia)
+	agents.Must(call.WaitTone(agents.Context(), 400))
+	agents.Wait(call, siptest.Acked)
+	in := agents.Incoming(gw, 1)
+	agents.Must(call.WaitTone(agents.Context(), 1000))
+	agents.Must(in.WaitTone(agents.Context(), 600))
+	call.Hangup()
+	agents.Wait(call, siptest.Ended)
+	agents.Wait(in, siptest.HungUp)
+	s.want = 1
+	r := s.record()
+	checkRecord(t, r, "normal-clearing", 200, "caller")
+	if took := played(t, r, "caller", "busy uk", "PCMU"); took < 1500*time.Millisecond || len(r.Attempts) != 1 || r.Called.Normalized != "+14255550100" {
+		t.Errorf("it was heard for %s, then %+v", took, r.Attempts)
+	}
+	if text := strings.Join(r.Decision, "\n"); !strings.Contains(text, `is heard first, then +3312 goes to number "+14255550100"`) {
+		t.Errorf("the record explains\n%s", text)
+	}
+}
+
 // A real telephone that has only one codec hears an announcement in it, whole and in time, from a file as recorders write them: 44.1 kHz, stereo, 24 bits.
 func TestRTE29InEveryCodec(t *testing.T) {
 	t.Parallel()

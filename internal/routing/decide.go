@@ -12,6 +12,7 @@ import (
 func Decide(s *topology.Snapshot, q *Query, st State) Decision {
 	x := run{s: s, q: q, st: st, max: maxAttempts(s, q.Trunk)}
 	x.decide()
+	x.heard()
 	x.d.Steps = append(append(make([]Step, 0, x.count()), x.first[:x.n]...), x.more...)
 	return x.d
 }

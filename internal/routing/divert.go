@@ -13,12 +13,12 @@ import (
 const maxDiversions = 8
 
 // inboundRule finds the rule for a call that arrives on a trunk (NEW-10). A call to an emergency number is only for a rule that speaks
-// of called numbers.
+// of called numbers, and never for an announcement.
 func (x *run) inboundRule() *topology.InboundRule {
 	rescue := x.s.EmergencyOf(x.d.CallingUser, x.q.Trunk, x.d.Number) != nil
 	for i := range x.s.InboundRules {
 		r := &x.s.InboundRules[i]
-		if rescue && r.Called == nil || !r.Matches(x.q.Trunk, x.d.Number, x.d.CallerNumber) {
+		if rescue && (r.Called == nil || r.To.Announcement != nil) || !r.Matches(x.q.Trunk, x.d.Number, x.d.CallerNumber) {
 			if x.q.Full {
 				x.step(Step{Kind: StepInbound, Outcome: NoMatch, Name: r.Name, From: x.d.Number})
 			}
@@ -64,7 +64,7 @@ func (x *run) divert(to *topology.Destination, why *diag.Reason) (decided bool) 
 		x.d.Kind = ToRoute
 		x.targets(x.d.Number)
 	case to.Announcement != nil:
-		x.d.Kind, x.d.Reason, x.d.Announcement = Announced, chosen(*why, to), to.Announcement
+		return x.announce(to, why)
 	case to.Status != 0:
 		x.refuse(chosen(*why, to))
 	default:
@@ -79,6 +79,34 @@ func (x *run) divert(to *topology.Destination, why *diag.Reason) (decided bool) 
 		return false
 	}
 	return true
+}
+
+// announce lets the caller hear something, and goes on with the announcement's target if it has one. A call hears one announcement only, so that none can lead back to
+// itself; Compile refuses what would.
+func (x *run) announce(to *topology.Destination, why *diag.Reason) (decided bool) {
+	a := to.Announcement
+	if x.d.Announcement != nil {
+		x.refuse(diag.LoopDetected)
+		return true
+	}
+	x.d.Announcement = a
+	if a.Target == nil {
+		x.d.Kind, x.d.Reason = Announced, chosen(*why, to)
+		return true
+	}
+	x.step(divertStep(StepAnnouncement, a.Name, x.d.Number, a.Target))
+	return x.divert(a.Target, why)
+}
+
+// heard settles what the announcement means for what was decided: before an emergency call there is none, and before a refusal it is heard all the same.
+func (x *run) heard() {
+	switch d := &x.d; {
+	case d.Announcement == nil:
+	case d.Kind == Emergency:
+		d.Announcement = nil
+	case d.Kind == Refused:
+		d.Kind = Announced
+	}
 }
 
 // chosen is a reason with the status, and perhaps the cause, that the document chooses.
@@ -115,6 +143,9 @@ func (st *Step) divertText() string {
 		return "does not fit"
 	case st.Of == "":
 		return st.From + " is refused with " + strconv.Itoa(int(st.N))
+	}
+	if st.Kind == StepAnnouncement {
+		return "is heard first, then " + st.From + " goes to " + st.Of + " " + quote(st.To)
 	}
 	return st.From + " goes to " + st.Of + " " + quote(st.To)
 }

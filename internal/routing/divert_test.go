@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -130,5 +131,49 @@ func TestRTE05(t *testing.T) {
 		if d := Decide(s, ask(s, "user carol", dialled, ""), nil); d.Number != want {
 			t.Errorf("%s: %s, want %s%s", dialled, d.Number, want, explain(&d))
 		}
+	}
+}
+
+// TestRTE29Targets: after an announcement a call goes where its target leads, as if that had been dialled; a refusal is heard after it. Calls for help hear none, and none
+// leads to another one.
+func TestRTE29Targets(t *testing.T) {
+	s := compile(t, world+`
+announcements:
+  moved: {tone: busy, target: {number: "+14255550101"}}
+  agency: {tone: busy, target: {number: "+4930123456", usages: [world]}}
+  fax: {tone: busy, target: {trunk: pbx}}
+  nowhere: {tone: busy, target: {number: "+999123"}}
+inboundRules:
+  - {name: help, called: '^911$', to: {announcement: moved}}
+unassignedNumbers:
+  - {name: moved, numberRangeStart: "+12065550000", to: {announcement: moved}}
+  - {name: agency, numberRangeStart: "+12065550001", to: {announcement: agency}}
+  - {name: fax, numberRangeStart: "+12065550002", to: {announcement: fax}}
+  - {name: nowhere, numberRangeStart: "+12065550003", to: {announcement: nowhere}}
+`)
+	for _, row := range []struct{ called, hears, want string }{
+		{"+12065550000", "moved", "user alice via uc:+14255550101"},
+		{"+12065550001", "agency", "gw2:+4930123456 gw3:+4930123456"},
+		{"+12065550002", "fax", "pbx:+12065550002"},
+		{"911", "", "emergency gw3:911 gw1:911"},
+	} {
+		d := Decide(s, ask(s, "itsp", row.called, ""), nil)
+		hears := ""
+		if d.Announcement != nil {
+			hears = d.Announcement.Name
+		}
+		if got := brief(&d); got != row.want || hears != row.hears || d.Reason != nil {
+			t.Errorf("%s:\n got %s after %q\nwant %s after %q%s", row.called, got, hears, row.want, row.hears, explain(&d))
+		}
+		if text := explain(&d); strings.Contains(text, "is heard first, then "+row.called+" goes to") != (hears != "") {
+			t.Errorf("%s: the explanation is%s", row.called, text)
+		}
+	}
+	if d := Decide(s, ask(s, "itsp", "+12065550003", ""), nil); d.Kind != Announced || d.Announcement.Name != "nowhere" || d.Reason == nil || len(d.Targets) > 0 {
+		t.Errorf("without a route for the target:%s", explain(&d))
+	}
+	s.Unassigned[0].To.Announcement.Target.Number = "+12065550000" // which Compile refuses
+	if d := Decide(s, ask(s, "itsp", "+12065550000", ""), nil); d.Kind != Announced || d.Reason != diag.LoopDetected {
+		t.Errorf("an announcement that leads to itself:%s", explain(&d))
 	}
 }

@@ -158,6 +158,8 @@ func (k StepKind) String() string {
 		return "inbound rule"
 	case StepUnassigned:
 		return "unassigned"
+	case StepAnnouncement:
+		return "announcement"
 	case StepMedia:
 		return "media"
 	case StepBandwidth:
@@ -265,7 +267,7 @@ func (st *Step) text() string {
 		return st.placeText()
 	case StepLocation, StepELIN, StepCallBack:
 		return st.emergencyText()
-	case StepInbound, StepUnassigned:
+	case StepInbound, StepUnassigned, StepAnnouncement:
 		return st.divertText()
 	case StepBandwidth:
 		if st.Outcome == NoRoom {

@@ -70,18 +70,18 @@ func (k Kind) String() string {
 // Decision says where a call goes, and why.
 type Decision struct {
 	Kind         Kind
-	Number       string             // called number, normalized: "+14255550100", "+14255550100;ext=100"
-	CallerNumber string             // calling number, normalized where a rule allows; as it came otherwise
-	CallingUser  *topology.User     // nil when the caller is no user
-	Forwarder    *topology.User     // who forwards the call, nil when nobody of ours does
-	User         *topology.User     // called user, Kind ToUser
-	Private      bool               // by the user's private line (RTE-32)
-	Usage        string             // of the first target
-	Location     *topology.Location // where the caller of an emergency call is; nil when that is not known
-	ELIN         string             // number of the location that some target shows instead of the caller's; "" none
-	Targets      []Target           // in the order of trial; none when Refused or Announced
-	Reason       *diag.Reason       // of a refusal, also of one after an announcement; else nil
-	Announcement *topology.Announcement
+	Number       string                 // called number, normalized: "+14255550100", "+14255550100;ext=100"
+	CallerNumber string                 // calling number, normalized where a rule allows; as it came otherwise
+	CallingUser  *topology.User         // nil when the caller is no user
+	Forwarder    *topology.User         // who forwards the call, nil when nobody of ours does
+	User         *topology.User         // called user, Kind ToUser
+	Private      bool                   // by the user's private line (RTE-32)
+	Usage        string                 // of the first target
+	Location     *topology.Location     // where the caller of an emergency call is; nil when that is not known
+	ELIN         string                 // number of the location that some target shows instead of the caller's; "" none
+	Targets      []Target               // in the order of trial; none when Refused or Announced
+	Reason       *diag.Reason           // of a refusal, also of one after an announcement; else nil
+	Announcement *topology.Announcement // heard first, or alone where Kind is Announced; nil: none
 	Steps        []Step
 }
 

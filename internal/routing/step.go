@@ -7,33 +7,34 @@ type StepKind uint8
 
 // The kinds of steps, about in the order in which they occur.
 const (
-	StepCall       StepKind = iota // From: called as received; To: calling as received; Name: inbound trunk
-	StepCaller                     // who calls. Name: user; From: as received; To: normalized
-	StepForwarder                  // who forwards the call. Name: user; From: URI
-	StepInCalled                   // inbound called rule
-	StepInCalling                  // inbound calling rule
-	StepEmergency                  // Name: emergency number; From: as dialled; To: usage
-	StepLocation                   // where the caller of an emergency call is. Name: location
-	StepPlan                       // Name: dial plan
-	StepNormalize                  // normalization rule
-	StepCallBack                   // a call to a location's number. Name: the number; To: who is reached
-	StepInbound                    // inbound rule. Name: rule; From: called; Of and To: kind and name of the destination; N: code
-	StepUser                       // Name: user; From: number or URI looked up
-	StepPlace                      // location-based routing of the call as a whole
-	StepUnassigned                 // range of unassigned numbers, like StepInbound
-	StepPolicy                     // where the usages come from. Name: policy or trunk
-	StepUsage                      // Name: usage
-	StepRoute                      // Name: route; From: pattern
-	StepTrunk                      // Name: trunk
-	StepCalled                     // outbound called rule. Of: trunk
-	StepCalling                    // outbound calling rule. Of: trunk
-	StepCallerID                   // caller id replaced by the route. Name: route
-	StepELIN                       // a location's number instead of the caller's. Name: location; Of: trunk
-	StepPlus                       // + removed. Of: trunk
-	StepExt                        // extension left out toward the PSTN. Of: trunk
-	StepMedia                      // where the media of a target goes. Name: trunk; From: why
-	StepBandwidth                  // what a target's links have to carry. Name: trunk; From: how much over what, or why not
-	StepRefused                    // Name: id of the reason
+	StepCall         StepKind = iota // From: called as received; To: calling as received; Name: inbound trunk
+	StepCaller                       // who calls. Name: user; From: as received; To: normalized
+	StepForwarder                    // who forwards the call. Name: user; From: URI
+	StepInCalled                     // inbound called rule
+	StepInCalling                    // inbound calling rule
+	StepEmergency                    // Name: emergency number; From: as dialled; To: usage
+	StepLocation                     // where the caller of an emergency call is. Name: location
+	StepPlan                         // Name: dial plan
+	StepNormalize                    // normalization rule
+	StepCallBack                     // a call to a location's number. Name: the number; To: who is reached
+	StepInbound                      // inbound rule. Name: rule; From: called; Of and To: kind and name of the destination; N: code
+	StepUser                         // Name: user; From: number or URI looked up
+	StepPlace                        // location-based routing of the call as a whole
+	StepAnnouncement                 // heard before the call goes on, like StepInbound
+	StepUnassigned                   // range of unassigned numbers, like StepInbound
+	StepPolicy                       // where the usages come from. Name: policy or trunk
+	StepUsage                        // Name: usage
+	StepRoute                        // Name: route; From: pattern
+	StepTrunk                        // Name: trunk
+	StepCalled                       // outbound called rule. Of: trunk
+	StepCalling                      // outbound calling rule. Of: trunk
+	StepCallerID                     // caller id replaced by the route. Name: route
+	StepELIN                         // a location's number instead of the caller's. Name: location; Of: trunk
+	StepPlus                         // + removed. Of: trunk
+	StepExt                          // extension left out toward the PSTN. Of: trunk
+	StepMedia                        // where the media of a target goes. Name: trunk; From: why
+	StepBandwidth                    // what a target's links have to carry. Name: trunk; From: how much over what, or why not
+	StepRefused                      // Name: id of the reason
 )
 
 // Outcome says what became of the thing that a step is about.

@@ -34,6 +34,7 @@ func (c *compiler) check() {
 	c.checkELINs()
 	c.checkDeviceDialing()
 	c.checkUnassigned()
+	c.checkTargets()
 	c.checkUnused()
 }
 

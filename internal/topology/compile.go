@@ -35,6 +35,7 @@ type compiler struct {
 	elinNames           map[string]string // location of each ELIN
 
 	announcementNames names[*Announcement]
+	targetDocs        []*announcementDoc     // announcements after which a call goes on
 	tones             map[string]*sound.Clip // by name and country
 	files             Files
 	sum               hash.Hash // of the document and the files

@@ -12,7 +12,7 @@ type Destination struct {
 	URI    string   // of the Request-URI on Trunk; "" the number
 	Status int      // refused with this status, 400 to 699
 	Cause  int      // Q.850 cause of Status; 0: that of the reason
-	// Announcement is heard before the call is refused; with Status 0 the reason's.
+	// Announcement is heard before the call is refused, with Status 0 by that of the reason, or before it goes to the announcement's Target.
 	Announcement *Announcement
 }
 
@@ -23,6 +23,11 @@ func (s *Snapshot) destinations() (list []*Destination) {
 	}
 	for i := range s.Unassigned {
 		list = append(list, &s.Unassigned[i].To)
+	}
+	for _, to := range list {
+		if a := to.Announcement; a != nil && a.Target != nil {
+			list = append(list, a.Target)
+		}
 	}
 	return list
 }

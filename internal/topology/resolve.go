@@ -11,6 +11,7 @@ func (c *compiler) resolve() {
 	c.resolvePolicies()
 	c.resolveRoutes()
 	c.resolveUsers()
+	c.resolveTargets()
 	c.resolveUnassigned()
 	c.resolveInbound()
 	c.resolveEmergency()

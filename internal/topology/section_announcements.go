@@ -7,21 +7,22 @@ import (
 	"github.com/directsip/directsip/internal/sound"
 )
 
-// Announcement is what a caller hears before the call is refused (RTE-29).
+// Announcement is what a caller hears before the call is refused, or goes on (RTE-29).
 type Announcement struct {
 	Name  string
 	Clip  *sound.Clip
 	Times int // how often it is heard; default 1
 	// Answer: the call is answered first, and ended afterwards, which costs the caller the call; default false, it is heard before the answer.
 	Answer bool
+	Target *Destination // where the call goes afterwards, before any answer: a user, number or trunk; nil: it is refused
 }
 
 // mostTimes bounds how often an announcement is heard.
 const mostTimes = 100
 
 type announcementDoc struct {
-	file, tone, country *node
-	out                 *Announcement
+	key, file, tone, country, answer, target *node
+	out                                      *Announcement
 }
 
 var announcementFields = []field[announcementDoc]{
@@ -29,12 +30,16 @@ var announcementFields = []field[announcementDoc]{
 	{"tone", setRef(func(d *announcementDoc) **node { return &d.tone })},
 	{"country", setRef(func(d *announcementDoc) **node { return &d.country })},
 	{"repeat", setCount(1, mostTimes, func(d *announcementDoc) *int { return &d.out.Times })},
-	{"answer", setBool(func(d *announcementDoc) *bool { return &d.out.Answer })},
+	{"answer", func(c *compiler, n *node, d *announcementDoc) {
+		d.answer = n
+		setBool(func(d *announcementDoc) *bool { return &d.out.Answer })(c, n, d)
+	}},
+	{"target", setNode(func(d *announcementDoc) **node { return &d.target })},
 }
 
 func (c *compiler) announcements(n *node) {
 	c.each(n, "announcement", func(key, value *node) {
-		d := &announcementDoc{out: &Announcement{Name: key.text, Times: 1}}
+		d := &announcementDoc{key: key, out: &Announcement{Name: key.text, Times: 1}}
 		decode(c, value, announcementFields, d)
 		switch {
 		case d.file == nil && d.tone == nil, d.file != nil && d.tone != nil:
@@ -47,7 +52,51 @@ func (c *compiler) announcements(n *node) {
 			d.out.Clip = c.tone(d.tone, d.country)
 		}
 		c.announcementNames.add(c, key, d.out)
+		if d.target != nil {
+			c.targetDocs = append(c.targetDocs, d)
+		}
 	})
+}
+
+// resolveTargets finds where calls go after announcements.
+func (c *compiler) resolveTargets() {
+	for _, d := range c.targetDocs {
+		to := c.destination(d.key, d.target)
+		switch {
+		case to.Announcement != nil || to.Status != 0:
+			c.errorf(d.target, "after an announcement a call goes to a user, number or trunk").fixf("Without target it is refused, with the code of the rule")
+		case d.out.Answer:
+			c.errorf(d.answer, "what has a target is heard before the answer, which is the target's").fixf("Remove answer")
+		default:
+			d.out.Target = &to
+		}
+	}
+}
+
+// checkTargets: one announcement must not lead to another one, nor to itself.
+func (c *compiler) checkTargets() {
+	users := map[string]bool{}
+	for _, u := range c.snap.Users {
+		users[u.Number] = true
+	}
+	for _, d := range c.targetDocs {
+		if d.out.Target == nil {
+			continue
+		}
+		seen := map[*UnassignedRange]bool{}
+		for to := d.out.Target; to.Number != "" && !users[to.Number]; {
+			r := c.snap.UnassignedByNumber(to.Number)
+			if r == nil || seen[r] {
+				break
+			}
+			if r.To.Announcement != nil {
+				c.errorf(d.target, "the number %s is unassigned, and has the announcement %q: a call hears one only", to.Number, r.To.Announcement.Name).fixf("Send it to a number outside of the ranges")
+				break
+			}
+			seen[r] = true
+			to = &r.To
+		}
+	}
 }
 
 // tone makes a tone by its name and perhaps a country.
