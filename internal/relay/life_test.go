@@ -58,6 +58,7 @@ func TestConflictLeavesNothingOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Close(2)
+	r.look()
 	err = r.Open(s)
 	var port *PortError
 	if !errors.As(err, &port) || port.Local != busy || !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), busy.String()) {
@@ -80,6 +81,7 @@ func TestConflictLeavesNothingOpen(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 	_ = c.Close()
+	r.look()
 	if err := r.Open(s); err != nil {
 		t.Errorf("the id is free again: %v", err)
 	}

@@ -39,6 +39,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("the error names the limit and the way out", func(t *testing.T) {
+		aboutSockets(t)
 		exhaust(t)
 		err := r.Open(second)
 		var port *PortError

@@ -45,14 +45,7 @@ func outlive(t *testing.T, tier media.Tier, us netip.Addr, peer func(int) netip.
 			}
 		}
 	})
-	w.there("link set far down")
 	w.there("link set far address 02:00:00:00:00:77")
-	w.there("link set far up")
-	if us.Is6() { // its addresses go with the link
-		for n := 1; n <= peers; n++ {
-			w.there("-6 addr replace " + peer(n).String() + "/64 dev far nodad")
-		}
-	}
 	k.flows("after the neighbour has another link address") // frames to the old one are not its any more
 
 	if us.Is4() {

@@ -3,14 +3,15 @@ package relay
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/netlink"
 	"github.com/directsip/directsip/internal/rights"
 	"github.com/directsip/directsip/internal/steer"
 )
@@ -23,25 +24,26 @@ import (
 type steered struct {
 	kernel *steer.Table
 	dscp   int   // negative: 0
+	v6     bool  // this host has IPv6
 	table  table // by place
 	mark   port  // what the table has for a place that is taken and has no port yet, or no more
 
 	mu     sync.Mutex
 	blocks map[int32]*block
-	probed map[int32]int64 // when a place was found to be nobody else's
-	probes int             // the most in probed since the map was made
-	now    int64           // of the last sweep, ns since the relay started
-	known  atomic.Pointer[[]netip.Addr]
-	late   atomic.Uint64 // packets that came to a place that nobody has any more
+	others others
+
+	looking sync.Mutex      // taken before mu
+	diag    *netlink.Socket // nil: the kernel cannot say who has ports (CONFIG_INET_UDP_DIAG)
+	logger  *slog.Logger
+
+	known atomic.Pointer[[]netip.Addr]
+	late  atomic.Uint64 // packets that came to a place that nobody has any more
 }
 
 // A port's place is where the tables have it: the index of its address and its number. It is what its socket has for a descriptor.
 func placeOf(index int, port uint16) int32 { return int32(index)*steer.Ports + int32(port) }
 
 func addressAt(place int32) (index int, port uint16) { return int(place / steer.Ports), uint16(place) }
-
-// probedFor is how long another program that binds a port is overlooked.
-const probedFor = 30 * time.Second
 
 // openSteered is nil with the reason when this host or this process cannot.
 func openSteered(r *Relay) (o *steered, err error) {
@@ -51,7 +53,7 @@ func openSteered(r *Relay) (o *steered, err error) {
 	if len(r.workers) > steer.Workers {
 		return nil, fmt.Errorf("%d workers are too many, %d at most", len(r.workers), steer.Workers)
 	}
-	o = &steered{dscp: r.config.DSCP, probed: make(map[int32]int64), blocks: make(map[int32]*block)}
+	o = &steered{dscp: r.config.DSCP, logger: r.config.Logger, blocks: make(map[int32]*block)}
 	o.known.Store(new([]netip.Addr))
 	if o.kernel, err = steer.Open(); err != nil {
 		return nil, err
@@ -68,6 +70,12 @@ func openSteered(r *Relay) (o *steered, err error) {
 		o.close()
 		return nil, err
 	}
+	if o.diag, err = netlink.Open(unix.NETLINK_SOCK_DIAG); err == nil {
+		if err = everybody(o.diag, func(holder) {}); err != nil {
+			o.diag.Close()
+			o.diag = nil
+		}
+	}
 	return o, nil
 }
 
@@ -78,13 +86,16 @@ func (o *steered) close() {
 		_ = unix.Close(b.fd)
 	}
 	clear(o.blocks)
+	if o.diag != nil {
+		o.diag.Close()
+	}
 }
 
 func (*steered) tier() media.Tier { return media.TierSteered }
 
 // serves tells whether ports at an address can be steered: it must be one address of this host. Zones and wildcards are left to sockets.
 func (o *steered) serves(ip netip.Addr) bool {
-	if ip = ip.Unmap(); !ip.IsValid() || ip.IsUnspecified() || ip.Zone() != "" {
+	if ip = ip.Unmap(); !ip.IsValid() || ip.IsUnspecified() || ip.Zone() != "" || ip.Is6() && !o.v6 {
 		return false
 	}
 	_, ok := o.index(ip)
@@ -100,12 +111,15 @@ func (o *steered) index(ip netip.Addr) (index int, ok bool) {
 		}
 	}
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	if index, ok = o.kernel.Address(ip); ok {
 		if known := *o.known.Load(); index == len(known) {
 			more := append(known[:len(known):len(known)], ip)
 			o.known.Store(&more)
 		}
+	}
+	o.mu.Unlock()
+	if ok {
+		o.look()
 	}
 	return index, ok
 }
@@ -121,10 +135,7 @@ func (o *steered) find(ip netip.Addr, number uint16) (p *port, place int32) {
 	return nil, 0
 }
 
-// bind reserves a place. Steering comes before bound sockets, so another program that has the port would hear nothing any more and nobody would
-// notice: therefore the port is bound for a moment, which fails as it would with a socket per port. As that takes longer than all else here, it holds
-// for the sessions of half a minute. A program that binds the port later gets nothing from it while a session has it; connected sockets, such as
-// those of resolvers, come before steering and lose nothing.
+// bind reserves a place that nobody else has (see others).
 func (o *steered) bind(local netip.AddrPort, generation int32) (socket, error) {
 	index, ok := o.index(local.Addr())
 	if !ok {
@@ -134,36 +145,30 @@ func (o *steered) bind(local netip.AddrPort, generation int32) (socket, error) {
 	if !o.table.claim(place, &o.mark) {
 		return noSocket, &PortError{local, unix.EADDRINUSE}
 	}
-	o.mu.Lock()
-	err := o.reserve(local, place)
-	_, probed := o.probed[place]
-	o.mu.Unlock()
-	if err != nil {
+	if err := o.reserve(index, place, local); err != nil {
 		o.table.set(place, nil)
 		return noSocket, &PortError{local, err}
 	}
-	if !probed {
-		err = o.probe(local, place)
-	}
-	if err != nil {
-		o.drop(socket{fd: place})
-		return noSocket, &PortError{local, err}
+	if o.diag == nil { // it takes trying
+		s, err := bindUDP(local)
+		if s.close(); err != nil {
+			o.drop(socket{fd: place})
+			return noSocket, &PortError{local, err}
+		}
 	}
 	return socket{fd: place, generation: generation}, nil
 }
 
-// probe fails when another program has a port.
-func (o *steered) probe(local netip.AddrPort, place int32) error {
-	s, err := bindUDP(local)
-	s.close()
-	if err != nil {
-		return err
-	}
+func (o *steered) reserve(index int, place int32, local netip.AddrPort) error {
 	o.mu.Lock()
-	o.probed[place] = o.now
-	o.probes = max(o.probes, len(o.probed))
-	o.mu.Unlock()
-	return nil
+	defer o.mu.Unlock()
+	switch {
+	case o.others.lost&(1<<index) != 0:
+		return unix.EADDRNOTAVAIL
+	case o.others.has(index, local.Port()):
+		return unix.EADDRINUSE
+	}
+	return o.reserveBlock(local, place)
 }
 
 // attach begins to steer. What waits in the worker's socket came to the port under another session, for it was not steered in between.
@@ -192,17 +197,11 @@ func (o *steered) drop(s socket) {
 	o.table.set(s.fd, nil)
 }
 
-// tidy forgets places that were probed long ago.
-func (o *steered) tidy(now int64) {
+// tidy looks around, and gives back what nobody uses.
+func (o *steered) tidy() {
+	o.look()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.now = now
-	for place, at := range o.probed {
-		if now-at > int64(probedFor) {
-			delete(o.probed, place)
-		}
-	}
-	o.probed = shrunk(o.probed, &o.probes)
 	o.tidyBlocks()
 }
 
@@ -235,6 +234,7 @@ func (w *worker) openSteered(o *steered, index int) (err error) {
 		if f == inet6 && !hasIPv6() {
 			continue
 		}
+		o.v6 = f == inet6
 		if w.inlets[f], err = newInlet(ip); err != nil {
 			return err
 		}

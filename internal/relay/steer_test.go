@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/quick"
@@ -109,6 +111,7 @@ func TestSteeredTakesNobodysPort(t *testing.T) {
 	r := newRig(t, Config{Best: media.TierSteered})
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
 	owner := newPhone(t, ip4)
+	r.cool()
 	s := assign(t, call(1, a, b))
 	s.Streams[0].Side[1].Local = address(owner.rtp)
 	var busy *PortError
@@ -392,22 +395,96 @@ func FuzzCited(f *testing.F) {
 	})
 }
 
-// TestSteeredPortsAreProbedAgain: whether another program has a port is asked anew after a while.
-func TestSteeredPortsAreProbedAgain(t *testing.T) {
+// TestSteeredNoticesWhoHasPorts: a socket that another program binds, to our address or to all, is noticed, and a call gets its port only when it is gone.
+// One that takes the port of a running call is told of once.
+func TestSteeredNoticesWhoHasPorts(t *testing.T) {
 	needSteered(t)
-	r := newRig(t, Config{Best: media.TierSteered})
+	r := newRig(t, Config{Best: media.TierSteered, SweepInterval: time.Hour})
+	var log bytes.Buffer
+	r.steered.logger = slog.New(slog.NewTextHandler(&log, nil))
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
 	s := call(1, a, b)
 	r.open(s)
+	wanted := s.Streams[0].Side[1].Local
 	r.Close(1)
-	other, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(s.Streams[0].Side[1].Local))
+	for _, at := range []string{"127.0.0.1", "0.0.0.0", "::"} {
+		other, err := net.ListenPacket("udp", net.JoinHostPort(at, strconv.Itoa(int(wanted.Port()))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		r.tidy(r.now())
+		var port *PortError
+		if err := r.Open(s); !errors.As(err, &port) || port.Local != wanted || !errors.Is(err, unix.EADDRINUSE) {
+			t.Errorf("while somebody listens at %s: %v", at, err)
+			r.Close(1)
+		}
+		_ = other.Close()
+		r.tidy(r.now())
+		if err := r.Open(s); err != nil {
+			t.Errorf("after somebody has listened at %s: %v", at, err)
+		}
+		r.Close(1)
+	}
+	if log.Len() > 0 {
+		t.Errorf("no call had a port of others: %s", &log)
+	}
+	if err := r.Open(s); err != nil {
+		t.Fatal(err)
+	}
+	late, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(wanted))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
+	for range 3 {
+		r.tidy(r.now())
+	}
+	if n := strings.Count(log.String(), wanted.String()); n != 1 {
+		t.Errorf("told %d times: %s", n, &log)
+	}
+	x := rtpPacket(8, 1, 160, 7)
+	a.send(a.rtp, s.Streams[0].Side[0].Local, x)
+	b.wantOn(b.rtp, wanted, x)
+}
+
+// TestSteeredWithoutSocketDiag: where the kernel cannot say who has ports, each is tried.
+func TestSteeredWithoutSocketDiag(t *testing.T) {
+	needSteered(t)
+	r := newRig(t, Config{Best: media.TierSteered})
+	diag := r.steered.diag
+	defer func() { r.steered.looking.Lock(); r.steered.diag = diag; r.steered.looking.Unlock() }()
+	r.steered.looking.Lock()
+	r.steered.diag = nil
+	r.steered.looking.Unlock()
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	r.open(s)
+	wanted := s.Streams[0].Side[1].Local
+	r.Close(1)
+	other, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(wanted))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	r.tidy(r.now() + int64(probedFor) + int64(2*time.Second))
 	var port *PortError
-	if err := r.Open(s); !errors.As(err, &port) || port.Local != s.Streams[0].Side[1].Local {
-		t.Fatalf("%v", err)
+	if err := r.Open(s); !errors.As(err, &port) || port.Local != wanted {
+		t.Errorf("%v", err)
+	}
+}
+
+// BenchmarkWhoHasPorts is what a sweep takes for it.
+func BenchmarkWhoHasPorts(b *testing.B) {
+	r, err := newRelay(Config{Workers: 1, Best: media.TierSteered})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer release(r)
+	if r.steered == nil {
+		b.Skip(r.unsteered)
+	}
+	r.steered.serves(ip4)
+	for b.Loop() {
+		r.steered.look()
 	}
 }

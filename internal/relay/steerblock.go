@@ -19,8 +19,8 @@ type block struct {
 	idle bool // for a sweep already
 }
 
-// reserve takes the block that a place is in. o.mu is held.
-func (o *steered) reserve(local netip.AddrPort, place int32) error {
+// reserveBlock takes the block that a place is in. o.mu is held.
+func (o *steered) reserveBlock(local netip.AddrPort, place int32) error {
 	b := o.blocks[place/blockPorts]
 	if b == nil {
 		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)

@@ -45,7 +45,7 @@ func (sw *sweeper) stop() {
 func (r *Relay) tidy(now int64) {
 	r.sockets.warm.sweep(now)
 	if r.steered != nil {
-		r.steered.tidy(now)
+		r.steered.tidy()
 	}
 	for i := range r.shards {
 		sh := &r.shards[i]

@@ -12,13 +12,16 @@ import (
 	"github.com/directsip/directsip/internal/media"
 )
 
-// cool lets the time of all warm sockets, and of what was probed, pass.
+// cool lets the time of all warm sockets pass, and that until the next look at who has ports.
 func (r *Relay) cool() {
 	r.sockets.warm.sweep(math.MaxInt64)
-	if o := r.steered; o != nil {
-		o.mu.Lock()
-		clear(o.probed)
-		o.mu.Unlock()
+	r.look()
+}
+
+// look has who has ports noticed now, not at the next sweep.
+func (r *Relay) look() {
+	if r.steered != nil {
+		r.steered.look()
 	}
 }
 
