@@ -19,6 +19,7 @@ import (
 
 	"github.com/directsip/directsip/internal/lack"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/topology"
 )
 
 // newSteeredBench is a relay at rest with calls over steered ports.
@@ -446,6 +447,13 @@ func TestSteeredNoticesWhoHasPorts(t *testing.T) {
 	x := rtpPacket(8, 1, 160, 7)
 	a.send(a.rtp, s.Streams[0].Side[0].Local, x)
 	b.wantOn(b.rtp, wanted, x)
+}
+
+// TestSteeredBlocksAreThoseThatAreChecked: a document whose servers would contend for one is told so.
+func TestSteeredBlocksAreThoseThatAreChecked(t *testing.T) {
+	if blockPorts != topology.SteeredPorts {
+		t.Errorf("blocks of %d ports, checked are %d", blockPorts, topology.SteeredPorts)
+	}
 }
 
 // TestSteeredWithoutSocketDiag: where the kernel cannot say who has ports, each is tried.

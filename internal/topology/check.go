@@ -39,13 +39,18 @@ func (c *compiler) check() {
 }
 
 // checkServers: certificate and key go together; media ports are enough and clear of SIP over UDP; no two servers share
-// an address.
+// an address, nor media ports of one.
 func (c *compiler) checkServers() {
 	addresses := map[netip.Addr]string{}
+	var before []*Server
 	for _, p := range c.poolDocs {
 		c.checkPoolLimit(p)
 		for _, d := range p.servers {
 			c.checkServer(p, d)
+			for _, other := range before {
+				c.checkNeighbour(d, other)
+			}
+			before = append(before, d.out)
 			for i, a := range d.out.Addresses {
 				at := d.addresses.items[min(i, len(d.addresses.items)-1)]
 				if other, taken := addresses[a]; taken {
@@ -97,6 +102,36 @@ func (c *compiler) checkServer(p *poolDoc, d *serverDoc) {
 				fixf("Move the port or the range")
 			return
 		}
+	}
+}
+
+// SteeredPorts is how many ports from a multiple of it on a server takes together when it steers (relay).
+const SteeredPorts = 64
+
+// checkNeighbour: servers that share a media address share a host, and neither can have the ports that the other has.
+func (c *compiler) checkNeighbour(d *serverDoc, other *Server) {
+	s := d.out
+	shared := slices.IndexFunc(s.Media, func(a netip.Addr) bool { return slices.Contains(other.Media, a) })
+	if shared < 0 || slices.Contains(other.Addresses, s.Media[shared]) && slices.Contains(s.Addresses, s.Media[shared]) { // which is an error of its own
+		return
+	}
+	ports := d.key
+	if d.mediaPorts != nil {
+		ports = d.mediaPorts
+	}
+	low, high := s.MediaPorts, other.MediaPorts
+	if low.First > high.First {
+		low, high = high, low
+	}
+	switch {
+	case low.Last >= high.First:
+		c.warnf(ports, "mediaPorts %d-%d and %d-%d of server %q overlap at %s: calls are lost while the other has their ports",
+			s.MediaPorts.First, s.MediaPorts.Last, other.MediaPorts.First, other.MediaPorts.Last, other.Name, s.Media[shared]).fixf("Give every server its own")
+	case low.Last/SteeredPorts == high.First/SteeredPorts && s.MediaTier != "sockets" && other.MediaTier != "sockets":
+		edge := high.First / SteeredPorts * SteeredPorts
+		c.warnf(ports, "mediaPorts %d-%d and %d-%d of server %q meet at %s between %d and %d, of which steering gives all to one server",
+			s.MediaPorts.First, s.MediaPorts.Last, other.MediaPorts.First, other.MediaPorts.Last, other.Name, s.Media[shared], edge, edge+SteeredPorts-1).
+			fixf("End the lower range at %d, or begin the upper at %d", edge-1, edge+SteeredPorts)
 	}
 }
 
