@@ -8,9 +8,10 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/directsip/directsip/internal/lack"
-
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/lack"
 )
 
 // ends are the addresses of a flow.
@@ -65,6 +66,43 @@ func TestReaddresses(t *testing.T) {
 		}
 	}
 }
+
+// TestPriority: queues and the priority bits of 802.1Q treat a packet as they would one of a socket of ours.
+func TestPriority(t *testing.T) {
+	table := open(t, Config{Flows: 8})
+	for name, c := range map[string]struct {
+		ends
+		family, level, option int
+	}{"IPv4": {ends4, unix.AF_INET, unix.IPPROTO_IP, unix.IP_TOS}, "IPv6": {ends6, unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_TCLASS}} {
+		for dscp := range 64 {
+			socket, err := unix.Socket(c.family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := 0
+			if err = unix.SetsockoptInt(socket, c.level, c.option, dscp<<2); err == nil {
+				want, err = unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_PRIORITY)
+			}
+			_ = unix.Close(socket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, s := c.flow()
+			f.TOS = uint8(dscp << 2)
+			h := table.put(f, s)
+			var seen [48]uint32 // of struct __sk_buff
+			seen[skbPriority] = 7
+			o := ebpf.RunOptions{Data: c.frame().bytes(), DataOut: make([]byte, 512), Context: seen, ContextOut: &seen}
+			verdict, err := table.program.Run(&o)
+			if err != nil || int32(verdict) != redirect || int(seen[skbPriority]) != want {
+				t.Errorf("%s, DSCP %d: verdict %d, priority %d, of a socket %d (%v)", name, dscp, verdict, seen[skbPriority], want, err)
+			}
+			table.Recall(h)
+		}
+	}
+}
+
+const skbPriority = 8 // its word
 
 // TestChecksums goes through sums of the payload until the new checksum would be 0, which means none in UDP over IPv4 (RFC 768).
 func TestChecksums(t *testing.T) {
