@@ -27,7 +27,7 @@ const (
 // open has changed called from goroutines, until close.
 func (w *watches) open(changed func()) error {
 	if err := w.watch(changed, unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
-		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE); err != nil {
+		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE, unix.RTNLGRP_NEXTHOP); err != nil {
 		return err
 	}
 	if err := w.watch(changed, unix.NETLINK_XFRM, xfrmPolicies); err != nil && !errors.Is(err, unix.EPROTONOSUPPORT) {

@@ -96,3 +96,34 @@ func (k *kernelRig) flows(when string) {
 		}
 	}
 }
+
+// TestKernelFollowsNexthops: an object that routes name (ip-nexthop(8)) may change, and no route is said to have.
+func TestKernelFollowsNexthops(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	// Nothing else is to be told either: no address that devices get by themselves.
+	for name, value := range map[string]string{"ipv4/nexthop_compat_mode": "0", "ipv6/conf/default/addr_gen_mode": "1"} {
+		if err := os.WriteFile("/proc/sys/net/"+name, []byte(value), 0); err != nil {
+			t.Skip(err)
+		}
+	}
+	w := newWire(t)
+	k := w.rig(Config{}, nil)
+	w.here("link add near2 type veth peer name far2 netns " + w.path())
+	w.here("addr add 10.99.0.1/24 dev near2")
+	w.here("link set near2 up")
+	w.there("addr add 10.99.0.2/24 dev far2")
+	w.there("link set far2 up")
+	w.here("nexthop add id 1 via 10.98.0.12 dev near") // b is there, too
+	w.here("route add 10.98.0.11/32 nhid 1 src 10.98.0.1")
+	k.flows("by the first next hop")
+	before := w.sent("near2")
+	w.here("nexthop replace id 1 via 10.99.0.2 dev near2")
+	for deadline := time.Now().Add(patience); w.sent("near2") < before+10; k.try() {
+		if time.Now().After(deadline) {
+			t.Fatal("no packets take the new way")
+		}
+	}
+	k.flows("by the other next hop")
+}
