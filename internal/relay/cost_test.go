@@ -34,7 +34,7 @@ func newBench(tb testing.TB, calls int, config Config) *bench {
 			s.close()
 		}
 	})
-	next := media.NewPorts(33000, 50000, 0)
+	next := media.NewPorts(10000, 32000, 0) // which the kernel gives to no phone
 	for i := range calls {
 		s := &media.Session{ID: media.SessionID(i), Streams: make([]media.Stream, 1)}
 		for j := range s.Streams[0].Side {

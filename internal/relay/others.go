@@ -3,6 +3,7 @@ package relay
 import (
 	"encoding/binary"
 	"net/netip"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -81,10 +82,32 @@ func (b *holder) at(ip netip.Addr) bool {
 	return mine == ip || mine.IsUnspecified() && (mine.Is4() == ip.Is4() || b.dual)
 }
 
+// lookShare is the part of the time that looks may take.
+const lookShare = 500
+
+// glance looks if it was long ago, for what a look takes. It waits for nobody.
+func (o *steered) glance() {
+	if int64(time.Since(o.start)) < o.again.Load() || !o.looking.TryLock() {
+		return
+	}
+	defer o.looking.Unlock()
+	o.watch()
+}
+
 // look finds out who else has ports, and which addresses are lost.
 func (o *steered) look() {
 	o.looking.Lock()
 	defer o.looking.Unlock()
+	o.watch()
+}
+
+// watch is look under its lock.
+func (o *steered) watch() {
+	begin := time.Since(o.start)
+	defer func() {
+		end := time.Since(o.start)
+		o.again.Store(int64(end + lookShare*(end-begin)))
+	}()
 	known := *o.known.Load()
 	fresh := others{ports: make([]portSet, len(known))}
 	for i, ip := range known {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -33,6 +34,8 @@ type steered struct {
 	others others
 
 	looking sync.Mutex      // taken before mu
+	start   time.Time       // of the relay
+	again   atomic.Int64    // when to look again, ns since then
 	diag    *netlink.Socket // nil: the kernel cannot say who has ports (CONFIG_INET_UDP_DIAG)
 	logger  *slog.Logger
 
@@ -53,7 +56,7 @@ func openSteered(r *Relay) (o *steered, err error) {
 	if len(r.workers) > steer.Workers {
 		return nil, fmt.Errorf("%d workers are too many, %d at most", len(r.workers), steer.Workers)
 	}
-	o = &steered{dscp: r.config.DSCP, logger: r.config.Logger, blocks: make(map[int32]*block)}
+	o = &steered{dscp: r.config.DSCP, logger: r.config.Logger, start: r.start, blocks: make(map[int32]*block)}
 	o.known.Store(new([]netip.Addr))
 	if o.kernel, err = steer.Open(); err != nil {
 		return nil, err
@@ -145,6 +148,7 @@ func (o *steered) bind(local netip.AddrPort, generation int32) (socket, error) {
 	if !o.table.claim(place, &o.mark) {
 		return noSocket, &PortError{local, unix.EADDRINUSE}
 	}
+	o.glance()
 	if err := o.reserve(index, place, local); err != nil {
 		o.table.set(place, nil)
 		return noSocket, &PortError{local, err}
