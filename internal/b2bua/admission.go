@@ -27,61 +27,139 @@ func (c *Call) exempt() bool {
 	return d.Kind == routing.Emergency || d.User != nil && d.User.Policy != nil && d.User.Policy.BandwidthOverride
 }
 
+// room is what a call asks of links, for a target or for a change of what runs.
+type room struct {
+	legs   network.Legs
+	limits network.Limits
+	at     [2]*topology.Link // the narrowest link of each way; nil: none asks anything of one call
+	force  bool
+}
+
+// place puts a party on a side: which links lead to it, and what they let one call have.
+func (c *Call) place(r *room, side media.SideIndex, p *network.Party, packets network.Packets) {
+	a, _ := p.Where(true) // of a target that says where its media is when it answers, links are counted then
+	if a.IsValid() {
+		ours := c.env.mediaAddr(a)
+		packets.IPv6 = ours.Is6()
+		r.legs[side].Way = network.Way(c.snap.Network, ours, a, nil)
+	}
+	r.limits[side] = network.Limit{Most: topology.Unlimited, Packets: packets}
+	if !r.force {
+		r.limits[side].Most, r.at[side] = network.PerSession(r.legs[side].Way, topology.Audio)
+	}
+}
+
+// narrow is what codecs have to fit; nil: they need not.
+func (r *room) narrow() *network.Limits {
+	if !r.limits.Any() {
+		return nil
+	}
+	limits := r.limits
+	return &limits
+}
+
+// narrowest is the link that asks most of one call, and how much it lets it have.
+func (r *room) narrowest() (at *topology.Link, most int) {
+	k := 0
+	if r.limits[1].Most < r.limits[0].Most {
+		k = 1
+	}
+	return r.at[k], r.limits[k].Most
+}
+
 // takeRoom takes room for a target, or says why there is none: then the next one is tried, whose way may be another (CAC-05).
 func (c *Call) takeRoom(t *attempt) *rejection {
 	if !c.admits() {
 		return nil
 	}
 	p := &c.plan
-	p.widest, p.noVideo = 0, false
+	p.limits, p.noVideo = nil, false
 	if p.bypass { // not subject to admission
 		c.reserve(&network.Legs{}, true)
 		return nil
 	}
-	near, offer := c.callerParty(), c.offered
+	near, offer, set := c.callerParty(), c.offered, t.target.Trunk.Settings
+	theirs := network.Packets{Tag: c.offeredTag(set)}
+	side := c.seatOfTarget()
+	mine := p.packets(1 - side)
 	if x := c.xfer; x != nil { // then who stays is there already, and who leaves will be gone
 		near = c.partyAt(x.rest)
 		offer, _ = sdp.Parse(x.by.sdp.body)
+	} else if offer == nil {
+		mine.Tag = c.offeredTag(c.a.trunk.Settings)
 	}
+	if p.passKeys {
+		theirs.Tag = mine.Tag
+	}
+	mine.Time = network.Meet(mine.Time, 0)
+	theirs.Time = mine.Time
+	r := room{force: c.exempt()}
 	callee := network.Party{Trunk: t.target.Trunk, Signalling: t.hops[t.hop].Remote.Addr()}
-	legs := network.Legs{{Way: c.way(&near, true)}, {Way: c.way(&callee, false)}}
-	force := c.exempt()
-	both := slices.Concat(legs[0].Way, legs[1].Way)
-	most, at := network.PerSession(both, topology.Audio)
-	if force {
-		most = topology.Unlimited
-	}
-	kbps := network.Widest(offer, c.keeps(offer, t.target.Trunk.Settings), most)
-	if kbps == 0 {
+	c.place(&r, 1-side, &near, mine)
+	c.place(&r, side, &callee, theirs)
+	kbps := network.Widest(offer, c.keeps(offer, set), &r.limits)
+	if kbps[0] == 0 {
+		at, most := r.narrowest()
 		c.env.Limits.Refuse(at, topology.Audio)
 		return c.noRoom(t, diag.SessionTooWide, fmt.Sprintf("%s lets a call have %d kbit/s, and no codec that is offered needs as little", at.Name, most))
 	}
-	if most < topology.Unlimited {
-		p.widest = most
+	p.limits = r.narrow()
+	legs := &r.legs
+	for k := range legs {
+		legs[k].Kbps[topology.Audio] = kbps[k]
 	}
-	legs[0].Kbps[topology.Audio], legs[1].Kbps[topology.Audio] = kbps, kbps
-	if set := t.target.Trunk.Settings; set.Transcoding != "off" && len(set.Codecs) > 0 { // it may be offered what its trunk names as well
-		legs[1].Kbps[topology.Audio] = max(kbps, network.Widest(nil, set.Codecs, most))
+	r.widen(side, set)
+	c.admitVideo(legs, network.VideoOf(offer), r.force)
+	no := c.reserve(legs, r.force)
+	if no != nil && no.Kind == topology.Video {
+		c.env.Limits.Refuse(no.Link, no.Kind)
+		c.leaveVideo(legs)
+		no = c.reserve(legs, r.force)
 	}
-	c.admitVideo(&legs, both, network.VideoOf(offer), force)
-	r := c.reserve(&legs, force)
-	if r != nil && r.Kind == topology.Video {
-		c.leaveVideo(&legs)
-		r = c.reserve(&legs, force)
-	}
-	if r != nil {
-		return c.noRoom(t, diag.LinkFull, fmt.Sprintf("%s carries %d of %d kbit/s, and the call needs %d", r.Link.Name, r.Used, r.Share, r.Need))
+	if no != nil {
+		c.env.Limits.Refuse(no.Link, no.Kind)
+		return c.noRoom(t, diag.LinkFull, fmt.Sprintf("%s carries %d of %d kbit/s, and the call needs %d", no.Link.Name, no.Used, no.Share, no.Need))
 	}
 	if legs.Any() {
-		c.noteStep(routing.BandwidthStep(t.target.Trunk, true, p.granted(&legs)))
+		c.noteStep(routing.BandwidthStep(t.target.Trunk, true, p.granted(legs)))
 	}
 	return nil
 }
 
+// widen takes into account that a side may be offered what its trunk names as well, where that is converted.
+func (r *room) widen(side media.SideIndex, set *topologySettings) {
+	if set.Transcoding != "off" {
+		kbps := &r.legs[side].Kbps[topology.Audio]
+		*kbps = max(*kbps, network.WidestOf(set.Codecs, &r.limits[side]))
+	}
+}
+
+// offeredTag is the longest tag of the SRTP that a trunk is offered, in octets.
+func (c *Call) offeredTag(set *topologySettings) (octets uint8) {
+	if set.SRTPMode != "required" && set.SRTPMode != "optional" {
+		return 0
+	}
+	if set.SRTPKeying != "sdes" && c.env.handshakes() {
+		return media.LongestTag
+	}
+	for _, name := range set.SRTPSuites {
+		if suite, ok := media.SuiteNamed(name); ok {
+			octets = max(octets, uint8(suite.TagSize()))
+		}
+	}
+	return octets
+}
+
 // granted says what a target has on which links.
 func (p *plan) granted(legs *network.Legs) string {
-	text := fmt.Sprintf("%d kbit/s over %s", legs[0].Kbps[topology.Audio], names(legs))
-	switch video := legs[0].Kbps[topology.Video]; {
+	kbps, video := 0, 0
+	for k := range legs {
+		if len(legs[k].Way) > 0 {
+			kbps, video = max(kbps, legs[k].Kbps[topology.Audio]), max(video, legs[k].Kbps[topology.Video])
+		}
+	}
+	text := fmt.Sprintf("%d kbit/s over %s", kbps, names(legs))
+	switch {
 	case p.noVideo:
 		text += ", and none for video, which is left out"
 	case video > 0:
@@ -91,14 +169,17 @@ func (p *plan) granted(legs *network.Legs) string {
 }
 
 // admitVideo asks for video as well, where one session may have so much: a call goes on without.
-func (c *Call) admitVideo(legs *network.Legs, way []*topology.Link, kbps int, force bool) {
-	most, at := network.PerSession(way, topology.Video)
+func (c *Call) admitVideo(legs *network.Legs, kbps int, force bool) {
+	most, at := network.PerSession(both(legs), topology.Video)
 	legs[0].Kbps[topology.Video], legs[1].Kbps[topology.Video] = kbps, kbps
 	if kbps > most && !force {
 		c.env.Limits.Refuse(at, topology.Video)
 		c.leaveVideo(legs)
 	}
 }
+
+// both is the links of both legs.
+func both(legs *network.Legs) []*topology.Link { return slices.Concat(legs[0].Way, legs[1].Way) }
 
 // leaveVideo has the call go on without video.
 func (c *Call) leaveVideo(legs *network.Legs) {
@@ -125,45 +206,46 @@ func names(legs *network.Legs) string {
 	return strings.Join(list, ", ")
 }
 
-// way is the links between a party's media and ours. Of a target that says where its media is when it answers, they are counted then.
-func (c *Call) way(p *network.Party, caller bool) []*topology.Link {
-	a, _ := p.Where(caller)
-	if !a.IsValid() {
-		return nil
-	}
-	return network.Way(c.snap.Network, c.env.mediaAddr(a), a, nil)
-}
-
 // reserve takes what the legs need, instead of what the call had.
 func (c *Call) reserve(legs *network.Legs, force bool) *network.Refusal {
-	if !legs.Any() && !c.reserved {
+	if !legs.Any() && c.room == nil {
 		return nil
 	}
-	c.reserved = true
-	r := c.env.Limits.Reserve(c.snap.Network, c.id, legs, force)
-	c.reserved = r != nil || legs.Any()
-	return r
+	if r := c.env.Limits.Reserve(c.snap.Network, c.id, legs, force); r != nil {
+		return r
+	}
+	if c.room = nil; legs.Any() {
+		has := *legs
+		c.room = &has
+	}
+	return nil
 }
 
-// recount counts what an answered call needs by now: what was said may have changed its codecs, its addresses or who is there.
+// recount counts what an answered call needs by now: what was said may have changed its codecs, its addresses or who is there. It waits while something
+// is asked that may still be refused, and the call has what that may need.
 func (c *Call) recount() {
 	if !c.admits() || c.phase != phaseAnswered || c.end != nil || c.plan.bypass || c.xfer != nil && c.xfer.stage < transferTelling {
 		return
 	}
-	var legs network.Legs
-	for k := range legs {
-		l := c.seat(media.SideIndex(k))
+	p, r := &c.plan, room{force: c.exempt()}
+	time := network.Meet(p.packets(0).Time, p.packets(1).Time)
+	for k := range r.legs {
+		side := media.SideIndex(k)
+		l := c.seat(side)
 		if l == nil {
 			continue
 		}
-		p := c.partyAt(l)
-		legs[k] = network.Need{Way: c.way(&p, true), Kbps: [topology.MediaKinds]int{network.Bandwidth(l.sdp.codec), c.plan.video()}}
+		if !l.oa.Stable() {
+			return
+		}
+		party, packets := c.partyAt(l), p.packets(side)
+		packets.Time = time
+		c.place(&r, side, &party, packets)
+		r.legs[k].Kbps = [topology.MediaKinds]int{network.Bandwidth(l.sdp.codec, r.limits[k].Packets), p.video()}
 	}
-	c.plan.widest = 0 // a transfer that failed may have left another
-	if most, at := network.PerSession(slices.Concat(legs[0].Way, legs[1].Way), topology.Audio); at != nil && !c.exempt() {
-		c.plan.widest = most
-	}
-	c.reserve(&legs, true)
+	c.uncounted = false
+	p.limits = r.narrow() // a transfer or a change that failed may have left others
+	c.reserve(&r.legs, true)
 }
 
 // partyAt is who sits on a leg of an answered call.
@@ -171,14 +253,24 @@ func (c *Call) partyAt(l *Leg) network.Party {
 	return network.Party{Trunk: l.trunk, Media: c.plan.mediaOf(int(l.side)), Signalling: l.hop.Remote.Addr()}
 }
 
-// mediaOf is where a side has its first live m-line.
+// mediaOf is where a side has its first live m-line, or had it before it was held by 0.0.0.0.
 func (p *plan) mediaOf(side int) netip.Addr {
 	for i := range p.lines {
-		if e := &p.lines[i].peer[side]; e.live && e.rtp.IsValid() {
-			return e.rtp.Addr()
+		if e := &p.lines[i].peer[side]; e.live && e.place.IsValid() {
+			return e.place
 		}
 	}
 	return netip.Addr{}
+}
+
+// packets is how those of a side's audio are, by its description.
+func (p *plan) packets(side media.SideIndex) network.Packets {
+	for i := range p.lines {
+		if e := &p.lines[i].peer[side]; e.live && e.packets != (network.Packets{}) {
+			return e.packets
+		}
+	}
+	return network.Packets{}
 }
 
 // video is what both sides have live.
@@ -194,15 +286,15 @@ func (p *plan) video() (kbps int) {
 // codecs are those that a description may have on a trunk: of those that keeps leaves it, the ones that are narrow enough for the links.
 func (c *Call) codecs(s *sdp.Session, set *topologySettings) []string {
 	names := c.keeps(s, set)
-	if c.plan.widest == 0 {
+	if c.plan.limits == nil {
 		return names
 	}
-	return network.Narrow(s, names, c.plan.widest)
+	return network.Narrow(s, names, c.plan.limits)
 }
 
-// fitsLinks tells whether a codec is narrow enough for the links.
-func (p *plan) fitsLinks(name string) bool {
-	return p.widest == 0 || network.Bandwidth(name) <= p.widest
+// fitsLinks tells whether a codec is narrow enough for the links to a side.
+func (p *plan) fitsLinks(side media.SideIndex, name string) bool {
+	return p.limits == nil || p.limits[side].Fits(name)
 }
 
 // crowdedOut ends an attempt that has no room; false: it has.

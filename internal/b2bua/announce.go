@@ -33,7 +33,7 @@ func (c *Call) callerVoice() (v voice, why string) {
 	if c.offered == nil {
 		return v, "the INVITE has no offer"
 	}
-	v, ok := c.voiceIn(c.offered, c.a.trunk.Settings)
+	v, ok := c.voiceIn(c.offered, &c.a)
 	switch {
 	case !ok:
 		return v, "the caller offers no codec that can be played"
@@ -101,7 +101,7 @@ func (c *Call) ownVoice() (voice, bool) {
 	if err != nil {
 		return voice{}, false
 	}
-	return c.voiceIn(s, c.a.trunk.Settings)
+	return c.voiceIn(s, &c.a)
 }
 
 // announced ends the call when the announcement has been heard, or calls whom it leads to.
@@ -126,7 +126,7 @@ func (c *Call) answerAlone(now time.Time, e *exchange, body string, out *Out) {
 		c.failExchange(now, e, diag.NotAcceptable, diag.NotAcceptable.Status, out)
 		return
 	}
-	v, ok := c.voiceIn(s, l.trunk.Settings)
+	v, ok := c.voiceIn(s, l)
 	if !ok || v.stream >= len(c.plan.lines) {
 		c.failExchange(now, e, diag.NotAcceptable, diag.NotAcceptable.Status, out)
 		return

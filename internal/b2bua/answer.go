@@ -153,9 +153,12 @@ func (c *Call) answeredOfferless(now time.Time, t *attempt, m *sip.Message, f *f
 	l.ackSeq, l.ackWaits, l.offered = seq, true, strings.Clone(body)
 	l.oa.RemoteOffer("INVITE")
 	l.oa.InviteDone()
-	sdp, err := c.plan.offerFrom(c, l, &c.a, body)
-	if err != nil {
-		c.finish(now, diag.BadAnswer, "directsip", err.Error(), out)
+	sdp, why := c.plan.offerFrom(c, l, &c.a, body)
+	if why == diag.NotAcceptable { // it says nothing that can be understood
+		why = diag.BadAnswer
+	}
+	if why != nil {
+		c.finish(now, why, "directsip", "", out)
 		return
 	}
 	c.a.oa.LocalOffer("INVITE")

@@ -60,6 +60,7 @@ type Call struct {
 	held     []*topology.Trunk // trunks on which Limits gave us a place
 	heldRoom [2]*topology.Trunk
 	heldUser *topology.User // on whose calls Limits gave us a place
+	room     *network.Legs  // what it has on links of the network; nil: nothing
 
 	next        int32 // next target of the decision
 	tried       int32
@@ -69,7 +70,7 @@ type Call struct {
 	transfers   uint8 // begun
 	closing     bool  // MediaClose was asked for
 	written     bool  // the record was emitted
-	reserved    bool  // something on links of the network
+	uncounted   bool  // what it has on links may not be what it needs
 	hidden      bool  // the caller, from whoever may not know what its peer vouches for
 }
 
@@ -84,6 +85,7 @@ type Caller struct {
 // Prepare is a call that has done nothing yet, so that its owner holds it whatever happens in Start.
 func Prepare(env *Env, snap *topology.Snapshot, id media.SessionID, now time.Time, in Caller) *Call {
 	c := &Call{env: env, snap: snap, id: id, now: now}
+	c.plan.reckons = c.admits()
 	c.rec = c.newRecord(now, in)
 	return c
 }
@@ -440,6 +442,9 @@ func (c *Call) Deadline() (time.Time, string) {
 func (c *Call) settle(now time.Time, out *Out) {
 	if c.plan.dirty {
 		c.attune(now)
+		c.uncounted = c.plan.reckons
+	}
+	if c.uncounted {
 		c.recount()
 	}
 	c.plan.tell(c, out)

@@ -143,15 +143,16 @@ func (c *Call) forward(now time.Time, e *exchange, body string, out *Out) {
 	}
 	sdp := ""
 	e.before = c.plan.standing(e.from, l)
+	c.exch, e.until = e, now.Add(exchangeTime)
 	if e.offer {
-		var err error
-		if sdp, err = c.plan.offerFrom(c, e.from, l, body); err != nil {
+		var why *diag.Reason
+		if sdp, why = c.plan.offerFrom(c, e.from, l, body); why != nil {
+			c.exch = nil
 			l.oa.Failed(e.forward)
-			c.failExchange(now, e, diag.NotAcceptable, 488, out)
+			c.failExchange(now, e, why, 488, out)
 			return
 		}
 	}
-	c.exch, e.until = e, now.Add(exchangeTime)
 	c.sendOffer(now, e, sdp, out)
 }
 
@@ -259,15 +260,18 @@ func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out 
 		c.failExchange(now, e, diag.BadAnswer, 500, out)
 		return
 	}
-	sdp, err := c.plan.offerFrom(c, l, e.from, body)
-	if err != nil || e.gone {
+	l.ackWaits, l.offered = true, strings.Clone(body)
+	sdp, why := "", diag.NotAcceptable
+	if !e.gone {
+		sdp, why = c.plan.offerFrom(c, l, e.from, body)
+	}
+	if why != nil {
 		l.oa.LocalAnswer()
 		c.sendAck(now, l, l.ackSeq, c.plan.decline(c, l, body), out)
 		c.exch = nil
-		c.failExchange(now, e, diag.NotAcceptable, 488, out)
+		c.failExchange(now, e, why, 488, out)
 		return
 	}
-	l.ackWaits, l.offered = true, strings.Clone(body)
 	e.from.oa.LocalOffer("INVITE")
 	c.acceptReinvite(now, e.from, sdp, out)
 }

@@ -35,7 +35,7 @@ func (p *plan) ownOffer(c *Call, l *Leg) string {
 	if len(list) == 0 {
 		list = chosen(ownCodecs)
 	}
-	if narrow := slices.DeleteFunc(slices.Clone(list), func(c payload) bool { return !p.fitsLinks(c.name) }); len(narrow) > 0 {
+	if narrow := slices.DeleteFunc(slices.Clone(list), func(c payload) bool { return !p.fitsLinks(l.side, c.name) }); len(narrow) > 0 {
 		list = narrow
 	}
 	list = append(list, payloads[len(payloads)-1])

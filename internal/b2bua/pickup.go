@@ -60,6 +60,14 @@ func (c *Call) judgePickUp(in Caller, l *Leg, d *Replaces, t *attempt) (p pickUp
 	}
 	mirror(p.back, p.answer)
 	mirror(answer, p.back)
+	if why = c.roomForGuest(l, t.leg.side, &c.a, p.answer); why != nil {
+		return p, why
+	}
+	for i := range p.back.Media {
+		if p.answer.Media[i].Rejected() {
+			p.back.Media[i].Port = 0
+		}
+	}
 	return p, nil
 }
 

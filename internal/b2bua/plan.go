@@ -13,11 +13,12 @@ const maxLines = 4
 
 // plan is the media of a call: what each side has said, our ports, and the session that the relay runs.
 type plan struct {
-	bypass bool    // SDP goes through as it is, to the target that is called or has answered (TRK-05)
-	offers *offers // nil: all targets are told the same
-	widest int     // kbit/s that a codec may need, 0: any (CAC-02)
-	// noVideo: the links have no room for it.
+	bypass bool            // SDP goes through as it is, to the target that is called or has answered (TRK-05)
+	offers *offers         // nil: all targets are told the same
+	limits *network.Limits // that a codec has to fit; nil: any does (CAC-02)
+	// noVideo: the links to the target that is called, or has answered, have no room for it.
 	noVideo bool
+	reckons bool // what is said is reckoned in kbit/s
 	// passKeys: keys are between the peers, and packets pass unread.
 	passKeys  bool
 	lines     []line
@@ -59,6 +60,8 @@ type end struct {
 	inner     *media.Speech // how the other side hears that it speaks
 	said      *media.Speech // what its description has, where it is made louder
 	unusable  netip.Addr    // of its SDP, to which nothing can be sent: 0.0.0.0
+	place     netip.Addr    // where it is, or was when it last said
+	packets   network.Packets
 	ice       *media.ICE
 }
 
@@ -79,7 +82,9 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		was := e.rtp
 		e.live, e.mux, e.dir, e.voices = !m.Rejected(), m.RTCPMux, m.Direction, voicesOf(m)
 		e.takes, e.digits, p.lines[i].clock = payloadTypes(m)
-		e.video = network.VideoBandwidth(s, i)
+		if p.reckons {
+			e.video, e.packets = network.VideoBandwidth(s, i), network.PacketsAt(s, i)
+		}
 		p.lines[i].sealed = p.passKeys && (m.Secure() || m.Crypto || m.Fingerprint)
 		if !p.passKeys {
 			e.crypt, e.dtls, e.ice = l.crypt(s, i), l.dtls(s, i), l.ice(s, i)
@@ -92,6 +97,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 			}
 		} else if e.live && m.Conn.IsValid() {
 			e.rtp = netip.AddrPortFrom(m.Conn.Unmap(), m.Port)
+			e.place = e.rtp.Addr()
 		}
 		if e.rtp != was {
 			e.relatch++

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/sdp"
 )
 
@@ -103,7 +104,7 @@ func (p *plan) fits(c *Call, from *Leg, answer *sdp.Session) error {
 		return from.srtp.fault
 	}
 	offer := c.offered // the caller's own offer went on with nothing left out
-	if offer == nil || len(offer.Media) > len(p.lines) || len(from.trunk.Settings.Codecs) > 0 || p.widest > 0 || p.noVideo {
+	if offer == nil || len(offer.Media) > len(p.lines) || len(from.trunk.Settings.Codecs) > 0 || p.limits != nil || p.noVideo {
 		return fitTo(from.sdp.body, answer)
 	}
 	if err := sdp.AnswerFits(offer, answer); err != nil {
@@ -113,11 +114,15 @@ func (p *plan) fits(c *Call, from *Leg, answer *sdp.Session) error {
 	return nil
 }
 
-// offerFrom carries an offer from one leg to the other.
-func (p *plan) offerFrom(c *Call, from, to *Leg, body string) (string, error) {
+// offerFrom carries an offer from one leg to the other, or says why not. One in a 2xx to a re-INVITE of ours can hardly be refused: no answer but one that
+// rejects its m-lines would do, and that cuts the call (RFC 3261 §14.1). It goes on though links have no room for it, and is counted.
+func (p *plan) offerFrom(c *Call, from, to *Leg, body string) (string, *diag.Reason) {
 	s, err := parseOffer(body)
 	if err != nil {
-		return "", err
+		return "", diag.NotAcceptable
+	}
+	if why := c.roomForOffer(from, to, s); why != nil && (c.exch == nil || c.exch.from == from) {
+		return "", why
 	}
 	return p.carry(c, from, to, s), nil
 }

@@ -33,16 +33,16 @@ type voice struct {
 	pt     uint8
 }
 
-// voiceIn finds it in a description: RTP with a codec that we can code, the trunk allows and the links have room for, the peer's favourite. SRTP that ends here looks
+// voiceIn finds it in a description of a leg: RTP with a codec that we can code, the trunk allows and the links have room for, the peer's favourite. SRTP that ends here looks
 // like RTP; where keys are passed on there are none of ours.
-func (c *Call) voiceIn(s *sdp.Session, set *topologySettings) (v voice, ok bool) {
+func (c *Call) voiceIn(s *sdp.Session, l *Leg) (v voice, ok bool) {
 	for i := range s.Media[:min(len(s.Media), maxLines)] {
 		m := &s.Media[i]
 		if m.Rejected() || !m.IsRTP() || m.Secure() || !strings.EqualFold(m.Kind, "audio") {
 			continue
 		}
 		for _, codec := range m.Codecs {
-			if c.converts(codec) && allowed(codec, set.Codecs) && c.plan.fitsLinks(codec.Name) {
+			if c.converts(codec) && allowed(codec, l.trunk.Settings.Codecs) && c.plan.fitsLinks(l.side, codec.Name) {
 				return voice{i, mediaCodec(codec), codec.PT}, true
 			}
 		}

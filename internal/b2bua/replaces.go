@@ -146,7 +146,7 @@ func (c *Call) judgeReplaces(in Caller, l *Leg, d *Replaces) (by *Leg, said *sdp
 	if len(said.Media) < lines(c.other(by).sdp.body) { // a dialog never has fewer m-lines than before (RFC 3264 §8)
 		return nil, nil, diag.NotAcceptable
 	}
-	return by, said, nil
+	return by, said, c.roomForGuest(l, by.side, c.other(by), said)
 }
 
 // seatByInvite begins the dialog of who came by INVITE with Replaces and has who stays asked.

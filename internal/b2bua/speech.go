@@ -124,7 +124,7 @@ func (c *Call) offerable(l *Leg, line int, inner []sdp.Codec) []sdp.Codec {
 // addKnown adds codecs that are converted to.
 func (c *Call) addKnown(l *Leg, line int, outer, inner []sdp.Codec) []sdp.Codec {
 	add := func(codec sdp.Codec) {
-		if !c.converts(codec) || !c.plan.fitsLinks(codec.Name) || slices.ContainsFunc(outer, func(o sdp.Codec) bool { return sameCodec(o, codec) }) {
+		if !c.converts(codec) || !c.plan.fitsLinks(l.side, codec.Name) || slices.ContainsFunc(outer, func(o sdp.Codec) bool { return sameCodec(o, codec) }) {
 			return
 		}
 		if pt, ok := freeType(codec.PT, outer, inner); ok {

@@ -14,7 +14,7 @@ func (l *lab) places(t *testing.T, settings ...string) string {
 	return doc + "  trunk:pbx: {" + strings.Join(append(settings, "usages: [all, near], options: false"), ", ") + "}\n" + l.expand(`emergency:
   - {number: 911, usage: sos}
 network:
-  profiles: {thin: {audio: {total: 100, perSession: 97}}}
+  profiles: {thin: {audio: {total: 100, perSession: 85}}}
   regions: {emea: {bypassId: 4d4a9a7d-0f1e}}
   sites:
     hq: {subnets: [NET.1, NET.2, NET.4]}
@@ -22,17 +22,17 @@ network:
 `)
 }
 
-// to sets up a call to the peer at NET.n with an offer of G.722 and G.711 of a client that says where it is.
+// to sets up a call to the peer at NET.n with an offer of L16 and G.711 of a client that says where it is.
 func (l *lab) to(n int, callID, number string) *talk {
 	l.t.Helper()
 	c := &talk{a: l.udp(2, 0), b: l.udp(n, 5060), aRTP: l.rtp(l.ip(2)), bRTP: l.rtp(l.ip(n)), aSSRC: 0xa, bSSRC: 0xb}
-	offer := strings.Replace(audio(l.ip(2), c.aRTP.LocalAddr().(*net.UDPAddr).Port), "RTP/AVP 0\r\n", "RTP/AVP 9 0\r\na=rtpmap:9 G722/8000\r\na=x-bypassid:4D4A9A7D-0F1E\r\n", 1)
+	offer := strings.Replace(audio(l.ip(2), c.aRTP.LocalAddr().(*net.UDPAddr).Port), "RTP/AVP 0\r\n", "RTP/AVP 96 0\r\na=rtpmap:96 L16/16000\r\na=x-bypassid:4D4A9A7D-0F1E\r\n", 1)
 	c.setUp(l, number, callID, offer, audio(l.ip(n), c.bRTP.LocalAddr().(*net.UDPAddr).Port))
 	return c
 }
 
 // BYP-01, BYP-02: of two calls under one document that one goes past the server whose peers are at one place, and the other one through it. CAC-02: the
-// narrow link leaves G.722 out of the offer.
+// narrow link leaves L16 out of the offer.
 func TestBYP02PastTheServer(t *testing.T) {
 	l := newLab(t)
 	s := l.serve(strings.ReplaceAll(l.places(t, "enableBypass: true"), "kind: pbx", "kind: uc"))
@@ -43,7 +43,7 @@ func TestBYP02PastTheServer(t *testing.T) {
 	if a, b := past.toB.String(), past.aRTP.LocalAddr().String(); a != b {
 		t.Errorf("the callee sends to %s, and the caller is at %s", a, b)
 	}
-	if strings.Contains(strings.ToLower(past.inv+past.answer), "bypass") || !strings.Contains(past.inv, "G722") {
+	if strings.Contains(strings.ToLower(past.inv+past.answer), "bypass") || !strings.Contains(past.inv, "L16") {
 		t.Errorf("the callee is told\n%s", past.inv)
 	}
 	for range 50 {
@@ -63,7 +63,7 @@ func TestBYP02PastTheServer(t *testing.T) {
 	}
 
 	through := l.to(3, "through", "+14255550100")
-	if strings.Contains(strings.ToLower(through.inv), "bypass") || strings.Contains(through.inv, "G722") || !through.toA.IP.Equal(net.ParseIP(l.ip(1))) {
+	if strings.Contains(strings.ToLower(through.inv), "bypass") || strings.Contains(through.inv, "L16") || !through.toA.IP.Equal(net.ParseIP(l.ip(1))) {
 		t.Errorf("the callee is told\n%s\nand the caller\n%s", through.inv, through.answer)
 	}
 	for range 50 {
@@ -78,7 +78,7 @@ func TestBYP02PastTheServer(t *testing.T) {
 		t.Errorf("bypassed %v, media %+v", r.Bypassed, r.Media)
 	}
 	if why := s.cli(0, "why", r.ID); !strings.Contains(why, `not bypassed: the caller says that it is at network region "emea", the target at `+l.ip(3)+` is at network site "branch"`) ||
-		!strings.Contains(why, `97 kbit/s over site "branch"`) {
+		!strings.Contains(why, `85 kbit/s over site "branch"`) {
 		t.Errorf("why says\n%s", why)
 	}
 }
@@ -86,7 +86,7 @@ func TestBYP02PastTheServer(t *testing.T) {
 // CAC-04, CAC-05, NEW-18: a second call does not fit on the link and goes over the other trunk; an emergency call fits on it whatever it carries.
 func TestCAC05FullLink(t *testing.T) {
 	l := newLab(t)
-	s := l.serve(replaceOnce(t, l.places(t), "total: 100, perSession: 97", "total: 101")) // until it is answered a call may become one of G.722
+	s := l.serve(replaceOnce(t, l.places(t), "total: 100, perSession: 85", "total: 300")) // until it is answered a call may become one of L16
 	first := l.to(3, "first", "+14255550100")
 	second := l.to(4, "second", "+14255550101")
 	second.calleeHears("a")
@@ -94,7 +94,7 @@ func TestCAC05FullLink(t *testing.T) {
 	third := &talk{a: l.udp(2, 0), b: first.b, aRTP: l.rtp(l.ip(2)), bRTP: l.rtp(l.ip(3)), aSSRC: 0xa, bSSRC: 0xb}
 	third.setUp(l, "911", "third", audio(l.ip(2), third.aRTP.LocalAddr().(*net.UDPAddr).Port), audio(l.ip(3), third.bRTP.LocalAddr().(*net.UDPAddr).Port))
 	third.calleeHears("a")
-	if out := s.cli(0, "network", "--csv"); !strings.Contains(out, `"site ""branch""",audio,thin,194,101,101,,2,1`) {
+	if out := s.cli(0, "network", "--csv"); !strings.Contains(out, `"site ""branch""",audio,thin,170,300,300,,2,1`) {
 		t.Errorf("the links are\n%s", out)
 	}
 	for _, c := range []*talk{third, second, first} {
@@ -107,17 +107,17 @@ func TestCAC05FullLink(t *testing.T) {
 			t.Errorf("attempts of the second call: %+v", r.Attempts)
 		}
 	}
-	until(t, "the link is empty", func() bool { return strings.Contains(s.cli(0, "network", "--csv"), `thin,0,101,101,,0,1`) })
+	until(t, "the link is empty", func() bool { return strings.Contains(s.cli(0, "network", "--csv"), `thin,0,300,300,,0,1`) })
 }
 
 // CAC-02: an offer of the server's own has no codec that is too wide for the link either.
 func TestCAC02OwnOffer(t *testing.T) {
 	l := newLab(t)
-	s := l.serve(l.places(t, "outboundOffer: always", "codecs: [G722, PCMA]"))
+	s := l.serve(replaceOnce(t, l.places(t, "outboundOffer: always", "codecs: [PCMA, GSM]"), "perSession: 85", "perSession: 84"))
 	a, b := l.udp(2, 0), l.udp(3, 5060)
 	a.send(a.invite(l, "+14255550100", "offerless", ""))
 	inv := b.expect("INVITE ")
-	if !strings.Contains(inv, "PCMA/8000") || strings.Contains(inv, "G722") {
+	if !strings.Contains(inv, "GSM/8000") || strings.Contains(inv, "PCMA") {
 		t.Errorf("the callee is offered\n%s", inv)
 	}
 	b.send(b.reply(inv, 486, ""))

@@ -17,10 +17,10 @@ const (
 const Suites = 4
 
 var suites = [Suites]struct {
-	name string
-	size int
+	name      string
+	size, tag int
 }{
-	{"AES_CM_128_HMAC_SHA1_80", 30}, {"AES_CM_128_HMAC_SHA1_32", 30}, {"AEAD_AES_128_GCM", 28}, {"AEAD_AES_256_GCM", 44},
+	{"AES_CM_128_HMAC_SHA1_80", 30, 10}, {"AES_CM_128_HMAC_SHA1_32", 30, 4}, {"AEAD_AES_128_GCM", 28, LongestTag}, {"AEAD_AES_256_GCM", 44, LongestTag},
 }
 
 // SuiteNamed finds a suite by its registered name.
@@ -47,6 +47,17 @@ func (s Suite) KeySize() int {
 		return 0
 	}
 	return suites[s-1].size
+}
+
+// LongestTag is that of the suite that adds most to a packet, in octets.
+const LongestTag = 16
+
+// TagSize is what the authentication tag adds to a packet of RTP, in octets (RFC 4568 §6.2, RFC 7714 §13.1); a key's MKI comes on top.
+func (s Suite) TagSize() int {
+	if s < 1 || s > Suites {
+		return 0
+	}
+	return suites[s-1].tag
 }
 
 // Crypt is the protection of RTP and RTCP toward one side. It is not changed once it is made. With the zero value nothing passes in either

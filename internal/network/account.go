@@ -1,6 +1,8 @@
 package network
 
 import (
+	"slices"
+
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/topology"
 )
@@ -40,6 +42,11 @@ type Need struct {
 // Legs is what both legs of a call need. A link that both of them go over, or one of them twice, counts each time.
 type Legs [2]Need
 
+// Over tells whether a leg goes over a link.
+func (n *Need) Over(l *topology.Link) bool {
+	return slices.ContainsFunc(n.Way, func(x *topology.Link) bool { return x.Name == l.Name })
+}
+
 // on is what the legs need on a link.
 func (n *Legs) on(l *topology.Link, kind topology.MediaKind) (kbps int) {
 	for k := range n {
@@ -69,7 +76,7 @@ func (n *Legs) each(yield func(*topology.Link, topology.MediaKind) bool) {
 func (n *Legs) Any() bool { return len(n[0].Way)+len(n[1].Way) > 0 }
 
 // Reserve gives a call what its legs need, instead of what it had. When one link has no room nothing changes, unless the call goes through all
-// the same (force). It may always have less than it had, and without legs it has nothing.
+// the same (force). It may always have as much as it had, or less, and without legs it has nothing.
 func (a *Account) Reserve(n *topology.Network, id media.SessionID, legs *Legs, force bool) *Refusal {
 	for l, kind := range legs.each {
 		need, used, own := legs.on(l, kind), 0, 0
@@ -77,7 +84,6 @@ func (a *Account) Reserve(n *topology.Network, id media.SessionID, legs *Legs, f
 			used, own = p.used, p.calls[id]
 		}
 		if share := n.Share(l, kind); !force && need > own && used-own+need > share {
-			a.load(l, kind).refused++
 			return &Refusal{l, kind, used - own, share, need}
 		}
 	}
@@ -106,7 +112,7 @@ func (a *Account) Reserve(n *topology.Network, id media.SessionID, legs *Legs, f
 // Calls is how many calls have something.
 func (a *Account) Calls() int { return len(a.calls) }
 
-// Refuse counts a call that a link does not let through for what a session may have.
+// Refuse counts a call, or a change of one, that a link does not let through.
 func (a *Account) Refuse(l *topology.Link, kind topology.MediaKind) { a.load(l, kind).refused++ }
 
 // set gives a call kbps on the link; 0 takes it off.
@@ -138,7 +144,7 @@ type LinkUse struct {
 	Kind               topology.MediaKind
 	Total, Share, Used int // kbit/s; Total and Share are topology.Unlimited where there is no limit
 	Calls              int
-	Refused            uint64 // calls, since the server began
+	Refused            uint64 // calls and changes of calls, since the server began
 }
 
 // Links are the links of a network that have a profile, with video where it bounds that.

@@ -13,58 +13,129 @@ import (
 	"github.com/directsip/directsip/internal/topology"
 )
 
-// The bandwidth of codecs is that of Lync's planning, with 5 kbit/s of RTCP.
+// A call needs what its packets cost: the voice, the headers of RTP, UDP and IP, the tag of SRTP, and RTCP.
 func TestBandwidth(t *testing.T) {
-	for name, want := range map[string]int{"PCMU": 97, "pcma": 97, "G722": 101, "x-msrta": 62, "SIREN": 53, "G729": 41, "nobody-knows": 97, "": 97,
-		strings.Repeat("x", 1000): 97} {
-		if got := Bandwidth(name); got != want {
-			t.Errorf("%.20s needs %d, want %d", name, got, want)
+	for _, x := range []struct {
+		codec string
+		p     Packets
+		want  int // 8 bit of each octet over the ms of a packet, the bits of the voice, and 5
+	}{
+		{"PCMU", Packets{}, 64 + 16 + 5},
+		{"pcma", Packets{Time: 20, Tag: 10}, 64 + 20 + 5},
+		{"PCMU", Packets{IPv6: true}, 64 + 24 + 5},
+		{"PCMU", Packets{IPv6: true, Tag: 10}, 97}, // what Lync plans
+		{"PCMU", Packets{IPv6: true, Tag: 16}, 100},
+		{"PCMU", Packets{Tag: 4}, 87}, // 17.6
+		{"PCMU", Packets{Time: 10}, 64 + 32 + 5},
+		{"PCMU", Packets{Time: 30}, 80}, // 10.7
+		{"PCMU", Packets{Time: 60, Tag: 10, IPv6: true}, 79},
+		{"G722", Packets{}, 85},
+		{"G729", Packets{}, 8 + 16 + 5},
+		{"G729", Packets{Time: 5}, 8 + 32 + 5}, // a frame is of 10 ms
+		{"G723", Packets{}, 22},                // … and of 30
+		{"x-msrta", Packets{IPv6: true, Tag: 10}, 62},
+		{"opus", Packets{}, 85},
+		{"L16", Packets{}, 277},
+		{"nobody-knows", Packets{}, 85},
+		{"", Packets{}, 85},
+		{strings.Repeat("x", 1000), Packets{}, 85},
+		{"PCMU", Packets{Time: 255}, 71},
+	} {
+		if got := Bandwidth(x.codec, x.p); got != x.want {
+			t.Errorf("%.20s %+v needs %d, want %d", x.codec, x.p, got, x.want)
 		}
 	}
-	if Bandwidth("PCMU") != topology.G711Bandwidth {
+	if Bandwidth("PCMU", Packets{}) != topology.G711Bandwidth {
 		t.Error("the document reckons with another G.711")
 	}
-	if n := testing.AllocsPerRun(100, func() { Bandwidth("telephone-event"); Bandwidth("PCMA") }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { Bandwidth("telephone-event", Packets{}); Bandwidth("PCMA", Packets{Tag: 10}) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
-// CAC-02: the widest codec counts that a session may have; the offer keeps those that are narrow enough.
-func TestWidestAndNarrow(t *testing.T) {
-	offer := func(lines string) *sdp.Session {
-		s, err := sdp.Parse("v=0\r\no=- 1 1 IN IP4 10.1.0.5\r\ns=-\r\nc=IN IP4 10.1.0.5\r\nt=0 0\r\n" + lines)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
+// described is a session of these m-lines.
+func described(t testing.TB, lines string) *sdp.Session {
+	t.Helper()
+	s, err := sdp.Parse("v=0\r\no=- 1 1 IN IP4 10.1.0.5\r\ns=-\r\nc=IN IP4 10.1.0.5\r\nt=0 0\r\n" + lines)
+	if err != nil {
+		t.Fatal(err)
 	}
-	both := offer("m=audio 4000 RTP/AVP 9 8 18 101\r\na=rtpmap:101 telephone-event/8000\r\n")
+	return s
+}
+
+// What a description says of its packets: a=ptime and a=maxptime of the audio, and the tag of its keys with their MKI.
+func TestPacketsOf(t *testing.T) {
+	const audio, key = "m=audio 4000 RTP/AVP 0\r\n", " inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
+	for lines, want := range map[string]Packets{
+		audio:                    {},
+		audio + "a=ptime:30\r\n": {Time: 30},
+		audio + "a=ptime:30\r\na=maxptime:10\r\n":                       {Time: 10},
+		audio + "a=maxptime:10\r\n":                                     {Time: 10},
+		audio + "a=maxptime:200\r\n":                                    {}, // Lync's
+		audio + "a=maxptime:-7\r\na=ptime:0\r\n":                        {},
+		audio + "a=ptime:9999\r\n":                                      {Time: 255},
+		"m=audio 0 RTP/AVP 0\r\na=ptime:10\r\n":                         {},
+		"m=video 4002 RTP/AVP 96\r\na=ptime:10\r\n":                     {},
+		"m=image 4000 udptl t38\r\n" + audio + "a=ptime:10\r\n":         {Time: 10},
+		audio + "a=crypto:1 AES_CM_128_HMAC_SHA1_32" + key + "\r\n":     {Tag: 4},
+		audio + "a=crypto:1 AES_CM_128_HMAC_SHA1_80" + key + "|1:4\r\n": {Tag: 14},
+		audio + "a=crypto:1 AES_CM_128_HMAC_SHA1_32" + key + "\r\na=crypto:2 AES_CM_128_HMAC_SHA1_80" + key + "\r\n": {Tag: 10},
+		"m=audio 4000 RTP/SAVP 0\r\na=crypto:1 F8_128_HMAC_SHA1_80" + key + "\r\n":                                   {Tag: 16},
+		"m=audio 4000 UDP/TLS/RTP/SAVP 0\r\na=setup:actpass\r\na=fingerprint:sha-256 00:01\r\n":                      {Tag: 16},
+	} {
+		if got := PacketsOf(described(t, lines)); got != want {
+			t.Errorf("%q: %+v, want %+v", lines, got, want)
+		}
+	}
+	if PacketsOf(nil) != (Packets{}) {
+		t.Error("no description says something")
+	}
+	for _, x := range [][3]uint8{{0, 0, 20}, {30, 0, 20}, {0, 10, 10}, {30, 40, 30}} {
+		if got := Meet(x[0], x[1]); got != x[2] || got != Meet(x[1], x[0]) {
+			t.Errorf("%d and %d ms meet at %d", x[0], x[1], got)
+		}
+	}
+}
+
+// CAC-02: the widest codec counts that a session may have; the offer keeps those that are narrow enough for both legs.
+func TestWidestAndNarrow(t *testing.T) {
+	all := Limits{{Most: topology.Unlimited}, {Most: topology.Unlimited}}
+	most := func(a, b int) Limits { return Limits{{Most: a}, {Most: b, Packets: Packets{Tag: 10}}} }
+	both := described(t, "m=audio 4000 RTP/AVP 9 8 18 101\r\na=rtpmap:101 telephone-event/8000\r\n")
 	for _, x := range []struct {
 		offer  *sdp.Session
 		names  []string
-		most   int
-		widest int
+		limits Limits
+		widest [2]int
 		narrow string
 	}{
-		{both, nil, topology.Unlimited, 101, "G722 PCMA G729"},
-		{both, nil, 97, 97, "PCMA G729"},
-		{both, nil, 96, 41, "G729"},
-		{both, nil, 40, 0, ""},
-		{both, []string{"PCMA"}, topology.Unlimited, 97, "PCMA"},
-		{both, []string{"PCMU"}, 50, 41, "G729"}, // the trunk's codecs leave nothing, so all stay
-		{offer("m=audio 0 RTP/AVP 8\r\nm=image 4000 udptl t38\r\n"), nil, topology.Unlimited, 97, ""},
-		{nil, nil, topology.Unlimited, 97, ""},
-		{nil, nil, 96, 0, ""},
-		{nil, []string{"G729", "telephone-event"}, 96, 41, ""},
+		{both, nil, all, [2]int{85, 85}, "G722 PCMA G729"},
+		{both, nil, most(85, 89), [2]int{85, 89}, "G722 PCMA G729"},
+		{both, nil, most(84, topology.Unlimited), [2]int{29, 33}, "G729"},
+		{both, nil, most(topology.Unlimited, 88), [2]int{29, 33}, "G729"},
+		{both, nil, most(28, 99), [2]int{}, ""},
+		{both, []string{"PCMA"}, all, [2]int{85, 85}, "PCMA"},
+		{both, []string{"PCMU"}, most(50, 50), [2]int{29, 33}, "G729"}, // the trunk's codecs leave nothing, so all stay
+		{described(t, "m=audio 0 RTP/AVP 8\r\nm=image 4000 udptl t38\r\n"), nil, all, [2]int{85, 85}, ""},
+		{nil, nil, all, [2]int{85, 85}, ""},
+		{nil, nil, most(84, 84), [2]int{}, ""},
+		{nil, []string{"G729", "telephone-event"}, most(84, 84), [2]int{29, 33}, ""},
 	} {
-		if got := Widest(x.offer, x.names, x.most); got != x.widest {
-			t.Errorf("%v below %d: %d, want %d", x.names, x.most, got, x.widest)
+		if got := Widest(x.offer, x.names, &x.limits); got != x.widest {
+			t.Errorf("%v within %+v: %d, want %d", x.names, x.limits, got, x.widest)
 		}
-		if x.offer != nil && x.widest > 0 && x.narrow != "" {
-			if got := strings.Join(Narrow(x.offer, x.names, x.most), " "); got != x.narrow {
-				t.Errorf("%v below %d: %s, want %s", x.names, x.most, got, x.narrow)
+		if x.offer != nil && x.widest[0] > 0 && x.narrow != "" {
+			if got := strings.Join(Narrow(x.offer, x.names, &x.limits), " "); got != x.narrow {
+				t.Errorf("%v within %+v: %s, want %s", x.names, x.limits, got, x.narrow)
 			}
 		}
+	}
+	if l := most(30, topology.Unlimited); WidestOf([]string{"G722", "telephone-event", "G729"}, &l[0]) != 29 || WidestOf([]string{"G722"}, &l[0]) != 0 ||
+		WidestOf([]string{"G722"}, &l[1]) != 89 {
+		t.Error("a leg of its own has another limit")
+	}
+	if Speaks(described(t, "m=audio 0 RTP/AVP 8\r\nm=image 4000 udptl t38\r\n")) || !Speaks(both) {
+		t.Error("who speaks is mistaken")
 	}
 }
 

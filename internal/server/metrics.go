@@ -95,7 +95,7 @@ var (
 	descWaiting    = desc("records_waiting", "Call records that are not yet written to disk.")
 	descLinkUsed   = desc("link_kbps", "What the calls of this server need on a link of the network.", "link", "kind")
 	descLinkShare  = desc("link_kbps_limit", "The share of this server of a link.", "link", "kind")
-	descLinkNo     = desc("link_refused_total", "Calls that a link had no room for.", "link", "kind")
+	descLinkNo     = desc("link_refused_total", "Calls and changes of calls that a link had no room for.", "link", "kind")
 	descInfo       = desc("info", "1; what runs here.", "version", "server", "pool", "document")
 )
 

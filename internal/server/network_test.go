@@ -41,14 +41,14 @@ func TestCAC06Network(t *testing.T) {
 		t.Fatalf("links: %+v", list)
 	}
 	b, l := list[0], list[1]
-	if b.Name != `site "branch"` || b.Profile != "thin" || *b.Total != 250 || *b.Share != 250 || *b.PerSession != 100 || b.Used != 97 || b.Calls != 1 || b.Refused != 1 {
+	if b.Name != `site "branch"` || b.Profile != "thin" || *b.Total != 250 || *b.Share != 250 || *b.PerSession != 100 || b.Used != 85 || b.Calls != 1 || b.Refused != 1 {
 		t.Errorf("branch: %+v", b)
 	}
 	if l.Name != `site "lab"` || l.Total != nil || l.Share != nil || *l.PerSession != 400 || l.Used != 0 {
 		t.Errorf("lab: %+v", l)
 	}
 	page := r.get("http://" + r.net + "1:9090/metrics")
-	for _, want := range []string{`directsip_link_kbps{kind="audio",link="site \"branch\""} 97`, `directsip_link_kbps_limit{kind="audio",link="site \"branch\""} 250`,
+	for _, want := range []string{`directsip_link_kbps{kind="audio",link="site \"branch\""} 85`, `directsip_link_kbps_limit{kind="audio",link="site \"branch\""} 250`,
 		`directsip_link_refused_total{kind="audio",link="site \"branch\""} 1`, `directsip_link_kbps{kind="audio",link="site \"lab\""} 0`, "directsip_calls_bypassed_total 0"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not have %s", want)

@@ -107,6 +107,8 @@ type speaker struct {
 	fax     bool // takes T.38
 	large   bool
 	pcma    bool     // A-law first
+	thrifty bool     // G.729 alone
+	ptime   int      // a=ptime, in ms; 0: none
 	secret  bool     // SRTP, and nothing else
 	shakes  bool     // … by DTLS
 	waits   bool     // … and leaves its beginning to the peer
@@ -123,6 +125,9 @@ func (s *speaker) offer() string {
 	fmts := []string{"0", "8", "101"}
 	if s.pcma {
 		fmts = []string{"8", "0", "101"}
+	}
+	if s.thrifty {
+		fmts = []string{"18", "101"}
 	}
 	if len(s.only) > 0 {
 		fmts = append(slices.Clone(s.only), "101")
@@ -224,6 +229,9 @@ func (s *speaker) write(lines []mline) string {
 			case "96":
 				b.WriteString("a=rtpmap:96 H264/90000\r\n")
 			}
+		}
+		if s.ptime > 0 && m.kind == "audio" {
+			fmt.Fprintf(&b, "a=ptime:%d\r\n", s.ptime)
 		}
 		if m.dir != "sendrecv" && m.dir != "zero" {
 			b.WriteString("a=" + m.dir + "\r\n")

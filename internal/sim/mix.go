@@ -3,7 +3,9 @@ package sim
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +30,26 @@ func (w *World) Mix(n int) {
 			s.Callees[h.Name] = []Callee{callee(r), callee(r)}
 		}
 		s.Caller.Located = s.Number == "112" && s.Start%3 == 0
+		if strings.Contains(w.Document, "\nnetwork:") {
+			s.grow(rand.New(rand.NewPCG(w.Seed, uint64(i))))
+		}
 		w.Call(s)
+	}
+}
+
+// grow has a call begin small, and its parties ask for more, and for less again.
+func (s *Scenario) grow(r *rand.Rand) {
+	s.Caller.Thrifty = one(r, 2)
+	more := func(m *Manner) {
+		for range r.IntN(4) {
+			m.Then = append(m.Then, Action{ms(r, 0, 15000), []Verb{Recode, Shorten, AddVideo, Hold, Resume, Offerless}[r.IntN(6)]})
+		}
+	}
+	more(&s.Caller.Manner)
+	for _, h := range slices.Sorted(maps.Keys(s.Callees)) {
+		for i := range s.Callees[h] {
+			more(&s.Callees[h][i].Manner)
+		}
 	}
 }
 

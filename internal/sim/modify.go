@@ -30,7 +30,10 @@ func (p *Party) act(v Verb) {
 	case Zero:
 		p.reinvite("zero", v)
 	case Recode:
-		p.speaker.pcma = true
+		p.speaker.pcma, p.speaker.thrifty = true, false
+		p.reinvite("sendrecv", v)
+	case Shorten:
+		p.speaker.ptime = 10
 		p.reinvite("sendrecv", v)
 	case AddVideo:
 		p.speaker.video = true

@@ -86,6 +86,7 @@ type Manner struct {
 	Glare    int           // answers 491 to so many re-INVITEs before it takes one
 	Fax      bool          // takes T.38
 	SendRecv bool          // answers every offer with sendrecv, also one of hold
+	Thrifty  bool          // offers G.729 and nothing else, until it recodes
 	ReferTo  string        // number that it transfers to; "": +14255550199
 	Refers   int           // takes REFER and tells this result of it; 0: its Allow has no REFER
 	Refuses  int           // … or refuses it with this status in spite of its Allow
@@ -106,6 +107,7 @@ const (
 	RecvOnly  Verb = "recvonly"  // re-INVITE recvonly
 	Zero      Verb = "zero"      // re-INVITE with c=0.0.0.0, hold as RFC 2543 has it
 	Recode    Verb = "recode"    // re-INVITE with another codec first
+	Shorten   Verb = "shorten"   // re-INVITE that asks for packets of 10 ms
 	Refresh   Verb = "refresh"   // re-INVITE with nothing new
 	Offerless Verb = "offerless" // re-INVITE without offer
 	Update    Verb = "update"    // UPDATE that moves the media

@@ -89,8 +89,8 @@ func (k MediaKind) String() string {
 // Unlimited is a limit that is none.
 const Unlimited = 1 << 30
 
-// G711Bandwidth is what a call of G.711 needs, in kbit/s.
-const G711Bandwidth = 97
+// G711Bandwidth is what a call of G.711 needs at least, in kbit/s: in RTP over IPv4, 20 ms a packet.
+const G711Bandwidth = 85
 
 // Limits tells whether the profile bounds anything.
 func (p *BandwidthProfile) Limits() bool {
