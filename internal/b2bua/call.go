@@ -442,6 +442,9 @@ func (c *Call) Deadline() (time.Time, string) {
 func (c *Call) settle(now time.Time, out *Out) {
 	if c.plan.dirty {
 		c.attune(now)
+		if c.end == nil {
+			c.plan.clock(now.Sub(c.rec.Start))
+		}
 		c.uncounted = c.plan.reckons
 	}
 	if c.uncounted {

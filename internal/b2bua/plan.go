@@ -2,6 +2,7 @@ package b2bua
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/network"
@@ -62,6 +63,8 @@ type end struct {
 	unusable  netip.Addr    // of its SDP, to which nothing can be sent: 0.0.0.0
 	place     netip.Addr    // where it is, or was when it last said
 	packets   network.Packets
+	heldFrom  time.Duration // after the beginning of the call, since when it does not send by its SDP; 0: it does
+	heldFor   time.Duration // … and how long that was before
 	ice       *media.ICE
 }
 
@@ -107,4 +110,29 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		}
 	}
 	p.dirty = true
+}
+
+// clock keeps the time that sides do not send by their SDP; at is after the beginning of the call.
+func (p *plan) clock(at time.Duration) {
+	for i := range p.lines {
+		for k := range p.lines[i].peer {
+			switch e := &p.lines[i].peer[k]; {
+			case e.quiet() && e.heldFrom == 0:
+				e.heldFrom = max(at, 1)
+			case !e.quiet() && e.heldFrom > 0:
+				e.heldFor, e.heldFrom = e.held(at), 0
+			}
+		}
+	}
+}
+
+// quiet tells whether a side does not send by its SDP.
+func (e *end) quiet() bool { return e.live && !e.dir.Send() && e.dir != sdp.DirectionUnset }
+
+// held is how long that was, all together.
+func (e *end) held(at time.Duration) time.Duration {
+	if e.heldFrom == 0 {
+		return e.heldFor
+	}
+	return e.heldFor + max(at-e.heldFrom, 0)
 }

@@ -42,6 +42,11 @@ func (c *Call) measure(m *cdr.Media, st *media.Stats, stream, side int) {
 		ln := &c.plan.lines[stream]
 		end := &ln.peer[side]
 		rate = int(ln.clock)
+		until := c.rec.End
+		if until.IsZero() {
+			until = c.now
+		}
+		e.HeldFor, e.Over = end.held(until.Sub(c.rec.Start)), ln.opaque || !ln.peer[0].live || !ln.peer[1].live
 		if base := c.plan.base[side]; base.IsValid() {
 			e.Ours = netip.AddrPortFrom(base, ln.ours[side]).String()
 		}
@@ -64,6 +69,7 @@ func (c *Call) measure(m *cdr.Media, st *media.Stats, stream, side int) {
 func evidence(n *media.Counters) *cdr.Evidence {
 	e := &cdr.Evidence{PayloadType: n.PayloadType, Foreign: n.Foreign, ForeignType: n.ForeignType, Measured: n.Measured, Misfit: n.Misfit, OnHold: n.Held,
 		Nowhere: n.Nowhere, OtherSource: n.OtherSource, STUN: n.STUN, DTLS: n.DTLS, Misported: n.Misported, Oversized: n.Oversized, Unsealed: n.Unsealed, Unfit: n.Unfit, ICE: n.ICE, Unchecked: n.Unchecked, Unshaken: n.Unshaken, UnshakenWhy: n.UnshakenWhy, SendErrors: n.SendErrors,
+		Noise: n.Noise, Pauses: n.Pauses,
 		SendError: n.SendError, Refused: n.Refused, RefusedWhy: n.RefusedWhy, FirstRefused: n.FirstRefused, LastRefused: n.LastRefused}
 	if n.Sources > 1 {
 		e.Sources = uint64(n.Sources)
@@ -100,7 +106,7 @@ func (c *Call) quality(n, back *media.Counters, side media.SideIndex, rate int) 
 	}
 	h.Jitter = n.Jitter
 	here := rated{codec: codec, loss: share(lost, expected), late: share(n.Late, expected), ratio: n.Pattern.Ratio(), trip: near.Mean()}
-	q.Wideband = here.into(h)
+	here.into(h)
 	h.Poor = poor(h, near.Mean(), expected, c.sideSettings(side))
 	if w := back.Witness; w != nil && w.Reports > 0 {
 		told := w.Told()
@@ -131,16 +137,15 @@ type rated struct {
 	trip       time.Duration
 }
 
-// into writes the figures down, and tells whether they are of the wideband scale. The delay is half the round trip, a packet, and a buffer of twice the jitter.
-func (r *rated) into(h *cdr.Heard) (wide bool) {
+// into writes the figures down. The delay is half the round trip, a packet, and a buffer of twice the jitter.
+func (r *rated) into(h *cdr.Heard) {
 	h.Loss, h.Late = cdr.Hundredths(100*r.loss), cdr.Hundredths(100*r.late)
 	if r.codec == nil {
-		return false
+		return
 	}
 	const packet = 20 * time.Millisecond
 	rating := r.codec.Rate(quality.Path{Loss: r.loss + (1-r.loss)*r.late, Ratio: r.ratio, Delay: r.trip/2 + packet + 2*h.Jitter})
-	h.R, h.MOS = cdr.Hundredths(rating.R), cdr.Hundredths(rating.MOS)
-	return rating.Wide
+	h.R, h.MOS, h.Wideband = cdr.Hundredths(rating.R), cdr.Hundredths(rating.MOS), rating.Wide
 }
 
 func share(part, whole uint64) float64 { return min(float64(part)/float64(max(1, whole)), 1) }
@@ -175,13 +180,13 @@ func clockOf(payloadType uint8, dynamic int) int {
 // leastRated is how many packets make a stream long enough to be called poor.
 const leastRated = 100
 
-// poor names what is beyond the bounds that a trunk sets.
+// poor names what is beyond the bounds that a trunk sets. The one of MOS is of telephone calls, and a wideband call is held to the R that it stands for.
 func poor(h *cdr.Heard, roundTrip time.Duration, packets uint64, set *topologySettings) string {
 	if packets < leastRated {
 		return ""
 	}
 	var list []string
-	if h.MOS > 0 && h.MOS < cdr.Hundredth(set.PoorMOS) {
+	if h.MOS > 0 && cdr.Hundredths(quality.Phone(h.R.Float())) < cdr.Hundredth(set.PoorMOS) {
 		list = append(list, "MOS")
 	}
 	if h.Loss+h.Late >= cdr.Hundredth(100*set.PoorLoss) {

@@ -20,16 +20,16 @@ func TestPoor(t *testing.T) {
 		packets uint64
 		want    string
 	}{
-		{cdr.Heard{MOS: 440}, 0, 100, ""},
-		{cdr.Heard{MOS: 349}, 0, 100, "MOS"},
-		{cdr.Heard{MOS: 350}, 0, 100, ""},
-		{cdr.Heard{MOS: 100}, 0, 99, ""},
+		{cdr.Heard{R: 9320, MOS: 441}, 0, 100, ""},
+		{cdr.Heard{R: 6760, MOS: 348}, 0, 100, "MOS"},
+		{cdr.Heard{R: 6797, MOS: 350}, 0, 100, ""},
+		{cdr.Heard{R: 100, MOS: 100}, 0, 99, ""},
 		{cdr.Heard{}, 0, 100, ""}, // of a codec that the model does not know
 		{cdr.Heard{Loss: 300, Late: 200}, 0, 100, "loss"},
 		{cdr.Heard{Loss: 499}, 0, 100, ""},
 		{cdr.Heard{Jitter: 30 * time.Millisecond}, 0, 100, "jitter"},
 		{cdr.Heard{}, 500 * time.Millisecond, 100, "round trip"},
-		{cdr.Heard{MOS: 200, Loss: 1000, Jitter: time.Second}, time.Second, 100, "MOS, loss, jitter, round trip"},
+		{cdr.Heard{R: 3800, MOS: 200, Loss: 1000, Jitter: time.Second}, time.Second, 100, "MOS, loss, jitter, round trip"},
 	} {
 		if got := poor(&c.h, c.trip, c.packets, set); got != c.want {
 			t.Errorf("%+v, %v, %d packets: %q, want %q", c.h, c.trip, c.packets, got, c.want)
@@ -53,8 +53,34 @@ func TestRated(t *testing.T) {
 	if h := rate(rated{loss: 0.05}); h.MOS != 0 || h.R != 0 || h.Loss != 500 {
 		t.Errorf("a codec that is not known: %+v", h)
 	}
-	if !(&rated{codec: quality.CodecNamed("G722")}).into(&cdr.Heard{}) {
+	if h := rate(rated{codec: quality.CodecNamed("G722")}); !h.Wideband || good.Wideband {
 		t.Error("G.722 is not of the wideband scale")
+	}
+}
+
+// poorMOS is of telephone calls: a wideband one with the R of a good one is not poor, although its score on its own scale is below.
+func TestPoorByEitherScale(t *testing.T) {
+	set := topology.DefaultSettings()
+	g722, pcm := quality.CodecNamed("G722"), quality.CodecNamed("PCMU")
+	wide := 0
+	for loss := 0.0; loss < 0.3; loss += 0.005 {
+		var h, phone cdr.Heard
+		(&rated{codec: g722, loss: loss}).into(&h)
+		(&rated{codec: pcm, loss: loss}).into(&phone)
+		h.Loss, phone.Loss = 0, 0
+		got := poor(&h, 0, 1000, set)
+		if got != "" && poor(&phone, 0, 1000, set) == "" {
+			t.Errorf("with %.1f %% lost G.722 is poor at R %v, and G.711 is not at %v", 100*loss, h.R, phone.R)
+		}
+		if got != "" && h.R > 6797 || got == "" && h.R < 6780 {
+			t.Errorf("R %v: %q", h.R, got)
+		}
+		if h.MOS < 350 && got == "" {
+			wide++
+		}
+	}
+	if wide == 0 {
+		t.Error("the two scales do not differ")
 	}
 }
 
@@ -100,7 +126,7 @@ func TestReportedByItsOwnClock(t *testing.T) {
 	}{{0, 0, 480}, {111, 48000, 80}} {
 		n, back := &media.Counters{PayloadType: row.came}, &media.Counters{}
 		n.Sources, n.Anew, back.Witness = 1, true, reports(row.jitter)
-		if q := c.quality(n, back, media.SideIndex(side), row.rate); q.Reported == nil || q.Reported.Jitter != 10*time.Millisecond {
+		if q := c.quality(n, back, media.SideIndex(side), row.rate); q.Reported == nil || q.Reported.Jitter != 10*time.Millisecond || q.Arrived.Wideband != (side == 1) || q.Reported.Wideband != (side == 0) {
 			t.Errorf("from side %d: %+v", side, q.Reported)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/directsip/directsip/internal/identity"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/routing"
-	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 )
@@ -145,7 +144,7 @@ func (c *Call) recordMedia(r *cdr.Record, st *media.Stats) {
 				Tier: st.Streams[i].Tier.String(), TierWhy: st.Streams[i].Why}
 			if i < len(c.plan.lines) {
 				e := &c.plan.lines[i].peer[k]
-				m.SRTP, m.Held = e.keyed(st.Streams[i].Keyed[k]), e.live && !e.dir.Send() && e.dir != sdp.DirectionUnset
+				m.SRTP, m.Held = e.keyed(st.Streams[i].Keyed[k]), e.quiet()
 				if e.rtp.IsValid() {
 					m.Announced = e.rtp.String()
 				}

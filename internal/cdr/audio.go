@@ -15,10 +15,11 @@ type Audio struct {
 
 // Bounds of the verdicts. They are wide: it is better to say less than to be wrong.
 const (
-	shortTalk  = 2 * time.Second // shorter calls say nothing of their audio
-	longPause  = 5 * time.Second // without a packet at one end of the call
-	bad        = 500             // hundredths of percent lost, which everybody hears
-	many       = 50              // packets: a second of audio, more than a stray or a scan
+	shortTalk  = 2 * time.Second  // shorter calls say nothing of their audio
+	longPause  = 5 * time.Second  // without a packet at one end of the call
+	longQuiet  = 30 * time.Second // … of who leaves silence out
+	bad        = 500              // hundredths of percent lost, which everybody hears
+	many       = 50               // packets: a second of audio, more than a stray or a scan
 	packetTime = 20 * time.Millisecond
 )
 
@@ -48,7 +49,7 @@ func (r *Record) judge(now time.Time, all bool) (list []Audio) {
 		}
 	}
 	for i, m := range way {
-		if m == nil {
+		if m == nil || m.Packets == 0 && m.Evidence != nil && m.Evidence.Over {
 			continue
 		}
 		w := newWay(r, m, way[1-i], end)
@@ -90,6 +91,26 @@ func newWay(r *Record, m, back *Media, end time.Time) way {
 		w.from, w.to, w.self, w.there = w.to, w.from, w.there, w.self
 	}
 	return w
+}
+
+// held is how long the side did not send by its SDP.
+func (w *way) held() time.Duration {
+	if w.HeldFor == 0 && w.Held { // a record of a version that did not keep the time
+		return w.end.Sub(w.r.Answered)
+	}
+	return w.HeldFor
+}
+
+// wholly tells whether it did not for nearly all of the call.
+func (w *way) wholly() bool { return 10*w.held() >= 9*w.end.Sub(w.r.Answered) }
+
+// sparse tells whether the side may leave silence out, so that no packet means no word: there was comfort noise or a pause without, or its codec has that built in (G.723, G.729).
+func (w *way) sparse() bool {
+	switch w.PayloadType {
+	case 4, 13, 18, 19:
+		return true
+	}
+	return w.Noise+w.Pauses > 0
 }
 
 // party is one of the two who speak.

@@ -80,7 +80,7 @@ func (w *way) absent() []finding {
 		return []finding{{cause, fmt.Sprintf(format, args...), true}}
 	}
 	switch {
-	case w.Held:
+	case w.wholly():
 		return sure("held", "by its SDP it did not send: hold, or receive only")
 	case w.SaysSent > 0:
 		return sure("rtp-filtered", "its RTCP says that it has sent %d packets of RTP, and none came to %s: a firewall or NAT on the way lets one pass and not the other", w.SaysSent, cmp.Or(w.Ours, "our port"))
@@ -117,18 +117,22 @@ func (w *way) early() []finding {
 	if found := w.refused(many); len(found) > 0 {
 		return found
 	}
-	if w.Held {
+	if w.wholly() {
 		return []finding{{"held", "by its SDP it did not send: hold, or receive only", true}}
 	}
 	return []finding{{"early-only", fmt.Sprintf("its %d packets all came before, the last %s before the answer: it changed its address or its port with the answer, or stopped sending",
-		w.Packets, w.r.Answered.Sub(w.Last).Round(packetTime)), true}}
+		w.Packets, w.r.Answered.Sub(w.Last).Round(packetTime)), !w.sparse()}}
 }
 
-// part is of a side whose packets begin late or end early.
+// part is of a side whose packets begin late or end early. The time of hold is left out: it may all have been there. Who leaves silence out may have been listening.
 func (w *way) part() []finding {
+	most := longPause
+	if w.sparse() {
+		most = longQuiet
+	}
 	switch late, silent := w.First.Sub(w.r.Answered), w.end.Sub(w.Last); {
 	case w.First.IsZero() || w.Last.IsZero():
-	case silent > longPause && !w.Held:
+	case silent-w.held() > most && !w.Over:
 		if found := w.refused(many); len(found) > 0 {
 			return found
 		}
@@ -136,11 +140,23 @@ func (w *way) part() []finding {
 		if w.Refused > 0 && w.LastRefused.After(w.Last) {
 			return []finding{{"port-closed", text + fmt.Sprintf("; what was sent to it came back since (ICMP: %s), so it has closed its port", w.RefusedWhy), true}}
 		}
-		return []finding{{"stopped", text, true}}
-	case late > longPause:
-		return []finding{{"late", fmt.Sprintf("from %s after the answer on, and nothing of it was passed on before", late.Round(packetTime)), true}}
+		return []finding{{"stopped", text + w.transferred(), !w.sparse()}}
+	case late-w.held() > most:
+		return []finding{{"late", fmt.Sprintf("from %s after the answer on, and nothing of it was passed on before", late.Round(packetTime)), !w.sparse()}}
 	}
 	return nil
+}
+
+// transferred says that packets stopped when somebody else came into the call.
+func (w *way) transferred() string {
+	const about = 5 * time.Second
+	for i := range w.r.Transfers {
+		t := &w.r.Transfers[i]
+		if at := t.At.Add(t.Took); t.Status >= 200 && t.Status < 300 && at.Sub(w.Last).Abs() < about {
+			return ", when the call was transferred: of two who were there in turn one was heard"
+		}
+	}
+	return ""
 }
 
 // content is of packets that pass and hold nothing that can be heard.
@@ -150,8 +166,8 @@ func (w *way) content() (found []finding) {
 	}
 	const least, long, enough = 3, 5, 20 // packets that were looked into: one a second, or one in five in the kernel tier
 	if w.Misfit >= least && 2*w.Misfit >= w.Measured {
-		found = append(found, finding{"codec", fmt.Sprintf("the size of its packets does not fit payload type %d in %d of %d that were measured: it sends another codec under that number",
-			w.PayloadType, w.Misfit, w.Measured), true})
+		found = append(found, finding{"codec", fmt.Sprintf("the size of its packets does not fit their payload type in %d of %d that were measured (the last was %d): it sends another codec under that number",
+			w.Misfit, w.Measured, w.PayloadType), true})
 	}
 	if q := w.Quality; len(found) == 0 && q != nil && q.Sampled >= long && q.Silent == q.Sampled {
 		found = append(found, finding{"silence", fmt.Sprintf("all %d packets that were looked into are digital silence: its microphone is muted, or what is behind it delivers nothing",
@@ -216,9 +232,13 @@ func (w *way) badly() (found []finding) {
 // heard says how well.
 func (w *way) heard() string {
 	text := fmt.Sprintf("%s was heard: %d packets, %.1f %% lost on the way here", capital(w.from), w.Packets, w.lost().Float())
+	end := "."
+	if w.Bare() {
+		end = fmt.Sprintf("; in %d pauses it sent nothing, and no comfort noise (RFC 3389).", w.Pauses)
+	}
 	q := w.Quality
 	if q == nil {
-		return text + "."
+		return text + end
 	}
 	if q.Arrived.MOS > 0 {
 		text += fmt.Sprintf(", MOS %.1f", q.Arrived.MOS.Float())
@@ -233,7 +253,7 @@ func (w *way) heard() string {
 			text += fmt.Sprintf(", MOS %.1f", q.Reported.MOS.Float())
 		}
 	}
-	return text + "."
+	return text + end
 }
 
 // lost is the loss on the way here, in percent.

@@ -84,14 +84,31 @@ func TestJudge(t *testing.T) {
 		{"on-hold", "has it on hold", flows(Media{Last: late, Dropped: 2000, Evidence: &Evidence{OnHold: 2000}}), Media{}},
 		{"port-closed", "so it has closed its port", flows(Media{Last: late, Evidence: &Evidence{Refused: 1, RefusedWhy: "connection refused", LastRefused: late.Add(time.Second)}}), Media{}},
 		{"heard", "", flows(Media{Last: late, Held: true}), Media{}},
+		// Hold for a part of the call.
+		{"nothing", "nothing came to", Media{Held: true, Announced: there, Evidence: &Evidence{HeldFor: 10 * time.Second}}, Media{}},
+		{"held", "hold, or receive only", Media{Announced: there, Evidence: &Evidence{HeldFor: 55 * time.Second}}, Media{}},
+		{"heard", "", flows(Media{Last: late, Evidence: &Evidence{HeldFor: 38 * time.Second}}), Media{}},
+		{"heard", "", flows(Media{First: late, Evidence: &Evidence{HeldFor: 18 * time.Second}}), Media{}},
+		{"stopped", "until 40s before the end", flows(Media{Last: late, Held: true, Evidence: &Evidence{HeldFor: 5 * time.Second}}), Media{}},
+		// Who leaves silence out may have been listening.
+		{"heard", "", flows(Media{Last: answered.Add(40 * time.Second), Evidence: &Evidence{Noise: 3}}), Media{}},
+		{"heard", "", flows(Media{Last: answered.Add(40 * time.Second), Evidence: &Evidence{PayloadType: 18}}), Media{}},
+		{"heard", "", flows(Media{First: late, Evidence: &Evidence{Pauses: 2}}), Media{}},
+		{"stopped", "not certain why, but until 40s before the end", flows(Media{Last: late, Evidence: &Evidence{Noise: 3}}), Media{}},
+		{"early-only", "not certain why", flows(Media{First: early, Last: early, Evidence: &Evidence{PayloadType: 13}}), Media{}},
+		// T.38 in the place of audio, or a stream that was given up.
+		{"heard", "", flows(Media{Last: late, Evidence: &Evidence{Over: true}}), Media{}},
 		// What is in them.
 		{"payload-type", "2900 of its packets have payload type 96", flows(Media{Evidence: &Evidence{Foreign: 2900, ForeignType: 96}}), Media{}},
 		{"heard", "", flows(Media{Evidence: &Evidence{Foreign: 60, ForeignType: 96}}), Media{}},
-		{"codec", "does not fit payload type 8 in 50 of 58", flows(Media{Evidence: &Evidence{PayloadType: 8, Measured: 58, Misfit: 50}}), Media{}},
+		{"codec", "does not fit their payload type in 50 of 58 that were measured (the last was 8)", flows(Media{Evidence: &Evidence{PayloadType: 8, Measured: 58, Misfit: 50}}), Media{}},
 		{"silence", "all 60 packets that were looked into are digital silence", flows(Media{Quality: &Quality{Sampled: 60, Silent: 60}}), Media{}},
 		{"silence", "not certain why, but all 5 packets", flows(Media{Quality: &Quality{Sampled: 5, Silent: 5}}), Media{}},
 		{"heard", "", flows(Media{Quality: &Quality{Sampled: 4, Silent: 4}}), Media{}},
 		{"heard", "", flows(Media{Quality: &Quality{Sampled: 60, Silent: 59}}), Media{}},
+		{"heard", "lost on the way here; in 5 pauses it sent nothing, and no comfort noise (RFC 3389).", flows(Media{Evidence: &Evidence{Pauses: 5}}), Media{}},
+		{"heard", "lost on the way here.", flows(Media{Evidence: &Evidence{Pauses: 4}}), Media{}},
+		{"heard", "lost on the way here.", flows(Media{Evidence: &Evidence{Pauses: 50, Noise: 1}}), Media{}},
 		// Behind us.
 		{"send-error", "2000 packets could not be sent to it (operation not permitted), 3000 could", flows(Media{Evidence: &Evidence{SendErrors: 2000, SendError: "operation not permitted"}}), Media{}},
 		{"unreachable", "what goes to 192.0.2.20:4000 comes back (ICMP: connection refused, 9 times)", flows(Media{}),
@@ -129,12 +146,34 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestMOS(t *testing.T) {
-	if got := lasted(Media{}, Media{Quality: &Quality{}}).MOS(); got != 0 {
+// A stream that never had a packet and is no audio is not judged, and one that stopped when somebody else came is.
+func TestJudgeOtherThings(t *testing.T) {
+	r := lasted(Media{Evidence: &Evidence{Over: true}}, flows(Media{Last: answered.Add(20 * time.Second)}))
+	r.Transfers = []Transfer{{At: answered.Add(15 * time.Second), Took: 6 * time.Second, Status: 486}}
+	if got := r.Judge(r.End); len(got) != 1 || got[0].From != "callee" || got[0].Cause != "stopped" || strings.Contains(got[0].Text, "transferred") {
+		t.Errorf("%+v", got)
+	}
+	r.Transfers = append(r.Transfers, Transfer{At: answered.Add(15 * time.Second), Took: 6 * time.Second, Status: 200})
+	if got := r.Judge(r.End); !strings.HasSuffix(got[0].Text, "then its packets stopped, when the call was transferred: of two who were there in turn one was heard.") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// The worst of a call is found by R, as scores of a wideband and of a telephone codec are of unlike scales.
+func TestWorst(t *testing.T) {
+	if got := lasted(Media{}, Media{Quality: &Quality{}}).Worst(); got != nil {
 		t.Errorf("%v of nothing", got)
 	}
-	if got := lasted(Media{Quality: &Quality{Arrived: Heard{MOS: 440}, Reported: &Heard{}}}, Media{Quality: &Quality{Arrived: Heard{MOS: 430}, Reported: &Heard{MOS: 210}}}).MOS(); got != 210 {
-		t.Errorf("the lowest is %v", got)
+	phone, poor, wide := Heard{R: 9300, MOS: 440}, Heard{R: 4000, MOS: 210}, Heard{R: 9900, MOS: 390, Wideband: true}
+	for _, x := range []struct{ a, b, reported, want Heard }{
+		{phone, phone, poor, poor},
+		{wide, phone, Heard{}, phone}, // though its score is the higher one
+		{wide, wide, poor, poor},
+		{wide, wide, Heard{}, wide},
+	} {
+		if got := lasted(Media{Quality: &Quality{Arrived: x.a, Reported: &x.reported}}, Media{Quality: &Quality{Arrived: x.b}}).Worst(); got == nil || *got != x.want {
+			t.Errorf("%+v, want %+v", got, x.want)
+		}
 	}
 }
 

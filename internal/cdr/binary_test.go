@@ -23,11 +23,11 @@ func full() *Record {
 			Status: 503, Cause: 34, Class: "peer-fault", Reason: "x", Detail: "connection refused"}},
 		Reason: "normal-clearing", Status: 200, Cause: 16, EndedBy: "caller", Detail: "quoted \"<&>\" \u2028 \x00 é 😀 \xff\xfe",
 		Media: []Media{{From: "caller"}, {Stream: 1, From: "callee", Source: "s", Packets: 1, Bytes: 2, RTCP: 3, Lost: 4, Jitter: 5 * time.Microsecond, Gated: 6, Dropped: 7, SRTP: "AEAD_AES_128_GCM", Unauthentic: 3, Tier: "sockets", TierWhy: "not RTP",
-			Quality: &Quality{Codec: "opus", Wideband: true, Arrived: Heard{R: 1, MOS: 2, Loss: 3, Late: 4, Jitter: time.Millisecond, BurstLoss: 5, GapLoss: 6, BurstPackets: 7, Unmeasured: true, Poor: "MOS"},
+			Quality: &Quality{Codec: "opus", Arrived: Heard{R: 1, Wideband: true, MOS: 2, Loss: 3, Late: 4, Jitter: time.Millisecond, BurstLoss: 5, GapLoss: 6, BurstPackets: 7, Unmeasured: true, Poor: "MOS"},
 				Reported: &Heard{MOS: 9}, RoundTrip: time.Second, RoundTripMost: 2 * time.Second, Signal: -2000, Noise: -6000, Sampled: 8, Silent: 9, Anew: true},
-			Evidence: &Evidence{PayloadType: 1, Foreign: 2, ForeignType: 3, Measured: 4, Misfit: 5, Sources: 6, OnHold: 7, Nowhere: 8, OtherSource: 9, STUN: 10, DTLS: 11, Misported: 12,
+			Evidence: &Evidence{PayloadType: 1, Foreign: 2, ForeignType: 3, Measured: 4, Misfit: 5, Noise: 23, Pauses: 24, Sources: 6, OnHold: 7, Nowhere: 8, OtherSource: 9, STUN: 10, DTLS: 11, Misported: 12,
 				Oversized: 13, SendErrors: 14, SendError: "a", Refused: 15, RefusedWhy: "b", FirstRefused: at, LastRefused: at, SaysSent: 16, Reports: 17, Expected: 18, Missed: 19,
-				Deaf: 20, Ours: "c", Unusable: "d", KeysFailed: true, Unsealed: 21, Unfit: 22, Unshaken: true, UnshakenWhy: "e", ICE: true, Unchecked: true}, First: at, Last: at.Add(time.Microsecond)}},
+				Deaf: 20, Ours: "c", Unusable: "d", KeysFailed: true, Unsealed: 21, Unfit: 22, Unshaken: true, UnshakenWhy: "e", ICE: true, Unchecked: true, HeldFor: time.Second, Over: true}, First: at, Last: at.Add(time.Microsecond)}},
 		Audio:    []Audio{{From: "caller", Cause: "held", Certain: true, Text: "t"}, {}},
 		Decision: []string{"a", "", "rule one matched", "rule two matched", "rule two matched"},
 		Ladder: []Message{{At: at, Leg: "a", Line: "INVITE sip:x"}, {At: at.Add(999000), Leg: "b1", Out: true, Line: "200 OK (INVITE)", SDP: true},
@@ -48,6 +48,33 @@ func sameAfterBinary(t interface {
 	b, errB := json.Marshal(r)
 	if errA != nil || errB != nil || string(a) != string(b) {
 		t.Fatalf("%v %v\n got %s\nwant %s", errA, errB, a, b)
+	}
+}
+
+// A record of a version that marked only what arrived keeps its scales: what is reported is in the codec of the other side where speech was coded anew.
+func TestBinaryOneScale(t *testing.T) {
+	for _, anew := range []bool{false, true} {
+		w := binaryWriter{b: []byte{binaryVersion}}
+		for i, from := range []string{"caller", "callee"} {
+			w.begin(fMedia)
+			w.word(fFrom, from)
+			w.begin(fQuality)
+			w.bool(fQWide, i == 0)
+			w.heard(fQArrived, &Heard{R: 1, MOS: 2})
+			w.heard(fQReported, &Heard{R: 1, MOS: 2})
+			w.bool(fQAnew, anew)
+			w.end()
+			w.end()
+		}
+		r, err := DecodeBinary(w.b)
+		if err != nil || len(r.Media) != 2 {
+			t.Fatalf("%v %+v", err, r)
+		}
+		for i := range r.Media {
+			if q := r.Media[i].Quality; q.Arrived.Wideband != (i == 0) || q.Reported.Wideband != ((i == 0) != anew) {
+				t.Errorf("coded anew %v, direction %d: %+v, reported %+v", anew, i, q.Arrived, q.Reported)
+			}
+		}
 	}
 }
 

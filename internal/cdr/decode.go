@@ -29,6 +29,9 @@ func DecodeBinary(b []byte) (*Record, error) {
 	if d.bad {
 		return nil, errBinary
 	}
+	if d.oneScale {
+		r.rescale()
+	}
 	return r, nil
 }
 
@@ -39,6 +42,7 @@ type decoder struct {
 	start          int64 // microseconds
 	used           int   // bytes of text
 	decision, line string
+	oneScale       bool // see Record.rescale
 	bad            bool
 }
 

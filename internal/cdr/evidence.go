@@ -11,6 +11,9 @@ type Evidence struct {
 	Misfit      uint64 `json:"misfit,omitempty"`   // of that, what the codec cannot be
 	Sources     uint64 `json:"sources,omitempty"`  // SSRCs, when there were several
 
+	Noise  uint64 `json:"comfortNoise,omitempty"` // packets of it (RFC 3389)
+	Pauses uint64 `json:"pauses,omitempty"`       // in talk, in which nothing came and none of those
+
 	// Of what was dropped: during hold, without a destination, of a second SSRC, and what is no RTP.
 	OnHold      uint64 `json:"onHold,omitempty"`
 	Nowhere     uint64 `json:"nowhere,omitempty"`
@@ -47,6 +50,9 @@ type Evidence struct {
 	UnshakenWhy string `json:"unshakenWhy,omitempty"`
 	ICE         bool   `json:"ice,omitempty"`       // checks of ICE decide who may send
 	Unchecked   bool   `json:"unchecked,omitempty"` // and none came with our password
+
+	HeldFor time.Duration `json:"heldFor,omitempty"` // that it did not send by its SDP: hold, or receive only
+	Over    bool          `json:"over,omitempty"`    // at the end the stream was no audio any more: given up, or T.38
 }
 
 // handshake goes on with a sentence that says that there was no end to it.
@@ -62,13 +68,20 @@ const (
 	fEOnHold, fENowhere, fEOtherSource, fESTUN, fEDTLS, fEMisported, fEOversized          = 7, 8, 9, 10, 11, 12, 13
 	fESendErrors, fESendError, fERefused, fERefusedWhy, fEFirstRefused, fELastRefused     = 14, 15, 16, 17, 18, 19
 	fESaysSent, fEReports, fEExpected, fEMissed, fEDeaf, fEOurs, fEUnusable, fEKeysFailed = 20, 21, 22, 23, 24, 25, 26, 27
-	fEUnsealed, fEUnfit, fEUnshaken, fEICE, fEUnchecked                                   = 28, 29, 30, 31, 32
+	fEUnsealed, fEUnfit, fEUnshaken, fEICE, fEUnchecked, fENoise, fEPauses                = 28, 29, 30, 31, 32, 33, 34
+	fEHeldFor, fEOver                                                                     = 35, 36
 	fEUnshakenWhy                                                                         = 40
 )
 
+// fewPauses may be something else: hold, a transfer, a line that is bad for a moment.
+const fewPauses = 5
+
+// Bare tells whether the side stops sending in pauses and says nothing of the noise in them, so that who listens takes the line for dead (MED-07).
+func (e *Evidence) Bare() bool { return e != nil && e.Noise == 0 && e.Pauses >= fewPauses }
+
 // numbers are the fields that are counts, by their place in the binary form.
-func (e *Evidence) numbers() [30]*uint64 {
-	return [30]*uint64{fEUnsealed: &e.Unsealed, fEUnfit: &e.Unfit, fEForeign: &e.Foreign, fEMeasured: &e.Measured, fEMisfit: &e.Misfit, fESources: &e.Sources, fEOnHold: &e.OnHold, fENowhere: &e.Nowhere,
+func (e *Evidence) numbers() [35]*uint64 {
+	return [35]*uint64{fENoise: &e.Noise, fEPauses: &e.Pauses, fEUnsealed: &e.Unsealed, fEUnfit: &e.Unfit, fEForeign: &e.Foreign, fEMeasured: &e.Measured, fEMisfit: &e.Misfit, fESources: &e.Sources, fEOnHold: &e.OnHold, fENowhere: &e.Nowhere,
 		fEOtherSource: &e.OtherSource, fESTUN: &e.STUN, fEDTLS: &e.DTLS, fEMisported: &e.Misported, fEOversized: &e.Oversized, fESendErrors: &e.SendErrors,
 		fERefused: &e.Refused, fESaysSent: &e.SaysSent, fEReports: &e.Reports, fEExpected: &e.Expected, fEMissed: &e.Missed, fEDeaf: &e.Deaf}
 }
@@ -96,6 +109,8 @@ func (w *binaryWriter) evidence(e *Evidence) {
 	w.text(fEUnshakenWhy, e.UnshakenWhy)
 	w.bool(fEICE, e.ICE)
 	w.bool(fEUnchecked, e.Unchecked)
+	w.int(fEHeldFor, e.HeldFor.Microseconds())
+	w.bool(fEOver, e.Over)
 	w.end()
 }
 
@@ -130,6 +145,10 @@ func (d *decoder) evidence(f field) *Evidence {
 			e.ICE = d.uint(f) != 0
 		case fEUnchecked:
 			e.Unchecked = d.uint(f) != 0
+		case fEHeldFor:
+			e.HeldFor = d.duration(f)
+		case fEOver:
+			e.Over = d.uint(f) != 0
 		default:
 			if int(f.no) < len(numbers) && numbers[f.no] != nil {
 				*numbers[f.no] = d.uint(f)

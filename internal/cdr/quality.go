@@ -30,8 +30,7 @@ func (h *Hundredth) UnmarshalJSON(b []byte) error {
 
 // Quality is how well a direction of a stream does.
 type Quality struct {
-	Codec    string `json:"codec,omitempty"`
-	Wideband bool   `json:"wideband,omitempty"` // R and MOS are of the wideband scale, not to be compared with those of the other
+	Codec string `json:"codec,omitempty"`
 	// Arrived is what came to this server from the side, over its own leg. Reported is the whole way to the other side, as the RTCP of that one tells it; where speech is
 	// coded anew it is the way from here.
 	Arrived  Heard  `json:"arrived"`
@@ -50,8 +49,11 @@ type Quality struct {
 
 // Heard is what came of a stream at one place.
 type Heard struct {
-	R      Hundredth     `json:"r,omitempty"` // E-model (ITU-T G.107); 0: it knows nothing of the codec, or nothing came
-	MOS    Hundredth     `json:"mos,omitempty"`
+	R   Hundredth `json:"r,omitempty"` // E-model (ITU-T G.107); 0: it knows nothing of the codec, or nothing came
+	MOS Hundredth `json:"mos,omitempty"`
+	// Wideband: the MOS is of the wideband scale (G.107.1), not to be compared with one of the other. R is one scale, which goes on above 100 for these.
+	Wideband bool `json:"wideband,omitempty"`
+
 	Loss   Hundredth     `json:"loss"` // percent
 	Late   Hundredth     `json:"late"` // percent that came too late: for a buffer of 60 ms here, or as the other side reports it
 	Jitter time.Duration `json:"jitter"`
@@ -63,11 +65,11 @@ type Heard struct {
 	Poor         string    `json:"poor,omitempty"` // what is beyond the bounds of the trunk: "MOS, loss"
 }
 
-// MOS is the lowest mean opinion score of the call, of any direction at any place; 0: there is none.
-func (r *Record) MOS() (lowest Hundredth) {
+// Worst is what has the lowest R of the call, of any direction at any place; nil: nothing is rated. MOS would not do to find it: legs may be on unlike scales.
+func (r *Record) Worst() (worst *Heard) {
 	take := func(h *Heard) {
-		if h != nil && h.MOS > 0 && (lowest == 0 || h.MOS < lowest) {
-			lowest = h.MOS
+		if h != nil && h.MOS > 0 && (worst == nil || h.R < worst.R) {
+			worst = h
 		}
 	}
 	for i := range r.Media {
@@ -76,7 +78,7 @@ func (r *Record) MOS() (lowest Hundredth) {
 			take(q.Reported)
 		}
 	}
-	return lowest
+	return worst
 }
 
 // Poor tells whether a direction of the call was beyond the bounds of its trunk (poorMOS, poorLoss, poorJitter, poorRoundTrip).
@@ -90,9 +92,9 @@ func (r *Record) Poor() bool {
 }
 
 const (
-	fQCodec, fQWideband, fQArrived, fQReported, fQTrip, fQTripMost, fQSignal, fQNoise, fQSampled, fQSilent, fQAnew = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+	fQCodec, fQWide, fQArrived, fQReported, fQTrip, fQTripMost, fQSignal, fQNoise, fQSampled, fQSilent, fQAnew = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 
-	fHR, fHMOS, fHLoss, fHLate, fHJitter, fHBurstLoss, fHGapLoss, fHBurstPackets, fHUnmeasured, fHPoor = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+	fHR, fHMOS, fHLoss, fHLate, fHJitter, fHBurstLoss, fHGapLoss, fHBurstPackets, fHUnmeasured, fHPoor, fHWideband = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 )
 
 func (w *binaryWriter) quality(q *Quality) {
@@ -101,7 +103,6 @@ func (w *binaryWriter) quality(q *Quality) {
 	}
 	w.begin(fQuality)
 	w.word(fQCodec, q.Codec)
-	w.bool(fQWideband, q.Wideband)
 	if q.Arrived != (Heard{}) {
 		w.heard(fQArrived, &q.Arrived)
 	}
@@ -130,6 +131,7 @@ func (w *binaryWriter) heard(field byte, h *Heard) {
 	w.int(fHBurstPackets, int64(h.BurstPackets))
 	w.bool(fHUnmeasured, h.Unmeasured)
 	w.text(fHPoor, h.Poor)
+	w.bool(fHWideband, h.Wideband)
 	w.end()
 }
 
@@ -140,13 +142,13 @@ func (w *binaryWriter) bool(field byte, v bool) {
 }
 
 func (d *decoder) quality(f field) *Quality {
-	q := &Quality{}
+	q, wide := &Quality{}, false
 	d.group(f, func(f field) {
 		switch f.no {
 		case fQCodec:
 			q.Codec = d.text(f)
-		case fQWideband:
-			q.Wideband = d.uint(f) != 0
+		case fQWide:
+			wide = d.uint(f) != 0
 		case fQArrived:
 			q.Arrived = d.heard(f)
 		case fQReported:
@@ -170,7 +172,25 @@ func (d *decoder) quality(f field) *Quality {
 			d.skip(f)
 		}
 	})
+	if wide { // of a version that had one mark for what arrived
+		q.Arrived.Wideband, d.oneScale = true, true
+	}
 	return q
+}
+
+// rescale marks what is reported in a record that has marks only for what arrived: by the codec of the same direction, or of the other one where speech was coded anew.
+func (r *Record) rescale() {
+	for i := range r.Media {
+		q := r.Media[i].Quality
+		if q == nil || q.Reported == nil {
+			continue
+		}
+		for k := range r.Media {
+			if by := r.Media[k].Quality; by != nil && r.Media[k].Stream == r.Media[i].Stream && (k != i) == q.Anew {
+				q.Reported.Wideband = by.Arrived.Wideband
+			}
+		}
+	}
 }
 
 func (d *decoder) heard(f field) (h Heard) {
@@ -196,6 +216,8 @@ func (d *decoder) heard(f field) (h Heard) {
 			h.Unmeasured = d.uint(f) != 0
 		case fHPoor:
 			h.Poor = d.text(f)
+		case fHWideband:
+			h.Wideband = d.uint(f) != 0
 		default:
 			d.skip(f)
 		}

@@ -28,12 +28,16 @@ func writeQuality(w io.Writer, r *cdr.Record, now time.Time) {
 			other = "caller"
 		}
 		name := cmp.Or(q.Codec, "unknown codec")
-		if q.Wideband {
+		if q.Arrived.Wideband {
 			name += " (wideband)"
 		}
 		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%s\n", m.Stream, m.From, name, figures(&q.Arrived, q.RoundTrip)+levels(q))
 		if q.Reported != nil {
-			fmt.Fprintf(t, "  stream %d\tto %s\tby its RTCP\t%s\n", m.Stream, other, figures(q.Reported, 0))
+			by := "by its RTCP"
+			if q.Reported.Wideband {
+				by += " (wideband)"
+			}
+			fmt.Fprintf(t, "  stream %d\tto %s\t%s\t%s\n", m.Stream, other, by, figures(q.Reported, 0))
 		}
 	}
 	t.Flush()
@@ -45,11 +49,14 @@ func writeQuality(w io.Writer, r *cdr.Record, now time.Time) {
 	}
 }
 
-// score is the lowest of a call.
+// score is that of the worst of a call.
 func score(s *store.Summary) string {
 	text := dash("")
 	if s.MOS > 0 {
 		text = fmt.Sprintf("%.1f", s.MOS.Float())
+		if s.Wideband {
+			text += " wide"
+		}
 	}
 	if s.Poor {
 		text += " poor"

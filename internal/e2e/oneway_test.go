@@ -25,6 +25,24 @@ func replaced(old, text string) func(string) string {
 
 func silent(*talk, int) {}
 
+// spurts is a caller that speaks for 100 ms in every 500 and sends nothing else, or comfort noise (RFC 3389).
+func spurts(noise bool) func(*talk, int) {
+	return func(c *talk, n int) {
+		in := n % 25
+		if in > 5 || in == 5 && !noise {
+			return
+		}
+		c.aSeq++
+		p := packet(c.aSeq, c.aSSRC, "speech")
+		binary.BigEndian.PutUint32(p[4:], uint32(n)*160)
+		if in == 5 {
+			p = append(p[:12], 60)
+			p[1] = 13
+		}
+		c.aRTP.WriteToUDP(p, c.toA)
+	}
+}
+
 // frames are so many of 20 ms that packets are looked into five times.
 const frames = 215
 
@@ -44,6 +62,8 @@ var wrongs = []wrong{
 	}, caller: "payload-type"},
 	{name: "codec", a: func(c *talk, n int) { c.aRTP.WriteToUDP(packet(uint16(n), 0xa, "speech")[:12+20], c.toA) }, caller: "codec"}, // G.729 as payload type 0
 	{name: "digital silence", a: func(c *talk, n int) { c.aRTP.WriteToUDP(packet(uint16(n), 0xa, ""), c.toA) }, caller: "silence"},
+	{name: "silence left out", a: spurts(false)},
+	{name: "comfort noise", a: spurts(true)},
 	{name: "closed port", a: func(c *talk, n int) { c.aRTP.Close() }, caller: "port-closed", callee: "unreachable"},
 	{name: "receives only", offer: func(sdp string) string { return sdp + "a=recvonly\r\n" }, caller: "held"},
 	{name: "receives only, in silence", offer: func(sdp string) string { return sdp + "a=recvonly\r\n" }, a: silent, caller: "held"},
@@ -169,7 +189,10 @@ func TestMED08_OneWayAudioIsExplained(t *testing.T) {
 			t.Errorf("%v calls with cause %s are counted, want %v", got, cause, want)
 		}
 	}
-	if n := s.metric("directsip_audio_mos_count", `trunk="gw1"`, `direction="from"`); n < float64(len(wrongs))/2 {
+	if n := s.metric("directsip_audio_no_comfort_noise_total", `trunk="pbx"`); n != 1 { // MED-07
+		t.Errorf("%v calls without comfort noise are counted", n)
+	}
+	if n := s.metric("directsip_audio_mos_count", `trunk="gw1"`, `direction="from"`, `scale="narrow"`); n < float64(len(wrongs))/2 {
 		t.Errorf("%v scores of gw1", n)
 	}
 	poor := s.cli(0, "calls", "--poor")

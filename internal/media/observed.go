@@ -30,6 +30,9 @@ type Observed struct {
 	Measured    uint64 // RTP whose size was compared with its time
 	Misfit      uint64 // of that, what its codec cannot be
 
+	Noise  uint64 // packets of comfort noise (RFC 3389)
+	Pauses uint64 // pauses in talk of which no such packet tells
+
 	// Parts of Dropped.
 	Held        uint64 // by the SDP it may not be sent, or not be heard
 	Nowhere     uint64 // the other side has not said where to

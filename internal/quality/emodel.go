@@ -102,6 +102,10 @@ func (c *Codec) Rate(p Path) Rating {
 	return Rating{R: r, MOS: score(r)}
 }
 
+// Phone is the MOS that a rating stands for among telephone calls: R is one scale, of which G.107.1 only shows more, so that a telephone call has the same R on both.
+// By it calls of unlike codecs are compared; beyond 100 there is no better.
+func Phone(r float64) float64 { return score(r) }
+
 // score is MOS of R (G.107 annex B).
 func score(r float64) float64 {
 	switch {

@@ -99,6 +99,56 @@ func TestRFC4733_2_2_1_EventsAreNotLate(t *testing.T) {
 	}
 }
 
+// MED-07: pauses of a source that leaves silence out and says nothing of it are counted, and not what only looks like them.
+func TestPausesWithoutNoise(t *testing.T) {
+	type packet struct {
+		payloadType uint8
+		step        uint32        // of the timestamp
+		after       time.Duration // its predecessor
+	}
+	const packets = 20 * time.Millisecond
+	speech, resumed := packet{0, 160, packets}, packet{0, 8000, time.Second}
+	for _, x := range []struct {
+		name          string
+		list          []packet
+		pauses, noise uint64
+	}{
+		{"talk", []packet{speech, speech}, 0, 0},
+		{"silence left out", []packet{speech, resumed, speech, resumed}, 2, 0},
+		{"… of G.722", []packet{{9, 160, packets}, {9, 8000, time.Second}}, 1, 0},
+		{"comfort noise", []packet{speech, {13, 160, packets}, resumed}, 0, 1},
+		{"… of another clock", []packet{speech, {118, 160, packets}, resumed}, 0, 0},
+		{"… in the middle", []packet{speech, resumed, {19, 160, packets}, resumed}, 1, 1},
+		{"a digit", []packet{speech, {101, 160, packets}, resumed}, 0, 0},
+		{"G.729, which has its own", []packet{{18, 160, packets}, {18, 8000, time.Second}}, 0, 0},
+		{"Opus, too", []packet{{111, 960, packets}, {111, 19200, 400 * time.Millisecond}}, 0, 0},
+		{"long packets", []packet{speech, {0, 1600, 200 * time.Millisecond}}, 0, 0},
+		{"hold", []packet{speech, {0, 80000, 10 * time.Second}}, 0, 0},
+		{"a clock that stood still", []packet{speech, {0, 160, time.Second}}, 0, 0},
+		{"a clock that jumped", []packet{speech, {0, 8000, packets}}, 0, 0},
+		{"a clock that went back", []packet{speech, {0, 1<<32 - 8000, time.Second}}, 0, 0},
+	} {
+		var c counter
+		c.digits.Add(101)
+		at, stamp := int64(1), uint32(0xfffffff0)
+		c.observe(header{sequence: 0xffff, timestamp: stamp, ssrc: 1, payloadType: x.list[0].payloadType}, 48000, at)
+		for i, p := range x.list {
+			at, stamp = at+int64(p.after), stamp+p.step
+			c.observe(header{sequence: uint16(i), timestamp: stamp, ssrc: 1, payloadType: p.payloadType}, 48000, at)
+		}
+		if c.pauses != x.pauses || c.noise != x.noise {
+			t.Errorf("%s: %d pauses and %d packets of noise, want %d and %d", x.name, c.pauses, c.noise, x.pauses, x.noise)
+		}
+	}
+	var c counter
+	c.observe(header{sequence: 1, ssrc: 1}, 0, 1)
+	c.observe(header{sequence: 3, timestamp: 8000, ssrc: 1}, 0, 1+int64(time.Second)) // a packet is lost, which may have been of noise
+	c.observe(header{sequence: 4, timestamp: 16000, ssrc: 2}, 0, 1+2*int64(time.Second))
+	if c.pauses != 0 {
+		t.Error("a loss or another source counts as a pause")
+	}
+}
+
 func TestJitterKnowsTheClock(t *testing.T) {
 	for _, c := range []struct {
 		payloadType uint8

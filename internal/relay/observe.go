@@ -25,6 +25,7 @@ type observed struct {
 	held, nowhere, otherSource uint64
 	stun, dtls, misported      uint64
 	oversize, unsealed, unfit  uint64
+	noise, pauses              uint64
 	refused                    uint64
 	firstRefused, lastRefused  int64 // ns since the relay started
 	refusedWhy, sendError      unix.Errno
@@ -79,6 +80,28 @@ func (c *counter) measure(payloadType uint8, size int, step uint32) {
 	if !fits {
 		c.misfit++
 	}
+}
+
+// A source that sends no silence pauses for longer than any packet has, and for less than somebody listens without a word.
+const shortPause, longPause = 200 * time.Millisecond, 5 * time.Second
+
+// pause counts where a source has left silence out, its clock running on (RFC 3551 §4.1), and said nothing of it: a description of the noise (RFC 3389) would have come as
+// the last packet before. Other codecs than these have one of their own.
+func (c *counter) pause(h header, clock uint32, now int64) {
+	if h.payloadType == comfortNoise || h.payloadType == oldComfortNoise {
+		c.noise++
+		return
+	}
+	rate := int64(clockRate(h.payloadType, clock))
+	silent := time.Duration(int64(h.timestamp-c.timestamp)*1e9/rate) - 20*time.Millisecond
+	if h.sequence == c.highest+1 && noiseless(h.payloadType) && noiseless(c.payloadType) && silent >= shortPause && silent <= longPause && now-c.seen >= int64(silent/2) {
+		c.pauses++
+	}
+}
+
+// noiseless tells whether a payload type is of a codec that has no comfort noise of its own: PCMU, PCMA, G.722.
+func noiseless(payloadType uint8) bool {
+	return payloadType == 0 || payloadType == 8 || payloadType == 9
 }
 
 // payloadOf is what is behind the header of an RTP packet (RFC 3550 §5.1, §5.3.1); empty when there is nothing.
@@ -184,6 +207,7 @@ func (o *observed) snapshot(m *media.Counters, start time.Time) {
 		Pattern: o.losses.Sum(), Late: o.late.Count, Levels: o.levels, Sources: o.sources, Foreign: o.foreign, ForeignType: o.foreignType,
 		Measured: o.measured, Misfit: o.misfit, Held: o.held, Nowhere: o.nowhere, OtherSource: o.otherSource, STUN: o.stun, DTLS: o.dtls,
 		Misported: o.misported, Oversized: o.oversize, Unsealed: o.unsealed, Unfit: o.unfit, Refused: o.refused,
+		Noise: o.noise, Pauses: o.pauses,
 	}
 	if o.sendError != 0 {
 		m.SendError = o.sendError.Error()

@@ -61,7 +61,7 @@ func (m *metrics) ended(r *cdr.Record) {
 	if !r.Answered.IsZero() {
 		m.talk.Observe(max(0, r.End.Sub(r.Answered).Seconds()))
 	}
-	m.quality.ended(r)
+	m.quality.ended(r, m.s.log)
 }
 
 // gauges reads what exists elsewhere.

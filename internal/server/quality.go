@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,7 +12,7 @@ import (
 // qualityMetrics are what ended calls say of the audio of trunks. A direction is "from" the peer of the trunk, as it came here, or "to" it, as its RTCP reports it.
 type qualityMetrics struct {
 	mos, loss, jitter, trip *prometheus.HistogramVec
-	poor, faults            *prometheus.CounterVec
+	poor, faults, bare      *prometheus.CounterVec
 }
 
 func newQualityMetrics() *qualityMetrics {
@@ -19,7 +20,7 @@ func newQualityMetrics() *qualityMetrics {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "directsip_audio_" + name, Help: help, Buckets: buckets}, labels)
 	}
 	return &qualityMetrics{
-		mos: histogram("mos", "Mean opinion score of a direction of a call on a trunk, by the E-model.", []float64{2, 2.6, 3.1, 3.6, 4, 4.3}, "trunk", "direction"),
+		mos: histogram("mos", "Mean opinion score of a direction of a call on a trunk, by the E-model; of wideband codecs it is of another scale.", []float64{2, 2.6, 3.1, 3.6, 4, 4.3}, "trunk", "direction", "scale"),
 		loss: histogram("loss_ratio", "Share of the RTP packets of a direction that were lost or late.",
 			[]float64{.001, .003, .01, .02, .05, .1, .2}, "trunk", "direction"),
 		jitter: histogram("jitter_seconds", "Interarrival jitter of a direction at the end of a call (RFC 3550).", []float64{.001, .003, .01, .02, .03, .05, .1}, "trunk", "direction"),
@@ -28,27 +29,33 @@ func newQualityMetrics() *qualityMetrics {
 			Help: "Calls whose audio was beyond poorMOS, poorLoss, poorJitter or poorRoundTrip of a trunk."}, []string{"trunk"}),
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_audio_faults_total",
 			Help: "Ended calls of which the peer of a trunk was not heard, or badly, by cause (see docs/quality.md)."}, []string{"trunk", "cause"}),
+		bare: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_audio_no_comfort_noise_total",
+			Help: "Ended calls in which the peer of a trunk sent nothing in pauses, and no comfort noise (RFC 3389)."}, []string{"trunk"}),
 	}
 }
 
 func (q *qualityMetrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{q.mos, q.loss, q.jitter, q.trip, q.poor, q.faults}
+	return []prometheus.Collector{q.mos, q.loss, q.jitter, q.trip, q.poor, q.faults, q.bare}
 }
 
 // ended takes one call.
-func (q *qualityMetrics) ended(r *cdr.Record) {
+func (q *qualityMetrics) ended(r *cdr.Record, log *slog.Logger) {
 	if r.Out == nil {
 		return
 	}
 	poor := map[string]bool{}
 	for i := range r.Media {
 		m := &r.Media[i]
-		if m.Quality == nil {
-			continue
-		}
 		near, far := r.In.Trunk, r.Out.Trunk
 		if m.From != "caller" {
 			near, far = far, near
+		}
+		if m.Evidence.Bare() {
+			q.bare.WithLabelValues(near).Inc()
+			log.Warn("a peer sends nothing in pauses, and no comfort noise", "trunk", near, "id", r.ID, "pauses", m.Evidence.Pauses)
+		}
+		if m.Quality == nil {
+			continue
 		}
 		q.heard(&m.Quality.Arrived, near, "from", poor)
 		if m.Quality.Reported != nil {
@@ -74,7 +81,11 @@ func (q *qualityMetrics) ended(r *cdr.Record) {
 
 func (q *qualityMetrics) heard(h *cdr.Heard, trunk, direction string, poor map[string]bool) {
 	if h.MOS > 0 {
-		q.mos.WithLabelValues(trunk, direction).Observe(h.MOS.Float())
+		scale := "narrow"
+		if h.Wideband {
+			scale = "wide"
+		}
+		q.mos.WithLabelValues(trunk, direction, scale).Observe(h.MOS.Float())
 	}
 	q.loss.WithLabelValues(trunk, direction).Observe((h.Loss + h.Late).Float() / 100)
 	q.jitter.WithLabelValues(trunk, direction).Observe(h.Jitter.Seconds())

@@ -44,9 +44,10 @@ type Summary struct {
 	EndedBy   string    `json:"ended_by"`
 	Emergency bool      `json:"emergency,omitempty"`
 	Attempts  int       `json:"attempts,omitempty"`
-	// MOS is the lowest of the call, and Poor whether its audio was beyond the bounds of a trunk.
-	MOS  cdr.Hundredth `json:"mos,omitempty"`
-	Poor bool          `json:"poor,omitempty"`
+	// MOS is that of the worst of the call, Wideband that it is of that scale, and Poor whether its audio was beyond the bounds of a trunk.
+	MOS      cdr.Hundredth `json:"mos,omitempty"`
+	Wideband bool          `json:"wideband,omitempty"`
+	Poor     bool          `json:"poor,omitempty"`
 }
 
 // AmbiguousError lists the calls that a prefix could mean.
