@@ -213,6 +213,27 @@ func TestCAC04Changes(t *testing.T) {
 	}
 }
 
+// CAC-04: UPDATE asks like a re-INVITE (RFC 3311 section 5.2).
+func TestCAC04Update(t *testing.T) {
+	for total, want := range map[string]int{"total: 200": 85, "total: 202": 101} {
+		w := world(t, append(admitting(total, ""), "trunks: [gwb, gwa]", "trunks: [gwb]")...)
+		sc := plain(Caller{Manner: then(Action{3 * second, Update}, Action{20 * second, Bye})}, at(answers, "gwb"))
+		sc.Number = "+64255550100"
+		w.Call(sc)
+		used, refused := 0, uint64(0)
+		w.after(3*second, func() { w.order[0].caller.speaker.ptime = 10 })
+		w.after(15*second, func() { used, _, refused = use(w.Nodes[0]) })
+		w.Run(20 * time.Minute)
+		done(t, w)
+		if r := w.Nodes[0].Records[0]; used != want || (refused == 1) != (want == 85) || r.Reason != diag.NormalClearing.ID {
+			t.Errorf("%s: %d kbit/s, %d refused, %s\n%s", total, used, refused, r.Reason, w.Trace.String())
+		}
+		if text := w.Trace.String(); strings.Contains(text, `488 (UPDATE) #`) != (want == 85) || !strings.Contains(text, "med1  ─▶ gwb    UPDATE") != (want == 85) {
+			t.Errorf("%s:\n%s", total, text)
+		}
+	}
+}
+
 // CAC-04: who comes by INVITE with Replaces and needs more than who leaves is asked for room.
 func TestCAC04Guest(t *testing.T) {
 	for total, want := range map[string]int{"total: 168": 29, "total: 170": 85} {
