@@ -177,12 +177,9 @@ func clockOf(payloadType uint8, dynamic int) int {
 	return 8000
 }
 
-// leastRated is how many packets make a stream long enough to be called poor.
-const leastRated = 100
-
 // poor names what is beyond the bounds that a trunk sets. The one of MOS is of telephone calls, and a wideband call is held to the R that it stands for.
 func poor(h *cdr.Heard, roundTrip time.Duration, packets uint64, set *topologySettings) string {
-	if packets < leastRated {
+	if packets < cdr.LeastRated {
 		return ""
 	}
 	var list []string

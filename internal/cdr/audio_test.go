@@ -161,8 +161,11 @@ func TestJudgeOtherThings(t *testing.T) {
 
 // The worst of a call is found by R, as scores of a wideband and of a telephone codec are of unlike scales.
 func TestWorst(t *testing.T) {
-	if got := lasted(Media{}, Media{Quality: &Quality{}}).Worst(); got != nil {
+	if got := lasted(Media{}, flows(Media{Quality: &Quality{}})).Worst(); got != nil {
 		t.Errorf("%v of nothing", got)
+	}
+	if got := lasted(Media{}, Media{Packets: LeastRated - 2, Lost: 1, Quality: &Quality{Arrived: Heard{R: 9000, MOS: 430}}}).Worst(); got != nil {
+		t.Errorf("%v of less than two seconds", got)
 	}
 	phone, poor, wide := Heard{R: 9300, MOS: 440}, Heard{R: 4000, MOS: 210}, Heard{R: 9900, MOS: 390, Wideband: true}
 	for _, x := range []struct{ a, b, reported, want Heard }{
@@ -171,7 +174,7 @@ func TestWorst(t *testing.T) {
 		{wide, wide, poor, poor},
 		{wide, wide, Heard{}, wide},
 	} {
-		if got := lasted(Media{Quality: &Quality{Arrived: x.a, Reported: &x.reported}}, Media{Quality: &Quality{Arrived: x.b}}).Worst(); got == nil || *got != x.want {
+		if got := lasted(flows(Media{Quality: &Quality{Arrived: x.a, Reported: &x.reported}}), flows(Media{Quality: &Quality{Arrived: x.b}})).Worst(); got == nil || *got != x.want {
 			t.Errorf("%+v, want %+v", got, x.want)
 		}
 	}

@@ -65,7 +65,14 @@ type Heard struct {
 	Poor         string    `json:"poor,omitempty"` // what is beyond the bounds of the trunk: "MOS, loss"
 }
 
-// Worst is what has the lowest R of the call, of any direction at any place; nil: nothing is rated. MOS would not do to find it: legs may be on unlike scales.
+// LeastRated is how many packets make a stream long enough for its figures to say something: two seconds.
+const LeastRated = 100
+
+// Telling tells whether the direction lasted long enough for its figures to say something.
+func (m *Media) Telling() bool { return m.Quality != nil && m.Packets+m.Lost >= LeastRated }
+
+// Worst is what has the lowest R of the call, of any direction at any place that lasted long enough; nil: nothing is rated. MOS would not do to find it: legs may be on
+// unlike scales.
 func (r *Record) Worst() (worst *Heard) {
 	take := func(h *Heard) {
 		if h != nil && h.MOS > 0 && (worst == nil || h.R < worst.R) {
@@ -73,9 +80,9 @@ func (r *Record) Worst() (worst *Heard) {
 		}
 	}
 	for i := range r.Media {
-		if q := r.Media[i].Quality; q != nil {
-			take(&q.Arrived)
-			take(q.Reported)
+		if m := &r.Media[i]; m.Telling() {
+			take(&m.Quality.Arrived)
+			take(m.Quality.Reported)
 		}
 	}
 	return worst

@@ -54,7 +54,7 @@ func (q *qualityMetrics) ended(r *cdr.Record, log *slog.Logger) {
 			q.bare.WithLabelValues(near).Inc()
 			log.Warn("a peer sends nothing in pauses, and no comfort noise", "trunk", near, "id", r.ID, "pauses", m.Evidence.Pauses)
 		}
-		if m.Quality == nil {
+		if !m.Telling() {
 			continue
 		}
 		q.heard(&m.Quality.Arrived, near, "from", poor)

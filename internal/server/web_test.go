@@ -151,7 +151,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	r.hangup(r.call(pbx, gw))
 	r.records(1)
 	r.metrics.quality.ended(&cdr.Record{In: cdr.Leg{Trunk: "pbx"}, Out: &cdr.Leg{Trunk: "gw"}, Audio: []cdr.Audio{{From: "callee", Cause: "loss+jitter"}}, Media: []cdr.Media{
-		{From: "callee", Evidence: &cdr.Evidence{Pauses: 5}, Quality: &cdr.Quality{Arrived: cdr.Heard{MOS: 200, Poor: "MOS"}, Reported: &cdr.Heard{}, RoundTrip: time.Second}}}}, slog.New(slog.DiscardHandler)) // that call was too short to be rated
+		{From: "callee", Packets: cdr.LeastRated, Evidence: &cdr.Evidence{Pauses: 5}, Quality: &cdr.Quality{Arrived: cdr.Heard{MOS: 200, Poor: "MOS"}, Reported: &cdr.Heard{}, RoundTrip: time.Second}}}}, slog.New(slog.DiscardHandler)) // that call was too short to be rated
 	families, err := r.metrics.registry.Gather()
 	if err != nil {
 		t.Fatal(err)

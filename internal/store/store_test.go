@@ -130,7 +130,7 @@ func TestListFilters(t *testing.T) {
 	put(3, func(r *cdr.Record) { r.EndedBy, r.Reason = "directsip", "media-timeout" })
 	put(4, func(r *cdr.Record) {
 		r.Out, r.In.Trunk = nil, "pbx7"
-		r.Media = []cdr.Media{{From: "caller"}, {From: "callee", Quality: &cdr.Quality{Arrived: cdr.Heard{MOS: 210, Poor: "MOS"}}}}
+		r.Media = []cdr.Media{{From: "caller"}, {From: "callee", Packets: cdr.LeastRated, Quality: &cdr.Quality{Arrived: cdr.Heard{MOS: 210, Poor: "MOS"}}}}
 	})
 	put(5, func(r *cdr.Record) { r.Called = cdr.Number{Received: "911"}; r.Emergency = true })
 	for _, c := range []struct {
