@@ -49,7 +49,6 @@ type attempt struct {
 	cancelled bool // CANCEL was sent
 	elsewhere bool // … because somebody else has answered
 	viaTCP    bool // the INVITE is too large for UDP and goes by TCP (RFC 3261 §18.1.1)
-	forceUDP  bool // … and the peer has no TCP
 
 	failure string // why a message could not be sent, in words of the transport
 
@@ -201,7 +200,7 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	}
 	t.viaTCP = false
 	c.greet(l)
-	m := c.fitInvite(t, body)
+	m := c.fitInvite(now, t, body)
 	l.offerless = body == ""
 	l.unoffered = l.offerless
 	c.sendInvite(now, t, m, out)
@@ -209,11 +208,11 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	c.rec.Attempts[t.index].Remote = l.hop.Remote.String()
 }
 
-// fitInvite writes the INVITE of an attempt, for TCP when it is too large for UDP (RFC 3261 §18.1.1).
-func (c *Call) fitInvite(t *attempt, body string) *sip.Message {
+// fitInvite writes the INVITE of an attempt, for TCP when it is too large for UDP (RFC 3261 §18.1.1) and the peer has not been without TCP lately.
+func (c *Call) fitInvite(now time.Time, t *attempt, body string) *sip.Message {
 	l := &t.leg
 	m := c.buildInvite(t, body)
-	if l.hop.Transport == sip.UDP && !t.forceUDP && tooLarge(m, l.trunk.Settings.UDPMaxRequest) {
+	if l.hop.Transport == sip.UDP && tooLarge(m, l.trunk.Settings.UDPMaxRequest) && !c.env.noTCP.is(now, l.hop.Remote) {
 		t.viaTCP = true
 		l.hop.Transport = sip.TCP
 		m = c.buildInvite(t, body)
@@ -238,7 +237,7 @@ func (c *Call) inviteAgain(now time.Time, t *attempt, out *Out) {
 	l := &t.leg
 	l.shelve()
 	l.first++
-	c.sendInvite(now, t, c.fitInvite(t, l.sdp.body), out)
+	c.sendInvite(now, t, c.fitInvite(now, t, l.sdp.body), out)
 }
 
 func after(now time.Time, d time.Duration) time.Time {
@@ -455,7 +454,7 @@ func (c *Call) attemptFailed(now time.Time, t *attempt, ev txn.Event, out *Out) 
 		return
 	}
 	if ev == txn.Failed && t.viaTCP {
-		t.forceUDP = true // no TCP there: the large request goes by UDP after all (RFC 3261 §18.1.1)
+		c.env.noTCP.add(now, t.leg.hop.Remote) // the large request goes by UDP after all (RFC 3261 §18.1.1)
 		c.invite(now, t, out)
 		return
 	}

@@ -38,6 +38,7 @@ type Env struct {
 
 	selves []self
 	allows map[*topology.TrunkSettings]string
+	noTCP  noTCP
 }
 
 // Binding is what a registration says of the calls on its trunk.
