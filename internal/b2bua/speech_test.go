@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/network"
 	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/topology"
 )
@@ -152,6 +153,37 @@ func TestMED01Codecs(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWhatIsLeftOutBeforeTheEdge: a codec to convert from stays where one is named to convert to, and not where nothing can be converted: no data of a fax, no packets whose
+// keys pass, and nothing that is too wide for the links.
+func TestWhatIsLeftOutBeforeTheEdge(t *testing.T) {
+	b := *topology.DefaultSettings()
+	b.Codecs = []string{"G729", "PCMA"}
+	c := conversing(*topology.DefaultSettings(), b)
+	kept := func(offer string) string {
+		t.Helper()
+		s, err := sdp.Parse(offer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(c.codecs(s, &b), " ")
+	}
+	offer := with("18 0")
+	if got := kept(offer); got != "" { // all
+		t.Errorf("of an offer %q is kept", got)
+	}
+	if got := kept(offer + "a=gpmd:0 vbd=yes\r\n"); got != "G729 PCMA" {
+		t.Errorf("of data %q is kept", got)
+	}
+	c.plan.limits = &network.Limits{{Most: 64}, {Most: 64}}
+	if got := kept(offer); got != "G729" {
+		t.Errorf("of what fits 64 kbit/s %q is kept", got)
+	}
+	c.plan.limits, c.plan.passKeys = nil, true
+	if got := kept(offer); got != "G729 PCMA" {
+		t.Errorf("where keys pass %q is kept", got)
 	}
 }
 
