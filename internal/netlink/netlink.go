@@ -65,13 +65,19 @@ func (s *Socket) Dump(b []byte, each func(body []byte)) error {
 	if err := s.send(b); err != nil {
 		return err
 	}
-	return s.answers(func(kind uint16, body []byte) bool {
-		if kind == unix.NLMSG_DONE {
+	failed := 0
+	err := s.answers(func(kind uint16, body []byte) bool {
+		if kind == unix.NLMSG_DONE { // with what has gone wrong, as where the kernel has no such sockets to tell of
+			failed = Number(body)
 			return true
 		}
 		each(body)
 		return false
 	})
+	if err == nil && int32(failed) < 0 {
+		return unix.Errno(-int32(failed))
+	}
+	return err
 }
 
 func (s *Socket) send(b []byte) error {
