@@ -47,9 +47,12 @@ const (
 // Asking is why a flow is not installed the way of whose packets is not known yet. It will be in a moment.
 const Asking = "its way is being asked for"
 
+// openNetwork takes the scout, which is closed with it.
 func openNetwork(s *scout, changed func()) (n *network, err error) {
 	n = &network{scout: s, paths: make(map[hosts]*kept), wanted: make(map[hosts]struct{}), wake: make(chan struct{}, 1)}
 	if err = n.watches.open(n.outdated); err != nil {
+		n.watches.close()
+		s.close()
 		return nil, err
 	}
 	n.guarded = s.policies() // from here on a change is told
