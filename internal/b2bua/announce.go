@@ -22,6 +22,9 @@ func (c *Call) goesOn() bool { return c.decision.Kind != routing.Announced }
 // audience tells whether the caller can hear an announcement. If not the record says why, and the call is refused at once.
 func (c *Call) audience(now time.Time) bool {
 	_, why := c.callerVoice()
+	if c.goesOn() && c.a.trunk.Settings.MaxEarlyDialogs < 2 {
+		why = "the early dialog that the caller can have is for who is called (maxEarlyDialogs)"
+	}
 	if why != "" {
 		c.unplayed(now, 0, c.decision.Announcement.Clip.Name, why)
 	}

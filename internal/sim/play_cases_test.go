@@ -27,6 +27,8 @@ func playStories() []story {
 		to("+7425560001", one1("announcement-target-offerless", "Who cannot hear the announcement is not kept from going on", "normal-clearing", 200, Caller{Offerless: true, Manner: hangUp}, at(answers, "gwa"))),
 		to("+7425560001", one1("announcement-target-reliable", "RFC 3262: a caller that wants provisional responses reliably hears both", "normal-clearing", 200,
 			Caller{Manner: Manner{Rel: Rel{Known: true}, Then: hangUp.Then}}, at(answers, "gwa"))),
+		to("+7425560001", one1("announcement-target-single", "TRK-02: a caller that can have one early dialog has that of the target, and no announcement in it", "normal-clearing", 200,
+			up, at(answers, "gwa"))).doc(callers, callers+", maxEarlyDialogs: 1"),
 		ours("music", "SIG-12: the holder sends nothing (sendonly): the other party hears music of ours until it is taken back", "normal-clearing", "musicOnHold: generate",
 			Caller{Manner: then(Action{second, Hold}, Action{11 * second, Resume}, Action{13 * second, Bye})}, answers),
 		ours("music-inactive", "A holder that says inactive is shown as sendonly, and is told inactive", "normal-clearing", "musicOnHold: generate",
