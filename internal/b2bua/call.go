@@ -442,7 +442,7 @@ func (c *Call) Deadline() (time.Time, string) {
 func (c *Call) settle(now time.Time, out *Out) {
 	if c.plan.dirty {
 		c.attune(now)
-		if c.end == nil {
+		if c.end == nil && c.phase == phaseAnswered { // before nobody is held: who waits for the answer may offer so
 			c.plan.clock(now.Sub(c.rec.Start))
 		}
 		c.uncounted = c.plan.reckons

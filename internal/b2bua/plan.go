@@ -112,7 +112,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 	p.dirty = true
 }
 
-// clock keeps the time that sides do not send by their SDP; at is after the beginning of the call.
+// clock keeps the time of an answered call that sides do not send by their SDP; at is after the beginning of the call.
 func (p *plan) clock(at time.Duration) {
 	for i := range p.lines {
 		for k := range p.lines[i].peer {

@@ -212,7 +212,7 @@ func (c *Call) MediaClosed(now time.Time, st media.Stats, out *Out) {
 		return
 	}
 	if !c.written {
-		c.recordMedia(c.rec, &st)
+		c.recordMedia(c.rec.End, c.rec, &st)
 	}
 	c.plan.release(now, c)
 	c.write(now, out)

@@ -32,8 +32,8 @@ func payloadTypes(m *sdp.Media) (set, digits media.PayloadTypes, clock uint32) {
 	return set, digits, clock
 }
 
-// measure fills in what the counters say of the quality of one direction of a stream, and of why it is not heard.
-func (c *Call) measure(m *cdr.Media, st *media.Stats, stream, side int) {
+// measure fills in what the counters say of the quality of one direction of a stream until then, and of why it is not heard.
+func (c *Call) measure(until time.Time, m *cdr.Media, st *media.Stats, stream, side int) {
 	from := &st.Streams[stream].From
 	n, back := &from[side], &from[1-side]
 	e := evidence(n)
@@ -42,10 +42,6 @@ func (c *Call) measure(m *cdr.Media, st *media.Stats, stream, side int) {
 		ln := &c.plan.lines[stream]
 		end := &ln.peer[side]
 		rate = int(ln.clock)
-		until := c.rec.End
-		if until.IsZero() {
-			until = c.now
-		}
 		e.HeldFor, e.Over = end.held(until.Sub(c.rec.Start)), ln.opaque || !ln.peer[0].live || !ln.peer[1].live
 		if base := c.plan.base[side]; base.IsValid() {
 			e.Ours = netip.AddrPortFrom(base, ln.ours[side]).String()

@@ -134,8 +134,8 @@ func (c *Call) setTarget(t *routing.Target) {
 	}
 }
 
-// recordMedia notes the counters of both directions.
-func (c *Call) recordMedia(r *cdr.Record, st *media.Stats) {
+// recordMedia notes the counters of both directions until then.
+func (c *Call) recordMedia(until time.Time, r *cdr.Record, st *media.Stats) {
 	for i := range st.Streams {
 		for k, name := range [2]string{"caller", "callee"} {
 			n := &st.Streams[i].From[k]
@@ -155,7 +155,7 @@ func (c *Call) recordMedia(r *cdr.Record, st *media.Stats) {
 			if n.Source.IsValid() {
 				m.Source = n.Source.String()
 			}
-			c.measure(&m, st, i, k)
+			c.measure(until, &m, st, i, k)
 			r.Media = append(r.Media, m)
 		}
 	}
@@ -272,7 +272,7 @@ func (r *rung) line(b []byte, words []string) []byte {
 func (c *Call) Measured(now time.Time, st *media.Stats) cdr.Record {
 	r := c.Live()
 	r.Media = nil
-	c.recordMedia(&r, st)
+	c.recordMedia(now, &r, st)
 	r.Audio = r.Trouble(now)
 	return r
 }
