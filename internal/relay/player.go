@@ -114,7 +114,8 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 		beats = mostBeats
 	}
 	to := sd.rtp.gate.destination(sd.trust.latch)
-	reachable := to.size != 0 && sd.rtp.socket.open() && sd.send && !st.opaque
+	protected := sd.rtp.guard()
+	reachable := to.size != 0 && sd.rtp.socket.open() && sd.send && !st.opaque && (protected == nil || protected.send != nil)
 	for range beats {
 		if p.next >= p.play.Clip.Packets() {
 			p.report(w)
@@ -133,7 +134,7 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 			continue
 		}
 		sd.sends(b, p.play.Codec.Clock(), now)
-		if protected := sd.rtp.guard(); protected != nil {
+		if protected != nil {
 			if b, ok = protected.seal(b, rtp); !ok {
 				continue
 			}

@@ -206,6 +206,39 @@ func TestPlayAwaitsListener(t *testing.T) {
 	r.Close(1)
 }
 
+// TestPlayAwaitsKeys: what is played begins at its beginning when the handshake has come to its end, or the SDP that has the peer's keys is there.
+func TestPlayAwaitsKeys(t *testing.T) {
+	for _, byHandshake := range []bool{false, true} {
+		r := newStillRig(t)
+		a, b := newPhone(t, ip4), newPhone(t, ip4)
+		l := newLock(t, media.AEADAES128GCM, "")
+		s := playing(1, a, b, clip(4), 1)
+		side := &s.Streams[0].Side[0]
+		if byHandshake {
+			side.DTLS, side.Mux = newShaker(t, true, 1).dtls(""), true
+		} else {
+			side.Crypt = &media.Crypt{}
+		}
+		r.open(s)
+		p := r.find(1).player
+		for range 10 {
+			p.beat(r.workers[0], 1, r.now())
+		}
+		if byHandshake {
+			r.find(1).streams[0].side[0].rtp.dtls.crypt = protected(l)
+		} else if side.Crypt = l.crypt; r.Update(s) != nil {
+			t.Fatal("not updated")
+		}
+		p.beat(r.workers[0], 1, r.now())
+		buf, _ := a.readFrom(a.rtp)
+		got, err := l.open.DecryptRTP(nil, buf, nil)
+		if err != nil || !bytes.Equal(got[rtpHeader:], alaw(s.Play.Clip)[:160]) {
+			t.Errorf("by a handshake %v: the beginning was not awaited (%v)", byHandshake, err)
+		}
+		r.Close(1)
+	}
+}
+
 // BenchmarkPlay is what a packet costs that is played, when it is coded already and when not.
 func BenchmarkPlay(b *testing.B) {
 	l := newCoders(slog.New(slog.DiscardHandler))
