@@ -53,7 +53,7 @@ func (c *counter) observe(h header, clock uint32, now int64) {
 		c.ssrc = h.ssrc
 		c.sources++
 	} else {
-		c.pause(h, clock, now)
+		c.pause(h, now)
 		c.sequence(h)
 	}
 	c.payloadType, c.seen = h.payloadType, now

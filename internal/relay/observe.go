@@ -87,14 +87,16 @@ const shortPause, longPause = 200 * time.Millisecond, 5 * time.Second
 
 // pause counts where a source has left silence out, its clock running on (RFC 3551 §4.1), and said nothing of it: a description of the noise (RFC 3389) would have come as
 // the last packet before. Other codecs than these have one of their own.
-func (c *counter) pause(h header, clock uint32, now int64) {
+func (c *counter) pause(h header, now int64) {
 	if h.payloadType == comfortNoise || h.payloadType == oldComfortNoise {
 		c.noise++
 		return
 	}
-	rate := int64(clockRate(h.payloadType, clock))
-	silent := time.Duration(int64(h.timestamp-c.timestamp)*1e9/rate) - 20*time.Millisecond
-	if h.sequence == c.highest+1 && noiseless(h.payloadType) && noiseless(c.payloadType) && silent >= shortPause && silent <= longPause && now-c.seen >= int64(silent/2) {
+	if h.sequence != c.highest+1 || !noiseless(h.payloadType) || !noiseless(c.payloadType) {
+		return
+	}
+	silent := time.Duration(h.timestamp-c.timestamp)*time.Second/noiselessClock - media.PacketTime
+	if silent >= shortPause && silent <= longPause && now-c.seen >= int64(silent/2) {
 		c.pauses++
 	}
 }
@@ -103,6 +105,8 @@ func (c *counter) pause(h header, clock uint32, now int64) {
 func noiseless(payloadType uint8) bool {
 	return payloadType == 0 || payloadType == 8 || payloadType == 9
 }
+
+const noiselessClock = 8000 // Hz, of all three (RFC 3551 §4.5)
 
 // payloadOf is what is behind the header of an RTP packet (RFC 3550 §5.1, §5.3.1); empty when there is nothing.
 func payloadOf(b []byte) []byte {
