@@ -58,10 +58,11 @@ func (r *room) narrow() *network.Limits {
 	return &limits
 }
 
-// narrowest is the link that asks most of one call, and how much it lets it have.
+// narrowest is the link that asks most of one call, and how much it lets it have. The packets of one leg may cost more than those of the other, in any codec.
 func (r *room) narrowest() (at *topology.Link, most int) {
 	k := 0
-	if r.limits[1].Most < r.limits[0].Most {
+	left := func(k int) int { return r.limits[k].Most - network.Bandwidth("PCMU", r.limits[k].Packets) }
+	if left(1) < left(0) {
 		k = 1
 	}
 	return r.at[k], r.limits[k].Most
