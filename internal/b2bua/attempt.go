@@ -469,6 +469,7 @@ func (c *Call) attemptFailed(now time.Time, t *attempt, ev txn.Event, out *Out) 
 // nextAddress tries the next address of the same gateway (RFC 3263 §4.3), then the next target. A peer that has not
 // answered at all cannot be cancelled: its INVITE is no longer repeated, and if it wakes up it is cancelled then.
 func (c *Call) nextAddress(now time.Time, t *attempt, r *rejection, out *Out) {
+	delete(c.env.noTCP, t.leg.hop.Remote) // what is too large may not arrive by UDP either
 	if t.hop+1 >= len(t.hops) {
 		c.reject(now, t, r, true, out)
 		return

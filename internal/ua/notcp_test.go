@@ -8,7 +8,8 @@ import (
 	"github.com/directsip/directsip/internal/sip"
 )
 
-// RFC 3261 §18.1.1: a peer that has no TCP gets the request that is too large for UDP by UDP after all, and for a while the next calls do not ask again.
+// RFC 3261 §18.1.1: a peer that has no TCP gets the request that is too large for UDP by UDP after all, and for a while the next calls do not ask again,
+// unless UDP does not bring it there either.
 func TestRFC3261_18_1_1_NoTCPIsRemembered(t *testing.T) {
 	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {udpMaxRequest: 500}
   "trunk:uc": {`, 1))
@@ -29,5 +30,9 @@ func TestRFC3261_18_1_1_NoTCPIsRemembered(t *testing.T) {
 	call("a", sip.TCP, sip.UDP)
 	call("b", sip.UDP)
 	r.now = r.now.Add(6 * time.Minute)
-	call("c", sip.TCP)
+	call("c", sip.TCP, sip.UDP)
+	call("d", sip.UDP)
+	r.now = r.now.Add(time.Minute) // no answer by UDP
+	r.core.Advance(r.now, &r.out)
+	call("e", sip.TCP)
 }
