@@ -134,7 +134,11 @@ func (c *Call) passEarly(now time.Time, x *earlyExchange, s *sdp.Session, body s
 	}
 	from, _, _ := x.from(c)
 	to, oa, ours := x.to(c)
-	if !x.toCaller && x.e.busy || !to.allow.has(allowUpdate) || !oa.Agreed() || c.roomForOffer(from, to, s) != nil || !oa.LocalOffer("UPDATE") {
+	if !x.toCaller && x.e.busy || !to.allow.has(allowUpdate) || !oa.Agreed() || !oa.LocalOffer("UPDATE") {
+		return false
+	}
+	if c.roomForOffer(from, to, s) != nil {
+		oa.Failed("UPDATE")
 		return false
 	}
 	x.undo = exchange{from: from, to: to, before: c.plan.standing(from, to)}
