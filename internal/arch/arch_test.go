@@ -168,9 +168,7 @@ var allowedImpure = map[string]bool{
 
 // ways are tests that leave something out by what they are, and not for want of anything.
 var ways = map[string]string{
-	"relay/tiers_test.go":        "a test that is about one tier runs in that",
-	"relay/namespace_test.go":    "what runs again in a network of its own has skipped there",
-	"relay/convertbench_test.go": "a benchmark of coding anew, where octets are changed in place",
+	"relay/tiers_test.go": "a test that is about one tier runs in that",
 }
 
 // TestNothingIsSkippedByItself: tests skip by lack.Of, which lets nothing be left out where CI is set.

@@ -477,19 +477,7 @@ func TestKernelFollowsTheNetwork(t *testing.T) {
 	k.talk(10)
 	k.wantTier(media.TierKernel, "")
 
-	// Another way to b. It answers on its own, so the packets of both ways arrive.
-	w.here("link add near2 type veth peer name far2 netns " + w.path())
-	w.here("addr add 10.99.0.1/24 dev near2")
-	w.here("link set near2 up")
-	w.there("addr add 10.99.0.2/24 dev far2")
-	w.there("link set far2 up")
-	w.here("route add 10.98.0.11/32 via 10.99.0.2 dev near2 src 10.98.0.1")
-	before := w.sent("near2")
-	for deadline := time.Now().Add(patience); w.sent("near2") < before+10; k.try() {
-		if time.Now().After(deadline) {
-			t.Fatal("no packets take the new way")
-		}
-	}
+	k.detour()
 	k.settled(media.TierKernel, "")
 
 	w.here("link del near2")
@@ -506,6 +494,24 @@ func TestKernelFollowsTheNetwork(t *testing.T) {
 	k.settled(media.TierKernel, "")
 	if c := k.from(1, 0, 0); c.SendErrors != 0 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// detour is another way to b, "near2". It answers on its own, so the packets of both ways arrive.
+func (k *kernelRig) detour() {
+	k.t.Helper()
+	w := k.wire
+	w.here("link add near2 type veth peer name far2 netns " + w.path())
+	w.here("addr add 10.99.0.1/24 dev near2")
+	w.here("link set near2 up")
+	w.there("addr add 10.99.0.2/24 dev far2")
+	w.there("link set far2 up")
+	w.here("route add 10.98.0.11/32 via 10.99.0.2 dev near2 src 10.98.0.1")
+	before := w.sent("near2")
+	for deadline := time.Now().Add(patience); w.sent("near2") < before+10; k.try() {
+		if time.Now().After(deadline) {
+			k.t.Fatal("no packets take the new way")
+		}
 	}
 }
 

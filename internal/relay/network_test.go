@@ -50,18 +50,7 @@ func outlive(t *testing.T, tier media.Tier, us netip.Addr, peer func(int) netip.
 	k.flows("after the neighbour has another link address") // frames to the old one are not its any more
 
 	if us.Is4() {
-		w.here("link add near2 type veth peer name far2 netns " + w.path())
-		w.here("addr add 10.99.0.1/24 dev near2")
-		w.here("link set near2 up")
-		w.there("addr add 10.99.0.2/24 dev far2")
-		w.there("link set far2 up")
-		w.here("route add 10.98.0.11/32 via 10.99.0.2 dev near2 src 10.98.0.1")
-		sent := w.sent("near2")
-		for deadline := time.Now().Add(patience); w.sent("near2") < sent+10; k.try() {
-			if time.Now().After(deadline) {
-				t.Fatal("no packets take the new way")
-			}
-		}
+		k.detour()
 		k.flows("after the route has moved")
 		w.here("link set near2 down")
 		k.flows("after its device has gone down")
