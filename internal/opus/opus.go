@@ -91,8 +91,8 @@ type settings struct {
 //
 // VoIP has a high-pass filter for microphones, which telephones have had already: without it everything comes nearer to what was said. Complexity
 // then gives less than it takes, and 8 kbit/s more at 16 kHz give what complexity 5 does, for a third of its time. Without the word that it is voice
-// the encoder would code by MDCT: 13 µs, but a distance of 1.4, and 0.9 at 32 kbit/s where voice has 0.7. A constant rate
-// and DTX gained nothing. What peers send of earlier packets (in-band FEC) is used when one was lost; to send it takes of the bits that speech has, and
+// the encoder would code by MDCT: 13 µs, but a distance of 1.4, and 0.9 at 32 kbit/s where voice has 0.7.
+// What peers send of earlier packets (in-band FEC) is used when one was lost; to send it takes of the bits that speech has, and
 // brings the distance to 1.9.
 func settingsAt(rate int) settings {
 	s := settings{applicationAudio, signalVoice, 1, 24000}
