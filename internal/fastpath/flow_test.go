@@ -272,9 +272,9 @@ func TestLate(t *testing.T) {
 	}
 	table := open(t, Config{Flows: 8, Epoch: now.Nano()})
 	f, s := ends4.flow()
-	f.Every = 100
+	f.Every, f.Rate, f.Buffer = 100, 16000, 960      // a rate of which pauses are nobody's business
 	s.Timestamp, s.Transit = 16000, ^uint32(16000)+1 // that came when the program's clock was at 0
-	second := uint32(8000)
+	second := f.Rate
 	h := table.put(f, s)
 	send := func(sequence uint16, ahead uint32) int32 {
 		p := ends4.frame()
@@ -307,6 +307,29 @@ func TestLate(t *testing.T) {
 	}
 	if v := send(112, 8*second); v != next { // six seconds early: the clock was set anew
 		t.Fatalf("verdict %d", v)
+	}
+}
+
+// TestPause: where a source has left out so much that user space counts it as a pause, the next packet goes there, although nothing marks it.
+func TestPause(t *testing.T) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		t.Fatal(err)
+	}
+	table := open(t, Config{Flows: 8, Epoch: now.Nano()})
+	f, s := ends4.flow()
+	s.Transit = -s.Timestamp // it came when the program's clock was at 0
+	h := table.put(f, s)
+	defer table.Recall(h)
+	for _, c := range []struct {
+		step    uint32
+		verdict int32
+	}{{1760, next}, {16000, next}, {1759, redirect}} {
+		p := ends4.frame()
+		p.payload = rtp(8, s.Sequence, s.Timestamp+c.step, 7)
+		if v, _ := table.run(t, p.bytes()); v != c.verdict {
+			t.Errorf("%d later: verdict %d", c.step, v)
+		}
 	}
 }
 

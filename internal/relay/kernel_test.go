@@ -311,6 +311,35 @@ func TestKernelOvertakesWhoLagsBehind(t *testing.T) {
 	k.wantTier(media.TierKernel, "")
 }
 
+// TestKernelTellsOfPauses: a source that leaves silence out and marks nothing is seen to (MED-07), as in the other tiers.
+func TestKernelTellsOfPauses(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	k := newKernelRig(t, Config{}, nil)
+	stamp := uint32(0)
+	say := func(step uint32) {
+		stamp += step
+		b := rtpPacket(0, k.number, stamp, 7)
+		k.number++
+		k.passes(0, func() {
+			k.a.send(k.a.rtp, k.la, b)
+			k.b.wantOn(k.b.rtp, k.lb, b)
+		})
+	}
+	for range 3 {
+		for range 10 {
+			say(160)
+		}
+		k.wantTier(media.TierKernel, "")
+		time.Sleep(shortPause) // which the pause is
+		say(160 + uint32(shortPause/time.Millisecond)*8)
+	}
+	if c := k.from(1, 0, 0); c.Pauses != 3 || c.Lost != 0 || c.Packets != uint64(k.number) {
+		t.Errorf("%d pauses, %d lost, %d packets, want 3, 0 and %d", c.Pauses, c.Lost, c.Packets, k.number)
+	}
+}
+
 // killedEnv makes the test's process the one that is killed, and names the peers' namespace.
 const killedEnv = "DIRECTSIP_RELAY_KILLED"
 

@@ -32,6 +32,7 @@ enum {
 	DROPOUT = 3000, /* RFC 3550 A.1, as in user space */
 	GAPS = 8,
 	PATIENCE = 15000000, /* ns */
+	PAUSE = 1760, /* of 8 kHz: the packet before, and what relay/observe.go calls a pause */
 };
 
 struct flow {
@@ -185,6 +186,8 @@ static inline u32 count(struct flow *f, const struct place *at, s64 now)
 	if (f->payload_type != at->rtp.marker_type || at->packet > f->mtu)
 		return 0;
 	if (step && (step >= DROPOUT - 1 || now - f->up <= PATIENCE || f->gaps >= GAPS))
+		return 0;
+	if (!step && f->rate == 8000 && (s32)(timestamp - f->timestamp) >= PAUSE) /* user space counts the pause */
 		return 0;
 	if (!f->credit) {
 		f->credit = f->every;
