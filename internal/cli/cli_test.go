@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/directsip/directsip/internal/siptest"
 )
 
 func TestWrongCommandLines(t *testing.T) {
@@ -116,5 +118,40 @@ func TestErrorsAsJSON(t *testing.T) {
 	var got errorJSON
 	if err := json.Unmarshal([]byte(errs), &got); err != nil || status != 1 || len(got.Problems) < 3 || got.Problems[0].Line == 0 {
 		t.Errorf("status %d, %v\n%s", status, err, errs)
+	}
+}
+
+// TestCheckOpensCertificates: what serve would refuse is an error, what peers would is a warning.
+func TestCheckOpensCertificates(t *testing.T) {
+	dir := t.TempDir()
+	siptest.NewAuthority(t, dir, "ca").Issue("med1", 10*24*time.Hour+time.Hour, "med1.test", "pool.test")
+	doc := filepath.Join(dir, "directsip.yaml")
+	write := func(key string) {
+		text := "pools:\n  pool.test:\n    servers:\n      med1.test:\n        addresses: [127.0.0.3]\n        cert: " + dir + "/med1.pem\n        key: " + dir + "/" + key + "\n        ca: " + dir +
+			"/ca.ca\ngateways: {gw: {host: gw.test, root: {transport: TLS}}}\n"
+		if err := os.WriteFile(doc, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("med1.key")
+	status, out, _ := command(t, "check", doc)
+	if want := doc + `:6:15: warning: server "med1.test": our certificate expires in 10 days, on `; status != 0 || !strings.HasPrefix(out, want) {
+		t.Errorf("status %d\n%s", status, out)
+	}
+	write("none.key")
+	if status, out, _ = command(t, "check", doc); status != 1 || !strings.Contains(out, doc+`:7:14: server "med1.test": our certificate cannot be used: open `) || !strings.Contains(out, "1 error, 0 warnings") {
+		t.Errorf("status %d\n%s", status, out)
+	}
+	var res struct {
+		OK       bool
+		Problems []struct {
+			Key, Value string
+			Line       int
+		}
+	}
+	status, out, _ = command(t, "check", doc, "--json")
+	if err := json.Unmarshal([]byte(out), &res); err != nil || status != 1 || res.OK || len(res.Problems) != 1 || res.Problems[0].Key != "pools.pool.test.servers.med1.test.key" ||
+		res.Problems[0].Line != 7 || res.Problems[0].Value != dir+"/none.key" {
+		t.Errorf("status %d, %v\n%s", status, err, out)
 	}
 }

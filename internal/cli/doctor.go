@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -153,12 +151,9 @@ func serverHere(list []*topology.Server) *topology.Server {
 	if len(list) == 1 {
 		return list[0]
 	}
-	addrs, _ := net.InterfaceAddrs()
 	for _, s := range list {
-		for _, mine := range s.Addresses {
-			if slices.ContainsFunc(addrs, func(a net.Addr) bool { n, ok := a.(*net.IPNet); return ok && n.IP.Equal(mine.AsSlice()) }) {
-				return s
-			}
+		if doctor.Here(s) {
+			return s
 		}
 	}
 	return nil

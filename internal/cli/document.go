@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/doctor"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/server"
 	"github.com/directsip/directsip/internal/topology"
@@ -50,8 +52,16 @@ func (a *app) load(path string) (*topology.Snapshot, topology.Problems, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	snap, problems := topology.CompileWith("stdin", src, server.ReadFile)
+	snap, problems := topology.CompileWith(shown(path), src, server.ReadFile)
 	return snap, problems, nil
+}
+
+// shown is what messages call a document.
+func shown(path string) string {
+	if path == "-" {
+		return "stdin"
+	}
+	return path
 }
 
 // noFile tells who has no document yet where to get one.
@@ -109,12 +119,14 @@ func (a *app) checkCmd() *cobra.Command {
 				return err
 			}
 			var tests []routing.TestResult
-			ok := !problems.Failed()
-			res := checkResult{Problems: problemsJSON(problems)}
-			if snap != nil && ok {
+			res := checkResult{}
+			if snap != nil {
+				problems = append(problems, doctor.Certificates(snap, shown(document(args)), time.Now())...)
 				res.Document = snap.Version
 				tests = b2bua.RunTests(snap)
 			}
+			ok := !problems.Failed()
+			res.Problems = problemsJSON(problems)
 			for i := range tests {
 				ok = ok && tests[i].OK()
 			}

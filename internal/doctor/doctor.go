@@ -79,8 +79,8 @@ func Examine(ctx context.Context, cfg Config, trunk *topology.Trunk) *Report {
 	f.Trunk, f.Server, f.Transport = trunk.Name, cfg.Server.Name, trunk.Transport.String()
 	f.Gateway, f.Host = trunk.Gateway.Name, trunk.Gateway.Host
 	if trunk.Transport == sip.TLS {
-		x.ours = loadOurs(cfg.Server, trunk)
-		f.Ours, f.OursError = x.ours.facts()
+		x.ours = loadOurs(cfg.Server, trunk.Names(cfg.Server))
+		x.ours.tell(f)
 	}
 	for _, hop := range x.resolve(ctx) {
 		if ctx.Err() != nil {

@@ -20,6 +20,7 @@ type Facts struct {
 	Found     int          `json:"found,omitempty"` // addresses in DNS, of which at most four are tried
 	Ours      *Certificate `json:"ours,omitempty"`  // our own certificate, of a TLS trunk
 	OursError string       `json:"oursError,omitempty"`
+	Trusted   *Authorities `json:"trusted,omitempty"` // whom the server trusts, where ca of it names a file
 	Hops      []Hop        `json:"hops"`
 }
 
@@ -86,7 +87,14 @@ type Certificate struct {
 	Client   bool      `json:"client"` // may be used as a client
 	SHA256   string    `json:"sha256"`
 	lacks    []string  // of our names
+	loose    string    // why the chain of ours leads to nobody; "": it leads to somebody
 	selfMade bool
+}
+
+// Authorities are the certificates of a file that peers are verified against.
+type Authorities struct {
+	File  string    `json:"file"`
+	Until time.Time `json:"until"` // the last of them
 }
 
 // Answer is the response to OPTIONS.

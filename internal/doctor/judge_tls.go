@@ -24,6 +24,9 @@ func (j *judge) ours() {
 		j.add(Error, "our-certificate", "our certificate cannot be used: "+f.OursError, "no TLS trunk works without it",
 			fmt.Sprintf("Correct cert, key and ca of server %q", j.server.Name))
 	}
+	if ca := f.Trusted; ca != nil {
+		j.expiry(ca.Until, "ca", "the last certificate of "+ca.File, "no peer is trusted", fmt.Sprintf("Renew ca of server %q; it is read again without a restart", j.server.Name))
+	}
 	c := f.Ours
 	if c == nil {
 		return
@@ -31,7 +34,11 @@ func (j *judge) ours() {
 	j.validity(c, "our", "our certificate", "peers end the connection", "Renew the file "+j.server.Cert+"; it is read again without a restart")
 	if len(c.lacks) > 0 {
 		j.add(Warning, "our-name", fmt.Sprintf("our certificate is for %s, and not for %s", list(c.Names), strings.Join(c.lacks, " and ")),
-			"peers that check who calls them refuse it", "Have one issued that carries contactHost of the trunk, or without that the names of server and pool")
+			"peers that check who calls them refuse it", "Have one issued that carries contactHost of the trunk, or without that the names of server and pool; who finds us by SRV expects the name that was looked up (RFC 5922 section 4)")
+	}
+	if c.loose != "" {
+		j.add(Warning, "our-chain", fmt.Sprintf("our certificate is from %s, which leads to no authority that is known here: %s", c.Issuer, c.loose),
+			"peers that do not have what lies between the two refuse it", "Append the certificates of its issuers to "+j.server.Cert+", up to the authority's")
 	}
 	if !c.Client {
 		j.add(Note, "our-usage", "our certificate is for servers only (extended key usage)", "peers that check this refuse it when we call them; many do not check",
@@ -41,14 +48,20 @@ func (j *judge) ours() {
 
 // validity judges the dates of a certificate; who is "our" or "tls", the beginning of the finding's id.
 func (j *judge) validity(c *Certificate, who, what, why, fix string) {
-	switch {
-	case j.now.After(c.Until):
-		j.add(Error, who+"-expired", fmt.Sprintf("%s expired %s ago, on %s", what, days(j.now.Sub(c.Until)), c.Until.Format(time.DateOnly)), why, fix)
-	case j.now.Before(c.From):
+	if j.now.Before(c.From) {
 		j.add(Error, who+"-not-yet", fmt.Sprintf("%s is not valid before %s, and here it is %s", what, c.From.Format(time.RFC3339), j.now.Format(time.RFC3339)), why,
 			"Compare the clock of this host with another one")
-	case c.Until.Sub(j.now) < expiresSoon:
-		j.add(Warning, who+"-expires", fmt.Sprintf("%s expires in %s, on %s", what, days(c.Until.Sub(j.now)), c.Until.Format(time.DateOnly)), "then "+why, fix)
+		return
+	}
+	j.expiry(c.Until, who, what, why, fix)
+}
+
+func (j *judge) expiry(until time.Time, who, what, why, fix string) {
+	switch {
+	case j.now.After(until):
+		j.add(Error, who+"-expired", fmt.Sprintf("%s expired %s ago, on %s", what, days(j.now.Sub(until)), until.Format(time.DateOnly)), why, fix)
+	case until.Sub(j.now) < expiresSoon:
+		j.add(Warning, who+"-expires", fmt.Sprintf("%s expires in %s, on %s", what, days(until.Sub(j.now)), until.Format(time.DateOnly)), "then "+why, fix)
 	}
 }
 

@@ -13,49 +13,18 @@ import (
 	"slices"
 	"time"
 
-	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/transport"
 )
 
 // maxChain bounds the certificates of a peer that are looked at.
 const maxChain = 8
 
-// ourCertificate is what the server presents and whom it trusts.
-type ourCertificate struct {
-	cert  tls.Certificate
-	roots *x509.CertPool
-	names []string // that it should carry
-	err   error
-}
-
-func loadOurs(srv *topology.Server, trunk *topology.Trunk) *ourCertificate {
-	o := &ourCertificate{names: trunk.Names(srv)}
-	if o.cert, o.err = tls.LoadX509KeyPair(srv.Cert, srv.Key); o.err != nil {
-		return o
-	}
-	o.roots, o.err = transport.Authorities(srv.CA)
-	return o
-}
-
-func (o *ourCertificate) facts() (*Certificate, string) {
-	if o.err != nil {
-		return nil, o.err.Error()
-	}
-	c := certificate(o.cert.Leaf)
-	for _, n := range o.names {
-		if o.cert.Leaf.VerifyHostname(n) != nil {
-			c.lacks = append(c.lacks, n)
-		}
-	}
-	return &c, ""
-}
-
 func certificate(c *x509.Certificate) Certificate {
 	sum := sha256.Sum256(c.Raw)
 	client := slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny) ||
 		len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) == 0
 	return Certificate{Subject: clip(c.Subject.String()), Issuer: clip(c.Issuer.String()), Names: clipAll(transport.PeerNames(c)), From: c.NotBefore, Until: c.NotAfter,
-		Client: client, SHA256: hex.EncodeToString(sum[:]), selfMade: c.CheckSignatureFrom(c) == nil}
+		Client: client, SHA256: hex.EncodeToString(sum[:]), selfMade: selfMade(c)}
 }
 
 // handshake makes the handshake that the server would make and then looks at the peer's certificate, instead of ending the connection at the first
@@ -104,13 +73,7 @@ func (hs *Handshake) verify(chain []*x509.Certificate, roots *x509.CertPool) {
 	if err := leaf.VerifyHostname(hs.Name); err != nil {
 		hs.NameError = clip(err.Error())
 	}
-	now := time.Now() // one that has expired is a finding of its own, and may be trusted but for that
-	if now.After(leaf.NotAfter) {
-		now = leaf.NotAfter
-	} else if now.Before(leaf.NotBefore) {
-		now = leaf.NotBefore
-	}
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now}); err != nil {
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: within(leaf, time.Now())}); err != nil {
 		hs.TrustError = clip(err.Error())
 	}
 }

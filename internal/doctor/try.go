@@ -75,12 +75,7 @@ func late(err error) bool {
 // source is our address toward a peer, as the server would use it, and whether this host has it.
 func (x *examination) source(h *Hop) (netip.Addr, bool) {
 	local := x.env.Local(x.trunk, h.Address.Addr()).Addr()
-	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
-	if err != nil {
-		return netip.Addr{}, false
-	}
-	c.Close()
-	return local, true
+	return local, here(local)
 }
 
 // dial makes a TCP connection from the server's address, or from whatever address this host has when that is another host's.

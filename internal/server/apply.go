@@ -58,8 +58,10 @@ func (s *Server) Apply(name string, src []byte) (*topology.Snapshot, topology.Pr
 
 // laterTier says that the relay stays as it was opened.
 func (s *Server) laterTier(name string, me *topology.Server) topology.Problem {
-	return topology.Problem{File: name, Object: fmt.Sprintf("server %q", me.Name), Key: "pools." + me.Pool.Name + ".servers." + me.Name + ".mediaTier", Value: me.MediaTier, Warning: true,
-		Why: fmt.Sprintf("mediaTier %s is taken when the server starts; until then %s holds", me.MediaTier, s.mediaTier), Fix: "Drain and restart the server"}
+	p := me.Problem(name, "mediaTier")
+	p.Value, p.Warning = me.MediaTier, true
+	p.Why, p.Fix = fmt.Sprintf("mediaTier %s is taken when the server starts; until then %s holds", me.MediaTier, s.mediaTier), "Drain and restart the server"
+	return p
 }
 
 // change goes from one document to the next. On error everything is as before.

@@ -133,7 +133,7 @@ func TestTierWaitsForTheNextStart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		told := strings.Contains(fmt.Sprint(problems), `test.yaml: warning: server "med1.test": mediaTier sockets is taken when the server starts; until then kernel holds`)
+		told := strings.Contains(fmt.Sprint(problems), `: warning: server "med1.test": mediaTier sockets is taken when the server starts; until then kernel holds`)
 		if want := i < 2; told != want {
 			t.Errorf("document %d: told %v, want %v: %v", i, told, want, problems)
 		}

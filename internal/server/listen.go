@@ -62,8 +62,10 @@ func missingMedia(name string, me *topology.Server) (list topology.Problems) {
 		if err == nil {
 			c.Close()
 		} else if errors.Is(err, syscall.EADDRNOTAVAIL) {
-			list = append(list, topology.Problem{File: name, Object: fmt.Sprintf("server %q", me.Name), Key: "pools." + me.Pool.Name + ".servers." + me.Name + ".media", Value: a.String(), Warning: true,
-				Why: fmt.Sprintf("this host does not have the media address %s, so no call has ports there", a), Fix: "Correct media of the server, or give the host the address"})
+			p := me.Problem(name, "media")
+			p.Value, p.Warning = a.String(), true
+			p.Why, p.Fix = fmt.Sprintf("this host does not have the media address %s, so no call has ports there", a), "Correct media of the server, or give the host the address"
+			list = append(list, p)
 		}
 	}
 	return list

@@ -91,6 +91,8 @@ type Server struct {
 	MaxMessagesPerSource int
 	Metrics              string // host:port of /metrics and /healthz; "" none
 	ControlSocket        string // path; "" default of the data directory
+
+	places map[string][2]int // line and column of its keys; "": of its name
 }
 
 // GatewayKind is what stands on the other side.

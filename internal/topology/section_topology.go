@@ -127,6 +127,7 @@ func (c *compiler) servers(n *node, pool *poolDoc) {
 		}
 		d := &serverDoc{key: key, out: &Server{Name: key.text, Pool: pool.out, MediaPorts: defaultMediaPorts, MediaTier: defaultMediaTier, MaxMessagesPerSource: defaultMessagesPerSource}}
 		decode(c, value, serverFields, d)
+		d.out.places = placesOf(key, value)
 		if len(d.out.Addresses) == 0 && d.addresses == nil {
 			c.errorf(key, "the server has no addresses").fixf("Add addresses: [192.0.2.10] with the address that peers reach")
 		}

@@ -1,0 +1,105 @@
+package doctor
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/siptest"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// TestCertificates: the files of a document say before the first call what serve, and the peers, would say later.
+func TestCertificates(t *testing.T) {
+	dir := t.TempDir()
+	ca := siptest.NewAuthority(t, dir, "ca")
+	good, other := ca.Issue("good", 300*day, "med1.test", "pool.test"), ca.Issue("other", 300*day, "med1.test", "pool.test")
+	write := func(name string, parts ...string) string {
+		path := dir + "/" + name
+		if err := os.WriteFile(path, []byte(strings.Join(parts, "")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	read := func(path string) string {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	stranger := siptest.NewAuthority(t, dir, "stranger")
+	strange := stranger.Issue("strange", 300*day, "med1.test", "pool.test")
+	whole := write("whole.pem", read(strange+".pem"), read(stranger.File))
+	for name, c := range map[string]struct {
+		cert, key, ca string
+		want          string // line:column, severity: words; "" nothing
+	}{
+		"good":                    {good + ".pem", good + ".key", ca.File, ""},
+		"absent":                  {dir + "/absent.pem", good + ".key", ca.File, "5:11 error: absent.pem: no such file"},
+		"key absent":              {good + ".pem", dir + "/absent.key", ca.File, "6:10 error: absent.key: no such file"},
+		"other key":               {good + ".pem", other + ".key", ca.File, "6:10 error: private key does not match public key"},
+		"swapped":                 {good + ".key", good + ".pem", ca.File, "5:11 error: may have been switched"},
+		"no certificate":          {write("text.pem", "nothing"), good + ".key", ca.File, "5:11 error: failed to find any PEM data"},
+		"authority absent":        {good + ".pem", good + ".key", dir + "/absent.ca", "7:9 error: absent.ca: no such file"},
+		"authority is none":       {good + ".pem", good + ".key", good + ".key", "7:9 error: has no certificate"},
+		"authority of the system": {whole, strange + ".key", "", ""},
+		"expired":                 {ca.Issue("old", -3*day/2, "med1.test", "pool.test") + ".pem", dir + "/old.key", ca.File, "5:11 warning: expired 1 day ago"},
+		"expires":                 {ca.Issue("soon", 12*day+time.Hour, "med1.test", "pool.test") + ".pem", dir + "/soon.key", ca.File, "5:11 warning: expires in 12 days"},
+		"name of the pool":        {ca.Issue("alone", 300*day, "med1.test") + ".pem", dir + "/alone.key", ca.File, "5:11 warning: for med1.test, and not for pool.test"},
+		"wildcard":                {ca.Issue("wild", 300*day, "*.test") + ".pem", dir + "/wild.key", ca.File, ""},
+		"loose":                   {strange + ".pem", strange + ".key", ca.File, "5:11 warning: from CN=stranger, which leads to no authority that is known here"},
+		"whole":                   {whole, strange + ".key", ca.File, ""},
+	} {
+		authority := ""
+		if c.ca != "" {
+			authority = "\n    ca: " + c.ca
+		}
+		doc := fmt.Sprintf("pools:\n pool.test:\n  servers:\n   med1.test:\n    cert: %s\n    key: %s%s\n    addresses: [%s]\ngateways: {gw: {host: gw.test, root: {transport: TLS}}}\n",
+			c.cert, c.key, authority, ourAddress)
+		snap, problems := topology.Compile("x", []byte(doc))
+		if snap == nil {
+			t.Fatal(problems)
+		}
+		got := ""
+		for _, p := range Certificates(snap, "x.yaml", time.Now()) {
+			s := Error
+			if p.Warning {
+				s = Warning
+			}
+			got += fmt.Sprintf("%d:%d %s: %s\n", p.Line, p.Col, s, p.Why)
+			if p.File != "x.yaml" || p.Object != `server "med1.test"` || !strings.HasPrefix(p.Key, "pools.pool.test.servers.med1.test.") || p.Value == "" || p.Fix == "" {
+				t.Errorf("%s: %+v", name, p)
+			}
+		}
+		head, words, _ := strings.Cut(c.want, ": ")
+		if !strings.HasPrefix(got, head) || !strings.Contains(got, words) || strings.Count(got, "\n") > 1 || (got == "") != (c.want == "") {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// TestCertificatesElsewhere: of a document for several hosts this one knows its own files, and one that has none of the servers may lack them.
+func TestCertificatesElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	good := siptest.NewAuthority(t, dir, "ca").Issue("good", 300*day, "med1.test", "pool.test")
+	compile := func(first, transport string) *topology.Snapshot {
+		snap, problems := topology.Compile("x", fmt.Appendf(nil, "pools: {pool.test: {servers: {med1.test: {addresses: [%s], cert: %s.pem, key: %s.key, ca: %s/ca.ca},\n"+
+			" med2.test: {addresses: [203.0.113.2], cert: %s/med2.pem, key: %s/med2.key}}}}\ngateways: {gw: {host: gw.test, root: {transport: %s}}}", first, good, good, dir, dir, dir, transport))
+		if snap == nil {
+			t.Fatal(problems)
+		}
+		return snap
+	}
+	if list := Certificates(compile(ourAddress, "TLS"), "x", time.Now()); len(list) > 0 {
+		t.Errorf("of another host: %v", list)
+	}
+	if list := Certificates(compile("203.0.113.1", "TLS"), "x", time.Now()); len(list) != 1 || !list[0].Warning || list[0].Object != `server "med2.test"` {
+		t.Errorf("of no server of this host: %v", list)
+	}
+	if list := Certificates(compile("203.0.113.1", "TCP"), "x", time.Now()); len(list) > 0 {
+		t.Errorf("without TLS: %v", list)
+	}
+}
