@@ -89,22 +89,25 @@ func (c *Call) showOwn(now time.Time, f *fork, text string, out *Out) {
 }
 
 // announceAnswered begins when the caller has acknowledged our 200.
-func (c *Call) announceAnswered(now time.Time) {
+func (c *Call) announceAnswered(now time.Time, out *Out) {
 	if !c.announces() || c.end != nil || c.sounds != nil {
 		return
 	}
 	if v, ok := c.ownVoice(); ok {
 		c.playAnnouncement(now, v)
+		return
 	}
+	c.unplayed(now, 0, c.decision.Announcement.Clip.Name, "nothing was agreed that can be played")
+	c.announced(now, out)
 }
 
-// ownVoice is what the caller hears us by, as we have said it.
+// ownVoice is what the caller hears us by, as we have said it: whatever links have room for, it is agreed.
 func (c *Call) ownVoice() (voice, bool) {
 	s, err := parseOffer(c.a.sdp.body)
 	if err != nil {
 		return voice{}, false
 	}
-	return c.voiceIn(s, &c.a)
+	return voiceAmong(s, c.converts)
 }
 
 // announced ends the call when the announcement has been heard, or calls whom it leads to.

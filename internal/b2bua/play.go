@@ -36,13 +36,20 @@ type voice struct {
 // voiceIn finds it in a description of a leg: RTP with a codec that we can code, the trunk allows and the links have room for, the peer's favourite. SRTP that ends here looks
 // like RTP; where keys are passed on there are none of ours.
 func (c *Call) voiceIn(s *sdp.Session, l *Leg) (v voice, ok bool) {
+	return voiceAmong(s, func(codec sdp.Codec) bool {
+		return c.converts(codec) && allowed(codec, l.trunk.Settings.Codecs) && c.plan.fitsLinks(l.side, codec.Name)
+	})
+}
+
+// voiceAmong finds one of certain codecs.
+func voiceAmong(s *sdp.Session, speaks func(sdp.Codec) bool) (v voice, ok bool) {
 	for i := range s.Media[:min(len(s.Media), maxLines)] {
 		m := &s.Media[i]
 		if m.Rejected() || !m.IsRTP() || m.Secure() || !strings.EqualFold(m.Kind, "audio") {
 			continue
 		}
 		for _, codec := range m.Codecs {
-			if c.converts(codec) && allowed(codec, l.trunk.Settings.Codecs) && c.plan.fitsLinks(l.side, codec.Name) {
+			if speaks(codec) {
 				return voice{i, mediaCodec(codec), codec.PT}, true
 			}
 		}

@@ -161,7 +161,7 @@ func (c *Call) receiveAck(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	l.invs.Acked()
 	l.acked = true
 	c.acknowledged(now, l, m, out)
-	c.announceAnswered(now)
+	c.announceAnswered(now, out)
 	if l.pending {
 		c.bye(now, l, out)
 	}

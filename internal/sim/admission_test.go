@@ -37,8 +37,12 @@ func admissionStories() []story {
 	sos := one1("cac-emergency", "NEW-18: an emergency call passes a link that lets nothing through, and is counted", "normal-clearing", 200,
 		up, map[string][]Callee{"gwb": {answers}}).doc(append(admitting("total: 0", ""), "trunks: [gwa, gwb, gwc], selection: ordered", "trunks: [gwb], selection: ordered")...)
 	sos.calls[0].Number = "112"
+	narrow := admitting("perSession: 84", "")
+	narrow[1] = strings.Replace(narrow[1], "198.51.100.12]", "198.51.100.1]", 1) // at the branch is the caller's platform
 	return []story{
 		first, sos,
+		to("+7425555100", one1("cac-announcement", "CAC-04 is asked when somebody is called: an announcement after a 200 is heard over a link that has no room for what was agreed", "unassigned-number", 200,
+			Caller{}, nil)).doc(narrow...),
 		to("+64255550100", one1("cac-change", "CAC-04: a call that asks for shorter packets, for which the link has no room: 488 with Warning 370, and it goes on as it was", "normal-clearing", 200,
 			Caller{Manner: then(Action{2 * time.Second, Shorten}, Action{5 * time.Second, Bye})}, at(answers, "gwb"))).doc(append(admitting("total: 200", ""), "trunks: [gwb, gwa]", "trunks: [gwb]")...),
 		to("+64255550100", one1("cac-video", "CAC-02: video that is added and has no room is refused by its m-line alone", "normal-clearing", 200,
