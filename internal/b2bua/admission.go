@@ -225,7 +225,7 @@ func (c *Call) reserve(legs *network.Legs, force bool) *network.Refusal {
 // recount counts what an answered call needs by now: what was said may have changed its codecs, its addresses or who is there. It waits while something
 // is asked that may still be refused, and the call has what that may need.
 func (c *Call) recount() {
-	if !c.admits() || c.phase != phaseAnswered || c.end != nil || c.plan.bypass || c.xfer != nil && c.xfer.stage < transferTelling {
+	if !c.admits() || c.phase != phaseAnswered || c.end != nil || c.plan.bypass || c.xfer != nil && c.xfer.stage < transferTelling && !c.announces() {
 		return
 	}
 	p, r := &c.plan, room{force: c.exempt()}

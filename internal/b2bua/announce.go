@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
@@ -11,7 +12,7 @@ import (
 
 // An announcement (RTE-28, RTE-29) has nobody else yet: we answer the caller's offer ourselves, in early media or, where the document says so,
 // after a 200, play, and then refuse or end the call with the reason of the decision. One with a target is heard in an early dialog of its own, like ring-back of ours,
-// and then the targets of the decision are called.
+// and then the targets of the decision are called; after a 200 see connect.go.
 
 // announces tells whether the call is of an announcement, which has not been heard yet.
 func (c *Call) announces() bool { return c.decision.Announcement != nil }
@@ -22,7 +23,7 @@ func (c *Call) goesOn() bool { return c.decision.Kind != routing.Announced }
 // audience tells whether the caller can hear an announcement. If not the record says why, and the call is refused at once.
 func (c *Call) audience(now time.Time) bool {
 	_, why := c.callerVoice()
-	if c.goesOn() && c.a.trunk.Settings.MaxEarlyDialogs < 2 {
+	if c.goesOn() && !c.decision.Announcement.Answer && c.a.trunk.Settings.MaxEarlyDialogs < 2 {
 		why = "the early dialog that the caller can have is for who is called (maxEarlyDialogs)"
 	}
 	if why != "" {
@@ -51,8 +52,8 @@ func (c *Call) callerVoice() (v voice, why string) {
 // announce answers the caller's offer, now that the ports are open. After a 200 the announcement waits for the ACK.
 func (c *Call) announce(now time.Time, out *Out) {
 	v, _ := c.callerVoice()
-	f := &fork{ours: c.a.tag}
-	if c.goesOn() {
+	f, answer := &fork{ours: c.a.tag}, c.decision.Announcement.Answer
+	if c.goesOn() && !answer {
 		f.ours = c.env.tag()
 	}
 	f.sdp.start(c.env)
@@ -60,7 +61,10 @@ func (c *Call) announce(now time.Time, out *Out) {
 	text := c.plan.speak(c.offered, &f.sdp, v)
 	c.a.sdp.peer = fingerprint(c.offered)
 	c.summarize(nil)
-	if c.decision.Announcement.Answer {
+	if answer {
+		if c.goesOn() {
+			c.willConnect(now)
+		}
 		c.a.adopt(&f.sdp)
 		c.a.oa.LocalAnswer()
 		c.answerCaller(now, nil, f, text, out)
@@ -110,6 +114,11 @@ func (c *Call) ownVoice() (voice, bool) {
 	return voiceAmong(s, c.converts)
 }
 
+// alone tells whether the caller, connected, has us to talk to and nobody else: about a change of its session nobody is asked.
+func (c *Call) alone() bool {
+	return c.announces() || c.xfer.connects() && c.won == nil && c.exch == nil
+}
+
 // announced ends the call when the announcement has been heard, or calls whom it leads to.
 func (c *Call) announced(now time.Time, out *Out) {
 	switch {
@@ -139,6 +148,9 @@ func (c *Call) answerAlone(now time.Time, e *exchange, body string, out *Out) {
 	}
 	l.sdp.peer = fingerprint(s)
 	c.plan.take(l, s)
+	if c.xfer.connects() {
+		c.xfer.by.sdp.body = strings.Clone(body)
+	}
 	text := c.plan.speak(s, &l.sdp, v)
 	if p := c.playing(); p != nil && (p.PayloadType != v.pt || p.Stream != v.stream) {
 		c.playAnnouncement(now, v)

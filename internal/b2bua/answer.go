@@ -323,7 +323,9 @@ func (c *Call) rejected(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	}
 	if c.redirect(t, m) {
 		hunt = true
-		c.tellForwarded(now, out)
+		if c.phase == phaseHunting {
+			c.tellForwarded(now, out)
+		}
 	}
 	c.reject(now, t, r, hunt, out)
 }

@@ -288,7 +288,7 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 	}
 	m.Add(sip.IDUserAgent, c.env.UserAgent)
 	id.Write(m, uri)
-	if in := c.a.inv; in != nil {
+	if in := c.asked(); in != nil {
 		carryPriority(m, in)
 		if !id.Concealed() { // free text may name the caller (RFC 3323 §4.1, RFC 7433 §8.3)
 			carry(m, in, sip.IDSubject)
@@ -301,7 +301,7 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 	c.setOffer(m, t, body)
 	var from *sip.Message
 	if !id.Concealed() {
-		from = c.a.inv
+		from = c.asked()
 	}
 	topology.ApplyHeaderRules(t.target.Trunk.Settings.HeaderRules.Out, m, from)
 	l.auth.authorize(c.env, m)
@@ -320,8 +320,8 @@ func carry(to, from *sip.Message, ids ...sip.ID) {
 }
 
 func (c *Call) maxForwards() int {
-	if c.a.inv != nil {
-		if n, ok := c.a.inv.MaxForwards(); ok && n > 0 && n <= 70 {
+	if in := c.asked(); in != nil {
+		if n, ok := in.MaxForwards(); ok && n > 0 && n <= 70 {
 			return n
 		}
 	}
@@ -531,7 +531,7 @@ func (c *Call) weigh(r *rejection) {
 // giveUp answers the caller when no target is left.
 func (c *Call) giveUp(now time.Time, out *Out) {
 	r := c.best
-	if c.xfer != nil {
+	if c.xfer != nil && !c.xfer.connects() {
 		c.targetFailed(now, r, out)
 		return
 	}

@@ -20,6 +20,8 @@ func (c *Call) receiveBye(now time.Time, l *Leg, src sip.Source, m *sip.Message,
 	case c.referrerGone(now, l, out):
 	case l == &c.a && c.announces():
 		c.finish(now, diag.NormalClearing, "caller", "during the announcement "+c.decision.Announcement.Name, out)
+	case l == &c.a && c.xfer.connects():
+		c.finish(now, diag.NormalClearing, "caller", "before the call was answered that an announcement had led to", out)
 	case c.other(l) != nil || c.xfer != nil && c.xfer.new != nil && l == &c.xfer.new.leg:
 		c.finish(now, c.clearing(), c.name(l), "", out)
 	}

@@ -123,7 +123,7 @@ func (c *Call) denyRequest(now time.Time, l *Leg, s *txn.Server, m *sip.Message,
 // forward carries an offer, or an offerless INVITE, to the other leg.
 func (c *Call) forward(now time.Time, e *exchange, body string, out *Out) {
 	l := e.to
-	if l == nil && e.from == &c.a && c.announces() {
+	if l == nil && e.from == &c.a && c.alone() {
 		c.answerAlone(now, e, body, out)
 		return
 	}

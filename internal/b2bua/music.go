@@ -48,7 +48,10 @@ func (c *Call) want(clip *sound.Clip) {
 // wanted is who is to hear what: who waits for the target of a transfer that rings, and else who is held.
 func (c *Call) wanted() (to media.SideIndex, clip *sound.Clip) {
 	if x := c.xfer; x != nil && x.rings && x.stage == transferHunting {
-		if clip = x.rest.trunk.Settings.RingbackClip(); clip != nil && x.rest.up && c.hears(x.rest.side) {
+		if clip = x.rest.trunk.Settings.RingbackClip(); clip == nil {
+			clip = x.tone
+		}
+		if clip != nil && x.rest.up && c.hears(x.rest.side) {
 			return x.rest.side, clip
 		}
 	}

@@ -25,7 +25,7 @@ type elsewhere struct {
 // it names none that is allowed and has not been tried. An emergency call goes where routing sends it and nowhere else.
 func (c *Call) redirect(t *attempt, m *sip.Message) bool {
 	set := t.target.Trunk.Settings
-	if set.Redirect != "follow" || m.Status < 300 || m.Status >= 400 || c.xfer != nil || c.a.inv == nil || c.decision.Kind == routing.Emergency {
+	if set.Redirect != "follow" || m.Status < 300 || m.Status >= 400 || c.asked() == nil || c.decision.Kind == routing.Emergency {
 		return false
 	}
 	var list []routing.Target
@@ -78,7 +78,7 @@ func (c *Call) redirected(trunk *topology.Trunk, number string) (to routing.Targ
 	if trunk == nil || number == "" {
 		return to, false
 	}
-	q := c.query(c.a.inv)
+	q := c.query(c.asked())
 	q.CalledURI, q.Called = "", strings.Clone(number)
 	d := routing.Decide(c.snap, &q, c.env.State)
 	i := slices.IndexFunc(d.Targets, func(t routing.Target) bool { return t.Trunk == trunk })

@@ -105,6 +105,8 @@ func (c *Call) judgeRefer(l *Leg, m *sip.Message) (r referral, d routing.Decisio
 	switch {
 	case !l.trunk.Settings.AcceptRefer:
 		return r, d, diag.MethodNotAllowed
+	case rest == nil && c.alone():
+		return r, d, diag.RequestPending
 	case rest == nil:
 		return r, d, diag.CallGone
 	case c.xfer != nil || !rest.up || rest.pending || l.answer.Waiting() || !l.acked:

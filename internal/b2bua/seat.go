@@ -47,7 +47,9 @@ func (p *plan) standingOffer(c *Call, l *Leg) string {
 		return l.sdp.pass(s)
 	}
 	for i := range s.Media {
-		s.Media[i].Direction = sdp.SendRecv
+		if !c.xfer.connects() { // who holds does so for the referrer
+			s.Media[i].Direction = sdp.SendRecv
+		}
 	}
 	return p.writeAt(c, s, l, &l.sdp, c.env.mediaAddr(l.hop.Remote.Addr()))
 }

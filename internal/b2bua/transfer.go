@@ -10,6 +10,7 @@ import (
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/sound"
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -47,6 +48,9 @@ type transfer struct {
 	dialog  Replaces // that who stays is to be joined with, in another call
 	passage *Passage // by which the new party came from another call; nil: it did not
 	kept    string   // what the new party's call had told it last
+
+	asked *sip.Message // the caller's INVITE where this is no transfer but connects, see connect.go; nil: it is one
+	tone  *sound.Clip  // then: what the caller hears while it rings
 }
 
 // joinPause is how long a leg that is busy with a change of its own is left alone.
@@ -184,6 +188,10 @@ func (c *Call) transferFailed(now time.Time, x *transfer, status int, why *diag.
 	if x.stage == transferTelling || c.end != nil {
 		return
 	}
+	if x.connects() {
+		c.notConnected(now, why, out)
+		return
+	}
 	x.stage = transferTelling
 	r := &c.rec.Transfers[x.entry]
 	r.Status, r.Reason, r.Took = status, why.ID, now.Sub(r.At)
@@ -210,6 +218,10 @@ func (c *Call) transferFailed(now time.Time, x *transfer, status int, why *diag.
 // transferred ends a transfer with success.
 func (c *Call) transferred(now time.Time, x *transfer, status int, out *Out) {
 	x.stage, x.done, x.said = transferTelling, true, nil
+	if x.connects() {
+		c.xfer = nil
+		return
+	}
 	r := &c.rec.Transfers[x.entry]
 	r.Status, r.Took = status, now.Sub(r.At)
 	c.tell(now, x.sub, status, true, out)

@@ -187,6 +187,39 @@ unassignedNumbers:
 	}
 }
 
+// … or after an answer of ours: it is connected from the announcement on, hears ring-back while the target rings, and then the target.
+func TestRTE29TargetAfterAnswer(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP") + `
+announcements:
+  moved: {file: ` + l.file("moved.wav", wav(8000, 640, 1200*time.Millisecond)) + `, answer: true, target: {number: '+14255550100'}}
+unassignedNumbers:
+  - {name: moved, numberRangeStart: '+3312', to: {announcement: moved}}
+`)
+	agents := siptest.T(t)
+	pbx := agents.Agent(siptest.Config{Name: "pbx", Listen: l.ip(2) + ":5060", Audio: siptest.Tone(600)})
+	gw := agents.Agent(siptest.Config{Name: "gw1", Listen: l.ip(3) + ":5060", Audio: siptest.Tone(1000)})
+	heard := make(chan struct{})
+	gw.Answer(siptest.Provisional(180), siptest.Custom(func(*siptest.Call) bool { <-heard; return true }), siptest.OK())
+	call := agents.Dial(pbx, l.ip(1)+":5060", "sip:+3312@"+l.ip(1))
+	agents.Wait(call, siptest.Acked)
+	agents.Must(call.WaitTone(agents.Context(), 640))
+	agents.Must(call.WaitTone(agents.Context(), 425))
+	close(heard)
+	in := agents.Incoming(gw, 1)
+	agents.Must(call.WaitTone(agents.Context(), 1000))
+	agents.Must(in.WaitTone(agents.Context(), 600))
+	call.Hangup()
+	agents.Wait(call, siptest.Ended)
+	agents.Wait(in, siptest.HungUp)
+	s.want = 1
+	r := s.record()
+	checkRecord(t, r, "normal-clearing", 200, "caller")
+	if len(r.Played) != 2 || r.Played[0].What != "announcement moved" || r.Played[1].What != "ringback itu" || len(r.Attempts) != 1 || r.Out == nil || r.Out.Trunk != "gw1" {
+		t.Errorf("was heard: %+v, then %+v, answered on %+v", r.Played, r.Attempts, r.Out)
+	}
+}
+
 // A real telephone that has only one codec hears an announcement in it, whole and in time, from a file as recorders write them: 44.1 kHz, stereo, 24 bits.
 func TestRTE29InEveryCodec(t *testing.T) {
 	t.Parallel()

@@ -52,7 +52,9 @@ announcements:
   nobody: {tone: unobtainable}
   closed: {tone: busy, country: uk, repeat: 3, answer: true}
   moved: {tone: busy, repeat: 2, target: {number: '+14255550100'}}
+  greeting: {tone: busy, country: us, answer: true, target: {number: '+14255550100'}}
 unassignedNumbers:
+  - {name: greeted, numberRangeStart: '+7425561000', numberRangeEnd: '+7425561099', to: {announcement: greeting}}
   - {name: moved, numberRangeStart: '+7425560000', numberRangeEnd: '+7425560099', to: {announcement: moved}}
   - {name: nobody, numberRangeStart: '+7425550000', numberRangeEnd: '+7425554999', to: {announcement: nobody}}
   - {name: closed, numberRangeStart: '+7425555000', numberRangeEnd: '+7425559999', to: {announcement: closed, code: 410, cause: 22}}

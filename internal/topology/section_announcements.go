@@ -12,17 +12,18 @@ type Announcement struct {
 	Name  string
 	Clip  *sound.Clip
 	Times int // how often it is heard; default 1
-	// Answer: the call is answered first, and ended afterwards, which costs the caller the call; default false, it is heard before the answer.
-	Answer bool
-	Target *Destination // where the call goes afterwards, before any answer: a user, number or trunk; nil: it is refused
+	// Answer: the call is answered first, which costs the caller the call, and ended or gone on with afterwards; default false, it is heard before the answer.
+	Answer   bool
+	Target   *Destination // where the call goes afterwards: a user, number or trunk; nil: it is refused
+	Ringback *sound.Clip  // of who is called after an answer, where the caller's trunk has none; nil: it goes nowhere then
 }
 
 // mostTimes bounds how often an announcement is heard.
 const mostTimes = 100
 
 type announcementDoc struct {
-	key, file, tone, country, answer, target *node
-	out                                      *Announcement
+	key, file, tone, country, target *node
+	out                              *Announcement
 }
 
 var announcementFields = []field[announcementDoc]{
@@ -30,10 +31,7 @@ var announcementFields = []field[announcementDoc]{
 	{"tone", setRef(func(d *announcementDoc) **node { return &d.tone })},
 	{"country", setRef(func(d *announcementDoc) **node { return &d.country })},
 	{"repeat", setCount(1, mostTimes, func(d *announcementDoc) *int { return &d.out.Times })},
-	{"answer", func(c *compiler, n *node, d *announcementDoc) {
-		d.answer = n
-		setBool(func(d *announcementDoc) *bool { return &d.out.Answer })(c, n, d)
-	}},
+	{"answer", setBool(func(d *announcementDoc) *bool { return &d.out.Answer })},
 	{"target", setNode(func(d *announcementDoc) **node { return &d.target })},
 }
 
@@ -41,15 +39,19 @@ func (c *compiler) announcements(n *node) {
 	c.each(n, "announcement", func(key, value *node) {
 		d := &announcementDoc{key: key, out: &Announcement{Name: key.text, Times: 1}}
 		decode(c, value, announcementFields, d)
+		country := c.country(d.country)
 		switch {
 		case d.file == nil && d.tone == nil, d.file != nil && d.tone != nil:
 			c.errorf(key, "an announcement is one of file and tone").fixf("Write {file: closed.wav} or {tone: %s}", strings.Join(sound.ToneNames(), "|"))
-		case d.file != nil && d.country != nil:
+		case d.file != nil && d.country != nil && !d.rings():
 			c.errorf(d.country, "country has no meaning without tone").fixf("Remove it")
 		case d.file != nil:
 			d.out.Clip = c.soundFile(d.file, "announcement "+key.text)
 		default:
-			d.out.Clip = c.tone(d.tone, d.country)
+			d.out.Clip = c.tone(d.tone, country)
+		}
+		if d.rings() {
+			d.out.Ringback = c.sharedTone(sound.Ringback, country)
 		}
 		c.announcementNames.add(c, key, d.out)
 		if d.target != nil {
@@ -58,6 +60,9 @@ func (c *compiler) announcements(n *node) {
 	})
 }
 
+// rings tells whether who has heard it waits, connected, for somebody who rings.
+func (d *announcementDoc) rings() bool { return d.out.Answer && d.target != nil }
+
 // resolveTargets finds where calls go after announcements.
 func (c *compiler) resolveTargets() {
 	for _, d := range c.targetDocs {
@@ -65,8 +70,6 @@ func (c *compiler) resolveTargets() {
 		switch {
 		case to.Announcement != nil || to.Status != 0:
 			c.errorf(d.target, "after an announcement a call goes to a user, number or trunk").fixf("Without target it is refused, with the code of the rule")
-		case d.out.Answer:
-			c.errorf(d.answer, "what has a target is heard before the answer, which is the target's").fixf("Remove answer")
 		default:
 			d.out.Target = &to
 		}
@@ -99,14 +102,20 @@ func (c *compiler) checkTargets() {
 	}
 }
 
-// tone makes a tone by its name and perhaps a country.
-func (c *compiler) tone(name, country *node) *sound.Clip {
-	tone, of := "", sound.DefaultCountry
+// tone makes a tone by its name.
+func (c *compiler) tone(name *node, country string) *sound.Clip {
+	tone := ""
 	c.oneOf(name, &tone, sound.ToneNames()...)
-	if country != nil {
-		c.oneOf(country, &of, sound.Countries()...)
+	return c.sharedTone(tone, country)
+}
+
+// country is whose tones are meant; n is nil where nothing is said of it.
+func (c *compiler) country(n *node) string {
+	of := sound.DefaultCountry
+	if n != nil {
+		c.oneOf(n, &of, sound.Countries()...)
 	}
-	return c.sharedTone(tone, of)
+	return of
 }
 
 // soundFile reads a WAV file.
