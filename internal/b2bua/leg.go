@@ -138,10 +138,16 @@ func (c *Call) beginAt(now time.Time, l *Leg, hop sip.Hop, m *sip.Message, out *
 	return r
 }
 
-// inviteReply is a response to the INVITE of a leg that belongs to the dialog with this tag of ours.
+// inviteReply is a response to the INVITE of a leg that belongs to the dialog with this tag of ours. It has the Record-Route of the
+// proxies on the way, all and in order (RFC 3261 §12.1.1): without it the peer's ACK and BYE pass them by.
 func (c *Call) inviteReply(l *Leg, tag string, status int, phrase string) *sip.Message {
 	r := sip.NewResponse(l.inv, status, phrase)
 	r.SetToTag(tag)
+	for _, h := range l.inv.Headers {
+		if h.ID == sip.IDRecordRoute {
+			r.Headers = append(r.Headers, h)
+		}
+	}
 	r.Add(sip.IDContact, c.contact(l.hop))
 	r.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
 	return r

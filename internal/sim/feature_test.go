@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -303,6 +304,33 @@ func TestSIG17Diagnostics(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s:\n got %s\nwant %s", from, got, want)
+		}
+	}
+}
+
+// RFC 3261 §12.1.1: what begins a dialog carries the caller's Record-Route, all of it and in order; nothing else does.
+func TestRFC3261_12_1_1RecordRoute(t *testing.T) {
+	for status, callee := range map[int]Callee{200: {Progress: ringing, After: second, Final: 200}, 486: {Progress: ringing, After: second, Final: 486}} {
+		w := world(t)
+		want := []string{"<sip:198.51.100.1;r2=on;lr>", "<sip:198.51.100.1;transport=tcp;r2=on;lr>", "<sip:proxy.invalid;lr>"}
+		w.Call(plain(Caller{Headers: []string{"Record-Route: " + want[0] + ", " + want[1], "Record-Route: " + want[2]}, Manner: hangUp}, at(callee, "gwa")))
+		w.Run(20 * time.Minute)
+		seen := map[int]bool{}
+		for i := range w.Trace.Lines {
+			l := &w.Trace.Lines[i]
+			m, err := sip.Parse(l.Data, nil)
+			if err != nil || l.From != "med1" || m.IsRequest() || l.To != "uca" {
+				continue
+			}
+			_, method, _ := m.CSeq()
+			got, begins := slices.Collect(m.Values(sip.IDRecordRoute)), method == "INVITE" && m.Status > 100 && m.Status < 300
+			if begins && !slices.Equal(got, want) || !begins && got != nil {
+				t.Errorf("%s has %q", m.StartLine(), got)
+			}
+			seen[m.Status] = true
+		}
+		if !seen[180] || !seen[status] {
+			t.Errorf("seen %v", seen)
 		}
 	}
 }
