@@ -1,9 +1,14 @@
 package opus
 
 import (
+	"bytes"
+	"io"
 	"math"
 	"math/rand/v2"
+	"runtime"
+	"runtime/pprof"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/directsip/directsip/internal/lack"
@@ -183,3 +188,49 @@ func BenchmarkEncode8(b *testing.B)  { benchmark(b, 8000, false) }
 func BenchmarkEncode16(b *testing.B) { benchmark(b, 16000, false) }
 func BenchmarkDecode8(b *testing.B)  { benchmark(b, 8000, true) }
 func BenchmarkDecode16(b *testing.B) { benchmark(b, 16000, true) }
+
+// TestSignalsWhileTheLibraryRuns has the collector and the profiler stop threads that are in the library: nothing of what it makes may change.
+func TestSignalsWhileTheLibraryRuns(t *testing.T) {
+	l := library(t)
+	pcm := voiced(200*160, 8000)
+	code := func() (list []byte) {
+		e, d := l.NewEncoder(8000), l.NewDecoder(8000)
+		heard := make([]int16, 160)
+		for at := 0; at+160 <= len(pcm); at += 160 {
+			packet := e.Encode(nil, pcm[at:at+160])
+			d.Decode(heard, packet)
+			list = append(list, packet...)
+			list = append(list, byte(heard[80]), byte(heard[80]>>8))
+		}
+		return list
+	}
+	want := code()
+	if err := pprof.StartCPUProfile(io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	defer pprof.StopCPUProfile()
+	done := make(chan struct{})
+	var collector, coders sync.WaitGroup
+	collector.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				runtime.GC()
+			}
+		}
+	})
+	for range 4 {
+		coders.Go(func() {
+			for range 10 {
+				if !bytes.Equal(code(), want) {
+					t.Error("coded otherwise under signals")
+				}
+			}
+		})
+	}
+	coders.Wait()
+	close(done)
+	collector.Wait()
+}
