@@ -121,7 +121,7 @@ func (a *app) checkCmd() *cobra.Command {
 			var tests []routing.TestResult
 			res := checkResult{}
 			if snap != nil {
-				problems = append(problems, doctor.Certificates(snap, shown(document(args)), time.Now())...)
+				problems = append(problems, doctor.OnHost(snap, shown(document(args)), time.Now())...)
 				res.Document = snap.Version
 				tests = b2bua.RunTests(snap)
 			}

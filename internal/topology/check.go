@@ -24,6 +24,7 @@ func (c *compiler) check() {
 	c.checkBypassPairs()
 	c.checkNetwork()
 	c.checkKeys()
+	c.checkMedia()
 	c.checkHistoryPairs()
 	c.checkSimpleNames()
 	c.checkRoutes()

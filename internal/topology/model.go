@@ -33,6 +33,8 @@ type Snapshot struct {
 	LocationPolicies []*LocationPolicy
 	Network          *Network // nil: the document says nothing of it
 
+	WithoutOpus Problems // warnings that hold where libopus0 is not installed; who can see that tells them
+
 	InboundRules []InboundRule     // in the order in which they are tried
 	Unassigned   []UnassignedRange // in the order in which they are searched
 

@@ -68,6 +68,15 @@ const maxProblems = 1000
 
 // errorf notes a mistake at n; the message names what n belongs to. Chain fixf to it.
 func (c *compiler) errorf(n *node, format string, args ...any) *Problem {
+	p := c.problem(n, format, args...)
+	if len(c.problems) < maxProblems {
+		c.problems = append(c.problems, p)
+	}
+	return p
+}
+
+// problem makes a mistake at n without noting it.
+func (c *compiler) problem(n *node, format string, args ...any) *Problem {
 	p := &Problem{File: c.file, Why: fmt.Sprintf(format, args...)}
 	if n != nil {
 		p.Line, p.Col = n.line, n.col
@@ -75,9 +84,6 @@ func (c *compiler) errorf(n *node, format string, args ...any) *Problem {
 		if n.kind == scalar {
 			p.Value = n.text
 		}
-	}
-	if len(c.problems) < maxProblems {
-		c.problems = append(c.problems, p)
 	}
 	return p
 }

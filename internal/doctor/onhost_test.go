@@ -64,7 +64,7 @@ func TestCertificates(t *testing.T) {
 			t.Fatal(problems)
 		}
 		got := ""
-		for _, p := range Certificates(snap, "x.yaml", time.Now()) {
+		for _, p := range certificates(snap, "x.yaml", time.Now()) {
 			s := Error
 			if p.Warning {
 				s = Warning
@@ -93,13 +93,24 @@ func TestCertificatesElsewhere(t *testing.T) {
 		}
 		return snap
 	}
-	if list := Certificates(compile(ourAddress, "TLS"), "x", time.Now()); len(list) > 0 {
+	if list := certificates(compile(ourAddress, "TLS"), "x", time.Now()); len(list) > 0 {
 		t.Errorf("of another host: %v", list)
 	}
-	if list := Certificates(compile("203.0.113.1", "TLS"), "x", time.Now()); len(list) != 1 || !list[0].Warning || list[0].Object != `server "med2.test"` {
+	if list := certificates(compile("203.0.113.1", "TLS"), "x", time.Now()); len(list) != 1 || !list[0].Warning || list[0].Object != `server "med2.test"` {
 		t.Errorf("of no server of this host: %v", list)
 	}
-	if list := Certificates(compile("203.0.113.1", "TCP"), "x", time.Now()); len(list) > 0 {
+	if list := certificates(compile("203.0.113.1", "TCP"), "x", time.Now()); len(list) > 0 {
 		t.Errorf("without TLS: %v", list)
+	}
+}
+
+// TestWithoutOpus: what needs libopus0 is told where it is missing.
+func TestWithoutOpus(t *testing.T) {
+	snap := compile(t, "gateways: {a: {host: 192.0.2.20, kind: pbx, root: {transport: UDP}}, b: {host: 192.0.2.21, root: {transport: UDP}}}\nusages: [out]\n"+
+		"routes: [{name: o, pattern: '^.', usages: [out], trunks: [b]}]\ntrunkSettings: {'trunk:a': {usages: [out], codecs: [opus]}, 'trunk:b': {codecs: [PCMA]}}")
+	for _, has := range []bool{true, false} {
+		if list := onHost(snap, "x", time.Now(), has); len(list) != 0 == has || len(list) > 0 && (!list[0].Warning || list[0].Line == 0) {
+			t.Errorf("%v: %v", has, list)
+		}
 	}
 }

@@ -7,16 +7,32 @@ import (
 	"slices"
 	"time"
 
+	"github.com/directsip/directsip/internal/opus"
 	"github.com/directsip/directsip/internal/topology"
 )
 
 // keys are the keys of a server that findings about its certificate are about; others are no matter of the document.
 var keys = map[string]string{"our-expired": "cert", "our-not-yet": "cert", "our-expires": "cert", "our-name": "cert", "our-chain": "cert", "ca-expired": "ca", "ca-expires": "ca"}
 
-// Certificates opens the files of the servers that have TLS listeners and says what is wrong with them; file is the name of the document. An error is what
+// OnHost is what Compile cannot see of a document: the files of certificates, and what this host lacks. file is the name of the document.
+func OnHost(snap *topology.Snapshot, file string, now time.Time) topology.Problems {
+	_, err := opus.Load()
+	return onHost(snap, file, now, err == nil)
+}
+
+func onHost(snap *topology.Snapshot, file string, now time.Time, hasOpus bool) topology.Problems {
+	list := certificates(snap, file, now)
+	if !hasOpus {
+		list = append(list, snap.WithoutOpus...)
+	}
+	slices.SortStableFunc(list, func(a, b topology.Problem) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col)) })
+	return list
+}
+
+// certificates opens the files of the servers that have TLS listeners and says what is wrong with them. An error is what
 // such a server does not start with. Of a document for several hosts only those servers count that this one has an address of, and all of them where it has
 // none: then a file that is not here is a warning, since it may well be there.
-func Certificates(snap *topology.Snapshot, file string, now time.Time) (list topology.Problems) {
+func certificates(snap *topology.Snapshot, file string, now time.Time) (list topology.Problems) {
 	servers := slices.DeleteFunc(slices.Clone(snap.Servers), func(s *topology.Server) bool { return !Here(s) })
 	elsewhere := len(servers) == 0
 	if elsewhere {
@@ -49,6 +65,5 @@ func Certificates(snap *topology.Snapshot, file string, now time.Time) (list top
 			list = append(list, p)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b topology.Problem) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col)) })
 	return list
 }

@@ -1,0 +1,61 @@
+package topology
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestMediaBetweenTrunks: of two trunks nothing is said unless calls can lead from one to the other, and media of them cannot.
+func TestMediaBetweenTrunks(t *testing.T) {
+	const bypass = "enableBypass: true, rtcpActiveCalls: false, rtcpCallsOnHold: false"
+	for name, c := range map[string]struct {
+		pbx, pstn, rest string
+		want            string // words of the only warning; "" none
+		without         string // libopus0
+	}{
+		"nothing in common":            {"usages: [out], codecs: [G729]", "codecs: [PCMA]", "", `from trunk "pbx" (G729) to trunk "pstn" (PCMA) has no codec in common, and G729 cannot be converted`, ""},
+		"target not convertible":       {"usages: [out], codecs: [PCMU]", "codecs: [G729, telephone-event]", "", "and G729 cannot be converted", ""},
+		"no route joins them":          {"codecs: [G729]", "codecs: [PCMA]", "", "", ""},
+		"only the other way":           {"codecs: [PCMU], transcoding: off", "usages: [in], codecs: [PCMA]", "", `from trunk "pstn" (PCMA) to trunk "pbx" (PCMU) has no codec in common, and transcoding is off`, ""},
+		"off where it does not matter": {"usages: [out], codecs: [PCMU], transcoding: off", "codecs: [PCMA]", "", "", ""},
+		"converted":                    {"usages: [out], codecs: [G722, telephone-event]", "codecs: [PCMA, telephone-event]", "", "", ""},
+		"one in common":                {"usages: [out], codecs: [g729, PCMA], transcoding: off", "codecs: [G729], transcoding: off", "", "", ""},
+		"whatever comes":               {"usages: [out]", "codecs: [G729]", "", "", ""},
+		"by Opus":                      {"usages: [out], codecs: [opus]", "codecs: [PCMA]", "", "", "libopus0 is not on this host"},
+		"required and none":            {"usages: [out], srtpMode: required, srtpKeying: dtls", "srtpMode: notSupported", "", "", ""},
+		"a rule joins them":            {"codecs: [G729]", "codecs: [PCMA]", "inboundRules: [{name: x, called: '^\\+1', trunks: [pbx], to: {trunk: pstn}}]", "and G729 cannot be converted", ""},
+		"an emergency number":          {"codecs: [G729]", "codecs: [PCMA]", "emergency: [{number: '112', usage: out}]", "and G729 cannot be converted", ""},
+		"bypassed":                     {"usages: [out], " + bypass, bypass, "", "", ""},
+		"keys differ":                  {"usages: [out], dtmf: inband, " + bypass, bypass, "", "dtmf is inband and auto, and nobody converts them", ""},
+		"keys alike":                   {"usages: [out], dtmf: rfc4733, " + bypass, "dtmf: rfc4733, " + bypass, "", "", ""},
+		"ICE on one side":              {"usages: [out], ice: lite, " + bypass, bypass, "", "ice is lite and off, and we answer none", ""},
+		"SRTP on one side":             {"usages: [out], srtpMode: notSupported, dtmf: info, " + bypass, "srtpMode: required, srtpKeying: dtls, " + bypass, "", "srtpMode is notSupported and required, so SRTP has to end here", ""},
+		"no bypass at all":             {"usages: [out], dtmf: info, " + bypass, bypass, "network: {bypass: {mode: off}}", "", ""},
+		"never at one place": {"usages: [out], dtmf: info, " + bypass, bypass, "network: {bypass: {mode: sites}, regions: {r: {}}, sites: {a: {region: r, bandwidthPolicy: p, subnets: [10.1.0.0/16]}, " +
+			"b: {region: r, subnets: [10.2.0.0/16]}}, profiles: {p: {audio: {total: 9000, perSession: 200}}}}", "", ""},
+	} {
+		doc := fmt.Sprintf("pools: {p.test: {servers: {m.test: {addresses: [10.2.0.10]}}}}\n"+
+			"gateways:\n  pbx: {kind: pbx, host: 10.1.0.20, representativeMediaIP: 10.1.0.20, root: {transport: UDP, port: 5061}}\n"+
+			"  pstn: {host: 10.2.0.30, representativeMediaIP: 10.2.0.30, root: {transport: UDP}}\n"+
+			"usages: [out, in]\nroutes: [{name: o, pattern: '^\\+1', usages: [out], trunks: [pstn]}, {name: i, pattern: '^\\+2', usages: [in], trunks: [pbx]}]\n"+
+			"trunkSettings: {'trunk:pbx': {%s}, 'trunk:pstn': {%s}}\n%s\n", c.pbx, c.pstn, c.rest)
+		snap, problems := Compile("x", []byte(doc))
+		if snap == nil {
+			t.Errorf("%s: %v\n%s", name, problems, doc)
+			continue
+		}
+		var got []string
+		for _, p := range problems {
+			if !strings.Contains(p.Why, "usage") { // of routes that nobody has in this case
+				got = append(got, p.String())
+			}
+		}
+		if text := strings.Join(got, "\n"); !strings.Contains(text, c.want) || (text == "") != (c.want == "") || len(got) > 1 {
+			t.Errorf("%s:\n%s\nwant %q", name, text, c.want)
+		}
+		if text := snap.WithoutOpus.Error(); !strings.Contains(text, c.without) || (text == "") != (c.without == "") {
+			t.Errorf("%s, without libopus0:\n%s", name, text)
+		}
+	}
+}
