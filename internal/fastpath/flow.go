@@ -3,6 +3,8 @@ package fastpath
 import (
 	"encoding/binary"
 	"net/netip"
+
+	"github.com/directsip/directsip/internal/ways"
 )
 
 // words is an address as the program compares it: the octets of the wire in words, IPv4 in the first.
@@ -27,7 +29,7 @@ func wire(port uint16) uint16 {
 }
 
 // rule writes what is decided. The program does not look at the flow meanwhile.
-func (k *objectFlow) rule(f *Flow, out path) {
+func (k *objectFlow) rule(f *Flow, out ways.Path) {
 	k.Local, k.Source = words(f.Local.Addr()), words(f.Source.Addr())
 	k.From, k.To = words(f.From.Addr()), words(f.To.Addr())
 	k.LocalPort, k.SourcePort = wire(f.Local.Port()), wire(f.Source.Port())
@@ -41,8 +43,8 @@ func (k *objectFlow) rule(f *Flow, out path) {
 	k.Every, k.Credit = f.Every, f.Every
 }
 
-func (k *objectFlow) leave(out path) {
-	k.Ifindex, k.Mtu = uint32(out.device), uint16(min(out.mtu, longest))
+func (k *objectFlow) leave(out ways.Path) {
+	k.Ifindex, k.Mtu = uint32(out.Device), uint16(min(out.MTU, longest))
 }
 
 // addresses are those of the rule.

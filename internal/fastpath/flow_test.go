@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/directsip/directsip/internal/lack"
+	"github.com/directsip/directsip/internal/ways"
 )
 
 // ends are the addresses of a flow.
@@ -207,7 +208,7 @@ func TestGaps(t *testing.T) {
 	f, s := ends4.flow()
 	f.Every = 1000
 	s.Sequence = 65530
-	h, _ := table.publish(f, s, longAgo, path{device: loopback, mtu: 1500})
+	h, _ := table.publish(f, s, longAgo, ways.Path{Device: loopback, MTU: 1500})
 	send := func(sequence uint16) int32 {
 		p := ends4.frame()
 		p.payload = rtp(8, sequence, s.Timestamp, 7)
@@ -400,7 +401,7 @@ func TestFullTable(t *testing.T) {
 	for i := range 4 {
 		f, s := ends4.flow()
 		f.Local = netip.AddrPortFrom(f.Local.Addr(), uint16(5000+2*i))
-		h, why := table.publish(f, s, justNow, path{device: loopback, mtu: 1500})
+		h, why := table.publish(f, s, justNow, ways.Path{Device: loopback, MTU: 1500})
 		if (h == 0) != (i == 3) || (why == "") != (i != 3) {
 			t.Fatalf("flow %d: %d %q", i, h, why)
 		}
@@ -433,7 +434,7 @@ func BenchmarkInstallRecall(b *testing.B) {
 	f, s := ends4.flow()
 	b.ReportAllocs()
 	for b.Loop() {
-		h, _ := table.publish(f, s, justNow, path{device: loopback, mtu: 1500})
+		h, _ := table.publish(f, s, justNow, ways.Path{Device: loopback, MTU: 1500})
 		table.Recall(h)
 	}
 }

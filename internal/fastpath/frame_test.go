@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/directsip/directsip/internal/lack"
+	"github.com/directsip/directsip/internal/ways"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -107,7 +108,7 @@ func open(t testing.TB, c Config) *Table {
 
 // put installs a flow without asking for its path.
 func (t *Table) put(f *Flow, s *State) Handle {
-	h, _ := t.publish(f, s, justNow, path{device: loopback, mtu: 1500})
+	h, _ := t.publish(f, s, justNow, ways.Path{Device: loopback, MTU: 1500})
 	return h
 }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/directsip/directsip/internal/rights"
+	"github.com/directsip/directsip/internal/ways"
 )
 
 // Flow says which packets the kernel takes and what they get: what comes from Source to Local leaves from From to To.
@@ -86,7 +87,8 @@ type Table struct {
 	memory  [2][]byte
 	pairs   []uint64     // shared with the kernel: by half of the port, its first flow
 	flows   []objectFlow // shared with the kernel; the first is not used
-	network *network
+	ears    *ears
+	ways    *ways.Ways
 
 	mu   sync.Mutex
 	free []uint32 // indexes that were used
@@ -99,17 +101,14 @@ func Open(c Config) (*Table, error) {
 	if c.Flows <= 0 {
 		c.Flows = defaultFlows
 	}
-	if c.Changed == nil {
-		c.Changed = func() {}
-	}
 	t := &Table{next: 1}
 	if err := t.load(c); err != nil {
 		t.release()
 		return nil, rights.Explain(err)
 	}
-	s, err := newScout(t.program)
-	if err == nil {
-		t.network, err = openNetwork(s, c.Changed)
+	var err error
+	if t.ears, err = newEars(t.program); err == nil {
+		t.ways, err = ways.Open(ways.Config{Device: t.ears.listen, Changed: c.Changed})
 	}
 	if err != nil {
 		t.release()
@@ -147,7 +146,8 @@ func (t *Table) load(c Config) error {
 
 // Close takes the program from every device. No method may be called after it.
 func (t *Table) Close() {
-	t.network.close()
+	t.ways.Close()
+	t.ears.close()
 	t.release()
 }
 
@@ -168,7 +168,7 @@ func (t *Table) release() {
 // Install hands a flow to the kernel, which goes on from s, where user space is now. It returns 0 and the reason when the kernel cannot have it; that is
 // Asking where it is not known yet, and the next packet may try again. It makes no system call.
 func (t *Table) Install(f *Flow, s *State, now int64) (Handle, string) {
-	out, why := t.network.path(f)
+	out, why := t.way(f)
 	if why != "" {
 		return 0, why
 	}
@@ -176,7 +176,7 @@ func (t *Table) Install(f *Flow, s *State, now int64) (Handle, string) {
 }
 
 // publish makes the program see a flow.
-func (t *Table) publish(f *Flow, s *State, now int64, out path) (Handle, string) {
+func (t *Table) publish(f *Flow, s *State, now int64, out ways.Path) (Handle, string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	index := t.take()
@@ -225,7 +225,7 @@ func (t *Table) Recall(h Handle) Count {
 func (t *Table) Reroute(h Handle) (why string) {
 	k := &t.flows[h]
 	f := k.addresses()
-	out, why := t.network.path(&f)
+	out, why := t.way(&f)
 	if why != "" {
 		return why
 	}

@@ -1,10 +1,11 @@
-package fastpath
+package ways
 
 import (
 	"errors"
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,25 +19,25 @@ type watches struct {
 
 // Changes come in crowds: a link that fails takes its routes with it, and others follow. The first is acted on at once. Each that follows waits for those
 // that come with it, the longer the more there were, until it has been quiet for calm: a call must not wait long for its new way, and a router that
-// learns routes all day is not to keep flows out of the kernel.
+// learns routes all day is not to keep flows out of the kernel. But each is counted at once.
 const (
 	soon = 10 * time.Millisecond
 	calm = 500 * time.Millisecond
 )
 
-// open has changed called from goroutines, until close.
-func (w *watches) open(changed func()) error {
-	if err := w.watch(changed, unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+// open has changes counted and changed called from goroutines, until close.
+func (w *watches) open(changes *atomic.Uint64, changed func()) error {
+	if err := w.watch(changes, changed, unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
 		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE, unix.RTNLGRP_NEXTHOP); err != nil {
 		return err
 	}
-	if err := w.watch(changed, unix.NETLINK_XFRM, xfrmPolicies); err != nil && !errors.Is(err, unix.EPROTONOSUPPORT) {
+	if err := w.watch(changes, changed, unix.NETLINK_XFRM, xfrmPolicies); err != nil && !errors.Is(err, unix.EPROTONOSUPPORT) {
 		return err
 	}
 	return nil
 }
 
-func (w *watches) watch(changed func(), protocol int, groups ...int) error {
+func (w *watches) watch(changes *atomic.Uint64, changed func(), protocol int, groups ...int) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
 	if err != nil {
 		return fmt.Errorf("netlink: %w", err)
@@ -51,23 +52,26 @@ func (w *watches) watch(changed func(), protocol int, groups ...int) error {
 	}
 	f := os.NewFile(uintptr(fd), "netlink")
 	w.files = append(w.files, f)
-	w.done.Go(func() { tell(f, changed) })
+	w.done.Go(func() { tell(f, changes, changed) })
 	return nil
 }
 
-// tell calls changed until the socket is closed.
-func tell(f *os.File, changed func()) {
+// tell counts changes and calls changed until the socket is closed.
+func tell(f *os.File, changes *atomic.Uint64, changed func()) {
 	b := make([]byte, 1<<12) // what does not fit is cut; that something changed is enough
 	for pause := time.Duration(0); ; pause = min(max(2*pause, soon), calm) {
 		before := time.Now()
 		_, err := f.Read(b)
+		changes.Add(1)
 		if time.Since(before) >= calm {
 			pause = 0
 		}
 		if pause > 0 {
 			_ = f.SetReadDeadline(time.Now().Add(pause))
 			for !over(err) && !errors.Is(err, os.ErrDeadlineExceeded) {
-				_, err = f.Read(b)
+				if _, err = f.Read(b); !errors.Is(err, os.ErrDeadlineExceeded) {
+					changes.Add(1)
+				}
 			}
 			_ = f.SetReadDeadline(time.Time{})
 		}

@@ -1,0 +1,108 @@
+package ways
+
+import (
+	"net/netip"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// here is this host, which it reaches itself.
+var here = hosts{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+
+// TestNobodyWaitsForTheKernel: while the kernel is asked, or somebody acts on a change, whoever wants a path is told at once that it is not known.
+func TestNobodyWaitsForTheKernel(t *testing.T) {
+	begun, end, over := make(chan bool), make(chan bool), make(chan bool)
+	w, err := Open(Config{Changed: func() {
+		select {
+		case begun <- true:
+			<-end
+		case <-over:
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	defer close(over)
+	w.outdated()
+	<-begun
+	for range 2 {
+		if p, known := w.Path(here.from, here.to); known {
+			t.Errorf("%+v", p)
+		}
+	}
+	end <- true
+	for deadline := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+		if p, known := w.Path(here.from, here.to); known {
+			if !p.Local || p.Why != "" {
+				t.Errorf("%+v", p)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("never known")
+		}
+	}
+}
+
+// TestKnownWaysAreRenewed: after a change all that was used is asked for anew, and what was not used since the one before is forgotten.
+// Meanwhile what was before holds, but is not what is now.
+func TestKnownWaysAreRenewed(t *testing.T) {
+	s, err := newScout(func(int) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	w := newWays(s)
+	w.keep(here, Path{Why: "what was"})
+	w.changes.Add(1)
+	if p, known := w.Path(here.from, here.to); !known || p.Why != "what was" {
+		t.Fatalf("%+v", p)
+	}
+	if p, _, known := w.Now(here.from, here.to); known {
+		t.Errorf("while all is asked anew: %+v", p)
+	}
+	w.renew()
+	if p := w.paths[here]; p == nil || !p.Local || p.Why != "" {
+		t.Errorf("after a change: %+v", p)
+	}
+	w.renew()
+	if p := w.paths[here]; p != nil {
+		t.Errorf("unused: %+v", p)
+	}
+	w.keep(here, Path{Why: "what is"})
+	if p, changes, known := w.Now(here.from, here.to); !known || p.Why != "what is" || changes != w.Changes() {
+		t.Errorf("after %d of %d changes: %+v", changes, w.Changes(), p)
+	}
+}
+
+// TestChangesAreActedOn: the first at once, those of a crowd together, and the last of them, too.
+func TestChangesAreActedOn(t *testing.T) {
+	from, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var counted atomic.Uint64
+	var acted atomic.Int64
+	done := make(chan bool)
+	go func() {
+		tell(from, &counted, func() { acted.Add(1) })
+		close(done)
+	}()
+	for want := range int64(6) {
+		_, _ = to.Write([]byte{1})
+		for deadline := time.Now().Add(5 * time.Second); acted.Load() <= want; runtime.Gosched() {
+			if time.Now().After(deadline) {
+				t.Fatalf("change %d is not acted on", want)
+			}
+		}
+	}
+	if n := counted.Load(); n < 6 {
+		t.Errorf("%d of 6 are counted", n)
+	}
+	_ = from.Close()
+	<-done
+}
