@@ -12,6 +12,9 @@ type payload struct {
 	pt                 uint8
 }
 
+// opusFmtp says that what we are told of lost packets is used.
+const opusFmtp = "useinbandfec=1"
+
 // payloads are the codecs that we can offer without having heard of them from a peer.
 var payloads = [...]payload{
 	{name: "PCMA", rtpmap: "PCMA/8000", pt: 8},
@@ -20,7 +23,7 @@ var payloads = [...]payload{
 	{name: "G729", rtpmap: "G729/8000", fmtp: "annexb=no", pt: 18},
 	{name: "GSM", rtpmap: "GSM/8000", pt: 3},
 	{name: "iLBC", rtpmap: "iLBC/8000", fmtp: "mode=30", pt: 97},
-	{name: "opus", rtpmap: "opus/48000/2", fmtp: "useinbandfec=1", pt: 111},
+	{name: "opus", rtpmap: "opus/48000/2", fmtp: opusFmtp, pt: 111},
 	{name: "telephone-event", rtpmap: "telephone-event/8000", fmtp: "0-15", pt: 101},
 }
 

@@ -59,6 +59,7 @@ type end struct {
 	asks      bool          // it has offered to speak otherwise, and is not answered yet
 	speech    *media.Speech // how it speaks where the other side does otherwise; nil: as the other side does
 	inner     *media.Speech // how the other side hears that it speaks
+	opus      media.Most    // that its last offer asks for
 	said      *media.Speech // what its description has, where it is made louder
 	unusable  netip.Addr    // of its SDP, to which nothing can be sent: 0.0.0.0
 	place     netip.Addr    // where it is, or was when it last said

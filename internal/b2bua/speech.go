@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,12 +124,13 @@ func (c *Call) offerable(l *Leg, line int, inner []sdp.Codec) []sdp.Codec {
 
 // addKnown adds codecs that are converted to.
 func (c *Call) addKnown(l *Leg, line int, outer, inner []sdp.Codec) []sdp.Codec {
+	spoken := mediaCodec(inner[slices.IndexFunc(inner, c.converts)])
 	add := func(codec sdp.Codec) {
 		if !c.converts(codec) || !c.plan.fitsLinks(l.side, codec.Name) || slices.ContainsFunc(outer, func(o sdp.Codec) bool { return sameCodec(o, codec) }) {
 			return
 		}
 		if pt, ok := freeType(codec.PT, outer, inner); ok {
-			codec.PT = pt
+			codec.PT, codec.Fmtp = pt, heard(codec, spoken)
 			outer = append(outer, codec)
 		}
 	}
@@ -293,7 +295,7 @@ func (c *Call) narrow(l *Leg, body string, offer bool) string {
 func (c *Call) narrowLine(w *widened, m *sdp.Media, to *sdp.Formats) {
 	var inner []sdp.Codec
 	stands, foreign := -1, false // where in inner, and whether there is anything that the other side does not have
-	converted := false
+	converted, spoken := false, media.OtherCodec
 	for _, a := range m.Codecs {
 		switch {
 		case slices.ContainsFunc(w.inner, func(in sdp.Codec) bool { return sameCodec(in, a) }):
@@ -302,7 +304,7 @@ func (c *Call) narrowLine(w *widened, m *sdp.Media, to *sdp.Formats) {
 		case c.converts(a):
 			foreign = true
 			if stands < 0 {
-				stands = len(inner)
+				stands, spoken = len(inner), mediaCodec(a)
 			}
 		case isEvent(a):
 			foreign = true
@@ -312,7 +314,9 @@ func (c *Call) narrowLine(w *widened, m *sdp.Media, to *sdp.Formats) {
 		if i < 0 {
 			return
 		}
-		inner = slices.Insert(inner, stands, w.inner[i])
+		in := w.inner[i]
+		in.Fmtp = heard(in, spoken)
+		inner = slices.Insert(inner, stands, in)
 	}
 	if slices.ContainsFunc(m.Codecs, isEvent) && !slices.ContainsFunc(inner, isEvent) { // of the clock of another codec
 		if i := slices.IndexFunc(w.inner, isEvent); i >= 0 {
@@ -334,12 +338,16 @@ func (c *Call) narrowLine(w *widened, m *sdp.Media, to *sdp.Formats) {
 	}
 }
 
-// noteOf writes how the sender of an m-line speaks: payload types, codecs and clocks, and the packet time. A codec that is not converted has no name.
+// noteOf writes how the sender of an m-line speaks: payload types, codecs and clocks, what it asks for of them, and the packet time. A codec that is not
+// converted has no name.
 func noteOf(m *sdp.Media) string {
 	b := strconv.AppendInt(nil, int64(m.Ptime), 10)
 	for _, c := range m.Codecs {
 		b = strconv.AppendUint(append(b, ' '), uint64(c.PT), 10)
 		b = strconv.AppendInt(append(append(append(b, '/'), mediaCodec(c).String()...), '/'), int64(c.Rate), 10)
+		if most := mostOf(c); most != (media.Most{}) {
+			b = fmt.Appendf(b, "/%d/%d/%t", most.Rate, most.Bitrate, most.Constant)
+		}
 	}
 	return string(b)
 }
@@ -354,12 +362,18 @@ func readNote(note string) *media.Speech {
 	s := &media.Speech{PacketTime: packetTime(ms)}
 	for _, f := range fields[1:] {
 		parts := strings.Split(f, "/")
-		if len(parts) != 3 {
+		if len(parts) != 3 && len(parts) != 6 {
 			return nil
 		}
 		pt, _ := strconv.Atoi(parts[0])
 		clock, _ := strconv.Atoi(parts[2])
-		s.Formats = append(s.Formats, media.Format{PayloadType: uint8(pt), Codec: media.CodecNamed(parts[1]), Clock: uint32(clock)})
+		format := media.Format{PayloadType: uint8(pt), Codec: media.CodecNamed(parts[1]), Clock: uint32(clock)}
+		if len(parts) == 6 {
+			rate, _ := strconv.Atoi(parts[3])
+			bitrate, _ := strconv.Atoi(parts[4])
+			format.Most = media.Most{Rate: uint32(rate), Bitrate: uint32(bitrate), Constant: parts[5] == "true"}
+		}
+		s.Formats = append(s.Formats, format)
 	}
 	return s
 }
@@ -376,7 +390,7 @@ func packetTime(ms int) time.Duration {
 // speaks notes how the sender of a description speaks, and how the other side hears of it.
 func (ln *line) speaks(side media.SideIndex, s *sdp.Session, i int, boosted bool) {
 	e, other := &ln.peer[side], &ln.peer[1-side]
-	e.ptime = s.Media[i].Ptime
+	e.ptime, e.opus = s.Media[i].Ptime, mostOfLine(&s.Media[i])
 	e.said = nil
 	if boosted {
 		if said := readNote(noteOf(&s.Media[i])); said != nil {
@@ -433,7 +447,13 @@ func (ln *line) spoken(side int) *media.Speech {
 	case e.speech != nil:
 		return e.speech
 	case other.speech != nil && other.inner != nil:
-		return &media.Speech{Formats: other.inner.Formats, PacketTime: packetTime(e.ptime)}
+		s := &media.Speech{Formats: slices.Clone(other.inner.Formats), PacketTime: packetTime(e.ptime)}
+		for i := range s.Formats {
+			if f := &s.Formats[i]; f.Codec == media.Opus {
+				f.Most = e.opus
+			}
+		}
+		return s
 	}
 	return nil
 }

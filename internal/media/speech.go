@@ -51,6 +51,14 @@ type Format struct {
 	PayloadType uint8
 	Codec       Codec
 	Clock       uint32 // Hz
+	Most        Most
+}
+
+// Most is what who takes a codec wants to be sent of it at most (RFC 7587 §6.1). The zero value asks for nothing.
+type Most struct {
+	Rate     uint32 // of samples, Hz
+	Bitrate  uint32 // bit/s
+	Constant bool   // always the same bitrate
 }
 
 // Speech is how a side of a stream speaks, where the other side speaks otherwise. It is not changed once it is made.

@@ -63,6 +63,7 @@ const (
 	applicationVoIP  = 2048
 	applicationAudio = 2049
 	setBitrate       = 4002
+	setVBR           = 4006
 	setComplexity    = 4010
 	setSignal        = 4024
 	signalVoice      = 3001
@@ -74,6 +75,7 @@ type settings struct {
 	signal      uintptr // 0: the encoder finds out
 	complexity  uintptr // 0 to 10
 	bitrate     uintptr // bit/s
+	constant    bool
 }
 
 // settingsAt are chosen by what ten voices lost on the way there and back (five read by people, three by flite, two by espeak-ng; libopus 1.3.1, 20 ms;
@@ -95,7 +97,7 @@ type settings struct {
 // What peers send of earlier packets (in-band FEC) is used when one was lost; to send it takes of the bits that speech has, and
 // brings the distance to 1.9.
 func settingsAt(rate int) settings {
-	s := settings{applicationAudio, signalVoice, 1, 24000}
+	s := settings{application: applicationAudio, signal: signalVoice, complexity: 1, bitrate: 24000}
 	if rate > 8000 {
 		s.bitrate = 32000
 	}
@@ -133,8 +135,19 @@ type Encoder struct {
 	room [maxPacket]byte
 }
 
-// NewEncoder returns an encoder of mono samples at 8, 12, 16, 24 or 48 kHz. nil: the library refuses.
-func (l *Library) NewEncoder(rate int) *Encoder { return l.newEncoder(rate, settingsAt(rate)) }
+// leastBitrate is that of the library, in bit/s.
+const leastBitrate = 6000
+
+// NewEncoder returns an encoder of mono samples at 8, 12, 16, 24 or 48 kHz, with bitrate bit/s at most (0: as many as are good), and always
+// the same where constant. nil: the library refuses.
+func (l *Library) NewEncoder(rate, bitrate int, constant bool) *Encoder {
+	s := settingsAt(rate)
+	if bitrate > 0 {
+		s.bitrate = min(s.bitrate, uintptr(max(bitrate, leastBitrate)))
+	}
+	s.constant = constant
+	return l.newEncoder(rate, s)
+}
 
 func (l *Library) newEncoder(rate int, s settings) *Encoder {
 	e := &Encoder{caller: caller{lib: l, state: l.state(l.encoderSize)}}
@@ -142,12 +155,17 @@ func (l *Library) newEncoder(rate int, s settings) *Encoder {
 	if e.call(l.encoderInit, 4) != 0 {
 		return nil
 	}
-	for _, set := range [...][2]uintptr{{setBitrate, s.bitrate}, {setComplexity, s.complexity}, {setSignal, s.signal}} {
-		if set == [2]uintptr{setSignal, 0} {
-			continue
-		}
-		e.args[1], e.args[2] = set[0], set[1]
+	set := func(what, value uintptr) {
+		e.args[1], e.args[2] = what, value
 		e.call(l.encoderCtl, 3)
+	}
+	set(setBitrate, s.bitrate)
+	set(setComplexity, s.complexity)
+	if s.signal != 0 {
+		set(setSignal, s.signal)
+	}
+	if s.constant {
+		set(setVBR, 0)
 	}
 	return e
 }

@@ -63,7 +63,7 @@ func likeness(a, b []int16, most int) (best float64) {
 func TestSpeechComesBack(t *testing.T) {
 	l := library(t)
 	for _, rate := range []int{8000, 16000, 48000} {
-		e, d, other := l.NewEncoder(rate), l.NewDecoder(rate), l.NewDecoder(48000)
+		e, d, other := l.NewEncoder(rate, 0, false), l.NewDecoder(rate), l.NewDecoder(48000)
 		said := voiced(2*rate, rate)
 		var heard []int16
 		n, octets := rate/50, 0
@@ -89,7 +89,7 @@ func TestSpeechComesBack(t *testing.T) {
 // TestLossIsConcealed: a lost packet sounds like what was around it, with and without the packet behind it.
 func TestLossIsConcealed(t *testing.T) {
 	l := library(t)
-	e, a, b := l.NewEncoder(8000), l.NewDecoder(8000), l.NewDecoder(8000)
+	e, a, b := l.NewEncoder(8000, 0, false), l.NewDecoder(8000), l.NewDecoder(8000)
 	said := voiced(8000, 8000)
 	var packets [][]byte
 	for at := 0; at < len(said); at += 160 {
@@ -135,10 +135,10 @@ func TestHostilePackets(t *testing.T) {
 		}
 		d.Conceal(pcm[:160], packet)
 	}
-	if n := l.NewEncoder(8000).Encode(nil, make([]int16, 7)); len(n) != 0 {
+	if n := l.NewEncoder(8000, 0, false).Encode(nil, make([]int16, 7)); len(n) != 0 {
 		t.Errorf("%d octets of 7 samples", len(n))
 	}
-	if l.NewEncoder(44100) != nil || l.NewDecoder(11025) != nil {
+	if l.NewEncoder(44100, 0, false) != nil || l.NewDecoder(11025) != nil {
 		t.Error("a rate that Opus does not have is taken")
 	}
 }
@@ -158,7 +158,7 @@ func FuzzDecode(f *testing.F) {
 // TestNothingIsAllocated per packet.
 func TestNothingIsAllocated(t *testing.T) {
 	l := library(t)
-	e, d := l.NewEncoder(8000), l.NewDecoder(8000)
+	e, d := l.NewEncoder(8000, 0, false), l.NewDecoder(8000)
 	pcm, room := voiced(960, 8000), make([]byte, 0, maxPacket)
 	if n := testing.AllocsPerRun(200, func() { d.Decode(pcm, e.Encode(room, pcm[:160])) }); n != 0 {
 		t.Errorf("%g allocations", n)
@@ -167,7 +167,7 @@ func TestNothingIsAllocated(t *testing.T) {
 
 func benchmark(b *testing.B, rate int, decode bool) {
 	l := library(b)
-	e, d := l.NewEncoder(rate), l.NewDecoder(rate)
+	e, d := l.NewEncoder(rate, 0, false), l.NewDecoder(rate)
 	said, n, room, pcm := voiced(rate, rate), rate/50, make([]byte, 0, maxPacket), make([]int16, 960)
 	var packets [][]byte
 	for at := 0; at < len(said); at += n {
@@ -194,7 +194,7 @@ func TestSignalsWhileTheLibraryRuns(t *testing.T) {
 	l := library(t)
 	pcm := voiced(200*160, 8000)
 	code := func() (list []byte) {
-		e, d := l.NewEncoder(8000), l.NewDecoder(8000)
+		e, d := l.NewEncoder(8000, 0, false), l.NewDecoder(8000)
 		heard := make([]int16, 160)
 		for at := 0; at+160 <= len(pcm); at += 160 {
 			packet := e.Encode(nil, pcm[at:at+160])
@@ -233,4 +233,32 @@ func TestSignalsWhileTheLibraryRuns(t *testing.T) {
 	coders.Wait()
 	close(done)
 	collector.Wait()
+}
+
+// TestBitrate: no more is sent than is asked for, and always as much where that is.
+func TestBitrate(t *testing.T) {
+	l := library(t)
+	pcm := voiced(100*160, 8000)
+	sizes := func(bitrate int, constant bool) (sum, least, most int) {
+		e := l.NewEncoder(8000, bitrate, constant)
+		least = maxPacket
+		for at := 0; at+160 <= len(pcm); at += 160 {
+			n := len(e.Encode(nil, pcm[at:at+160]))
+			sum, least, most = sum+n, min(least, n), max(most, n)
+		}
+		return sum * 8 / 2, least, most // 100 packets are two seconds
+	}
+	ours, _, _ := sizes(0, false)
+	if more, _, _ := sizes(64000, false); more != ours {
+		t.Errorf("%d bit/s where 64000 may be sent, %d of our own", more, ours)
+	}
+	if less, _, _ := sizes(12000, false); less > 12600 || less >= ours {
+		t.Errorf("%d bit/s where 12000 may be sent", less)
+	}
+	if low, _, _ := sizes(1, false); low == 0 {
+		t.Error("nothing is sent where the bitrate is too low to be one")
+	}
+	if _, least, most := sizes(12000, true); least != 30 || most != 30 {
+		t.Errorf("packets of %d to %d octets, want 30", least, most)
+	}
 }

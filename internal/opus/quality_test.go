@@ -145,8 +145,8 @@ func BenchmarkSettings(b *testing.B) {
 			s.complexity = c
 			list[fmt.Sprintf("complexity %d", c)] = s
 		}
-		list["VoIP"] = settings{applicationVoIP, 0, 5, 24000}
-		list["unsaid"] = settings{applicationAudio, 0, chosen.complexity, chosen.bitrate}
+		list["VoIP"] = settings{application: applicationVoIP, complexity: 5, bitrate: 24000}
+		list["unsaid"] = settings{application: applicationAudio, complexity: chosen.complexity, bitrate: chosen.bitrate}
 		for name, s := range list {
 			b.Run(fmt.Sprintf("%d Hz, %s", rate, name), func(b *testing.B) { benchmarkSettings(b, l, rate, s) })
 		}

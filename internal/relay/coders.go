@@ -27,19 +27,21 @@ func (r *Relay) Opus() bool { return r.coders.opus != nil }
 const narrow, wide = 8000, 16000
 
 // rateBetween is the one, in Hz, at which speech of a side is coded anew for a format: the wide one where neither that nor the codec that the side likes best is
-// of telephones. What else the side may send is made as wide.
+// of telephones, nor more than who gets it hears. What else the side may send is made as wide.
 func rateBetween(from *media.Speech, to media.Format) int {
-	if first, ok := from.First(); !ok || isLaw(first.Codec) || isLaw(to.Codec) {
+	if first, ok := from.First(); !ok || isLaw(first.Codec) || isLaw(to.Codec) || to.Most.Rate != 0 && to.Most.Rate < wide {
 		return narrow
 	}
 	return wide
 }
 
 // encoder codes samples of a rate; nil: it cannot be had.
-func (l *coders) encoder(c media.Codec, rate int) codec.Encoder { return l.coder(c, rate).encoder() }
+func (l *coders) encoder(f media.Format, rate int) codec.Encoder { return l.coder(f, rate).encoder() }
 
 // decoder decodes to samples of a rate; nil: it cannot be had.
-func (l *coders) decoder(c media.Codec, rate int) codec.Decoder { return l.coder(c, rate).decoder() }
+func (l *coders) decoder(c media.Codec, rate int) codec.Decoder {
+	return l.coder(media.Format{Codec: c}, rate).decoder()
+}
 
 // coder makes the two halves of a codec.
 type coder struct {
@@ -51,8 +53,8 @@ type coder struct {
 var noCoder = coder{func() codec.Encoder { return nil }, func() codec.Decoder { return nil }}
 
 // coder finds a codec, at a rate in Hz.
-func (l *coders) coder(c media.Codec, rate int) coder {
-	switch {
+func (l *coders) coder(f media.Format, rate int) coder {
+	switch c := f.Codec; {
 	case isLaw(c) && rate == wide:
 		return coder{noCoder.encoder, func() codec.Decoder { return codec.NewWidened(lawOf(c)) }}
 	case isLaw(c):
@@ -65,7 +67,7 @@ func (l *coders) coder(c media.Codec, rate int) coder {
 	case c == media.Opus && l.opus != nil:
 		return coder{
 			func() codec.Encoder {
-				if e := l.opus.NewEncoder(rate); e != nil {
+				if e := l.opus.NewEncoder(rate, int(f.Most.Bitrate), f.Most.Constant); e != nil {
 					return e
 				}
 				return nil

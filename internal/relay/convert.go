@@ -110,7 +110,7 @@ func keysBecomeEvents(from, to *media.Speech) bool {
 func (l *coders) newPath(from, to *media.Speech) *codec.Path {
 	first, _ := to.First()
 	config := codec.PathConfig{Rate: rateBetween(from, first), Output: codec.Output{PayloadType: first.PayloadType, Clock: first.Clock}}
-	if config.Encoder = l.encoder(first.Codec, config.Rate); config.Encoder == nil {
+	if config.Encoder = l.encoder(first, config.Rate); config.Encoder == nil {
 		return nil
 	}
 	packet := to.PacketTime

@@ -142,7 +142,7 @@ func TestWideStaysWide(t *testing.T) {
 	s := translated(1, a, b, speech(opusFormat, pcma), speech(g722))
 	r.open(s)
 	toA := s.Streams[0].Side[0].Local
-	encoder, decoder := r.coders.encoder(media.Opus, wide), codec.NewG722Decoder(true)
+	encoder, decoder := r.coders.encoder(opusFormat, wide), codec.NewG722Decoder(true)
 	for _, c := range []struct {
 		pt uint8
 		hz float64
@@ -404,5 +404,14 @@ func TestMED06KeysBySIP(t *testing.T) {
 	}
 	if keys != "78" {
 		t.Errorf("pressed %q", keys)
+	}
+}
+
+// TestNoWiderThanIsHeard: speech between two codecs of 16 kHz is coded at that rate unless who gets it plays less (RFC 7587 §6.1).
+func TestNoWiderThanIsHeard(t *testing.T) {
+	for most, want := range map[uint32]int{0: wide, 8000: narrow, 12000: narrow, 16000: wide, 48000: wide} {
+		if got := rateBetween(speech(g722), media.Format{Codec: media.Opus, Most: media.Most{Rate: most}}); got != want {
+			t.Errorf("who plays %d Hz is sent speech of %d Hz, want %d", most, got, want)
+		}
 	}
 }

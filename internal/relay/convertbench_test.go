@@ -32,7 +32,7 @@ func syllables(rate int) []int16 {
 // talks are a second of packets of a codec.
 func talks(tb testing.TB, r *Relay, f media.Format) (payloads [][]byte) {
 	tb.Helper()
-	e := r.coders.encoder(f.Codec, narrow)
+	e := r.coders.encoder(f, narrow)
 	if e == nil {
 		lack.Of(tb, "libopus0 is not installed")
 	}

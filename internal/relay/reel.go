@@ -43,7 +43,7 @@ func newReel(c *sound.Clip, spoken media.Codec, l *coders) *reel {
 	if !isLaw(spoken) {
 		r.rate, r.again = c.Rate(), r.turn
 	}
-	if r.encoder = l.encoder(spoken, r.rate); r.encoder == nil {
+	if r.encoder = l.encoder(media.Format{Codec: spoken}, r.rate); r.encoder == nil {
 		return nil
 	}
 	r.blocks = make([]reelBlock, (r.turn+r.again+blockPackets-1)/blockPackets)
