@@ -48,6 +48,7 @@ type Ways struct {
 	wanted  map[hosts]struct{} // that are not known yet
 	stale   bool               // something has changed
 	asked   uint64             // of the changes, those after which all was asked anew
+	closed  bool               // nobody asks any more
 	wake    chan struct{}      // there is something to ask for
 	done    sync.WaitGroup
 }
@@ -86,10 +87,13 @@ func newWays(s *scout) *Ways {
 	return &Ways{scout: s, paths: make(map[hosts]*kept), wanted: make(map[hosts]struct{}), wake: make(chan struct{}, 1)}
 }
 
-// Close ends it. No method may be called after it.
+// Close ends it. What is not known then never will be.
 func (w *Ways) Close() {
 	w.watches.close()
+	w.mu.Lock()
+	w.closed = true
 	close(w.wake)
+	w.mu.Unlock()
 	w.done.Wait()
 	w.scout.close()
 }
@@ -102,8 +106,11 @@ func (w *Ways) outdated() {
 	w.rouse()
 }
 
-// rouse wakes the scout.
+// rouse wakes the scout. The ways are locked.
 func (w *Ways) rouse() {
+	if w.closed {
+		return
+	}
 	select {
 	case w.wake <- struct{}{}:
 	default: // it is about to look anyway

@@ -48,6 +48,19 @@ func TestNobodyWaitsForTheKernel(t *testing.T) {
 	}
 }
 
+// TestNobodyIsRousedAfterTheEnd: who asks for a path or tells of a change when all is closed finds nobody, and that is all.
+func TestNobodyIsRousedAfterTheEnd(t *testing.T) {
+	w, err := Open(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	w.outdated()
+	if p, known := w.Path(here.from, here.to); known {
+		t.Errorf("%+v", p)
+	}
+}
+
 // TestKnownWaysAreRenewed: after a change all that was used is asked for anew, and what was not used since the one before is forgotten.
 // Meanwhile what was before holds, but is not what is now.
 func TestKnownWaysAreRenewed(t *testing.T) {
