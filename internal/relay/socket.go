@@ -118,11 +118,7 @@ func (o *sockets) bind(local netip.AddrPort, generation int32) (socket, error) {
 // tune sets what differs from the system's defaults.
 func (o *sockets) tune(s socket, ip netip.Addr) error {
 	if o.dscp >= 0 {
-		level, option := unix.IPPROTO_IP, unix.IP_TOS
-		if ip.Is6() {
-			level, option = unix.IPPROTO_IPV6, unix.IPV6_TCLASS
-		}
-		if err := unix.SetsockoptInt(int(s.fd), level, option, o.dscp<<2); err != nil {
+		if err := s.class(ip.Is6(), o.dscp); err != nil {
 			return fmt.Errorf("DSCP: %w", err)
 		}
 	}
@@ -135,6 +131,19 @@ func (o *sockets) tune(s socket, ip netip.Addr) error {
 		}
 	}
 	return nil
+}
+
+// class gives what a socket sends a DSCP, and the priority by which queues and 802.1p treat it: with IPv4 the kernel makes that of the octet.
+func (s socket) class(v6 bool, dscp int) error {
+	octet := dscp << 2
+	if !v6 {
+		return unix.SetsockoptInt(int(s.fd), unix.IPPROTO_IP, unix.IP_TOS, octet)
+	}
+	byOctet := [...]int{0, 2, 6, 4} // ip_tos2prio
+	if err := unix.SetsockoptInt(int(s.fd), unix.SOL_SOCKET, unix.SO_PRIORITY, byOctet[octet>>3&3]); err != nil {
+		return err
+	}
+	return unix.SetsockoptInt(int(s.fd), unix.IPPROTO_IPV6, unix.IPV6_TCLASS, octet)
 }
 
 // bindUDP opens a nonblocking socket on local.

@@ -34,6 +34,30 @@ func TestDSCP(t *testing.T) {
 	}
 }
 
+// TestPriority: what leaves a socket or the raw one has the same priority with IPv6 as with IPv4, where the kernel makes it of the DSCP.
+func TestPriority(t *testing.T) {
+	for dscp := range 64 {
+		var got [2][2]int
+		for f, ip := range [...]netip.Addr{inet: ip4, inet6: ip6} {
+			s, err := newSockets(Config{DSCP: dscp}).bind(netip.AddrPortFrom(ip, 0), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[f][0], _ = unix.GetsockoptInt(int(s.fd), unix.SOL_SOCKET, unix.SO_PRIORITY)
+			s.close()
+			if o, err := newOutlet(f, dscp); err == nil {
+				got[f][1], _ = unix.GetsockoptInt(int(o.fd), unix.SOL_SOCKET, unix.SO_PRIORITY)
+				o.close()
+			} else if !errors.Is(err, unix.EPERM) {
+				t.Fatal(err)
+			}
+		}
+		if got[inet] != got[inet6] || dscp == 46 && got[inet][0] == 0 {
+			t.Errorf("DSCP %d: %d with IPv4, %d with IPv6", dscp, got[inet], got[inet6])
+		}
+	}
+}
+
 // TestReusedDescriptor: an event that the ready list had before a session was closed must not read the socket of the
 // session that got the same descriptor since.
 func TestReusedDescriptor(t *testing.T) {

@@ -73,9 +73,9 @@ type source struct {
 // newOutlet opens the socket: the kernel makes the IP header, fragments where it must, and leaves the UDP header to us. The socket would get a copy
 // of every UDP datagram of this host, so it is bound to an address that nobody should have (RFC 5737, RFC 3849), and takes nothing.
 func newOutlet(f, dscp int) (*outlet, error) {
-	domain, level, freebind, class, nobody := unix.AF_INET, unix.IPPROTO_IP, unix.IP_FREEBIND, unix.IP_TOS, netip.AddrFrom4([4]byte{192, 0, 2, 1})
+	domain, level, freebind, nobody := unix.AF_INET, unix.IPPROTO_IP, unix.IP_FREEBIND, netip.AddrFrom4([4]byte{192, 0, 2, 1})
 	if f == inet6 {
-		domain, level, freebind, class = unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, unix.IPV6_TCLASS
+		domain, level, freebind = unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_FREEBIND
 		nobody = netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: 1})
 	}
 	fd, err := unix.Socket(domain, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP)
@@ -96,7 +96,7 @@ func newOutlet(f, dscp int) (*outlet, error) {
 		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, outletBuffer)
 	}
 	if err == nil && dscp > 0 {
-		err = unix.SetsockoptInt(fd, level, class, dscp<<2)
+		err = socket{fd: o.fd}.class(f == inet6, dscp)
 	}
 	if err != nil {
 		o.close()

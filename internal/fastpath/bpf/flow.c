@@ -350,10 +350,10 @@ static inline u32 readdress(struct packet *p, const struct place *at, struct rou
 	return 1;
 }
 
-/* priority is what the kernel gives the packets of a socket with IP_TOS (ip_tos2prio): queues and 802.1p go by it. IPV6_TCLASS gives none. */
-static inline u32 priority(u8 family, u8 tos)
+/* priority is what the kernel gives the packets of a socket with IP_TOS (ip_tos2prio): queues and 802.1p go by it. Those of IPv6 get the same here. */
+static inline u32 priority(u8 tos)
 {
-	return family == IP4 ? 0x4620 >> (tos >> 3 & 3) * 4 & 0x0f : 0;
+	return 0x4620 >> (tos >> 3 & 3) * 4 & 0x0f;
 }
 
 SEC("tcx/ingress")
@@ -369,6 +369,6 @@ int forward(struct packet *p)
 		return VERDICT_NEXT;
 	if (unlikely(!readdress(p, &at, &r))) /* no memory */
 		return VERDICT_SHOT;
-	p->priority = priority(at.family, r.tos);
+	p->priority = priority(r.tos);
 	return redirect_neigh(r.ifindex, 0, 0, 0); /* the kernel finds the next hop */
 }
