@@ -310,6 +310,22 @@ func TestChecksAreSignsOfLife(t *testing.T) {
 	r.want(media.EventDead, 0, 0)
 }
 
+// TestChecksOfAnotherForkAreNoLife: a fork that has not answered may go on with its checks, which are answered, and does not hide that the one that has is silent.
+func TestChecksOfAnotherForkAreNoLife(t *testing.T) {
+	r := newRig(t, Config{SweepInterval: 20 * time.Millisecond})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	s.Streams[0].Side[0].ICE, s.Timeout = lite(), [2]time.Duration{300 * time.Millisecond, 0}
+	r.open(s)
+	for end := time.Now().Add(patience); len(r.events) == 0; time.Sleep(50 * time.Millisecond) {
+		a.ask(a.rtp, s.Streams[0].Side[0].Local, checkOf(t, stun.NewUsername("ours:else"), controlling, priority(110), secret, stun.Fingerprint))
+		if time.Now().After(end) {
+			t.Fatal("its checks count as those of the peer")
+		}
+	}
+	r.want(media.EventDead, 0, 0)
+}
+
 // TestDTLSOverICE: a handshake that we begin waits for the first check, and its records come from checked sources only.
 func TestDTLSOverICE(t *testing.T) {
 	r := newRig(t, Config{})

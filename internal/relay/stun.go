@@ -30,8 +30,8 @@ func (x *binder) parse(b []byte) bool {
 // isSTUN tells a message of STUN by its first octet (RFC 7983 §7).
 func isSTUN(b []byte) bool { return b[0] < 4 }
 
-// check takes a message of STUN that came to a port with ICE. Everything that has our password is a sign of life, also a check of consent
-// (RFC 7675), which is one like any other.
+// check takes a message of STUN that came to a port with ICE. Everything of the peer's that has our password is a sign of its life, also a check of consent
+// (RFC 7675), which is one like any other; what a fork sends that has not answered is none.
 func (w *worker) check(p *port, b []byte, now int64) {
 	sd, c := &p.stream.side[p.side], p.ice
 	if !w.binder.parse(b) {
@@ -51,13 +51,15 @@ func (w *worker) check(p *port, b []byte, now int64) {
 	}
 	ufrag, code := c.judge(m)
 	if code == 0 {
-		sd.heard, sd.dead = now, false
 		w.batch.checks++
 		var priority uint32
 		if v, err := m.Get(stun.AttrPriority); err == nil && len(v) == 4 {
 			priority = binary.BigEndian.Uint32(v)
 		}
 		c.checked(&w.from, ufrag, priority, m.Contains(stun.AttrUseCandidate), now)
+		if c.known(&w.from) != nil {
+			sd.heard, sd.dead = now, false
+		}
 		w.found(p, before)
 	} else {
 		sd.count.gated++
