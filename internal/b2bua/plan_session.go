@@ -18,7 +18,7 @@ func (p *plan) session(c *Call) *media.Session {
 	}{}
 	s := &room.s
 	s.Presses = p.presses
-	s.ID, s.Streams = c.id, room.v[:min(len(p.lines), 1)]
+	s.ID, s.Call, s.Streams = c.id, c.RecordID(), room.v[:min(len(p.lines), 1)]
 	p.host[1] = c.targetHost()
 	if c.near != nil {
 		p.host[0] = c.near.host()

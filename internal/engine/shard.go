@@ -136,7 +136,7 @@ func (s *shard) media(now time.Time, op b2bua.MediaOp) {
 		s.core.MediaOpened(now, op.Session.ID, r.Open(op.Session), &s.out)
 	case b2bua.MediaUpdate:
 		if err := r.Update(op.Session); err != nil {
-			s.e.log.Warn("media update failed", "session", op.Session.ID, "err", err)
+			s.e.log.Warn("media update failed", "id", op.Session.Call, "err", err)
 			s.core.MediaOpened(now, op.Session.ID, err, &s.out)
 		}
 	case b2bua.MediaClose:

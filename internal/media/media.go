@@ -16,6 +16,7 @@ type SideIndex int
 // replaces remote addresses and policy without touching ports that stay.
 type Session struct {
 	ID      SessionID
+	Call    string // the id of its record, by which logs name it
 	Streams []Stream
 	// Timeout: no packet from one side, in a direction that should flow, for so long → Dead event. 0 off.
 	Timeout [2]time.Duration

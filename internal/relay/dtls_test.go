@@ -1,9 +1,11 @@
 package relay
 
 import (
+	"bytes"
 	stdcontext "context"
 	"crypto/tls"
 	"crypto/x509"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -263,14 +265,15 @@ func TestDTLSBetweenThePeers(t *testing.T) {
 }
 
 // TestDTLSOfAStranger: who has another certificate than the SDP says gets no keys, and none of its packets passes; and a host that may not send
-// media may not begin a handshake.
+// media may not begin a handshake. The log says whose call it was.
 func TestDTLSOfAStranger(t *testing.T) {
-	r := newRig(t, Config{})
+	var log bytes.Buffer
+	r := newRig(t, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
 	s := call(1, a, b)
 	peer, other := newShaker(t, true, 1), newShaker(t, true, 1)
 	s.Streams[0].Side[0].DTLS, s.Streams[0].Side[0].Mux = peer.dtls(""), true
-	s.Streams[0].Side[0].Latch = media.LatchOff
+	s.Streams[0].Side[0].Latch, s.Call = media.LatchOff, "ours-7"
 	r.open(s)
 	la := s.Streams[0].Side[0].Local
 	if got := r.from(1, 0, 0); !strings.Contains(got.UnshakenWhy, "no ClientHello has come") {
@@ -280,6 +283,9 @@ func TestDTLSOfAStranger(t *testing.T) {
 		t.Log("the client is through")
 	}
 	eventually(t, "a failed handshake", func() bool { return r.Totals().Unshaken == 1 && r.Totals().Handshakes == 0 })
+	if !strings.Contains(log.String(), "id=ours-7") {
+		t.Errorf("the log: %s", &log)
+	}
 	if got := r.from(1, 0, 0); !got.Unshaken || !strings.HasPrefix(got.UnshakenWhy, "it failed: ") || !strings.Contains(got.UnshakenWhy, errNotOurs.Error()) {
 		t.Errorf("why there are no keys: %q", got.UnshakenWhy)
 	}

@@ -98,7 +98,7 @@ func (h *handshake) run() {
 	}
 	if h.over(err) {
 		h.relay.count.unshaken.Add(1)
-		h.relay.config.Logger.Warn("DTLS handshake failed", "session", h.port.stream.session.id, "stream", h.port.stream.index, "side", h.port.side, "error", err)
+		h.relay.config.Logger.Warn("DTLS handshake failed", "id", h.port.stream.session.call, "stream", h.port.stream.index, "side", h.port.side, "error", err)
 	}
 }
 

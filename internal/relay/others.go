@@ -47,6 +47,7 @@ type holder struct {
 	dual      bool // IPv4, too
 	connected bool
 	user      uint32
+	call      string // that has the port; "": none
 }
 
 // everybody calls each for the UDP sockets of this host.
@@ -66,8 +67,8 @@ func everybody(s *netlink.Socket, each func(holder)) error {
 			netlink.Attributes(b, diagMessage, func(kind uint16, value []byte) {
 				only = only || kind == diagOnlyV6 && len(value) > 0 && value[0] != 0
 			})
-			each(holder{netip.AddrPortFrom(ip.Unmap(), binary.BigEndian.Uint16(b[4:])), b[0] == unix.AF_INET6 && ip.IsUnspecified() && !only,
-				b[1] == connected, binary.NativeEndian.Uint32(b[diagUser:])})
+			each(holder{local: netip.AddrPortFrom(ip.Unmap(), binary.BigEndian.Uint16(b[4:])), dual: b[0] == unix.AF_INET6 && ip.IsUnspecified() && !only,
+				connected: b[1] == connected, user: binary.NativeEndian.Uint32(b[diagUser:])})
 		})
 		if err != nil {
 			return err
@@ -132,7 +133,7 @@ func (o *steered) watch() {
 			port := b.local.Port()
 			fresh.ports[i].add(port)
 			if p := o.table.get(placeOf(i, port)); p != nil && p.stream != nil && !b.connected && !o.others.has(i, port) {
-				b.local = netip.AddrPortFrom(ip, port)
+				b.local, b.call = netip.AddrPortFrom(ip, port), p.stream.session.call
 				met = append(met, b)
 			}
 		}
@@ -141,7 +142,7 @@ func (o *steered) watch() {
 		fresh.ports = o.others.ports
 	}
 	for i := range met[:min(len(met), mostMet)] {
-		o.logger.Warn("another program has bound a port of a call, and hears nothing while that lasts", "port", met[i].local, "uid", met[i].user)
+		o.logger.Warn("another program has bound a port of a call, and hears nothing while that lasts", "id", met[i].call, "port", met[i].local, "uid", met[i].user)
 	}
 }
 

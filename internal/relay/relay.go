@@ -180,7 +180,7 @@ func (r *Relay) Open(s *media.Session) error {
 	if r.closed {
 		return ErrClosed
 	}
-	ses := &session{id: s.ID}
+	ses := &session{id: s.ID, call: s.Call}
 	ses.control.Lock()
 	defer ses.control.Unlock()
 	sh := r.shard(s.ID)

@@ -33,7 +33,9 @@ func newRig(t *testing.T, config Config) *rig {
 	t.Helper()
 	events := make(chan media.Event, 100)
 	config.Events = func(e media.Event) { events <- e }
-	config.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
 	if config.Workers == 0 {
 		config.Workers = 2
 	}

@@ -401,6 +401,7 @@ func TestSteeredNoticesWhoHasPorts(t *testing.T) {
 	r.steered.logger = slog.New(slog.NewTextHandler(&log, nil))
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
 	s := call(1, a, b)
+	s.Call = "ours-7"
 	r.open(s)
 	wanted := s.Streams[0].Side[1].Local
 	r.Close(1)
@@ -437,7 +438,7 @@ func TestSteeredNoticesWhoHasPorts(t *testing.T) {
 	for range 3 {
 		r.tidy(r.now())
 	}
-	if n := strings.Count(log.String(), wanted.String()); n != 1 {
+	if n := strings.Count(log.String(), "id=ours-7 port="+wanted.String()); n != 1 {
 		t.Errorf("told %d times: %s", n, &log)
 	}
 	x := rtpPacket(8, 1, 160, 7)

@@ -14,6 +14,7 @@ import (
 // reads counters sees them whole.
 type session struct {
 	id      media.SessionID
+	call    string     // by which logs name it
 	worker  *worker    // that hears its new sockets; set when the session is opened
 	control sync.Mutex // serialises open, update and close; taken before mu
 

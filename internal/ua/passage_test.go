@@ -47,6 +47,9 @@ func (s *shards) do(i int, f func(c *ua.Core, out *ua.Out)) {
 	for k := 0; k < len(o.Media); k++ {
 		switch op := o.Media[k]; op.Verb {
 		case b2bua.MediaOpen, b2bua.MediaUpdate:
+			if id, ok := c.Session(op.Session.Call); !ok || id != op.Session.ID {
+				s.t.Errorf("logs would name the call %q", op.Session.Call)
+			}
 			c.MediaOpened(s.now, op.Session.ID, nil, &o)
 		case b2bua.MediaClose:
 			c.MediaClosed(s.now, media.Stats{ID: op.Session.ID}, &o)
