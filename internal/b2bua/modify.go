@@ -280,9 +280,7 @@ func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out 
 func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Out) {
 	if e.gone {
 		c.plan.restore(c, e)
-		if e.seat && c.end == nil { // it has accepted what is withdrawn
-			c.correct(now, e.to, 0, out)
-		}
+		c.correct(now, e.to, 0, out) // it has accepted what is withdrawn
 		return
 	}
 	if e.seat {

@@ -79,6 +79,14 @@ func (e *end) ack(seq int) {
 	e.r.in(e.src, e.write("ACK", seq, ""))
 }
 
+// cancel sends the CANCEL of an INVITE of the end.
+func (e *end) cancel(invite []byte) {
+	head, _, _ := bytes.Cut(invite, []byte("Content-Type"))
+	m := strings.NewReplacer("INVITE sip", "CANCEL sip", " INVITE\r\n", " CANCEL\r\n").Replace(string(head))
+	e.r.out.Reset()
+	e.r.in(e.src, []byte(m+"Content-Length: 0\r\n\r\n"))
+}
+
 // answers sends a response of the end to a request of ours.
 func (e *end) answers(status string, req []byte, body string, lines ...string) {
 	e.r.b.Helper()

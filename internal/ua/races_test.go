@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 )
 
 // RFC 3261 §12.1.1, §16.6: a proxy that stays in the dialog is named in each response that makes it, and our requests go by way of it.
@@ -36,4 +37,37 @@ func TestRFC3261_12_1_1RecordRoute(t *testing.T) {
 		!strings.Contains(string(bye.Data), "Route: <sip:198.51.100.1:5070;lr>\r\nRoute: <sip:192.0.2.77;lr>\r\nRoute: <sip:192.0.2.78;lr>\r\n") {
 		t.Errorf("to %v\n%s", bye.Hop.Remote, bye.Data)
 	}
+}
+
+// RFC 3261 §9.1: the CANCEL of a re-INVITE crosses the 2xx of the other leg. Who withdrew it goes on as before, so the other one is told that
+// its session is as before, too.
+func TestCancelOfReinviteCrosses2xx(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	hold := caller.says("INVITE", held)
+	ours := r.last()
+	if !bytes.Contains(ours, []byte("a=sendonly")) {
+		t.Fatalf("%s", ours)
+	}
+	callee.answers("100 Trying", ours, "")
+	caller.cancel(hold)
+	r.sent("SIP/2.0 200", "SIP/2.0 487", "CANCEL")
+	cancel := r.last()
+	callee.answers("200 OK", ours, heldAnswer)
+	r.sent("ACK")
+	callee.answers("481 Call/Transaction Does Not Exist", cancel, "")
+	r.pass(5 * time.Second)
+	var again []byte
+	for _, s := range r.out.Sends {
+		if bytes.HasPrefix(s.Data, []byte("INVITE ")) {
+			again = s.Data
+		}
+	}
+	if !bytes.Contains(again, []byte("a=sendrecv")) {
+		t.Fatalf("the callee is not told that it is held no more:\n%s", r.lines())
+	}
+	callee.answers("200 OK", again, bodies[1])
+	r.sent("ACK")
+	caller.says("INVITE", held) // and the next change passes
+	r.sent("SIP/2.0 100", "INVITE")
 }
