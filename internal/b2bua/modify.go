@@ -43,10 +43,14 @@ func (c *Call) receiveReinvite(now time.Time, l *Leg, src sip.Source, m *sip.Mes
 		c.turnAway(now, l, src, m, c.verdictReason(v), out)
 		return
 	}
-	if l.answer.Waiting() || l.inv != nil { // the ACK of the last one is not here yet
+	if l.inv != nil || l.answer.Waiting() && l.pending {
 		l.oa.Failed("INVITE")
 		c.turnAway(now, l, src, m, diag.OutOfOrder, out)
 		return
+	}
+	if l.answer.Waiting() { // the ACK is lost or late, but there was no answer in it, and our 2xx has come (RFC 5407 §3.1.4)
+		l.heardAck()
+		c.announceAnswered(now, out)
 	}
 	if l.invs.Live() {
 		old := l.invs

@@ -157,14 +157,19 @@ func (c *Call) receiveAck(now time.Time, l *Leg, m *sip.Message, out *Out) {
 		return
 	}
 	c.note(now, l, false, m)
-	l.answer.Acked()
-	l.invs.Acked()
-	l.acked = true
+	l.heardAck()
 	c.acknowledged(now, l, m, out)
 	c.announceAnswered(now, out)
 	if l.pending {
 		c.bye(now, l, out)
 	}
+}
+
+// heardAck ends the repetitions of our 2xx.
+func (l *Leg) heardAck() {
+	l.answer.Acked()
+	l.invs.Acked()
+	l.acked = true
 }
 
 // completedElsewhere tells whether a CANCEL says that somebody else has answered (RFC 3326 §3.1): who rings has missed no call.

@@ -71,3 +71,41 @@ func TestCancelOfReinviteCrosses2xx(t *testing.T) {
 	caller.says("INVITE", held) // and the next change passes
 	r.sent("SIP/2.0 100", "INVITE")
 }
+
+// RFC 5407 §3.1.4, RFC 3261 §14.2: a re-INVITE comes before the ACK to our 2xx. It is served, and the ACK may come late or never.
+func TestRFC5407_3_1_4ReinviteBeforeACK(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.ends()
+	caller.says("INVITE", held)
+	r.sent("SIP/2.0 100", "INVITE")
+	callee.answers("200 OK", r.last(), heldAnswer)
+	r.sent("ACK", "SIP/2.0 200")
+	caller.ack(1)
+	r.sent()
+	r.pass(600 * time.Millisecond)
+	r.sent("SIP/2.0 200") // to the re-INVITE alone
+	if got := header(r.last(), "CSeq"); got != "2 INVITE" {
+		t.Errorf("repeated: %s", got)
+	}
+	caller.ack(2)
+	r.pass(time.Minute)
+	r.sent()
+}
+
+// RFC 5407 §3.1.5: the same where the ACK has the answer to the offer in our 2xx: 491, as nothing is agreed yet.
+func TestRFC5407_3_1_5ReinviteBeforeTheAnswer(t *testing.T) {
+	r := newRig(t)
+	r.out.Reset()
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", ""))
+	ours := r.last()
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", ours, "to", bodies[1]))
+	r.sent("SIP/2.0 200")
+	caller := &end{r: r, src: r.uc, callID: "call", from: header(r.last(), "From"), to: header(r.last(), "To"), seq: 1}
+	caller.says("INVITE", held)
+	r.sent("SIP/2.0 491")
+	caller.ack(2)
+	r.out.Reset()
+	r.in(r.uc, caller.write("ACK", 1, bodies[0]))
+	r.sent("ACK")
+}
