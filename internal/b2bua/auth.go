@@ -188,11 +188,16 @@ func (l *Leg) deny(r *rejection) {
 	}
 }
 
-// passed is how a refusal of one leg's request within the dialog goes to the other leg.
+// passed is how a refusal of a change on one leg goes to the other leg. Much of what a peer says would end the other one's dialog too, asks us for
+// something, or lacks what has to stand beside it (RFC 5057 §5.1): to who has asked it means that the change is not accepted.
 func (l *Leg) passed(m *sip.Message, why *diag.Reason) (*diag.Reason, int) {
-	if unauthorized(m.Status) {
+	switch m.Status {
+	case 401, 407:
 		why = l.denial()
-		return why, why.Status
+	case 408, 481: // the call ends
+		return diag.PeerVanished, m.Status
+	case 400, 403, 406, 486, 487, 488, 491, 500, 503, 504, 580, 600, 603, 606:
+		return why, m.Status
 	}
-	return why, m.Status
+	return why, why.Status
 }

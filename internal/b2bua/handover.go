@@ -63,8 +63,7 @@ func (c *Call) handBack(now time.Time, l *Leg, r *request, m *sip.Message, out *
 	}
 	status, phrase := m.Status, m.Reason
 	if unauthorized(status) {
-		_, status = l.passed(m, nil)
-		phrase = ""
+		status, phrase = l.denial().Status, ""
 	}
 	b := sip.NewResponse(r.req, status, phrase)
 	b.SetToTag(r.from.tag)

@@ -109,3 +109,37 @@ func TestRFC5407_3_1_5ReinviteBeforeTheAnswer(t *testing.T) {
 	r.in(r.uc, caller.write("ACK", 1, bodies[0]))
 	r.sent("ACK")
 }
+
+// RFC 5057 §5.1: what one peer answers to a change says nothing of the dialog with the other one. Only 408 and 481 end the call.
+func TestRFC5057_5_1RefusedChange(t *testing.T) {
+	for status, want := range map[string]string{
+		"302 Moved Temporarily": "488", "404 Not Found": "488", "405 Method Not Allowed": "488", "410 Gone": "488", "415 Unsupported Media Type": "488",
+		"416 Unsupported URI Scheme": "488", "420 Bad Extension": "488", "422 Session Interval Too Small": "488", "480 Temporarily Unavailable": "488",
+		"482 Loop Detected": "488", "483 Too Many Hops": "488", "484 Address Incomplete": "488", "485 Ambiguous": "488", "489 Bad Event": "488",
+		"501 Not Implemented": "488", "502 Bad Gateway": "488", "604 Does Not Exist Anywhere": "488", "401 Unauthorized": "502",
+		"403 Forbidden": "403", "488 Not Acceptable Here": "488", "500 Server Internal Error": "500", "503 Service Unavailable": "503", "603 Decline": "603",
+		"408 Request Timeout": "408", "481 Call/Transaction Does Not Exist": "481",
+	} {
+		for _, method := range []string{"INVITE", "UPDATE"} {
+			t.Run(method+" "+status, func(t *testing.T) {
+				r := newRig(t)
+				caller, callee := r.acknowledged()
+				caller.says(method, held)
+				callee.answers(status, r.last(), "")
+				var got []byte
+				for _, s := range r.out.Sends {
+					if s.Hop.Remote == r.uc.Remote && bytes.HasPrefix(s.Data, []byte("SIP/2.0 ")) {
+						got = s.Data
+					}
+				}
+				if !bytes.HasPrefix(got, []byte("SIP/2.0 "+want)) {
+					t.Errorf("the caller gets\n%s\nwant %s", got, want)
+				}
+				gone := want == "408" || want == "481"
+				if r.core.Live() != 0 && gone || r.core.Live() != 1 && !gone {
+					t.Errorf("%d calls live", r.core.Live())
+				}
+			})
+		}
+	}
+}
