@@ -196,7 +196,9 @@ func (l *Leg) passed(m *sip.Message, why *diag.Reason) (*diag.Reason, int) {
 		why = l.denial()
 	case 408, 481: // the call ends
 		return diag.PeerVanished, m.Status
-	case 400, 403, 406, 486, 487, 488, 491, 500, 503, 504, 580, 600, 603, 606:
+	case 500, 503, 504:
+		return diag.PeerFault, m.Status
+	case 400, 403, 406, 486, 487, 488, 491, 580, 600, 603, 606:
 		return why, m.Status
 	}
 	return why, why.Status

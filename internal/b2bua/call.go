@@ -396,7 +396,9 @@ func (c *Call) advanceLeg(now time.Time, l *Leg, out *Out) {
 	}
 	for _, r := range l.clients {
 		if due(r.Deadline())(now) {
-			c.requestEvent(now, l, r, r.Advance(now, &out.Out), out)
+			if r.Advance(now, &out.Out) == txn.TimedOut {
+				c.requestFailed(now, l, r, out)
+			}
 		}
 	}
 	for _, s := range l.servers {
@@ -515,7 +517,8 @@ func (c *Call) RecordID() string {
 func (c *Call) Ended() bool { return c.phase == phaseEnded && c.written }
 
 // SendFailed reports that a message of the call could not be sent. Within a dialog over UDP that is a lost packet like any other:
-// it is repeated, and the timers decide. A first INVITE moves on at once, and its attempt keeps why.
+// it is repeated, and the timers decide. Where nothing repeats it, it is as if the peer had answered 503 (RFC 3261 §8.1.3.1): that ends no call,
+// since the peer may only have lost its connection. A first INVITE moves on at once, and its attempt keeps why.
 func (c *Call) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 	c.now = now
 	if branch != "" {
@@ -537,9 +540,14 @@ func (c *Call) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 func (c *Call) sendFailed(now time.Time, l *Leg, branch string, out *Out) {
 	udp := l.hop.Transport == sip.UDP
 	if l.invc.Branch() == branch && !l.invc.Responded() && !(udp && l.up) {
-		ev := txn.Failed
+		ev, inv := txn.Failed, l.invc.Request()
 		if !udp { // by UDP an earlier copy may have got through: the transaction stays for its answer
 			ev = l.invc.Fail(now, &out.Out)
+		}
+		if l.up && ev == txn.Failed && inv != nil {
+			seq, _, _ := inv.CSeq()
+			c.receiveReinviteResponse(now, l, seq, sip.NewResponse(inv, 503, ""), out)
+			return
 		}
 		c.inviteClientEvent(now, l, ev, out)
 		return
@@ -549,7 +557,10 @@ func (c *Call) sendFailed(now time.Time, l *Leg, branch string, out *Out) {
 	}
 	for _, r := range l.clients {
 		if r.Branch() == branch {
-			c.requestEvent(now, l, r, r.Fail(now, &out.Out), out)
+			req := r.Request()
+			if r.Fail(now, &out.Out) == txn.Failed {
+				c.requestNotSent(now, l, r, req, out)
+			}
 			return
 		}
 	}
@@ -610,12 +621,5 @@ func (c *Call) inviteClientEvent(now time.Time, l *Leg, ev txn.Event, out *Out) 
 	}
 	if l.up {
 		c.reinviteTimedOut(now, l, out)
-	}
-}
-
-// requestEvent takes what a non-INVITE client transaction said of itself.
-func (c *Call) requestEvent(now time.Time, l *Leg, r *request, ev txn.Event, out *Out) {
-	if ev == txn.TimedOut || ev == txn.Failed {
-		c.requestFailed(now, l, r, ev, out)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/dialog"
 	"github.com/directsip/directsip/internal/sip"
-	"github.com/directsip/directsip/internal/txn"
 )
 
 func retryAfter(e *Env) string { return strconv.Itoa(dialog.RetryAfter(e.Rand.Uint64())) }
@@ -86,20 +85,29 @@ func (c *Call) checkGone(now time.Time, l *Leg, status int, method string, out *
 	}
 }
 
+// requestNotSent takes a non-INVITE request that could not be sent, and was req.
+func (c *Call) requestNotSent(now time.Time, l *Leg, r *request, req *sip.Message, out *Out) {
+	switch r.Method() {
+	case "CANCEL", "PRACK": // what counts is what comes for the INVITE
+	case "BYE":
+		if l.byes < byeTries {
+			l.byeAgain = now.Add(byePause)
+		}
+	default:
+		c.receiveRequestResponse(now, l, r, sip.NewResponse(req, 503, ""), out)
+	}
+}
+
 // requestFailed takes a non-INVITE request that got no answer.
-func (c *Call) requestFailed(now time.Time, l *Leg, r *request, ev txn.Event, out *Out) {
+func (c *Call) requestFailed(now time.Time, l *Leg, r *request, out *Out) {
 	switch r.Method() {
 	case "CANCEL", "PRACK":
 		return // what counts is what comes for the INVITE
+	case "BYE":
+		return
 	}
 	if r.early != nil {
 		c.answeredEarly(now, r.early, 408, "", out)
-		return
-	}
-	if r.Method() == "BYE" {
-		if ev == txn.Failed && l.byes < byeTries {
-			l.byeAgain = now.Add(byePause)
-		}
 		return
 	}
 	if r.Method() == "NOTIFY" && r.waiter == nil {

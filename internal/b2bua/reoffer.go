@@ -16,7 +16,7 @@ type reoffer struct {
 	until time.Time // when it is cancelled for want of an answer; zero: it has its final response
 
 	corrects bool      // it tells the peer what it does not know yet, so that after glare it is sent again
-	glares   uint8     // 491, or 500 of a peer that is busy, so far
+	glares   uint8     // 491, or 500 or 503 of a peer that is busy or not to be reached, so far
 	retry    time.Time // when; zero: not at all
 }
 
@@ -67,7 +67,7 @@ func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message
 		c.finish(now, diag.PeerVanished, c.name(l), "re-INVITE answered "+m.StartLine(), out)
 		return true
 	}
-	if r := l.again; (m.Status == 491 || m.Status == 500) && r.corrects && r.glares < glareTries {
+	if r := l.again; (m.Status == 491 || m.Status == 500 || m.Status == 503) && r.corrects && r.glares < glareTries {
 		r.glares++
 		r.retry = now.Add(dialog.GlareDelay(l.dlg.UAC, c.env.Rand.Uint64()))
 	}

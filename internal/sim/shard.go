@@ -143,6 +143,7 @@ func (s *shard) perform() {
 		n.watch.sent(t)
 		if f.Send == f.Count.Sends-1 || !w.Net.send(n, t.Hop, t.Data) {
 			id, branch := t.CallID, t.Branch
+			n.watch.lost(t)
 			w.after(time.Millisecond, func() {
 				on := n.shardOf(id)
 				on.soon(func() {

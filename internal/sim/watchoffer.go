@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/txn"
 )
 
 // offerWatch is the offers and answers of one dialog as RFC 3264 and RFC 6337 §2 have them, seen from the node.
@@ -136,6 +137,22 @@ func (o *offerWatch) lapse(now time.Time) {
 	o.invite = nil
 	if o.by == r {
 		o.settle(false)
+	}
+}
+
+// lost notes that a request of ours was not sent. Where nothing repeats it, it counts as answered by 503 (RFC 3261 §8.1.3.1).
+func (x *watch) lost(s *txn.Send) {
+	l := x.legs[s.CallID]
+	if l == nil || !s.Hop.Transport.Reliable() {
+		return
+	}
+	for _, o := range l.offers {
+		if r := o.invite; r != nil && r.sent && r.branch == s.Branch {
+			o.invite = nil
+		}
+		if r := o.by; r != nil && r.sent && r.branch == s.Branch {
+			o.settle(false)
+		}
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/directsip/directsip/internal/sip"
 )
 
 // RFC 3261 §12.1.1, §16.6: a proxy that stays in the dialog is named in each response that makes it, and our requests go by way of it.
@@ -142,4 +144,61 @@ func TestRFC5057_5_1RefusedChange(t *testing.T) {
 			})
 		}
 	}
+}
+
+// overTCP is a rig whose callee is reached by TCP.
+func overTCP(t *testing.T) *rig {
+	r := rigOf(t, strings.Replace(document, "198.51.100.2, root: {transport: UDP}", "198.51.100.2, root: {transport: TCP}", 1))
+	r.pstn.Transport, r.pstn.Flow = sip.TCP, 7
+	return r
+}
+
+// RFC 3261 §8.1.3.1: what cannot be sent within a call because a connection is lost counts as answered by 503, which ends no call.
+func TestRFC3261_8_1_3_1NotSentWithinACall(t *testing.T) {
+	for _, method := range []string{"INVITE", "UPDATE", "INFO"} {
+		t.Run(method, func(t *testing.T) {
+			r := overTCP(t)
+			caller, callee := r.acknowledged()
+			callee.says("UPDATE", "") // its Allow has INFO
+			text := held
+			if method == "INFO" {
+				text = ""
+			}
+			caller.says(method, text)
+			lost := r.out.Sends[len(r.out.Sends)-1]
+			if !bytes.HasPrefix(lost.Data, []byte(method+" ")) || lost.Hop.Transport != sip.TCP {
+				t.Fatalf("%v\n%s", lost.Hop, lost.Data)
+			}
+			r.out.Reset()
+			r.core.SendFailed(r.now, lost.CallID, lost.Branch, "connection reset by peer", &r.out)
+			r.sent("SIP/2.0 503")
+			if r.core.Live() != 1 {
+				t.Fatal("the call has ended")
+			}
+			if method == "INVITE" {
+				caller.ack(2)
+			}
+			caller.says("UPDATE", held) // the next one finds a new connection
+			callee.answers("200 OK", r.last(), heldAnswer)
+			r.sent("SIP/2.0 200")
+		})
+	}
+}
+
+// A refresh of the session that cannot be sent is tried again, as often as the interval allows.
+func TestRefreshNotSent(t *testing.T) {
+	r := overTCP(t)
+	_, callee := r.acknowledged()
+	callee.says("UPDATE", "", "Supported: timer", "Session-Expires: 120;refresher=uas")
+	r.sent("SIP/2.0 200")
+	refresh := func(d time.Duration) {
+		t.Helper()
+		r.pass(d)
+		r.sent("UPDATE")
+	}
+	refresh(60 * time.Second)
+	r.core.SendFailed(r.now, r.out.Sends[0].CallID, r.out.Sends[0].Branch, "connection refused", &r.out)
+	refresh(10 * time.Second)
+	callee.answers("200 OK", r.last(), "", "Supported: timer", "Session-Expires: 120;refresher=uac")
+	refresh(60 * time.Second)
 }
