@@ -52,7 +52,7 @@ func keyIn(body string) (tag string, key []byte) {
 func streamsOf(k parties, toCaller, toCallee string) (list []stream, err error) {
 	bodies := [2]string{toCaller, toCallee} // what each end was told: where it sends to, and under which key it receives
 	for end, body := range bodies {
-		s := stream{from: end, to: mediaOf(body), speech: k[end].format.speech}
+		s := stream{from: end, to: mediaOf(body), speech: k[end].format.sends(body)}
 		if k[end].secure {
 			if s.seal, err = context(ourKey); err != nil {
 				return nil, err

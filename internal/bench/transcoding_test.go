@@ -32,6 +32,15 @@ func TestSpeechIsPackets(t *testing.T) {
 				t.Fatalf("%s: packet %d is % x", f.name, i, p)
 			}
 		}
+		if heeds := f.sends("a=fmtp:111 maxplaybackrate=8000;useinbandfec=1"); f.octets == 0 {
+			for i, p := range heeds.payloads {
+				if p[0]>>3 > 3 { // not the 4 kHz of SILK (RFC 6716 §3.1)
+					t.Fatalf("%s: packet %d for who plays 8 kHz is % x", f.name, i, p)
+				}
+			}
+		} else if heeds != f.speech {
+			t.Errorf("%s: heeds what is asked of Opus", f.name)
+		}
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // format is a codec as an end of a call has it. The empty one is PCMU that says nothing: what only passes need not be speech.
@@ -18,6 +20,15 @@ type format struct {
 	coder       []string // of ffmpeg
 	octets      int      // of 20 ms; 0: as the packets of an Ogg stream have it
 	speech      *speech
+	narrow      *speech // of the telephone's band, as it is asked for by the name of RFC 7587 §6.1; nil: it always sends the whole band
+}
+
+// sends is what an end says that was told so.
+func (f format) sends(told string) *speech {
+	if f.narrow != nil && strings.Contains(told, "maxplaybackrate=8000") {
+		return f.narrow
+	}
+	return f.speech
 }
 
 // The codecs that are converted. Opus is what telephones of WebRTC send: 24 kbit/s of 48 kHz.
@@ -46,13 +57,23 @@ func (f format) speak(dir string) (format, error) {
 	if err := run("espeak-ng", "-w", text, said); err != nil {
 		return f, err
 	}
-	argv := append([]string{"ffmpeg", "-v", "error", "-y", "-i", text, "-ac", "1", "-ar", strconv.Itoa(f.rate), "-c:a"}, f.coder...)
-	if err := run(append(argv, coded)...); err != nil {
+	var err error
+	if f.speech, err = f.code(text, coded); err != nil || f.octets > 0 {
 		return f, err
+	}
+	f.narrow, err = f.code(text, coded, "-cutoff", "4000")
+	return f, err
+}
+
+// code has a file coded into another, and reads the packets.
+func (f format) code(text, coded string, options ...string) (*speech, error) {
+	argv := slices.Concat([]string{"ffmpeg", "-v", "error", "-y", "-i", text, "-ac", "1", "-ar", strconv.Itoa(f.rate), "-c:a"}, f.coder, options)
+	if err := run(append(argv, coded)...); err != nil {
+		return nil, err
 	}
 	b, err := os.ReadFile(coded)
 	if err != nil {
-		return f, err
+		return nil, err
 	}
 	s := &speech{payloadType: f.payloadType, ticks: f.ticks}
 	if f.octets == 0 {
@@ -64,14 +85,13 @@ func (f format) speak(dir string) (format, error) {
 	}
 	for _, p := range s.payloads {
 		if len(p) > rtpSize-12 {
-			return f, fmt.Errorf("%s: a packet of %d octets", f.name, len(p))
+			return nil, fmt.Errorf("%s: a packet of %d octets", f.name, len(p))
 		}
 	}
 	if len(s.payloads) < 100 {
-		return f, fmt.Errorf("%s: %d packets of speech", f.name, len(s.payloads))
+		return nil, fmt.Errorf("%s: %d packets of speech", f.name, len(s.payloads))
 	}
-	f.speech = s
-	return f, nil
+	return s, nil
 }
 
 // oggPackets are the packets of a stream in Ogg (RFC 3533 §6).
