@@ -21,6 +21,7 @@ import (
 // doctorFlags are those of the command.
 type doctorFlags struct {
 	all     bool
+	media   bool
 	server  string
 	timeout time.Duration
 	dns     []string
@@ -32,7 +33,7 @@ func (a *app) doctorCmd() *cobra.Command {
 		Long: "Look up the gateway of a trunk, connect as the server would, show both sides of the TLS handshake, send one OPTIONS to each address, and judge\n" +
 			"what of the trunk's settings will not work with such a peer. No server needs to run; one that runs is not disturbed.\n" +
 			"Exit status: 0 nothing worse than a warning, 1 an error, 2 a wrong command line.",
-		Example: "  directsip doctor itsp\n  directsip doctor --all --server med1.example.com directsip.yaml --json",
+		Example: "  directsip doctor itsp\n  directsip doctor itsp --media\n  directsip doctor --all --server med1.example.com directsip.yaml --json",
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case f.all && len(args) > 1:
@@ -54,6 +55,7 @@ func (a *app) doctorCmd() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return a.doctor(cmd, &f, args) }}
 	c.Flags().BoolVar(&f.all, "all", false, "every trunk of the server's pool")
+	c.Flags().BoolVar(&f.media, "media", false, "look at media, too: addresses, ports and tier of ours, and what the peer's answer says of its own; the peer is asked nothing more")
 	c.Flags().StringVar(&f.server, "server", os.Getenv("DIRECTSIP_SERVER"), "server of the document that asks (default: the one whose address this host has)")
 	c.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "how long each step may take: DNS, connection, handshake, answer")
 	c.Flags().StringSliceVar(&f.dns, "dns", nil, "name servers as host:port (default: those of the system)")
@@ -81,7 +83,7 @@ func (a *app) doctor(cmd *cobra.Command, f *doctorFlags, args []string) error {
 	defer resolver.Close()
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	cfg := doctor.Config{Snapshot: snap, Server: me, Resolver: resolver, Timeout: f.timeout, UserAgent: "directsip/" + server.Version}
+	cfg := doctor.Config{Snapshot: snap, Server: me, Resolver: resolver, Timeout: f.timeout, Media: f.media, UserAgent: "directsip/" + server.Version}
 	if !a.json {
 		cfg.Progress = func(s doctor.Step) { fmt.Fprintln(a.out, harmless(stepLine(s))) }
 	}

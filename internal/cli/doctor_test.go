@@ -47,6 +47,9 @@ func TestDoctor(t *testing.T) {
 	if strings.Contains(out, "\x1b") {
 		t.Errorf("what a terminal obeys came through:\n%q", out)
 	}
+	if status, out, errs = command(t, "doctor", "good", doc, "--media"); status != 0 || !strings.Contains(out, "  media    ") || !strings.Contains(out, "127.0.0.2 ports 49152-57500") {
+		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
 	if status, out, _ = command(t, "doctor", "--all", doc, "--server", "med1.test"); status != 1 || !strings.Contains(out, "error    options-503: ") || !strings.Contains(out, `trunk "good"`) ||
 		strings.Contains(out, `trunk "far"`) {
 		t.Errorf("status %d\n%s", status, out)

@@ -22,6 +22,9 @@ func writeReport(w io.Writer, r *doctor.Report) {
 	if c := r.Facts.Ours; c != nil {
 		writeCertificate(w, "ours", c)
 	}
+	if m := r.Facts.Media; m != nil {
+		writeOurMedia(w, m)
+	}
 	for i := range r.Facts.Hops {
 		writeHop(w, &r.Facts.Hops[i])
 	}
@@ -39,6 +42,20 @@ func writeReport(w io.Writer, r *doctor.Report) {
 func writeCertificate(w io.Writer, whose string, c *doctor.Certificate) {
 	fmt.Fprintf(w, "  %-8s %s, names %s, from %s, valid %s to %s, SHA-256 %s\n", whose, cmp.Or(c.Subject, "no subject"), strings.Join(c.Names, " "), cmp.Or(c.Issuer, "nobody"),
 		c.From.UTC().Format(time.DateOnly), c.Until.UTC().Format(time.DateOnly), c.SHA256[:16])
+}
+
+func writeOurMedia(w io.Writer, m *doctor.Media) {
+	for i := range m.Addresses {
+		a := &m.Addresses[i]
+		what := ", not of this host"
+		if a.Here {
+			what = ""
+		}
+		for _, h := range a.Held {
+			what += fmt.Sprintf(", %s held by %s", plural(h.Ports, "port"), h.By)
+		}
+		fmt.Fprintf(w, "  media    %s ports %d-%d%s\n", a.Address, m.First, m.Last, what)
+	}
 }
 
 func writeHop(w io.Writer, h *doctor.Hop) {
@@ -63,11 +80,26 @@ func writeHop(w io.Writer, h *doctor.Hop) {
 		fmt.Fprintf(w, "  answer   %d %s from %s after %s\n", a.Status, a.Phrase, a.From, a.RoundTrip.Round(100*time.Microsecond))
 		for _, l := range [...]struct{ name, value string }{
 			{"Server", a.Server}, {"User-Agent", a.UserAgent}, {"Contact", a.Contact}, {"Allow", strings.Join(a.Allow, ", ")},
-			{"Supported", strings.Join(a.Supported, ", ")}, {"Retry-After", a.RetryAfter}, {"Warning", a.Warning},
+			{"Supported", strings.Join(a.Supported, ", ")}, {"Accept", strings.Join(a.Accept, ", ")}, {"SDP", described(a.Describes)}, {"Retry-After", a.RetryAfter}, {"Warning", a.Warning},
 		} {
 			if l.value != "" {
 				fmt.Fprintf(w, "           %s: %s\n", l.name, l.value)
 			}
 		}
 	}
+}
+
+// described is a description in short.
+func described(d *doctor.Description) string {
+	switch {
+	case d == nil:
+		return ""
+	case d.Error != "":
+		return d.Error
+	}
+	var addresses []string
+	for _, a := range d.Addresses {
+		addresses = append(addresses, a.String())
+	}
+	return strings.Join(d.Codecs, ", ") + " at " + cmp.Or(strings.Join(addresses, ", "), "no address")
 }

@@ -26,13 +26,14 @@ type Config struct {
 	Resolver  *resolve.Resolver
 	Timeout   time.Duration // of each step: DNS, connection, handshake, answer; default 5 s
 	UserAgent string
+	Media     bool       // look at media, too: ours, and what the answer says of the peer's; the peer is asked nothing more
 	Progress  func(Step) // told of each step when it is done; may be nil
 }
 
 // Step is one thing that was done.
 type Step struct {
 	Trunk  string        `json:"trunk"`
-	What   string        `json:"what"` // resolve, connect, tls, options
+	What   string        `json:"what"` // media, resolve, connect, tls, options
 	Took   time.Duration `json:"took"`
 	Text   string        `json:"text"`
 	Failed bool          `json:"failed"`
@@ -81,6 +82,9 @@ func Examine(ctx context.Context, cfg Config, trunk *topology.Trunk) *Report {
 	if trunk.Transport == sip.TLS {
 		x.ours = loadOurs(cfg.Server, trunk.Names(cfg.Server))
 		x.ours.tell(f)
+	}
+	if cfg.Media {
+		x.media()
 	}
 	for _, hop := range x.resolve(ctx) {
 		if ctx.Err() != nil {

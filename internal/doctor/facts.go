@@ -2,9 +2,11 @@ package doctor
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 )
 
@@ -21,6 +23,7 @@ type Facts struct {
 	Ours      *Certificate `json:"ours,omitempty"`  // our own certificate, of a TLS trunk
 	OursError string       `json:"oursError,omitempty"`
 	Trusted   *Authorities `json:"trusted,omitempty"` // whom the server trusts, where ca of it names a file
+	Media     *Media       `json:"media,omitempty"`   // ours, where it was to be looked at
 	Hops      []Hop        `json:"hops"`
 }
 
@@ -107,12 +110,23 @@ type Answer struct {
 	SeenAs     string         `json:"seenAs,omitempty"` // our address as the peer sees it (RFC 3261 §18.2.1, RFC 3581)
 	Allow      []string       `json:"allow,omitempty"`  // nil: the header is absent
 	Supported  []string       `json:"supported,omitempty"`
+	Accept     []string       `json:"accept,omitempty"`
+	Describes  *Description   `json:"describes,omitempty"` // nil: there is none in it
 	Server     string         `json:"server,omitempty"`
 	UserAgent  string         `json:"userAgent,omitempty"`
 	Contact    string         `json:"contact,omitempty"`
 	RetryAfter string         `json:"retryAfter,omitempty"`
 	Warning    string         `json:"warning,omitempty"`
 	Skew       time.Duration  `json:"skew,omitempty"` // of the peer's Date against our clock
+}
+
+// Description is what counts of SDP in an answer: what the peer is able to, in no call (RFC 3264 §9).
+type Description struct {
+	Codecs    []string     `json:"codecs"`    // of audio
+	Addresses []netip.Addr `json:"addresses"` // of its m-lines, each once
+	Plain     bool         `json:"plain"`     // it has audio in RTP
+	Secure    bool         `json:"secure"`    // it has audio in SRTP, or keys for it
+	Error     string       `json:"error,omitempty"`
 }
 
 // name is what the peer calls itself.
@@ -147,6 +161,10 @@ func clipAll(list []string) []string {
 func (a *Answer) read(m *sip.Message, now time.Time) {
 	a.Status, a.Phrase = m.Status, clip(m.Reason)
 	a.Allow, a.Supported = tokens(m, sip.IDAllow), tokens(m, sip.IDSupported)
+	a.Accept = tokens(m, sip.IDAccept)
+	if kind, _ := m.ContentType(); kind == "application/sdp" && m.Body != "" {
+		a.Describes = describe(m.Body)
+	}
 	a.Server, a.UserAgent = clip(m.Get(sip.IDServer)), clip(m.Get(sip.IDUserAgent))
 	a.Contact, a.RetryAfter, a.Warning = clip(m.Get(sip.IDContact)), clip(m.Get(sip.IDRetryAfter)), clip(m.Get(sip.IDWarning))
 	if via, ok := m.TopVia(); ok {
@@ -155,6 +173,33 @@ func (a *Answer) read(m *sip.Message, now time.Time) {
 	if date, err := time.Parse(time.RFC1123, m.Get(sip.IDDate)); err == nil { // RFC 3261 §20.17
 		a.Skew = date.Sub(now).Truncate(time.Second)
 	}
+}
+
+// describe takes what counts of a description.
+func describe(body string) *Description {
+	d := &Description{}
+	s, err := sdp.Parse(body)
+	if err != nil {
+		d.Error = clip(err.Error())
+		return d
+	}
+	for i := range s.Media {
+		m := &s.Media[i]
+		if m.Conn.IsValid() && len(d.Addresses) < maxList && !slices.Contains(d.Addresses, m.Conn.Unmap()) {
+			d.Addresses = append(d.Addresses, m.Conn.Unmap())
+		}
+		if !m.IsRTP() || !strings.EqualFold(m.Kind, "audio") {
+			continue
+		}
+		d.Secure = d.Secure || m.Secure() || m.Crypto || m.Fingerprint
+		d.Plain = d.Plain || !m.Secure()
+		for _, c := range m.Codecs {
+			if name := clip(c.Name); name != "" && len(d.Codecs) < maxList && !slices.Contains(d.Codecs, name) {
+				d.Codecs = append(d.Codecs, name)
+			}
+		}
+	}
+	return d
 }
 
 func tokens(m *sip.Message, id sip.ID) []string {

@@ -49,6 +49,7 @@ func Judge(trunk *topology.Trunk, server *topology.Server, f *Facts, now time.Ti
 	j := &judge{trunk: trunk, server: server, facts: f, now: now}
 	j.dns()
 	j.ours()
+	j.ourMedia()
 	answered := 0
 	for i := range f.Hops {
 		if f.Hops[i].Answer != nil {
@@ -62,6 +63,7 @@ func Judge(trunk *topology.Trunk, server *topology.Server, f *Facts, now time.Ti
 		j.failed(h, answered)
 		j.handshake(h)
 		j.answer(h)
+		j.peerMedia(h)
 	}
 	if answered > 0 && !trunk.Settings.Options {
 		j.add(Note, "options-off", "options is off for the trunk", "only calls will tell whether the peer is there", "Set options: true")

@@ -31,6 +31,7 @@ type clinic struct {
 	ours  string // certificate and key files without their endings
 	port  uint16 // of the trunk; 0: one that is free
 	wait  time.Duration
+	media bool
 	steps []Step
 }
 
@@ -97,7 +98,7 @@ func (c *clinic) examine(gateway, root, settings string) *Report {
 		c.t.Fatal(err)
 	}
 	defer r.Close()
-	rep := Examine(c.t.Context(), Config{Snapshot: snap, Server: snap.Servers[0], Resolver: r, Timeout: c.wait, UserAgent: "directsip/test",
+	rep := Examine(c.t.Context(), Config{Snapshot: snap, Server: snap.Servers[0], Resolver: r, Timeout: c.wait, UserAgent: "directsip/test", Media: c.media,
 		Progress: func(s Step) { c.steps = append(c.steps, s) }}, snap.Trunks[0])
 	if len(c.steps) != len(rep.Steps) {
 		c.t.Errorf("%d steps were told of %d", len(c.steps), len(rep.Steps))

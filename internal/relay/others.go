@@ -37,6 +37,7 @@ const (
 	sockDiagByFamily = 20 // SOCK_DIAG_BY_FAMILY
 	diagMessage      = 72 // struct inet_diag_msg: family, state, two timers, ports, addresses at 8 and 24, …
 	diagUser         = 64 // offset in it
+	diagInode        = 68
 	diagOnlyV6       = 11 // INET_DIAG_SKV6ONLY
 	connected        = 1  // TCP_ESTABLISHED, which a connected UDP socket has, too
 )
@@ -47,6 +48,7 @@ type holder struct {
 	dual      bool // IPv4, too
 	connected bool
 	user      uint32
+	inode     uint32
 	call      string // that has the port; "": none
 }
 
@@ -68,7 +70,7 @@ func everybody(s *netlink.Socket, each func(holder)) error {
 				only = only || kind == diagOnlyV6 && len(value) > 0 && value[0] != 0
 			})
 			each(holder{local: netip.AddrPortFrom(ip.Unmap(), binary.BigEndian.Uint16(b[4:])), dual: b[0] == unix.AF_INET6 && ip.IsUnspecified() && !only,
-				connected: b[1] == connected, user: binary.NativeEndian.Uint32(b[diagUser:])})
+				connected: b[1] == connected, user: binary.NativeEndian.Uint32(b[diagUser:]), inode: binary.NativeEndian.Uint32(b[diagInode:])})
 		})
 		if err != nil {
 			return err

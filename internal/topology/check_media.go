@@ -111,7 +111,7 @@ func (c *compiler) checkSpeech(in, out *Trunk) {
 
 // spoken are the codecs for speech that a trunk names.
 func spoken(t *Trunk) []string {
-	return slices.DeleteFunc(slices.Clone(t.Settings.Codecs), func(codec string) bool { return !speaks(codec) })
+	return slices.DeleteFunc(slices.Clone(t.Settings.Codecs), func(codec string) bool { return !Speaks(codec) })
 }
 
 func among(list []string, codec string) bool {

@@ -34,7 +34,7 @@ func (c *compiler) checkSettings(d *settingsDoc) {
 	if s.EnableBypass && len(s.Codecs) > 0 {
 		c.errorf(at("codecs"), "with enableBypass the peers agree on codecs between them; codecs would change nothing").fixf("Remove one of both")
 	}
-	if len(s.Codecs) > 0 && !slices.ContainsFunc(s.Codecs, speaks) {
+	if len(s.Codecs) > 0 && !slices.ContainsFunc(s.Codecs, Speaks) {
 		c.errorf(at("codecs"), "codecs names none for speech, so every call would be refused").fixf("Add PCMA or PCMU")
 	}
 	if s.EnableBypass && !s.Concentrated {
@@ -58,8 +58,8 @@ func (c *compiler) checkSettings(d *settingsDoc) {
 	}
 }
 
-// speaks tells whether a codec is one of speech, and not of keys or of the noise in pauses.
-func speaks(codec string) bool {
+// Speaks tells whether a codec is one of speech, and not of keys or of the noise in pauses.
+func Speaks(codec string) bool {
 	return !strings.EqualFold(codec, "telephone-event") && !strings.EqualFold(codec, "CN")
 }
 
