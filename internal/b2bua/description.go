@@ -65,6 +65,11 @@ func (d *description) refreshes(body string) bool {
 	if err != nil || fingerprint(offer) != d.peer {
 		return false
 	}
+	return d.answers(offer)
+}
+
+// answers tells whether what we said last is an answer to an offer, with nothing to remark.
+func (d *description) answers(offer *sdp.Session) bool {
 	ours, err := sdp.Parse(d.body)
 	return err == nil && sdp.AnswerFits(offer, ours) == nil && len(sdp.AnswerRemarks(offer, ours)) == 0
 }

@@ -81,7 +81,7 @@ func (x *earlyExchange) to(c *Call) (*Leg, *dialog.OfferAnswer, *description) {
 }
 
 // offeredEarly takes the offer. Where the other side cannot be asked, because it is not that far or does not allow UPDATE, the offer
-// is answered with what stands if that fits it: then only the address of the media has changed, which is ours to follow.
+// is answered with what stands if that fits it: then only the address of the media has changed, which is ours to follow. Either way links must have room for it.
 func (c *Call) offeredEarly(now time.Time, x *earlyExchange, body string, out *Out) {
 	if x.f == nil || x.f.rel == nil && !x.toCaller { // nothing was agreed yet (RFC 3311 §5.2)
 		c.denyEarly(now, x, diag.OutOfOrder, out)
@@ -105,13 +105,21 @@ func (c *Call) offeredEarly(now time.Time, x *earlyExchange, body string, out *O
 		c.denyEarly(now, x, diag.BadSDP, out)
 		return
 	}
-	if c.early == nil && c.passEarly(now, x, s, body, out) {
-		return
-	}
-	said, err := sdp.Parse(ours.body)
-	if err != nil || c.plan.bypass || sdp.AnswerFits(s, said) != nil || len(sdp.AnswerRemarks(s, said)) > 0 {
+	passes := c.early == nil && c.mayPass(x)
+	if !passes && (c.plan.bypass || !ours.answers(s)) {
 		oa.Failed(x.method)
 		c.denyEarly(now, x, diag.NotAcceptable, out)
+		return
+	}
+	if to := c.opposite(x); to != nil {
+		if why := c.roomForOffer(from, to, s); why != nil {
+			oa.Failed(x.method)
+			c.denyRequestWith(now, x.leg, x.server, x.req, diag.NotAcceptable.Status, why, out)
+			return
+		}
+	}
+	if passes {
+		c.passEarly(now, x, s, body, out)
 		return
 	}
 	oa.LocalAnswer()
@@ -124,23 +132,34 @@ func (c *Call) offeredEarly(now time.Time, x *earlyExchange, body string, out *O
 	c.acceptEarly(now, x, ours.again(), out)
 }
 
-// passEarly sends the offer to the other side; false: it cannot be asked.
-func (c *Call) passEarly(now time.Time, x *earlyExchange, s *sdp.Session, body string, out *Out) bool {
+// opposite is the leg that the offer is about on the other side: in a dialog of our own making that of who is being called, if anybody is.
+func (c *Call) opposite(x *earlyExchange) *Leg {
+	switch {
+	case x.toCaller:
+		return &c.a
+	case c.current != nil:
+		return &c.current.leg
+	}
+	return x.f.leg
+}
+
+// mayPass tells whether the other side can be asked.
+func (c *Call) mayPass(x *earlyExchange) bool {
 	if x.e == nil || x.f.rel == nil || x.toCaller && x.f.rel.held { // not before the PRACK (RFC 3311 §5.1)
 		return false
 	}
 	if s := x.f.leg.invc.State(); s != txn.Proceeding && !x.f.leg.up {
 		return false // the target has refused: its dialog is no more
 	}
+	to, oa, _ := x.to(c)
+	return (x.toCaller || !x.e.busy) && to.allow.has(allowUpdate) && oa.Agreed() && !oa.LocalPending() && !oa.RemotePending()
+}
+
+// passEarly asks it.
+func (c *Call) passEarly(now time.Time, x *earlyExchange, s *sdp.Session, body string, out *Out) {
 	from, _, _ := x.from(c)
 	to, oa, ours := x.to(c)
-	if !x.toCaller && x.e.busy || !to.allow.has(allowUpdate) || !oa.Agreed() || !oa.LocalOffer("UPDATE") {
-		return false
-	}
-	if c.roomForOffer(from, to, s) != nil {
-		oa.Failed("UPDATE")
-		return false
-	}
+	oa.LocalOffer("UPDATE")
 	x.undo = exchange{from: from, to: to, before: c.plan.standing(from, to)}
 	x.stood, x.offer = ours.body, strings.Clone(body)
 	c.early = x
@@ -156,7 +175,6 @@ func (c *Call) passEarly(now time.Time, x *earlyExchange, s *sdp.Session, body s
 	to.askTimer(m)
 	c.say(to, m, text)
 	c.beginAt(now, to, hop, m, out).early = x
-	return true
 }
 
 // answeredEarly takes the result of a passed offer. status is 408 when none came.

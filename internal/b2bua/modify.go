@@ -115,10 +115,15 @@ func (c *Call) receiveUpdate(now time.Time, l *Leg, src sip.Source, m *sip.Messa
 
 // denyRequest answers a non-INVITE request with a reason.
 func (c *Call) denyRequest(now time.Time, l *Leg, s *txn.Server, m *sip.Message, why *diag.Reason, out *Out) {
-	r := sip.NewResponse(m, why.Status, "")
+	c.denyRequestWith(now, l, s, m, why.Status, why, out)
+}
+
+// denyRequestWith is denyRequest with another status than the reason has for a whole call.
+func (c *Call) denyRequestWith(now time.Time, l *Leg, s *txn.Server, m *sip.Message, status int, why *diag.Reason, out *Out) {
+	r := sip.NewResponse(m, status, "")
 	r.SetToTag(l.tag)
 	Explain(r, why, "")
-	if why.Status == 500 {
+	if status == 500 {
 		r.Add(sip.IDRetryAfter, retryAfter(c.env))
 	}
 	c.reply(now, l, s, r, out)

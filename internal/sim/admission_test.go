@@ -238,6 +238,31 @@ func TestCAC04Update(t *testing.T) {
 	}
 }
 
+// CAC-04: … and before the answer as well, also where the target cannot be asked, so that what stands is the answer.
+func TestCAC04EarlyUpdate(t *testing.T) {
+	for _, mute := range []bool{false, true} {
+		for total, want := range map[string]int{"total: 200": 85, "total: 202": 101} {
+			w := world(t, append(admitting(total, ""), "trunks: [gwb, gwa]", "trunks: [gwb]")...)
+			target := reliably([]Progress{{ms100(2), 183, true}}, Rel{Known: true})
+			target.NoUpdate = mute
+			sc := plain(Caller{Manner: Manner{Rel: Rel{Known: true}, Early: []time.Duration{second}, Then: hangUp.Then}}, at(target, "gwb"))
+			sc.Number = "+64255550100"
+			w.Call(sc)
+			used, refused := 0, uint64(0)
+			w.after(ms100(5), func() { w.order[0].caller.speaker.ptime = 10 })
+			w.after(ms100(12), func() { used, _, refused = use(w.Nodes[0]) })
+			w.Run(20 * time.Minute)
+			done(t, w)
+			if r := w.Nodes[0].Records[0]; used != want || (refused == 1) != (want == 85) || r.Reason != diag.NormalClearing.ID {
+				t.Errorf("%s: %d kbit/s, %d refused, %s\n%s", total, used, refused, r.Reason, w.Trace.String())
+			}
+			if text := w.Trace.String(); strings.Contains(text, `488 (UPDATE) #`) != (want == 85) || strings.Contains(text, "med1  ─▶ gwb    UPDATE") != (want == 101 && !mute) {
+				t.Errorf("%s, target without UPDATE %v:\n%s", total, mute, text)
+			}
+		}
+	}
+}
+
 // CAC-04: who comes by INVITE with Replaces and needs more than who leaves is asked for room.
 func TestCAC04Guest(t *testing.T) {
 	for total, want := range map[string]int{"total: 168": 29, "total: 170": 85} {
