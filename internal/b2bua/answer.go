@@ -380,7 +380,7 @@ func (c *Call) acknowledged(now time.Time, l *Leg, m *sip.Message, out *Out) {
 		c.finish(now, diag.BadAnswer, "directsip", err.Error(), out)
 		return
 	}
-	if l == &c.a && !other.ackWaits { // the target has agreed before: it is told only of what the caller does not take
+	if !other.ackWaits { // it has agreed before: it is told only of what this side does not take
 		if told(said.body, l.sdp.body, body) {
 			other.sdp = said
 		} else {

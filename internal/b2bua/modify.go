@@ -274,6 +274,10 @@ func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out 
 	if !e.gone {
 		sdp, why = c.plan.offerFrom(c, l, e.from, body)
 	}
+	if why == diag.LinkFull || why == diag.SessionTooWide {
+		c.keepSession(now, e, body, out)
+		return
+	}
 	if why != nil {
 		l.oa.LocalAnswer()
 		c.sendAck(now, l, l.ackSeq, c.plan.decline(c, l, body), out)
@@ -283,6 +287,18 @@ func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out 
 	}
 	e.from.oa.LocalOffer("INVITE")
 	c.acceptReinvite(now, e.from, sdp, out)
+}
+
+// keepSession answers an offer in a 2xx for which links have no room with what stands, and goes on with what stands as the offer to who has asked for one: its answer, hold
+// say, is told in a re-INVITE, see acknowledged.
+func (c *Call) keepSession(now time.Time, e *exchange, offer string, out *Out) {
+	l := e.to
+	c.exch = nil
+	l.oa.LocalAnswer()
+	c.plan.follow(l, offer)
+	c.sendAck(now, l, l.ackSeq, l.sdp.again(), out)
+	e.from.oa.LocalOffer("INVITE")
+	c.acceptReinvite(now, e.from, e.from.sdp.again(), out)
 }
 
 // finishExchange answers whoever made the offer.

@@ -114,14 +114,14 @@ func (p *plan) fits(c *Call, from *Leg, answer *sdp.Session) error {
 	return nil
 }
 
-// offerFrom carries an offer from one leg to the other, or says why not. One in a 2xx to a re-INVITE of ours can hardly be refused: no answer but one that
-// rejects its m-lines would do, and that cuts the call (RFC 3261 §14.1). It goes on though links have no room for it, and is counted.
+// offerFrom carries an offer from one leg to the other, or says why not. One in a 2xx to a re-INVITE of ours that links have no room for is answered with what
+// stands, see keepSession. Where that is no answer to it none would do but one that rejects its m-lines, and that cuts the call (RFC 3261 §14.1): it goes on and is counted.
 func (p *plan) offerFrom(c *Call, from, to *Leg, body string) (string, *diag.Reason) {
 	s, err := parseOffer(body)
 	if err != nil {
 		return "", diag.NotAcceptable
 	}
-	if why := c.roomForOffer(from, to, s); why != nil && (c.exch == nil || c.exch.from == from) {
+	if why := c.roomForOffer(from, to, s); why != nil && (c.exch == nil || c.exch.from == from || !p.converts() && from.sdp.answers(s)) {
 		return "", why
 	}
 	return p.carry(c, from, to, s), nil

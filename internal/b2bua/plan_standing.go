@@ -1,6 +1,10 @@
 package b2bua
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/directsip/directsip/internal/sdp"
+)
 
 // standing is the state of a session before an exchange that may fail.
 type standing struct {
@@ -12,6 +16,21 @@ type standing struct {
 // standing remembers the session as it is.
 func (p *plan) standing(from, to *Leg) standing {
 	return standing{peer: from.sdp.peer, body: to.sdp.body, lines: slices.Clone(p.lines)}
+}
+
+// follow takes from an offer that is answered with what stands where the leg's peer wants its media now, and with which keys. In which packets it wants it is not agreed.
+func (p *plan) follow(l *Leg, offer string) {
+	s, err := sdp.Parse(offer)
+	if err != nil {
+		return
+	}
+	was := slices.Clone(p.lines)
+	l.sdp.peer = fingerprint(s)
+	p.take(l, s)
+	for i := range was {
+		e, had := &p.lines[i].peer[l.side], &was[i].peer[l.side]
+		e.ptime, e.packets = had.ptime, had.packets
+	}
 }
 
 // restore undoes a refused exchange: the session is what it was (RFC 3261 §14.1). Ports taken meanwhile stay.

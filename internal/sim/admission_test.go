@@ -238,6 +238,40 @@ func TestCAC04Update(t *testing.T) {
 	}
 }
 
+// CAC-04: an offer in the 200 to a re-INVITE without one, for which there is no room, is answered with what stands, which is also what who asked is offered then: the
+// media goes on, where the peer wants it now, and the hold in the answer of who asked is told by a re-INVITE.
+func TestCAC04OfferIn200(t *testing.T) {
+	for total, want := range map[string]int{"total: 200": 85, "total: 202": 101} {
+		w := world(t, append(admitting(total, ""), "trunks: [gwb, gwa]", "trunks: [gwb]")...)
+		sc := plain(Caller{Manner: then(Action{3 * second, Offerless}, Action{8 * second, Resume}, Action{20 * second, Bye})}, at(answers, "gwb"))
+		sc.Number = "+64255550100"
+		w.Call(sc)
+		used, refused, moved := 0, uint64(0), false
+		w.after(3*second, func() {
+			s := &w.order[0].ends[0].speaker
+			s.ptime, s.port = 10, s.port+2
+			w.order[0].caller.held = "sendonly"
+		})
+		w.after(5*second+65*time.Millisecond, func() { w.order[0].ends[0].speaker.ptime = 0 })
+		w.after(7*second, func() {
+			used, _, refused = use(w.Nodes[0])
+			for _, s := range w.Nodes[0].relay.sessions {
+				moved = s.want.Streams[0].Side[1].Remote.Port() == w.order[0].ends[0].speaker.port
+			}
+		})
+		w.Run(20 * time.Minute)
+		done(t, w)
+		r := w.Nodes[0].Records[0]
+		if used != want || (refused == 1) != (want == 85) || !moved || r.Reason != diag.NormalClearing.ID {
+			t.Errorf("%s: %d kbit/s, %d refused, media follows %v, %s\n%s", total, used, refused, moved, r.Reason, w.Trace.String())
+		}
+		if told := strings.Contains(strings.Join(r.Decision, "\n"), "a change of the running"); told != (want == 85) || strings.Contains(w.Trace.String(), "488") ||
+			strings.Contains(w.Trace.String(), "5.090  med1  ─▶ gwb    INVITE (in dialog) #3  sdp v2 audio:sendonly") != (want == 85) {
+			t.Errorf("%s: explained %v\n%s", total, told, w.Trace.String())
+		}
+	}
+}
+
 // CAC-04: … and before the answer as well, also where the target cannot be asked, so that what stands is the answer.
 func TestCAC04EarlyUpdate(t *testing.T) {
 	for _, mute := range []bool{false, true} {
