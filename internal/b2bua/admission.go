@@ -92,8 +92,7 @@ func (c *Call) takeRoom(t *attempt) *rejection {
 	if p.passKeys {
 		theirs.Tag = mine.Tag
 	}
-	mine.Time = network.Meet(mine.Time, 0)
-	theirs.Time = mine.Time
+	network.Agree(&mine, &theirs)
 	r := room{force: c.exempt()}
 	callee := network.Party{Trunk: t.target.Trunk, Signalling: t.hops[t.hop].Remote.Addr()}
 	c.place(&r, 1-side, &near, mine)
@@ -130,8 +129,9 @@ func (c *Call) takeRoom(t *attempt) *rejection {
 // widen takes into account that a side may be offered what its trunk names as well, where that is converted.
 func (r *room) widen(side media.SideIndex, set *topologySettings) {
 	if set.Transcoding != "off" {
-		kbps := &r.legs[side].Kbps[topology.Audio]
-		*kbps = max(*kbps, network.WidestOf(set.Codecs, &r.limits[side]))
+		kbps, ours := &r.legs[side].Kbps[topology.Audio], r.limits[side]
+		ours.Opus = network.OwnOpus
+		*kbps = max(*kbps, network.WidestOf(set.Codecs, &ours))
 	}
 }
 
@@ -229,7 +229,8 @@ func (c *Call) recount() {
 		return
 	}
 	p, r := &c.plan, room{force: c.exempt()}
-	time := network.Meet(p.packets(0).Time, p.packets(1).Time)
+	packets := [2]network.Packets{p.packets(0), p.packets(1)}
+	p.agree(&packets[0], &packets[1])
 	for k := range r.legs {
 		side := media.SideIndex(k)
 		l := c.seat(side)
@@ -239,14 +240,20 @@ func (c *Call) recount() {
 		if !l.oa.Stable() {
 			return
 		}
-		party, packets := c.partyAt(l), p.packets(side)
-		packets.Time = time
-		c.place(&r, side, &party, packets)
+		party := c.partyAt(l)
+		c.place(&r, side, &party, packets[k])
 		r.legs[k].Kbps = [topology.MediaKinds]int{network.Bandwidth(l.sdp.codec, r.limits[k].Packets), p.video()}
 	}
 	c.uncounted = false
 	p.limits = r.narrow() // a transfer or a change that failed may have left others
 	c.reserve(&r.legs, true)
+}
+
+// agree is network.Agree for a call that is up, in which we may code Opus.
+func (p *plan) agree(a, b *network.Packets) {
+	if network.Agree(a, b); p.converts() {
+		a.Opus, b.Opus = network.OwnOpus, network.OwnOpus
+	}
 }
 
 // partyAt is who sits on a leg of an answered call.
@@ -293,9 +300,14 @@ func (c *Call) codecs(s *sdp.Session, set *topologySettings) []string {
 	return network.Narrow(s, names, c.plan.limits)
 }
 
-// fitsLinks tells whether a codec is narrow enough for the links to a side.
+// fitsLinks tells whether a codec that we would code is narrow enough for the links to a side.
 func (p *plan) fitsLinks(side media.SideIndex, name string) bool {
-	return p.limits == nil || p.limits[side].Fits(name)
+	if p.limits == nil {
+		return true
+	}
+	ours := p.limits[side]
+	ours.Opus = network.OwnOpus
+	return ours.Fits(name)
 }
 
 // crowdedOut ends an attempt that has no room; false: it has.

@@ -48,7 +48,7 @@ func TestMED02OpusAsksForWhatIsHeard(t *testing.T) {
 		told := call.narrow(leg, describe(c.answer), false)
 		call.plan.take(&call.a, offer)
 		call.plan.take(leg, parse(told))
-		heard := "a=fmtp:111 maxplaybackrate=" + c.rate + ";sprop-maxcapturerate=" + c.rate + ";useinbandfec=1\r\n"
+		heard := "a=fmtp:111 maxplaybackrate=" + c.rate + ";sprop-maxcapturerate=" + c.rate + ";maxaveragebitrate=32000;useinbandfec=1\r\n"
 		switch {
 		case c.rate == "":
 			if !strings.Contains(outer, asked) || strings.Contains(outer, "sprop") || call.plan.lines[0].spoken(1) != nil {

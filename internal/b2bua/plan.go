@@ -87,7 +87,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		e.live, e.mux, e.dir, e.voices = !m.Rejected(), m.RTCPMux, m.Direction, voicesOf(m)
 		e.takes, e.digits, p.lines[i].clock = payloadTypes(m)
 		if p.reckons {
-			e.video, e.packets = network.VideoBandwidth(s, i), network.PacketsAt(s, i)
+			e.video, e.packets = network.VideoBandwidth(s, i), packetsAt(s, i)
 		}
 		p.lines[i].sealed = p.passKeys && (m.Secure() || m.Crypto || m.Fingerprint)
 		if !p.passKeys {

@@ -37,9 +37,8 @@ func (c *Call) roomForChange(side media.SideIndex, party *network.Party, to *Leg
 	}
 	r := growth{room: room{force: c.exempt()}, set: to.trunk.Settings, names: c.keeps(s, to.trunk.Settings), to: to.side}
 	other := c.partyAt(to)
-	mine, theirs := network.PacketsOf(s), p.packets(to.side)
-	mine.Time = network.Meet(mine.Time, theirs.Time)
-	theirs.Time = mine.Time
+	mine, theirs := packetsOf(s), p.packets(to.side)
+	p.agree(&mine, &theirs)
 	c.place(&r.room, side, party, mine)
 	c.place(&r.room, to.side, &other, theirs)
 	r.keep(c.room)

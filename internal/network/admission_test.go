@@ -35,6 +35,9 @@ func TestBandwidth(t *testing.T) {
 		{"G723", Packets{}, 22},                // … and of 30
 		{"x-msrta", Packets{IPv6: true, Tag: 10}, 62},
 		{"opus", Packets{}, 85},
+		{"Opus", Packets{Opus: 20}, 41},
+		{"opus", Packets{Opus: 200}, 85},
+		{"PCMU", Packets{Opus: 20}, 85},
 		{"L16", Packets{}, 277},
 		{"nobody-knows", Packets{}, 85},
 		{"", Packets{}, 85},
@@ -64,7 +67,7 @@ func described(t testing.TB, lines string) *sdp.Session {
 }
 
 // What a description says of its packets: a=ptime and a=maxptime of the audio, and the tag of its keys with their MKI.
-func TestPacketsOf(t *testing.T) {
+func TestPacketsAt(t *testing.T) {
 	const audio, key = "m=audio 4000 RTP/AVP 0\r\n", " inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
 	for lines, want := range map[string]Packets{
 		audio:                    {},
@@ -83,16 +86,31 @@ func TestPacketsOf(t *testing.T) {
 		"m=audio 4000 RTP/SAVP 0\r\na=crypto:1 F8_128_HMAC_SHA1_80" + key + "\r\n":                                   {Tag: 16},
 		"m=audio 4000 UDP/TLS/RTP/SAVP 0\r\na=setup:actpass\r\na=fingerprint:sha-256 00:01\r\n":                      {Tag: 16},
 	} {
-		if got := PacketsOf(described(t, lines)); got != want {
+		s := described(t, lines)
+		if got := PacketsAt(s, len(s.Media)-1); got != want {
 			t.Errorf("%q: %+v, want %+v", lines, got, want)
 		}
-	}
-	if PacketsOf(nil) != (Packets{}) {
-		t.Error("no description says something")
 	}
 	for _, x := range [][3]uint8{{0, 0, 20}, {30, 0, 20}, {0, 10, 10}, {30, 40, 30}} {
 		if got := Meet(x[0], x[1]); got != x[2] || got != Meet(x[1], x[0]) {
 			t.Errorf("%d and %d ms meet at %d", x[0], x[1], got)
+		}
+	}
+}
+
+// What passes between two legs has the shorter time, and of Opus what the one takes that takes more, once both have said it.
+func TestAgree(t *testing.T) {
+	for _, x := range []struct{ a, b, want Packets }{
+		{Packets{}, Packets{}, Packets{Time: 20}},
+		{Packets{Time: 30, Opus: 20}, Packets{Time: 40}, Packets{Time: 30}},
+		{Packets{Opus: 20}, Packets{Opus: 32}, Packets{Time: 20, Opus: 32}},
+	} {
+		for range 2 {
+			a, b := x.a, x.b
+			if Agree(&a, &b); a != x.want || b != x.want {
+				t.Errorf("%+v and %+v agree on %+v and %+v, want %+v", x.a, x.b, a, b, x.want)
+			}
+			x.a, x.b = x.b, x.a
 		}
 	}
 }

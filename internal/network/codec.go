@@ -34,7 +34,11 @@ func Bandwidth(name string, p Packets) int {
 	if !ok {
 		c = codecs["pcmu"]
 	}
-	return int(math.Ceil(c.rate + p.kbps(max(int(settled(p.Time)), c.frame)) + rtcp))
+	rate := c.rate
+	if p.Opus > 0 && string(key) == "opus" {
+		rate = min(rate, float64(p.Opus))
+	}
+	return int(math.Ceil(rate + p.kbps(max(int(settled(p.Time)), c.frame)) + rtcp))
 }
 
 // plainVideo is what video needs whose description says nothing: VGA as Lync sends it by default.

@@ -12,8 +12,12 @@ import (
 type Packets struct {
 	Time uint8 // ms of voice in one; 0: usual
 	Tag  uint8 // octets that SRTP adds to one (RFC 3711 §3.1, RFC 7714 §8.1); 0: RTP
+	Opus uint8 // kbit/s that Opus has at most, by maxaveragebitrate (RFC 7587 §6.1); 0: nobody says, so what calls commonly use
 	IPv6 bool
 }
+
+// OwnOpus is the most that Opus has where we code it, in kbit/s: we send no more, and say that we want no more.
+const OwnOpus = 32
 
 // usual is a packet of who says nothing, in ms (RFC 3551 §4.2).
 const usual = 20
@@ -35,20 +39,8 @@ func (p Packets) kbps(ms int) float64 {
 	return float64(8*octets) / float64(ms)
 }
 
-// PacketsOf is how the packets are that the live audio of a description asks for. Where that leaves a choice of keys it is for the longest tag.
-func PacketsOf(s *sdp.Session) (p Packets) {
-	if s == nil {
-		return p
-	}
-	for i := range s.Media {
-		if p = PacketsAt(s, i); p != (Packets{}) {
-			break
-		}
-	}
-	return p
-}
-
-// PacketsAt is PacketsOf for one m-line; of what is no live audio it is the zero value.
+// PacketsAt is how the packets are that an m-line asks for, as far as it is live audio; of anything else it is the zero value. Where it leaves a choice of keys it is for the
+// longest tag. Of Opus it does not tell.
 func PacketsAt(s *sdp.Session, line int) (p Packets) {
 	if m := &s.Media[line]; !m.Rejected() && strings.EqualFold(m.Kind, "audio") {
 		p.Time, p.Tag = packetTime(s, line), tagOf(s, line)
@@ -63,6 +55,17 @@ func Meet(a, b uint8) uint8 {
 		return a
 	}
 	return b
+}
+
+// Agree gives the packets of both legs what they have in common, as they pass from one to the other: the shorter time, and of Opus what the one takes that takes more.
+func Agree(a, b *Packets) {
+	a.Time = Meet(a.Time, b.Time)
+	b.Time = a.Time
+	if min(a.Opus, b.Opus) == 0 {
+		a.Opus, b.Opus = 0, 0
+	}
+	a.Opus = max(a.Opus, b.Opus)
+	b.Opus = a.Opus
 }
 
 func settled(ms uint8) uint8 {
