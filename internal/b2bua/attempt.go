@@ -180,6 +180,9 @@ func (c *Call) Resolved(now time.Time, index int, addrs []Addr, out *Out) {
 func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	l := &t.leg
 	c.bind(t)
+	if t.hop == 0 && l.callID == "" {
+		t.hops = c.env.silent.order(now, t.hops)
+	}
 	l.callID, l.tag, l.first = c.env.CallID(), c.env.tag(), 1
 	l.sdp.start(c.env)
 	out.CallIDs = append(out.CallIDs, l.callID)
@@ -454,7 +457,7 @@ func (c *Call) attemptFailed(now time.Time, t *attempt, ev txn.Event, out *Out) 
 		return
 	}
 	if ev == txn.Failed && t.viaTCP {
-		c.env.noTCP.add(now, t.leg.hop.Remote) // the large request goes by UDP after all (RFC 3261 §18.1.1)
+		c.env.noTCP.add(now, t.leg.hop.Remote, noTCPTime) // the large request goes by UDP after all (RFC 3261 §18.1.1)
 		c.invite(now, t, out)
 		return
 	}
@@ -470,17 +473,42 @@ func (c *Call) attemptFailed(now time.Time, t *attempt, ev txn.Event, out *Out) 
 // answered at all cannot be cancelled: its INVITE is no longer repeated, and if it wakes up it is cancelled then.
 func (c *Call) nextAddress(now time.Time, t *attempt, r *rejection, out *Out) {
 	delete(c.env.noTCP, t.leg.hop.Remote) // what is too large may not arrive by UDP either
+	if t.state == attemptTrying {
+		c.env.silent.add(now, t.leg.hop.Remote, silentTime)
+	}
 	if t.hop+1 >= len(t.hops) {
 		c.reject(now, t, r, true, out)
 		return
 	}
 	next := &attempt{target: t.target, index: t.index, hops: t.hops, hop: t.hop + 1}
 	next.leg.side, next.leg.number, next.leg.trunk = t.leg.side, t.leg.number, t.leg.trunk
+	c.passBy(now, t, r)
 	t.calm()
 	t.forsake(now)
 	c.current = next
 	c.attempts = append(c.attempts, next)
 	c.invite(now, next, out)
+}
+
+// passBy notes in the record which address of the gateway has not taken the INVITE, before the next one has its place there.
+func (c *Call) passBy(now time.Time, t *attempt, r *rejection) {
+	if c.written {
+		return
+	}
+	e := &c.rec.Attempts[t.index]
+	what := r.reason.ID + " after " + now.Sub(e.At).Round(10*time.Millisecond).String()
+	if r.detail != "" {
+		what += ": " + r.detail
+	}
+	e.Detail = join(e.Detail, e.Remote+" did not take it ("+what+")")
+}
+
+// join puts what is noted later behind what is noted already.
+func join(before, text string) string {
+	if before == "" {
+		return text
+	}
+	return before + "; " + text
 }
 
 // reject ends an attempt with its rejection and hunts on, or takes it as the call's result.
@@ -516,7 +544,7 @@ func (c *Call) weighAttempt(now time.Time, t *attempt, r *rejection, out *Out) {
 		e.Reason = r.reason.ID
 	}
 	if r.reason == diag.TransportFailed || r.reason == diag.LinkFull || r.reason == diag.SessionTooWide {
-		e.Detail = r.detail
+		e.Detail = join(e.Detail, r.detail)
 	}
 	c.weigh(r)
 }

@@ -38,7 +38,8 @@ type Env struct {
 
 	selves []self
 	allows map[*topology.TrunkSettings]string
-	noTCP  noTCP
+	noTCP  lately // UDP peers that were without TCP when a request was too large for UDP (RFC 3261 §18.1.1)
+	silent lately // addresses that took no INVITE
 }
 
 // Binding is what a registration says of the calls on its trunk.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -331,6 +332,29 @@ func TestRFC3261_12_1_1RecordRoute(t *testing.T) {
 		}
 		if !seen[180] || !seen[status] {
 			t.Errorf("seen %v", seen)
+		}
+	}
+}
+
+// An address of a gateway that takes no INVITE stands behind the others for a minute, so that one call waits for it and not each; the record names it.
+func TestSilentAddressIsPassedBy(t *testing.T) {
+	w := world(t)
+	w.Strict = false // the calls share the silent host's script
+	for i, start := range []time.Duration{0, 10 * second, 90 * second} {
+		s := plain(Caller{Manner: hangUp}, map[string][]Callee{"sbc": {{Silent: true}}, "sbc2": {answers}})
+		s.Name, s.Number, s.Start = "call"+strconv.Itoa(i), "+3425555010"+strconv.Itoa(i), start
+		w.Call(s)
+	}
+	w.Run(20 * time.Minute)
+	done(t, w)
+	if len(w.Nodes[0].Records) != 3 {
+		t.Fatalf("%d records", len(w.Nodes[0].Records))
+	}
+	for _, r := range w.Nodes[0].Records {
+		a := r.Attempts[0]
+		waited, noted := a.Took > 4*second, a.Detail == "198.51.100.21:5060 did not take it (no-response after 4s)"
+		if want := r.Called.Received != "+34255550101"; waited != want || noted != want || a.Status != 200 || a.Remote != "198.51.100.22:5060" {
+			t.Errorf("%s: %+v", r.Called.Received, a)
 		}
 	}
 }
