@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"embed"
 	"encoding/binary"
 	"fmt"
@@ -48,12 +49,23 @@ func (b *Bench) systems() []system {
 	return b.chosen(b.directsip(bypassed), b.directsip(anchored), proxy)
 }
 
-var proxy = system{name: kamailio, need: "kamailio", start: startKamailio}
+var proxy = proxyAt(sutHost)
+
+// proxyAt is Kamailio at an address of loopback.
+func proxyAt(host string) system {
+	return system{name: kamailio, need: "kamailio", start: func(dir string) (*process, error) { return startKamailio(host, dir) }}
+}
 
 // directsip is a system by its name; env adds to its environment.
 func (b *Bench) directsip(name string, env ...string) system {
-	m := mode{bypass: name == bypassed, mux: name == muxed}
-	return system{name: name, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(loopback, dir, m, env) }}
+	return b.directsipAt(sutHost, name, env...)
+}
+
+// directsipAt is directsip at an address of loopback.
+func (b *Bench) directsipAt(host, name string, env ...string) system {
+	m, n := mode{bypass: name == bypassed, mux: name == muxed}, *loopback
+	n.sut = host
+	return system{name: name, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(&n, dir, m, env) }}
 }
 
 // chosen are the systems that were asked for.
@@ -136,11 +148,12 @@ func (b *Bench) startDirectsip(n *network, dir string, m mode, env []string) (*p
 }
 
 // startKamailio runs the proxy with the allocator that serves it best.
-func startKamailio(dir string) (*process, error) {
+func startKamailio(host, dir string) (*process, error) {
 	cfg, err := data.ReadFile("data/kamailio.cfg")
 	if err != nil {
 		return nil, err
 	}
+	cfg = bytes.ReplaceAll(cfg, []byte(sutHost), []byte(host))
 	if err := os.WriteFile(filepath.Join(dir, "kamailio.cfg"), cfg, 0o600); err != nil {
 		return nil, err
 	}
@@ -149,7 +162,7 @@ func startKamailio(dir string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.listens(sutHost)
+	return p, p.listens(host)
 }
 
 // listens waits until the system's SIP port is taken.
