@@ -88,6 +88,7 @@ type Registrant struct {
 	nonces   digest.Client
 	retry    time.Duration // asked for by Retry-After
 	failures uint          // rounds in a row
+	renewed  time.Time     // the last Renew
 }
 
 // Limits that are not settings.
@@ -219,6 +220,17 @@ func (r *Registrant) Resolved(now time.Time, addrs []Addr, out *txn.Out) {
 		}
 	}
 	r.ask(now, out)
+}
+
+// Renew refreshes a standing registration at once, for its registrar may have lost it; false when it is being refreshed, was a moment ago,
+// or the registrar has asked to be left alone.
+func (r *Registrant) Renew(now time.Time) bool {
+	under := r.client.State() == txn.Trying || r.client.State() == txn.Proceeding
+	if r.status.State != Registered || under || !r.looked.IsZero() || r.retry > 0 || now.Before(r.renewed.Add(firstPause)) {
+		return false
+	}
+	r.renewed, r.status.Next = now, now
+	return true
 }
 
 // ask sends a REGISTER to the present address.

@@ -22,6 +22,7 @@ type probe struct {
 	shown  health.State
 	skip   int // addresses of the gateway's name that did not answer
 	asked  int // the look-up under way; 0: none
+	binding
 }
 
 // configureProbes makes one probe for every trunk of the pool that this shard owns; known ones keep their health.
@@ -97,8 +98,10 @@ const faultPause = 5 * time.Second
 func (p *probe) start(now time.Time, c *Core) {
 	if p.silent {
 		p.skip++ // of a name with several addresses the next one
+		p.mute(now, c)
 	}
 	if remote, ok := p.trunk.Remote(); ok {
+		p.boundFirst(c, nil)
 		p.send(now, c, b2bua.Addr{Remote: remote})
 		return
 	}
@@ -137,6 +140,7 @@ func (p *probe) resolved(now time.Time, c *Core, addrs []b2bua.Addr) {
 	if len(addrs) == 0 {
 		c.publish(p, p.health.ProbeResult(now, 0))
 	} else {
+		addrs = p.boundFirst(c, addrs)
 		p.send(now, c, addrs[p.skip%len(addrs)])
 	}
 	c.arm(p)
@@ -145,7 +149,7 @@ func (p *probe) resolved(now time.Time, c *Core, addrs []b2bua.Addr) {
 func (p *probe) send(now time.Time, c *Core, a b2bua.Addr) {
 	c.unname(p)
 	hop := c.env.Toward(p.trunk, a)
-	p.callID, p.silent = c.env.CallID(), true
+	p.callID, p.silent, p.sent = c.env.CallID(), true, a.Remote
 	c.probes[p.callID] = p
 	m := c.env.Options(p.trunk, hop, p.callID)
 	p.client.Start(now, m, hop, c.env.Timers, &c.out.Out)
@@ -164,6 +168,7 @@ func (p *probe) receive(now time.Time, m *sip.Message, c *Core) {
 		return
 	}
 	p.silent = false
+	p.speaks(now, c)
 	c.publish(p, p.health.ProbeResult(now, m.Status))
 	c.arm(p)
 }
@@ -172,6 +177,7 @@ func (p *probe) receive(now time.Time, m *sip.Message, c *Core) {
 func (p *probe) failed(now time.Time, c *Core) {
 	p.client.Fail(now, &c.out.Out)
 	c.unname(p)
+	p.mute(now, c)
 	c.publish(p, p.health.ProbeResult(now, 0))
 	c.arm(p)
 }
