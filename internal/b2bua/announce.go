@@ -133,7 +133,7 @@ func (c *Call) announced(now time.Time, out *Out) {
 }
 
 // answerAlone answers a re-INVITE or UPDATE of the caller's while there is nobody but us. An announcement begins anew when it has to change its
-// codec.
+// codec or its packets.
 func (c *Call) answerAlone(now time.Time, e *exchange, body string, out *Out) {
 	l := e.from
 	s, err := parseOffer(body)
@@ -152,7 +152,7 @@ func (c *Call) answerAlone(now time.Time, e *exchange, body string, out *Out) {
 		c.xfer.by.sdp.body = strings.Clone(body)
 	}
 	text := c.plan.speak(s, &l.sdp, v)
-	if p := c.playing(); p != nil && (p.PayloadType != v.pt || p.Stream != v.stream) {
+	if p := c.playing(); p != nil && (p.PayloadType != v.pt || p.Stream != v.stream || p.PacketTime != c.plan.packetTime(0, v.stream)) {
 		c.playAnnouncement(now, v)
 	}
 	l.oa.LocalAnswer()

@@ -24,7 +24,7 @@ func (c *Call) attune(now time.Time) {
 	v, ok := c.voiceOf(to)
 	p, same := c.playing(), c.sounds != nil && c.sounds.of == clip
 	switch {
-	case ok && same && p != nil && p.To == to && p.Stream == v.stream && p.PayloadType == v.pt:
+	case ok && same && p != nil && p.To == to && p.Stream == v.stream && p.PayloadType == v.pt && p.PacketTime == c.plan.packetTime(to, v.stream):
 	case ok:
 		c.play(now, to, clip, v, 0, media.YieldToMedia)
 	case !same || p != nil:

@@ -55,7 +55,7 @@ type end struct {
 	digits    media.PayloadTypes // of those, telephone-event
 	dtls      *media.DTLS
 	video     int           // kbit/s of live video
-	ptime     int           // a=ptime, in ms
+	ptime     int           // a=ptime, in ms, as far as a=maxptime lets it; 0: it says nothing
 	asks      bool          // it has offered to speak otherwise, and is not answered yet
 	speech    *media.Speech // how it speaks where the other side does otherwise; nil: as the other side does
 	inner     *media.Speech // how the other side hears that it speaks

@@ -115,13 +115,18 @@ func (c *Call) play(now time.Time, to media.SideIndex, clip *sound.Clip, v voice
 	}
 	s := c.sounds
 	s.last++
-	s.now = &media.Play{ID: s.last, Stream: v.stream, To: to, Clip: clip, Codec: v.codec, PayloadType: v.pt, Times: times, Yield: yield}
+	s.now = &media.Play{ID: s.last, Stream: v.stream, To: to, Clip: clip, Codec: v.codec, PayloadType: v.pt, PacketTime: c.plan.packetTime(to, v.stream), Times: times, Yield: yield}
 	s.until = time.Time{}
 	if d := s.now.Duration(); d > 0 {
 		s.until = now.Add(d + relayTime)
 	}
 	s.entry = c.notePlayed(cdr.Played{At: now, To: sideName(to), What: clip.Name, Codec: v.codec.String()})
 	c.plan.dirty = true
+}
+
+// packetTime is what a party wants the packets of a stream to hold; 0: it says nothing that the relay has.
+func (p *plan) packetTime(to media.SideIndex, stream int) time.Duration {
+	return packetTime(p.lines[stream].peer[to].ptime)
 }
 
 // hush ends what is played.

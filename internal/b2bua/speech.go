@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/network"
 	"github.com/directsip/directsip/internal/sdp"
 )
 
@@ -390,7 +391,7 @@ func packetTime(ms int) time.Duration {
 // speaks notes how the sender of a description speaks, and how the other side hears of it.
 func (ln *line) speaks(side media.SideIndex, s *sdp.Session, i int, boosted bool) {
 	e, other := &ln.peer[side], &ln.peer[1-side]
-	e.ptime, e.opus = s.Media[i].Ptime, mostOfLine(&s.Media[i])
+	e.ptime, e.opus = int(network.TimeAt(s, i)), mostOfLine(&s.Media[i])
 	e.said = nil
 	if boosted {
 		if said := readNote(noteOf(&s.Media[i])); said != nil {

@@ -6,8 +6,14 @@ import (
 	"github.com/directsip/directsip/internal/sound"
 )
 
-// PacketTime is what one packet of a Play holds.
+// PacketTime is what a packet holds of who wants nothing else.
 const PacketTime = sound.PacketTime
+
+// PacketUnit is what packets of a Play have whole multiples of, up to MaxPacketTime.
+const (
+	PacketUnit    = PacketTime / 2
+	MaxPacketTime = 3 * PacketTime
+)
 
 // Play is sound that the relay plays to one side of a stream: an announcement, a tone, music.
 type Play struct {
@@ -17,8 +23,9 @@ type Play struct {
 	Clip        *sound.Clip
 	Codec       Codec // one that speaks
 	PayloadType uint8
-	Times       int   // how often, and then EventPlayed tells the end; 0: until the session says otherwise
-	Yield       Yield // to what the other side sends
+	PacketTime  time.Duration // that who hears it wants; 0: PacketTime. Opus has PacketTime always, which its receivers find in the packet (RFC 6716 §3.1)
+	Times       int           // how often, and then EventPlayed tells the end; 0: until the session says otherwise
+	Yield       Yield         // to what the other side sends
 }
 
 // Yield says what becomes of a Play when the other side sends to the party that hears it.

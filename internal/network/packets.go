@@ -43,7 +43,7 @@ func (p Packets) kbps(ms int) float64 {
 // longest tag. Of Opus it does not tell.
 func PacketsAt(s *sdp.Session, line int) (p Packets) {
 	if m := &s.Media[line]; !m.Rejected() && strings.EqualFold(m.Kind, "audio") {
-		p.Time, p.Tag = packetTime(s, line), tagOf(s, line)
+		p.Time, p.Tag = TimeAt(s, line), tagOf(s, line)
 	}
 	return p
 }
@@ -75,8 +75,8 @@ func settled(ms uint8) uint8 {
 	return ms
 }
 
-// packetTime is a=ptime of an m-line, which is no more than its a=maxptime (RFC 8866 §6.4); 0: neither says anything.
-func packetTime(s *sdp.Session, line int) uint8 {
+// TimeAt is a=ptime of an m-line, which is no more than its a=maxptime (RFC 8866 §6.4); 0: neither says anything.
+func TimeAt(s *sdp.Session, line int) uint8 {
 	ms := s.Media[line].Ptime
 	for name, value := range s.Attributes(line) {
 		if name != "maxptime" {

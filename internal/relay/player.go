@@ -27,15 +27,20 @@ type player struct {
 	mark      bool // the next packet of the other side needs the marker
 	since     int64
 	reel      *reel
-	next      int    // packet
+	next      int    // in units, see media.PacketUnit
 	turn      int    // how often all of it was sent
 	sent      bool   // something of it
-	ticks     uint32 // a packet in units of its clock
+	units     int    // in a packet
+	due       int    // units that are due and not enough for a packet
+	ticks     uint32 // a unit in those of its clock
 	ssrc      uint32
 	sequence  uint16
 	timestamp uint32
 	played    [2]uint64 // packets to each side, of everything played
 }
+
+// beatUnits is how many units a beat has.
+const beatUnits = int(media.PacketTime / media.PacketUnit)
 
 // mostBeats is how many packets are made up for after the worker was late. For what is beyond there is a pause, as a receiver that has run dry gains
 // nothing of more.
@@ -49,6 +54,9 @@ func checkPlay(s *media.Session) error {
 	p := s.Play
 	if p == nil {
 		return nil
+	}
+	if t := p.PacketTime; t < 0 || t > media.MaxPacketTime || t%media.PacketUnit != 0 {
+		return fmt.Errorf("relay: session %d: nothing can be played in packets of %s", s.ID, t)
 	}
 	if p.ID == 0 || p.Stream < 0 || p.Stream >= len(s.Streams) || p.To < 0 || p.To > 1 || p.Clip == nil || !p.Codec.Speaks() {
 		return fmt.Errorf("relay: session %d: nothing can be played on stream %d to side %d in %q", s.ID, p.Stream, p.To, p.Codec)
@@ -74,11 +82,19 @@ func (s *session) setPlay(want *media.Play) {
 	r := s.worker.relay
 	reel := r.reels.of(want.Clip, want.Codec, &r.coders)
 	listed := p.listed
-	*p = player{session: s, play: *want, reel: reel, on: reel != nil, listed: true, ticks: want.Codec.Clock() / uint32(time.Second/media.PacketTime), played: p.played, mark: p.mark && p.play.To == want.To,
+	*p = player{session: s, play: *want, reel: reel, on: reel != nil, listed: true, units: unitsOf(want), ticks: want.Codec.Clock() / uint32(time.Second/media.PacketUnit), played: p.played, mark: p.mark && p.play.To == want.To,
 		ssrc: rand.Uint32(), sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()}
 	if !listed {
 		s.worker.band.join(p)
 	}
+}
+
+// unitsOf is how many units a packet has.
+func unitsOf(p *media.Play) int {
+	if p.PacketTime == 0 || p.Codec == media.Opus {
+		return beatUnits
+	}
+	return int(p.PacketTime / media.PacketUnit)
 }
 
 // before sets the marker bit of the first packet that is relayed to a side after it was played to: the receiver's buffer begins
@@ -102,7 +118,7 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 	st := s.streams[p.play.Stream]
 	sd, from := &st.side[p.play.To], &st.side[1-p.play.To].count
 	if p.play.Yield != media.YieldNever && from.last != 0 && now-from.last < int64(media.YieldTime) {
-		p.pause(beats)
+		p.pause(beats * beatUnits)
 		if p.play.Yield == media.YieldToMedia || from.last < p.since {
 			return true
 		}
@@ -110,22 +126,23 @@ func (p *player) beat(w *worker, beats int, now int64) bool {
 		return false
 	}
 	if late := beats - mostBeats; late > 0 {
-		p.pause(late)
+		p.pause(late * beatUnits)
 		beats = mostBeats
 	}
+	p.due += beats * beatUnits
 	to := sd.rtp.gate.destination(sd.trust.latch)
 	protected := sd.rtp.guard()
 	reachable := to.size != 0 && sd.rtp.socket.open() && sd.send && !st.opaque && (protected == nil || protected.send != nil)
-	for range beats {
-		if p.next >= p.play.Clip.Packets() {
+	for ; p.due >= p.units; p.due -= p.units {
+		if p.next >= p.all() {
 			p.report(w)
 			return false
 		}
 		if !reachable {
 			if p.sent || now-p.since >= int64(mostAwaited) {
-				p.skip()
+				p.skip(p.units)
 			} else {
-				p.pause(1)
+				p.pause(p.units)
 			}
 			continue
 		}
@@ -155,7 +172,10 @@ func (p *player) report(w *worker) {
 	w.notices.list = append(w.notices.list, notice{kind: media.EventPlayed, session: p.session.id, stream: p.play.Stream, side: p.play.To, play: p.play.ID})
 }
 
-// packet writes the next one into b. False: it is not coded yet.
+// all is how many units the clip has.
+func (p *player) all() int { return p.play.Clip.Packets() * beatUnits }
+
+// packet writes the next one into b, the last one perhaps a shorter one. False: it is not coded yet.
 func (p *player) packet(b []byte) ([]byte, bool) {
 	b[0], b[1] = 2<<6, p.play.PayloadType
 	if !p.talking {
@@ -164,30 +184,39 @@ func (p *player) packet(b []byte) ([]byte, bool) {
 	binary.BigEndian.PutUint16(b[2:], p.sequence)
 	binary.BigEndian.PutUint32(b[4:], p.timestamp)
 	binary.BigEndian.PutUint32(b[8:], p.ssrc)
-	b = p.reel.append(b[:rtpHeader], p.play.Clip, p.next, p.turn)
-	p.skip()
-	if len(b) == rtpHeader {
-		p.talking = false
-		return nil, false
+	b = b[:rtpHeader]
+	for left := p.units; left > 0 && p.next < p.all(); {
+		from, place := len(b), p.next%beatUnits
+		b = p.reel.append(b, p.play.Clip, p.next/beatUnits, p.turn)
+		if len(b) == from {
+			p.skip(left)
+			p.talking = false
+			return nil, false
+		}
+		n := min(beatUnits-place, left)
+		if unit := (len(b) - from) / beatUnits; n < beatUnits { // where units have as many octets each
+			b = append(b[:from], b[from+place*unit:from+(place+n)*unit]...)
+		}
+		p.skip(n)
+		left -= n
 	}
 	p.talking, p.mark, p.sent = true, true, true
 	p.sequence++
 	return b, true
 }
 
-// skip leaves out a packet, whose time passes.
-func (p *player) skip() {
-	p.timestamp += p.ticks
-	if p.next++; p.next == p.play.Clip.Packets() && p.turn+1 != p.play.Times {
-		p.next = 0
-		p.turn++
+// skip leaves out some units, whose time passes.
+func (p *player) skip(units int) {
+	p.timestamp += uint32(units) * p.ticks
+	for p.next += units; p.next >= p.all() && p.turn+1 != p.play.Times; p.turn++ {
+		p.next -= p.all()
 	}
 }
 
-// pause lets the time of some packets pass.
-func (p *player) pause(packets int) {
+// pause lets the time of some units pass.
+func (p *player) pause(units int) {
 	p.talking = false
-	p.timestamp += uint32(packets) * p.ticks
+	p.timestamp += uint32(units) * p.ticks
 }
 
 // beater has something to do on every beat. onBeat is false when it has no more; the session is locked.

@@ -107,6 +107,44 @@ func TestPlayOnce(t *testing.T) {
 	}
 }
 
+// TestPlayPacketTime: who wants other packets than of 20 ms gets them, whole and in time, over the end of a clip that is repeated, and the last one as long as what is left.
+func TestPlayPacketTime(t *testing.T) {
+	for _, spoken := range []media.Codec{media.PCMA, media.G722} {
+		for _, packet := range []time.Duration{10, 20, 30, 40, 60} {
+			r := newRig(t, Config{})
+			a, b := newPhone(t, ip4), newPhone(t, ip4)
+			const packets, times = 5, 2
+			s := playing(1, a, b, clip(packets), times)
+			s.Play.Codec, s.Play.PacketTime = spoken, packet*time.Millisecond
+			r.open(s)
+			var want []byte
+			reel := newReel(s.Play.Clip, spoken, &r.coders)
+			for i := range packets * times {
+				want = reel.append(want, s.Play.Clip, i%packets, i/packets)
+			}
+			began, first := time.Now(), header{}
+			for n := 0; len(want) > 0; n++ {
+				h, mark, payload := a.hear(a.rtp)
+				if n == 0 {
+					first = h
+				}
+				length := min(int(packet)*8, len(want))
+				if mark != (n == 0) || h.sequence != first.sequence+uint16(n) || h.timestamp != first.timestamp+uint32(n*int(packet)*8) || !bytes.Equal(payload, want[:length]) {
+					t.Fatalf("%s, %d ms, packet %d: %+v, marker %v, %d octets; the first was %+v", spoken, packet, n, h, mark, len(payload), first)
+				}
+				want = want[length:]
+			}
+			r.want(media.EventPlayed, 0, 0)
+			if took := time.Since(began); took < (packets*times-1)*media.PacketTime {
+				t.Errorf("%s, %d ms: %d ms of sound took %s", spoken, packet, packets*times*20, took)
+			}
+			if _, ok := r.Close(1); !ok {
+				t.Fatal("the session is gone")
+			}
+		}
+	}
+}
+
 // TestPlayLoop: a tone repeats itself without a seam until it is taken away; then
 // what the other side sends is marked as the beginning of another source (RFC 3550 §8, RFC 3551 §4.1).
 func TestPlayLoop(t *testing.T) {
@@ -188,6 +226,7 @@ func TestPlayRefuses(t *testing.T) {
 	for name, p := range map[string]*media.Play{
 		"nothing": {ID: 1, Codec: media.PCMA}, "no id": {Clip: clip(1), Codec: media.PCMA}, "no codec": {ID: 1, Clip: clip(1)},
 		"no such stream": {ID: 1, Stream: 1, Clip: clip(1), Codec: media.PCMA}, "no such side": {ID: 1, To: 2, Clip: clip(1), Codec: media.PCMA},
+		"in packets of 15 ms": {ID: 1, Clip: clip(1), Codec: media.PCMA, PacketTime: 15 * time.Millisecond}, "in long packets": {ID: 1, Clip: clip(1), Codec: media.PCMA, PacketTime: 70 * time.Millisecond},
 	} {
 		s := assign(t, call(1, a, b))
 		s.Play = p

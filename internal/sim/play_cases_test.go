@@ -1,5 +1,36 @@
 package sim
 
+import (
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// RTE-29: what is played comes in the packets that its hearer wants, also when it wants others in the middle.
+func TestRTE29PacketTime(t *testing.T) {
+	w := world(t)
+	sc := plain(Caller{Manner: then(Action{ms100(3), Shorten})}, nil)
+	sc.Number = "+7425555100"
+	w.Call(sc)
+	played := func() (p media.Play) {
+		for _, s := range w.Nodes[0].relay.sessions {
+			if s.want.Play != nil {
+				p = *s.want.Play
+			}
+		}
+		return p
+	}
+	var before, after media.Play
+	w.after(ms100(2), func() { before = played() })
+	w.after(ms100(6), func() { after = played() })
+	w.Run(time.Minute)
+	done(t, w)
+	if before.PacketTime != 0 || after.PacketTime != 10*time.Millisecond || before.ID == after.ID || after.Clip == nil {
+		t.Errorf("it was played as %+v, and then as %+v", before, after)
+	}
+}
+
 // ours is a call from uca to gwa with further settings of the caller's trunk.
 func ours(file, title, reason, settings string, c Caller, callee Callee) story {
 	status := map[string]int{"normal-clearing": 200, "busy": 486, "caller-cancelled": 487}[reason]
