@@ -282,7 +282,11 @@ func (e *Engine) configure(snap *topology.Snapshot, server *topology.Server, v *
 func (e *Engine) health(t *topology.Trunk, ev health.Event, st health.Status) {
 	e.board.publish(t, st)
 	if ev.Changed() {
-		e.log.Warn("trunk state", "trunk", t.Name, "from", ev.From.String(), "to", ev.To.String(), "why", ev.Why)
+		level := slog.LevelWarn
+		if ev.To < ev.From { // better
+			level = slog.LevelInfo
+		}
+		e.log.Log(context.Background(), level, "trunk state", "trunk", t.Name, "from", ev.From.String(), "to", ev.To.String(), "why", ev.Why)
 	}
 }
 

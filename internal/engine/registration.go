@@ -43,6 +43,8 @@ func (e *Engine) registered(t *topology.Trunk, st register.Status) {
 		return // a refresh
 	}
 	switch {
+	case st.Error != "" && st.Next.IsZero(): // the next address of the registrar is being asked
+		e.log.Warn("registration", "trunk", t.Name, "state", string(st.State), "why", st.Error)
 	case st.Error != "":
 		e.log.Warn("registration", "trunk", t.Name, "state", string(st.State), "why", st.Error, "next", st.Next)
 	case st.State == register.Registered:

@@ -186,10 +186,7 @@ func (t *Trunk) Advance(now time.Time) Action {
 // that comes after its timeout still counts as one.
 func (t *Trunk) ProbeResult(now time.Time, status int) Event {
 	if status == 0 {
-		if t.sent.IsZero() {
-			return t.same(now) // counted already
-		}
-		return t.missed(now, "OPTIONS not answered")
+		return t.ProbeFailed(now, "")
 	}
 	if !t.sent.IsZero() {
 		t.rtt = now.Sub(t.sent)
@@ -200,6 +197,17 @@ func (t *Trunk) ProbeResult(now time.Time, status int) Event {
 	}
 	t.alive = now
 	return t.answered(now)
+}
+
+// ProbeFailed reports a probe without response, and why it could not be sent; "": nothing is known of that.
+func (t *Trunk) ProbeFailed(now time.Time, why string) Event {
+	if t.sent.IsZero() {
+		return t.same(now) // counted already
+	}
+	if why != "" {
+		return t.missed(now, "OPTIONS could not be sent: "+why)
+	}
+	return t.missed(now, "OPTIONS not answered")
 }
 
 // TransportResult reports an attempt to connect to the peer. The end of an idle connection is no failure.

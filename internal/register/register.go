@@ -334,19 +334,19 @@ func (r *Registrant) off(now time.Time) {
 // Idle tells whether nothing is under way and nothing will be, unless Return is called.
 func (r *Registrant) Idle() bool { return r.status.State == Off }
 
-// Failed takes the report that a REGISTER could not be sent.
-func (r *Registrant) Failed(now time.Time, branch string, out *txn.Out) {
+// Failed takes the report that a REGISTER could not be sent, and what the transport says of it.
+func (r *Registrant) Failed(now time.Time, branch, why string, out *txn.Out) {
 	if r.client.Branch() != branch || r.client.Fail(now, out) != txn.Failed {
 		return
 	}
 	r.silent = time.Time{}
-	r.unanswered(now, "it could not be sent", out)
+	r.unanswered(now, "it could not be sent: "+clean(why), out)
 }
 
 // clean keeps foreign text short and on one line.
 func clean(s string) string {
-	if len(s) > 80 {
-		s = s[:80]
+	if len(s) > 200 {
+		s = s[:200]
 	}
 	return strings.ToValidUTF8(strings.Map(func(c rune) rune {
 		if c < ' ' || c == 0x7f {

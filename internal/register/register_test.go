@@ -271,7 +271,7 @@ func TestRFC3263_FailOver(t *testing.T) {
 		_, to = g.sent()
 	}
 	same(t, "given up after", g.now.Sub(begin), 4*time.Second)
-	g.Failed(g.now, fmt.Sprint("z9hG4bK", g.branch), &g.out)
+	g.Failed(g.now, fmt.Sprint("z9hG4bK", g.branch), "connection refused", &g.out)
 	list, to := g.sent()
 	same(t, "third", to[0], addrs[2].Remote)
 	g.answer(list[0], 200)
@@ -407,7 +407,7 @@ func TestNEW02_AnyAnswer(t *testing.T) {
 				case k == 2:
 					g.answer(m, []int{403, 404, 423, 480, 500, 503, 600, 302, 100, 183}[r.IntN(10)], "Min-Expires: 900", "Retry-After: 5")
 				case k == 3:
-					g.Failed(g.now, fmt.Sprint("z9hG4bK", g.branch), &g.out)
+					g.Failed(g.now, fmt.Sprint("z9hG4bK", g.branch), "connection refused", &g.out)
 				default:
 					g.answer(m, 200, fmt.Sprint("Expires: ", r.IntN(900)))
 				}

@@ -421,11 +421,11 @@ func (c *Core) Resolved(now time.Time, id media.SessionID, attempt int, addrs []
 func (c *Core) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 	c.out = out
 	if p := c.probes[callID]; p != nil {
-		p.failed(now, c)
+		p.failed(now, why, c)
 		return
 	}
 	if r := c.registrars[callID]; r != nil {
-		c.registerFailed(now, r, branch)
+		c.registerFailed(now, r, branch, why)
 		return
 	}
 	if to, ok := c.away[callID]; ok && c.calls[callID] == nil {

@@ -2,6 +2,7 @@ package ua
 
 import (
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
@@ -138,7 +139,7 @@ func (c *Core) resolved(now time.Time, asked int, addrs []b2bua.Addr) {
 func (p *probe) resolved(now time.Time, c *Core, addrs []b2bua.Addr) {
 	p.asked = 0
 	if len(addrs) == 0 {
-		c.publish(p, p.health.ProbeResult(now, 0))
+		c.publish(p, p.health.ProbeFailed(now, "the name of the gateway does not resolve to an address"))
 	} else {
 		addrs = p.boundFirst(c, addrs)
 		p.send(now, c, addrs[p.skip%len(addrs)])
@@ -173,12 +174,15 @@ func (p *probe) receive(now time.Time, m *sip.Message, c *Core) {
 	c.arm(p)
 }
 
-// failed takes the report that the OPTIONS could not be sent.
-func (p *probe) failed(now time.Time, c *Core) {
+// maxWhy bounds what of the transport's words is kept; names of certificates stand in them.
+const maxWhy = 200
+
+// failed takes the report that the OPTIONS could not be sent, and what the transport says of it.
+func (p *probe) failed(now time.Time, why string, c *Core) {
 	p.client.Fail(now, &c.out.Out)
 	c.unname(p)
 	p.mute(now, c)
-	c.publish(p, p.health.ProbeResult(now, 0))
+	c.publish(p, p.health.ProbeFailed(now, strings.ToValidUTF8(why[:min(len(why), maxWhy)], "")))
 	c.arm(p)
 }
 

@@ -133,8 +133,13 @@ func (c *Core) unregistered(t *topology.Trunk, st *health.Status) {
 	for _, r := range c.registrations {
 		if s := r.Status(); r.Trunk() == t && !r.gone && !s.Up() {
 			st.State, st.Since, st.Why = health.Down, s.Since, "not registered"
-			if s.Error != "" {
+			switch {
+			case s.Error != "":
 				st.Why += ": " + s.Error
+			case s.State == register.Trying:
+				st.Why += " yet"
+			case s.State != register.Failed:
+				st.Why += " any more"
 			}
 		}
 	}
@@ -158,9 +163,9 @@ func (c *Core) registered(now time.Time, r *registration, m *sip.Message) {
 	c.afterRegistration(now, r)
 }
 
-// registerFailed takes the report that a REGISTER could not be sent.
-func (c *Core) registerFailed(now time.Time, r *registration, branch string) {
+// registerFailed takes the report that a REGISTER could not be sent, and what the transport says of it.
+func (c *Core) registerFailed(now time.Time, r *registration, branch, why string) {
 	defer c.survive()
-	r.Failed(now, branch, &c.out.Out)
+	r.Failed(now, branch, why, &c.out.Out)
 	c.afterRegistration(now, r)
 }
