@@ -13,12 +13,13 @@ import (
 )
 
 func (a *app) routeCmd() *cobra.Command {
-	var from, to, trunk, srv, forwardedBy string
+	var from, to, trunk, srv, forwardedBy, plan, policy string
 	var headers []string
 	var show bool
 	c := &cobra.Command{Use: "route --to NUMBER [--from USER|NUMBER] [--trunk TRUNK] [FILE]", Short: "Show where a call would go, and why, without making it",
 		Args: one, ValidArgsFunction: yamlFiles,
-		Example: "  directsip route --from alice --to 0425550100\n  directsip route --trunk pstn --to +14255550100 --json",
+		Example: "  directsip route --from alice --to 0425550100\n  directsip route --trunk pstn --to +14255550100 --json\n" +
+			"  directsip route --dial-plan us --voice-policy staff --to 0425550100",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if to == "" {
 				return &usageError{"route", errors.New("route needs the called number: --to NUMBER")}
@@ -32,6 +33,9 @@ func (a *app) routeCmd() *cobra.Command {
 				return err
 			}
 			if err = forward(snap, q, forwardedBy); err != nil {
+				return err
+			}
+			if err = scopes(snap, q, plan, policy); err != nil {
 				return err
 			}
 			p, err := preview(snap, q, headers)
@@ -51,13 +55,17 @@ func (a *app) routeCmd() *cobra.Command {
 			return err
 		}}
 	c.Flags().StringVar(&to, "to", "", "called number, as dialled, or SIP URI (required)")
-	c.Flags().StringVar(&from, "from", "", "calling user of the document, or calling number")
+	c.Flags().StringVar(&from, "from", "", "calling user of the document, or calling number; without it and --trunk dial plan and voice policy of the document hold")
 	c.Flags().StringVar(&trunk, "trunk", "", "trunk that the call comes in on; without it the call is one of a user")
 	c.Flags().StringVar(&srv, "server", "", "server that decides; only trunks of its pool are used")
 	c.Flags().StringVar(&forwardedBy, "forwarded-by", "", "user who forwards the call or lets it ring elsewhere too")
+	c.Flags().StringVar(&plan, "dial-plan", "", "dial plan that holds instead of the caller's")
+	c.Flags().StringVar(&policy, "voice-policy", "", "voice policy that holds instead of the caller's")
 	c.Flags().BoolVar(&show, "headers", false, "show the headers of the INVITE for each target")
 	c.Flags().StringArrayVar(&headers, "header", nil, "line of the INVITE that arrives, 'Privacy: id'; may be repeated")
 	c.RegisterFlagCompletionFunc("forwarded-by", completeFrom(userNames))
+	c.RegisterFlagCompletionFunc("dial-plan", completeFrom(planNames))
+	c.RegisterFlagCompletionFunc("voice-policy", completeFrom(policyNames))
 	c.RegisterFlagCompletionFunc("trunk", completeFrom(trunkNames))
 	c.RegisterFlagCompletionFunc("server", completeFrom(serverNames))
 	c.RegisterFlagCompletionFunc("from", completeFrom(userNames))
@@ -77,6 +85,20 @@ func completeFrom(list func(*topology.Snapshot) []string) cobra.CompletionFunc {
 func trunkNames(snap *topology.Snapshot) (list []string) {
 	for _, t := range snap.Trunks {
 		list = append(list, t.Name)
+	}
+	return list
+}
+
+func planNames(snap *topology.Snapshot) (list []string) {
+	for _, p := range snap.DialPlan {
+		list = append(list, p.Name)
+	}
+	return list
+}
+
+func policyNames(snap *topology.Snapshot) (list []string) {
+	for _, p := range snap.Policies {
+		list = append(list, p.Name)
 	}
 	return list
 }
@@ -160,6 +182,25 @@ func forward(snap *topology.Snapshot, q *routing.Query, by string) error {
 		return noSuch("user", by, userNames(snap))
 	}
 	q.ForwardedBy = u.URI
+	return nil
+}
+
+// scopes lets another dial plan and voice policy hold than those of the caller.
+func scopes(snap *topology.Snapshot, q *routing.Query, plan, policy string) error {
+	if (plan != "" || policy != "") && (q.Trunk != nil || q.ForwardedBy != "") {
+		return &usageError{"route", errors.New("a call from a trunk has the dial plan and the usages of the trunk, a forwarded one those of the user who forwards it; " +
+			"leave out --dial-plan and --voice-policy, or --trunk and --forwarded-by")}
+	}
+	if plan != "" {
+		if q.Plan = snap.PlanByName(plan); q.Plan == nil {
+			return noSuch("dial plan", plan, planNames(snap))
+		}
+	}
+	if policy != "" {
+		if q.Policy = snap.PolicyByName(policy); q.Policy == nil {
+			return noSuch("voice policy", policy, policyNames(snap))
+		}
+	}
 	return nil
 }
 

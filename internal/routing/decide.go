@@ -188,7 +188,7 @@ func (x *run) normalize() bool {
 	return false
 }
 
-// plan is the dial plan of the called number.
+// plan is the dial plan of the called number. A call of nobody in particular has that of the global scope.
 func (x *run) plan() *topology.DialPlan {
 	var own *topology.DialPlan
 	if u := x.d.CallingUser; u != nil {
@@ -197,8 +197,14 @@ func (x *run) plan() *topology.DialPlan {
 	if u := x.d.Forwarder; u != nil && u.DialPlan != nil {
 		own = u.DialPlan // who dialled
 	}
-	if own == nil && x.q.Trunk != nil {
+	switch {
+	case x.q.Plan != nil:
+		own = x.q.Plan
+	case own != nil:
+	case x.q.Trunk != nil:
 		own = x.q.Trunk.DialPlan
+	case x.d.CallingUser == nil:
+		own = x.s.GlobalPlan
 	}
 	return x.named(x.called.context, own)
 }

@@ -104,6 +104,6 @@ var outcomeNames = [...]string{
 	OtherPool: "other-pool", NotRoutable: "not-routable", CameIn: "came-in", Already: "already",
 	TriedLast: "tried-last", LaterInRoute: "later-in-route", TrialCall: "trial-call", BeyondMax: "beyond-max", OutOfService: "out-of-service",
 	NoUsages: "no-usages", NoRoutes: "no-routes", NoTrunks: "no-trunks", OthersNoMatch: "others-no-match",
-	Hidden: "hidden", OtherSite: "other-site", AtSite: "at-site", InternalOnly: "internal-only", PrivateLine: "private-line",
+	Hidden: "hidden", OtherSite: "other-site", AtSite: "at-site", AsAsked: "as-asked", InternalOnly: "internal-only", PrivateLine: "private-line",
 	Bypassed: "bypassed", Anchored: "anchored", NoRoom: "no-room",
 }

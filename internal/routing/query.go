@@ -22,6 +22,9 @@ type Query struct {
 	// ForwardedBy is the URI of the party that the UC platform names as the one who forwards the call, "" when it names none. It
 	// counts on trunks of kind uc only, like the caller.
 	ForwardedBy string
+	// Plan and Policy hold instead of the dial plan and the voice policy of the caller, for questions about the document (OPS-02); nil: the caller's.
+	Plan   *topology.DialPlan
+	Policy *topology.VoicePolicy
 	// Stays is who will talk to the called party when the call is the second half of a transfer; nil: the caller.
 	Stays *Party
 

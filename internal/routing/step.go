@@ -62,6 +62,7 @@ const (
 	Hidden        // caller id replaced by "anonymous"
 	OtherSite     // location-based routing keeps the trunk for another site
 	AtSite        // usages are those of the site
+	AsAsked       // usages are those of the policy that was asked for
 	PrivateLine   // the user's private line was called
 	InternalOnly  // forwarded calls stay inside
 	OutOfService  // trunk is disabled

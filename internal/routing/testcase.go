@@ -38,6 +38,18 @@ func RunTest(s *topology.Snapshot, c *topology.TestCase, read func(*Query)) Test
 			return r
 		}
 	}
+	if c.DialPlan != "" {
+		if q.Plan = s.PlanByName(c.DialPlan); q.Plan == nil {
+			r.fail("dialPlan", "a dial plan of the document", c.DialPlan)
+			return r
+		}
+	}
+	if c.VoicePolicy != "" {
+		if q.Policy = s.PolicyByName(c.VoicePolicy); q.Policy == nil {
+			r.fail("voicePolicy", "a voice policy of the document", c.VoicePolicy)
+			return r
+		}
+	}
 	read(&q)
 	r.Decision = Decide(s, &q, nil)
 	r.compare()

@@ -39,6 +39,39 @@ func TestStoredTestCases(t *testing.T) {
 	}
 }
 
+// TestOPS02NobodyInParticular asks what a dial plan and a voice policy make of a number, whoever dials it: the named ones, else those of the document.
+func TestOPS02NobodyInParticular(t *testing.T) {
+	s := compile(t, world)
+	for _, row := range []struct {
+		c    topology.TestCase
+		want string // the failures; "" passes
+	}{
+		{topology.TestCase{Dialed: "5551234", ExpectNumber: "+14255551234", ExpectUsage: "local", ExpectRoute: "seattle", ExpectTrunk: "gw1"}, ""},
+		{topology.TestCase{Dialed: "08912345", DialPlan: "Germany", ExpectNumber: "+498912345", ExpectUser: "dave"}, ""},
+		{topology.TestCase{Dialed: "08912345", ExpectRefusal: "not-normalized"}, ""},
+		{topology.TestCase{Dialed: "08930123", DialPlan: "germany", ExpectNumber: "+498930123", ExpectTrunk: "munich-gw", ExpectUsage: "local"}, ""},
+		{topology.TestCase{Dialed: "+4930123456", VoicePolicy: "staff", ExpectUsage: "world", ExpectRoute: "world"}, ""},
+		{topology.TestCase{Dialed: "+4930123456", VoicePolicy: "LOBBY", ExpectRefusal: "no-route"}, ""},
+		{topology.TestCase{Dialed: "+4930123456", VoicePolicy: "none", ExpectRefusal: "no-usage"}, ""},
+		{topology.TestCase{Dialed: "+4930123456", From: "alice", VoicePolicy: "lobby", ExpectRefusal: "no-route"}, ""},
+		{topology.TestCase{Dialed: "03012345", From: "alice", DialPlan: "germany", ExpectNumber: "+493012345", ExpectCalling: "14255550101"}, ""},
+		{topology.TestCase{Dialed: "+4930123456", From: "dave", VoicePolicy: "staff", ExpectRoute: "world"}, ""},
+		{topology.TestCase{Dialed: "911", VoicePolicy: "none", ExpectUsage: "emergency"}, ""},
+		{topology.TestCase{Dialed: "5551234", From: "+3912345", VoicePolicy: "lobby", ExpectCalling: "3912345"}, ""},
+		{topology.TestCase{Dialed: "5551234", DialPlan: "uk"}, `dialPlan: expected "a dial plan of the document", got "uk"`},
+		{topology.TestCase{Dialed: "5551234", VoicePolicy: "boss"}, `voicePolicy: expected "a voice policy of the document", got "boss"`},
+	} {
+		r := RunTest(s, &row.c, asGiven)
+		if got := strings.Join(r.Failures, "; "); got != row.want {
+			t.Errorf("%+v:\n got %s\nwant %s%s", row.c, got, row.want, explain(&r.Decision))
+		}
+	}
+	d := Decide(s, &Query{Trunk: s.TrunkByName("gw2"), Called: "+14255551234"}, nil)
+	if brief(&d) != "refused no-usage" {
+		t.Errorf("a gateway has the policy of the document: %s%s", brief(&d), explain(&d))
+	}
+}
+
 // asGiven leaves a query as the test case has it.
 func asGiven(*Query) {}
 

@@ -6,11 +6,15 @@ import (
 )
 
 // usages are the PSTN usages of the call: of the user who forwards it, else of the user who makes it, else of the trunk
-// that it came in on (inter-trunk routing, RTE-24).
+// that it came in on (inter-trunk routing, RTE-24). A call of nobody in particular, which only a question about the document is, has those of the global scope.
 func (x *run) usages() []string {
 	if x.lent != nil {
 		x.step(Step{Kind: StepPolicy, Name: x.d.Number, Of: "rule"})
 		return x.lent
+	}
+	if p := x.q.Policy; p != nil {
+		x.step(Step{Kind: StepPolicy, Outcome: AsAsked, Name: p.Name, Of: "policy"})
+		return p.Usages
 	}
 	if u := x.d.Forwarder; u != nil && u.Policy != nil {
 		return x.forwarding(u)
@@ -22,6 +26,10 @@ func (x *run) usages() []string {
 	if t := x.q.Trunk; t != nil {
 		x.step(Step{Kind: StepPolicy, Name: t.Name, Of: "trunk", From: t.Settings.Scope})
 		return t.Settings.Usages
+	}
+	if p := x.s.GlobalPolicy; p != nil && x.d.CallingUser == nil {
+		x.step(Step{Kind: StepPolicy, Name: p.Name, Of: "policy", To: "global"})
+		return p.Usages
 	}
 	x.step(Step{Kind: StepPolicy, Outcome: NoUsages})
 	return nil
@@ -79,6 +87,10 @@ func (st *Step) policyText() string {
 		return "of site " + quote(st.From) + ", where the user is, instead of the user's own"
 	case st.Outcome == InternalOnly:
 		return "user " + quote(st.From) + " may forward only to other users"
+	case st.Outcome == AsAsked:
+		return "voice policy that was asked for"
+	case st.To == "global":
+		return "voice policy of the document; the call is of no user and no trunk"
 	case st.Of == "rule":
 		return "of the rule that sends the call to this number"
 	case st.Of == "trunk":

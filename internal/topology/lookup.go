@@ -1,6 +1,9 @@
 package topology
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Index builds the look-up tables of the snapshot. Compile calls it last; a snapshot made by hand must call it before
 // UserByNumber, UserByURI, RoutesOf, TrunkByName, ServerByName or InboundTrunk is used.
@@ -62,6 +65,24 @@ func (s *Snapshot) UserByAlias(alias string) *User { return s.userByAlias[string
 
 // RoutesOf lists the routes that carry a usage, in the order of priority. The caller must not change it.
 func (s *Snapshot) RoutesOf(usage string) []*Route { return s.routesOf[usage] }
+
+// PlanByName finds a dial plan, nil when there is none; case does not count.
+func (s *Snapshot) PlanByName(name string) *DialPlan {
+	i := slices.IndexFunc(s.DialPlan, func(p *DialPlan) bool { return strings.EqualFold(p.Name, name) })
+	if i < 0 {
+		return nil
+	}
+	return s.DialPlan[i]
+}
+
+// PolicyByName finds a voice policy, nil when there is none; case does not count.
+func (s *Snapshot) PolicyByName(name string) *VoicePolicy {
+	i := slices.IndexFunc(s.Policies, func(p *VoicePolicy) bool { return strings.EqualFold(p.Name, name) })
+	if i < 0 {
+		return nil
+	}
+	return s.Policies[i]
+}
 
 // addressOfRecord is user@host in lower case, without scheme, parameters and headers.
 // It allocates only when there are capitals.

@@ -30,6 +30,9 @@ type Snapshot struct {
 	Emergency []EmergencyNumber
 	Tests     []TestCase
 
+	GlobalPlan   *DialPlan    // of the global scope; nil: none
+	GlobalPolicy *VoicePolicy // of the global scope; nil: none
+
 	LocationPolicies []*LocationPolicy
 	Network          *Network // nil: the document says nothing of it
 
@@ -370,6 +373,7 @@ type TestCase struct {
 	From                                                                           string // user name or number; "" none
 	Trunk                                                                          string // inbound trunk, for calls from a peer
 	ForwardedBy                                                                    string // URI of the user who forwards the call
+	DialPlan, VoicePolicy                                                          string // instead of those of the caller; "" those
 	ExpectNumber, ExpectUsage, ExpectRoute, ExpectTrunk, ExpectUser, ExpectRefusal string
 	ExpectCalled, ExpectCalling                                                    string // after translation, on the first trunk
 	Line                                                                           int

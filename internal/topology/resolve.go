@@ -9,6 +9,7 @@ func (c *compiler) resolve() {
 	c.resolveTrunks()
 	c.resolveSettings()
 	c.resolvePolicies()
+	c.snap.GlobalPlan, c.snap.GlobalPolicy = c.globalPlan(), c.globalPolicy()
 	c.resolveRoutes()
 	c.resolveUsers()
 	c.resolveTargets()

@@ -140,6 +140,7 @@ func (c *compiler) userNumbersUnique() {
 func (c *compiler) resolveTests() {
 	for _, d := range c.testDocs {
 		t := &d.out
+		c.testScopes(d)
 		c.testCaller(d)
 		if d.trunk != nil {
 			if tr, ok := c.trunkNames.get(c, d.trunk); ok {
@@ -173,18 +174,40 @@ func (c *compiler) resolveTests() {
 	}
 }
 
+// testScopes takes the dial plan and voice policy that a test names instead of those of its caller.
+func (c *compiler) testScopes(d *testDoc) {
+	for _, n := range []*node{d.dialPlan, d.policy} {
+		switch {
+		case n == nil:
+		case d.trunk != nil:
+			c.errorf(n, "a call from a trunk has the dial plan and the usages of the trunk").fixf("Remove this key, or trunk to ask for a call of nobody in particular")
+		case d.forwardedBy != nil:
+			c.errorf(n, "a forwarded call has the dial plan and the usages of the user who forwards it").fixf("Remove this key, or forwardedBy")
+		}
+	}
+	if p := c.plan(d.dialPlan); p != nil {
+		d.out.DialPlan = p.Name
+	}
+	if p := c.voicePolicy(d.policy); p != nil {
+		d.out.VoicePolicy = p.Name
+	}
+}
+
+// scoped tells whether the test says whose dial plan or voice policy holds, so that it needs no caller.
+func (d *testDoc) scoped() bool { return d.dialPlan != nil || d.policy != nil }
+
 // testCaller takes the name or number of a user; on a call from a trunk any number.
 func (c *compiler) testCaller(d *testDoc) {
 	if d.from == nil {
-		if d.trunk == nil && d.item.get("from") == nil && d.item.get("trunk") == nil {
-			c.errorf(d.item, "the test has no caller").fixf("Add from: a user, or trunk: the one that the call arrives on")
+		if d.trunk == nil && !d.scoped() && d.item.get("from") == nil && d.item.get("trunk") == nil {
+			c.errorf(d.item, "the test has no caller").fixf("Add from: a user, trunk: the one that the call arrives on, or dialPlan and voicePolicy")
 		}
 		return
 	}
 	d.out.From = d.from.text
 	if dialed.MatchString(d.from.text) || d.from.text == "anonymous" {
 		byNumber := func(u *User) bool { return u.Number == d.from.text }
-		if d.trunk == nil && !slices.ContainsFunc(c.snap.Users, byNumber) {
+		if d.trunk == nil && !(d.scoped() && d.from.text != "anonymous") && !slices.ContainsFunc(c.snap.Users, byNumber) {
 			c.errorf(d.from, "the caller %q is not a user, so the call must come from a trunk", d.from.text).
 				fixf("Name a user or add trunk")
 		}

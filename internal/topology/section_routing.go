@@ -97,6 +97,7 @@ type testDoc struct {
 	forwardedBy *node
 	expect,
 	trunk *node
+	dialPlan, policy                *node
 	usage, route, expectTrunk, user *node
 	out                             TestCase
 }
@@ -107,6 +108,8 @@ var testFields = []field[testDoc]{
 	{"from", setRef(func(d *testDoc) **node { return &d.from })},
 	{"trunk", setRef(func(d *testDoc) **node { return &d.trunk })},
 	{"forwardedBy", setRef(func(d *testDoc) **node { return &d.forwardedBy })},
+	{"dialPlan", setRef(func(d *testDoc) **node { return &d.dialPlan })},
+	{"voicePolicy", setRef(func(d *testDoc) **node { return &d.policy })},
 	{"headers", testHeaders},
 	{"expect", func(c *compiler, n *node, d *testDoc) { d.expect = n; decode(c, n, expectFields, d) }},
 }
