@@ -107,7 +107,8 @@ func TestEMG04WithoutState(t *testing.T) {
 	}
 }
 
-// TestCallbackTable: a number reaches who was shown it last, for as long as was said, and no two callers share one while another is free.
+// TestCallbackTable: a number reaches who was shown it last, for as long as was said, and no two callers share one while another is free,
+// and the one that has been in use for the longest time is given away first.
 func TestCallbackTable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var table CallbackTable
@@ -122,10 +123,13 @@ func TestCallbackTable(t *testing.T) {
 			now = now.Add(time.Duration(rapid.IntRange(0, 50).Draw(t, "minutes")) * time.Minute)
 			who := Callback{Number: rapid.SampledFrom([]string{"+41", "+42", "+43", "+44", "+45"}).Draw(t, "caller")}
 			got := table.ELIN(now, elins, who)
-			busy := 0
+			busy, longest := 0, now
 			for _, n := range elins {
 				if h, ok := want[n]; ok && now.Before(h.ends) {
 					busy++
+					if since := h.ends.Add(-time.Hour); since.Before(longest) {
+						longest = since
+					}
 					if h.to == who && got != n {
 						t.Fatalf("%v has %s and gets %s", who, n, got)
 					}
@@ -133,6 +137,9 @@ func TestCallbackTable(t *testing.T) {
 			}
 			if h, ok := want[got]; ok && now.Before(h.ends) && h.to != who && busy < len(elins) {
 				t.Fatalf("%s is taken from %v while others are free", got, h.to)
+			}
+			if h := want[got]; busy == len(elins) && h.to != who && h.ends.Add(-time.Hour).After(longest) {
+				t.Fatalf("%s is taken from %v while another has been in use for longer", got, h.to)
 			}
 			table.Keep(now, got, who, time.Hour)
 			want[got] = held{who, now.Add(time.Hour)}
