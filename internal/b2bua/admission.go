@@ -291,9 +291,12 @@ func (p *plan) video() (kbps int) {
 	return kbps
 }
 
-// codecs are those that a description may have on a trunk: of those that keeps leaves it, the ones that are narrow enough for the links.
-func (c *Call) codecs(s *sdp.Session, set *topologySettings) []string {
-	names := c.keeps(s, set)
+// codecs are those that a description may have on a trunk, none being all: of those that keeps leaves an offer, or of all that have been taken of one, the ones that are
+// narrow enough for the links.
+func (c *Call) codecs(s *sdp.Session, set *topologySettings, what as) (names []string) {
+	if what == asOffer { // who answers may send all that it has taken
+		names = c.keeps(s, set)
+	}
 	if c.plan.limits == nil {
 		return names
 	}

@@ -51,7 +51,7 @@ func TestOpusThatWeCode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := string(inner.Rewrite(nil, &sdp.Rewrite{Media: []sdp.MediaAddr{{Port: 6000}}, Codecs: c.codecs(inner, &b)}))
+		text := string(inner.Rewrite(nil, &sdp.Rewrite{Media: []sdp.MediaAddr{{Port: 6000}}, Codecs: c.codecs(inner, &b, asOffer)}))
 		if got := strings.Contains(c.widen(leg, text, true), said); got != x.offered {
 			t.Errorf("%s for\n%s: offered %v", x.codecs, x.offer, got)
 		}

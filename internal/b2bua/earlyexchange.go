@@ -163,7 +163,7 @@ func (c *Call) passEarly(now time.Time, x *earlyExchange, s *sdp.Session, body s
 	x.undo = exchange{from: from, to: to, before: c.plan.standing(from, to)}
 	x.stood, x.offer = ours.body, strings.Clone(body)
 	c.early = x
-	text := c.plan.carryInto(c, from, to, ours, s)
+	text := c.plan.carryInto(c, from, to, ours, s, asOffer)
 	d, hop := &x.f.rel.dlg, c.a.hop
 	if !x.toCaller {
 		d, hop = to.dialogOf(x.e), x.e.hop
@@ -205,7 +205,7 @@ func (c *Call) answeredEarly(now time.Time, x *earlyExchange, status int, body s
 	} else {
 		toOA.RemoteAnswer()
 		fromOA.LocalAnswer()
-		text := c.plan.carryInto(c, to, from, theirs, s)
+		text := c.plan.carryInto(c, to, from, theirs, s, asAnswer)
 		c.moved = true
 		if body = strings.Clone(body); x.toCaller {
 			x.e.said, x.e.bid, x.f.rel.heard = x.offer, true, body

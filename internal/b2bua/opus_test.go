@@ -44,7 +44,7 @@ func TestMED02OpusAsksForWhatIsHeard(t *testing.T) {
 			return s
 		}
 		offer := parse(call.narrow(&call.a, describe(c.offer), true))
-		outer := call.widen(leg, string(offer.Rewrite(nil, &sdp.Rewrite{Media: []sdp.MediaAddr{{Port: 6000}}, Codecs: call.codecs(offer, &b)})), true)
+		outer := call.widen(leg, string(offer.Rewrite(nil, &sdp.Rewrite{Media: []sdp.MediaAddr{{Port: 6000}}, Codecs: call.codecs(offer, &b, asOffer)})), true)
 		told := call.narrow(leg, describe(c.answer), false)
 		call.plan.take(&call.a, offer)
 		call.plan.take(leg, parse(told))

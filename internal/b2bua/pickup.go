@@ -148,9 +148,9 @@ func (c *Call) pickUp(now time.Time, p *pickUp, l Leg, out *Out) {
 		a.sdp.codec = strings.Clone(codec.Name)
 		b.sdp.codec = a.sdp.codec
 	}
-	text := c.plan.carry(c, b, a, p.answer)
+	text := c.plan.carry(c, b, a, p.answer, asAnswer)
 	c.plan.nameCodecs(a, b)
-	back := c.plan.write(c, p.back, b, &b.sdp)
+	back := c.plan.write(c, p.back, b, &b.sdp, asAnswer)
 	a.oa.LocalAnswer()
 	c.answerCaller(now, req, f, text, out)
 	c.answerGuest(now, b, back, out)

@@ -21,23 +21,31 @@ func (p *plan) offerTo(c *Call, l *Leg) string {
 		return l.sdp.pass(c.offered)
 	}
 	p.face(c, l.hop.Remote.Addr())
-	return p.write(c, c.offered, l, &l.sdp)
+	return p.write(c, c.offered, l, &l.sdp, asOffer)
 }
 
+// as is what a description on its way is for the leg that it goes to.
+type as bool
+
+const (
+	asOffer  as = false
+	asAnswer as = true
+)
+
 // write writes a description of the other leg for l into d. The version rises only when something changed (RFC 3264 §8).
-func (p *plan) write(c *Call, s *sdp.Session, l *Leg, d *description) string {
-	return p.writeAt(c, s, l, d, p.base[l.side])
+func (p *plan) write(c *Call, s *sdp.Session, l *Leg, d *description, what as) string {
+	return p.writeAt(c, s, l, d, p.base[l.side], what)
 }
 
 // writeAt is write with an address of ours that l's side may not have yet.
-func (p *plan) writeAt(c *Call, s *sdp.Session, l *Leg, d *description, base netip.Addr) string {
+func (p *plan) writeAt(c *Call, s *sdp.Session, l *Leg, d *description, base netip.Addr, what as) string {
 	var slots [maxLines]sdp.MediaAddr
 	n := min(len(s.Media), len(p.lines))
 	for i := range n {
 		slots[i] = sdp.MediaAddr{Addr: base, Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1,
 			Drop: p.noVideo && strings.EqualFold(s.Media[i].Kind, "video")}
 	}
-	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: c.codecs(s, l.trunk.Settings), Mux: p.passKeys, KeepKeys: p.passKeys})
+	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: c.codecs(s, l.trunk.Settings, what), Mux: p.passKeys, KeepKeys: p.passKeys})
 }
 
 // decline answers an offer that nobody takes: with what stands if that fits, else by refusing every m-line.
@@ -53,12 +61,12 @@ func (p *plan) decline(c *Call, l *Leg, offer string) string {
 }
 
 // carry takes a description of one leg and writes it for the other.
-func (p *plan) carry(c *Call, from, to *Leg, s *sdp.Session) string {
-	return p.carryInto(c, from, to, &to.sdp, s)
+func (p *plan) carry(c *Call, from, to *Leg, s *sdp.Session, what as) string {
+	return p.carryInto(c, from, to, &to.sdp, s, what)
 }
 
 // carryInto is carry with the description of an early dialog.
-func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session) string {
+func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session, what as) string {
 	from.sdp.peer = fingerprint(s)
 	if p.bypass {
 		return d.pass(s)
@@ -68,7 +76,7 @@ func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session)
 	if c.phase == phaseAnswered {
 		p.withMusic(from, to, s)
 	}
-	return p.write(c, s, to, d)
+	return p.write(c, s, to, d, what)
 }
 
 // earlyAnswer carries the description of a provisional response; "" when it cannot be understood.
@@ -77,7 +85,7 @@ func (p *plan) earlyAnswer(c *Call, l *Leg, f *fork, body string) string {
 	if err != nil || p.fits(c, l, s) != nil {
 		return ""
 	}
-	return p.carryInto(c, l, &c.a, &f.sdp, s)
+	return p.carryInto(c, l, &c.a, &f.sdp, s, asAnswer)
 }
 
 // answerFrom carries an answer from one leg to the other.
@@ -93,7 +101,7 @@ func (p *plan) answerFrom(c *Call, from, to *Leg, body string) (string, error) {
 		c.a.sdp.codec = strings.Clone(codec.Name)
 		from.sdp.codec, to.sdp.codec = c.a.sdp.codec, c.a.sdp.codec
 	}
-	text := p.carry(c, from, to, s)
+	text := p.carry(c, from, to, s, asAnswer)
 	p.nameCodecs(from, to)
 	return text, nil
 }
@@ -124,5 +132,5 @@ func (p *plan) offerFrom(c *Call, from, to *Leg, body string) (string, *diag.Rea
 	if why := c.roomForOffer(from, to, s); why != nil && (c.exch == nil || c.exch.from == from || !p.converts() && from.sdp.answers(s)) {
 		return "", why
 	}
-	return p.carry(c, from, to, s), nil
+	return p.carry(c, from, to, s, asOffer), nil
 }

@@ -13,7 +13,7 @@ func (p *plan) offerEarly(c *Call, l *Leg, f *fork, body string) string {
 	if err != nil {
 		return ""
 	}
-	return p.carryInto(c, l, &c.a, &f.sdp, s)
+	return p.carryInto(c, l, &c.a, &f.sdp, s, asOffer)
 }
 
 // answerEarly takes the caller's answer to our offer in an early dialog and writes it for the target e, whose offer it was; e may be
@@ -26,7 +26,7 @@ func (p *plan) answerEarly(c *Call, f *fork, e *early, body string) (string, err
 	if err = fitTo(f.sdp.body, s); err != nil || e == nil {
 		return "", err
 	}
-	return p.carryInto(c, &c.a, f.leg, &e.sdp, s), nil
+	return p.carryInto(c, &c.a, f.leg, &e.sdp, s, asAnswer), nil
 }
 
 // accept answers a target's offer when the caller cannot be asked yet: with all that is offered, since the caller is offered the same
@@ -45,7 +45,7 @@ func (p *plan) accept(c *Call, l *Leg, e *early) string {
 	for i := range s.Media {
 		s.Media[i].Direction = s.Media[i].Direction.Reverse()
 	}
-	return p.write(c, s, l, &e.sdp)
+	return p.write(c, s, l, &e.sdp, asAnswer)
 }
 
 // refuse answers an offer by refusing every m-line.
@@ -85,7 +85,7 @@ func (p *plan) agreed(c *Call, l *Leg, e *early) (string, error) {
 			return "", err
 		}
 	}
-	return p.carry(c, l, &c.a, s), nil
+	return p.carry(c, l, &c.a, s, as(c.offer != "")), nil
 }
 
 // recall makes the caller's description in one early dialog that of the call: in others it may have said something else.

@@ -51,7 +51,7 @@ func (p *plan) standingOffer(c *Call, l *Leg) string {
 			s.Media[i].Direction = sdp.SendRecv
 		}
 	}
-	return p.writeAt(c, s, l, &l.sdp, c.env.mediaAddr(l.hop.Remote.Addr()))
+	return p.writeAt(c, s, l, &l.sdp, c.env.mediaAddr(l.hop.Remote.Addr()), asOffer)
 }
 
 var offHold = strings.NewReplacer("a=sendonly\r\n", "a=sendrecv\r\n", "a=recvonly\r\n", "a=sendrecv\r\n", "a=inactive\r\n", "a=sendrecv\r\n")
@@ -72,7 +72,7 @@ func (c *Call) join(now time.Time, x *transfer, out *Out) {
 	if c.plan.bypass {
 		body = l.sdp.pass(x.said)
 	} else {
-		body = c.plan.write(c, x.said, l, &l.sdp)
+		body = c.plan.write(c, x.said, l, &l.sdp, asOffer)
 	}
 	c.sendOffer(now, e, body, out)
 }
@@ -130,7 +130,7 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 		if p.bypass {
 			body = l.sdp.pass(s)
 		} else {
-			body = p.write(c, s, l, &l.sdp)
+			body = p.write(c, s, l, &l.sdp, asAnswer)
 		}
 		c.answerGuest(now, l, body, out)
 	} else {
@@ -151,7 +151,7 @@ func (c *Call) level(now time.Time, l *Leg, said, answer *sdp.Session, out *Out)
 			continue
 		}
 		if !c.plan.bypass {
-			c.plan.write(c, answer, l, &l.sdp)
+			c.plan.write(c, answer, l, &l.sdp, asOffer)
 			c.correct(now, l, 0, out)
 		}
 		return

@@ -66,7 +66,7 @@ func (c *Call) widen(l *Leg, text string, offer bool) string {
 	return l.speech.said.revise(text, s.Origin.ID, s.Origin.Version)
 }
 
-// keeps are the codecs by name that a description may have on its way to a trunk; none: all that it has. What is left out here cannot be converted at the edge of
+// keeps are the codecs by name that an offer may have on its way to a trunk; none: all that it has. What is left out here cannot be converted at the edge of
 // the leg. So where the trunk names codecs to convert to, and would leave nothing to convert from, all stay until then.
 func (c *Call) keeps(s *sdp.Session, set *topologySettings) []string {
 	if s == nil || c.plan.passKeys || set.Transcoding == "off" || !slices.ContainsFunc(set.Codecs, c.convertsTo) {

@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -110,7 +111,7 @@ func TestMED01Codecs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text := string(inner.Rewrite(nil, &sdp.Rewrite{Media: []sdp.MediaAddr{{Port: 6000}}, Codecs: call.codecs(inner, &b)}))
+			text := string(inner.Rewrite(nil, &sdp.Rewrite{Media: []sdp.MediaAddr{{Port: 6000}}, Codecs: call.codecs(inner, &b, asOffer)}))
 			outer := call.widen(leg, text, true)
 			if got := spokenIn(t, outer); got != c.offered {
 				t.Errorf("the target is offered %s, want %s", got, c.offered)
@@ -168,7 +169,7 @@ func TestWhatIsLeftOutBeforeTheEdge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return strings.Join(c.codecs(s, &b), " ")
+		return strings.Join(c.codecs(s, &b, asOffer), " ")
 	}
 	offer := with("18 0")
 	if got := kept(offer); got != "" { // all
@@ -259,5 +260,36 @@ func TestFreeType(t *testing.T) {
 	}
 	if got, ok := freeType(9, list); !ok || got != 9 {
 		t.Errorf("G.722 has %d, %v", got, ok)
+	}
+}
+
+// MED-01: codecs are those that a peer is offered. Of an answer nothing is left out on its way to who has offered: its sender may speak all that it has taken.
+func TestMED01AnswerStaysWhole(t *testing.T) {
+	for _, x := range []struct{ codecs, offer, answer string }{
+		{"PCMA", "0 8 101", "0 8 101"},
+		{"PCMA", "0 8", "0"},
+		{"G729 PCMA", "18 0 8", "18 0"},
+		{"G729", "18 0", "18 0"},
+		{"G722", "18 9 0", "0 9 18"},
+	} {
+		a := *topology.DefaultSettings()
+		a.Codecs = strings.Fields(x.codecs)
+		c := conversing(a, *topology.DefaultSettings())
+		c.plan.lines[0].ours = [2]uint16{20000, 20002}
+		c.plan.base = [2]netip.Addr{netip.MustParseAddr("192.0.2.11"), netip.MustParseAddr("192.0.2.11")}
+		leg := &c.won.leg
+		offer, err := sdp.Parse(with(x.offer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.plan.take(&c.a, offer)
+		c.plan.write(c, offer, leg, &leg.sdp, asOffer)
+		told, err := c.plan.answerFrom(c, leg, &c.a, with(x.answer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := spokenIn(t, told), spokenIn(t, with(x.answer)); got != want {
+			t.Errorf("%s: %s is answered %s, and who offered is told %s", x.codecs, x.offer, want, got)
+		}
 	}
 }
