@@ -189,12 +189,16 @@ func (c *Call) serve(now time.Time, l *Leg, src sip.Source, m *sip.Message) *txn
 	return s
 }
 
-// Back is the way back for responses (RFC 3261 §18.2.2): the connection, or for UDP what the top Via says.
+// Back is the way back for responses (RFC 3261 §18.2.2): for UDP what the top Via says, else the connection, and when that is gone a new one to
+// where the top Via says.
 func Back(src sip.Source, m *sip.Message) sip.Hop {
 	h := sip.Hop{Transport: src.Transport, Local: src.Local, Remote: src.Remote, Flow: src.Flow}
 	if src.Transport == sip.UDP {
 		h.Remote = m.ResponseAddr(src.Remote)
-	} else if len(src.Names) > 0 {
+		return h
+	}
+	h.Remote = m.ReturnAddr(src.Remote, src.Transport)
+	if len(src.Names) > 0 {
 		h.Name = src.Names[0]
 	}
 	return h

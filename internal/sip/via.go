@@ -163,3 +163,21 @@ func (m *Message) ResponseAddr(src netip.AddrPort) netip.AddrPort {
 	}
 	return netip.AddrPortFrom(src.Addr(), port)
 }
+
+// ReturnAddr is where a connection is opened for the response to a request that came by a stream from src, when the one that it came by is
+// gone (RFC 3261 §18.2.2): the port of sent-by, else that of the transport. The port of src is one that its sender dialled from.
+func (m *Message) ReturnAddr(src netip.AddrPort, t Transport) netip.AddrPort {
+	v, ok := m.TopVia()
+	if !ok {
+		return src
+	}
+	port := v.Port
+	switch {
+	case port != 0:
+	case t == TLS:
+		port = 5061
+	default:
+		port = 5060
+	}
+	return netip.AddrPortFrom(src.Addr(), port)
+}

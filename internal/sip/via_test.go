@@ -112,3 +112,23 @@ func TestViaParameters(t *testing.T) {
 		t.Error("no rport", p, ok)
 	}
 }
+
+// RFC 3261 §18.2.2: rport has no meaning on a stream.
+func TestRFC3261_18_2_2ReturnAddr(t *testing.T) {
+	src := netip.MustParseAddrPort("192.0.2.7:40123")
+	for via, want := range map[string]string{
+		"SIP/2.0/TCP h.example:5070;branch=z9hG4bKa;rport": "192.0.2.7:5070",
+		"SIP/2.0/TCP h.example;branch=z9hG4bKa":            "192.0.2.7:5060",
+		"SIP/2.0/TLS h.example;branch=z9hG4bKa":            "192.0.2.7:5061",
+	} {
+		m := NewRequest("OPTIONS", "sip:h")
+		m.Add(IDVia, via)
+		tr := TCP
+		if strings.Contains(via, "TLS") {
+			tr = TLS
+		}
+		if got := m.ReturnAddr(src, tr); got.String() != want {
+			t.Errorf("%s: %v, want %s", via, got, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package ua_test
 
 import (
 	"bytes"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -201,4 +202,20 @@ func TestRefreshNotSent(t *testing.T) {
 	refresh(10 * time.Second)
 	callee.answers("200 OK", r.last(), "", "Supported: timer", "Session-Expires: 120;refresher=uac")
 	refresh(60 * time.Second)
+}
+
+// RFC 3261 §18.2.2: a response goes by the connection of its request, and when that is gone to where the sender listens, not to the port that it
+// has dialled from.
+func TestRFC3261_18_2_2ConnectionIsGone(t *testing.T) {
+	r := rigOf(t, strings.Replace(document, "198.51.100.1, root: {transport: UDP}", "198.51.100.1, root: {transport: TCP}", 1))
+	r.uc = sip.Source{Transport: sip.TCP, Local: netip.MustParseAddrPort("192.0.2.10:5068"), Remote: netip.MustParseAddrPort("198.51.100.1:40123"), Flow: 9}
+	r.out.Reset()
+	r.in(r.uc, bytes.Replace(request("INVITE", "1", "i1", "call", "from", "", bodies[0]), []byte("SIP/2.0/UDP"), []byte("SIP/2.0/TCP"), 1))
+	ours := r.last()
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", ours, "to", bodies[1]))
+	want := sip.Hop{Transport: sip.TCP, Local: r.uc.Local, Remote: netip.MustParseAddrPort("198.51.100.1:5060"), Flow: 9}
+	if got := r.out.Sends[1].Hop; got != want {
+		t.Errorf("the 200 goes to %v, want %v", got, want)
+	}
 }
