@@ -22,11 +22,12 @@ func (c *Call) crossed(now time.Time, e *exchange) bool {
 	return true
 }
 
-// sendAgain sends the re-INVITE of an exchange whose delay is over. What it said stands in the leg's description.
+// sendAgain sends the request of an exchange once more: its delay is over, or its session timer was too short. What it said stands in the leg's
+// description.
 func (c *Call) sendAgain(now time.Time, e *exchange, out *Out) {
 	e.again = time.Time{}
 	l := e.to
-	if e.gone || !l.up || l.pending || l.answer.Waiting() || !l.oa.LocalInvite(e.offer) {
+	if e.gone || !l.up || l.pending || l.answer.Waiting() || !e.opens() {
 		c.exch = nil
 		c.failExchange(now, e, diag.RequestPending, 491, out)
 		return

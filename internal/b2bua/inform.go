@@ -59,6 +59,11 @@ func (c *Call) receiveUpdateResponse(now time.Time, l *Leg, m *sip.Message, out 
 	if e == nil || e.to != l || e.forward != "UPDATE" {
 		return
 	}
+	if l.longer(m) {
+		l.oa.Failed("UPDATE")
+		c.sendAgain(now, e, out)
+		return
+	}
 	c.exch = nil
 	body, ok := m.SDP()
 	switch {

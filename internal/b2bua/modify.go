@@ -140,13 +140,7 @@ func (c *Call) forward(now time.Time, e *exchange, body string, out *Out) {
 		c.failExchange(now, e, diag.RequestPending, 491, out)
 		return
 	}
-	ready := false
-	if e.forward == "UPDATE" {
-		ready = l.oa.LocalOffer("UPDATE")
-	} else {
-		ready = l.oa.LocalInvite(e.offer)
-	}
-	if !ready {
+	if !e.opens() {
 		c.failExchange(now, e, diag.RequestPending, 491, out)
 		return
 	}
@@ -163,6 +157,14 @@ func (c *Call) forward(now time.Time, e *exchange, body string, out *Out) {
 		}
 	}
 	c.sendOffer(now, e, sdp, out)
+}
+
+// opens tells whether the request of an exchange may be sent now, and notes that it is.
+func (e *exchange) opens() bool {
+	if e.forward == "UPDATE" {
+		return e.to.oa.LocalOffer("UPDATE")
+	}
+	return e.to.oa.LocalInvite(e.offer)
 }
 
 // sendOffer sends the request of an exchange; an empty sdp asks for an offer.
@@ -218,6 +220,10 @@ func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip
 		return
 	}
 	l.oa.Failed("INVITE")
+	if l.longer(m) {
+		c.sendAgain(now, e, out)
+		return
+	}
 	if (m.Status == 491 || e.seat && m.Status == 500 && m.Has(sip.IDRetryAfter)) && c.crossed(now, e) {
 		return
 	}

@@ -18,6 +18,7 @@ type sessionTimer struct {
 	wanted   time.Duration // in the request of ours under way; 0: it had none
 	asked    time.Duration // in the peer's request that is being answered; 0: it had none
 	askedBy  string        // its refresher
+	longer   uint8         // times that the peer has asked for more
 	supports bool          // the peer knows the extension
 	ours     bool          // we refresh
 	next     time.Time     // when we refresh
@@ -234,8 +235,7 @@ func (c *Call) refreshRefused(now time.Time, l *Leg, m *sip.Message) {
 	}
 	switch m.Status {
 	case 422:
-		t.least = max(t.least, deltaSeconds(m.Get(sip.IDMinSE)))
-		if t.least > t.interval {
+		if l.longer(m) {
 			t.again(now, 0)
 			return
 		}
@@ -246,13 +246,17 @@ func (c *Call) refreshRefused(now time.Time, l *Leg, m *sip.Message) {
 	t.again(now, refreshPause)
 }
 
-// longer tells whether a target's 422 names an interval that the INVITE can be sent again with (RFC 4028 §7.3): one that is longer
-// than what was asked for, so that it ends.
+// mostLonger bounds how often one peer can ask for a longer interval than the last one that it has asked for.
+const mostLonger = 4
+
+// longer tells whether a 422 names an interval that the request can be sent again with (RFC 4028 §7.3): one that is longer than what was asked
+// for, and not time and again.
 func (l *Leg) longer(m *sip.Message) bool {
 	t, least := l.timer, deltaSeconds(m.Get(sip.IDMinSE))
-	if m.Status != 422 || t == nil || least <= t.wanted {
+	if m.Status != 422 || t == nil || least <= t.wanted || t.longer >= mostLonger {
 		return false
 	}
+	t.longer++
 	t.least = max(t.least, least)
 	return true
 }

@@ -98,10 +98,12 @@ func (e *end) answers(status string, req []byte, body string, lines ...string) {
 	e.r.in(e.src, m)
 }
 
-// pass lets time go by in steps of what the core waits for, and returns what it has sent.
+// pass lets time go by in steps of what the core waits for.
 func (r *rig) pass(d time.Duration) {
 	until := r.now.Add(d)
-	r.out.Reset()
+	if d > 0 {
+		r.out.Reset()
+	}
 	for {
 		at := r.core.Deadline()
 		if at.IsZero() || at.After(until) {
@@ -130,8 +132,19 @@ func (r *rig) lines() string {
 	return b.String()
 }
 
+// What either end says when it holds the other one, and what the callee answers to it.
 var held = strings.NewReplacer("a=sendrecv", "a=sendonly", "20518 0", "20518 1").Replace(bodies[0])
-var heldB = strings.NewReplacer("a=sendrecv", "a=sendonly", "20518 0", "20518 1").Replace(bodies[1])
 var heldAnswer = strings.NewReplacer("a=sendrecv", "a=recvonly", "20518 0", "20518 1").Replace(bodies[1])
 
+// last is the last message that the core has sent.
 func (r *rig) last() []byte { return r.out.Sends[len(r.out.Sends)-1].Data }
+
+// first is the first request of a method that the core has sent; nil: none.
+func (r *rig) first(method string) []byte {
+	for _, s := range r.out.Sends {
+		if bytes.HasPrefix(s.Data, []byte(method+" ")) {
+			return s.Data
+		}
+	}
+	return nil
+}

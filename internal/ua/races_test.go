@@ -3,6 +3,7 @@ package ua_test
 import (
 	"bytes"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -217,5 +218,77 @@ func TestRFC3261_18_2_2ConnectionIsGone(t *testing.T) {
 	want := sip.Hop{Transport: sip.TCP, Local: r.uc.Local, Remote: netip.MustParseAddrPort("198.51.100.1:5060"), Flow: 9}
 	if got := r.out.Sends[1].Hop; got != want {
 		t.Errorf("the 200 goes to %v, want %v", got, want)
+	}
+}
+
+// timed is the document of a rig that asks its callee for a session timer.
+var timed = strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {options: false, enableSessionTimer: true, sessionExpires: 120s}
+  "trunk:uc": {`, 1)
+
+// greedy answers 422 with ever longer intervals until it is not asked again, and returns how often it was.
+func (e *end) greedy(req []byte, least func(n int) int) (asked int) {
+	e.r.b.Helper()
+	for method, _, _ := bytes.Cut(req, []byte(" ")); asked < 100; asked++ {
+		e.answers("422 Session Interval Too Small", req, "", "Min-SE: "+strconv.Itoa(least(asked)))
+		e.r.pass(0)
+		if req = e.r.first(string(method)); req == nil {
+			break
+		}
+	}
+	return asked
+}
+
+// RFC 4028 §7.3, §7.4: a peer that always wants a longer interval, or the one that it was asked for, does not keep us asking.
+func TestRFC4028_7_3ChainOf422(t *testing.T) {
+	more := func(n int) int { return 200 + n }
+	t.Run("call", func(t *testing.T) {
+		r := rigOf(t, timed)
+		r.out.Reset()
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+		gateway := &end{r: r, src: r.pstn}
+		if n := gateway.greedy(r.last(), more); n != 4 {
+			t.Errorf("the INVITE is sent again %d times", n)
+		}
+		if r.core.Live() != 0 {
+			t.Error("the call has not ended")
+		}
+	})
+	for name, least := range map[string]func(int) int{"more": more, "the same": func(int) int { return 200 }} {
+		t.Run("refresh, "+name, func(t *testing.T) {
+			r := overTCP(t)
+			_, callee := r.acknowledged()
+			callee.says("UPDATE", "", "Supported: timer", "Session-Expires: 120;refresher=uas")
+			r.pass(time.Minute)
+			if n := callee.greedy(r.last(), least); n > 4 {
+				t.Errorf("the refresh is sent again %d times at once", n)
+			}
+			if r.core.Live() != 1 {
+				t.Error("the call has ended")
+			}
+		})
+	}
+}
+
+// A change is sent on with the interval that its leg has agreed on. Where the peer wants a longer one now, it is asked again with that.
+func TestRFC4028_7_4ChangeWith422(t *testing.T) {
+	for _, method := range []string{"INVITE", "UPDATE"} {
+		t.Run(method, func(t *testing.T) {
+			r := newRig(t)
+			caller, callee := r.acknowledged()
+			callee.says("UPDATE", "", "Supported: timer", "Session-Expires: 120;refresher=uac")
+			caller.says(method, held)
+			change := r.last()
+			if got := header(change, "Session-Expires"); got != "120;refresher=uas" {
+				t.Fatalf("%s", change)
+			}
+			callee.answers("422 Session Interval Too Small", change, "", "Min-SE: 300")
+			if change = r.first(method); change == nil || header(change, "Session-Expires") != "300;refresher=uas" || !bytes.Contains(change, []byte("a=sendonly")) {
+				t.Fatalf("asked again by\n%s", change)
+			}
+			callee.answers("200 OK", change, heldAnswer, "Session-Expires: 300;refresher=uas", "Require: timer")
+			if got := r.last(); !bytes.HasPrefix(got, []byte("SIP/2.0 200")) || header(got, "CSeq") != "2 "+method {
+				t.Errorf("%s", got)
+			}
+		})
 	}
 }
