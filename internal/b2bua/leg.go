@@ -2,6 +2,7 @@ package b2bua
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/dialog"
@@ -317,7 +318,11 @@ func nextHop(hop sip.Hop, uri string) sip.Hop {
 	if err != nil {
 		return hop
 	}
-	addr, err := netip.ParseAddr(u.Host)
+	host, ok := u.Params.Get("maddr") // overrides the host (RFC 3261 §19.1.1, RFC 3263 §4)
+	if !ok {
+		host = u.Host
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	if err != nil {
 		return hop
 	}

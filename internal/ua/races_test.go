@@ -292,3 +292,28 @@ func TestRFC4028_7_4ChangeWith422(t *testing.T) {
 		})
 	}
 }
+
+// RFC 3261 §19.1.1, RFC 3263 §4: where requests of a dialog go.
+func TestRFC3263_4NextHopOfADialog(t *testing.T) {
+	for contact, want := range map[string]string{
+		"<sip:gw@198.51.100.7:5070>":                        "198.51.100.7:5070",
+		"<sip:gw@198.51.100.7>, <sip:gw@198.51.100.8>":      "198.51.100.7:5060",
+		"<sip:gw@pool.example.com:5070;maddr=198.51.100.9>": "198.51.100.9:5070",
+		"<sip:gw@198.51.100.7:5070;maddr=198.51.100.9;lr>":  "198.51.100.9:5070",
+		"<sip:gw@pool.example.com;maddr=[2001:db8::9]>":     "198.51.100.2:5060", // no way there from an IPv4 address
+		"<sip:gw@pool.example.com:5070>":                    "198.51.100.2:5060",
+		"<tel:+14255550100>":                                "198.51.100.2:5060",
+		"*":                                                 "198.51.100.2:5060",
+		"<sip:gw@198.51.100.7:5070;maddr=pool.example.com>": "198.51.100.2:5060",
+	} {
+		r := newRig(t)
+		r.out.Reset()
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+		ours := r.last()
+		r.out.Reset()
+		r.in(r.pstn, bytes.Replace(response("200 OK", ours, "to", bodies[1]), []byte("<sip:198.51.100.2:5060>"), []byte(contact), 1))
+		if got := r.out.Sends[0].Hop.Remote; got.String() != want {
+			t.Errorf("Contact: %s: ACK to %v, want %s", contact, got, want)
+		}
+	}
+}
