@@ -50,7 +50,8 @@ type attempt struct {
 	elsewhere bool // … because somebody else has answered
 	viaTCP    bool // the INVITE is too large for UDP and goes by TCP (RFC 3261 §18.1.1)
 
-	failure string // why a message could not be sent, in words of the transport
+	failure  string    // why a message could not be sent, in words of the transport
+	patience time.Time // until when the addresses of the target are tried while there is another target; zero: for ever
 
 	// Deadlines of the hunt; zero when off.
 	noResponse, noProgress, noAnswer, grace, linger time.Time
@@ -104,11 +105,7 @@ func ownRejection(why *diag.Reason) *rejection {
 // hunt tries the next target, or gives up.
 func (c *Call) hunt(now time.Time, out *Out) {
 	c.current = nil
-	limit := c.a.trunk.Settings.MaxAttempts
-	if c.decision.Kind == routing.Emergency {
-		limit = 0
-	}
-	for c.verdict == nil && int(c.next) < len(c.decision.Targets) && (limit <= 0 || int(c.tried) < limit) {
+	for c.hasNext() {
 		target := &c.decision.Targets[c.next]
 		c.next++
 		entry := cdr.Attempt{Trunk: target.Trunk.Name, Called: target.Called, Calling: target.Calling, At: now}
@@ -128,6 +125,15 @@ func (c *Call) hunt(now time.Time, out *Out) {
 		return
 	}
 	c.giveUp(now, out)
+}
+
+// hasNext tells whether there is a target left that may be tried.
+func (c *Call) hasNext() bool {
+	limit := c.a.trunk.Settings.MaxAttempts
+	if c.decision.Kind == routing.Emergency {
+		limit = 0
+	}
+	return c.verdict == nil && int(c.next) < len(c.decision.Targets) && (limit <= 0 || int(c.tried) < limit)
 }
 
 // acquire takes a place on a target's trunk, once per trunk.
@@ -208,6 +214,9 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	l.unoffered = l.offerless
 	c.sendInvite(now, t, m, out)
 	t.noProgress = after(now, c.settings(t).NoProgressTimeout)
+	if t.patience.IsZero() {
+		t.patience = t.noProgress
+	}
 	c.rec.Attempts[t.index].Remote = l.hop.Remote.String()
 }
 
@@ -469,18 +478,20 @@ func (c *Call) attemptFailed(now time.Time, t *attempt, ev txn.Event, out *Out) 
 	c.nextAddress(now, t, r, out)
 }
 
-// nextAddress tries the next address of the same gateway (RFC 3263 §4.3), then the next target. A peer that has not
+// nextAddress tries the next address of the same gateway (RFC 3263 §4.3), then the next target, which also has its turn when the addresses so far
+// have taken noProgressTimeout: a name can have dozens of them. A peer that has not
 // answered at all cannot be cancelled: its INVITE is no longer repeated, and if it wakes up it is cancelled then.
 func (c *Call) nextAddress(now time.Time, t *attempt, r *rejection, out *Out) {
 	delete(c.env.noTCP, t.leg.hop.Remote) // what is too large may not arrive by UDP either
 	if t.state == attemptTrying {
 		c.env.silent.add(now, t.leg.hop.Remote, silentTime)
 	}
-	if t.hop+1 >= len(t.hops) {
+	tired := !t.patience.IsZero() && !now.Before(t.patience) && c.hasNext()
+	if t.hop+1 >= len(t.hops) || tired {
 		c.reject(now, t, r, true, out)
 		return
 	}
-	next := &attempt{target: t.target, index: t.index, hops: t.hops, hop: t.hop + 1}
+	next := &attempt{target: t.target, index: t.index, hops: t.hops, hop: t.hop + 1, patience: t.patience}
 	next.leg.side, next.leg.number, next.leg.trunk = t.leg.side, t.leg.number, t.leg.trunk
 	c.passBy(now, t, r)
 	t.calm()

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/directsip/directsip/internal/b2bua"
 	"github.com/directsip/directsip/internal/sip"
 )
 
@@ -314,6 +315,37 @@ func TestRFC3263_4NextHopOfADialog(t *testing.T) {
 		r.in(r.pstn, bytes.Replace(response("200 OK", ours, "to", bodies[1]), []byte("<sip:198.51.100.2:5060>"), []byte(contact), 1))
 		if got := r.out.Sends[0].Hop.Remote; got.String() != want {
 			t.Errorf("Contact: %s: ACK to %v, want %s", contact, got, want)
+		}
+	}
+}
+
+// A name with dozens of addresses that are all dead does not keep the call from the next target for longer than noProgressTimeout and the
+// address under way; where there is no other target, all addresses are tried.
+func TestManyDeadAddresses(t *testing.T) {
+	many := strings.Replace(document, "\n  pstn: {", "\n  many: {kind: gateway, host: many.test, root: {transport: UDP}}\n  pstn: {", 1)
+	var addrs []b2bua.Addr
+	for i := range 32 {
+		addrs = append(addrs, b2bua.Addr{Remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 5060)})
+	}
+	for trunks, want := range map[string]int{"[many, pstn]": 3, "[many]": 32} {
+		r := rigOf(t, strings.Replace(many, "[pstn]", trunks, 1))
+		r.out.Reset()
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+		q := r.out.Resolve[0]
+		r.core.Resolved(r.now, q.Session, q.Attempt, addrs, &r.out)
+		dead, asked := make(map[netip.Addr]bool), false
+		for i := 0; i < 32 && !asked && r.core.Live() > 0; i++ {
+			for _, s := range r.out.Sends {
+				if to := s.Hop.Remote.Addr(); bytes.HasPrefix(s.Data, []byte("INVITE ")) {
+					dead[to] = true
+					asked = asked || to == r.pstn.Remote.Addr()
+				}
+			}
+			r.pass(4 * time.Second)
+		}
+		delete(dead, r.pstn.Remote.Addr())
+		if len(dead) != want || asked != (want == 3) {
+			t.Errorf("%s: %d addresses were tried, the next target: %v", trunks, len(dead), asked)
 		}
 	}
 }
