@@ -129,7 +129,13 @@ func (r *Resolver) once(ctx context.Context, network, server string, ask *dns.Ms
 	defer cancel()
 	ask.Id = dns.Id()
 	c := dns.Client{Net: network, Timeout: r.cfg.Timeout}
-	m, _, err := c.ExchangeContext(ctx, ask, server)
+	conn, err := c.DialContext(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })() // reading knows deadlines alone
+	m, _, err := c.ExchangeWithConnContext(ctx, ask, conn)
 	if err != nil {
 		return nil, err
 	}

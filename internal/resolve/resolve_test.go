@@ -366,7 +366,18 @@ func TestCloseEndsLookups(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Close()
+	for deadline := time.Now().Add(20 * time.Second); z.total() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the server was not asked")
+		}
+	}
+	closed := make(chan struct{})
+	go func() { r.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(20 * time.Second):
+		t.Error("Close waits for a server that is silent")
+	}
 	<-f.done
 	if _, err := r.Lookup(t.Context(), Query{Host: "b.example.com", Port: 5060}); !errors.Is(err, ErrClosed) {
 		t.Errorf("after Close: %v", err)
