@@ -13,6 +13,7 @@ const (
 	failureTTL = 5 * time.Second        // a question that failed is not asked again so soon (RFC 2308 §7)
 	maxFlights = 512                    // questions under way at once
 	staleWait  = 500 * time.Millisecond // how long an expired answer waits for a fresh one (RFC 8767 §5)
+	partWait   = 500 * time.Millisecond // how long the parts of an answer that are there wait for the others (RFC 8305 §3)
 )
 
 // question is what DNS is asked: a name in lower case without the last dot, and a record type.
@@ -83,6 +84,11 @@ func (r *Resolver) fetch(ctx context.Context, k question) (*entry, error) {
 	case <-late:
 		return e, nil
 	case <-ctx.Done():
+	}
+	select {
+	case <-f.done: // as well
+		return f.e, f.e.err
+	default:
 		return nil, ctx.Err()
 	}
 }

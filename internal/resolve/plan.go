@@ -17,7 +17,8 @@ type plan struct {
 	r     *Resolver
 	now   time.Time
 	fetch func(question) (*entry, error)
-	ahead func(question) // begin to ask, as the answer will be needed soon
+	soon  func(question) (*entry, error) // fetch for what may be done without: errSlow when it takes long
+	ahead func(question)                 // begin to ask, as the answer will be needed soon
 
 	q       Query
 	name    string // q.Host in lower case without a dot at the end
@@ -99,8 +100,10 @@ func serviceName(t sip.Transport, host string) string {
 
 // get fetches a set. absent means that there is none, which is an answer; a server that cannot answer SRV or NAPTR at
 // all counts as absent too, because many small ones cannot.
-func (p *plan) get(k question) (e *entry, absent bool, err error) {
-	e, err = p.fetch(k)
+func (p *plan) get(k question) (e *entry, absent bool, err error) { return p.by(p.fetch, k) }
+
+func (p *plan) by(fetch func(question) (*entry, error), k question) (e *entry, absent bool, err error) {
+	e, err = fetch(k)
 	switch {
 	case err == nil:
 		p.until(e.expires)
@@ -161,20 +164,36 @@ func (p *plan) service(name string, t sip.Transport) (found bool, err error) {
 	}
 	before := len(p.hops)
 	var last error
+	for _, fetch := range p.waits() {
+		if last = p.targets(fetch, order, t); len(p.hops) > before {
+			return true, nil
+		}
+		if !errors.Is(last, errSlow) {
+			break
+		}
+	}
+	return true, last
+}
+
+// targets appends the addresses of the targets of an SRV name. One that does not resolve must not take the others away.
+func (p *plan) targets(fetch func(question) (*entry, error), order []srv, t sip.Transport) (last error) {
 	for _, s := range order {
 		if s.target == "" {
 			continue
 		}
-		// One target that does not resolve must not take the others away.
-		if err := p.addresses(s.target, s.port, t); err != nil {
-			last = err
+		if err := p.addressesBy(fetch, s.target, s.port, t); err != nil {
+			if !errors.Is(last, errSlow) {
+				last = err
+			}
 			p.until(p.now.Add(failureTTL))
 		}
 	}
-	if len(p.hops) > before {
-		last = nil
-	}
-	return true, last
+	return last
+}
+
+// waits are the ways to fetch what may be done without, to be tried until one brings something: what is there soon, or whatever comes.
+func (p *plan) waits() [2]func(question) (*entry, error) {
+	return [...]func(question) (*entry, error){p.soon, p.fetch}
 }
 
 // kinds are the address record types wanted, in the order of preference (RFC 6724: IPv6 first).
@@ -188,8 +207,17 @@ func (p *plan) kinds() []uint16 {
 	return []uint16{dns.TypeAAAA, dns.TypeA}
 }
 
-// addresses appends the addresses of a host.
-func (p *plan) addresses(host string, port uint16, t sip.Transport) error {
+// addresses appends the addresses of a host. A family of which DNS says nothing does not keep the other one waiting.
+func (p *plan) addresses(host string, port uint16, t sip.Transport) (err error) {
+	for _, fetch := range p.waits() {
+		if err = p.addressesBy(fetch, host, port, t); !errors.Is(err, errSlow) {
+			break
+		}
+	}
+	return err
+}
+
+func (p *plan) addressesBy(fetch func(question) (*entry, error), host string, port uint16, t sip.Transport) error {
 	if list := p.r.hosts.lookup(host, p.now); list != nil {
 		p.until(p.now.Add(hostsCheck))
 		for _, a := range list {
@@ -205,7 +233,7 @@ func (p *plan) addresses(host string, port uint16, t sip.Transport) error {
 	found := false
 	var last error
 	for _, k := range p.kinds() {
-		e, absent, err := p.get(question{host, k})
+		e, absent, err := p.by(fetch, question{host, k})
 		switch {
 		case err != nil:
 			last = err

@@ -67,6 +67,7 @@ var (
 	ErrBusy      = errors.New("too many DNS questions under way")
 	ErrClosed    = errors.New("resolver is closed")
 	errMiss      = errors.New("not in the cache")
+	errSlow      = errors.New("DNS is slow")
 )
 
 // maxHops bounds a Result.
@@ -156,7 +157,8 @@ func (r *Resolver) Close() {
 
 // Lookup resolves q (RFC 3263 §4). It waits for DNS when the cache does not know.
 func (r *Resolver) Lookup(ctx context.Context, q Query) (Result, error) {
-	p := plan{r: r, now: r.now(), fetch: func(k question) (*entry, error) { return r.fetch(ctx, k) }, ahead: r.ahead}
+	p, done := r.plan(ctx)
+	defer done()
 	res, err := p.run(q)
 	if err != nil {
 		return Result{}, fmt.Errorf("resolve %s: %w", q.Host, err)
@@ -164,10 +166,28 @@ func (r *Resolver) Lookup(ctx context.Context, q Query) (Result, error) {
 	return res, nil
 }
 
+// plan is one that waits for DNS. done ends it.
+func (r *Resolver) plan(ctx context.Context) (p plan, done func()) {
+	var short context.Context
+	cancel := func() {}
+	p = plan{r: r, now: r.now(), ahead: r.ahead, fetch: func(k question) (*entry, error) { return r.fetch(ctx, k) }}
+	p.soon = func(k question) (*entry, error) {
+		if short == nil { // one wait for all that may be done without
+			short, cancel = context.WithTimeout(ctx, partWait)
+		}
+		e, err := r.fetch(short, k)
+		if err != nil && short.Err() != nil && errors.Is(err, short.Err()) && ctx.Err() == nil {
+			err = errSlow
+		}
+		return e, err
+	}
+	return p, func() { cancel() }
+}
+
 // Cached resolves q from the cache alone and never blocks on the network. A result with Expires in the past is stale:
 // use it and call Lookup beside.
 func (r *Resolver) Cached(q Query) (Result, bool) {
-	p := plan{r: r, now: r.now(), fetch: r.peek, ahead: func(question) {}}
+	p := plan{r: r, now: r.now(), fetch: r.peek, soon: r.peek, ahead: func(question) {}}
 	res, err := p.run(q)
 	return res, err == nil
 }

@@ -400,3 +400,46 @@ func BenchmarkCached(b *testing.B) {
 		}
 	}
 }
+
+// RFC 8305 §3: what DNS does not answer keeps nobody from what it has answered: the other family, or the other targets of a service.
+func TestSilenceOfAPart(t *testing.T) {
+	z := newZone(t, append([]string{
+		"_sip._udp.part.example.com. 300 IN SRV 1 0 5060 silent.example.com.",
+		"_sip._udp.part.example.com. 300 IN SRV 2 0 5060 four.example.com.",
+		"six.example.com. 300 IN AAAA 2001:db8::6",
+	}, records...)...)
+	never, late := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(never) })
+	z.change(func() {
+		z.deaf = map[question]chan struct{}{
+			{"silent.example.com", dns.TypeA}: never, {"silent.example.com", dns.TypeAAAA}: never, {"four.example.com", dns.TypeAAAA}: never,
+			{"six.example.com", dns.TypeAAAA}: late,
+		}
+	})
+	r, _ := newResolver(t, "", Config{Servers: []string{z.addr}, Timeout: time.Minute})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // less than a question may take
+	defer cancel()
+	for _, c := range []struct {
+		q    Query
+		want string
+	}{
+		{Query{Host: "four.example.com", Port: 5060, Transport: sip.UDP}, "UDP/192.0.2.4:5060 UDP/192.0.2.5:5060"},
+		{Query{Host: "part.example.com", Transport: sip.UDP}, "UDP/192.0.2.4:5060 UDP/192.0.2.5:5060"},
+	} {
+		res, err := r.Lookup(ctx, c.q)
+		if err != nil || text(res) != c.want {
+			t.Errorf("%s: %s, %v", c.q.Host, text(res), err)
+		}
+		if left := res.Expires.Sub(r.now()); left > failureTTL {
+			t.Errorf("%s is not asked again for %v", c.q.Host, left)
+		}
+	}
+	time.AfterFunc(2*partWait, func() { close(late) }) // a server that takes its time
+	if res, err := r.Lookup(ctx, Query{Host: "six.example.com", Port: 5060, Transport: sip.UDP}); err != nil || text(res) != "UDP/[2001:db8::6]:5060" {
+		t.Errorf("a name that has one family alone: %s, %v", text(res), err)
+	}
+	cancel()
+	if _, err := r.Lookup(ctx, Query{Host: "silent.example.com", Port: 5060}); !errors.Is(err, context.Canceled) {
+		t.Errorf("who has gone gets %v", err)
+	}
+}

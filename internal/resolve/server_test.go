@@ -22,8 +22,9 @@ type zone struct {
 	mu      sync.Mutex
 	records map[question][]dns.RR
 	rcode   map[question]int
-	chop    bool // over UDP answer with the truncated bit only
-	mute    bool // answer nothing
+	chop    bool                       // over UDP answer with the truncated bit only
+	mute    bool                       // answer nothing
+	deaf    map[question]chan struct{} // questions whose answers wait for it
 	asked   map[string]int
 	held    chan struct{} // when not nil, answers wait for it
 }
@@ -113,6 +114,9 @@ func (z *zone) ServeDNS(w dns.ResponseWriter, req *dns.Msg) {
 	z.mu.Lock()
 	z.asked[k.name+" "+dns.TypeToString[k.kind]+" "+w.LocalAddr().Network()]++
 	held, mute := z.held, z.mute
+	if wait := z.deaf[k]; wait != nil {
+		held = wait
+	}
 	m.Rcode = z.rcode[k]
 	m.Answer = slices.Clone(z.records[k])
 	if alias := z.records[question{k.name, dns.TypeCNAME}]; len(m.Answer) == 0 && alias != nil {

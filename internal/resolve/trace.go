@@ -20,13 +20,11 @@ type Answer struct {
 
 // Trace is Lookup, and every record set that it looked at, in the order in which it asked. It comes with an error too.
 func (r *Resolver) Trace(ctx context.Context, q Query) (Result, []Answer, error) {
-	var seen []Answer
-	p := plan{r: r, now: r.now(), ahead: r.ahead}
-	p.fetch = func(k question) (*entry, error) {
-		e, err := r.fetch(ctx, k)
-		seen = append(seen, e.answer(k, err))
-		return e, err
-	}
+	var seen answers
+	p, done := r.plan(ctx)
+	defer done()
+	p.fetch = seen.note(p.fetch)
+	p.soon = seen.note(p.soon)
 	res, err := p.run(q)
 	if len(seen) == 0 && r.hosts.has(p.name, p.now) {
 		a := Answer{Name: p.name, Type: "hosts"}
@@ -39,6 +37,23 @@ func (r *Resolver) Trace(ctx context.Context, q Query) (Result, []Answer, error)
 		return Result{}, seen, fmt.Errorf("resolve %s: %w", q.Host, err)
 	}
 	return res, seen, nil
+}
+
+// answers are those of a Trace.
+type answers []Answer
+
+// note is fetch, and notes what came. What was slow and is waited for after all is noted once.
+func (l *answers) note(fetch func(question) (*entry, error)) func(question) (*entry, error) {
+	return func(k question) (*entry, error) {
+		e, err := fetch(k)
+		a := e.answer(k, err)
+		if i := slices.IndexFunc(*l, func(b Answer) bool { return a.Name == b.Name && a.Type == b.Type && errors.Is(b.Err, errSlow) }); i >= 0 {
+			(*l)[i] = a
+		} else {
+			*l = append(*l, a)
+		}
+		return e, err
+	}
 }
 
 // answer puts an entry into words; e may be nil.
