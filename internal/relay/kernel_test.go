@@ -340,6 +340,30 @@ func TestKernelTellsOfPauses(t *testing.T) {
 	}
 }
 
+// TestKernelCountsToTheEnd: with the counters of the record the kernel gives its flows back, for what it relayed behind them would be in no record.
+func TestKernelCountsToTheEnd(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	k := newKernelRig(t, Config{}, nil)
+	k.talk(20)
+	k.wantTier(media.TierKernel, "")
+	ses := k.find(1)
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	ses.closed = true
+	stats := ses.snapshot(k.Relay)
+	for i := range 2 {
+		if ses.streams[0].side[i].kernel.handle != 0 {
+			t.Errorf("what comes from side %d is counted no more, and still relayed", i)
+		}
+		if n := stats.Streams[0].From[i].Packets; n != 20 || stats.Streams[0].Tier != media.TierKernel {
+			t.Errorf("side %d: %d packets, tier %q", i, n, stats.Streams[0].Tier)
+		}
+	}
+	ses.closed = false
+}
+
 // killedEnv makes the test's process the one that is killed, and names the peers' namespace.
 const killedEnv = "DIRECTSIP_RELAY_KILLED"
 

@@ -78,7 +78,11 @@ func (s *session) snapshot(r *Relay) media.Stats {
 		}
 		for j := range st.side {
 			sd := &st.side[j]
-			st.tally(sd)
+			if s.closed { // the last one: nothing may be counted behind it
+				st.recall(sd)
+			} else {
+				st.tally(sd)
+			}
 			c := &stats.Streams[i].From[j]
 			*c = sd.count.snapshot(r.start)
 			sd.agreement(c)
