@@ -82,6 +82,25 @@ func TestSteeredQueueIsNotOfTheNextCall(t *testing.T) {
 	}
 }
 
+// TestSteeredQueueOverflows: what finds no room in it is counted.
+func TestSteeredQueueOverflows(t *testing.T) {
+	b := newSteeredBench(t, 1)
+	if n := b.relay.Totals().Overflown; n != 0 {
+		t.Errorf("before anything came: %d", n)
+	}
+	sent := uint64(0)
+	for ; b.relay.Totals().Overflown == 0 && sent < inletMost; sent++ {
+		b.phones[0].send(rtpPacket(8, uint16(sent), uint32(sent)*160, 7), &b.to[0])
+	}
+	arrived(t, socket{fd: b.relay.workers[0].inlets[inet].fd})
+	for w := b.relay.workers[0]; w.poll(uintptr(w.epoll)); {
+		w.work()
+	}
+	if all := b.relay.Totals(); all.Overflown == 0 || all.Overflown+all.Packets != sent {
+		t.Errorf("%d sent, %+v", sent, all)
+	}
+}
+
 // TestSteeredBacklogEnds: under so much load that the worker's socket is never empty a call is not deaf for ever, nor is one for which nothing waits.
 func TestSteeredBacklogEnds(t *testing.T) {
 	b := newSteeredBench(t, 1)

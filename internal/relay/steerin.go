@@ -101,6 +101,21 @@ func (in *inlet) close() {
 	}
 }
 
+// dropped is how many datagrams the kernel has dropped because the queue was full, as the socket knows it (SO_MEMINFO); 0: the kernel does not say.
+func (in *inlet) dropped() uint64 {
+	const drops = 8 // SK_MEMINFO_DROPS
+	var info [drops + 1]uint32
+	size := uint32(unsafe.Sizeof(info))
+	if in == nil {
+		return 0
+	}
+	if _, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(in.fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0); errno != 0 || size != uint32(unsafe.Sizeof(info)) {
+		return 0
+	}
+	return uint64(info[drops])
+}
+
 // reset makes the first n places ready for the next call.
 func (in *inlet) reset(n int) {
 	for i := range n {

@@ -19,6 +19,7 @@ type Totals struct {
 	Warm           int64  // sockets of closed sessions that are still bound, now; not among Sockets
 	Reused         uint64 // sockets that were taken over warm
 	Late           uint64 // packets that came to a warm socket or to a steered port that was just given up, dropped
+	Overflown      uint64 // packets that the queue of the steered ports had no room for
 	Checks         uint64 // of ICE that were answered
 	Handshakes     int64  // of DTLS, now
 	Unshaken       uint64 // handshakes of DTLS that failed
@@ -69,6 +70,7 @@ func (r *Relay) Totals() Totals {
 	t.Warm, t.Reused, t.Late = int64(resting), reused, late
 	if r.steered != nil {
 		t.Late += r.steered.late.Load()
+		t.Overflown = r.overflown()
 	}
 	t.Packets, t.Bytes = r.kernel.packets.Load(), r.kernel.bytes.Load()
 	if r.kernel.table != nil {
@@ -87,4 +89,16 @@ func (r *Relay) Totals() Totals {
 		t.Batches += w.totals.batches.Load()
 	}
 	return t
+}
+
+// overflown asks the sockets that ports are steered into; once the relay is shut down there are none.
+func (r *Relay) overflown() (n uint64) {
+	r.running.RLock()
+	defer r.running.RUnlock()
+	for i := 0; i < len(r.workers) && !r.closed; i++ {
+		for _, in := range r.workers[i].inlets {
+			n += in.dropped()
+		}
+	}
+	return n
 }

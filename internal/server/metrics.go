@@ -170,7 +170,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge(descMedia, float64(t.Streams), "streams")
 	gauge(descMedia, float64(t.Sockets), "sockets")
 	events(count, descPackets, []event{{"rtp", t.Packets}, {"rtcp", t.RTCP}, {"gated", t.Gated}, {"dropped", t.Dropped}, {"unauthentic", t.Unauthentic}, {"send-error", t.SendErrors}, {"played", t.Played},
-		{"report", t.Reports}, {"lost", t.Lost}, {"check", t.Checks}})
+		{"report", t.Reports}, {"lost", t.Lost}, {"check", t.Checks}, {"late", t.Late}, {"overflow", t.Overflown}})
 	count(descDead, t.Dead)
 	gauge(descMedia, float64(t.InKernel), "in-kernel")
 	gauge(descMedia, float64(t.Handshakes), "handshakes")
