@@ -11,7 +11,12 @@ import (
 // refusal.
 func (d *Decision) Explain() []string {
 	p := page{text: make([]byte, 0, 96*(len(d.Steps)+len(d.Targets)+1)), ends: make([]int, 0, len(d.Steps)+len(d.Targets)+2)}
-	for i := range d.Steps {
+	for i := 0; i < len(d.Steps); i++ {
+		if next, names := withoutRoutes(d.Steps, i); len(names) >= 3 {
+			p.line(StepUsage.indent(), StepUsage.String(), strconv.Itoa(len(names))+" usages", "no route of these matches: "+some(names))
+			i = next - 1
+			continue
+		}
 		st := &d.Steps[i]
 		p.line(st.Kind.indent(), st.Kind.String(), st.subject(), st.text())
 	}
@@ -30,6 +35,39 @@ func (d *Decision) Explain() []string {
 		p.line(1, strconv.Itoa(i+1)+".", quote(d.Targets[i].Trunk.Name), d.Targets[i].text())
 	}
 	return p.lines()
+}
+
+// withoutRoutes are the usages from a step on that have nothing to say but that no route of theirs matches, and the step behind them. A policy
+// with a usage for each country has dozens.
+func withoutRoutes(steps []Step, i int) (next int, names []string) {
+	for i < len(steps) && steps[i].Kind == StepUsage && steps[i].Outcome == NoRoutes {
+		usage := steps[i].Name
+		j := i + 1
+		if j < len(steps) && steps[j].Kind == StepRoute && steps[j].Outcome == OthersNoMatch {
+			j++
+		}
+		if j < len(steps) && steps[j].Kind == StepRoute {
+			break // its routes are listed one by one
+		}
+		i, names = j, append(names, usage)
+	}
+	return i, names
+}
+
+// some names one by one, or the first and the last of many.
+func some(names []string) string {
+	if n := len(names); n > 8 {
+		return quoted(names[:4]) + " … " + quote(names[n-1])
+	}
+	return quoted(names)
+}
+
+func quoted(names []string) string {
+	list := make([]string, len(names))
+	for i, n := range names {
+		list[i] = quote(n)
+	}
+	return strings.Join(list, ", ")
 }
 
 // page collects the lines in one text, because every call record has some.
@@ -206,9 +244,13 @@ func (st *Step) subject() string {
 		if st.Outcome == OthersNoMatch {
 			return strconv.Itoa(int(st.N)) + " more"
 		}
-	case StepNormalize:
-		if st.Name == "" {
+	case StepNormalize, StepInCalled, StepInCalling, StepCalled, StepCalling:
+		switch {
+		case st.Name != "":
+		case st.Kind == StepNormalize && (st.Outcome == KeptAsIs || st.To == ""):
 			return "none"
+		default:
+			return "unnamed"
 		}
 	case StepPlus, StepExt:
 		return quote(st.Of)
@@ -298,7 +340,7 @@ func (st *Step) ruleText() string {
 	case KeptAsIs:
 		return st.From + " is E.164 already; no rule matches, kept"
 	case NoMatch:
-		if st.Name == "" {
+		if st.To == "" {
 			return "no rule matches " + st.From + ", and it is not E.164"
 		}
 		return st.From + " does not match " + st.To
