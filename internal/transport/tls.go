@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"time"
 )
@@ -33,8 +35,10 @@ func handshake(tc *tls.Conn, timeout time.Duration) (peer, error) {
 	if err := tc.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return peer{}, err
 	}
-	if err := tc.Handshake(); err != nil {
-		return peer{}, err
+	if err := tc.Handshake(); errors.Is(err, io.EOF) {
+		return peer{}, fmt.Errorf("the peer has closed the connection in the TLS handshake: %w", err) // too busy, or our certificate is not to its liking
+	} else if err != nil {
+		return peer{}, fmt.Errorf("TLS handshake: %w", err)
 	}
 	certs := tc.ConnectionState().PeerCertificates
 	if len(certs) == 0 {

@@ -396,3 +396,20 @@ func TestWriterTellsTheReadersReason(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+// TestHandshakeSaysWhatItWas: "EOF" alone tells nobody at what stage who went.
+func TestHandshakeSaysWhatItWas(t *testing.T) {
+	for want, leave := range map[string]func(net.Conn){
+		"the peer has closed the connection in the TLS handshake: EOF": func(c net.Conn) { c.Read(make([]byte, 4096)); c.Close() },
+		"TLS handshake: ": func(c net.Conn) { c.Read(make([]byte, 4096)); c.Write([]byte("SIP/2.0 400 Bad Request\r\n\r\n")) },
+	} {
+		us, them := net.Pipe()
+		go leave(them)
+		_, err := handshake(tls.Client(us, &tls.Config{ServerName: "x.test"}), 5*time.Second)
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+		us.Close()
+		them.Close()
+	}
+}
