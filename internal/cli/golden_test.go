@@ -163,6 +163,15 @@ func TestSentences(t *testing.T) {
 		"it was answered after 1s and lasted 2s. The called side hung up.": func(r *cdr.Record) {
 			r.Answered, r.End, r.EndedBy, r.Reason = at.Add(time.Second), at.Add(3*time.Second), "callee", "normal-clearing"
 		},
+		"it was answered after 1s and lasted 32s. Directsip ended it on account of the caller: The caller never acknowledged the answer (no ACK for the 200), so the call was ended.": func(r *cdr.Record) {
+			r.Answered, r.End, r.EndedBy, r.Reason = at.Add(time.Second), at.Add(33*time.Second), "caller", "ack-missing"
+		},
+		"it was answered after 1s and lasted 2s. The called side ended it: The call ended here because it was transferred or replaced by another call.": func(r *cdr.Record) {
+			r.Answered, r.End, r.EndedBy, r.Reason = at.Add(time.Second), at.Add(3*time.Second), "callee", "transferred"
+		},
+		"directsip refused it with 504 after 32s on account of the caller: The caller demands reliable provisional responses and never acknowledged one (no PRACK), so its call was refused.": func(r *cdr.Record) {
+			r.End, r.EndedBy, r.Reason, r.Status = at.Add(32*time.Second), "caller", "prack-missing", 504
+		},
 		"it was answered after 1s and lasted 2h0m0s. Directsip ended it: unheard-of. Detail: why.": func(r *cdr.Record) {
 			r.Answered, r.End, r.EndedBy, r.Reason, r.Detail = at.Add(time.Second), at.Add(2*time.Hour+time.Second), "directsip", "unheard-of", "why."
 		},

@@ -137,7 +137,7 @@ func sentence(r *cdr.Record, now time.Time) string {
 		if r.Reason == diag.NormalClearing.ID {
 			return s + strings.ToUpper(party(r.EndedBy)[:1]) + party(r.EndedBy)[1:] + " hung up."
 		}
-		s += strings.ToUpper(party(r.EndedBy)[:1]) + party(r.EndedBy)[1:] + " ended it"
+		s += ended(r)
 	}
 	if d := diag.ByID(r.Reason); d != nil {
 		s += ": " + d.Text
@@ -150,6 +150,15 @@ func sentence(r *cdr.Record, now time.Time) string {
 	return s
 }
 
+// ended says who ended a call that was answered. For what a party has left undone directsip ends it.
+func ended(r *cdr.Record) string {
+	by := party(r.EndedBy)
+	if (r.EndedBy == "caller" || r.EndedBy == "callee") && r.Reason != diag.Transferred.ID {
+		return "Directsip ended it on account of " + by
+	}
+	return strings.ToUpper(by[:1]) + by[1:] + " ended it"
+}
+
 // unanswered says how a call ended that nobody took.
 func unanswered(r *cdr.Record) string {
 	after := span(r.End.Sub(r.Start))
@@ -160,6 +169,8 @@ func unanswered(r *cdr.Record) string {
 	switch {
 	case r.Reason == store.ReasonServerLost:
 		return "the server stopped while it was being set up"
+	case r.Reason == diag.PrackMissing.ID:
+		return "directsip refused it" + with + " after " + after + " on account of the caller"
 	case r.EndedBy == "caller":
 		return "the caller gave up after " + after
 	case r.EndedBy == "callee":

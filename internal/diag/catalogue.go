@@ -247,7 +247,7 @@ var (
 		Fix:  "The caller cannot reach our Contact address, or its PRACK is malformed or lost: check NAT and firewall, or set reliableProvisional of its trunk to off."}
 	AckMissing = &Reason{ID: "ack-missing", Cause: 102, Phrase: "Recovery on timer expiry",
 		Text: "The caller never acknowledged the answer (no ACK for the 200), so the call was ended.",
-		Fix:  "The caller cannot reach our Contact address, or its ACK is lost on the way: check NAT and firewall."}
+		Fix:  "The caller cannot reach our Contact address, or its ACK is lost on the way: check NAT and firewall, a proxy in between that does not stay on the way (Record-Route), and the log for a TLS connection of the caller that was refused."}
 	SessionExpired = &Reason{ID: "session-expired", Cause: 102, Phrase: "Recovery on timer expiry",
 		Text: "The session timer (RFC 4028) ran out without a refresh.",
 		Fix:  "The side that should refresh has lost the call or its refresh does not reach us; the ladder shows the last one."}
