@@ -12,22 +12,31 @@ import (
 	"github.com/directsip/directsip/internal/store"
 )
 
-// csvPage is how many calls are asked for at a time.
-const csvPage = 10_000
+// historyPage is how many calls are asked for at a time.
+const historyPage = 10_000
 
 // csvColumns are the columns of calls --csv; later ones come last.
 var csvColumns = []string{"id", "server", "start", "answered", "end", "talk_seconds", "calling", "called", "user", "trunk_in", "trunk_out", "call_id_in",
 	"call_id_out", "status", "q850", "reason", "ended_by", "emergency", "attempts", "mos", "poor", "wideband"}
 
-// writeCSV writes the calls of a question page by page, latest first; limit 0: all of them.
+// writeCSV writes the calls of a question, latest first; limit 0: all of them.
 func (a *app) writeCSV(ctx context.Context, q url.Values, limit int) error {
 	w := csv.NewWriter(a.out)
 	w.UseCRLF = true // RFC 4180 §2
 	if err := w.Write(csvColumns); err != nil {
 		return err
 	}
-	for left := limit; limit == 0 || left > 0; left -= csvPage {
-		page := csvPage
+	if err := a.eachCall(ctx, q, limit, func(s *store.Summary) error { return w.Write(csvRow(s)) }); err != nil {
+		return err
+	}
+	w.Flush()
+	return w.Error()
+}
+
+// eachCall asks page by page for the calls of a question, latest first; limit 0: all of them.
+func (a *app) eachCall(ctx context.Context, q url.Values, limit int, do func(*store.Summary) error) error {
+	for left := limit; limit == 0 || left > 0; left -= historyPage {
+		page := historyPage
 		if limit > 0 {
 			page = min(page, left)
 		}
@@ -37,7 +46,7 @@ func (a *app) writeCSV(ctx context.Context, q url.Values, limit int) error {
 			return err
 		}
 		for i := range list {
-			if err := w.Write(csvRow(&list[i])); err != nil {
+			if err := do(&list[i]); err != nil {
 				return err
 			}
 		}
@@ -46,8 +55,7 @@ func (a *app) writeCSV(ctx context.Context, q url.Values, limit int) error {
 		}
 		q.Set("before", list[len(list)-1].ID)
 	}
-	w.Flush()
-	return w.Error()
+	return nil
 }
 
 func csvRow(s *store.Summary) []string {

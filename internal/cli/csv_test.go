@@ -20,7 +20,7 @@ func TestCallsAsCSV(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now().UTC().Truncate(time.Second).Add(-time.Hour)
-	const calls = csvPage + 5
+	const calls = historyPage + 5
 	for i := range calls {
 		r := &cdr.Record{ID: fmt.Sprintf("call%06d", i), Server: "med1", Start: start.Add(time.Duration(i) * time.Millisecond),
 			Called: cdr.Number{Received: "+14255550100"}, Calling: cdr.Number{Received: "=cmd|' /C calc'!A0"}, In: cdr.Leg{Trunk: "pbx", CallID: "@a\nb"},

@@ -75,15 +75,7 @@ func (a *app) callsCmd() *cobra.Command {
 	f.StringVar(&until, "until", "", "time or age")
 	f.StringVar(&before, "before", "", "continue behind this call")
 	f.IntVar(&limit, "limit", 50, "number of calls, at most 10000")
-	c.RegisterFlagCompletionFunc("trunk", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		var list []server.TrunkView
-		a.client().get(cmd.Context(), "/trunks", &list) // completion has nobody to tell an error
-		var names []string
-		for _, v := range list {
-			names = append(names, v.Name)
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
-	})
+	c.RegisterFlagCompletionFunc("trunk", a.runningTrunks)
 	c.RegisterFlagCompletionFunc("reason", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var ids []string
 		for _, r := range diag.All {
@@ -92,6 +84,17 @@ func (a *app) callsCmd() *cobra.Command {
 		return ids, cobra.ShellCompDirectiveNoFileComp
 	})
 	return c
+}
+
+// runningTrunks completes the name of a trunk of the running server.
+func (a *app) runningTrunks(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var list []server.TrunkView
+	a.client().get(cmd.Context(), "/trunks", &list) // completion has nobody to tell an error
+	var names []string
+	for _, v := range list {
+		names = append(names, v.Name)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // history asks the running server, or reads the records when none runs.

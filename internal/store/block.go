@@ -211,11 +211,13 @@ func (b *builder) name(s string) uint32 {
 func (b *builder) full() bool { return b.header.rows >= blockRows || b.header.heap >= maxFrame/4 }
 
 // failed is what Filter.Failed selects.
-func failed(r *cdr.Record) bool {
-	if r.Answered.IsZero() {
-		return r.Status != 487
+func failed(r *cdr.Record) bool { return hasFailed(!r.Answered.IsZero(), r.Status, r.EndedBy) }
+
+func hasFailed(answered bool, status int, endedBy string) bool {
+	if answered {
+		return endedBy == "directsip"
 	}
-	return r.EndedBy == "directsip"
+	return status != 487
 }
 
 func number(n cdr.Number) string {

@@ -50,6 +50,9 @@ type Summary struct {
 	Poor     bool          `json:"poor,omitempty"`
 }
 
+// Failed tells whether Filter.Failed selects the call.
+func (s *Summary) Failed() bool { return hasFailed(!s.Answered.IsZero(), s.Status, s.EndedBy) }
+
 // AmbiguousError lists the calls that a prefix could mean.
 type AmbiguousError struct {
 	Prefix     string

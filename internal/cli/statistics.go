@@ -1,0 +1,268 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/store"
+)
+
+// day is the period of a report when none is asked for.
+const day = "24h"
+
+// sums is what calls have in common, counted.
+type sums struct {
+	Key      string        `json:"key,omitempty"`
+	Calls    int           `json:"calls"`
+	Answered int           `json:"answered"`
+	Carried  int           `json:"carried"` // to an end that is a party's wish: the network effectiveness ratio is carried / calls
+	Failed   int           `json:"failed"`  // as calls --failed has them
+	Poor     int           `json:"poor"`
+	Talk     time.Duration `json:"talk"` // of all together
+	Text     string        `json:"text,omitempty"`
+}
+
+// add counts a call.
+func (s *sums) add(c *store.Summary) {
+	s.Calls++
+	if !c.Answered.IsZero() {
+		s.Answered++
+		s.Talk += c.End.Sub(c.Answered)
+	}
+	if carried(c) {
+		s.Carried++
+	}
+	if c.Failed() {
+		s.Failed++
+	}
+	if c.Poor {
+		s.Poor++
+	}
+}
+
+// carried tells whether the network did its part: the call was answered, or its end was a party's wish. As ITU-T E.425 counts
+// for the network effectiveness ratio, and docs/metrics.md.
+func carried(c *store.Summary) bool {
+	if !c.Answered.IsZero() {
+		return true
+	}
+	switch c.Reason {
+	case diag.NormalClearing.ID, diag.Transferred.ID, diag.CallerCancelled.ID, diag.Busy.ID, diag.NoAnswer.ID, diag.Declined.ID, diag.NoUserResponse.ID:
+		return true
+	}
+	return false
+}
+
+// views are the ways to put calls together.
+var views = []struct {
+	name, title string
+	key         func(*store.Summary) string // "": the call does not count
+	byTime      bool                        // ordered by key, not by the number of calls
+}{
+	{"hour", "HOUR", func(c *store.Summary) string { return c.Start.Local().Format("2006-01-02 15h") }, true},
+	{"day", "DAY", func(c *store.Summary) string { return c.Start.Local().Format(time.DateOnly) }, true},
+	{"in", "CAME IN ON", func(c *store.Summary) string { return c.TrunkIn }, false},
+	{"out", "LEFT BY", func(c *store.Summary) string { return c.TrunkOut }, false},
+	{"server", "SERVER", func(c *store.Summary) string { return c.Server }, false},
+	{"failure", "FAILED WITH", func(c *store.Summary) string {
+		if !c.Failed() {
+			return ""
+		}
+		return c.Reason
+	}, false},
+}
+
+// statistics are the sums of a period.
+type statistics struct {
+	Since time.Time         `json:"since"`
+	Until time.Time         `json:"until"`
+	Total sums              `json:"total"`
+	By    map[string][]sums `json:"by"`
+}
+
+func (a *app) reportCmd() *cobra.Command {
+	var by, trunk, since, until string
+	var top int
+	c := &cobra.Command{Use: "report", Short: "Sum up calls: by time, by trunk, by server, by what they failed with", Args: none,
+		Long: "Sum up the calls of the records. ASR is the share of calls that were answered; NER, the network effectiveness ratio, of those that were answered or\n" +
+			"ended by a party's wish (busy, no answer, declined, given up); it means little below some 100 calls. ACD is the mean time of talk of an answered call.\n" +
+			"FAILED is what `directsip calls --failed` lists.",
+		Example: "  directsip report\n  directsip report --by out --since 30d\n  directsip report --by hour --trunk itsp --since 7d --json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			now := time.Now()
+			from, err := when(cmp.Or(since, day), now)
+			if err != nil {
+				return &usageError{"report", err}
+			}
+			to, err := when(until, now)
+			if err != nil {
+				return &usageError{"report", err}
+			}
+			st := statistics{Until: now.Truncate(time.Second), By: map[string][]sums{}}
+			st.Since, _ = time.Parse(time.RFC3339, from) // when wrote it
+			if to != "" {
+				st.Until, _ = time.Parse(time.RFC3339, to)
+			}
+			names, err := viewsOf(by, st.Until.Sub(st.Since))
+			if err != nil {
+				return &usageError{"report", err}
+			}
+			a.tellWaiting(cmd.Context())
+			if err := a.sumUp(cmd.Context(), &st, names, url.Values{"trunk": {trunk}, "since": {from}, "until": {to}}); err != nil {
+				return err
+			}
+			return a.print(st, func(w io.Writer) { st.write(w, names, top) })
+		}}
+	f := c.Flags()
+	f.StringVar(&by, "by", "", "one table alone: "+strings.Join(viewNames(), ", "))
+	f.StringVar(&trunk, "trunk", "", "only calls with this trunk on either leg")
+	f.StringVar(&since, "since", day, "time (2026-01-31 12:00, 2026-01-31T12:00:00Z) or age (90m, 24h, 7d)")
+	f.StringVar(&until, "until", "", "time or age")
+	f.IntVar(&top, "top", 10, "lines of a table, those with most calls; 0: all. Tables by time have all")
+	c.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(viewNames(), cobra.ShellCompDirectiveNoFileComp))
+	c.RegisterFlagCompletionFunc("trunk", a.runningTrunks)
+	return c
+}
+
+func viewNames() (list []string) {
+	for _, v := range views {
+		list = append(list, v.name)
+	}
+	return list
+}
+
+// viewsOf are the tables of a report: the one that was asked for, else all, of those by time the one that suits the period.
+func viewsOf(by string, period time.Duration) ([]string, error) {
+	all := viewNames()
+	if by != "" {
+		if !slices.Contains(all, by) {
+			return nil, fmt.Errorf("there is no report by %q; there is one by %s", by, strings.Join(all, ", "))
+		}
+		return []string{by}, nil
+	}
+	coarse := "hour"
+	if period <= 49*time.Hour {
+		coarse = "day"
+	}
+	return slices.DeleteFunc(all, func(name string) bool { return name == coarse }), nil
+}
+
+// sumUp reads the calls page by page.
+func (a *app) sumUp(ctx context.Context, st *statistics, names []string, q url.Values) error {
+	groups := make([]map[string]*sums, len(views))
+	for i, v := range views {
+		if slices.Contains(names, v.name) {
+			groups[i] = map[string]*sums{}
+		}
+	}
+	err := a.eachCall(ctx, q, 0, func(c *store.Summary) error {
+		st.Total.add(c)
+		for i, g := range groups {
+			if g == nil {
+				continue
+			}
+			key := views[i].key(c)
+			if key == "" {
+				continue
+			}
+			if g[key] == nil {
+				g[key] = &sums{Key: key}
+			}
+			g[key].add(c)
+		}
+		return nil
+	})
+	for i, g := range groups {
+		if g == nil {
+			continue
+		}
+		list := make([]sums, 0, len(g))
+		for _, s := range g {
+			list = append(list, *s)
+		}
+		slices.SortFunc(list, func(a, b sums) int {
+			if views[i].byTime {
+				return cmp.Compare(a.Key, b.Key)
+			}
+			return cmp.Or(cmp.Compare(b.Calls, a.Calls), cmp.Compare(a.Key, b.Key))
+		})
+		if views[i].name == "failure" {
+			for k := range list {
+				list[k].Text = reasonText(list[k].Key)
+			}
+		}
+		st.By[views[i].name] = list
+	}
+	return err
+}
+
+func reasonText(id string) string {
+	if r := diag.ByID(id); r != nil {
+		return r.Text
+	}
+	return ""
+}
+
+func (st *statistics) write(w io.Writer, names []string, top int) {
+	fmt.Fprintf(w, "%s from %s to %s\n", plural(st.Total.Calls, "call"), clock(st.Since), clock(st.Until))
+	if st.Total.Calls == 0 {
+		return
+	}
+	t := columns(w)
+	fmt.Fprintln(t, "\n"+sumColumns(""))
+	fmt.Fprintln(t, st.Total.row("all"))
+	t.Flush()
+	for _, v := range views {
+		list := st.By[v.name]
+		if !slices.Contains(names, v.name) || len(list) == 0 {
+			continue
+		}
+		rest := 0
+		if top > 0 && len(list) > top && !v.byTime {
+			list, rest = list[:top], len(list)-top
+		}
+		t := columns(w)
+		if v.name == "failure" {
+			fmt.Fprintf(t, "\n%s\tCALLS\tSHARE\tMEANS\n", v.title)
+			for i := range list {
+				fmt.Fprintf(t, "%s\t%d\t%s\t%s\n", list[i].Key, list[i].Calls, percent(list[i].Calls, st.Total.Calls), list[i].Text)
+			}
+		} else {
+			fmt.Fprintln(t, "\n"+sumColumns(v.title))
+			for i := range list {
+				fmt.Fprintln(t, list[i].row(list[i].Key))
+			}
+		}
+		t.Flush()
+		if rest > 0 {
+			fmt.Fprintf(w, "%d more; --top 0 shows them\n", rest)
+		}
+	}
+}
+
+func sumColumns(first string) string {
+	return first + "\tCALLS\tANSWERED\tASR\tNER\tFAILED\tPOOR\tTALK\tACD"
+}
+
+func (s *sums) row(key string) string {
+	acd := "-"
+	if s.Answered > 0 {
+		acd = span(s.Talk / time.Duration(s.Answered))
+	}
+	return strings.Join([]string{key, strconv.Itoa(s.Calls), strconv.Itoa(s.Answered), percent(s.Answered, s.Calls), percent(s.Carried, s.Calls), strconv.Itoa(s.Failed),
+		strconv.Itoa(s.Poor), span(s.Talk), acd}, "\t")
+}
+
+func percent(n, of int) string {
+	return strconv.FormatFloat(100*float64(n)/float64(of), 'f', 1, 64) + "%"
+}

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/store"
+)
+
+// monday keeps the calls of two days: on the first of ten calls to itsp one is busy, one given up, one lost by the peer; on the second a gateway fails.
+func monday(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	s, err := store.Open(store.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	put := func(day, hour int, in, out, reason, by string, status int, talk time.Duration, poor bool) {
+		n++
+		r := &cdr.Record{ID: fmt.Sprintf("c%03d", n), Server: "med1", Start: time.Date(2026, 1, day, hour, n, 0, 0, time.UTC), In: cdr.Leg{Trunk: in},
+			Reason: reason, EndedBy: by, Status: status}
+		if poor {
+			r.Media = []cdr.Media{{From: "callee", Quality: &cdr.Quality{Arrived: cdr.Heard{Poor: "loss"}}}}
+		}
+		if out != "" {
+			r.Out = &cdr.Leg{Trunk: out}
+		}
+		r.End = r.Start.Add(4 * time.Second)
+		if talk > 0 {
+			r.Answered = r.Start.Add(2 * time.Second)
+			r.End = r.Answered.Add(talk)
+		}
+		s.Put(r)
+	}
+	for range 6 {
+		put(26, 9, "pbx", "itsp", "normal-clearing", "caller", 200, time.Minute, false)
+	}
+	put(26, 10, "pbx", "itsp", "busy", "callee", 486, 0, false)
+	put(26, 10, "pbx", "itsp", "caller-cancelled", "caller", 487, 0, false)
+	put(26, 10, "pbx", "itsp", "peer-fault", "callee", 502, 0, false)
+	put(26, 11, "pbx", "itsp", "media-dead", "directsip", 200, 3*time.Minute, true)
+	put(27, 22, "itsp", "pbx", "normal-clearing", "callee", 200, 90*time.Second, true) // the next day where the report is made
+	put(27, 8, "pbx", "gw", "no-response", "directsip", 504, 0, false)
+	put(27, 8, "pbx", "gw", "no-response", "directsip", 504, 0, false)
+	put(27, 8, "itsp", "", "not-normalized", "directsip", 404, 0, false)
+	put(20, 8, "itsp", "", "overload", "directsip", 503, 0, false) // before the period
+	if err := s.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// OPS-10, DR-31: what calls of a period have in common, counted.
+func TestOPS10Report(t *testing.T) {
+	dir := monday(t)
+	for name, args := range map[string][]string{
+		"report":         nil,
+		"report-hour":    {"--by", "hour", "--trunk", "itsp"},
+		"report-top":     {"--by", "failure", "--top", "2"},
+		"report-json":    {"--by", "out", "--json"},
+		"report-nothing": {"--trunk", "gw9"},
+	} {
+		status, out, errs := command(t, append([]string{"report", "--data", dir, "--since", "2026-01-25 00:00", "--until", "2026-01-29 00:00"}, args...)...)
+		if status != 0 || errs != "" {
+			t.Fatalf("%s: status %d, %s", name, status, errs)
+		}
+		golden(t, name, out)
+	}
+	if status, _, errs := command(t, "report", "--data", dir, "--by", "colour"); status != 2 || !strings.Contains(errs, "hour, day, in, out, server, failure") {
+		t.Errorf("status %d: %s", status, errs)
+	}
+}
+
+// TestOPS10AddsUp: a table by in, by server and by time has every call once, and of the last day alone only its calls.
+func TestOPS10AddsUp(t *testing.T) {
+	dir := monday(t)
+	for _, row := range []struct {
+		since string
+		calls int
+	}{{"2026-01-01", 15}, {"2026-01-27 04:00", 4}, {"2026-01-28", 1}} {
+		for _, by := range []string{"hour", "day", "in", "server"} {
+			_, out, errs := command(t, "report", "--data", dir, "--since", row.since, "--by", by, "--json")
+			var st statistics
+			if err := json.Unmarshal([]byte(out), &st); err != nil {
+				t.Fatal(err, errs)
+			}
+			sum := 0
+			for _, s := range st.By[by] {
+				sum += s.Calls
+			}
+			if st.Total.Calls != row.calls || sum != row.calls {
+				t.Errorf("since %s by %s: %d calls, %d in the table, want %d", row.since, by, st.Total.Calls, sum, row.calls)
+			}
+		}
+	}
+}
