@@ -199,8 +199,8 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, f *fork, sdp string, 
 	c.forks, c.offer, c.offered = nil, "", nil // they would keep the whole INVITE in memory
 	c.rec.Bypassed = c.plan.bypass
 	c.vacate(out)
-	c.plan.dirty = true                  // from now on the relay looks for dead media
-	out.Began = append(out.Began, c.rec) // again: what is kept of a call that is lost with the server says that it was answered
+	c.plan.dirty = true // from now on the relay looks for dead media
+	c.noteAnswered(out)
 }
 
 // establish makes the dialog of a leg B from its 2xx.

@@ -95,8 +95,26 @@ func (c *Call) summarize(l *Leg) {
 	if l == nil {
 		return
 	}
-	r.Out = &cdr.Leg{Trunk: l.trunk.Name, Gateway: l.trunk.Gateway.Name, CallID: l.callID, FromTag: l.tag, ToTag: l.dlg.RemoteTag,
+	if leg := factsOf(l); r.Out == nil || *r.Out != leg { // what was told of it before is not changed
+		now := leg
+		r.Out = &now
+	}
+}
+
+// factsOf is what the record says of a leg toward a target.
+func factsOf(l *Leg) cdr.Leg {
+	return cdr.Leg{Trunk: l.trunk.Name, Gateway: l.trunk.Gateway.Name, CallID: l.callID, FromTag: l.tag, ToTag: l.dlg.RemoteTag,
 		Remote: l.hop.Remote.String(), Transport: l.hop.Transport.String(), Codec: l.sdp.codec}
+}
+
+// noteAnswered tells anew of a call that has been answered, so that what is kept of it, should it be lost with the server, says when and by whom.
+func (c *Call) noteAnswered(out *Out) {
+	c.summarize(nil)
+	if c.won != nil {
+		c.summarize(&c.won.leg)
+		c.setTarget(c.won.target)
+	}
+	out.Began = append(out.Began, c.rec)
 }
 
 // write emits the record, once.
@@ -280,10 +298,9 @@ func (c *Call) Measured(now time.Time, st *media.Stats) cdr.Record {
 // Live is the call as it stands, for those who watch.
 func (c *Call) Live() cdr.Record {
 	r := *c.rec
-	if c.won != nil && r.Out == nil {
-		l := &c.won.leg
-		r.Out = &cdr.Leg{Trunk: l.trunk.Name, Gateway: l.trunk.Gateway.Name, CallID: l.callID, Remote: l.hop.Remote.String(),
-			Transport: l.hop.Transport.String(), Codec: l.sdp.codec}
+	if c.won != nil && c.transfers == 0 { // its codecs may be others by now
+		leg := factsOf(&c.won.leg)
+		r.Out, r.In.Codec = &leg, c.a.sdp.codec
 	}
 	r.Attempts = append([]cdr.Attempt(nil), r.Attempts...)
 	r.Transfers = append([]cdr.Transfer(nil), r.Transfers...)

@@ -220,6 +220,7 @@ func (c *Call) transferred(now time.Time, x *transfer, status int, out *Out) {
 	x.stage, x.done, x.said = transferTelling, true, nil
 	if x.connects() {
 		c.xfer = nil
+		c.noteAnswered(out)
 		return
 	}
 	r := &c.rec.Transfers[x.entry]

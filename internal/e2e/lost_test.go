@@ -64,6 +64,9 @@ func TestKilledServerTellsWhichLostCallsWereAnswered(t *testing.T) {
 		if r.End.Before(r.Start) || r.End.Before(r.Answered) || r.In.CallID != c.callID || r.Called.Received != c.called {
 			t.Errorf("the record of call %s: %+v", c.callID, r)
 		}
+		if c.status == 200 && (r.Out == nil || r.Out.Trunk != "gw1" || r.Out.CallID == "" || r.Out.Codec != "PCMU" || r.In.Codec != "PCMU" || r.Called.Sent != c.called) {
+			t.Errorf("of the answered call the record knows out %+v, in %+v, called %+v", r.Out, r.In, r.Called)
+		}
 		if n := lines[was.ID]; n.Reason != r.Reason || n.Status != r.Status || !n.Answered.Equal(r.Answered) || n.EndedBy != r.EndedBy {
 			t.Errorf("the list has %+v, the record %+v", n, r)
 		}
