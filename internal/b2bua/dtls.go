@@ -14,6 +14,7 @@ import (
 // association is how an m-line stands on a leg with respect to DTLS.
 type association struct {
 	id     string // ours (RFC 8842 §4); "" until it is needed
+	theirs string // what the peer has said of the one that has that name
 	active bool   // the role that we took last
 }
 
@@ -58,21 +59,38 @@ func heardDTLS(s *sdp.Session, i int, peerActive bool) (list []string) {
 	return list
 }
 
+// spoken is what tells the associations of a peer apart: its name for each, and its fingerprints (RFC 8842 §4).
+func spoken(s *sdp.Session, i int) string {
+	said := strings.Clone(s.TLSID(i))
+	for _, f := range s.Fingerprints(i) {
+		said += " " + sdp.FormatFingerprint(f)
+	}
+	return said
+}
+
 // takesDTLS answers an m-line with DTLS (RFC 5763 §5). Of a peer that leaves it to us we want that it begins: then its first packet shows where it is,
-// also behind NAT. A role that was taken stays (RFC 8842 §5.3).
+// also behind NAT. A role that was taken stays, and so does our name for the association; for another one of the peer's we have another (RFC 8842 §5.3).
+// What stood before T.38 stands behind it.
 func (c *Call) takesDTLS(l *Leg, s *sdp.Session, i int, to *sdp.Protection) bool {
 	at := &l.srtp.lines[i]
 	setup := s.Setup(i)
 	was := at.dtls.active
-	if e := c.standing(l, i); e != nil {
-		was = e.dtls != nil && e.dtls.Active
+	said, name, theirs := spoken(s, i), at.dtls.id, at.dtls.theirs
+	if e := c.standing(l, i); e != nil && e.dtls != nil {
+		was = e.dtls.Active
+		if ours, stands, _ := strings.Cut(e.dtls.Association, " "); stands == said { // whatever offers came to nothing since
+			name, theirs = ours, said
+		}
 	}
 	active := setup == "passive" || setup == "actpass" && was
 	if to.Lines = heardDTLS(s, i, !active); to.Lines == nil || setup == "holdconn" {
 		to.Lines = nil
 		return false
 	}
-	at.dtls.active = active
+	if theirs != said {
+		name = ""
+	}
+	at.dtls = association{name, said, active}
 	ours := "passive"
 	if active {
 		ours = "active"
@@ -91,7 +109,7 @@ func (l *Leg) dtls(s *sdp.Session, i int) *media.DTLS {
 	if l.srtp == nil || i >= maxLines || s.Media[i].Crypto || !s.Media[i].Fingerprint {
 		return nil
 	}
-	d := &media.DTLS{Active: s.Setup(i) != "active", Suites: l.suites(), Association: l.srtp.lines[i].dtls.id + " " + s.TLSID(i)}
+	d := &media.DTLS{Active: s.Setup(i) != "active", Suites: l.suites(), Association: l.srtp.lines[i].dtls.id + " " + spoken(s, i)}
 	for _, f := range s.Fingerprints(i) {
 		d.Peer = append(d.Peer, media.Fingerprint{Hash: strings.Clone(f.Hash), Value: f.Value})
 	}

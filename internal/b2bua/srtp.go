@@ -253,7 +253,7 @@ func (b *strongbox) openAnswered(s *sdp.Session, i int, to *sdp.Protection) {
 	}
 	if m.Fingerprint && hasDTLS(&at.shown) {
 		if to.Lines = heardDTLS(s, i, s.Setup(i) != "passive"); to.Lines != nil {
-			at.dtls.active = s.Setup(i) == "passive"
+			at.dtls.active, at.dtls.theirs = s.Setup(i) == "passive", spoken(s, i)
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package ua_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -173,12 +174,47 @@ func TestRFC5763_5Offer(t *testing.T) {
 	}
 }
 
+// TestRFC8842AfterT38: who comes back from T.38 to the association that it had finds our name for it and our role in it as they were.
+func TestRFC8842AfterT38(t *testing.T) {
+	const fax = "v=0\r\no=x 1 %d IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=image 4000 udptl t38\r\na=T38FaxVersion:0\r\n"
+	r := shaking(t, "accept", "accept")
+	offer := withProto(bodies[0], "UDP/TLS/RTP/SAVP", theirPrint+"a=setup:passive\r\na=tls-id:aaaaaaaaaaaaaaaaaaaaaaaa\r\n")
+	r.out.Reset()
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", offer))
+	inv, _ := r.told("INVITE")
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+	ok, answer := r.told("SIP/2.0 200")
+	tag, first := tagOf(header(ok, "To")), r.side(0).DTLS
+	r.in(r.uc, request("ACK", "1", "a1", "call", "from", tag, ""))
+	change := func(seq, body, answered string) *sdp.Session {
+		t.Helper()
+		r.out.Reset()
+		r.in(r.uc, request("INVITE", seq, "i"+seq, "call", "from", tag, body))
+		inv, _ := r.told("INVITE")
+		r.out.Reset()
+		r.in(r.pstn, response("200 OK", inv, "", answered))
+		_, said := r.told("SIP/2.0 200")
+		r.in(r.uc, request("ACK", seq, "a"+seq, "call", "from", tag, ""))
+		return said
+	}
+	change("2", fmt.Sprintf(fax, 2, "192.0.2.1", "192.0.2.1"), fmt.Sprintf(fax, 2, "192.0.2.2", "192.0.2.2"))
+	if r.side(0).DTLS != nil || !r.session.Streams[0].Opaque {
+		t.Fatalf("the relay has %+v", r.side(0))
+	}
+	said := change("3", strings.Replace(offer, "setup:passive", "setup:actpass", 1), bodies[1])
+	if got, was := linesOf(said, "tls-id", "setup"), linesOf(answer, "tls-id", "setup"); !slices.Equal(got, was) || !r.side(0).DTLS.Same(first) {
+		t.Errorf("we say %s, before it was %s; the relay has %+v", got, was, r.side(0).DTLS)
+	}
+}
+
 // uc80t is an answer with the key of the caller's offer and another tag.
 func uc80t(tag int) string {
 	return strings.Replace(uc80, "crypto:3", "crypto:"+string(rune('0'+tag)), 1)
 }
 
-// TestRFC8842Association: a refresh changes nothing; another fingerprint or name of the association asks for another handshake, and goes no further.
+// TestRFC8842Association: a refresh changes nothing; another fingerprint or name of the association asks for another handshake, has another name of ours
+// (RFC 8842 §5.3), and goes no further.
 func TestRFC8842Association(t *testing.T) {
 	r := shaking(t, "accept", "accept")
 	offer := withProto(bodies[0], "UDP/TLS/RTP/SAVP", theirPrint+"a=setup:actpass\r\na=tls-id:aaaaaaaaaaaaaaaaaaaaaaaa\r\n")
@@ -210,10 +246,20 @@ func TestRFC8842Association(t *testing.T) {
 		}
 		r.out.Reset()
 		r.in(r.pstn, response("200 OK", inv, "", bodies[1]))
-		r.told("SIP/2.0 200")
+		_, answer := r.told("SIP/2.0 200")
 		r.in(r.uc, request("ACK", seq, "a"+seq, "call", "from", tag, ""))
 		if d := r.side(0).DTLS; d.Same(first) {
 			t.Errorf("the relay keeps its association after change %d", i)
 		}
+		now := linesOf(answer, "tls-id")
+		if len(now) != 1 || slices.Equal(now, names) {
+			t.Errorf("after change %d we call it %s, before it was %s", i, now, names)
+		}
+		names = now
+	}
+	r.out.Reset()
+	r.in(r.uc, request("INVITE", "5", "i5", "call", "from", tag, strings.ReplaceAll(offer, "aaaa", "bbbb")))
+	if _, again := r.told("SIP/2.0 200"); !slices.Equal(linesOf(again, "tls-id"), names) {
+		t.Errorf("a refresh is answered\n%s", again.Body())
 	}
 }
