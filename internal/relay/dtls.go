@@ -22,11 +22,20 @@ type association struct {
 const recordLimit = 2048
 
 // associate gives the ports of a side what the call wants of DTLS. Keys of another association than the one that is wanted go; when only the address
-// of the peer has changed they stay until a handshake with it has others (RFC 8842 §4).
+// of the peer has changed they stay until a handshake with it has others (RFC 8842 §4). T.38 has no DTLS and ends none: when audio comes back under the names
+// that the two sides had for the association, they go on with its keys.
 func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 	for _, p := range [...]*port{&sd.rtp, &sd.rtcp} {
+		if opaque {
+			p.rest()
+			continue
+		}
+		if r := p.rested; p.dtls == nil && r != nil && r.want.Same(want.DTLS) && r.crypt.recv != nil {
+			p.dtls = r
+		}
+		p.rested = nil
 		a := p.dtls
-		if want.DTLS == nil || opaque || p.isRTCP && want.Mux {
+		if want.DTLS == nil || p.isRTCP && want.Mux {
 			a.end()
 			p.dtls = nil
 			continue
@@ -55,6 +64,14 @@ func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 			r.shake(p, a.held, a.heldFrom)
 		}
 		a.held = nil
+	}
+}
+
+// rest puts the association of a port aside.
+func (p *port) rest() {
+	if p.dtls != nil {
+		p.dtls.end()
+		p.dtls, p.rested = nil, p.dtls
 	}
 }
 

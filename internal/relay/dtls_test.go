@@ -168,6 +168,55 @@ func TestRFC5764(t *testing.T) {
 	}
 }
 
+// TestDTLSAfterT38: T.38 on the ports passes untouched, even what looks like DTLS, and when audio comes back by the same association its keys are there, whoever
+// has begun the handshake; by another one there are none.
+func TestDTLSAfterT38(t *testing.T) {
+	for _, active := range []bool{true, false} {
+		r := newRig(t, Config{})
+		a, b := newPhone(t, ip4), newPhone(t, ip4)
+		s := call(1, a, b)
+		peer := newShaker(t, active, media.AESCM128HMACSHA180)
+		audio := peer.dtls("one")
+		update := func(opaque bool, d *media.DTLS) {
+			t.Helper()
+			s.Streams[0].Opaque, s.Streams[0].Side[0].DTLS = opaque, d
+			if err := r.Update(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Streams[0].Side[0].DTLS, s.Streams[0].Side[0].Mux = audio, true
+		r.open(s)
+		la, lb := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+		keys := peer.shake(a.rtp, la, r.Fingerprint())
+		if keys == nil {
+			t.Fatal("no handshake")
+		}
+		keys.until(a, a.rtp, la, b.rtp)
+		update(true, nil)
+		udptl := append([]byte{22, 254, 253}, make([]byte, 40)...)
+		a.send(a.rtp, la, udptl)
+		b.wantOn(b.rtp, lb, udptl)
+		b.send(b.rtp, lb, udptl)
+		a.wantOn(a.rtp, la, udptl)
+		update(false, audio)
+		for i := range uint16(3) {
+			x, y := rtpPacket(8, 1000+i, 160, 7), rtpPacket(8, 1000+i, 160, 8)
+			a.send(a.rtp, la, keys.rtp(t, x))
+			b.wantOn(b.rtp, lb, x)
+			b.send(b.rtp, lb, y)
+			keys.wants(a, y)
+		}
+		if n := r.Totals().Handshakes; n > 0 {
+			t.Errorf("%d handshakes after T.38", n)
+		}
+		update(true, nil)
+		update(false, peer.dtls("two"))
+		if st, _ := r.Stats(1); st.Streams[0].Keyed != [2]media.Suite{} {
+			t.Errorf("another association has the keys of the one before T.38: %v", st.Streams[0].Keyed)
+		}
+	}
+}
+
 // TestRFC6347_4_2_3 takes a ClientHello that comes in several datagrams, as those with keys of later versions of TLS do.
 func TestRFC6347_4_2_3(t *testing.T) {
 	r := newRig(t, Config{})
