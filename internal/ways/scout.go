@@ -2,6 +2,7 @@ package ways
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -16,8 +17,10 @@ import (
 type scout struct {
 	routes  *netlink.Socket
 	ipsec   *netlink.Socket // nil: the kernel has none
+	nft     *netlink.Socket // nil: the kernel has none, or nobody cares
 	devices map[int]device
 	look    func(index int) (odd string)
+	strict  bool // filters count
 }
 
 // device is one that paths use.
@@ -28,19 +31,23 @@ type device struct {
 
 const loopback = 1 // the index of that device in every network namespace
 
-func newScout(look func(int) string) (s *scout, err error) {
-	s = &scout{devices: make(map[int]device), look: look}
+func newScout(c Config) (s *scout, err error) {
+	s = &scout{devices: make(map[int]device), look: c.Device, strict: c.Filters}
 	if s.routes, err = netlink.Open(unix.NETLINK_ROUTE); err != nil {
 		return nil, err
 	}
 	s.ipsec, _ = netlink.Open(unix.NETLINK_XFRM)
+	if s.strict {
+		s.nft, _ = netlink.Open(unix.NETLINK_NETFILTER)
+	}
 	return s, nil
 }
 
 func (s *scout) close() {
-	s.routes.Close()
-	if s.ipsec != nil {
-		s.ipsec.Close()
+	for _, socket := range [...]*netlink.Socket{s.routes, s.ipsec, s.nft} {
+		if socket != nil {
+			socket.Close()
+		}
 	}
 }
 
@@ -53,6 +60,18 @@ const (
 	xfrmSPDInfo    = 1    // XFRMA_SPD_INFO: numbers of policies
 	xfrmPolicies   = 4    // XFRMNLGRP_POLICY
 )
+
+// guards tells why no path may be followed, and which of it is unannounced.
+func (s *scout) guards() (why, silent string) {
+	if why = s.policies(); !s.strict {
+		return why, ""
+	}
+	silent = unannounced()
+	if why = cmp.Or(why, silent); why == "" && s.nft != nil {
+		why = s.filters()
+	}
+	return why, silent
+}
 
 // policies tells why IPsec forbids every path: who follows one passes its policies by, and leaves in clear what is to be protected.
 func (s *scout) policies() (why string) {

@@ -25,14 +25,19 @@ const (
 	calm = 500 * time.Millisecond
 )
 
-// open has changes counted and changed called from goroutines, until close.
-func (w *watches) open(changes *atomic.Uint64, changed func()) error {
+// open has changes counted and changed called from goroutines, until close. Those of filters may be of no interest.
+func (w *watches) open(changes *atomic.Uint64, filters bool, changed func()) error {
 	if err := w.watch(changes, changed, unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
 		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE, unix.RTNLGRP_NEXTHOP); err != nil {
 		return err
 	}
 	if err := w.watch(changes, changed, unix.NETLINK_XFRM, xfrmPolicies); err != nil && !errors.Is(err, unix.EPROTONOSUPPORT) {
 		return err
+	}
+	if filters {
+		if err := w.watch(changes, changed, unix.NETLINK_NETFILTER, unix.NFNLGRP_NFTABLES); err != nil && !errors.Is(err, unix.EPROTONOSUPPORT) {
+			return err
+		}
 	}
 	return nil
 }

@@ -24,6 +24,8 @@ type Config struct {
 	// Device is called, from a goroutine of the ways' own, for every Ethernet device that paths use, and again when something has changed. What
 	// it returns becomes Path.Odd. May be nil.
 	Device func(index int) (odd string)
+	// Filters makes the filters of this host (nftables, iptables) forbid every path where they would see its packets.
+	Filters bool
 	// Changed is called, from the same, when something has changed and all was asked anew. May be nil.
 	Changed func()
 }
@@ -42,15 +44,16 @@ type Ways struct {
 	watches watches
 	changes atomic.Uint64 // that were told of
 
-	mu      sync.Mutex // never held over a system call
-	guarded string     // why IPsec forbids every path
-	paths   map[hosts]*kept
-	wanted  map[hosts]struct{} // that are not known yet
-	stale   bool               // something has changed
-	asked   uint64             // of the changes, those after which all was asked anew
-	closed  bool               // nobody asks any more
-	wake    chan struct{}      // there is something to ask for
-	done    sync.WaitGroup
+	mu          sync.Mutex // never held over a system call
+	guarded     string     // why no path may be followed
+	unannounced string     // filters that nobody is told of
+	paths       map[hosts]*kept
+	wanted      map[hosts]struct{} // that are not known yet
+	stale       bool               // something has changed
+	asked       uint64             // of the changes, those after which all was asked anew
+	closed      bool               // nobody asks any more
+	wake        chan struct{}      // there is something to ask for
+	done        sync.WaitGroup
 }
 
 const (
@@ -68,17 +71,17 @@ func Open(c Config) (*Ways, error) {
 	if c.Changed == nil {
 		c.Changed = func() {}
 	}
-	s, err := newScout(c.Device)
+	s, err := newScout(c)
 	if err != nil {
 		return nil, err
 	}
 	w := newWays(s)
-	if err = w.watches.open(&w.changes, w.outdated); err != nil {
+	if err = w.watches.open(&w.changes, c.Filters, w.outdated); err != nil {
 		w.watches.close()
 		s.close()
 		return nil, err
 	}
-	w.guarded = s.policies() // from here on a change is told
+	w.guarded, w.unannounced = s.guards() // from here on a change is told
 	w.done.Go(func() { w.run(c.Changed) })
 	return w, nil
 }
@@ -134,6 +137,17 @@ func (w *Ways) Now(from, to netip.Addr) (p Path, changes uint64, ok bool) {
 	}
 	p, ok = w.path(hosts{from, to})
 	return p, w.asked, ok
+}
+
+// Glance looks for filters whose coming and going nobody is told of. Now is wrong about those until then.
+func (w *Ways) Glance() {
+	w.mu.Lock()
+	before := w.unannounced
+	w.mu.Unlock()
+	if unannounced() != before {
+		w.changes.Add(1)
+		w.outdated()
+	}
 }
 
 // Changes is how many were told of.
@@ -197,7 +211,7 @@ func (w *Ways) renew() {
 		}
 	}
 	w.mu.Unlock()
-	guarded := w.scout.policies()
+	guarded, silent := w.scout.guards()
 	w.scout.forget()
 	paths := make(map[hosts]*kept, len(used))
 	for _, h := range used {
@@ -206,6 +220,6 @@ func (w *Ways) renew() {
 		}
 	}
 	w.mu.Lock()
-	w.guarded, w.paths, w.asked = guarded, paths, changes
+	w.guarded, w.unannounced, w.paths, w.asked = guarded, silent, paths, changes
 	w.mu.Unlock()
 }

@@ -64,7 +64,7 @@ func TestNobodyIsRousedAfterTheEnd(t *testing.T) {
 // TestKnownWaysAreRenewed: after a change all that was used is asked for anew, and what was not used since the one before is forgotten.
 // Meanwhile what was before holds, but is not what is now.
 func TestKnownWaysAreRenewed(t *testing.T) {
-	s, err := newScout(func(int) string { return "" })
+	s, err := newScout(Config{Device: func(int) string { return "" }})
 	if err != nil {
 		t.Fatal(err)
 	}
