@@ -220,14 +220,26 @@ func TestObjectIsOfTheSource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, command, _ := strings.Cut(string(source), "//go:generate ")
-	dir := t.TempDir()
-	cmd := exec.Command("sh", "-c", strings.Replace(strings.TrimSpace(command), " -go-package ", " -output-dir "+dir+" -go-package ", 1))
-	cmd.Env = append(os.Environ(), "GOPACKAGE=steer")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	dir, names := t.TempDir(), []string{}
+	for _, line := range strings.Split(string(source), "\n") {
+		command, ok := strings.CutPrefix(line, "//go:generate ")
+		if !ok {
+			continue
+		}
+		cmd := exec.Command("sh", "-c", strings.Replace(command, " -go-package ", " -output-dir "+dir+" -go-package ", 1))
+		cmd.Env = append(os.Environ(), "GOPACKAGE=steer")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		words := strings.Fields(command)
+		for _, kind := range []string{"_bpfel.o", "_bpfeb.o", "_bpfel.go", "_bpfeb.go"} {
+			names = append(names, words[len(words)-2]+kind)
+		}
 	}
-	for _, name := range []string{"object_bpfel.o", "object_bpfeb.o", "object_bpfel.go", "object_bpfeb.go"} {
+	if len(names) != 8 {
+		t.Errorf("made: %v", names)
+	}
+	for _, name := range names {
 		made, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)

@@ -5,24 +5,7 @@
  * host, each with a program and with ports of its own, and everybody else's sockets are not in each other's way.
  */
 
-/* What the program needs of the kernel's interface (bpf(2)), so that the object depends on no header that happens to be installed. */
-typedef unsigned char u8;
-typedef unsigned short u16;
-typedef unsigned int u32;
-typedef unsigned long long u64;
-
-#define SEC(name) __attribute__((section(name), used))
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define net32(x) __builtin_bswap32(x)
-#else
-#define net32(x) (x)
-#endif
-
-/* Declarations of maps are read from BTF. */
-#define map_type(n) int (*type)[n]
-#define map_flags_are(n) int (*map_flags)[n]
-#define map_holds(n) int (*max_entries)[n]
+#include "kernel.h"
 
 enum {
 	MAP_HASH = 1,
