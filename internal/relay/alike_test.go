@@ -105,11 +105,18 @@ func (w *wire) play(t *testing.T, tier media.Tier, seed uint64, family func(int)
 	if err := r.Open(s.session); err != nil {
 		t.Fatal(err)
 	}
+	exits := 0
 	for range scriptSteps {
 		s.step()
+		if tier == media.TierSteered && r.steered.exit != nil && r.byExit(0) && r.byExit(1) {
+			exits++
+		}
 		for i := range s.source {
 			s.asked(1, i) // or the script is over before the ways are known
 		}
+	}
+	if tier == media.TierSteered && r.steered.exit != nil && exits < scriptSteps/4 {
+		t.Errorf("seed %d: packets have left by the exit at %d of %d steps", seed, exits, scriptSteps)
 	}
 	stats, _ := r.Close(1)
 	for i := range stats.Streams[0].From {

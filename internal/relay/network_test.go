@@ -17,10 +17,7 @@ func TestCallsOutliveTheNetwork(t *testing.T) {
 		return
 	}
 	for _, tier := range tiers {
-		for _, family := range []struct {
-			us   netip.Addr
-			peer func(int) netip.Addr
-		}{{us4, peer4}, {us6, peer6}} {
+		for _, family := range families {
 			t.Run(tier.String()+" "+family.us.String(), func(t *testing.T) { outlive(t, tier, family.us, family.peer) })
 		}
 	}
@@ -84,6 +81,9 @@ func (k *kernelRig) flows(when string) {
 		if row++; !a || !b || stats.Streams[0].Tier != k.config.Best {
 			row = 0
 		}
+	}
+	if k.config.Best == media.TierSteered {
+		k.leaving(when, true, func() { k.try() })
 	}
 }
 

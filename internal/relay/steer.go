@@ -24,6 +24,7 @@ import (
 // and the kernel gives such ports to whoever asks for any.
 type steered struct {
 	kernel *steer.Table
+	exit   *exit // nil: there is none
 	dscp   int   // negative: 0
 	v6     bool  // this host has IPv6
 	table  table // by place
@@ -61,6 +62,9 @@ func openSteered(r *Relay) (o *steered, err error) {
 	if o.kernel, err = steer.Open(); err != nil {
 		return nil, err
 	}
+	if o.exit, err = openExit(); err != nil {
+		o.logger.Info("steered media leaves by raw sockets, which takes more CPU", "reason", err)
+	}
 	for i, w := range r.workers {
 		if err = w.openSteered(o, i); err != nil {
 			break
@@ -73,6 +77,7 @@ func openSteered(r *Relay) (o *steered, err error) {
 		o.close()
 		return nil, err
 	}
+	o.exit.look()
 	if o.diag, err = netlink.Open(unix.NETLINK_SOCK_DIAG); err == nil {
 		if err = everybody(o.diag, func(holder) {}); err != nil {
 			o.diag.Close()
@@ -85,6 +90,7 @@ func openSteered(r *Relay) (o *steered, err error) {
 // close ends the steering. No worker runs any more.
 func (o *steered) close() {
 	_ = o.kernel.Close()
+	o.exit.close()
 	for _, b := range o.blocks {
 		_ = unix.Close(b.fd)
 	}
@@ -204,6 +210,7 @@ func (o *steered) drop(s socket) {
 // tidy looks around, and gives back what nobody uses.
 func (o *steered) tidy() {
 	o.look()
+	o.exit.look()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.tidyBlocks()
@@ -250,6 +257,9 @@ func (w *worker) openSteered(o *steered, index int) (err error) {
 			return fmt.Errorf("epoll: %w", err)
 		}
 		if w.outlets[f], err = newOutlet(f, o.dscp); err != nil {
+			return err
+		}
+		if err = w.outlets[f].join(o.exit); err != nil {
 			return err
 		}
 		if index > 0 {

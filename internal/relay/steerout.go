@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/steer"
 )
 
 const (
@@ -17,13 +19,20 @@ const (
 	outletWait   = 1       // ms for a full buffer, once a batch
 
 	ipv4Header, ipv6Header, udpHeader = 20, 40, 8
+
+	outletHops = 64 // as in the kernel tier
+	// headroom is what may be in front of a UDP header in a slot.
+	headroom = steer.OrderSize + ipv6Header
 )
 
-// outlet is a raw socket by which a worker sends what leaves through its steered ports of one family. During a turn of the worker packets are
-// collected; who sends out of turn sends at once.
+// outlet is a raw socket by which a worker sends what leaves through its steered ports of one family, and one for what leaves by the exit. During a turn
+// of the worker packets are collected; who sends out of turn sends at once.
 type outlet struct {
 	fd     int32
 	family int
+	tos    uint8
+	exit   *exit // nil: there is none
+	out    int32 // its socket
 
 	mu     sync.Mutex
 	open   bool // a turn is under way
@@ -34,7 +43,8 @@ type outlet struct {
 	iovs    [outletBatch]unix.Iovec
 	to      [outletBatch]sockaddr
 	source  [outletBatch]source
-	slots   [outletBatch][udpHeader + maxDatagram + maxOverhead]byte
+	slots   [outletBatch][headroom + udpHeader + maxDatagram + maxOverhead]byte
+	leaves  [outletBatch]bool // by the exit
 	pending [outletBatch]failure
 }
 
@@ -73,16 +83,17 @@ type source struct {
 // newOutlet opens the socket: the kernel makes the IP header, fragments where it must, and leaves the UDP header to us. The socket would get a copy
 // of every UDP datagram of this host, so it is bound to an address that nobody should have (RFC 5737, RFC 3849), and takes nothing.
 func newOutlet(f, dscp int) (*outlet, error) {
-	domain, level, freebind, nobody := unix.AF_INET, unix.IPPROTO_IP, unix.IP_FREEBIND, netip.AddrFrom4([4]byte{192, 0, 2, 1})
+	domain, level, freebind, hops := unix.AF_INET, unix.IPPROTO_IP, unix.IP_FREEBIND, unix.IP_TTL
+	nobody := netip.AddrFrom4([4]byte{192, 0, 2, 1})
 	if f == inet6 {
-		domain, level, freebind = unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_FREEBIND
+		domain, level, freebind, hops = unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, unix.IPV6_UNICAST_HOPS
 		nobody = netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: 1})
 	}
 	fd, err := unix.Socket(domain, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP)
 	if err != nil {
 		return nil, fmt.Errorf("raw socket: %w", err)
 	}
-	o := &outlet{fd: int32(fd), family: f}
+	o := &outlet{fd: int32(fd), family: f, out: -1, tos: uint8(max(0, dscp) << 2)}
 	if err = unix.SetsockoptInt(fd, level, freebind, 1); err == nil {
 		if errno := (socket{fd: o.fd}).bindTo(nobody, 0); errno != 0 {
 			err = errno
@@ -98,17 +109,20 @@ func newOutlet(f, dscp int) (*outlet, error) {
 	if err == nil && dscp > 0 {
 		err = socket{fd: o.fd}.class(f == inet6, dscp)
 	}
+	if err == nil {
+		err = unix.SetsockoptInt(fd, level, hops, outletHops)
+	}
+	if err == nil && f == inet6 { // as in the kernel tier
+		err = unix.SetsockoptInt(fd, level, unix.IPV6_AUTOFLOWLABEL, 0)
+	}
 	if err != nil {
 		o.close()
 		return nil, fmt.Errorf("raw socket: %w", err)
 	}
 	for i := range o.msgs {
-		o.iovs[i].Base = &o.slots[i][0]
 		h := &o.msgs[i].hdr
 		h.Iov = &o.iovs[i]
 		h.SetIovlen(1)
-		h.Name = &o.to[i].raw[0]
-		h.Control = (*byte)(unsafe.Pointer(&o.source[i]))
 		c := &o.source[i].hdr
 		if f == inet {
 			c.Level, c.Type = unix.IPPROTO_IP, unix.IP_PKTINFO
@@ -117,7 +131,6 @@ func newOutlet(f, dscp int) (*outlet, error) {
 			c.Level, c.Type = unix.IPPROTO_IPV6, unix.IPV6_PKTINFO
 			c.SetLen(unix.SizeofCmsghdr + unix.SizeofInet6Pktinfo)
 		}
-		h.SetControllen((int(c.Len) + 7) &^ 7)
 	}
 	return o, nil
 }
@@ -125,12 +138,13 @@ func newOutlet(f, dscp int) (*outlet, error) {
 func (o *outlet) close() {
 	if o != nil {
 		socket{fd: o.fd}.close()
+		socket{fd: o.out}.close()
 	}
 }
 
 // send takes a packet, or sends it. What is only taken is taken back by failed, if it comes to that.
 func (o *outlet) send(from *port, b []byte, to *sockaddr) unix.Errno {
-	if len(b) > len(o.slots[0])-udpHeader {
+	if len(b) > len(o.slots[0])-headroom-udpHeader {
 		return unix.EMSGSIZE
 	}
 	o.mu.Lock()
@@ -140,6 +154,11 @@ func (o *outlet) send(from *port, b []byte, to *sockaddr) unix.Errno {
 	}
 	i := o.n
 	o.fill(i, from.local(), b, to)
+	if way := o.wayOf(from, len(b), to); way != nil {
+		o.byExit(i, way)
+	} else {
+		o.byRaw(i)
+	}
 	o.pending[i] = failure{port: from}
 	o.n++
 	if o.open {
@@ -155,8 +174,7 @@ func (o *outlet) send(from *port, b []byte, to *sockaddr) unix.Errno {
 func (o *outlet) fill(i int, local netip.AddrPort, payload []byte, to *sockaddr) {
 	o.to[i] = *to
 	clear(o.to[i].raw[2:4]) // the port is in the packet; here it would be a protocol, raw(7)
-	o.msgs[i].hdr.Namelen = to.size
-	u := o.slots[i][:udpHeader+len(payload)]
+	u := o.slots[i][headroom:][:udpHeader+len(payload)]
 	binary.BigEndian.PutUint16(u, local.Port())
 	copy(u[2:4], to.raw[2:4])
 	binary.BigEndian.PutUint32(u[4:], uint32(len(u))<<16)
@@ -176,7 +194,20 @@ func (o *outlet) fill(i int, local netip.AddrPort, payload []byte, to *sockaddr)
 		n = 32
 	}
 	binary.BigEndian.PutUint16(u[6:], udpChecksum(ends[:n], u))
-	o.iovs[i].SetLen(len(u))
+}
+
+// udpLength of packet i, which is in it.
+func (o *outlet) udpLength(i int) int { return int(binary.BigEndian.Uint16(o.slots[i][headroom+4:])) }
+
+// byRaw makes packet i leave by the raw socket.
+func (o *outlet) byRaw(i int) {
+	o.leaves[i] = false
+	o.iovs[i].Base = &o.slots[i][headroom]
+	o.iovs[i].SetLen(o.udpLength(i))
+	h, c := &o.msgs[i].hdr, &o.source[i]
+	h.Name, h.Namelen = &o.to[i].raw[0], o.to[i].size
+	h.Control = (*byte)(unsafe.Pointer(c))
+	h.SetControllen((int(c.hdr.Len) + 7) &^ 7)
 }
 
 // udpChecksum is that of RFC 768 and RFC 8200 §8.1 over a datagram with a checksum of zero, between two addresses.
@@ -184,12 +215,17 @@ func udpChecksum(addresses, datagram []byte) uint16 {
 	var pseudo [8]byte
 	binary.BigEndian.PutUint32(pseudo[:], uint32(len(datagram)))
 	pseudo[7] = unix.IPPROTO_UDP
-	sum := onesSum(onesSum(onesSum(0, addresses), pseudo[:]), datagram)
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
+	sum := folded(onesSum(onesSum(onesSum(0, addresses), pseudo[:]), datagram))
 	if sum != 0xffff {
 		sum = ^sum
+	}
+	return sum
+}
+
+// folded is a sum in ones' complement of 16 bits.
+func folded(sum uint64) uint16 {
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
 	}
 	return uint16(sum)
 }
@@ -214,7 +250,8 @@ func onesSum(sum uint64, b []byte) uint64 {
 func (o *outlet) transmit() (errno unix.Errno) {
 	waited := false
 	for i := 0; i < o.n; {
-		n, _, e := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(o.fd), uintptr(unsafe.Pointer(&o.msgs[i])), uintptr(o.n-i),
+		fd, run := o.next(i)
+		n, _, e := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&o.msgs[i])), uintptr(run),
 			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 		switch {
 		case e == 0:
@@ -224,23 +261,34 @@ func (o *outlet) transmit() (errno unix.Errno) {
 			continue
 		case e == unix.EAGAIN && !waited:
 			waited = true
-			o.wait()
+			wait(fd)
+			continue
+		case e != unix.EAGAIN && o.leaves[i]: // the loopback device is down, for example
+			o.byRaw(i)
 			continue
 		}
-		if e != 0 {
-			errno = e
-			o.pending[i].errno = e
-			o.failed = append(o.failed, o.pending[i])
-		}
+		errno = e
+		o.pending[i].errno = e
+		o.failed = append(o.failed, o.pending[i])
 		i++
 	}
 	o.n = 0
 	return errno
 }
 
+// next is the socket by which packet i leaves, and how many from there on do.
+func (o *outlet) next(i int) (fd int32, run int) {
+	for run = 1; i+run < o.n && o.leaves[i+run] == o.leaves[i]; run++ {
+	}
+	if o.leaves[i] {
+		return o.out, run
+	}
+	return o.fd, run
+}
+
 // wait gives a full buffer a moment to drain.
-func (o *outlet) wait() {
-	fds := [1]unix.PollFd{{Fd: o.fd, Events: unix.POLLOUT}}
+func wait(fd int32) {
+	fds := [1]unix.PollFd{{Fd: fd, Events: unix.POLLOUT}}
 	limit := unix.NsecToTimespec(outletWait * 1e6)
 	unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), 1, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
 }

@@ -74,6 +74,7 @@ type port struct {
 	gate   gate
 	socket socket
 	older  backlog      // what a steered port takes no datagrams of
+	way    way          // how its packets leave
 	dtls   *association // nil: keys do not come from a handshake
 	rested *association // what dtls was before T.38 has the port; nil: nothing
 	ice    *component   // nil: the side has no ICE
