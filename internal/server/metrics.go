@@ -78,7 +78,7 @@ var (
 	descTrunkCall  = desc("trunk_calls", "Running calls of a trunk.", "trunk")
 	descRegistered = desc("trunk_registered", "1 while this server is registered on the trunk with its provider, else 0.", "trunk")
 	descTrunkMax   = desc("trunk_calls_limit", "Calls that a trunk may have at once (maxCalls).", "trunk")
-	descCert       = desc("certificate_days", "Days until our certificate for TLS expires.", "server")
+	descCert       = desc("certificate_expiry_timestamp_seconds", "When our certificate for TLS expires.", "server")
 	descSIP        = desc("sip_events_total", "Messages by what became of them.", "event")
 	descMessages   = desc("sip_messages_total", "Messages by listener and direction.", "transport", "address", "direction")
 	descDrops      = desc("sip_dropped_total", "Messages and connections refused by listener and reason.", "transport", "address", "reason")
@@ -206,7 +206,7 @@ func (g gauges) transport(count func(*prometheus.Desc, uint64, ...string), gauge
 		}
 	}
 	if !ends.IsZero() {
-		gauge(descCert, time.Until(ends).Hours()/24, g.s.current.Load().Name)
+		gauge(descCert, float64(ends.Unix()), g.s.current.Load().Name)
 	}
 	gauge(descConns, float64(all.Accepted), "peer")
 	gauge(descConns, float64(all.Dialled), "us")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/diag"
 )
 
 func TestMetricsAfterCalls(t *testing.T) {
@@ -183,5 +184,32 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	}
 	if d, h := sorted(documented), sorted(have); !slices.Equal(d, h) {
 		t.Errorf("documented\n%s\nthere are\n%s", strings.Join(d, "\n"), strings.Join(h, "\n"))
+	}
+}
+
+// TestAlertsNameMetrics: the alerts are about metrics that there are, and leave out reasons that there are.
+func TestAlertsNameMetrics(t *testing.T) {
+	alerts, err := os.ReadFile("../../deploy/alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`directsip_[a-z_]+`).FindAllString(string(alerts), -1)
+	for _, name := range names {
+		if !strings.Contains(string(page), "| `"+strings.TrimSuffix(name, "_count")+"` |") {
+			t.Errorf("there is no metric %s", name)
+		}
+	}
+	reasons := strings.Split(regexp.MustCompile(`reason!~"([a-z|-]+)"`).FindStringSubmatch(string(alerts))[1], "|")
+	for _, id := range reasons {
+		if diag.ByID(id) == nil {
+			t.Errorf("there is no reason %s", id)
+		}
+	}
+	if len(names) < 10 || len(reasons) < 5 {
+		t.Errorf("%d metrics and %d reasons are not all that stand there", len(names), len(reasons))
 	}
 }
