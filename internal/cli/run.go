@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -14,10 +16,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/directsip/directsip/internal/server"
+	"github.com/directsip/directsip/internal/store"
 )
 
 func (a *app) serveCmd() *cobra.Command {
 	var name string
+	keep := age{time: store.DefaultRetention}
 	var drain, watch time.Duration
 	var verbose bool
 	var shards int
@@ -34,7 +38,7 @@ func (a *app) serveCmd() *cobra.Command {
 			}
 			sig := listenSignals() // also those that come while the server starts
 			defer sig.stop()
-			s, err := server.Start(server.Config{Document: document(args), Server: name, DataDir: a.dataDir, Shards: shards, Watch: watch,
+			s, err := server.Start(server.Config{Document: document(args), Server: name, DataDir: a.dataDir, Shards: shards, Watch: watch, Keep: keep.retention(),
 				Logger: logger(a.err, a.json, verbose)})
 			if err != nil {
 				return err
@@ -47,9 +51,43 @@ func (a *app) serveCmd() *cobra.Command {
 	c.Flags().StringVar(&name, "server", os.Getenv("DIRECTSIP_SERVER"), "which server of the document this is")
 	c.Flags().DurationVar(&drain, "drain", 30*time.Second, "how long running calls may go on after SIGTERM")
 	c.Flags().DurationVar(&watch, "watch", 2*time.Second, "how often the file is looked at for changes; negative: never")
+	c.Flags().Var(&keep, "keep", "how long call records are kept: 60d, 36h; 0 for ever")
 	c.Flags().IntVar(&shards, "shards", 0, "signalling shards (default: one per processor)")
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "log every call")
 	return c
+}
+
+// age is a flag for how long something is kept, in days or as a duration; zero is for ever.
+type age struct{ time time.Duration }
+
+func (a *age) String() string {
+	if a.time > 0 && a.time%(24*time.Hour) == 0 {
+		return strconv.FormatInt(int64(a.time/(24*time.Hour)), 10) + "d"
+	}
+	return a.time.String()
+}
+
+func (a *age) Type() string { return "age" }
+
+func (a *age) Set(s string) error {
+	if n, err := strconv.ParseUint(strings.TrimSuffix(s, "d"), 10, 16); err == nil && (n == 0 || strings.HasSuffix(s, "d")) {
+		a.time = time.Duration(n) * 24 * time.Hour
+		return nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d < time.Hour {
+		return errors.New("write days or hours, an hour at least, like 60d or 36h; 0 keeps them for ever")
+	}
+	a.time = d
+	return nil
+}
+
+// retention is the age as the store has it.
+func (a *age) retention() time.Duration {
+	if a.time == 0 {
+		return -1
+	}
+	return a.time
 }
 
 // signals are what the process is told.

@@ -36,6 +36,7 @@ type Config struct {
 	DataDir  string        // call records and the control socket
 	Shards   int           // 0: one per processor
 	Watch    time.Duration // how often the file is looked at for changes; 0: 2 s, negative: never
+	Keep     time.Duration // how long call records are kept; 0: store.DefaultRetention, negative: for ever
 	DNS      []string      // host:port of name servers; nil: those of /etc/resolv.conf
 	Logger   *slog.Logger
 }
@@ -115,7 +116,7 @@ func Start(cfg Config) (s *Server, err error) {
 // open builds the server from the records upward. SIP listeners come last, so that no call arrives at half a server.
 func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) {
 	s.metrics = newMetrics(s)
-	if s.store, err = store.Open(store.Config{Dir: s.cfg.DataDir, Logger: s.log}); err != nil {
+	if s.store, err = store.Open(store.Config{Dir: s.cfg.DataDir, Retention: s.cfg.Keep, Logger: s.log}); err != nil {
 		return dataError(s.cfg.DataDir, err)
 	}
 	web, err := s.reopen(nil, me)
