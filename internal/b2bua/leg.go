@@ -309,13 +309,14 @@ func (l *Leg) down(now time.Time) {
 }
 
 // follow sets where requests of the dialog go.
-func (c *Call) follow(l *Leg) { l.hop = nextHop(l.hop, l.dlg.NextHopURI()) }
+func (c *Call) follow(l *Leg) { l.hop = nextHop(l.hop, &l.dlg, l.trunk.GatewayPort) }
 
 // nextHop is where requests of a dialog go: its first route or remote target if that is an address, else the way the dialog was set
-// up (RFC 3261 §12.2.1.1, RFC 3263). Over a connection its flow is kept, and dialled again only when it is gone.
-func nextHop(hop sip.Hop, uri string) sip.Hop {
-	u, err := sip.ParseURI(uri)
-	if err != nil {
+// up (RFC 3261 §12.2.1.1, RFC 3263). Over a connection its flow is kept, and dialled again only when it is gone: at the port where the
+// peer listens, which of a caller is not the one it has called from. listens is that of the trunk, for a name that says none.
+func nextHop(hop sip.Hop, d *dialog.Dialog, listens uint16) sip.Hop {
+	u, err := sip.ParseURI(d.NextHopURI())
+	if err != nil || u.Host == "" {
 		return hop
 	}
 	host, ok := u.Params.Get("maddr") // overrides the host (RFC 3261 §19.1.1, RFC 3263 §4)
@@ -323,21 +324,25 @@ func nextHop(hop sip.Hop, uri string) sip.Hop {
 		host = u.Host
 	}
 	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	if err != nil {
+	named := err != nil
+	if named && (d.UAC || !hop.Transport.Reliable()) {
 		return hop
 	}
 	port := u.Port
+	if port == 0 && named {
+		port = listens
+	}
 	if port == 0 {
 		port = 5060
 		if hop.Transport == sip.TLS {
 			port = 5061
 		}
 	}
-	remote := netip.AddrPortFrom(addr.Unmap(), port)
-	if hop.Transport == sip.UDP && remote.Addr().Is4() == hop.Local.Addr().Is4() {
-		hop.Remote = remote
-	} else if hop.Transport.Reliable() && remote.Addr() == hop.Remote.Addr() {
-		hop.Remote = remote
+	if named {
+		addr = hop.Remote.Addr()
+	}
+	if addr = addr.Unmap(); addr.Is4() == hop.Local.Addr().Is4() {
+		hop.Remote = netip.AddrPortFrom(addr, port)
 	}
 	return hop
 }
