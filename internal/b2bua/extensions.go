@@ -39,8 +39,8 @@ func serves(set *topologySettings, tag string) bool {
 	return false
 }
 
-// refuseRequired names on a 420 the extensions that we do not have.
-func refuseRequired(set *topologySettings, r, req *sip.Message) {
+// RefuseRequired names on a 420 the extensions that a request requires and that the trunk does not have (RFC 3261 §8.2.2.3).
+func RefuseRequired(set *topologySettings, r, req *sip.Message) {
 	for v := range req.Values(sip.IDRequire) {
 		if v != "" && !serves(set, v) {
 			r.Add(sip.IDUnsupported, v)

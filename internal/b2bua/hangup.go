@@ -88,7 +88,7 @@ func (c *Call) endCaller(now time.Time, why *diag.Reason, detail string, out *Ou
 	r := c.refusal(a.inv, status, why, detail)
 	switch status {
 	case 420:
-		refuseRequired(a.trunk.Settings, r, a.inv)
+		RefuseRequired(a.trunk.Settings, r, a.inv)
 	case 421:
 		r.Add(sip.IDRequire, "100rel")
 	case 422:

@@ -106,7 +106,7 @@ func (c *Call) refuseGuest(now time.Time, l Leg, why *diag.Reason, out *Out) {
 	r.SetToTag(l.tag)
 	Explain(r, why, "")
 	if why.Status == 420 {
-		refuseRequired(l.trunk.Settings, r, l.inv)
+		RefuseRequired(l.trunk.Settings, r, l.inv)
 	}
 	l.invs.Respond(now, r, &out.Out)
 	l.inv = nil

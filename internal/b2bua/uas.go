@@ -280,7 +280,7 @@ func (c *Call) turnAway(now time.Time, l *Leg, src sip.Source, m *sip.Message, w
 		r.Set(sip.IDAllow, c.env.Allow(l.trunk.Settings))
 	}
 	if status == 420 {
-		refuseRequired(l.trunk.Settings, r, m)
+		RefuseRequired(l.trunk.Settings, r, m)
 	}
 	if status == 422 {
 		r.Add(sip.IDMinSE, seconds(l.trunk.Settings.MinSE))

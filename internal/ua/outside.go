@@ -32,7 +32,7 @@ func (c *Core) outside(now time.Time, src sip.Source, m *sip.Message) {
 	switch {
 	case m.Method == "CANCEL":
 		c.refuse(src, m, diag.CallGone, 0)
-	case m.To().Tag() != "":
+	case m.To().Tag() != "" || withinDialogs(m.Method):
 		c.refuse(src, m, diag.CallGone, 0)
 	case m.Method == "INVITE" && !c.authenticated(now, src, m, t):
 	case m.Method == "INVITE" && m.Has(sip.IDReplaces):
@@ -42,10 +42,28 @@ func (c *Core) outside(now time.Time, src sip.Source, m *sip.Message) {
 	case m.Method == "OPTIONS":
 		c.options(src, m, t)
 	case sip.KnownMethod(m.Method): // 405, not 501 (RFC 3261 §8.2.1)
-		c.refuse(src, m, diag.MethodNotAllowed, 405)
+		c.disallow(src, m, t, 405)
 	default:
-		c.refuse(src, m, diag.MethodNotAllowed, 501)
+		c.disallow(src, m, t, 501)
 	}
+}
+
+// withinDialogs tells whether a method has no meaning outside of dialogs, so that a request without To tag belongs to none that we know (RFC 3261
+// §15.1.2, RFC 3262 §3, RFC 3311 §5.2, RFC 6086 §4.2.2, RFC 6665 §4.1.3).
+func withinDialogs(method string) bool {
+	switch method {
+	case "BYE", "PRACK", "UPDATE", "INFO", "NOTIFY":
+		return true
+	}
+	return false
+}
+
+// disallow refuses a method, and says which ones the trunk has.
+func (c *Core) disallow(src sip.Source, m *sip.Message, t *topology.Trunk, status int) {
+	c.counts.Refused++
+	r := Refusal(m, diag.MethodNotAllowed, status, "")
+	r.Set(sip.IDAllow, c.env.Allow(t.Settings))
+	c.send(src, m, r)
 }
 
 // trunk finds the trunk that a source speaks for with a request.
@@ -79,7 +97,10 @@ func (c *Core) options(src sip.Source, m *sip.Message, t *topology.Trunk) {
 		return
 	}
 	if b2bua.Unserved(t.Settings, m) != "" {
-		c.refuse(src, m, diag.UnsupportedExtension, 0)
+		c.counts.Refused++
+		r := Refusal(m, diag.UnsupportedExtension, 0, "")
+		b2bua.RefuseRequired(t.Settings, r, m)
+		c.send(src, m, r)
 		return
 	}
 	c.counts.Options++
@@ -103,15 +124,6 @@ func (c *Core) options(src sip.Source, m *sip.Message, t *topology.Trunk) {
 	c.send(src, m, r)
 }
 
-func unsupported(m *sip.Message) (list []string) {
-	for v := range m.Values(sip.IDRequire) {
-		if v != "" {
-			list = append(list, v)
-		}
-	}
-	return list
-}
-
 // refuse answers a request without keeping anything (RFC 3261 §8.2.7): a repetition gets the same answer.
 func (c *Core) refuse(src sip.Source, m *sip.Message, why *diag.Reason, status int) {
 	c.counts.Refused++
@@ -127,11 +139,6 @@ func Refusal(m *sip.Message, why *diag.Reason, status int, detail string) *sip.M
 	r := sip.NewResponse(m, status, phrase)
 	r.SetToTag(statelessTag(m))
 	b2bua.Explain(r, why, detail)
-	if status == 420 {
-		for _, v := range unsupported(m) {
-			r.Add(sip.IDUnsupported, v)
-		}
-	}
 	return r
 }
 
