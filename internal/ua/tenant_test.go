@@ -103,3 +103,27 @@ func TestDR_28TenantReplaces(t *testing.T) {
 		}
 	}
 }
+
+// DR-02: who takes a seat by INVITE with Replaces knows us by the tenant's name, too.
+func TestDR_02ReplacesHasTheNameInContact(t *testing.T) {
+	const uri, to = "sip:+14255550100@contoso.sbc.example.com;user=phone", "contoso.sbc.example.com"
+	_, src := newTenants(t)
+	r := rigOf(t, strings.Replace(tenants, "acceptReplaces: off, ", "", 1))
+	r.in(src, toTenant(request("INVITE", "1", "i1", "call", "from", "", bodies[0]), uri, to))
+	inv := r.out.Sends[1].Data
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+	r.sent("ACK", "SIP/2.0 200")
+	tag := tagOf(header(r.out.Sends[1].Data, "To"))
+	r.in(src, toTenant(request("ACK", "1", "a1", "call", "from", tag, ""), uri, to))
+	r.out.Reset()
+	data := toTenant(request("INVITE", "1", "i2", "other", "other", "", bodies[0]), uri, to)
+	r.in(src, bytes.Replace(data, []byte("Max-Forwards"), []byte("Replaces: call;to-tag="+tag+";from-tag=from\r\nMax-Forwards"), 1))
+	again, _ := r.told("INVITE")
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", again, "to", bodies[1]))
+	ok, _ := r.told("SIP/2.0 200")
+	if got := header(ok, "Contact"); got != "<sip:contoso.sbc.example.com:5061;transport=tls>" {
+		t.Errorf("Contact is %s", got)
+	}
+}
