@@ -234,7 +234,7 @@ func (e *Env) Options(t *topology.Trunk, hop sip.Hop, callID string) *sip.Messag
 	m.Add(sip.IDTo, "<"+uri+">")
 	m.Add(sip.IDCallID, callID)
 	m.Add(sip.IDCSeq, "1 OPTIONS")
-	m.Add(sip.IDContact, "<"+us+">")
+	m.Add(sip.IDContact, e.Contact(hop))
 	m.Add(sip.IDAllow, e.Allow(t.Settings))
 	m.Add(sip.IDAccept, "application/sdp")
 	if t.Settings.OptionsUserAgent {
