@@ -52,14 +52,15 @@ func (p *phone) hear(c *net.UDPConn) (header, bool, []byte) {
 
 // TestPlayOnce: an announcement goes out as one talk spurt of one source, whole, and its end is reported.
 func TestPlayOnce(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newStillRig(t)
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
 	s := playing(1, a, b, clip(4), 1)
-	began := time.Now()
 	r.open(s)
+	defer r.Close(1)
 	var got []byte
 	var first header
 	for i := range 4 {
+		r.beats(1)
 		h, mark, payload := a.hear(a.rtp)
 		if i == 0 {
 			first = h
@@ -73,11 +74,9 @@ func TestPlayOnce(t *testing.T) {
 	if !bytes.Equal(got, alaw(s.Play.Clip)) {
 		t.Fatal("the samples are others")
 	}
+	r.beats(1)
 	if e := r.want(media.EventPlayed, 0, 0); e.Play != 7 || e.Session != 1 {
 		t.Fatalf("%+v", e)
-	}
-	if took := time.Since(began); took < 4*media.PacketTime {
-		t.Errorf("80 ms of sound took %s", took)
 	}
 	if st, _ := r.Stats(1); st.Played != [2]uint64{4, 0} {
 		t.Errorf("%d packets were played", st.Played)
@@ -95,10 +94,12 @@ func TestPlayOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 2 {
+		r.beats(1)
 		if _, mark, payload := b.hear(b.rtp); mark != (i == 0) || !bytes.Equal(payload, alaw(s.Play.Clip)) {
 			t.Fatal("another piece to the other side is not what is heard")
 		}
 	}
+	r.beats(1)
 	if e := r.want(media.EventPlayed, 0, 1); e.Play != 8 {
 		t.Fatalf("%+v", e)
 	}
@@ -111,7 +112,7 @@ func TestPlayOnce(t *testing.T) {
 func TestPlayPacketTime(t *testing.T) {
 	for _, spoken := range []media.Codec{media.PCMA, media.G722} {
 		for _, packet := range []time.Duration{10, 20, 30, 40, 60} {
-			r := newRig(t, Config{})
+			r := newStillRig(t)
 			a, b := newPhone(t, ip4), newPhone(t, ip4)
 			const packets, times = 5, 2
 			s := playing(1, a, b, clip(packets), times)
@@ -122,8 +123,12 @@ func TestPlayPacketTime(t *testing.T) {
 			for i := range packets * times {
 				want = reel.append(want, s.Play.Clip, i%packets, i/packets)
 			}
-			began, first := time.Now(), header{}
-			for n := 0; len(want) > 0; n++ {
+			beats := 0
+			for ; len(r.events) == 0 && beats <= 2*packets*times; beats++ {
+				r.beats(1)
+			}
+			first, n := header{}, 0
+			for ; len(want) > 0; n++ {
 				h, mark, payload := a.hear(a.rtp)
 				if n == 0 {
 					first = h
@@ -135,8 +140,8 @@ func TestPlayPacketTime(t *testing.T) {
 				want = want[length:]
 			}
 			r.want(media.EventPlayed, 0, 0)
-			if took := time.Since(began); took < (packets*times-1)*media.PacketTime {
-				t.Errorf("%s, %d ms: %d ms of sound took %s", spoken, packet, packets*times*20, took)
+			if beats != ((n+1)*int(packet)+19)/20 { // the end is when a further packet would be due
+				t.Errorf("%s, %d ms: %d packets took %d beats of 20", spoken, packet, n, beats)
 			}
 			if _, ok := r.Close(1); !ok {
 				t.Fatal("the session is gone")
@@ -145,15 +150,32 @@ func TestPlayPacketTime(t *testing.T) {
 	}
 }
 
+// TestPlayInTime: what is played takes its time, however late a packet of it may be.
+func TestPlayInTime(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	began := time.Now()
+	r.open(playing(1, a, b, clip(4), 1))
+	for range 4 {
+		a.hear(a.rtp)
+	}
+	r.want(media.EventPlayed, 0, 0)
+	if took := time.Since(began); took < 4*media.PacketTime {
+		t.Errorf("80 ms of sound took %s", took)
+	}
+}
+
 // TestPlayLoop: a tone repeats itself without a seam until it is taken away; then
 // what the other side sends is marked as the beginning of another source (RFC 3550 §8, RFC 3551 §4.1).
 func TestPlayLoop(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newStillRig(t)
 	a, b := newPhone(t, ip4), newPhone(t, ip4)
 	s := playing(1, a, b, clip(2), 0)
 	r.open(s)
+	defer r.Close(1)
 	var got []byte
 	for range 5 {
+		r.beats(1)
 		_, _, payload := a.hear(a.rtp)
 		got = append(got, payload...)
 	}
@@ -164,20 +186,18 @@ func TestPlayLoop(t *testing.T) {
 	if err := r.Update(s); err != nil {
 		t.Fatal(err)
 	}
+	r.beats(3)
 	packet := func(seq byte) []byte { return []byte{0x80, 0, 0, seq, 0, 0, 0, 160 * 1, 1, 2, 3, 4, 5} }
 	marked := packet(1)
 	marked[1] |= 0x80
 	b.send(b.rtp, s.Streams[0].Side[1].Local, packet(1))
-	for {
-		_, _, payload := a.hear(a.rtp)
-		if len(payload) == 1 {
-			break
-		}
-	}
+	r.turn()
+	a.wantOn(a.rtp, s.Streams[0].Side[0].Local, marked)
 	if e := r.want(media.EventFirstPacket, 0, 1); e.Session != 1 {
 		t.Fatalf("%+v", e)
 	}
 	b.send(b.rtp, s.Streams[0].Side[1].Local, packet(2))
+	r.turn()
 	a.wantOn(a.rtp, s.Streams[0].Side[0].Local, packet(2))
 }
 
@@ -185,34 +205,36 @@ func TestPlayLoop(t *testing.T) {
 func TestPlayYields(t *testing.T) {
 	for name, yield := range map[string]media.Yield{"to media": media.YieldToMedia, "for good": media.YieldForGood} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, Config{})
+			r := newStillRig(t)
 			a, b := newPhone(t, ip4), newPhone(t, ip4)
 			s := playing(1, a, b, clip(1), 0)
 			s.Play.Yield = yield
 			r.open(s)
+			defer r.Close(1)
+			r.beats(1)
 			first, _, _ := a.hear(a.rtp)
 			packet := []byte{0x80, 0, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4, 5}
 			b.send(b.rtp, s.Streams[0].Side[1].Local, packet)
-			for {
-				h, mark, payload := a.hear(a.rtp)
-				if len(payload) != 1 {
-					continue
-				}
-				if !mark || h.ssrc != 0x01020304 {
-					t.Fatalf("the peer's packet came as %+v, marker %v", h, mark)
-				}
-				break
+			r.turn()
+			if h, mark, payload := a.hear(a.rtp); len(payload) != 1 || !mark || h.ssrc != 0x01020304 {
+				t.Fatalf("the peer's packet came as %+v, marker %v, %d octets", h, mark, len(payload))
+			}
+			r.want(media.EventFirstPacket, 0, 1)
+			heard := r.find(1).streams[0].side[1].count.last
+			r.beatsAt(49, heard+int64(media.YieldTime)-1)
+			if st, _ := r.Stats(1); st.Played != [2]uint64{1, 0} {
+				t.Fatalf("%d packets were played while the other side was heard", st.Played)
 			}
 			if yield == media.YieldForGood {
-				r.want(media.EventFirstPacket, 0, 1)
 				if e := r.want(media.EventPlayed, 0, 0); e.Play != 7 {
 					t.Fatalf("%+v", e)
 				}
 				return
 			}
 			// When the other side has been silent for a second it goes on, as the same source, with a new talk spurt in its own time.
+			r.beatsAt(1, heard+int64(media.YieldTime))
 			h, mark, _ := a.hear(a.rtp)
-			if gap := h.timestamp - first.timestamp; h.ssrc != first.ssrc || !mark || gap < 8000 {
+			if gap := h.timestamp - first.timestamp; h.ssrc != first.ssrc || !mark || gap != 50*160 {
 				t.Fatalf("it goes on as %+v, marker %v, %d samples later; it was %+v", h, mark, gap, first)
 			}
 		})
@@ -234,16 +256,6 @@ func TestPlayRefuses(t *testing.T) {
 			t.Errorf("%s is played", name)
 		}
 	}
-}
-
-// newStillRig is a relay whose only worker does what the test has it do.
-func newStillRig(t *testing.T) *rig {
-	r, err := newRelay(withTier(Config{Workers: 1, DSCP: -1}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { release(r) })
-	return &rig{Relay: r, t: t}
 }
 
 // TestPlayCost: a packet that is played allocates nothing, and a call that is never played to has no player.
