@@ -65,6 +65,7 @@ unassignedNumbers:
 	call := dial(pbx, "+3310")
 	agents.Wait(call, siptest.EarlyMedia)
 	agents.Must(call.WaitTone(agents.Context(), 640))
+	agents.Must(call.WaitPackets(agents.Context(), 60))
 	agents.Wait(call, siptest.Failed)
 	s.want = 1
 	r := s.record()
@@ -87,12 +88,16 @@ unassignedNumbers:
 
 	call = dial(pbx, "+3312")
 	agents.Must(call.WaitTone(agents.Context(), 400))
+	agents.Must(call.WaitPackets(agents.Context(), 76))
 	agents.Wait(call, siptest.Failed)
 	s.want = 3
 	r = s.records(3)[2]
 	checkRecord(t, r, "unassigned-number", 404, "directsip")
-	played(t, r, "caller", "busy uk", "PCMU")
-	if text := s.cli(0, "why", r.ID); !strings.Contains(text, "busy uk") || !strings.Contains(text, "PCMU for 1.5") {
+	took := played(t, r, "caller", "busy uk", "PCMU")
+	if got := call.Media(); got.Received != 76 || got.SSRCs != 1 || got.Lost != 0 || took < 1500*time.Millisecond { // four times 19 packets, and what the machine is late
+		t.Errorf("it was heard for %s: %+v", took, got)
+	}
+	if text := s.cli(0, "why", r.ID); !strings.Contains(text, "busy uk") || !strings.Contains(text, "PCMU for "+took.Round(time.Millisecond).String()) {
 		t.Errorf("directsip why says\n%s", text)
 	}
 }
