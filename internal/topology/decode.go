@@ -74,6 +74,10 @@ func (c *compiler) unknownKey(key *node, known []string) {
 		p.fixf("Did you mean %s?", near)
 		return
 	}
+	if akin := akin(key.text, known); len(akin) > 0 {
+		p.fixf("Did you mean %s?", strings.Join(akin, " or "))
+		return
+	}
 	p.fixf("The keys are %s", strings.Join(known, ", "))
 }
 

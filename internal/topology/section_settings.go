@@ -174,7 +174,13 @@ func (c *compiler) settings(n *node) {
 	c.each(n, "scope", func(key, value *node) {
 		kind, name, hasName := strings.Cut(key.text, ":")
 		if !(key.text == "global" || hasName && name != "" && (kind == "site" || kind == "trunk")) {
-			c.errorf(key, "%q is not a scope of trunk settings", key.text).fixf("Write global, site:NAME or trunk:NAME")
+			p := c.errorf(key, "%q is not a scope of trunk settings", key.text)
+			if hasName {
+				p.fixf("Write global, site:NAME or trunk:NAME")
+			} else {
+				p.fixf("Write trunk:%s, or site:%s, or global", key.text, key.text)
+			}
+			decode(c, value, settingsFields, &settingsDoc{key: key, body: value, out: DefaultSettings()}) // for its mistakes
 			return
 		}
 		d := &settingsDoc{key: key, body: value, out: DefaultSettings()}

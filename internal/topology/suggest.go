@@ -1,6 +1,9 @@
 package topology
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // planned holds the keys of trunk settings, voice policies, gateways and users that Lync has or that the plan has and this
 // version has not. They are refused by name, never ignored: a setting that does nothing is worse than none.
@@ -112,6 +115,32 @@ func nearest(word string, known []string) string {
 	}
 	return best
 }
+
+// akin are the known words, a few at most, that share a part with a word: acceptRefer and enableReferSupport with enableRefer. "enable" says nothing.
+func akin(word string, known []string) []string {
+	const fewest, most = 4, 5 // letters of a part; words
+	if len(word) > 64 {
+		return nil
+	}
+	for part := range strings.FieldsSeq(camel.ReplaceAllString(word, " $0")) {
+		part = strings.ToLower(part)
+		if len(part) < fewest || part == "enable" {
+			continue
+		}
+		var list []string
+		for _, k := range known {
+			if strings.Contains(strings.ToLower(k), part) {
+				list = append(list, k)
+			}
+		}
+		if len(list) > 0 && len(list) <= most {
+			return list
+		}
+	}
+	return nil
+}
+
+var camel = regexp.MustCompile(`[A-Z][a-z]+`)
 
 // editDistance counts insertions, deletions and changes of bytes; at least limit when it is that or more.
 func editDistance(a, b string, limit int) int {

@@ -114,6 +114,10 @@ func (r *reader) refuse() bool {
 			if why == "" {
 				why = "text that is not YAML"
 			}
+			if strings.Contains(why, "'\t'") {
+				r.fail(t, "a tab, where YAML takes blanks alone").fixf("Indent with blanks")
+				continue
+			}
 			r.fail(t, "syntax error: %s", why)
 		default:
 			kept = append(kept, t)
