@@ -38,7 +38,7 @@ func (c *Call) setOffer(m *sip.Message, t *attempt, offer string) {
 	}
 	pidf, id := location(c.a.inv)
 	switch {
-	case pidf != "", c.a.inv != nil && c.a.inv.Has(sip.IDGeolocation): // by value, or by reference
+	case pidf != "", byReference(c.a.inv):
 		carry(m, c.a.inv, sip.IDGeolocation)
 		carryName(m, c.a.inv, "Geolocation-Routing")
 	case c.decision.Location != nil && len(c.decision.Location.Civic) > 0:
@@ -81,6 +81,20 @@ func location(m *sip.Message) (pidf, id string) {
 		return p.Body, id
 	}
 	return "", ""
+}
+
+// byReference tells whether an INVITE says by URI where its location can be had. A body that it names (cid:) and that cannot be read is none.
+func byReference(m *sip.Message) bool {
+	if m == nil {
+		return false
+	}
+	for v := range m.Values(sip.IDGeolocation) {
+		uri := strings.TrimLeft(v, "< ")
+		if len(uri) >= 4 && !strings.EqualFold(uri[:4], "cid:") {
+			return true
+		}
+	}
+	return false
 }
 
 // plainEncoding tells an encoding that leaves the body as it is (RFC 2045 §6.2).
