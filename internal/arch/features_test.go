@@ -14,7 +14,7 @@ import (
 var groups = []struct {
 	prefix string
 	ids    int
-}{{"TOP-", 26}, {"TRK-", 28}, {"RTE-", 38}, {"SIG-", 20}, {"MED-", 13}, {"BYP-", 6}, {"CAC-", 7}, {"OPS-", 23}, {"DR-", 34}, {"NEW-", 18}, {"P", 35}}
+}{{"TOP-", 26}, {"TRK-", 28}, {"RTE-", 38}, {"SIG-", 20}, {"MED-", 13}, {"BYP-", 6}, {"CAC-", 7}, {"EMG-", 8}, {"OPS-", 23}, {"DR-", 34}, {"NEW-", 18}, {"P", 35}}
 
 var (
 	featureRow = regexp.MustCompile(`(?m)^\| ([A-Z]+-?\d\d) \| ([^|]*) \| ([^|]*) \|$`)

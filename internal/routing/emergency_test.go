@@ -47,6 +47,22 @@ func TestEMG01LocationPolicies(t *testing.T) {
 	}
 }
 
+// TestEMG02HasItsUsage: whatever the caller's policy allows, an emergency call has the usage of its number and none of the caller's.
+func TestEMG02HasItsUsage(t *testing.T) {
+	s := compile(t, rescue)
+	for _, from := range []string{"user alice", "user carol", "user dave", "user erin", "pbx", "uc"} {
+		d := Decide(s, ask(s, from, "911", "201"), nil)
+		if d.Kind != Emergency || d.Usage != "emergency" || len(d.Targets) != 3 {
+			t.Errorf("%s: %s, usage %q%s", from, brief(&d), d.Usage, explain(&d))
+		}
+		for _, target := range d.Targets {
+			if target.Route.Name != "emergency" {
+				t.Errorf("%s: by route %q%s", from, target.Route.Name, explain(&d))
+			}
+		}
+	}
+}
+
 // TestEMG04 follows emergency calls and the calls back.
 func TestEMG04(t *testing.T) {
 	s := compile(t, rescue)
