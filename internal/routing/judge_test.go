@@ -1,6 +1,10 @@
 package routing
 
 import (
+	"cmp"
+	"os"
+	"regexp"
+	"strconv"
 	"testing"
 
 	"github.com/directsip/directsip/internal/diag"
@@ -31,6 +35,59 @@ func TestClassOfEveryStatus(t *testing.T) {
 			if v := Judge(nil, status, 0); v.Hunt != row.hunt || v.Why == "" || v.Status != status {
 				t.Errorf("%d: %+v", status, v)
 			}
+		}
+	}
+}
+
+// TestRTE20IsDocumented: the table of docs/configuration.md is what happens, for every status and cause.
+func TestRTE20IsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| (yes|no) \\| (.*) \\| (.*) \\|$").FindAllStringSubmatch(string(page), -1)
+	if len(rows) != 5 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	codes := func(text string) map[int]bool {
+		set := map[int]bool{}
+		for _, m := range regexp.MustCompile(`\b(\d{1,3})(?:-(\d{1,3}))?\b`).FindAllStringSubmatch(text, -1) {
+			from, _ := strconv.Atoi(m[1])
+			to, _ := strconv.Atoi(cmp.Or(m[2], m[1]))
+			for n := from; n <= to; n++ {
+				set[n] = true
+			}
+		}
+		return set
+	}
+	hunt, ofStatus, ofCause := map[string]bool{}, map[int]string{}, map[int]string{}
+	for _, r := range rows {
+		hunt[r[1]] = r[2] == "yes"
+		for n := range codes(r[3]) {
+			ofStatus[n] = r[1]
+		}
+		for n := range codes(r[4]) {
+			ofCause[n] = r[1]
+		}
+	}
+	for status := 400; status < 700; status++ {
+		want := "peer-fault"
+		if status >= 600 {
+			want = "user-verdict"
+		}
+		want = cmp.Or(ofStatus[status], want)
+		if v := Judge(nil, status, 0); v.Class.String() != want || v.Hunt != hunt[want] {
+			t.Errorf("%d is %v, hunt %v; the page says %s", status, v.Class, v.Hunt, want)
+		}
+	}
+	for cause := 1; cause < 128; cause++ {
+		want := cmp.Or(ofCause[cause], "peer-fault")
+		switch cause {
+		case 16, 23, 30, 31, 127:
+			want = "congestion" // of the status
+		}
+		if v := Judge(nil, 503, cause); v.Class.String() != want {
+			t.Errorf("503 with cause %d is %v; the page says %s", cause, v.Class, want)
 		}
 	}
 }
