@@ -74,6 +74,8 @@ func TestCallerIsFoundBehindTheUCPlatformOnly(t *testing.T) {
 		{"extension through the dial plan", "uc", "101", "", "alice", "+14255550101"},
 		{"line with extension", "uc", "+14255550102;ext=902", "", "bob", "+14255550102;ext=902"},
 		{"URI", "uc", "carol", "sip:Carol@example.com;user=ip", "carol", "carol"},
+		{"a name of the document is no number", "uc", "902", "", "", "902"},
+		{"nor is its name", "uc", "alice", "", "", "alice"},
 		{"nobody", "uc", "+14255559999", "sip:+14255559999@example.com", "", "+14255559999"},
 		{"a stranger claims the number", "itsp", "+14255550101", "sip:alice@example.com", "", "+14255550101"},
 		{"PBX extension by inbound rule", "pbx", "201", "", "", "+1425555201"},
@@ -101,6 +103,12 @@ func TestUserCalledBySIPURI(t *testing.T) {
 	d := Decide(s, q, nil)
 	if brief(&d) != "user carol via uc:carol" || d.Targets[0].URI != "sip:carol@example.com" {
 		t.Errorf("%s, URI %q%s", brief(&d), d.Targets[0].URI, explain(&d))
+	}
+	s = compile(t, strings.Replace(world, "sip:carol@example.com", "sip:C.Arol@example.com", 1))
+	q = ask(s, "itsp", "c.arol", "+4930123")
+	q.CalledURI = "sip:c.arol@EXAMPLE.com"
+	if d := Decide(s, q, nil); brief(&d) != "user carol via uc:C.Arol" {
+		t.Errorf("by a URI that has nothing of the name: %s%s", brief(&d), explain(&d))
 	}
 	q = &Query{Trunk: s.TrunkByName("itsp"), CalledURI: "sip:pool.example.com"}
 	if d := Decide(s, q, nil); brief(&d) != "refused not-found" {

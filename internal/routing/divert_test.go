@@ -17,6 +17,7 @@ inboundRules:
   - {name: attendant, called: '^\+14255550180$', sites: [munich], to: {code: 480}}
   - {name: attendant here, called: '^\+14255550180$', sites: [seattle], to: {trunk: uc, uri: "sip:aa@example.com"}}
   - {name: nuisance, calling: '^\+1900', kinds: [sbc], to: {code: 603}}
+  - {name: three digits of ours, called: '^999$', calling: '^\+1206', to: {trunk: pbx}}
   - {name: main, called: '^\+14255550000$', to: {user: bob}}
 unassignedNumbers:
   - {name: one of them, numberRangeStart: "+14255550150", to: {trunk: pbx}}
@@ -41,6 +42,8 @@ func TestNEW10(t *testing.T) {
 		{"refused", "itsp", "+14255550101", "+19005551234", "refused inbound-refused"},
 		{"to a user", "itsp", "+14255550000", "", "user bob via uc:+14255550102;ext=902"},
 		{"users of ours are no inbound calls without a trunk", "user alice", "+14255550000", "", "gw1:14255550000 gw2:+14255550000 itsp:14255550000 gw3:+14255550000"},
+		{"a rule with called may have it", "itsp", "999", "+12065551234", "pbx:999"},
+		{"not before the dialling of our own", "pbx", "999", "+12065551234", "emergency gw3:911 gw1:911"},
 		{"an emergency number is not for rules without called", "itsp", "911", "+19005551234", "emergency gw3:911 gw1:911"},
 	} {
 		d := Decide(s, ask(s, row.from, row.called, row.calling), nil)

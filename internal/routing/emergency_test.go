@@ -63,6 +63,24 @@ func TestEMG02HasItsUsage(t *testing.T) {
 	}
 }
 
+// TestEmergencyNumberThatIsOurs: from a gateway the digits of an emergency number may as well be the last ones of a number of ours; who dials here means help.
+func TestEmergencyNumberThatIsOurs(t *testing.T) {
+	s := compile(t, strings.Replace(world, ";ext=902", ";ext=999", 1))
+	for _, row := range []struct{ from, called, want string }{
+		{"gw2", "999", "user bob via uc:+14255550102;ext=999"},
+		{"itsp", "999", "user bob via uc:+14255550102;ext=999"},
+		{"itsp", "911", "emergency gw3:911 gw1:911"},
+		{"pbx", "999", "emergency gw3:911 gw1:911"},
+		{"pbx", "9999", "emergency gw3:911 gw1:911"},
+		{"uc", "999", "emergency gw3:911 gw1:911"},
+		{"user alice", "999", "emergency gw3:911 gw1:911"},
+	} {
+		if d := Decide(s, ask(s, row.from, row.called, "201"), nil); brief(&d) != row.want {
+			t.Errorf("%s dials %s:\n got %s\nwant %s%s", row.from, row.called, brief(&d), row.want, explain(&d))
+		}
+	}
+}
+
 // TestEMG04 follows emergency calls and the calls back.
 func TestEMG04(t *testing.T) {
 	s := compile(t, rescue)
