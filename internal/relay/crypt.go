@@ -17,6 +17,10 @@ const (
 	// maxSources bounds the SSRCs that are sent to one side, and come from it, under one key: each has a rollover counter that lasts as long as the key,
 	// for one that came back with a counter of 0 would use a key stream twice.
 	maxSources = 256
+	// mostRollovers are tried for a source whose counter nobody knows: eleven hours of 20 ms.
+	mostRollovers = 32
+	// maxGuessed bounds the sources that they are tried for. They need not be the peer's.
+	maxGuessed = 16
 )
 
 // crypt protects the packets of one side (RFC 3711): what comes from it is opened, what goes to it is sealed. The session is locked.
@@ -35,10 +39,14 @@ type receiver struct {
 	context *srtp.Context
 	sources [2][]uint32 // of which RTP, and of which RTCP was opened
 	before  *receiver   // whose place it took; nil: none that has opened anything
+	guessed []uint32    // sources whose counter was guessed
+	last    uint32      // that was
+	again   []byte      // a packet before it is opened
 }
 
 // sender is one key of ours. A side keeps it to its end: should the key come back after RTP or another key, its counters go on, for an index
-// that was used twice would use a key stream twice (RFC 3711 §9.1).
+// that was used twice would use a key stream twice (RFC 3711 §9.1). Under another key they begin at 0: RFC 4568 §7.1.4 wants that where our address is another one,
+// and where it is not, as when the suite changes, most peers make a context anew with a key.
 type sender struct {
 	key     string
 	context *srtp.Context
@@ -152,29 +160,49 @@ func (r *receiver) follow(last *receiver) {
 	}
 }
 
-// decrypt opens RTP. By RFC 3711 §3.3.1 the rollover counter of a source goes on under another key; many begin at 0 again. The first packet of a source
-// that was heard under the keys before tells which.
+// decrypt opens RTP. A source begins with a rollover counter of 0, but not where it was heard elsewhere under the same key, as when a transfer takes its call
+// into another session. By RFC 3711 §3.3.1 its counter goes on under another key, too; many begin at 0 again. Its first packet tells.
 func (r *receiver) decrypt(b []byte, h *pionrtp.Header, ssrc uint32, heard bool) ([]byte, error) {
-	var again []byte
-	roc, resumes := uint32(0), false
-	if !heard && r.before != nil {
-		if roc, resumes = r.before.context.ROC(ssrc); resumes {
-			again = slices.Clone(b) // what cannot be opened is not left as it was
+	var few [2]uint32
+	guesses := few[:0]
+	if !heard {
+		if guesses = r.guess(guesses, ssrc); len(guesses) > 0 {
+			r.again = append(r.again[:0], b...) // what cannot be opened is not left as it was
 		}
 	}
 	out, err := r.context.DecryptRTP(b, b, h)
-	for _, guess := range [...]uint32{roc, roc + 1} {
-		if err == nil || !resumes {
-			return out, err
+	for _, roc := range guesses {
+		if err == nil {
+			return out, nil
 		}
-		copy(b, again)
-		r.context.SetROC(ssrc, guess)
+		copy(b, r.again)
+		r.context.SetROC(ssrc, roc)
 		out, err = r.context.DecryptRTP(b, b, h)
 	}
-	if err != nil {
+	if err != nil && len(guesses) > 0 {
 		r.context.SetROC(ssrc, 0)
 	}
 	return out, err
+}
+
+// guess is what the counter of a source may be, if not 0: where it was under the keys before, or while these have opened nothing, with each packet the next one.
+func (r *receiver) guess(list []uint32, ssrc uint32) []uint32 {
+	if r.before != nil {
+		if roc, known := r.before.context.ROC(ssrc); known {
+			return append(list, roc, roc+1)
+		}
+	}
+	if len(r.sources[0]) > 0 {
+		return list
+	}
+	if !slices.Contains(r.guessed, ssrc) {
+		if len(r.guessed) == maxGuessed {
+			return list
+		}
+		r.guessed = append(r.guessed, ssrc)
+	}
+	r.last = r.last%mostRollovers + 1
+	return append(list, r.last)
 }
 
 // open takes the protection off a packet, in place. False: the keys do not fit, or it was here before.

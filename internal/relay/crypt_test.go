@@ -250,6 +250,65 @@ func TestRFC3711_3_3_1(t *testing.T) {
 	}
 }
 
+// TestRolloverOfAnotherSession: what a source has counted up elsewhere, as before a transfer that took its call into this session, its first packets tell,
+// of every suite. What strangers send fills no memory.
+func TestRolloverOfAnotherSession(t *testing.T) {
+	for suite := media.Suite(1); suite <= media.Suites; suite++ {
+		for _, c := range []struct {
+			roc   uint32
+			muted int // packets until it is heard; -1: for ever
+		}{{0, 0}, {1, 0}, {2, 1}, {mostRollovers, mostRollovers - 1}, {mostRollovers + 1, -1}} {
+			l, other := newLock(t, suite, ""), newLock(t, suite, "")
+			sd := protected(l)
+			l.seal.SetROC(7, c.roc)
+			muted := 0
+			for i := range uint16(2 * mostRollovers) {
+				x := rtpPacket(8, 65500+i, 160, 7) // and goes on over the next rollover
+				if got, ok := sd.open(l.rtp(t, x), rtp); !ok {
+					muted++
+				} else if !bytes.Equal(got, x) {
+					t.Fatal("opened wrongly")
+				}
+			}
+			if want := c.muted; muted != want && (want >= 0 || muted != 2*mostRollovers) {
+				t.Errorf("%v, counter %d: %d packets were not opened, want %d", suite, c.roc, muted, want)
+			}
+			sd = protected(l)
+			for i := range uint32(10 * maxGuessed) {
+				if _, ok := sd.open(other.rtp(t, rtpPacket(8, 1, 160, 100+i)), rtp); ok {
+					t.Fatal("another key opens")
+				}
+			}
+			if n := len(sd.recv.guessed); n > maxGuessed {
+				t.Errorf("%d sources are remembered", n)
+			}
+		}
+	}
+}
+
+// TestOtherKeysBeginAt0: under another key of ours a source that has counted its numbers up begins anew, and under the one before it goes on.
+func TestOtherKeysBeginAt0(t *testing.T) {
+	old, fresh := newLock(t, media.AESCM128HMACSHA180, ""), newLock(t, media.AEADAES128GCM, "")
+	var sd side
+	for _, c := range []struct {
+		lock     *lock
+		sequence uint16
+		roc      uint32
+	}{{old, 65535, 0}, {old, 0, 1}, {fresh, 1, 0}, {old, 2, 1}} {
+		sd.protect(c.lock.crypt)
+		x := rtpPacket(8, c.sequence, 160, 8)
+		sealed, ok := sd.crypt.seal(append(make([]byte, 0, 512), x...), rtp)
+		if !ok {
+			t.Fatal("not sealed")
+		}
+		peer := context(c.lock.crypt.Suite, c.lock.crypt.Send)
+		peer.SetROC(8, c.roc)
+		if got, err := peer.DecryptRTP(nil, sealed, nil); err != nil || !bytes.Equal(got, x) {
+			t.Errorf("number %d under %v: the counter is not %d (%v)", c.sequence, c.lock.crypt.Suite, c.roc, err)
+		}
+	}
+}
+
 // TestKeysThatComeBack: a side that goes to RTP and comes back with the same keys has its counters go on, of RTP and of RTCP, and what it has sent before
 // is known.
 func TestKeysThatComeBack(t *testing.T) {
