@@ -34,8 +34,9 @@ type conn struct {
 	// and close at once. So what was sent before the peer's first byte is remembered and fails with the connection.
 	proven   bool
 	unproven []Send
-	broken   error // a write to an unproven peer failed: the reader tells why
-	cause    error // of the end
+	asked    []asked // requests written since the peer was last heard
+	broken   error   // a write to an unproven peer failed: the reader tells why
+	cause    error   // of the end
 }
 
 type connState uint8
@@ -109,15 +110,15 @@ func (c *conn) close(err error) {
 	if nc == nil {
 		nc = c.raw
 	}
+	unheard := c.unheard()
 	c.queue, c.unproven = nil, nil
 	c.mu.Unlock()
 	c.t.conns.remove(c) // before the failures, so that a retry does not find it
 	for _, m := range unproven {
 		c.fail(m, err)
 	}
-	for _, m := range lost {
-		c.fail(m, err)
-	}
+	c.lose(unheard, err)
+	c.lose(lost, err)
 	if nc != nil {
 		nc.Close()
 	}

@@ -112,12 +112,11 @@ func (k *readClock) arm(partial bool, now time.Duration) error {
 
 // prove notes that the peer speaks.
 func (c *conn) prove() {
-	if c.accepted {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.proven, c.unproven = true, nil
+	clear(c.asked)
+	c.asked = c.asked[:0]
 }
 
 // deliver hands on what the framer has and tells whether a message was complete.

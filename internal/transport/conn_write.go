@@ -2,6 +2,7 @@ package transport
 
 import (
 	"net"
+	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/sip"
@@ -35,6 +36,7 @@ func (c *conn) write() {
 		}
 		batch := c.queue
 		c.queue, c.spare = c.spare[:0], nil
+		c.ask(batch)
 		nc := c.nc
 		c.mu.Unlock()
 		if err := w.batch(nc, c.key.transport, batch, c.t.cfg.Limits.WriteTimeout); err != nil {
@@ -99,6 +101,7 @@ func (c *conn) written(batch []Send) {
 			c.unproven = append(c.unproven, m)
 		}
 	}
+	c.taken()
 	c.waiting -= bytes
 	clear(batch)
 	if cap(batch) <= keepQueue {
@@ -145,7 +148,5 @@ func (c *conn) writeFailed(batch []Send, err error) {
 	c.mu.Unlock()
 	c.cut() // TLS would try to say good-bye to a peer that does not read
 	c.close(err)
-	for i := range batch {
-		c.fail(batch[i], err)
-	}
+	c.lose(slices.DeleteFunc(batch, func(m Send) bool { return m.asked }), err) // the others are dealt with by close
 }

@@ -63,6 +63,8 @@ type Send struct {
 	Data []byte // kept until written; must not change
 	// CallID and Branch come back in Handler.Failed.
 	CallID, Branch string
+
+	again, asked bool // it was lost with a connection before; its connection remembers it
 }
 
 // ListenSpec is one listener. Transport and Addr identify it: two specs that differ only in the rest are the same

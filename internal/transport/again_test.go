@@ -1,0 +1,106 @@
+package transport
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// fickle is a peer that takes connections and ends them when the test says so.
+type fickle struct {
+	t  *testing.T
+	ln *net.TCPListener
+}
+
+func newFickle(t *testing.T) *fickle {
+	t.Helper()
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	return &fickle{t, ln.(*net.TCPListener)}
+}
+
+// hears takes the next connection and reads the message with that Call-ID from it.
+func (f *fickle) hears(id string) *net.TCPConn {
+	f.t.Helper()
+	if err := f.ln.SetDeadline(time.Now().Add(patience)); err != nil {
+		f.t.Fatal(err)
+	}
+	c, err := f.ln.AcceptTCP()
+	if err != nil {
+		f.t.Fatalf("waiting for %s: %v", id, err)
+	}
+	f.t.Cleanup(func() { c.Close() })
+	f.reads(c, id)
+	return c
+}
+
+// reads reads one message.
+func (f *fickle) reads(c *net.TCPConn, id string) {
+	f.t.Helper()
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		f.t.Fatal(err)
+	}
+	b := make([]byte, 4096)
+	n, err := c.Read(b)
+	if err != nil || !strings.Contains(string(b[:n]), "\r\nCall-ID: "+id+"\r\n") {
+		f.t.Fatalf("read %q, %v; want the message %s", b[:n], err, id)
+	}
+}
+
+// A connection that has served before ends behind a request and before anything is heard: the request goes by a new one, once.
+func TestRequestOfALostConnectionIsSentAgain(t *testing.T) {
+	for name, end := range map[string]func(*net.TCPConn){
+		"closed": func(c *net.TCPConn) { c.Close() },
+		"reset":  func(c *net.TCPConn) { reset(c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFickle(t)
+			n := newNode(t, Config{}, tcp4)
+			h := hop(sip.TCP, n.addr(t, sip.TCP), addrPort(f.ln.Addr()))
+			n.Send(one(h, "a"))
+			first := f.hears("a")
+			write(t, first, message("answer", ""))
+			n.next(t)
+			n.Send(one(h, "b"))
+			f.reads(first, "b")
+			end(first)
+			second := f.hears("b")
+			n.none(t)
+			write(t, second, message("answer", "")) // it serves, too
+			n.next(t)
+			n.Send(one(h, "c"))
+			f.reads(second, "c")
+			f.ln.Close() // nobody takes a new one
+			end(second)
+			if got := n.failure(t); got.callID != "c" {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+// What has been answered, or is an answer, is not sent again when its connection ends.
+func TestAnsweredRequestIsNotSentAgain(t *testing.T) {
+	f := newFickle(t)
+	n := newNode(t, Config{}, tcp4)
+	h := hop(sip.TCP, n.addr(t, sip.TCP), addrPort(f.ln.Addr()))
+	n.Send(one(h, "a"))
+	c := f.hears("a")
+	write(t, c, message("answer", ""))
+	n.next(t)
+	m := one(h, "response")
+	m[0].Data = []byte(strings.Replace(string(m[0].Data), "OPTIONS sip:b@example.com SIP/2.0", "SIP/2.0 200 OK", 1))
+	n.Send(m)
+	f.reads(c, "response")
+	c.Close()
+	until(t, "closed", func() bool { return n.Stats().Dialled == 0 })
+	n.Send(one(h, "next"))
+	f.hears("next")
+	n.none(t)
+}
