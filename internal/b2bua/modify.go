@@ -311,6 +311,7 @@ func (c *Call) keepSession(now time.Time, e *exchange, offer string, out *Out) {
 func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Out) {
 	if e.gone {
 		c.plan.restore(c, e)
+		e.to.drop = time.Time{}
 		c.correct(now, e.to, 0, out) // it has accepted what is withdrawn
 		return
 	}

@@ -203,7 +203,12 @@ func (p *Party) request(s *server) {
 		p.host.respond(s, 481, nil)
 		return
 	}
-	if from := m.From().Tag(); p.remoteTag != "" && from != p.remoteTag {
+	from := m.From().Tag()
+	if p.winner != "" && from != p.winner && m.Method == "UPDATE" && p.reliable.rseq[from] > 0 { // repeated behind the answer in another dialog
+		p.host.respond(s, 481, nil)
+		return
+	}
+	if p.remoteTag != "" && from != p.remoteTag {
 		p.w().fail("%s: %s with From tag %q, not %q", p.host.Name, m.Method, from, p.remoteTag)
 	}
 	if !p.inOrder(s) {
