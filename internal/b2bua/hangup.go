@@ -22,9 +22,20 @@ func (c *Call) receiveBye(now time.Time, l *Leg, src sip.Source, m *sip.Message,
 		c.finish(now, diag.NormalClearing, "caller", "during the announcement "+c.decision.Announcement.Name, out)
 	case l == &c.a && c.xfer.connects():
 		c.finish(now, diag.NormalClearing, "caller", "before the call was answered that an announcement had led to", out)
-	case c.other(l) != nil || c.xfer != nil && c.xfer.new != nil && l == &c.xfer.new.leg:
+	case c.candidate(l):
+		c.candidateGone(now, l, 480, diag.TransferFailed, out)
+	case c.other(l) != nil || c.xfer.connects() && c.xfer.new != nil && l == &c.xfer.new.leg:
 		c.finish(now, c.clearing(), c.name(l), "", out)
 	}
+}
+
+// vanished takes that a peer does not know its dialog, or says nothing any more (RFC 3261 §12.2.1.2).
+func (c *Call) vanished(now time.Time, l *Leg, detail string, out *Out) {
+	if c.candidate(l) {
+		c.candidateGone(now, l, 408, diag.PeerVanished, out)
+		return
+	}
+	c.finish(now, diag.PeerVanished, c.name(l), detail, out)
 }
 
 // finish ends the call, once: the caller gets a final response or a BYE, every target a CANCEL or a BYE, the

@@ -86,7 +86,7 @@ func (c *Call) receiveUpdateResponse(now time.Time, l *Leg, m *sip.Message, out 
 // checkGone ends the call when a peer says that it does not know it, or says nothing (RFC 3261 §12.2.1.2).
 func (c *Call) checkGone(now time.Time, l *Leg, status int, method string, out *Out) {
 	if status == 481 || status == 408 {
-		c.finish(now, diag.PeerVanished, c.name(l), method+" answered "+strconv.Itoa(status), out)
+		c.vanished(now, l, method+" answered "+strconv.Itoa(status), out)
 	}
 }
 
@@ -131,7 +131,7 @@ func (c *Call) requestFailed(now time.Time, l *Leg, r *request, out *Out) {
 		c.failExchange(now, e, diag.PeerVanished, 408, out)
 	}
 	if l.up {
-		c.finish(now, diag.PeerVanished, c.name(l), "no answer to a request", out)
+		c.vanished(now, l, "no answer to a request", out)
 	}
 }
 

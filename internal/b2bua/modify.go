@@ -229,8 +229,10 @@ func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip
 	}
 	c.exch = nil
 	if m.Status == 408 || m.Status == 481 { // the dialog is gone (RFC 3261 §12.2.1.2)
-		c.failExchange(now, e, diag.PeerVanished, m.Status, out)
-		c.finish(now, diag.PeerVanished, c.name(l), "re-INVITE answered "+m.StartLine(), out)
+		joins := c.candidate(l) // who then goes back, and is missed there
+		if c.failExchange(now, e, diag.PeerVanished, m.Status, out); !joins {
+			c.vanished(now, l, "re-INVITE answered "+m.StartLine(), out)
+		}
 		return
 	}
 	why := diag.NotAcceptable
@@ -374,12 +376,15 @@ func (c *Call) failExchange(now time.Time, e *exchange, why *diag.Reason, status
 
 // reinviteTimedOut ends a call whose peer no longer answers re-INVITEs (RFC 3261 §12.2.1.2).
 func (c *Call) reinviteTimedOut(now time.Time, l *Leg, out *Out) {
+	joins := c.candidate(l) // as above
 	if e := c.exch; e != nil && e.to == l {
 		c.exch = nil
 		l.oa.Failed("INVITE")
 		c.failExchange(now, e, diag.PeerVanished, 408, out)
 	}
-	c.finish(now, diag.PeerVanished, c.name(l), "re-INVITE was not answered", out)
+	if !joins {
+		c.vanished(now, l, "re-INVITE was not answered", out)
+	}
 }
 
 // cancelExchange takes the CANCEL of a re-INVITE: 487 to it, and a CANCEL to the one that went on.

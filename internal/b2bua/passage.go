@@ -138,7 +138,7 @@ func (c *Call) inviteGuest(now time.Time, x *transfer, out *Out) {
 		}
 		return
 	}
-	before := c.plan.standing(l, l)
+	before := c.plan.standing(x.rest, l)
 	e := &exchange{from: x.rest, to: l, forward: "INVITE", offer: true, seat: true, before: before}
 	x.kept = before.body
 	was := l.sdp

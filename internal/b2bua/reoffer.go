@@ -3,7 +3,6 @@ package b2bua
 import (
 	"time"
 
-	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/dialog"
 	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
@@ -64,7 +63,7 @@ func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message
 	}
 	l.oa.Failed("INVITE")
 	if m.Status == 408 || m.Status == 481 {
-		c.finish(now, diag.PeerVanished, c.name(l), "re-INVITE answered "+m.StartLine(), out)
+		c.vanished(now, l, "re-INVITE answered "+m.StartLine(), out)
 		return true
 	}
 	if r := l.again; (m.Status == 491 || m.Status == 500 || m.Status == 503) && r.corrects && r.glares < glareTries {

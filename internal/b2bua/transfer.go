@@ -215,6 +215,26 @@ func (c *Call) transferFailed(now time.Time, x *transfer, status int, why *diag.
 	c.settleTransfer(now, out)
 }
 
+// candidate tells whether a leg is that of who is to take a seat of the call and has none yet.
+func (c *Call) candidate(l *Leg) bool {
+	x := c.xfer
+	return x != nil && !x.connects() && x.new != nil && l == &x.new.leg && x.stage < transferTelling
+}
+
+// candidateGone takes that it will not: the two who talk go on.
+func (c *Call) candidateGone(now time.Time, l *Leg, status int, why *diag.Reason, out *Out) {
+	switch e := c.exch; {
+	case e == nil || !e.seat:
+	case e.to == l:
+		c.exch = nil
+		c.plan.restore(c, e)
+	default:
+		e.gone = true
+		c.cancelReinvite(now, e.to, out)
+	}
+	c.transferFailed(now, c.xfer, status, why, out)
+}
+
 // transferred ends a transfer with success.
 func (c *Call) transferred(now time.Time, x *transfer, status int, out *Out) {
 	x.stage, x.done, x.said = transferTelling, true, nil

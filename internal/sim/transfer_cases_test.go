@@ -21,6 +21,13 @@ func transferStories() []story {
 	asks, asked := plain(Caller{Manner: then(Action{4 * second, Options}, Action{30 * second, Bye})}, at(callee(then(Action{4 * second, ReferJoin}, Action{60 * second, Bye})), "gwa")),
 		plain(Caller{Manner: last}, at(callee(last), "gwa"))
 	asked.Name, asked.Start = "consultation", second/2
+	three, four := plain(Caller{Manner: then(Action{4 * second, ReferJoin}, Action{60 * second, Bye})}, at(callee(Manner{Slow: 3 * second, Then: []Action{{ms100(55), Bye}}}), "gwa")),
+		plain(Caller{Manner: last}, map[string][]Callee{"gwc": {callee(last)}})
+	four.Name, four.Number, four.Start = "consultation", "+24255550100", 2*second
+	long := then(Action{90 * second, Bye})
+	five, six := plain(Caller{Manner: then(Action{4 * second, ReferJoin}, Action{90 * second, Bye})}, at(callee(then(Action{4 * second, Vanish})), "gwa")),
+		plain(Caller{Manner: long}, map[string][]Callee{"gwc": {callee(long)}})
+	six.Name, six.Number, six.Start = "consultation", "+24255550100", 2*second
 	return []story{
 		refused,
 		{file: "attended-asked", title: "RFC 5589 section 7: … and what comes from who stays while its leg goes from call to call is answered", calls: []Scenario{asks, asked},
@@ -60,6 +67,11 @@ func transferStories() []story {
 			Caller{Manner: last}, map[string][]Callee{"gwa": {callee(refer(ReferHome)), target}}),
 		story1("refer-rest-leaves", "Who stays hangs up while the target rings: the target is cancelled", "normal-clearing",
 			refer(Refer), callee(then(Action{ms100(15), Bye})), target),
+		story1("refer-target-leaves", "The target hangs up before who stays has heard of it: the transfer fails, and the call goes on", "normal-clearing",
+			refer(Refer), callee(Manner{Then: last.Then, Slow: 3 * second}), Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{second, Bye})}),
+		{file: "attended-guest-leaves", title: "RFC 5589 section 7: who stays hangs up before the two are joined: the call that it was to join goes on", calls: []Scenario{three, four},
+			reason: "transfer-failed", status: 200},
+		{file: "attended-guest-vanished", title: "… or is gone when it is asked", calls: []Scenario{five, six}, reason: "media-dead", status: 200},
 		story1("refer-passed", "TRK-06, SIG-09: the other side takes REFER and calls the target itself", "transferred", refer(Refer), callee(Manner{Then: last.Then, Refers: 200}), target),
 		story1("refer-passed-failed", "… which does not succeed: the call goes on", "normal-clearing", refer(Refer), callee(Manner{Then: last.Then, Refers: 486}), target),
 		story1("refer-passed-mute", "… without NOTIFYs", "transferred", refer(ReferMute), callee(Manner{Then: last.Then, Refers: 200}), target),
