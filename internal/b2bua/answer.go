@@ -415,13 +415,9 @@ func (c *Call) advanceAnswer(now time.Time, l *Leg, out *Out) {
 		l.invs.Repeat(&out.Out)
 	case dialog.GiveUp:
 		l.acked = true
-		by := "caller"
-		if l != &c.a {
-			by = "callee"
-		}
 		if l.pending {
 			c.bye(now, l, out)
 		}
-		c.finish(now, diag.AckMissing, by, "", out)
+		c.finish(now, diag.AckMissing, c.name(l), "", out)
 	}
 }
