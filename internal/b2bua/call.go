@@ -374,6 +374,7 @@ func (c *Call) advanceLeg(now time.Time, l *Leg, out *Out) {
 		l.drop, l.invc = time.Time{}, txn.InviteClient{}
 		if e := c.exch; e != nil && e.to == l {
 			c.exch = nil
+			c.plan.restore(c, e)
 		}
 		l.oa.Failed("INVITE")
 	}

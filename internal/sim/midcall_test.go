@@ -33,3 +33,24 @@ func TestSIG19HeldFirstOffer(t *testing.T) {
 		t.Errorf("recvonly: record %s %d", r.Reason, r.Status)
 	}
 }
+
+// RFC 3261 §14.1: a re-INVITE that is withdrawn, and to which the other side never says anything final, leaves the session as it was.
+func TestWithdrawnForEver(t *testing.T) {
+	w := world(t)
+	w.Call(plain(Caller{Manner: then(Action{2 * second, Withdraw}, Action{60 * second, Bye})},
+		at(Callee{Progress: ringing, After: second, Final: 200, Deaf: true, Manner: Manner{Slow: 10 * time.Minute, Then: []Action{{55 * second, Vanish}}}}, "gwa")))
+	heard := func() (caller, callee bool) {
+		for _, s := range w.Nodes[0].relay.sessions {
+			caller, callee = s.want.Streams[0].Side[0].Send, s.want.Streams[0].Side[1].Send
+		}
+		return caller, callee
+	}
+	var before, after [2]bool
+	w.after(2*second, func() { before[0], before[1] = heard() })
+	w.after(50*second, func() { after[0], after[1] = heard() })
+	w.Run(20 * time.Minute)
+	done(t, w)
+	if both := [2]bool{true, true}; before != both || after != both {
+		t.Errorf("caller and callee heard each other as %v, and as %v afterwards\n%s", before, after, w.Trace.String())
+	}
+}
