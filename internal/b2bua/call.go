@@ -62,7 +62,8 @@ type Call struct {
 	heldUser *topology.User // on whose calls Limits gave us a place
 	room     *network.Legs  // what it has on links of the network; nil: nothing
 
-	next        int32 // next target of the decision
+	lostRungs   uint32 // messages between the first and the last of the ladder
+	next        int32  // next target of the decision
 	tried       int32
 	redirects   uint8 // targets that other ones have named
 	finalStatus int16 // what the caller's INVITE is refused with, when not the reason's own status

@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,8 +19,11 @@ type (
 	topologyTrunk    = topology.Trunk
 )
 
-// maxRungs bounds the ladder of a call; what comes later is counted in the last line.
-const maxRungs = 100
+// maxRungs bounds the ladder of a call: it has the beginning and the end of what was said, and between them a line that counts the rest.
+const (
+	maxRungs   = 100
+	firstRungs = 60
+)
 
 // rung is one message of the ladder, small because every call keeps some.
 type rung struct {
@@ -192,7 +196,7 @@ func (e *end) keyed(suite media.Suite) string {
 
 // note puts a message on the ladder.
 func (c *Call) note(now time.Time, l *Leg, out bool, m *sip.Message) {
-	if len(c.rungs) >= maxRungs || c.written || l.number == 0 && l != &c.a { // the last: who asked in vain for a place in the call
+	if c.written || l.number == 0 && l != &c.a { // the last: who asked in vain for a place in the call
 		return
 	}
 	method, word := m.Method, ""
@@ -207,44 +211,62 @@ func (c *Call) note(now time.Time, l *Leg, out bool, m *sip.Message) {
 	if r.method == 0 {
 		word = method
 	}
-	if word != "" {
+	if word != "" && len(c.words) < maxRungs {
 		c.words = append(c.words, strings.Clone(clip(word, 120)))
 		r.word = uint8(len(c.words))
 	}
 }
 
-// rung adds a line to the ladder, which must have room.
+// rung adds a line to the ladder, in the place of the oldest behind the first ones when it is full.
 func (c *Call) rung(now time.Time, l *Leg, out bool, method uint8) *rung {
 	if c.rungs == nil {
 		c.rungs = make([]rung, 0, 16)
 	}
 	at := min(max(now.Sub(c.rec.Start)/rungTime, 0), 1<<32-1)
-	c.rungs = append(c.rungs, rung{at: uint32(at), leg: l.number, out: out, method: method})
-	return &c.rungs[len(c.rungs)-1]
+	new := rung{at: uint32(at), leg: l.number, out: out, method: method}
+	if len(c.rungs) < maxRungs {
+		c.rungs = append(c.rungs, new)
+		return &c.rungs[len(c.rungs)-1]
+	}
+	r := &c.rungs[c.oldestRung()]
+	*r = new
+	c.lostRungs++
+	return r
 }
+
+// oldestRung is the place of the oldest line behind the first ones, of a ladder that is full.
+func (c *Call) oldestRung() int { return firstRungs + int(c.lostRungs%(maxRungs-firstRungs)) }
 
 // noteAck puts an ACK of ours on the ladder.
 func (c *Call) noteAck(now time.Time, l *Leg, sdp bool) {
-	if len(c.rungs) < maxRungs && !c.written {
+	if !c.written {
 		c.rung(now, l, true, methodNumber("ACK")).sdp = sdp
 	}
 }
 
 // Ladder is the messages of both legs in the order in which they came and went. The lines are pieces of one text.
 func (c *Call) Ladder() []cdr.Message {
-	list := make([]cdr.Message, len(c.rungs))
+	rungs := c.rungs
+	if c.lostRungs > 0 {
+		k := c.oldestRung()
+		rungs = slices.Concat(c.rungs[:firstRungs], c.rungs[k:], c.rungs[firstRungs:k])
+	}
+	list := make([]cdr.Message, len(rungs), len(rungs)+1)
 	var room [1024]byte
 	text := room[:0]
 	var ends [maxRungs]int
-	for i := range c.rungs {
-		text = c.rungs[i].line(text, c.words)
+	for i := range rungs {
+		text = rungs[i].line(text, c.words)
 		ends[i] = len(text)
 	}
 	all, from := string(text), 0
-	for i := range c.rungs {
-		r := &c.rungs[i]
+	for i := range rungs {
+		r := &rungs[i]
 		list[i] = cdr.Message{At: c.rec.Start.Add(time.Duration(r.at) * rungTime), Leg: legName(r.leg), Out: r.out, SDP: r.sdp, Line: all[from:ends[i]]}
 		from = ends[i]
+	}
+	if c.lostRungs > 0 {
+		list = slices.Insert(list, firstRungs, cdr.Message{At: list[firstRungs].At, Line: strconv.FormatUint(uint64(c.lostRungs), 10) + " more messages"})
 	}
 	return list
 }

@@ -112,7 +112,7 @@ type Media struct {
 // Message is one line of the ladder.
 type Message struct {
 	At   time.Time `json:"at"`
-	Leg  string    `json:"leg"`  // "a", or "b1", "b2" … by attempt
+	Leg  string    `json:"leg"`  // "a", or "b1", "b2" … by attempt; "": the line counts messages that are not kept
 	Out  bool      `json:"out"`  // sent by us
 	Line string    `json:"line"` // "INVITE sip:+1…", "180 Ringing (INVITE)"
 	SDP  bool      `json:"sdp,omitempty"`

@@ -35,6 +35,10 @@ func WriteLadder(w io.Writer, r *cdr.Record) {
 	for i := range r.Ladder {
 		m := &r.Ladder[i]
 		at := fmt.Sprintf("%8.3fs", m.At.Sub(r.Start).Seconds())
+		if m.Leg == "" {
+			fmt.Fprintf(w, "  %9s  %s :  %s\n", "", blanks(arrowWidth), m.Line)
+			continue
+		}
 		if m.Leg == "a" {
 			fmt.Fprintf(w, "  %s  %s |\n", at, arrow(m, !m.Out))
 			continue

@@ -35,3 +35,13 @@ func TestRunningCallHasNoEnd(t *testing.T) {
 		t.Errorf("%s, %v", b, err)
 	}
 }
+
+// TestLadderCountsWhatIsLeftOut: a line without a leg stands between the two halves of a long ladder.
+func TestLadderCountsWhatIsLeftOut(t *testing.T) {
+	var b strings.Builder
+	WriteLadder(&b, &cdr.Record{Ladder: []cdr.Message{{Leg: "a", Line: "INVITE x"}, {Line: "12 more messages"}, {Leg: "a", Line: "BYE"}}})
+	rows := strings.Split(b.String(), "\n")
+	if got := strings.TrimSpace(rows[2]); got != ":  12 more messages" || strings.Index(rows[2], ":") != strings.Index(rows[1], "|") {
+		t.Errorf("%s", b.String())
+	}
+}

@@ -358,3 +358,46 @@ func TestSilentAddressIsPassedBy(t *testing.T) {
 		}
 	}
 }
+
+// The ladder of a long call has its beginning and its end, and says how much is left out between them.
+func TestLadderOfALongCall(t *testing.T) {
+	w := world(t)
+	var manner []Action
+	for i := range 60 {
+		manner = append(manner, Action{time.Duration(i+1) * second, Info})
+	}
+	w.Call(plain(Caller{Manner: then(append(manner, Action{90 * second, Bye})...)}, at(answers, "gwa")))
+	w.Run(20 * time.Minute)
+	done(t, w)
+	r := w.Nodes[0].Records[0]
+	sent := 0
+	for i := range w.Trace.Lines {
+		l := &w.Trace.Lines[i]
+		if m, err := sip.Parse(l.Data, nil); err == nil && (l.From == "med1" || l.To == "med1") && m.Method != "OPTIONS" && !strings.HasSuffix(m.Get(sip.IDCSeq), "OPTIONS") {
+			sent++
+		}
+	}
+	left, at := 0, time.Time{}
+	for i, m := range r.Ladder {
+		if m.Leg == "" {
+			left, _ = strconv.Atoi(strings.TrimSuffix(m.Line, " more messages"))
+			if i != 60 {
+				t.Errorf("line %d: %s", i, m.Line)
+			}
+		}
+		if m.At.Before(at) {
+			t.Errorf("line %d, %s, is earlier than the one before", i, m.Line)
+		}
+		at = m.At
+	}
+	lines := make([]string, len(r.Ladder))
+	for i, m := range r.Ladder {
+		lines[i] = m.Line
+	}
+	if len(lines) != 101 || !strings.HasPrefix(lines[0], "INVITE ") || !slices.Contains(lines[95:], "BYE") || !slices.Contains(lines[50:60], "200 OK (INFO)") || lines[61] == "" {
+		t.Errorf("%d lines:\n%s", len(lines), strings.Join(lines, "\n"))
+	}
+	if kept := len(lines) - 1; left < 90 || kept+left > sent || kept+left < sent-2 { // the answer to the last BYE may come after the record
+		t.Errorf("%d lines and %d left out of %d", kept, left, sent)
+	}
+}
