@@ -43,7 +43,7 @@ func (p *plan) writeAt(c *Call, s *sdp.Session, l *Leg, d *description, base net
 	n := min(len(s.Media), len(p.lines))
 	for i := range n {
 		slots[i] = sdp.MediaAddr{Addr: base, Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1,
-			Drop: p.noVideo && strings.EqualFold(s.Media[i].Kind, "video")}
+			Drop: p.noVideo && strings.EqualFold(s.Media[i].Kind, "video") || s.Media[i].OverTCP()}
 	}
 	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: c.codecs(s, l.trunk.Settings, what), Mux: p.passKeys, KeepKeys: p.passKeys})
 }

@@ -109,6 +109,12 @@ func (m *Media) Held() bool { return !m.Direction.Recv() }
 // IsRTP says whether the m-line is RTP in any of its profiles.
 func (m *Media) IsRTP() bool { return isRTP(m.Proto) }
 
+// OverTCP says whether the m-line asks for a TCP connection (RFC 4145), which a relay of UDP cannot give.
+func (m *Media) OverTCP() bool {
+	proto, _, _ := strings.Cut(m.Proto, "/")
+	return strings.EqualFold(proto, "TCP")
+}
+
 // Secure says whether the profile is one of secure RTP (RTP/SAVP, RTP/SAVPF, with or without DTLS).
 func (m *Media) Secure() bool {
 	return containsFold(m.Proto, "RTP/SAVP")

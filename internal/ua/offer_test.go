@@ -1,0 +1,19 @@
+package ua_test
+
+import "testing"
+
+// An m-line over TCP is not given a port of UDP: the other side is offered it as refused, and so is the answer (RFC 3264 §6, RFC 4145).
+func TestOffersOverTCPAreRefused(t *testing.T) {
+	r := newRig(t)
+	tcp := "m=application 50000 TCP/BFCP *\r\na=setup:actpass\r\nm=message 50002 TCP/TLS/MSRP *\r\na=path:msrps://198.51.100.1:50002/x;tcp\r\n"
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]+tcp))
+	inv, offer := r.told("INVITE")
+	if m := offer.Media; len(m) != 3 || m[0].Rejected() || !m[1].Rejected() || !m[2].Rejected() || m[1].Proto != "TCP/BFCP" || m[2].Proto != "TCP/TLS/MSRP" {
+		t.Fatalf("offered\n%s", inv)
+	}
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", inv, "to", bodies[1]+"m=application 0 TCP/BFCP *\r\nm=message 0 TCP/TLS/MSRP *\r\n"))
+	if ok, answer := r.told("SIP/2.0 200"); len(answer.Media) != 3 || answer.Media[0].Rejected() || !answer.Media[1].Rejected() || !answer.Media[2].Rejected() {
+		t.Errorf("answered\n%s", ok)
+	}
+}
