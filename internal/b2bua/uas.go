@@ -7,6 +7,7 @@ import (
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/dialog"
+	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/txn"
 )
@@ -54,9 +55,33 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 	if offer.Held() && c.a.trunk.Settings.HeldOffer == "refuse" {
 		return diag.HeldOffer, ""
 	}
+	if c.unreachable(offer) {
+		return diag.NotAcceptable, "we have no address of the family in which the offer wants its media"
+	}
 	c.offer, c.offered = body, offer
 	c.plan.offered(&c.a, offer)
 	return nil, ""
+}
+
+// unreachable tells whether all that is offered wants its media in IPv4 or IPv6 where we have but the other one: an answer would be a call without
+// a word. Whom bypass may connect with somebody else, or what has further addresses by ICE, is not judged.
+func (c *Call) unreachable(offer *sdp.Session) bool {
+	set := c.a.trunk.Settings
+	if set.EnableBypass || set.ICE != "off" {
+		return false
+	}
+	other := false
+	for i := range offer.Media {
+		m := &offer.Media[i]
+		if m.Rejected() {
+			continue
+		}
+		if !m.Conn.IsValid() || m.Conn.IsUnspecified() || family(c.env.Server.Media, m.Conn).Is4() == m.Conn.Unmap().Is4() {
+			return false
+		}
+		other = true
+	}
+	return other
 }
 
 // acceptsSDP tells whether a peer's Accept lets SDP through (RFC 3261 §20.1). No Accept means that it does.

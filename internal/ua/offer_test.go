@@ -1,6 +1,9 @@
 package ua_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // An m-line over TCP is not given a port of UDP: the other side is offered it as refused, and so is the answer (RFC 3264 §6, RFC 4145).
 func TestOffersOverTCPAreRefused(t *testing.T) {
@@ -15,5 +18,22 @@ func TestOffersOverTCPAreRefused(t *testing.T) {
 	r.in(r.pstn, response("200 OK", inv, "to", bodies[1]+"m=application 0 TCP/BFCP *\r\nm=message 0 TCP/TLS/MSRP *\r\n"))
 	if ok, answer := r.told("SIP/2.0 200"); len(answer.Media) != 3 || answer.Media[0].Rejected() || !answer.Media[1].Rejected() || !answer.Media[2].Rejected() {
 		t.Errorf("answered\n%s", ok)
+	}
+}
+
+// RFC 3264 §6: media that we have no address for is refused, not answered with an address that the peer cannot reach; unless ICE or bypass may
+// find another way, or one m-line can be served, or all is held.
+func TestOffersOfAnotherFamily(t *testing.T) {
+	six := strings.ReplaceAll(bodies[0], "IN IP4 198.51.100.1", "IN IP6 2001:db8::1")
+	for _, row := range []struct{ settings, body, want string }{
+		{"", six, "SIP/2.0 488"},
+		{"ice: lite, ", six, "INVITE"},
+		{"", strings.ReplaceAll(six, "2001:db8::1", "::"), "INVITE"},
+		{"", six + "m=audio 49180 RTP/AVP 8\r\nc=IN IP4 198.51.100.1\r\n", "INVITE"},
+		{"", six[:strings.Index(six, "m=")] + "m=audio 0 RTP/AVP 8\r\n", "INVITE"},
+	} {
+		r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:uc": {`+row.settings, 1))
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", row.body))
+		r.sent("SIP/2.0 100", row.want)
 	}
 }
