@@ -80,6 +80,10 @@ func TestGoldenCommands(t *testing.T) {
 		{"profile-list", 0, []string{"profile", "list"}},
 		{"profile-show", 0, []string{"profile", "show", "teams-direct-routing"}},
 		{"profile-show-json", 0, []string{"profile", "show", "CUCM", "--json"}},
+		{"diff", 1, []string{"diff", "testdata/failing.yaml", "testdata/changed.yaml"}},
+		{"diff-json", 1, []string{"diff", "testdata/failing.yaml", "testdata/changed.yaml", "--json"}},
+		{"diff-same", 0, []string{"diff", "testdata/failing.yaml", "testdata/failing.yaml"}},
+		{"diff-one", 2, []string{"diff", "testdata/failing.yaml"}},
 		{"route-bad-json", 1, []string{"route", "--to", "7", "--json", "testdata/bad.yaml"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -135,8 +135,9 @@ func run(s *server.Server, sig *signals, drain time.Duration, prof profiles) err
 }
 
 func (a *app) applyCmd() *cobra.Command {
-	return &cobra.Command{Use: "apply [FILE]", Short: "Give the running server a new document; a bad one is refused whole", Args: one,
-		ValidArgsFunction: yamlFiles,
+	var dry bool
+	c := &cobra.Command{Use: "apply [FILE]", Short: "Give the running server a new document; a bad one is refused whole", Args: one,
+		ValidArgsFunction: yamlFiles, Example: "  directsip apply --dry-run directsip.yaml\n  directsip apply directsip.yaml",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := document(args)
 			src, err := readAll(a.in, path)
@@ -146,6 +147,9 @@ func (a *app) applyCmd() *cobra.Command {
 			var res struct {
 				Document string   `json:"document"`
 				Warnings []string `json:"warnings"`
+			}
+			if dry {
+				return a.wouldApply(cmd.Context(), path, src)
 			}
 			if err := a.client().post(cmd.Context(), "/apply?name="+escape(path), src, &res); err != nil {
 				return err
@@ -157,6 +161,8 @@ func (a *app) applyCmd() *cobra.Command {
 				fmt.Fprintf(w, "document %s applied; running calls keep theirs\n", res.Document)
 			})
 		}}
+	c.Flags().BoolVar(&dry, "dry-run", false, "check it at the server and show what it would change, without applying it")
+	return c
 }
 
 func readAll(in io.Reader, path string) ([]byte, error) {

@@ -19,6 +19,8 @@ func TestDecide(t *testing.T) {
 		{"ten digits", "user alice", "4255551234", "", "gw1:14255551234 gw2:+14255551234 itsp:14255551234 gw3:+14255551234"},
 		{"E.164 kept", "user alice", "+14255551234", "", "gw1:14255551234 gw2:+14255551234 itsp:14255551234 gw3:+14255551234"},
 		{"visual separators", "user alice", "+1(425)555-12.34", "", "gw1:14255551234 gw2:+14255551234 itsp:14255551234 gw3:+14255551234"},
+		{"an extension that the rule does not know is kept, and left out toward gateways", "user alice", "5551234;ext=7", "",
+			"gw1:14255551234 gw2:+14255551234 itsp:14255551234 gw3:+14255551234"},
 		{"no rule, not E.164", "user alice", "12345", "", "refused not-normalized"},
 		{"+ and zero is not E.164", "user alice", "+0123456", "", "refused not-normalized"},
 		{"too long for E.164", "user alice", "+1234567890123456", "", "refused not-normalized"},

@@ -21,17 +21,9 @@ const learnTime = 2 * time.Second
 // Apply takes a new document: all of it, or nothing of it. What it needs is opened first; then new calls take it; then what
 // only the old one needed is closed, listeners as soon as no call runs that came by them.
 func (s *Server) Apply(name string, src []byte) (*topology.Snapshot, topology.Problems, error) {
-	snap, problems := topology.CompileWith(name, src, ReadFile)
-	if problems.Failed() {
-		return nil, problems, problems
-	}
-	me := snap.ServerByName(s.cfg.Server)
-	if me == nil {
-		_, err := pick(snap, s.cfg.Server)
+	snap, me, problems, err := s.read(name, src)
+	if err != nil {
 		return nil, problems, err
-	}
-	if locked := unlock(snap, me); len(locked) > 0 {
-		return nil, locked, locked
 	}
 	s.apply.Lock()
 	defer s.apply.Unlock()
@@ -54,6 +46,39 @@ func (s *Server) Apply(name string, src []byte) (*topology.Snapshot, topology.Pr
 	}
 	s.log.Info("document applied", "document", snap.Version, "name", name)
 	return snap, problems, nil
+}
+
+// Compare is what Apply would change. The document is checked as a whole, with the files that it names; nothing is opened.
+func (s *Server) Compare(name string, src []byte) (*topology.Snapshot, []topology.Change, topology.Problems, error) {
+	snap, me, problems, err := s.read(name, src)
+	if err != nil {
+		return nil, nil, problems, err
+	}
+	changes, unread := topology.Diff(s.engine.Snapshot().Source, src)
+	if len(unread) > 0 { // both have been read before
+		return nil, nil, unread, unread
+	}
+	if me.MediaTier != s.mediaTier {
+		problems = append(problems, s.laterTier(name, me))
+	}
+	return snap, changes, append(problems, missingMedia(name, me)...), nil
+}
+
+// read checks a document, and that it has this server and its secrets.
+func (s *Server) read(name string, src []byte) (*topology.Snapshot, *topology.Server, topology.Problems, error) {
+	snap, problems := topology.CompileWith(name, src, ReadFile)
+	if problems.Failed() {
+		return nil, nil, problems, problems
+	}
+	me := snap.ServerByName(s.cfg.Server)
+	if me == nil {
+		_, err := pick(snap, s.cfg.Server)
+		return nil, nil, problems, err
+	}
+	if locked := unlock(snap, me); len(locked) > 0 {
+		return nil, nil, locked, locked
+	}
+	return snap, me, problems, nil
 }
 
 // laterTier says that the relay stays as it was opened.

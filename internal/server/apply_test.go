@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/siptest"
+	"github.com/directsip/directsip/internal/topology"
 )
 
 // apply applies a document that must be good.
@@ -84,6 +86,51 @@ func TestBadDocumentChangesNothing(t *testing.T) {
 		}
 	}
 	r.hangup(in, out)
+}
+
+// OPS-05: what a document would change is told, and nothing of it is done; a bad one is refused as it would be by Apply.
+func TestOPS05DryRun(t *testing.T) {
+	t.Parallel()
+	r := start(t, basic)
+	ask := func(doc string) (status int, answer string, changes []topology.Change) {
+		t.Helper()
+		c := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", SocketPath(r.cfg.DataDir))
+		}}, Timeout: timeout}
+		resp, err := c.Post("http://directsip/apply?dry-run=true&name=test.yaml", "", strings.NewReader(expand(r.net, doc)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var res struct{ Changes []topology.Change }
+		json.Unmarshal(body, &res)
+		return resp.StatusCode, string(body), res.Changes
+	}
+	before, version := r.Listening(), r.engine.Snapshot().Version
+	if status, body, changes := ask(basic); status != http.StatusOK || len(changes) != 0 || !strings.Contains(body, version) {
+		t.Errorf("the same document: %d %s", status, body)
+	}
+	next := strings.ReplaceAll(basic, "port: 5070", "port: 5080")
+	for range 2 {
+		status, body, changes := ask(next)
+		if status != http.StatusOK || len(changes) != 1 || changes[0].Kind != topology.Changed || changes[0].Old != "5070" || changes[0].New != "5080" {
+			t.Errorf("another port: %d %s", status, body)
+		}
+		if now := r.Listening(); now != before || r.engine.Snapshot().Version != version {
+			t.Errorf("applied:\n%s\n%s", before, now)
+		}
+	}
+	if status, body, _ := ask(strings.ReplaceAll(basic, "med1.test", "med7.test")); status != http.StatusUnprocessableEntity || !strings.Contains(body, "med1.test") {
+		t.Errorf("without this server: %d %s", status, body)
+	}
+	r.applyGood(next)
+	if _, body, changes := ask(basic); len(changes) != 1 || changes[0].New != "5070" {
+		t.Errorf("back: %s", body)
+	}
 }
 
 // get is the body of a page, and the status when it is not 200.

@@ -248,7 +248,17 @@ func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {
 		fault(w, http.StatusRequestEntityTooLarge, fmt.Errorf("the document cannot be read: %w; it may have 16 MiB", err), nil)
 		return
 	}
-	snap, problems, err := s.Apply(name, src)
+	var (
+		snap     *topology.Snapshot
+		changes  []topology.Change
+		problems topology.Problems
+	)
+	dry := r.URL.Query().Get("dry-run") == "true"
+	if dry {
+		snap, changes, problems, err = s.Compare(name, src)
+	} else {
+		snap, problems, err = s.Apply(name, src)
+	}
 	if err != nil {
 		fault(w, http.StatusUnprocessableEntity, err, problems)
 		return
@@ -257,7 +267,11 @@ func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {
 	for _, p := range problems {
 		warnings = append(warnings, p.String())
 	}
-	answer(w, map[string]any{"document": snap.Version, "warnings": warnings})
+	result := map[string]any{"document": snap.Version, "warnings": warnings}
+	if dry {
+		result["changes"] = append([]topology.Change{}, changes...)
+	}
+	answer(w, result)
 }
 
 func (s *Server) postDrain(w http.ResponseWriter, r *http.Request) {

@@ -125,6 +125,7 @@ func CompileWith(name string, src []byte, files Files) (*Snapshot, Problems) {
 	if c.failed() {
 		return nil, c.result()
 	}
+	c.snap.Source = src
 	c.snap.Version = hex.EncodeToString(c.sum.Sum(nil)[:6])
 	c.snap.Index()
 	return c.snap, c.result()

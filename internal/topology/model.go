@@ -16,6 +16,7 @@ import (
 // Snapshot is one compiled version of the document.
 type Snapshot struct {
 	Version   string // first 12 hex digits of the SHA-256 of the document, and of the files that it has sound from
+	Source    []byte // the document
 	Defaults  *TrunkSettings
 	Sites     []*Site
 	Pools     []*Pool

@@ -101,7 +101,7 @@ var profileFields = []field[Profile]{
 				c.unknownKey(e.key, keys(settingsFields))
 				continue
 			}
-			s.Value = flowText(s.value)
+			s.Value = flow(s.value)
 			p.Settings = append(p.Settings, s)
 		}
 	}},
@@ -129,18 +129,6 @@ func decodeProfile(name string, src []byte) (*Profile, Problems) {
 		decode(c, root, profileFields, p)
 	}
 	return p, c.result()
-}
-
-// flowText is a value on one line, as a person would write it: false, [408, 503].
-func flowText(n *node) string {
-	if n.kind != sequence {
-		return n.text
-	}
-	items := make([]string, len(n.items))
-	for i, item := range n.items {
-		items[i] = flowText(item)
-	}
-	return "[" + strings.Join(items, ", ") + "]"
 }
 
 // apply sets the keys of the profile that the object does not have itself.
