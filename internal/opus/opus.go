@@ -78,24 +78,23 @@ type settings struct {
 	constant    bool
 }
 
-// settingsAt are chosen by what ten voices lost on the way there and back (five read by people, three by flite, two by espeak-ng; libopus 1.3.1, 20 ms;
-// BenchmarkSettings is that with two voices). SNR is that of 20 ms each; the distance of spectra is in dB over bands of the ear.
+// settingsAt are chosen by what two voices of espeak-ng lost on the way there and back (libopus 1.3.1, 20 ms; BenchmarkSettings). SNR is that of 20 ms
+// each; the distance of spectra is in dB over bands of the ear.
 //
 //	                      at 8 kHz, 24 kbit/s        at 16 kHz, 24 and 32 kbit/s
 //	                      µs   SNR dB   distance     µs   SNR dB   distance dB
-//	VoIP, complexity 5    64     8.0      1.20      128     7.4      1.71
-//	voice, 0              30    22.4      1.05       54    17.0      2.09
-//	voice, 1              33    22.3      1.03       57    16.9      2.06; at 32 kbit/s 20.0, 1.53
-//	voice, 2              43    23.1      1.05       93    18.4      1.96
-//	voice, 3              51    23.1      1.03       92    18.3      1.95
-//	voice, 5              70    23.4      0.98      130    19.2      1.59
-//	voice, 10            122    23.9      0.95      248    20.2      1.47
+//	VoIP, complexity 5    80     9.2      1.92      130     8.8      2.49
+//	voice, 0              28    19.9      1.57       49    14.2      2.85
+//	voice, 1              34    19.5      1.56       54    14.0      2.80; at 32 kbit/s 64 µs, 17.3, 2.11
+//	voice, 2              41    20.6      1.59       76    15.2      2.78
+//	voice, 3              49    20.3      1.56      117    15.2      2.68
+//	voice, 5              65    20.6      1.52      117    16.5      2.16
+//	voice, 10            113    20.9      1.44      303    17.3      1.94
 //
 // VoIP has a high-pass filter for microphones, which telephones have had already: without it everything comes nearer to what was said. Complexity
-// then gives less than it takes, and 8 kbit/s more at 16 kHz give what complexity 5 does, for a third of its time. Without the word that it is voice
-// the encoder would code by MDCT: 13 µs, but a distance of 1.4, and 0.9 at 32 kbit/s where voice has 0.7.
-// What peers send of earlier packets (in-band FEC) is used when one was lost; to send it takes of the bits that speech has, and
-// brings the distance to 1.9.
+// then gives less than it takes, and 8 kbit/s more at 16 kHz give what complexity 5 does, for half of its time. Without the word that it is voice
+// the encoder would code by MDCT: 19 µs at 8 kHz, but a distance of 2.3, and 1.5 at 32 kbit/s where voice has 1.1.
+// What peers send of earlier packets (in-band FEC) is used when one was lost; to send it would take of the bits that speech has.
 func settingsAt(rate int) settings {
 	s := settings{application: applicationAudio, signal: signalVoice, complexity: 1, bitrate: 24000}
 	if rate > 8000 {
