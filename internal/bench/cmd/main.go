@@ -64,7 +64,15 @@ func inside() (*bench.Outside, error) {
 	if err := exec.Command("ip", "link", "set", "lo", "up").Run(); err != nil {
 		return nil, err
 	}
+	groups, err := unix.OpenTree(unix.AT_FDCWD, "/sys/fs/cgroup", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(groups)
 	if err := unix.Mount("sysfs", "/sys", "sysfs", 0, ""); err != nil { // shows the devices of this namespace
+		return nil, err
+	}
+	if err := unix.MoveMount(groups, "", unix.AT_FDCWD, "/sys/fs/cgroup", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil { // where programs may be that filter
 		return nil, err
 	}
 	conn, err := net.FileConn(os.NewFile(helper, "helper"))
