@@ -62,8 +62,14 @@ func openSteered(r *Relay) (o *steered, err error) {
 	if o.kernel, err = steer.Open(); err != nil {
 		return nil, err
 	}
+	var why string // it is not taken
 	if o.exit, err = openExit(); err != nil {
-		o.logger.Info("steered media leaves by raw sockets, which takes more CPU", "reason", err)
+		why = err.Error()
+	} else {
+		why = o.exit.ways.Guarded()
+	}
+	if why != "" {
+		o.logger.Info("steered media leaves by raw sockets, which takes more CPU", "reason", why)
 	}
 	for i, w := range r.workers {
 		if err = w.openSteered(o, i); err != nil {

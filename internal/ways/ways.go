@@ -150,6 +150,13 @@ func (w *Ways) Glance() {
 	}
 }
 
+// Guarded is why no path may be followed; "": nothing forbids it.
+func (w *Ways) Guarded() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.guarded
+}
+
 // Changes is how many were told of.
 func (w *Ways) Changes() uint64 { return w.changes.Load() }
 
