@@ -62,6 +62,8 @@ type Call struct {
 	heldUser *topology.User // on whose calls Limits gave us a place
 	room     *network.Legs  // what it has on links of the network; nil: nothing
 
+	expires time.Time // when the caller's invitation is over (RFC 3261 §13.3.1); zero: it says nothing
+
 	lostRungs   uint32 // messages between the first and the last of the ladder
 	next        int32  // next target of the decision
 	tried       int32
@@ -109,6 +111,7 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 	out.Began = append(out.Began, c.rec)
 	c.note(now, a, false, req)
 	c.respond(now, a, sip.NewResponse(req, 100, ""), out)
+	c.expires = after(now, sip.DeltaSeconds(req.Get(sip.IDExpires)))
 
 	if r, detail := c.acceptable(req); r != nil {
 		c.refuse(now, r, detail, out)
@@ -360,12 +363,19 @@ func (c *Call) Advance(now time.Time, out *Out) {
 	c.advanceExchange(now, out)
 	c.advanceTransfer(now, out)
 	c.advanceSounds(now, out)
+	if c.invited() && !c.expires.IsZero() && !now.Before(c.expires) {
+		c.finalStatus = int16(diag.CallerCancelled.Status)
+		c.finish(now, diag.NoAnswer, "caller", "Expires of its INVITE is over", out)
+	}
 	for _, t := range c.attempts {
 		c.advanceLeg(now, &t.leg, out)
 		c.advanceAttempt(now, t, out)
 	}
 	c.settle(now, out)
 }
+
+// invited tells whether the caller's INVITE waits for its final response.
+func (c *Call) invited() bool { return c.end == nil && c.phase < phaseAnswered && c.a.inv != nil }
 
 func (c *Call) advanceLeg(now time.Time, l *Leg, out *Out) {
 	if !l.mute && due(l.invc.Deadline())(now) {
@@ -430,6 +440,9 @@ func (c *Call) Deadline() (time.Time, string) {
 	if c.exch != nil {
 		d.add(c.exch.until, "answer of the other leg")
 		d.add(c.exch.again, "once more after glare")
+	}
+	if c.invited() {
+		d.add(c.expires, "Expires of the INVITE")
 	}
 	c.xfer.deadline(&d)
 	if c.sounds != nil {
