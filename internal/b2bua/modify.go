@@ -34,7 +34,7 @@ const exchangeTime = time.Minute
 // receiveReinvite takes an INVITE within the dialog (RFC 3261 §14.2).
 func (c *Call) receiveReinvite(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
 	body, hasBody := m.SDP()
-	if m.Body != "" && !hasBody {
+	if m.Body != "" && !hasBody && !dispensable(m) {
 		c.turnAway(now, l, src, m, diag.UnsupportedMedia, out)
 		return
 	}

@@ -42,7 +42,7 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 		return nil, ""
 	}
 	body, ok := req.SDP()
-	if pidf, _ := location(req); !ok && pidf != "" {
+	if pidf, _ := location(req); !ok && (pidf != "" || dispensable(req)) {
 		return nil, "" // a location and no offer
 	}
 	if !ok {
@@ -61,6 +61,13 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 	c.offer, c.offered = body, offer
 	c.plan.offered(&c.a, offer)
 	return nil, ""
+}
+
+// dispensable tells whether who sends a body does not mind that it is not understood (RFC 3261 §8.2.3, §20.11).
+func dispensable(req *sip.Message) bool {
+	_, params, _ := strings.Cut(req.Get(sip.IDContentDisposition), ";")
+	handling, _ := sip.Params(params).Get("handling")
+	return strings.EqualFold(handling, "optional")
 }
 
 // unreachable tells whether all that is offered wants its media in IPv4 or IPv6 where we have but the other one: an answer would be a call without

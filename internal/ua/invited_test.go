@@ -36,3 +36,16 @@ func TestRFC3261_13_3_1Expires(t *testing.T) {
 	r.pass(30 * time.Second)
 	r.sent()
 }
+
+// RFC 3261 §8.2.3: a body that its sender says is optional does not refuse an INVITE, or one within the dialog, for not being understood.
+func TestRFC3261_8_2_3OptionalBody(t *testing.T) {
+	card := func(data []byte, handling string) []byte {
+		data = bytes.Replace(data, []byte("application/sdp"), []byte("text/vcard\r\nContent-Disposition: render;handling="+handling), 1)
+		return data
+	}
+	for handling, want := range map[string]string{"optional": "INVITE", "required": "SIP/2.0 415"} {
+		r := newRig(t)
+		r.in(r.uc, card(request("INVITE", "1", "i1", "call", "from", "", bodies[0]), handling))
+		r.sent("SIP/2.0 100", want)
+	}
+}
