@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
@@ -127,6 +128,7 @@ type self struct {
 	transport sip.Transport
 	local     netip.AddrPort
 	as        string
+	secure    bool
 	via       string // up to the branch
 	contact   string
 	host      string // as it stands in the identities that we write: without a port
@@ -138,19 +140,22 @@ const maxSelves = 64
 // self finds or writes our names for the listener of a hop.
 func (e *Env) self(hop sip.Hop) *self {
 	for i := range e.selves {
-		if s := &e.selves[i]; s.transport == hop.Transport && s.local == hop.Local && s.as == hop.As {
+		if s := &e.selves[i]; s.transport == hop.Transport && s.local == hop.Local && s.as == hop.As && s.secure == hop.Secure {
 			return s
 		}
 	}
 	host := string(e.appendHost(nil, hop))
-	s := self{transport: hop.Transport, local: hop.Local, as: hop.As, via: "SIP/2.0/" + hop.Transport.String() + " " + host + ";branch=" + sip.MagicCookie}
-	switch hop.Transport {
-	case sip.TCP:
-		host += ";transport=tcp"
-	case sip.TLS:
-		host += ";transport=tls"
+	s := self{transport: hop.Transport, local: hop.Local, as: hop.As, secure: hop.Secure, via: "SIP/2.0/" + hop.Transport.String() + " " + host + ";branch=" + sip.MagicCookie}
+	switch {
+	case hop.Secure: // says TLS itself (RFC 3261 §26.2.2)
+		s.contact = "<sips:" + host + ">"
+	case hop.Transport == sip.TCP:
+		s.contact = "<sip:" + host + ";transport=tcp>"
+	case hop.Transport == sip.TLS:
+		s.contact = "<sip:" + host + ";transport=tls>"
+	default:
+		s.contact = "<sip:" + host + ">"
 	}
-	s.contact = "<sip:" + host + ">"
 	s.host = e.bareHost(hop)
 	if len(e.selves) >= maxSelves {
 		e.selves = e.selves[:0]
@@ -162,7 +167,8 @@ func (e *Env) self(hop sip.Hop) *self {
 // ContactOf is our URI on the listener of a hop, with a user part.
 func (e *Env) ContactOf(hop sip.Hop, user string) string {
 	c := e.self(hop).contact
-	return "sip:" + sip.EscapeUser(user) + "@" + c[len("<sip:"):len(c)-1]
+	scheme, host, _ := strings.Cut(c[1:len(c)-1], ":")
+	return scheme + ":" + sip.EscapeUser(user) + "@" + host
 }
 
 // Via is a Via with a new branch.

@@ -205,6 +205,26 @@ func Back(src sip.Source, m *sip.Message) sip.Hop {
 	return h
 }
 
+// secureDialog tells whether our Contact in the dialog that an INVITE begins has to be a sips URI: when its Request-URI is one, or the first
+// Record-Route, or without that the Contact (RFC 3261 §12.1.1).
+func secureDialog(src sip.Source, req *sip.Message) bool {
+	if src.Transport != sip.TLS {
+		return false
+	}
+	if req.RequestScheme() == "sips" {
+		return true
+	}
+	at := sip.IDContact
+	if req.Has(sip.IDRecordRoute) {
+		at = sip.IDRecordRoute
+	}
+	for v := range req.Values(at) {
+		a, _ := sip.ParseAddress(v)
+		return len(a.URI) > 5 && strings.EqualFold(a.URI[:5], "sips:")
+	}
+	return false
+}
+
 // sendAck sends the ACK to a 2xx and keeps it for repeated 2xx (RFC 3261 §13.2.2.4).
 func (c *Call) sendAck(now time.Time, l *Leg, cseq uint32, body string, out *Out) {
 	if body != "" {
@@ -319,7 +339,8 @@ func nextHop(hop sip.Hop, d *dialog.Dialog, listens uint16) sip.Hop {
 	if err != nil || u.Host == "" {
 		return hop
 	}
-	host, ok := u.Params.Get("maddr") // overrides the host (RFC 3261 §19.1.1, RFC 3263 §4)
+	hop.Secure = hop.Secure || hop.Transport == sip.TLS && u.Scheme == "sips" // RFC 3261 §8.1.1.8
+	host, ok := u.Params.Get("maddr")                                         // overrides the host (RFC 3261 §19.1.1, RFC 3263 §4)
 	if !ok {
 		host = u.Host
 	}

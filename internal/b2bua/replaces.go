@@ -75,7 +75,7 @@ func (c *Call) Replace(now time.Time, in Caller, d *Replaces, out *Out) {
 	c.now = now
 	req := in.Req
 	l := Leg{trunk: in.Trunk, callID: strings.Clone(req.CallID()), tag: c.env.tag(), hop: Back(in.Source, req), inv: req}
-	l.hop.As = in.Trunk.ContactHost
+	l.hop.As, l.hop.Secure = in.Trunk.ContactHost, secureDialog(in.Source, req)
 	l.invs.Start(now, req, l.hop, c.env.Timers)
 	out.CallIDs = append(out.CallIDs, l.callID)
 	if t := c.ringing(d); t != nil {

@@ -37,6 +37,7 @@ type Hop struct {
 	Name      string         // TLS: the name that the peer's certificate must carry
 	Flow      uint64         // an open connection to prefer; 0 when none. If it is gone, Remote is dialled
 	As        string         // our own name toward the peer, in Via and Contact; "": that of the listener
+	Secure    bool           // our URI toward the peer is a sips one (RFC 3261 §12.1.1)
 }
 
 // Source says where a message came from.
