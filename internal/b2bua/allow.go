@@ -35,3 +35,9 @@ func (e *Env) Allow(set *topology.TrunkSettings) string {
 	e.allows[set] = v
 	return v
 }
+
+// allowBut is Allow where a method is refused for this dialog, such as INFO when who sits opposite does not take it: what is refused does not stand
+// among what is allowed (RFC 3261 §21.4.6).
+func (e *Env) allowBut(set *topology.TrunkSettings, method string) string {
+	return strings.Replace(e.Allow(set), ", "+method, "", 1)
+}

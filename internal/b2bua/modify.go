@@ -123,6 +123,9 @@ func (c *Call) denyRequestWith(now time.Time, l *Leg, s *txn.Server, m *sip.Mess
 	r := sip.NewResponse(m, status, "")
 	r.SetToTag(l.tag)
 	Explain(r, why, "")
+	if status == 405 {
+		r.Set(sip.IDAllow, c.env.allowBut(l.trunk.Settings, m.Method))
+	}
 	if status == 500 {
 		r.Add(sip.IDRetryAfter, retryAfter(c.env))
 	}

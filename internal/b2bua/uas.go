@@ -309,7 +309,7 @@ func (c *Call) turnAway(now time.Time, l *Leg, src sip.Source, m *sip.Message, w
 	r.SetToTag(l.tag)
 	Explain(r, why, "")
 	if status == 405 || status == 501 {
-		r.Set(sip.IDAllow, c.env.Allow(l.trunk.Settings))
+		r.Set(sip.IDAllow, c.env.allowBut(l.trunk.Settings, m.Method))
 	}
 	if status == 420 {
 		RefuseRequired(l.trunk.Settings, r, m)

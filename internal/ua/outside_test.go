@@ -40,3 +40,15 @@ func TestRequestsOutsideOfCalls(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// RFC 3261 §21.4.6: what is refused in a call with 405 does not stand in its Allow.
+func TestRFC3261_21_4_6Allow(t *testing.T) {
+	r := newRig(t)
+	caller, _ := r.acknowledged()
+	for _, method := range []string{"INFO", "MESSAGE", "NOTIFY"} {
+		caller.says(method, "")
+		if got := string(r.last()); !strings.HasPrefix(got, "SIP/2.0 405") || !strings.Contains(got, "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, ") || strings.Contains(header([]byte(got), "Allow"), method) {
+			t.Errorf("%s: %s", method, got)
+		}
+	}
+}
