@@ -268,6 +268,7 @@ func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out 
 		if !ok {
 			l.oa.Failed("INVITE")
 			c.failExchange(now, e, diag.BadAnswer, 500, out)
+			c.correct(now, l, 0, out) // as below
 			return
 		}
 		l.oa.RemoteAnswer()
@@ -327,6 +328,7 @@ func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Ou
 	sdp, err := c.plan.answerFrom(c, e.to, e.from, answer)
 	if err != nil {
 		c.failExchange(now, e, diag.BadAnswer, 488, out)
+		c.correct(now, e.to, 0, out) // it has accepted what is refused
 		return
 	}
 	c.plan.dirty = true

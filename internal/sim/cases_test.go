@@ -121,6 +121,8 @@ func stories() []story {
 			at(Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{SendRecv: true}}, "gwa")),
 		one1("resume-codec", "Resume with another codec first", "normal-clearing", 200,
 			Caller{Manner: then(Action{second, Inactive}, Action{3 * second, Recode}, Action{5 * second, Bye})}, at(answers, "gwa")),
+		one1("hold-bad-answer", "The answer to a re-INVITE does not fit: it is refused, and who has accepted it is told by re-INVITE how its session stands", "normal-clearing", 200,
+			Caller{Manner: then(Action{second, Hold}, Action{10 * second, Bye})}, at(Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{Misfits: 1}}, "gwa")),
 		one1("hold-491", "A re-INVITE that gets 491 is sent again after the delay of RFC 3261 section 14.1; the caller notices nothing", "normal-clearing", 200,
 			Caller{Manner: then(Action{second, Hold}, Action{10 * second, Bye})},
 			at(Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{Glare: 1}}, "gwa")),

@@ -239,7 +239,12 @@ func (p *Party) modify(s *server) {
 				return
 			}
 			p.speaker.remote = d
-			r.SetBody("application/sdp", p.speaker.answer(d))
+			body := p.speaker.answer(d)
+			if p.misfits < p.manner.Misfits {
+				p.misfits++
+				body += "m=video 5006 RTP/AVP 96\r\n"
+			}
+			r.SetBody("application/sdp", body)
 		})
 		p.speaker.mine = readSDP(p.speaker.last)
 		p.answered = s.sent

@@ -66,6 +66,7 @@ type Party struct {
 	tries    int
 	logins   int // INVITEs with a password
 	glares   int
+	misfits  int
 	changed  time.Time // of the session, by a re-INVITE of the other side
 	upSince  time.Time
 	heard    []string // status lines of sipfrags

@@ -84,6 +84,7 @@ type Manner struct {
 	Reinvite int           // refuses re-INVITE and UPDATE with this status; 0: accepts
 	Slow     time.Duration // time to answer a re-INVITE
 	Glare    int           // answers 491 to so many re-INVITEs before it takes one
+	Misfits  int           // answers so many re-INVITEs with an answer that does not fit
 	Fax      bool          // takes T.38
 	SendRecv bool          // answers every offer with sendrecv, also one of hold
 	Thrifty  bool          // offers G.729 and nothing else, until it recodes

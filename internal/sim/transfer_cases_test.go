@@ -59,6 +59,8 @@ func transferStories() []story {
 		story1("refer-busy", "The target is busy: the call goes on as it was", "normal-clearing", refer(Refer), callee(last), Callee{After: second, Final: 486}),
 		story1("refer-not-joined", "Who stays refuses the description of the target: the target is hung up, the call goes on", "normal-clearing",
 			refer(Refer), callee(Manner{Then: last.Then, Reinvite: 488}), target),
+		story1("refer-bad-answer", "… or answers it with what does not fit: then it is told by re-INVITE how its session stands", "normal-clearing",
+			refer(Refer), callee(Manner{Then: last.Then, Misfits: 1}), target),
 		story1("refer-glare", "Who stays answers 491 to the re-INVITE and is asked again", "normal-clearing", refer(Refer), callee(Manner{Then: last.Then, Glare: 1}), target),
 		story1("refer-two", "One transfer at a time: a second REFER gets 491", "normal-clearing", refer(ReferTwo), callee(last), target),
 		story1("refer-bad", "A REFER without a target gets 400", "normal-clearing", refer(ReferBad), callee(last), target),
