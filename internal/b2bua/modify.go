@@ -291,10 +291,10 @@ func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out 
 		return
 	}
 	if why != nil {
+		c.exch = nil
+		c.failExchange(now, e, why, 488, out) // before its answer, which may take something of the offer
 		l.oa.LocalAnswer()
 		c.sendAck(now, l, l.ackSeq, c.plan.decline(c, l, body), out)
-		c.exch = nil
-		c.failExchange(now, e, why, 488, out)
 		return
 	}
 	e.from.oa.LocalOffer("INVITE")

@@ -48,13 +48,16 @@ func (p *plan) writeAt(c *Call, s *sdp.Session, l *Leg, d *description, base net
 	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: c.codecs(s, l.trunk.Settings, what), Mux: p.passKeys, KeepKeys: p.passKeys})
 }
 
-// decline answers an offer that nobody takes: with what stands if that fits, else by refusing every m-line.
+// decline answers an offer that nobody takes: with what stands if that fits, and then the media goes where the offer wants it, else by refusing every m-line.
 func (p *plan) decline(c *Call, l *Leg, offer string) string {
 	s, err := sdp.Parse(offer)
 	if err != nil {
 		return ""
 	}
 	if b, err := sdp.Parse(l.sdp.body); c.end == nil && err == nil && sdp.AnswerFits(s, b) == nil {
+		if l == c.seat(l.side) && !p.converts() && !p.bypass {
+			p.follow(l, offer)
+		}
 		return l.sdp.again()
 	}
 	return p.refuse(s, l, &l.sdp)

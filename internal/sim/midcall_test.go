@@ -54,3 +54,22 @@ func TestWithdrawnForEver(t *testing.T) {
 		t.Errorf("caller and callee heard each other as %v, and as %v afterwards\n%s", before, after, w.Trace.String())
 	}
 }
+
+// RFC 3261 §13.2.2.4: an offer in the 200 to a re-INVITE that was withdrawn is answered with what stands, and the media goes where it says.
+func TestOfferIn200ToWithdrawn(t *testing.T) {
+	w := world(t)
+	w.Call(plain(Caller{Manner: then(Action{2 * second, Recant}, Action{20 * second, Bye})},
+		at(Callee{Progress: ringing, After: second, Final: 200, Deaf: true, Manner: Manner{Slow: second}}, "gwa")))
+	moved := false
+	w.after(2*second, func() { w.order[0].ends[0].speaker.port += 2 })
+	w.after(10*second, func() {
+		for _, s := range w.Nodes[0].relay.sessions {
+			moved = s.want.Streams[0].Side[1].Remote.Port() == w.order[0].ends[0].speaker.port
+		}
+	})
+	w.Run(20 * time.Minute)
+	done(t, w)
+	if !moved {
+		t.Errorf("the callee's media is where it was\n%s", w.Trace.String())
+	}
+}

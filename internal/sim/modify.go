@@ -43,6 +43,9 @@ func (p *Party) act(v Verb) {
 	case Withdraw:
 		p.scenario.withdrawn = true
 		p.reinvite("sendonly", v)
+	case Recant:
+		p.scenario.withdrawn = true
+		p.reinvite(p.held, v)
 	case Update:
 		p.update(true)
 	case Ping:
@@ -89,7 +92,7 @@ func (p *Party) reinvite(dir string, v Verb) {
 	p.pending = true
 	p.seq++
 	m := p.message("INVITE", p.seq)
-	if v != Offerless {
+	if v != Offerless && v != Recant {
 		old := p.speaker.dir
 		p.speaker.dir = dir
 		body := p.speaker.offer()
@@ -101,7 +104,7 @@ func (p *Party) reinvite(dir string, v Verb) {
 	}
 	var c *client
 	c = p.send(m, func(r *sip.Message) { p.reinvited(c, r, dir, v) })
-	if v == Withdraw {
+	if v == Withdraw || v == Recant {
 		p.w().after(60*time.Millisecond, func() {
 			if c.heard && c.final == 0 {
 				p.sendCancel(c)

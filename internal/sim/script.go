@@ -118,6 +118,7 @@ const (
 	Beep      Verb = "beep" // a request of a method that nobody knows
 	Options   Verb = "options"
 	Withdraw  Verb = "withdraw" // re-INVITE and CANCEL behind it
+	Recant    Verb = "recant"   // … without offer
 	AddVideo  Verb = "video"    // re-INVITE with one m-line more
 	Bye       Verb = "bye"
 	Vanish    Verb = "vanish" // no packet any more
