@@ -93,6 +93,7 @@ func TestSilentGatewayGoesDownAndComesBack(t *testing.T) {
 	probed.wait()
 	until(t, "gw1 up", func() bool { return state("gw1") == "up" })
 	until(t, "gw1 down", func() bool { return state("gw1") == "down" })
+	s.waitLog("trunk state", "trunk=gw1", "to=down") // OPS-13
 	gw2 := l.sipp(peer{scenario: "uas-call", n: 4})
 	l.sipp(peer{scenario: "uac-call", n: 2, port: 5070}).wait()
 	gw2.wait()

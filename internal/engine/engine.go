@@ -287,6 +287,7 @@ func (e *Engine) health(t *topology.Trunk, ev health.Event, st health.Status) {
 			level = slog.LevelInfo
 		}
 		e.log.Log(context.Background(), level, "trunk state", "trunk", t.Name, "from", ev.From.String(), "to", ev.To.String(), "why", ev.Why)
+		e.tellRoutes(e.Snapshot(), t, ev)
 	}
 }
 
