@@ -53,6 +53,26 @@ func TestRootTrunks(t *testing.T) {
 	}
 }
 
+// TestTOP14DefaultPorts: ours and the peer's, where the document says nothing.
+func TestTOP14DefaultPorts(t *testing.T) {
+	for transport, want := range map[string][2]uint16{"TLS": {5067, 5067}, "TCP": {5068, 5066}, "UDP": {5060, 5060}} {
+		s, problems := Compile("test.yaml", []byte(`
+pools: {pool.test: {servers: {med1.test: {addresses: [192.0.2.1], cert: a.pem, key: a.key}}}}
+gateways: {gw: {host: gw.test, root: {transport: `+transport+`}}}
+`))
+		if s == nil {
+			t.Fatal(problems)
+		}
+		if got := [2]uint16{s.Trunks[0].Port, s.Trunks[0].GatewayPort}; got != want {
+			t.Errorf("%s: %v, want %v", transport, got, want)
+		}
+	}
+	s, problems := Compile("test.yaml", []byte("pools: {pool.test: {servers: {med1.test: {addresses: [192.0.2.1], cert: a.pem, key: a.key}}}}\ngateways: {gw: {host: gw.test}}\n"))
+	if s == nil || s.Trunks[0].Transport != sip.TLS {
+		t.Errorf("without a transport: %v", problems)
+	}
+}
+
 // TestTRK01WholeObjectWins: settings of a trunk take nothing from the global ones.
 func TestTRK01WholeObjectWins(t *testing.T) {
 	s := full(t)
