@@ -3,6 +3,7 @@ package b2bua
 import (
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -217,6 +218,14 @@ func (e *Env) bareHost(hop sip.Hop) string {
 		return "[" + a.String() + "]"
 	}
 	return a.String()
+}
+
+// isUs tells whether a host is this server to the peer of a hop: by the name or address that it has for us, or by those that the document has.
+func (e *Env) isUs(hop sip.Hop, host string) bool {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.Unmap() == hop.Local.Addr().Unmap() || slices.Contains(e.Server.Addresses, a.Unmap())
+	}
+	return strings.EqualFold(host, e.name(hop)) || strings.EqualFold(host, e.Server.Name) || strings.EqualFold(host, e.Server.Pool.Name)
 }
 
 // Contact is the value of our Contact toward the peer of a hop.

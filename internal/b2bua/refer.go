@@ -207,7 +207,7 @@ func (c *Call) passRefer(now time.Time, x *transfer, s *txn.Server, req *sip.Mes
 	c.rec.Transfers[x.entry].How = "refer"
 	m := l.dlg.Request("REFER")
 	m.Add(sip.IDContact, c.contact(l.hop))
-	m.Add(sip.IDReferTo, x.referral.to)
+	m.Add(sip.IDReferTo, c.referToward(l, x.by, &x.referral))
 	if x.referral.referredBy != "" {
 		m.Add(sip.IDReferredBy, x.referral.referredBy)
 	}
@@ -216,6 +216,33 @@ func (c *Call) passRefer(now time.Time, x *transfer, s *txn.Server, req *sip.Mes
 	}
 	r := c.begin(now, l, m, out)
 	r.waiter, r.from, r.req = s, x.by, req
+}
+
+// referToward is the Refer-To of a REFER that we pass on: as it came, but for one that leads to us. The referrer knows us by the listener of its
+// own trunk, which the other side must not call; it is told that of its own.
+func (c *Call) referToward(l, by *Leg, r *referral) string {
+	a, err := sip.ParseAddress(r.to)
+	if err != nil || !c.env.isUs(by.hop, r.host) {
+		return r.to
+	}
+	u, err := sip.ParseURI(a.URI)
+	if err != nil || u.Scheme == "tel" {
+		return r.to
+	}
+	uri := c.env.ContactOf(l.hop, u.User)
+	for name, value := range u.Params.All() {
+		switch {
+		case strings.EqualFold(name, "transport") || strings.EqualFold(name, "maddr"):
+		case value == "":
+			uri += ";" + name
+		default:
+			uri += ";" + name + "=" + value
+		}
+	}
+	if u.Headers != "" {
+		uri += "?" + u.Headers
+	}
+	return "<" + uri + ">"
 }
 
 // referAnswered takes the response to a REFER that we passed on. A peer whose Allow was not true is not asked again: the transfer is

@@ -401,3 +401,30 @@ func TestLadderOfALongCall(t *testing.T) {
 		t.Errorf("%d lines and %d left out of %d", kept, left, sent)
 	}
 }
+
+// TRK-06: a REFER whose Refer-To leads to us is passed on with the listener that the other side may call, not with the referrer's.
+func TestTRK06ReferToUs(t *testing.T) {
+	for to, want := range map[string]string{
+		"+14255550199@192.0.2.11:5060;user=phone":                "<sip:+14255550199@192.0.2.11:5068;transport=tcp;user=phone>",
+		"+14255550199@MED1.sim.example;transport=udp":            "<sip:+14255550199@192.0.2.11:5068;transport=tcp>",
+		"+14255550199@pool.sim.example;x?Subject=a%20b":          "<sip:+14255550199@192.0.2.11:5068;transport=tcp;x?Subject=a%20b>",
+		"+14255550199@192.0.2.12:5060":                           "<sip:+14255550199@192.0.2.12:5060>", // the other server of the pool
+		"+14255550199@example.com:5060;transport=udp;user=phone": "<sip:+14255550199@example.com:5060;transport=udp;user=phone>",
+	} {
+		w := world(t)
+		s := plain(Caller{Manner: Manner{ReferTo: to, Then: []Action{{2 * second, Refer}}}}, at(Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{Refers: 200, Then: []Action{{5 * second, Bye}}}}, "gwc"))
+		s.Number = "+24255550100"
+		w.Call(s)
+		w.Run(20 * time.Minute)
+		var got string
+		for i := range w.Trace.Lines {
+			l := &w.Trace.Lines[i]
+			if m, err := sip.Parse(l.Data, nil); err == nil && l.From == "med1" && l.To == "gwc" && m.Method == "REFER" {
+				got = m.Get(sip.IDReferTo)
+			}
+		}
+		if got != want {
+			t.Errorf("%s was passed on as %s, want %s", to, got, want)
+		}
+	}
+}

@@ -29,6 +29,9 @@ func (p *Party) refer(v Verb) {
 		number = "+14255550199"
 	}
 	to := "<sip:" + number + "@example.com>"
+	if strings.Contains(number, "@") {
+		to = "<sip:" + number + ">"
+	}
 	switch v {
 	case ReferFar:
 		to = "<sip:+9999@example.com>"
