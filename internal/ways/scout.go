@@ -154,6 +154,8 @@ func (s *scout) route(h hosts) (p Path, err error) {
 			p.Hop, _ = netip.AddrFromSlice(value)
 		case unix.RTA_VIA: // of the other family
 			p.Hop = netip.Addr{}
+		case unix.RTA_ENCAP_TYPE: // which only the stack does
+			p.Why = fmt.Sprintf("the route from %s to %s encapsulates", h.from, h.to)
 		case unix.RTA_OIF:
 			p.Device = netlink.Number(value)
 		case unix.RTA_METRICS:
@@ -165,6 +167,8 @@ func (s *scout) route(h hosts) (p Path, err error) {
 		}
 	})
 	switch {
+	case p.Why != "":
+		return p, nil
 	case kind == unix.RTN_LOCAL || p.Device == loopback:
 		p.Local = true
 		return p, nil

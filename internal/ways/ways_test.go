@@ -1,12 +1,19 @@
 package ways
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/lack"
 )
 
 // here is this host, which it reaches itself.
@@ -118,4 +125,42 @@ func TestChangesAreActedOn(t *testing.T) {
 	}
 	_ = from.Close()
 	<-done
+}
+
+// TestEncapsulationsAreTheStacks: a route that puts packets into others (lwtunnel, ip-route(8)) is none that could be followed without the stack.
+func TestEncapsulationsAreTheStacks(t *testing.T) {
+	done, missing := make(chan struct{}), ""
+	defer func() {
+		if <-done; missing != "" {
+			lack.Of(t, missing)
+		}
+	}()
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked: the thread ends, and its network with it
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			missing = err.Error()
+			return
+		}
+		for _, args := range []string{"link add near type veth peer name far", "addr add 10.98.0.1/24 dev near", "link set near up", "link set far up",
+			"route add 10.98.1.2/32 encap ip id 7 dst 10.98.0.3 dev near", "route add 10.98.1.3/32 via 10.98.0.3"} {
+			if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
+				missing = fmt.Sprintf("ip %s: %v\n%s", args, err, out)
+				return
+			}
+		}
+		s, err := newScout(Config{Device: func(int) string { return "" }})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer s.close()
+		us := netip.MustParseAddr("10.98.0.1")
+		if p, err := s.route(hosts{us, netip.MustParseAddr("10.98.1.3")}); err != nil || p.Why != "" || p.Hop != netip.MustParseAddr("10.98.0.3") || p.MTU != 1500 {
+			t.Errorf("%+v, %v", p, err)
+		}
+		if p, err := s.route(hosts{us, netip.MustParseAddr("10.98.1.2")}); err != nil || p.Why != "the route from 10.98.0.1 to 10.98.1.2 encapsulates" {
+			t.Errorf("%+v, %v", p, err)
+		}
+	}()
 }
