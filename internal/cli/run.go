@@ -227,9 +227,22 @@ func (a *app) statusCmd() *cobra.Command {
 				}
 				fmt.Fprintf(w, "server    %s (%s)\npool      %s\ndocument  %s\nversion   %s\nup        %s\ncalls     %d\nmedia     %s%s\n", st.Server, state, st.Pool,
 					st.Document, st.Version, st.Uptime, st.Calls, st.MediaTier, inBrackets(st.MediaTierWhy))
+				fmt.Fprintf(w, "trunks    %d%s\n", st.Trunks, inBrackets(downTrunks(st.TrunksDown)))
 				if st.RecordsWait != "" {
 					fmt.Fprintf(w, "records   %s\n", st.RecordsWait)
 				}
 			})
 		}}
+}
+
+// downTrunks names the trunks that are down, the first of many.
+func downTrunks(names []string) string {
+	const most = 8
+	switch n := len(names); {
+	case n == 0:
+		return ""
+	case n > most:
+		return "down: " + strings.Join(names[:most], ", ") + " and " + strconv.Itoa(n-most) + " more"
+	}
+	return "down: " + strings.Join(names, ", ")
 }

@@ -45,3 +45,12 @@ func TestTOP20TrunksFilter(t *testing.T) {
 		}
 	}
 }
+
+// TestDownTrunks: of many trunks that are down the first are named.
+func TestDownTrunks(t *testing.T) {
+	for want, names := range map[string][]string{"": nil, "down: a, b": {"a", "b"}, "down: a, b, c, d, e, f, g, h and 2 more": strings.Split("abcdefghij", "")} {
+		if got := downTrunks(names); got != want {
+			t.Errorf("%v: %s", names, got)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/store"
 	"github.com/directsip/directsip/internal/topology"
 )
@@ -29,6 +30,9 @@ type Status struct {
 	// MediaTier is the best tier that media can travel in, and MediaTierWhy why it is not a better one.
 	MediaTier    string `json:"mediaTier"`
 	MediaTierWhy string `json:"mediaTierWhy,omitempty"`
+	// Trunks are those of the server's pool; TrunksDown the names of those that no call leaves by, unless nothing else is left.
+	Trunks     int      `json:"trunks"`
+	TrunksDown []string `json:"trunksDown,omitempty"`
 	// RecordsWait says that the disk does not take call records, and why; "": it does.
 	RecordsWait string `json:"recordsWait,omitempty"`
 }
@@ -96,7 +100,15 @@ func fault(w http.ResponseWriter, status int, err error, problems topology.Probl
 func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
 	me := s.current.Load()
 	tier, why := s.relay.Best()
-	answer(w, Status{Server: me.Name, Pool: me.Pool.Name, Version: Version, Document: s.engine.Snapshot().Version,
+	trunks := s.trunkViews()
+	var down []string
+	for i := range trunks {
+		if trunks[i].State == health.Down.String() {
+			down = append(down, trunks[i].Name)
+		}
+	}
+	answer(w, Status{Trunks: len(trunks), TrunksDown: down,
+		Server: me.Name, Pool: me.Pool.Name, Version: Version, Document: s.engine.Snapshot().Version,
 		Uptime: time.Since(s.started).Round(time.Second), Calls: s.engine.Live(), Draining: s.engine.Draining(),
 		MediaTier: tier.String(), MediaTierWhy: why, RecordsWait: s.recordsWait()})
 }

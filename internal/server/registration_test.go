@@ -2,8 +2,11 @@ package server
 
 import (
 	"context"
+	"encoding/json"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +105,17 @@ func TestNEW02_RegistersAndCalls(t *testing.T) {
 	}
 }
 
+// status is the answer of /status.
+func (r *rig) status() (st Status) {
+	r.t.Helper()
+	w := httptest.NewRecorder()
+	r.controlHandler().ServeHTTP(w, httptest.NewRequest("GET", "/status", nil))
+	if err := json.Unmarshal(w.Body.Bytes(), &st); err != nil {
+		r.t.Fatal(err)
+	}
+	return st
+}
+
 // TestNEW02_RefusedPassword: the trunk is down and says why; the right password, from the same document, brings it up.
 func TestNEW02_RefusedPassword(t *testing.T) {
 	dir := tempDir(t)
@@ -118,6 +132,9 @@ func TestNEW02_RefusedPassword(t *testing.T) {
 	until(t, "the refusal", func() bool { return r.trunk("gw").Registration.State == "failed" })
 	if v := r.trunk("gw"); v.State != "down" || !strings.Contains(v.Why, "not registered: answered 403") {
 		t.Errorf("trunk %s: %s", v.State, v.Why)
+	}
+	if st := r.status(); st.Trunks != 2 || !slices.Equal(st.TrunksDown, []string{"gw"}) {
+		t.Errorf("status %+v", st)
 	}
 	write(secret)
 	if _, _, err := r.Apply("test.yaml", []byte(expand(r.net, document))); err != nil {
