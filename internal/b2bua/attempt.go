@@ -582,7 +582,7 @@ func (c *Call) giveUp(now time.Time, out *Out) {
 	if r.class == routing.UserVerdict || r.class == routing.NumberFault {
 		by = "callee"
 	}
-	if !unauthorized(r.status) {
+	if !unauthorized(r.status) && !ofOurRequest(r.status) {
 		c.finalStatus = int16(r.status)
 	}
 	why := r.reason
@@ -591,3 +591,7 @@ func (c *Call) giveUp(now time.Time, out *Out) {
 	}
 	c.finish(now, why, by, r.detail, out)
 }
+
+// ofOurRequest tells whether a status speaks of what our own request requires or says, which the caller's may not: it would lack the header that it has to
+// come with, or name what is ours (RFC 3261 §8.2.2.3, §21.4.16, RFC 4028 §6).
+func ofOurRequest(status int) bool { return status == 420 || status == 421 || status == 422 }
