@@ -132,9 +132,13 @@ func (r *rig) lines() string {
 	return b.String()
 }
 
-// What either end says when it holds the other one, and what the callee answers to it.
-var held = strings.NewReplacer("a=sendrecv", "a=sendonly", "20518 0", "20518 1").Replace(bodies[0])
-var heldAnswer = strings.NewReplacer("a=sendrecv", "a=recvonly", "20518 0", "20518 1").Replace(bodies[1])
+// What either end says when it holds the other one, and what the callee answers to that.
+var held, heldB, heldAnswer = directed(0, "sendonly"), directed(1, "sendonly"), directed(1, "recvonly")
+
+// directed is another description of an end.
+func directed(end int, direction string) string {
+	return strings.NewReplacer("sendrecv", direction, "20518 0", "20518 1").Replace(bodies[end])
+}
 
 // last is the last message that the core has sent.
 func (r *rig) last() []byte { return r.out.Sends[len(r.out.Sends)-1].Data }
