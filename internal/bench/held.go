@@ -11,14 +11,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
 const (
-	heldRate  = 1000             // calls set up a second, and ended
+	heldRate  = 250              // calls set up a second: memory is the question here, not speed, and more at once leave more garbage
 	heldWatch = 10 * time.Second // over which CPU is measured while calls are held
 	expiry    = 32 * time.Second // until no transaction is left: timers H and J (RFC 3261 §17.2), L and M (RFC 6026)
 	ownFiles  = 100              // descriptors that a server wants for itself, plenty
+	together  = 2                // systems that hold calls at the same time
 	filesEach = 4                // descriptors of an anchored call where nothing is steered: RTP and RTCP toward each side
 )
 
@@ -36,58 +38,77 @@ func (b *Bench) held() (*Table, error) {
 	}}
 	t.Note("Memory of the calls is read %v after the last was set up. Sockets' memory in the kernel is not in it.", b.Settle)
 	t.Note("What a collection leaves of the heap at last is the live heap; what memory exceeds it by is garbage and pages that the system has not been given back yet.")
-	t.Note("While one system is waited for after its calls, the next one has its own: each has an address of its own, and a copy of its program, so that PSS is its alone.")
+	t.Note("Two systems hold calls at a time, the second sets its own up while the first is at rest, and both are at rest while one is looked at. The next two begin when the " +
+		"calls have ended. Each has addresses of its own, and a copy of its program, so that PSS is its alone.")
 	room := RaiseFiles(1 << 18)
-	end := make(chan struct{})
-	var over []*emptied
-	defer func() { // in the order of their beginning; on errors at once
-		close(end)
-		for _, e := range over {
-			<-e.done
-		}
-	}()
-	for turn := range b.Rounds {
-		for i := range b.heldSystems(sutHost) {
-			e, err := b.hold(t, turn, i, room, end)
-			if err != nil {
-				return nil, err
+	var list []*holder
+	for range b.Rounds {
+		for i := range b.heldSystems(hosts{}) {
+			h := &holder{plan: b.holding(b.heldSystems(hosts{})[i].name, room), done: make(chan struct{})}
+			h.at = heldHosts(len(list))
+			h.system = b.heldSystems(h.at)[i]
+			if !h.installed(t) {
+				continue
 			}
-			if e != nil {
-				over = append(over, e)
+			if h.total < b.Held {
+				t.Note("%s: %d calls, for each may take %d descriptors and %d are allowed (ulimit -Hn).", h.name, h.total, filesEach, room)
 			}
+			list = append(list, h)
 		}
 	}
-	for _, e := range over {
-		if <-e.done; e.err != nil {
-			return nil, fmt.Errorf("%s: %w", e.name, e.err)
+	end, begun := make(chan struct{}), 0
+	defer func() { // on errors at once
+		close(end)
+		for _, h := range list[:begun] {
+			<-h.done
 		}
-		if e.note != "" {
-			t.Note("%s", e.note)
+	}()
+	for some := range slices.Chunk(list, together) {
+		if err := b.hold(some); err != nil {
+			return nil, err
 		}
-		t.Add(e.name, e.v)
+		for _, h := range some {
+			b.logf("    %s: %.1f KiB per call, %.0f failed; looked at again in %v", h.name, h.v["pss"], h.v["failed"], expiry+b.Settle)
+			begun++
+			go h.empty(b, end)
+		}
+	}
+	for _, h := range list {
+		if <-h.done; h.err != nil {
+			return nil, fmt.Errorf("%s: %w", h.name, h.err)
+		}
+		if h.note != "" {
+			t.Note("%s", h.note)
+		}
+		t.Add(h.name, h.v)
 	}
 	return t, nil
 }
 
-// heldSystems are those that hold calls, at an address of loopback.
-func (b *Bench) heldSystems(host string) []system {
-	return b.chosen(b.directsipAt(host, bypassed, liveHeap...), b.directsipAt(host, anchored, liveHeap...), b.directsipAt(host, muxed, liveHeap...), proxyAt(host))
+// heldSystems are those that hold calls, at addresses of loopback.
+func (b *Bench) heldSystems(h hosts) []system {
+	return b.chosen(b.directsipAt(h, bypassed, liveHeap...), b.directsipAt(h, anchored, liveHeap...), b.directsipAt(h, muxed, liveHeap...), proxyAt(h))
 }
 
-// heldHost is the address of a system in its turn: those of two turns before are still waited for.
-func heldHost(turn, system int) string { return fmt.Sprintf("127.0.1.%d", 10+(4*turn+system)%200) }
+// heldHosts are the addresses of the system whose turn comes after so many: earlier ones are still there.
+func heldHosts(turn int) hosts {
+	at := func(host int) string { return fmt.Sprintf("127.0.%d.%d", 1+turn%200, host) }
+	return hosts{sut: at(10), caller: at(11), callee: at(12), busy: at(13), probe: at(14)}
+}
 
-// emptied is a system whose calls have ended, and that is to be looked at once more.
-type emptied struct {
-	name, dir string
-	sut       *process
-	pids      []int
-	base      float64 // PSS before the first call
-	refused   float64
-	v         map[string]float64
-	note      string
-	err       error
-	done      chan struct{} // closed when all of it is known
+// holder is a system and the calls that it holds.
+type holder struct {
+	system
+	plan
+	dir     string
+	sut     *process
+	pids    []int
+	base    float64 // PSS before the first call
+	refused float64
+	v       map[string]float64
+	note    string
+	err     error
+	done    chan struct{} // closed when all of it is known
 }
 
 // holding is the calls that a system is to hold: Held, or fewer where there is no room for their descriptors.
@@ -104,96 +125,105 @@ func (p plan) setup() time.Duration {
 	return time.Duration(float64(p.total) / p.rate * float64(time.Second))
 }
 
-// hold has one system hold its calls. It returns when they have ended, and looks again when it is time for that, unless nobody wants to know any more.
-// It returns nil where the system is not installed.
-func (b *Bench) hold(t *Table, turn, i int, room uint64, end chan struct{}) (*emptied, error) {
-	host := heldHost(turn, i)
-	s := b.heldSystems(host)[i]
-	if !s.installed(t) {
-		return nil, nil
+// hold has some systems hold their calls, and returns when these have ended. One sets its calls up after the other, and they end them together.
+func (b *Bench) hold(some []*holder) error {
+	slot := time.Duration(0)
+	var names []string
+	for _, h := range some {
+		slot, names = max(slot, h.setup()), append(names, sprintf("%s, %d calls", h.name, h.total))
 	}
-	e := &emptied{name: s.name, done: make(chan struct{})}
-	p := b.holding(s.name, room)
-	if p.total < b.Held {
-		t.Note("%s: %d calls, for each may take %d descriptors and %d are allowed (ulimit -Hn).", s.name, p.total, filesEach, room)
+	last := time.Duration(len(some))*slot + b.Settle + heldWatch + 2*time.Second // the first call outlasts the last look
+	b.logf("  %s: set up, held and ended in %v", strings.Join(names, "; "), last+slot)
+	var all sync.WaitGroup
+	for i, h := range some {
+		before := time.Duration(i) * slot
+		h.talk = last - before
+		all.Go(func() {
+			time.Sleep(before)
+			h.err = b.fill(h)
+		})
 	}
-	p.talk = p.setup() + b.Settle + heldWatch + 2*time.Second // the first call outlasts the last look
-	b.logf("  %s, %d calls in %v: set up, held and ended in %v", s.name, p.total, p.setup(), p.setup()+p.talk)
-	if err := b.fill(e, p, host, i); err != nil {
-		e.close()
-		return nil, fmt.Errorf("%s: %w", s.name, err)
+	all.Wait()
+	for _, h := range some {
+		if h.err != nil {
+			for _, other := range some {
+				other.close()
+			}
+			return fmt.Errorf("%s: %w", h.name, h.err)
+		}
 	}
-	b.logf("    %.1f KiB per call, %.0f failed; looked at again in %v", e.v["pss"], e.v["failed"], expiry+b.Settle)
-	go e.empty(b, end)
-	return e, nil
+	return nil
 }
 
 // fill takes a system through its calls.
-func (b *Bench) fill(e *emptied, p plan, host string, i int) (err error) {
-	if e.dir, err = os.MkdirTemp("", "directsip-bench-"); err != nil {
+func (b *Bench) fill(h *holder) (err error) {
+	if h.dir, err = os.MkdirTemp("", "directsip-bench-"); err != nil {
 		return err
 	}
-	own := *b
-	if own.Directsip, err = copied(b.Directsip, e.dir); err != nil {
+	if h.name != kamailio {
+		own := *b
+		if own.Directsip, err = copied(b.Directsip, h.dir); err != nil {
+			return err
+		}
+		h.start = own.directsipAt(h.at, h.name, liveHeap...).start
+	}
+	if h.sut, err = h.start(h.dir); err != nil {
 		return err
 	}
-	if e.sut, err = own.heldSystems(host)[i].start(e.dir); err != nil {
-		return err
-	}
-	e.pids = tree(e.sut.pid())
-	basePSS, baseRSS := memory(e.pids)
-	baseFiles := descriptors(e.pids)
-	l, err := begin(e.dir, p, host)
+	h.pids = tree(h.sut.pid())
+	basePSS, baseRSS := memory(h.pids)
+	baseFiles := descriptors(h.pids)
+	l, err := begin(h.dir, h.plan, h.at.sut)
 	if err != nil {
 		return err
 	}
-	time.Sleep(p.setup() + b.Settle)
-	e.pids = tree(e.sut.pid())
-	pss, rss := memory(e.pids)
-	files := descriptors(e.pids)
-	from := measure(e.pids)
+	time.Sleep(h.setup() + b.Settle)
+	h.pids = tree(h.sut.pid())
+	pss, rss := memory(h.pids)
+	files := descriptors(h.pids)
+	from := measure(h.pids)
 	time.Sleep(heldWatch)
-	used := measure(e.pids).since(from)
-	l.finish(p.setup() + p.talk)
-	list := counts(e.dir + "/caller.csv")
+	used := measure(h.pids).since(from)
+	l.finish(h.setup() + h.talk)
+	list := counts(h.dir + "/caller.csv")
 	if len(list) == 0 {
 		return fmt.Errorf("SIPp wrote no figures: %s", l.caller.tail())
 	}
 	time.Sleep(2 * time.Second)
-	after, _ := memory(e.pids)
-	n, last := float64(p.total), list[len(list)-1]
-	e.base, e.refused = basePSS, last.refused
-	e.v = map[string]float64{"calls": n, "pss": (pss - basePSS) / n / 1024, "rss": (rss - baseRSS) / n / 1024, "files": float64(files-baseFiles) / n,
+	after, _ := memory(h.pids)
+	n, last := float64(h.total), list[len(list)-1]
+	h.base, h.refused = basePSS, last.refused
+	h.v = map[string]float64{"calls": n, "pss": (pss - basePSS) / n / 1024, "rss": (rss - baseRSS) / n / 1024, "files": float64(files-baseFiles) / n,
 		"threads": float64(used.threads), "cpu": 100 * float64(used.cpu) / float64(heldWatch), "after": (after - basePSS) / (1 << 20), "failed": n - last.ok + last.refused}
 	return nil
 }
 
 // empty waits until nothing is left of the calls, looks, and ends the system.
-func (e *emptied) empty(b *Bench, end chan struct{}) {
-	defer close(e.done)
-	defer e.close()
+func (h *holder) empty(b *Bench, end chan struct{}) {
+	defer close(h.done)
+	defer h.close()
 	select {
 	case <-time.After(expiry + b.Settle):
 	case <-end:
 		return
 	}
-	left, _ := memory(e.pids)
-	e.v["left"] = (left - e.base) / (1 << 20)
-	e.sut.stop(20 * time.Second)
-	if e.name == kamailio {
+	left, _ := memory(h.pids)
+	h.v["left"] = (left - h.base) / (1 << 20)
+	h.sut.stop(20 * time.Second)
+	if h.name == kamailio {
 		return
 	}
-	if e.v["live"], e.err = collected(e.sut.log); e.err == nil && e.v["failed"] > 0 {
-		e.note = sprintf("%s: of the failed calls %.0f were refused with 503 before they had a record; records of the others: %s.", e.name, e.refused, b.reasons(e.dir))
+	if h.v["live"], h.err = collected(h.sut.log); h.err == nil && h.v["failed"] > 0 {
+		h.note = sprintf("%s: of the failed calls %.0f were refused with 503 before they had a record; records of the others: %s.", h.name, h.refused, b.reasons(h.dir))
 	}
 }
 
 // close ends the system, and takes its files away.
-func (e *emptied) close() {
-	if e.sut != nil {
-		e.sut.stop(20 * time.Second)
+func (h *holder) close() {
+	if h.sut != nil {
+		h.sut.stop(20 * time.Second)
 	}
-	os.RemoveAll(e.dir)
+	os.RemoveAll(h.dir)
 }
 
 // copied is a copy of a program in dir, whose pages in memory are not those of the original.

@@ -33,7 +33,7 @@ func TestHeldCallsFitTheDescriptors(t *testing.T) {
 			t.Errorf("%s: %d calls, muxed %v", name, p.calls(), p.mux)
 		}
 	}
-	if p := b.holding(anchored, 1<<18); p.calls() != 5000 || p.setup() != 5*time.Second {
+	if p := b.holding(anchored, 1<<18); p.calls() != 5000 || p.setup() != 20*time.Second {
 		t.Errorf("%d calls in %v", p.calls(), p.setup())
 	}
 }

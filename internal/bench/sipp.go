@@ -22,6 +22,7 @@ type plan struct {
 	total          int           // calls, exactly; 0: as many as the window takes
 	mux            bool          // both ends want RTP and RTCP on one port (RFC 5761)
 	probe          bool          // time calls beside the load
+	at             hosts         // of the parties; none: those of loopback
 	limit          time.Duration // how long calls may take to end after the last has begun; 0: 4 s
 }
 
@@ -51,6 +52,9 @@ type load struct {
 // begin starts the parties that answer and then the one that calls target.
 func begin(dir string, p plan, target string) (*load, error) {
 	l := &load{dir: dir}
+	if p.at == (hosts{}) {
+		p.at = loopback.hosts
+	}
 	list, err := data.ReadDir("data")
 	if err != nil {
 		return nil, err
@@ -68,18 +72,18 @@ func begin(dir string, p plan, target string) (*load, error) {
 		}
 	}
 	if p.callee != "" {
-		if err := l.answerer(p.callee, calleeHost); err != nil {
+		if err := l.answerer(p.callee, p.at.callee); err != nil {
 			return nil, err
 		}
 	}
 	if p.busy {
-		if err := l.answerer("busy", busyHost); err != nil {
+		if err := l.answerer("busy", p.at.busy); err != nil {
 			l.end()
 			return nil, err
 		}
 	}
 	calls := strconv.Itoa(p.calls())
-	l.caller, err = l.sipp(p.caller, callerHost, "-s", p.number, "-r", strconv.FormatFloat(p.rate, 'f', -1, 64), "-rp", "1000", "-m", calls, "-l", calls,
+	l.caller, err = l.sipp(p.caller, p.at.caller, "-s", p.number, "-r", strconv.FormatFloat(p.rate, 'f', -1, 64), "-rp", "1000", "-m", calls, "-l", calls,
 		"-d", strconv.FormatInt(p.talk.Milliseconds(), 10), "-trace_stat", "-stf", "caller.csv", "-fd", "1", net.JoinHostPort(target, strconv.Itoa(sipPort)))
 	if err != nil {
 		l.end()

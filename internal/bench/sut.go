@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bytes"
 	"embed"
 	"encoding/binary"
 	"fmt"
@@ -49,23 +48,22 @@ func (b *Bench) systems() []system {
 	return b.chosen(b.directsip(bypassed), b.directsip(anchored), proxy)
 }
 
-var proxy = proxyAt(sutHost)
+var proxy = proxyAt(loopback.hosts)
 
-// proxyAt is Kamailio at an address of loopback.
-func proxyAt(host string) system {
-	return system{name: kamailio, need: "kamailio", start: func(dir string) (*process, error) { return startKamailio(host, dir) }}
+// proxyAt is Kamailio at addresses of loopback.
+func proxyAt(h hosts) system {
+	return system{name: kamailio, need: "kamailio", start: func(dir string) (*process, error) { return startKamailio(h, dir) }}
 }
 
 // directsip is a system by its name; env adds to its environment.
 func (b *Bench) directsip(name string, env ...string) system {
-	return b.directsipAt(sutHost, name, env...)
+	return b.directsipAt(loopback.hosts, name, env...)
 }
 
-// directsipAt is directsip at an address of loopback.
-func (b *Bench) directsipAt(host, name string, env ...string) system {
-	m, n := mode{bypass: name == bypassed, mux: name == muxed}, *loopback
-	n.sut = host
-	return system{name: name, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(&n, dir, m, env) }}
+// directsipAt is directsip at addresses of loopback.
+func (b *Bench) directsipAt(h hosts, name string, env ...string) system {
+	m, n := mode{bypass: name == bypassed, mux: name == muxed}, &network{hosts: h}
+	return system{name: name, need: b.Directsip, start: func(dir string) (*process, error) { return b.startDirectsip(n, dir, m, env) }}
 }
 
 // chosen are the systems that were asked for.
@@ -148,13 +146,13 @@ func (b *Bench) startDirectsip(n *network, dir string, m mode, env []string) (*p
 }
 
 // startKamailio runs the proxy with the allocator that serves it best.
-func startKamailio(host, dir string) (*process, error) {
+func startKamailio(h hosts, dir string) (*process, error) {
+	at := strings.NewReplacer(sutHost, h.sut, calleeHost, h.callee, busyHost, h.busy, probeHost, h.probe)
 	cfg, err := data.ReadFile("data/kamailio.cfg")
 	if err != nil {
 		return nil, err
 	}
-	cfg = bytes.ReplaceAll(cfg, []byte(sutHost), []byte(host))
-	if err := os.WriteFile(filepath.Join(dir, "kamailio.cfg"), cfg, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "kamailio.cfg"), []byte(at.Replace(string(cfg))), 0o600); err != nil {
 		return nil, err
 	}
 	p, err := spawn(sutCore, dir, "kamailio", nil, "kamailio", "-DD", "-E", "-f", filepath.Join(dir, "kamailio.cfg"), "-Y", dir, "-P", filepath.Join(dir, "pid"),
@@ -162,7 +160,7 @@ func startKamailio(host, dir string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.listens(host)
+	return p, p.listens(h.sut)
 }
 
 // listens waits until the system's SIP port is taken.
