@@ -222,6 +222,14 @@ func TestHairpin(t *testing.T) {
 	if brief(&back) != "gw1:13105551234" || !strings.Contains(explain(&back), "left out: the call came in on it") {
 		t.Errorf("a provider must not get its call back: %s%s", brief(&back), explain(&back))
 	}
+	pbx := compile(t, strings.Replace(world, "trunks: [gw1, gw2]}", "trunks: [pbx, gw2], selection: ordered}", 1))
+	if d := Decide(pbx, ask(pbx, "pbx", "+14255551234", "201"), nil); brief(&d) != "pbx:+14255551234 gw2:+14255551234 itsp:14255551234 gw1:14255551234" {
+		t.Errorf("a PBX may get a call back by a route: %s%s", brief(&d), explain(&d))
+	}
+	hidden := compile(t, strings.Replace(world, "uc: {kind: uc,", "uc: {kind: uc, routable: false,", 1))
+	if d := Decide(hidden, ask(hidden, "gw1", "+14255550101", ""), nil); brief(&d) != "user alice via uc:+14255550101" {
+		t.Errorf("a gateway that no route may name has its users all the same: %s%s", brief(&d), explain(&d))
+	}
 	d := Decide(s, ask(s, "uc", "+14255550102", "+14255550101"), nil)
 	if brief(&d) != "user bob via uc:+14255550102" {
 		t.Errorf("a UC platform may get a call back for its user: %s", brief(&d))
