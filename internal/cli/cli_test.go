@@ -18,7 +18,7 @@ func TestWrongCommandLines(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"cals", 2, "directsip: there is no command \"cals\"; did you mean calls?\nTry: directsip --help\n"},
+		{"cals", 2, "directsip: there is no command \"cals\"; did you mean call or calls?\nTry: directsip --help\n"},
 		{"xyzzy", 2, "directsip: there is no command \"xyzzy\"\nTry: directsip --help\n"},
 		{"route", 2, "directsip: route needs the called number: --to NUMBER\nTry: directsip route --help\n"},
 		{"why", 2, "directsip: why takes the id of one call; `directsip calls` lists them\nTry: directsip why --help\n"},
