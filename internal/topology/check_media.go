@@ -20,7 +20,8 @@ func (c *compiler) checkMedia() {
 	}
 }
 
-// joined are the trunks by which calls can come in, each with those by which they can go out: by usages and routes, by rules, and to users.
+// joined are the trunks by which calls can come in, each with those by which they can go out: by usages and routes, by rules, and to users. Those that have
+// neither codecs nor bypass are left out, as nothing is to be said of them.
 func (c *compiler) joined() iter.Seq2[*Trunk, *Trunk] {
 	rights := map[*Trunk][]string{} // usages of who calls from a trunk
 	for _, t := range c.snap.Trunks {
@@ -52,6 +53,9 @@ func (c *compiler) joined() iter.Seq2[*Trunk, *Trunk] {
 	}
 	return func(yield func(in, out *Trunk) bool) {
 		for _, in := range c.snap.Trunks {
+			if in.Disabled || len(in.Settings.Codecs) == 0 && !in.Settings.EnableBypass {
+				continue
+			}
 			outs, usages := map[*Trunk]bool{}, slices.Clone(rights[in])
 			for i := range c.snap.InboundRules {
 				if r := &c.snap.InboundRules[i]; len(r.Trunks) == 0 || slices.Contains(r.Trunks, in) {
@@ -68,7 +72,7 @@ func (c *compiler) joined() iter.Seq2[*Trunk, *Trunk] {
 				}
 			}
 			for _, out := range c.snap.Trunks {
-				if (outs[out] || users[out]) && out != in && out.Pool == in.Pool && !in.Disabled && !out.Disabled && !yield(in, out) {
+				if (outs[out] || users[out]) && out != in && out.Pool == in.Pool && !out.Disabled && !yield(in, out) {
 					return
 				}
 			}
