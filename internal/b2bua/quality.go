@@ -65,7 +65,7 @@ func (c *Call) measure(until time.Time, m *cdr.Media, st *media.Stats, stream, s
 func evidence(n *media.Counters) *cdr.Evidence {
 	e := &cdr.Evidence{PayloadType: n.PayloadType, Foreign: n.Foreign, ForeignType: n.ForeignType, Measured: n.Measured, Misfit: n.Misfit, OnHold: n.Held,
 		Nowhere: n.Nowhere, OtherSource: n.OtherSource, STUN: n.STUN, DTLS: n.DTLS, Misported: n.Misported, Oversized: n.Oversized, Unsealed: n.Unsealed, Unfit: n.Unfit, ICE: n.ICE, Unchecked: n.Unchecked, Unshaken: n.Unshaken, UnshakenWhy: n.UnshakenWhy, SendErrors: n.SendErrors,
-		Noise: n.Noise, Pauses: n.Pauses,
+		Noise: n.Noise, Pauses: n.Pauses, Waited: n.Waited,
 		SendError: n.SendError, Refused: n.Refused, RefusedWhy: n.RefusedWhy, FirstRefused: n.FirstRefused, LastRefused: n.LastRefused}
 	if n.Sources > 1 {
 		e.Sources = uint64(n.Sources)

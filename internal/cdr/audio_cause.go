@@ -208,15 +208,23 @@ func (w *way) onward() (found []finding) {
 
 // badly is of packets that are heard, and too few of them in time.
 func (w *way) badly() (found []finding) {
-	here, late := w.lost(), Hundredth(0)
+	here, late, ours := w.lost(), Hundredth(0), Hundredth(0)
 	if w.Quality != nil {
 		late = w.Quality.Arrived.Late
+	}
+	if w.Evidence != nil && w.Packets > 0 {
+		ours = min(Hundredths(100*float64(w.Evidence.Waited)/float64(w.Packets)), late)
 	}
 	if here >= bad {
 		found = append(found, finding{"loss", fmt.Sprintf("%.1f %% of its packets were lost on the way here", here.Float()), true})
 	}
-	if late >= bad {
-		found = append(found, finding{"jitter", fmt.Sprintf("%.1f %% of its packets came more than 60 ms late, which most telephones throw away", late.Float()), true})
+	if late >= bad && 2*ours >= late {
+		found = append(found, finding{"overload", fmt.Sprintf("%.1f %% of its packets waited in this server for more than 60 ms, until most telephones throw them away: it has too little CPU", ours.Float()), true})
+	} else {
+		ours = 0
+	}
+	if late-ours >= bad {
+		found = append(found, finding{"jitter", fmt.Sprintf("%.1f %% of its packets came more than 60 ms late, which most telephones throw away", (late - ours).Float()), true})
 	}
 	switch q := w.Quality; {
 	case q == nil || q.Reported == nil:

@@ -124,6 +124,10 @@ func TestJudge(t *testing.T) {
 		// How well.
 		{"loss", "5.7 %", flows(Media{Lost: 180}), Media{}},
 		{"jitter", "6.0 % of its packets came more than 60 ms late", flows(Media{Quality: &Quality{Arrived: Heard{Late: 600}}}), Media{}},
+		{"overload", "6.0 % of its packets waited in this server for more than 60 ms", flows(Media{Quality: &Quality{Arrived: Heard{Late: 600}}, Evidence: &Evidence{Waited: 200}}), Media{}},
+		{"jitter", "6.0 % of its packets came more than 60 ms late", flows(Media{Quality: &Quality{Arrived: Heard{Late: 600}}, Evidence: &Evidence{Waited: 80}}), Media{}},
+		{"overload+jitter", "8.0 % of its packets waited in this server for more than 60 ms, until most telephones throw them away: it has too little CPU; and 7.0 %",
+			flows(Media{Quality: &Quality{Arrived: Heard{Late: 1500}}, Evidence: &Evidence{Waited: 240}}), Media{}},
 		{"loss+jitter", "5.0 % of its packets were lost on the way here; and 6.0 %", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 500, Late: 600}}}), Media{}},
 		{"heard", "reports 3.0 % lost from here.", flows(Media{Quality: &Quality{Anew: true, Reported: &Heard{Loss: 300}}}), Media{}},
 		{"loss+loss-beyond", "reports that 6.0 % of what is coded anew for it are lost", flows(Media{Quality: &Quality{Anew: true, Arrived: Heard{Loss: 500}, Reported: &Heard{Loss: 600}}}), Media{}},

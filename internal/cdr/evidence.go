@@ -11,6 +11,8 @@ type Evidence struct {
 	Misfit      uint64 `json:"misfit,omitempty"`   // of that, what the codec cannot be
 	Sources     uint64 `json:"sources,omitempty"`  // SSRCs, when there were several
 
+	Waited uint64 `json:"waited,omitempty"` // of what came too late, what had lain in this server for longer than that
+
 	Noise  uint64 `json:"comfortNoise,omitempty"` // packets of it (RFC 3389)
 	Pauses uint64 `json:"pauses,omitempty"`       // in talk, in which nothing came and none of those
 
@@ -70,7 +72,7 @@ const (
 	fESaysSent, fEReports, fEExpected, fEMissed, fEDeaf, fEOurs, fEUnusable, fEKeysFailed = 20, 21, 22, 23, 24, 25, 26, 27
 	fEUnsealed, fEUnfit, fEUnshaken, fEICE, fEUnchecked, fENoise, fEPauses                = 28, 29, 30, 31, 32, 33, 34
 	fEHeldFor, fEOver                                                                     = 35, 36
-	fEUnshakenWhy                                                                         = 40
+	fEUnshakenWhy, fEWaited                                                               = 40, 41
 )
 
 // fewPauses may be something else: hold, a transfer, a line that is bad for a moment.
@@ -80,8 +82,8 @@ const fewPauses = 5
 func (e *Evidence) Bare() bool { return e != nil && e.Noise == 0 && e.Pauses >= fewPauses }
 
 // numbers are the fields that are counts, by their place in the binary form.
-func (e *Evidence) numbers() [35]*uint64 {
-	return [35]*uint64{fENoise: &e.Noise, fEPauses: &e.Pauses, fEUnsealed: &e.Unsealed, fEUnfit: &e.Unfit, fEForeign: &e.Foreign, fEMeasured: &e.Measured, fEMisfit: &e.Misfit, fESources: &e.Sources, fEOnHold: &e.OnHold, fENowhere: &e.Nowhere,
+func (e *Evidence) numbers() [42]*uint64 {
+	return [42]*uint64{fEWaited: &e.Waited, fENoise: &e.Noise, fEPauses: &e.Pauses, fEUnsealed: &e.Unsealed, fEUnfit: &e.Unfit, fEForeign: &e.Foreign, fEMeasured: &e.Measured, fEMisfit: &e.Misfit, fESources: &e.Sources, fEOnHold: &e.OnHold, fENowhere: &e.Nowhere,
 		fEOtherSource: &e.OtherSource, fESTUN: &e.STUN, fEDTLS: &e.DTLS, fEMisported: &e.Misported, fEOversized: &e.Oversized, fESendErrors: &e.SendErrors,
 		fERefused: &e.Refused, fESaysSent: &e.SaysSent, fEReports: &e.Reports, fEExpected: &e.Expected, fEMissed: &e.Missed, fEDeaf: &e.Deaf}
 }

@@ -394,7 +394,7 @@ func speechThroughPool(t *testing.T, n *network, fromV6, toV6 bool) {
 	media := append(records[0].Media, records[1].Media...)
 	for _, r := range records {
 		for _, v := range r.Audio {
-			if v.Cause != "jitter" { // which is that of this machine
+			if v.Cause != "jitter" && v.Cause != "overload" { // which is that of this machine
 				t.Errorf("healthy, and %s is said: %s", v.Cause, v.Text)
 			}
 		}

@@ -21,6 +21,7 @@ func (p *PayloadTypes) Has(payloadType uint8) bool {
 type Observed struct {
 	Pattern quality.Pattern  // of losses
 	Late    uint64           // RTP that came too late for a buffer of quality.Buffer
+	Waited  uint64           // of that, what had lain here for longer: it is no fault of the network
 	Levels  quality.Levels   // of G.711
 	Witness *quality.Witness // what RTCP from this side says; nil: none came
 

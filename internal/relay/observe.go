@@ -13,6 +13,7 @@ import (
 type observed struct {
 	losses quality.Losses
 	late   quality.Lateness
+	waited uint64 // of what was late, what had lain in the socket so long
 	levels quality.Levels
 
 	untilLook   uint8 // packets
@@ -208,7 +209,7 @@ func (sd *side) refuse(errno unix.Errno, now int64) {
 
 func (o *observed) snapshot(m *media.Counters, start time.Time) {
 	m.Observed = media.Observed{
-		Pattern: o.losses.Sum(), Late: o.late.Count, Levels: o.levels, Sources: o.sources, Foreign: o.foreign, ForeignType: o.foreignType,
+		Pattern: o.losses.Sum(), Late: o.late.Count, Waited: o.waited, Levels: o.levels, Sources: o.sources, Foreign: o.foreign, ForeignType: o.foreignType,
 		Measured: o.measured, Misfit: o.misfit, Held: o.held, Nowhere: o.nowhere, OtherSource: o.otherSource, STUN: o.stun, DTLS: o.dtls,
 		Misported: o.misported, Oversized: o.oversize, Unsealed: o.unsealed, Unfit: o.unfit, Refused: o.refused,
 		Noise: o.noise, Pauses: o.pauses,

@@ -222,5 +222,5 @@ func (w *worker) deliver(in *inlet, i int, now int64) {
 	w.from = in.from[i]
 	w.from.size = in.msgs[i].hdr.Namelen
 	w.from.tidy()
-	w.pass(p, n, now)
+	w.passFrom(in.fd, p, n, now)
 }

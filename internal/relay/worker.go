@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/directsip/directsip/internal/codec"
+	"github.com/directsip/directsip/internal/quality"
 )
 
 const (
@@ -161,7 +162,16 @@ func (w *worker) serve(p *port, fd, generation int32, now int64) {
 		p.refused(now) // nothing is there, or an ICMP error of an earlier packet was
 		return
 	}
-	w.pass(p, n, now)
+	w.passFrom(fd, p, n, now)
+}
+
+// passFrom is pass for a datagram that was read from a socket. One that seems late may have been in time, and have waited here for the processor.
+func (w *worker) passFrom(fd int32, p *port, n int, now int64) {
+	c := &p.stream.side[p.side].count
+	late := c.late.Count
+	if w.pass(p, n, now); c.late.Count > late && waited(fd) > quality.Buffer {
+		c.waited++
+	}
 }
 
 func (w *worker) pass(p *port, n int, now int64) {
