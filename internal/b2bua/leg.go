@@ -333,7 +333,8 @@ func (c *Call) follow(l *Leg) { l.hop = nextHop(l.hop, &l.dlg, l.trunk.GatewayPo
 
 // nextHop is where requests of a dialog go: its first route or remote target if that is an address, else the way the dialog was set
 // up (RFC 3261 §12.2.1.1, RFC 3263). Over a connection its flow is kept, and dialled again only when it is gone: at the port where the
-// peer listens, which of a caller is not the one it has called from. listens is that of the trunk, for a name that says none.
+// peer listens, which of a caller is not the one it has called from. A target that names an address of its network behind a NAT is still reached where it has
+// been called. listens is that of the trunk, for a name that says none.
 func nextHop(hop sip.Hop, d *dialog.Dialog, listens uint16) sip.Hop {
 	u, err := sip.ParseURI(d.NextHopURI())
 	if err != nil || u.Host == "" {
@@ -363,6 +364,9 @@ func nextHop(hop sip.Hop, d *dialog.Dialog, listens uint16) sip.Hop {
 		addr = hop.Remote.Addr()
 	}
 	if addr = addr.Unmap(); addr.Is4() == hop.Local.Addr().Is4() {
+		if d.UAC && !hop.Way.IsValid() && hop.Transport.Reliable() && addr != hop.Remote.Addr() {
+			hop.Way = hop.Remote
+		}
 		hop.Remote = netip.AddrPortFrom(addr, port)
 	}
 	return hop

@@ -68,3 +68,35 @@ func TestBYEFindsACallerWhoseConnectionIsGone(t *testing.T) {
 		})
 	}
 }
+
+// A target over TCP whose Contact is an address at which nobody is, as behind a NAT that it does not know of, is spoken to where it was called.
+func TestTargetIsReachedWhereItWasCalled(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("TCP"))
+	listener, err := net.Listen("tcp", l.ip(3)+":5060")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	caller := l.dial(2)
+	caller.send(caller.invite(l, "+14255550100", "nat", audio(l.ip(2), 40000)))
+	listener.(*net.TCPListener).SetDeadline(time.Now().Add(timeout))
+	c, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	gw := &socket{t: t, tcp: c, in: bufio.NewReader(c), ip: l.ip(3), port: 5060}
+	ok := gw.reply(gw.expect("INVITE "), 200, audio(l.ip(3), 42000))
+	gw.send(strings.Replace(ok, header(ok, "Contact"), "<sip:gw@"+l.ip(9)+":5060;transport=tcp>", 1))
+	answer := caller.final("INVITE")
+	caller.send(caller.ack(answer))
+	target := "sip:gw@" + l.ip(9) + ":5060"
+	if ack := gw.expect("ACK "); !strings.HasPrefix(ack, "ACK "+target) {
+		t.Errorf("acknowledged with\n%s", ack)
+	}
+	caller.send(caller.request("BYE", uri(header(answer, "Contact")), header(answer, "To"), header(answer, "Call-ID"), 2, "nobodybye", ""))
+	bye := gw.expect("BYE ")
+	gw.send(gw.reply(bye, 200, ""))
+	s.records(1)
+}

@@ -34,6 +34,7 @@ type Hop struct {
 	Transport Transport
 	Local     netip.AddrPort // our listener that the trunk uses: the socket for UDP, the source address for a new connection
 	Remote    netip.AddrPort // where the peer listens, or where the request came from
+	Way       netip.AddrPort // TCP and TLS: where the peer has been reached, if Remote cannot be; not valid: nowhere else
 	Name      string         // TLS: the name that the peer's certificate must carry
 	Flow      uint64         // an open connection to prefer; 0 when none. If it is gone, Remote is dialled
 	As        string         // our own name toward the peer, in Via and Contact; "": that of the listener

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/netip"
 	"slices"
 	"syscall"
 	"time"
@@ -64,12 +65,18 @@ func (c *conn) unheard() (list []Send) {
 	return list
 }
 
-// lose deals with messages that the end of the connection has kept from the peer.
+// lose deals with messages that the end of the connection has kept from the peer. Where nobody was to be reached they go where the peer has been.
 func (c *conn) lose(list []Send, err error) {
 	c.mu.Lock()
-	again := c.proven && brokenByPeer(err)
+	proven := c.proven
 	c.mu.Unlock()
+	again := proven && brokenByPeer(err)
 	for _, m := range list {
+		if !proven && m.Hop.Way.IsValid() && m.Hop.Way != m.Hop.Remote {
+			m.Hop.Remote, m.Hop.Way = m.Hop.Way, netip.AddrPort{}
+			c.t.sendStream(&m)
+			continue
+		}
 		if !again || m.again || m.Hop.Transport == 0 {
 			c.fail(m, err)
 			continue
