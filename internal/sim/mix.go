@@ -19,6 +19,7 @@ func (w *World) Mix(n int) {
 	r, logins := rand.New(rand.NewPCG(w.Seed, 0x313)), rand.New(rand.NewPCG(w.Seed, 0x106))
 	for i := range n {
 		s := Scenario{From: "uca", Node: r.IntN(len(w.Nodes)), Number: number(r), Start: time.Duration(r.IntN(20000)) * time.Millisecond}
+		s.moved = s.Number == greeted // an announcement leads the caller to who is called, as a transfer does
 		if r.IntN(4) == 0 {
 			s.From = "ucb"
 		}
@@ -128,8 +129,11 @@ func number(r *rand.Rand) string {
 	case k < 19:
 		return "+4989123456"
 	}
-	return []string{"+9999", "+7425550100", "+7425555100"}[r.IntN(3)]
+	return []string{"+9999", "+7425550100", "+7425555100", greeted}[r.IntN(4)]
 }
+
+// greeted is a number whose announcement is heard after an answer and leads to somebody.
+const greeted = "+7425561000"
 
 func ms(r *rand.Rand, low, high int) time.Duration {
 	return time.Duration(low+r.IntN(high-low+1)) * time.Millisecond
