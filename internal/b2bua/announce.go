@@ -152,7 +152,7 @@ func (c *Call) answerAlone(now time.Time, e *exchange, body string, out *Out) {
 		c.xfer.by.sdp.body = strings.Clone(body)
 	}
 	text := c.plan.speak(s, &l.sdp, v)
-	if p := c.playing(); p != nil && (p.PayloadType != v.pt || p.Stream != v.stream || p.PacketTime != c.plan.packetTime(0, v.stream)) {
+	if p := c.playing(); p != nil && c.announces() && (p.PayloadType != v.pt || p.Stream != v.stream || p.PacketTime != c.plan.packetTime(0, v.stream)) {
 		c.playAnnouncement(now, v)
 	}
 	l.oa.LocalAnswer()

@@ -70,6 +70,8 @@ func playStories() []story {
 			Caller{Manner: then(Action{2 * second, Hold}, Action{ms100(24), Update}, Action{6 * second, Resume}, Action{9 * second, Bye})}, at(answers, "gwa"))),
 		to("+7425561000", one1("connect-recode", "It does so before that", "normal-clearing", 200,
 			Caller{Manner: then(Action{ms100(2), Recode}, Action{8 * second, Bye})}, at(answers, "gwa"))),
+		to("+7425561000", one1("connect-recode-ringing", "… or while the target rings: ring-back goes on in the other codec", "normal-clearing", 200,
+			Caller{Manner: then(Action{2 * second, Recode}, Action{8 * second, Bye})}, at(answers, "gwa"))),
 		to("+7425561000", one1("connect-491", "The re-INVITE crosses one of the caller's", "normal-clearing", 200, Caller{Manner: Manner{Glare: 1, Then: []Action{{12 * second, Bye}}}}, at(answers, "gwa"))),
 		to("+7425561000", one1("connect-refused", "The caller refuses the target's description: both are hung up", "not-acceptable", 200, Caller{Manner: Manner{Reinvite: 488}}, at(answers, "gwa"))),
 		to("+7425561000", one1("connect-leaves", "The caller hangs up as it is told of the target", "normal-clearing", 200,
