@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -192,6 +193,29 @@ func TestNothingIsSkippedByItself(t *testing.T) {
 				}
 				return true
 			})
+		}
+	}
+}
+
+// TestKeysOfJSON: what scripts read has keys of one style.
+func TestKeysOfJSON(t *testing.T) {
+	tag := regexp.MustCompile("json:\"([^,\"]*_[^,\"]*)")
+	for _, pkg := range packages(t) {
+		files, err := filepath.Glob(filepath.Join(root, "internal", pkg, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			for _, m := range tag.FindAllSubmatch(b, -1) {
+				t.Errorf("%s: the key %s is not in camelCase", name, m[1])
+			}
 		}
 	}
 }

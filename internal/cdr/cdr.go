@@ -21,13 +21,13 @@ type Record struct {
 	Called      Number `json:"called"`
 	Calling     Number `json:"calling"`
 	User        string `json:"user,omitempty"` // UC user that owns the called number
-	CallingUser string `json:"calling_user,omitempty"`
+	CallingUser string `json:"callingUser,omitempty"`
 	Usage       string `json:"usage,omitempty"`
 	Route       string `json:"route,omitempty"`
 	Emergency   bool   `json:"emergency,omitempty"`
 	// Bypassed: media went between the peers. BypassWarning: a client said a bypass id that the document does not have (BYP-06).
 	Bypassed      bool `json:"bypassed,omitempty"`
-	BypassWarning bool `json:"bypass_warning,omitempty"`
+	BypassWarning bool `json:"bypassWarning,omitempty"`
 
 	Attempts  []Attempt  `json:"attempts,omitempty"` // in the order of trial, those of transfers included
 	Transfers []Transfer `json:"transfers,omitempty"`
@@ -36,7 +36,7 @@ type Record struct {
 	Reason  string `json:"reason"`           // diag id
 	Status  int    `json:"status,omitempty"` // final SIP status sent to the caller (200 when answered)
 	Cause   int    `json:"cause,omitempty"`  // Q.850
-	EndedBy string `json:"ended_by"`         // "caller", "callee", "directsip"
+	EndedBy string `json:"endedBy"`          // "caller", "callee", "directsip"
 	Detail  string `json:"detail,omitempty"` // what exactly, in words
 
 	Media    []Media   `json:"media,omitempty"`
@@ -56,13 +56,13 @@ type Number struct {
 type Leg struct {
 	Trunk     string `json:"trunk,omitempty"`
 	Gateway   string `json:"gateway,omitempty"`
-	CallID    string `json:"call_id"`
-	FromTag   string `json:"from_tag,omitempty"`
-	ToTag     string `json:"to_tag,omitempty"`
+	CallID    string `json:"callID"`
+	FromTag   string `json:"fromTag,omitempty"`
+	ToTag     string `json:"toTag,omitempty"`
 	Remote    string `json:"remote,omitempty"` // address:port of the peer
 	Transport string `json:"transport,omitempty"`
 	Codec     string `json:"codec,omitempty"`
-	UserAgent string `json:"user_agent,omitempty"`
+	UserAgent string `json:"userAgent,omitempty"`
 }
 
 // Attempt is one target that was tried.

@@ -38,7 +38,7 @@ func TestKilledServerTellsWhichLostCallsWereAnswered(t *testing.T) {
 		ID, Reason string
 		Status     int
 		Answered   time.Time
-		EndedBy    string `json:"ended_by"`
+		EndedBy    string `json:"endedBy"`
 	}
 	lines := map[string]line{}
 	var list []line

@@ -10,8 +10,8 @@ import (
 type decisionJSON struct {
 	Kind         string       `json:"kind"`
 	Number       string       `json:"number,omitempty"`
-	CallerNumber string       `json:"caller_number,omitempty"`
-	CallingUser  string       `json:"calling_user,omitempty"`
+	CallerNumber string       `json:"callerNumber,omitempty"`
+	CallingUser  string       `json:"callingUser,omitempty"`
 	Forwarder    string       `json:"forwarder,omitempty"`
 	User         string       `json:"user,omitempty"`
 	Private      bool         `json:"private,omitempty"`
@@ -39,7 +39,7 @@ type targetJSON struct {
 	URI        string `json:"uri,omitempty"`
 	Calling    string `json:"calling,omitempty"`
 	Display    string `json:"display,omitempty"`
-	SuppressID bool   `json:"suppress_id,omitempty"`
+	SuppressID bool   `json:"suppressID,omitempty"`
 }
 
 type stepJSON struct {

@@ -49,11 +49,11 @@ type TrunkView struct {
 	State     string        `json:"state"`
 	Since     time.Time     `json:"since,omitzero"`
 	Why       string        `json:"why,omitempty"`
-	LastProbe time.Time     `json:"last_probe,omitzero"`
+	LastProbe time.Time     `json:"lastProbe,omitzero"`
 	Code      int           `json:"code,omitempty"`
 	RTT       time.Duration `json:"rtt,omitempty"`
 	Calls     int           `json:"calls"`
-	MaxCalls  int           `json:"max_calls,omitempty"`
+	MaxCalls  int           `json:"maxCalls,omitempty"`
 	Settings  string        `json:"settings"`
 	// Registration is absent when the trunk does not register.
 	Registration *RegistrationView `json:"registration,omitempty"`

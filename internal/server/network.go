@@ -13,7 +13,7 @@ type LinkView struct {
 	Profile    string `json:"profile"`
 	Total      *int   `json:"total,omitempty"`
 	Share      *int   `json:"share,omitempty"` // of this server
-	PerSession *int   `json:"per_session,omitempty"`
+	PerSession *int   `json:"perSession,omitempty"`
 	Used       int    `json:"used"`
 	Calls      int    `json:"calls"`
 	Refused    uint64 `json:"refused"` // calls, since the server began

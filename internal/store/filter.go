@@ -34,14 +34,14 @@ type Summary struct {
 	Called    string    `json:"called"`  // normalized, or as received
 	Calling   string    `json:"calling"` // normalized, or as received
 	User      string    `json:"user,omitempty"`
-	TrunkIn   string    `json:"trunk_in,omitempty"`
-	TrunkOut  string    `json:"trunk_out,omitempty"`
-	CallIDIn  string    `json:"call_id_in"`
-	CallIDOut string    `json:"call_id_out,omitempty"`
+	TrunkIn   string    `json:"trunkIn,omitempty"`
+	TrunkOut  string    `json:"trunkOut,omitempty"`
+	CallIDIn  string    `json:"callIDIn"`
+	CallIDOut string    `json:"callIDOut,omitempty"`
 	Reason    string    `json:"reason"`
 	Status    int       `json:"status,omitempty"`
 	Cause     int       `json:"cause,omitempty"`
-	EndedBy   string    `json:"ended_by"`
+	EndedBy   string    `json:"endedBy"`
 	Emergency bool      `json:"emergency,omitempty"`
 	Attempts  int       `json:"attempts,omitempty"`
 	// MOS is that of the worst of the call, Wideband that it is of that scale, and Poor whether its audio was beyond the bounds of a trunk.
