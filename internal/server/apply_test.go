@@ -10,7 +10,10 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"os/user"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -332,4 +335,70 @@ func TestMessagesOfASourceAreLimited(t *testing.T) {
 	before, _ := seen()
 	flood()
 	until(t, "nothing is cut", func() bool { in, _ := seen(); return in == before+100 })
+}
+
+// TestOPS07ViewSocket shows all and takes no commands, for a group; it comes and goes with the document.
+func TestOPS07ViewSocket(t *testing.T) {
+	t.Parallel()
+	r := start(t, basic)
+	sock := r.dir + "/view.sock"
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", sock)
+	}}}
+	do := func(method, path string) string {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://directsip"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return err.Error()
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		return fmt.Sprint(resp.StatusCode, " ", string(body))
+	}
+	with := func(keys string) string { return strings.ReplaceAll(basic, "mediaPorts", keys+", mediaPorts") }
+	r.applyGood(with("viewSocket: " + sock))
+	for _, path := range []string{"/status", "/calls", "/history", "/trunks", "/network"} {
+		if got := do("GET", path); !strings.HasPrefix(got, "200 ") {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	for _, path := range []string{"/apply", "/drain"} {
+		if got := do("POST", path); !strings.HasPrefix(got, "403 ") || !strings.Contains(got, "use the control socket") {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	if got := do("GET", "/status"); strings.Contains(got, `"draining":true`) {
+		t.Error("drains by the view socket")
+	}
+	group, err := user.LookupGroupId(strconv.Itoa(os.Getgid()))
+	if os.Getuid() == 0 { // may give it to any
+		group, err = user.LookupGroup("daemon")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.applyGood(with("viewSocket: " + sock + ", viewGroup: " + group.Name))
+	fi, err := os.Stat(sock)
+	if err != nil || fi.Mode().Perm() != 0o660 || strconv.Itoa(int(fi.Sys().(*syscall.Stat_t).Gid)) != group.Gid {
+		t.Errorf("socket of a group: %v %v", fi, err)
+	}
+	for keys, want := range map[string]string{
+		"viewGroup: " + group.Name:                             "there is no socket that the group could open",
+		"viewSocket: " + SocketPath(r.cfg.DataDir):             "the control socket is there",
+		"viewSocket: " + sock + ", viewGroup: nobody-has-this": "name a group of this host",
+		"viewSocket: /nonexistent/view.sock":                   "view socket /nonexistent/view.sock",
+	} {
+		if _, _, err := r.Apply("test.yaml", []byte(expand(r.net, with(keys)))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", keys, err)
+		}
+	}
+	if got := do("GET", "/status"); !strings.HasPrefix(got, "200 ") {
+		t.Errorf("after documents that were refused: %s", got)
+	}
+	r.applyGood(basic)
+	until(t, "the socket is gone", func() bool { _, err := os.Stat(sock); return os.IsNotExist(err) })
 }

@@ -70,6 +70,22 @@ const maxDocument = 16 << 20
 
 // controlHandler serves the control socket. Whoever may open the file may command the server; nobody else can reach it.
 func (s *Server) controlHandler() http.Handler {
+	mux := s.views()
+	mux.HandleFunc("POST /apply", s.postApply)
+	mux.HandleFunc("POST /drain", s.postDrain)
+	return mux
+}
+
+// viewHandler serves the view socket: it shows all that the control socket shows, and takes no commands.
+func (s *Server) viewHandler() http.Handler {
+	mux := s.views()
+	mux.HandleFunc("POST /", func(w http.ResponseWriter, _ *http.Request) {
+		fault(w, http.StatusForbidden, errors.New("this socket shows and takes no commands; use the control socket"), nil)
+	})
+	return mux
+}
+
+func (s *Server) views() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", s.getStatus)
 	mux.HandleFunc("GET /calls", s.getCalls)
@@ -77,8 +93,6 @@ func (s *Server) controlHandler() http.Handler {
 	mux.HandleFunc("GET /call/{id}", s.getCall)
 	mux.HandleFunc("GET /trunks", s.getTrunks)
 	mux.HandleFunc("GET /network", s.getNetwork)
-	mux.HandleFunc("POST /apply", s.postApply)
-	mux.HandleFunc("POST /drain", s.postDrain)
 	return mux
 }
 

@@ -55,11 +55,11 @@ type Server struct {
 	stamp     fileStamp // of the document when it was read
 	mediaTier string    // of the document when the relay was opened
 
-	apply           sync.Mutex // guards the change of documents, and what follows
-	control, public *web
-	retiring        *time.Timer
-	undoing         sync.WaitGroup
-	ended           bool
+	apply                 sync.Mutex // guards the change of documents, and what follows
+	control, view, public *web
+	retiring              *time.Timer
+	undoing               sync.WaitGroup
+	ended                 bool
 
 	current atomic.Pointer[topology.Server]
 	ready   atomic.Bool
@@ -103,7 +103,7 @@ func Start(cfg Config) (s *Server, err error) {
 		return nil, problems
 	}
 	cfg.Server = me.Name
-	s = &Server{cfg: cfg, log: cfg.Logger, started: time.Now(), stamp: stamp, mediaTier: me.MediaTier, control: &web{}, public: &web{}}
+	s = &Server{cfg: cfg, log: cfg.Logger, started: time.Now(), stamp: stamp, mediaTier: me.MediaTier, control: &web{}, view: &web{}, public: &web{}}
 	s.current.Store(me)
 	if err = s.open(snap, me); err != nil {
 		s.close()
@@ -123,7 +123,7 @@ func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) 
 	if err != nil {
 		return err
 	}
-	s.control, s.public = web.control, web.public
+	s.control, s.view, s.public = web.control, web.view, web.public
 	resolver := resolve.Config{}
 	if s.cfg.DNS != nil {
 		resolver.Servers = s.cfg.DNS
@@ -152,6 +152,7 @@ func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) 
 	}
 	s.engine.Listen()
 	s.control.start(s.controlHandler())
+	s.view.start(s.viewHandler())
 	s.public.start(s.publicHandler())
 	return nil
 }
@@ -275,6 +276,7 @@ func (s *Server) close() error {
 		s.engine.Close()
 	}
 	s.control.close()
+	s.view.close()
 	s.public.close()
 	s.undoing.Wait()
 	if s.relay != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -52,13 +51,19 @@ func (w *web) close() {
 	}
 }
 
-// webs are both HTTP servers on their way from one document to the next.
-type webs struct{ control, public *web }
+// webs are the HTTP servers on their way from one document to the next.
+type webs struct{ control, view, public *web }
 
 // reopen opens what the new document has elsewhere than the old one; before is nil at the start.
 func (s *Server) reopen(before, me *topology.Server) (n webs, err error) {
 	if path := s.socketPath(me); before == nil || path != s.socketPath(before) {
 		if n.control, err = openControl(path); err != nil {
+			return n, fmt.Errorf("server %q: %w", me.Name, err)
+		}
+	}
+	if before == nil || me.ViewSocket != before.ViewSocket || me.ViewGroup != before.ViewGroup {
+		if n.view, err = s.openView(before, me); err != nil {
+			n.undo()
 			return n, fmt.Errorf("server %q: %w", me.Name, err)
 		}
 	}
@@ -73,7 +78,7 @@ func (s *Server) reopen(before, me *topology.Server) (n webs, err error) {
 
 // undo closes what was opened.
 func (n webs) undo() {
-	for _, w := range []*web{n.control, n.public} {
+	for _, w := range []*web{n.control, n.view, n.public} {
 		if w != nil {
 			w.close()
 		}
@@ -85,6 +90,10 @@ func (n webs) commit(s *Server) {
 	if n.control != nil {
 		n.control.start(s.controlHandler())
 		s.control, n.control = n.control, s.control
+	}
+	if n.view != nil {
+		n.view.start(s.viewHandler())
+		s.view, n.view = n.view, s.view
 	}
 	if n.public != nil {
 		n.public.start(s.publicHandler())
@@ -127,51 +136,6 @@ func (s *Server) socketPath(me *topology.Server) string {
 	return SocketPath(s.cfg.DataDir)
 }
 
-// MaxSocketPath is how many octets the path of a Unix socket may have (unix(7)).
-const MaxSocketPath = 107
-
-// openControl opens the control socket for its owner only. A socket that a killed server left behind is replaced; one that a
-// living server answers on is not, and neither is a file of another kind.
-func openControl(path string) (*web, error) {
-	if len(path) > MaxSocketPath {
-		return nil, fmt.Errorf("control socket %s: the path has %d bytes, and that of a socket may have %d; choose a shorter `controlSocket` or --data",
-			path, len(path), MaxSocketPath)
-	}
-	if fi, err := os.Lstat(path); err == nil {
-		if fi.Mode().Type() != os.ModeSocket {
-			return nil, fmt.Errorf("control socket %s: a file that is no socket has this name; choose another `controlSocket`", path)
-		}
-		if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-			c.Close()
-			return nil, fmt.Errorf("control socket %s: another directsip answers on it; stop that one, or give this one another --data", path)
-		}
-		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("control socket %s: the one that is left of an ended server cannot be removed: %w", path, err)
-		}
-	}
-	// The mode is set before the file exists: it is never open to others.
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var err error
-		if fail := c.Control(func(fd uintptr) { err = syscall.Fchmod(int(fd), 0o600) }); fail != nil {
-			return fail
-		}
-		return err
-	}}
-	l, err := config.Listen(context.Background(), "unix", path)
-	if err != nil {
-		var sys *os.SyscallError
-		if errors.As(err, &sys) {
-			err = sys.Err
-		}
-		return nil, fmt.Errorf("control socket %s: %w; its directory must exist and be writable", path, err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("control socket %s: %w", path, err)
-	}
-	return &web{at: path, l: l}, nil
-}
-
 // Listening says in one line where the server can be reached.
 func (s *Server) Listening() string {
 	s.apply.Lock()
@@ -189,5 +153,8 @@ func (s *Server) Listening() string {
 		fmt.Fprintf(&b, "; metrics http://%s/metrics", s.public.at)
 	}
 	fmt.Fprintf(&b, "; control socket %s", s.control.at)
+	if s.view.at != "" {
+		fmt.Fprintf(&b, "; view socket %s", s.view.at)
+	}
 	return b.String()
 }

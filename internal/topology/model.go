@@ -97,6 +97,8 @@ type Server struct {
 	MaxMessagesPerSource int
 	Metrics              string // host:port of /metrics and /healthz; "" none
 	ControlSocket        string // path; "" default of the data directory
+	ViewSocket           string // path of the socket that takes no commands; "" none
+	ViewGroup            string // that may open it; "" whose group the server has
 
 	places map[string][2]int // line and column of its keys; "": of its name
 }

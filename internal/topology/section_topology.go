@@ -77,6 +77,8 @@ var serverFields = []field[serverDoc]{
 	{"maxMessagesPerSource", setCount(0, 10000000, func(d *serverDoc) *int { return &d.out.MaxMessagesPerSource })},
 	{"metrics", func(c *compiler, n *node, d *serverDoc) { c.metrics(n, d) }},
 	{"controlSocket", setText(func(d *serverDoc) *string { return &d.out.ControlSocket })},
+	{"viewSocket", setText(func(d *serverDoc) *string { return &d.out.ViewSocket })},
+	{"viewGroup", setText(func(d *serverDoc) *string { return &d.out.ViewGroup })},
 }
 
 // each goes through a section that maps names to objects.
