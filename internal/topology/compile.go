@@ -12,6 +12,8 @@ import (
 type compiler struct {
 	file     string
 	problems []*Problem
+	errors   int // of them
+	warnings int
 	snap     *Snapshot
 
 	siteDocs      []*siteDoc

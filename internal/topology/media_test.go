@@ -6,6 +6,33 @@ import (
 	"testing"
 )
 
+// manyTrunks is a document of trunks with settings of their own, of which the one half has the codec a and the other b; all may call all.
+func manyTrunks(n int, a, b string) string {
+	var gateways, settings strings.Builder
+	for i := range n {
+		fmt.Fprintf(&gateways, "  g%d: {kind: pbx, host: 10.0.%d.%d, root: {transport: UDP}}\n", i, i/250, i%250+1)
+		fmt.Fprintf(&settings, "  trunk:g%d: {usages: [all], codecs: [%s]}\n", i, []string{a, b}[i%2])
+	}
+	doc := "pools: {p.test: {servers: {m.test: {addresses: [10.2.0.10]}}}}\ngateways:\n" + gateways.String() + "trunkSettings:\n" + settings.String() + "usages: [all]\nroutes:\n"
+	for i := range n {
+		doc += fmt.Sprintf("  - {name: r%d, pattern: '^\\+%d', usages: [all], trunks: [g%[1]d]}\n", i, 1000+i)
+	}
+	return doc
+}
+
+// TestErrorBehindWarnings: warnings are bounded, and however many they are, a document with a mistake is not taken.
+func TestErrorBehindWarnings(t *testing.T) {
+	doc := manyTrunks(60, "G729", "PCMA") // 1800 pairs without a codec in common
+	snap, problems := Compile("x", []byte(doc))
+	if snap == nil || len(problems) != maxProblems {
+		t.Fatalf("%d problems, %v", len(problems), snap)
+	}
+	snap, problems = Compile("x", []byte(doc+"unassignedNumbers: [{name: one, numberRangeStart: +14255550100, numberRangeEnd: +14255550199, to: {number: +14255550100}}]\n"))
+	if snap != nil || !problems.Failed() || len(problems) != maxProblems+1 {
+		t.Errorf("a document with a mistake was taken, with %d problems", len(problems))
+	}
+}
+
 // TestMediaBetweenTrunks: of two trunks nothing is said unless calls can lead from one to the other, and media of them cannot.
 func TestMediaBetweenTrunks(t *testing.T) {
 	const bypass = "enableBypass: true, rtcpActiveCalls: false, rtcpCallsOnHold: false"

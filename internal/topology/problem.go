@@ -63,13 +63,15 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// maxProblems bounds the list: a file that is not a document at all must not answer with a million lines.
+// maxProblems bounds the errors of a list, and its warnings: a file that is not a document at all must not answer with a million lines. Each has a bound of
+// its own, so that no error is lost behind warnings, and the document taken for good.
 const maxProblems = 1000
 
 // errorf notes a mistake at n; the message names what n belongs to. Chain fixf to it.
 func (c *compiler) errorf(n *node, format string, args ...any) *Problem {
 	p := c.problem(n, format, args...)
-	if len(c.problems) < maxProblems {
+	if c.errors < maxProblems {
+		c.errors++
 		c.problems = append(c.problems, p)
 	}
 	return p
@@ -90,8 +92,12 @@ func (c *compiler) problem(n *node, format string, args ...any) *Problem {
 
 // warnf is errorf for what does not prevent a snapshot.
 func (c *compiler) warnf(n *node, format string, args ...any) *Problem {
-	p := c.errorf(n, format, args...)
+	p := c.problem(n, format, args...)
 	p.Warning = true
+	if c.warnings < maxProblems {
+		c.warnings++
+		c.problems = append(c.problems, p)
+	}
 	return p
 }
 
@@ -115,6 +121,4 @@ func (c *compiler) result() Problems {
 }
 
 // failed tells whether an error was noted so far.
-func (c *compiler) failed() bool {
-	return slices.ContainsFunc(c.problems, func(p *Problem) bool { return !p.Warning })
-}
+func (c *compiler) failed() bool { return c.errors > 0 }

@@ -122,7 +122,7 @@ func (r *reader) refuse() bool {
 		default:
 			kept = append(kept, t)
 		}
-		if len(r.c.problems) == maxProblems {
+		if r.c.errors == maxProblems {
 			break // the rest would not be listed
 		}
 	}
