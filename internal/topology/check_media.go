@@ -1,21 +1,41 @@
 package topology
 
 import (
+	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 )
 
 // checkMedia warns of trunks that calls lead from one to the other, and whose settings leave them without media or without what the settings are for.
+// Settings that say the same of speech need one look, however many trunks have some of their own.
 func (c *compiler) checkMedia() {
-	told := map[[2]*TrunkSettings]bool{}
+	kinds, speech := map[string]int{}, map[*TrunkSettings]int{}
+	for _, t := range c.snap.Trunks {
+		key := fmt.Sprint(t.Settings.Codecs, t.Settings.Transcoding, t.Settings.SRTPMode)
+		if _, known := kinds[key]; !known {
+			kinds[key] = len(kinds)
+		}
+		speech[t.Settings] = kinds[key]
+	}
+	understood, told := map[[2]int]bool{}, map[[2]*TrunkSettings]bool{}
 	for in, out := range c.joined() {
-		if pair := [2]*TrunkSettings{in.Settings, out.Settings}; !told[pair] {
-			told[pair] = true
-			c.checkSpeech(in, out)
-			if back := [2]*TrunkSettings{out.Settings, in.Settings}; !told[back] || in.Settings == out.Settings {
-				c.checkBypassed(in, out)
-			}
+		a, b := in.Settings, out.Settings
+		kind, bypassed := [2]int{speech[a], speech[b]}, a.EnableBypass && b.EnableBypass && !sameMedia(a, b)
+		pair := [2]*TrunkSettings{a, b}
+		if understood[kind] && !bypassed || told[pair] {
+			continue
+		}
+		if c.warnings == maxProblems || len(c.snap.WithoutOpus) == maxProblems {
+			return // the rest would not be listed
+		}
+		told[pair] = true
+		if !understood[kind] {
+			understood[kind] = c.checkSpeech(in, out)
+		}
+		if back := [2]*TrunkSettings{b, a}; bypassed && (!told[back] || a == b) {
+			c.checkBypassed(in, out)
 		}
 	}
 }
@@ -51,28 +71,38 @@ func (c *compiler) joined() iter.Seq2[*Trunk, *Trunk] {
 			users[t] = true
 		}
 	}
+	routed := map[string][]*Trunk{} // by usage
+	for _, r := range c.snap.Routes {
+		for _, u := range r.Usages {
+			for _, t := range r.Trunks {
+				routed[u] = append(routed[u], t.Trunk)
+			}
+		}
+	}
 	return func(yield func(in, out *Trunk) bool) {
 		for _, in := range c.snap.Trunks {
 			if in.Disabled || len(in.Settings.Codecs) == 0 && !in.Settings.EnableBypass {
 				continue
 			}
-			outs, usages := map[*Trunk]bool{}, slices.Clone(rights[in])
+			outs, usages := maps.Clone(users), map[string]bool{}
+			for _, u := range rights[in] {
+				usages[u] = true
+			}
 			for i := range c.snap.InboundRules {
 				if r := &c.snap.InboundRules[i]; len(r.Trunks) == 0 || slices.Contains(r.Trunks, in) {
 					outs[r.To.Trunk] = true
-					usages = append(usages, r.To.Usages...)
+					for _, u := range r.To.Usages {
+						usages[u] = true
+					}
 				}
 			}
-			for _, r := range c.snap.Routes {
-				if !slices.ContainsFunc(r.Usages, func(u string) bool { return slices.Contains(usages, u) }) {
-					continue
-				}
-				for _, t := range r.Trunks {
-					outs[t.Trunk] = true
+			for u := range usages {
+				for _, t := range routed[u] {
+					outs[t] = true
 				}
 			}
 			for _, out := range c.snap.Trunks {
-				if (outs[out] || users[out]) && out != in && out.Pool == in.Pool && !out.Disabled && !yield(in, out) {
+				if outs[out] && out != in && out.Pool == in.Pool && !out.Disabled && !yield(in, out) {
 					return
 				}
 			}
@@ -83,11 +113,11 @@ func (c *compiler) joined() iter.Seq2[*Trunk, *Trunk] {
 // converted are the codecs that the relay converts, one to the other; opus needs a library that not every host has.
 var converted = []string{"PCMU", "PCMA", "G722", "opus"}
 
-// checkSpeech: the peer that is called is offered what the caller has of its codecs, and what can be made of that.
-func (c *compiler) checkSpeech(in, out *Trunk) {
+// checkSpeech: the peer that is called is offered what the caller has of its codecs, and what can be made of that. It tells whether that is well.
+func (c *compiler) checkSpeech(in, out *Trunk) bool {
 	a, b := spoken(in), spoken(out)
 	if len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(x string) bool { return among(b, x) }) {
-		return
+		return true
 	}
 	at := c.settingsDoc(out).at("codecs")
 	switch {
@@ -110,7 +140,10 @@ func (c *compiler) checkSpeech(in, out *Trunk) {
 		p.fixf("Install the package libopus0, or give both a codec in common")
 		p.Warning = true
 		c.snap.WithoutOpus = append(c.snap.WithoutOpus, *p)
+	default:
+		return true
 	}
+	return false
 }
 
 // spoken are the codecs for speech that a trunk names.
@@ -129,10 +162,15 @@ func onlyOpus(list []string) bool {
 	return !slices.ContainsFunc(list, func(c string) bool { return convertible(c) && !strings.EqualFold(c, "opus") })
 }
 
+// sameMedia tells whether nothing of what checkBypassed looks at differs.
+func sameMedia(a, b *TrunkSettings) bool {
+	return a.SRTPMode == b.SRTPMode && a.SRTPKeying == b.SRTPKeying && a.DTMF == b.DTMF && a.ICE == b.ICE
+}
+
 // checkBypassed: which calls are bypassed although something was to be done with their media, and which are not because of their settings (TRK-05).
 func (c *compiler) checkBypassed(in, out *Trunk) {
 	a, b := in.Settings, out.Settings
-	if !a.EnableBypass || !b.EnableBypass || c.snap.Network.Mode() == BypassOff || c.apart(in.Gateway, out.Gateway) {
+	if c.snap.Network.Mode() == BypassOff || c.apart(in.Gateway, out.Gateway) {
 		return
 	}
 	at := func(key string) *node { // in the settings that have it

@@ -31,6 +31,19 @@ func TestErrorBehindWarnings(t *testing.T) {
 	if snap != nil || !problems.Failed() || len(problems) != maxProblems+1 {
 		t.Errorf("a document with a mistake was taken, with %d problems", len(problems))
 	}
+	if snap, _ = Compile("x", []byte(manyTrunks(60, "opus", "PCMA"))); snap == nil || len(snap.WithoutOpus) != maxProblems {
+		t.Error("warnings of Opus have no bound")
+	}
+}
+
+// BenchmarkManyTrunks compiles a document of 2000 trunks that call each other.
+func BenchmarkManyTrunks(b *testing.B) {
+	doc := []byte(manyTrunks(2000, "PCMU", "PCMA"))
+	for b.Loop() {
+		if snap, problems := Compile("x", doc); snap == nil {
+			b.Fatal(problems)
+		}
+	}
 }
 
 // TestMediaBetweenTrunks: of two trunks nothing is said unless calls can lead from one to the other, and media of them cannot.
