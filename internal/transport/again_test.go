@@ -104,3 +104,23 @@ func TestAnsweredRequestIsNotSentAgain(t *testing.T) {
 	f.hears("next")
 	n.none(t)
 }
+
+// A request whose write is under way is not forgotten because the peer says something meanwhile: when the write fails it is sent again.
+func TestRequestBeingWrittenIsNotForgotten(t *testing.T) {
+	f := newFickle(t)
+	n := newNode(t, Config{Limits: Limits{WriteQueueBytes: 64 << 20}}, tcp4)
+	h := hop(sip.TCP, n.addr(t, sip.TCP), addrPort(f.ln.Addr()))
+	n.Send(one(h, "a"))
+	c := f.hears("a")
+	write(t, c, message("answer", ""))
+	n.next(t)
+	m := one(h, "large")
+	m[0].Data = message("large", strings.Repeat("x", 48<<20)) // more than the kernel takes of it
+	n.Send(m)
+	f.reads(c, "large")
+	write(t, c, message("more", ""))
+	n.next(t)
+	reset(c)
+	f.hears("large")
+	n.none(t)
+}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -115,8 +116,7 @@ func (c *conn) prove() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.proven, c.unproven = true, nil
-	clear(c.asked)
-	c.asked = c.asked[:0]
+	c.asked = slices.DeleteFunc(c.asked, func(a asked) bool { return a.written }) // the others may still fail
 }
 
 // deliver hands on what the framer has and tells whether a message was complete.
