@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net/netip"
 	"slices"
 	"syscall"
 	"time"
@@ -73,7 +72,7 @@ func (c *conn) lose(list []Send, err error) {
 	again := proven && brokenByPeer(err)
 	for _, m := range list {
 		if !proven && m.Hop.Way.IsValid() && m.Hop.Way != m.Hop.Remote {
-			m.Hop.Remote, m.Hop.Way = m.Hop.Way, netip.AddrPort{}
+			c.t.absent.add(c.t.now(), c.key.remote)
 			c.t.sendStream(&m)
 			continue
 		}

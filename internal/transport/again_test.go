@@ -124,3 +124,22 @@ func TestRequestBeingWrittenIsNotForgotten(t *testing.T) {
 	f.hears("large")
 	n.none(t)
 }
+
+// Nobody is at the address that a peer names as its own: messages go where it has been reached, the later ones at once.
+func TestWayOfAPeerThatIsElsewhere(t *testing.T) {
+	f, gone := newFickle(t), newFickle(t)
+	n := newNode(t, Config{}, tcp4)
+	h := hop(sip.TCP, n.addr(t, sip.TCP), addrPort(gone.ln.Addr()))
+	h.Way = addrPort(f.ln.Addr())
+	gone.ln.Close()
+	n.Send(one(h, "a"))
+	c := f.hears("a")
+	write(t, c, message("answer", ""))
+	n.next(t)
+	n.Send(one(h, "b"))
+	f.reads(c, "b")
+	n.none(t)
+	if s := n.stats(t, sip.TCP); s.DialFailed != 1 {
+		t.Errorf("%d attempts to find it where it is not", s.DialFailed)
+	}
+}

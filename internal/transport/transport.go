@@ -104,6 +104,7 @@ type Transport struct {
 	udp     atomic.Pointer[map[netip.AddrPort]*udpSocket] // replaced as a whole
 	streams atomic.Pointer[map[listenKey]*listener]       // replaced as a whole
 	conns   connTable
+	absent  absent
 
 	mu     sync.Mutex // guards the set of listeners
 	closed bool

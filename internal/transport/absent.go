@@ -1,0 +1,43 @@
+package transport
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+const (
+	absentFor = time.Minute // how long an address at which nobody was is not tried
+	maxAbsent = 1024        // addresses remembered
+)
+
+// absent has the addresses at which nobody was to be reached, of peers that have been reached elsewhere, and until when that is believed. A target behind a
+// NAT names an address of its own network in every call, and each message to it would wait for DialTimeout anew, its ACK for one.
+type absent struct {
+	mu    sync.Mutex
+	until map[netip.AddrPort]time.Duration
+}
+
+func (a *absent) add(now time.Duration, remote netip.AddrPort) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.until == nil || len(a.until) >= maxAbsent {
+		a.until = map[netip.AddrPort]time.Duration{}
+	}
+	a.until[remote] = now + absentFor
+}
+
+// turn leads a hop to where its peer has been reached, if nobody is where it says that it is.
+func (a *absent) turn(now time.Duration, h *sip.Hop) {
+	if !h.Way.IsValid() {
+		return
+	}
+	a.mu.Lock()
+	until, known := a.until[h.Remote]
+	a.mu.Unlock()
+	if known && now < until {
+		h.Remote, h.Way = h.Way, netip.AddrPort{}
+	}
+}
