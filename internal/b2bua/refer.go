@@ -229,20 +229,21 @@ func (c *Call) referToward(l, by *Leg, r *referral) string {
 	if err != nil || u.Scheme == "tel" {
 		return r.to
 	}
-	uri := c.env.ContactOf(l.hop, u.User)
+	to, err := sip.ParseURI(strings.Trim(c.contact(l.hop), "<>"))
+	if err != nil {
+		return r.to
+	}
+	to.User, to.Password, to.Headers = u.User, u.Password, u.Headers // as they came: escaped
 	for name, value := range u.Params.All() {
 		switch {
 		case strings.EqualFold(name, "transport") || strings.EqualFold(name, "maddr"):
 		case value == "":
-			uri += ";" + name
+			to.Params += sip.Params(";" + name)
 		default:
-			uri += ";" + name + "=" + value
+			to.Params += sip.Params(";" + name + "=" + value)
 		}
 	}
-	if u.Headers != "" {
-		uri += "?" + u.Headers
-	}
-	return "<" + uri + ">"
+	return "<" + to.String() + ">"
 }
 
 // referAnswered takes the response to a REFER that we passed on. A peer whose Allow was not true is not asked again: the transfer is

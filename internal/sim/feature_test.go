@@ -408,6 +408,7 @@ func TestTRK06ReferToUs(t *testing.T) {
 		"+14255550199@192.0.2.11:5060;user=phone":                "<sip:+14255550199@192.0.2.11:5068;transport=tcp;user=phone>",
 		"+14255550199@MED1.sim.example;transport=udp":            "<sip:+14255550199@192.0.2.11:5068;transport=tcp>",
 		"+14255550199@pool.sim.example;x?Subject=a%20b":          "<sip:+14255550199@192.0.2.11:5068;transport=tcp;x?Subject=a%20b>",
+		"%2B14255550199@192.0.2.11":                              "<sip:%2B14255550199@192.0.2.11:5068;transport=tcp>",
 		"+14255550199@192.0.2.12:5060":                           "<sip:+14255550199@192.0.2.12:5060>", // the other server of the pool
 		"+14255550199@example.com:5060;transport=udp;user=phone": "<sip:+14255550199@example.com:5060;transport=udp;user=phone>",
 	} {
