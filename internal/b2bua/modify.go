@@ -357,11 +357,14 @@ func (c *Call) acceptReinvite(now time.Time, l *Leg, sdp string, out *Out) {
 func (c *Call) failExchange(now time.Time, e *exchange, why *diag.Reason, status int, out *Out) {
 	l := e.from
 	c.plan.restore(c, e)
+	if e.gone {
+		return // who waited for it knows, and may have asked for something else since
+	}
 	if e.seat {
 		c.seatRefused(now, why, status, out)
 		return
 	}
-	if e.gone || e.invite && l.inv == nil {
+	if e.invite && l.inv == nil {
 		return
 	}
 	r := sip.NewResponse(e.req, status, "")
