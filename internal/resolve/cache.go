@@ -89,8 +89,11 @@ func (r *Resolver) fetch(ctx context.Context, k question) (*entry, error) {
 	case <-f.done: // as well
 		return f.e, f.e.err
 	default:
-		return nil, ctx.Err()
 	}
+	if e != nil {
+		return e, nil
+	}
+	return nil, ctx.Err()
 }
 
 // ahead begins to ask without waiting.

@@ -443,3 +443,21 @@ func TestSilenceOfAPart(t *testing.T) {
 		t.Errorf("who has gone gets %v", err)
 	}
 }
+
+// RFC 8767 §5: an old answer serves in an outage, also when the wait for what there is no answer to has taken the time that there is for it.
+func TestStaleAnswerBesideSilence(t *testing.T) {
+	z := newZone(t, records...)
+	r, c := newResolver(t, "", Config{Servers: []string{z.addr}, Timeout: time.Minute, StaleTTL: 24 * time.Hour})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // less than a question may take
+	defer cancel()
+	q := Query{Host: "four.example.com", Port: 5060, Transport: sip.UDP}
+	before, err := r.Lookup(ctx, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.change(func() { z.mute = true })
+	c.move(2 * time.Hour)
+	if res, err := r.Lookup(ctx, q); err != nil || text(res) != text(before) {
+		t.Errorf("%s, %v; want %s", text(res), err, text(before))
+	}
+}
