@@ -32,6 +32,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"doctor pbx --server med9 testdata/failing.yaml", 1, "directsip: the document has no server \"med9\"; it has med1.test\n"},
 		{"init x", 2, "directsip: init takes no argument, but \"x\" was given\nTry: directsip init --help\n"},
 		{"check a b", 2, "directsip: check takes one document, but 2 were given: a b\nTry: directsip check --help\n"},
+		{"report --since 2026-01-02T00:00:00Z --until 2026-01-01T00:00:00Z", 2,
+			"directsip: --until 2026-01-01T00:00:00Z is before --since 2026-01-02T00:00:00Z\nTry: directsip report --help\n"},
 		{"calls --csv --json", 2, "{\"error\":\"calls are written as --csv or as --json, not as both\"}\n"},
 		{"calls --since tomorrow", 2, "directsip: \"tomorrow\" is neither a time like 2026-01-31 12:00 or 2026-01-31T12:00:00Z nor an age like 90m, 24h or 7d\n" +
 			"Try: directsip calls --help\n"},

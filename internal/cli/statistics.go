@@ -113,6 +113,9 @@ func (a *app) reportCmd() *cobra.Command {
 			if to != "" {
 				st.Until, _ = time.Parse(time.RFC3339, to)
 			}
+			if st.Until.Before(st.Since) {
+				return &usageError{"report", fmt.Errorf("--until %s is before --since %s", until, cmp.Or(since, day))}
+			}
 			names, err := viewsOf(by, st.Until.Sub(st.Since))
 			if err != nil {
 				return &usageError{"report", err}
