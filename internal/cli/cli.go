@@ -114,10 +114,17 @@ func wrapUsage(c *cobra.Command, path string) {
 	}
 }
 
-// none, one and call are what commands take.
+// none, calls, one and call are what commands take.
 func none(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return fmt.Errorf("%s takes no argument, but %q was given", cmd.Name(), args[0])
+	}
+	return nil
+}
+
+func calls(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("calls takes no argument, but %q was given; `directsip why` explains one call, and `directsip call` places one", args[0])
 	}
 	return nil
 }

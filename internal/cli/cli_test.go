@@ -32,6 +32,11 @@ func TestWrongCommandLines(t *testing.T) {
 		{"doctor pbx --server med9 testdata/failing.yaml", 1, "directsip: the document has no server \"med9\"; it has med1.test\n"},
 		{"init x", 2, "directsip: init takes no argument, but \"x\" was given\nTry: directsip init --help\n"},
 		{"check a b", 2, "directsip: check takes one document, but 2 were given: a b\nTry: directsip check --help\n"},
+		{"calls abc", 2, "directsip: calls takes no argument, but \"abc\" was given; `directsip why` explains one call, and `directsip call` places one\nTry: directsip calls --help\n"},
+		{"call abc", 2, "directsip: call needs the trunk that the call comes from and the called number: --trunk TRUNK --to NUMBER; `directsip calls` lists calls\n" +
+			"Try: directsip call --help\n"},
+		{"call --trunk a --to 1 --digits 12x", 2, "directsip: --digits \"12x\": write at most 100 of 0123456789*#ABCD\nTry: directsip call --help\n"},
+		{"call --trunk a --to 1 --wait 0s", 2, "directsip: --talk and --wait are durations like 10s, and no call is answered without waiting for it\nTry: directsip call --help\n"},
 		{"report --since 2026-01-02T00:00:00Z --until 2026-01-01T00:00:00Z", 2,
 			"directsip: --until 2026-01-01T00:00:00Z is before --since 2026-01-02T00:00:00Z\nTry: directsip report --help\n"},
 		{"calls --csv --json", 2, "{\"error\":\"calls are written as --csv or as --json, not as both\"}\n"},

@@ -21,7 +21,7 @@ func (a *app) callsCmd() *cobra.Command {
 	var live, failed, poor, asCSV bool
 	var number, trunk, reason, since, until, before string
 	var limit int
-	c := &cobra.Command{Use: "calls", Short: "List calls, latest first", Args: none,
+	c := &cobra.Command{Use: "calls", Short: "List calls, latest first", Args: calls,
 		Long: "List calls from the records, latest first, or with --live those that run now. With --csv all calls that fit are written as RFC 4180 has it, for a\n" +
 			"spreadsheet or a database: sqlite3 report.db \".import --csv calls.csv call\".",
 		Example: "  directsip calls --failed --since 24h\n  directsip calls --number 4255550100 --json\n  directsip calls --since 30d --csv > calls.csv\n  directsip calls --live\n  directsip calls --poor --since 7d",

@@ -21,8 +21,12 @@ import (
 	"github.com/directsip/directsip/internal/topology"
 )
 
-// callTone is what a test call sends, in Hz.
-const callTone = 440
+// callTone is what a test call sends, in Hz; callKeys are the keys that it may send, and maxKeys how many.
+const (
+	callTone = 440
+	callKeys = "0123456789*#ABCD"
+	maxKeys  = 100
+)
 
 // testCall is how a test call went. Times are from the INVITE.
 type testCall struct {
@@ -60,8 +64,13 @@ func (a *app) callCmd() *cobra.Command {
 		Example:           "  directsip call --trunk tester --to +14255550100 --digits 123# --talk 10s",
 		ValidArgsFunction: yamlFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if to == "" || trunk == "" {
-				return &usageError{"call", errors.New("call needs the trunk that the call comes from and the called number: --trunk TRUNK --to NUMBER")}
+			switch {
+			case to == "" || trunk == "":
+				return &usageError{"call", errors.New("call needs the trunk that the call comes from and the called number: --trunk TRUNK --to NUMBER; `directsip calls` lists calls")}
+			case strings.Trim(digits, callKeys) != "" || len(digits) > maxKeys:
+				return &usageError{"call", fmt.Errorf("--digits %q: write at most %d of %s", digits, maxKeys, callKeys)}
+			case talk < 0 || wait <= 0:
+				return &usageError{"call", errors.New("--talk and --wait are durations like 10s, and no call is answered without waiting for it")}
 			}
 			snap, err := a.mustLoad(document(args))
 			if err != nil {
@@ -123,6 +132,7 @@ func ends(snap *topology.Snapshot, trunk, srv string) (ours, peer netip.AddrPort
 	for _, addr := range s.Addresses {
 		if addr.Is4() == t.Gateway.Addr.Is4() {
 			ours = netip.AddrPortFrom(addr, t.Port)
+			break
 		}
 	}
 	return ours, netip.AddrPortFrom(t.Gateway.Addr, t.GatewayPort), t, nil
@@ -145,7 +155,7 @@ func place(ctx context.Context, ours, peer netip.AddrPort, t *topology.Trunk, to
 	limit, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	begin := time.Now()
-	c, err := us.Dial(limit, ours.String(), "sip:"+to+"@"+ours.String(), siptest.WithFrom("<sip:"+from+"@"+net.JoinHostPort(peer.Addr().String(), strconv.Itoa(int(peer.Port())))+">"))
+	c, err := us.Dial(limit, ours.String(), "sip:"+sip.EscapeUser(to)+"@"+ours.String(), siptest.WithFrom("<sip:"+sip.EscapeUser(from)+"@"+net.JoinHostPort(peer.Addr().String(), strconv.Itoa(int(peer.Port())))+">"))
 	if err != nil {
 		return nil, err
 	}
@@ -162,6 +172,9 @@ func place(ctx context.Context, ours, peer netip.AddrPort, t *topology.Trunk, to
 		return 0
 	}
 	r.Ringing, r.Answered = events(siptest.Ringing), events(siptest.Answered)
+	if ctx.Err() == nil && c.Response() == nil && r.Ringing == 0 && events(siptest.Trying) == 0 {
+		return nil, fmt.Errorf("nothing answers on %s %s: look whether the server runs there, with a document that has the trunk %q", t.Transport, ours, t.Name)
+	}
 	if r.Answered > 0 {
 		c.SendDigits(digits)
 		ended, done := context.WithTimeout(ctx, talk)

@@ -81,9 +81,19 @@ func TestOPS04Call(t *testing.T) {
 	if status, r, errs = call("+14255550100", "--wait", "2s"); status != 1 || r.Answered != 0 || r.Ringing == 0 {
 		t.Errorf("rings: status %d, %+v %s", status, r, errs)
 	}
+	gw.Reject(404)
+	if _, r, errs = call("*21#"); r.Status == 400 {
+		t.Errorf("a number with #: %+v %s", r, errs)
+	}
 	for trunk, want := range map[string]string{"far": "is not of this host", "secure": "no fixed address", "nobody": `no trunk "nobody"; it has`} {
 		if status, _, errs := command(t, "call", "--trunk", trunk, "--to", "1", doc); status != 1 || !strings.Contains(errs, want) {
 			t.Errorf("%s: status %d, %s", trunk, status, errs)
 		}
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errs := call("+14255550100", "--wait", "1s"); status != 1 || !strings.Contains(errs, "nothing answers on UDP "+network+"1:5070") {
+		t.Errorf("no server: status %d, %s", status, errs)
 	}
 }
