@@ -50,6 +50,18 @@ func (k *kernelRig) wantExit(when string) { k.t.Helper(); k.leaving(when, true, 
 // wantRaw talks until packets leave by the raw socket.
 func (k *kernelRig) wantRaw(when string) { k.t.Helper(); k.leaving(when, false, func() { k.talk(1) }) }
 
+// wantGuarded talks until it is known that no packet may leave by the exit, and not only that something has changed.
+func (k *kernelRig) wantGuarded(when string) {
+	k.t.Helper()
+	k.wantRaw(when)
+	for deadline := time.Now().Add(patience); k.steered.exit.ways.Guarded() == ""; k.talk(1) {
+		if time.Now().After(deadline) {
+			k.t.Fatalf("%s: packets leave by the exit", when)
+		}
+	}
+	k.wantRaw(when)
+}
+
 // leaving does something until packets leave by the exit, or do not.
 func (k *kernelRig) leaving(when string, exit bool, do func()) {
 	k.t.Helper()
@@ -173,12 +185,12 @@ func TestExitIsClosedByFilters(t *testing.T) {
 	nft("add table inet ours; add chain inet ours input { type filter hook input priority 0; }; add rule inet ours input accept")
 	nft("add chain inet ours idle { type filter hook output priority 0; }; add chain inet ours called; add rule inet ours called accept")
 	k.wantExit("with a filter for what comes, and one for what leaves that has no rules")
-	for _, filter := range []string{"ours idle counter", "ours nat ip saddr 10.98.0.1 snat ip to 10.98.0.1"} {
+	for _, filter := range []string{"ours idle counter", "ours input ct state established accept", "ours called ct mark 7", "ours nat ip saddr 10.98.0.1 snat ip to 10.98.0.1"} {
 		if filter[5] == 'n' {
 			nft("add chain inet ours nat { type nat hook postrouting priority 100; }")
 		}
 		nft("add rule inet " + filter)
-		k.wantRaw("with a rule")
+		k.wantGuarded("with the rule " + filter)
 		nft("flush table inet ours")
 		k.wantExit("without rules")
 	}
@@ -194,7 +206,7 @@ func TestExitIsClosedByFilters(t *testing.T) {
 		return
 	}
 	k.steered.tidy()
-	k.wantRaw("with iptables")
+	k.wantGuarded("with iptables")
 }
 
 // TestExitIsClosedByCgroups: nor may a packet pass the programs of the cgroup by, as systemd has where a unit may not reach every address.
@@ -216,7 +228,7 @@ func TestExitIsClosedByCgroups(t *testing.T) {
 	}
 	defer on.Close()
 	k.steered.tidy()
-	k.wantRaw("with a program")
+	k.wantGuarded("with a program")
 	_ = on.Close()
 	k.steered.tidy()
 	k.wantExit("without")

@@ -17,6 +17,7 @@ import (
 // Of linux/netfilter/nfnetlink.h and nf_tables.h.
 const (
 	nftGetChain = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETCHAIN
+	nftGetRule  = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETRULE
 	nfgenmsg    = 4 // octets: family, version, resource
 
 	familyInet, familyIPv4, familyIPv6 = 1, 2, 10
@@ -25,15 +26,23 @@ const (
 )
 
 // filters tells why packets must pass the hooks of nftables that this host's own pass on their way out: a chain there may drop or change them, and by
-// rules about connections the kernel keeps track of these. A chain without rules that accepts all is none.
+// rules about connections, wherever they are, the kernel keeps track of these, and may let in only what answers to what it has seen leave. A chain without
+// rules that accepts all is none.
 func (s *scout) filters() (why string) {
 	err := s.nft.Dump(netlink.Request(nftGetChain, make([]byte, nfgenmsg)), func(body []byte) {
 		if c := chainOf(body); c.matters() {
 			why = fmt.Sprintf("this host has a chain %q for what leaves (nftables)", c.name)
 		}
 	})
+	if err == nil && why == "" {
+		err = s.nft.Dump(netlink.Request(nftGetRule, make([]byte, nfgenmsg)), func(body []byte) {
+			if tracks(body) {
+				why = "this host has rules about connections (nftables)"
+			}
+		})
+	}
 	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EOPNOTSUPP) { // those: it has no nftables
-		return fmt.Sprintf("nftables cannot be asked for chains: %v", err)
+		return fmt.Sprintf("nftables cannot be asked for chains and rules: %v", err)
 	}
 	return why
 }
@@ -47,9 +56,12 @@ type chain struct {
 	uses   int // rules; nobody jumps to one with a hook
 }
 
+func isIP(family byte) bool {
+	return family == familyInet || family == familyIPv4 || family == familyIPv6
+}
+
 func (c *chain) matters() bool {
-	ip := c.family == familyInet || c.family == familyIPv4 || c.family == familyIPv6
-	return ip && (c.hook == hookOutput || c.hook == hookPostrouting) && (c.uses != 0 || c.policy != policyAccept)
+	return isIP(c.family) && (c.hook == hookOutput || c.hook == hookPostrouting) && (c.uses != 0 || c.policy != policyAccept)
 }
 
 func chainOf(body []byte) (c chain) {
@@ -79,6 +91,30 @@ func chainOf(body []byte) (c chain) {
 		}
 	})
 	return c
+}
+
+// tracks tells of a rule whether it makes the kernel keep track of connections: by what nftables has of its own, or by something of iptables, which may.
+func tracks(body []byte) (yes bool) {
+	if len(body) < nfgenmsg || !isIP(body[0]) {
+		return false
+	}
+	netlink.Attributes(body, nfgenmsg, func(kind uint16, value []byte) {
+		if kind != unix.NFTA_RULE_EXPRESSIONS {
+			return
+		}
+		netlink.Attributes(value, 0, func(_ uint16, expression []byte) {
+			netlink.Attributes(expression, 0, func(kind uint16, value []byte) {
+				if kind != unix.NFTA_EXPR_NAME {
+					return
+				}
+				switch strings.TrimRight(string(value), "\x00") {
+				case "ct", "connlimit", "nat", "masq", "redir", "synproxy", "flow_offload", "match", "target":
+					yes = true
+				}
+			})
+		})
+	})
+	return yes
 }
 
 // unannounced is what nobody is told of when it changes.
