@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/quality"
 )
 
 const (
@@ -35,8 +37,11 @@ type inlet struct {
 	msgs    [inletBatch]mmsghdr
 	iovs    [inletBatch]unix.Iovec
 	from    [inletBatch]sockaddr
-	control [inletBatch]origin
+	control [inletBatch]dated
 	data    [inletBatch][maxDatagram]byte
+
+	asked bool // somebody wants to know how long datagrams have waited
+	dates bool // the kernel says it with each
 }
 
 // mmsghdr is struct mmsghdr of recvmmsg(2).
@@ -50,6 +55,13 @@ type mmsghdr struct {
 type origin struct {
 	hdr unix.Cmsghdr
 	to  [unix.SizeofSockaddrInet6 + 4]byte // to a multiple of 8
+}
+
+// dated is that behind the one that tells when the datagram came (SO_TIMESTAMPNS), which is there only where that is asked for.
+type dated struct {
+	hdr unix.Cmsghdr
+	at  unix.Timespec
+	origin
 }
 
 // newInlet opens the socket. It must be bound for the kernel to take it; to which address does not matter, as long as nobody else can reach it.
@@ -89,7 +101,7 @@ func newInlet(ip netip.Addr) (in *inlet, err error) {
 		h.Iov = &in.iovs[i]
 		h.SetIovlen(1)
 		h.Name = &in.from[i].raw[0]
-		h.Control = (*byte)(unsafe.Pointer(&in.control[i]))
+		h.Control = (*byte)(unsafe.Pointer(&in.control[i].origin))
 	}
 	in.reset(inletBatch)
 	return in, nil
@@ -118,10 +130,31 @@ func (in *inlet) dropped() uint64 {
 
 // reset makes the first n places ready for the next call.
 func (in *inlet) reset(n int) {
+	if in.asked && !in.dates && unix.SetsockoptInt(int(in.fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) == nil {
+		in.dates, n = true, inletBatch
+		for i := range in.msgs {
+			in.msgs[i].hdr.Control = (*byte)(unsafe.Pointer(&in.control[i]))
+		}
+	}
+	size := unsafe.Sizeof(origin{})
+	if in.dates {
+		size = unsafe.Sizeof(dated{})
+	}
 	for i := range n {
 		in.msgs[i].hdr.Namelen = uint32(len(in.from[i].raw))
-		in.msgs[i].hdr.SetControllen(int(unsafe.Sizeof(origin{})))
+		in.msgs[i].hdr.SetControllen(int(size))
 	}
+}
+
+// waited is how long datagram i had lain in the system by now. Nobody pays for it whose packets are in time: from the first question on the kernel notes
+// when datagrams come; until then it is 0.
+func (in *inlet) waited(i int) time.Duration {
+	c := &in.control[i]
+	if !in.dates || c.hdr.Level != unix.SOL_SOCKET || c.hdr.Type != unix.SO_TIMESTAMPNS {
+		in.asked = true
+		return 0
+	}
+	return time.Since(time.Unix(c.at.Unix()))
 }
 
 // receive takes what is there, without waiting. The lengths are the true ones, which may exceed maxDatagram: then it was cut.
@@ -136,7 +169,7 @@ func (in *inlet) receive() int {
 
 // destination is where datagram i was sent to.
 func (in *inlet) destination(i int) (ip netip.Addr, port uint16, ok bool) {
-	c := &in.control[i]
+	c := &in.control[i].origin
 	size := int(c.hdr.Len) - unix.SizeofCmsghdr
 	switch {
 	case in.msgs[i].hdr.Controllen < unix.SizeofCmsghdr:
@@ -222,5 +255,7 @@ func (w *worker) deliver(in *inlet, i int, now int64) {
 	w.from = in.from[i]
 	w.from.size = in.msgs[i].hdr.Namelen
 	w.from.tidy()
-	w.passFrom(in.fd, p, n, now)
+	if w.passLate(p, n, now) && in.waited(i) > quality.Buffer {
+		p.stream.side[p.side].count.waited++
+	}
 }

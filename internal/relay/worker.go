@@ -162,16 +162,17 @@ func (w *worker) serve(p *port, fd, generation int32, now int64) {
 		p.refused(now) // nothing is there, or an ICMP error of an earlier packet was
 		return
 	}
-	w.passFrom(fd, p, n, now)
+	if w.passLate(p, n, now) && waited(fd) > quality.Buffer {
+		p.stream.side[p.side].count.waited++
+	}
 }
 
-// passFrom is pass for a datagram that was read from a socket. One that seems late may have been in time, and have waited here for the processor.
-func (w *worker) passFrom(fd int32, p *port, n int, now int64) {
+// passLate is pass, and tells whether the datagram seemed late. Then it may have been in time, and have waited here for the processor.
+func (w *worker) passLate(p *port, n int, now int64) bool {
 	c := &p.stream.side[p.side].count
 	late := c.late.Count
-	if w.pass(p, n, now); c.late.Count > late && waited(fd) > quality.Buffer {
-		c.waited++
-	}
+	w.pass(p, n, now)
+	return c.late.Count > late
 }
 
 func (w *worker) pass(p *port, n int, now int64) {
