@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ func writeWhy(w io.Writer, r *cdr.Record, now time.Time) {
 	writePlayed(w, r)
 	fmt.Fprintf(w, "\nladder\n")
 	WriteLadder(w, r)
-	if len(r.Media) > 0 {
+	if !r.Answered.IsZero() && len(r.Media) > 0 || slices.ContainsFunc(r.Media, came) {
 		fmt.Fprintf(w, "\nmedia\n")
 		writeMedia(w, r.Media)
 	}
@@ -73,6 +74,9 @@ func writeAttempts(w io.Writer, r *cdr.Record, now time.Time) {
 	}
 }
 
+// came tells of a direction whether anything came at all.
+func came(m cdr.Media) bool { return m.Packets|m.RTCP|m.Gated|m.Dropped|m.Unauthentic != 0 }
+
 func writeMedia(w io.Writer, list []cdr.Media) {
 	t := columns(w)
 	for i := range list {
@@ -86,6 +90,8 @@ func writeMedia(w io.Writer, list []cdr.Media) {
 // protection says what of SRTP there was.
 func protection(m *cdr.Media) string {
 	switch {
+	case m.Unauthentic > 0 && m.SRTP == "" && (m.Evidence == nil || !m.Evidence.KeysFailed): // as what comes before an answer that wants RTP
+		return fmt.Sprintf("\tno SRTP in the end, %d unauthentic before", m.Unauthentic)
 	case m.Unauthentic > 0:
 		return fmt.Sprintf("\t%s, %d unauthentic", cmp.Or(m.SRTP, "no keys"), m.Unauthentic)
 	case m.SRTP != "":

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
 )
@@ -17,13 +18,30 @@ func TestMediaLine(t *testing.T) {
 		{cdr.Media{Tier: "kernel"}, "0 dropped  kernel"},
 		{cdr.Media{Tier: "sockets", TierWhy: "SRTP", SRTP: "AEAD_AES_256_GCM", Quality: &cdr.Quality{Anew: true}, Evidence: &cdr.Evidence{ICE: true}},
 			"0 dropped  AEAD_AES_256_GCM  sockets (SRTP), coded anew, ICE"},
-		{cdr.Media{Tier: "steered", TierWhy: "conversion", Unauthentic: 3, Quality: &cdr.Quality{}}, "0 dropped  no keys, 3 unauthentic  steered (conversion)"},
+		{cdr.Media{Tier: "steered", Unauthentic: 1, Evidence: &cdr.Evidence{}}, "0 dropped  no SRTP in the end, 1 unauthentic before  steered"},
+		{cdr.Media{Tier: "steered", TierWhy: "conversion", Unauthentic: 3, Quality: &cdr.Quality{}, Evidence: &cdr.Evidence{KeysFailed: true}}, "0 dropped  no keys, 3 unauthentic  steered (conversion)"},
 		{cdr.Media{}, "0 dropped"},
 	} {
 		var b strings.Builder
 		writeMedia(&b, []cdr.Media{c.media})
 		if got := strings.TrimSpace(b.String()); !strings.HasSuffix(got, c.want) {
 			t.Errorf("%s\nhas no %q", got, c.want)
+		}
+	}
+}
+
+// TestMediaOfRefusedCalls: of a call that nobody took there is something to say if something came.
+func TestMediaOfRefusedCalls(t *testing.T) {
+	at := time.Unix(1700000000, 0)
+	for _, c := range []struct {
+		answered time.Time
+		packets  uint64
+		want     bool
+	}{{time.Time{}, 0, false}, {time.Time{}, 1, true}, {at, 0, true}} {
+		var b strings.Builder
+		writeWhy(&b, &cdr.Record{Start: at, Answered: c.answered, End: at, Media: []cdr.Media{{From: "caller"}, {From: "callee", Packets: c.packets}}}, at)
+		if got := strings.Contains(b.String(), "\nmedia\n"); got != c.want {
+			t.Errorf("answered %v, %d packets: media are shown: %v", !c.answered.IsZero(), c.packets, got)
 		}
 	}
 }
