@@ -17,8 +17,9 @@ const (
 	// maxSources bounds the SSRCs that are sent to one side, and come from it, under one key: each has a rollover counter that lasts as long as the key,
 	// for one that came back with a counter of 0 would use a key stream twice.
 	maxSources = 256
-	// mostRollovers are tried for a source whose counter nobody knows: eleven hours of 20 ms.
-	mostRollovers = 32
+	// mostRollovers are tried for a source whose counter nobody knows: eleven hours of 20 ms. It is a prime, so that where sources take turns each has all of
+	// them tried.
+	mostRollovers = 31
 	// maxGuessed bounds the sources that they are tried for. They need not be the peer's.
 	maxGuessed = 16
 )

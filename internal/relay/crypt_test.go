@@ -286,6 +286,23 @@ func TestRolloverOfAnotherSession(t *testing.T) {
 	}
 }
 
+// TestRolloverBesideAnother: that somebody else sends for each packet of a source one of his own keeps no counter from being found.
+func TestRolloverBesideAnother(t *testing.T) {
+	l, other := newLock(t, media.AESCM128HMACSHA180, ""), newLock(t, media.AESCM128HMACSHA180, "")
+	for roc := range uint32(mostRollovers) {
+		sd := protected(l)
+		l.seal.SetROC(7, roc)
+		heard := false
+		for i := uint16(0); i < mostRollovers && !heard; i++ {
+			_, _ = sd.open(other.rtp(t, rtpPacket(8, i, 160, 8)), rtp)
+			_, heard = sd.open(l.rtp(t, rtpPacket(8, i, 160, 7)), rtp)
+		}
+		if !heard {
+			t.Errorf("counter %d is not found", roc)
+		}
+	}
+}
+
 // TestOtherKeysBeginAt0: under another key of ours a source that has counted its numbers up begins anew, and under the one before it goes on.
 func TestOtherKeysBeginAt0(t *testing.T) {
 	old, fresh := newLock(t, media.AESCM128HMACSHA180, ""), newLock(t, media.AEADAES128GCM, "")
