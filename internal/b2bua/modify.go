@@ -401,10 +401,13 @@ func (c *Call) cancelExchange(now time.Time, l *Leg, out *Out) {
 	r.SetToTag(l.tag)
 	l.oa.Failed("INVITE")
 	c.respond(now, l, r, out)
-	e := c.exch
-	if e == nil || e.from != l {
-		return
+	if e := c.exch; e != nil && e.from == l {
+		c.withdraw(now, e, out)
 	}
+}
+
+// withdraw cancels what an exchange has sent on, when nobody waits for its result any more.
+func (c *Call) withdraw(now time.Time, e *exchange, out *Out) {
 	e.gone = true
 	if !e.again.IsZero() { // nothing is under way
 		c.exch = nil

@@ -229,8 +229,7 @@ func (c *Call) candidateGone(now time.Time, l *Leg, status int, why *diag.Reason
 		c.exch = nil
 		c.plan.restore(c, e)
 	default:
-		e.gone = true
-		c.cancelReinvite(now, e.to, out)
+		c.withdraw(now, e, out)
 	}
 	c.transferFailed(now, c.xfer, status, why, out)
 }

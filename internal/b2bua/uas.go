@@ -248,8 +248,7 @@ func (c *Call) receiveCancel(now time.Time, l *Leg, src sip.Source, m *sip.Messa
 	}
 	if x := c.xfer; x != nil && x.new != nil && l == &x.new.leg && !l.up { // who asked to take a seat withdraws
 		if e := c.exch; e != nil && e.seat {
-			e.gone = true
-			c.cancelReinvite(now, e.to, out)
+			c.withdraw(now, e, out)
 		}
 		c.transferFailed(now, x, 487, diag.CallerCancelled, out)
 		return

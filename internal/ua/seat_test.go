@@ -5,29 +5,48 @@ import (
 	"testing"
 )
 
+// told is a transfer by the caller whose target has answered, and the re-INVITE that who stays is told of it by.
+func told(t *testing.T) (r *rig, caller, callee, target *end, reinvite []byte) {
+	r = rigOf(t, strings.Replace(document, "{usages: [all], options: false}", "{usages: [all], options: false, acceptRefer: true}", 1))
+	caller, callee = r.acknowledged()
+	invite := refer(r, caller)
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", invite, "first", bodies[1]))
+	r.sent("ACK", "INVITE")
+	ack := r.out.Sends[0].Data
+	target = &end{r: r, src: r.pstn, callID: header(ack, "Call-ID"), from: header(ack, "To"), to: header(ack, "From"), seq: 100}
+	return r, caller, callee, target, r.last()
+}
+
+// refer asks for a transfer and returns the INVITE of its target.
+func refer(r *rig, caller *end) []byte {
+	caller.says("REFER", "", "Refer-To: <sip:+14255550123@example.com>", "Refer-Sub: false")
+	r.sent("SIP/2.0 202", "INVITE sip:+14255550123")
+	return r.last()
+}
+
 // The target of a transfer leaves while who stays is told of it, and the referrer asks for another one before who stays has ended that re-INVITE with its 487:
 // that is of the transfer that has failed, and not of the one that is under way.
 func TestWithdrawnSeatLeavesTheNextTransferAlone(t *testing.T) {
-	r := rigOf(t, strings.Replace(document, "{usages: [all], options: false}", "{usages: [all], options: false, acceptRefer: true}", 1))
-	caller, callee := r.acknowledged()
-	refer := func() (target []byte) {
-		caller.says("REFER", "", "Refer-To: <sip:+14255550123@example.com>", "Refer-Sub: false")
-		r.sent("SIP/2.0 202", "INVITE sip:+14255550123")
-		return r.last()
-	}
-	first := refer()
-	r.out.Reset()
-	r.in(r.pstn, response("200 OK", first, "first", bodies[1]))
-	r.sent("ACK", "INVITE")
-	ack, told := r.out.Sends[0].Data, r.last()
-	callee.answers("100 Trying", told, "")
-	target := &end{r: r, src: r.pstn, callID: header(ack, "Call-ID"), from: header(ack, "To"), to: header(ack, "From"), seq: 100}
+	r, caller, callee, target, reinvite := told(t)
+	callee.answers("100 Trying", reinvite, "")
 	target.says("BYE", "")
 	r.sent("SIP/2.0 200", "CANCEL")
-	second := refer()
-	callee.answers("487 Request Terminated", told, "")
+	second := refer(r, caller)
+	callee.answers("487 Request Terminated", reinvite, "")
 	r.sent("ACK")
 	r.out.Reset()
 	r.in(r.pstn, response("200 OK", second, "second", bodies[1]))
 	r.sent("ACK", "INVITE")
+}
+
+// … or after who stays has answered 491, which it does because it asks for a change itself: that is served as if there had been no transfer.
+func TestWithdrawnSeatAfterGlare(t *testing.T) {
+	r, _, callee, target, reinvite := told(t)
+	callee.answers("491 Request Pending", reinvite, "")
+	r.sent("ACK")
+	target.says("BYE", "")
+	r.sent("SIP/2.0 200")
+	callee.says("INVITE", heldB)
+	r.sent("SIP/2.0 100", "INVITE")
 }
