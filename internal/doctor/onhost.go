@@ -31,7 +31,7 @@ func onHost(snap *topology.Snapshot, file string, now time.Time, hasOpus bool) t
 
 // certificates opens the files of the servers that have TLS listeners and says what is wrong with them. An error is what
 // such a server does not start with. Of a document for several hosts only those servers count that this one has an address of, and all of them where it has
-// none: then a file that is not here is a warning, since it may well be there.
+// none: then a file that is not here is a warning, since it may well be there. So is one that whoever asks may not read, as the server may.
 func certificates(snap *topology.Snapshot, file string, now time.Time) (list topology.Problems) {
 	servers := slices.DeleteFunc(slices.Clone(snap.Servers), func(s *topology.Server) bool { return !Here(s) })
 	elsewhere := len(servers) == 0
@@ -59,8 +59,12 @@ func certificates(snap *topology.Snapshot, file string, now time.Time) (list top
 			p.Value = map[string]string{"cert": srv.Cert, "key": srv.Key, "ca": srv.CA}[key]
 			p.Why, p.Fix = f.What+": "+f.Why, f.Fix
 			p.Warning = facts.OursError == ""
-			if elsewhere && errors.Is(ours.err, fs.ErrNotExist) {
-				p.Warning, p.Why, p.Fix = true, "the certificate was not looked at: "+facts.OursError, "Run directsip check on the server"
+			unseen := "the certificate was not looked at: " + facts.OursError
+			switch {
+			case elsewhere && errors.Is(ours.err, fs.ErrNotExist):
+				p.Warning, p.Why, p.Fix = true, unseen, "Run directsip check on the server"
+			case errors.Is(ours.err, fs.ErrPermission): // the server runs as somebody else
+				p.Warning, p.Why, p.Fix = true, unseen, "Run directsip check as the user of the server, or as root"
 			}
 			list = append(list, p)
 		}

@@ -3,9 +3,13 @@ package doctor
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/directsip/directsip/internal/siptest"
 	"github.com/directsip/directsip/internal/topology"
@@ -101,6 +105,35 @@ func TestCertificatesElsewhere(t *testing.T) {
 	}
 	if list := certificates(compile("203.0.113.1", "TCP"), "x", time.Now()); len(list) > 0 {
 		t.Errorf("without TLS: %v", list)
+	}
+}
+
+// TestCertificatesOfAnotherUser: who may not read a key is told so, and the document may be good all the same.
+func TestCertificatesOfAnotherUser(t *testing.T) {
+	dir := t.TempDir()
+	good := siptest.NewAuthority(t, dir, "ca").Issue("good", 300*day, "med1.test", "pool.test")
+	snap, problems := topology.Compile("x", fmt.Appendf(nil, "pools: {pool.test: {servers: {med1.test: {addresses: [%s], cert: %s.pem, key: %s.key}}}}\n"+
+		"gateways: {gw: {host: gw.test, root: {transport: TLS}}}", ourAddress, good, good))
+	if snap == nil {
+		t.Fatal(problems)
+	}
+	if err := os.Chmod(good+".key", 0); err != nil {
+		t.Fatal(err)
+	}
+	runtime.LockOSThread() // files are opened as another user by this thread alone (setfsuid(2))
+	defer runtime.UnlockOSThread()
+	if os.Geteuid() == 0 {
+		if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Setfsuid(65534); err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Setfsuid(0)
+	}
+	list := certificates(snap, "x", time.Now())
+	if len(list) != 1 || !list[0].Warning || !strings.Contains(list[0].Why, "was not looked at: open "+good+".key: permission denied") {
+		t.Errorf("%v", list)
 	}
 }
 
