@@ -386,6 +386,11 @@ func TestOPS07ViewSocket(t *testing.T) {
 	if err != nil || fi.Mode().Perm() != 0o660 || strconv.Itoa(int(fi.Sys().(*syscall.Stat_t).Gid)) != group.Gid {
 		t.Errorf("socket of a group: %v %v", fi, err)
 	}
+	r.applyGood(with("viewSocket: " + sock))
+	if fi, err = os.Stat(sock); err != nil || int(fi.Sys().(*syscall.Stat_t).Gid) != os.Getgid() {
+		t.Errorf("the group keeps the socket: %v %v", fi, err)
+	}
+	r.applyGood(with("viewSocket: " + sock + ", viewGroup: " + group.Name))
 	for keys, want := range map[string]string{
 		"viewGroup: " + group.Name:                             "there is no socket that the group could open",
 		"viewSocket: " + SocketPath(r.cfg.DataDir):             "the control socket is there",

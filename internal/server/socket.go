@@ -21,7 +21,7 @@ const MaxSocketPath = 107
 type socketKind struct {
 	name, key string
 	mode      os.FileMode
-	group     int // that has the file; -1: that of the process
+	group     int // that has the file; -1: that which the directory gives it
 }
 
 // openControl opens the control socket for its owner only.
@@ -41,7 +41,7 @@ func (s *Server) openView(before, me *topology.Server) (*web, error) {
 	if path == s.socketPath(me) {
 		return nil, fmt.Errorf("view socket %s: the control socket is there; choose another `viewSocket`", path)
 	}
-	kind := socketKind{"view socket", "viewSocket", 0o660, -1}
+	kind := socketKind{"view socket", "viewSocket", 0o660, os.Getegid()}
 	if me.ViewGroup != "" {
 		g, err := user.LookupGroup(me.ViewGroup)
 		if err == nil {
