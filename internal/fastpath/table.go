@@ -64,6 +64,8 @@ type Config struct {
 	Epoch int64
 	// Flows is how many there may be at once; 0: 16384, two for a call. Each takes 216 octets of the kernel's memory, from the beginning.
 	Flows int
+	// Class is the type of service or traffic class of what leaves, as routes may depend on it.
+	Class uint8
 	// Changed is called, from a goroutine of the table's own, when routes, addresses or devices have changed and all was asked anew: every flow
 	// is then to be rerouted, or taken out. May be nil.
 	Changed func()
@@ -108,7 +110,7 @@ func Open(c Config) (*Table, error) {
 	}
 	var err error
 	if t.ears, err = newEars(t.program); err == nil {
-		t.ways, err = ways.Open(ways.Config{Device: t.ears.listen, Changed: c.Changed})
+		t.ways, err = ways.Open(ways.Config{Device: t.ears.listen, Class: c.Class, Changed: c.Changed})
 	}
 	if err != nil {
 		t.release()

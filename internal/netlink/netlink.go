@@ -40,11 +40,12 @@ func Request(kind uint16, body []byte) []byte {
 	return append(b, body...)
 }
 
-// Attribute appends one whose value has a length that four divides.
+// Attribute appends one.
 func Attribute(b []byte, kind uint16, value []byte) []byte {
 	b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofRtAttr+len(value)))
 	b = binary.NativeEndian.AppendUint16(b, kind)
-	return append(b, value...)
+	b = append(b, value...)
+	return append(b, make([]byte, -len(value)&3)...)
 }
 
 // Ask sends a request and returns the body of its answer, valid until the next.

@@ -57,7 +57,7 @@ func (r *Relay) openKernel() {
 		k.why = err.Error()
 		return
 	}
-	table, err := fastpath.Open(fastpath.Config{Epoch: t.Nano() - int64(time.Since(r.start)), Changed: r.reroute})
+	table, err := fastpath.Open(fastpath.Config{Epoch: t.Nano() - int64(time.Since(r.start)), Class: k.tos, Changed: r.reroute})
 	if err != nil {
 		k.why = err.Error()
 		return

@@ -63,7 +63,7 @@ func openSteered(r *Relay) (o *steered, err error) {
 		return nil, err
 	}
 	var why string // it is not taken
-	if o.exit, err = openExit(); err != nil {
+	if o.exit, err = openExit(uint8(max(0, o.dscp) << 2)); err != nil {
 		why = err.Error()
 	} else {
 		why = o.exit.ways.Guarded()

@@ -44,15 +44,15 @@ type way struct {
 	hop    [4]byte  // zeros: by the routes
 }
 
-// openExit takes tcx, and somebody to ask for routes.
-func openExit() (*exit, error) {
+// openExit takes tcx, and somebody to ask for routes of packets of a class.
+func openExit(class uint8) (*exit, error) {
 	program, err := steer.OpenExit()
 	if err != nil {
 		return nil, err
 	}
 	x := &exit{program: program}
 	if x.socket, err = program.OpenSocket(0); err == nil {
-		if x.ways, err = ways.Open(ways.Config{Filters: true}); err != nil {
+		if x.ways, err = ways.Open(ways.Config{Class: class, Filters: true}); err != nil {
 			_ = unix.Close(x.socket)
 		}
 	}

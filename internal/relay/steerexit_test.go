@@ -438,7 +438,7 @@ func BenchmarkLeaving(b *testing.B) {
 			b.Fatalf("%v\n%s", err, out)
 		}
 	}
-	x, err := openExit()
+	x, err := openExit(46 << 2)
 	if err != nil {
 		lack.Of(b, err)
 	}

@@ -21,6 +21,7 @@ type scout struct {
 	devices map[int]device
 	look    func(index int) (odd string)
 	strict  bool // filters count
+	class   uint8
 }
 
 // device is one that paths use.
@@ -32,7 +33,7 @@ type device struct {
 const loopback = 1 // the index of that device in every network namespace
 
 func newScout(c Config) (s *scout, err error) {
-	s = &scout{devices: make(map[int]device), look: c.Device, strict: c.Filters}
+	s = &scout{devices: make(map[int]device), look: c.Device, strict: c.Filters, class: c.Class}
 	if s.routes, err = netlink.Open(unix.NETLINK_ROUTE); err != nil {
 		return nil, err
 	}
@@ -131,13 +132,14 @@ func passing(err error) bool {
 
 // route asks how one host reaches the other. The error is that there was no answer.
 func (s *scout) route(h hosts) (p Path, err error) {
-	header := unix.RtMsg{Family: unix.AF_INET6, Dst_len: 128, Src_len: 128}
+	header := unix.RtMsg{Family: unix.AF_INET6, Dst_len: 128, Src_len: 128, Tos: s.class}
 	if h.to.Is4() {
-		header = unix.RtMsg{Family: unix.AF_INET, Dst_len: 32, Src_len: 32}
+		header = unix.RtMsg{Family: unix.AF_INET, Dst_len: 32, Src_len: 32, Tos: s.class}
 	}
 	b := netlink.Request(unix.RTM_GETROUTE, netlink.Octets(&header))
 	b = netlink.Attribute(b, unix.RTA_DST, h.to.AsSlice())
 	b = netlink.Attribute(b, unix.RTA_SRC, h.from.AsSlice())
+	b = netlink.Attribute(b, unix.RTA_IP_PROTO, []byte{unix.IPPROTO_UDP})
 	body, err := s.routes.Ask(b)
 	if passing(err) {
 		return p, err

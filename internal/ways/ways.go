@@ -24,6 +24,8 @@ type Config struct {
 	// Device is called, from a goroutine of the ways' own, for every Ethernet device that paths use, and again when something has changed. What
 	// it returns becomes Path.Odd. May be nil.
 	Device func(index int) (odd string)
+	// Class is the type of service or traffic class of the packets, which are UDP: rules of routing may go by both.
+	Class uint8
 	// Filters makes the filters of this host (nftables, iptables) forbid every path where they would see its packets.
 	Filters bool
 	// Changed is called, from the same, when something has changed and all was asked anew. May be nil.

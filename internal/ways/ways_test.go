@@ -127,8 +127,9 @@ func TestChangesAreActedOn(t *testing.T) {
 	<-done
 }
 
-// TestEncapsulationsAreTheStacks: a route that puts packets into others (lwtunnel, ip-route(8)) is none that could be followed without the stack.
-func TestEncapsulationsAreTheStacks(t *testing.T) {
+// elsewhere asks a network of its own that commands of ip(8) make, with a pair of devices near and far.
+func elsewhere(t *testing.T, c Config, network []string, ask func(s *scout)) {
+	t.Helper()
 	done, missing := make(chan struct{}), ""
 	defer func() {
 		if <-done; missing != "" {
@@ -142,19 +143,27 @@ func TestEncapsulationsAreTheStacks(t *testing.T) {
 			missing = err.Error()
 			return
 		}
-		for _, args := range []string{"link add near type veth peer name far", "addr add 10.98.0.1/24 dev near", "link set near up", "link set far up",
-			"route add 10.98.1.2/32 encap ip id 7 dst 10.98.0.3 dev near", "route add 10.98.1.3/32 via 10.98.0.3"} {
+		for _, args := range append([]string{"link add near type veth peer name far", "link set near up", "link set far up"}, network...) {
 			if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
 				missing = fmt.Sprintf("ip %s: %v\n%s", args, err, out)
 				return
 			}
 		}
-		s, err := newScout(Config{Device: func(int) string { return "" }})
+		c.Device = func(int) string { return "" }
+		s, err := newScout(c)
 		if err != nil {
 			t.Error(err)
 			return
 		}
 		defer s.close()
+		ask(s)
+	}()
+}
+
+// TestEncapsulationsAreTheStacks: a route that puts packets into others (lwtunnel, ip-route(8)) is none that could be followed without the stack.
+func TestEncapsulationsAreTheStacks(t *testing.T) {
+	elsewhere(t, Config{}, []string{"addr add 10.98.0.1/24 dev near", "route add 10.98.1.2/32 encap ip id 7 dst 10.98.0.3 dev near",
+		"route add 10.98.1.3/32 via 10.98.0.3"}, func(s *scout) {
 		us := netip.MustParseAddr("10.98.0.1")
 		if p, err := s.route(hosts{us, netip.MustParseAddr("10.98.1.3")}); err != nil || p.Why != "" || p.Hop != netip.MustParseAddr("10.98.0.3") || p.MTU != 1500 {
 			t.Errorf("%+v, %v", p, err)
@@ -162,5 +171,25 @@ func TestEncapsulationsAreTheStacks(t *testing.T) {
 		if p, err := s.route(hosts{us, netip.MustParseAddr("10.98.1.2")}); err != nil || p.Why != "the route from 10.98.0.1 to 10.98.1.2 encapsulates" {
 			t.Errorf("%+v, %v", p, err)
 		}
-	}()
+	})
+}
+
+// TestRoutesAreThoseOfMedia: rules of routing may go by the class and the protocol of packets.
+func TestRoutesAreThoseOfMedia(t *testing.T) {
+	network := []string{"addr add 10.98.0.1/24 dev near", "addr add 2001:db8::1/64 dev near nodad"}
+	for _, of := range []struct{ family, to, class string }{{"-4", "10.98.0.", "0x08"}, {"-6", "2001:db8::", "0x88"}} { // rules of IPv4 see half of it
+		for table, rule := range map[string]string{"7": "tos " + of.class, "8": "ipproto udp", "9": "ipproto tcp"} {
+			network = append(network, of.family+" route add default via "+of.to+table+" table "+table, of.family+" rule add "+rule+" lookup "+table+" pref "+table)
+		}
+	}
+	for class, last := range map[uint8]string{0x88: "7", 0: "8"} {
+		elsewhere(t, Config{Class: class}, network, func(s *scout) {
+			for _, host := range []struct{ us, peer, hop string }{{"10.98.0.1", "10.99.0.1", "10.98.0." + last}, {"2001:db8::1", "2001:db9::1", "2001:db8::" + last}} {
+				p, err := s.route(hosts{netip.MustParseAddr(host.us), netip.MustParseAddr(host.peer)})
+				if err != nil || p.Why != "" || p.Hop != netip.MustParseAddr(host.hop) {
+					t.Errorf("class %#x: %+v, %v, want %s", class, p, err, host.hop)
+				}
+			}
+		})
+	}
 }
