@@ -54,9 +54,13 @@ func (s *Server) Compare(name string, src []byte) (*topology.Snapshot, []topolog
 	if err != nil {
 		return nil, nil, problems, err
 	}
-	changes, unread := topology.Diff(s.engine.Snapshot().Source, src)
+	old := s.engine.Snapshot()
+	changes, unread := topology.Diff(old.Source, src)
 	if len(unread) > 0 { // both have been read before
 		return nil, nil, unread, unread
+	}
+	if len(changes) == 0 && !snap.SameSecrets(old) {
+		problems = append(problems, topology.Problem{File: name, Warning: true, Why: "a password that the document has from elsewhere is not that of the running server", Fix: "Apply it"})
 	}
 	if me.MediaTier != s.mediaTier {
 		problems = append(problems, s.laterTier(name, me))

@@ -136,7 +136,21 @@ func TestNEW02_RefusedPassword(t *testing.T) {
 	if st := r.status(); st.Trunks != 2 || !slices.Equal(st.TrunksDown, []string{"gw"}) {
 		t.Errorf("status %+v", st)
 	}
+	compare := func() string {
+		t.Helper()
+		_, changes, problems, err := r.Compare("test.yaml", []byte(expand(r.net, document)))
+		if err != nil || len(changes) > 0 {
+			t.Errorf("the same document: %v, %v", changes, err)
+		}
+		return problems.Error()
+	}
+	if text := compare(); strings.Contains(text, "password") {
+		t.Errorf("the same password: %s", text)
+	}
 	write(secret)
+	if text := compare(); !strings.Contains(text, "is not that of the running server") || strings.Contains(text, secret) {
+		t.Errorf("another password: %s", text)
+	}
 	if _, _, err := r.Apply("test.yaml", []byte(expand(r.net, document))); err != nil {
 		t.Fatal(err)
 	}
