@@ -292,6 +292,22 @@ func TestICEBothLite(t *testing.T) {
 	a.ask(a.rtp, la, good(t))
 }
 
+// checking has a peer send checks, as one does by its clock, until there is an event or enough of them.
+func (r *rig) checking(long time.Duration, check func()) (e media.Event, came bool) {
+	pace, enough := time.NewTicker(50*time.Millisecond), time.After(long)
+	defer pace.Stop()
+	for {
+		check()
+		select {
+		case e = <-r.events:
+			return e, true
+		case <-enough:
+			return e, false
+		case <-pace.C:
+		}
+	}
+}
+
 // TestChecksAreSignsOfLife: a peer on hold that sends checks of consent (RFC 7675) and nothing else is there.
 func TestChecksAreSignsOfLife(t *testing.T) {
 	r := newRig(t, Config{SweepInterval: 20 * time.Millisecond})
@@ -299,13 +315,8 @@ func TestChecksAreSignsOfLife(t *testing.T) {
 	s := call(1, a, b)
 	s.Streams[0].Side[0].ICE, s.Timeout = lite(), [2]time.Duration{300 * time.Millisecond, 0}
 	r.open(s)
-	for end := time.Now().Add(900 * time.Millisecond); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		a.ask(a.rtp, s.Streams[0].Side[0].Local, good(t))
-	}
-	select {
-	case e := <-r.events:
+	if e, came := r.checking(900*time.Millisecond, func() { a.ask(a.rtp, s.Streams[0].Side[0].Local, good(t)) }); came {
 		t.Fatalf("%+v", e)
-	default:
 	}
 	r.want(media.EventDead, 0, 0)
 }
@@ -317,13 +328,12 @@ func TestChecksOfAnotherForkAreNoLife(t *testing.T) {
 	s := call(1, a, b)
 	s.Streams[0].Side[0].ICE, s.Timeout = lite(), [2]time.Duration{300 * time.Millisecond, 0}
 	r.open(s)
-	for end := time.Now().Add(patience); len(r.events) == 0; time.Sleep(50 * time.Millisecond) {
+	e, came := r.checking(patience, func() {
 		a.ask(a.rtp, s.Streams[0].Side[0].Local, checkOf(t, stun.NewUsername("ours:else"), controlling, priority(110), secret, stun.Fingerprint))
-		if time.Now().After(end) {
-			t.Fatal("its checks count as those of the peer")
-		}
+	})
+	if !came || e.Kind != media.EventDead || e.Side != 0 {
+		t.Fatalf("its checks count as those of the peer: %+v", e)
 	}
-	r.want(media.EventDead, 0, 0)
 }
 
 // TestDTLSOverICE: a handshake that we begin waits for the first check, and its records come from checked sources only.

@@ -27,6 +27,7 @@ type zone struct {
 	deaf    map[question]chan struct{} // questions whose answers wait for it
 	asked   map[string]int
 	held    chan struct{} // when not nil, answers wait for it
+	hears   chan question // when not nil, is told of questions
 }
 
 func newZone(t *testing.T, records ...string) *zone {
@@ -113,7 +114,7 @@ func (z *zone) ServeDNS(w dns.ResponseWriter, req *dns.Msg) {
 	_, udp := w.LocalAddr().(*net.UDPAddr)
 	z.mu.Lock()
 	z.asked[k.name+" "+dns.TypeToString[k.kind]+" "+w.LocalAddr().Network()]++
-	held, mute := z.held, z.mute
+	held, mute, hears := z.held, z.mute, z.hears
 	if wait := z.deaf[k]; wait != nil {
 		held = wait
 	}
@@ -134,6 +135,9 @@ func (z *zone) ServeDNS(w dns.ResponseWriter, req *dns.Msg) {
 		m.Truncate(1232)
 	}
 	z.mu.Unlock()
+	if hears != nil {
+		hears <- k
+	}
 	if held != nil {
 		<-held
 	}
