@@ -82,39 +82,32 @@ func completeFrom(list func(*topology.Snapshot) []string) cobra.CompletionFunc {
 	}
 }
 
-func trunkNames(snap *topology.Snapshot) (list []string) {
-	for _, t := range snap.Trunks {
-		list = append(list, t.Name)
+// namesOf are the names of some objects of the document.
+func namesOf[T any](list []*T, name func(*T) string) (names []string) {
+	for _, o := range list {
+		names = append(names, name(o))
 	}
-	return list
+	return names
 }
 
-func planNames(snap *topology.Snapshot) (list []string) {
-	for _, p := range snap.DialPlan {
-		list = append(list, p.Name)
-	}
-	return list
+func trunkNames(snap *topology.Snapshot) []string {
+	return namesOf(snap.Trunks, func(o *topology.Trunk) string { return o.Name })
 }
 
-func policyNames(snap *topology.Snapshot) (list []string) {
-	for _, p := range snap.Policies {
-		list = append(list, p.Name)
-	}
-	return list
+func planNames(snap *topology.Snapshot) []string {
+	return namesOf(snap.DialPlan, func(o *topology.DialPlan) string { return o.Name })
 }
 
-func serverNames(snap *topology.Snapshot) (list []string) {
-	for _, s := range snap.Servers {
-		list = append(list, s.Name)
-	}
-	return list
+func policyNames(snap *topology.Snapshot) []string {
+	return namesOf(snap.Policies, func(o *topology.VoicePolicy) string { return o.Name })
 }
 
-func userNames(snap *topology.Snapshot) (list []string) {
-	for _, u := range snap.Users {
-		list = append(list, u.Name)
-	}
-	return list
+func serverNames(snap *topology.Snapshot) []string {
+	return namesOf(snap.Servers, func(o *topology.Server) string { return o.Name })
+}
+
+func userNames(snap *topology.Snapshot) []string {
+	return namesOf(snap.Users, func(o *topology.User) string { return o.Name })
 }
 
 // noSuch says that the document does not have something, and what it has.

@@ -178,12 +178,7 @@ unassignedNumbers:
 	in := agents.Incoming(gw, 1)
 	agents.Must(call.WaitTone(agents.Context(), 1000))
 	agents.Must(in.WaitTone(agents.Context(), 600))
-	call.Hangup()
-	agents.Wait(call, siptest.Ended)
-	agents.Wait(in, siptest.HungUp)
-	s.want = 1
-	r := s.record()
-	checkRecord(t, r, "normal-clearing", 200, "caller")
+	r := s.hungUp(agents, call, in)
 	if took := played(t, r, "caller", "busy uk", "PCMU"); took < 1500*time.Millisecond || len(r.Attempts) != 1 || r.Called.Normalized != "+14255550100" {
 		t.Errorf("it was heard for %s, then %+v", took, r.Attempts)
 	}
@@ -214,12 +209,7 @@ unassignedNumbers:
 	in := agents.Incoming(gw, 1)
 	agents.Must(call.WaitTone(agents.Context(), 1000))
 	agents.Must(in.WaitTone(agents.Context(), 600))
-	call.Hangup()
-	agents.Wait(call, siptest.Ended)
-	agents.Wait(in, siptest.HungUp)
-	s.want = 1
-	r := s.record()
-	checkRecord(t, r, "normal-clearing", 200, "caller")
+	r := s.hungUp(agents, call, in)
 	if len(r.Played) != 2 || r.Played[0].What != "announcement moved" || r.Played[1].What != "ringback itu" || len(r.Attempts) != 1 || r.Out == nil || r.Out.Trunk != "gw1" {
 		t.Errorf("was heard: %+v, then %+v, answered on %+v", r.Played, r.Attempts, r.Out)
 	}

@@ -45,12 +45,7 @@ announcements:
 	reinvite(in, siptest.SendOnly)
 	agents.Must(call.WaitTone(agents.Context(), 1000))
 	reinvite(in, siptest.SendRecv)
-	call.Hangup()
-	agents.Wait(call, siptest.Ended)
-	agents.Wait(in, siptest.HungUp)
-	s.want = 1
-	r := s.record()
-	checkRecord(t, r, "normal-clearing", 200, "caller")
+	r := s.hungUp(agents, call, in)
 	if len(r.Played) < 2 || r.Played[0].To != "callee" || r.Played[0].What != "announcement music" || r.Played[0].Codec != "PCMA" || r.Played[1].To != "caller" {
 		t.Errorf("the record says %+v", r.Played)
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/siptest"
 )
 
 // server is one running directsip.
@@ -228,6 +229,18 @@ func (s *server) records(n int) []*cdr.Record {
 func (s *server) record() *cdr.Record {
 	s.t.Helper()
 	return s.records(1)[0]
+}
+
+// hungUp has the caller end the only call, and returns its record.
+func (s *server) hungUp(agents *siptest.Tester, call, in *siptest.Call) *cdr.Record {
+	s.t.Helper()
+	call.Hangup()
+	agents.Wait(call, siptest.Ended)
+	agents.Wait(in, siptest.HungUp)
+	s.want = 1
+	r := s.record()
+	checkRecord(s.t, r, "normal-clearing", 200, "caller")
+	return r
 }
 
 // metric is the sum of the samples whose line begins with name and has all of the texts; there must be one.

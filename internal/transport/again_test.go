@@ -40,6 +40,16 @@ func (f *fickle) hears(id string) *net.TCPConn {
 	return c
 }
 
+// serves takes a connection that proves itself: what came by it, the message a, is answered.
+func (f *fickle) serves(n node, h sip.Hop) *net.TCPConn {
+	f.t.Helper()
+	n.Send(one(h, "a"))
+	c := f.hears("a")
+	write(f.t, c, message("answer", ""))
+	n.next(f.t)
+	return c
+}
+
 // reads reads one message.
 func (f *fickle) reads(c *net.TCPConn, id string) {
 	f.t.Helper()
@@ -63,10 +73,7 @@ func TestRequestOfALostConnectionIsSentAgain(t *testing.T) {
 			f := newFickle(t)
 			n := newNode(t, Config{}, tcp4)
 			h := hop(sip.TCP, n.addr(t, sip.TCP), addrPort(f.ln.Addr()))
-			n.Send(one(h, "a"))
-			first := f.hears("a")
-			write(t, first, message("answer", ""))
-			n.next(t)
+			first := f.serves(n, h)
 			n.Send(one(h, "b"))
 			f.reads(first, "b")
 			end(first)
@@ -90,10 +97,7 @@ func TestAnsweredRequestIsNotSentAgain(t *testing.T) {
 	f := newFickle(t)
 	n := newNode(t, Config{}, tcp4)
 	h := hop(sip.TCP, n.addr(t, sip.TCP), addrPort(f.ln.Addr()))
-	n.Send(one(h, "a"))
-	c := f.hears("a")
-	write(t, c, message("answer", ""))
-	n.next(t)
+	c := f.serves(n, h)
 	m := one(h, "response")
 	m[0].Data = []byte(strings.Replace(string(m[0].Data), "OPTIONS sip:b@example.com SIP/2.0", "SIP/2.0 200 OK", 1))
 	n.Send(m)
@@ -110,10 +114,7 @@ func TestRequestBeingWrittenIsNotForgotten(t *testing.T) {
 	f := newFickle(t)
 	n := newNode(t, Config{Limits: Limits{WriteQueueBytes: 64 << 20}}, tcp4)
 	h := hop(sip.TCP, n.addr(t, sip.TCP), addrPort(f.ln.Addr()))
-	n.Send(one(h, "a"))
-	c := f.hears("a")
-	write(t, c, message("answer", ""))
-	n.next(t)
+	c := f.serves(n, h)
 	m := one(h, "large")
 	m[0].Data = message("large", strings.Repeat("x", 48<<20)) // more than the kernel takes of it
 	n.Send(m)
@@ -132,10 +133,7 @@ func TestWayOfAPeerThatIsElsewhere(t *testing.T) {
 	h := hop(sip.TCP, n.addr(t, sip.TCP), addrPort(gone.ln.Addr()))
 	h.Way = addrPort(f.ln.Addr())
 	gone.ln.Close()
-	n.Send(one(h, "a"))
-	c := f.hears("a")
-	write(t, c, message("answer", ""))
-	n.next(t)
+	c := f.serves(n, h)
 	n.Send(one(h, "b"))
 	f.reads(c, "b")
 	n.none(t)
