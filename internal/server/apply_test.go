@@ -401,6 +401,17 @@ func TestOPS07ViewSocket(t *testing.T) {
 			t.Errorf("%s: %v", keys, err)
 		}
 	}
+	busy, err := net.Listen("tcp", r.net+"1:9091")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	if _, _, err := r.Apply("test.yaml", []byte(expand(r.net, strings.ReplaceAll(with("viewSocket: "+sock), ":9090", ":9091")))); err == nil {
+		t.Error("metrics at a port in use")
+	}
+	if fi, err = os.Stat(sock); err != nil || strconv.Itoa(int(fi.Sys().(*syscall.Stat_t).Gid)) != group.Gid {
+		t.Errorf("after a document that was refused the socket is of another group: %v %v", fi, err)
+	}
 	if got := do("GET", "/status"); !strings.HasPrefix(got, "200 ") {
 		t.Errorf("after documents that were refused: %s", got)
 	}

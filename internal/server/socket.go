@@ -29,17 +29,17 @@ func openControl(path string) (*web, error) {
 	return openSocket(path, socketKind{"control socket", "controlSocket", 0o600, -1})
 }
 
-// openView opens the view socket, if there is one, for its owner and a group.
-func (s *Server) openView(before, me *topology.Server) (*web, error) {
+// openView opens the view socket, if there is one, for its owner and a group. Where the group alone is another, back takes that back.
+func (s *Server) openView(before, me *topology.Server) (w *web, back func(), err error) {
 	path := me.ViewSocket
 	if path == "" {
 		if me.ViewGroup != "" {
-			return nil, fmt.Errorf("viewGroup %s: there is no socket that the group could open; set `viewSocket`, or leave `viewGroup` out", me.ViewGroup)
+			return nil, nil, fmt.Errorf("viewGroup %s: there is no socket that the group could open; set `viewSocket`, or leave `viewGroup` out", me.ViewGroup)
 		}
-		return &web{}, nil
+		return &web{}, nil, nil
 	}
 	if path == s.socketPath(me) {
-		return nil, fmt.Errorf("view socket %s: the control socket is there; choose another `viewSocket`", path)
+		return nil, nil, fmt.Errorf("view socket %s: the control socket is there; choose another `viewSocket`", path)
 	}
 	kind := socketKind{"view socket", "viewSocket", 0o660, os.Getegid()}
 	if me.ViewGroup != "" {
@@ -48,16 +48,22 @@ func (s *Server) openView(before, me *topology.Server) (*web, error) {
 			kind.group, err = strconv.Atoi(g.Gid)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("viewGroup %s: %w; name a group of this host", me.ViewGroup, err)
+			return nil, nil, fmt.Errorf("viewGroup %s: %w; name a group of this host", me.ViewGroup, err)
 		}
 	}
 	if before != nil && path == before.ViewSocket { // the group alone is another
-		if err := os.Chown(path, -1, kind.group); err != nil {
-			return nil, kind.fault(path, err)
+		fi, err := os.Stat(path)
+		if err == nil {
+			err = os.Chown(path, -1, kind.group)
 		}
-		return nil, nil
+		if err != nil {
+			return nil, nil, kind.fault(path, err)
+		}
+		had := int(fi.Sys().(*syscall.Stat_t).Gid)
+		return nil, func() { _ = os.Chown(path, -1, had) }, nil
 	}
-	return openSocket(path, kind)
+	w, err = openSocket(path, kind)
+	return w, nil, err
 }
 
 func (k socketKind) fault(path string, err error) error {

@@ -52,7 +52,10 @@ func (w *web) close() {
 }
 
 // webs are the HTTP servers on their way from one document to the next.
-type webs struct{ control, view, public *web }
+type webs struct {
+	control, view, public *web
+	back                  func() // gives the view socket the group back that it had; nil: that was not changed
+}
 
 // reopen opens what the new document has elsewhere than the old one; before is nil at the start.
 func (s *Server) reopen(before, me *topology.Server) (n webs, err error) {
@@ -62,7 +65,7 @@ func (s *Server) reopen(before, me *topology.Server) (n webs, err error) {
 		}
 	}
 	if before == nil || me.ViewSocket != before.ViewSocket || me.ViewGroup != before.ViewGroup {
-		if n.view, err = s.openView(before, me); err != nil {
+		if n.view, n.back, err = s.openView(before, me); err != nil {
 			n.undo()
 			return n, fmt.Errorf("server %q: %w", me.Name, err)
 		}
@@ -76,8 +79,11 @@ func (s *Server) reopen(before, me *topology.Server) (n webs, err error) {
 	return n, nil
 }
 
-// undo closes what was opened.
+// undo closes what was opened, and takes back what was changed.
 func (n webs) undo() {
+	if n.back != nil {
+		n.back()
+	}
 	for _, w := range []*web{n.control, n.view, n.public} {
 		if w != nil {
 			w.close()
@@ -87,6 +93,7 @@ func (n webs) undo() {
 
 // commit puts what was opened in the place of what was there.
 func (n webs) commit(s *Server) {
+	n.back = nil
 	if n.control != nil {
 		n.control.start(s.controlHandler())
 		s.control, n.control = n.control, s.control
