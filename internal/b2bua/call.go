@@ -385,7 +385,7 @@ func (c *Call) advanceLeg(now time.Time, l *Leg, out *Out) {
 		l.drop, l.invc = time.Time{}, txn.InviteClient{}
 		if e := c.exch; e != nil && e.to == l {
 			c.exch = nil
-			c.plan.restore(c, e)
+			c.plan.restore(e)
 		}
 		l.oa.Failed("INVITE")
 	}

@@ -193,7 +193,7 @@ func (c *Call) answeredEarly(now time.Time, x *earlyExchange, status int, body s
 		toOA.Failed("UPDATE")
 		fromOA.Failed(x.method)
 		ours.body = x.stood
-		c.plan.restore(c, &x.undo)
+		c.plan.restore(&x.undo)
 		why := diag.NotAcceptable
 		switch status {
 		case 491:

@@ -48,7 +48,7 @@ func (c *Call) yield(now time.Time, l *Leg, out *Out) {
 	}
 	c.exch = nil
 	if e.seat { // nobody waits for an answer
-		c.plan.restore(c, e)
+		c.plan.restore(e)
 		c.xfer.again = now.Add(joinPause)
 		return
 	}

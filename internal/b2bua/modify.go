@@ -316,7 +316,7 @@ func (c *Call) keepSession(now time.Time, e *exchange, offer string, out *Out) {
 // finishExchange answers whoever made the offer.
 func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Out) {
 	if e.gone {
-		c.plan.restore(c, e)
+		c.plan.restore(e)
 		e.to.drop = time.Time{}
 		c.correct(now, e.to, 0, out) // it has accepted what is withdrawn
 		return
@@ -356,7 +356,7 @@ func (c *Call) acceptReinvite(now time.Time, l *Leg, sdp string, out *Out) {
 // failExchange refuses a re-INVITE or UPDATE; the session stays as it was (RFC 3261 §14.2).
 func (c *Call) failExchange(now time.Time, e *exchange, why *diag.Reason, status int, out *Out) {
 	l := e.from
-	c.plan.restore(c, e)
+	c.plan.restore(e)
 	if e.gone {
 		return // who waited for it knows, and may have asked for something else since
 	}
@@ -411,7 +411,7 @@ func (c *Call) withdraw(now time.Time, e *exchange, out *Out) {
 	e.gone = true
 	if !e.again.IsZero() { // nothing is under way
 		c.exch = nil
-		c.plan.restore(c, e)
+		c.plan.restore(e)
 		return
 	}
 	c.cancelReinvite(now, e.to, out)

@@ -199,7 +199,7 @@ func (p *plan) close(now time.Time, c *Call, out *Out) {
 		c.closing = true
 		return
 	}
-	if !p.opened && p.lines != nil && p.lines[0].ours[0] != 0 {
+	if p.lines != nil && p.lines[0].ours[0] != 0 {
 		return // MediaOpened is still to come and closes
 	}
 	c.write(now, out)

@@ -34,7 +34,7 @@ func (p *plan) follow(l *Leg, offer string) {
 }
 
 // restore undoes a refused exchange: the session is what it was (RFC 3261 §14.1). Ports taken meanwhile stay.
-func (p *plan) restore(_ *Call, e *exchange) {
+func (p *plan) restore(e *exchange) {
 	if e.before.lines == nil {
 		return
 	}

@@ -99,7 +99,7 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 		err = p.fits(c, e.to, s)
 	}
 	if err != nil {
-		p.restore(c, e)
+		p.restore(e)
 		c.transferFailed(now, x, 488, diag.BadAnswer, out)
 		c.correct(now, e.to, 0, out) // it has accepted what is withdrawn
 		return

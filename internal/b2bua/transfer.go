@@ -227,7 +227,7 @@ func (c *Call) candidateGone(now time.Time, l *Leg, status int, why *diag.Reason
 	case e == nil || !e.seat:
 	case e.to == l:
 		c.exch = nil
-		c.plan.restore(c, e)
+		c.plan.restore(e)
 	default:
 		c.withdraw(now, e, out)
 	}
