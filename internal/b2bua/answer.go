@@ -134,15 +134,21 @@ func (c *Call) prefer(now time.Time, t *attempt, out *Out) {
 	if o := c.current; o != nil {
 		c.forgo(now, o, out)
 	}
-	c.current = t
+	c.turnTo(t)
 	t.linger, t.cancelled = time.Time{}, false
-	c.plan.face(c, t.leg.hop.Remote.Addr())
+}
+
+// turnTo makes a target that was left behind the one that counts. Who is called for a transfer joins the media of who stays.
+func (c *Call) turnTo(t *attempt) {
+	c.current = t
+	if c.xfer == nil {
+		c.plan.face(c, t.leg.hop.Remote.Addr())
+	}
 }
 
 // forgo cancels the target being tried, because somebody else has answered.
 func (c *Call) forgo(now time.Time, t *attempt, out *Out) {
-	e := &c.rec.Attempts[t.index]
-	e.Took, e.Class, e.Reason = now.Sub(e.At), "cancelled", ""
+	c.noteCancelled(now, t, "")
 	t.elsewhere = true
 	c.leave(now, t, out)
 }
@@ -237,10 +243,13 @@ func (c *Call) lateInviteResponse(now time.Time, t *attempt, m *sip.Message, out
 	switch {
 	case m.Status < 200:
 		if t.state == attemptOver {
+			if !t.cancelled {
+				t.grace = now.Add(cancelGrace)
+			}
 			c.sendCancel(now, t, out)
 		}
 	case m.Status >= 300:
-		t.linger = time.Time{}
+		t.linger, t.grace = time.Time{}, time.Time{}
 		c.lateRefusal(t, m)
 	case l.dlg.RemoteTag == "" && c.phase == phaseHunting:
 		c.answered(now, t, m, out)

@@ -50,6 +50,8 @@ type attempt struct {
 	elsewhere bool // … because somebody else has answered
 	viaTCP    bool // the INVITE is too large for UDP and goes by TCP (RFC 3261 §18.1.1)
 
+	transfers uint8 // of the call that had begun: a later one does not call this target
+
 	failure  string    // why a message could not be sent, in words of the transport
 	patience time.Time // until when the addresses of the target are tried while there is another target; zero: for ever
 
@@ -102,9 +104,14 @@ func ownRejection(why *diag.Reason) *rejection {
 	return &rejection{status: why.Status, reason: why, class: routing.PeerFault}
 }
 
-// hunt tries the next target, or gives up.
+// hunt tries the next target, or gives up. One that was left behind and has woken up is given its second to confirm before.
 func (c *Call) hunt(now time.Time, out *Out) {
 	c.current = nil
+	if t := c.awake(); t != nil && c.hasNext() {
+		c.turnTo(t)
+		t.state, t.linger = attemptCancelling, time.Time{}
+		return
+	}
 	for c.hasNext() {
 		target := &c.decision.Targets[c.next]
 		c.next++
@@ -117,7 +124,7 @@ func (c *Call) hunt(now time.Time, out *Out) {
 		}
 		c.tried++
 		c.rec.Attempts = append(c.rec.Attempts, entry)
-		t := &attempt{target: target, index: len(c.rec.Attempts) - 1}
+		t := &attempt{target: target, transfers: c.transfers, index: len(c.rec.Attempts) - 1}
 		t.leg.side, t.leg.number, t.leg.trunk = c.seatOfTarget(), uint8(min(len(c.rec.Attempts), 255)), target.Trunk
 		c.current = t
 		c.attempts = append(c.attempts, t)
@@ -125,6 +132,16 @@ func (c *Call) hunt(now time.Time, out *Out) {
 		return
 	}
 	c.giveUp(now, out)
+}
+
+// awake is a target left behind that has woken up and has not confirmed its CANCEL yet; nil: there is none, or it has had its time.
+func (c *Call) awake() *attempt {
+	for _, t := range c.attempts {
+		if t.state == attemptOver && !t.grace.IsZero() && t.transfers == c.transfers {
+			return t
+		}
+	}
+	return nil
 }
 
 // hasNext tells whether there is a target left that may be tried.
@@ -391,7 +408,9 @@ func (c *Call) advanceAttempt(now time.Time, t *attempt, out *Out) {
 		t.leg.invc, t.leg.mute = txn.InviteClient{}, false
 	case passed(t.grace):
 		t.grace = time.Time{}
-		t.forsake(now)
+		if t.state == attemptCancelling {
+			t.forsake(now)
+		}
 		if c.current == t {
 			c.hunt(now, out)
 		}
@@ -491,7 +510,7 @@ func (c *Call) nextAddress(now time.Time, t *attempt, r *rejection, out *Out) {
 		c.reject(now, t, r, true, out)
 		return
 	}
-	next := &attempt{target: t.target, index: t.index, hops: t.hops, hop: t.hop + 1, patience: t.patience}
+	next := &attempt{target: t.target, transfers: t.transfers, index: t.index, hops: t.hops, hop: t.hop + 1, patience: t.patience}
 	next.leg.side, next.leg.number, next.leg.trunk = t.leg.side, t.leg.number, t.leg.trunk
 	c.passBy(now, t, r)
 	t.calm()
@@ -558,6 +577,13 @@ func (c *Call) weighAttempt(now time.Time, t *attempt, r *rejection, out *Out) {
 		e.Detail = join(e.Detail, r.detail)
 	}
 	c.weigh(r)
+}
+
+// noteCancelled notes that an attempt is over because the call is, or somebody else has answered. One that was given up before keeps why.
+func (c *Call) noteCancelled(now time.Time, t *attempt, why string) {
+	if e := &c.rec.Attempts[t.index]; e.Class == "" {
+		e.Took, e.Class, e.Reason = now.Sub(e.At), "cancelled", why
+	}
 }
 
 // weigh keeps the rejection that says most about the call: a person's or a number's before a peer's (RFC 3261 §16.7).

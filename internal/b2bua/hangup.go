@@ -60,8 +60,7 @@ func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *O
 		c.leave(now, t, out)
 	}
 	if t := c.current; t != nil {
-		e := &c.rec.Attempts[t.index]
-		e.Took, e.Class, e.Reason = now.Sub(e.At), "cancelled", why.ID
+		c.noteCancelled(now, t, why.ID)
 		c.current = nil
 	}
 	if u := c.heldUser; u != nil {

@@ -54,6 +54,7 @@ func to(number string, s story) story {
 // stories are the behaviours that the documentation promises, one ladder each.
 func stories() []story {
 	up := Caller{Manner: hangUp}
+	wakes, soon := Callee{No100: true, Progress: []Progress{{4 * second, 180, false}}}, Callee{No100: true, After: 10 * time.Millisecond, Final: 503}
 	refuses := func(status, cause int) Callee { return Callee{After: ms100(3), Final: status, Cause: cause} }
 	list := []story{
 		one1("plain", "A call that is answered, and that the caller ends", "normal-clearing", 200, up, at(answers, "gwa")),
@@ -89,6 +90,15 @@ func stories() []story {
 			map[string][]Callee{"gwa": {{Late: 1 * time.Millisecond}}, "gwb": {answers}}),
 		one1("late-answer", "A target that was left behind answers while the next one is tried: who picked up is connected", "normal-clearing", 200, up,
 			map[string][]Callee{"gwa": {{No100: true, After: 5 * second, Final: 200}}, "gwb": {{Progress: ringing, After: 9 * second, Final: 200}}}),
+		one1("woken", "A target that was left behind wakes up and rings, and the next one refuses before it has confirmed its CANCEL: no third one rings before that", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {wakes}, "gwb": {soon}, "gwc": {answers}}),
+		one1("woken-answers", "… or it answers in spite of the CANCEL: the call is made", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {with(wakes, func(c *Callee) { c.Late = ms100(3) })}, "gwb": {soon}, "gwc": {answers}}),
+		one1("woken-deaf", "… or it takes no notice of the CANCEL: after a second the third one is tried", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {with(wakes, func(c *Callee) { c.Deaf = true })}, "gwb": {soon}, "gwc": {answers}}),
+		one1("woken-cancel", "… and the caller gives up within that second: what the target was left behind for stays in the record", "caller-cancelled", 487,
+			Caller{GiveUp: ms100(45), Manner: hangUp},
+			map[string][]Callee{"gwa": {with(wakes, func(c *Callee) { c.Deaf = true })}, "gwb": {soon}, "gwc": {answers}}),
 		one1("rings-for-ever", "Nobody answers: noAnswerTimeout cancels the target", "no-answer", 480, up, at(Callee{Progress: ringing}, "gwa")),
 		one1("cancel", "The caller gives up while it rings", "caller-cancelled", 487, Caller{GiveUp: second}, at(Callee{Progress: ringing}, "gwa")),
 		one1("cancel-before-100", "The caller gives up before the target has said anything: the CANCEL waits for its first response", "caller-cancelled", 487,

@@ -328,6 +328,17 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 	x.offerOut(l, r, m)
 }
 
+// givenUp tells whether a target has not confirmed its CANCEL for a second. It may never do: a peer that takes no notice of a CANCEL, or did not get it, keeps
+// to the INVITE (RFC 3261 §9.1), so that no hunt can wait for more.
+func (l *legWatch) givenUp(now time.Time) bool {
+	for _, r := range l.order {
+		if !r.cancelled.IsZero() && !now.Before(r.cancelled.Add(time.Second)) {
+			return true
+		}
+	}
+	return false
+}
+
 // attemptOut checks that a new target may be tried.
 func (x *watch) attemptOut(l *legWatch) {
 	c := l.call
@@ -338,7 +349,7 @@ func (x *watch) attemptOut(l *legWatch) {
 		x.fail(l, "%s is tried after %s", l.peer.name(), c.verdict)
 	}
 	for _, o := range c.legs {
-		if o != l && o.ours && o.ringing {
+		if o != l && o.ours && o.ringing && !o.givenUp(x.n.w.now) {
 			x.fail(l, "%s is tried while %s rings", l.peer.name(), o.peer.name())
 		}
 		if o != l && o.ours && o.final >= 200 && o.final < 300 {
