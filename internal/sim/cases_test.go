@@ -99,6 +99,9 @@ func stories() []story {
 		one1("woken-cancel", "… and the caller gives up within that second: what the target was left behind for stays in the record", "caller-cancelled", 487,
 			Caller{GiveUp: ms100(45), Manner: hangUp},
 			map[string][]Callee{"gwa": {with(wakes, func(c *Callee) { c.Deaf = true })}, "gwb": {soon}, "gwc": {answers}}),
+		one1("woken-no-tcp", "… or the next one asks for a password, which makes the INVITE too large for UDP, and has no TCP: it is the same target that is called once more by UDP",
+			"normal-clearing", 200, up, map[string][]Callee{"gwa": {with(wakes, func(c *Callee) { c.Progress = []Progress{{3995 * time.Millisecond, 180, false}} })}, "gwb": {asks(407, answers)}}).
+			doc(gwb, gwb+", udpMaxRequest: 1100"),
 		one1("rings-for-ever", "Nobody answers: noAnswerTimeout cancels the target", "no-answer", 480, up, at(Callee{Progress: ringing}, "gwa")),
 		one1("cancel", "The caller gives up while it rings", "caller-cancelled", 487, Caller{GiveUp: second}, at(Callee{Progress: ringing}, "gwa")),
 		one1("cancel-before-100", "The caller gives up before the target has said anything: the CANCEL waits for its first response", "caller-cancelled", 487,
@@ -187,6 +190,8 @@ func stories() []story {
 		switch list[i].file {
 		case "large-no-tcp":
 			list[i].set = func(w *World) { w.Host("gwa").NoTCP = true }
+		case "woken-no-tcp":
+			list[i].set = func(w *World) { w.Host("gwb").NoTCP = true }
 		}
 	}
 	return slices.Concat(list, setupStories(), challengeStories(), painStories(), admissionStories())

@@ -39,6 +39,7 @@ type legWatch struct {
 	offers   map[string]*offerWatch
 	origin   map[string]*desc // what we described last, by our tag and the peer's
 	heard    bool             // any response to the last INVITE
+	unsent   bool             // … it found no way to the peer
 	ringing  bool
 	final    int
 	started  time.Time
@@ -317,7 +318,7 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 	}
 	l.seq[both] = seq
 	if m.Method == "INVITE" && to == "" {
-		l.heard = false
+		l.heard, l.unsent = false, false
 		if !again && !m.Has(sip.IDReferredBy) { // after a 422 or a challenge it is the same target; one of a transfer is another call
 			x.attemptOut(l)
 		}
@@ -339,10 +340,21 @@ func (l *legWatch) givenUp(now time.Time) bool {
 	return false
 }
 
+// sameTarget tells whether a leg calls the target of the one before it once more: its INVITE, too large for UDP, found no way by TCP (RFC 3261 §18.1.1).
+func (c *callWatch) sameTarget(l *legWatch) bool {
+	var last *legWatch
+	for _, o := range c.legs {
+		if o != l && o.ours {
+			last = o
+		}
+	}
+	return last != nil && last.unsent && last.peer == l.peer
+}
+
 // attemptOut checks that a new target may be tried.
 func (x *watch) attemptOut(l *legWatch) {
 	c := l.call
-	if c == nil || !l.ours {
+	if c == nil || !l.ours || c.sameTarget(l) {
 		return
 	}
 	if c.verdict != "" && !x.n.w.emergency(c.key) {

@@ -148,7 +148,7 @@ func (x *watch) lost(s *txn.Send) {
 	}
 	for _, o := range l.offers {
 		if r := o.invite; r != nil && r.sent && r.branch == s.Branch {
-			o.invite = nil
+			o.invite, l.unsent = nil, true
 		}
 		if r := o.by; r != nil && r.sent && r.branch == s.Branch {
 			o.settle(false)
