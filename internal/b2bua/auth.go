@@ -151,7 +151,7 @@ func (c *Call) answerReinvite(now time.Time, l *Leg, inv, m *sip.Message, out *O
 // answerRequest answers the challenge to another request of ours.
 func (c *Call) answerRequest(now time.Time, l *Leg, r *request, hop sip.Hop, req, m *sip.Message, out *Out) bool {
 	seq, method, _ := req.CSeq()
-	if c.end != nil && method != "BYE" { // nobody waits for it any more
+	if c.end != nil && method != "BYE" || r.early != nil && r.early != c.early { // nobody waits for it any more
 		return false
 	}
 	l.meet()
