@@ -172,6 +172,8 @@ func stories() []story {
 			Caller{Manner: then(Action{second, Hold})}, at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{3 * second, Vanish})}, "gwa")),
 		one1("no-answer-body", "The target's 200 has no answer", "bad-answer", 488, up, at(Callee{Progress: ringing, After: second, Final: 200, NoAnswer: true}, "gwa")),
 		one1("merged", "The INVITE arrives by two ways: the second is refused with 482", "normal-clearing", 200, Caller{Merged: true, Manner: hangUp}, at(answers, "gwa")),
+		one1("merged-offerless", "… and the ACK of that 482 comes behind the 200 of the first one: it is none of the offer in that, which the next ACK answers", "normal-clearing", 200,
+			Caller{Offerless: true, Merged: true, Manner: then(Action{second, Update}, Action{5 * second, Bye})}, at(Callee{No100: true, Final: 200}, "gwa")),
 		to("+24255550100", one1("tcp", "Toward a gateway by TCP", "normal-clearing", 200, up, at(answers, "gwc"))),
 		to("+34255550100", one1("dns", "A gateway by name: its first address is silent, the second takes the call", "normal-clearing", 200, up,
 			map[string][]Callee{"sbc": {{Silent: true}}, "sbc2": {answers}})),
@@ -190,6 +192,8 @@ func stories() []story {
 		switch list[i].file {
 		case "large-no-tcp":
 			list[i].set = func(w *World) { w.Host("gwa").NoTCP = true }
+		case "merged-offerless":
+			list[i].set = func(w *World) { w.Net.Links["gwa"] = Link{Delay: time.Millisecond} }
 		case "woken-no-tcp":
 			list[i].set = func(w *World) { w.Host("gwb").NoTCP = true }
 		}

@@ -87,11 +87,11 @@ func withMusic(want *media.Session, x, y string) bool {
 	return want.Play != nil && (x == "inactive" && y == "recvonly" || x == "recvonly" && y == "inactive")
 }
 
-// acknowledged tells whether an ACK has come.
+// acknowledged tells whether the ACK of a 2xx has come.
 func (l *legWatch) acknowledged() bool {
 	o := l.offersOf()
 	for _, r := range l.order {
-		if !r.sent && r.method == "ACK" && o.initial != nil && r.seq >= o.initial.seq {
+		if !r.sent && r.method == "ACK" && o.initial != nil && r.seq >= o.initial.seq && !l.refusalAck(r.msg) {
 			return true
 		}
 	}

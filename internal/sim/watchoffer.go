@@ -121,11 +121,21 @@ func (x *watch) offerIn(l *legWatch, r *requestWatch, m *sip.Message) {
 			o.who, o.by, o.offer = "they", r, d
 		}
 	case "ACK":
+		if l.refusalAck(m) {
+			return
+		}
 		inv := o.by
 		if o.who == "we" && inv != nil && !inv.sent && inv.method == "INVITE" && inv.seq == r.seq {
 			o.settle(d != nil)
 		}
 	}
+}
+
+// refusalAck tells whether an ACK of the peer is that of a refusal, such as that of an INVITE that was merged: it has the branch of its INVITE, that of a 2xx
+// one of its own (RFC 3261 §17.1.1.3).
+func (l *legWatch) refusalAck(m *sip.Message) bool {
+	v, _ := m.TopVia()
+	return l.requests[requestKey(false, v.Branch()+v.Host, "INVITE")] != nil
 }
 
 // lapse ends an INVITE of ours that has no final response 64*T1 after its CANCEL: it counts as cancelled (RFC 3261 §9.1).
