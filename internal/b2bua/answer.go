@@ -108,7 +108,7 @@ func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	if c.targetAnswered(now, t, m, out) {
 		return
 	}
-	if c.phase != phaseHunting || c.answering != nil {
+	if !c.wants(t) {
 		c.hangUpLate(now, t, m, out)
 		return
 	}
@@ -237,6 +237,14 @@ func (c *Call) decline(l *Leg, m *sip.Message) string {
 	return c.plan.decline(c, l, body)
 }
 
+// wants tells whether somebody is still looked for where a target has been called, so that its answer counts.
+func (c *Call) wants(t *attempt) bool {
+	if c.xfer != nil {
+		return c.xfer.stage == transferHunting && t.transfers == c.transfers
+	}
+	return c.phase == phaseHunting && c.answering == nil
+}
+
 // lateInviteResponse takes what comes for the initial INVITE after it had its result.
 func (c *Call) lateInviteResponse(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	l := &t.leg
@@ -251,7 +259,7 @@ func (c *Call) lateInviteResponse(now time.Time, t *attempt, m *sip.Message, out
 	case m.Status >= 300:
 		t.linger, t.grace = time.Time{}, time.Time{}
 		c.lateRefusal(t, m)
-	case l.dlg.RemoteTag == "" && c.phase == phaseHunting:
+	case l.dlg.RemoteTag == "" && c.wants(t):
 		c.answered(now, t, m, out)
 	case l.dlg.RemoteTag == "":
 		c.establish(l, m)
@@ -280,7 +288,7 @@ func (c *Call) hangUpFork(now time.Time, l *Leg, m *sip.Message, out *Out) {
 // lateRefusal takes the refusal of a target that was left behind. What it says of the number or the person ends the hunt, but
 // not the attempt under way: the telephone that rings there may be the one that is busy here.
 func (c *Call) lateRefusal(t *attempt, m *sip.Message) {
-	if c.phase != phaseHunting || t.cancelled || c.decision.Kind == routing.Emergency {
+	if !c.wants(t) || t.cancelled || c.decision.Kind == routing.Emergency {
 		return
 	}
 	cause := q850(m)

@@ -128,11 +128,14 @@ func (c *Call) transferRings(now time.Time, t *attempt, status int, out *Out) {
 // wanted any more.
 func (c *Call) targetAnswered(now time.Time, t *attempt, m *sip.Message, out *Out) bool {
 	x := c.xfer
-	if x == nil || x.stage != transferHunting || c.current != t {
+	if x == nil || !c.wants(t) {
 		return false
 	}
 	l := &t.leg
 	l.timerAnswered(now, m)
+	if c.current != t {
+		c.prefer(now, t, out)
+	}
 	c.current = nil
 	e := &c.rec.Attempts[t.index]
 	e.Took, e.Status, e.Class, e.Reason = now.Sub(e.At), m.Status, routing.Answered.String(), ""

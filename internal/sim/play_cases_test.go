@@ -42,6 +42,7 @@ func ours(file, title, reason, settings string, c Caller, callee Callee) story {
 // playStories are those in which we make sound ourselves.
 func playStories() []story {
 	up := Caller{Manner: hangUp}
+	late, rings := Callee{No100: true, After: 5 * second, Final: 200}, Callee{Progress: ringing, After: 4 * second, Final: 200}
 	return []story{
 		to("+7425550100", one1("announcement", "RTE-28, RTE-29: a number of ours that nobody has: the caller hears an announcement in early media, then 404", "unassigned-number", 404, up, nil)),
 		to("+7425555100", one1("announcement-answered", "RTE-29: the announcement is heard after a 200, and the BYE has its cause", "unassigned-number", 200, Caller{}, nil)),
@@ -65,6 +66,10 @@ func playStories() []story {
 		to("+7425561000", one1("connect-busy", "After a 200 a target that is busy ends the call", "busy", 200, Caller{}, at(Callee{Progress: ringing, After: second, Final: 486}, "gwa"))),
 		to("+7425561000", one1("connect-failover", "Another target is called where the first one fails", "normal-clearing", 200, Caller{Manner: then(Action{8 * second, Bye})},
 			map[string][]Callee{"gwa": {{Final: 503}}, "gwb": {{Contact: "<sip:NUMBER@198.51.100.13>", Final: 302}}, "gwc": {answers}})),
+		to("+7425561000", one1("connect-late", "A target that was left behind answers while the next one rings: the caller is connected with who picked up", "normal-clearing", 200,
+			Caller{Manner: then(Action{12 * second, Bye})}, map[string][]Callee{"gwa": {late}, "gwb": {rings}})),
+		to("+7425561000", one1("connect-late-busy", "… or says that the number is busy: when the next one has failed, no other one is called", "busy", 200, Caller{Manner: then(Action{20 * second, Bye})},
+			map[string][]Callee{"gwa": {with(late, func(c *Callee) { c.Final = 486 })}, "gwb": {with(rings, func(c *Callee) { c.Final = 503 })}, "gwc": {answers}})),
 		to("+7425561000", one1("connect-bye", "The caller hangs up while the target rings", "normal-clearing", 200, Caller{Manner: then(Action{2 * second, Bye})}, at(Callee{Progress: ringing}, "gwa"))),
 		to("+7425561000", one1("connect-hold", "The caller changes its session while the target rings, and is answered here; when it is connected the target hears of it", "normal-clearing", 200,
 			Caller{Manner: then(Action{2 * second, Hold}, Action{ms100(24), Update}, Action{6 * second, Resume}, Action{9 * second, Bye})}, at(answers, "gwa"))),
