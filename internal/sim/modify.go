@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/sip"
@@ -201,18 +202,21 @@ func (p *Party) modify(s *server) {
 	d := readSDP(m.Body)
 	switch {
 	case p.pending && (m.Method == "INVITE" || d != nil):
-		p.respond(s, 491, nil)
+		p.deny(s, 491, d, nil)
 		return
 	case (p.busy || p.offered || p.answered != nil && !p.acked) && (m.Method == "INVITE" || d != nil):
-		p.respond(s, 500, func(r *sip.Message) { r.Add(sip.IDRetryAfter, "1") })
+		p.deny(s, 500, d, func(r *sip.Message) { r.Add(sip.IDRetryAfter, "1") })
 		return
 	case m.Method == "INVITE" && p.glares < p.manner.Glare:
 		p.glares++
-		p.respond(s, 491, nil)
+		p.deny(s, 491, d, nil)
 		return
 	case p.manner.Reinvite > 0 && d != nil:
-		p.respond(s, p.manner.Reinvite, nil)
+		p.deny(s, p.manner.Reinvite, d, nil)
 		return
+	}
+	if d != nil {
+		p.denied = nil
 	}
 	if a, ok := m.Contact(); ok {
 		p.target = a.URI
@@ -259,4 +263,36 @@ func (p *Party) modify(s *server) {
 		return
 	}
 	finish()
+}
+
+// denial is an offer of the node that a party has refused.
+type denial struct {
+	dir  string // of its first m-line
+	last bool   // the node cannot send it again, or has done so often enough
+	at   time.Time
+}
+
+// deny refuses a re-INVITE or UPDATE.
+func (p *Party) deny(s *server, status int, d *desc, with func(r *sip.Message)) {
+	p.respond(s, status, with)
+	if d == nil {
+		return
+	}
+	dir, before := d.media[0].dir, 0
+	for _, o := range p.denied {
+		if o.dir == dir {
+			before++
+		}
+	}
+	again := status == 491 || status == 500 || status == 503
+	p.denied = append(p.denied, denial{dir, !again || before >= 3, p.w().now})
+}
+
+// untold tells whether the other side of a call may have another session than the caller. What the caller answers in its ACK nobody can refuse, but whoever has
+// agreed with the node earlier, in a PRACK, is told of it by a re-INVITE, which it can, and then its session stays as it was (RFC 3261 §14.1). After 491, or 500 of
+// who is busy, that is sent again up to three times, a few seconds later.
+func (s *Scenario) untold(p *Party, dir string) bool {
+	return s.Caller.Offerless && slices.ContainsFunc(p.denied, func(o denial) bool {
+		return o.dir == dir && (o.last || p.w().now.Sub(o.at) < 10*time.Second)
+	})
 }

@@ -67,6 +67,7 @@ type Party struct {
 	logins   int // INVITEs with a password
 	glares   int
 	misfits  int
+	denied   []denial  // since it last accepted an offer
 	changed  time.Time // of the session, by a re-INVITE of the other side
 	upSince  time.Time
 	heard    []string // status lines of sipfrags
