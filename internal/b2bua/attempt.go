@@ -204,7 +204,7 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	l := &t.leg
 	c.bind(t)
 	if t.hop == 0 && l.callID == "" {
-		t.hops = c.env.silent.order(now, t.hops)
+		t.hops = c.env.speaking(now, t.hops)
 	}
 	l.callID, l.tag, l.first = c.env.CallID(), c.env.tag(), 1
 	l.sdp.start(c.env)
@@ -503,7 +503,7 @@ func (c *Call) attemptFailed(now time.Time, t *attempt, ev txn.Event, out *Out) 
 func (c *Call) nextAddress(now time.Time, t *attempt, r *rejection, out *Out) {
 	delete(c.env.noTCP, t.leg.hop.Remote) // what is too large may not arrive by UDP either
 	if t.state == attemptTrying {
-		c.env.silent.add(now, t.leg.hop.Remote, silentTime)
+		c.env.silent().Fell(now, t.leg.hop.Remote)
 	}
 	tired := !t.patience.IsZero() && !now.Before(t.patience) && c.hasNext()
 	if t.hop+1 >= len(t.hops) || tired {

@@ -33,6 +33,8 @@ type Env struct {
 	Nonces Nonces
 	// Binding is what a trunk's registration says of its calls; nil: no trunk registers.
 	Binding func(*topology.Trunk) Binding
+	// Silent are the addresses that took no INVITE lately; nil: this shard's own.
+	Silent Silent
 	// Draining: no new calls.
 	Draining bool
 	// Fingerprint of the certificate that the relay has in handshakes of DTLS; zero: it has none, and nothing is said of DTLS.
@@ -41,7 +43,6 @@ type Env struct {
 	selves []self
 	allows map[*topology.TrunkSettings]string
 	noTCP  lately // UDP peers that were without TCP when a request was too large for UDP (RFC 3261 §18.1.1)
-	silent lately // addresses that took no INVITE
 }
 
 // Binding is what a registration says of the calls on its trunk.

@@ -8,9 +8,6 @@ import (
 const (
 	// noTCPTime is how long large requests go to a peer by UDP after TCP has failed. Who drops the SYN costs each call seconds that has to find out.
 	noTCPTime = 5 * time.Minute
-	// silentTime is how long an address that took no INVITE stands behind the others of its gateway: RFC 3263 §4.3 goes to the next one for each
-	// call anew, and each would wait for noResponseTimeout.
-	silentTime = time.Minute
 	// maxLately bounds the peers that are remembered; trunks have fewer addresses, as a rule.
 	maxLately = 1024
 )
@@ -28,20 +25,4 @@ func (l *lately) add(now time.Time, peer netip.AddrPort, d time.Duration) {
 		clear(*l) // who is asked again is found out again
 	}
 	(*l)[peer] = now.Add(d)
-}
-
-// order has the addresses that are remembered behind the others. The list may be shared: it is not changed.
-func (l lately) order(now time.Time, list []Addr) []Addr {
-	if len(l) == 0 || len(list) < 2 {
-		return list
-	}
-	first, last := make([]Addr, 0, len(list)), []Addr(nil)
-	for _, a := range list {
-		if l.is(now, a.Remote) {
-			last = append(last, a)
-		} else {
-			first = append(first, a)
-		}
-	}
-	return append(first, last...)
 }

@@ -91,8 +91,14 @@ func config(t *testing.T, net, document string) (Config, *logBuffer) {
 // start starts a server that is shut down at the end of the test.
 func start(t *testing.T, document string) *rig {
 	t.Helper()
-	net := siptest.Net(t)
+	return startWith(t, siptest.Net(t), document, func(*Config) {})
+}
+
+// startWith is start in a network, with changes of the configuration.
+func startWith(t *testing.T, net, document string, change func(*Config)) *rig {
+	t.Helper()
 	cfg, log := config(t, net, document)
+	change(&cfg)
 	s, err := Start(cfg)
 	if err != nil {
 		t.Fatal(err)

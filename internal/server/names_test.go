@@ -1,0 +1,127 @@
+package server
+
+import (
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"github.com/directsip/directsip/internal/siptest"
+)
+
+// zone is a name server on loopback.
+type zone struct {
+	addr string
+	mu   sync.Mutex
+	rrs  []dns.RR
+}
+
+// newZone starts a name server that knows records in the form of a zone file, NET. being the network.
+func newZone(t *testing.T, network string, records ...string) *zone {
+	t.Helper()
+	z := &zone{}
+	for _, text := range records {
+		rr, err := dns.NewRR(expand(network, text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		z.rrs = append(z.rrs, rr)
+	}
+	pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.addr = pc.LocalAddr().String()
+	started, done := make(chan struct{}), make(chan error, 1)
+	s := &dns.Server{PacketConn: pc, Handler: z, NotifyStartedFunc: func() { close(started) }}
+	go func() { done <- s.ActivateAndServe() }()
+	<-started
+	t.Cleanup(func() {
+		if err := s.Shutdown(); err != nil {
+			t.Error(err)
+		}
+		<-done
+	})
+	return z
+}
+
+func (z *zone) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	m := new(dns.Msg).SetReply(q)
+	known := false
+	for _, rr := range z.rrs {
+		if h := rr.Header(); strings.EqualFold(h.Name, q.Question[0].Name) {
+			known = true
+			if h.Rrtype == q.Question[0].Qtype {
+				m.Answer = append(m.Answer, rr)
+			}
+		}
+	}
+	if !known {
+		m.Rcode = dns.RcodeNameError
+	}
+	w.WriteMsg(m) // a client that is gone needs no answer
+}
+
+// named starts a server whose resolver asks a zone of these records.
+func named(t *testing.T, document string, records ...string) *rig {
+	t.Helper()
+	network := siptest.Net(t)
+	z := newZone(t, network, records...)
+	return startWith(t, network, document, func(c *Config) { c.Shards, c.DNS = 4, []string{z.addr} })
+}
+
+// deaf takes datagrams at an address and never answers. The function tells the Call-IDs of the INVITEs that have come.
+func deaf(t *testing.T, at string) (invites func() map[string]bool) {
+	t.Helper()
+	c, err := net.ListenPacket("udp4", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	seen, done := map[string]bool{}, make(chan struct{})
+	go func() {
+		defer close(done)
+		b := make([]byte, 65536)
+		for {
+			n, _, err := c.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			if msg := string(b[:n]); strings.HasPrefix(msg, "INVITE ") {
+				_, id, _ := strings.Cut(msg, "\r\nCall-ID: ")
+				id, _, _ = strings.Cut(id, "\r\n")
+				mu.Lock()
+				seen[id] = true
+				mu.Unlock()
+			}
+		}
+	}()
+	t.Cleanup(func() { c.Close(); <-done })
+	return func() map[string]bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return seen
+	}
+}
+
+// RFC 3263 §4.3: what one call has found out about a host that is silent holds for the calls of all shards.
+func TestSilentHostCostsOneCall(t *testing.T) {
+	t.Parallel()
+	doc := strings.ReplaceAll(basic, "host: NET.3, root: {transport: UDP, port: 5070}", "host: gw.test, root: {transport: UDP, port: 5070, gatewayPort: dns}")
+	doc = strings.ReplaceAll(doc, "global: {options: false}", "global: {options: false, noResponseTimeout: 1s}")
+	r := named(t, doc, "_sip._udp.gw.test. 60 IN SRV 1 1 5060 one.test.", "_sip._udp.gw.test. 60 IN SRV 2 1 5060 two.test.",
+		"one.test. 60 IN A NET.3", "two.test. 60 IN A NET.4")
+	invites := deaf(t, r.net+"3:5060")
+	pbx, gw := r.agent(2), r.agent(4)
+	for range 8 { // on one of four shards each
+		out, in := r.call(pbx, gw)
+		r.hangup(in, out)
+	}
+	if n := len(invites()); n != 1 {
+		t.Errorf("%d of 8 calls have waited for the silent host", n)
+	}
+}
