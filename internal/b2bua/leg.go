@@ -331,8 +331,8 @@ func (l *Leg) down(now time.Time) {
 // follow sets where requests of the dialog go.
 func (c *Call) follow(l *Leg) { l.hop = nextHop(l.hop, &l.dlg, l.trunk.GatewayPort) }
 
-// nextHop is where requests of a dialog go: its first route or remote target if that is an address, else the way the dialog was set
-// up (RFC 3261 §12.2.1.1, RFC 3263). Over a connection its flow is kept, and dialled again only when it is gone: at the port where the
+// nextHop is where requests of a dialog go: its first route or remote target (RFC 3261 §12.2.1.1). A name is looked up by whoever sends (RFC 3263), and where
+// nobody is found by it the way leads as the dialog was set up. Over a connection its flow is kept, and dialled again only when it is gone: at the port where the
 // peer listens, which of a caller is not the one it has called from. A target that names an address of its network behind a NAT is still reached where it has
 // been called. listens is that of the trunk, for a name that says none.
 func nextHop(hop sip.Hop, d *dialog.Dialog, listens uint16) sip.Hop {
@@ -347,6 +347,13 @@ func nextHop(hop sip.Hop, d *dialog.Dialog, listens uint16) sip.Hop {
 	}
 	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	named := err != nil
+	hop.Host, hop.Port = "", 0
+	if named {
+		hop.Host, hop.Port = host, u.Port
+		if hop.Way.IsValid() { // the address of before is no target any more
+			hop.Remote, hop.Way = hop.Way, netip.AddrPort{}
+		}
+	}
 	if named && (d.UAC || !hop.Transport.Reliable()) {
 		return hop
 	}

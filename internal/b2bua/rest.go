@@ -89,6 +89,7 @@ func (l *Leg) quiet() bool {
 // rest takes over the leg's transactions; false: none lives.
 func (l *Leg) rest() (restLeg, bool) {
 	r := restLeg{callID: l.callID, local: l.tag, caller: l.caller, remote: l.dlg.RemoteTag, hop: l.hop}
+	r.hop.Host, r.hop.Port = "", 0 // what responses are sent by; a late 2xx says anew where its ACK goes
 	var whole machines
 	r.owed = make([]owed, 0, 2)
 	if l.invs.Live() && !r.owe(owedInvite, l.invs.State() != txn.Completed, &l.invs) {

@@ -31,6 +31,7 @@ type shard struct {
 	done  chan struct{}
 
 	shedding bool // new calls are refused
+	seeker
 }
 
 // run is the goroutine of the shard.
@@ -173,6 +174,9 @@ func (s *shard) flush() {
 	}
 	for i := range s.out.Sends {
 		t := &s.out.Sends[i]
+		if t.Hop.Host != "" && !s.seek(time.Now(), t) {
+			continue
+		}
 		s.sends = append(s.sends, transport.Send{Hop: t.Hop, Data: t.Data, CallID: t.CallID, Branch: t.Branch})
 	}
 	s.e.cfg.Transport.Send(s.sends)

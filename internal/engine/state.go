@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -137,14 +138,19 @@ func (e *Engine) Loads() []Load {
 
 // lookup asks DNS beside the shards.
 func (e *Engine) lookup(q resolve.Query, got func(resolve.Result)) {
+	e.seek(q, 5*time.Second, slog.LevelWarn, got)
+}
+
+// seek is lookup that waits for so long, and says at that level of the log that a name is not known: peers name what they like.
+func (e *Engine) seek(q resolve.Query, wait time.Duration, level slog.Level, got func(resolve.Result)) {
 	e.wg.Add(1)
 	go func() {
 		defer e.wg.Done()
-		ctx, cancel := context.WithTimeout(e.ctx, 5*time.Second)
+		ctx, cancel := context.WithTimeout(e.ctx, wait)
 		defer cancel()
 		r, err := e.cfg.Resolver.Lookup(ctx, q)
 		if err != nil {
-			e.log.Warn("name not resolved", "host", q.Host, "err", err)
+			e.log.Log(ctx, level, "name not resolved", "host", q.Host, "err", err)
 			r = resolve.Result{}
 		}
 		got(r)

@@ -29,15 +29,20 @@ func (a *absent) add(now time.Duration, remote netip.AddrPort) {
 	a.until[remote] = now + absentFor
 }
 
+// has tells whether nobody was to be reached there lately.
+func (a *absent) has(now time.Duration, remote netip.AddrPort) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	until, known := a.until[remote]
+	return known && now < until
+}
+
 // turn leads a hop to where its peer has been reached, if nobody is where it says that it is.
 func (a *absent) turn(now time.Duration, h *sip.Hop) {
 	if !h.Way.IsValid() {
 		return
 	}
-	a.mu.Lock()
-	until, known := a.until[h.Remote]
-	a.mu.Unlock()
-	if known && now < until {
+	if a.has(now, h.Remote) {
 		h.Remote, h.Way = h.Way, netip.AddrPort{}
 	}
 }

@@ -72,7 +72,7 @@ func (c *conn) lose(list []Send, err error) {
 	again := proven && brokenByPeer(err)
 	for _, m := range list {
 		if !proven && m.Hop.Way.IsValid() && m.Hop.Way != m.Hop.Remote {
-			c.t.absent.add(c.t.now(), c.key.remote)
+			c.t.absent.add(c.t.now(), c.remote)
 			c.t.sendStream(&m)
 			continue
 		}

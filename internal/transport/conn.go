@@ -2,6 +2,7 @@ package transport
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ type conn struct {
 	t        *Transport
 	flow     uint64
 	key      connKey
+	remote   netip.AddrPort // where the peer is; of one that is dialled by name, when it is open
 	accepted bool
 	counters *counters
 	peer     peer // set before the connection is published
@@ -157,6 +159,6 @@ func (c *conn) cut() {
 // source is what the Handler gets with each message.
 func (c *conn) source() sip.Source {
 	return sip.Source{
-		Transport: c.key.transport, Local: c.key.local, Remote: c.key.remote, Flow: c.flow, Names: c.peer.names,
+		Transport: c.key.transport, Local: c.key.local, Remote: c.remote, Flow: c.flow, Names: c.peer.names,
 	}
 }

@@ -25,7 +25,7 @@ func (c *conn) read() {
 	case isTimeout(err) && broken != nil:
 		err = broken
 	case isTimeout(err) && !c.finished():
-		c.t.log.Debug("connection timed out", "transport", c.key.transport, "peer", c.key.remote)
+		c.t.log.Debug("connection timed out", "transport", c.key.transport, "peer", c.remote)
 	case errors.Is(err, io.EOF):
 		err = errHungUp
 	}
@@ -39,6 +39,12 @@ func (c *conn) finished() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ending && !c.writing && len(c.queue) == 0
+}
+
+func (c *conn) isOpen() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == stateOpen && !c.ending
 }
 
 func (c *conn) isClosed() bool {
@@ -129,7 +135,7 @@ func (c *conn) deliver(f *framer) (progress bool, err error) {
 		if err != nil {
 			c.counters.malformed.Add(1)
 			if c.t.gate.open(c.t.now()) {
-				c.t.log.Info("framing lost", "transport", c.key.transport, "peer", c.key.remote, "error", err)
+				c.t.log.Info("framing lost", "transport", c.key.transport, "peer", c.remote, "error", err)
 			}
 			if progress {
 				h.Flush()
@@ -173,7 +179,7 @@ func (c *conn) delay(wait time.Duration) error {
 			return ErrClosed
 		}
 		var ok bool
-		if wait, ok = c.t.rate.Load().spend(c.key.remote.Addr(), c.t.now()); ok {
+		if wait, ok = c.t.rate.Load().spend(c.remote.Addr(), c.t.now()); ok {
 			return nil
 		}
 	}

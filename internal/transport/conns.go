@@ -10,11 +10,13 @@ import (
 )
 
 // connKey is what makes an open connection fit for a hop. Local is part of it because it tells the trunk
-// that requests on the connection belong to.
+// that requests on the connection belong to. One that is dialled by the host of a hop has that in place of an address.
 type connKey struct {
 	transport     sip.Transport
 	local, remote netip.AddrPort
 	name          string // that we asked for when dialling; "" for accepted ones
+	host          string
+	port          uint16 // of host
 }
 
 // connTable knows all connections.
@@ -48,7 +50,7 @@ func (ct *connTable) count() (accepted, dialled int) {
 func (ct *connTable) admit(c *conn, lim *Limits) bool {
 	ct.mu.Lock()
 	defer ct.mu.Unlock()
-	source := c.key.remote.Addr()
+	source := c.remote.Addr()
 	if ct.closed || ct.accepted >= lim.MaxConns || ct.perSource[source] >= lim.MaxConnsPerSource {
 		return false
 	}
@@ -56,6 +58,14 @@ func (ct *connTable) admit(c *conn, lim *Limits) bool {
 	ct.perSource[source]++
 	ct.enter(c)
 	return true
+}
+
+// dialKey is the key of a connection that is dialled for a hop.
+func dialKey(hop *sip.Hop) connKey {
+	if hop.Host != "" {
+		return connKey{transport: hop.Transport, local: hop.Local, name: hop.Name, host: hop.Host, port: hop.Port}
+	}
+	return connKey{transport: hop.Transport, local: hop.Local, remote: hop.Remote, name: hop.Name}
 }
 
 // enter gives c its flow. An accepted connection is found by key only when it is open.
@@ -79,7 +89,7 @@ func (ct *connTable) publish(c *conn) {
 }
 
 // find returns the connection for a hop: the flow that it prefers, one to the same place, or a new one that
-// the caller must dial.
+// the caller must dial. For a hop with a host the second must be open: where that leads is found out by dialling.
 func (ct *connTable) find(hop *sip.Hop, dialled func() *conn, limit int) (c *conn, isNew bool, err error) {
 	ct.mu.Lock()
 	defer ct.mu.Unlock()
@@ -88,13 +98,18 @@ func (ct *connTable) find(hop *sip.Hop, dialled func() *conn, limit int) (c *con
 			return c, false, nil
 		}
 	}
-	key := connKey{hop.Transport, hop.Local, hop.Remote, hop.Name}
-	if c = ct.byKey[key]; c != nil {
+	key := connKey{transport: hop.Transport, local: hop.Local, remote: hop.Remote, name: hop.Name}
+	if c = ct.byKey[key]; c != nil && (hop.Host == "" || c.isOpen()) {
 		return c, false, nil
 	}
 	if hop.Name != "" {
 		key.name = ""
 		if c = ct.byKey[key]; c != nil && c.accepted && c.peer.is(hop.Name) {
+			return c, false, nil
+		}
+	}
+	if hop.Host != "" {
+		if c = ct.byKey[dialKey(hop)]; c != nil {
 			return c, false, nil
 		}
 	}
@@ -125,7 +140,7 @@ func (ct *connTable) remove(c *conn) {
 	c.counters.open.Add(-1)
 	if c.accepted {
 		ct.accepted--
-		source := c.key.remote.Addr()
+		source := c.remote.Addr()
 		if ct.perSource[source]--; ct.perSource[source] == 0 {
 			delete(ct.perSource, source)
 		}

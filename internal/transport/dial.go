@@ -35,7 +35,7 @@ func (t *Transport) sendStream(m *Send) {
 }
 
 func (t *Transport) newDialled(hop *sip.Hop) *conn {
-	c := &conn{t: t, key: connKey{hop.Transport, hop.Local, hop.Remote, hop.Name}}
+	c := &conn{t: t, key: dialKey(hop), remote: hop.Remote}
 	if l := t.listenerFor(hop.Transport, hop.Local); l != nil {
 		c.counters = &l.counters
 	} else {
@@ -63,10 +63,10 @@ func (t *Transport) listenerFor(tr sip.Transport, local netip.AddrPort) *listene
 // dial is the life of a dialled connection.
 func (c *conn) dial() {
 	c.counters.dialled.Add(1)
-	nc, p, err := c.connect()
+	nc, p, err := c.reach()
 	if err != nil {
 		c.counters.dialFailed.Add(1)
-		c.t.log.Debug("dialling failed", "transport", c.key.transport, "peer", c.key.remote, "name", c.key.name, "error", err)
+		c.t.log.Debug("dialling failed", "transport", c.key.transport, "peer", c.remote, "host", c.key.host, "name", c.key.name, "error", err)
 		c.close(err)
 		return
 	}
@@ -74,8 +74,8 @@ func (c *conn) dial() {
 	c.read()
 }
 
-// connect makes the TCP connection from the IP address of our listener and, for TLS, proves both sides.
-func (c *conn) connect() (net.Conn, peer, error) {
+// connect makes the TCP connection to an address from the IP address of our listener and, for TLS, proves both sides.
+func (c *conn) connect(remote netip.AddrPort, name string) (net.Conn, peer, error) {
 	t := c.t
 	ctx, cancel := context.WithTimeout(t.dialCtx, t.cfg.Limits.DialTimeout)
 	defer cancel()
@@ -83,7 +83,7 @@ func (c *conn) connect() (net.Conn, peer, error) {
 	if a := c.key.local.Addr(); a.IsValid() && !a.IsUnspecified() {
 		d.LocalAddr = &net.TCPAddr{IP: a.AsSlice(), Zone: a.Zone()}
 	}
-	raw, err := d.DialContext(ctx, network("tcp", c.key.remote.Addr()), c.key.remote.String())
+	raw, err := d.DialContext(ctx, network("tcp", remote.Addr()), remote.String())
 	if err != nil {
 		return nil, peer{}, err
 	}
@@ -96,16 +96,17 @@ func (c *conn) connect() (net.Conn, peer, error) {
 	}
 	l := t.listenerFor(sip.TLS, c.key.local)
 	if l == nil || ending {
+		raw.Close()
 		return nil, peer{}, fmt.Errorf("no certificate: %w", ErrNoListener)
 	}
-	name := c.key.name
 	if name == "" {
-		name = c.key.remote.Addr().String() // an IP address in the certificate must do
+		name = remote.Addr().String() // an IP address in the certificate must do
 	}
 	tc := tls.Client(raw, l.certs.dialConfig(name))
 	p, err := handshake(tc, t.cfg.Limits.HandshakeTimeout)
 	if err != nil {
 		l.counters.handshakeFailed.Add(1)
+		raw.Close()
 		return nil, peer{}, err
 	}
 	return tc, p, nil

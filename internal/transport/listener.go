@@ -84,7 +84,7 @@ func (l *listener) admit(nc *net.TCPConn) {
 	}
 	c := &conn{
 		t: l.t, accepted: true, proven: true, counters: &l.counters, raw: nc,
-		key: connKey{transport: l.transport, local: l.local, remote: remote},
+		key: connKey{transport: l.transport, local: l.local, remote: remote}, remote: remote,
 	}
 	if !l.t.conns.admit(c, &l.t.cfg.Limits) {
 		l.counters.refused.Add(1)
@@ -110,13 +110,13 @@ func (l *listener) serve(c *conn) {
 	}
 	tc := tls.Server(c.raw, l.certs.acceptConfig())
 	p, err := handshake(tc, l.t.cfg.Limits.HandshakeTimeout)
-	if err == nil && l.t.cfg.AllowTLS != nil && !l.t.cfg.AllowTLS(l.local, c.key.remote.Addr(), p.names) {
+	if err == nil && l.t.cfg.AllowTLS != nil && !l.t.cfg.AllowTLS(l.local, c.remote.Addr(), p.names) {
 		err = ErrName
 	}
 	if err != nil {
 		l.counters.handshakeFailed.Add(1)
 		if l.t.gate.open(l.t.now()) {
-			l.t.log.Info("TLS connection refused", "listener", l.local, "peer", c.key.remote, "names", p.names, "error", err)
+			l.t.log.Info("TLS connection refused", "listener", l.local, "peer", c.remote, "names", p.names, "error", err)
 		}
 		c.close(err)
 		return

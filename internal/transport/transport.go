@@ -50,7 +50,10 @@ type Config struct {
 	// AllowTLS is asked after the handshake of an accepted connection with the names of the verified
 	// certificate, in lower case. nil accepts every certificate that the CA file verifies.
 	AllowTLS func(local netip.AddrPort, remote netip.Addr, names []string) bool
-	Limits   Limits
+	// Find looks up the Host of a hop: its addresses, best first, and the name that a certificate there must carry. It may wait for DNS until ctx
+	// ends. nil finds nobody, and a hop leads to its Remote.
+	Find   func(ctx context.Context, hop *sip.Hop) (at []netip.AddrPort, name string)
+	Limits Limits
 	// Messages bounds the size of a message on a stream; nil means the limits of package sip.
 	Messages *sip.Limits
 	DSCP     uint8        // marks the packets that we send (RFC 4594 §2.3: signalling is 40, Lync uses 24); 0: not

@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/directsip/directsip/internal/resolve"
+	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/txn"
+	"github.com/directsip/directsip/internal/ua"
+)
+
+const (
+	seekTime    = time.Second      // how long a message waits for DNS before it goes where the dialog was set up
+	silentAfter = 3 * time.Second  // a request that is still repeated goes on to the next address (RFC 3263 §4.3)
+	aimedFor    = 40 * time.Second // longer than any request is repeated
+	maxAimed    = 4096             // requests whose addresses are remembered
+	maxTried    = 4                // addresses of a name
+	maxSought   = 64               // names that are looked up at a time
+	maxHeld     = 64               // messages that wait for one of them
+)
+
+// seeker leads the datagrams of dialogs whose peers give names: UDP has no connection that would know where to. It belongs to a shard.
+type seeker struct {
+	aimed map[string]aim               // by branch: repetitions and CANCEL go where the request went
+	held  map[resolve.Query][]txn.Send // wait for DNS
+}
+
+// aim is where a request has gone.
+type aim struct {
+	at    netip.AddrPort
+	since time.Time
+}
+
+// seek gives a message its address if it is a datagram to a name. False: it waits for DNS, and comes again.
+func (s *shard) seek(now time.Time, m *txn.Send) bool {
+	if m.Hop.Host == "" || m.Hop.Transport != sip.UDP {
+		return true
+	}
+	q := whereIs(&m.Hop)
+	waiting, sought := s.held[q]
+	r, known := s.e.cfg.Resolver.Cached(q)
+	switch {
+	case !sought && known && now.Before(r.Expires):
+	case !sought && len(s.held) >= maxSought, len(waiting) >= maxHeld: // a flood goes where the dialog was set up
+		r.Hops = nil
+	default:
+		if !sought {
+			s.e.seek(q, seekTime, slog.LevelDebug, func(r resolve.Result) {
+				s.box.post(func(now time.Time, _ *ua.Core, out *ua.Out) { s.found(now, q, r, out) })
+			})
+		}
+		if s.held == nil {
+			s.held = make(map[resolve.Query][]txn.Send)
+		}
+		s.held[q] = append(waiting, *m)
+		return false
+	}
+	s.aim(now, m, r.Hops)
+	return true
+}
+
+// found sends what has waited for DNS, in its order.
+func (s *shard) found(now time.Time, q resolve.Query, r resolve.Result, out *ua.Out) {
+	list := s.held[q]
+	delete(s.held, q)
+	for i := range list {
+		s.aim(now, &list[i], r.Hops)
+	}
+	out.Sends = append(out.Sends, list...)
+}
+
+// aim chooses among the addresses of a name: the best that has not fallen silent. Where the dialog was set up comes last, for a name that leads nowhere.
+func (s *shard) aim(now time.Time, m *txn.Send, hops []resolve.Addr) {
+	before := m.Hop.Remote
+	m.Hop.Host, m.Hop.Port = "", 0
+	a, known := s.aimed[m.Branch]
+	if known {
+		if m.Hop.Remote = a.at; !m.Again || now.Sub(a.since) < silentAfter {
+			return
+		}
+		s.e.silent.Fell(now, a.at)
+	}
+	m.Hop.Remote = before
+	for _, h := range hops[:min(len(hops), maxTried)] {
+		if !s.e.silent.Is(now, h.AddrPort) {
+			m.Hop.Remote = h.AddrPort
+			break
+		}
+	}
+	if m.Branch != "" {
+		s.remember(now, m.Branch, aim{m.Hop.Remote, now})
+	}
+}
+
+// remember notes where a request has gone.
+func (s *shard) remember(now time.Time, branch string, a aim) {
+	if s.aimed == nil {
+		s.aimed = make(map[string]aim)
+	}
+	if len(s.aimed) >= maxAimed {
+		for k, old := range s.aimed {
+			if now.Sub(old.since) > aimedFor {
+				delete(s.aimed, k)
+			}
+		}
+		if len(s.aimed) >= maxAimed {
+			clear(s.aimed)
+		}
+	}
+	s.aimed[branch] = a
+}
