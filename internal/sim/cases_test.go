@@ -194,6 +194,12 @@ func stories() []story {
 			list[i].set = func(w *World) { w.Host("gwa").NoTCP = true }
 		case "merged-offerless":
 			list[i].set = func(w *World) { w.Net.Links["gwa"] = Link{Delay: time.Millisecond} }
+		case "refer-rash":
+			list[i].set = func(w *World) {
+				if w.Strict {
+					w.Fault.Drop = 27 // the 200 of the target
+				}
+			}
 		case "woken-no-tcp":
 			list[i].set = func(w *World) { w.Host("gwb").NoTCP = true }
 		}

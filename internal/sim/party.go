@@ -26,6 +26,7 @@ type Party struct {
 	state    state
 	gone     bool // fell silent
 	mute     bool // sends no media
+	rash     bool // hung up before the ACK, which it must not (RFC 3261 §15): a BYE that overtakes the 200 is for no dialog, and the 200 that is repeated is taken
 	caller   bool
 	callee   *Callee
 	manner   Manner
@@ -179,6 +180,7 @@ func (p *Party) bye() {
 		return
 	}
 	p.seq++
+	p.rash = !p.caller && p.final == 200
 	p.send(p.message("BYE", p.seq), nil)
 	if p.host.w.Strict {
 		p.unanswered(487)
