@@ -34,16 +34,16 @@ func (s *Scenario) finish(w *World) {
 // hear checks, when one end hangs up, that each end is heard by the other: the ports that the peers were told, the addresses
 // that the relay sends to, and the directions on both legs agree. Only when neither end is in the middle of a change.
 func (s *Scenario) hear(w *World) {
+	a := s.caller
+	if leg := w.Nodes[s.Node].watch.legs[a.callID]; s.Caller.Offerless && (leg == nil || !leg.acknowledged()) {
+		return // its answer is on its way
+	}
 	if s.moved {
 		s.hearMoved(w)
 		return
 	}
-	a := s.caller
 	if !a.settled() || s.withdrawn || s.answers() > 1 {
 		return
-	}
-	if leg := w.Nodes[s.Node].watch.legs[a.callID]; s.Caller.Offerless && (leg == nil || !leg.acknowledged()) {
-		return // its answer is on its way
 	}
 	for _, b := range s.ends {
 		if !b.settled() || b.final != 201 {
