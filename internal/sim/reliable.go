@@ -268,7 +268,7 @@ func (p *Party) earlyUpdate() {
 			}
 		}
 	}
-	if p.state != early || p.pending || p.cancel || !p.live() || tag == "" || p.caller && p.scenario.Caller.Offerless && p.reliable.said[tag] == "" {
+	if p.state != early || p.pending || p.cancel || !p.live() || tag == "" || p.caller && p.reliable.said[tag] == "" {
 		return
 	}
 	if !p.caller && (p.rel.said == "" || p.rel.held || p.inv.done) {

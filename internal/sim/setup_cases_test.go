@@ -84,6 +84,8 @@ func setupStories() []story {
 			Caller{Manner: prack(hangUp, Rel{Known: true})}, at(with(reliably(media183, Rel{Known: true}), func(c *Callee) { c.Early = []time.Duration{second} }), "gwa")),
 		one1("early-update-alone", "RFC 3311: the caller has no reliable answer, so the target's UPDATE is answered by us", "normal-clearing", 200,
 			Caller{Manner: hangUp}, at(with(reliably(media183, Rel{Known: true}), func(c *Callee) { c.Early = []time.Duration{second} }), "gwa")),
+		one1("early-update-none", "RFC 3311 §5.1: a caller that has heard nothing reliably moves nothing before its ACK", "normal-clearing", 200,
+			Caller{AckDelay: second, Manner: updates(hangUp, ms100(25))}, at(answers, "gwa")),
 		one1("offer-always", "outboundOffer always: an INVITE without offer goes on with one of ours", "normal-clearing", 200,
 			Caller{Offerless: true, Manner: hangUp}, at(Callee{Progress: media183, After: second, Final: 200}, "gwa")).doc(targets, targets+", outboundOffer: always"),
 		one1("early-media-first", "earlyMedia first: the description of the second branch is not told before the answer", "normal-clearing", 200, up,
