@@ -553,11 +553,16 @@ func (c *Call) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 
 // sendFailed finds the transaction. After the first response to an INVITE its branch means a CANCEL or an ACK.
 func (c *Call) sendFailed(now time.Time, l *Leg, branch string, out *Out) {
-	udp := l.hop.Transport == sip.UDP
+	udp := l.invc.Hop().Transport == sip.UDP
 	if l.invc.Branch() == branch && !l.invc.Responded() && !(udp && l.up) {
 		ev, inv := txn.Failed, l.invc.Request()
 		if !udp { // by UDP an earlier copy may have got through: the transaction stays for its answer
 			ev = l.invc.Fail(now, &out.Out)
+		}
+		if hop := l.invc.Hop(); l.up && ev == txn.Failed && inv != nil && c.backToUDP(now, l, &hop) {
+			c.rewrite(inv, hop)
+			l.invc.Start(now, inv, hop, c.env.Timers, &out.Out)
+			return
 		}
 		if l.up && ev == txn.Failed && inv != nil {
 			seq, _, _ := inv.CSeq()
@@ -567,15 +572,24 @@ func (c *Call) sendFailed(now time.Time, l *Leg, branch string, out *Out) {
 		c.inviteClientEvent(now, l, ev, out)
 		return
 	}
-	if udp {
-		return
-	}
 	for _, r := range l.clients {
 		if r.Branch() == branch {
-			req := r.Request()
-			if r.Fail(now, &out.Out) == txn.Failed {
-				c.requestNotSent(now, l, r, req, out)
+			req, hop := r.Request(), r.Hop()
+			if hop.Transport == sip.UDP || r.Fail(now, &out.Out) != txn.Failed {
+				return
 			}
+			if req != nil && req.Method != "CANCEL" && c.backToUDP(now, l, &hop) {
+				c.rewrite(req, hop)
+				r.Start(now, req, hop, c.env.Timers, &out.Out)
+				return
+			}
+			c.requestNotSent(now, l, r, req, out)
+			return
+		}
+	}
+	for i := range l.acks {
+		if a := &l.acks[i]; a.send.Branch == branch && c.backToUDP(now, l, &a.send.Hop) {
+			c.ackByUDP(a, out)
 			return
 		}
 	}

@@ -59,7 +59,7 @@ func (c *Call) hearReliable(l *Leg, m *sip.Message) (e *early, rack string, fres
 	default:
 		e.dlg.Refresh(m)
 	}
-	e.rseq, e.hop = uint32(n), nextHop(l.hop, &e.dlg, 0)
+	e.rseq, e.hop = uint32(n), c.env.nextHop(c.now, l.hop, &e.dlg, l.trunk)
 	seq, _, _ := m.CSeq()
 	return e, strconv.FormatUint(n, 10) + " " + strconv.FormatUint(uint64(seq), 10) + " INVITE", true
 }

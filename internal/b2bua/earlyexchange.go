@@ -168,7 +168,7 @@ func (c *Call) passEarly(now time.Time, x *earlyExchange, s *sdp.Session, body s
 	if !x.toCaller {
 		d, hop = to.dialogOf(x.e), x.e.hop
 	}
-	hop = nextHop(hop, d, to.trunk.GatewayPort)
+	hop = c.env.nextHop(now, hop, d, to.trunk)
 	m := d.Request("UPDATE")
 	m.Add(sip.IDContact, c.contact(hop))
 	m.Add(sip.IDAllow, c.env.Allow(to.trunk.Settings))

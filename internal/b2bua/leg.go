@@ -249,7 +249,8 @@ func writeAck(env *Env, d *dialog.Dialog, hop sip.Hop, cseq uint32, body string,
 	if body != "" {
 		m.SetBody("application/sdp", body)
 	}
-	return sentAck{seq: cseq, tag: d.RemoteTag, send: txn.Send{Hop: hop, Data: m.Append(nil), CallID: d.CallID}, body: body != ""}
+	v, _ := m.TopVia()
+	return sentAck{seq: cseq, tag: d.RemoteTag, send: txn.Send{Hop: hop, Data: m.Append(nil), CallID: d.CallID, Branch: v.Branch()}, body: body != ""}
 }
 
 // repeatAck answers a repeated 2xx; false when it was not acknowledged yet, or is none.
@@ -329,13 +330,13 @@ func (l *Leg) down(now time.Time) {
 }
 
 // follow sets where requests of the dialog go.
-func (c *Call) follow(l *Leg) { l.hop = nextHop(l.hop, &l.dlg, l.trunk.GatewayPort) }
+func (c *Call) follow(l *Leg) { l.hop = c.env.nextHop(c.now, l.hop, &l.dlg, l.trunk) }
 
 // nextHop is where requests of a dialog go: its first route or remote target (RFC 3261 §12.2.1.1). A name is looked up by whoever sends (RFC 3263), and where
 // nobody is found by it the way leads as the dialog was set up. Over a connection its flow is kept, and dialled again only when it is gone: at the port where the
 // peer listens, which of a caller is not the one it has called from. A target that names an address of its network behind a NAT is still reached where it has
-// been called. listens is that of the trunk, for a name that says none.
-func nextHop(hop sip.Hop, d *dialog.Dialog, listens uint16) sip.Hop {
+// been called. Where t is nil the transport stays.
+func (e *Env) nextHop(now time.Time, hop sip.Hop, d *dialog.Dialog, t *topology.Trunk) sip.Hop {
 	u, err := sip.ParseURI(d.NextHopURI())
 	if err != nil || u.Host == "" {
 		return hop
@@ -348,6 +349,9 @@ func nextHop(hop sip.Hop, d *dialog.Dialog, listens uint16) sip.Hop {
 	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	named := err != nil
 	hop.Host, hop.Port = "", 0
+	if by := e.asked(now, hop, &u, t); by != hop.Transport {
+		hop.Transport, hop.Flow, hop.Way = by, 0, netip.AddrPort{}
+	}
 	if named {
 		hop.Host, hop.Port = host, u.Port
 		if hop.Way.IsValid() { // the address of before is no target any more
@@ -358,8 +362,8 @@ func nextHop(hop sip.Hop, d *dialog.Dialog, listens uint16) sip.Hop {
 		return hop
 	}
 	port := u.Port
-	if port == 0 && named {
-		port = listens
+	if port == 0 && named && t != nil {
+		port = t.GatewayPort
 	}
 	if port == 0 {
 		port = 5060

@@ -80,7 +80,7 @@ func (r *Rest) answeredAgain(now time.Time, l *restLeg, m *sip.Message, out *Out
 			return
 		}
 		d := dialog.NewUAC(m, m)
-		s := writeAck(r.env, &d, nextHop(l.hop, &d, 0), d.LocalSeq, "", nil).send
+		s := writeAck(r.env, &d, r.env.nextHop(now, l.hop, &d, nil), d.LocalSeq, "", nil).send
 		s.Again = true
 		out.Sends = append(out.Sends, s)
 		return

@@ -249,7 +249,7 @@ func (r *Rest) hangUpFork(now time.Time, l *restLeg, m *sip.Message, out *Out) {
 		return
 	}
 	d := dialog.NewUAC(m, m)
-	hop := nextHop(l.hop, &d, 0)
+	hop := r.env.nextHop(now, l.hop, &d, nil)
 	ack := writeAck(r.env, &d, hop, d.LocalSeq, "", w.auth)
 	w.acks = append(w.acks, ack)
 	out.Sends = append(out.Sends, ack.send)

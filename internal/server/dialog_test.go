@@ -300,3 +300,66 @@ func TestNameOfADialogProvesToBeTheGateway(t *testing.T) {
 		})
 	}
 }
+
+// RFC 3261 §19.1.1, §12.2.1.1: requests of a dialog go by the transport that the peer names, as far as its trunk has a listener of it: with UDP also TCP.
+func TestDialogFollowsTheTransportOfThePeer(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ contact, route, network, at string }{
+		"contact":             {contact: "sip:gw@NET.4:5066;transport=tcp", network: "tcp", at: "NET.4:5066"},
+		"contact by name":     {contact: "sip:gw@node.test:5066;transport=TCP", network: "tcp", at: "NET.4:5066"},
+		"contact by SRV":      {contact: "sip:gw@edge.test;transport=tcp", network: "tcp", at: "NET.4:5068"},
+		"record-route":        {route: "sip:NET.4:5066;transport=tcp;lr", network: "tcp", at: "NET.4:5066"},
+		"its own transport":   {contact: "sip:gw@NET.4:5066;transport=udp", network: "udp", at: "NET.4:5066"},
+		"one that it has not": {contact: "sip:gw@NET.4:5066;transport=tls", network: "udp", at: "NET.4:5066"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := named(t, strings.ReplaceAll(basic, "port: 5070", "port: 5070, gatewayPort: 5060"), "node.test. 60 IN A NET.4", "_sip._tcp.edge.test. 60 IN SRV 1 1 5068 node.test.")
+			n := newNode(t, row.network, expand(r.net, row.at))
+			pbx, gw := r.agent(2), r.agent(3)
+			gw.Answer(says(r.net, row.contact, row.route))
+			out := r.tester.Dial(pbx, r.net+"1:5060", "sip:+14255550101@"+r.net+"1")
+			r.tester.Wait(out, siptest.Answered)
+			out.Hangup()
+			bye := n.takes("BYE")
+			if via, _ := bye.TopVia(); !strings.EqualFold(via.Transport, row.network) {
+				t.Errorf("the BYE has Via %s", bye.Get(sip.IDVia))
+			}
+			r.tester.Wait(out, siptest.Ended)
+			r.records(1)
+		})
+	}
+}
+
+// The same toward a caller.
+func TestDialogFollowsTheTransportOfTheCaller(t *testing.T) {
+	t.Parallel()
+	r := start(t, strings.ReplaceAll(basic, "port: 5070", "port: 5070, gatewayPort: 5060"))
+	n := newNode(t, "tcp", r.net+"2:5066")
+	pbx, gw := r.agent(2), r.agent(3)
+	r.tester.Dial(pbx, r.net+"1:5060", "sip:+14255550101@"+r.net+"1", siptest.Edit(func(m *sip.Message) {
+		m.Set(sip.IDContact, "<sip:peer2@"+r.net+"2:5066;transport=tcp>")
+	}))
+	in := r.tester.Incoming(gw, 1)
+	r.tester.Wait(in, siptest.Acked)
+	in.Hangup()
+	n.takes("BYE")
+	r.tester.Wait(in, siptest.Ended)
+	r.records(1)
+}
+
+// A peer that names TCP and takes none is spoken to by UDP, with ACK, re-INVITE and BYE, as before it has said so.
+func TestPeerWithoutTheTCPThatItNames(t *testing.T) {
+	t.Parallel()
+	r := start(t, strings.ReplaceAll(basic, "port: 5070", "port: 5070, gatewayPort: 5060"))
+	pbx, gw := r.agent(2), r.agent(3)
+	for range 3 { // the first finds out
+		gw.Answer(says(r.net, "sip:peer3@"+r.net+"3:5060;transport=tcp", ""))
+		out, in := r.call(pbx, gw)
+		if m, err := out.Reinvite(r.tester.Context(), siptest.SendOnly); err != nil || m.Status != 200 {
+			t.Fatalf("re-INVITE: %v, %v", m, err)
+		}
+		r.hangup(out, in)
+	}
+	r.records(3)
+}
