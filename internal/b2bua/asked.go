@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,7 +38,36 @@ func (c *Call) backToUDP(now time.Time, l *Leg, hop *sip.Hop) bool {
 	return true
 }
 
-// rewrite makes a request another transaction, by another hop.
+// requestByUDP sends a request once more, as another.
+func (c *Call) requestByUDP(now time.Time, l *Leg, r *request, req *sip.Message, hop sip.Hop, out *Out) {
+	if d := l.dialogBy(r, req.To().Tag()); d != nil {
+		d.LocalSeq++
+		req.Set(sip.IDCSeq, strconv.FormatUint(uint64(d.LocalSeq), 10)+" "+req.Method)
+	}
+	l.auth.authorize(c.env, req)
+	c.rewrite(req, hop)
+	r.Start(now, req, hop, c.env.Timers, &out.Out)
+	c.note(now, l, true, req)
+}
+
+// reinviteByUDP is requestByUDP for a re-INVITE; false: nobody waits for its response.
+func (c *Call) reinviteByUDP(now time.Time, l *Leg, inv *sip.Message, hop sip.Hop, out *Out) bool {
+	seq, _, _ := inv.CSeq()
+	waits := c.waiter(l, seq)
+	if waits == nil {
+		return false
+	}
+	l.dlg.LocalSeq++
+	*waits, l.ackSeq = l.dlg.LocalSeq, l.dlg.LocalSeq
+	inv.Set(sip.IDCSeq, strconv.FormatUint(uint64(l.ackSeq), 10)+" INVITE")
+	l.auth.authorize(c.env, inv)
+	c.rewrite(inv, hop)
+	l.invc.Start(now, inv, hop, c.env.Timers, &out.Out)
+	c.note(now, l, true, inv)
+	return true
+}
+
+// rewrite makes a request that of another hop.
 func (c *Call) rewrite(m *sip.Message, hop sip.Hop) {
 	m.Set(sip.IDVia, c.env.via(hop))
 	if m.Has(sip.IDContact) {

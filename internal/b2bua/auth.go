@@ -128,12 +128,7 @@ func (l *Leg) meet() *auth {
 // §22.2). False: the response is final. That to the INVITE of an attempt is answered by inviteAgain.
 func (c *Call) answerReinvite(now time.Time, l *Leg, inv, m *sip.Message, out *Out) bool {
 	seq, _, _ := inv.CSeq()
-	var waits *uint32 // whoever waits for the response knows it by its CSeq
-	if e := c.exch; e != nil && e.to == l && e.forward == "INVITE" && e.seq == seq && !e.gone {
-		waits = &e.seq
-	} else if r := l.again; r != nil && r.seq == seq && !r.until.IsZero() {
-		waits = &r.seq
-	}
+	waits := c.waiter(l, seq)
 	if waits == nil || !c.learn(l, m, &l.meet().round) {
 		return false
 	}
@@ -146,6 +141,17 @@ func (c *Call) answerReinvite(now time.Time, l *Leg, inv, m *sip.Message, out *O
 	l.invc.Start(now, inv, l.hop, c.env.Timers, &out.Out)
 	c.note(now, l, true, inv)
 	return true
+}
+
+// waiter is by what CSeq whoever waits for the response to a re-INVITE knows it; nil: nobody does.
+func (c *Call) waiter(l *Leg, seq uint32) *uint32 {
+	if e := c.exch; e != nil && e.to == l && e.forward == "INVITE" && e.seq == seq && !e.gone {
+		return &e.seq
+	}
+	if r := l.again; r != nil && r.seq == seq && !r.until.IsZero() {
+		return &r.seq
+	}
+	return nil
 }
 
 // answerRequest answers the challenge to another request of ours.

@@ -559,9 +559,7 @@ func (c *Call) sendFailed(now time.Time, l *Leg, branch string, out *Out) {
 		if !udp { // by UDP an earlier copy may have got through: the transaction stays for its answer
 			ev = l.invc.Fail(now, &out.Out)
 		}
-		if hop := l.invc.Hop(); l.up && ev == txn.Failed && inv != nil && c.backToUDP(now, l, &hop) {
-			c.rewrite(inv, hop)
-			l.invc.Start(now, inv, hop, c.env.Timers, &out.Out)
+		if hop := l.invc.Hop(); l.up && ev == txn.Failed && inv != nil && c.backToUDP(now, l, &hop) && c.reinviteByUDP(now, l, inv, hop, out) {
 			return
 		}
 		if l.up && ev == txn.Failed && inv != nil {
@@ -579,8 +577,7 @@ func (c *Call) sendFailed(now time.Time, l *Leg, branch string, out *Out) {
 				return
 			}
 			if req != nil && req.Method != "CANCEL" && c.backToUDP(now, l, &hop) {
-				c.rewrite(req, hop)
-				r.Start(now, req, hop, c.env.Timers, &out.Out)
+				c.requestByUDP(now, l, r, req, hop, out)
 				return
 			}
 			c.requestNotSent(now, l, r, req, out)
