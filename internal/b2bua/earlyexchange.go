@@ -105,6 +105,11 @@ func (c *Call) offeredEarly(now time.Time, x *earlyExchange, body string, out *O
 		c.denyEarly(now, x, diag.BadSDP, out)
 		return
 	}
+	if ours.outgrows(body) {
+		oa.Failed(x.method)
+		c.denyEarly(now, x, diag.MediaLineMissing, out)
+		return
+	}
 	passes := c.early == nil && c.mayPass(x)
 	if !passes && (c.plan.bypass || !ours.answers(s)) {
 		oa.Failed(x.method)

@@ -181,6 +181,9 @@ var (
 	BadSDP = &Reason{ID: "bad-sdp", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
 		Text: "The session description cannot be read.",
 		Fix:  "The detail of the record names the line; it is a fault of the sender."}
+	MediaLineMissing = &Reason{ID: "media-line-missing", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
+		Text: "An offer within the call has fewer m-lines than the description before it (RFC 3264 section 8).",
+		Fix:  "It is a fault of the sender: a stream that is over keeps its m-line, with port 0."}
 	BadAnswer = &Reason{ID: "bad-answer", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
 		Text: "The answer to an offer is missing, or does not fit the offer.",
 		Fix:  "The detail of the record says what does not fit; it is a fault of the side that answered."}
@@ -285,7 +288,7 @@ var All = []*Reason{
 	CredentialsMissing, CredentialsRefused, PeerVanished,
 	PasswordMissing, PasswordGuessed,
 	UnknownSource, RateLimited, ServerLimit, PoolLimit, UserLimit, TrunkLimit, LinkFull, SessionTooWide, Overload, Draining, TrunkDisabled, TrunkPaused,
-	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, BadAnswer, SRTPRequired, SRTPNotSupported, SRTPNoKeys, UnsupportedMedia,
+	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, MediaLineMissing, BadAnswer, SRTPRequired, SRTPNotSupported, SRTPNoKeys, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,
 	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing,
 	PrackMissing, SessionExpired, ReplacesRefused, TransferLimit, TransferFailed,
