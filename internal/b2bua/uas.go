@@ -41,6 +41,9 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 	if req.Body == "" {
 		return nil, ""
 	}
+	if t := insists(req); t != "" {
+		return diag.UnsupportedMedia, "Content-Type " + clip(t, 40) + " with handling=required"
+	}
 	body, ok := req.SDP()
 	if pidf, _ := location(req); !ok && (pidf != "" || dispensable(req)) {
 		return nil, "" // a location and no offer

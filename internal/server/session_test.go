@@ -50,3 +50,49 @@ func TestOfferKeepsItsMediaLines(t *testing.T) {
 	r.hangup(out, in)
 	r.records(1)
 }
+
+// RFC 5621 §8, RFC 3261 §8.2.3: a part that its sender wants to be understood, and that would be dropped, refuses the request with 415; the same part without
+// that does not.
+func TestPartThatMustBeUnderstood(t *testing.T) {
+	t.Parallel()
+	r := start(t, strings.ReplaceAll(basic, "port: 5070", "port: 5070, gatewayPort: 5060"))
+	pbx, gw := r.agent(2), r.agent(3)
+	with := func(handling, version string) siptest.Option {
+		return siptest.WithBody("multipart/mixed;boundary=b", "--b\r\nContent-Type: application/sdp\r\n\r\n"+description(r.net, version, "audio 30000 RTP/AVP 0")+
+			"\r\n--b\r\nContent-Type: application/isup;version=itu-t92+\r\nContent-Disposition: signal;handling="+handling+"\r\n\r\n\x01\x02\r\n--b--\r\n")
+	}
+	refused := func(m *sip.Message) {
+		t.Helper()
+		if m == nil || m.Status != 415 || m.Get(sip.IDAccept) != "application/sdp" || !strings.Contains(m.Get(sip.IDReason), `"unsupported-media"`) {
+			t.Errorf("%v", m)
+		}
+	}
+	out := r.tester.Dial(pbx, r.net+"1:5060", "sip:+14255550101@"+r.net+"1", siptest.NoSDP(), with("required", "1"))
+	r.tester.Wait(out, siptest.Ended)
+	refused(out.Response())
+	if text := out.Response().Get(sip.IDWarning); !strings.Contains(text, "application/isup with handling=required") {
+		t.Errorf("Warning: %s", text)
+	}
+	out = r.tester.Dial(pbx, r.net+"1:5060", "sip:+14255550101@"+r.net+"1", siptest.NoSDP(), with("optional", "1"))
+	r.tester.Wait(out, siptest.Answered)
+	in := r.tester.Incoming(gw, 1)
+	r.tester.Wait(in, siptest.Acked)
+	for i, row := range []struct {
+		method, handling string
+		want             int
+	}{{"INVITE", "required", 415}, {"UPDATE", "required", 415}, {"INVITE", "optional", 200}, {"UPDATE", "optional", 200}} {
+		do := out.Reinvite
+		if row.method == "UPDATE" {
+			do = out.Update
+		}
+		m, err := do(r.tester.Context(), siptest.SendRecv, siptest.NoSDP(), with(row.handling, string(rune('2'+i))))
+		if err != nil || m.Status != row.want {
+			t.Fatalf("%s with %s: %v, %v", row.method, row.handling, m, err)
+		}
+		if row.want == 415 {
+			refused(m)
+		}
+	}
+	r.hangup(out, in)
+	r.records(2)
+}

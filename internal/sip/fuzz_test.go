@@ -49,6 +49,7 @@ func FuzzParse(f *testing.F) {
 		m.CSeq()
 		m.Contact()
 		m.SDP()
+		m.Insists("application/sdp")
 		for id := IDVia; id <= IDPath; id++ {
 			for range m.Values(id) {
 			}

@@ -1,6 +1,9 @@
 package sip
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Part is one body of a multipart (RFC 5621, RFC 2046 §5.1).
 type Part struct {
@@ -139,6 +142,38 @@ func findSDP(mediaType string, params Params, body string, depth int) (string, b
 		}
 	}
 	return "", false
+}
+
+// Insists is the media type of a body or part that must be understood, as its sender says (handling=required, RFC 5621 §8), and that is not one of those known; ""
+// when there is none. Of alternatives one will do.
+func (m *Message) Insists(known ...string) string {
+	t, params := m.ContentType()
+	return insists(t, params, m.Get(IDContentDisposition), m.Body, known, maxNesting)
+}
+
+func insists(mediaType string, params Params, disposition, body string, known []string, depth int) string {
+	if !strings.HasPrefix(mediaType, "multipart/") {
+		_, rest, _ := strings.Cut(disposition, ";")
+		if v, _ := Params(rest).Get("handling"); body != "" && equalFold(v, "required") && !slices.Contains(known, mediaType) {
+			return mediaType
+		}
+		return ""
+	}
+	if depth == 0 {
+		return ""
+	}
+	parts, _ := splitParts(body, params)
+	if mediaType == "multipart/alternative" && slices.ContainsFunc(parts, func(p Part) bool { return slices.Contains(known, p.ContentType) }) {
+		return ""
+	}
+	for i := range parts {
+		p := &parts[i]
+		_, inner := splitMediaType(p.Get(IDContentType))
+		if t := insists(p.ContentType, inner, p.Get(IDContentDisposition), p.Body, known, depth-1); t != "" {
+			return t
+		}
+	}
+	return ""
 }
 
 func (p *Part) encoding() string {

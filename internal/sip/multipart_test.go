@@ -116,3 +116,32 @@ func TestRFC5621_SDP(t *testing.T) {
 		}
 	}
 }
+
+// RFC 5621 §8: a part whose handling is required has to be understood, wherever it stands; of alternatives one.
+func TestRFC5621_8_Insists(t *testing.T) {
+	part := func(mediaType, disposition string) string {
+		return "Content-Type: " + mediaType + "\r\nContent-Disposition: " + disposition + "\r\n\r\nx"
+	}
+	body := func(parts ...string) string { return "--b\r\n" + strings.Join(parts, "\r\n--b\r\n") + "\r\n--b--\r\n" }
+	sdp, isup, optional := part("application/sdp", "session;handling=required"), part("application/ISUP;version=ansi", "signal; Handling=Required"),
+		part("application/isup", "signal;handling=optional")
+	for name, row := range map[string]struct{ mediaType, body, want string }{
+		"description":       {"multipart/mixed;boundary=b", body(sdp), ""},
+		"required":          {"multipart/mixed;boundary=b", body(sdp, isup), "application/isup"},
+		"optional":          {"multipart/mixed;boundary=b", body(sdp, optional), ""},
+		"says nothing":      {"multipart/mixed;boundary=b", body(sdp, part("application/isup", "signal")), ""},
+		"nested":            {"multipart/mixed;boundary=b", body(sdp, strings.ReplaceAll("Content-Type: multipart/mixed;boundary=c\r\n\r\n"+body(isup), "--b", "--c")), "application/isup"},
+		"alternative":       {"multipart/alternative;boundary=b", body(isup, sdp), ""},
+		"alternative to it": {"multipart/alternative;boundary=b", body(isup, optional), "application/isup"},
+		"no multipart":      {"application/isup", "x", ""},
+	} {
+		if got := multipart(row.mediaType, row.body).Insists("application/sdp"); got != row.want {
+			t.Errorf("%s: %q, want %q", name, got, row.want)
+		}
+	}
+	m := multipart("application/isup", "x")
+	m.Add(IDContentDisposition, "signal;handling=required")
+	if got := m.Insists("application/sdp"); got != "application/isup" {
+		t.Errorf("a body of its own: %q", got)
+	}
+}
