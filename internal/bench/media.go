@@ -52,7 +52,7 @@ func (b *Bench) srtp() (*Table, error) {
 		parties
 	}{{"SRTP to RTP", parties{{secure: true}, {}}}, {"SRTP to SRTP", parties{{secure: true}, {secure: true}}}} {
 		peer := "rtpengine, " + kind.name
-		for _, tier := range tiers[:2] {
+		for _, tier := range tiers {
 			relays = append(relays, b.own(relayOwn(tier)+", "+kind.name, peer, b.Relayed, tier, kind.parties))
 		}
 		relays = append(relays, b.rtpengine(peer, b.Relayed, kind.parties))

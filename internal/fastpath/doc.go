@@ -9,6 +9,10 @@
 // sent such a packet on, it installs the flow anew behind it. The kernel waits for that, with a gap where the packet was, but for 15 ms only: then
 // it goes on, for more streams than user space can carry must be able to come back from there.
 //
+// On the way a flow may have its payload type changed, one law of G.711 made of the other, and SRTP of AES in counter mode opened, sealed, or both (RFC 3711): see bpf/change.h. The
+// key streams for that are made here, in memory shared with the kernel, some packets ahead (Secret). What is not genuine is left to the stack as it came. Without
+// CAP_PERFMON, or on a kernel whose verifier finds that too much, flows are only sent on (Table.Plain).
+//
 // The table is memory shared with the kernel. So to install, read or take out a flow costs no system call, and since whoever works on a flow
 // locks it, none is counted that user space does not see. The next hop, its link address and the device's queue are the kernel's, by the routes of
 // the moment.

@@ -41,6 +41,10 @@ func (k *objectFlow) rule(f *Flow, out ways.Path) {
 	}
 	k.Ssrc, k.PayloadType, k.Rate, k.Buffer = f.SSRC, f.PayloadType, f.Rate, f.Buffer
 	k.Every, k.Credit = f.Every, f.Every
+	k.AsType, k.Law, k.Secret = f.As, uint8(f.Law), 0
+	if f.Secret != nil {
+		k.Secret = f.Secret.index
+	}
 }
 
 func (k *objectFlow) leave(out ways.Path) {

@@ -33,7 +33,7 @@ const (
 
 // flow expects number 100 of SSRC 7, PCMA, whose timestamp is that of the packet before: so it does not matter when it comes.
 func (e *ends) flow() (*Flow, *State) {
-	return &Flow{Local: e.local, Source: e.source, From: e.from, To: e.to, TOS: 46 << 2, SSRC: 7, PayloadType: 8, Rate: 8000, Buffer: 480, Every: 3},
+	return &Flow{Local: e.local, Source: e.source, From: e.from, To: e.to, TOS: 46 << 2, SSRC: 7, PayloadType: 8, As: 8, Rate: 8000, Buffer: 480, Every: 3},
 		&State{Sequence: 100, Timestamp: 1600, Window: 64}
 }
 

@@ -3,6 +3,7 @@ package fastpath
 import (
 	"bytes"
 	"encoding/binary"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -51,6 +52,46 @@ func FuzzProgram(f *testing.F) {
 		want := (&frame{from: e.from, to: e.to, ttl: 64, tos: 46 << 2, fragment: 0x4000, payload: payload}).bytes()
 		if !bytes.Equal(out[12:headers-2], want[12:headers-2]) { // a wrong checksum of UDP stays wrong
 			t.Fatalf("headers\n%x, want\n%x", out[:headers], want[:headers])
+		}
+	})
+}
+
+// FuzzSecrets: whatever comes to a flow that is opened, by its headers one of the peer's, only the peer's own packet passes.
+func FuzzSecrets(f *testing.F) {
+	table := open(f, Config{Flows: 8})
+	in := newLock(f, rand.New(rand.NewPCG(1, 2)), 10)
+	var secrets [2]*Secret
+	for i := range secrets {
+		var err error
+		if secrets[i], err = table.Keep(in.cipher, nil, 7, [2]uint32{5, 0}, Room(LongestPayload*i+160*(1-i))); err != nil {
+			f.Fatal(err)
+		}
+	}
+	genuine := in.seal(f, rtp(8, 100, 1600, 7), 5)
+	f.Add(genuine)
+	f.Add(genuine[:22])
+	f.Add(in.seal(f, append(rtp(8, 100, 1600, 7), make([]byte, 184)...), 5))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		if len(payload) > 1400 {
+			return
+		}
+		for i, e := range []ends{ends4, ends6} {
+			flow, state := e.flow()
+			flow.Secret = secrets[i]
+			h := table.put(flow, state)
+			wire := e.frame()
+			wire.payload = payload
+			verdict, out := table.run(t, wire.bytes())
+			c := table.Recall(h)
+			mine := false
+			if n := len(payload) - 10; n > 12 && n-12 <= LongestPayload && payload[0] == 0x80 && binary.BigEndian.Uint16(payload[2:]) == 100 {
+				in.peer.SetROC(7, 5)
+				_, err := in.peer.DecryptRTP(nil, payload, nil)
+				mine = err == nil
+			}
+			if verdict == redirect && (!mine || c.Packets != 1) || verdict != redirect && (verdict != next || c.Packets != 0 || !bytes.Equal(out, wire.bytes())) {
+				t.Fatalf("verdict %d, genuine %v, %d counted\n%x", verdict, mine, c.Packets, payload)
+			}
 		}
 	})
 }

@@ -13,6 +13,15 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type objectDraft struct {
+	_        structs.HostLayout
+	B        [512]uint8
+	Schedule [80]uint32
+	State    [5]uint32
+	Payload  uint32
+	Sum      int64
+}
+
 type objectFlow struct {
 	_           structs.HostLayout
 	State       uint32
@@ -32,7 +41,10 @@ type objectFlow struct {
 	Ssrc        uint32
 	Rate        uint32
 	Buffer      uint32
+	Secret      uint32
 	PayloadType uint8
+	AsType      uint8
+	Law         uint8
 	Gaps        uint8
 	Sequence    uint16
 	Every       uint16
@@ -44,6 +56,7 @@ type objectFlow struct {
 		Run  uint16
 		Step uint16
 	}
+	_           [2]byte
 	Packets     uint32
 	Bytes       uint32
 	Transit     uint32
@@ -59,14 +72,33 @@ type objectFlow struct {
 	RunFastest  int64
 }
 
+type objectSecret struct {
+	_         structs.HostLayout
+	Inner     [2][5]uint32
+	Outer     [2][5]uint32
+	Rollovers [2]uint32
+	Tag       [2]uint8
+	Wide      uint8
+	_         [1]byte
+	Most      uint16
+	_         [2]byte
+	Seen      uint64
+	Slot      [3168]uint8
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	objectMapFlows    = "flows"
-	objectMapPairs    = "pairs"
-	objectProgForward = "forward"
-	objectVarEpoch    = "epoch"
+	objectMapDrafts       = "drafts"
+	objectMapFirst        = "first"
+	objectMapFlows        = "flows"
+	objectMapPairs        = "pairs"
+	objectMapSecrets      = "secrets"
+	objectProgForward     = "forward"
+	objectProgForwardOnly = "forward_only"
+	objectVarEpoch        = "epoch"
+	objectVarLaws         = "laws"
 )
 
 // loadObject returns the embedded CollectionSpec for object.
@@ -111,15 +143,19 @@ type objectSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectProgramSpecs struct {
-	Forward *ebpf.ProgramSpec `ebpf:"forward"`
+	Forward     *ebpf.ProgramSpec `ebpf:"forward"`
+	ForwardOnly *ebpf.ProgramSpec `ebpf:"forward_only"`
 }
 
 // objectMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectMapSpecs struct {
-	Flows *ebpf.MapSpec `ebpf:"flows"`
-	Pairs *ebpf.MapSpec `ebpf:"pairs"`
+	Drafts  *ebpf.MapSpec `ebpf:"drafts"`
+	First   *ebpf.MapSpec `ebpf:"first"`
+	Flows   *ebpf.MapSpec `ebpf:"flows"`
+	Pairs   *ebpf.MapSpec `ebpf:"pairs"`
+	Secrets *ebpf.MapSpec `ebpf:"secrets"`
 }
 
 // objectVariableSpecs contains global variables before they are loaded into the kernel.
@@ -127,6 +163,7 @@ type objectMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectVariableSpecs struct {
 	Epoch *ebpf.VariableSpec `ebpf:"epoch"`
+	Laws  *ebpf.VariableSpec `ebpf:"laws"`
 }
 
 // objectObjects contains all objects after they have been loaded into the kernel.
@@ -149,14 +186,20 @@ func (o *objectObjects) Close() error {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectMaps struct {
-	Flows *ebpf.Map `ebpf:"flows"`
-	Pairs *ebpf.Map `ebpf:"pairs"`
+	Drafts  *ebpf.Map `ebpf:"drafts"`
+	First   *ebpf.Map `ebpf:"first"`
+	Flows   *ebpf.Map `ebpf:"flows"`
+	Pairs   *ebpf.Map `ebpf:"pairs"`
+	Secrets *ebpf.Map `ebpf:"secrets"`
 }
 
 func (m *objectMaps) Close() error {
 	return _ObjectClose(
+		m.Drafts,
+		m.First,
 		m.Flows,
 		m.Pairs,
+		m.Secrets,
 	)
 }
 
@@ -165,18 +208,21 @@ func (m *objectMaps) Close() error {
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectVariables struct {
 	Epoch *ebpf.Variable `ebpf:"epoch"`
+	Laws  *ebpf.Variable `ebpf:"laws"`
 }
 
 // objectPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectPrograms struct {
-	Forward *ebpf.Program `ebpf:"forward"`
+	Forward     *ebpf.Program `ebpf:"forward"`
+	ForwardOnly *ebpf.Program `ebpf:"forward_only"`
 }
 
 func (p *objectPrograms) Close() error {
 	return _ObjectClose(
 		p.Forward,
+		p.ForwardOnly,
 	)
 }
 

@@ -22,9 +22,12 @@ type Flow struct {
 	TOS           uint8 // type of service or traffic class: DSCP times four
 	SSRC          uint32
 	PayloadType   uint8
-	Rate          uint32 // of its clock, in Hz
-	Buffer        uint32 // in its ticks: what comes so much later than the fastest is late
-	Every         uint16 // after so many packets user space gets one to see
+	As            uint8   // payload type under which it leaves
+	Law           Law     // that its octets become
+	Secret        *Secret // nil: it is RTP on both sides
+	Rate          uint32  // of its clock, in Hz
+	Buffer        uint32  // in its ticks: what comes so much later than the fastest is late
+	Every         uint16  // after so many packets user space gets one to see
 }
 
 // State is where a source is: what is regular next, and what goes on with each packet.
@@ -36,7 +39,17 @@ type State struct {
 	Window                     uint16 // packets until it is full
 	Row                        uint16 // packets that were late in a row
 	RunFastest                 int64  // least Moved of those
+	Seen                       uint64 // of a flow with a secret: which of the last 64 numbers have come, the last in bit 0
 }
+
+// Law is one of G.711.
+type Law uint8
+
+// What comes in the other law becomes that of these; 0: what it was.
+const (
+	ToMuLaw Law = 1 + iota
+	ToALaw
+)
 
 // Count is what the kernel has relayed of a flow since it was asked before.
 type Count struct {
@@ -62,8 +75,10 @@ type Handle uint32
 type Config struct {
 	// Epoch is the zero of the clock of Count.Last in ns of CLOCK_MONOTONIC.
 	Epoch int64
-	// Flows is how many there may be at once; 0: 16384, two for a call. Each takes 216 octets of the kernel's memory, from the beginning.
+	// Flows is how many there may be at once; 0: 16384, two for a call. Each takes 224 octets of the kernel's memory, from the beginning.
 	Flows int
+	// Laws are codes of G.711 by those of the other law, indexed by Law less one.
+	Laws [2][256]byte
 	// Class is the type of service or traffic class of what leaves, as routes may depend on it.
 	Class uint8
 	// Changed is called, from a goroutine of the table's own, when routes, addresses or devices have changed and all was asked anew: every flow
@@ -89,10 +104,12 @@ type Table struct {
 	memory  [2][]byte
 	pairs   []uint64     // shared with the kernel: by half of the port, its first flow
 	flows   []objectFlow // shared with the kernel; the first is not used
+	plain   string
 	ears    *ears
 	ways    *ways.Ways
 
-	mu   sync.Mutex
+	mu sync.Mutex
+	vault
 	free []uint32 // indexes that were used
 	next uint32   // above it none was used yet
 	used int
@@ -128,12 +145,13 @@ func (t *Table) load(c Config) error {
 	if err := spec.Variables[objectVarEpoch].Set(uint64(c.Epoch)); err != nil {
 		return err
 	}
-	var o objectObjects
-	if err := spec.LoadAndAssign(&o, nil); err != nil {
+	if err := spec.Variables[objectVarLaws].Set(c.Laws); err != nil {
 		return err
 	}
-	t.program, t.maps = o.Forward, [2]*ebpf.Map{o.Pairs, o.Flows}
-	sizes := [2]int{int(o.Pairs.MaxEntries()) * 8, (c.Flows + 1) * int(unsafe.Sizeof(objectFlow{}))}
+	if err := t.choose(spec); err != nil {
+		return err
+	}
+	sizes := [2]int{int(t.maps[0].MaxEntries()) * 8, (c.Flows + 1) * int(unsafe.Sizeof(objectFlow{}))}
 	for i, m := range t.maps {
 		page := unix.Getpagesize()
 		size := (sizes[i] + page - 1) / page * page
@@ -141,13 +159,43 @@ func (t *Table) load(c Config) error {
 			return fmt.Errorf("mmap of a map: %w", err)
 		}
 	}
-	t.pairs = unsafe.Slice((*uint64)(unsafe.Pointer(&t.memory[0][0])), o.Pairs.MaxEntries())
+	t.pairs = unsafe.Slice((*uint64)(unsafe.Pointer(&t.memory[0][0])), t.maps[0].MaxEntries())
 	t.flows = unsafe.Slice((*objectFlow)(unsafe.Pointer(&t.memory[1][0])), c.Flows+1)
 	return nil
 }
 
+// choose loads the program that changes what is in packets, or where the kernel does not take it, the one that only sends them on.
+func (t *Table) choose(spec *ebpf.CollectionSpec) error {
+	var all struct {
+		objectMaps
+		Program *ebpf.Program `ebpf:"forward"`
+	}
+	err := spec.LoadAndAssign(&all, nil)
+	if err == nil {
+		_ = all.Drafts.Close() // the program has it
+		t.program, t.maps = all.Program, [2]*ebpf.Map{all.Pairs, all.Flows}
+		return t.vault.open(all.Secrets, all.First, spec.Maps[objectMapSecrets].InnerMap)
+	}
+	var few struct {
+		Pairs   *ebpf.Map     `ebpf:"pairs"`
+		Flows   *ebpf.Map     `ebpf:"flows"`
+		Program *ebpf.Program `ebpf:"forward_only"`
+	}
+	if t.plain = err.Error(); rights.Need(unix.CAP_PERFMON) != nil { // without it the verifier also follows what a processor may do ahead of time
+		t.plain = rights.Need(unix.CAP_PERFMON).Error()
+	}
+	if err = spec.LoadAndAssign(&few, nil); err == nil {
+		t.program, t.maps = few.Program, [2]*ebpf.Map{few.Pairs, few.Flows}
+	}
+	return err
+}
+
+// Plain is why flows cannot have a Secret, a Law, or another payload type; "": they can.
+func (t *Table) Plain() string { return t.plain }
+
 // Close takes the program from every device. No method may be called after it.
 func (t *Table) Close() {
+	t.rest()
 	t.ways.Close()
 	t.ears.close()
 	t.release()
@@ -165,12 +213,16 @@ func (t *Table) release() {
 			_ = m.Close()
 		}
 	}
+	t.vault.close()
 }
 
 // Install hands a flow to the kernel, which goes on from s, where user space is now. It returns 0 and the reason when the kernel cannot have it; that is
 // Asking where it is not known yet, and the next packet may try again. It makes no system call.
 func (t *Table) Install(f *Flow, s *State, now int64) (Handle, string) {
 	out, why := t.way(f)
+	if why == "" && t.plain != "" && (f.Secret != nil || f.Law != 0 || f.As != f.PayloadType) {
+		why = t.plain
+	}
 	if why != "" {
 		return 0, why
 	}
@@ -196,6 +248,9 @@ func (t *Table) publish(f *Flow, s *State, now int64, out ways.Path) (Handle, st
 			return 0, "too many addresses share its port"
 		}
 	}
+	if f.Secret != nil {
+		t.lend(f.Secret, index, s)
+	}
 	atomic.StoreUint32(&k.Next, next)
 	atomic.StoreUint32(&k.State, stateOpen)
 	atomic.StoreUint64(first, uint64(index))
@@ -219,6 +274,7 @@ func (t *Table) Recall(h Handle) Count {
 		}
 		atomic.StoreUint32(&before.Next, k.Next)
 	}
+	t.secrets[k.Secret].back(&c)
 	t.give(index)
 	return c
 }
@@ -274,7 +330,7 @@ func (t *Table) give(index uint32) {
 	t.used--
 }
 
-// hold locks a flow against the program, which holds it for tens of nanoseconds and never waits for user space: what comes meanwhile
+// hold locks a flow against the program, which holds it for two microseconds at most and never waits for user space: what comes meanwhile
 // it gives to the stack. A flow is held by one goroutine at a time: the relay's session is locked.
 func (k *objectFlow) hold() {
 	for n := 0; !atomic.CompareAndSwapUint32(&k.State, stateOpen, stateFree); n++ {

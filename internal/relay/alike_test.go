@@ -33,7 +33,23 @@ type script struct {
 	socket     map[string]*net.UDPConn
 	deliveries chan delivery
 	source     [2]talker
+	locks      [2]*lock // nil: RTP
 	trace      []string
+}
+
+// content is how the two peers of a script send.
+type content struct {
+	name  string
+	suite [2]media.Suite // 0: RTP
+	law   [2]media.Format
+}
+
+var contents = []content{
+	{"the same", [2]media.Suite{}, [2]media.Format{pcma, pcma}},
+	{"SRTP and RTP", [2]media.Suite{media.AESCM128HMACSHA180, 0}, [2]media.Format{pcma, pcma}},
+	{"two keys", [2]media.Suite{media.AESCM128HMACSHA132, media.AESCM128HMACSHA180}, [2]media.Format{pcma, pcma}},
+	{"two laws", [2]media.Suite{}, [2]media.Format{pcmu, pcma}},
+	{"SRTP and another law", [2]media.Suite{0, media.AESCM128HMACSHA180}, [2]media.Format{pcma, pcmu}},
 }
 
 // talker is what a peer sends.
@@ -54,11 +70,13 @@ func TestTiersAreAlike(t *testing.T) {
 		return
 	}
 	w := newWire(t)
-	for seed := range uint64(3) {
-		for _, family := range []func(int) netip.Addr{peer4, peer6} {
+	for i, c := range contents {
+		for seed := range uint64(3) {
+			family := []func(int) netip.Addr{peer4, peer6}[(uint64(i)+seed)%2]
 			var first *script
+			locks := c.locks(t)
 			for _, tier := range tiers {
-				s := w.play(t, tier, seed, family)
+				s := w.play(t, tier, &c, locks, seed, family)
 				if s == nil {
 					continue
 				}
@@ -68,7 +86,7 @@ func TestTiersAreAlike(t *testing.T) {
 				}
 				for i := range first.trace {
 					if s.trace[i] != first.trace[i] {
-						t.Fatalf("seed %d, %v, step %d:\n%s: %s\n%s: %s", seed, family(1), i, tiers[0], first.trace[i], tier, s.trace[i])
+						t.Fatalf("%s, seed %d, %v, step %d:\n%s: %s\n%s: %s", c.name, seed, family(1), i, tiers[0], first.trace[i], tier, s.trace[i])
 					}
 				}
 			}
@@ -76,8 +94,18 @@ func TestTiersAreAlike(t *testing.T) {
 	}
 }
 
+// locks are the same in each tier.
+func (c *content) locks(t *testing.T) (list [2]*media.Crypt) {
+	for i, suite := range c.suite {
+		if suite != 0 {
+			list[i] = newLock(t, suite, "").crypt
+		}
+	}
+	return list
+}
+
 // play runs the script of a seed in one tier; nil: it cannot be had here.
-func (w *wire) play(t *testing.T, tier media.Tier, seed uint64, family func(int) netip.Addr) *script {
+func (w *wire) play(t *testing.T, tier media.Tier, content *content, keys [2]*media.Crypt, seed uint64, family func(int) netip.Addr) *script {
 	t.Helper()
 	r := newRig(t, Config{Best: tier, Workers: 1})
 	defer r.Shutdown()
@@ -91,7 +119,10 @@ func (w *wire) play(t *testing.T, tier media.Tier, seed uint64, family func(int)
 			s.listen(w, name+" "+which, family(i+1))
 		}
 		s.listen(w, name+" stranger", family(3))
-		s.source[i] = talker{sequence: 65500, timestamp: 1000, ssrc: uint32(i + 1), kind: 8, size: 160}
+		s.source[i] = talker{sequence: 65500, timestamp: 1000, ssrc: uint32(i + 1), kind: content.law[i].PayloadType, size: 160}
+		if k := keys[i]; k != nil {
+			s.locks[i] = &lock{seal: context(k.Suite, k.Recv[0].Key)}
+		}
 	}
 	us := us4
 	if family(1).Is6() {
@@ -99,7 +130,7 @@ func (w *wire) play(t *testing.T, tier media.Tier, seed uint64, family func(int)
 	}
 	side := func(i int, name string) media.Side {
 		return media.Side{Local: addrPort(us, 20000+2*i), Remote: address(s.socket[name+" rtp"]), RemoteRTCP: address(s.socket[name+" rtcp"]),
-			Latch: media.LatchPeer, Send: true, Recv: true}
+			Latch: media.LatchPeer, Send: true, Recv: true, Crypt: keys[i], Speech: speech(content.law[i])}
 	}
 	s.session = &media.Session{ID: 1, Streams: []media.Stream{{Side: [2]media.Side{side(0, "a"), side(1, "b")}}}}
 	if err := r.Open(s.session); err != nil {
@@ -135,10 +166,13 @@ func (w *wire) play(t *testing.T, tier media.Tier, seed uint64, family func(int)
 	}
 	total := r.Totals()
 	if carried := r.kernel.packets.Load(); tier == media.TierKernel && carried < total.Packets/4 {
-		t.Errorf("seed %d: only %d of %d packets in the kernel", seed, carried, total.Packets)
+		t.Errorf("%s, seed %d: only %d of %d packets in the kernel", content.name, seed, carried, total.Packets)
 	}
 	if r.kernel.table != nil && r.kernel.table.Len() != 0 {
 		t.Errorf("seed %d: %d flows left", seed, r.kernel.table.Len())
+	}
+	if r.kernel.table != nil && r.kernel.table.Kept() != 0 {
+		t.Errorf("%s, seed %d: %d secrets left", content.name, seed, r.kernel.table.Kept())
 	}
 	for _, c := range s.socket {
 		_ = c.Close()
@@ -263,6 +297,14 @@ func (s *script) step() {
 		s.update(n, i)
 		return
 	}
+	if l := s.locks[i]; l != nil {
+		switch classify(b, port == "rtcp", false) {
+		case rtp:
+			b = l.rtp(s.t, b)
+		case rtcp:
+			b = l.rtcp(s.t, b)
+		}
+	}
 	s.send(name+" "+port, local, b)
 }
 
@@ -305,10 +347,7 @@ func (s *script) send(socket string, to netip.AddrPort, b []byte) {
 		select {
 		case a := <-s.deliveries:
 			local := s.session.Streams[0].Side
-			note += fmt.Sprintf("; %s has %d octets from %d of ours, TOS %#x, TTL %d", a.at, len(a.payload), int(a.from.Port())-int(local[0].Local.Port()), a.tos, a.ttl)
-			if !bytes.Equal(a.payload, b) {
-				note += fmt.Sprintf(", not the same: %x", a.payload)
-			}
+			note += fmt.Sprintf("; %s has %d octets from %d of ours, TOS %#x, TTL %d: %x", a.at, len(a.payload), int(a.from.Port())-int(local[0].Local.Port()), a.tos, a.ttl, a.payload)
 		case <-time.After(patience):
 			s.t.Fatalf("step %d: %s, but nothing came", len(s.trace), note)
 		}
@@ -325,7 +364,7 @@ func (s *script) counted() (n sums) {
 	for _, c := range stats.Streams[0].From {
 		n.relayed += c.Packets + c.RTCP
 		n.gated += c.Gated
-		n.dropped += c.Dropped + c.SendErrors
+		n.dropped += c.Dropped + c.SendErrors + c.Unauthentic
 	}
 	return n
 }
@@ -341,6 +380,9 @@ func (s *talker) peeked() []byte {
 	b := rtpPacket(s.kind, s.sequence, s.timestamp, s.ssrc)
 	if s.size != 160 {
 		b = append(b[:rtpHeader], make([]byte, s.size)...)
+	}
+	for i := range b[rtpHeader:] {
+		b[rtpHeader+i] = byte(int(s.sequence)*31 + i*7)
 	}
 	return b
 }

@@ -38,11 +38,12 @@ type receiver struct {
 	suite   media.Suite
 	keys    []media.MasterKey
 	context *srtp.Context
-	sources [2][]uint32 // of which RTP, and of which RTCP was opened
-	before  *receiver   // whose place it took; nil: none that has opened anything
-	guessed []uint32    // sources whose counter was guessed
-	last    uint32      // that was
-	again   []byte      // a packet before it is opened
+	sources [2][]cryptSource // of which RTP, and of which RTCP was opened
+	fast    cached
+	before  *receiver // whose place it took; nil: none that has opened anything
+	guessed []uint32  // sources whose counter was guessed
+	last    uint32    // that was
+	again   []byte    // a packet before it is opened
 }
 
 // sender is one key of ours. A side keeps it to its end: should the key come back after RTP or another key, its counters go on, for an index
@@ -51,7 +52,8 @@ type receiver struct {
 type sender struct {
 	key     string
 	context *srtp.Context
-	sources []uint32
+	sources []cryptSource
+	fast    cached
 }
 
 // maxSenders bounds the keys of ours on one side: some for each leg that has sat there.
@@ -222,21 +224,21 @@ func (c *crypt) open(b []byte, k kind) ([]byte, bool) {
 	default:
 		return nil, false
 	}
-	heard := slices.Contains(*sources, ssrc)
-	if !heard && len(*sources) == maxSources {
+	source := find(*sources, ssrc)
+	if source == nil && len(*sources) == maxSources {
 		return nil, false
 	}
 	var err error
 	if k == rtp {
-		b, err = r.decrypt(b, &c.rtp, ssrc, heard)
+		b, err = r.decrypt(b, &c.rtp, ssrc, source != nil)
 	} else {
 		b, err = r.context.DecryptRTCP(b, b, &c.rtcp)
 	}
 	if err != nil {
 		return nil, false
 	}
-	if !heard {
-		*sources = append(*sources, ssrc)
+	if source == nil {
+		*sources = append(*sources, cryptSource{ssrc: ssrc})
 	}
 	return b, true
 }
@@ -249,12 +251,15 @@ func (c *crypt) seal(b []byte, k kind) ([]byte, bool) {
 	var err error
 	switch k {
 	case rtp:
-		if !c.send.admits(peek(b).ssrc) {
+		h := peek(b)
+		s := c.send.admit(h.ssrc)
+		if s == nil {
 			return nil, false
 		}
+		s.sends(h.sequence)
 		b, err = c.send.context.EncryptRTP(b, b, &c.rtp)
 	case rtcp:
-		if !c.send.admits(senderOf(b)) {
+		if c.send.admit(senderOf(b)) == nil {
 			return nil, false
 		}
 		b, err = c.send.context.EncryptRTCP(b, b, &c.rtcp)
@@ -264,14 +269,14 @@ func (c *crypt) seal(b []byte, k kind) ([]byte, bool) {
 	return b, err == nil
 }
 
-// admits bounds the sources.
-func (s *sender) admits(ssrc uint32) bool {
-	if slices.Contains(s.sources, ssrc) {
-		return true
+// admit bounds the sources. nil: it is one too many.
+func (s *sender) admit(ssrc uint32) *cryptSource {
+	if source := find(s.sources, ssrc); source != nil {
+		return source
 	}
 	if len(s.sources) == maxSources {
-		return false
+		return nil
 	}
-	s.sources = append(s.sources, ssrc)
-	return true
+	s.sources = append(s.sources, cryptSource{ssrc: ssrc})
+	return &s.sources[len(s.sources)-1]
 }

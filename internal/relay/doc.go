@@ -87,5 +87,6 @@
 // Above both, with CAP_BPF and CAP_NET_ADMIN, the kernel itself relays what is regular in a direction of a stream (package fastpath). A packet has
 // passed here first, and its turn is over; then the flow is installed that takes those which follow it. What may change where they go takes the flow
 // back before (session.recall): signalling, another source, a player, the host's routes. So does a packet that is not regular, which is then dealt with
-// as ever. Streams whose packets must all be seen are never there (stream.userSpace).
+// as ever. Streams whose packets must all be seen are never there (stream.userSpace). With CAP_PERFMON it also opens and seals SRTP and crosses the laws of G.711 there
+// (stream.changes); a flow that is taken back says which packets it has let in, so that none is let in again (receiver.fresh).
 package relay

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/directsip/directsip/internal/codec"
 	"github.com/directsip/directsip/internal/fastpath"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/quality"
@@ -31,9 +32,12 @@ type offloaded struct {
 	handle  fastpath.Handle // 0: it has not
 	due     bool            // it is to have it when the worker's turn is over
 	carried bool            // packets since it was installed
-	strays  uint8           // how often in a row it was taken back and had carried nothing
-	why     string          // the kernel does not have it
-	retry   int64           // it is not tried before then, ns since the relay started
+	kept    kept
+	size    uint16 // octets behind the header of the last packet that passed
+	plain   bool   // that had nothing else in front of those
+	strays  uint8  // how often in a row it was taken back and had carried nothing
+	why     string // the kernel does not have it
+	retry   int64  // it is not tried before then, ns since the relay started
 }
 
 const (
@@ -57,7 +61,8 @@ func (r *Relay) openKernel() {
 		k.why = err.Error()
 		return
 	}
-	table, err := fastpath.Open(fastpath.Config{Epoch: t.Nano() - int64(time.Since(r.start)), Class: k.tos, Changed: r.reroute})
+	table, err := fastpath.Open(fastpath.Config{Epoch: t.Nano() - int64(time.Since(r.start)), Class: k.tos, Changed: r.reroute, Laws: [2][256]byte{
+		*codec.NewCrossing(codec.ALaw, codec.MuLaw, 0), *codec.NewCrossing(codec.MuLaw, codec.ALaw, 0)}})
 	if err != nil {
 		k.why = err.Error()
 		return
@@ -73,6 +78,8 @@ func (r *Relay) Best() (t media.Tier, why string) {
 	switch {
 	case r.kernel.table != nil && r.steered == nil:
 		return media.TierKernel, "what it cannot relay is not steered: " + r.unsteered
+	case r.kernel.table != nil && r.kernel.table.Plain() != "":
+		return media.TierKernel, "SRTP and what is converted are not relayed there: " + r.kernel.table.Plain()
 	case r.kernel.table != nil:
 		return media.TierKernel, ""
 	case r.steered != nil:
@@ -110,8 +117,8 @@ func (r *Relay) reroute() {
 }
 
 func (st *stream) reroute(sd *side) {
-	if sd.kernel.handle == 0 {
-		sd.kernel = offloaded{due: sd.kernel.due} // what it was not taken for may be over
+	if k := &sd.kernel; k.handle == 0 {
+		k.why, k.retry, k.strays = "", 0, 0 // what it was not taken for may be over
 	} else if why := st.kernel.table.Reroute(sd.kernel.handle); why != "" {
 		st.recall(sd)
 		sd.kernel.why = why
@@ -123,6 +130,7 @@ func (s *session) recall() {
 	for _, st := range s.streams {
 		for i := range st.side {
 			st.recall(&st.side[i])
+			st.forget(&st.side[i])
 			st.side[i].kernel = offloaded{}
 		}
 	}
@@ -136,6 +144,9 @@ func (st *stream) recall(sd *side) {
 	c := st.kernel.table.Recall(sd.kernel.handle)
 	sd.kernel.handle = 0
 	st.kernel.settle(sd, &c)
+	if k := &sd.kernel.kept; k.open != nil {
+		k.open.took(k.ssrc, c.Sequence-1, c.Seen)
+	}
 }
 
 // tally brings the counters of a side up to date.
@@ -172,15 +183,15 @@ func (st *stream) strayed(sd *side, now int64) {
 	}
 }
 
-// follow notes that a packet of the port's side has passed, after which the kernel may go on: when the worker's turn is over, and the packet is gone, for
+// follow notes that a packet of n octets, the first of them given, of the port's side has passed, after which the kernel may go on: when the worker's turn is over, and the packet is gone, for
 // the kernel must not overtake it.
-func (w *worker) follow(p *port, now int64) {
+func (w *worker) follow(p *port, n int, first byte, now int64) {
 	st := p.stream
 	k, c := &st.side[p.side].kernel, &st.side[p.side].count
 	if k.due || k.handle != 0 || st.kernel == nil || st.kernel.table == nil || now < k.retry || !c.regular() || st.userSpace() != "" {
 		return
 	}
-	k.due = true
+	k.due, k.size, k.plain = true, uint16(n-rtpHeader), first == 2<<6
 	w.followers = append(w.followers, p)
 }
 
@@ -207,13 +218,21 @@ func (st *stream) offload(side media.SideIndex, now int64) {
 		k.why = "a payload type that was not agreed on"
 		return
 	}
+	change, why := st.changes(side)
+	if why != "" {
+		k.why = why
+		return
+	}
 	f := fastpath.Flow{Local: plain(from.local), Source: c.source.addrPort(), From: plain(other.local),
 		To: other.rtp.gate.destination(other.trust.latch).addrPort(), TOS: st.kernel.tos,
-		SSRC: c.ssrc, PayloadType: c.payloadType, Rate: c.clock, Buffer: uint32(quality.Late(c.clock)), Every: kernelEvery}
+		SSRC: c.ssrc, PayloadType: c.payloadType, As: change.as, Law: change.law, Secret: change.secret, Rate: c.clock, Buffer: uint32(quality.Late(c.clock)), Every: kernelEvery}
 	state := fastpath.State{Sequence: c.highest + 1, Transit: uint32(c.transit), Timestamp: c.timestamp, Jitter: c.jitter,
 		Moved: c.moved, Fastest: c.late.Fastest, NextFastest: c.late.Next, Window: uint16(c.late.Left)}
 	row, fastest := c.late.Row()
 	state.Row, state.RunFastest = uint16(row), fastest
+	if open := k.kept.open; change.secret != nil && open != nil {
+		state.Seen = find(open.sources[0], c.ssrc).taken
+	}
 	handle, why := st.kernel.table.Install(&f, &state, now)
 	if handle == 0 {
 		if k.why = why; why != fastpath.Asking {

@@ -263,12 +263,12 @@ func TestKernelLetsGo(t *testing.T) {
 	k.talk(10)
 	k.wantTier(media.TierKernel, "")
 
-	keys := &media.Crypt{Suite: media.AESCM128HMACSHA180, Send: strings.Repeat("k", media.AESCM128HMACSHA180.KeySize()),
-		Recv: []media.MasterKey{{Key: strings.Repeat("r", media.AESCM128HMACSHA180.KeySize())}}}
+	keys := &media.Crypt{Suite: media.AEADAES128GCM, Send: strings.Repeat("k", media.AEADAES128GCM.KeySize()),
+		Recv: []media.MasterKey{{Key: strings.Repeat("r", media.AEADAES128GCM.KeySize())}}}
 	k.update(func(s *media.Session) { s.Streams[0].Side[1].Crypt = keys })
 	k.a.send(k.a.rtp, k.la, k.packet(7))
 	k.b.readFrom(k.b.rtp)
-	k.wantTier(media.TierSteered, "SRTP")
+	k.wantTier(media.TierSteered, "SRTP with AEAD_AES_128_GCM")
 	k.update(func(s *media.Session) { s.Streams[0].Side[1].Crypt = nil })
 	k.number++
 	k.talk(10)

@@ -1,5 +1,7 @@
 package relay
 
+import "cmp"
+
 // userSpace is why packets of the stream must be seen in user space; "": nothing keeps it from the kernel. It is pure:
 // what the stream is decides, not what this host can do. Whoever adds a step to worker.pass that packets must not miss adds its
 // line here. The session is locked.
@@ -7,14 +9,12 @@ func (st *stream) userSpace() string {
 	switch p := st.session.player; {
 	case st.opaque:
 		return "not RTP"
-	case st.side[0].rtp.guard() != nil || st.side[1].rtp.guard() != nil:
-		return "SRTP"
-	case st.converting():
+	case st.anew():
 		return "conversion"
 	case st.side[0].rtp.ice != nil || st.side[1].rtp.ice != nil:
 		return "ICE"
 	case p != nil && p.on && p.play.Stream == st.index:
 		return "something is played"
 	}
-	return ""
+	return cmp.Or(st.side[0].rtp.guard().inKernel(), st.side[1].rtp.guard().inKernel())
 }

@@ -195,6 +195,11 @@ func (w *worker) pass(p *port, n int, now int64) {
 			return
 		}
 		n = len(b)
+		if k == rtp && !p.fresh(b, now) {
+			c.unauthentic++
+			w.batch.unauthentic++
+			return
+		}
 	}
 	v, k, out, to := p.receive(b, &w.from, now, &w.notices)
 	switch v {
@@ -254,7 +259,7 @@ func (w *worker) pass(p *port, n int, now int64) {
 	w.batch.packets++
 	w.batch.bytes += uint64(n)
 	if k == rtp {
-		w.follow(p, now)
+		w.follow(p, n, b[0], now)
 	}
 }
 

@@ -10,10 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var names = map[int]string{unix.CAP_BPF: "CAP_BPF", unix.CAP_NET_ADMIN: "CAP_NET_ADMIN", unix.CAP_NET_RAW: "CAP_NET_RAW"}
+var names = map[int]string{unix.CAP_BPF: "CAP_BPF", unix.CAP_NET_ADMIN: "CAP_NET_ADMIN", unix.CAP_NET_RAW: "CAP_NET_RAW",
+	unix.CAP_PERFMON: "CAP_PERFMON"}
 
 // Need is nil when the process has all of the capabilities (capabilities(7)), or they cannot be asked for; else it names those that are missing.
-// CAP_SYS_ADMIN comprises CAP_BPF.
+// CAP_SYS_ADMIN comprises CAP_BPF and CAP_PERFMON.
 func Need(want ...int) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var have [2]unix.CapUserData
@@ -23,7 +24,7 @@ func Need(want ...int) error {
 	has := func(c int) bool { return have[c/32].Effective&(1<<(c%32)) != 0 }
 	var missing []string
 	for _, c := range want {
-		if !has(c) && !(c == unix.CAP_BPF && has(unix.CAP_SYS_ADMIN)) {
+		if !has(c) && !((c == unix.CAP_BPF || c == unix.CAP_PERFMON) && has(unix.CAP_SYS_ADMIN)) {
 			missing = append(missing, names[c])
 		}
 	}

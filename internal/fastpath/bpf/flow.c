@@ -2,6 +2,7 @@
  * The kernel's part of the relay. User space has seen a packet of a source pass, and installs what is to become of those that follow it in
  * the regular way: newer numbers, same type. Such a packet is counted, readdressed and sent on. Every
  * other goes on to the stack, and so to the socket that is bound to its port: this program never decides.
+ * What becomes of the content of packets, where that changes, is in change.h.
  *
  * A packet that follows directly upon the last is taken at once. One behind a gap waits for nobody if what is missing was lost; but it may have gone to
  * user space a moment ago. So for a while after that, those behind it take the same way and nothing is overtaken; and if user space takes longer than
@@ -18,7 +19,7 @@ enum {
 
 	FREE = 0, /* states of a flow; FREE is also "user space is working on it, or has taken it out" */
 	OPEN = 1,
-	BUSY = 2, /* for some tens of nanoseconds */
+	BUSY = 2, /* for some tens of nanoseconds, and where SRTP is opened or sealed for two microseconds */
 
 	IP4 = 4,
 	IP6 = 6,
@@ -48,7 +49,9 @@ struct flow {
 	u8 family, tos;
 	u32 ssrc, rate; /* of the clock, in Hz */
 	u32 buffer;	/* in its ticks: what is later than the fastest by more is late */
-	u8 payload_type;
+	u32 secret; /* what opens and seals it; 0: it is RTP on both sides */
+	u8 payload_type, as_type; /* and under which it leaves */
+	u8 law;		/* of G.711, that its octets become: enum law */
 
 	/* What is regular next, and what was counted since user space has looked. */
 	u8 gaps;       /* how many */
@@ -89,13 +92,16 @@ volatile const u64 epoch; /* of user space's clock, in that of the kernel */
 /* place is what was found in a packet. */
 struct place {
 	u32 udp;     /* offset */
-	u32 payload; /* octets */
+	u32 payload; /* octets of UDP */
+	u32 rtp_length; /* of these, without what SRTP adds */
 	u32 packet;  /* octets, without Ethernet */
 	u32 from[4], to[4];
 	u16 from_port, to_port;
 	u8 family;
 	struct rtp rtp;
 };
+
+#include "change.h"
 
 static inline u32 same(const u32 *a, const u32 *b, u8 family)
 {
@@ -163,7 +169,7 @@ static inline u32 parse(struct packet *p, struct place *at)
 		return 0;
 	at->from_port = udp->from;
 	at->to_port = udp->to;
-	at->payload = length - sizeof(*udp);
+	at->payload = at->rtp_length = length - sizeof(*udp);
 	__builtin_memcpy(&at->rtp, udp + 1, sizeof(at->rtp));
 	return at->rtp.version_csrcs >> 6 == 2 && at->payload >= RTP_HEADER + 4 * (at->rtp.version_csrcs & 0x0f);
 }
@@ -175,35 +181,53 @@ static inline u32 ours(const struct flow *f, const struct place *at)
 	       f->source_port == at->from_port && same(f->source, at->from, at->family) && f->ssrc == net32(at->rtp.ssrc);
 }
 
-/* count counts a packet as relay/count.go does. 0, and nothing is counted: it is not regular. */
-static inline u32 count(struct flow *f, const struct place *at, s64 now)
+/* step is how many numbers were left out before a packet. -1: it is not regular. */
+static inline s32 step(struct flow *f, const struct place *at, s64 now)
 {
-	u16 step = net16(at->rtp.sequence) - f->sequence;
+	u16 missing = net16(at->rtp.sequence) - f->sequence;
 	u32 timestamp = net32(at->rtp.timestamp);
-	u32 transit = (u64)now / 1000000000 * f->rate + (u64)now % 1000000000 * f->rate / 1000000000 - timestamp;
 
 	/* The type is compared with the marker bit, which begins a talkspurt; RTCP on the same port has it set (RFC 5761). */
 	if (f->payload_type != at->rtp.marker_type || at->packet > f->mtu)
-		return 0;
-	if (step && (step >= DROPOUT - 1 || now - f->up <= PATIENCE || f->gaps >= GAPS))
-		return 0;
-	if (!step && f->rate == 8000 && (s32)(timestamp - f->timestamp) >= PAUSE) /* user space counts the pause */
-		return 0;
+		return -1;
+	if (missing && (missing >= DROPOUT - 1 || now - f->up <= PATIENCE || f->gaps >= GAPS))
+		return -1;
+	if (!missing && f->rate == 8000 && (s32)(timestamp - f->timestamp) >= PAUSE) /* user space counts the pause */
+		return -1;
 	if (!f->credit) {
 		f->credit = f->every;
-		return 0;
+		return -1;
 	}
+	return missing;
+}
+
+/* transit is when a packet came by the clock of its timestamps, minus that. */
+static inline u32 transit(const struct flow *f, const struct place *at, s64 now)
+{
+	return (u64)now / 1000000000 * f->rate + (u64)now % 1000000000 * f->rate / 1000000000 - net32(at->rtp.timestamp);
+}
+
+/* jumps tells whether the clock of a source does, which user space looks into. */
+static inline u32 jumps(const struct flow *f, const struct place *at, u32 transit)
+{
+	s64 d = (s32)(transit - f->transit);
+
+	return net32(at->rtp.timestamp) != f->timestamp && (u64)(d < 0 ? -d : d) > 5 * (u64)f->rate;
+}
+
+/* count counts a packet that is regular, as relay/count.go does. */
+static inline void count(struct flow *f, const struct place *at, s64 now, u32 transit, u32 missing)
+{
+	u32 timestamp = net32(at->rtp.timestamp);
+
 	if (timestamp != f->timestamp) { /* else it is a part of a frame, or the length of an event */
 		s64 d = (s32)(transit - f->transit);
 		s64 moved = f->moved + d;
-		u64 size = d < 0 ? -d : d;
 
-		if (size > 5 * (u64)f->rate)
-			return 0;
 		f->moved = moved;
 		f->transit = transit;
 		f->timestamp = timestamp;
-		f->jitter += size - ((f->jitter + 8) >> 4);
+		f->jitter += (d < 0 ? -d : d) - ((f->jitter + 8) >> 4);
 		if (moved < f->next_fastest)
 			f->next_fastest = moved;
 		if (moved < f->fastest)
@@ -227,21 +251,20 @@ static inline u32 count(struct flow *f, const struct place *at, s64 now)
 			f->next_fastest = moved;
 		}
 	}
-	if (step) {
+	if (missing) {
 		u32 i = f->gaps & (GAPS - 1);
 		f->gap[i].run = f->run;
-		f->gap[i].step = step + 1;
+		f->gap[i].step = missing + 1;
 		f->gaps++;
 		f->run = 0;
 	} else {
 		f->run++;
 	}
-	f->sequence += step + 1;
+	f->sequence += missing + 1;
 	f->credit--;
 	f->packets++;
-	f->bytes += at->payload;
+	f->bytes += at->rtp_length;
 	f->last = now;
-	return 1;
 }
 
 /* route is what a packet gets. */
@@ -252,17 +275,23 @@ struct route {
 	u8 tos;
 };
 
-/* take counts the packet and says where it goes. 0: it does not belong to the flow, or somebody else works on that right now. */
-static inline u32 take(struct flow *f, const struct place *at, struct route *r)
+/* take counts the packet and says where it goes. 0: it does not belong to the flow, or somebody else works on that right now. Where its content changes, what it
+ * becomes is in the draft then. */
+static inline u32 take(struct packet *p, struct flow *f, struct place *at, struct route *r, struct draft *d)
 {
 	if (__sync_val_compare_and_swap(&f->state, OPEN, BUSY) != OPEN)
 		return 0;
 	u32 taken = 0;
 	s64 now = ktime() - epoch;
 	if (ours(f, at)) { /* again: it may have been another's a moment ago */
-		taken = count(f, at, now);
-		if (!taken && now - f->up > PATIENCE)
+		s32 missing = step(f, at, now);
+		u32 moves = transit(f, at, now);
+		if (missing >= 0 && !jumps(f, at, moves) && (!d || change(p, f, at, d, missing))) {
+			count(f, at, now, moves, missing);
+			taken = 1;
+		} else if (now - f->up > PATIENCE) {
 			f->up = now;
+		}
 	}
 	if (taken) {
 		__builtin_memcpy(r->from, f->from, sizeof(r->from));
@@ -295,18 +324,37 @@ static inline struct flow *find(const struct place *at)
 	return 0;
 }
 
+/* rewrite puts what was drafted in the place of the content. */
+static inline u32 rewrite(struct packet *p, const struct place *at, struct draft *d)
+{
+	u32 to = at->udp + sizeof(struct udp), n = d->payload;
+
+	if (n != at->payload && change_tail(p, to + n, 0))
+		return 0;
+	hide(n);
+	return n > RTP_HEADER && n <= RTP_HEADER + LONGEST + TAG_MOST && !store_bytes(p, to, d->b + DRAFT, n, 0);
+}
+
 /* readdress writes the headers that a socket of ours would have sent. A checksum that the sender's device was to complete stays one,
- * and none stays none. */
-static inline u32 readdress(struct packet *p, const struct place *at, struct route *r)
+ * and none stays none. Where the content has changed, its length may have, which is in the sum twice. */
+static inline u32 readdress(struct packet *p, const struct place *at, struct route *r, struct draft *d)
 {
 	u32 checksum = at->udp + __builtin_offsetof(struct udp, checksum);
-	s64 diff;
+	u32 length = sizeof(struct udp) + (d ? d->payload : at->payload);
+	u32 length_before = net32(sizeof(struct udp) + at->payload), length_after = net32(length);
+	s64 diff = 0;
 
+	if (d) {
+		s64 content = csum_diff(&length_before, 4, &length_after, 4, d->sum);
+		if (l4_csum_replace(p, checksum, 0, content, CSUM_KEEP_ZERO))
+			return 0;
+		diff = csum_diff(&length_before, 4, &length_after, 4, 0);
+	}
 	if (at->family == IP4) {
 		u32 before[2] = {at->from[0], at->to[0]}, after[2] = {r->from[0], r->to[0]};
-		diff = csum_diff(before, sizeof(before), after, sizeof(after), 0);
+		diff = csum_diff(before, sizeof(before), after, sizeof(after), diff);
 	} else {
-		diff = csum_diff(at->from, 32, r->from, 32, 0); /* from and to */
+		diff = csum_diff(at->from, 32, r->from, 32, diff); /* from and to */
 	}
 	u32 before, after;
 	__builtin_memcpy(&before, &at->from_port, 4); /* from and to */
@@ -323,6 +371,7 @@ static inline u32 readdress(struct packet *p, const struct place *at, struct rou
 		if ((void *)(udp + 1) > end)
 			return 0;
 		ip->tos = r->tos;
+		ip->length = net16(sizeof(*ip) + length);
 		ip->id = 0;
 		ip->fragment = net16(0x4000); /* do not */
 		ip->ttl = HOPS;
@@ -341,12 +390,14 @@ static inline u32 readdress(struct packet *p, const struct place *at, struct rou
 		if ((void *)(udp + 1) > end)
 			return 0;
 		ip->version_class_label = net32(6u << 28 | r->tos << 20);
+		ip->length = net16(length);
 		ip->hops = HOPS;
 		__builtin_memcpy(ip->from, r->from, sizeof(ip->from));
 		__builtin_memcpy(ip->to, r->to, sizeof(ip->to));
 	}
 	udp->from = r->from_port;
 	udp->to = r->to_port;
+	udp->length = net16(length);
 	return 1;
 }
 
@@ -356,19 +407,41 @@ static inline u32 priority(u8 tos)
 	return 0x4620 >> (tos >> 3 & 3) * 4 & 0x0f;
 }
 
-SEC("tcx/ingress")
-int forward(struct packet *p)
+/* relay takes a packet, and changes its content only if it may. */
+static inline int relay(struct packet *p, u32 changes)
 {
 	struct place at = {};
 	struct route r = {};
+	struct draft *d = 0;
 
 	if (!parse(p, &at))
 		return VERDICT_NEXT;
 	struct flow *f = find(&at);
-	if (!f || !take(f, &at, &r))
+	if (!f)
 		return VERDICT_NEXT;
-	if (unlikely(!readdress(p, &at, &r))) /* no memory */
+	if (changes && (f->secret || f->law || f->as_type != f->payload_type)) {
+		u32 zero = 0;
+		d = map_lookup(&drafts, &zero);
+		if (!d)
+			return VERDICT_NEXT;
+	}
+	if (!take(p, f, &at, &r, d))
+		return VERDICT_NEXT;
+	if (unlikely((d && !rewrite(p, &at, d)) || !readdress(p, &at, &r, d))) /* no memory */
 		return VERDICT_SHOT;
 	p->priority = priority(r.tos);
 	return redirect_neigh(r.ifindex, 0, 0, 0); /* the kernel finds the next hop */
+}
+
+SEC("tcx/ingress")
+int forward(struct packet *p)
+{
+	return relay(p, 1);
+}
+
+/* forward_only is for a kernel or a user to whom the other is too much. */
+SEC("tcx/ingress")
+int forward_only(struct packet *p)
+{
+	return relay(p, 0);
 }

@@ -25,8 +25,16 @@ typedef long long s64;
 #define map_flags_are(n) int (*map_flags)[n]
 #define map_holds(n) int (*max_entries)[n]
 
+/* hide keeps the compiler from knowing a value, and so from leaving out what the verifier has to see. */
+#define hide(x) asm volatile("" : "+r"(x))
+
+/* settled has the compiler write to memory what it holds, and make no call of a library that there is not. */
+#define settled() asm volatile("" ::: "memory")
+
 enum {
 	MAP_ARRAY = 2,
+	MAP_ARRAY_PER_CPU = 6,
+	MAP_ARRAY_OF_MAPS = 12,
 	MAP_MMAPABLE = 1 << 10,
 
 	VERDICT_NEXT = -1, /* of tcx: to the next program, and then to the stack */
@@ -77,8 +85,11 @@ struct packet {
 
 static void *(*map_lookup)(void *map, const void *key) = (void *)1;
 static u64 (*ktime)(void) = (void *)5;
+static long (*store_bytes)(struct packet *, u32 offset, const void *from, u32 len, u64 flags) = (void *)9;
 static long (*l4_csum_replace)(struct packet *, u32 offset, u64 from, u64 to, u64 flags) = (void *)11;
+static long (*load_bytes)(const struct packet *, u32 offset, void *to, u32 len) = (void *)26;
 static s64 (*csum_diff)(const void *from, u32 from_size, const void *to, u32 to_size, u32 seed) = (void *)28;
+static long (*change_tail)(struct packet *, u32 len, u64 flags) = (void *)38;
 static long (*pull_data)(struct packet *, u32 len) = (void *)39;
 static long (*redirect_neigh)(u32 ifindex, void *params, s32 plen, u64 flags) = (void *)152;
 

@@ -1,0 +1,250 @@
+package fastpath
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// Secret is what a flow is opened with, or sealed, or both. It outlives the flow, so that one which is taken out and installed again finds its key streams.
+type Secret struct {
+	index     uint32
+	memory    *objectSecret // shared with the kernel
+	ciphers   [2]*Cipher    // opens, seals; nil: RTP
+	ssrc      uint32
+	rollovers [2]uint32
+	flow      uint32 // that has it; 0: none
+	next      uint32 // number whose stream is made next
+}
+
+const (
+	opens, seals = 0, 1 // OPENS, SEALS of the program
+
+	slotSize, slots = 88, 32 // SLOT, SLOTS of the program
+	slotHead        = 8
+	chunkSize       = 64 // CHUNK of the program
+
+	// LongestPayload is how many octets behind its RTP header a packet may have that a Law or a Secret changes.
+	LongestPayload = 4*slotSize - slotHead
+
+	// refill is how often key streams are made: of 15 packets of 20 ms that are ready, eight are used up then. Shorter ones have more ready, longer ones take longer.
+	refill = 160 * time.Millisecond
+)
+
+// sizes are those that key streams are made for, in octets: 20 ms of G.729, 10 ms of G.711, 20 ms of that, the most that fits into as much memory, 30 ms, and the longest.
+var sizes = [...]uint16{32, slotSize - slotHead, 160, 2*slotSize - slotHead, 240, LongestPayload}
+
+// Room is how many octets a secret has streams for where a payload has so many.
+func Room(size int) int {
+	for _, n := range sizes {
+		if size <= int(n) {
+			return int(n)
+		}
+	}
+	return 0
+}
+
+// vault is the secrets of a table. The table's lock guards it.
+type vault struct {
+	secrets []*Secret // by index; nil: not used
+	unused  []uint32  // indexes
+	outer   *ebpf.Map
+	inner   *ebpf.MapSpec
+	shared  [][]byte // memory of each chunk
+	filler  sync.WaitGroup
+	quit    chan struct{} // nil: nobody fills yet
+}
+
+// open takes the maps over, the first chunk with them.
+func (v *vault) open(outer, first *ebpf.Map, inner *ebpf.MapSpec) error {
+	v.outer, v.inner, v.secrets = outer, inner, []*Secret{nil}
+	return v.add(first)
+}
+
+// rest ends the filler.
+func (t *Table) rest() {
+	t.mu.Lock()
+	quit := t.quit
+	t.mu.Unlock()
+	if quit != nil {
+		close(quit)
+		t.filler.Wait()
+	}
+}
+
+func (v *vault) close() {
+	for _, b := range v.shared {
+		clear(b)
+		_ = unix.Munmap(b)
+	}
+	if v.outer != nil {
+		_ = v.outer.Close()
+	}
+}
+
+// Keep makes a secret for what a source sends: open is what takes the protection off, seal what puts it on, each nil where there is RTP, and the rollover counters
+// are those of the packets to come (RFC 3711 §3.3.1). Their payload has up to a number of octets that is of Room. The error says that there is no memory for it.
+func (t *Table) Keep(open, seal *Cipher, ssrc uint32, rollovers [2]uint32, room int) (*Secret, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	index, err := t.room()
+	if err != nil {
+		return nil, err
+	}
+	chunk := t.shared[index/chunkSize]
+	s := &Secret{index: index, memory: &unsafe.Slice((*objectSecret)(unsafe.Pointer(&chunk[0])), chunkSize)[index%chunkSize],
+		ciphers: [2]*Cipher{open, seal}, ssrc: ssrc, rollovers: rollovers}
+	s.memory.Rollovers = rollovers
+	for i, c := range s.ciphers {
+		if c != nil {
+			s.memory.Inner[i], s.memory.Outer[i], s.memory.Tag[i] = c.inner, c.outer, c.tag
+		}
+	}
+	s.memory.Most = uint16(room)
+	for ; room > slotSize<<s.memory.Wide-slotHead; s.memory.Wide++ {
+	}
+	t.secrets[index] = s
+	if t.quit == nil {
+		t.quit = make(chan struct{})
+		t.filler.Go(t.fill)
+	}
+	return s, nil
+}
+
+// room is an index that is not used.
+func (t *Table) room() (uint32, error) {
+	if n := len(t.unused); n > 0 {
+		index := t.unused[n-1]
+		t.unused = t.unused[:n-1]
+		return index, nil
+	}
+	index := uint32(len(t.secrets))
+	if int(index) == len(t.shared)*chunkSize {
+		if err := t.grow(); err != nil {
+			return 0, err
+		}
+	}
+	t.secrets = append(t.secrets, nil)
+	return index, nil
+}
+
+// grow makes room for another chunk.
+func (v *vault) grow() error {
+	if len(v.shared) == int(v.outer.MaxEntries()) {
+		return fmt.Errorf("the kernel's table of keys is full")
+	}
+	m, err := ebpf.NewMap(v.inner)
+	if err != nil {
+		return err
+	}
+	return v.add(m)
+}
+
+// add makes a map the next chunk.
+func (v *vault) add(m *ebpf.Map) error {
+	defer func() { _ = m.Close() }() // the outer one holds it, and so does the memory
+	page := unix.Getpagesize()
+	size := (chunkSize*int(unsafe.Sizeof(objectSecret{})) + page - 1) / page * page
+	b, err := unix.Mmap(m.FD(), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return fmt.Errorf("mmap of a map: %w", err)
+	}
+	if err := v.outer.Put(uint32(len(v.shared)), m); err != nil {
+		_ = unix.Munmap(b)
+		return err
+	}
+	v.shared = append(v.shared, b)
+	return nil
+}
+
+// Forget wipes a secret. Its flow is taken out before. nil is none.
+func (t *Table) Forget(s *Secret) {
+	if s == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	*s.memory = objectSecret{}
+	t.secrets[s.index] = nil
+	t.unused = append(t.unused, s.index)
+}
+
+// Kept is how many secrets there are.
+func (t *Table) Kept() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.secrets) - 1 - len(t.unused)
+}
+
+// lend gives a secret to a flow that is installed, with streams for the packets that come next.
+func (t *Table) lend(s *Secret, flow uint32, state *State) {
+	s.flow = flow
+	s.memory.Seen = state.Seen
+	s.fill(state.Sequence)
+}
+
+// back takes a secret from its flow. A flow without one has none that is nil.
+func (s *Secret) back(c *Count) {
+	if s != nil {
+		s.flow = 0
+		c.Seen = s.memory.Seen
+	}
+}
+
+// fill makes streams for what comes next, all the time.
+func (t *Table) fill() {
+	ticker := time.NewTicker(refill)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-t.quit:
+			return
+		case <-ticker.C:
+		}
+		for i := 0; t.fillOne(i); i++ {
+		}
+	}
+}
+
+// fillOne is false behind the last secret. The lock is held for one at a time.
+func (t *Table) fillOne(i int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if i >= len(t.secrets) {
+		return false
+	}
+	if s := t.secrets[i]; s != nil && s.flow != 0 {
+		s.fill(t.flows[s.flow].Sequence)
+	}
+	return true
+}
+
+// fill makes the streams of the packets from a number on. The program may be at work meanwhile: its packet is the one of that number, or of a later one, so
+// neither slot of these is touched, nor that of the packet before. Past the number's end there is another rollover counter.
+func (s *Secret) fill(sequence uint16) {
+	k := s.memory
+	size, n := uint32(slotSize)<<k.Wide, uint32(slots)>>k.Wide
+	rollovers := s.rollovers[opens]
+	if s.ciphers[opens] == nil {
+		rollovers = s.rollovers[seals]
+	}
+	for s.next = max(s.next, uint32(sequence)); s.next < min(uint32(sequence)+n-1, 1<<16); s.next++ {
+		slot := k.Slot[s.next%n*size:]
+		stream := slot[slotHead:][:k.Most]
+		switch open, seal := s.ciphers[opens], s.ciphers[seals]; {
+		case open == nil:
+			seal.stream(stream, s.ssrc, s.rollovers[seals], uint16(s.next))
+		default:
+			open.stream(stream, s.ssrc, s.rollovers[opens], uint16(s.next))
+			if seal != nil {
+				seal.add(stream, s.ssrc, s.rollovers[seals], uint16(s.next))
+			}
+		}
+		atomic.StoreUint32((*uint32)(unsafe.Pointer(&slot[0])), rollovers<<17|s.next<<1|1)
+	}
+}

@@ -1,0 +1,200 @@
+package relay
+
+import (
+	"github.com/directsip/directsip/internal/codec"
+	"github.com/directsip/directsip/internal/fastpath"
+	"github.com/directsip/directsip/internal/media"
+)
+
+// inKernel is why packets of a side must be opened and sealed in user space; "": the kernel can.
+func (c *crypt) inKernel() string {
+	switch {
+	case c == nil:
+		return ""
+	case c.recv == nil || c.send == nil:
+		return "SRTP without keys yet"
+	case c.keys.Suite != media.AESCM128HMACSHA180 && c.keys.Suite != media.AESCM128HMACSHA132:
+		return "SRTP with " + c.keys.Suite.String()
+	case len(c.recv.keys) > 1 || c.recv.keys[0].MKI != "":
+		return "SRTP with an MKI"
+	}
+	return ""
+}
+
+// changed is what the kernel makes of packets.
+type changed struct {
+	as     uint8 // payload type
+	law    fastpath.Law
+	secret *fastpath.Secret // nil: RTP on both sides
+}
+
+// changes is what becomes of the packets of a side that follow upon the last, and why that is user space's.
+func (st *stream) changes(side media.SideIndex) (is changed, why string) {
+	k, c := &st.side[side].kernel, &st.side[side].count
+	is.as = c.payloadType
+	if by := st.convert[side]; by != nil {
+		switch s := &by.list[by.steps[c.payloadType]]; {
+		case s.how == crossed && by.fax != nil:
+			return is, "a gain"
+		case s.how == crossed:
+			is.as, is.law = s.to, fastpath.ToALaw
+			if s.law == codec.ALaw {
+				is.law = fastpath.ToMuLaw
+			}
+		case s.how == renumber:
+			is.as = s.to
+		}
+	}
+	from, to := st.side[side].rtp.guard() != nil, st.side[1-side].rtp.guard() != nil
+	switch {
+	case !from && !to && is.law == 0 && is.as == c.payloadType:
+		return is, ""
+	case st.kernel.table.Plain() != "":
+		return is, st.kernel.table.Plain()
+	case !k.plain:
+		return is, "header extensions"
+	case k.size > fastpath.LongestPayload:
+		return is, "long packets"
+	case !from && !to:
+		return is, ""
+	case from && to && is.law != 0:
+		return is, "conversion between two keys"
+	}
+	is.secret, why = st.secret(side)
+	return is, why
+}
+
+// kept is a secret of the kernel, and what it was made of. It outlives flows, as each irregular packet ends one.
+type kept struct {
+	secret    *fastpath.Secret // nil: none
+	open      *receiver
+	seal      *sender
+	ssrc      uint32
+	rollovers [2]uint32
+	room      int // octets
+}
+
+// secret is what opens and seals the packets of a side that follow upon the last. nil, and why: the kernel cannot.
+func (st *stream) secret(side media.SideIndex) (s *fastpath.Secret, why string) {
+	from, to := st.side[side].rtp.guard(), st.side[1-side].rtp.guard()
+	k, c := &st.side[side].kernel, &st.side[side].count
+	want := kept{secret: k.kept.secret, ssrc: c.ssrc, room: max(k.kept.room, fastpath.Room(int(k.size)))}
+	var open, seal *fastpath.Cipher
+	known := [2]bool{true, true}
+	if from != nil {
+		want.open, open = from.recv, from.recv.fast.of(from.keys.Suite, from.recv.keys[0].Key)
+		want.rollovers[0], known[0] = from.recv.rollovers(c)
+	}
+	if to != nil {
+		want.seal, seal = to.send, to.send.fast.of(to.keys.Suite, to.send.key)
+		want.rollovers[1], known[1] = to.send.rollovers(c)
+	}
+	switch {
+	case !known[0] || !known[1]:
+		return nil, "a late packet"
+	case want == k.kept && want.secret != nil:
+		return want.secret, ""
+	}
+	st.forget(&st.side[side])
+	var err error
+	if want.secret, err = st.kernel.table.Keep(open, seal, want.ssrc, want.rollovers, want.room); err != nil {
+		return nil, err.Error()
+	}
+	k.kept = want
+	return want.secret, ""
+}
+
+// forget wipes the secret of what comes from a side. Its flow is taken back before.
+func (st *stream) forget(sd *side) {
+	if k := &sd.kernel.kept; k.secret != nil {
+		st.kernel.table.Forget(k.secret)
+		*k = kept{}
+	}
+}
+
+// cached is a cipher that is derived from its keys when it is wanted first.
+type cached struct{ cipher *fastpath.Cipher }
+
+func (c *cached) of(s media.Suite, key string) *fastpath.Cipher {
+	if c.cipher == nil {
+		c.cipher, _ = fastpath.NewCipher([]byte(key[:s.KeySize()-saltSize]), []byte(key[s.KeySize()-saltSize:]), s.TagSize())
+	}
+	return c.cipher
+}
+
+// saltSize is that of AES in counter mode, in octets (RFC 3711 §8.2).
+const saltSize = 14
+
+// rollovers is the counter of the packet behind the last (RFC 3711 §3.3.1). Not known: the last was not the newest, so the counter may be another one's; or it was the last
+// of its counter.
+func (r *receiver) rollovers(c *counter) (n uint32, known bool) {
+	return rollovers(r.sources[0], r.context.ROC, c)
+}
+
+// took notes what the kernel has let in of a source.
+func (r *receiver) took(ssrc uint32, highest uint16, seen uint64) {
+	if s := find(r.sources[0], ssrc); s != nil {
+		s.highest, s.taken = highest, seen
+	}
+}
+
+// fresh tells whether the kernel has not had a packet that was opened. One that it has is a repetition.
+func (p *port) fresh(b []byte, now int64) bool {
+	st, h := p.stream, peek(b)
+	st.strayed(&st.side[p.side], now)
+	return p.guard().recv.fresh(h)
+}
+
+// fresh tells whether the kernel has not had a packet that was opened: the context knows only of those that it has opened itself.
+func (r *receiver) fresh(h header) bool {
+	s := find(r.sources[0], h.ssrc)
+	behind := s.highest - h.sequence
+	switch {
+	case !s.begun:
+		s.begun, s.base, s.highest = true, h.sequence, h.sequence
+	case h.sequence-s.base-1 < s.highest-s.base: // since the context had it alone
+		return behind < replayWindow && s.taken>>behind&1 == 0
+	case behind >= replayWindow: // a newer one, for no older one is opened
+		s.taken <<= -behind
+		s.highest = h.sequence
+		s.base = s.highest - min(s.highest-s.base, replayWindow)
+	}
+	return true
+}
+
+func (s *sender) rollovers(c *counter) (n uint32, known bool) {
+	return rollovers(s.sources, s.context.ROC, c)
+}
+
+func rollovers(list []cryptSource, last func(uint32) (uint32, bool), c *counter) (n uint32, known bool) {
+	s := find(list, c.ssrc)
+	if s == nil || s.highest != c.highest || c.highest == 1<<16-1 {
+		return 0, false
+	}
+	return last(c.ssrc)
+}
+
+// cryptSource is a source under a key.
+type cryptSource struct {
+	ssrc    uint32
+	begun   bool   // it has sent RTP
+	highest uint16 // number
+	base    uint16 // number up to which the context knows what has come
+	taken   uint64 // which of the last numbers the kernel has let in: the highest in bit 0
+}
+
+func find(list []cryptSource, ssrc uint32) *cryptSource {
+	for i := range list {
+		if list[i].ssrc == ssrc {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// sends notes a number under a key of ours.
+func (s *cryptSource) sends(number uint16) {
+	if !s.begun || number-s.highest < 1<<15 {
+		s.begun, s.highest = true, number
+	}
+}

@@ -1,0 +1,165 @@
+package relay
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// sealedTalk sends packets of a that only a lock opens, and takes them at b. It returns what was sent.
+func (k *kernelRig) sealedTalk(l *lock, packets int) (sent [][]byte) {
+	k.t.Helper()
+	for range packets {
+		x := k.packet(7)
+		k.number++
+		sent = append(sent, l.rtp(k.t, x))
+		k.passes(0, func() {
+			k.a.send(k.a.rtp, k.la, sent[len(sent)-1])
+			k.b.wantOn(k.b.rtp, k.lb, x)
+		})
+	}
+	return sent
+}
+
+// TestKernelOpensOnce: what the kernel has opened is a repetition when it comes again, however it comes (RFC 3711 §3.3.2); and what is missing may come late, once.
+func TestKernelOpensOnce(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	l := newLock(t, media.AESCM128HMACSHA180, "")
+	k := newKernelRig(t, Config{}, func(s *media.Session) { s.Streams[0].Side[0].Crypt = l.crypt })
+	k.number = 65500 // over the end of the numbers
+	sent := k.sealedTalk(l, 20)
+	k.wantTier(media.TierKernel, "")
+	missing := k.packet(7)
+	k.number++
+	late := l.rtp(t, missing)
+	sent = append(sent, k.sealedTalk(l, 130)...)
+	k.wantTier(media.TierKernel, "")
+
+	before := k.from(1, 0, 0)
+	for i := range sent { // with flows between, and without
+		k.a.send(k.a.rtp, k.la, sent[i])
+		k.counts(func(c *media.Counters) bool { return c.Unauthentic == before.Unauthentic+uint64(i)+1 })
+	}
+	k.sealedTalk(l, 3)
+	k.wantTier(media.TierKernel, "")
+	for i := range sent {
+		k.a.send(k.a.rtp, k.la, sent[len(sent)-1-i])
+		k.counts(func(c *media.Counters) bool { return c.Unauthentic == before.Unauthentic+uint64(len(sent)+i)+1 })
+	}
+	k.sealedTalk(l, 3)
+
+	k.a.send(k.a.rtp, k.la, late) // by far too late: nobody knows whether it has come
+	k.counts(func(c *media.Counters) bool { return c.Unauthentic == before.Unauthentic+uint64(2*len(sent))+1 })
+	missing = k.packet(7)
+	k.number++
+	late = l.rtp(t, missing)
+	k.sealedTalk(l, 30)
+	k.wantTier(media.TierKernel, "")
+	k.a.send(k.a.rtp, k.la, late)
+	k.b.wantOn(k.b.rtp, k.lb, missing)
+	k.a.send(k.a.rtp, k.la, late)
+	k.counts(func(c *media.Counters) bool { return c.Unauthentic == before.Unauthentic+uint64(2*len(sent))+2 })
+	k.sealedTalk(l, 5)
+	if c := k.from(1, 0, 0); c.Packets != uint64(len(sent)+3+3+31+5) {
+		t.Errorf("%d packets were relayed", c.Packets)
+	}
+}
+
+// TestKernelIsNotFooled: packets that a stranger sends as the peer, from its address and port, neither pass nor keep the peer's from passing.
+func TestKernelIsNotFooled(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	l, stranger := newLock(t, media.AESCM128HMACSHA180, ""), newLock(t, media.AESCM128HMACSHA180, "")
+	k := newKernelRig(t, Config{}, func(s *media.Session) { s.Streams[0].Side[0].Crypt = l.crypt })
+	k.sealedTalk(l, 10)
+	k.wantTier(media.TierKernel, "")
+	for i := range 50 {
+		x := k.packet(7)
+		x[rtpHeader] ^= byte(i)
+		k.a.send(k.a.rtp, k.la, stranger.rtp(t, x))
+		k.counts(func(c *media.Counters) bool { return c.Unauthentic == uint64(i)+1 })
+		k.sealedTalk(l, 1)
+	}
+	if carried := k.kernel.packets.Load(); carried < 50 {
+		t.Errorf("only %d packets in the kernel", carried)
+	}
+}
+
+// TestKernelChanges: what the kernel opens, seals and converts, and the reasons of what it does not.
+func TestKernelChanges(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	w := newWire(t)
+	telephone := media.Format{PayloadType: 96, Codec: media.TelephoneEvent, Clock: 8000}
+	for _, c := range []struct {
+		what  string
+		suite [2]media.Suite
+		mki   string
+		speak [2]*media.Speech
+		why   string
+	}{
+		{"SRTP to RTP", [2]media.Suite{media.AESCM128HMACSHA180, 0}, "", [2]*media.Speech{}, ""},
+		{"SRTP to SRTP", [2]media.Suite{media.AESCM128HMACSHA132, media.AESCM128HMACSHA180}, "", [2]*media.Speech{}, ""},
+		{"the other law", [2]media.Suite{}, "", [2]*media.Speech{speech(pcma, event), speech(pcmu, telephone)}, ""},
+		{"SRTP and the other law", [2]media.Suite{0, media.AESCM128HMACSHA180}, "", [2]*media.Speech{speech(pcma), speech(pcmu)}, ""},
+		{"two keys and the other law", [2]media.Suite{media.AESCM128HMACSHA180, media.AESCM128HMACSHA180}, "", [2]*media.Speech{speech(pcma), speech(pcmu)},
+			"conversion between two keys"},
+		{"louder", [2]media.Suite{}, "", [2]*media.Speech{{Formats: []media.Format{pcma}, Boost: 3}, speech(pcma)}, "a gain"},
+		{"AES-GCM", [2]media.Suite{media.AEADAES256GCM, 0}, "", [2]*media.Speech{}, "SRTP with AEAD_AES_256_GCM"},
+		{"an MKI", [2]media.Suite{media.AESCM128HMACSHA180, 0}, "\x01", [2]*media.Speech{}, "SRTP with an MKI"},
+	} {
+		var locks [2]*lock
+		k := w.rig(Config{}, func(s *media.Session) {
+			for i := range locks {
+				sd := &s.Streams[0].Side[i]
+				if sd.Speech = c.speak[i]; c.suite[i] != 0 {
+					locks[i] = newLock(t, c.suite[i], c.mki)
+					sd.Crypt = locks[i].crypt
+				}
+			}
+		})
+		var first []byte
+		for n := range 12 {
+			x := k.packet(7)
+			k.number++
+			if locks[0] != nil {
+				x = locks[0].rtp(t, x)
+			}
+			k.passes(0, func() {
+				k.a.send(k.a.rtp, k.la, x)
+				b, _ := k.b.readFrom(k.b.rtp)
+				if locks[1] != nil {
+					var err error
+					if b, err = locks[1].open.DecryptRTP(nil, b, nil); err != nil {
+						t.Errorf("%s, packet %d: %v", c.what, n, err)
+						return
+					}
+				}
+				if n == 0 {
+					first = bytes.Clone(b) // of user space
+				} else if b = bytes.Clone(b); !bytes.Equal(b[rtpHeader:], first[rtpHeader:]) || b[1] != first[1] {
+					t.Errorf("%s, packet %d: %x, want as in %x", c.what, n, b, first)
+				}
+			})
+		}
+		st, _ := k.Stats(1)
+		tier, why := st.Streams[0].Tier, st.Streams[0].Why
+		if c.why == "" && tier != media.TierKernel || c.why != "" && (tier == media.TierKernel || !strings.Contains(why, c.why)) {
+			t.Errorf("%s: tier %s because of %q, want %q", c.what, tier, why, c.why)
+		}
+		if carried := k.kernel.packets.Load(); (carried > 0) != (c.why == "") {
+			t.Errorf("%s: %d packets in the kernel", c.what, carried)
+		}
+		k.Close(1)
+		if n := k.kernel.table.Kept(); n != 0 {
+			t.Errorf("%d secrets are left", n)
+		}
+		k.Shutdown()
+	}
+}
