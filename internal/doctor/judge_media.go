@@ -49,7 +49,7 @@ func (j *judge) ourMedia() {
 			what = fmt.Sprintf("media travels in the tier %s, but not all of it: %s", m.Tier, m.TierWhy)
 		}
 		j.add(Note, "media-tier", what, "each packet costs more CPU; a server that runs with other rights than this program may do better: directsip status tells its tier",
-			"Give the server CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW, if these are what it lacks")
+			"Give the server CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW and CAP_PERFMON, if these are what it lacks")
 	}
 }
 
