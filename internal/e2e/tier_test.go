@@ -39,7 +39,7 @@ func TestSpeechInEachTier(t *testing.T) {
 						t.Errorf("media in the record: %+v", m)
 					}
 				}
-				if out := s.cli(0, "why", r.ID); strings.Count(out, "  "+c.tier+"\n") != 2 {
+				if out := s.cli(0, "why", r.ID); strings.Count(out, "  "+c.tier+"\n")+strings.Count(out, "  "+c.tier+" (") != 2 {
 					t.Errorf("why does not tell the tier:\n%s", out)
 				}
 				return faults
