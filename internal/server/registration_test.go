@@ -186,3 +186,29 @@ func TestNEW02_Drain(t *testing.T) {
 	r.Drain(false)
 	r.bound(gw)
 }
+
+// OPS-13: that a trunk is not registered yet is no alarm; that its registration is refused is one.
+func TestNotRegisteredYetIsNoAlarm(t *testing.T) {
+	const alarm, calm = "no trunk of a route is up", "route has a trunk again"
+	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
+	r := start(t, provider("calledFrom: to"))
+	if up := r.trunk("gw").State; up != "down" {
+		t.Errorf("calls may take the trunk: it is %s", up)
+	}
+	gw := r.registrar(siptest.Registrar{Realm: "provider.example"})
+	until(t, "the trunk is up", func() bool { return r.trunk("gw").State == "up" })
+	if log := r.log.String(); strings.Contains(log, alarm) || strings.Contains(log, calm) || strings.Contains(log, "trunk state") {
+		t.Error("alarm at the start")
+	}
+	if err := gw.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	r = start(t, provider("calledFrom: to"))
+	gw = r.tester.Agent(siptest.Config{Name: "provider", Listen: r.net + "3:5060"})
+	gw.Respond("REGISTER", 403)
+	until(t, "the alarm", func() bool { return strings.Contains(r.log.String(), alarm) })
+	if log := r.log.String(); !strings.Contains(log, "not registered: ") {
+		t.Error("no reason")
+	}
+}

@@ -69,9 +69,12 @@ func (c *Core) publish(p *probe, ev health.Event) {
 		return
 	}
 	st := p.health.Status()
-	c.unregistered(p.trunk, &st)
-	ev.From, ev.To, ev.Why = p.shown, st.State, st.Why
-	p.shown = st.State
+	known := max(p.shown, st.State)
+	if !c.unregistered(p.trunk, &st) {
+		known = st.State
+	}
+	ev.From, ev.To, ev.Why = p.shown, known, st.Why
+	p.shown = known
 	c.cfg.Health(p.trunk, ev, st)
 }
 

@@ -125,14 +125,16 @@ func (c *Core) tell(now time.Time, r *registration) {
 	}
 }
 
-// unregistered makes a trunk down for calls that leave while it must be registered and is not.
-func (c *Core) unregistered(t *topology.Trunk, st *health.Status) {
+// unregistered makes a trunk down for calls that leave while it must be registered and is not. True: nothing is wrong with it so far, its first
+// registration is under way.
+func (c *Core) unregistered(t *topology.Trunk, st *health.Status) (first bool) {
 	if t.Registration == nil || !t.Registration.Required {
-		return
+		return false
 	}
 	for _, r := range c.registrations {
 		if s := r.Status(); r.Trunk() == t && !r.gone && !s.Up() {
 			st.State, st.Since, st.Why = health.Down, s.Since, "not registered"
+			first = s.State == register.Trying && s.Error == ""
 			switch {
 			case s.Error != "":
 				st.Why += ": " + s.Error
@@ -143,6 +145,7 @@ func (c *Core) unregistered(t *topology.Trunk, st *health.Status) {
 			}
 		}
 	}
+	return first
 }
 
 // registrationResolved continues a registration that waited for DNS.
