@@ -59,7 +59,7 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 		return diag.HeldOffer, ""
 	}
 	if c.unreachable(offer) {
-		return diag.NotAcceptable, "we have no address of the family in which the offer wants its media"
+		return diag.MediaFamily, ""
 	}
 	c.offer, c.offered = body, offer
 	c.plan.offered(&c.a, offer)
@@ -143,9 +143,12 @@ func Explain(m *sip.Message, why *diag.Reason, detail string) {
 	if detail != "" {
 		text += " (" + detail + ")"
 	}
-	code := "399"
-	if why == diag.LinkFull || why == diag.SessionTooWide {
-		code = "370" // insufficient bandwidth (RFC 3261 §20.43)
+	code := "399" // RFC 3261 §20.43
+	switch why {
+	case diag.LinkFull, diag.SessionTooWide:
+		code = "370" // insufficient bandwidth
+	case diag.MediaFamily:
+		code = "301" // incompatible network address formats
 	}
 	m.Add(sip.IDWarning, code+" directsip \""+quotable(text)+"\"")
 }

@@ -175,6 +175,9 @@ var (
 	NotAcceptable = &Reason{ID: "not-acceptable", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
 		Text: "The offered media cannot be served: no audio stream, codec or profile in common.",
 		Fix:  "Compare the offer in the ladder with codecs of both trunks."}
+	MediaFamily = &Reason{ID: "media-family", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
+		Text: "All that is offered wants its media in IPv6, or all in IPv4, and this server has no media address of that family: an answer would be a call without a word.",
+		Fix:  "Give the server an address of that family (media, or addresses), or let the peer offer the other one as well. A NAT64 on the way translates no descriptions."}
 	HeldOffer = &Reason{ID: "held-offer", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
 		Text: "The first offer of the call is on hold, which heldOffer of the trunk does not allow.",
 		Fix:  "Let the peer send an active offer first and hold the call afterwards, or set heldOffer to accept."}
@@ -288,7 +291,7 @@ var All = []*Reason{
 	CredentialsMissing, CredentialsRefused, PeerVanished,
 	PasswordMissing, PasswordGuessed,
 	UnknownSource, RateLimited, ServerLimit, PoolLimit, UserLimit, TrunkLimit, LinkFull, SessionTooWide, Overload, Draining, TrunkDisabled, TrunkPaused,
-	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, HeldOffer, BadSDP, MediaLineMissing, BadAnswer, SRTPRequired, SRTPNotSupported, SRTPNoKeys, UnsupportedMedia,
+	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, MediaFamily, HeldOffer, BadSDP, MediaLineMissing, BadAnswer, SRTPRequired, SRTPNotSupported, SRTPNoKeys, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,
 	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing,
 	PrackMissing, SessionExpired, ReplacesRefused, TransferLimit, TransferFailed,

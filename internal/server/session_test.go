@@ -96,3 +96,21 @@ func TestPartThatMustBeUnderstood(t *testing.T) {
 	r.hangup(out, in)
 	r.records(2)
 }
+
+// RFC 6157 §3.1: who wants its media in IPv6 alone is told that this server has none, in the response and in the record.
+func TestMediaOfAFamilyThatWeHaveNot(t *testing.T) {
+	t.Parallel()
+	r := start(t, basic)
+	pbx := r.agent(2)
+	six := strings.ReplaceAll(description(r.net, "1", "audio 30000 RTP/AVP 0"), "IN IP4 "+r.net+"2", "IN IP6 2001:db8::2")
+	out := r.tester.Dial(pbx, r.net+"1:5060", "sip:+14255550101@"+r.net+"1", siptest.WithSDP(six))
+	r.tester.Wait(out, siptest.Ended)
+	m := out.Response()
+	if m == nil || m.Status != 488 || !strings.Contains(m.Get(sip.IDReason), `"media-family"`) || !strings.HasPrefix(m.Get(sip.IDWarning), "301 ") {
+		t.Errorf("%v", m)
+	}
+	if rec := r.records(1)[0]; rec.Reason != "media-family" {
+		t.Errorf("the record says %s", rec.Reason)
+	}
+	until(t, "a line of the log", func() bool { return strings.Contains(r.log.String(), "reason=media-family") })
+}
