@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,16 @@ func (e *Engine) Find(ctx context.Context, hop *sip.Hop) (at []netip.AddrPort, n
 	if err != nil {
 		e.log.Debug("name not resolved", "host", hop.Host, "err", err) // a peer gives names as it likes
 	}
-	return e.speaking(time.Now(), r.Hops), e.certified(hop)
+	return e.speaking(time.Now(), elsewhere(r.Hops, hop.Remote.Addr())), e.certified(hop)
+}
+
+// elsewhere are the addresses at which a peer can be that was met at one of that kind: not in this host or on a link, as what many a peer calls itself at home
+// (localhost) leads to here.
+func elsewhere(hops []resolve.Addr, met netip.Addr) []resolve.Addr {
+	return slices.DeleteFunc(slices.Clone(hops), func(h resolve.Addr) bool {
+		a := h.AddrPort.Addr()
+		return a.IsLoopback() && !met.IsLoopback() || a.IsLinkLocalUnicast() && !met.IsLinkLocalUnicast() || a.IsUnspecified() || a.IsMulticast()
+	})
 }
 
 // whereIs is what to ask DNS for the host of a hop: of the transport and family that the leg has.

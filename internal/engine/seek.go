@@ -83,6 +83,7 @@ func (s *shard) aim(now time.Time, m *txn.Send, hops []resolve.Addr) {
 		s.e.silent.Fell(now, a.at)
 	}
 	m.Hop.Remote = before
+	hops = elsewhere(hops, before.Addr())
 	for _, h := range hops[:min(len(hops), maxTried)] {
 		if !s.e.silent.Is(now, h.AddrPort) {
 			m.Hop.Remote = h.AddrPort

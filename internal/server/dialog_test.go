@@ -169,6 +169,29 @@ func TestByeFindsAPeerByName(t *testing.T) {
 	}
 }
 
+// The same for a caller, whose own port is none to call it at.
+func TestByeFindsACallerByName(t *testing.T) {
+	t.Parallel()
+	doc := strings.ReplaceAll(basic, "kind: pbx, host: NET.2, root: {transport: UDP, port: 5060}", "kind: pbx, host: NET.2, root: {transport: TCP, port: 5060}")
+	r := named(t, strings.ReplaceAll(doc, "port: 5070", "port: 5070, gatewayPort: 5060"), "_sip._tcp.edge.test. 60 IN SRV 1 1 5068 node.test.", "node.test. 60 IN A NET.4")
+	n := newNode(t, "tcp", r.net+"4:5068")
+	pbx, gw := r.tester.Agent(siptest.Config{Name: "pbx", Network: "tcp", Listen: r.net + "2:5060"}), r.agent(3)
+	out := r.tester.Dial(pbx, r.net+"1:5060", "sip:+14255550101@"+r.net+"1", siptest.Edit(func(m *sip.Message) {
+		m.Set(sip.IDContact, "<sip:pbx@edge.test>")
+	}))
+	r.tester.Wait(out, siptest.Answered)
+	in := r.tester.Incoming(gw, 1)
+	r.tester.Wait(in, siptest.Acked)
+	if err := pbx.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "end of the connection", func() bool { return r.transport.Stats().Accepted == 0 })
+	in.Hangup()
+	n.takes("BYE")
+	r.tester.Wait(in, siptest.Ended)
+	r.records(1)
+}
+
 // A connection that is there is used, whatever a peer names.
 func TestNameOfAConnectedPeerIsNotLookedUp(t *testing.T) {
 	t.Parallel()
