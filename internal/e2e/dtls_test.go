@@ -29,8 +29,8 @@ func TestSpeechWithICE(t *testing.T) {
 			twice(t, func(host int) []string {
 				s := n.serveBetween(host, from, to, "")
 				faults := append(worse(n.converse(host+1, from, to, host), direct), s.relayed(from, to)...)
-				if why := s.record().Media[0].TierWhy; c[0] == "RTP and ICE" && why != "ICE" {
-					t.Errorf("the telephone has no ICE: %q", why)
+				if m := s.record().Media[0]; c[0] == "RTP and ICE" && (m.Evidence == nil || !m.Evidence.ICE || m.Tier != "kernel") {
+					t.Errorf("the telephone has no ICE, or its media was not in the kernel: %+v, %+v", m, m.Evidence)
 				}
 				return faults
 			})

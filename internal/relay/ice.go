@@ -139,6 +139,16 @@ func (c *component) passes(src *sockaddr, now int64) bool {
 	return true
 }
 
+// heard notes when the kernel has relayed media of a source last.
+func (c *component) heard(src *sockaddr, at int64) {
+	if c == nil {
+		return
+	}
+	if s := c.find(src); s != nil {
+		s.last = max(s.last, at)
+	}
+}
+
 // checked takes a check of the peer that has our password.
 func (c *component) checked(src *sockaddr, ufrag []byte, priority uint32, nominates bool, now int64) {
 	s := c.find(src)

@@ -303,6 +303,7 @@ func (a *agent) consent(c *component, now int64) {
 func (p *port) consent(now int64) {
 	if p.ice != nil && p.ice.agent != nil {
 		p.ice.agent.consent(p.ice, now)
+		p.stream.review()
 	}
 }
 

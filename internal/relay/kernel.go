@@ -32,6 +32,7 @@ type offloaded struct {
 	handle  fastpath.Handle // 0: it has not
 	due     bool            // it is to have it when the worker's turn is over
 	carried bool            // packets since it was installed
+	to      sockaddr        // where its packets go
 	kept    kept
 	size    uint16 // octets behind the header of the last packet that passed
 	plain   bool   // that had nothing else in front of those
@@ -149,6 +150,20 @@ func (st *stream) recall(sd *side) {
 	}
 }
 
+// review takes back what ICE has put an end to: packets of a source that may not send any more, or that go where they are not wanted any more.
+func (st *stream) review() {
+	for i := range st.side {
+		from, other := &st.side[i], &st.side[1-i]
+		if from.kernel.handle == 0 {
+			continue
+		}
+		c := from.rtp.gate.ice
+		if c != nil && c.known(&from.count.source) == nil || from.kernel.to != *other.rtp.gate.destination(other.trust.latch) {
+			st.recall(from)
+		}
+	}
+}
+
 // tally brings the counters of a side up to date.
 func (st *stream) tally(sd *side) {
 	if sd.kernel.handle != 0 {
@@ -166,6 +181,7 @@ func (k *kernel) settle(sd *side, c *fastpath.Count) {
 	k.bytes.Add(uint64(c.Bytes))
 	sd.kernel.carried = true
 	sd.heard, sd.dead = max(sd.heard, c.Last), false
+	sd.rtp.gate.ice.heard(&sd.count.source, c.Last)
 	sd.count.advance(c)
 }
 
@@ -223,8 +239,9 @@ func (st *stream) offload(side media.SideIndex, now int64) {
 		k.why = why
 		return
 	}
+	to := other.rtp.gate.destination(other.trust.latch)
 	f := fastpath.Flow{Local: plain(from.local), Source: c.source.addrPort(), From: plain(other.local),
-		To: other.rtp.gate.destination(other.trust.latch).addrPort(), TOS: st.kernel.tos,
+		To: to.addrPort(), TOS: st.kernel.tos,
 		SSRC: c.ssrc, PayloadType: c.payloadType, As: change.as, Law: change.law, Secret: change.secret, Rate: c.clock, Buffer: uint32(quality.Late(c.clock)), Every: kernelEvery}
 	state := fastpath.State{Sequence: c.highest + 1, Transit: uint32(c.transit), Timestamp: c.timestamp, Jitter: c.jitter,
 		Moved: c.moved, Fastest: c.late.Fastest, NextFastest: c.late.Next, Window: uint16(c.late.Left)}
@@ -240,7 +257,7 @@ func (st *stream) offload(side media.SideIndex, now int64) {
 		}
 		return
 	}
-	k.handle, k.carried, k.why = handle, false, ""
+	k.handle, k.to, k.carried, k.why = handle, *to, false, ""
 }
 
 // tier is how the packets of a stream travel, and why not better.

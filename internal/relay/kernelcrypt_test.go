@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pion/stun/v3"
+
 	"github.com/directsip/directsip/internal/media"
 )
 
@@ -162,4 +164,88 @@ func TestKernelChanges(t *testing.T) {
 		}
 		k.Shutdown()
 	}
+}
+
+// TestKernelWithICE: a stream with ICE is in the kernel between checks. When the peer nominates another address, media goes there at once; and from one that is over nothing passes.
+func TestKernelWithICE(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	l := newLock(t, media.AESCM128HMACSHA180, "")
+	k := newKernelRig(t, Config{}, func(s *media.Session) {
+		sd := &s.Streams[0].Side[0]
+		sd.ICE, sd.Mux, sd.Crypt = lite(), true, l.crypt
+	})
+	seen := func(at *phone, n int) {
+		t.Helper()
+		for range n {
+			y := k.packet(8)
+			x := k.packet(7)
+			k.number++
+			k.passes(1, func() {
+				k.b.send(k.b.rtp, k.lb, y)
+				l.wants(at, y)
+			})
+			k.passes(0, func() {
+				at.send(at.rtp, k.la, l.rtp(t, x))
+				k.b.wantOn(k.b.rtp, k.lb, x)
+			})
+		}
+	}
+	k.a.ask(k.a.rtp, k.la, good(t, nominates))
+	seen(k.a, 10)
+	k.wantTier(media.TierKernel, "")
+	k.a.ask(k.a.rtp, k.la, good(t, nominates)) // which changes nothing
+	if !k.offloaded(0) || !k.offloaded(1) {
+		t.Error("a check has ended a flow")
+	}
+	seen(k.a, 3)
+
+	better := k.wire.phone(peer4(3))
+	better.ask(better.rtp, k.la, checkOf(t, user, controlling, priority(126), nominates, secret, stun.Fingerprint))
+	seen(better, 10)
+	k.wantTier(media.TierKernel, "")
+	x := k.packet(7)
+	k.number++
+	k.a.send(k.a.rtp, k.la, l.rtp(t, x)) // it was checked
+	k.b.wantOn(k.b.rtp, k.lb, x)
+	seen(better, 3)
+
+	k.update(func(s *media.Session) { // ICE begins anew
+		s.Streams[0].Side[0].ICE = &media.ICE{Ufrag: "new1", Pwd: theirPwd, PeerUfrag: "new2", PeerPwd: ourPwd}
+	})
+	seen(better, 10) // what was found goes on
+	k.wantTier(media.TierKernel, "")
+	again := []stun.Setter{stun.NewUsername("new1:new2"), controlling, priority(110), nominates, stun.NewShortTermIntegrity(theirPwd), stun.Fingerprint}
+	k.a.ask(k.a.rtp, k.la, checkOf(t, again...))
+	seen(k.a, 10)
+	k.wantTier(media.TierKernel, "")
+	before := k.from(1, 0, 0)
+	x = k.packet(7)
+	k.number++
+	better.send(better.rtp, k.la, l.rtp(t, x))
+	k.counts(func(c *media.Counters) bool { return c.Gated == before.Gated+1 })
+	seen(k.a, 3)
+}
+
+// TestKernelStopsWithoutConsent: what a peer has not agreed to for so long does not go to it any more, also where the kernel sends it (RFC 7675 §5.1).
+func TestKernelStopsWithoutConsent(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	k := newKernelRig(t, Config{}, func(s *media.Session) { s.Streams[0].Side[0].ICE, s.Streams[0].Side[0].Mux = lite(), true })
+	k.a.ask(k.a.rtp, k.la, good(t, nominates))
+	k.talk(10)
+	k.wantTier(media.TierKernel, "")
+	ses := k.find(1)
+	ses.mu.Lock()
+	p := &ses.streams[0].side[0].rtp
+	p.ice.agent = &agent{relay: k.Relay, port: p, settled: true, asked: 1, agreed: 1}
+	p.consent(1 + int64(consentExpiry))
+	for i := range ses.streams[0].side {
+		if ses.streams[0].side[i].kernel.handle != 0 {
+			t.Errorf("what comes from side %d is still relayed in the kernel", i)
+		}
+	}
+	ses.mu.Unlock()
 }

@@ -11,8 +11,6 @@ func (st *stream) userSpace() string {
 		return "not RTP"
 	case st.anew():
 		return "conversion"
-	case st.side[0].rtp.ice != nil || st.side[1].rtp.ice != nil:
-		return "ICE"
 	case p != nil && p.on && p.play.Stream == st.index:
 		return "something is played"
 	}

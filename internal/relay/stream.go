@@ -177,6 +177,9 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 // admits asks the gate of the port, and lets RTCP follow where RTP moves to.
 func (sd *side) admits(p *port, src *sockaddr, now int64) bool {
 	before, source := p.gate.rank, p.gate.latched
+	if p.gate.ice != nil && sd.kernel.handle != 0 && *src != sd.count.source {
+		p.stream.tally(sd) // or who is heard in the kernel would seem to be silent
+	}
 	if !p.gate.admit(src, &sd.trust, now) {
 		return false
 	}
@@ -186,6 +189,7 @@ func (sd *side) admits(p *port, src *sockaddr, now int64) bool {
 	if !p.isRTCP && p.gate.latched != source { // so what goes to this side goes elsewhere, too
 		p.stream.session.recall()
 	}
+	p.stream.review()
 	return true
 }
 

@@ -43,6 +43,7 @@ func (w *worker) check(p *port, b []byte, now int64) {
 	before := c.selected
 	if a := c.agent; a != nil && (m.Type == stun.BindingSuccess || m.Type == stun.BindingError) {
 		a.answered(c, m, &w.from, now)
+		p.stream.review()
 		w.found(p, before)
 		return
 	}
@@ -60,6 +61,7 @@ func (w *worker) check(p *port, b []byte, now int64) {
 		if c.known(&w.from) != nil {
 			sd.heard, sd.dead = now, false
 		}
+		p.stream.review()
 		w.found(p, before)
 	} else {
 		sd.count.gated++
