@@ -15,7 +15,7 @@ import (
 
 type objectDraft struct {
 	_        structs.HostLayout
-	B        [512]uint8
+	B        [1024]uint8
 	Schedule [80]uint32
 	State    [5]uint32
 	Payload  uint32

@@ -28,6 +28,7 @@ const (
 	slotSize, slots = 88, 32 // SLOT, SLOTS of the program
 	slotHead        = 8
 	chunkSize       = 64 // CHUNK of the program
+	mostWords       = 15 // WORDS_MOST of the program
 
 	// LongestPayload is how many octets behind its RTP header a packet may have that a Law or a Secret changes.
 	LongestPayload = 4*slotSize - slotHead
@@ -38,6 +39,22 @@ const (
 
 // sizes are those that key streams are made for, in octets: 20 ms of G.729, 10 ms of G.711, 20 ms of that, the most that fits into as much memory, 30 ms, and the longest.
 var sizes = [...]uint16{32, slotSize - slotHead, 160, 2*slotSize - slotHead, 240, LongestPayload}
+
+// Payload is how many octets of payload an RTP packet of n octets has; 0: none, or its header has more than a short extension (RFC 3550 §5.3.1), and a Law or a Secret
+// leaves it alone.
+func Payload(b []byte, n int) int {
+	head := 12
+	switch {
+	case len(b) < head || b[0]&^0x10 != 2<<6:
+		return 0
+	case b[0]&0x10 != 0:
+		if len(b) < head+4 || b[14] != 0 || b[15] > mostWords {
+			return 0
+		}
+		head += 4 + 4*int(b[15])
+	}
+	return max(0, n-head)
+}
 
 // Room is how many octets a secret has streams for where a payload has so many.
 func Room(size int) int {

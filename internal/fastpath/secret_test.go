@@ -67,7 +67,15 @@ func speech(r *rand.Rand, payloadType uint8, sequence uint16, size int) []byte {
 	return b
 }
 
-// TestSecrets compares every octet of what is opened, sealed, or both, with what a peer would have made of it: for each length, tag and family, with and without a checksum.
+// extended is a packet with a header extension of so many words.
+func extended(packet []byte, words int) []byte {
+	head := append(bytes.Clone(packet[:12]), 0xbe, 0xde, 0, byte(words))
+	head[0] |= 0x10
+	return append(append(head, make([]byte, 4*words)...), packet[12:]...)
+}
+
+// TestSecrets compares every octet of what is opened, sealed, or both, with what a peer would have made of it: for each length, tag and family, with and without a checksum
+// and header extensions.
 func TestSecrets(t *testing.T) {
 	var laws [2][256]byte
 	r := rand.New(rand.NewPCG(1, 2))
@@ -101,12 +109,16 @@ func TestSecrets(t *testing.T) {
 					}
 				}
 				packet := speech(r, 8, number, size)
+				head := 12
+				if words := size%(mostWords+2) - 1; words >= 0 {
+					packet, head = extended(packet, words), head+4+4*words
+				}
 				inside := in.seal(t, packet, rollovers[0])
 				want := bytes.Clone(packet)
 				want[1] = 0
 				if c.law != 0 {
-					for i := range want[12:] {
-						want[12+i] = laws[c.law-1][want[12+i]]
+					for i := range want[head:] {
+						want[head+i] = laws[c.law-1][want[head+i]]
 					}
 				}
 				want = out.seal(t, want, rollovers[1])
@@ -155,7 +167,8 @@ func TestNotOpened(t *testing.T) {
 			"shorter than a tag":       in.seal(t, packet, 5)[:20],
 			"padding":                  in.seal(t, append([]byte{0xa0}, speech(r, 8, 100, 159)[1:]...), 5),
 			"another source in it":     in.seal(t, append([]byte{0x81}, packet[1:]...), 5),
-			"an extension":             in.seal(t, append([]byte{0x90, 8, 0, 100, 0, 0, 6, 64, 0, 0, 0, 7, 0xbe, 0xde, 0, 0}, packet[12:]...), 5),
+			"a long extension":         in.seal(t, extended(packet, mostWords+1), 5),
+			"nothing but an extension": in.seal(t, extended(packet[:12], 1), 5),
 		}
 		for i := 4; i < 182; i++ { // but the number, by which it is another packet
 			cases[fmt.Sprintf("octet %d", i)] = flipped(i)

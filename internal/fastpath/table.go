@@ -170,19 +170,20 @@ func (t *Table) choose(spec *ebpf.CollectionSpec) error {
 		objectMaps
 		Program *ebpf.Program `ebpf:"forward"`
 	}
-	err := spec.LoadAndAssign(&all, nil)
+	err := rights.Need(unix.CAP_PERFMON) // or the verifier also follows what a processor may do ahead of time, for seconds, and refuses
+	if err == nil {
+		err = spec.LoadAndAssign(&all, nil)
+	}
 	if err == nil {
 		_ = all.Drafts.Close() // the program has it
 		t.program, t.maps = all.Program, [2]*ebpf.Map{all.Pairs, all.Flows}
 		return t.vault.open(all.Secrets, all.First, spec.Maps[objectMapSecrets].InnerMap)
 	}
+	t.plain = err.Error()
 	var few struct {
 		Pairs   *ebpf.Map     `ebpf:"pairs"`
 		Flows   *ebpf.Map     `ebpf:"flows"`
 		Program *ebpf.Program `ebpf:"forward_only"`
-	}
-	if t.plain = err.Error(); rights.Need(unix.CAP_PERFMON) != nil { // without it the verifier also follows what a processor may do ahead of time
-		t.plain = rights.Need(unix.CAP_PERFMON).Error()
 	}
 	if err = spec.LoadAndAssign(&few, nil); err == nil {
 		t.program, t.maps = few.Program, [2]*ebpf.Map{few.Pairs, few.Flows}

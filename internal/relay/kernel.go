@@ -34,8 +34,7 @@ type offloaded struct {
 	carried bool            // packets since it was installed
 	to      sockaddr        // where its packets go
 	kept    kept
-	size    uint16 // octets behind the header of the last packet that passed
-	plain   bool   // that had nothing else in front of those
+	size    int    // octets of payload of the last packet that passed; 0: its header has what the kernel leaves alone
 	strays  uint8  // how often in a row it was taken back and had carried nothing
 	why     string // the kernel does not have it
 	retry   int64  // it is not tried before then, ns since the relay started
@@ -199,15 +198,15 @@ func (st *stream) strayed(sd *side, now int64) {
 	}
 }
 
-// follow notes that a packet of n octets, the first of them given, of the port's side has passed, after which the kernel may go on: when the worker's turn is over, and the packet is gone, for
+// follow notes that a packet of the port's side has passed, of n octets of RTP, after which the kernel may go on: when the worker's turn is over, and the packet is gone, for
 // the kernel must not overtake it.
-func (w *worker) follow(p *port, n int, first byte, now int64) {
+func (w *worker) follow(p *port, b []byte, n int, now int64) {
 	st := p.stream
 	k, c := &st.side[p.side].kernel, &st.side[p.side].count
 	if k.due || k.handle != 0 || st.kernel == nil || st.kernel.table == nil || now < k.retry || !c.regular() || st.userSpace() != "" {
 		return
 	}
-	k.due, k.size, k.plain = true, uint16(n-rtpHeader), first == 2<<6
+	k.due, k.size = true, fastpath.Payload(b, n)
 	w.followers = append(w.followers, p)
 }
 

@@ -51,8 +51,8 @@ func (st *stream) changes(side media.SideIndex) (is changed, why string) {
 		return is, ""
 	case st.kernel.table.Plain() != "":
 		return is, st.kernel.table.Plain()
-	case !k.plain:
-		return is, "header extensions"
+	case k.size == 0:
+		return is, "what is in its RTP header"
 	case k.size > fastpath.LongestPayload:
 		return is, "long packets"
 	case !from && !to:
@@ -78,7 +78,7 @@ type kept struct {
 func (st *stream) secret(side media.SideIndex) (s *fastpath.Secret, why string) {
 	from, to := st.side[side].rtp.guard(), st.side[1-side].rtp.guard()
 	k, c := &st.side[side].kernel, &st.side[side].count
-	want := kept{secret: k.kept.secret, ssrc: c.ssrc, room: max(k.kept.room, fastpath.Room(int(k.size)))}
+	want := kept{secret: k.kept.secret, ssrc: c.ssrc, room: max(k.kept.room, fastpath.Room(k.size))}
 	var open, seal *fastpath.Cipher
 	known := [2]bool{true, true}
 	if from != nil {

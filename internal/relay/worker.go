@@ -259,7 +259,7 @@ func (w *worker) pass(p *port, n int, now int64) {
 	w.batch.packets++
 	w.batch.bytes += uint64(n)
 	if k == rtp {
-		w.follow(p, n, b[0], now)
+		w.follow(p, b, n, now)
 	}
 }
 

@@ -9,6 +9,8 @@
 
 enum {
 	LONGEST = 344, /* octets of payload */
+	WORDS_MOST = 15, /* of a header extension (RFC 3550 §5.3.1) */
+	HEAD_MOST = RTP_HEADER + 4 + 4 * WORDS_MOST,
 	TAG_MOST = 10,
 	CHUNK = 64, /* secrets of one map */
 	CHUNKS = 512,
@@ -57,10 +59,10 @@ volatile const u8 laws[2][256]; /* by enum law, less one */
 enum { DRAFT = 4 };
 struct draft {
 	union {
-		u8 b[512];
-		u64 w[64];
+		u8 b[1024];
+		u64 w[128];
 		struct {
-			u32 packet[112];
+			u32 packet[240];
 			u32 last[16]; /* block of HMAC */
 		};
 	};
@@ -83,7 +85,7 @@ struct {
 static inline u32 limit(u32 offset)
 {
 	hide(offset);
-	return offset & 0x1ff;
+	return offset & 0x3ff;
 }
 
 /* clear writes eight octets of nothing. */
@@ -112,7 +114,7 @@ static inline struct secret *secret_of(u32 index)
 __attribute__((noinline)) int authenticate(struct draft *d, u32 n, u32 secret, u32 way)
 {
 	const struct secret *x = secret_of(secret);
-	if (!d || !x || n > RTP_HEADER + LONGEST)
+	if (!d || !x || n > HEAD_MOST + LONGEST)
 		return 0;
 	u32 rollovers = x->rollovers[way & 1];
 	u32 end = DRAFT + n, blocks = (n + 4 + 9 + 63) / 64;
@@ -126,7 +128,7 @@ __attribute__((noinline)) int authenticate(struct draft *d, u32 n, u32 secret, u
 		u32 at = (end + 12) / 8 + i;
 		hide(at);
 		if (at < DRAFT / 8 + blocks * 8)
-			d->w[at & 63] = 0;
+			d->w[at & 127] = 0;
 	}
 	u32 length = DRAFT + blocks * 64 - 4;
 	u32 bits = (64 + n + 4) * 8;
@@ -136,7 +138,7 @@ __attribute__((noinline)) int authenticate(struct draft *d, u32 n, u32 secret, u
 	d->b[limit(length + 3)] = bits;
 
 	__builtin_memcpy(d->state, x->inner[way & 1], sizeof(d->state));
-	for (u32 i = 0; i < 6 && i < blocks; i++)
+	for (u32 i = 0; i < 7 && i < blocks; i++)
 		sha1(d, DRAFT + 64 * i);
 #pragma unroll
 	for (int j = 0; j < 5; j++)
@@ -150,8 +152,8 @@ __attribute__((noinline)) int authenticate(struct draft *d, u32 n, u32 secret, u
 	return sha1(d, __builtin_offsetof(struct draft, last));
 }
 
-/* combine adds a key stream to k octets of payload. */
-__attribute__((noinline)) int combine(struct draft *d, u32 secret, u32 slot, u32 k)
+/* combine adds a key stream to k octets of payload, which begin at an offset in the draft. */
+__attribute__((noinline)) int combine(struct draft *d, u32 secret, u32 slot, u32 payload, u32 k)
 {
 	const struct secret *x = secret_of(secret);
 	if (!d || !x)
@@ -161,19 +163,21 @@ __attribute__((noinline)) int combine(struct draft *d, u32 secret, u32 slot, u32
 	if (slot > (SLOTS - 1) * SLOT)
 		return 0;
 	const u8 *stream = x->slot + slot + 8;
+	u8 *b = d->b + (payload & 0x7c);
 	for (u32 i = 0; i < LONGEST / 8 && i * 8 < k; i++)
-		d->w[(DRAFT + RTP_HEADER) / 8 + i] ^= *(const u64 *)(stream + 8 * i);
+		*(u64 *)(b + 8 * i) ^= *(const u64 *)(stream + 8 * i);
 	return 0;
 }
 
-/* translate makes k octets of payload those of the other law. */
-__attribute__((noinline)) int translate(struct draft *d, u32 law, u32 k)
+/* translate makes them those of the other law. */
+__attribute__((noinline)) int translate(struct draft *d, u32 law, u32 payload, u32 k)
 {
 	if (!d)
 		return 0;
 	const volatile u8 *codes = laws[law == TO_A];
+	u8 *b = d->b + (payload & 0x7c);
 	for (u32 i = 0; i < LONGEST && i < k; i++)
-		d->b[DRAFT + RTP_HEADER + i] = codes[d->b[DRAFT + RTP_HEADER + i]];
+		b[i] = codes[b[i]];
 	return 0;
 }
 
@@ -208,15 +212,28 @@ static __attribute__((noinline)) s64 ready(struct secret *x, u32 number, u32 k)
 	return __sync_fetch_and_or((u32 *)(x->slot + slot), 0) == index ? (s64)slot : -1;
 }
 
+/* head is how long the header of a packet is. 0: it has padding, other sources or a long extension. */
+static inline u32 head(struct packet *p, const struct place *at)
+{
+	u16 words;
+
+	if (at->rtp.version_csrcs == 2 << 6)
+		return RTP_HEADER;
+	if (at->rtp.version_csrcs != (2 << 6 | 1 << 4) || load_bytes(p, at->udp + sizeof(struct udp) + RTP_HEADER + 2, &words, 2))
+		return 0;
+	return net16(words) > WORDS_MOST ? 0 : RTP_HEADER + 4 + 4 * net16(words);
+}
+
 /* change makes of a packet what it becomes, in the draft. 0: that is user space's. Nothing of the flow has changed then. */
 static __attribute__((noinline)) u32 change(struct packet *p, struct flow *f, struct place *at, struct draft *d, u32 missing)
 {
 	u32 n = at->payload, at_rtp = at->udp + sizeof(struct udp);
 	struct secret *x = 0;
 	u32 opened = 0, sealed = 0;
+	u32 before = head(p, at);
 	u8 tag[TAG_MOST] = {};
 
-	if (at->rtp.version_csrcs != 2 << 6) /* no padding, extension or other sources */
+	if (!before)
 		return 0;
 	if (f->secret) {
 		x = secret_of(f->secret);
@@ -225,9 +242,9 @@ static __attribute__((noinline)) u32 change(struct packet *p, struct flow *f, st
 		opened = x->tag[OPENS];
 		sealed = x->tag[SEALS];
 	}
-	if (n <= RTP_HEADER + opened || at->packet - opened + sealed > f->mtu)
+	if (n <= before + opened || at->packet - opened + sealed > f->mtu)
 		return 0;
-	u32 m = n - opened, k = m - RTP_HEADER;
+	u32 m = n - opened, k = m - before;
 	if (k > LONGEST)
 		return 0;
 	s64 slot = 0;
@@ -238,7 +255,7 @@ static __attribute__((noinline)) u32 change(struct packet *p, struct flow *f, st
 	}
 
 	hide(n);
-	if (n <= RTP_HEADER || n > RTP_HEADER + LONGEST + TAG_MOST || load_bytes(p, at_rtp, d->b + DRAFT, n))
+	if (n <= RTP_HEADER || n > HEAD_MOST + LONGEST + TAG_MOST || load_bytes(p, at_rtp, d->b + DRAFT, n))
 		return 0;
 	clear(d, DRAFT + n);
 	s64 sum = csum_diff((u32 *)(d->b + DRAFT), (n + 3) & ~3, 0, 0, 0);
@@ -250,11 +267,11 @@ static __attribute__((noinline)) u32 change(struct packet *p, struct flow *f, st
 			return 0;
 	}
 	if (opened)
-		combine(d, f->secret, slot, k);
+		combine(d, f->secret, slot, DRAFT + before, k);
 	if (f->law)
-		translate(d, f->law, k);
+		translate(d, f->law, DRAFT + before, k);
 	if (x && !opened)
-		combine(d, f->secret, slot, k);
+		combine(d, f->secret, slot, DRAFT + before, k);
 	d->b[DRAFT + 1] = f->as_type;
 	u32 out = m;
 	if (sealed) {
@@ -266,7 +283,7 @@ static __attribute__((noinline)) u32 change(struct packet *p, struct flow *f, st
 	}
 	clear(d, DRAFT + out);
 	hide(out);
-	if (out > RTP_HEADER + LONGEST + TAG_MOST)
+	if (out > HEAD_MOST + LONGEST + TAG_MOST)
 		return 0;
 	d->sum = csum_diff(0, 0, (u32 *)(d->b + DRAFT), (out + 3) & ~3, sum);
 	d->payload = out;

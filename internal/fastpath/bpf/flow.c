@@ -332,7 +332,7 @@ static inline u32 rewrite(struct packet *p, const struct place *at, struct draft
 	if (n != at->payload && change_tail(p, to + n, 0))
 		return 0;
 	hide(n);
-	return n > RTP_HEADER && n <= RTP_HEADER + LONGEST + TAG_MOST && !store_bytes(p, to, d->b + DRAFT, n, 0);
+	return n > RTP_HEADER && n <= HEAD_MOST + LONGEST + TAG_MOST && !store_bytes(p, to, d->b + DRAFT, n, 0);
 }
 
 /* readdress writes the headers that a socket of ours would have sent. A checksum that the sender's device was to complete stays one,
