@@ -47,6 +47,10 @@ func TestTwoRightsAreEnough(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("plain: %q", table.Plain())
+		f, state := ends4.flow()
+		if c := table.Recall(table.put(f, state)); c.Sequence != state.Sequence || table.Len() != 0 || table.Kept() != 0 {
+			t.Errorf("counted %+v, %d flows and %d secrets are left", c, table.Len(), table.Kept())
+		}
 		table.Close()
 		return
 	}

@@ -68,7 +68,7 @@ func Room(size int) int {
 
 // vault is the secrets of a table. The table's lock guards it.
 type vault struct {
-	secrets []*Secret // by index; nil: not used
+	secrets []*Secret // by index; nil: not used, as the first never is, which flows without one have
 	unused  []uint32  // indexes
 	outer   *ebpf.Map
 	inner   *ebpf.MapSpec
@@ -79,7 +79,7 @@ type vault struct {
 
 // open takes the maps over, the first chunk with them.
 func (v *vault) open(outer, first *ebpf.Map, inner *ebpf.MapSpec) error {
-	v.outer, v.inner, v.secrets = outer, inner, []*Secret{nil}
+	v.outer, v.inner = outer, inner
 	return v.add(first)
 }
 

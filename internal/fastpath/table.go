@@ -120,7 +120,7 @@ func Open(c Config) (*Table, error) {
 	if c.Flows <= 0 {
 		c.Flows = defaultFlows
 	}
-	t := &Table{next: 1}
+	t := &Table{next: 1, vault: vault{secrets: []*Secret{nil}}}
 	if err := t.load(c); err != nil {
 		t.release()
 		return nil, rights.Explain(err)
