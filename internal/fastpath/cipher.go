@@ -13,6 +13,7 @@ import (
 // Cipher is what protects the RTP of one direction: the session keys of AES in counter mode and of HMAC-SHA1 (RFC 3711 §4.1.1, §4.2.1).
 type Cipher struct {
 	block        cipher.Block
+	rounds       roundKeys // of block, if together
 	salt         [saltSize]byte
 	inner, outer [5]uint32 // states of SHA-1 behind the block that is the key (RFC 2104 §4)
 	tag          uint8
@@ -38,6 +39,9 @@ func NewCipher(key, salt []byte, tag int) (*Cipher, error) {
 	derive(master, salt, labelCipher, derived[:])
 	if c.block, err = aes.NewCipher(derived[:]); err != nil {
 		return nil, err
+	}
+	if together {
+		expand(&derived, &c.rounds)
 	}
 	derive(master, salt, labelSalt, c.salt[:])
 	var auth [authSize]byte
@@ -77,34 +81,23 @@ func behind(key *[authSize]byte, pad byte) (state [5]uint32) {
 	return state
 }
 
-// stream makes the key stream of a packet (RFC 3711 §4.1.1). One goroutine at a time may call it.
-func (c *Cipher) stream(b []byte, ssrc, rollovers uint32, number uint16) {
-	x := c.first(ssrc, rollovers, number)
-	for ; len(b) >= aes.BlockSize; x[15]++ {
-		c.block.Encrypt(b, x[:])
-		b = b[aes.BlockSize:]
-	}
-	if len(b) > 0 {
-		c.block.Encrypt(c.out[:], x[:])
-		copy(b, c.out[:])
-	}
-}
-
-// add adds the key stream to another.
+// add adds the key stream of a packet to b (RFC 3711 §4.1.1). One goroutine at a time may call it.
 func (c *Cipher) add(b []byte, ssrc, rollovers uint32, number uint16) {
-	for x := c.first(ssrc, rollovers, number); len(b) > 0; x[15]++ {
-		c.block.Encrypt(c.out[:], x[:])
-		b = b[subtle.XORBytes(b, b, c.out[:]):]
-	}
-}
-
-// first is the first block of counter mode.
-func (c *Cipher) first(ssrc, rollovers uint32, number uint16) *[aes.BlockSize]byte {
 	x := &c.counter
 	copy(x[:], c.salt[:])
 	binary.BigEndian.PutUint32(x[4:], binary.BigEndian.Uint32(x[4:])^ssrc)
 	binary.BigEndian.PutUint32(x[8:], binary.BigEndian.Uint32(x[8:])^rollovers)
 	binary.BigEndian.PutUint16(x[12:], binary.BigEndian.Uint16(x[12:])^number)
 	x[14], x[15] = 0, 0
-	return x
+	if blocks := len(b) / aes.BlockSize; together && blocks > 0 {
+		addBlocks(&c.rounds, x, &b[0], blocks)
+		b = b[blocks*aes.BlockSize:]
+	}
+	for ; len(b) > 0; x[15]++ {
+		c.block.Encrypt(c.out[:], x[:])
+		b = b[subtle.XORBytes(b, b, c.out[:]):]
+	}
 }
+
+// roundKeys are those of AES-128 (FIPS 197 §5.2).
+type roundKeys [11][aes.BlockSize]byte

@@ -253,13 +253,10 @@ func (s *Secret) fill(sequence uint16) {
 	for s.next = max(s.next, uint32(sequence)); s.next < min(uint32(sequence)+n-1, 1<<16); s.next++ {
 		slot := k.Slot[s.next%n*size:]
 		stream := slot[slotHead:][:k.Most]
-		switch open, seal := s.ciphers[opens], s.ciphers[seals]; {
-		case open == nil:
-			seal.stream(stream, s.ssrc, s.rollovers[seals], uint16(s.next))
-		default:
-			open.stream(stream, s.ssrc, s.rollovers[opens], uint16(s.next))
-			if seal != nil {
-				seal.add(stream, s.ssrc, s.rollovers[seals], uint16(s.next))
+		clear(stream)
+		for i, c := range s.ciphers {
+			if c != nil {
+				c.add(stream, s.ssrc, s.rollovers[i], uint16(s.next))
 			}
 		}
 		atomic.StoreUint32((*uint32)(unsafe.Pointer(&slot[0])), rollovers<<17|s.next<<1|1)
