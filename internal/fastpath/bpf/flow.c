@@ -335,33 +335,41 @@ static inline u32 rewrite(struct packet *p, const struct place *at, struct draft
 	return n > RTP_HEADER && n <= HEAD_MOST + LONGEST + TAG_MOST && !store_bytes(p, to, d->b + DRAFT, n, 0);
 }
 
+/* sum_of is the one's complement sum (RFC 1071). */
+static inline u32 sum_of(u32 a, u32 b)
+{
+	u64 sum = (u64)a + b;
+
+	return (u32)sum + (u32)(sum >> 32);
+}
+
 /* readdress writes the headers that a socket of ours would have sent. A checksum that the sender's device was to complete stays one,
  * and none stays none. Where the content has changed, its length may have, which is in the sum twice. */
 static inline u32 readdress(struct packet *p, const struct place *at, struct route *r, struct draft *d)
 {
 	u32 checksum = at->udp + __builtin_offsetof(struct udp, checksum);
 	u32 length = sizeof(struct udp) + (d ? d->payload : at->payload);
-	u32 length_before = net32(sizeof(struct udp) + at->payload), length_after = net32(length);
-	s64 diff = 0;
+	u32 longer = d ? sum_of(~net32(sizeof(struct udp) + at->payload), net32(length)) : 0;
+	s64 diff;
 
-	if (d) {
-		s64 content = csum_diff(&length_before, 4, &length_after, 4, d->sum);
-		if (l4_csum_replace(p, checksum, 0, content, CSUM_KEEP_ZERO))
-			return 0;
-		diff = csum_diff(&length_before, 4, &length_after, 4, 0);
-	}
 	if (at->family == IP4) {
 		u32 before[2] = {at->from[0], at->to[0]}, after[2] = {r->from[0], r->to[0]};
-		diff = csum_diff(before, sizeof(before), after, sizeof(after), diff);
+		diff = csum_diff(before, sizeof(before), after, sizeof(after), longer);
 	} else {
-		diff = csum_diff(at->from, 32, r->from, 32, diff); /* from and to */
+		diff = csum_diff(at->from, 32, r->from, 32, longer); /* from and to */
 	}
 	u32 before, after;
 	__builtin_memcpy(&before, &at->from_port, 4); /* from and to */
 	__builtin_memcpy(&after, &r->from_port, 4);
-	if (l4_csum_replace(p, checksum, 0, diff, CSUM_PSEUDO | CSUM_KEEP_ZERO) ||
-	    l4_csum_replace(p, checksum, before, after, CSUM_SIZE_4 | CSUM_KEEP_ZERO))
+	if (l4_csum_replace(p, checksum, 0, diff, CSUM_PSEUDO | CSUM_KEEP_ZERO))
 		return 0;
+	if (d) {
+		u32 content = sum_of(sum_of(d->sum, longer), sum_of(~before, after));
+		if (l4_csum_replace(p, checksum, 0, content, CSUM_KEEP_ZERO))
+			return 0;
+	} else if (l4_csum_replace(p, checksum, before, after, CSUM_SIZE_4 | CSUM_KEEP_ZERO)) {
+		return 0;
+	}
 	struct ethernet *eth = (void *)(u64)p->data;
 	void *end = (void *)(u64)p->data_end;
 	struct udp *udp;
