@@ -12,8 +12,8 @@ import (
 
 // Cipher is what protects the RTP of one direction: the session keys of AES in counter mode and of HMAC-SHA1 (RFC 3711 §4.1.1, §4.2.1).
 type Cipher struct {
-	block        cipher.Block
-	rounds       roundKeys // of block, if together
+	rounds       roundKeys    // of AES, where blocks are made together
+	block        cipher.Block // where they are not
 	salt         [saltSize]byte
 	inner, outer [5]uint32 // states of SHA-1 behind the block that is the key (RFC 2104 §4)
 	tag          uint8
@@ -37,11 +37,10 @@ func NewCipher(key, salt []byte, tag int) (*Cipher, error) {
 	c := &Cipher{tag: uint8(tag)}
 	var derived [aes.BlockSize]byte
 	derive(master, salt, labelCipher, derived[:])
-	if c.block, err = aes.NewCipher(derived[:]); err != nil {
-		return nil, err
-	}
 	if together {
 		expand(&derived, &c.rounds)
+	} else if c.block, err = aes.NewCipher(derived[:]); err != nil {
+		return nil, err
 	}
 	derive(master, salt, labelSalt, c.salt[:])
 	var auth [authSize]byte
@@ -93,9 +92,14 @@ func (c *Cipher) add(b []byte, ssrc, rollovers uint32, number uint16) {
 		addBlocks(&c.rounds, x, &b[0], blocks)
 		b = b[blocks*aes.BlockSize:]
 	}
-	for ; len(b) > 0; x[15]++ {
+	for ; len(b) > 0; b = b[subtle.XORBytes(b, b, c.out[:]):] {
+		if together {
+			c.out = [aes.BlockSize]byte{}
+			addBlocks(&c.rounds, x, &c.out[0], 1)
+			continue
+		}
 		c.block.Encrypt(c.out[:], x[:])
-		b = b[subtle.XORBytes(b, b, c.out[:]):]
+		x[15]++
 	}
 }
 

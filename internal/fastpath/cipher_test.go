@@ -35,7 +35,7 @@ func TestRFC3711_B_3(t *testing.T) {
 	}
 }
 
-// TestKeyStream compares every length with counter mode of crypto/cipher, blocks made together and one at a time.
+// TestKeyStream compares every length with counter mode of crypto/cipher, however blocks are made.
 func TestKeyStream(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	bytesOf := func(n int) []byte {
@@ -46,7 +46,18 @@ func TestKeyStream(t *testing.T) {
 		return b
 	}
 	for size := range LongestPayload + 1 {
-		c, err := NewCipher(bytesOf(16), bytesOf(14), 10)
+		key, salt := bytesOf(16), bytesOf(14)
+		c, err := NewCipher(key, salt, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		master, err := aes.NewCipher(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		session := make([]byte, 16)
+		derive(master, salt, labelCipher, session)
+		block, err := aes.NewCipher(session)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +71,7 @@ func TestKeyStream(t *testing.T) {
 			byte(number >> 8), byte(number)} {
 			first[4+i] ^= x
 		}
-		cipher.NewCTR(c.block, first[:]).XORKeyStream(want, want)
+		cipher.NewCTR(block, first[:]).XORKeyStream(want, want)
 		if !bytes.Equal(b, want) {
 			t.Fatalf("%d octets:\n got %x\nwant %x", size, b, want)
 		}
