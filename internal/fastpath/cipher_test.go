@@ -45,7 +45,11 @@ func TestKeyStream(t *testing.T) {
 		}
 		return b
 	}
-	for size := range LongestPayload + 1 {
+	has := together
+	defer func() { together = has }()
+	for i := range 2 * (LongestPayload + 1) {
+		size := i / 2
+		together = has && i%2 == 0
 		key, salt := bytesOf(16), bytesOf(14)
 		c, err := NewCipher(key, salt, 10)
 		if err != nil {
