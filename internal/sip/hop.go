@@ -31,16 +31,16 @@ func (t Transport) Reliable() bool { return t == TCP || t == TLS }
 // Hop says where a message goes: the result of RFC 3263 or the way back of a request.
 // It is comparable.
 type Hop struct {
-	Transport Transport
 	Local     netip.AddrPort // our listener that the trunk uses: the socket for UDP, the source address for a new connection
 	Remote    netip.AddrPort // where the peer listens, or where the request came from
 	Way       netip.AddrPort // TCP and TLS: where the peer has been reached, if Remote cannot be; not valid: nowhere else
 	Host      string         // the name that the peer wants to be found by, before Remote (RFC 3263); "": it gave an address. An open connection needs none
 	Name      string         // TLS: the name that the peer's certificate must carry
-	Flow      uint64         // an open connection to prefer; 0 when none. If it is gone, Remote is dialled
 	As        string         // our own name toward the peer, in Via and Contact; "": that of the listener
+	Flow      uint64         // an open connection to prefer; 0 when none. If it is gone, Remote is dialled
 	Port      uint16         // of Host; 0: DNS says
-	Secure    bool           // our URI toward the peer is a sips one (RFC 3261 §12.1.1)
+	Transport Transport
+	Secure    bool // our URI toward the peer is a sips one (RFC 3261 §12.1.1)
 }
 
 // Source says where a message came from.
