@@ -154,7 +154,9 @@ func (r *receiver) fresh(h header) bool {
 		s.begun, s.base, s.highest = true, h.sequence, h.sequence
 	case h.sequence-s.base-1 < s.highest-s.base: // since the context had it alone
 		return behind < replayWindow && s.taken>>behind&1 == 0
-	case behind >= replayWindow: // a newer one, for no older one is opened
+	case s.base-h.sequence < replayWindow: // that the context had alone, too; it opens none that is older, but its newest may be far behind
+		return behind < replayWindow
+	case behind >= replayWindow: // a newer one
 		s.taken <<= -behind
 		s.highest = h.sequence
 		s.base = s.highest - min(s.highest-s.base, replayWindow)
