@@ -180,6 +180,7 @@ func (h *handshake) keyed(keys *media.Crypt) bool {
 	if p.dtls == nil || p.dtls.run != h {
 		return false
 	}
+	p.stream.session.recall() // what goes to the peer has its new keys at once
 	p.dtls.crypt = &crypt{keys: keys, recv: receiving(keys), send: &sender{key: keys.Send, context: context(keys.Suite, keys.Send)}}
 	h.done = true
 	sd := &p.stream.side[p.side]

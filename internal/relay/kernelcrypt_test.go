@@ -92,6 +92,35 @@ func TestKernelIsNotFooled(t *testing.T) {
 	}
 }
 
+// TestKernelWithOtherKeys: a peer that shakes hands anew gets what is sent to it under its new keys at once, also where the kernel sealed it under the old ones.
+func TestKernelWithOtherKeys(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	peer := newShaker(t, true, media.AESCM128HMACSHA180)
+	k := newKernelRig(t, Config{}, func(s *media.Session) {
+		s.Streams[0].Side[0].DTLS, s.Streams[0].Side[0].Mux = peer.dtls(""), true
+	})
+	for range 2 {
+		keys := peer.shake(k.a.rtp, k.la, k.Fingerprint())
+		if keys == nil {
+			t.Fatal("no handshake")
+		}
+		keys.until(k.a, k.a.rtp, k.la, k.b.rtp)
+		for range 10 {
+			y := k.packet(8)
+			k.number++
+			k.passes(1, func() {
+				k.b.send(k.b.rtp, k.lb, y)
+				keys.wants(k.a, y)
+			})
+		}
+		if !k.offloaded(1) {
+			t.Error("not in the kernel")
+		}
+	}
+}
+
 // TestKernelChanges: what the kernel opens, seals and converts, and the reasons of what it does not.
 func TestKernelChanges(t *testing.T) {
 	if !isolated(t) {
