@@ -275,6 +275,12 @@ struct route {
 	u8 tos;
 };
 
+/* changes tells whether the content of a flow's packets does. */
+static inline u32 changes(const struct flow *f)
+{
+	return f->secret || f->law || f->as_type != f->payload_type;
+}
+
 /* take counts the packet and says where it goes. 0: it does not belong to the flow, or somebody else works on that right now. Where its content changes, what it
  * becomes is in the draft then. */
 static inline u32 take(struct packet *p, struct flow *f, struct place *at, struct route *r, struct draft *d)
@@ -283,7 +289,7 @@ static inline u32 take(struct packet *p, struct flow *f, struct place *at, struc
 		return 0;
 	u32 taken = 0;
 	s64 now = ktime() - epoch;
-	if (ours(f, at)) { /* again: it may have been another's a moment ago */
+	if (ours(f, at) && (d || !changes(f))) { /* again: it may have been another flow a moment ago */
 		s32 missing = step(f, at, now);
 		u32 moves = transit(f, at, now);
 		if (missing >= 0 && !jumps(f, at, moves) && (!d || change(p, f, at, d, missing))) {
@@ -416,7 +422,7 @@ static inline u32 priority(u8 tos)
 }
 
 /* relay takes a packet, and changes its content only if it may. */
-static inline int relay(struct packet *p, u32 changes)
+static inline int relay(struct packet *p, u32 may_change)
 {
 	struct place at = {};
 	struct route r = {};
@@ -427,7 +433,7 @@ static inline int relay(struct packet *p, u32 changes)
 	struct flow *f = find(&at);
 	if (!f)
 		return VERDICT_NEXT;
-	if (changes && (f->secret || f->law || f->as_type != f->payload_type)) {
+	if (may_change && changes(f)) {
 		u32 zero = 0;
 		d = map_lookup(&drafts, &zero);
 		if (!d)
