@@ -84,9 +84,9 @@ func (k *kernelRig) talk(packets int) {
 // kernel: packets that follow one another faster than that are no more than what the kernel has to give back.
 func (k *kernelRig) passes(side int, packet func()) {
 	k.t.Helper()
-	turns, counted := k.Totals().Batches, k.counted(side)
+	turns, before := k.Totals().Batches, k.byUser()
 	packet()
-	for deadline := time.Now().Add(patience); k.counted(side) != counted && k.Totals().Batches == turns; runtime.Gosched() {
+	for deadline := time.Now().Add(patience); k.byUser() != before && k.Totals().Batches == turns; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			k.t.Fatal("the worker's turn does not end")
 		}
@@ -114,12 +114,13 @@ func (r *rig) asked(id media.SessionID, side int) {
 	}
 }
 
-// counted is how many packets of a side user space knows of.
-func (k *kernelRig) counted(side int) uint64 {
+// byUser is how many packets user space has relayed, of the only session.
+func (k *kernelRig) byUser() uint64 {
 	s := k.find(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.streams[0].side[side].count.packets
+	side := &s.streams[0].side
+	return side[0].count.packets + side[1].count.packets - k.kernel.packets.Load()
 }
 
 func (k *kernelRig) offloaded(side int) bool {
