@@ -182,6 +182,9 @@ func TestByeFindsACallerByName(t *testing.T) {
 	r.tester.Wait(out, siptest.Answered)
 	in := r.tester.Incoming(gw, 1)
 	r.tester.Wait(in, siptest.Acked)
+	if m, err := out.Do(r.tester.Context(), "OPTIONS"); err != nil || m.Status != 200 { // behind its ACK
+		t.Fatalf("OPTIONS: %v, %v", m, err)
+	}
 	if err := pbx.Close(); err != nil {
 		t.Fatal(err)
 	}
