@@ -69,7 +69,7 @@ func (w *way) refused(least uint64) (found []finding) {
 	}
 	rest := w.Dropped - min(w.Dropped, w.Unfit+w.Unsealed+w.OnHold+w.Nowhere+w.OtherSource+w.STUN+w.DTLS+w.Misported+w.Oversized)
 	if len(found) == 0 {
-		add(rest, "unusable", "%d packets came that are no RTP", rest)
+		add(rest, "unusable", "%d packets came that are no RTP, or repeat others", rest)
 	}
 	return found
 }

@@ -58,7 +58,7 @@ func TestJudge(t *testing.T) {
 		{"zero-address", "gives 0.0.0.0 as the address of its media", Media{Dropped: 50, Evidence: &Evidence{OnHold: 50}}, Media{Evidence: &Evidence{Unusable: "0.0.0.0"}}},
 		{"nowhere", "50 packets came while the callee on trunk \"itsp\" had not said where", Media{Dropped: 50, Evidence: &Evidence{Nowhere: 50}}, Media{}},
 		{"unchecked-there", "50 packets came while no check of ICE had come from", Media{Dropped: 50, Evidence: &Evidence{Nowhere: 50}}, Media{Evidence: &Evidence{Unchecked: true}}},
-		{"unusable", "50 packets came that are no RTP", Media{Dropped: 50, Announced: there}, Media{}},
+		{"unusable", "50 packets came that are no RTP, or repeat others", Media{Dropped: 50, Announced: there}, Media{}},
 		{"dtls-unfinished", "handshake of DTLS-SRTP with it has not succeeded: it failed", Media{Unauthentic: 12, Evidence: &Evidence{KeysFailed: true, Unshaken: true, UnshakenWhy: "it failed"}}, Media{}},
 		{"ice-unchecked", "12 packets came from 192.0.2.9:7, from where no check", Media{Gated: 12, GatedFrom: "192.0.2.9:7", Announced: there, Evidence: &Evidence{ICE: true, Unchecked: true}}, Media{}},
 		{"unfit", "12 packets came of a payload type that", Media{Dropped: 12, Evidence: &Evidence{Unfit: 12}}, Media{}},

@@ -251,12 +251,9 @@ func (c *crypt) seal(b []byte, k kind) ([]byte, bool) {
 	var err error
 	switch k {
 	case rtp:
-		h := peek(b)
-		s := c.send.admit(h.ssrc)
-		if s == nil {
+		if h := peek(b); !c.send.begins(h.ssrc, h.sequence) {
 			return nil, false
 		}
-		s.sends(h.sequence)
 		b, err = c.send.context.EncryptRTP(b, b, &c.rtp)
 	case rtcp:
 		if c.send.admit(senderOf(b)) == nil {

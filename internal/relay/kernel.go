@@ -144,8 +144,12 @@ func (st *stream) recall(sd *side) {
 	c := st.kernel.table.Recall(sd.kernel.handle)
 	sd.kernel.handle = 0
 	st.kernel.settle(sd, &c)
-	if k := &sd.kernel.kept; k.open != nil {
+	k := &sd.kernel.kept
+	if k.open != nil {
 		k.open.took(k.ssrc, c.Sequence-1, c.Seen)
+	}
+	if k.seal != nil {
+		k.seal.took(k.ssrc, c.Sequence-1, c.Seen)
 	}
 }
 

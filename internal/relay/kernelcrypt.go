@@ -181,8 +181,8 @@ type cryptSource struct {
 	ssrc    uint32
 	begun   bool   // it has sent RTP
 	highest uint16 // number
-	base    uint16 // number up to which the context knows what has come
-	taken   uint64 // which of the last numbers the kernel has let in: the highest in bit 0
+	base    uint16 // number up to which the context knows what has come; of a sender, the highest that it knows
+	taken   uint64 // which of the last numbers the kernel has let in, or of a sender, which were used: the highest in bit 0
 }
 
 func find(list []cryptSource, ssrc uint32) *cryptSource {
@@ -194,9 +194,42 @@ func find(list []cryptSource, ssrc uint32) *cryptSource {
 	return nil
 }
 
-// sends notes a number under a key of ours.
-func (s *cryptSource) sends(number uint16) {
-	if !s.begun || number-s.highest < 1<<15 {
-		s.begun, s.highest = true, number
+// begins notes a number under a key of ours. False: it was used, or nobody knows any more, and the key stream of one packet must not be that of another (RFC 3711 §9.1); to the peer
+// it would be a repetition, or too late.
+func (s *sender) begins(ssrc uint32, number uint16) bool {
+	source := s.admit(ssrc)
+	if source == nil {
+		return false
+	}
+	rollovers, _ := s.context.ROC(ssrc)
+	switch behind := source.highest - number; {
+	case !source.begun:
+		source.begun, source.highest, source.base, source.taken = true, number, number, 1
+	case behind < replayWindow:
+		if rollovers == 0 && number > source.highest || source.taken>>behind&1 != 0 { // from before the first, or used
+			return false
+		}
+		source.taken |= 1 << behind
+	case behind > 1<<15, rollovers == 0 && number > source.highest:
+		if source.base != source.highest { // the context is where it was before the kernel went on
+			if number < source.highest {
+				rollovers++
+			}
+			s.context.SetROC(ssrc, rollovers)
+		}
+		source.taken = source.taken<<-behind | 1
+		source.highest, source.base = number, number
+	default:
+		return false
+	}
+	return true
+}
+
+// took notes what the kernel has sealed of a source: behind the highest, so far as it was seen.
+func (s *sender) took(ssrc uint32, highest uint16, seen uint64) {
+	if source := find(s.sources, ssrc); source != nil {
+		n := highest - source.highest
+		source.taken = source.taken<<n | seen&(1<<n-1)
+		source.highest = highest
 	}
 }

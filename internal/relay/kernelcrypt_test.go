@@ -71,6 +71,45 @@ func TestKernelOpensOnce(t *testing.T) {
 	}
 }
 
+// TestKernelSealsOnce: what comes under a number that the kernel has sealed goes nowhere, for its key stream was another packet's (RFC 3711 §9.1); what is missing may come late.
+func TestKernelSealsOnce(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	l := newLock(t, media.AESCM128HMACSHA180, "")
+	k := newKernelRig(t, Config{}, func(s *media.Session) { s.Streams[0].Side[1].Crypt = l.crypt })
+	k.number = 65500
+	talk := func(packets int) {
+		t.Helper()
+		for range packets {
+			x := k.packet(7)
+			k.number++
+			k.passes(0, func() {
+				k.a.send(k.a.rtp, k.la, x)
+				l.wants(k.b, x)
+			})
+		}
+	}
+	talk(60)
+	late := k.packet(7)
+	k.number++
+	talk(20)
+	k.wantTier(media.TierKernel, "")
+	before := k.from(1, 0, 0)
+	for i := range uint16(10) {
+		x := rtpPacket(8, k.number-1-i, 1, 7)
+		x[rtpHeader] ^= 1
+		k.a.send(k.a.rtp, k.la, x)
+		k.counts(func(c *media.Counters) bool { return c.Dropped == before.Dropped+uint64(i)+1 })
+	}
+	k.a.send(k.a.rtp, k.la, late)
+	l.wants(k.b, late)
+	talk(20)
+	if c := k.from(1, 0, 0); c.Packets != before.Packets+21 || c.Unsealed != 0 {
+		t.Errorf("counted %+v", c)
+	}
+}
+
 // TestKernelIsNotFooled: packets that a stranger sends as the peer, from its address and port, neither pass nor keep the peer's from passing.
 func TestKernelIsNotFooled(t *testing.T) {
 	if !isolated(t) {

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/pion/srtp/v3"
+
 	"github.com/directsip/directsip/internal/media"
 )
 
@@ -63,5 +65,78 @@ func TestOpenedOnce(t *testing.T) {
 		if len(let) < 400 {
 			t.Fatalf("seed %d: %d packets were let in", seed, len(let))
 		}
+	}
+}
+
+// TestSealedOnce has a sender and a kernel that goes on where flows do seal what a source of RTP sends: with loss, late packets, other ones under the same number, and numbers that begin anew
+// somewhere. None has the key stream of another (RFC 3711 §9.1), and a peer opens all that is sealed.
+func TestSealedOnce(t *testing.T) {
+	var passed, inKernel int
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		l := newLock(t, media.AESCM128HMACSHA180, "")
+		c := protected(l)
+		peer := context(l.crypt.Suite, l.crypt.Send, srtp.SRTPReplayProtection(replayWindow))
+		var count counter
+		next, used := uint16(r.IntN(1<<16)), map[uint64]bool{}
+		kernel, rollovers, highest, seen := false, uint32(0), uint16(0), uint64(0) // a flow
+		often := 40 + r.IntN(400)
+		for n := range 2000 {
+			number := next
+			next++
+			switch r.IntN(often) {
+			case 0:
+				number -= uint16(r.IntN(200))
+			case 1:
+				number += uint16(r.IntN(200))
+				next = number + 1
+			case 2:
+				next = uint16(r.IntN(1 << 16))
+			case 3:
+				next = count.highest + 1<<15 - uint16(r.IntN(3))
+			}
+			b := append(make([]byte, 0, 512), rtpPacket(8, number, uint32(n), 7)...)
+			b[rtpHeader] = byte(n)
+			if kernel && number > highest && number-highest < 20 && r.IntN(200) > 0 {
+				in := context(l.crypt.Suite, l.crypt.Send)
+				in.SetROC(7, rollovers)
+				b, _ = in.EncryptRTP(nil, b, nil)
+				count.rise(uint32(number - highest))
+				highest, seen = number, seen<<(number-highest)|1
+				inKernel++
+			} else {
+				if kernel {
+					kernel = false
+					c.send.took(7, highest, seen)
+				}
+				count.observe(peek(b), 8000, int64(n)*2e7)
+				var ok bool
+				if b, ok = c.seal(b, rtp); !ok {
+					continue
+				}
+				rollovers, kernel = c.send.rollovers(&count)
+				highest, seen = count.highest, r.Uint64() // which has what was opened, too
+			}
+			passed++
+			if _, err := peer.DecryptRTP(nil, b, nil); err != nil {
+				t.Fatalf("seed %d, packet %d of number %d: %v", seed, n, number, err)
+			}
+			index := uint64(0)
+			for roc := range uint64(100) {
+				any := context(l.crypt.Suite, l.crypt.Send)
+				any.SetROC(7, uint32(roc))
+				if _, err := any.DecryptRTP(nil, b, nil); err == nil {
+					index = roc<<16 | uint64(number)
+					break
+				}
+			}
+			if used[index] {
+				t.Fatalf("seed %d: packet %d has the key stream of another, number %d", seed, n, number)
+			}
+			used[index] = true
+		}
+	}
+	if passed < 40*1000 || inKernel < passed/2 {
+		t.Errorf("%d packets passed, %d of them in the kernel", passed, inKernel)
 	}
 }

@@ -239,7 +239,9 @@ func (w *worker) pass(p *port, n int, now int64) {
 	if protected := out.guard(); protected != nil && !out.stream.opaque {
 		if b, ok = protected.seal(b, k); !ok {
 			c.dropped++
-			c.unsealed++
+			if protected.send == nil {
+				c.unsealed++
+			}
 			w.batch.dropped++
 			return
 		}
