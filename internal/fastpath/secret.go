@@ -20,6 +20,7 @@ type Secret struct {
 	rollovers [2]uint32
 	flow      uint32 // that has it; 0: none
 	next      uint32 // number whose stream is made next
+	end       uint32 // number that there is none for until a packet has come to user space
 }
 
 const (
@@ -32,6 +33,10 @@ const (
 
 	// LongestPayload is how many octets behind its RTP header a packet may have that a Law or a Secret changes.
 	LongestPayload = 4*slotSize - slotHead
+
+	// mostAhead is how many numbers there are streams for behind the last packet of user space, which takes those that are more than 2^15 ahead of it for old ones (RFC 3711 §3.3.1).
+	// It sees one in Flow.Every, but somebody who sends what is not genuine may come before that each time.
+	mostAhead = 1 << 14
 
 	// refill is how often key streams are made: of 15 packets of 20 ms that are ready, eight are used up then. Shorter ones have more ready, longer ones take longer.
 	refill = 160 * time.Millisecond
@@ -202,6 +207,7 @@ func (t *Table) Kept() int {
 func (t *Table) lend(s *Secret, flow uint32, state *State) {
 	s.flow = flow
 	s.memory.Seen = state.Seen
+	s.end = min(uint32(state.Sequence)+mostAhead, 1<<16)
 	s.fill(state.Sequence)
 }
 
@@ -250,7 +256,7 @@ func (s *Secret) fill(sequence uint16) {
 	if s.ciphers[opens] == nil {
 		rollovers = s.rollovers[seals]
 	}
-	for s.next = max(s.next, uint32(sequence)); s.next < min(uint32(sequence)+n-1, 1<<16); s.next++ {
+	for s.next = max(s.next, uint32(sequence)); s.next < min(uint32(sequence)+n-1, s.end); s.next++ {
 		slot := k.Slot[s.next%n*size:]
 		stream := slot[slotHead:][:k.Most]
 		clear(stream)

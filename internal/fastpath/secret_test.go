@@ -257,6 +257,48 @@ func TestStreamsGoOn(t *testing.T) {
 	}
 }
 
+// TestStreamsEnd: there are streams for so many numbers that whoever opens or seals in user space can tell the rollover counter when a packet comes to it again (RFC 3711 §3.3.1), although
+// strangers' packets are taken for those that it gets to see.
+func TestStreamsEnd(t *testing.T) {
+	table := open(t, Config{Flows: 8})
+	r := rand.New(rand.NewPCG(9, 10))
+	in, stranger := newLock(t, r, 10), newLock(t, r, 10)
+	secret, err := table.Keep(in.cipher, nil, 7, [2]uint32{5, 0}, Room(20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, s := ends4.flow()
+	f.Secret, f.Every, s.Sequence = secret, 250, 1000
+	h := table.put(f, s)
+	send := func(l *lock, number int) bool {
+		wire := ends4.frame()
+		wire.payload = l.seal(t, speech(r, 8, uint16(number), 20), 5)
+		verdict, _ := table.run(t, wire.bytes())
+		return verdict == redirect
+	}
+	number := 1000
+	for ; number < 1<<16; number++ {
+		table.fillOne(int(secret.index))
+		if (number-1000)%250 == 0 && number > 1000 {
+			send(stranger, number)
+		}
+		if !send(in, number) {
+			break
+		}
+	}
+	if n := number - 1000; n != mostAhead {
+		t.Errorf("%d packets in a row", n)
+	}
+	if c := table.Recall(h); int(c.Sequence) != number {
+		t.Errorf("counted %+v", c)
+	}
+	s.Sequence = uint16(number)
+	table.put(f, s)
+	if !send(in, number) {
+		t.Error("there are none after that")
+	}
+}
+
 // BenchmarkSecrets is the program's time for a packet of 20 ms of G.711, and what its key streams take in user space.
 func BenchmarkSecrets(b *testing.B) {
 	table := open(b, Config{Flows: 8})
@@ -287,7 +329,7 @@ func BenchmarkSecrets(b *testing.B) {
 			packets, filling := 0, time.Duration(0)
 			for b.Loop() {
 				number := uint16(packets)
-				if number == 60000 {
+				if number == mostAhead {
 					table.Recall(h)
 					if f.Secret != nil {
 						f.Secret.next = 0
