@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/asm"
+
 	"github.com/directsip/directsip/internal/lack"
 )
 
@@ -55,4 +57,26 @@ func TestObjectIsOfTheSource(t *testing.T) {
 			t.Errorf("%s is not of this source: make generate (%v)", name, err)
 		}
 	}
+}
+
+// TestOlderKernelsFollow looks in the programs for what the verifier of this kernel may see through, and those of older ones do not.
+func TestOlderKernelsFollow(t *testing.T) {
+	spec, err := loadObject()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range spec.Programs {
+		var last asm.Instruction
+		for i := p.Instructions.Iterate(); i.Next(); last = *i.Ins {
+			difference := last.OpCode.Class().IsALU() && last.OpCode.ALUOp() == asm.Add && last.OpCode.Source() == asm.ImmSource && last.Constant < 0
+			if difference && jumps(i.Ins) && last.Dst == i.Ins.Dst && i.Ins.OpCode.Source() == asm.ImmSource {
+				t.Errorf("%s, %d: a range is told by a difference: %v, %v", name, i.Offset, last, i.Ins)
+			}
+		}
+	}
+}
+
+func jumps(i *asm.Instruction) bool {
+	op := i.OpCode
+	return op.Class().IsJump() && op.JumpOp() != asm.Call && op.JumpOp() != asm.Exit
 }

@@ -236,7 +236,7 @@ static __attribute__((noinline)) u32 change(struct packet *p, struct flow *f, st
 	}
 
 	hide(n);
-	if (n <= RTP_HEADER || n > HEAD_MOST + LONGEST + TAG_MOST || load_bytes(p, at_rtp, d->b + DRAFT, n))
+	if (!within(n, RTP_HEADER + 1, HEAD_MOST + LONGEST + TAG_MOST) || load_bytes(p, at_rtp, d->b + DRAFT, n))
 		return 0;
 	word(DRAFT + n) = 0;
 	s64 sum = csum_diff((u32 *)(d->b + DRAFT), (n + 3) & ~3, 0, 0, 0);
