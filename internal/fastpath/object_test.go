@@ -74,9 +74,46 @@ func TestOlderKernelsFollow(t *testing.T) {
 			}
 		}
 	}
+	if at, ok := loop(spec.Programs["forward_only"].Instructions); ok {
+		t.Errorf("forward_only, which is also for users without CAP_PERFMON, has a loop at %d", at)
+	}
 }
 
 func jumps(i *asm.Instruction) bool {
 	op := i.OpCode
 	return op.Class().IsJump() && op.JumpOp() != asm.Call && op.JumpOp() != asm.Exit
+}
+
+// loop finds an instruction that may come again after itself.
+func loop(program asm.Instructions) (asm.RawInstructionOffset, bool) {
+	type step struct {
+		*asm.Instruction
+		under, done bool
+	}
+	steps := map[asm.RawInstructionOffset]*step{}
+	for i := program.Iterate(); i.Next(); {
+		steps[i.Offset] = &step{Instruction: i.Ins}
+	}
+	var visit func(asm.RawInstructionOffset) (asm.RawInstructionOffset, bool)
+	visit = func(at asm.RawInstructionOffset) (asm.RawInstructionOffset, bool) {
+		s := steps[at]
+		if s.done || s.under {
+			return at, s.under
+		}
+		s.under = true
+		next := at + asm.RawInstructionOffset(s.Width())
+		if jumps(s.Instruction) {
+			if where, ok := visit(next + asm.RawInstructionOffset(s.Offset)); ok {
+				return where, ok
+			}
+		}
+		if op := s.OpCode; !op.Class().IsJump() || op.JumpOp() != asm.Exit && op.JumpOp() != asm.Ja {
+			if where, ok := visit(next); ok {
+				return where, ok
+			}
+		}
+		s.under, s.done = false, true
+		return 0, false
+	}
+	return visit(0)
 }

@@ -319,13 +319,19 @@ static inline struct flow *find(const struct place *at)
 	if (!first)
 		return 0;
 	u32 index = *first;
-	for (int i = 0; i < CHAIN && index; i++) {
+	if (!index)
+		return 0;
+	/* No loop: without CAP_PERFMON the verifier also follows what the processor may do ahead of time, and before Linux 6.17 does not see that end. */
+#pragma unroll
+	for (int i = 0; i < CHAIN; i++) {
 		struct flow *f = map_lookup(&flows, &index);
 		if (!f)
 			return 0;
 		if (ours(f, at))
 			return f;
 		index = f->next;
+		if (!index)
+			return 0;
 	}
 	return 0;
 }
