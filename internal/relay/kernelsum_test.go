@@ -18,7 +18,21 @@ func TestKernelChecksums(t *testing.T) {
 	if !isolated(t) {
 		return
 	}
-	k := newKernelRig(t, Config{}, nil)
+	w, l := newWire(t), newLock(t, media.AESCM128HMACSHA180, "")
+	for _, crypt := range []*media.Crypt{nil, l.crypt} { // with which lengths change, too
+		k := w.rig(Config{}, func(s *media.Session) { s.Streams[0].Side[1].Crypt = crypt })
+		talk := k.talk
+		if crypt != nil {
+			talk = func(packets int) { k.sealedBack(l, packets) }
+		}
+		k.checksums(talk)
+	}
+}
+
+// checksums has packets go both ways, whose sums the sender's device completes or they themselves, and looks at those that come back.
+func (k *kernelRig) checksums(talk func(packets int)) {
+	t := k.t
+	t.Helper()
 	var wire *os.File
 	k.wire.inside(k.wire.far, func() { wire = sniff(t) })
 	defer wire.Close()
@@ -29,7 +43,7 @@ func TestKernelChecksums(t *testing.T) {
 		k.wire.inside(nil, func() { completes(t, "near", false) }) // so what leaves here is completed here
 		k.wire.inside(k.wire.far, func() { completes(t, "far", !c.complete) })
 		before := k.carried()
-		k.talk(20)
+		talk(20)
 		if n := k.carried() - before; n < 30 {
 			t.Errorf("%s: %d of 40 packets in the kernel", c.what, n)
 		}
@@ -54,6 +68,24 @@ func TestKernelChecksums(t *testing.T) {
 		}
 	}
 	k.wantTier(media.TierKernel, "")
+	k.Shutdown()
+}
+
+// sealedBack is talk where the second side has keys.
+func (k *kernelRig) sealedBack(l *lock, packets int) {
+	k.t.Helper()
+	for range packets {
+		x, y := k.packet(7), k.packet(8)
+		k.number++
+		k.passes(0, func() {
+			k.a.send(k.a.rtp, k.la, x)
+			l.wants(k.b, x)
+		})
+		k.passes(1, func() {
+			k.b.send(k.b.rtp, k.lb, l.rtp(k.t, y))
+			k.a.wantOn(k.a.rtp, k.la, y)
+		})
+	}
 }
 
 // sniff sees everything that comes to a device of this namespace.
