@@ -146,6 +146,7 @@ func TestKernelWithOtherKeys(t *testing.T) {
 			t.Fatal("no handshake")
 		}
 		keys.until(k.a, k.a.rtp, k.la, k.b.rtp)
+		carried := k.carried()
 		for range 10 {
 			y := k.packet(8)
 			k.number++
@@ -154,8 +155,8 @@ func TestKernelWithOtherKeys(t *testing.T) {
 				keys.wants(k.a, y)
 			})
 		}
-		if !k.offloaded(1) {
-			t.Error("not in the kernel")
+		if n := k.carried(); n < carried+5 {
+			t.Errorf("%d packets in the kernel", n-carried)
 		}
 	}
 }
