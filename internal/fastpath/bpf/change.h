@@ -12,6 +12,7 @@ enum {
 	WORDS_MOST = 15, /* of a header extension (RFC 3550 §5.3.1) */
 	HEAD_MOST = RTP_HEADER + 4 + 4 * WORDS_MOST,
 	TAG_MOST = 10,
+	LONGEST_DRAFT = HEAD_MOST + LONGEST + TAG_MOST, /* octets of a packet */
 	CHUNK = 64, /* secrets of one map */
 	CHUNKS = 512,
 
@@ -86,6 +87,15 @@ static inline u32 limit(u32 offset)
 {
 	hide(offset);
 	return offset & 0x3ff;
+}
+
+/* bounded has it know that a length is of 1 to 512 octets. By a comparison older kernels (6.18.5 is one) do not always learn that: the compiler may compare a
+ * difference, or have a copy elsewhere already. */
+static inline u32 bounded(u32 n)
+{
+	n--;
+	hide(n);
+	return (n & 0x1ff) + 1;
 }
 
 /* Words are written and read at any octet: where a machine cannot, the verifier refuses. */
@@ -235,8 +245,10 @@ static __attribute__((noinline)) u32 change(struct packet *p, struct flow *f, st
 			return 0;
 	}
 
-	hide(n);
-	if (!within(n, RTP_HEADER + 1, HEAD_MOST + LONGEST + TAG_MOST) || load_bytes(p, at_rtp, d->b + DRAFT, n))
+	if (n > LONGEST_DRAFT)
+		return 0;
+	n = bounded(n);
+	if (load_bytes(p, at_rtp, d->b + DRAFT, n))
 		return 0;
 	word(DRAFT + n) = 0;
 	s64 sum = csum_diff((u32 *)(d->b + DRAFT), (n + 3) & ~3, 0, 0, 0);
@@ -263,9 +275,9 @@ static __attribute__((noinline)) u32 change(struct packet *p, struct flow *f, st
 		out += sealed;
 	}
 	word(DRAFT + out) = 0;
-	hide(out);
-	if (out > HEAD_MOST + LONGEST + TAG_MOST)
+	if (out > LONGEST_DRAFT)
 		return 0;
+	out = bounded(out);
 	d->sum = csum_diff(0, 0, (u32 *)(d->b + DRAFT), (out + 3) & ~3, sum);
 	d->payload = out;
 	at->rtp_length = m;

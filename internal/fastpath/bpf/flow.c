@@ -343,8 +343,7 @@ static inline u32 rewrite(struct packet *p, const struct place *at, struct draft
 
 	if (n != at->payload && change_tail(p, to + n, 0))
 		return 0;
-	hide(n);
-	return within(n, RTP_HEADER + 1, HEAD_MOST + LONGEST + TAG_MOST) && !store_bytes(p, to, d->b + DRAFT, n, 0);
+	return n <= LONGEST_DRAFT && !store_bytes(p, to, d->b + DRAFT, bounded(n), 0);
 }
 
 /* sum_of is the one's complement sum (RFC 1071). */

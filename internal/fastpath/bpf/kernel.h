@@ -28,10 +28,6 @@ typedef long long s64;
 /* hide keeps the compiler from knowing a value, and so from leaving out what the verifier has to see. */
 #define hide(x) asm volatile("" : "+r"(x))
 
-/* within tells whether a value is in a range, and has the verifier know: by two comparisons, as the compiler would make one of a difference, from which older
- * kernels (6.18.5 is one) learn nothing about the value. */
-#define within(x, least, most) ((x) >= (least) && ({ hide(x); (x) <= (most); }))
-
 /* settled has the compiler write to memory what it holds, and make no call of a library that there is not. */
 #define settled() asm volatile("" ::: "memory")
 
