@@ -80,18 +80,25 @@ func (k *kernelRig) talk(packets int) {
 	}
 }
 
-// passes lets a packet of a side through. If user space relays it, it also waits until the worker's turn is over, in which it hands on to the
-// kernel: packets that follow one another faster than that are no more than what the kernel has to give back.
+// passes lets a packet of a side through. If user space relays it, it also waits until that has handed on to the kernel, at the end of the worker's turn: packets that follow one another
+// faster than that are no more than what the kernel has to give back.
 func (k *kernelRig) passes(side int, packet func()) {
 	k.t.Helper()
-	turns, before := k.Totals().Batches, k.byUser()
 	packet()
-	for deadline := time.Now().Add(patience); k.byUser() != before && k.Totals().Batches == turns; runtime.Gosched() {
+	for deadline := time.Now().Add(patience); k.due(side); runtime.Gosched() {
 		if time.Now().After(deadline) {
 			k.t.Fatal("the worker's turn does not end")
 		}
 	}
 	k.asked(1, side)
+}
+
+// due tells whether the kernel is to have what comes from a side when the worker's turn is over.
+func (k *kernelRig) due(side int) bool {
+	s := k.find(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.streams[0].side[side].kernel.due
 }
 
 // asked waits until the way of what comes from a side is known, if it is asked for. What the next packet would do is done then.
@@ -112,15 +119,6 @@ func (r *rig) asked(id media.SessionID, side int) {
 			r.t.Fatal("the way does not become known")
 		}
 	}
-}
-
-// byUser is how many packets user space has relayed, of the only session.
-func (k *kernelRig) byUser() uint64 {
-	s := k.find(1)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	side := &s.streams[0].side
-	return side[0].count.packets + side[1].count.packets - k.kernel.packets.Load()
 }
 
 func (k *kernelRig) offloaded(side int) bool {
