@@ -45,5 +45,8 @@ func Explain(err error) error {
 	if missing := Need(unix.CAP_BPF, unix.CAP_NET_ADMIN); missing != nil {
 		return missing
 	}
+	if missing := Need(unix.CAP_PERFMON); missing != nil { // what a kernel refuses then, another may not
+		return fmt.Errorf("%w, which this kernel wants: %w", missing, err)
+	}
 	return fmt.Errorf("%w, although this process has CAP_BPF and CAP_NET_ADMIN: is it in a user namespace, or the kernel locked down?", err)
 }
