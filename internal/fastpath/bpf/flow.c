@@ -89,16 +89,30 @@ struct {
 
 volatile const u64 epoch; /* of user space's clock, in that of the kernel */
 
+/*
+ * Where old kernels know the value that eight octets of the stack begin with, they take what else is written there for the corruption of a pointer, if a user has no
+ * CAP_PERFMON. So values have eight octets of their own, or are written after their neighbours; and what has to be kept a while is as wide.
+ */
+#define apart __attribute__((aligned(8)))
+
+/* pair copies two words that share eight octets. */
+static inline void pair(u32 *to, const u32 *from)
+{
+	to[1] = from[1];
+	settled();
+	to[0] = from[0];
+}
+
 /* place is what was found in a packet. */
 struct place {
-	u32 udp;     /* offset */
-	u32 payload; /* octets of UDP */
-	u32 rtp_length; /* of these, without what SRTP adds */
-	u32 packet;  /* octets, without Ethernet */
-	u32 from[4], to[4];
-	u16 from_port, to_port;
-	u8 family;
-	struct rtp rtp;
+	u32 udp apart;	      /* offset */
+	u32 payload apart;    /* octets of UDP */
+	u32 rtp_length apart; /* of these, without what SRTP adds */
+	u32 packet apart;     /* octets, without Ethernet */
+	u32 from[4] apart, to[4];
+	u16 from_port apart, to_port;
+	u8 family apart;
+	struct rtp rtp apart;
 };
 
 #include "change.h"
@@ -162,15 +176,19 @@ static inline u32 parse(struct packet *p, struct place *at)
 		at->udp = sizeof(*eth) + sizeof(*ip);
 		length = net16(ip->length);
 		at->packet = length + sizeof(*ip);
-		__builtin_memcpy(at->from, ip->from, sizeof(at->from));
-		__builtin_memcpy(at->to, ip->to, sizeof(at->to));
+		pair(at->from, ip->from);
+		pair(at->from + 2, ip->from + 2);
+		pair(at->to, ip->to);
+		pair(at->to + 2, ip->to + 2);
 	}
 	if (net16(udp->length) != length || length < sizeof(*udp) + RTP_HEADER || p->len < sizeof(*eth) + at->packet)
 		return 0;
-	at->from_port = udp->from;
 	at->to_port = udp->to;
+	settled();
+	at->from_port = udp->from;
 	at->payload = at->rtp_length = length - sizeof(*udp);
-	__builtin_memcpy(&at->rtp, udp + 1, sizeof(at->rtp));
+	pair((u32 *)&at->rtp, (const u32 *)(udp + 1));
+	at->rtp.ssrc = ((const struct rtp *)(udp + 1))->ssrc;
 	return at->rtp.version_csrcs >> 6 == 2 && at->payload >= RTP_HEADER + 4 * (at->rtp.version_csrcs & 0x0f);
 }
 
@@ -182,7 +200,7 @@ static inline u32 ours(const struct flow *f, const struct place *at)
 }
 
 /* step is how many numbers were left out before a packet. -1: it is not regular. */
-static inline s32 step(struct flow *f, const struct place *at, s64 now)
+static inline s64 step(struct flow *f, const struct place *at, s64 now)
 {
 	u16 missing = net16(at->rtp.sequence) - f->sequence;
 	u32 timestamp = net32(at->rtp.timestamp);
@@ -269,10 +287,10 @@ static inline void count(struct flow *f, const struct place *at, s64 now, u32 tr
 
 /* route is what a packet gets. */
 struct route {
-	u32 from[4], to[4];
-	u16 from_port, to_port;
-	u32 ifindex;
-	u8 tos;
+	u32 from[4] apart, to[4];
+	u16 from_port apart, to_port;
+	u32 ifindex apart;
+	u8 tos apart;
 };
 
 /* changes tells whether the content of a flow's packets does. */
@@ -290,7 +308,7 @@ static inline u32 take(struct packet *p, struct flow *f, struct place *at, struc
 	u32 taken = 0;
 	s64 now = ktime() - epoch;
 	if (ours(f, at) && (d || !changes(f))) { /* again: it may have been another flow a moment ago */
-		s32 missing = step(f, at, now);
+		s64 missing = step(f, at, now);
 		u32 moves = transit(f, at, now);
 		if (missing >= 0 && !jumps(f, at, moves) && (!d || change(p, f, at, d, missing))) {
 			count(f, at, now, moves, missing);
@@ -302,8 +320,9 @@ static inline u32 take(struct packet *p, struct flow *f, struct place *at, struc
 	if (taken) {
 		__builtin_memcpy(r->from, f->from, sizeof(r->from));
 		__builtin_memcpy(r->to, f->to, sizeof(r->to));
-		r->from_port = f->from_port;
 		r->to_port = f->to_port;
+		settled();
+		r->from_port = f->from_port;
 		r->ifindex = f->ifindex;
 		r->tos = f->tos;
 	}
@@ -313,8 +332,8 @@ static inline u32 take(struct packet *p, struct flow *f, struct place *at, struc
 
 static inline struct flow *find(const struct place *at)
 {
-	u32 pair = net16(at->to_port) / 2;
-	u64 *first = map_lookup(&pairs, &pair);
+	u32 ports = net16(at->to_port) / 2;
+	u64 *first = map_lookup(&pairs, &ports);
 
 	if (!first)
 		return 0;
@@ -364,8 +383,8 @@ static inline u32 readdress(struct packet *p, const struct place *at, struct rou
 	s64 diff;
 
 	if (at->family == IP4) {
-		u32 before[2] = {at->from[0], at->to[0]}, after[2] = {r->from[0], r->to[0]};
-		diff = csum_diff(before, sizeof(before), after, sizeof(after), longer);
+		u64 before = (u64)at->from[0] << 32 | at->to[0], after = (u64)r->from[0] << 32 | r->to[0]; /* in any order: it is a sum */
+		diff = csum_diff(&before, sizeof(before), &after, sizeof(after), longer);
 	} else {
 		diff = csum_diff(at->from, 32, r->from, 32, longer); /* from and to */
 	}
