@@ -93,7 +93,12 @@ func (o *sockets) free(local netip.AddrPort, s socket, now int64) { o.warm.put(l
 
 func (*sockets) drop(s socket) { s.close() }
 
-func (*sockets) send(from *port, b []byte, to *sockaddr) unix.Errno { return from.socket.send(b, to) }
+func (*sockets) send(from *port, b []byte, to *sockaddr) unix.Errno {
+	if w := from.socket.worker; w != nil && w.mailbag.send(from, b, to) {
+		return 0
+	}
+	return from.socket.send(b, to)
+}
 
 // bind takes over the warm socket of local or opens one.
 func (o *sockets) bind(local netip.AddrPort, generation int32) (socket, error) {

@@ -295,6 +295,7 @@ func wait(fd int32) {
 
 // collect begins a turn, in which packets are collected.
 func (w *worker) collect() {
+	w.mailbag.begin()
 	for _, o := range w.outlets {
 		if o != nil {
 			o.mu.Lock()
@@ -306,6 +307,7 @@ func (w *worker) collect() {
 
 // dispatch sends what was collected, and makes the counters true for what could not be sent.
 func (w *worker) dispatch() {
+	w.post()
 	for _, o := range w.outlets {
 		if o == nil {
 			continue
@@ -330,7 +332,11 @@ func (w *worker) dispatch() {
 
 // noted says how a packet is counted that was just sent through a port.
 func (w *worker) noted(out *port, as counted, size int) {
-	if out.socket.worker == nil || out.stream.carrier != carrier(w.steered) {
+	switch {
+	case out.socket.worker == nil:
+		return
+	case out.stream.carrier != carrier(w.steered):
+		out.socket.worker.mailbag.noted(out, as, size)
 		return
 	}
 	o := out.socket.worker.outlets[family(out.local().Addr())]

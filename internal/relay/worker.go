@@ -47,6 +47,7 @@ type worker struct {
 	outlets  [2]*outlet
 	icmp     [2]int32 // the first worker's
 	failures []failure
+	mailbag  mailbag
 	binder   binder
 }
 
@@ -115,6 +116,10 @@ func (w *worker) work() bool {
 	on := true
 	w.collect()
 	for i := range w.ready[:w.n] {
+		if i%mailbagTurn == mailbagTurn-1 {
+			w.post()
+			w.mailbag.begin()
+		}
 		ev := &w.ready[i]
 		if ev.Pad < 0 {
 			switch ev.Pad {
