@@ -237,7 +237,7 @@ func (st *stream) offload(side media.SideIndex, now int64) {
 		k.why = "a payload type that was not agreed on"
 		return
 	}
-	change, why := st.changes(side)
+	change, why := st.changes(side, now)
 	if why != "" {
 		k.why = why
 		return

@@ -29,7 +29,7 @@ type changed struct {
 }
 
 // changes is what becomes of the packets of a side that follow upon the last, and why that is user space's.
-func (st *stream) changes(side media.SideIndex) (is changed, why string) {
+func (st *stream) changes(side media.SideIndex, now int64) (is changed, why string) {
 	k, c := &st.side[side].kernel, &st.side[side].count
 	is.as = c.payloadType
 	if by := st.convert[side]; by != nil {
@@ -60,7 +60,7 @@ func (st *stream) changes(side media.SideIndex) (is changed, why string) {
 	case from && to && is.law != 0:
 		return is, "conversion between two keys"
 	}
-	is.secret, why = st.secret(side)
+	is.secret, why = st.secret(side, now)
 	return is, why
 }
 
@@ -75,7 +75,7 @@ type kept struct {
 }
 
 // secret is what opens and seals the packets of a side that follow upon the last. nil, and why: the kernel cannot.
-func (st *stream) secret(side media.SideIndex) (s *fastpath.Secret, why string) {
+func (st *stream) secret(side media.SideIndex, now int64) (s *fastpath.Secret, why string) {
 	from, to := st.side[side].rtp.guard(), st.side[1-side].rtp.guard()
 	k, c := &st.side[side].kernel, &st.side[side].count
 	want := kept{secret: k.kept.secret, ssrc: c.ssrc, room: max(k.kept.room, fastpath.Room(k.size))}
@@ -98,6 +98,7 @@ func (st *stream) secret(side media.SideIndex) (s *fastpath.Secret, why string) 
 	st.forget(&st.side[side])
 	var err error
 	if want.secret, err = st.kernel.table.Keep(open, seal, want.ssrc, want.rollovers, want.room); err != nil {
+		k.retry = now + pause
 		return nil, err.Error()
 	}
 	k.kept = want

@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/pion/stun/v3"
+	"golang.org/x/sys/unix"
 
+	"github.com/directsip/directsip/internal/fastpath"
 	"github.com/directsip/directsip/internal/media"
 )
 
@@ -158,6 +160,53 @@ func TestKernelWithOtherKeys(t *testing.T) {
 		if n := k.carried(); n < carried+5 {
 			t.Errorf("%d packets in the kernel", n-carried)
 		}
+	}
+}
+
+// TestKernelWithoutRoom: where the kernel gives no memory for keys, packets pass in user space, and it is not asked again with each of them.
+func TestKernelWithoutRoom(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	l := newLock(t, media.AESCM128HMACSHA180, "")
+	k := newKernelRig(t, Config{}, func(s *media.Session) { s.Streams[0].Side[1].Crypt = l.crypt })
+	cipher := new(cached).of(l.crypt.Suite, l.crypt.Send)
+	var limit, none unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	none.Max = limit.Max
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil { // what has no descriptor is not made
+		t.Fatal(err)
+	}
+	var taken []*fastpath.Secret
+	for {
+		s, err := k.kernel.table.Keep(cipher, nil, 1, [2]uint32{}, 160)
+		if err != nil {
+			break
+		}
+		taken = append(taken, s)
+	}
+	k.sealedBack(l, 10)
+	ses, again := k.find(1), int64(0)
+	ses.mu.Lock()
+	for i := range ses.streams[0].side {
+		sd := &ses.streams[0].side[i].kernel
+		if again = max(again, sd.retry); sd.retry == 0 || !strings.Contains(sd.why, "too many open files") {
+			t.Errorf("side %d: %q, and it is tried again from %d on", i, sd.why, sd.retry)
+		}
+	}
+	ses.mu.Unlock()
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range taken {
+		k.kernel.table.Forget(s)
+	}
+	eventually(t, "the end of the pause", func() bool { return k.now() > again })
+	k.sealedBack(l, 10)
+	if k.carried() == 0 {
+		t.Error("it is not tried again")
 	}
 }
 
