@@ -1,6 +1,8 @@
 package fastpath
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -80,12 +82,21 @@ type vault struct {
 	shared  [][]byte // memory of each chunk
 	filler  sync.WaitGroup
 	quit    chan struct{} // nil: nobody fills yet
+	low     chan struct{} // tells the filler that room is
+	refused error         // why there was no more; nil: it is not known that there is none
 }
+
+// ErrGrowing is what Keep returns while more room is made.
+var ErrGrowing = errors.New("the kernel's table of keys grows")
 
 // open takes the maps over, the first chunk with them.
 func (v *vault) open(outer, first *ebpf.Map, inner *ebpf.MapSpec) error {
 	v.outer, v.inner = outer, inner
-	return v.add(first)
+	b, err := v.share(first, 0)
+	if err == nil {
+		v.shared = append(v.shared, b)
+	}
+	return err
 }
 
 // rest ends the filler.
@@ -110,13 +121,23 @@ func (v *vault) close() {
 }
 
 // Keep makes a secret for what a source sends: open is what takes the protection off, seal what puts it on, each nil where there is RTP, and the rollover counters
-// are those of the packets to come (RFC 3711 §3.3.1). Their payload has up to a number of octets that is of Room. The error says that there is no memory for it.
+// are those of the packets to come (RFC 3711 §3.3.1). Their payload has up to a number of octets that is of Room. The error is ErrGrowing, or says that there is no memory for it.
 func (t *Table) Keep(open, seal *Cipher, ssrc uint32, rollovers [2]uint32, room int) (*Secret, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	index, err := t.room()
-	if err != nil {
-		return nil, err
+	if t.quit == nil {
+		t.quit, t.low = make(chan struct{}), make(chan struct{}, 1)
+		t.filler.Go(t.fill)
+	}
+	index := t.room()
+	if t.spare() < chunkSize {
+		select {
+		case t.low <- struct{}{}:
+		default:
+		}
+	}
+	if index == 0 {
+		return nil, cmp.Or(t.refused, ErrGrowing)
 	}
 	chunk := t.shared[index/chunkSize]
 	s := &Secret{index: index, memory: &unsafe.Slice((*objectSecret)(unsafe.Pointer(&chunk[0])), chunkSize)[index%chunkSize],
@@ -131,57 +152,64 @@ func (t *Table) Keep(open, seal *Cipher, ssrc uint32, rollovers [2]uint32, room 
 	for ; room > slotSize<<s.memory.Wide-slotHead; s.memory.Wide++ {
 	}
 	t.secrets[index] = s
-	if t.quit == nil {
-		t.quit = make(chan struct{})
-		t.filler.Go(t.fill)
-	}
 	return s, nil
 }
 
-// room is an index that is not used.
-func (t *Table) room() (uint32, error) {
-	if n := len(t.unused); n > 0 {
-		index := t.unused[n-1]
-		t.unused = t.unused[:n-1]
-		return index, nil
+// room is an index that is not used; 0: there is none.
+func (v *vault) room() (index uint32) {
+	if n := len(v.unused); n > 0 {
+		index, v.unused = v.unused[n-1], v.unused[:n-1]
+	} else if n := len(v.secrets); n < len(v.shared)*chunkSize {
+		index, v.secrets = uint32(n), append(v.secrets, nil)
 	}
-	index := uint32(len(t.secrets))
-	if int(index) == len(t.shared)*chunkSize {
-		if err := t.grow(); err != nil {
-			return 0, err
+	return index
+}
+
+// spare is how many indexes are not used.
+func (v *vault) spare() int { return len(v.shared)*chunkSize - len(v.secrets) + len(v.unused) }
+
+// grow makes room before it is needed. To give the outer map another chunk takes the kernel some ten milliseconds, for which nobody has to wait. The filler alone calls it.
+func (t *Table) grow() {
+	for {
+		t.mu.Lock()
+		enough := t.spare() >= chunkSize
+		t.mu.Unlock()
+		if enough {
+			return
+		}
+		err := errors.New("the kernel's table of keys is full")
+		var b []byte
+		if len(t.shared) < int(t.outer.MaxEntries()) {
+			var m *ebpf.Map
+			if m, err = ebpf.NewMap(t.inner); err == nil {
+				b, err = t.share(m, uint32(len(t.shared)))
+			}
+		}
+		t.mu.Lock()
+		if t.refused = err; err == nil {
+			t.shared = append(t.shared, b)
+		}
+		t.mu.Unlock()
+		if err != nil {
+			return
 		}
 	}
-	t.secrets = append(t.secrets, nil)
-	return index, nil
 }
 
-// grow makes room for another chunk.
-func (v *vault) grow() error {
-	if len(v.shared) == int(v.outer.MaxEntries()) {
-		return fmt.Errorf("the kernel's table of keys is full")
-	}
-	m, err := ebpf.NewMap(v.inner)
-	if err != nil {
-		return err
-	}
-	return v.add(m)
-}
-
-// add makes a map the next chunk.
-func (v *vault) add(m *ebpf.Map) error {
+// share makes a map chunk i of the outer one.
+func (v *vault) share(m *ebpf.Map, i uint32) ([]byte, error) {
 	defer func() { _ = m.Close() }() // the outer one holds it, and so does the memory
 	page := unix.Getpagesize()
 	size := (chunkSize*int(unsafe.Sizeof(objectSecret{})) + page - 1) / page * page
 	b, err := unix.Mmap(m.FD(), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
-		return fmt.Errorf("mmap of a map: %w", err)
+		return nil, fmt.Errorf("mmap of a map: %w", err)
 	}
-	if err := v.outer.Put(uint32(len(v.shared)), m); err != nil {
+	if err := v.outer.Put(i, m); err != nil {
 		_ = unix.Munmap(b)
-		return err
+		return nil, err
 	}
-	v.shared = append(v.shared, b)
-	return nil
+	return b, nil
 }
 
 // Forget wipes a secret. Its flow is taken out before. nil is none.
@@ -219,7 +247,7 @@ func (s *Secret) back(c *Count) {
 	}
 }
 
-// fill makes streams for what comes next, all the time.
+// fill makes streams for what comes next, all the time, and room.
 func (t *Table) fill() {
 	ticker := time.NewTicker(refill)
 	defer ticker.Stop()
@@ -227,6 +255,9 @@ func (t *Table) fill() {
 		select {
 		case <-t.quit:
 			return
+		case <-t.low:
+			t.grow()
+			continue
 		case <-ticker.C:
 		}
 		for i := 0; t.fillOne(i); i++ {

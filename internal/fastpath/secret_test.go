@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 
@@ -205,8 +206,10 @@ func TestManySecrets(t *testing.T) {
 		list := make([]*Secret, 3*chunkSize)
 		for i := range list {
 			var err error
-			if list[i], err = table.Keep(in.cipher, nil, 7, [2]uint32{uint32(i), 0}, Room(160)); err != nil {
-				t.Fatal(err)
+			for deadline := time.Now().Add(5 * time.Second); list[i] == nil; runtime.Gosched() {
+				if list[i], err = table.Keep(in.cipher, nil, 7, [2]uint32{uint32(i), 0}, Room(160)); err != nil && (err != ErrGrowing || time.Now().After(deadline)) {
+					t.Fatal(err)
+				}
 			}
 		}
 		for i, secret := range list {
@@ -221,8 +224,11 @@ func TestManySecrets(t *testing.T) {
 			table.Recall(h)
 			table.Forget(secret)
 		}
-		if n := table.Kept(); n != 0 || len(table.shared) != 4 {
-			t.Errorf("%d secrets are left in %d chunks", n, len(table.shared))
+		table.mu.Lock()
+		chunks := len(table.shared)
+		table.mu.Unlock()
+		if n := table.Kept(); n != 0 || chunks < 4 || chunks > 5 {
+			t.Errorf("%d secrets are left in %d chunks", n, chunks)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"time"
+
 	"github.com/directsip/directsip/internal/codec"
 	"github.com/directsip/directsip/internal/fastpath"
 	"github.com/directsip/directsip/internal/media"
@@ -98,7 +100,9 @@ func (st *stream) secret(side media.SideIndex, now int64) (s *fastpath.Secret, w
 	st.forget(&st.side[side])
 	var err error
 	if want.secret, err = st.kernel.table.Keep(open, seal, want.ssrc, want.rollovers, want.room); err != nil {
-		k.retry = now + pause
+		if k.retry = now + pause; err == fastpath.ErrGrowing {
+			k.retry = now + int64(20*time.Millisecond)
+		}
 		return nil, err.Error()
 	}
 	k.kept = want
