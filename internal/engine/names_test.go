@@ -14,6 +14,7 @@ import (
 
 	"github.com/directsip/directsip/internal/resolve"
 	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/siptest"
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -73,16 +74,7 @@ func newZone(t *testing.T) *zone {
 		t.Fatal(err)
 	}
 	z.addr = pc.LocalAddr().String()
-	started, done := make(chan struct{}), make(chan error, 1)
-	s := &dns.Server{PacketConn: pc, Handler: z, NotifyStartedFunc: func() { close(started) }}
-	go func() { done <- s.ActivateAndServe() }()
-	<-started
-	t.Cleanup(func() {
-		if err := s.Shutdown(); err != nil {
-			t.Error(err)
-		}
-		<-done
-	})
+	siptest.ServeNames(t, &dns.Server{PacketConn: pc, Handler: z})
 	return z
 }
 

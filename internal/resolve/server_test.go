@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/directsip/directsip/internal/siptest"
 )
 
 // zone is a DNS server on loopback, UDP and TCP, that answers from a list of records.
@@ -36,19 +38,8 @@ func newZone(t *testing.T, records ...string) *zone {
 	z.set(records...)
 	pc, ln := listenBoth(t)
 	z.addr = pc.LocalAddr().String()
-	for _, s := range []*dns.Server{{PacketConn: pc, Handler: z}, {Listener: ln, Handler: z}} {
-		started := make(chan struct{})
-		s.NotifyStartedFunc = func() { close(started) }
-		done := make(chan error, 1)
-		go func() { done <- s.ActivateAndServe() }()
-		<-started
-		t.Cleanup(func() {
-			if err := s.Shutdown(); err != nil {
-				t.Error(err)
-			}
-			<-done
-		})
-	}
+	siptest.ServeNames(t, &dns.Server{PacketConn: pc, Handler: z})
+	siptest.ServeNames(t, &dns.Server{Listener: ln, Handler: z})
 	return z
 }
 

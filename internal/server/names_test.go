@@ -34,16 +34,7 @@ func newZone(t *testing.T, network string, records ...string) *zone {
 		t.Fatal(err)
 	}
 	z.addr = pc.LocalAddr().String()
-	started, done := make(chan struct{}), make(chan error, 1)
-	s := &dns.Server{PacketConn: pc, Handler: z, NotifyStartedFunc: func() { close(started) }}
-	go func() { done <- s.ActivateAndServe() }()
-	<-started
-	t.Cleanup(func() {
-		if err := s.Shutdown(); err != nil {
-			t.Error(err)
-		}
-		<-done
-	})
+	siptest.ServeNames(t, &dns.Server{PacketConn: pc, Handler: z})
 	return z
 }
 
