@@ -189,7 +189,9 @@ func (sd *side) admits(p *port, src *sockaddr, now int64) bool {
 	if !p.isRTCP && p.gate.latched != source { // so what goes to this side goes elsewhere, too
 		p.stream.session.recall()
 	}
-	p.stream.review()
+	if p.gate.ice != nil {
+		p.stream.review()
+	}
 	return true
 }
 
