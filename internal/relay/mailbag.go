@@ -13,6 +13,11 @@ type mailbag struct {
 	open   bool // a turn is under way
 	list   []letter
 	octets []byte // of all of them
+
+	posted struct { // what is being sent, and then room for the next
+		list   []letter
+		octets []byte
+	}
 }
 
 // letter is a packet in a mailbag.
@@ -59,10 +64,12 @@ func (w *worker) post() {
 	o := &w.mailbag
 	o.mu.Lock()
 	o.open = false
+	list, octets := o.list, o.octets
+	o.list, o.octets = o.posted.list[:0], o.posted.octets[:0]
 	o.mu.Unlock()
-	octets := o.octets
-	for i := range o.list {
-		l := &o.list[i]
+	o.posted.list, o.posted.octets = list, octets
+	for i := range list {
+		l := &list[i]
 		b := octets[:l.size]
 		octets = octets[l.size:]
 		errno := unix.EBADF
@@ -77,6 +84,5 @@ func (w *worker) post() {
 			w.failures = append(w.failures, l.pending)
 		}
 	}
-	clear(o.list)
-	o.list, o.octets = o.list[:0], o.octets[:0]
+	clear(list)
 }
