@@ -537,6 +537,7 @@ func (c *Call) Ended() bool { return c.phase == phaseEnded && c.written }
 // SendFailed reports that a message of the call could not be sent. Within a dialog over UDP that is a lost packet like any other:
 // it is repeated, and the timers decide. Where nothing repeats it, it is as if the peer had answered 503 (RFC 3261 §8.1.3.1): that ends no call,
 // since the peer may only have lost its connection. A first INVITE moves on at once, and its attempt keeps why.
+// What went by TCP because the peer has asked for that is sent once more by UDP (backToUDP).
 func (c *Call) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 	c.now = now
 	if branch != "" {

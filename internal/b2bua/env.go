@@ -42,7 +42,7 @@ type Env struct {
 
 	selves []self
 	allows map[*topology.TrunkSettings]string
-	noTCP  lately // UDP peers that were without TCP when a request was too large for UDP (RFC 3261 §18.1.1)
+	noTCP  lately // UDP peers that were without TCP when a request was too large for UDP (RFC 3261 §18.1.1), or that take none although they have asked for it (transport=tcp)
 }
 
 // Binding is what a registration says of the calls on its trunk.

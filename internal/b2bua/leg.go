@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 	"time"
@@ -349,7 +350,11 @@ func (e *Env) nextHop(now time.Time, hop sip.Hop, d *dialog.Dialog, t *topology.
 	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	named := err != nil
 	hop.Host, hop.Port = "", 0
-	if by := e.asked(now, hop, &u, t); by != hop.Transport {
+	at := hop
+	if !named && addr.Unmap().Is4() == hop.Local.Addr().Is4() { // where TCP would be tried
+		at.Remote = netip.AddrPortFrom(addr.Unmap(), cmp.Or(u.Port, 5060))
+	}
+	if by := e.asked(now, at, &u, t); by != hop.Transport {
 		hop.Transport, hop.Flow, hop.Way = by, 0, netip.AddrPort{}
 	}
 	if named {
