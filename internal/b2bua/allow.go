@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/directsip/directsip/internal/topology"
@@ -39,5 +40,5 @@ func (e *Env) Allow(set *topology.TrunkSettings) string {
 // allowBut is Allow where a method is refused for this dialog, such as INFO when who sits opposite does not take it: what is refused does not stand
 // among what is allowed (RFC 3261 §21.4.6).
 func (e *Env) allowBut(set *topology.TrunkSettings, method string) string {
-	return strings.Replace(e.Allow(set), ", "+method, "", 1)
+	return strings.Join(slices.DeleteFunc(strings.Split(e.Allow(set), ", "), func(m string) bool { return m == method }), ", ")
 }

@@ -34,6 +34,13 @@ func TestRequestsOutsideOfCalls(t *testing.T) {
 			}
 		}
 	}
+	for _, method := range []string{"B", "INF", "NOT"} { // with which methods begin that are allowed
+		r.out.Reset()
+		r.in(r.pstn, request(method, "1", method, method, "from", "", ""))
+		if got := string(r.out.Sends[0].Data); !strings.Contains(got, "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, ") || !strings.Contains(got, "INFO, ") || !strings.Contains(got, "NOTIFY, PRACK\r\n") {
+			t.Errorf("%s: %s", method, got)
+		}
+	}
 	r.out.Reset()
 	r.in(r.pstn, request("MESSAGE", "1", "m", "m", "from", "", ""))
 	if got := string(r.out.Sends[0].Data); !strings.Contains(got, "NOTIFY, PRACK\r\n") {
