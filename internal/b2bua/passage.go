@@ -143,7 +143,7 @@ func (c *Call) inviteGuest(now time.Time, x *transfer, out *Out) {
 	x.kept = before.body
 	was := l.sdp
 	body := c.plan.standingOffer(c, l)
-	if body == "" || lines(body) < lines(x.kept) { // a dialog never has fewer m-lines than before (RFC 3264 §8)
+	if body == "" || mediaLines(body) < mediaLines(x.kept) { // a dialog never has fewer m-lines than before (RFC 3264 §8)
 		l.oa.Failed("INVITE")
 		l.sdp = was // nothing of it was said
 		c.transferFailed(now, x, 488, diag.NotAcceptable, out)

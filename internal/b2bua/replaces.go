@@ -144,7 +144,7 @@ func (c *Call) judgeReplaces(in Caller, l *Leg, d *Replaces) (by *Leg, said *sdp
 	if c.plan.bypass && !c.joins(by, c.other(by), in.Trunk, said) {
 		return nil, nil, diag.NotAcceptable
 	}
-	if len(said.Media) < lines(c.other(by).sdp.body) { // a dialog never has fewer m-lines than before (RFC 3264 §8)
+	if len(said.Media) < mediaLines(c.other(by).sdp.body) { // a dialog never has fewer m-lines than before (RFC 3264 §8)
 		return nil, nil, diag.NotAcceptable
 	}
 	return by, said, c.roomForGuest(l, by.side, c.other(by), said)
@@ -181,9 +181,6 @@ func (c *Call) beginGuest(now time.Time, l *Leg) {
 	l.dlg = dialog.NewUAS(req, l.tag)
 	c.note(now, l, false, req)
 }
-
-// lines is how many m-lines a description of ours has.
-func lines(body string) int { return strings.Count(body, "\r\nm=") }
 
 // answerGuest sends the 200 to an INVITE with Replaces, with what who stays has answered.
 func (c *Call) answerGuest(now time.Time, l *Leg, body string, out *Out) {

@@ -46,7 +46,7 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 	}
 	body, ok := req.SDP()
 	if pidf, _ := location(req); !ok && (pidf != "" || dispensable(req)) {
-		return nil, "" // a location and no offer
+		return nil, "" // a location, or what need not be understood, and no offer
 	}
 	if !ok {
 		return diag.UnsupportedMedia, "Content-Type " + req.Get(sip.IDContentType)
@@ -68,9 +68,7 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 
 // dispensable tells whether who sends a body does not mind that it is not understood (RFC 3261 §8.2.3, §20.11).
 func dispensable(req *sip.Message) bool {
-	_, params, _ := strings.Cut(req.Get(sip.IDContentDisposition), ";")
-	handling, _ := sip.Params(params).Get("handling")
-	return strings.EqualFold(handling, "optional")
+	return strings.EqualFold(sip.Handling(req.Get(sip.IDContentDisposition)), "optional")
 }
 
 // unreachable tells whether all that is offered wants its media in IPv4 or IPv6 where we have but the other one: an answer would be a call without

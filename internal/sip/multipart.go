@@ -144,6 +144,13 @@ func findSDP(mediaType string, params Params, body string, depth int) (string, b
 	return "", false
 }
 
+// Handling is what a Content-Disposition says of a body that is not understood: "required" or "optional" (RFC 3261 §20.11); "" when it says nothing.
+func Handling(disposition string) string {
+	_, params, _ := strings.Cut(disposition, ";")
+	v, _ := Params(params).Get("handling")
+	return v
+}
+
 // Insists is the media type of a body or part that must be understood, as its sender says (handling=required, RFC 5621 §8), and that is not one of those known; ""
 // when there is none. Of alternatives one will do.
 func (m *Message) Insists(known ...string) string {
@@ -153,8 +160,7 @@ func (m *Message) Insists(known ...string) string {
 
 func insists(mediaType string, params Params, disposition, body string, known []string, depth int) string {
 	if !strings.HasPrefix(mediaType, "multipart/") {
-		_, rest, _ := strings.Cut(disposition, ";")
-		if v, _ := Params(rest).Get("handling"); body != "" && equalFold(v, "required") && !slices.Contains(known, mediaType) {
+		if body != "" && equalFold(Handling(disposition), "required") && !slices.Contains(known, mediaType) {
 			return mediaType
 		}
 		return ""

@@ -1,7 +1,6 @@
 package ua_test
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 )
@@ -30,11 +29,8 @@ func TestRFC3261_12_1_1SIPSContact(t *testing.T) {
 			t.Errorf("%s: Contact of the 200 is %s", name, got)
 		}
 		r.in(src, toTenant(request("ACK", "1", "a1", "call", "from", tagOf(header(ok, "To")), ""), uri, to))
-		r.out.Reset()
-		again := bytes.NewBuffer(nil)
-		again.WriteString("INVITE sip:192.0.2.10:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.2:5060;branch=z9hG4bKagain\r\nMax-Forwards: 70\r\nFrom: " + header(inv, "To") +
-			";tag=to\r\nTo: " + header(inv, "From") + "\r\nCall-ID: " + header(inv, "Call-ID") + "\r\nCSeq: 1 INVITE\r\nContact: <sip:198.51.100.2:5060>\r\nContent-Length: 0\r\n\r\n")
-		r.in(r.pstn, again.Bytes())
+		callee := &end{r: r, src: r.pstn, callID: header(inv, "Call-ID"), from: header(inv, "To") + ";tag=to", to: header(inv, "From")}
+		callee.says("INVITE", "")
 		if ours, _ := r.told("INVITE"); header(ours, "Contact") != row.want {
 			t.Errorf("%s: Contact of our re-INVITE is %s", name, header(ours, "Contact"))
 		}
