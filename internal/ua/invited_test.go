@@ -40,12 +40,19 @@ func TestRFC3261_13_3_1Expires(t *testing.T) {
 // RFC 3261 §8.2.3: a body that its sender says is optional does not refuse an INVITE, or one within the dialog, for not being understood.
 func TestRFC3261_8_2_3OptionalBody(t *testing.T) {
 	card := func(data []byte, handling string) []byte {
-		data = bytes.Replace(data, []byte("application/sdp"), []byte("text/vcard\r\nContent-Disposition: render;handling="+handling), 1)
-		return data
+		return bytes.Replace(data, []byte("application/sdp"), []byte("text/vcard\r\nContent-Disposition: render;handling="+handling), 1)
 	}
 	for handling, want := range map[string]string{"optional": "INVITE", "required": "SIP/2.0 415"} {
 		r := newRig(t)
 		r.in(r.uc, card(request("INVITE", "1", "i1", "call", "from", "", bodies[0]), handling))
 		r.sent("SIP/2.0 100", want)
+
+		r = newRig(t)
+		caller, _ := r.acknowledged()
+		r.out.Reset()
+		r.in(r.uc, card(caller.write("INVITE", 2, held), handling))
+		if n := len(r.out.Sends); n == 0 || !strings.HasPrefix(string(r.out.Sends[n-1].Data), want) {
+			t.Errorf("within the dialog, %s: %s", handling, r.lines())
+		}
 	}
 }
