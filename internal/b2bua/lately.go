@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// noTCPTime is how long large requests go to a peer by UDP after TCP has failed. Who drops the SYN costs each call seconds that has to find out.
+	// noTCPTime is how long requests go to a peer by UDP after TCP has failed. Who drops the SYN costs each call seconds that has to find out.
 	noTCPTime = 5 * time.Minute
 	// maxLately bounds the peers that are remembered; trunks have fewer addresses, as a rule.
 	maxLately = 1024
@@ -15,7 +15,13 @@ const (
 // lately has addresses of peers that something was found out about, and until when that is believed.
 type lately map[netip.AddrPort]time.Time
 
-func (l lately) is(now time.Time, peer netip.AddrPort) bool { return now.Before(l[peer]) }
+func (l lately) is(now time.Time, peer netip.AddrPort) bool {
+	until, known := l[peer]
+	if known && !now.Before(until) {
+		delete(l, peer)
+	}
+	return now.Before(until)
+}
 
 func (l *lately) add(now time.Time, peer netip.AddrPort, d time.Duration) {
 	if *l == nil {

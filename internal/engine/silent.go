@@ -24,7 +24,9 @@ func (s *silent) Is(now time.Time, peer netip.AddrPort) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.all.Is(now, peer)
+	is := s.all.Is(now, peer)
+	s.known.Store(int32(s.all.Len())) // what is over is forgotten
+	return is
 }
 
 func (s *silent) Fell(now time.Time, peer netip.AddrPort) {
