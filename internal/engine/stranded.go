@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/topology"
 )
@@ -25,23 +27,21 @@ func usable(s health.State) bool { return s == health.Up || s == health.Degraded
 // dependent are the routes that a trunk, or one that is derived from it, is the only hope of: every other trunk that this server may take for them is
 // down, on probation or out of service.
 func (b *Board) dependent(snap *topology.Snapshot, t *topology.Trunk) (list []*topology.Route) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, r := range snap.Routes {
-		in, others := false, false
-		for i := range r.Trunks {
-			switch x := r.Trunks[i].Trunk; {
-			case x.Disabled || x.Pool.Name != t.Pool.Name:
-			case x.Watched().Name == t.Name:
-				in = true
-			default:
-				p := b.byName[x.Watched().Name]
-				others = others || p == nil || usable(health.State(p.state.Load()))
-			}
-		}
-		if in && !others {
+	mine := func(x *topology.Trunk) bool { return !x.Disabled && x.Pool.Name == t.Pool.Name }
+	for _, r := range snap.Routes { // without the lock, which calls wait for
+		if slices.ContainsFunc(r.Trunks, func(x topology.RouteTrunk) bool { return mine(x.Trunk) && x.Trunk.Watched().Name == t.Name }) {
 			list = append(list, r)
 		}
 	}
-	return list
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.DeleteFunc(list, func(r *topology.Route) bool {
+		return slices.ContainsFunc(r.Trunks, func(x topology.RouteTrunk) bool {
+			if name := x.Trunk.Watched().Name; mine(x.Trunk) && name != t.Name {
+				p := b.byName[name]
+				return p == nil || usable(health.State(p.state.Load()))
+			}
+			return false
+		})
+	})
 }
