@@ -44,14 +44,7 @@ func newClinic(t *testing.T) *clinic {
 		t.Fatal(err)
 	}
 	c.names = pc.LocalAddr().String()
-	started, ended := make(chan struct{}), make(chan error, 1)
-	s := &dns.Server{PacketConn: pc, Handler: dns.HandlerFunc(c.serveDNS), NotifyStartedFunc: func() { close(started) }}
-	go func() { ended <- s.ActivateAndServe() }()
-	<-started
-	t.Cleanup(func() {
-		s.Shutdown()
-		<-ended
-	})
+	siptest.ServeNames(t, &dns.Server{PacketConn: pc, Handler: dns.HandlerFunc(c.serveDNS)})
 	return c
 }
 

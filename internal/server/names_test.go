@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -14,7 +15,6 @@ import (
 // zone is a name server on loopback.
 type zone struct {
 	addr string
-	mu   sync.Mutex
 	rrs  []dns.RR
 }
 
@@ -39,8 +39,6 @@ func newZone(t *testing.T, network string, records ...string) *zone {
 }
 
 func (z *zone) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
 	m := new(dns.Msg).SetReply(q)
 	known := false
 	for _, rr := range z.rrs {
@@ -95,7 +93,7 @@ func deaf(t *testing.T, at string) (invites func() map[string]bool) {
 	return func() map[string]bool {
 		mu.Lock()
 		defer mu.Unlock()
-		return seen
+		return maps.Clone(seen)
 	}
 }
 
