@@ -34,9 +34,6 @@ func (a *app) diffCmd() *cobra.Command {
 			if len(problems) > 0 {
 				return problems
 			}
-			if changes == nil {
-				changes = []topology.Change{}
-			}
 			if err := a.print(changes, func(w io.Writer) { writeChanges(w, changes) }); err != nil {
 				return err
 			}

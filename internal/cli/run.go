@@ -144,12 +144,12 @@ func (a *app) applyCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if dry {
+				return a.wouldApply(cmd.Context(), path, src)
+			}
 			var res struct {
 				Document string   `json:"document"`
 				Warnings []string `json:"warnings"`
-			}
-			if dry {
-				return a.wouldApply(cmd.Context(), path, src)
 			}
 			if err := a.client().post(cmd.Context(), "/apply?name="+escape(path), src, &res); err != nil {
 				return err

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -155,7 +153,7 @@ func place(ctx context.Context, ours, peer netip.AddrPort, t *topology.Trunk, to
 	limit, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	begin := time.Now()
-	c, err := us.Dial(limit, ours.String(), "sip:"+sip.EscapeUser(to)+"@"+ours.String(), siptest.WithFrom("<sip:"+sip.EscapeUser(from)+"@"+net.JoinHostPort(peer.Addr().String(), strconv.Itoa(int(peer.Port())))+">"))
+	c, err := us.Dial(limit, ours.String(), "sip:"+sip.EscapeUser(to)+"@"+ours.String(), siptest.WithFrom("<sip:"+sip.EscapeUser(from)+"@"+peer.String()+">"))
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ type aim struct {
 
 // seek gives a message its address if it is a datagram to a name. False: it waits for DNS, and comes again.
 func (s *shard) seek(now time.Time, m *txn.Send) bool {
-	if m.Hop.Host == "" || m.Hop.Transport != sip.UDP {
+	if m.Hop.Transport != sip.UDP {
 		return true
 	}
 	q := whereIs(&m.Hop)

@@ -37,10 +37,7 @@ func (s *Server) Apply(name string, src []byte) (*topology.Snapshot, topology.Pr
 	if err := s.change(snap, me); err != nil {
 		return nil, problems, err
 	}
-	if me.MediaTier != s.mediaTier {
-		problems = append(problems, s.laterTier(name, me))
-	}
-	problems = append(problems, missingMedia(name, me)...)
+	problems = append(problems, s.remarks(name, me)...)
 	for _, p := range problems {
 		s.log.Warn("document", "problem", p.String())
 	}
@@ -62,10 +59,15 @@ func (s *Server) Compare(name string, src []byte) (*topology.Snapshot, []topolog
 	if len(changes) == 0 && !snap.SameSecrets(old) {
 		problems = append(problems, topology.Problem{File: name, Warning: true, Why: "a password that the document has from elsewhere is not that of the running server", Fix: "Apply it"})
 	}
+	return snap, changes, append(problems, s.remarks(name, me)...), nil
+}
+
+// remarks are what a document that is applied does not change, or cannot have here.
+func (s *Server) remarks(name string, me *topology.Server) (list topology.Problems) {
 	if me.MediaTier != s.mediaTier {
-		problems = append(problems, s.laterTier(name, me))
+		list = append(list, s.laterTier(name, me))
 	}
-	return snap, changes, append(problems, missingMedia(name, me)...), nil
+	return append(list, missingMedia(name, me)...)
 }
 
 // read checks a document, and that it has this server and its secrets.

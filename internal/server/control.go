@@ -295,7 +295,7 @@ func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {
 	}
 	result := map[string]any{"document": snap.Version, "warnings": warnings}
 	if dry {
-		result["changes"] = append([]topology.Change{}, changes...)
+		result["changes"] = changes
 	}
 	answer(w, result)
 }

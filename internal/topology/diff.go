@@ -38,7 +38,7 @@ func Diff(before, after []byte) ([]Change, Problems) {
 			return nil, c.result()
 		}
 	}
-	var d differ
+	d := differ{list: []Change{}} // JSON has a list of none, not null
 	d.compare("", roots[0], roots[1])
 	return d.list, nil
 }
@@ -134,7 +134,7 @@ func (d *differ) lists(path string, was, is *node) {
 	}
 }
 
-// itemNames are those of the items of a list: name, number or trunk of each, else all that stands in it; nil for a list that is not one of objects.
+// itemNames are those of the items of a list: name, number, trunk or dialed number of each, else all that stands in it; nil for a list that is not one of objects.
 func itemNames(n *node) []string {
 	list, seen := make([]string, len(n.items)), make(map[string]bool, len(n.items))
 	for i, item := range n.items {
