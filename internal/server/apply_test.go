@@ -91,16 +91,20 @@ func TestBadDocumentChangesNothing(t *testing.T) {
 	r.hangup(in, out)
 }
 
+// overSocket asks who listens on a socket.
+func overSocket(path string) *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}, Timeout: timeout}
+}
+
 // OPS-05: what a document would change is told, and nothing of it is done; a bad one is refused as it would be by Apply.
 func TestOPS05DryRun(t *testing.T) {
 	t.Parallel()
 	r := start(t, basic)
 	ask := func(doc string) (status int, answer string, changes []topology.Change) {
 		t.Helper()
-		c := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", SocketPath(r.cfg.DataDir))
-		}}, Timeout: timeout}
-		resp, err := c.Post("http://directsip/apply?dry-run=true&name=test.yaml", "", strings.NewReader(expand(r.net, doc)))
+		resp, err := overSocket(SocketPath(r.cfg.DataDir)).Post("http://directsip/apply?dry-run=true&name=test.yaml", "", strings.NewReader(expand(r.net, doc)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -342,9 +346,7 @@ func TestOPS07ViewSocket(t *testing.T) {
 	t.Parallel()
 	r := start(t, basic)
 	sock := r.dir + "/view.sock"
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", sock)
-	}}}
+	client := overSocket(sock)
 	do := func(method, path string) string {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), method, "http://directsip"+path, nil)

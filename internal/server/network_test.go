@@ -1,8 +1,6 @@
 package server
 
 import (
-	"encoding/json"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -25,11 +23,7 @@ func TestCAC06Network(t *testing.T) {
 	r := start(t, basic+thin)
 	pbx, gw := r.agent(2), r.agent(3)
 	links := func() (list []LinkView) {
-		w := httptest.NewRecorder()
-		r.controlHandler().ServeHTTP(w, httptest.NewRequest("GET", "/network", nil))
-		if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
-			t.Fatal(err)
-		}
+		r.view("/network", &list)
 		return list
 	}
 	out, in := r.call(pbx, gw)

@@ -108,12 +108,18 @@ func TestNEW02_RegistersAndCalls(t *testing.T) {
 // status is the answer of /status.
 func (r *rig) status() (st Status) {
 	r.t.Helper()
+	r.view("/status", &st)
+	return st
+}
+
+// view is what the control socket shows at a path.
+func (r *rig) view(path string, to any) {
+	r.t.Helper()
 	w := httptest.NewRecorder()
-	r.controlHandler().ServeHTTP(w, httptest.NewRequest("GET", "/status", nil))
-	if err := json.Unmarshal(w.Body.Bytes(), &st); err != nil {
+	r.controlHandler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+	if err := json.Unmarshal(w.Body.Bytes(), to); err != nil {
 		r.t.Fatal(err)
 	}
-	return st
 }
 
 // TestNEW02_RefusedPassword: the trunk is down and says why; the right password, from the same document, brings it up.
