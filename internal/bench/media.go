@@ -38,6 +38,9 @@ func (b *Bench) media() (*Table, error) {
 		relays = append(relays, b.own(relayOwn(tier), relayNG, b.Relayed, tier, parties{}))
 	}
 	relays = append(relays, b.rtpengine(relayNG, b.Relayed, parties{}))
+	relays = append(relays, relaying{relayFloor, "", relayNG, b.Relayed, func(n *network, dir string, calls int) (*process, []stream, error) {
+		return relayAlone(n, dir, calls, tierFloor)
+	}})
 	if b.Outside != nil {
 		relays = append(relays, relaying{relayNFT, "nft", relayNG, b.Relayed, b.relayNftables})
 	}
@@ -86,8 +89,8 @@ func (b *Bench) compare(name, what string, relays []relaying, notes ...string) (
 			{Key: "others", Head: "others on the core %", Format: "%.1f"}, {Key: "late", Head: "late batches", Format: "%.0f"},
 		}}
 	if b.Outside != nil {
-		t.Note("The system is in a network namespace of its own. Its CPU is that of its threads and that of the kernel's thread that receives what comes to it, " +
-			"both on its core; what it sends is received on the load's. There are no other interrupts of a network card.")
+		t.Note("The system is in a network namespace of its own. Its CPU is that of its threads and that of the kernel's thread that receives what comes to it, "+
+			"both on its core; what it sends is received on the load's, at most every %d us as by a network card, so nobody pays for waking the load up. There are no other interrupts of a card.", coalesced.Microseconds())
 	} else {
 		t.Note("Without rights for namespaces this went over loopback, where a packet's receive work is done by its sender: that of arriving packets is the " +
 			"generator's, that of leaving ones is in the relay's CPU. That brings the systems closer together than they are.")

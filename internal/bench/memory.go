@@ -108,7 +108,7 @@ func relayAlone(n *network, dir string, calls int, tier string) (*process, []str
 // portsOf are what the caller and the callee of call i send to where nobody negotiates ports.
 func portsOf(i int) [2]uint16 { return [2]uint16{uint16(16384 + 4*i), uint16(16384 + 4*i + 2)} }
 
-// Alone relays calls until the process ends; it tells when they are open. The arguments are the tier, how many, and the addresses of the relay, the callers and
+// Alone relays calls until the process ends; it tells when they are open. The arguments are the tier or tierFloor, how many, and the addresses of the relay, the callers and
 // the callees.
 func Alone(args string, out io.Writer) error {
 	var tier string
@@ -116,6 +116,9 @@ func Alone(args string, out io.Writer) error {
 	var at [3]string
 	if _, err := fmt.Sscan(args, &tier, &calls, &at[0], &at[1], &at[2]); err != nil {
 		return fmt.Errorf("%s=%q: %w", AloneEnv, args, err)
+	}
+	if tier == tierFloor {
+		return loop(calls, at, out)
 	}
 	best := map[string]media.Tier{tiers[0]: media.TierSockets, tiers[1]: media.TierSteered, tiers[2]: media.TierKernel}[tier]
 	r, err := relay.New(relay.Config{Workers: 1, Best: best, Logger: slog.New(slog.NewTextHandler(out, nil))})

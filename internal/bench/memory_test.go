@@ -17,10 +17,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestAloneRelays: what a caller sends to its port comes to the callee from the callee's, with sockets, which need no rights.
+// TestAloneRelays: what a caller sends to its port comes to the callee from the callee's, with sockets, which need no rights, and in the bare loop over them.
 func TestAloneRelays(t *testing.T) {
+	for _, tier := range []string{tiers[0], tierFloor} {
+		t.Run(tier, func(t *testing.T) { testAlone(t, tier) })
+	}
+}
+
+func testAlone(t *testing.T, tier string) {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), AloneEnv+"=sockets 2 127.0.0.20 127.0.0.21 127.0.0.22")
+	cmd.Env = append(os.Environ(), AloneEnv+"="+tier+" 2 127.0.0.20 127.0.0.21 127.0.0.22")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

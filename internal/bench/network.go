@@ -37,11 +37,12 @@ var apart = hosts{sut: "198.18.0.10", caller: "198.18.0.11", callee: "198.18.0.1
 // the kernel, pinned to the core of that end, does what the interrupt of a network card does: so whoever receives a packet has the work of
 // receiving it. Without rights for that, the network is loopback.
 //
-// What is billed to the system is thus the time of its own threads, in which it sends, up to the queue of the other end, with waking that end's
-// thread up; and the time of the thread that receives for it, in which packets go from the queue to its sockets, or through eBPF and nftables and out again.
+// What is billed to the system is thus the time of its own threads, in which it sends, up to the queue of the other end; and the time of the thread that
+// receives for it, in which packets go from the queue to its sockets, or through eBPF and nftables and out again.
 // The load is billed for the same of its own. Without those threads a packet is received in its sender's system call: then the load, which sends as
 // much as it receives, pays for the way into the system and the system for the way out of it, and what the kernel forwards costs nobody anything: the kernel
-// tier and nftables show 0.
+// tier and nftables show 0. While packets come, a clock wakes the load's thread up, and not who sends to it (coalesce): the interrupt of the card at the
+// other end costs nobody anything, and that thread's waking up would cost as much as relaying a packet.
 func (b *Bench) newNetwork(dir string) (*network, error) {
 	if b.Outside == nil {
 		return loopback, nil
@@ -79,6 +80,9 @@ func (n *network) join() error {
 		if err := byThread(d); err != nil {
 			return fmt.Errorf("%s: %w", d, err)
 		}
+	}
+	if err := coalesce(loadDevice); err != nil {
+		return err
 	}
 	if err := run("ip", "link", "set", sutDevice, "netns", pid); err != nil {
 		return err
@@ -143,6 +147,22 @@ func byThread(device string) error {
 		return err
 	}
 	return os.WriteFile("/sys/class/net/"+device+"/threaded", []byte("1"), 0)
+}
+
+// A network card under load interrupts every so often, and not for each packet.
+const (
+	coalesced = 50 * time.Microsecond
+	patience  = 1 // so often nothing has come until the next packet interrupts at once; a clock that goes on and on disturbs who sends
+)
+
+// coalesce has a device receive as such a card does, by the kernel's software for it (napi_defer_hard_irqs).
+func coalesce(device string) error {
+	for name, value := range map[string]int64{"napi_defer_hard_irqs": patience, "gro_flush_timeout": coalesced.Nanoseconds()} {
+		if err := os.WriteFile("/sys/class/net/"+device+"/"+name, strconv.AppendInt(nil, value, 10), 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ethtool sets one feature of a device.
