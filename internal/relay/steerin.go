@@ -216,6 +216,9 @@ func (w *worker) take(in *inlet, at time.Time, now int64) {
 		n := in.receive()
 		in.taken.Add(uint64(n))
 		for i := range n {
+			if i%mailbagTurn == 0 {
+				w.foresee(in, i, min(i+mailbagTurn, n))
+			}
 			w.deliver(in, i, now)
 			if len(w.notices.list) > 0 {
 				w.notices.deliver(w.relay.config.Events, at)
@@ -227,6 +230,17 @@ func (w *worker) take(in *inlet, at time.Time, now int64) {
 			return
 		}
 	}
+}
+
+// foresee asks for what datagrams from i up to end need.
+func (w *worker) foresee(in *inlet, i, end int) {
+	for ; i < end; i++ {
+		if ip, number, ok := in.destination(i); ok {
+			p, _ := w.steered.find(ip, number)
+			w.expected.add(p)
+		}
+	}
+	w.expected.call()
 }
 
 // deliver gives one datagram to its port, if it still has one.

@@ -29,14 +29,15 @@ type worker struct {
 	done   chan struct{}
 	totals workerTotals
 
-	ready   [maxReady]unix.EpollEvent
-	n       int
-	buffer  [maxDatagram]byte
-	made    [maxDatagram]byte // a packet of a conversion
-	out     codec.Out
-	from    sockaddr
-	notices notices
-	batch   batch
+	ready    [maxReady]unix.EpollEvent
+	n        int
+	buffer   [maxDatagram]byte
+	made     [maxDatagram]byte // a packet of a conversion
+	out      codec.Out
+	from     sockaddr
+	notices  notices
+	batch    batch
+	expected expected
 	// followers are ports of which packets have passed in this turn.
 	followers []*port
 
@@ -116,9 +117,17 @@ func (w *worker) work() bool {
 	on := true
 	w.collect()
 	for i := range w.ready[:w.n] {
-		if i%mailbagTurn == mailbagTurn-1 {
-			w.post()
-			w.mailbag.begin()
+		if i%mailbagTurn == 0 {
+			if i > 0 {
+				w.post()
+				w.mailbag.begin()
+			}
+			for _, ev := range w.ready[i:min(i+mailbagTurn, w.n)] {
+				if ev.Pad >= 0 {
+					w.expected.add(w.relay.sockets.table.get(ev.Fd))
+				}
+			}
+			w.expected.call()
 		}
 		ev := &w.ready[i]
 		if ev.Pad < 0 {
