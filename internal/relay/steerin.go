@@ -16,9 +16,11 @@ import (
 const (
 	isInlet = -3 // marks a worker's steered socket in the ready list; the descriptor is its family
 
-	inletBatch  = 64      // datagrams a system call
-	inletCalls  = 4       // system calls a turn: then the others in the ready list have theirs
-	inletBuffer = 8 << 20 // octets; what a socket per port has for one stream, this one has for all of a worker
+	inletBatch = 64 // datagrams a system call
+	inletCalls = 4  // system calls a turn: then the others in the ready list have theirs
+	// inletStagger is between places for datagrams, in octets: beginnings a page apart would all compete for the same few lines of the processor's nearest memory.
+	inletStagger = 5 * 64
+	inletBuffer  = 8 << 20 // octets; what a socket per port has for one stream, this one has for all of a worker
 
 	// inletMost is more datagrams than wait in one, read ones included: the kernel doubles the buffer (socket(7)), and each takes at least 576
 	// octets of it.
@@ -38,7 +40,7 @@ type inlet struct {
 	iovs    [inletBatch]unix.Iovec
 	from    [inletBatch]sockaddr
 	control [inletBatch]dated
-	data    [inletBatch][maxDatagram]byte
+	data    [inletBatch][maxDatagram + inletStagger]byte
 
 	asked bool // somebody wants to know how long datagrams have waited
 	dates bool // the kernel says it with each
