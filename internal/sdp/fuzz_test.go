@@ -16,6 +16,8 @@ var fuzzSeeds = []string{
 	"v=0\nm=a 1 b c\nm=audio 0 RTP/AVP\na=:\na=\na=x:1:2:3:4:5:6:7:8\n",
 }
 
+const videoOffer = "m=video 5004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+
 func FuzzParse(f *testing.F) {
 	for _, s := range fuzzSeeds {
 		f.Add(s)
@@ -42,6 +44,9 @@ func FuzzParse(f *testing.F) {
 		AnswerRemarks(s, s)
 		if refusal := mustParse(t, string(Refuse(s, nil, ourRewrite()))); AnswerFits(s, refusal) != nil {
 			t.Fatalf("a refusal does not fit: %v", AnswerFits(s, refusal))
+		}
+		if _, err := Parse(Complete(g711Offer+videoOffer, body)); err != nil && len(s.lines)+1 <= MaxLines && len(s.Media)+1 <= MaxMedia {
+			t.Fatalf("complete it cannot be read: %v", err)
 		}
 	})
 }

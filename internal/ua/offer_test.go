@@ -1,6 +1,7 @@
 package ua_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
@@ -35,5 +36,36 @@ func TestOffersOfAnotherFamily(t *testing.T) {
 		r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:uc": {`+row.settings, 1))
 		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", row.body))
 		r.sent("SIP/2.0 100", row.want)
+	}
+}
+
+// TestAnswerWithoutVideo: a target that answers without the m-line of video, where it should refuse it, has refused it.
+func TestAnswerWithoutVideo(t *testing.T) {
+	const video = "m=video 5004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+	var r *rig
+	answer := func(status string, inv []byte, body string) (data []byte) {
+		t.Helper()
+		inv = bytes.Clone(inv)
+		r.out.Reset()
+		r.in(r.pstn, response(status, inv, "to", body))
+		data, said := r.told("SIP/2.0 " + status[:3])
+		if len(said.Media) != 2 || said.Media[0].Rejected() || said.Media[1].Kind != "video" || !said.Media[1].Rejected() {
+			t.Fatalf("told\n%s", data)
+		}
+		return data
+	}
+	for _, status := range []string{"183 Session Progress", "200 OK"} {
+		r = rigOf(t, document)
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]+video))
+		inv, _ := r.told("INVITE")
+		to := tagOf(header(answer(status, inv, bodies[1]), "To"))
+		if status[0] != '2' {
+			continue
+		}
+		r.in(r.uc, request("ACK", "1", "a1", "call", "from", to, ""))
+		r.out.Reset()
+		r.in(r.uc, request("INVITE", "2", "i2", "call", "from", to, strings.Replace(bodies[0], "sendrecv", "sendonly", 1)+video))
+		hold, _ := r.told("INVITE")
+		answer("200 OK", hold, strings.Replace(bodies[1], "sendrecv", "recvonly", 1))
 	}
 }
