@@ -61,6 +61,7 @@ type Leg struct {
 	mute      bool // the INVITE is left behind: not repeated any more
 	offerless bool // our initial INVITE had no offer
 	unoffered bool // our last INVITE had none: what its answers say is an offer
+	short     int  // m-lines of what the peer said last, if it leaves out those that it does not take; else 0
 	pending   bool // BYE waits for the ACK to our 2xx (RFC 3261 §15)
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/txn"
@@ -143,7 +144,7 @@ func (c *Call) inviteGuest(now time.Time, x *transfer, out *Out) {
 	x.kept = before.body
 	was := l.sdp
 	body := c.plan.standingOffer(c, l)
-	if body == "" || mediaLines(body) < mediaLines(x.kept) { // a dialog never has fewer m-lines than before (RFC 3264 §8)
+	if body == "" || sdp.MediaLines(body) < sdp.MediaLines(x.kept) { // a dialog never has fewer m-lines than before (RFC 3264 §8)
 		l.oa.Failed("INVITE")
 		l.sdp = was // nothing of it was said
 		c.transferFailed(now, x, 488, diag.NotAcceptable, out)

@@ -64,7 +64,7 @@ func (p *plan) refuse(s *sdp.Session, l *Leg, d *description) string {
 func (p *plan) agreed(c *Call, l *Leg, e *early) (string, error) {
 	said := e.said
 	if !e.bid {
-		said = sdp.Complete(l.sdp.body, said)
+		said = l.complete(said)
 	}
 	s, err := sdp.Parse(said)
 	if err != nil {

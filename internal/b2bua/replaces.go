@@ -144,7 +144,7 @@ func (c *Call) judgeReplaces(in Caller, l *Leg, d *Replaces) (by *Leg, said *sdp
 	if c.plan.bypass && !c.joins(by, c.other(by), in.Trunk, said) {
 		return nil, nil, diag.NotAcceptable
 	}
-	if len(said.Media) < mediaLines(c.other(by).sdp.body) { // a dialog never has fewer m-lines than before (RFC 3264 §8)
+	if len(said.Media) < sdp.MediaLines(c.other(by).sdp.body) { // a dialog never has fewer m-lines than before (RFC 3264 §8)
 		return nil, nil, diag.NotAcceptable
 	}
 	return by, said, c.roomForGuest(l, by.side, c.other(by), said)

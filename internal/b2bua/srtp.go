@@ -122,10 +122,10 @@ func (c *Call) openOffer() *diag.Reason {
 	return nil
 }
 
-// open opens the description in a message of the peer, if it has one. The reason is that of a refused offer; an answer that cannot be is
+// open completes and opens the description in a message of the peer, if it has one. The reason is that of a refused offer; an answer that cannot be is
 // refused by fits.
 func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
-	if m.Body == "" || c.plan.bypass || c.plan.passKeys {
+	if m.Body == "" {
 		return nil
 	}
 	body, ok := m.SDP()
@@ -133,8 +133,14 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 		return nil
 	}
 	offer := c.isOffer(l, m)
-	clean, why := c.openText(l, body, offer)
-	clean = c.narrow(l, clean, offer)
+	clean, why := body, (*diag.Reason)(nil)
+	if offer {
+		clean = l.completeOffer(body)
+	}
+	if !c.plan.bypass && !c.plan.passKeys {
+		clean, why = c.openText(l, clean, offer)
+		clean = c.narrow(l, clean, offer)
+	}
 	if why == nil && clean != body {
 		m.Body = strings.Replace(m.Body, body, clean, 1)
 	}
@@ -302,9 +308,15 @@ func (l *Leg) crypt(s *sdp.Session, i int) *media.Crypt {
 
 // say puts a description of ours into a message, sealed for the leg that it goes to.
 func (c *Call) say(l *Leg, m *sip.Message, text string) {
-	if text != "" {
-		m.SetBody("application/sdp", c.seal(l, text, !c.answers(l, m)))
+	if text == "" {
+		return
 	}
+	answer := c.answers(l, m)
+	text = c.seal(l, text, !answer)
+	if answer && l.short > 0 {
+		text = sdp.Shorten(text, l.short)
+	}
+	m.SetBody("application/sdp", text)
 }
 
 // answers tells whether the description in a message of ours is an answer.

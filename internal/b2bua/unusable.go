@@ -1,9 +1,8 @@
 package b2bua
 
 import (
-	"strings"
-
 	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 )
 
@@ -15,7 +14,7 @@ func (l *Leg) unusable(m *sip.Message) *diag.Reason {
 	if insists(m) != "" {
 		return diag.UnsupportedMedia
 	}
-	if offer, ok := m.SDP(); ok && l.up && l.oa.Stable() && l.sdp.outgrows(offer) {
+	if offer, ok := m.SDP(); ok && l.up && l.oa.Stable() && l.sdp.outgrows(offer) && (l.short == 0 || sdp.MediaLines(offer) < l.short) {
 		return diag.MediaLineMissing
 	}
 	return nil
@@ -28,8 +27,30 @@ func insists(m *sip.Message) string { return m.Insists("application/sdp", pidfTy
 // outgrows tells whether what stands has m-lines that an offer of the peer leaves out: they keep their places as long as the dialog lives (RFC 3264 §8). What follows
 // could not be told from what was there before.
 func (d *description) outgrows(offer string) bool {
-	return mediaLines(offer) < mediaLines(d.body)
+	return sdp.MediaLines(offer) < sdp.MediaLines(d.body)
 }
 
-// mediaLines counts them.
-func mediaLines(body string) int { return strings.Count(body, "\nm=") }
+// complete is an answer of the peer with the m-lines that it leaves out (RFC 3264 §6 has them with port 0). From then on its offers may leave them out, too, and are
+// answered as they ask.
+func (l *Leg) complete(answer string) string {
+	whole := sdp.Complete(l.sdp.body, answer)
+	l.leavesOut(answer, whole)
+	return whole
+}
+
+// completeOffer does the same for an offer of such a peer.
+func (l *Leg) completeOffer(offer string) string {
+	if l.short == 0 {
+		return offer
+	}
+	whole := sdp.Complete(l.sdp.body, offer)
+	l.leavesOut(offer, whole)
+	return whole
+}
+
+func (l *Leg) leavesOut(said, whole string) {
+	l.short = 0
+	if len(said) != len(whole) {
+		l.short = sdp.MediaLines(said)
+	}
+}

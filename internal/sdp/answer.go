@@ -30,30 +30,6 @@ func (e *FitError) Error() string {
 	return fmt.Sprintf("sdp: answer: m-line %d: %s", e.Media+1, e.Why)
 }
 
-// Complete appends to an answer the m-lines of its offer that it leaves out at the end, with port 0, as RFC 3264 §6 wants those that are not taken: some peers leave
-// out video that way when they have none.
-func Complete(offer, answer string) string {
-	missing := strings.Count(offer, mediaBegin) - strings.Count(answer, mediaBegin)
-	if missing <= 0 || !strings.Contains(answer, mediaBegin) {
-		return answer
-	}
-	at := len(offer)
-	for range missing {
-		at = strings.LastIndex(offer[:at], mediaBegin)
-	}
-	text := strings.TrimRight(answer, "\r\n\x00") // some end in a zero
-	for line := range strings.Lines(offer[at+1:]) {
-		if kind, rest, ok := strings.Cut(strings.TrimRight(line, "\r\n"), " "); ok && strings.HasPrefix(kind, "m=") {
-			_, rest, _ = strings.Cut(rest, " ") // behind the port
-			text += "\r\n" + kind + " 0 " + rest
-		}
-	}
-	return text + "\r\n"
-}
-
-// mediaBegin is how an m-line begins: it is never the first line.
-const mediaBegin = "\nm="
-
 // AnswerFits checks an answer against its offer by RFC 3264 §6. It returns a *FitError when the two ends cannot have a
 // common view of the media: another number of m-lines, another kind or transport in one of them, a rejected m-line
 // revived, or no common codec in a live one. What peers get wrong without harm is in AnswerRemarks.

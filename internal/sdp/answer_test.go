@@ -50,30 +50,6 @@ func TestRFC3264_6_AnswerFits(t *testing.T) {
 	}
 }
 
-// TestRFC3264_6_Complete: what an answer leaves out at its end is as if it had been rejected.
-func TestRFC3264_6_Complete(t *testing.T) {
-	const audio, video, image = "m=audio 5000 RTP/AVP 0 8", "m=video 5002/2 RTP/AVP 31 32", "m=image 0 udptl t38"
-	offer := crlf("v=0", "c=IN IP4 192.0.2.1", audio, "a=sendrecv", video, "a=rtpmap:31 H261/90000", image)
-	for _, c := range []struct{ answer, want string }{
-		{crlf("v=0", "m=audio 1 RTP/AVP 8", "a=recvonly"), crlf("v=0", "m=audio 1 RTP/AVP 8", "a=recvonly", "m=video 0 RTP/AVP 31 32", "m=image 0 udptl t38")},
-		{"v=0\nm=audio 1 RTP/AVP 8\nm=video 2 RTP/AVP 31", "v=0\nm=audio 1 RTP/AVP 8\nm=video 2 RTP/AVP 31\r\nm=image 0 udptl t38\r\n"},
-		{offer, offer},
-		{offer + audio, offer + audio},
-		{"v=0\r\n", "v=0\r\n"}, // no answer at all
-		{"", ""},
-	} {
-		if got := Complete(offer, c.answer); got != c.want {
-			t.Errorf("%q\nbecame %q\nwant   %q", c.answer, got, c.want)
-		}
-	}
-	if got := Complete("", crlf("v=0", audio)); got != crlf("v=0", audio) {
-		t.Errorf("without an offer: %q", got)
-	}
-	if a := mustParse(t, Complete(offer, crlf("v=0", "m=video 1 RTP/AVP 31"))); AnswerFits(mustParse(t, offer), a) == nil {
-		t.Error("video fits audio")
-	}
-}
-
 func TestRFC3264_6_1_AnswerDirection(t *testing.T) {
 	o := mustParse(t, crlf("v=0", "m=audio 1 RTP/AVP 8", "a=sendonly"))
 	for dir, want := range map[string]int{"recvonly": 0, "inactive": 0, "sendrecv": 1, "sendonly": 1} {

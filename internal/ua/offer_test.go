@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/directsip/directsip/internal/sdp"
 )
 
 // An m-line over TCP is not given a port of UDP: the other side is offered it as refused, and so is the answer (RFC 3264 §6, RFC 4145).
@@ -67,5 +69,42 @@ func TestAnswerWithoutVideo(t *testing.T) {
 		r.in(r.uc, request("INVITE", "2", "i2", "call", "from", to, strings.Replace(bodies[0], "sendrecv", "sendonly", 1)+video))
 		hold, _ := r.told("INVITE")
 		answer("200 OK", hold, strings.Replace(bodies[1], "sendrecv", "recvonly", 1))
+	}
+}
+
+// TestOffersWithoutVideo: such a target offers the same way later on. It is answered as it asks, and the other side sees both m-lines.
+func TestOffersWithoutVideo(t *testing.T) {
+	const video = "m=video 5004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+	held := strings.NewReplacer("sendrecv", "sendonly")
+	for name, c := range map[string]struct {
+		method, body string
+		direction    sdp.Direction
+	}{
+		"hold":    {"INVITE", held.Replace(bodies[1]), sdp.SendOnly},
+		"update":  {"UPDATE", held.Replace(bodies[1]), sdp.SendOnly},
+		"refresh": {"INVITE", bodies[1], sdp.SendRecv},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rigOf(t, document)
+			r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]+video))
+			inv, _ := r.told("INVITE")
+			inv = bytes.Clone(inv)
+			r.out.Reset()
+			r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+			ok, _ := r.told("SIP/2.0 200")
+			r.in(r.uc, request("ACK", "1", "a1", "call", "from", tagOf(header(ok, "To")), ""))
+			r.out.Reset()
+			r.in(r.pstn, request(c.method, "7", "p7", header(inv, "Call-ID"), "to", tagOf(header(inv, "From")), c.body))
+			again, said := r.told(c.method)
+			if len(said.Media) != 2 || !said.Media[1].Rejected() || said.Media[0].Direction != c.direction {
+				t.Fatalf("the caller is told\n%s", again)
+			}
+			again = bytes.Clone(again)
+			r.out.Reset()
+			r.in(r.uc, response("200 OK", again, "", strings.Replace(bodies[0], "sendrecv", c.direction.Reverse().String(), 1)+strings.Replace(video, "5004", "0", 1)))
+			if ok, said := r.told("SIP/2.0 200"); len(said.Media) != 1 || said.Media[0].Rejected() {
+				t.Errorf("the target is answered\n%s", ok)
+			}
+		})
 	}
 }

@@ -1,0 +1,30 @@
+package sdp
+
+import "testing"
+
+// TestRFC3264_8_Complete: what a description leaves out at its end is as if it had been rejected there, and back.
+func TestRFC3264_8_Complete(t *testing.T) {
+	const audio, video, image = "m=audio 5000 RTP/AVP 0 8", "m=video 5002/2 RTP/AVP 31 32", "m=image 0 udptl t38"
+	before := crlf("v=0", "c=IN IP4 192.0.2.1", audio, "a=sendrecv", video, "a=rtpmap:31 H261/90000", image)
+	for _, c := range []struct{ body, want string }{
+		{crlf("v=0", "m=audio 1 RTP/AVP 8", "a=recvonly"), crlf("v=0", "m=audio 1 RTP/AVP 8", "a=recvonly", "m=video 0 RTP/AVP 31 32", "m=image 0 udptl t38")},
+		{"v=0\nm=audio 1 RTP/AVP 8\nm=video 2 RTP/AVP 31\x00", "v=0\nm=audio 1 RTP/AVP 8\nm=video 2 RTP/AVP 31\r\nm=image 0 udptl t38\r\n"},
+		{before, before},
+		{before + audio, before + audio},
+		{"v=0\r\n", "v=0\r\n"},
+		{"", ""},
+	} {
+		got := Complete(before, c.body)
+		if got != c.want {
+			t.Errorf("%q\nbecame %q\nwant   %q", c.body, got, c.want)
+		}
+		if n := MediaLines(c.body); n > 0 && c.body[len(c.body)-1] == '\n' {
+			if back := Shorten(got, n); back != c.body {
+				t.Errorf("%q\nbecame %q\nwant   %q", got, back, c.body)
+			}
+		}
+	}
+	if got := Complete("", crlf("v=0", audio)); got != crlf("v=0", audio) {
+		t.Errorf("with nothing before it: %q", got)
+	}
+}
