@@ -125,7 +125,8 @@ func (c *Call) openOffer() *diag.Reason {
 // open completes and opens the description in a message of the peer, if it has one. The reason is that of a refused offer; an answer that cannot be is
 // refused by fits.
 func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
-	if m.Body == "" {
+	passes := c.plan.bypass || c.plan.passKeys
+	if m.Body == "" || passes && l.short == 0 {
 		return nil
 	}
 	body, ok := m.SDP()
@@ -134,10 +135,10 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 	}
 	offer := c.isOffer(l, m)
 	clean, why := body, (*diag.Reason)(nil)
-	if offer {
-		clean = l.completeOffer(body)
+	if offer && l.short > 0 {
+		clean = l.complete(l.sdp.body, body)
 	}
-	if !c.plan.bypass && !c.plan.passKeys {
+	if !passes {
 		clean, why = c.openText(l, clean, offer)
 		clean = c.narrow(l, clean, offer)
 	}

@@ -30,27 +30,13 @@ func (d *description) outgrows(offer string) bool {
 	return sdp.MediaLines(offer) < sdp.MediaLines(d.body)
 }
 
-// complete is an answer of the peer with the m-lines that it leaves out (RFC 3264 §6 has them with port 0). From then on its offers may leave them out, too, and are
-// answered as they ask.
-func (l *Leg) complete(answer string) string {
-	whole := sdp.Complete(l.sdp.body, answer)
-	l.leavesOut(answer, whole)
-	return whole
-}
-
-// completeOffer does the same for an offer of such a peer.
-func (l *Leg) completeOffer(offer string) string {
-	if l.short == 0 {
-		return offer
-	}
-	whole := sdp.Complete(l.sdp.body, offer)
-	l.leavesOut(offer, whole)
-	return whole
-}
-
-func (l *Leg) leavesOut(said, whole string) {
+// complete is what the peer answers to a description of ours, or offers behind it, with the m-lines that it leaves out (RFC 3264 §6 has them with port 0). Who has
+// answered so may offer so, and is answered as it asks.
+func (l *Leg) complete(ours, said string) string {
+	whole := sdp.Complete(ours, said)
 	l.short = 0
 	if len(said) != len(whole) {
 		l.short = sdp.MediaLines(said)
 	}
+	return whole
 }
