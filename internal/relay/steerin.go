@@ -41,9 +41,16 @@ type inlet struct {
 	from    [inletBatch]sockaddr
 	control [inletBatch]dated
 	data    [inletBatch][maxDatagram + inletStagger]byte
+	found   [inletBatch]found
 
 	asked bool // somebody wants to know how long datagrams have waited
 	dates bool // the kernel says it with each
+}
+
+// found is whose a datagram is.
+type found struct {
+	port  *port // nil: nobody's, or nobody's any more
+	place int32 // where it was looked for
 }
 
 // mmsghdr is struct mmsghdr of recvmmsg(2).
@@ -234,24 +241,22 @@ func (w *worker) take(in *inlet, at time.Time, now int64) {
 	}
 }
 
-// foresee asks for what datagrams from i up to end need.
+// foresee finds out whose datagrams from i up to end are, and asks for what they need.
 func (w *worker) foresee(in *inlet, i, end int) {
 	for ; i < end; i++ {
+		f := &in.found[i]
 		if ip, number, ok := in.destination(i); ok {
-			p, _ := w.steered.find(ip, number)
-			w.expected.add(p)
+			f.port, f.place = w.steered.find(ip, number)
 		}
+		w.expected.add(f.port)
 	}
 	w.expected.call()
 }
 
 // deliver gives one datagram to its port, if it still has one.
 func (w *worker) deliver(in *inlet, i int, now int64) {
-	ip, number, ok := in.destination(i)
-	if !ok {
-		return
-	}
-	p, place := w.steered.find(ip, number)
+	p, place := in.found[i].port, in.found[i].place
+	in.found[i].port = nil
 	if p == nil || p.stream == nil {
 		w.steered.late.Add(1)
 		return
