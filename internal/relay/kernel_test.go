@@ -66,17 +66,23 @@ func (w *wire) between(us netip.Addr, peer func(int) netip.Addr, config Config, 
 // talk sends packets of 20 ms both ways and takes them.
 func (k *kernelRig) talk(packets int) {
 	k.t.Helper()
+	k.both(packets, func(x []byte) {
+		k.a.send(k.a.rtp, k.la, x)
+		k.b.wantOn(k.b.rtp, k.lb, x)
+	}, func(y []byte) {
+		k.b.send(k.b.rtp, k.lb, y)
+		k.a.wantOn(k.a.rtp, k.la, y)
+	})
+}
+
+// both lets packets of both sides through, in turn.
+func (k *kernelRig) both(packets int, first, second func(packet []byte)) {
+	k.t.Helper()
 	for range packets {
 		x, y := k.packet(7), k.packet(8)
 		k.number++
-		k.passes(0, func() {
-			k.a.send(k.a.rtp, k.la, x)
-			k.b.wantOn(k.b.rtp, k.lb, x)
-		})
-		k.passes(1, func() {
-			k.b.send(k.b.rtp, k.lb, y)
-			k.a.wantOn(k.a.rtp, k.la, y)
-		})
+		k.passes(0, func() { first(x) })
+		k.passes(1, func() { second(y) })
 	}
 }
 

@@ -297,19 +297,13 @@ func TestKernelWithICE(t *testing.T) {
 	})
 	seen := func(at *phone, n int) {
 		t.Helper()
-		for range n {
-			y := k.packet(8)
-			x := k.packet(7)
-			k.number++
-			k.passes(1, func() {
-				k.b.send(k.b.rtp, k.lb, y)
-				l.wants(at, y)
-			})
-			k.passes(0, func() {
-				at.send(at.rtp, k.la, l.rtp(t, x))
-				k.b.wantOn(k.b.rtp, k.lb, x)
-			})
-		}
+		k.both(n, func(x []byte) {
+			at.send(at.rtp, k.la, l.rtp(t, x))
+			k.b.wantOn(k.b.rtp, k.lb, x)
+		}, func(y []byte) {
+			k.b.send(k.b.rtp, k.lb, y)
+			l.wants(at, y)
+		})
 	}
 	k.a.ask(k.a.rtp, k.la, good(t, nominates))
 	seen(k.a, 10)

@@ -80,11 +80,13 @@ func countEveryPacket(t *testing.T, w *wire, calls, rounds int) uint64 {
 			t.Fatal(err)
 		}
 	}
+	next := time.NewTicker(time.Millisecond)
+	defer next.Stop()
 	begin, overflows := time.Now(), overflown(t)
 	for round := range rounds {
 		for i := range ends {
 			if i%(len(ends)/20) == 0 { // a part of them each millisecond
-				time.Sleep(time.Until(begin.Add(time.Duration(round)*20*time.Millisecond + time.Duration(20*i/len(ends))*time.Millisecond)))
+				<-next.C
 			}
 			ends[i].send(round, uint32(i))
 			ends[i].drain()

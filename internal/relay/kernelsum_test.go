@@ -74,18 +74,13 @@ func (k *kernelRig) checksums(talk func(packets int)) {
 // sealedBack is talk where the second side has keys.
 func (k *kernelRig) sealedBack(l *lock, packets int) {
 	k.t.Helper()
-	for range packets {
-		x, y := k.packet(7), k.packet(8)
-		k.number++
-		k.passes(0, func() {
-			k.a.send(k.a.rtp, k.la, x)
-			l.wants(k.b, x)
-		})
-		k.passes(1, func() {
-			k.b.send(k.b.rtp, k.lb, l.rtp(k.t, y))
-			k.a.wantOn(k.a.rtp, k.la, y)
-		})
-	}
+	k.both(packets, func(x []byte) {
+		k.a.send(k.a.rtp, k.la, x)
+		l.wants(k.b, x)
+	}, func(y []byte) {
+		k.b.send(k.b.rtp, k.lb, l.rtp(k.t, y))
+		k.a.wantOn(k.a.rtp, k.la, y)
+	})
 }
 
 // sniff sees everything that comes to a device of this namespace.
