@@ -19,17 +19,20 @@ type end struct {
 }
 
 // ends places a call up to the ACK and returns its two ends.
-func (r *rig) ends() (caller, callee *end) {
+func (r *rig) ends() (caller, callee *end) { r.b.Helper(); return r.endsOf(bodies[0], bodies[1]) }
+
+// endsOf is ends with an offer and its answer.
+func (r *rig) endsOf(offer, answer string) (caller, callee *end) {
 	r.b.Helper()
 	r.n++
 	n := strconv.Itoa(r.n)
 	r.out.Reset()
-	invite := request("INVITE", "1", "i"+n, "call-"+n, "from"+n, "", bodies[0])
+	invite := request("INVITE", "1", "i"+n, "call-"+n, "from"+n, "", offer)
 	r.in(r.uc, invite)
 	r.sent("SIP/2.0 100", "INVITE")
 	ours := r.out.Sends[1].Data
 	r.out.Reset()
-	r.in(r.pstn, response("200 OK", ours, "to"+n, bodies[1]))
+	r.in(r.pstn, response("200 OK", ours, "to"+n, answer))
 	r.sent("ACK", "SIP/2.0 200")
 	ack, ok := r.out.Sends[0].Data, r.out.Sends[1].Data
 	caller = &end{r: r, src: r.uc, callID: "call-" + n, from: header(ok, "From"), to: header(ok, "To"), seq: 1}

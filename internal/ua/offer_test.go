@@ -1,7 +1,6 @@
 package ua_test
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 
@@ -41,67 +40,51 @@ func TestOffersOfAnotherFamily(t *testing.T) {
 	}
 }
 
+const video = "m=video 5004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+
+// audioAlone is the message of ours that begins so; it says that audio is taken, in a direction, and video is not.
+func (r *rig) audioAlone(line string, direction sdp.Direction) []byte {
+	r.b.Helper()
+	data, said := r.told(line)
+	if m := said.Media; len(m) != 2 || m[0].Rejected() || m[0].Direction != direction || m[1].Kind != "video" || !m[1].Rejected() {
+		r.b.Fatalf("told\n%s", data)
+	}
+	return data
+}
+
 // TestAnswerWithoutVideo: a target that answers without the m-line of video, where it should refuse it, has refused it.
 func TestAnswerWithoutVideo(t *testing.T) {
-	const video = "m=video 5004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
-	var r *rig
-	answer := func(status string, inv []byte, body string) (data []byte) {
-		t.Helper()
-		inv = bytes.Clone(inv)
-		r.out.Reset()
-		r.in(r.pstn, response(status, inv, "to", body))
-		data, said := r.told("SIP/2.0 " + status[:3])
-		if len(said.Media) != 2 || said.Media[0].Rejected() || said.Media[1].Kind != "video" || !said.Media[1].Rejected() {
-			t.Fatalf("told\n%s", data)
-		}
-		return data
-	}
 	for _, status := range []string{"183 Session Progress", "200 OK"} {
-		r = rigOf(t, document)
+		r := newRig(t)
 		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]+video))
 		inv, _ := r.told("INVITE")
-		to := tagOf(header(answer(status, inv, bodies[1]), "To"))
-		if status[0] != '2' {
-			continue
-		}
-		r.in(r.uc, request("ACK", "1", "a1", "call", "from", to, ""))
+		answer := response(status, inv, "to", bodies[1])
 		r.out.Reset()
-		r.in(r.uc, request("INVITE", "2", "i2", "call", "from", to, strings.Replace(bodies[0], "sendrecv", "sendonly", 1)+video))
-		hold, _ := r.told("INVITE")
-		answer("200 OK", hold, strings.Replace(bodies[1], "sendrecv", "recvonly", 1))
+		r.in(r.pstn, answer)
+		r.audioAlone("SIP/2.0 "+status[:3], sdp.SendRecv)
 	}
+	r := newRig(t)
+	caller, callee := r.endsOf(bodies[0]+video, bodies[1])
+	caller.ack(1)
+	caller.says("INVITE", strings.Replace(bodies[0], "sendrecv", "sendonly", 1)+video)
+	hold, _ := r.told("INVITE")
+	callee.answers("200 OK", hold, strings.Replace(bodies[1], "sendrecv", "recvonly", 1))
+	r.audioAlone("SIP/2.0 200", sdp.RecvOnly)
 }
 
 // TestOffersWithoutVideo: such a target offers the same way later on. It is answered as it asks, and the other side sees both m-lines.
 func TestOffersWithoutVideo(t *testing.T) {
-	const video = "m=video 5004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
-	held := strings.NewReplacer("sendrecv", "sendonly")
 	for name, c := range map[string]struct {
-		method, body string
-		direction    sdp.Direction
-	}{
-		"hold":    {"INVITE", held.Replace(bodies[1]), sdp.SendOnly},
-		"update":  {"UPDATE", held.Replace(bodies[1]), sdp.SendOnly},
-		"refresh": {"INVITE", bodies[1], sdp.SendRecv},
-	} {
+		method    string
+		direction sdp.Direction
+	}{"hold": {"INVITE", sdp.SendOnly}, "update": {"UPDATE", sdp.SendOnly}, "refresh": {"INVITE", sdp.SendRecv}} {
 		t.Run(name, func(t *testing.T) {
-			r := rigOf(t, document)
-			r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]+video))
-			inv, _ := r.told("INVITE")
-			inv = bytes.Clone(inv)
-			r.out.Reset()
-			r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
-			ok, _ := r.told("SIP/2.0 200")
-			r.in(r.uc, request("ACK", "1", "a1", "call", "from", tagOf(header(ok, "To")), ""))
-			r.out.Reset()
-			r.in(r.pstn, request(c.method, "7", "p7", header(inv, "Call-ID"), "to", tagOf(header(inv, "From")), c.body))
-			again, said := r.told(c.method)
-			if len(said.Media) != 2 || !said.Media[1].Rejected() || said.Media[0].Direction != c.direction {
-				t.Fatalf("the caller is told\n%s", again)
-			}
-			again = bytes.Clone(again)
-			r.out.Reset()
-			r.in(r.uc, response("200 OK", again, "", strings.Replace(bodies[0], "sendrecv", c.direction.Reverse().String(), 1)+strings.Replace(video, "5004", "0", 1)))
+			r := newRig(t)
+			caller, callee := r.endsOf(bodies[0]+video, bodies[1])
+			caller.ack(1)
+			callee.says(c.method, strings.Replace(bodies[1], "sendrecv", c.direction.String(), 1))
+			again := r.audioAlone(c.method, c.direction)
+			caller.answers("200 OK", again, strings.Replace(bodies[0], "sendrecv", c.direction.Reverse().String(), 1)+strings.Replace(video, "5004", "0", 1))
 			if ok, said := r.told("SIP/2.0 200"); len(said.Media) != 1 || said.Media[0].Rejected() {
 				t.Errorf("the target is answered\n%s", ok)
 			}
