@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"bytes"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/resolve"
@@ -23,14 +25,16 @@ const (
 
 // seeker leads the datagrams of dialogs whose peers give names: UDP has no connection that would know where to. It belongs to a shard.
 type seeker struct {
-	aimed map[string]aim               // by branch: repetitions and CANCEL go where the request went
+	aimed map[string]aim               // by branch: repetitions, CANCEL and ACK go where the request went
 	held  map[resolve.Query][]txn.Send // wait for DNS
 }
 
-// aim is where a request has gone.
+// aim is where a request has gone: to one address after the other, as many transactions (txn.Numbered).
 type aim struct {
-	at    netip.AddrPort
-	since time.Time
+	at     []netip.AddrPort // by number
+	now    int              // the number under which it is repeated
+	since  time.Time
+	invite bool // CANCEL and ACK with the same branch go where it went
 }
 
 // seek gives a message its address if it is a datagram to a name. False: it waits for DNS, and comes again.
@@ -71,32 +75,53 @@ func (s *shard) found(now time.Time, q resolve.Query, r resolve.Result, out *ua.
 	out.Sends = append(out.Sends, list...)
 }
 
-// aim chooses among the addresses of a name: the best that has not fallen silent. Where the dialog was set up comes last, for a name that leads nowhere.
+// aim sends a message to an address of its name: a request to the best one, and to the next when it has been repeated there for silentAfter without an answer.
 func (s *shard) aim(now time.Time, m *txn.Send, hops []resolve.Addr) {
-	before := m.Hop.Remote
 	m.Hop.Host, m.Hop.Port = "", 0
 	a, known := s.aimed[m.Branch]
-	if known {
-		if m.Hop.Remote = a.at; !m.Again || now.Sub(a.since) < silentAfter {
-			return
-		}
-		s.e.silent.Fell(now, a.at)
+	invite := bytes.HasPrefix(m.Data, []byte("INVITE "))
+	switch {
+	case !known:
+		a.invite = invite
+		a.turn(now, s.best(now, m.Hop.Remote, hops))
+		s.remember(now, m.Branch, a)
+	case a.invite && bytes.HasPrefix(m.Data, []byte("ACK ")): // for who has refused (RFC 3261 §17.1.1.3): it has that number already
+		m.Hop.Remote = a.at[min(txn.Number(m.Data, m.Branch), len(a.at)-1)]
+		return
+	case m.Again && invite == a.invite && now.Sub(a.since) >= silentAfter:
+		s.e.silent.Fell(now, a.at[a.now])
+		a.turn(now, s.best(now, m.Hop.Remote, hops))
+		s.remember(now, m.Branch, a)
 	}
-	m.Hop.Remote = before
+	m.Hop.Remote, m.Data = a.at[a.now], txn.Numbered(m.Data, m.Branch, a.now)
+}
+
+// turn leads the repetitions to another address, under the number that it has or gets.
+func (a *aim) turn(now time.Time, next netip.AddrPort) {
+	a.since = now
+	if i := slices.Index(a.at, next); i >= 0 {
+		a.now = i
+	} else if len(a.at) <= maxTried { // else DNS says something else each time
+		a.at, a.now = append(a.at, next), len(a.at)
+	}
+}
+
+// best is the best address of a name that has not fallen silent. Where the dialog was set up comes last, for a name that leads nowhere.
+func (s *shard) best(now time.Time, before netip.AddrPort, hops []resolve.Addr) netip.AddrPort {
 	hops = elsewhere(hops, before.Addr())
 	for _, h := range hops[:min(len(hops), maxTried)] {
 		if !s.e.silent.Is(now, h.AddrPort) {
-			m.Hop.Remote = h.AddrPort
-			break
+			return h.AddrPort
 		}
 	}
-	if m.Branch != "" {
-		s.remember(now, m.Branch, aim{m.Hop.Remote, now})
-	}
+	return before
 }
 
 // remember notes where a request has gone.
 func (s *shard) remember(now time.Time, branch string, a aim) {
+	if branch == "" {
+		return
+	}
 	if s.aimed == nil {
 		s.aimed = make(map[string]aim)
 	}

@@ -31,14 +31,14 @@ func (k *kept) ours(req *sip.Message) {
 	k.send.CallID, k.send.Branch = req.CallID(), v.Branch()
 }
 
-// answers tells whether a response belongs to the request that we sent: same branch, same
+// answers tells whether a response belongs to the request that we sent: same branch, at whichever address, same
 // method in CSeq (RFC 3261 §17.1.3).
 func (k *kept) answers(r *sip.Message, method string) bool {
 	if r.IsRequest() {
 		return false
 	}
 	v, _ := r.TopVia()
-	if v.Branch() != k.send.Branch {
+	if !sentAs(v.Branch(), k.send.Branch) {
 		return false
 	}
 	_, m, _ := r.CSeq()
@@ -106,10 +106,13 @@ func (k *kept) answered(resp *sip.Message) {
 	}
 }
 
-// ack builds the ACK for a final response other than 2xx (RFC 3261 §17.1.1.3). It has the credentials of the INVITE (§22.1).
+// ack builds the ACK for a final response other than 2xx (RFC 3261 §17.1.1.3), with the branch that was answered. It has the credentials of the INVITE (§22.1).
 func (k *kept) ack(r *sip.Message) *sip.Message {
 	inv := k.sent()
 	a := answering(inv, "ACK")
+	if v, _ := r.TopVia(); v.Branch() != k.send.Branch {
+		a.Set(sip.IDVia, strings.Replace(a.Get(sip.IDVia), k.send.Branch, v.Branch(), 1))
+	}
 	a.Set(sip.IDTo, r.Get(sip.IDTo))
 	for i := range inv.Headers {
 		if h := &inv.Headers[i]; h.ID == sip.IDAuthorization || h.ID == sip.IDProxyAuthorization {

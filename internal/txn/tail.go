@@ -35,5 +35,5 @@ func (t *Tail) Repeats(req *sip.Message) bool {
 func (t *Tail) Answers(r *sip.Message) bool {
 	v, _ := r.TopVia()
 	_, method, _ := r.CSeq()
-	return v.Branch() == t.Branch && method == "INVITE"
+	return sentAs(v.Branch(), t.Branch) && method == "INVITE"
 }
