@@ -14,7 +14,7 @@ func TestTransportThatAPeerAsksFor(t *testing.T) {
 	now := time.Now()
 	at := netip.MustParseAddrPort("192.0.2.3:5060")
 	env := &Env{}
-	env.noTCP.add(now, netip.MustParseAddrPort("192.0.2.4:5060"), time.Minute)
+	env.noTCP().Add(now, netip.MustParseAddrPort("192.0.2.4:5060"), time.Minute)
 	for _, row := range []struct {
 		trunk, leg sip.Transport
 		uri        string

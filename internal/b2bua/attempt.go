@@ -241,7 +241,7 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 func (c *Call) fitInvite(now time.Time, t *attempt, body string) *sip.Message {
 	l := &t.leg
 	m := c.buildInvite(t, body)
-	if l.hop.Transport == sip.UDP && tooLarge(m, l.trunk.Settings.UDPMaxRequest) && !c.env.noTCP.is(now, l.hop.Remote) {
+	if l.hop.Transport == sip.UDP && tooLarge(m, l.trunk.Settings.UDPMaxRequest) && !c.env.noTCP().Is(now, l.hop.Remote) {
 		t.viaTCP = true
 		l.hop.Transport = sip.TCP
 		m = c.buildInvite(t, body)
@@ -485,7 +485,7 @@ func (c *Call) attemptFailed(now time.Time, t *attempt, ev txn.Event, out *Out) 
 		return
 	}
 	if ev == txn.Failed && t.viaTCP {
-		c.env.noTCP.add(now, t.leg.hop.Remote, noTCPTime) // the large request goes by UDP after all (RFC 3261 §18.1.1)
+		c.env.noTCP().Add(now, t.leg.hop.Remote, noTCPTime) // the large request goes by UDP after all (RFC 3261 §18.1.1)
 		c.invite(now, t, out)
 		return
 	}
@@ -501,9 +501,9 @@ func (c *Call) attemptFailed(now time.Time, t *attempt, ev txn.Event, out *Out) 
 // have taken noProgressTimeout: a name can have dozens of them. A peer that has not
 // answered at all cannot be cancelled: its INVITE is no longer repeated, and if it wakes up it is cancelled then.
 func (c *Call) nextAddress(now time.Time, t *attempt, r *rejection, out *Out) {
-	delete(c.env.noTCP, t.leg.hop.Remote) // what is too large may not arrive by UDP either
+	c.env.noTCP().Forget(t.leg.hop.Remote) // what is too large may not arrive by UDP either
 	if t.state == attemptTrying {
-		c.env.silent().Fell(now, t.leg.hop.Remote)
+		c.env.silent().Add(now, t.leg.hop.Remote, SilentTime)
 	}
 	tired := !t.patience.IsZero() && !now.Before(t.patience) && c.hasNext()
 	if t.hop+1 >= len(t.hops) || tired {

@@ -33,8 +33,11 @@ type Env struct {
 	Nonces Nonces
 	// Binding is what a trunk's registration says of its calls; nil: no trunk registers.
 	Binding func(*topology.Trunk) Binding
-	// Silent are the addresses that took no INVITE lately; nil: this shard's own.
-	Silent Silent
+	// Silent are the addresses that took no request lately; nil: what this shard finds out.
+	Silent Lately
+	// NoTCP are those of UDP peers that were without TCP when a request was too large for UDP (RFC 3261 §18.1.1), or that take none although they have asked for
+	// it (transport=tcp); nil: what this shard finds out.
+	NoTCP Lately
 	// Draining: no new calls.
 	Draining bool
 	// Fingerprint of the certificate that the relay has in handshakes of DTLS; zero: it has none, and nothing is said of DTLS.
@@ -42,7 +45,6 @@ type Env struct {
 
 	selves []self
 	allows map[*topology.TrunkSettings]string
-	noTCP  lately // UDP peers that were without TCP when a request was too large for UDP (RFC 3261 §18.1.1), or that take none although they have asked for it (transport=tcp)
 }
 
 // Binding is what a registration says of the calls on its trunk.

@@ -6,29 +6,60 @@ import (
 )
 
 const (
+	// SilentTime is how long an address that took no request stands behind the others of its gateway: RFC 3263 §4.3 goes to the next one for each
+	// call anew, and each would wait for noResponseTimeout.
+	SilentTime = time.Minute
 	// noTCPTime is how long requests go to a peer by UDP after TCP has failed. Who drops the SYN costs each call seconds that has to find out.
 	noTCPTime = 5 * time.Minute
 	// maxLately bounds the peers that are remembered; trunks have fewer addresses, as a rule.
 	maxLately = 1024
 )
 
-// lately has addresses of peers that something was found out about, and until when that is believed.
-type lately map[netip.AddrPort]time.Time
+// Lately is something that was found out about addresses of peers and is believed for a while. It is of all shards, so that none has to wait for what another
+// has found out. *Found is one for a single shard.
+type Lately interface {
+	// Is tells whether it holds of an address.
+	Is(now time.Time, peer netip.AddrPort) bool
+	Add(now time.Time, peer netip.AddrPort, d time.Duration)
+	Forget(peer netip.AddrPort)
+}
 
-func (l lately) is(now time.Time, peer netip.AddrPort) bool {
-	until, known := l[peer]
+// Found has addresses of peers that something was found out about, and until when that is believed. The zero value is ready. It is bounded.
+type Found map[netip.AddrPort]time.Time
+
+// Is is Lately.
+func (f *Found) Is(now time.Time, peer netip.AddrPort) bool {
+	until, known := (*f)[peer]
 	if known && !now.Before(until) {
-		delete(l, peer)
+		delete(*f, peer)
 	}
 	return now.Before(until)
 }
 
-func (l *lately) add(now time.Time, peer netip.AddrPort, d time.Duration) {
+// Add is Lately.
+func (f *Found) Add(now time.Time, peer netip.AddrPort, d time.Duration) {
+	if *f == nil {
+		*f = Found{}
+	}
+	if len(*f) >= maxLately {
+		clear(*f) // who is asked again is found out again
+	}
+	(*f)[peer] = now.Add(d)
+}
+
+// Forget is Lately.
+func (f *Found) Forget(peer netip.AddrPort) { delete(*f, peer) }
+
+// silent is what is known of silent addresses.
+func (e *Env) silent() Lately { return ready(&e.Silent) }
+
+// noTCP is what is known of peers without TCP.
+func (e *Env) noTCP() Lately { return ready(&e.NoTCP) }
+
+// ready makes a memory of this shard's own where there is none.
+func ready(l *Lately) Lately {
 	if *l == nil {
-		*l = lately{}
+		*l = &Found{}
 	}
-	if len(*l) >= maxLately {
-		clear(*l) // who is asked again is found out again
-	}
-	(*l)[peer] = now.Add(d)
+	return *l
 }

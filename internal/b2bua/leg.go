@@ -351,25 +351,28 @@ func (e *Env) nextHop(now time.Time, hop sip.Hop, d *dialog.Dialog, t *topology.
 	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	named := err != nil
 	hop.Host, hop.Port = "", 0
-	at := hop
-	if !named && addr.Unmap().Is4() == hop.Local.Addr().Is4() { // where TCP would be tried
-		at.Remote = netip.AddrPortFrom(addr.Unmap(), cmp.Or(u.Port, 5060))
-	}
-	if by := e.asked(now, at, &u, t); by != hop.Transport {
-		hop.Transport, hop.Flow, hop.Way = by, 0, netip.AddrPort{}
-	}
 	if named {
 		hop.Host, hop.Port = host, u.Port
 		if hop.Way.IsValid() { // the address of before is no target any more
 			hop.Remote, hop.Way = hop.Way, netip.AddrPort{}
 		}
 	}
+	port := u.Port
+	if named {
+		if addr = hop.Remote.Addr(); port == 0 && t != nil {
+			port = t.GatewayPort
+		}
+	}
+	addr = addr.Unmap()
+	at, reachable := hop, addr.Is4() == hop.Local.Addr().Is4()
+	if reachable && !(named && d.UAC) { // where TCP would be tried
+		at.Remote = netip.AddrPortFrom(addr, cmp.Or(port, 5060))
+	}
+	if by := e.asked(now, at, &u, t); by != hop.Transport {
+		hop.Transport, hop.Flow, hop.Way = by, 0, netip.AddrPort{}
+	}
 	if named && (d.UAC || !hop.Transport.Reliable()) {
 		return hop
-	}
-	port := u.Port
-	if port == 0 && named && t != nil {
-		port = t.GatewayPort
 	}
 	if port == 0 {
 		port = 5060
@@ -377,10 +380,7 @@ func (e *Env) nextHop(now time.Time, hop sip.Hop, d *dialog.Dialog, t *topology.
 			port = 5061
 		}
 	}
-	if named {
-		addr = hop.Remote.Addr()
-	}
-	if addr = addr.Unmap(); addr.Is4() == hop.Local.Addr().Is4() {
+	if reachable {
 		if d.UAC && !hop.Way.IsValid() && hop.Transport.Reliable() && addr != hop.Remote.Addr() {
 			hop.Way = hop.Remote
 		}

@@ -66,7 +66,8 @@ type Engine struct {
 
 	nonceKey [32]byte // of the nonces that peers are challenged with
 	guesses  guesses
-	silent   silent
+	silent   lately // addresses that took no request
+	noTCP    lately // … and no connection
 
 	applying sync.Mutex // one change of docs at a time
 	docs     atomic.Pointer[[]document]
@@ -132,7 +133,7 @@ func (e *Engine) newShard(i int, server *topology.Server, ports *media.Ports) *s
 	s := &shard{e: e, index: i, box: newMailbox(), done: make(chan struct{})}
 	rnd := rand.New(rand.NewChaCha8(seed))
 	s.env = &b2bua.Env{Server: server, Rand: rnd, Ports: ports, State: e.board.View(), Limits: &e.board, Timers: e.cfg.Timers, UserAgent: e.cfg.UserAgent,
-		Binding: e.board.Binding, Silent: &e.silent}
+		Binding: e.board.Binding, Silent: &e.silent, NoTCP: &e.noTCP}
 	if e.cfg.Relay != nil {
 		s.env.Fingerprint = e.cfg.Relay.Fingerprint()
 		s.env.Opus = e.cfg.Relay.Opus()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/directsip/directsip/internal/b2bua"
 	"github.com/directsip/directsip/internal/resolve"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/txn"
@@ -89,7 +90,7 @@ func (s *shard) aim(now time.Time, m *txn.Send, hops []resolve.Addr) {
 		m.Hop.Remote = a.at[min(txn.Number(m.Data, m.Branch), len(a.at)-1)]
 		return
 	case m.Again && invite == a.invite && now.Sub(a.since) >= silentAfter:
-		s.e.silent.Fell(now, a.at[a.now])
+		s.e.silent.Add(now, a.at[a.now], b2bua.SilentTime)
 		a.turn(now, s.best(now, m.Hop.Remote, hops))
 		s.remember(now, m.Branch, a)
 	}

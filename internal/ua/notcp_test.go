@@ -1,6 +1,8 @@
 package ua_test
 
 import (
+	"bytes"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -41,28 +43,64 @@ func TestRFC3261_18_1_1_NoTCPIsRemembered(t *testing.T) {
 
 // RFC 3261 §19.1.1: a peer that says in its Contact that it wants TCP, and takes none there, gets the ACK by UDP; the next calls know it, although they are sent elsewhere first.
 func TestNoTCPAtAContactIsRemembered(t *testing.T) {
-	r := newRig(t)
-	for i, want := range []sip.Transport{sip.TCP, sip.UDP} {
-		id := string(rune('a' + i))
-		r.out.Reset()
-		r.in(r.uc, request("INVITE", "1", id, id, "from", "", bodies[0]))
-		inv, _ := r.told("INVITE")
-		answer := string(response("200 OK", inv, "to", bodies[1]))
-		elsewhere := strings.Replace(answer, "Contact: <sip:198.51.100.2:5060>", "Contact: <sip:198.51.100.2:5070;transport=tcp>", 1)
-		if elsewhere == answer {
-			t.Fatal(answer)
+	for _, contact := range []string{"198.51.100.2:5070", "node.test:5070", "node.test"} {
+		r := newRig(t)
+		for i, want := range []sip.Transport{sip.TCP, sip.UDP} {
+			id := string(rune('a' + i))
+			r.out.Reset()
+			r.in(r.uc, request("INVITE", "1", id, id, "from", "", bodies[0]))
+			inv, _ := r.told("INVITE")
+			r.in(r.pstn, at(contact, response("200 OK", inv, "to", bodies[1])))
+			r.takesNoTCP("ACK", contact, want)
 		}
-		r.in(r.pstn, []byte(elsewhere))
-		at := slices.IndexFunc(r.out.Sends, func(s txn.Send) bool { return strings.HasPrefix(string(s.Data), "ACK ") })
-		if at < 0 {
-			t.Fatalf("call %s: %s", id, r.lines())
+	}
+}
+
+// The same of a caller, which has not called from the port at which it can be called.
+func TestNoTCPAtACallerIsRemembered(t *testing.T) {
+	for _, contact := range []string{"198.51.100.1:5070", "node.test:5070", "node.test"} {
+		r := newRig(t)
+		for i, want := range []sip.Transport{sip.TCP, sip.UDP} {
+			id := string(rune('a' + i))
+			src := r.uc
+			src.Remote = netip.AddrPortFrom(src.Remote.Addr(), uint16(32000+i))
+			r.out.Reset()
+			r.in(src, at(contact, request("INVITE", "1", id, id, "from", "", bodies[0])))
+			inv, _ := r.told("INVITE")
+			r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+			ok, _ := r.told("SIP/2.0 200 OK")
+			r.in(src, request("ACK", "1", id+"-ack", id, "from", tagOf(header(ok, "To")), ""))
+			r.in(r.pstn, fromCallee(inv, "BYE"))
+			r.takesNoTCP("BYE", contact, want)
 		}
-		ack := r.out.Sends[at]
-		if ack.Hop.Transport != want {
-			t.Errorf("call %s: the ACK goes by %v, want %v", id, ack.Hop.Transport, want)
-		}
-		if want == sip.TCP {
-			r.core.SendFailed(r.now, ack.CallID, ack.Branch, "connection refused", &r.out)
-		}
+	}
+}
+
+// at is a message of a peer that wants to be called by TCP.
+func at(contact string, data []byte) []byte {
+	old := header(data, "Contact")
+	return bytes.Replace(data, []byte("Contact: "+old), []byte("Contact: <sip:"+contact+";transport=tcp>"), 1)
+}
+
+// fromCallee is a request of the callee in the dialog that our INVITE has begun.
+func fromCallee(inv []byte, method string) []byte {
+	return []byte(method + " sip:192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.2:5060;branch=z9hG4bKcallee" + tagOf(header(inv, "From")) + "\r\nMax-Forwards: 70\r\n" +
+		"From: " + header(inv, "To") + ";tag=to\r\nTo: " + header(inv, "From") + "\r\nCall-ID: " + header(inv, "Call-ID") + "\r\nCSeq: 1 " + method +
+		"\r\nContent-Length: 0\r\n\r\n")
+}
+
+// takesNoTCP checks by what a request goes to a peer, and has TCP fail.
+func (r *rig) takesNoTCP(method, contact string, want sip.Transport) {
+	r.b.Helper()
+	i := slices.IndexFunc(r.out.Sends, func(s txn.Send) bool { return strings.HasPrefix(string(s.Data), method+" ") })
+	if i < 0 {
+		r.b.Fatalf("%s: %s", contact, r.lines())
+	}
+	m := r.out.Sends[i]
+	if m.Hop.Transport != want {
+		r.b.Errorf("%s: the %s goes by %v, want %v", contact, method, m.Hop.Transport, want)
+	}
+	if want == sip.TCP {
+		r.core.SendFailed(r.now, m.CallID, m.Branch, "connection refused", &r.out)
 	}
 }
