@@ -34,6 +34,9 @@ func (s *Server) Apply(name string, src []byte) (*topology.Snapshot, topology.Pr
 		s.log.Info("document has not changed", "document", snap.Version, "name", name)
 		return snap, problems, nil
 	}
+	if bad := unusable(name, snap, me); bad.Failed() {
+		return nil, bad, bad
+	}
 	if err := s.change(snap, me); err != nil {
 		return nil, problems, err
 	}
@@ -50,6 +53,9 @@ func (s *Server) Compare(name string, src []byte) (*topology.Snapshot, []topolog
 	snap, me, problems, err := s.read(name, src)
 	if err != nil {
 		return nil, nil, problems, err
+	}
+	if bad := unusable(name, snap, me); bad.Failed() {
+		return nil, nil, bad, bad
 	}
 	old := s.engine.Snapshot()
 	changes, unread := topology.Diff(old.Source, src)

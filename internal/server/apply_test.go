@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -91,6 +92,36 @@ func TestBadDocumentChangesNothing(t *testing.T) {
 	r.hangup(in, out)
 }
 
+// TestRefusalNamesItsReason has a document with a warning besides: that is not what it is refused for.
+func TestRefusalNamesItsReason(t *testing.T) {
+	t.Parallel()
+	r := start(t, basic)
+	busy, err := net.ListenPacket("udp", r.net+"1:5090")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	warned := strings.ReplaceAll(basic, "trunks: [gw]}", `trunks: [gw]}, {name: idle, pattern: '^\+9', trunks: [gw]}`)
+	for _, c := range []struct{ query, doc, want string }{
+		{"", strings.ReplaceAll(warned, "port: 5070", "port: 5090"), "the document is not applied, the old one stays: server \"med1.test\": listener UDP " + r.net + "1:5090"},
+		{"", strings.ReplaceAll(warned, "med1.test", "med7.test"), "the document is not applied, the old one stays: the document has no server \"med1.test\""},
+		{"dry-run=true&", strings.ReplaceAll(warned, "med1.test", "med7.test"), "the document has no server \"med1.test\""},
+	} {
+		resp, err := overSocket(SocketPath(r.cfg.DataDir)).Post("http://directsip/apply?"+c.query+"name=test.yaml", "", strings.NewReader(expand(r.net, c.doc)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var f Fault
+		if err := json.NewDecoder(resp.Body).Decode(&f); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(f.Error, c.want) || len(f.Problems) > 0 {
+			t.Errorf("%q and %q, want %q", f.Error, f.Problems, c.want)
+		}
+	}
+}
+
 // overSocket asks who listens on a socket.
 func overSocket(path string) *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -133,6 +164,18 @@ func TestOPS05DryRun(t *testing.T) {
 	}
 	if status, body, _ := ask(strings.ReplaceAll(basic, "med1.test", "med7.test")); status != http.StatusUnprocessableEntity || !strings.Contains(body, "med1.test") {
 		t.Errorf("without this server: %d %s", status, body)
+	}
+	secure := r.withTLS(basic)
+	if status, body, _ := ask(secure); status != http.StatusOK {
+		t.Errorf("with TLS: %d %s", status, body)
+	}
+	broken := strings.ReplaceAll(secure, "one.test.pem", "none.test.pem")
+	why := `server \"med1.test\": our certificate cannot be used: certificate ` + filepath.Join(r.dir, "none.test.pem")
+	if status, body, _ := ask(broken); status != http.StatusUnprocessableEntity || !strings.Contains(body, why) || !strings.Contains(body, "test.yaml:") {
+		t.Errorf("without its certificate: %d %s", status, body)
+	}
+	if _, problems, err := r.Apply("test.yaml", []byte(expand(r.net, broken))); err == nil || !problems.Failed() {
+		t.Errorf("without its certificate: %v, problems %v", err, problems)
 	}
 	r.applyGood(next)
 	if _, body, changes := ask(basic); len(changes) != 1 || changes[0].New != "5070" {

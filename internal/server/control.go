@@ -286,6 +286,12 @@ func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {
 		snap, problems, err = s.Apply(name, src)
 	}
 	if err != nil {
+		if !problems.Failed() { // what is wrong is not among the warnings
+			problems = nil
+			if !dry {
+				err = fmt.Errorf("the document is not applied, the old one stays: %w", err)
+			}
+		}
 		fault(w, http.StatusUnprocessableEntity, err, problems)
 		return
 	}

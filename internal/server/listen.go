@@ -55,6 +55,23 @@ func (s *Server) listen(snap *topology.Snapshot, me *topology.Server) error {
 	return nil
 }
 
+// unusable says why TLS could not be listened for with the certificate files that a document names.
+func unusable(name string, snap *topology.Snapshot, me *topology.Server) (list topology.Problems) {
+	for _, spec := range specs(snap, me) {
+		if spec.Transport != sip.TLS {
+			continue
+		}
+		if err := transport.TryCertificate(spec); err != nil {
+			p := me.Problem(name, "cert")
+			p.Value = me.Cert
+			p.Why, p.Fix = fmt.Sprintf("our certificate cannot be used: %v: no TLS trunk works without it", err), fmt.Sprintf("Correct cert, key and ca of server %q", me.Name)
+			list = append(list, p)
+		}
+		break // all listeners of a server have the same files
+	}
+	return list
+}
+
 // missingMedia warns of media addresses that this host does not have: calls are refused until it has them, which may be the time of a failover.
 func missingMedia(name string, me *topology.Server) (list topology.Problems) {
 	for _, a := range me.Media {

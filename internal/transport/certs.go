@@ -89,17 +89,31 @@ func stampsOf(spec ListenSpec) (st [3]stamp) {
 	return st
 }
 
-func (s *certStore) load(spec ListenSpec) (*bundle, error) {
+// TryCertificate tells why Listen could not use the certificate files of a TLS listener.
+func TryCertificate(spec ListenSpec) error {
+	_, _, err := readCertificate(spec)
+	return err
+}
+
+func readCertificate(spec ListenSpec) (tls.Certificate, *x509.CertPool, error) {
 	cert, err := tls.LoadX509KeyPair(spec.Cert, spec.Key)
 	if err != nil {
-		return nil, fmt.Errorf("certificate %s with key %s: %w", spec.Cert, spec.Key, err)
+		return cert, nil, fmt.Errorf("certificate %s with key %s: %w", spec.Cert, spec.Key, err)
 	}
 	roots, err := Authorities(spec.CA)
 	if err != nil {
-		return nil, err
+		return cert, nil, err
 	}
 	if cert.Leaf == nil {
-		return nil, errors.New("certificate has no leaf")
+		return cert, nil, errors.New("certificate has no leaf")
+	}
+	return cert, roots, nil
+}
+
+func (s *certStore) load(spec ListenSpec) (*bundle, error) {
+	cert, roots, err := readCertificate(spec)
+	if err != nil {
+		return nil, err
 	}
 	s.inspect(spec, cert.Leaf)
 	b := &bundle{cert: cert, roots: roots}
