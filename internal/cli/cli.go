@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/directsip/directsip/internal/server"
 )
@@ -100,7 +101,7 @@ func (a *app) root() *cobra.Command {
 
 // wrapUsage turns wrong flags and arguments into usage errors.
 func wrapUsage(c *cobra.Command, path string) {
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{path, err} })
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{path, flagError(err)} })
 	if check := c.Args; check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
@@ -112,6 +113,24 @@ func wrapUsage(c *cobra.Command, path string) {
 	for _, sub := range c.Commands() {
 		wrapUsage(sub, strings.TrimSpace(path+" "+sub.Name()))
 	}
+}
+
+// flagError says what a flag takes, where the parser says what its language calls it.
+func flagError(err error) error {
+	var bad *pflag.InvalidValueError
+	if !errors.As(err, &bad) {
+		return err
+	}
+	want := bad.Unwrap().Error() // flags of ours say it themselves
+	switch bad.GetFlag().Value.Type() {
+	case "int":
+		want = "write a whole number, like 10"
+	case "duration":
+		want = "write a number with its unit, like 500ms, 10s or 3m"
+	case "bool":
+		want = "write true or false, or nothing for true"
+	}
+	return fmt.Errorf("--%s is %q: %s", bad.GetFlag().Name, bad.GetValue(), want)
 }
 
 // none, calls, one and call are what commands take.

@@ -3,9 +3,11 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/directsip/directsip/internal/siptest"
@@ -59,6 +61,33 @@ func TestDoctor(t *testing.T) {
 	}
 	if status, _, errs = command(t, "doctor", "far", doc, "--server", "med1.test"); status != 1 || !strings.Contains(errs, `trunk "far" of pool "far.test"`) {
 		t.Errorf("status %d\n%s", status, errs)
+	}
+}
+
+// TestDoctorIsInterrupted says nothing of a peer that had no time to answer.
+func TestDoctorIsInterrupted(t *testing.T) {
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	path := filepath.Join(t.TempDir(), "directsip.yaml")
+	doc := fmt.Sprintf("pools: {pool.test: {servers: {med1.test: {addresses: [127.0.0.3]}}}}\ngateways: {silent: {host: 127.0.0.1, root: {transport: UDP, gatewayPort: %d}}}\n",
+		silent.LocalAddr().(*net.UDPAddr).Port)
+	if err := os.WriteFile(path, []byte(doc), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		if _, _, err := silent.ReadFrom(make([]byte, 2048)); err == nil {
+			syscall.Kill(os.Getpid(), syscall.SIGINT)
+		}
+	}()
+	status, out, errs := command(t, "doctor", "silent", path, "--timeout", "1m")
+	<-asked
+	if status != 1 || errs != "directsip: interrupted\n" || strings.Contains(out, "does not answer") {
+		t.Errorf("status %d\n%s%s", status, out, errs)
 	}
 }
 

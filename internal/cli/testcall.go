@@ -204,6 +204,9 @@ func heard(c *siptest.Call) testMedia {
 }
 
 func (c *testCall) write(w io.Writer) {
+	if c.Ringing > 0 {
+		fmt.Fprintf(w, "ringing after %s\n", span(c.Ringing))
+	}
 	switch {
 	case c.Answered > 0:
 		fmt.Fprintf(w, "answered after %s\n", span(c.Answered))
@@ -211,9 +214,6 @@ func (c *testCall) write(w io.Writer) {
 		fmt.Fprintln(w, "no answer")
 	default:
 		fmt.Fprintf(w, "refused: %d %s\n", c.Status, c.Phrase)
-	}
-	if c.Ringing > 0 {
-		fmt.Fprintf(w, "ringing after %s\n", span(c.Ringing))
 	}
 	if c.Ended != "" {
 		fmt.Fprintf(w, "ended by %s\n", c.Ended)

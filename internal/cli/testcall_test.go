@@ -66,6 +66,10 @@ func TestOPS04Call(t *testing.T) {
 	if c := gw.Calls()[0]; c.Media().Received == 0 || c.Media().Digits != "12#" || !strings.Contains(c.Invite().From().URI, "+14255550199") {
 		t.Errorf("the gateway heard %+v of %s", c.Media(), c.Invite().From())
 	}
+	var text strings.Builder
+	if r.write(&text); !strings.HasPrefix(text.String(), "ringing after ") || !strings.Contains(text.String(), "\nanswered after ") {
+		t.Errorf("not in the order in which it was:\n%s", text.String())
+	}
 	if rec, err := s.Call(t.Context(), r.ID); err != nil || rec.In.Trunk != "tester" || rec.Out.Trunk != "gw" {
 		t.Errorf("the record: %+v, %v", rec, err)
 	}

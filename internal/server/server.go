@@ -225,12 +225,16 @@ const linger = time.Second
 // farewellTime is how long providers may take over the end of a registration.
 const farewellTime = 2 * time.Second
 
-// Shutdown drains until no call is left or ctx ends, ends the calls that remain, and closes everything. Every record is stored when
+// Shutdown drains until no call is left or ctx ends (its deadline is the limit of draining, its cancellation is impatience), ends the calls that remain, and closes everything. Every record is stored when
 // it returns.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.engine.Drain(true)
 	if !over(ctx, func() bool { return s.engine.Live() > 0 }) {
-		s.log.Warn("drain limit reached, the remaining calls are ended", "calls", s.engine.Live())
+		why := "drain limit reached, the remaining calls are ended"
+		if errors.Is(ctx.Err(), context.Canceled) {
+			why = "told not to wait, the remaining calls are ended"
+		}
+		s.log.Warn(why, "calls", s.engine.Live())
 		s.engine.Terminate(diag.ServerShutdown)
 		time.Sleep(linger)
 		return s.close()

@@ -187,6 +187,9 @@ func TestShutdownEndsCalls(t *testing.T) {
 	if err := r.Shutdown(ctx); err != nil {
 		t.Fatal(err)
 	}
+	if log := r.log.String(); !strings.Contains(log, "drain limit reached") {
+		t.Errorf("the log does not say why calls were ended:\n%s", log)
+	}
 	r.tester.Wait(out, siptest.HungUp)
 	r.tester.Wait(in, siptest.HungUp)
 	records, err := store.OpenReadOnly(r.cfg.DataDir)
@@ -205,6 +208,24 @@ func TestShutdownEndsCalls(t *testing.T) {
 	}
 	if ended == 0 || list[len(list)-1].Reason != diag.ServerShutdown.ID {
 		t.Errorf("records %+v", list)
+	}
+}
+
+// TestShutdownThatIsHurried is told to stop, and again before its limit.
+func TestShutdownThatIsHurried(t *testing.T) {
+	t.Parallel()
+	r := start(t, basic)
+	pbx, gw := r.agent(2), r.agent(3)
+	out, in := r.call(pbx, gw)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	cancel()
+	if err := r.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+	r.tester.Wait(out, siptest.HungUp)
+	r.tester.Wait(in, siptest.HungUp)
+	if log := r.log.String(); !strings.Contains(log, "told not to wait") || strings.Contains(log, "drain limit") {
+		t.Errorf("the log does not say why calls were ended:\n%s", log)
 	}
 }
 
