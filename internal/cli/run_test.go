@@ -178,7 +178,7 @@ func TestServe(t *testing.T) {
 		{"network --json", 0, []string{`"name": "site \"branch\""`, `"share": 1000`, `"refused": 0`}},
 		{"network --csv", 0, []string{"link,kind,profile,kbps,share,total,per_session,calls,refused\r\n" + `"site ""branch""",audio,thin,0,1000,1000,100,0,0`}},
 		{"trunks --state well", 2, []string{`no trunk has the state "well": write up, degraded`}},
-		{"why nonsense", 1, []string{`"nonsense" is neither the id of a record nor the Call-ID`}},
+		{"why nonsense", 1, []string{`directsip: "nonsense": no such call: that is neither the id of a record nor the Call-ID`}},
 		{"why nonsense --json", 1, []string{`{"error":"`}},
 		{"drain", 0, []string{"med1.test takes no new calls; 0 running"}},
 		{"drain --off --json", 0, []string{`"draining": false`}},

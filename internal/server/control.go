@@ -225,9 +225,9 @@ func (s *Server) findCall(ctx context.Context, id string) (*cdr.Record, error) {
 		}
 		return nil, many
 	case errors.Is(err, store.ErrNotFound) && s.recordsWait() != "":
-		return nil, fmt.Errorf("%w: %q may be one of the call records of which %s", err, id, s.recordsWait())
+		return nil, fmt.Errorf("%w: it may be one of the call records of which %s", err, s.recordsWait())
 	case errors.Is(err, store.ErrNotFound):
-		return nil, fmt.Errorf("%w: %q is neither the id of a record nor the Call-ID of a leg, nor the beginning of one; `directsip calls` lists them", err, id)
+		return nil, fmt.Errorf("%w: that is neither the id of a record nor the Call-ID of a leg, nor the beginning of one; `directsip calls` lists them", err)
 	}
 	return rec, err
 }

@@ -191,6 +191,10 @@ func TestNEW02_Drain(t *testing.T) {
 	until(t, "the good-bye", func() bool { return len(gw.Bindings()) == 0 && r.trunk("gw").Registration.State == "off" })
 	r.Drain(false)
 	r.bound(gw)
+	until(t, "the trunk is up", func() bool { return r.trunk("gw").State == "up" })
+	if log := r.log.String(); strings.Contains(log, "trunk state") || strings.Contains(log, "no trunk of a route is up") {
+		t.Error("draining raised an alarm")
+	}
 }
 
 // OPS-13: that a trunk is not registered yet is no alarm; that its registration is refused is one.

@@ -126,15 +126,15 @@ func (c *Core) tell(now time.Time, r *registration) {
 }
 
 // unregistered makes a trunk down for calls that leave while it must be registered and is not. True: nothing is wrong with it so far, its first
-// registration is under way.
-func (c *Core) unregistered(t *topology.Trunk, st *health.Status) (first bool) {
+// registration is under way, or it was ended on purpose.
+func (c *Core) unregistered(t *topology.Trunk, st *health.Status) (meant bool) {
 	if t.Registration == nil || !t.Registration.Required {
 		return false
 	}
 	for _, r := range c.registrations {
 		if s := r.Status(); r.Trunk() == t && !r.gone && !s.Up() {
 			st.State, st.Since, st.Why = health.Down, s.Since, "not registered"
-			first = s.State == register.Trying && s.Error == ""
+			meant = s.Error == "" && (s.State == register.Trying || s.State == register.Leaving || s.State == register.Off)
 			switch {
 			case s.Error != "":
 				st.Why += ": " + s.Error
@@ -145,7 +145,7 @@ func (c *Core) unregistered(t *topology.Trunk, st *health.Status) (first bool) {
 			}
 		}
 	}
-	return first
+	return meant
 }
 
 // registrationResolved continues a registration that waited for DNS.
