@@ -30,9 +30,13 @@ func check(s *media.Session) error {
 
 // set takes the wanted policy of a stream over. The session is locked.
 func (st *stream) set(want *media.Stream, now int64) {
+	spoken := st.opaque && !want.Opaque // from now on, again
 	st.opaque, st.clock, st.sealed = want.Opaque, want.ClockRate, want.Sealed
 	for i := range st.side {
 		st.side[i].set(&want.Side[i], now)
+		if spoken {
+			st.side[i].armed, st.side[i].dead = now, false
+		}
 	}
 	st.speaks(want)
 }

@@ -85,6 +85,7 @@ func (s *session) silent(now int64, found *notices) {
 	if s.closed {
 		return
 	}
+	fax := s.faxed()
 	for _, st := range s.streams {
 		if st.opaque {
 			continue // T.38 has no keep-alive: a receiving fax machine is silent for minutes
@@ -98,12 +99,22 @@ func (s *session) silent(now int64, found *notices) {
 			if timeout <= 0 || sd.dead || !sd.recv || !sd.rtp.socket.open() || sd.rtp.gate.announced.size == 0 && sd.rtp.ice == nil {
 				continue
 			}
-			if now-max(sd.heard, sd.armed) >= timeout {
+			if now-max(sd.heard, sd.armed, fax) >= timeout {
 				sd.dead = true
 				found.add(media.EventDead, st, media.SideIndex(i))
 			}
 		}
 	}
+}
+
+// faxed is when T.38 was heard last, from either side: while a fax goes beside audio, nobody speaks. The session is locked.
+func (s *session) faxed() (last int64) {
+	for _, st := range s.streams {
+		if st.opaque {
+			last = max(last, st.side[0].heard, st.side[1].heard)
+		}
+	}
+	return last
 }
 
 // setTimeout arms a side whose timeout is new from now on. The session is locked.

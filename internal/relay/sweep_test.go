@@ -80,6 +80,19 @@ func TestSilence(t *testing.T) {
 		check(t, s, sec(110)-1, 0)
 		check(t, s, sec(110), 1)
 	})
+	t.Run("and from the end of a fax, which may come to the ports that were there before", func(t *testing.T) {
+		s := watched(func(st *media.Stream) { st.Opaque = true })
+		s.streams[0].set(&media.Stream{Side: [2]media.Side{{Remote: netip.MustParseAddrPort("192.0.2.1:4000"), Recv: true}}}, sec(100))
+		check(t, s, sec(110)-1, 0)
+		check(t, s, sec(110), 1)
+	})
+	t.Run("and while a fax goes either way beside the audio nobody speaks", func(t *testing.T) {
+		s, fax := watched(), watched(func(st *media.Stream) { st.Opaque = true })
+		s.streams = append(s.streams, fax.streams...)
+		fax.streams[0].side[1].heard = sec(8)
+		check(t, s, sec(18)-1, 0)
+		check(t, s, sec(18), 1)
+	})
 	t.Run("and from a new timeout", func(t *testing.T) {
 		s := watched()
 		s.setTimeout([2]time.Duration{}, sec(5))
