@@ -47,6 +47,7 @@ type end struct {
 	rtp, rtcp netip.AddrPort
 	mux       bool // RTCP comes, and goes, on the RTP port
 	live      bool
+	refused   bool // it has said that it does not want it
 	dir       sdp.Direction
 	voices    voices
 	relatch   uint32
@@ -84,7 +85,8 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		m, e := &s.Media[i], &p.lines[i].peer[l.side]
 		p.lines[i].opaque = !m.IsRTP()
 		was := e.rtp
-		e.live, e.mux, e.dir, e.voices = !m.Rejected(), m.RTCPMux, m.Direction, voicesOf(m)
+		e.live, e.refused = !m.Rejected(), m.Rejected()
+		e.mux, e.dir, e.voices = m.RTCPMux, m.Direction, voicesOf(m)
 		e.takes, e.digits, p.lines[i].clock = payloadTypes(m)
 		if p.reckons {
 			e.video, e.packets = network.VideoBandwidth(s, i), packetsAt(s, i)

@@ -34,10 +34,13 @@ func (p *plan) session(c *Call) *media.Session {
 			e := &ln.peer[k]
 			set := c.sideSettings(media.SideIndex(k))
 			s.Streams[i].Side[k] = media.Side{
-				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Remote: p.reach(k, e.rtp), RemoteRTCP: p.reach(k, e.rtcp), Mux: e.mux && !passed,
+				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Mux: e.mux && !passed,
 				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", XR: set.RTCPXR, Relatch: e.relatch, Crypt: e.crypt, DTLS: e.dtls, ICE: e.ice,
 				Send: !muted && (e.dir.Recv() || e.dir == sdp.DirectionUnset), Recv: !muted && (e.dir.Send() || e.dir == sdp.DirectionUnset), Agreed: ln.peer[1-k].takes,
 				Digits: ln.peer[1-k].digits,
+			}
+			if !ln.peer[1-k].refused { // else nothing comes, and nobody is to wait for it
+				s.Streams[i].Side[k].Remote, s.Streams[i].Side[k].RemoteRTCP = p.reach(k, e.rtp), p.reach(k, e.rtcp)
 			}
 		}
 		s.Streams[i].Opaque, s.Streams[i].ClockRate, s.Streams[i].Sealed = ln.opaque, ln.clock, ln.sealed

@@ -91,3 +91,19 @@ func TestOffersWithoutVideo(t *testing.T) {
 		})
 	}
 }
+
+// TestRefusedStreamIsNotAwaited: who offers video beside audio and is refused it sends none, and is not missed for that (TRK-09).
+func TestRefusedStreamIsNotAwaited(t *testing.T) {
+	r := newRig(t)
+	r.endsOf(bodies[0]+video, bodies[1]+strings.Replace(video, "5004", "0", 1))
+	if r.session.Timeout[0] == 0 || len(r.session.Streams) != 2 {
+		t.Fatalf("the relay has %+v", r.session)
+	}
+	for i, want := range []bool{true, false} {
+		for k := range r.session.Streams[i].Side {
+			if r.session.Streams[i].Side[k].Remote.IsValid() != want {
+				t.Errorf("m-line %d: side %d is expected to send: %v", i+1, k, !want)
+			}
+		}
+	}
+}
