@@ -28,7 +28,7 @@ func (p *plan) session(c *Call) *media.Session {
 	}
 	muted := c.muted()
 	for i := range p.lines {
-		ln := &p.lines[i]
+		ln := p.relayed(c, i)
 		passed := p.passKeys && !(ln.peer[0].mux && ln.peer[1].mux) // rtcp-mux is between the peers, too, and one has not agreed
 		for k := range ln.peer {
 			e := &ln.peer[k]

@@ -18,6 +18,22 @@ func (p *plan) standing(from, to *Leg) standing {
 	return standing{peer: from.sdp.peer, body: to.sdp.body, lines: slices.Clone(p.lines)}
 }
 
+// relayed is an m-line as the relay has it. What an offer turns from RTP to T.38 or back, or gives up, stays what it was until the answer, which may never come: who has
+// offered it is still heard and hears (RFC 3264 §8.2, §8.3.1), and no word goes out of SRTP.
+func (p *plan) relayed(c *Call, i int) *line {
+	e := c.exch
+	if e == nil || i >= len(e.before.lines) {
+		return &p.lines[i]
+	}
+	was, now := &e.before.lines[i], &p.lines[i]
+	for k := range was.peer {
+		if was.peer[k].live && (was.opaque != now.opaque || !now.peer[k].live) {
+			return was
+		}
+	}
+	return now
+}
+
 // follow takes from an offer that is answered with what stands where the leg's peer wants its media now, and with which keys. In which packets it wants it is not agreed.
 func (p *plan) follow(l *Leg, offer string) {
 	s, err := sdp.Parse(offer)

@@ -1,0 +1,196 @@
+package ua_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/directsip/directsip/internal/sdp"
+)
+
+// What gateways with a fax machine behind them say in m-lines.
+const (
+	t38      = "m=image 4000 udptl t38\r\na=T38FaxVersion:0\r\na=T38MaxBitRate:14400\r\na=T38FaxUdpEC:t38UDPRedundancy\r\na=X-fax:1\r\n"
+	noT38    = "m=image 0 udptl t38\r\n"
+	speech   = "m=audio 49170 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+	noSpeech = "m=audio 0 RTP/AVP 8\r\n"
+)
+
+// spoken is what the relay has of an ordinary call: streams and ports, see streams.
+const spoken = "rtp 49170-49170"
+
+// described is a description of an end with those m-lines.
+func described(end, version int, mlines string) string {
+	return fmt.Sprintf("v=0\r\no=- 20518 %d IN IP4 198.51.100.%d\r\ns=-\r\nc=IN IP4 198.51.100.%d\r\nt=0 0\r\n%s", version, end+1, end+1, mlines)
+}
+
+// kinds are the m-lines of a description, "-audio" for one that is refused.
+func kinds(s *sdp.Session) string {
+	var list []string
+	for i := range s.Media {
+		if list = append(list, s.Media[i].Kind); s.Media[i].Rejected() {
+			list[i] = "-" + list[i]
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+// streams is what the relay was told last: rtp or t38 for each m-line in use, and the ports of caller and callee.
+func (r *rig) streams() string {
+	var list []string
+	for i := range r.session.Streams {
+		s, kind := &r.session.Streams[i], "rtp"
+		if s.Opaque {
+			kind = "t38"
+		}
+		if a, b := s.Side[0].Remote, s.Side[1].Remote; a.IsValid() || b.IsValid() {
+			list = append(list, fmt.Sprintf("%s %d-%d", kind, a.Port(), b.Port()))
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// change has one end offer something and the other one answer; it tells what either was told, "488" for a refusal.
+func change(from, to *end, method string, version int, offer, status, answer string) (offered, answered string) {
+	r := from.r
+	r.b.Helper()
+	from.says(method, described(from.number(), version, offer))
+	req, said := r.told(method)
+	offered = kinds(said)
+	body := ""
+	if answer != "" {
+		body = described(to.number(), version, answer)
+	}
+	to.answers(status, req, body)
+	for _, s := range r.out.Sends {
+		if line := string(s.Data[:len("SIP/2.0 200")]); strings.HasPrefix(line, "SIP/2.0 2") {
+			_, said = r.told(line)
+			answered = kinds(said)
+		} else if strings.HasPrefix(line, "SIP/2.0 ") {
+			answered = line[len("SIP/2.0 "):]
+		}
+	}
+	if method == "INVITE" {
+		outcome := slices.Clone(r.out.Sends)
+		from.ack(from.seq)
+		r.out.Sends = outcome
+	}
+	return offered, answered
+}
+
+// number is 0 for the caller's end and 1 for the callee's.
+func (e *end) number() int {
+	if e.src.Remote == e.r.uc.Remote {
+		return 0
+	}
+	return 1
+}
+
+// TestT38: a called gateway hears the tone of a fax and asks for T.38, in each of the ways that there are. What the caller says to that comes about on both sides and
+// at the relay, and so does the way back.
+func TestT38(t *testing.T) {
+	for name, c := range map[string]struct {
+		offer, status, answer    string
+		offered, answered, relay string
+	}{
+		"in the place of audio":    {t38, "200 OK", strings.Replace(t38, "4000", "5000", 1), "image", "image", "t38 5000-4000"},
+		"behind audio":             {noSpeech + t38, "200 OK", noSpeech + t38, "-audio image", "-audio image", "t38 4000-4000"},
+		"before audio":             {t38 + noSpeech, "200 OK", t38 + noSpeech, "image -audio", "image -audio", "t38 4000-4000"},
+		"beside audio":             {speech + t38, "200 OK", speech + t38, "audio image", "audio image", spoken + ", t38 4000-4000"},
+		"beside audio, one taken":  {speech + t38, "200 OK", noSpeech + t38, "audio image", "-audio image", "t38 4000-4000"},
+		"beside audio, not taken":  {speech + t38, "200 OK", speech + noT38, "audio image", "audio -image", spoken},
+		"488":                      {t38, "488 Not Acceptable Here", "", "image", "488", spoken},
+		"415":                      {t38, "415 Unsupported Media Type", "", "image", "488", spoken},
+		"606":                      {t38, "606 Not Acceptable", "", "image", "606", spoken},
+		"behind audio, 488":        {noSpeech + t38, "488 Not Acceptable Here", "", "-audio image", "488", spoken},
+		"beside audio, 488":        {speech + t38, "488 Not Acceptable Here", "", "audio image", "488", spoken},
+		"answered by audio":        {t38, "200 OK", speech, "image", "488", spoken},
+		"behind audio, by audio":   {noSpeech + t38, "200 OK", speech, "-audio image", "488", spoken},
+		"behind audio, all is off": {noSpeech + t38, "200 OK", noSpeech + noT38, "-audio image", "-audio -image", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			caller, callee := r.acknowledged()
+			offered, answered := change(callee, caller, "INVITE", 1, c.offer, c.status, c.answer)
+			if got := r.streams(); offered != c.offered || answered != c.answered || got != c.relay {
+				t.Errorf("offered %q, answered %q, the relay has %q; want %q, %q, %q", offered, answered, got, c.offered, c.answered, c.relay)
+			}
+			if again := r.first("INVITE"); (again != nil) != (c.answered == "488" && c.answer != "") {
+				t.Errorf("who has taken what is refused must be told of it, and nobody else:\n%s", r.lines())
+			} else if again != nil {
+				caller.answers("200 OK", again, described(0, 2, speech))
+			}
+			back := strings.NewReplacer("4000", "0", "audio 0", "audio 49180", "49170", "49180")
+			if r.pass(1e9); !strings.Contains(c.offer, "audio") {
+				back = strings.NewReplacer(t38, strings.Replace(speech, "49170", "49180", 1))
+			}
+			offered, answered = change(callee, caller, "INVITE", 3, back.Replace(c.offer), "200 OK", back.Replace(c.offer))
+			if got := r.streams(); strings.Trim(strings.Replace(offered, "-image", "", 1), " ") != "audio" || answered != offered || got != "rtp 49180-49180" {
+				t.Errorf("back in audio, offered %q, answered %q, the relay has %q", offered, answered, got)
+			}
+		})
+	}
+}
+
+// TestT38NotYetTaken: while T.38 is only offered the call goes on as it was, and what one side says under SRTP goes to no port for T.38, nor the other's words out of it.
+func TestT38NotYetTaken(t *testing.T) {
+	for _, offer := range []string{t38, noSpeech + t38} {
+		r := secured(t, "required", "accept")
+		caller, callee := r.endsOf(keyed(bodies[0], uc80), bodies[1])
+		caller.ack(1)
+		before := r.session.Streams[0]
+		for version, end := range map[int]struct{ from, to *end }{1: {callee, caller}, 3: {caller, callee}} {
+			end.from.says("INVITE", described(end.from.number(), version, offer))
+			inv, _ := r.told("INVITE")
+			if now := r.session.Streams[0]; now.Opaque || now.Side[0].Crypt == nil || now.Side[0].Remote != before.Side[0].Remote || now.Side[1].Remote != before.Side[1].Remote {
+				t.Errorf("the relay has %+v, had %+v", now, before)
+			}
+			end.to.answers("488 Not Acceptable Here", inv, "")
+			end.from.ack(end.from.seq)
+			if now := r.session.Streams[0]; now.Opaque || now.Side[0].Crypt == nil || r.streams() != spoken {
+				t.Errorf("refused, and the relay has %+v, had %+v", now, before)
+			}
+			r.pass(1e9)
+		}
+	}
+}
+
+// TestT38AndSRTP: T.38 between a side with SRTP and one without passes as it is, and when audio comes back it is under the same keys as before.
+func TestT38AndSRTP(t *testing.T) {
+	for _, offer := range []string{t38, noSpeech + t38, t38 + noSpeech} {
+		r := secured(t, "required", "accept")
+		caller, callee := r.endsOf(keyed(bodies[0], uc80), bodies[1])
+		caller.ack(1)
+		ours := r.side(0).Crypt
+		if offered, answered := change(callee, caller, "INVITE", 1, offer, "200 OK", offer); offered != answered || !strings.HasPrefix(r.streams(), "t38 ") {
+			t.Errorf("offered %q, answered %q, the relay has %s", offered, answered, r.streams())
+		}
+		for i := range r.session.Streams {
+			if s := r.session.Streams[i]; s.Side[0].Crypt != nil || s.Side[1].Crypt != nil {
+				t.Errorf("stream %d is encrypted", i)
+			}
+		}
+		back := strings.NewReplacer(t38, noT38, noSpeech, speech)
+		if offer == t38 {
+			back = strings.NewReplacer(t38, speech)
+		}
+		r.pass(1e9)
+		callee.says("INVITE", described(1, 2, back.Replace(offer)))
+		inv, said := r.told("INVITE")
+		at := slices.IndexFunc(said.Media, func(m sdp.Media) bool { return m.Kind == "audio" })
+		if said.Media[at].Proto != "RTP/SAVP" {
+			t.Errorf("offered\n%s", inv)
+		}
+		tag := 0
+		for k := range said.Cryptos(at) {
+			if k.Suite == "AES_CM_128_HMAC_SHA1_80" {
+				tag = k.Tag
+			}
+		}
+		caller.answers("200 OK", inv, strings.Replace(keyed(described(0, 2, back.Replace(offer)), ""), "PCMA/8000\r\n", "PCMA/8000\r\n"+uc80t(tag), 1))
+		if now := r.session.Streams[at].Side[0].Crypt; r.streams() != spoken || now == nil || at == 0 && now.Send != ours.Send {
+			t.Errorf("%q: back in audio the relay has %+v, had %+v", offer, now, ours)
+		}
+	}
+}
