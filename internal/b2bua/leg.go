@@ -9,6 +9,7 @@ import (
 	"github.com/directsip/directsip/internal/dialog"
 	"github.com/directsip/directsip/internal/digest"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/txn"
@@ -55,14 +56,14 @@ type Leg struct {
 	number    uint8  // 0: leg A; n: the n-th attempt
 	byes      uint8  // BYEs sent
 	allow     methods
-	up        bool // the dialog is confirmed and no BYE was sent or received
-	acked     bool // leg A: the ACK to our 2xx came; leg B: we sent it
-	ackWaits  bool // our ACK to a 2xx with an offer waits for the answer of the other leg
-	mute      bool // the INVITE is left behind: not repeated any more
-	offerless bool // our initial INVITE had no offer
-	unoffered bool // our last INVITE had none: what its answers say is an offer
-	short     int  // m-lines of what the peer said last, if it leaves out those that it does not take; else 0
-	pending   bool // BYE waits for the ACK to our 2xx (RFC 3261 §15)
+	up        bool       // the dialog is confirmed and no BYE was sent or received
+	acked     bool       // leg A: the ACK to our 2xx came; leg B: we sent it
+	ackWaits  bool       // our ACK to a 2xx with an offer waits for the answer of the other leg
+	mute      bool       // the INVITE is left behind: not repeated any more
+	offerless bool       // our initial INVITE had no offer
+	unoffered bool       // our last INVITE had none: what its answers say is an offer
+	absent    sdp.Absent // m-lines that the peer left out of what it said last
+	pending   bool       // BYE waits for the ACK to our 2xx (RFC 3261 §15)
 }
 
 // sentAck is an ACK to a 2xx. A 2xx is repeated until its ACK arrives, and belongs to the dialog, not to a transaction.

@@ -126,7 +126,7 @@ func (c *Call) openOffer() *diag.Reason {
 // refused by fits.
 func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 	passes := c.plan.bypass || c.plan.passKeys
-	if m.Body == "" || passes && l.short == 0 {
+	if m.Body == "" || passes && l.absent == 0 {
 		return nil
 	}
 	body, ok := m.SDP()
@@ -135,7 +135,7 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 	}
 	offer := c.isOffer(l, m)
 	clean, why := body, (*diag.Reason)(nil)
-	if offer && l.short > 0 {
+	if offer && l.absent != 0 {
 		clean = l.complete(l.sdp.body, body)
 	}
 	if !passes {
@@ -314,8 +314,8 @@ func (c *Call) say(l *Leg, m *sip.Message, text string) {
 	}
 	answer := c.answers(l, m)
 	text = c.seal(l, text, !answer)
-	if answer && l.short > 0 {
-		text = sdp.Shorten(text, l.short)
+	if answer && l.absent != 0 {
+		text = sdp.Shorten(text, l.absent)
 	}
 	m.SetBody("application/sdp", text)
 }

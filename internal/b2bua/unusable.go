@@ -14,7 +14,7 @@ func (l *Leg) unusable(m *sip.Message) *diag.Reason {
 	if insists(m) != "" {
 		return diag.UnsupportedMedia
 	}
-	if offer, ok := m.SDP(); ok && l.up && l.oa.Stable() && l.sdp.outgrows(offer) && (l.short == 0 || sdp.MediaLines(offer) < l.short) {
+	if offer, ok := m.SDP(); ok && l.up && l.oa.Stable() && l.sdp.outgrows(offer) && (l.absent == 0 || sdp.MediaLines(offer)+l.absent.Count() < sdp.MediaLines(l.sdp.body)) {
 		return diag.MediaLineMissing
 	}
 	return nil
@@ -33,10 +33,6 @@ func (d *description) outgrows(offer string) bool {
 // complete is what the peer answers to a description of ours, or offers behind it, with the m-lines that it leaves out (RFC 3264 §6 has them with port 0). Who has
 // answered so may offer so, and is answered as it asks.
 func (l *Leg) complete(ours, said string) string {
-	whole := sdp.Complete(ours, said)
-	l.short = 0
-	if len(said) != len(whole) {
-		l.short = sdp.MediaLines(said)
-	}
-	return whole
+	said, l.absent = sdp.Complete(ours, said)
+	return said
 }

@@ -45,8 +45,32 @@ func FuzzParse(f *testing.F) {
 		if refusal := mustParse(t, string(Refuse(s, nil, ourRewrite()))); AnswerFits(s, refusal) != nil {
 			t.Fatalf("a refusal does not fit: %v", AnswerFits(s, refusal))
 		}
-		if _, err := Parse(Complete(g711Offer+videoOffer, body)); err != nil && len(s.lines)+1 <= MaxLines && len(s.Media)+1 <= MaxMedia {
+		before := g711Offer + videoOffer + "m=image 0 udptl t38\r\n"
+		whole, absent := Complete(before, body)
+		full, err := Parse(whole)
+		if err != nil && len(s.lines)+2 <= MaxLines && len(s.Media)+2 <= MaxMedia {
 			t.Fatalf("complete it cannot be read: %v", err)
+		}
+		if err != nil || absent == 0 || MediaLines(body) != len(s.Media) { // lines may end in CR alone, and then nothing is known of what is left out
+			return
+		}
+		if len(full.Media) != MediaLines(before) || len(full.Media) != len(s.Media)+absent.Count() {
+			t.Fatalf("%d m-lines became %d, and %b are absent", len(s.Media), len(full.Media), absent)
+		}
+		rest := s.Media
+		for i := range full.Media {
+			switch m := &full.Media[i]; {
+			case absent>>i&1 == 1 && !m.Rejected():
+				t.Fatalf("m-line %d is live, and nobody has said so", i+1)
+			case absent>>i&1 == 0:
+				if m.Kind != rest[0].Kind || m.Proto != rest[0].Proto || m.Port != rest[0].Port {
+					t.Fatalf("m-line %d became %+v, was %+v", i+1, m, rest[0])
+				}
+				rest = rest[1:]
+			}
+		}
+		if short, err := Parse(Shorten(whole, absent)); err != nil || len(short.Media) != len(s.Media) {
+			t.Fatalf("short again: %v", err)
 		}
 	})
 }

@@ -1,9 +1,18 @@
 package sdp
 
-import "strings"
+import (
+	"math/bits"
+	"strings"
+)
 
-// A description has an m-line for each of the one before it, whatever has become of the stream (RFC 3264 §6, §8). Some peers leave out at the end what they do not
-// take: what follows completes what they say, and says it to them as they do.
+// A description has an m-line for each of the one before it, whatever has become of the stream (RFC 3264 §6, §8). Some peers leave out what they do not take: video
+// behind audio, or audio before T.38. What follows completes what they say, and says it to them as they do.
+
+// Absent are m-lines that a peer leaves out of its descriptions: the one at i, counted from 0, if bit i is set. The zero value is a peer that leaves out none.
+type Absent uint64
+
+// Count tells how many they are.
+func (a Absent) Count() int { return bits.OnesCount64(uint64(a)) }
 
 // mediaBegin is how an m-line begins: it is never the first line.
 const mediaBegin = "\nm="
@@ -11,35 +20,94 @@ const mediaBegin = "\nm="
 // MediaLines counts the m-lines of a description.
 func MediaLines(body string) int { return strings.Count(body, mediaBegin) }
 
-// rest is what a description says from m-line n on, counted from 0; "" when it has no more.
-func rest(body string, n int) string {
-	at := 0
-	for ; n >= 0; n-- {
-		i := strings.Index(body[at:], mediaBegin)
-		if i < 0 {
-			return ""
-		}
-		at += i + 1
-	}
-	return body[at:]
+// section is an m-line in a text, and what belongs to it.
+type section struct {
+	text           string
+	kind, protocol string
+	formats        string
+	live           bool
 }
 
-// Complete appends to a description the m-lines of the one before it that it leaves out at the end, with port 0. One without any m-line stays as it is.
-func Complete(before, body string) string {
-	n := MediaLines(body)
-	missing := rest(before, n)
-	if n == 0 || missing == "" {
-		return body
-	}
-	text := strings.TrimRight(body, "\r\n\x00") // some end in a zero
-	for line := range strings.Lines(missing) {
-		if kind, after, ok := strings.Cut(strings.TrimRight(line, "\r\n"), " "); ok && strings.HasPrefix(kind, "m=") {
-			_, formats, _ := strings.Cut(after, " ") // behind the port
-			text += "\r\n" + kind + " 0 " + formats
+// sections cuts a text at its m-lines; head is what stands before them.
+func sections(body string) (head string, list []section) {
+	head = body
+	for at := strings.Index(body, mediaBegin); at >= 0; {
+		rest := body[at+1:]
+		if list == nil {
+			head = body[:at+1]
 		}
+		next := strings.Index(rest, mediaBegin)
+		if next >= 0 {
+			next += at + 1
+			rest = body[at+1 : next+1]
+		}
+		line, _, _ := strings.Cut(rest, "\n")
+		s := section{text: rest}
+		s.kind, line = field(strings.TrimRight(line[len("m="):], "\r\x00"))
+		port, line := field(line)
+		s.protocol, line = field(line)
+		s.formats, s.live = trimBlanks(line), port != "0"
+		list = append(list, s)
+		at = next
 	}
-	return text + "\r\n"
+	return head, list
 }
 
-// Shorten leaves out all m-lines but the first n.
-func Shorten(body string, n int) string { return strings.TrimSuffix(body, rest(body, n)) }
+// is tells whether an m-line may stand for one of before: its kind and transport are the same.
+func (s *section) is(before *section) bool {
+	return strings.EqualFold(s.kind, before.kind) &&
+		(isRTP(s.protocol) && isRTP(before.protocol) || strings.EqualFold(s.protocol, before.protocol))
+}
+
+// missing finds which m-lines of before are left out, taking the first that fits for each that is there: of those in use for one in use if all find theirs so. Where they
+// are not some of before in their order, the last are.
+func missing(before, said []section) Absent {
+	for _, revive := range [...]bool{false, true} {
+		absent, next := Absent(0), 0
+		for i := range before {
+			if next < len(said) && said[next].is(&before[i]) && (revive || before[i].live || !said[next].live) {
+				next++
+			} else {
+				absent |= 1 << i
+			}
+		}
+		if next == len(said) {
+			return absent
+		}
+	}
+	return 1<<len(before) - 1<<len(said)
+}
+
+// Complete puts into a description the m-lines of the one before it that it leaves out, with port 0, and tells which. One without any m-line stays as it is.
+func Complete(before, body string) (whole string, absent Absent) {
+	if n, most := MediaLines(body), MediaLines(before); n == 0 || n >= most || most > MaxMedia {
+		return body, 0
+	}
+	_, had := sections(before)
+	head, has := sections(strings.TrimRight(body, "\r\n\x00") + "\r\n") // some end in a zero
+	absent = missing(had, has)
+	var b strings.Builder
+	b.WriteString(head)
+	for i := range had {
+		if absent&(1<<i) == 0 {
+			b.WriteString(has[0].text)
+			has = has[1:]
+			continue
+		}
+		b.WriteString("m=" + had[i].kind + " 0 " + had[i].protocol + " " + had[i].formats + "\r\n")
+	}
+	return b.String(), absent
+}
+
+// Shorten leaves m-lines out again.
+func Shorten(body string, absent Absent) string {
+	head, list := sections(body)
+	var b strings.Builder
+	b.WriteString(head)
+	for i := range list {
+		if absent>>i&1 == 0 {
+			b.WriteString(list[i].text)
+		}
+	}
+	return b.String()
+}

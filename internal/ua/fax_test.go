@@ -100,6 +100,9 @@ func TestT38(t *testing.T) {
 		"beside audio":             {speech + t38, "200 OK", speech + t38, "audio image", "audio image", spoken + ", t38 4000-4000"},
 		"beside audio, one taken":  {speech + t38, "200 OK", noSpeech + t38, "audio image", "-audio image", "t38 4000-4000"},
 		"beside audio, not taken":  {speech + t38, "200 OK", speech + noT38, "audio image", "audio -image", spoken},
+		"behind audio, alone":      {noSpeech + t38, "200 OK", t38, "-audio image", "-audio image", "t38 4000-4000"},
+		"beside audio, alone":      {speech + t38, "200 OK", t38, "audio image", "-audio image", "t38 4000-4000"},
+		"before audio, alone":      {t38 + noSpeech, "200 OK", t38, "image -audio", "image -audio", "t38 4000-4000"},
 		"488":                      {t38, "488 Not Acceptable Here", "", "image", "488", spoken},
 		"415":                      {t38, "415 Unsupported Media Type", "", "image", "488", spoken},
 		"606":                      {t38, "606 Not Acceptable", "", "image", "606", spoken},
@@ -130,6 +133,29 @@ func TestT38(t *testing.T) {
 				t.Errorf("back in audio, offered %q, answered %q, the relay has %q", offered, answered, got)
 			}
 		})
+	}
+}
+
+// TestT38Alone: who answers m-lines of audio and T.38 by T.38 alone has refused the audio. It goes back to audio in the same way, and is answered as it asks; the other
+// side sees both m-lines all the time.
+func TestT38Alone(t *testing.T) {
+	for _, offer := range []string{noSpeech + t38, t38 + noSpeech} {
+		r := newRig(t)
+		caller, callee := r.acknowledged()
+		both, _ := change(callee, caller, "INVITE", 1, offer, "200 OK", t38)
+		for i, method := range []string{"INVITE", "UPDATE"} {
+			version := 2 + i
+			back := strings.NewReplacer(noSpeech, speech, t38, noT38)
+			offered, answered := change(caller, callee, method, version, speech, "200 OK", back.Replace(offer))
+			if offered != strings.NewReplacer("-audio", "audio", "image", "-image").Replace(both) || answered != "audio" || r.streams() != spoken {
+				t.Errorf("%s: offered %q, answered %q, the relay has %q", method, offered, answered, r.streams())
+			}
+			r.pass(1e9)
+			if offered, answered = change(caller, callee, method, version, t38, "200 OK", offer); offered != both || answered != "image" || r.streams() != "t38 4000-4000" {
+				t.Errorf("%s: offered %q, answered %q, the relay has %q", method, offered, answered, r.streams())
+			}
+			r.pass(1e9)
+		}
 	}
 }
 
