@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -142,8 +143,9 @@ func (w *wire) play(t *testing.T, tier media.Tier, content *content, keys [2]*me
 		if tier == media.TierSteered && r.steered.exit != nil && r.byExit(0) && r.byExit(1) {
 			exits++
 		}
-		for i := range s.source {
-			s.asked(1, i) // or the script is over before the ways are known
+		for i := range s.source { // or the script is over before the ways are known
+			s.asked(1, i)
+			s.settled(i)
 		}
 	}
 	if tier == media.TierSteered && r.steered.exit != nil && exits < scriptSteps/4 {
@@ -178,6 +180,23 @@ func (w *wire) play(t *testing.T, tier media.Tier, content *content, keys [2]*me
 		_ = c.Close()
 	}
 	return s
+}
+
+// settled waits until it is known how packets to a peer leave, by the exit too: after a change of the network that may take half a second.
+func (s *script) settled(side int) {
+	s.t.Helper()
+	if s.steered == nil || s.steered.exit == nil {
+		return
+	}
+	local, remote := s.session.Streams[0].Side[side].Local.Addr(), s.session.Streams[0].Side[side].Remote.Addr()
+	for deadline := time.Now().Add(patience); ; runtime.Gosched() {
+		if _, _, known := s.steered.exit.ways.Now(local, remote); known {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("step %d: the way to %v does not become known", len(s.trace), remote)
+		}
+	}
 }
 
 // listen opens a socket whose packets come as deliveries.
