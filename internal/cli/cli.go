@@ -70,8 +70,11 @@ func (u *usageError) Unwrap() error { return u.err }
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "directsip",
-		Short:         "A Mediation Server for Direct SIP: UC platform, IP-PBX, PSTN gateways and provider SBCs over M:N trunks",
+		Use:   "directsip",
+		Short: "A Mediation Server for Direct SIP: UC platform, IP-PBX, PSTN gateways and provider SBCs over M:N trunks",
+		Long: "A Mediation Server for Direct SIP: UC platform, IP-PBX, PSTN gateways and provider SBCs over M:N trunks.\n" +
+			"FILE is the document: directsip.yaml where you are when none is named, standard input for -. The environment may have DIRECTSIP_SERVER for --server\n" +
+			"and DIRECTSIP_DATA for --data.",
 		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -179,10 +180,12 @@ func writeLive(w io.Writer, list []cdr.Record) {
 			state = "talking " + span(time.Since(r.Answered))
 		}
 		if r.Out != nil {
-			out, codec = r.Out.Trunk, r.Out.Codec
+			if out, codec = r.Out.Trunk, r.Out.Codec; r.In.Codec != "" && r.In.Codec != codec { // converted here
+				codec = r.In.Codec + "/" + dash(codec)
+			}
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, clock(r.Start), dash(r.Calling.Received), dash(r.Called.Received), r.In.Trunk,
-			dash(out), state, dash(codec))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, clock(r.Start), dash(cmp.Or(r.Calling.Normalized, r.Calling.Received)),
+			dash(cmp.Or(r.Called.Normalized, r.Called.Received)), r.In.Trunk, dash(out), state, dash(codec))
 	}
 	t.Flush()
 	if len(list) == 0 {

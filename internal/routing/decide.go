@@ -141,6 +141,9 @@ func (x *run) caller() {
 	}
 	d.CallingUser = user
 	st := Step{Kind: StepCaller, From: q.Calling}
+	if user == nil && x.fromUC() && strings.Trim(q.Calling, "+0123456789") != "" {
+		st.Of = q.CallingURI // of somebody with a name the host decides, which the name does not show
+	}
 	if user != nil {
 		st.Name, st.Outcome = user.Name, Chosen
 		if user.Number != "" {

@@ -272,10 +272,14 @@ func (st *Step) text() string {
 			}
 			return "a user; came as " + st.From + ", calls as " + orNone(st.To)
 		}
+		text := "not a user"
 		if st.From != st.To {
-			return st.From + " → " + orNone(st.To) + "; not a user"
+			text = st.From + " → " + orNone(st.To) + "; not a user"
 		}
-		return "not a user"
+		if st.Of != "" {
+			text += ": none has the URI " + st.Of
+		}
+		return text
 	case StepEmergency:
 		return st.From + " is an emergency number: usage " + quote(st.To) + " replaces the policy"
 	case StepUser:

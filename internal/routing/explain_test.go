@@ -53,3 +53,19 @@ func TestExplainUnnamedRules(t *testing.T) {
 		}
 	}
 }
+
+// TestExplainNameOfNobody: a name that a user has at another host is said not to be the user's, with the host.
+func TestExplainNameOfNobody(t *testing.T) {
+	s := compile(t, world)
+	for _, row := range []struct{ trunk, calling, uri, want string }{
+		{"uc", "alice", "sip:alice@example.com", `caller "alice" a user; came as alice, calls as +14255550101`},
+		{"uc", "alice", "sip:alice@uc.example.com", "caller alice not a user: none has the URI sip:alice@uc.example.com"},
+		{"uc", "+4930123", "sip:+4930123@uc.example.com", "caller +4930123 not a user"},
+		{"pbx", "alice", "sip:alice@example.com", "caller alice not a user"},
+	} {
+		d := Decide(s, &Query{Trunk: s.TrunkByName(row.trunk), Called: "5551234", Calling: row.calling, CallingURI: row.uri}, nil)
+		if got := strings.Join(strings.Fields(d.Explain()[1]), " "); got != row.want {
+			t.Errorf("got  %s\nwant %s", got, row.want)
+		}
+	}
+}

@@ -8,7 +8,7 @@ type StepKind uint8
 // The kinds of steps, about in the order in which they occur.
 const (
 	StepCall         StepKind = iota // From: called as received; To: calling as received; Name: inbound trunk
-	StepCaller                       // who calls. Name: user; From: as received; To: normalized
+	StepCaller                       // who calls. Name: user; From: as received; To: normalized; Of: URI that no user has
 	StepForwarder                    // who forwards the call. Name: user; From: URI
 	StepInCalled                     // inbound called rule
 	StepInCalling                    // inbound calling rule

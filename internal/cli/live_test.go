@@ -1,0 +1,33 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+)
+
+// TestLiveCallsLookLikeEndedOnes has the numbers that `directsip calls` has of the same calls, and both codecs where there are two.
+func TestLiveCallsLookLikeEndedOnes(t *testing.T) {
+	now := time.Now()
+	extension := cdr.Number{Received: "201", Normalized: "+14255550201"}
+	number := cdr.Number{Received: "4255551234", Normalized: "+14255551234"}
+	for want, r := range map[string]cdr.Record{
+		"+14255550201 +14255551234 pbx itsp talking PCMA/PCMU": {Calling: extension, Called: number, Answered: now, In: cdr.Leg{Trunk: "pbx", Codec: "PCMA"}, Out: &cdr.Leg{Trunk: "itsp", Codec: "PCMU"}},
+		"+14255550201 +14255551234 pbx itsp talking PCMA":      {Calling: extension, Called: number, Answered: now, In: cdr.Leg{Trunk: "pbx", Codec: "PCMA"}, Out: &cdr.Leg{Trunk: "itsp", Codec: "PCMA"}},
+		"alice 7 pbx - calling -":                              {Calling: cdr.Number{Received: "alice"}, Called: cdr.Number{Received: "7"}, In: cdr.Leg{Trunk: "pbx"}},
+	} {
+		r.ID, r.Start = "id", now
+		var b strings.Builder
+		writeLive(&b, []cdr.Record{r})
+		_, line, _ := strings.Cut(strings.TrimSpace(b.String()), "\n")
+		f := strings.Fields(line)
+		if f = f[2:]; f[4] == "talking" {
+			f = append(f[:5], f[6:]...) // since when
+		}
+		if got := strings.Join(f, " "); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
