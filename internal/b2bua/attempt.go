@@ -486,6 +486,10 @@ func (c *Call) attemptFailed(now time.Time, t *attempt, ev txn.Event, out *Out) 
 	}
 	if ev == txn.Failed && t.viaTCP {
 		c.env.noTCP().Add(now, t.leg.hop.Remote, noTCPTime) // the large request goes by UDP after all (RFC 3261 §18.1.1)
+		if !c.written {
+			e := &c.rec.Attempts[t.index]
+			e.Detail = join(e.Detail, "larger than udpMaxRequest, and went by UDP because TCP failed ("+t.failure+")")
+		}
 		c.invite(now, t, out)
 		return
 	}

@@ -340,7 +340,7 @@ func TestNames(t *testing.T) {
 
 // TestProfileFits: the Server header names the product.
 func TestProfileFits(t *testing.T) {
-	for profile, want := range map[string]string{"": "note profile-fits", "cucm": "", "asterisk": "warning profile-other"} {
+	for profile, want := range map[string]string{"": "note profile-fits", "cucm": "", "asterisk": "warning profile-other", "generic-pbx": "note profile-fits"} {
 		c := newClinic(t)
 		peer := siptest.T(t).Agent(siptest.Config{})
 		peer.Respond("OPTIONS", 200, "Server: Cisco-CUCM12.5")

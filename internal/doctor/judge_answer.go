@@ -217,5 +217,9 @@ func (j *judge) profile(h *Hop) {
 		j.add(Note, "profile-fits", what, "the defaults are not right for every peer", fix)
 		return
 	}
+	if p := topology.ProfileByName(j.trunk.Settings.Profile); p != nil && len(p.Servers) == 0 {
+		j.add(Note, "profile-fits", fmt.Sprintf("%s, and the trunk has profile %s", what, p.Name), "a proxy in front of it may say this of itself; if it is the peer, its own profile knows more of it", fix)
+		return
+	}
 	j.add(Warning, "profile-other", fmt.Sprintf("%s, and the trunk has profile %s", what, j.trunk.Settings.Profile), "the values of the profile are for another product", fix)
 }

@@ -157,7 +157,8 @@ func (c *compiler) port(n *node) (uint16, bool) {
 	return uint16(v), ok
 }
 
-func (c *compiler) portRange(n *node) (PortRange, bool) {
+// portRange reads a range of ports; like is one that may stand there.
+func (c *compiler) portRange(n *node, like string) (PortRange, bool) {
 	s, ok := c.text(n)
 	if !ok {
 		return PortRange{}, false
@@ -169,7 +170,7 @@ func (c *compiler) portRange(n *node) (PortRange, bool) {
 	lo, err1 := strconv.ParseUint(strings.TrimSpace(first), 10, 16)
 	hi, err2 := strconv.ParseUint(strings.TrimSpace(last), 10, 16)
 	if err1 != nil || err2 != nil || lo == 0 || lo > hi {
-		c.errorf(n, "%s is %q, not a range of ports", n.label(), s).fixf("Write it like 5067-5069")
+		c.errorf(n, "%s is %q, not a range of ports", n.label(), s).fixf("Write it like %s", like)
 		return PortRange{}, false
 	}
 	return PortRange{uint16(lo), uint16(hi)}, true

@@ -43,7 +43,7 @@ var poolFields = append(limitFields(func(d *poolDoc) *Limit { return &d.out.Limi
 
 func setPorts[T any](at func(*T) *PortRange) func(*compiler, *node, *T) {
 	return func(c *compiler, n *node, to *T) {
-		if v, ok := c.portRange(n); ok {
+		if v, ok := c.portRange(n, "5067-5069"); ok {
 			*at(to) = v
 		}
 	}
@@ -62,7 +62,7 @@ var serverFields = []field[serverDoc]{
 	{"addresses", func(c *compiler, n *node, d *serverDoc) { d.addresses, d.out.Addresses = n, c.families(n) }},
 	{"media", func(c *compiler, n *node, d *serverDoc) { d.media, d.out.Media = n, c.families(n) }},
 	{"mediaPorts", func(c *compiler, n *node, d *serverDoc) {
-		if v, ok := c.portRange(n); ok {
+		if v, ok := c.portRange(n, "49152-57500"); ok {
 			d.mediaPorts, d.out.MediaPorts = n, v
 		}
 	}},

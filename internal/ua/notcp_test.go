@@ -32,6 +32,9 @@ func TestRFC3261_18_1_1_NoTCPIsRemembered(t *testing.T) {
 		}
 	}
 	call("a", sip.TCP, sip.UDP)
+	if said, want := r.core.Calls()[0].Attempts[0].Detail, "larger than udpMaxRequest, and went by UDP because TCP failed (connection refused)"; said != want {
+		t.Errorf("the record says %q of the second INVITE, want %q", said, want)
+	}
 	call("b", sip.UDP)
 	r.now = r.now.Add(6 * time.Minute)
 	call("c", sip.TCP, sip.UDP)
