@@ -93,10 +93,13 @@ func (c *Call) offersICE(l *Leg, i int) bool {
 	return !l.srtp.lines[i].ice.declined
 }
 
-// standing is how an m-line stands on the side of a leg that has its seat; nil: nothing stands yet, or it is new or off. A fork that answers
+// standing is how an m-line of RTP stands on the side of a leg that has its seat; nil: nothing stands yet, or it is new, off or T.38. A fork that answers
 // too late changes nothing of it.
 func (c *Call) standing(l *Leg, i int) *end {
-	if !l.up || c.seat(l.side) != l || i >= len(c.plan.lines) || !c.plan.lines[i].peer[l.side].live {
+	if !l.up || c.seat(l.side) != l || i >= len(c.plan.lines) {
+		return nil
+	}
+	if ln := c.plan.relayed(c, i); ln.opaque || !ln.peer[l.side].live {
 		return nil
 	}
 	return &c.plan.lines[i].peer[l.side]

@@ -136,6 +136,38 @@ func TestT38(t *testing.T) {
 	}
 }
 
+// TestT38AndICE: who has DTLS-SRTP and ICE is offered both again when audio comes back from T.38, which has neither.
+func TestT38AndICE(t *testing.T) {
+	const ice = "a=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=candidate:1 1 UDP 2130706431 198.51.100.1 49170 typ host\r\n"
+	for _, offer := range []string{t38, noSpeech + t38} {
+		r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:uc": {ice: lite, srtpMode: accept, `, 1))
+		r.env.Fingerprint = ourPrint
+		secure := withProto(bodies[0], "UDP/TLS/RTP/SAVP", theirPrint+"a=setup:active\r\n"+ice)
+		caller, callee := r.endsOf(secure, bodies[1])
+		caller.ack(1)
+		change(callee, caller, "INVITE", 1, offer, "200 OK", offer)
+		for i := range r.session.Streams {
+			if s := r.session.Streams[i]; s.Side[0].DTLS != nil || s.Side[0].ICE != nil || s.Opaque != (s.Side[0].Remote.Port() == 4000) {
+				t.Errorf("with T.38 the relay has %+v", s)
+			}
+		}
+		back := strings.NewReplacer(t38, noT38, noSpeech, speech)
+		if offer == t38 {
+			back = strings.NewReplacer(t38, speech)
+		}
+		r.pass(1e9)
+		callee.says("INVITE", described(1, 2, back.Replace(offer)))
+		inv, said := r.told("INVITE")
+		if said.Media[0].Proto != "UDP/TLS/RTP/SAVP" || len(linesOf(said, "fingerprint", "ice-ufrag", "candidate")) != 3 {
+			t.Errorf("offered\n%s", inv)
+		}
+		caller.answers("200 OK", inv, strings.Replace(secure, "8 0 101", "8", 1)+strings.TrimPrefix(back.Replace(offer), speech))
+		if s := r.session.Streams[0]; s.Opaque || s.Side[0].DTLS == nil || s.Side[0].ICE == nil || s.Side[1].DTLS != nil || r.streams() != spoken {
+			t.Errorf("back in audio the relay has %+v", s)
+		}
+	}
+}
+
 // TestT38Alone: who answers m-lines of audio and T.38 by T.38 alone has refused the audio. It goes back to audio in the same way, and is answered as it asks; the other
 // side sees both m-lines all the time.
 func TestT38Alone(t *testing.T) {
