@@ -58,6 +58,9 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 	if offer.Held() && c.a.trunk.Settings.HeldOffer == "refuse" {
 		return diag.HeldOffer, ""
 	}
+	if set := c.a.trunk.Settings; !set.EnableBypass && offer.Unrelayable(set.SRTPMode == "pass") {
+		return diag.NotAcceptable, "all of it is to go over TCP, or under DTLS without SRTP"
+	}
 	if c.unreachable(offer) {
 		return diag.MediaFamily, ""
 	}

@@ -89,6 +89,22 @@ func TestParseOddBodies(t *testing.T) {
 	}
 }
 
+// TestRelayable: what needs a connection or a handshake between the peers cannot pass a relay of UDP that has parted them.
+func TestRelayable(t *testing.T) {
+	for proto, want := range map[string][2]bool{"RTP/AVP": {true, true}, "UDP/TLS/RTP/SAVPF": {true, true}, "udptl": {true, true}, "UDP/TLS/UDPTL": {false, true},
+		"UDP/DTLS/SCTP": {false, true}, "TCP": {false, false}, "tcp/TLS/MSRP": {false, false}} {
+		s := mustParse(t, crlf("v=0", "m=image 1 "+proto+" x", "m=audio 0 RTP/AVP 0"))
+		for k, keysPass := range []bool{false, true} {
+			if got := s.Media[0].Relayable(keysPass); got != want[k] || s.Unrelayable(keysPass) == got {
+				t.Errorf("%s, keys pass %v: %v", proto, keysPass, got)
+			}
+		}
+	}
+	if mustParse(t, crlf("v=0", "m=image 0 TCP x")).Unrelayable(false) {
+		t.Error("what is off cannot be relayed")
+	}
+}
+
 func TestParseT38(t *testing.T) {
 	for _, proto := range []string{"udptl", "UDPTL", "TCP"} {
 		s := mustParse(t, crlf("v=0", "o=- 1 1 IN IP4 192.0.2.10", "s=-", "c=IN IP4 192.0.2.10", "t=0 0",

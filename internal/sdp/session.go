@@ -109,10 +109,25 @@ func (m *Media) Held() bool { return !m.Direction.Recv() }
 // IsRTP says whether the m-line is RTP in any of its profiles.
 func (m *Media) IsRTP() bool { return isRTP(m.Proto) }
 
-// OverTCP says whether the m-line asks for a TCP connection (RFC 4145), which a relay of UDP cannot give.
-func (m *Media) OverTCP() bool {
-	proto, _, _ := strings.Cut(m.Proto, "/")
-	return strings.EqualFold(proto, "TCP")
+// Relayable says whether a relay of UDP that is no party to keys can serve the m-line: no TCP connection (RFC 4145), and where keys stay behind, no DTLS with
+// anything but SRTP in it, as T.38 (RFC 7345) or a data channel (RFC 8841), whose handshake is between the peers.
+func (m *Media) Relayable(keysPass bool) bool {
+	proto, within, _ := strings.Cut(m.Proto, "/")
+	return !strings.EqualFold(proto, "TCP") && (keysPass || m.IsRTP() || !containsFold(within, "TLS/"))
+}
+
+// Unrelayable says whether the session has live m-lines and none of them is Relayable.
+func (s *Session) Unrelayable(keysPass bool) bool {
+	live := false
+	for i := range s.Media {
+		if m := &s.Media[i]; !m.Rejected() {
+			if m.Relayable(keysPass) {
+				return false
+			}
+			live = true
+		}
+	}
+	return live
 }
 
 // Secure says whether the profile is one of secure RTP (RTP/SAVP, RTP/SAVPF, with or without DTLS).

@@ -136,6 +136,30 @@ func TestT38(t *testing.T) {
 	}
 }
 
+// TestT38OverTCPOrTLS: T.38 by a connection or under DTLS cannot be relayed, and is refused at once, whoever offers it when: what would be left of it is no media at all.
+func TestT38OverTCPOrTLS(t *testing.T) {
+	for _, line := range []string{strings.Replace(t38, "udptl", "TCP", 1), strings.Replace(t38, "udptl", "UDP/TLS/UDPTL", 1) + theirPrint + "a=setup:actpass\r\n"} {
+		r := newRig(t)
+		caller, callee := r.acknowledged()
+		for _, offer := range []string{line, noSpeech + line} {
+			callee.says("INVITE", described(1, 1, offer))
+			r.sent("SIP/2.0 100", "SIP/2.0 488")
+			callee.ack(callee.seq)
+			caller.says("UPDATE", described(0, 1, offer))
+			r.sent("SIP/2.0 488")
+			if r.streams() != spoken {
+				t.Errorf("the relay has %q", r.streams())
+			}
+		}
+		if offered, _ := change(callee, caller, "INVITE", 2, speech+line, "200 OK", speech+strings.NewReplacer("4000", "0").Replace(line)); offered != "audio -image" || r.streams() != spoken {
+			t.Errorf("beside audio it is offered as %q, and the relay has %q", offered, r.streams())
+		}
+		r = newRig(t)
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", described(0, 1, line)))
+		r.sent("SIP/2.0 100", "SIP/2.0 488")
+	}
+}
+
 // TestT38AndICE: who has DTLS-SRTP and ICE is offered both again when audio comes back from T.38, which has neither.
 func TestT38AndICE(t *testing.T) {
 	const ice = "a=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=candidate:1 1 UDP 2130706431 198.51.100.1 49170 typ host\r\n"
