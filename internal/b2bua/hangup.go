@@ -5,6 +5,7 @@ import (
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/network"
+	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sip"
 )
 
@@ -12,6 +13,10 @@ import (
 func (c *Call) receiveBye(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
 	s := c.serve(now, l, src, m)
 	c.reply(now, l, s, c.ok(l, m), out)
+	if t := c.unanswered(l, m); t != nil {
+		c.hungUpUnanswered(now, t, out)
+		return
+	}
 	wasUp := l.up
 	l.down(now) // a 200 that it overtook is repeated until its ACK all the same: the INVITE needs its final response
 	switch {
@@ -27,6 +32,23 @@ func (c *Call) receiveBye(now time.Time, l *Leg, src sip.Source, m *sip.Message,
 	case c.other(l) != nil || c.xfer.connects() && c.xfer.new != nil && l == &c.xfer.new.leg:
 		c.finish(now, c.clearing(), c.name(l), "", out)
 	}
+}
+
+// unanswered is the attempt of a leg whose target may still answer, nil when there is none.
+func (c *Call) unanswered(l *Leg, m *sip.Message) *attempt {
+	if t := c.current; t != nil && &t.leg == l && t.state == attemptTrying && m.To().Tag() == l.tag {
+		return t
+	}
+	return nil
+}
+
+// hungUpUnanswered takes the BYE of a target whose 2xx was lost, as it may send none before that (RFC 3261 §15). With 481 it would be over for the target alone: we
+// would go on ringing, or call it answered when the 2xx comes again.
+func (c *Call) hungUpUnanswered(now time.Time, t *attempt, out *Out) {
+	c.weighAttempt(now, t, &rejection{status: diag.AnswerLost.Status, cause: diag.AnswerLost.Cause, reason: diag.AnswerLost, class: routing.UserVerdict}, out)
+	c.leave(now, t, out)
+	c.current = nil
+	c.giveUp(now, out)
 }
 
 // vanished takes that a peer does not know its dialog, or says nothing any more (RFC 3261 §12.2.1.2).

@@ -278,6 +278,9 @@ func (c *Call) inDialog(l *Leg, m *sip.Message) *diag.Reason {
 		if m.Method == "BYE" && l.dlg.RemoteTag != "" && l.dlg.Accept(m) == dialog.OK {
 			return nil // it crossed ours
 		}
+		if m.Method == "BYE" && c.unanswered(l, m) != nil {
+			return nil // it overtook its 2xx
+		}
 		return diag.CallGone
 	}
 	switch l.dlg.Accept(m) {

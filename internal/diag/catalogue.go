@@ -113,6 +113,9 @@ var (
 	PeerVanished = &Reason{ID: "peer-vanished", Cause: 41, Phrase: "Temporary failure",
 		Text: "A peer no longer answers in the call or says that it does not know it.",
 		Fix:  "Look whether the peer restarted at that time, and whether in-dialog requests reach its Contact address."}
+	AnswerLost = &Reason{ID: "answer-lost", Status: 480, Phrase: "Temporarily Unavailable", Cause: 16,
+		Text: "The called party hung up, and the answer that it must have given before has not arrived.",
+		Fix:  "Look for packets of the peer that are lost: its 200 to the INVITE, which is larger than its BYE, or our ACK. Over TCP neither is."}
 )
 
 // Limits and protection.
@@ -288,7 +291,7 @@ var All = []*Reason{
 	NotNormalized, NoRoute, NoUsage, UnassignedNumber, InboundRefused, ForwardingInternal, TollBypass, NoTrunk, UserUnreachable, AllTrunksDown,
 	AllTrunksFailed,
 	PeerFault, PeerCongestion, Incompatible, Redirected, NoResponse, NoProgress, TransportFailed, DNSFailed,
-	CredentialsMissing, CredentialsRefused, PeerVanished,
+	CredentialsMissing, CredentialsRefused, PeerVanished, AnswerLost,
 	PasswordMissing, PasswordGuessed,
 	UnknownSource, RateLimited, ServerLimit, PoolLimit, UserLimit, TrunkLimit, LinkFull, SessionTooWide, Overload, Draining, TrunkDisabled, TrunkPaused,
 	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, MediaFamily, HeldOffer, BadSDP, MediaLineMissing, BadAnswer, SRTPRequired, SRTPNotSupported, SRTPNoKeys, UnsupportedMedia,

@@ -102,6 +102,8 @@ func stories() []story {
 		one1("woken-no-tcp", "… or the next one asks for a password, which makes the INVITE too large for UDP, and has no TCP: it is the same target that is called once more by UDP",
 			"normal-clearing", 200, up, map[string][]Callee{"gwa": {with(wakes, func(c *Callee) { c.Progress = []Progress{{3995 * time.Millisecond, 180, false}} })}, "gwb": {asks(407, answers)}}).
 			doc(gwb, gwb+", udpMaxRequest: 1100"),
+		one1("rash", "RFC 3261 section 15: the target hangs up before its ACK, which it must not, and its 200 is lost: the call is over, and the 200 that comes again makes none", "answer-lost", 480,
+			up, at(Callee{Progress: ringing, After: second, Final: 200, ByeEarly: true}, "gwa")),
 		one1("rings-for-ever", "Nobody answers: noAnswerTimeout cancels the target", "no-answer", 480, up, at(Callee{Progress: ringing}, "gwa")),
 		one1("cancel", "The caller gives up while it rings", "caller-cancelled", 487, Caller{GiveUp: second}, at(Callee{Progress: ringing}, "gwa")),
 		one1("cancel-before-100", "The caller gives up before the target has said anything: the CANCEL waits for its first response", "caller-cancelled", 487,
@@ -194,6 +196,12 @@ func stories() []story {
 			list[i].set = func(w *World) { w.Host("gwa").NoTCP = true }
 		case "merged-offerless":
 			list[i].set = func(w *World) { w.Net.Links["gwa"] = Link{Delay: time.Millisecond} }
+		case "rash":
+			list[i].set = func(w *World) {
+				if w.Strict {
+					w.Fault.Drop = 6 // the 200 of the target
+				}
+			}
 		case "refer-rash":
 			list[i].set = func(w *World) {
 				if w.Strict {

@@ -63,7 +63,7 @@ func transferStories() []story {
 				"gwc": {{No100: true, After: 5 * second, Final: 200, Manner: then(Action{10 * second, Bye})}}}),
 		one1("refer-unanswered", "A transfer is asked for before the caller's ACK, which has its description, and it hangs up right behind that", "normal-clearing", 200,
 			Caller{Offerless: true, Manner: then(Action{ms100(1) / 20, Bye})}, at(with(reliably(media183, Rel{Known: true}), func(c *Callee) { c.Then = []Action{{0, Refer}} }), "gwa")),
-		one1("refer-rash", "RFC 3261 section 15: the target hangs up before its ACK, which it must not, and its 200 is lost: the BYE is for no dialog, and it has the place", "normal-clearing", 200,
+		one1("refer-rash", "RFC 3261 section 15: the target hangs up before its ACK, which it must not, and its 200 is lost: the transfer has failed, and the 200 that comes again does not give it the place", "normal-clearing", 200,
 			Caller{Manner: Manner{ReferTo: "+64255550199", Then: []Action{{second, Refer}, {20 * second, Bye}}}},
 			map[string][]Callee{"gwa": {callee(then(Action{ms100(2565) / 100, Bye}))}, "gwb": {{Progress: ringing, After: second, Final: 200, ByeEarly: true}}}),
 		story1("refer-mute", "RFC 4488: a referrer that wants no NOTIFYs gets none", "normal-clearing", refer(ReferMute), callee(last), target),
