@@ -186,15 +186,14 @@ func (s *shard) flush() {
 	s.out.Sends = s.out.Sends[:0]
 }
 
-// result carries what a live call said of a trunk to the shard that watches it. The trunk may be one of an older document, in which
-// it had another index.
+// result carries what a live call said of a trunk to the shard that watches it. The trunk may be one of an older document.
 func (s *shard) result(now time.Time, r b2bua.Result) {
 	name, what := r.Trunk.Watched().Name, r.What
 	t := s.e.Snapshot().TrunkByName(name)
 	if t == nil {
 		return
 	}
-	if owner := s.e.shards[t.Index%len(s.e.shards)]; owner != s {
+	if owner := s.e.shards[ua.Watcher(t, len(s.e.shards))]; owner != s {
 		owner.box.post(func(now time.Time, c *ua.Core, _ *ua.Out) { c.CallResult(now, name, what) })
 		return
 	}

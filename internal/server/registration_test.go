@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -194,6 +195,32 @@ func TestNEW02_Drain(t *testing.T) {
 	until(t, "the trunk is up", func() bool { return r.trunk("gw").State == "up" })
 	if log := r.log.String(); strings.Contains(log, "trunk state") || strings.Contains(log, "no trunk of a route is up") {
 		t.Error("draining raised an alarm")
+	}
+}
+
+// NEW-02: trunks that come and go leave the registrations of the others alone, and what is known of their health.
+func TestNEW02_OtherTrunksComeAndGo(t *testing.T) {
+	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
+	doc := strings.Replace(provider(""), "  global: {options: false}", "  global: {options: false}\n  trunk:silent: {optionsInterval: 1s, optionsTimeout: 500ms, optionsMisses: 1}", 1)
+	doc = strings.Replace(doc, "\nusages:", "\n  silent: {host: NET.4, root: {transport: UDP, port: 5075}}\nusages:", 1)
+	r := start(t, doc)
+	gw := r.registrar(siptest.Registrar{})
+	r.bound(gw)
+	until(t, "the trunk is down", func() bool { return r.trunk("silent").State == "down" })
+	since := r.trunk("silent").Since
+	for n := 1; n <= 3; n++ {
+		more := ""
+		for i := range n {
+			more += fmt.Sprintf("\n  more%d: {host: NET.%d, root: {transport: UDP, port: %d}}", i, 10+i, 5080+i)
+		}
+		r.applyGood(strings.Replace(doc, "gateways:", "gateways:"+more, 1))
+		if silent := r.trunk("silent"); silent.State != "down" || silent.Since != since {
+			t.Errorf("with %d trunks more what was down since %v is %s since %v", n, since, silent.State, silent.Since)
+		}
+	}
+	r.applyGood(doc)
+	if log := r.log.String(); strings.Count(log, "state=registering") != 1 {
+		t.Error("registered anew")
 	}
 }
 

@@ -35,7 +35,7 @@ func (c *Core) configureProbes(now time.Time) {
 	}
 	c.trunks = c.trunks[:0:0]
 	for _, t := range c.snap.Trunks {
-		if t.Pool != c.env.Server.Pool || t.Disabled || t.Carrier != nil || t.Index%c.cfg.Shards != c.cfg.Shard {
+		if t.Pool != c.env.Server.Pool || t.Disabled || t.Carrier != nil || Watcher(t, c.cfg.Shards) != c.cfg.Shard {
 			continue
 		}
 		p := old[t.Name]
@@ -53,6 +53,16 @@ func (c *Core) configureProbes(now time.Time) {
 	for _, p := range old {
 		delete(c.probes, p.callID)
 	}
+}
+
+// Watcher is which one of so many shards watches a trunk, and registers for it. It goes by the name alone: a document that has other trunks more or
+// fewer leaves this one where its health and its registration are known.
+func Watcher(t *topology.Trunk, shards int) int {
+	h := uint32(2166136261) // FNV-1a
+	for i := range len(t.Name) {
+		h = (h ^ uint32(t.Name[i])) * 16777619
+	}
+	return int(h % uint32(shards))
 }
 
 func (c *Core) arm(p *probe) {
