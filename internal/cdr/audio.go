@@ -1,6 +1,8 @@
 package cdr
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -49,7 +51,7 @@ func (r *Record) judge(now time.Time, all bool) (list []Audio) {
 		}
 	}
 	for i, m := range way {
-		if m == nil || m.Packets == 0 && m.Evidence != nil && m.Evidence.Over {
+		if m == nil || m.Packets == 0 && m.Evidence != nil && m.Evidence.Over && !way[1-i].faxes() {
 			continue
 		}
 		w := newWay(r, m, way[1-i], end)
@@ -60,6 +62,14 @@ func (r *Record) judge(now time.Time, all bool) (list []Audio) {
 		}
 	}
 	return list
+}
+
+// faxes tells whether a side sends T.38, a second of it at least.
+func (m *Media) faxes() bool { return m != nil && m.Evidence != nil && m.Evidence.T38 >= many }
+
+// faxed tells whether there was any T.38 in the call, whichever its m-line.
+func (r *Record) faxed() bool {
+	return slices.ContainsFunc(r.Media, func(m Media) bool { return m.Evidence != nil && m.Evidence.T38 > 0 })
 }
 
 // way is one direction: from a side, by way of this server, to the other.
@@ -134,6 +144,8 @@ type finding struct {
 // behind us. Where one step shows a fault, what comes behind it says nothing.
 func (w *way) trouble() (a Audio, troubled bool) {
 	switch {
+	case w.Over && w.T38 == 0 && w.back.faxes():
+		return w.verdict(fmt.Sprintf("No T.38 of %s came, and %d packets of it from the other side: ", w.from, w.back.Evidence.T38), w.nothing()), true
 	case w.Packets == 0:
 		return w.verdict("Nothing of "+w.from.String()+" was heard: ", w.nothing()), true
 	case w.Last.Before(w.r.Answered) && !w.Last.IsZero():

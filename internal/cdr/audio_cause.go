@@ -141,7 +141,7 @@ func (w *way) part() []finding {
 			return []finding{{"port-closed", text + fmt.Sprintf("; what was sent to it came back since (ICMP: %s), so it has closed its port", w.RefusedWhy), true}}
 		}
 		return []finding{{"stopped", text + w.transferred(), !w.sparse()}}
-	case late-w.held() > most:
+	case late-w.held() > most && w.T38 == 0:
 		return []finding{{"late", fmt.Sprintf("from %s after the answer on, and nothing of it was passed on before", late.Round(packetTime)), !w.sparse()}}
 	}
 	return nil
@@ -169,7 +169,8 @@ func (w *way) content() (found []finding) {
 		found = append(found, finding{"codec", fmt.Sprintf("the size of its packets does not fit their payload type in %d of %d that were measured (the last was %d): it sends another codec under that number",
 			w.Misfit, w.Measured, w.PayloadType), true})
 	}
-	if q := w.Quality; len(found) == 0 && q != nil && q.Sampled >= long && q.Silent == q.Sampled {
+	if q := w.Quality; len(found) == 0 && q != nil && !w.r.faxed() && // which listens in silence
+		q.Sampled >= long && q.Silent == q.Sampled {
 		found = append(found, finding{"silence", fmt.Sprintf("all %d packets that were looked into are digital silence: its microphone is muted, or what is behind it delivers nothing",
 			q.Sampled), q.Sampled >= enough})
 	}
@@ -240,6 +241,9 @@ func (w *way) badly() (found []finding) {
 // heard says how well.
 func (w *way) heard() string {
 	text := fmt.Sprintf("%s was heard: %d packets, %.1f %% lost on the way here", capital(w.from), w.Packets, w.lost().Float())
+	if w.T38 > 0 {
+		text += fmt.Sprintf(", %d of them of T.38", w.T38)
+	}
 	end := "."
 	if w.Bare() {
 		end = fmt.Sprintf("; in %d pauses it sent nothing, and no comfort noise (RFC 3389).", w.Pauses)

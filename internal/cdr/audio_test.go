@@ -98,6 +98,11 @@ func TestJudge(t *testing.T) {
 		{"early-only", "not certain why", flows(Media{First: early, Last: early, Evidence: &Evidence{PayloadType: 13}}), Media{}},
 		// T.38 in the place of audio, or a stream that was given up.
 		{"heard", "", flows(Media{Last: late, Evidence: &Evidence{Over: true}}), Media{}},
+		// T.38 begins late and ends early, and the machine that listens is silent before.
+		{"heard", "3000 packets, 0.0 % lost on the way here, 70 of them of T.38.", flows(Media{First: late, Evidence: &Evidence{Over: true, T38: 70}}), Media{}},
+		{"heard", "", flows(Media{Quality: &Quality{Sampled: 60, Silent: 60}, Evidence: &Evidence{Over: true, T38: 70}}), flows(Media{Evidence: &Evidence{Over: true, T38: 70}})},
+		{"nothing", "No T.38 of the caller on trunk \"pbx\" came, and 70 packets of it from the other side: nothing came to", flows(Media{Announced: there, Evidence: &Evidence{Over: true}}), flows(Media{Evidence: &Evidence{Over: true, T38: 70}})},
+		{"nothing", "No T.38 of the caller on trunk \"pbx\" came", Media{Announced: there, Evidence: &Evidence{Over: true}}, flows(Media{Evidence: &Evidence{Over: true, T38: 70}})},
 		// What is in them.
 		{"payload-type", "2900 of its packets have payload type 96", flows(Media{Evidence: &Evidence{Foreign: 2900, ForeignType: 96}}), Media{}},
 		{"heard", "", flows(Media{Evidence: &Evidence{Foreign: 60, ForeignType: 96}}), Media{}},

@@ -4,6 +4,7 @@ import "time"
 
 // Evidence is what tells why a side was not heard. What is zero was not seen.
 type Evidence struct {
+	T38         uint64 `json:"t38,omitempty"`      // of the packets, those of T.38, or of another stream that is no RTP
 	PayloadType uint8  `json:"payloadType"`        // of the last RTP
 	Foreign     uint64 `json:"foreign,omitempty"`  // RTP of payload types that were not agreed on
 	ForeignType uint8  `json:"foreignType"`        // the last of those
@@ -72,7 +73,7 @@ const (
 	fESaysSent, fEReports, fEExpected, fEMissed, fEDeaf, fEOurs, fEUnusable, fEKeysFailed = 20, 21, 22, 23, 24, 25, 26, 27
 	fEUnsealed, fEUnfit, fEUnshaken, fEICE, fEUnchecked, fENoise, fEPauses                = 28, 29, 30, 31, 32, 33, 34
 	fEHeldFor, fEOver                                                                     = 35, 36
-	fEUnshakenWhy, fEWaited                                                               = 40, 41
+	fEUnshakenWhy, fEWaited, fET38                                                        = 40, 41, 42
 )
 
 // fewPauses may be something else: hold, a transfer, a line that is bad for a moment.
@@ -82,8 +83,8 @@ const fewPauses = 5
 func (e *Evidence) Bare() bool { return e != nil && e.Noise == 0 && e.Pauses >= fewPauses }
 
 // numbers are the fields that are counts, by their place in the binary form.
-func (e *Evidence) numbers() [42]*uint64 {
-	return [42]*uint64{fEWaited: &e.Waited, fENoise: &e.Noise, fEPauses: &e.Pauses, fEUnsealed: &e.Unsealed, fEUnfit: &e.Unfit, fEForeign: &e.Foreign, fEMeasured: &e.Measured, fEMisfit: &e.Misfit, fESources: &e.Sources, fEOnHold: &e.OnHold, fENowhere: &e.Nowhere,
+func (e *Evidence) numbers() [43]*uint64 {
+	return [43]*uint64{fET38: &e.T38, fEWaited: &e.Waited, fENoise: &e.Noise, fEPauses: &e.Pauses, fEUnsealed: &e.Unsealed, fEUnfit: &e.Unfit, fEForeign: &e.Foreign, fEMeasured: &e.Measured, fEMisfit: &e.Misfit, fESources: &e.Sources, fEOnHold: &e.OnHold, fENowhere: &e.Nowhere,
 		fEOtherSource: &e.OtherSource, fESTUN: &e.STUN, fEDTLS: &e.DTLS, fEMisported: &e.Misported, fEOversized: &e.Oversized, fESendErrors: &e.SendErrors,
 		fERefused: &e.Refused, fESaysSent: &e.SaysSent, fEReports: &e.Reports, fEExpected: &e.Expected, fEMissed: &e.Missed, fEDeaf: &e.Deaf}
 }

@@ -82,9 +82,17 @@ func writeMedia(w io.Writer, list []cdr.Media) {
 	for i := range list {
 		m := &list[i]
 		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP\t%d gated\t%d dropped%s\n", m.Stream, m.From, dash(m.Source),
-			m.Packets, m.Lost, m.Jitter.Round(100*time.Microsecond), m.RTCP, m.Gated, m.Dropped, protection(m)+travelled(m))
+			m.Packets, m.Lost, m.Jitter.Round(100*time.Microsecond), m.RTCP, m.Gated, m.Dropped, faxed(m)+protection(m)+travelled(m))
 	}
 	t.Flush()
+}
+
+// faxed says how much of it was T.38.
+func faxed(m *cdr.Media) string {
+	if m.Evidence == nil || m.Evidence.T38 == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\t%d of T.38", m.Evidence.T38)
 }
 
 // protection says what of SRTP there was.

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,93 @@ func TestP11_T38Passes(t *testing.T) {
 	c.a.final("BYE")
 	c.b.send(c.b.reply(c.b.expect("BYE "), 200, ""))
 	checkRecord(t, s.record(), "normal-clearing", 200, "caller")
+}
+
+// P11: a fax has ports of its own at both ends, and passes both ways between them, whatever the m-lines are and however few the answer has; refused it changes nothing, and
+// afterwards there is audio again where it was. The record tells what was T.38.
+func TestP11_FaxWithinACall(t *testing.T) {
+	for name, v := range map[string]struct{ fax, answer, audio string }{
+		"in the place of audio":       {"m=image %d udptl t38\r\n", "m=image %d udptl t38\r\n", "m=audio %d RTP/AVP 0\r\n"},
+		"behind audio":                {"m=audio 0 RTP/AVP 0\r\nm=image %d udptl t38\r\n", "m=audio 0 RTP/AVP 0\r\nm=image %d udptl t38\r\n", "m=audio %d RTP/AVP 0\r\nm=image 0 udptl t38\r\n"},
+		"behind audio, answers alone": {"m=audio 0 RTP/AVP 0\r\nm=image %d udptl t38\r\n", "m=image %d udptl t38\r\n", "m=audio %d RTP/AVP 0\r\nm=image 0 udptl t38\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			s := l.serve(l.document("UDP"))
+			c := l.talk("fax", "+14255550100")
+			c.calleeHears("hello")
+			c.callerHears("hello")
+			said := func(ip, media string, conn *net.UDPConn) string {
+				head, _, _ := strings.Cut(audio(ip, 0), "m=audio")
+				return head + fmt.Sprintf(media, conn.LocalAddr().(*net.UDPAddr).Port)
+			}
+			port := func(msg, kind string) *net.UDPAddr {
+				_, m, _ := strings.Cut(msg, "\r\nm="+kind+" ")
+				n, _ := strconv.Atoi(strings.Fields(m + " 0")[0])
+				return &net.UDPAddr{IP: net.ParseIP(l.ip(1)), Port: n}
+			}
+			seq := 1
+			change := func(code int, offer, answer string) (inv, final string) {
+				seq++
+				c.a.send(c.a.request("INVITE", uri(header(c.answer, "Contact")), header(c.answer, "To"), "fax", seq, fmt.Sprint("re", seq), offer))
+				inv = c.b.expect("INVITE ")
+				c.calleeHears("still here")
+				c.callerHears("still here")
+				c.b.send(c.b.reply(inv, code, answer))
+				c.b.expect("ACK ")
+				final = c.a.final("INVITE")
+				branch := fmt.Sprint("re", seq)
+				if code < 300 {
+					branch = "ack" + branch
+				}
+				c.a.send(c.a.request("ACK", uri(header(c.answer, "Contact")), header(c.answer, "To"), "fax", seq, branch, ""))
+				return inv, final
+			}
+			aFax, bFax := l.rtp(l.ip(2)), l.rtp(l.ip(3))
+			change(488, said(l.ip(2), v.fax, aFax), "")
+			c.calleeHears("go on")
+			c.callerHears("go on")
+			inv, final := change(200, said(l.ip(2), v.fax, aFax), said(l.ip(3), v.answer, bFax))
+			toA, toB := port(final, "image"), port(inv, "image")
+			for n := range byte(60) {
+				x := []byte{0, n, 1, 6, 0, 0}
+				aFax.WriteToUDP(x, toA)
+				if got := hear(bFax, timeout); !bytes.Equal(got, x) {
+					t.Fatalf("the callee's fax has %v, want %v", got, x)
+				}
+				bFax.WriteToUDP(x, toB)
+				if got := hear(aFax, timeout); !bytes.Equal(got, x) {
+					t.Fatalf("the caller's fax has %v, want %v", got, x)
+				}
+			}
+			back := v.audio
+			if !strings.Contains(v.answer, "audio") { // as it answers, so it is offered nothing else, and answers that
+				back = "m=audio %d RTP/AVP 0\r\n"
+			}
+			seq++
+			c.a.send(c.a.request("INVITE", uri(header(c.answer, "Contact")), header(c.answer, "To"), "fax", seq, "back", said(l.ip(2), v.audio, c.aRTP)))
+			inv = c.b.expect("INVITE ")
+			c.b.send(c.b.reply(inv, 200, said(l.ip(3), back, c.bRTP)))
+			c.b.expect("ACK ")
+			final = c.a.final("INVITE")
+			c.a.send(c.a.request("ACK", uri(header(c.answer, "Contact")), header(c.answer, "To"), "fax", seq, "ackback", ""))
+			c.toA, c.toB = port(final, "audio"), port(inv, "audio")
+			c.calleeHears("again")
+			c.callerHears("again")
+			c.a.send(c.a.request("BYE", uri(header(c.answer, "Contact")), header(c.answer, "To"), "fax", seq+1, "byefax", ""))
+			c.a.final("BYE")
+			c.b.send(c.b.reply(c.b.expect("BYE "), 200, ""))
+			r := s.record()
+			checkRecord(t, r, "normal-clearing", 200, "caller")
+			var t38 uint64
+			for i := range r.Media {
+				t38 += r.Media[i].Evidence.T38
+			}
+			if why := s.cli(0, "why", r.ID); t38 != 120 || strings.Count(why, "60 of T.38") != 2 || len(r.Trouble(r.End)) > 0 {
+				t.Errorf("the record counts %d packets of T.38, and directsip why says\n%s", t38, why)
+			}
+		})
+	}
 }
 
 // P13: of a server with several addresses, SIP and media each have their own: the description names the media address, and packets leave from it.

@@ -70,7 +70,8 @@ const (
 
 // Counters of one direction of one stream: packets that arrived from one side and what became of them.
 type Counters struct {
-	Packets, Bytes uint64         // RTP relayed
+	Packets, Bytes uint64         // RTP relayed, and what went over an Opaque stream
+	T38            uint64         // the latter
 	RTCP           uint64         // RTCP packets relayed, or read where speech is coded anew
 	Lost           uint64         // by sequence numbers (RFC 3550 A.3)
 	Jitter         time.Duration  // RFC 3550 §6.4.1, in the unit of the clock rate given by PT, 8 kHz when unknown

@@ -16,6 +16,7 @@ const (
 // counter counts the packets that come from one side of a stream. Only the worker writes it, under the session's lock.
 type counter struct {
 	packets, bytes, rtcp       uint64
+	t38                        uint64 // of the packets, what is no RTP
 	gated, dropped, sendErrors uint64
 	unauthentic                uint64
 	first, last                int64 // of RTP relayed, ns since the relay started; 0: never
@@ -140,7 +141,7 @@ func (c *counter) observeJitter(h header, clock uint32, now int64) {
 // snapshot is the counter in the words of the call.
 func (c *counter) snapshot(start time.Time) media.Counters {
 	m := media.Counters{
-		Packets: c.packets, Bytes: c.bytes, RTCP: c.rtcp, Lost: c.allLost(),
+		Packets: c.packets, T38: c.t38, Bytes: c.bytes, RTCP: c.rtcp, Lost: c.allLost(),
 		Gated: c.gated, GatedFrom: c.gatedFrom.addrPort(), Dropped: c.dropped, Unauthentic: c.unauthentic, SendErrors: c.sendErrors,
 		Source: c.source.addrPort(), PayloadType: c.payloadType, SSRC: c.ssrc,
 	}

@@ -218,6 +218,9 @@ func (c *counter) sent(k kind, size int, now int64) {
 		return
 	}
 	c.packets++
+	if k == opaque {
+		c.t38++
+	}
 	c.bytes += uint64(size)
 	if c.first == 0 {
 		c.first = now
