@@ -42,6 +42,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"calls --csv --json", 2, "{\"error\":\"calls are written as --csv or as --json, not as both\"}\n"},
 		{"calls --since tomorrow", 2, "directsip: \"tomorrow\" is neither a time like 2026-01-31 12:00 or 2026-01-31T12:00:00Z nor an age like 90m, 24h or 7d\n" +
 			"Try: directsip calls --help\n"},
+		{"calls --reason no_answer", 2, "directsip: there is no reason \"no_answer\"; docs/diagnostics.md has them all\nTry: directsip calls --help\n"},
 		{"calls --limit many", 2, "directsip: --limit is \"many\": write a whole number, like 10\nTry: directsip calls --help\n"},
 		{"call --trunk tester --to 1 --talk 5", 2, "directsip: --talk is \"5\": write a number with its unit, like 500ms, 10s or 3m\nTry: directsip call --help\n"},
 		{"serve --keep 3x", 2, "directsip: --keep is \"3x\": write days or hours, an hour at least, like 60d or 36h; 0 keeps them for ever\nTry: directsip serve --help\n"},

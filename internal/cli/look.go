@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -36,6 +37,9 @@ func (a *app) callsCmd() *cobra.Command {
 					return err
 				}
 				return a.print(list, func(w io.Writer) { writeLive(w, list) })
+			}
+			if reason != "" && !slices.ContainsFunc(diag.All, func(r *diag.Reason) bool { return r.ID == reason }) {
+				return &usageError{"calls", fmt.Errorf("there is no reason %q; docs/diagnostics.md has them all", reason)}
 			}
 			from, err := when(since, time.Now())
 			if err != nil {

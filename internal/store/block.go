@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/diag"
 )
 
 // A block is the index of up to blockRows neighbouring records of a segment: what calls are searched by, and where
@@ -211,11 +212,14 @@ func (b *builder) name(s string) uint32 {
 func (b *builder) full() bool { return b.header.rows >= blockRows || b.header.heap >= maxFrame/4 }
 
 // failed is what Filter.Failed selects.
-func failed(r *cdr.Record) bool { return hasFailed(!r.Answered.IsZero(), r.Status, r.EndedBy) }
+func failed(r *cdr.Record) bool {
+	return hasFailed(!r.Answered.IsZero(), r.Status, r.EndedBy, r.Reason)
+}
 
-func hasFailed(answered bool, status int, endedBy string) bool {
+// hasFailed: an answered call has if no party wished its end. What is ended on account of a party that is silent counts as ended by it, and was not its wish.
+func hasFailed(answered bool, status int, endedBy, reason string) bool {
 	if answered {
-		return endedBy == "directsip"
+		return endedBy == "directsip" || reason == diag.PeerVanished.ID || reason == diag.AckMissing.ID
 	}
 	return status != 487
 }

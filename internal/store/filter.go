@@ -17,7 +17,7 @@ type Filter struct {
 	Number string
 	Trunk  string // on either leg
 	Reason string // diag id
-	// Failed: not answered and not given up by the caller (487), or ended by directsip.
+	// Failed: not answered and not given up by the caller (487), or ended by directsip, on account of a silent party too.
 	Failed bool
 	Poor   bool   // a direction of its audio was beyond the bounds of its trunk (cdr.Record.Poor)
 	Limit  int    // default 100, at most 10 000
@@ -51,7 +51,9 @@ type Summary struct {
 }
 
 // Failed tells whether Filter.Failed selects the call.
-func (s *Summary) Failed() bool { return hasFailed(!s.Answered.IsZero(), s.Status, s.EndedBy) }
+func (s *Summary) Failed() bool {
+	return hasFailed(!s.Answered.IsZero(), s.Status, s.EndedBy, s.Reason)
+}
 
 // AmbiguousError lists the calls that a prefix could mean.
 type AmbiguousError struct {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -109,6 +110,30 @@ func TestAmbiguousPrefixListsCandidates(t *testing.T) {
 	}
 	if _, err := s.Get(t.Context(), sample(1).In.CallID); !errors.As(err, &amb) || len(amb.Candidates) != 3 {
 		t.Errorf("one Call-ID in three records: %v", err)
+	}
+}
+
+// TestSilentPartyIsAFailure: a call that was cut on account of a party that says nothing any more is among those that failed.
+func TestSilentPartyIsAFailure(t *testing.T) {
+	s := mustOpen(t, Config{Dir: t.TempDir()})
+	defer mustClose(t, s)
+	for n, reason := range []string{"normal-clearing", "peer-vanished", "ack-missing", "transferred"} {
+		r := sample(n)
+		r.Status, r.EndedBy, r.Reason = 200, "callee", reason
+		s.Put(r)
+	}
+	list, err := s.List(t.Context(), Filter{Failed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for i := range list {
+		if got = append(got, list[i].Reason); !list[i].Failed() {
+			t.Errorf("%s is listed as failed and is not", list[i].Reason)
+		}
+	}
+	if slices.Sort(got); !slices.Equal(got, []string{"ack-missing", "peer-vanished"}) {
+		t.Errorf("failed: %v", got)
 	}
 }
 
