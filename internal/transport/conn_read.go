@@ -185,11 +185,18 @@ func (c *conn) delay(wait time.Duration) error {
 	}
 }
 
-// pings answers n double-CRLF keep-alives with one CRLF (RFC 5626 §3.5.1).
+// pings answers n double-CRLF keep-alives with one CRLF (RFC 5626 §3.5.1), and none while one waits to be written: those for a peer that does not read would fill
+// the memory.
 func (c *conn) pings(n int) {
 	if n == 0 {
 		return
 	}
 	c.counters.keepAlives.Add(uint64(n))
-	c.enqueue(&Send{Data: pong})
+	c.mu.Lock()
+	last := len(c.queue) - 1
+	waits := last >= 0 && c.queue[last].Hop.Transport == 0
+	c.mu.Unlock()
+	if !waits {
+		c.enqueue(&Send{Data: pong})
+	}
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/directsip/directsip/internal/sip"
@@ -22,6 +23,7 @@ type framer struct {
 	head    sip.Framer
 	eols    int  // line ends since the last message or ping
 	started bool // buf[r:] begins with a message
+	known   bool // … whose start line is one of SIP
 }
 
 // partial tells whether a message has begun and not ended.
@@ -57,13 +59,29 @@ func (f *framer) next() (msg []byte, pings int, err error) {
 	if !startsMessage(rest[0]) {
 		return nil, pings, errNotSIP
 	}
+	if !f.known {
+		line, _, whole := bytes.Cut(rest, []byte("\n"))
+		if whole && !isStartLine(line) {
+			return nil, pings, errNotSIP
+		}
+		f.known = whole
+	}
 	start, n, err := f.head.Next(rest, f.lim)
 	if err != nil || n == 0 {
 		return nil, pings, err
 	}
 	f.r += start + n
-	f.eols, f.started = 0, false
+	f.eols, f.started, f.known = 0, false, false
 	return rest[start : start+n : start+n], pings, nil
+}
+
+// isStartLine tells whether a line begins a message: it names the version of SIP, first or last (RFC 3261 §7.1, §7.2). What is left of a body that is longer than
+// its Content-Length does not, and would hide the message behind it.
+func isStartLine(line []byte) bool {
+	line = bytes.TrimRight(line, " \t\r")
+	last := line[bytes.LastIndexByte(line, ' ')+1:]
+	named := func(b []byte) bool { return len(b) >= 4 && bytes.EqualFold(b[:4], []byte("SIP/")) }
+	return named(line) || named(last)
 }
 
 // skipEmptyLines consumes line ends before a message and counts the pairs.
