@@ -340,6 +340,26 @@ func TestRFC2782_WeightedOrder(t *testing.T) {
 	}
 }
 
+// Records of weight 0, and of one priority, share the load, each in turn with those that are behind it.
+func TestRFC2782_WeightZero(t *testing.T) {
+	r, _ := newResolver(t, "", Config{Rand: rand.New(rand.NewPCG(1, 2))})
+	first := map[string]int{}
+	const runs = 3000
+	for range runs {
+		list := []srv{{1, 0, 1, "one"}, {1, 0, 1, "two"}, {1, 0, 1, "three"}, {2, 0, 1, "last"}}
+		r.orderSRV(list)
+		first[list[0].target]++
+		if list[3].target != "last" {
+			t.Fatalf("priority 2 at another place than the last: %v", list)
+		}
+	}
+	for _, target := range []string{"one", "two", "three"} {
+		if got := first[target]; got < runs/3*8/10 || got > runs/3*12/10 {
+			t.Errorf("%s came first %d times of %d, want about a third", target, got, runs)
+		}
+	}
+}
+
 func TestHostsFileIsReadAgain(t *testing.T) {
 	r, c := newResolver(t, "10.0.0.1 a\n", Config{})
 	q := Query{Host: "a", Port: 5060}
