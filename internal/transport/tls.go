@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"time"
 )
@@ -37,6 +38,8 @@ func handshake(tc *tls.Conn, timeout time.Duration) (peer, error) {
 	}
 	if err := tc.Handshake(); errors.Is(err, io.EOF) {
 		return peer{}, fmt.Errorf("the peer has closed the connection in the TLS handshake: %w", err) // too busy, or our certificate is not to its liking
+	} else if alert, ok := errors.AsType[*net.OpError](err); ok && alert.Op == "remote error" {
+		return peer{}, fmt.Errorf("the peer has refused the TLS handshake: %w", alert.Err) // "tls: bad certificate" is what it says of ours
 	} else if err != nil {
 		return peer{}, fmt.Errorf("TLS handshake: %w", err)
 	}

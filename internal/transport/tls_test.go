@@ -401,6 +401,7 @@ func TestWriterTellsTheReadersReason(t *testing.T) {
 func TestHandshakeSaysWhatItWas(t *testing.T) {
 	for want, leave := range map[string]func(net.Conn){
 		"the peer has closed the connection in the TLS handshake: EOF": func(c net.Conn) { c.Read(make([]byte, 4096)); c.Close() },
+		"the peer has refused the TLS handshake: tls: bad certificate": func(c net.Conn) { c.Read(make([]byte, 4096)); c.Write([]byte{21, 3, 3, 0, 2, 2, 42}) },
 		"TLS handshake: ": func(c net.Conn) { c.Read(make([]byte, 4096)); c.Write([]byte("SIP/2.0 400 Bad Request\r\n\r\n")) },
 	} {
 		us, them := net.Pipe()
