@@ -139,8 +139,15 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 		clean = l.complete(l.sdp.body, body)
 	}
 	if !passes {
+		absent := sdp.Absent(0)
+		if !offer { // where its m-lines belong: it is completed for good by those who read it
+			clean, absent = sdp.Complete(l.sdp.body, clean)
+		}
 		clean, why = c.openText(l, clean, offer)
 		clean = c.narrow(l, clean, offer)
+		if absent != 0 {
+			clean = sdp.Shorten(clean, absent)
+		}
 	}
 	if why == nil && clean != body {
 		m.Body = strings.Replace(m.Body, body, clean, 1)

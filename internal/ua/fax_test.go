@@ -215,6 +215,27 @@ func TestT38Alone(t *testing.T) {
 	}
 }
 
+// TestT38AloneAndSRTP: the keys and codecs in an answer are those of the m-line that it is for, also where one before that is left out.
+func TestT38AloneAndSRTP(t *testing.T) {
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:uc": {srtpMode: required, codecs: [PCMU], `, 1))
+	caller, callee := r.endsOf(keyed(bodies[0], uc80), described(1, 0, speech))
+	caller.ack(1)
+	change(callee, caller, "INVITE", 1, t38+noSpeech, "200 OK", t38)
+	r.pass(1e9)
+	callee.says("INVITE", described(1, 2, noT38+speech))
+	inv, said := r.told("INVITE")
+	tag := 0
+	for k := range said.Cryptos(1) {
+		if k.Suite == "AES_CM_128_HMAC_SHA1_80" {
+			tag = k.Tag
+		}
+	}
+	caller.answers("200 OK", inv, keyed(described(0, 2, "m=audio 49170 RTP/AVP 0\r\n"), uc80t(tag)))
+	if r.told("SIP/2.0 200"); r.streams() != spoken || r.session.Streams[1].Side[0].Crypt == nil || r.session.Streams[1].Side[0].Speech == nil {
+		t.Errorf("the relay has %q: %+v", r.streams(), r.session.Streams)
+	}
+}
+
 // TestT38NotYetTaken: while T.38 is only offered the call goes on as it was, and what one side says under SRTP goes to no port for T.38, nor the other's words out of it.
 func TestT38NotYetTaken(t *testing.T) {
 	for _, offer := range []string{t38, noSpeech + t38} {
