@@ -297,3 +297,80 @@ func TestT38AndSRTP(t *testing.T) {
 		}
 	}
 }
+
+// TestT38AtOnce: where both sides ask for T.38 at once one is answered 491 and the other's request is sent again, so it comes about once (RFC 3261 §14.1).
+func TestT38AtOnce(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	callee.says("INVITE", described(1, 1, t38))
+	inv, _ := r.told("INVITE")
+	crossing := caller.says("INVITE", described(0, 1, t38))
+	r.told("SIP/2.0 491")
+	ack := strings.NewReplacer("INVITE sip", "ACK sip", " INVITE\r\n", " ACK\r\n").Replace(string(crossing[:strings.Index(string(crossing), "Content-Type")]))
+	r.in(r.uc, []byte(ack+"Content-Length: 0\r\n\r\n"))
+	caller.answers("491 Request Pending", inv, "")
+	r.pass(4e9)
+	again, _ := r.told("INVITE")
+	caller.answers("200 OK", again, described(0, 2, t38))
+	if r.told("SIP/2.0 200"); r.streams() != "t38 4000-4000" {
+		t.Errorf("the relay has %q\n%s", r.streams(), r.lines())
+	}
+}
+
+// TestT38Asked: who asks for an offer by an INVITE without one may be offered T.38, and the relay turns to it when that is answered.
+func TestT38Asked(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	callee.says("INVITE", "")
+	inv, _ := r.told("INVITE")
+	caller.answers("200 OK", inv, described(0, 1, t38))
+	if _, said := r.told("SIP/2.0 200"); kinds(said) != "image" || r.streams() != spoken {
+		t.Errorf("offered %q, the relay has %q", kinds(said), r.streams())
+	}
+	r.out.Reset()
+	r.in(callee.src, callee.write("ACK", callee.seq, described(1, 2, t38)))
+	if _, said := r.told("ACK"); kinds(said) != "image" || r.streams() != "t38 4000-4000" {
+		t.Errorf("answered %q, the relay has %q", kinds(said), r.streams())
+	}
+}
+
+// TestT38Unanswered: who thinks about T.38 for longer than a minute is not waited for, and speech goes on.
+func TestT38Unanswered(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	callee.says("INVITE", described(1, 1, t38))
+	inv, _ := r.told("INVITE")
+	caller.answers("100 Trying", inv, "")
+	r.pass(61e9)
+	r.told("CANCEL")
+	if r.told("SIP/2.0 504"); r.streams() != spoken || len(r.out.Records) > 0 {
+		t.Errorf("the relay has %q\n%s", r.streams(), r.lines())
+	}
+}
+
+// TestT38WhileHeld: a fax begins although its side is held and hears music, which ends with that; and a call may be one of T.38 alone from the beginning, whatever its trunks
+// do with audio.
+func TestT38WhileHeld(t *testing.T) {
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {codecs: [PCMA], signalBoost: 6}`+"\n  "+`"trunk:uc": {musicOnHold: generate, ringback: generate, codecs: [PCMU], srtpMode: accept, `, 1))
+	caller, callee := r.acknowledged()
+	caller.says("INVITE", held)
+	inv, _ := r.told("INVITE")
+	callee.answers("200 OK", inv, heldAnswer)
+	caller.ack(caller.seq)
+	if r.session.Play == nil {
+		t.Fatal("no music")
+	}
+	offered, answered := change(callee, caller, "INVITE", 3, t38, "200 OK", t38)
+	if s := r.session.Streams[0]; offered != "image" || answered != "image" || r.session.Play != nil || !s.Side[0].Send || !s.Side[1].Recv || s.Side[0].Speech != nil {
+		t.Errorf("offered %q, answered %q, the relay has %+v", offered, answered, r.session)
+	}
+	r.out.Reset()
+	r.in(r.uc, request("INVITE", "1", "fax", "fax", "from", "", described(0, 1, t38)))
+	inv, said := r.told("INVITE")
+	r.out.Reset()
+	r.in(r.pstn, response("180 Ringing", inv, "to", ""))
+	r.in(r.pstn, response("200 OK", inv, "to", described(1, 1, t38)))
+	if _, answer := r.told("SIP/2.0 200"); kinds(said) != "image" || kinds(answer) != "image" || r.streams() != "t38 4000-4000" || r.session.Play != nil {
+		t.Errorf("offered %q, answered %q, the relay has %+v", kinds(said), kinds(answer), r.session)
+	}
+}
