@@ -125,8 +125,8 @@ func (c *Call) openOffer() *diag.Reason {
 // open completes and opens the description in a message of the peer, if it has one. The reason is that of a refused offer; an answer that cannot be is
 // refused by fits.
 func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
-	passes := c.plan.bypass || c.plan.passKeys
-	if m.Body == "" || passes && l.absent == 0 {
+	passes, short := c.plan.bypass || c.plan.passKeys, l.absent != 0 || l.up && l.sdp.outgrows(m.Body)
+	if m.Body == "" || passes && !short {
 		return nil
 	}
 	body, ok := m.SDP()
@@ -135,7 +135,7 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 	}
 	offer := c.isOffer(l, m)
 	clean, why := body, (*diag.Reason)(nil)
-	if offer && l.absent != 0 {
+	if offer && short {
 		clean = l.complete(l.sdp.body, body)
 	}
 	if !passes {

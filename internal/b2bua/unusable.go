@@ -14,7 +14,7 @@ func (l *Leg) unusable(m *sip.Message) *diag.Reason {
 	if insists(m) != "" {
 		return diag.UnsupportedMedia
 	}
-	if offer, ok := m.SDP(); ok && l.up && l.oa.Stable() && l.sdp.outgrows(offer) && (l.absent == 0 || sdp.MediaLines(offer)+l.absent.Count() < sdp.MediaLines(l.sdp.body)) {
+	if offer, ok := m.SDP(); ok && l.up && l.oa.Stable() && l.sdp.outgrows(offer) && !l.mayLeaveOut(offer) {
 		return diag.MediaLineMissing
 	}
 	return nil
@@ -28,6 +28,20 @@ func insists(m *sip.Message) string { return m.Insists("application/sdp", pidfTy
 // could not be told from what was there before.
 func (d *description) outgrows(offer string) bool {
 	return sdp.MediaLines(offer) < sdp.MediaLines(d.body)
+}
+
+// mayLeaveOut tells whether an offer of the peer leaves out no more m-lines than its last description, or T.38 alone, which some gateways take for gone when a fax is over.
+func (l *Leg) mayLeaveOut(offer string) bool {
+	_, absent := sdp.Complete(l.sdp.body, offer)
+	had, err := sdp.Parse(l.sdp.body)
+	if err != nil || absent == 0 {
+		return false
+	}
+	rtp := false
+	for i := range had.Media {
+		rtp = rtp || absent>>i&1 == 1 && had.Media[i].IsRTP()
+	}
+	return !rtp || absent.Count() <= l.absent.Count()
 }
 
 // complete is what the peer answers to a description of ours, or offers behind it, with the m-lines that it leaves out (RFC 3264 §6 has them with port 0). Who has

@@ -215,6 +215,32 @@ func TestT38Alone(t *testing.T) {
 	}
 }
 
+// TestT38Forgotten: a gateway that goes back to audio without the m-line of its T.38 has given that up, and is answered as it asks; with another fax it comes back. An m-line of
+// audio or video is not given up that way.
+func TestT38Forgotten(t *testing.T) {
+	for i, method := range []string{"INVITE", "UPDATE"} {
+		r := newRig(t)
+		caller, callee := r.acknowledged()
+		change(callee, caller, "INVITE", 1, noSpeech+t38, "200 OK", noSpeech+t38)
+		for version, c := range []struct{ offer, answer, offered, answered, relay string }{
+			{speech, speech + noT38, "audio -image", "audio", spoken},
+			{t38, noSpeech + t38, "-audio image", "image", "t38 4000-4000"},
+			{speech + noT38, speech + noT38, "audio -image", "audio -image", spoken},
+		} {
+			r.pass(1e9)
+			offered, answered := change(callee, caller, method, 10*i+version, c.offer, "200 OK", c.answer)
+			if offered != c.offered || answered != c.answered || r.streams() != c.relay {
+				t.Errorf("%s %d: offered %q, answered %q, the relay has %q", method, version, offered, answered, r.streams())
+			}
+		}
+		r.pass(1e9)
+		caller.says(method, described(0, 30, noT38))
+		if answer := string(r.last()); !strings.HasPrefix(answer, "SIP/2.0 488") || !strings.Contains(answer, "media-line-missing") {
+			t.Errorf("%s without audio: %s", method, r.lines())
+		}
+	}
+}
+
 // TestT38AloneAndSRTP: the keys and codecs in an answer are those of the m-line that it is for, also where one before that is left out.
 func TestT38AloneAndSRTP(t *testing.T) {
 	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:uc": {srtpMode: required, codecs: [PCMU], `, 1))
