@@ -196,6 +196,9 @@ func TestNEW02_Drain(t *testing.T) {
 	if log := r.log.String(); strings.Contains(log, "trunk state") || strings.Contains(log, "no trunk of a route is up") {
 		t.Error("draining raised an alarm")
 	}
+	if log := r.log.String(); strings.Count(log, `msg="new calls are refused" calls=0`) != 1 || strings.Count(log, `msg="new calls are taken again" calls=0`) != 1 {
+		t.Error("the log does not tell of draining")
+	}
 }
 
 // NEW-02: trunks that come and go leave the registrations of the others alone, and what is known of their health.

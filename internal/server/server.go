@@ -217,7 +217,16 @@ func (s *Server) mediaEvent(ev media.Event) {
 }
 
 // Drain refuses new calls, or takes them again.
-func (s *Server) Drain(on bool) { s.engine.Drain(on) }
+func (s *Server) Drain(on bool) {
+	if was := s.engine.Draining(); on != was {
+		what := "new calls are refused"
+		if !on {
+			what = "new calls are taken again"
+		}
+		s.log.Info(what, "calls", s.engine.Live())
+	}
+	s.engine.Drain(on)
+}
 
 // linger is how long messages that ended calls may still be repeated and answered.
 const linger = time.Second
@@ -225,9 +234,10 @@ const linger = time.Second
 // farewellTime is how long providers may take over the end of a registration.
 const farewellTime = 2 * time.Second
 
-// Shutdown drains until no call is left or ctx ends (its deadline is the limit of draining, its cancellation is impatience), ends the calls that remain, and closes everything. Every record is stored when
-// it returns.
+// Shutdown drains until no call is left or ctx ends, ends the calls that remain, and closes everything. The deadline of ctx is the limit of draining; that it is
+// cancelled is impatience. Every record is stored when Shutdown returns.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.log.Info("stopping, new calls are refused", "calls", s.engine.Live())
 	s.engine.Drain(true)
 	if !over(ctx, func() bool { return s.engine.Live() > 0 }) {
 		why := "drain limit reached, the remaining calls are ended"

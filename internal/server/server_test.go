@@ -224,7 +224,7 @@ func TestShutdownThatIsHurried(t *testing.T) {
 	}
 	r.tester.Wait(out, siptest.HungUp)
 	r.tester.Wait(in, siptest.HungUp)
-	if log := r.log.String(); !strings.Contains(log, "told not to wait") || strings.Contains(log, "drain limit") {
+	if log := r.log.String(); !strings.Contains(log, `msg="stopping, new calls are refused" calls=1`) || !strings.Contains(log, "told not to wait") || strings.Contains(log, "drain limit") {
 		t.Errorf("the log does not say why calls were ended:\n%s", log)
 	}
 }
