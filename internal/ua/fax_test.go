@@ -269,8 +269,8 @@ func TestT38NotYetTaken(t *testing.T) {
 		caller, callee := r.endsOf(keyed(bodies[0], uc80), bodies[1])
 		caller.ack(1)
 		before := r.session.Streams[0]
-		for version, end := range map[int]struct{ from, to *end }{1: {callee, caller}, 3: {caller, callee}} {
-			end.from.says("INVITE", described(end.from.number(), version, offer))
+		for version, end := range []struct{ from, to *end }{{callee, caller}, {caller, callee}} {
+			end.from.says("INVITE", described(end.from.number(), 1+version, offer))
 			inv, _ := r.told("INVITE")
 			if now := r.session.Streams[0]; now.Opaque || now.Side[0].Crypt == nil || now.Side[0].Remote != before.Side[0].Remote || now.Side[1].Remote != before.Side[1].Remote {
 				t.Errorf("the relay has %+v, had %+v", now, before)
