@@ -335,6 +335,12 @@ func (l *Leg) down(now time.Time) {
 // follow sets where requests of the dialog go.
 func (c *Call) follow(l *Leg) { l.hop = c.env.nextHop(c.now, l.hop, &l.dlg, l.trunk) }
 
+// Possible tells whether a peer that was met at an address can be at another one: not in this host or on a link if it was not met there, as what many a peer calls
+// itself at home (localhost) leads to here, and nowhere that is no place.
+func Possible(a, met netip.Addr) bool {
+	return (!a.IsLoopback() || met.IsLoopback()) && (!a.IsLinkLocalUnicast() || met.IsLinkLocalUnicast()) && !a.IsUnspecified() && !a.IsMulticast()
+}
+
 // nextHop is where requests of a dialog go: its first route or remote target (RFC 3261 §12.2.1.1). A name is looked up by whoever sends (RFC 3263), and where
 // nobody is found by it the way leads as the dialog was set up. Over a connection its flow is kept, and dialled again only when it is gone: at the port where the
 // peer listens, which of a caller is not the one it has called from. A target that names an address of its network behind a NAT is still reached where it has
@@ -354,6 +360,10 @@ func (e *Env) nextHop(now time.Time, hop sip.Hop, d *dialog.Dialog, t *topology.
 	hop.Host, hop.Port = "", 0
 	if named {
 		hop.Host, hop.Port = host, u.Port
+	} else {
+		named = !Possible(addr.Unmap(), hop.Remote.Addr()) // like a name that leads nowhere
+	}
+	if named {
 		if hop.Way.IsValid() { // the address of before is no target any more
 			hop.Remote, hop.Way = hop.Way, netip.AddrPort{}
 		}

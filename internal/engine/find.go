@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/directsip/directsip/internal/b2bua"
 	"github.com/directsip/directsip/internal/resolve"
 	"github.com/directsip/directsip/internal/sip"
 )
@@ -21,13 +22,9 @@ func (e *Engine) Find(ctx context.Context, hop *sip.Hop) (at []netip.AddrPort, n
 	return e.speaking(time.Now(), elsewhere(r.Hops, hop.Remote.Addr())), e.certified(hop)
 }
 
-// elsewhere are the addresses at which a peer can be that was met at one of that kind: not in this host or on a link, as what many a peer calls itself at home
-// (localhost) leads to here.
+// elsewhere are the addresses at which a peer can be that was met at one of that kind.
 func elsewhere(hops []resolve.Addr, met netip.Addr) []resolve.Addr {
-	return slices.DeleteFunc(slices.Clone(hops), func(h resolve.Addr) bool {
-		a := h.AddrPort.Addr()
-		return a.IsLoopback() && !met.IsLoopback() || a.IsLinkLocalUnicast() && !met.IsLinkLocalUnicast() || a.IsUnspecified() || a.IsMulticast()
-	})
+	return slices.DeleteFunc(slices.Clone(hops), func(h resolve.Addr) bool { return !b2bua.Possible(h.AddrPort.Addr(), met) })
 }
 
 // whereIs is what to ask DNS for the host of a hop: of the transport and family that the leg has.

@@ -1,0 +1,57 @@
+package ua_test
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+// RFC 3261 §12.2.1.1: the Contact of a peer says where requests of the dialog go, but not into this host, to a link or to no host at all: what leads there goes where
+// the peer was met.
+func TestContactThatLeadsNowhere(t *testing.T) {
+	for host, want := range map[string]string{
+		"198.51.100.7:5070": "198.51.100.7:5070",
+		"10.1.2.3":          "10.1.2.3:5060",
+		"127.0.0.1":         "",
+		"127.0.0.1:5070":    "",
+		"0.0.0.0":           "",
+		"169.254.1.1:5060":  "",
+		"224.0.0.1":         "",
+		"[::1]":             "",
+		"[fe80::1]":         "",
+	} {
+		contact := func(data []byte) []byte {
+			return bytes.Replace(data, []byte("Contact: "+header(data, "Contact")), []byte("Contact: <sip:"+host+">"), 1)
+		}
+		to := func(r *rig, method, met string) {
+			t.Helper()
+			if want != "" {
+				met = want
+			}
+			last := r.out.Sends[len(r.out.Sends)-1]
+			for _, s := range r.out.Sends {
+				if strings.HasPrefix(string(s.Data), method+" ") {
+					last = s
+				}
+			}
+			if last.Hop.Remote != netip.MustParseAddrPort(met) || last.Hop.Host != "" {
+				t.Errorf("%s of a peer at %s goes to %s %s, want %s", method, host, last.Hop.Host, last.Hop.Remote, met)
+			}
+		}
+		r := newRig(t)
+		r.in(r.uc, request("INVITE", "1", "i", "call", "from", "", bodies[0]))
+		inv, _ := r.told("INVITE")
+		r.in(r.pstn, contact(response("200 OK", inv, "to", bodies[1])))
+		to(r, "ACK", "198.51.100.2:5060")
+
+		r = newRig(t)
+		r.in(r.uc, contact(request("INVITE", "1", "i", "call", "from", "", bodies[0])))
+		inv, _ = r.told("INVITE")
+		r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+		ok, _ := r.told("SIP/2.0 200 OK")
+		r.in(r.uc, contact(request("ACK", "1", "ack", "call", "from", tagOf(header(ok, "To")), "")))
+		r.in(r.pstn, fromCallee(inv, "BYE"))
+		to(r, "BYE", "198.51.100.1:5060")
+	}
+}
