@@ -31,3 +31,15 @@ func TestLiveCallsLookLikeEndedOnes(t *testing.T) {
 		}
 	}
 }
+
+// TestTransferUnderWay: what has no result while the call runs may still get one.
+func TestTransferUnderWay(t *testing.T) {
+	r := cdr.Record{Transfers: []cdr.Transfer{{By: "caller", To: "sip:7@pbx.test", How: "invite"}}}
+	for _, want := range []string{"under way", "without a result"} {
+		var b strings.Builder
+		if writeTransfers(&b, &r); !strings.HasSuffix(b.String(), "by calling the target  "+want+"\n") {
+			t.Errorf("not %s:\n%s", want, b.String())
+		}
+		r.End = time.Now()
+	}
+}

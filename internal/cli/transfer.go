@@ -21,7 +21,10 @@ func writeTransfers(w io.Writer, r *cdr.Record) {
 	for i := range r.Transfers {
 		x := &r.Transfers[i]
 		result := "without a result"
-		if x.Status > 0 {
+		switch {
+		case r.End.IsZero() && x.Status == 0:
+			result = "under way"
+		case x.Status > 0:
 			result = strconv.Itoa(x.Status) + " " + dash(x.Reason) + " after " + span(x.Took)
 		}
 		fmt.Fprintf(t, "  %d\tplace of the %s\tto %s\t%s\t%s\n", i+1, x.By, x.To, transferWays[x.How], result)
