@@ -29,10 +29,13 @@ func inner(v string) string {
 	return a.URI
 }
 
-// target is the URI of the Contact, fit for a Request-URI; "" when there is none.
+// target is the URI of the Contact, fit for a Request-URI; "" when there is none, or none that can be read.
 func target(m *sip.Message) string {
 	a, ok := m.Contact()
 	if !ok {
+		return ""
+	}
+	if _, err := sip.ParseURI(a.URI); err != nil && err != sip.ErrScheme {
 		return ""
 	}
 	return requestURI(a.URI)

@@ -30,7 +30,7 @@ func (m *Message) Validate() *Fault {
 	vias := 0
 	for i := range m.Headers {
 		h := &m.Headers[i]
-		if h.ID > IDRecordRoute && h.ID != IDContentType {
+		if h.ID > IDRecordRoute && h.ID != IDContentType || !m.IsRequest() && spare(h.ID) {
 			continue
 		}
 		if f := checkValue(h, &vias); f != nil {
@@ -43,6 +43,9 @@ func (m *Message) Validate() *Fault {
 	}
 	return nil
 }
+
+// spare are headers of a response without which it still tells what became of the request: to drop a 200 for its Contact would let a call ring that was answered.
+func spare(id ID) bool { return id == IDContact || id == IDMaxForwards }
 
 func bad(id ID, why string) *Fault {
 	return &Fault{Status: 400, Phrase: Phrase(400), Header: id.String(), Why: why}

@@ -7,6 +7,25 @@ import (
 	"testing"
 )
 
+// RFC 3261 §8.1.3: an answer whose Contact cannot be read is one all the same, and what follows it goes where the INVITE went.
+func TestContactThatCannotBeRead(t *testing.T) {
+	for _, contact := range []string{"<sip:bob@[fe80::1%25eth0]:5060>", "<sip:bob@>", "", "<sip:a b@198.51.100.2>"} {
+		r := newRig(t)
+		r.in(r.uc, request("INVITE", "1", "i", "call", "from", "", bodies[0]))
+		inv, _ := r.told("INVITE")
+		data := response("200 OK", inv, "to", bodies[1])
+		r.in(r.pstn, bytes.Replace(data, []byte("Contact: "+header(data, "Contact")), []byte("Contact: "+contact), 1))
+		r.told("SIP/2.0 200 OK")
+		for _, s := range r.out.Sends {
+			uri, isACK := strings.CutPrefix(string(s.Data), "ACK ")
+			if uri, _, _ = strings.Cut(uri, " SIP/2.0\r\n"); isACK && (s.Hop.Remote != netip.MustParseAddrPort("198.51.100.2:5060") || s.Hop.Host != "" || !strings.Contains(header(inv, "To"), "<"+uri+">")) {
+				t.Errorf("Contact %q: ACK to %s goes to %s %s", contact, uri, s.Hop.Host, s.Hop.Remote)
+			}
+		}
+		r.told("ACK ")
+	}
+}
+
 // RFC 3261 §12.2.1.1: the Contact of a peer says where requests of the dialog go, but not into this host, to a link or to no host at all: what leads there goes where
 // the peer was met.
 func TestContactThatLeadsNowhere(t *testing.T) {
