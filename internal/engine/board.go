@@ -19,7 +19,7 @@ type Board struct {
 	server *topology.Server
 	trunks []*place
 	byName map[string]*place
-	turns  []atomic.Uint32
+	turns  map[string]*atomic.Uint32 // of routes, by name
 	all    map[media.SessionID]hold
 	rate   bucket // of the server
 	pool   bucket // of the server's share of its pool
@@ -81,29 +81,36 @@ func (b *Board) Configure(s *topology.Snapshot, server *topology.Server) {
 	b.links.mu.Lock()
 	b.links.account.Keep(s.Network)
 	b.links.mu.Unlock()
-	b.turns = make([]atomic.Uint32, len(s.Routes))
+	turns := make(map[string]*atomic.Uint32, len(s.Routes))
+	for _, r := range s.Routes {
+		if turns[r.Name] = b.turns[r.Name]; turns[r.Name] == nil {
+			turns[r.Name] = new(atomic.Uint32)
+		}
+	}
+	b.turns = turns
 }
 
-// view is routing.State for one document: indexes of another document are never mixed with it.
+// view is routing.State from one document to the next. Calls of older documents ask it too, when they decide anew, so trunks and routes are
+// known by name: in another document the same index is another's.
 type view struct {
 	*callbacks
-	trunks []*place
-	turns  []atomic.Uint32
+	trunks map[string]*place
+	turns  map[string]*atomic.Uint32
 }
 
 // View is the board as routing sees it under the current document.
 func (b *Board) View() *view {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return &view{&b.backs, b.trunks, b.turns}
+	return &view{&b.backs, b.byName, b.turns}
 }
 
 // TrunkState is the health of a trunk. A half-open one with all of its trial calls under way counts as down.
-func (v *view) TrunkState(i int) health.State {
-	if i >= len(v.trunks) {
+func (v *view) TrunkState(t *topology.Trunk) health.State {
+	p := v.trunks[t.Name]
+	if p == nil {
 		return health.Up
 	}
-	p := v.trunks[i]
 	st := health.State(p.state.Load())
 	if st == health.HalfOpen && p.trial.Load() >= p.maxTrials.Load() {
 		return health.Down
@@ -112,11 +119,12 @@ func (v *view) TrunkState(i int) health.State {
 }
 
 // Turn is the next round-robin value of a route.
-func (v *view) Turn(route, n int) int {
-	if route >= len(v.turns) || n <= 0 {
+func (v *view) Turn(r *topology.Route, n int) int {
+	turn := v.turns[r.Name]
+	if turn == nil || n <= 0 {
 		return 0
 	}
-	return int((v.turns[route].Add(1) - 1) % uint32(n))
+	return int((turn.Add(1) - 1) % uint32(n))
 }
 
 // publish sets the health of a trunk.

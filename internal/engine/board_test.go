@@ -116,46 +116,69 @@ func TestBoardHalfOpen(t *testing.T) {
 	b.publish(gw, health.Status{State: health.Down})
 	b.publish(gw, health.Status{State: health.HalfOpen})
 	v := b.View()
-	if got := v.TrunkState(gw.Index); got != health.HalfOpen {
+	if got := v.TrunkState(gw); got != health.HalfOpen {
 		t.Fatalf("a call from before takes the place of the trial: %v", got)
 	}
 	b.Acquire(now, gw, 7, false) // one that comes from the trunk
-	if got := v.TrunkState(gw.Index); got != health.HalfOpen {
+	if got := v.TrunkState(gw); got != health.HalfOpen {
 		t.Fatalf("a call from the trunk takes the place of the trial: %v", got)
 	}
 	b.Release(gw, 7)
 	b.Acquire(now.Add(time.Second), pbx, 2, false)
 	b.Acquire(now.Add(time.Second), gw, 2, false)
-	if got := v.TrunkState(gw.Index); got != health.Down {
+	if got := v.TrunkState(gw); got != health.Down {
 		t.Fatalf("with a trial under way: %v, want down", got)
 	}
 	b.publish(gw, health.Status{State: health.HalfOpen}) // news that change nothing
-	if got := v.TrunkState(gw.Index); got != health.Down {
+	if got := v.TrunkState(gw); got != health.Down {
 		t.Fatalf("after news with a trial under way: %v, want down", got)
 	}
 	b.Release(gw, 2)
-	if got := v.TrunkState(gw.Index); got != health.HalfOpen {
+	if got := v.TrunkState(gw); got != health.HalfOpen {
 		t.Fatalf("after the trial: %v", got)
 	}
 	b.publish(gw, health.Status{State: health.Up})
-	if got := v.TrunkState(gw.Index); got != health.Up {
+	if got := v.TrunkState(gw); got != health.Up {
 		t.Fatalf("up again: %v", got)
 	}
 }
 
-func TestViewTurns(t *testing.T) {
-	b, _ := newBoard(t, replace(limits, "RATE", "0"))
+// TestStateOfAnOlderDocument: a call that is transferred or redirected decides by its own document, whose trunks have other places.
+func TestStateOfAnOlderDocument(t *testing.T) {
+	b, old := newBoard(t, replace(limits, "RATE", "0"))
+	next := compile(t, replace(replace(limits, "RATE", "0"), "gateways:", "gateways:\n  first: {kind: gateway, host: 192.0.2.9, root: {transport: UDP}}"))
+	b.Configure(next, next.ServerByName("med1.test"))
+	b.publish(next.TrunkByName("gw"), health.Status{State: health.Down})
 	v := b.View()
+	for name, want := range map[string]health.State{"pbx": health.Up, "gw": health.Down} {
+		if got := v.TrunkState(old.TrunkByName(name)); got != want {
+			t.Errorf("%s is %v for a call of the older document, want %v", name, got, want)
+		}
+	}
+	b.Configure(old, old.ServerByName("med1.test"))
+	if got := b.View().TrunkState(next.TrunkByName("first")); got != health.Up {
+		t.Errorf("a trunk that is no more is %v", got)
+	}
+}
+
+func TestViewTurns(t *testing.T) {
+	b, s := newBoard(t, replace(limits, "RATE", "0"))
+	r, v := s.Routes[0], b.View()
 	var got []int
-	for range 5 {
-		got = append(got, v.Turn(0, 3))
+	for i := range 5 {
+		if i == 2 { // the turn goes on in a document in which the route has another place
+			s = compile(t, replace(replace(limits, "RATE", "0"), "routes: [", "routes: [{name: first, pattern: '^\\+2', usages: [all], trunks: [pbx]}, "))
+			b.Configure(s, s.ServerByName("med1.test"))
+			r, v = s.Routes[1], b.View()
+		}
+		got = append(got, v.Turn(r, 3))
 	}
 	for i, n := range got {
 		if n != i%3 {
 			t.Fatalf("turns %v", got)
 		}
 	}
-	if v.Turn(99, 3) != 0 || v.Turn(0, 0) != 0 {
+	if v.Turn(&topology.Route{Name: "other"}, 3) != 0 || v.Turn(r, 0) != 0 {
 		t.Error("a route of another document, or one without trunks, has a turn other than 0")
 	}
 }

@@ -91,7 +91,7 @@ func (x *run) turn(r *topology.Route, n int) int {
 	if x.st == nil {
 		return 0
 	}
-	t := x.st.Turn(r.Index, n) % n
+	t := x.st.Turn(r, n) % n
 	if t < 0 {
 		t += n
 	}

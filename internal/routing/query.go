@@ -35,10 +35,10 @@ type Query struct {
 
 // State is what routing knows about the world at this moment.
 type State interface {
-	// TrunkState is the health of the trunk with this Index.
-	TrunkState(trunk int) health.State
-	// Turn is the next value of the round-robin counter of the route with this Index, 0 <= Turn < n.
-	Turn(route, n int) int
+	// TrunkState is the health of a trunk. The document that has it may be an older one: a running call decides anew by its own.
+	TrunkState(*topology.Trunk) health.State
+	// Turn is the next value of the round-robin counter of a route, 0 <= Turn < n.
+	Turn(r *topology.Route, n int) int
 }
 
 // Kind is what was decided.

@@ -126,7 +126,7 @@ func (x *run) candidate(c candidate) {
 		st.Outcome, st.From, x.bypass = OtherSite, siteName(x.keeper(c.trunk).Site), true
 	default:
 		if x.st != nil {
-			c.state = x.st.TrunkState(c.trunk.Watched().Index)
+			c.state = x.st.TrunkState(c.trunk.Watched())
 		}
 		switch c.state {
 		case health.Down:

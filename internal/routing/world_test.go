@@ -104,8 +104,8 @@ type fake struct {
 	turn   int
 }
 
-func (f *fake) TrunkState(trunk int) health.State { return f.states[trunk] }
-func (f *fake) Turn(_, n int) int                 { return f.turn % n }
+func (f *fake) TrunkState(t *topology.Trunk) health.State { return f.states[t.Index] }
+func (f *fake) Turn(_ *topology.Route, n int) int         { return f.turn % n }
 
 func with(s *topology.Snapshot, state health.State, trunks ...string) *fake {
 	f := &fake{states: map[int]health.State{}}

@@ -182,9 +182,9 @@ var (
 )
 
 // TrunkState is routing.State.
-func (b *board) TrunkState(i int) health.State {
+func (b *board) TrunkState(t *topology.Trunk) health.State {
 	b.w.Fault.visit()
-	return b.state[i]
+	return b.state[t.Index]
 }
 
 // Binding is b2bua.Env.Binding.
@@ -196,9 +196,9 @@ func (b *board) Binding(t *topology.Trunk) (out b2bua.Binding) {
 }
 
 // Turn is routing.State.
-func (b *board) Turn(route, n int) int {
-	b.turns[route]++
-	return (b.turns[route] - 1) % n
+func (b *board) Turn(r *topology.Route, n int) int {
+	b.turns[r.Index]++
+	return (b.turns[r.Index] - 1) % n
 }
 
 // Acquire is b2bua.Limits.

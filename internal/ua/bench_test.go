@@ -45,8 +45,8 @@ routes:
 // open lets every call through.
 type open struct{}
 
-func (open) TrunkState(int) health.State { return health.Up }
-func (open) Turn(int, int) int           { return 0 }
+func (open) TrunkState(*topology.Trunk) health.State { return health.Up }
+func (open) Turn(*topology.Route, int) int           { return 0 }
 func (open) Acquire(time.Time, *topology.Trunk, media.SessionID, bool) *diag.Reason {
 	return nil
 }
