@@ -135,6 +135,17 @@ func (r *Registrant) Adopt(t *topology.Trunk) bool {
 	return r.status.State != Registered || r.env.Contact(r.env.Hop(t, r.bound), t.Registration.Contact) == r.status.Contact
 }
 
+// SucceededBy tells whether the registration of another trunk is for the same contact at the same registrar, and so takes the place of this one there.
+func (r *Registrant) SucceededBy(t *topology.Trunk) bool {
+	o, at := r.trunk, r.bound
+	if r.status.State == Trying && r.at < len(r.addrs) {
+		at = r.addrs[r.at]
+	}
+	return r.status.Contact != "" && o.Registration.User == t.Registration.User && o.Registration.Domain == t.Registration.Domain &&
+		o.Gateway.Host == t.Gateway.Host && o.GatewayPort == t.GatewayPort && o.Transport == t.Transport &&
+		r.env.Contact(r.env.Hop(t, at), t.Registration.Contact) == r.status.Contact
+}
+
 // Ask tells, once, that the registrar's name is to be looked up; Resolved takes the answer.
 func (r *Registrant) Ask() bool {
 	asks := r.asks

@@ -227,6 +227,29 @@ func TestNEW02_OtherTrunksComeAndGo(t *testing.T) {
 	}
 }
 
+// TestRegistrationOfARenamedTrunk: the registration under the new name takes the place of the one under the old, which says no good-bye that could
+// end it. So it is with other credentials, and when the trunk is gone it does say good-bye.
+func TestRegistrationOfARenamedTrunk(t *testing.T) {
+	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
+	doc := provider("")
+	renamed := strings.NewReplacer("  gw:", "  other:", "[gw]", "[other]").Replace(doc)
+	r := start(t, doc)
+	gw := r.registrar(siptest.Registrar{})
+	first := r.bound(gw)
+	for n, next := range []string{renamed, doc, strings.Replace(doc, "registration: {", "registration: {expires: 30m", 1)} {
+		r.applyGood(next)
+		until(t, "another registration of the contact", func() bool { return gw.Bindings()[first.Contact].CallID != first.CallID })
+		if first = r.bound(gw); first.Count != n+2 {
+			t.Errorf("after document %d the contact was removed", n)
+		}
+	}
+	r.applyGood(basic)
+	until(t, "good-bye", func() bool { return len(gw.Bindings()) == 0 })
+	if st := r.trunk("gw"); st.Registration != nil {
+		t.Errorf("a trunk that does not register has %+v", st.Registration)
+	}
+}
+
 // OPS-13: that a trunk is not registered yet is no alarm; that its registration is refused is one.
 func TestNotRegisteredYetIsNoAlarm(t *testing.T) {
 	const alarm, calm = "no trunk of a route is up", "route has a trunk again"

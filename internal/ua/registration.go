@@ -23,13 +23,14 @@ type registration struct {
 }
 
 // configureRegistrations makes a registrant for every trunk of ours that registers from this server. One that the new document changes
-// ends, and another begins.
+// ends, and another begins. It says no good-bye when the other is for the same contact, which may be of a trunk of another name: a good-bye that is
+// late or lost at first would end what has just begun (RFC 3261 §10.2.2).
 func (c *Core) configureRegistrations(now time.Time) {
 	old := c.registrations
 	c.registrations = nil
 	for _, p := range c.trunks {
 		t := p.trunk
-		if t.Registration == nil || t.Registration.Server.Name != c.env.Server.Name {
+		if !c.registers(t) {
 			continue
 		}
 		i := slices.IndexFunc(old, func(r *registration) bool { return !r.gone && r.Trunk().Name == t.Name })
@@ -46,6 +47,11 @@ func (c *Core) configureRegistrations(now time.Time) {
 		c.registrations = append(c.registrations, r)
 	}
 	for _, r := range old {
+		if !c.env.Draining && slices.ContainsFunc(c.snap.Trunks, func(t *topology.Trunk) bool { return c.registers(t) && r.SucceededBy(t) }) {
+			c.timers.remove(&r.timer)
+			delete(c.registrars, r.CallID())
+			continue
+		}
 		r.leaves, r.gone = true, true
 		c.registrations = append(c.registrations, r)
 	}
@@ -60,6 +66,11 @@ func (c *Core) configureRegistrations(now time.Time) {
 			c.timers.set(&r.timer, r.Deadline())
 		}
 	}
+}
+
+// registers tells whether this server registers a trunk, by whatever shard.
+func (c *Core) registers(t *topology.Trunk) bool {
+	return t.Registration != nil && t.Registration.Server.Name == c.env.Server.Name && t.Pool == c.env.Server.Pool && !t.Disabled && t.Carrier == nil
 }
 
 // Listen begins the registrations: calls to our contacts find a listener from now on.
