@@ -185,6 +185,7 @@ func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) 
 	b := l.box()
 	n := min(len(s.Media), maxLines)
 	var to [maxLines]sdp.Protection
+	var refused [maxLines]*diag.Reason
 	b.fault = nil
 	for i := range n {
 		m := &s.Media[i]
@@ -202,7 +203,8 @@ func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) 
 		}
 		if offer {
 			if why := c.openOffered(l, s, i, &to[i]); why != nil {
-				return body, why
+				to[i].Refused, refused[i] = true, why
+				continue
 			}
 			to[i].Mux = m.RTCPMux && l.trunk.Settings.RTCPMux != "off"
 			b.lines[i].asked.Mux = to[i].Mux
@@ -213,7 +215,33 @@ func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) 
 		to[i].Lines = append(to[i].Lines, c.openICE(l, s, i, offer)...)
 		b.lines[i].ice.muxed = to[i].Mux
 	}
+	if why := unspoken(s, refused[:n]); why != nil {
+		return body, why
+	}
 	return string(s.Protect(make([]byte, 0, len(body)), to[:n])), nil
+}
+
+// unspoken tells why an offer cannot be when its m-lines with a reason are refused: no audio is left, or nothing at all. Else the rest is for the other side, as where a
+// telephone offers SRTP and, in another m-line, RTP for those who have none (RFC 3264 §6).
+func unspoken(s *sdp.Session, refused []*diag.Reason) (why *diag.Reason) {
+	live, audio, spoken := false, false, false
+	for i, r := range refused {
+		m := &s.Media[i]
+		speaks := strings.EqualFold(m.Kind, "audio")
+		switch {
+		case r != nil:
+			audio = audio || speaks
+			if why == nil {
+				why = r
+			}
+		case !m.Rejected():
+			live, spoken = true, spoken || speaks
+		}
+	}
+	if live && (spoken || !audio) {
+		return nil
+	}
+	return why
 }
 
 // openOffered chooses the keys of an m-line that is offered: the first a=crypto line that we can use (RFC 4568 §5.1.2), or DTLS. Where both would do,

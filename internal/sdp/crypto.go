@@ -139,6 +139,8 @@ type Protection struct {
 	Mux    bool     // a=rtcp-mux (RFC 5761)
 	Lines  []string // further attributes: "setup:passive"
 	Plain  bool     // without a=rtcp-fb and its kin (RFC 4585)
+
+	Refused bool // port 0, and no attributes
 }
 
 // ofTransport tells whether an attribute is one that Protect replaces.
@@ -171,6 +173,10 @@ func (s *Session) Protect(dst []byte, p []Protection, session ...string) []byte 
 			for i := m.from; i < m.to; i++ {
 				dst = s.appendAsIs(dst, i)
 			}
+			continue
+		}
+		if p[k].Refused {
+			dst = m.appendMediaLine(dst, 0, p[k].Proto, allTypes())
 			continue
 		}
 		dst = s.appendProfile(dst, m, p[k].Proto)

@@ -1,0 +1,103 @@
+package ua_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/directsip/directsip/internal/sdp"
+)
+
+// What telephones with more than audio say beside it.
+const (
+	secureSpeech = "m=audio 49172 RTP/SAVP 8\r\na=rtpmap:8 PCMA/8000\r\n" + uc80
+	camera       = "m=application 49178 RTP/AVP 100\r\na=rtpmap:100 H224/4800\r\n"
+	secureVideo  = "m=video 5004 RTP/SAVP 96\r\na=rtpmap:96 H264/90000\r\n" + uc80
+)
+
+// TestTRK03LineByLine: an m-line whose protection the trunk does not take is refused, and the rest goes on, in the first offer and in later ones; the offer is refused when no
+// audio is left of it.
+func TestTRK03LineByLine(t *testing.T) {
+	for name, c := range map[string]struct{ mode, offer, offered, reason string }{
+		"SRTP or RTP, required":         {"required", secureSpeech + speech, "audio -audio", ""},
+		"RTP or SRTP, required":         {"required", speech + secureSpeech, "-audio audio", ""},
+		"SRTP or RTP, notSupported":     {"notSupported", secureSpeech + speech, "-audio audio", ""},
+		"RTP or SRTP, notSupported":     {"notSupported", speech + secureSpeech, "audio -audio", ""},
+		"SRTP or RTP, accept":           {"accept", secureSpeech + speech, "audio audio", ""},
+		"SRTP without keys or RTP":      {"accept", strings.Replace(secureSpeech, uc80, strong, 1) + speech, "-audio audio", ""},
+		"a camera of RTP, required":     {"required", secureSpeech + camera, "audio -application", ""},
+		"video of SRTP, notSupported":   {"notSupported", speech + secureVideo, "audio -video", ""},
+		"audio of RTP, required":        {"required", speech + secureVideo, "", "srtp-required"},
+		"audio of SRTP, notSupported":   {"notSupported", secureSpeech + video, "", "srtp-not-supported"},
+		"all of RTP, required":          {"required", speech + camera, "", "srtp-required"},
+		"video alone of RTP, required":  {"required", video, "", "srtp-required"},
+		"audio of SRTP beside T.38":     {"notSupported", secureSpeech + t38, "", "srtp-not-supported"},
+		"audio refused before, video":   {"required", noSpeech + secureVideo, "-audio video", ""},
+		"audio without keys and others": {"accept", strings.Replace(secureSpeech, uc80, strong, 1) + video, "", "srtp-no-keys"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := secured(t, c.mode, "accept")
+			r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", described(0, 1, c.offer)))
+			if c.offered == "" {
+				r.sent("SIP/2.0 100", "SIP/2.0 488")
+				if got := r.out.Records[0].Reason; got != c.reason {
+					t.Errorf("refused for %s, want %s", got, c.reason)
+				}
+				return
+			}
+			inv, said := r.told("INVITE")
+			if got := kinds(said); got != c.offered {
+				t.Fatalf("offered %s\n%s", got, inv)
+			}
+			answer := strings.NewReplacer("RTP/SAVP", "RTP/AVP", uc80, "", strong, "").Replace(c.offer)
+			for _, s := range said.Media {
+				if s.Rejected() {
+					answer = refuse(answer, slices.IndexFunc(said.Media, func(m sdp.Media) bool { return m.Rejected() }))
+				}
+			}
+			r.out.Reset()
+			r.in(r.pstn, response("200 OK", inv, "to", described(1, 1, answer)))
+			ok, told := r.told("SIP/2.0 200")
+			if got := kinds(told); got != c.offered {
+				t.Errorf("answered %s\n%s", got, ok)
+			}
+			offer, _ := sdp.Parse(described(0, 1, c.offer))
+			for i, m := range told.Media {
+				if m.Proto != offer.Media[i].Proto || m.Crypto != (m.Secure() && !m.Rejected()) {
+					t.Errorf("m-line %d is answered\n%s", i+1, ok)
+				}
+				if s := r.session.Streams[i]; s.Side[1].Remote.IsValid() == m.Rejected() || !m.Rejected() && (s.Side[0].Crypt != nil) != m.Secure() {
+					t.Errorf("of m-line %d the relay has %+v", i+1, s)
+				}
+			}
+			r.in(r.uc, request("ACK", "1", "a1", "call", "from", tagOf(header(ok, "To")), ""))
+			r.out.Reset()
+			r.in(r.uc, request("INVITE", "2", "i2", "call", "from", tagOf(header(ok, "To")), described(0, 1, c.offer)))
+			if _, same := r.told("SIP/2.0 200"); same.Body() != told.Body() {
+				t.Errorf("a refresh is answered\n%s", same.Body())
+			}
+		})
+	}
+	r := secured(t, "required", "accept")
+	caller, callee := r.endsOf(keyed(bodies[0], uc80), bodies[1])
+	caller.ack(1)
+	crypt := r.side(0).Crypt
+	caller.says("INVITE", keyed(bodies[0], uc80)+camera)
+	inv, said := r.told("INVITE")
+	if kinds(said) != "audio -application" {
+		t.Fatalf("a camera that is added is offered\n%s", inv)
+	}
+	callee.answers("200 OK", inv, bodies[1]+refuse(camera, 0))
+	if _, said = r.told("SIP/2.0 200"); kinds(said) != "audio -application" || r.side(0).Crypt.Send != crypt.Send || r.streams() != spoken {
+		t.Errorf("answered\n%s\nthe relay has %s", said.Body(), r.streams())
+	}
+}
+
+// refuse gives the m-line at i of a text port 0.
+func refuse(text string, i int) string {
+	list := strings.Split(text, "m=")
+	words := strings.SplitN(list[i+1], " ", 3)
+	words[1] = "0"
+	list[i+1] = strings.Join(words, " ")
+	return strings.Join(list, "m=")
+}
