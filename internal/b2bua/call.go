@@ -254,7 +254,7 @@ func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *s
 		r = diag.SessionIntervalTooSmall
 	}
 	if r == nil {
-		r = l.unusable(m)
+		r = c.unusable(l, m)
 	}
 	if r == nil {
 		r = c.open(l, m)

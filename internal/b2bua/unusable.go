@@ -7,14 +7,14 @@ import (
 )
 
 // unusable tells why what a request within the dialog says of the session cannot be, whatever the other side would say to it.
-func (l *Leg) unusable(m *sip.Message) *diag.Reason {
+func (c *Call) unusable(l *Leg, m *sip.Message) *diag.Reason {
 	if m.Method != "INVITE" && m.Method != "UPDATE" {
 		return nil
 	}
 	if insists(m) != "" {
 		return diag.UnsupportedMedia
 	}
-	if offer, ok := m.SDP(); ok && l.up && l.oa.Stable() && l.sdp.outgrows(offer) && !l.mayLeaveOut(offer) {
+	if offer, ok := m.SDP(); ok && l.up && l.oa.Stable() && l.sdp.outgrows(offer) && !c.mayLeaveOut(l, offer) {
 		return diag.MediaLineMissing
 	}
 	return nil
@@ -30,18 +30,20 @@ func (d *description) outgrows(offer string) bool {
 	return sdp.MediaLines(offer) < sdp.MediaLines(d.body)
 }
 
-// mayLeaveOut tells whether an offer of the peer leaves out no more m-lines than its last description, or T.38 alone, which some gateways take for gone when a fax is over.
-func (l *Leg) mayLeaveOut(offer string) bool {
+// mayLeaveOut tells whether an offer of the peer leaves out no more m-lines than its last description, or none but those that stand refused and T.38, which some
+// telephones and gateways take for gone: it is plain then what is left.
+func (c *Call) mayLeaveOut(l *Leg, offer string) bool {
 	_, absent := sdp.Complete(l.sdp.body, offer)
 	had, err := sdp.Parse(l.sdp.body)
 	if err != nil || absent == 0 {
 		return false
 	}
-	rtp := false
+	stands := false
 	for i := range had.Media {
-		rtp = rtp || absent>>i&1 == 1 && had.Media[i].IsRTP()
+		m, refused := &had.Media[i], i < len(c.plan.lines) && c.plan.lines[i].peer[l.side].refused
+		stands = stands || absent>>i&1 == 1 && m.IsRTP() && !m.Rejected() && !refused
 	}
-	return !rtp || absent.Count() <= l.absent.Count()
+	return !stands || absent.Count() <= l.absent.Count()
 }
 
 // complete is what the peer answers to a description of ours, or offers behind it, with the m-lines that it leaves out (RFC 3264 §6 has them with port 0). Who has

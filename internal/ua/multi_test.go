@@ -101,3 +101,22 @@ func refuse(text string, i int) string {
 	list[i+1] = strings.Join(words, " ")
 	return strings.Join(list, "m=")
 }
+
+// TestRefusedLineLeftOut: who leaves an m-line that stands refused out of a later offer is answered as it asks; the other side sees all of them.
+func TestRefusedLineLeftOut(t *testing.T) {
+	noVideo := refuse(video, 0)
+	for _, method := range []string{"INVITE", "UPDATE"} {
+		for _, from := range []int{0, 1} {
+			r := newRig(t)
+			caller, callee := r.endsOf(bodies[0]+video, bodies[1]+noVideo)
+			caller.ack(1)
+			ends, answers := []*end{caller, callee}, [2]string{directed(0, "recvonly"), directed(1, "recvonly")}
+			ends[from].says(method, directed(from, "sendonly"))
+			req := r.audioAlone(method, sdp.SendOnly)
+			ends[1-from].answers("200 OK", req, answers[1-from]+noVideo)
+			if ok, said := r.told("SIP/2.0 200"); kinds(said) != "audio" || said.Media[0].Direction != sdp.RecvOnly || r.streams() != spoken {
+				t.Errorf("%s of %d is answered\n%s", method, from, ok)
+			}
+		}
+	}
+}
