@@ -77,6 +77,9 @@ func (c *Call) openICE(l *Leg, s *sdp.Session, i int, offer bool) []string {
 	if began := len(at.theirs) > 0; !at.knows(&said) && offer && began {
 		at.ufrag = ""
 	}
+	if e := c.standing(l, i); offer && e != nil && e.ice != nil && e.ice.PeerUfrag == said.Ufrag && e.ice.PeerPwd == said.Pwd {
+		at.ufrag, at.pwd = e.ice.Ufrag, e.ice.Pwd // whatever offers came to nothing since
+	}
 	at.begin(c.env)
 	at.controls = mode == "full" && (said.Lite || !offer) // RFC 8445 §6.1.1
 	return heardICE(&said)

@@ -120,3 +120,29 @@ func TestRefusedLineLeftOut(t *testing.T) {
 		}
 	}
 }
+
+// TestICERestartRefused: an ICE restart that comes to nothing leaves the credentials that stand, and later answers say those, which are what the relay has.
+func TestICERestartRefused(t *testing.T) {
+	const ice = "a=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=candidate:1 1 UDP 2130706431 198.51.100.1 49170 typ host\r\n"
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:uc": {ice: full, `, 1))
+	caller, callee := r.endsOf(bodies[0]+ice, bodies[1])
+	caller.ack(1)
+	stands := *r.side(0).ICE
+	caller.says("INVITE", strings.NewReplacer("ufrag:abcd", "ufrag:wxyz", "pwd:abc", "pwd:xyz").Replace(bodies[0]+ice))
+	inv, _ := r.told("INVITE")
+	callee.answers("488 Not Acceptable Here", inv, "")
+	caller.ack(caller.seq)
+	says := func(when string) {
+		_, said := r.told("SIP/2.0 200")
+		if got, _ := said.ICE(0); got.Ufrag != stands.Ufrag || got.Pwd != stands.Pwd || r.side(0).ICE.Ufrag != stands.Ufrag || r.side(0).ICE.PeerUfrag != "abcd" {
+			t.Errorf("%s is answered with %s, the relay has %s; want %s", when, got.Ufrag, r.side(0).ICE.Ufrag, stands.Ufrag)
+		}
+		caller.ack(caller.seq)
+	}
+	caller.says("INVITE", bodies[0]+ice)
+	says("a refresh")
+	caller.says("INVITE", held+ice)
+	inv, _ = r.told("INVITE")
+	callee.answers("200 OK", inv, heldAnswer)
+	says("hold")
+}
