@@ -110,15 +110,15 @@ func (c *Call) openOffer() *diag.Reason {
 	}
 	clean, why := c.openText(&c.a, c.offer, true)
 	clean = c.narrow(&c.a, clean, true)
-	if why != nil || clean == c.offer {
+	if why != nil || clean == c.offer && c.a.srtp == nil {
 		return why
 	}
-	s, err := parseOffer(clean)
-	if err != nil {
-		return diag.BadSDP
+	if clean != c.offer {
+		if c.offered, _ = parseOffer(clean); c.offered == nil {
+			return diag.BadSDP
+		}
 	}
-	c.offered = s
-	p.take(&c.a, s)
+	p.take(&c.a, c.offered) // also where nothing was left out: now it is known with which keys
 	return nil
 }
 

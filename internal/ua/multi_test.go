@@ -146,3 +146,18 @@ func TestICERestartRefused(t *testing.T) {
 	callee.answers("200 OK", inv, heldAnswer)
 	says("hold")
 }
+
+// TestOpenedOfferIsTheSame: an offer of which nothing is left out when it is opened has its keys and its ICE all the same.
+func TestOpenedOfferIsTheSame(t *testing.T) {
+	const ice = "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=candidate:1 1 UDP 2130706431 198.51.100.1 49170 typ host\r\n"
+	r := iced(t, "full", "off")
+	caller, _ := r.endsOf(bodies[0]+uc80+muxed+ice, bodies[1])
+	for range 2 {
+		if side := r.side(0); side.Crypt == nil || side.Crypt.Recv == nil || side.ICE == nil || side.ICE.PeerUfrag != "abcd" || !side.Mux {
+			t.Errorf("the relay has %+v", side)
+		}
+		caller.ack(caller.seq)
+		caller.says("INVITE", bodies[0]+uc80+muxed+ice)
+		r.sent("SIP/2.0 100", "SIP/2.0 200")
+	}
+}
