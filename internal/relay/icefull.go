@@ -286,11 +286,12 @@ func (a *agent) conflict(m *stun.Message) bool {
 	return false
 }
 
-// consent asks the peer from time to time whether it still wants what we send, and sends nothing any more when it has not said so for long (RFC 7675).
-func (a *agent) consent(c *component, now int64) {
+// consent asks the peer from time to time whether it still wants what we send, and sends nothing any more when it has not said so for long (RFC 7675), of which nothing
+// counts that was before since.
+func (a *agent) consent(c *component, now, since int64) {
 	switch {
 	case !a.settled || c.selected.size == 0:
-	case now-a.agreed >= int64(consentExpiry):
+	case now-max(a.agreed, since) >= int64(consentExpiry):
 		c.selected = sockaddr{}
 		c.sources = c.sources[:0]
 	case now-a.asked >= int64(consentPause):
@@ -300,9 +301,9 @@ func (a *agent) consent(c *component, now int64) {
 }
 
 // consent is asked for by the sweep.
-func (p *port) consent(now int64) {
+func (p *port) consent(now, since int64) {
 	if p.ice != nil && p.ice.agent != nil {
-		p.ice.agent.consent(p.ice, now)
+		p.ice.agent.consent(p.ice, now, since)
 		p.stream.review()
 	}
 }

@@ -199,7 +199,7 @@ func TestRFC7675Consent(t *testing.T) {
 	a := &agent{port: p, settled: true, asked: 1, agreed: 1}
 	c.agent = a
 	for now := int64(1); now < int64(consentExpiry); now += int64(time.Second) {
-		a.consent(c, now)
+		a.consent(c, now, 0)
 		if c.selected.size == 0 {
 			t.Fatalf("it is over after %v", time.Duration(now))
 		}
@@ -208,10 +208,14 @@ func TestRFC7675Consent(t *testing.T) {
 		t.Error("it was never asked")
 	}
 	a.agreed = a.asked
-	if a.consent(c, int64(consentExpiry)+1); c.selected.size == 0 {
+	if a.consent(c, int64(consentExpiry)+1, 0); c.selected.size == 0 {
 		t.Error("it is over although the peer has agreed")
 	}
-	if a.consent(c, a.agreed+int64(consentExpiry)); c.selected.size != 0 {
+	if a.consent(c, a.agreed+3*int64(consentExpiry), a.agreed+2*int64(consentExpiry)+1); c.selected.size == 0 {
+		t.Error("it is over although nobody here could hear the peer")
+	}
+	a.agreed = a.asked
+	if a.consent(c, a.agreed+int64(consentExpiry), 0); c.selected.size != 0 {
 		t.Error("it is never over")
 	}
 }

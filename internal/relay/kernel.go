@@ -183,7 +183,7 @@ func (k *kernel) settle(sd *side, c *fastpath.Count) {
 	k.packets.Add(uint64(c.Packets))
 	k.bytes.Add(uint64(c.Bytes))
 	sd.kernel.carried = true
-	sd.heard, sd.dead = max(sd.heard, c.Last), false
+	sd.heard = max(sd.heard, c.Last)
 	sd.rtp.gate.ice.heard(&sd.count.source, c.Last)
 	sd.count.advance(c)
 }

@@ -354,7 +354,7 @@ func TestKernelStopsWithoutConsent(t *testing.T) {
 	ses.mu.Lock()
 	p := &ses.streams[0].side[0].rtp
 	p.ice.agent = &agent{relay: k.Relay, port: p, settled: true, asked: 1, agreed: 1}
-	p.consent(1 + int64(consentExpiry))
+	p.consent(1+int64(consentExpiry), 0)
 	for i := range ses.streams[0].side {
 		if ses.streams[0].side[i].kernel.handle != 0 {
 			t.Errorf("what comes from side %d is still relayed in the kernel", i)

@@ -37,7 +37,7 @@ func dead(s *session, f *port, packet []byte, n int) int {
 		if packet != nil {
 			f.receive(packet, &src, now, &other)
 		}
-		s.silent(now, &found)
+		s.silent(now, 0, &found)
 		silent += len(found.list)
 	}
 	return silent

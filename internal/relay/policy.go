@@ -31,11 +31,17 @@ func check(s *media.Session) error {
 // set takes the wanted policy of a stream over. The session is locked.
 func (st *stream) set(want *media.Stream, now int64) {
 	spoken := st.opaque && !want.Opaque // from now on, again
+	var before [2]bool
+	for i := range before {
+		before[i] = st.awaits(media.SideIndex(i))
+	}
 	st.opaque, st.clock, st.sealed = want.Opaque, want.ClockRate, want.Sealed
 	for i := range st.side {
 		st.side[i].set(&want.Side[i], now)
-		if spoken {
-			st.side[i].armed, st.side[i].dead = now, false
+	}
+	for i := range before {
+		if spoken || !before[i] && st.awaits(media.SideIndex(i)) {
+			st.side[i].armed = now
 		}
 	}
 	st.speaks(want)
@@ -45,7 +51,7 @@ func (sd *side) set(want *media.Side, now int64) {
 	reopen := want.Relatch != sd.relatch
 	remote, remoteRTCP := sockaddrOf(want.Remote), sockaddrOf(rtcpOf(want))
 	if reopen || (want.Recv && !sd.recv) || remote != sd.rtp.gate.announced {
-		sd.armed, sd.dead = now, false
+		sd.armed = now
 	}
 	if reopen {
 		sd.first, sd.ssrcKnown = false, false

@@ -21,6 +21,7 @@ type session struct {
 	mu      sync.Mutex
 	closed  bool
 	timeout [2]time.Duration
+	missed  [2]int64 // since when the side was silent that is reported, plus 1; 0: none is
 	streams []*stream
 	player  *player // nil until something is played
 	name    string  // CNAME of our RTCP; "" until there is any
@@ -51,7 +52,6 @@ type side struct {
 	relatch    uint32
 	heard      int64 // last packet of the admitted source, ns since the relay started
 	armed      int64 // since when silence counts
-	dead       bool  // this silence is reported
 	first      bool  // the first packet is reported
 	ssrcKnown  bool  // ssrc is what FixedSSRC holds on to
 	ssrc       uint32
@@ -132,7 +132,7 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 		return gated, k, nil, nil
 	}
 	if k == rtcp || k == keying {
-		from.heard, from.dead = now, false
+		from.heard = now
 		if out = &other.rtp; k == rtcp {
 			st.told(from, other, b, now)
 			out = other.portFor(rtcp)
@@ -156,7 +156,7 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 		from.count.look(b, h, from.agreed, st.sealed)
 		from.count.observe(h, st.clockFor(p.side, h.payloadType), now)
 	}
-	from.heard, from.dead = now, false
+	from.heard = now
 	if from.count.source != *src {
 		from.count.source = *src
 	}

@@ -59,7 +59,7 @@ func (w *worker) check(p *port, b []byte, now int64) {
 		}
 		c.checked(&w.from, ufrag, priority, m.Contains(stun.AttrUseCandidate), now)
 		if c.known(&w.from) != nil {
-			sd.heard, sd.dead = now, false
+			sd.heard = now
 		}
 		p.stream.review()
 		w.found(p, before)

@@ -10,10 +10,13 @@ import (
 // sweeper looks for silence, and closes what was warm long enough. One goroutine for all sessions instead of a timer each.
 type sweeper struct {
 	quit, done chan struct{}
+	interval   time.Duration
+	looked     int64 // when it last did, ns since the relay started
+	resumed    int64 // when it last came much later than it should
 }
 
 func (sw *sweeper) start(r *Relay, interval time.Duration) {
-	sw.quit, sw.done = make(chan struct{}), make(chan struct{})
+	sw.quit, sw.done, sw.interval = make(chan struct{}), make(chan struct{}), interval
 	go func() {
 		defer close(sw.done)
 		ticker := time.NewTicker(interval)
@@ -39,6 +42,15 @@ func (sw *sweeper) start(r *Relay, interval time.Duration) {
 func (sw *sweeper) stop() {
 	close(sw.quit)
 	<-sw.done
+}
+
+// look notes that the sweeper does. Where it was kept from that, so was the whole process, by SIGSTOP or a machine that was frozen: what came meanwhile still waits in the
+// sockets, or is lost there, and says nothing of the peers. Silence counts anew.
+func (sw *sweeper) look(now int64) {
+	if now-sw.looked > 3*int64(sw.interval) {
+		sw.resumed = now
+	}
+	sw.looked = now
 }
 
 // tidy closes what was warm long enough, and gives back what a crowd of calls has left behind.
@@ -70,9 +82,10 @@ func shrunk[K comparable, V any](m map[K]V, peak *int) map[K]V {
 func (r *Relay) sweep(list []*session, found *notices) {
 	at := time.Now()
 	now := int64(at.Sub(r.start))
+	r.sweeper.look(now)
 	for _, ses := range list {
 		ses.mu.Lock()
-		ses.silent(now, found)
+		ses.silent(now, r.sweeper.resumed, found)
 		ses.report(r, at, now)
 		ses.mu.Unlock()
 		r.count.dead.Add(uint64(len(found.list)))
@@ -80,31 +93,44 @@ func (r *Relay) sweep(list []*session, found *notices) {
 	}
 }
 
-// silent notices each side that should be sending and has not for its timeout, once per silence. The session is locked.
-func (s *session) silent(now int64, found *notices) {
+// silent notices each side that should be sending and has not for its timeout on any stream, once per silence: who has turned the camera off still talks. Nothing counts
+// that was before since. The session is locked.
+func (s *session) silent(now, since int64, found *notices) {
 	if s.closed {
 		return
 	}
 	fax := s.faxed()
-	for _, st := range s.streams {
-		if st.opaque {
-			continue // T.38 has no keep-alive: a receiving fax machine is silent for minutes
-		}
-		for i := range st.side {
+	for i := range media.SideIndex(2) {
+		var awaited *stream
+		last := max(since, fax)
+		for _, st := range s.streams {
+			if st.opaque {
+				continue // T.38 has no keep-alive: a receiving fax machine is silent for minutes
+			}
 			sd := &st.side[i]
-			sd.rtp.consent(now)
-			sd.rtcp.consent(now)
+			sd.rtp.consent(now, since)
+			sd.rtcp.consent(now, since)
 			st.tally(sd)
-			timeout := int64(s.timeout[i])
-			if timeout <= 0 || sd.dead || !sd.recv || !sd.rtp.socket.open() || sd.rtp.gate.announced.size == 0 && sd.rtp.ice == nil {
+			last = max(last, sd.heard)
+			if !st.awaits(i) {
 				continue
 			}
-			if now-max(sd.heard, sd.armed, fax) >= timeout {
-				sd.dead = true
-				found.add(media.EventDead, st, media.SideIndex(i))
+			last = max(last, sd.armed)
+			if awaited == nil {
+				awaited = st
 			}
 		}
+		if timeout := int64(s.timeout[i]); awaited != nil && timeout > 0 && now-last >= timeout && s.missed[i] != last+1 {
+			s.missed[i] = last + 1
+			found.add(media.EventDead, awaited, i)
+		}
 	}
+}
+
+// awaits tells whether a side should be sending: it says so, the other side wants to hear it, and it is known where it sends from.
+func (st *stream) awaits(i media.SideIndex) bool {
+	sd := &st.side[i]
+	return !st.opaque && sd.recv && st.side[1-i].send && sd.rtp.socket.open() && (sd.rtp.gate.announced.size > 0 || sd.rtp.ice != nil)
 }
 
 // faxed is when T.38 was heard last, from either side: while a fax goes beside audio, nobody speaks. The session is locked.
@@ -125,7 +151,7 @@ func (s *session) setTimeout(want [2]time.Duration, now int64) {
 		}
 		s.timeout[i] = want[i]
 		for _, st := range s.streams {
-			st.side[i].armed, st.side[i].dead = now, false
+			st.side[i].armed = now
 		}
 	}
 }

@@ -34,7 +34,7 @@ func TestSilence(t *testing.T) {
 	check := func(t *testing.T, s *session, now int64, want int) {
 		t.Helper()
 		var n notices
-		s.silent(now, &n)
+		s.silent(now, 0, &n)
 		if len(n.list) != want {
 			t.Fatalf("at %v: %d events, want %d", time.Duration(now), len(n.list), want)
 		}
@@ -64,11 +64,44 @@ func TestSilence(t *testing.T) {
 		in.receive(rtpPacket(8, 1, 1, 1), &src, sec(9), &n)
 		check(t, s, sec(10), 1)
 	})
+	t.Run("who is heard on one stream is there, whatever the others do", func(t *testing.T) {
+		s := watched()
+		s.streams = append(s.streams, watched().streams...)
+		in := &s.streams[1].side[0].rtp
+		src := in.gate.announced
+		var n notices
+		in.receive(rtpPacket(8, 1, 160, 8), &src, sec(9), &n)
+		check(t, s, sec(19)-1, 0)
+		check(t, s, sec(19), 1)
+		check(t, s, sec(40), 0)
+	})
+	t.Run("a server that was stopped has not listened", func(t *testing.T) {
+		s, sw := watched(), sweeper{interval: time.Second}
+		for at := range int64(6) {
+			sw.look(sec(at))
+		}
+		sw.look(sec(100))
+		var n notices
+		if s.silent(sec(100), sw.resumed, &n); len(n.list) != 0 {
+			t.Fatal("dead as soon as it runs again")
+		}
+		for at := range int64(9) {
+			sw.look(sec(101 + at))
+		}
+		if s.silent(sec(109), sw.resumed, &n); len(n.list) != 0 {
+			t.Fatal("dead before its time")
+		}
+		sw.look(sec(110))
+		if s.silent(sec(110), sw.resumed, &n); len(n.list) != 1 {
+			t.Fatal("never dead")
+		}
+	})
 	for name, change := range map[string]func(*media.Stream){
-		"a side on hold may be silent":         func(st *media.Stream) { st.Side[0].Recv = false },
-		"a side that has not answered too":     func(st *media.Stream) { st.Side[0].Remote = netip.AddrPort{} },
-		"and a fax":                            func(st *media.Stream) { st.Opaque = true },
-		"and one at no address, RFC 2543 hold": func(st *media.Stream) { st.Side[0].Remote = netip.MustParseAddrPort("0.0.0.0:4000") },
+		"a side that the other one does not want to hear may be silent": func(st *media.Stream) { st.Side[1].Send = false },
+		"a side on hold may be silent":                                  func(st *media.Stream) { st.Side[0].Recv = false },
+		"a side that has not answered too":                              func(st *media.Stream) { st.Side[0].Remote = netip.AddrPort{} },
+		"and a fax":                                                     func(st *media.Stream) { st.Opaque = true },
+		"and one at no address, RFC 2543 hold":                          func(st *media.Stream) { st.Side[0].Remote = netip.MustParseAddrPort("0.0.0.0:4000") },
 	} {
 		t.Run(name, func(t *testing.T) { check(t, watched(change), sec(1000), 0) })
 	}
@@ -80,9 +113,16 @@ func TestSilence(t *testing.T) {
 		check(t, s, sec(110)-1, 0)
 		check(t, s, sec(110), 1)
 	})
+	t.Run("or from when the other side wants to hear again", func(t *testing.T) {
+		s := watched(func(st *media.Stream) { st.Side[1].Send = false })
+		here := media.Side{Remote: netip.MustParseAddrPort("192.0.2.1:4000"), Send: true, Recv: true}
+		s.streams[0].set(&media.Stream{Side: [2]media.Side{here, here}}, sec(100))
+		check(t, s, sec(110)-1, 0)
+		check(t, s, sec(110), 1)
+	})
 	t.Run("and from the end of a fax, which may come to the ports that were there before", func(t *testing.T) {
 		s := watched(func(st *media.Stream) { st.Opaque = true })
-		s.streams[0].set(&media.Stream{Side: [2]media.Side{{Remote: netip.MustParseAddrPort("192.0.2.1:4000"), Recv: true}}}, sec(100))
+		s.streams[0].set(&media.Stream{Side: [2]media.Side{{Remote: netip.MustParseAddrPort("192.0.2.1:4000"), Recv: true}, {Send: true}}}, sec(100))
 		check(t, s, sec(110)-1, 0)
 		check(t, s, sec(110), 1)
 	})
