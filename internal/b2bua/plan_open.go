@@ -231,8 +231,8 @@ func (c *Call) MediaEvent(now time.Time, ev media.Event, out *Out) {
 		c.settle(now, out)
 		return
 	}
-	if ev.Kind != media.EventDead || c.phase != phaseAnswered {
-		return
+	if ev.Kind != media.EventDead || c.phase != phaseAnswered || c.announces() || c.plan.timeouts(c)[ev.Side] == 0 {
+		return // since it was seen, that side may be silent
 	}
 	by := "caller"
 	if ev.Side == 1 {

@@ -35,12 +35,13 @@ func (p *plan) session(c *Call) *media.Session {
 			set := c.sideSettings(media.SideIndex(k))
 			s.Streams[i].Side[k] = media.Side{
 				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Mux: e.mux && !passed,
-				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", XR: set.RTCPXR, Relatch: e.relatch, Crypt: e.crypt, DTLS: e.dtls, ICE: e.ice,
+				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", XR: set.RTCPXR, Relatch: e.relatch, Crypt: e.crypt, DTLS: e.dtls,
 				Send: !muted && (e.dir.Recv() || e.dir == sdp.DirectionUnset), Recv: !muted && (e.dir.Send() || e.dir == sdp.DirectionUnset), Agreed: ln.peer[1-k].takes,
 				Digits: ln.peer[1-k].digits,
 			}
 			if !ln.peer[1-k].refused { // else nothing comes, and nobody is to wait for it
-				s.Streams[i].Side[k].Remote, s.Streams[i].Side[k].RemoteRTCP = p.reach(k, e.rtp), p.reach(k, e.rtcp)
+				side := &s.Streams[i].Side[k]
+				side.Remote, side.RemoteRTCP, side.ICE = p.reach(k, e.rtp), p.reach(k, e.rtcp), e.ice
 			}
 		}
 		s.Streams[i].Opaque, s.Streams[i].ClockRate, s.Streams[i].Sealed = ln.opaque, ln.clock, ln.sealed

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sdp"
 )
 
@@ -104,6 +105,30 @@ func TestRefusedStreamIsNotAwaited(t *testing.T) {
 			if r.session.Streams[i].Side[k].Remote.IsValid() != want {
 				t.Errorf("m-line %d: side %d is expected to send: %v", i+1, k, !want)
 			}
+		}
+	}
+}
+
+// TestRefusedStreamWithICEIsNotAwaited: nor has it addresses of ICE that are checked, and by which it would be missed.
+func TestRefusedStreamWithICEIsNotAwaited(t *testing.T) {
+	r := iced(t, "lite", "off")
+	r.endsOf(bodies[0]+theirICE("abcd")+video+theirICE("abcd"), bodies[1]+strings.Replace(video, "5004", "0", 1))
+	if r.side(0).ICE == nil || r.session.Streams[1].Side[0].ICE != nil {
+		t.Errorf("the relay has %+v", r.session)
+	}
+}
+
+// TestSilenceThatIsAllowedByNow: a silence that was seen before the call was put on hold ends nothing.
+func TestSilenceThatIsAllowedByNow(t *testing.T) {
+	r := rigOf(t, strings.NewReplacer("global: {", "global: {rtcpCallsOnHold: false, ", `"trunk:uc": {`, `"trunk:uc": {rtcpCallsOnHold: false, `).Replace(document))
+	caller, callee := r.acknowledged()
+	caller.says("INVITE", held)
+	callee.answers("200 OK", r.last(), heldAnswer)
+	caller.ack(caller.seq)
+	r.out.Reset()
+	for k := range media.SideIndex(2) {
+		if r.core.MediaEvent(r.now, media.Event{Kind: media.EventDead, Session: r.session.ID, Side: k}, &r.out); len(r.out.Sends) != 0 {
+			t.Fatalf("ended:\n%s", r.lines())
 		}
 	}
 }
