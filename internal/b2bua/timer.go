@@ -179,6 +179,9 @@ func (c *Call) advanceTimer(now time.Time, l *Leg, out *Out) {
 	if t == nil || t.interval == 0 {
 		return
 	}
+	if t.ours && t.next.Before(t.ends) && !now.Before(t.ends) { // this process was stopped when it should have asked
+		t.ends = now.Add(refreshPause)
+	}
 	if !now.Before(t.ends) {
 		who := "the " + c.name(l) + " did not refresh"
 		if t.ours {

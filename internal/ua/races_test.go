@@ -200,6 +200,25 @@ func TestRefreshNotSent(t *testing.T) {
 	refresh(60 * time.Second)
 }
 
+// A process that was stopped when it should have refreshed a session asks before it gives the call up.
+func TestRefreshAfterAStop(t *testing.T) {
+	r := newRig(t)
+	_, callee := r.acknowledged()
+	callee.says("UPDATE", "", "Supported: timer", "Session-Expires: 120;refresher=uas")
+	r.sent("SIP/2.0 200")
+	r.out.Reset()
+	r.now = r.now.Add(100 * time.Second)
+	r.core.Advance(r.now, &r.out)
+	r.sent("UPDATE")
+	callee.answers("200 OK", r.last(), "", "Supported: timer", "Session-Expires: 120;refresher=uac")
+	r.pass(60 * time.Second)
+	r.sent("UPDATE")
+	r.pass(60 * time.Second)
+	if got := r.lines(); !strings.Contains(got, "uc: BYE ") {
+		t.Errorf("a peer that does not answer keeps its call:\n%s", got)
+	}
+}
+
 // RFC 3261 §18.2.2: a response goes by the connection of its request, and when that is gone to where the sender listens, not to the port that it
 // has dialled from.
 func TestRFC3261_18_2_2ConnectionIsGone(t *testing.T) {
