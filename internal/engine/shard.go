@@ -30,7 +30,8 @@ type shard struct {
 	stats atomic.Pointer[ua.Counts]
 	done  chan struct{}
 
-	shedding bool // new calls are refused
+	shedding bool      // new calls are refused
+	until    time.Time // timers wait; zero: they do not, see hears
 	seeker
 }
 
@@ -50,7 +51,7 @@ func (s *shard) run() {
 			armed = time.Time{}
 		}
 		s.batch()
-		if at := s.core.Deadline(); !at.IsZero() && !at.Equal(armed) {
+		if at := s.wakes(); !at.IsZero() && !at.Equal(armed) {
 			armed = at
 			timer.Reset(max(time.Until(at), 0) + tick)
 		}
@@ -77,7 +78,9 @@ func (s *shard) batch() {
 		s.lag.Store(0)
 		s.shedding = false
 	}
-	s.core.Advance(now, &s.out)
+	if !s.hears(now) {
+		s.core.Advance(now, &s.out)
+	}
 	s.perform(now)
 	s.flush()
 	s.live.Store(int64(s.core.Live()))
