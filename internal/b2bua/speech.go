@@ -300,7 +300,7 @@ func (c *Call) narrowLine(w *widened, m *sdp.Media, to *sdp.Formats) {
 	for _, a := range m.Codecs {
 		switch {
 		case slices.ContainsFunc(w.inner, func(in sdp.Codec) bool { return sameCodec(in, a) }):
-			inner = append(inner, a)
+			inner = append(inner, c.numbered(a, w.inner, m.Codecs))
 			converted = converted || c.converts(a)
 		case c.converts(a):
 			foreign = true
@@ -334,16 +334,32 @@ func (c *Call) narrowLine(w *widened, m *sdp.Media, to *sdp.Formats) {
 	}
 	note := to.Note
 	*to = formatsOf(inner, m.Codecs)
-	if to.Note = noteOf(m); to.Note == "" {
+	var ours []sdp.Codec // who numbers otherwise than our offer does, sends by that all the same (RFC 3264 §6.1)
+	for _, a := range m.Codecs {
+		if o := c.numbered(a, w.outer, m.Codecs); o.PT != a.PT {
+			ours = append(ours, o)
+		}
+	}
+	if to.Note = noteOf(m, ours...); to.Note == "" {
 		to.Note = note
 	}
 }
 
+// numbered is a codec of an answer by its payload type in an offer, if the relay can change that and nothing else in the answer has it.
+func (c *Call) numbered(a sdp.Codec, offer, answer []sdp.Codec) sdp.Codec {
+	i := slices.IndexFunc(offer, func(o sdp.Codec) bool { return sameCodec(o, a) })
+	if i < 0 || !c.converts(a) && !isEvent(a) || slices.ContainsFunc(answer, func(o sdp.Codec) bool { return o.PT == offer[i].PT }) {
+		return a
+	}
+	a.PT = offer[i].PT
+	return a
+}
+
 // noteOf writes how the sender of an m-line speaks: payload types, codecs and clocks, what it asks for of them, and the packet time. A codec that is not
-// converted has no name.
-func noteOf(m *sdp.Media) string {
+// converted has no name. More are further payload types that it sends.
+func noteOf(m *sdp.Media, more ...sdp.Codec) string {
 	b := strconv.AppendInt(nil, int64(m.Ptime), 10)
-	for _, c := range m.Codecs {
+	for _, c := range slices.Concat(m.Codecs, more) {
 		b = strconv.AppendUint(append(b, ' '), uint64(c.PT), 10)
 		b = strconv.AppendInt(append(append(append(b, '/'), mediaCodec(c).String()...), '/'), int64(c.Rate), 10)
 		if most := mostOf(c); most != (media.Most{}) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sdp"
 )
 
@@ -159,5 +160,35 @@ func TestOpenedOfferIsTheSame(t *testing.T) {
 		caller.ack(caller.seq)
 		caller.says("INVITE", bodies[0]+uc80+muxed+ice)
 		r.sent("SIP/2.0 100", "SIP/2.0 200")
+	}
+}
+
+// TestMED02OtherNumbers: where speech is converted each side is told its own payload types, and is understood by those and by the ones that it was offered (RFC 3264 §6.1); what
+// passes keeps the numbers of who receives it.
+func TestMED02OtherNumbers(t *testing.T) {
+	events := func(formats, pt string) string {
+		return "m=audio 49170 RTP/AVP " + formats + " " + pt + "\r\na=rtpmap:" + pt + " telephone-event/8000\r\na=fmtp:" + pt + " 0-15\r\n"
+	}
+	keys := func(pt uint8) media.Format {
+		return media.Format{PayloadType: pt, Codec: media.TelephoneEvent, Clock: 8000}
+	}
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {codecs: [PCMA]}`+"\n  "+`"trunk:uc": {`, 1))
+	caller, callee := r.endsOf(described(0, 0, events("0", "101")), described(1, 0, events("8", "96")))
+	caller.ack(1)
+	want := [2][]media.Format{{muLaw, keys(101)}, {aLaw, keys(96), keys(101)}}
+	r.speak("answered", want)
+	callee.says("INVITE", strings.Replace(described(1, 1, events("8", "96")), "m=", "a=sendonly\r\nm=", 1))
+	hold := r.says("INVITE", "8 0 96")
+	caller.answers("200 OK", hold, strings.Replace(described(0, 1, events("0", "101")), "m=", "a=recvonly\r\nm=", 1))
+	r.says("SIP/2.0 200", "8 96")
+	r.speak("held", [2][]media.Format{{muLaw, keys(101), keys(96)}, {aLaw, keys(96)}})
+
+	r = newRig(t)
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", described(0, 0, events("0", "101"))))
+	inv := r.says("INVITE", "0 101")
+	r.in(r.pstn, response("200 OK", inv, "to", described(1, 0, events("0", "96"))))
+	r.says("SIP/2.0 200", "0 96")
+	if a, b := r.side(0).Agreed, r.side(1).Agreed; !a.Has(96) || !b.Has(101) {
+		t.Errorf("the caller has agreed to %v, the callee to %v", a, b)
 	}
 }
