@@ -144,7 +144,10 @@ func (c *Call) inviteGuest(now time.Time, x *transfer, out *Out) {
 	x.kept = before.body
 	was := l.sdp
 	body := c.plan.standingOffer(c, l)
-	if body == "" || sdp.MediaLines(body) < sdp.MediaLines(x.kept) { // a dialog never has fewer m-lines than before (RFC 3264 §8)
+	if whole, absent := sdp.Complete(x.kept, body); absent != 0 { // a dialog never has fewer m-lines than before (RFC 3264 §8)
+		body = l.sdp.say(whole)
+	}
+	if body == "" {
 		l.oa.Failed("INVITE")
 		l.sdp = was // nothing of it was said
 		c.transferFailed(now, x, 488, diag.NotAcceptable, out)
@@ -156,7 +159,7 @@ func (c *Call) inviteGuest(now time.Time, x *transfer, out *Out) {
 
 // guestAnswered takes its answer: the same as that of a target which was called.
 func (c *Call) guestAnswered(now time.Time, x *transfer, e *exchange, answer string, out *Out) {
-	said, err := parseOffer(answer)
+	said, err := parseOffer(e.to.complete(e.to.sdp.body, answer))
 	if err == nil {
 		err = c.plan.fits(c, e.to, said)
 	}

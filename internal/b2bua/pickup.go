@@ -46,15 +46,20 @@ func (c *Call) judgePickUp(in Caller, l *Leg, d *Replaces, t *attempt) (p pickUp
 		return p, diag.NotAcceptable
 	}
 	p.of, p.fork = t, c.forkFor(c.forkFrom(&t.leg, d.Remote))
+	body = l.complete(c.offered.Body(), body)
 	answer, err := parseOffer(body)
 	if err != nil {
 		return p, diag.BadSDP
 	}
 	p.back, err = sdp.Parse(strings.Clone(c.offered.Body()))
+	if err == nil {
+		refuseAlike(p.back, answer)
+	}
 	if err != nil || p.fork == nil || !eitherWay(p.back, answer) || c.plan.passKeys && !muxedAlike(p.back, answer) {
 		return p, diag.NotAcceptable
 	}
 	p.answer, _ = sdp.Parse(body)
+	refuseAlike(p.back, p.answer)
 	if !c.plan.passKeys {
 		p.answer, p.back = shared(p.answer, p.back), shared(p.back, p.answer)
 	}
@@ -63,12 +68,16 @@ func (c *Call) judgePickUp(in Caller, l *Leg, d *Replaces, t *attempt) (p pickUp
 	if why = c.roomForGuest(l, t.leg.side, &c.a, p.answer); why != nil {
 		return p, why
 	}
-	for i := range p.back.Media {
-		if p.answer.Media[i].Rejected() {
-			p.back.Media[i].Port = 0
+	return p, nil
+}
+
+// refuseAlike refuses what one of two descriptions has refused in both.
+func refuseAlike(a, b *sdp.Session) {
+	for i := range min(len(a.Media), len(b.Media)) {
+		if a.Media[i].Rejected() || b.Media[i].Rejected() {
+			a.Media[i].Port, b.Media[i].Port = 0, 0
 		}
 	}
-	return p, nil
 }
 
 // shared is an offer as the answer to another: with the codecs that both have.
@@ -122,7 +131,7 @@ func eitherWay(a, b *sdp.Session) bool {
 // muxedAlike tells whether each of two offers with the same m-lines has rtcp-mux where the other has: where keys pass it is agreed between the peers, and
 // no answer may have it unasked (RFC 5761 §5.1.1).
 func muxedAlike(a, b *sdp.Session) bool {
-	return slices.EqualFunc(a.Media, b.Media, func(x, y sdp.Media) bool { return x.RTCPMux == y.RTCPMux })
+	return slices.EqualFunc(a.Media, b.Media, func(x, y sdp.Media) bool { return x.RTCPMux == y.RTCPMux || x.Rejected() })
 }
 
 // pickUp puts who came into the place of the target.

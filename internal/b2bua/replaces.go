@@ -137,14 +137,11 @@ func (c *Call) judgeReplaces(in Caller, l *Leg, d *Replaces) (by *Leg, said *sdp
 	if !ok {
 		return nil, nil, diag.NotAcceptable
 	}
-	said, err := parseOffer(body)
+	said, err := parseOffer(l.complete(c.other(by).sdp.body, body)) // the dialog of who stays never has fewer m-lines than before (RFC 3264 §8)
 	if err != nil {
 		return nil, nil, diag.BadSDP
 	}
 	if c.plan.bypass && !c.joins(by, c.other(by), in.Trunk, said) {
-		return nil, nil, diag.NotAcceptable
-	}
-	if len(said.Media) < sdp.MediaLines(c.other(by).sdp.body) { // a dialog never has fewer m-lines than before (RFC 3264 §8)
 		return nil, nil, diag.NotAcceptable
 	}
 	return by, said, c.roomForGuest(l, by.side, c.other(by), said)

@@ -1,12 +1,14 @@
 package ua_test
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/sip"
 )
 
 // What telephones with more than audio say beside it.
@@ -190,5 +192,70 @@ func TestMED02OtherNumbers(t *testing.T) {
 	r.says("SIP/2.0 200", "0 96")
 	if a, b := r.side(0).Agreed, r.side(1).Agreed; !a.Has(96) || !b.Has(101) {
 		t.Errorf("the caller has agreed to %v, the callee to %v", a, b)
+	}
+}
+
+// transferring is a rig whose trunks may ask for transfers and take places.
+func transferring(t *testing.T) *rig {
+	t.Helper()
+	return rigOf(t, strings.Replace(document, "{usages: [all], options: false}", "{usages: [all], options: false, acceptRefer: true}", 1))
+}
+
+// TestTransferToWithoutVideo: a call with video is transferred to a target that has none, whether that refuses the m-line or leaves it out; so may who stays.
+func TestTransferToWithoutVideo(t *testing.T) {
+	noVideo := refuse(video, 0)
+	for _, target := range []string{speech, speech + noVideo} {
+		for _, stays := range []string{speech, speech + noVideo} {
+			r := transferring(t)
+			caller, callee := r.endsOf(described(0, 0, speech+video), described(1, 0, speech+video))
+			caller.ack(1)
+			invite := refer(r, caller)
+			r.out.Reset()
+			r.in(r.pstn, response("200 OK", invite, "target", described(1, 0, strings.Replace(target, "49170", "49180", 1))))
+			r.sent("ACK", "INVITE")
+			callee.answers("200 OK", r.audioAlone("INVITE", sdp.SendRecv), described(1, 1, stays))
+			if r.first("ACK") == nil || r.streams() != "rtp 49180-49170" || r.first("INVITE") != nil {
+				t.Errorf("%q, %q: the relay has %s, sent\n%s", target, stays, r.streams(), r.lines())
+			}
+		}
+	}
+}
+
+// TestReplacesWithoutVideo: who has audio alone takes a place in a call with video, and is answered as it asks.
+func TestReplacesWithoutVideo(t *testing.T) {
+	r := transferring(t)
+	caller, callee := r.endsOf(described(0, 0, speech+video), described(1, 0, speech+video))
+	caller.ack(1)
+	invite := request("INVITE", "1", "i9", "guest", "guest", "", described(0, 0, strings.Replace(speech, "49170", "49180", 1)))
+	r.out.Reset()
+	r.in(r.uc, bytes.Replace(invite, []byte("Max-Forwards"), []byte("Replaces: call-1;to-tag="+tagOf(caller.to)+";from-tag=from1\r\nMax-Forwards"), 1))
+	callee.answers("200 OK", r.audioAlone("INVITE", sdp.SendRecv), described(1, 1, speech+refuse(video, 0)))
+	if ok, said := r.told("SIP/2.0 200"); kinds(said) != "audio" || r.streams() != "rtp 49180-49170" {
+		t.Errorf("the relay has %s, answered\n%s", r.streams(), ok)
+	}
+}
+
+// TestPickUpWithoutVideo: who has audio alone picks up a call with video that rings, whether it refuses the m-line or leaves it out.
+func TestPickUpWithoutVideo(t *testing.T) {
+	for picks, answered := range map[string]string{speech: "audio", speech + refuse(video, 0): "audio -video"} {
+		r := transferring(t)
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", described(0, 0, speech+video)))
+		inv, _ := r.told("INVITE")
+		r.in(r.pstn, response("180 Ringing", inv, "to", ""))
+		r.out.Reset()
+		place := "Replaces: " + header(inv, "Call-ID") + ";to-tag=" + tagOf(header(inv, "From")) + ";from-tag=to;early-only\r\nMax-Forwards"
+		r.in(r.pstn, bytes.Replace(bytes.Replace(request("INVITE", "1", "i9", "guest", "guest", "", described(1, 0, strings.Replace(picks, "49170", "49180", 1))),
+			[]byte("UDP 198.51.100.1:"), []byte("UDP 198.51.100.2:"), 1), []byte("Max-Forwards"), []byte(place), 1))
+		var said []string
+		for _, s := range r.out.Sends {
+			if m, err := sip.Parse(s.Data, nil); err == nil && m.Status == 200 {
+				body, _ := m.SDP()
+				text, _ := sdp.Parse(body)
+				said = append(said, kinds(text))
+			}
+		}
+		if !slices.Equal(said, []string{"audio -video", answered}) || r.streams() != "rtp 49170-49180" {
+			t.Errorf("caller and who picks up are answered %q, the relay has %s, sent\n%s", said, r.streams(), r.lines())
+		}
 	}
 }
