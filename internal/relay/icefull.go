@@ -207,6 +207,7 @@ func (a *agent) answered(c *component, m *stun.Message, src *sockaddr, now int64
 	signed := a.peerKey.Check(m) == nil
 	if m.TransactionID == a.consentID() && m.Type == stun.BindingSuccess && signed && *src == c.selected {
 		a.agreed = now
+		a.port.stream.side[a.port.side].heard = now
 		return
 	}
 	i := slices.IndexFunc(a.pairs, func(k pair) bool { return k.state == running && k.id == m.TransactionID && k.remote == *src })

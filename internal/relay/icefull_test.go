@@ -220,6 +220,21 @@ func TestRFC7675Consent(t *testing.T) {
 	}
 }
 
+// TestConsentIsASignOfLife: a lite peer asks nothing of its own accord, and while it is held what it answers is all that comes.
+func TestConsentIsASignOfLife(t *testing.T) {
+	x := newSpan(t, [2]bool{true, false}, true)
+	x.join(t)
+	eventually(t, "a pair", func() bool { return x.settled(0) })
+	ses := x.r[0].find(1)
+	ses.mu.Lock()
+	sd := &ses.streams[0].side[1]
+	sd.heard = 0
+	a := sd.rtp.ice.agent
+	a.consent(sd.rtp.ice, a.asked+int64(consentPause), 0)
+	ses.mu.Unlock()
+	eventually(t, "a sign of life", func() bool { ses.mu.Lock(); defer ses.mu.Unlock(); return sd.heard > 0 })
+}
+
 // TestICEFullEndsWithItsCall: the clock stops when nobody needs it.
 func TestICEFullEndsWithItsCall(t *testing.T) {
 	x := newSpan(t, [2]bool{true, true}, true)

@@ -131,8 +131,8 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 		from.count.gatedFrom = *src
 		return gated, k, nil, nil
 	}
+	from.heard = now // whether it may pass or not
 	if k == rtcp || k == keying {
-		from.heard = now
 		if out = &other.rtp; k == rtcp {
 			st.told(from, other, b, now)
 			out = other.portFor(rtcp)
@@ -156,7 +156,6 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 		from.count.look(b, h, from.agreed, st.sealed)
 		from.count.observe(h, st.clockFor(p.side, h.payloadType), now)
 	}
-	from.heard = now
 	if from.count.source != *src {
 		from.count.source = *src
 	}

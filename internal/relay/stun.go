@@ -31,7 +31,7 @@ func (x *binder) parse(b []byte) bool {
 func isSTUN(b []byte) bool { return b[0] < 4 }
 
 // check takes a message of STUN that came to a port with ICE. Everything of the peer's that has our password is a sign of its life, also a check of consent
-// (RFC 7675), which is one like any other; what a fork sends that has not answered is none.
+// (RFC 7675), which is one like any other, and what it answers to ours; what a fork sends that has not answered is none.
 func (w *worker) check(p *port, b []byte, now int64) {
 	sd, c := &p.stream.side[p.side], p.ice
 	if !w.binder.parse(b) {

@@ -56,6 +56,16 @@ func TestSilence(t *testing.T) {
 		in.receive(receiverReport(1), &src, sec(20), &n)
 		check(t, s, sec(30), 1)
 	})
+	t.Run("and so is what ssrcPolicy keeps out", func(t *testing.T) {
+		s := watched(func(st *media.Stream) { st.Side[0].FixedSSRC = true })
+		in := &s.streams[0].side[0].rtp
+		src := in.gate.announced
+		var n notices
+		in.receive(rtpPacket(8, 1, 160, 1), &src, sec(1), &n)
+		in.receive(rtpPacket(8, 1, 160, 2), &src, sec(9), &n)
+		check(t, s, sec(19)-1, 0)
+		check(t, s, sec(19), 1)
+	})
 	t.Run("a stranger's packet is not", func(t *testing.T) {
 		s := watched()
 		in := &s.streams[0].side[0].rtp
