@@ -70,6 +70,9 @@ func (b *Board) Configure(s *topology.Snapshot, server *topology.Server) {
 		if p == nil {
 			p = &place{calls: make(map[media.SessionID]struct{}), trials: make(map[media.SessionID]struct{})}
 		}
+		if p.trunk != nil && !p.trunk.SamePeer(t) {
+			p.paused = time.Time{} // another peer has not asked for that
+		}
 		p.trunk = t
 		if t.Registration == nil || t.Registration.Server.Name != server.Name {
 			p.reg.Store(nil)

@@ -30,7 +30,7 @@ func (p *place) fill() (now bool) {
 func (b *Board) Pause(t *topology.Trunk, until time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if p := b.byName[t.Watched().Name]; p != nil && until.After(p.paused) {
+	if p := b.byName[t.Watched().Name]; p != nil && p.trunk.SamePeer(t.Watched()) && until.After(p.paused) {
 		p.paused = until
 	}
 }

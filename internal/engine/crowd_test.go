@@ -46,6 +46,26 @@ func TestDR_12CrowdedTrunkIsToldOnce(t *testing.T) {
 }
 
 // DR-09: a peer that asked for a pause gets no calls until it is over, but for emergencies, and may call itself; so do its derived trunks (DR-28).
+// TestPauseIsOfThePeer: who stands behind a trunk now has not asked to be left alone, whatever calls to the one before still say.
+func TestPauseIsOfThePeer(t *testing.T) {
+	text := replace(limits, "RATE", "0")
+	b, old := newBoard(t, text)
+	now := time.Now()
+	gw := old.TrunkByName("gw")
+	b.Pause(gw, now.Add(time.Minute))
+	again := compile(t, text+"# the same\n")
+	b.Configure(again, again.ServerByName("med1.test"))
+	if b.Trunks(now)[1].Paused.IsZero() {
+		t.Error("another document ends the pause of the same peer")
+	}
+	next := compile(t, replace(text, "192.0.2.3", "192.0.2.4"))
+	b.Configure(next, next.ServerByName("med1.test"))
+	b.Pause(gw, now.Add(time.Hour))
+	if st := b.Trunks(now)[1]; st.Trunk.Gateway.Host != "192.0.2.4" || !st.Paused.IsZero() {
+		t.Errorf("%s is paused until %v by the peer before", st.Trunk.Gateway.Host, st.Paused)
+	}
+}
+
 func TestDR_09PausedTrunk(t *testing.T) {
 	b, s := newBoard(t, replace(replace(replace(limits, "RATE", "0"), ", maxCPS: 2", ""), "trunkSettings:", "trunks: {tenant: {carrier: gw, contactHost: tenant.test}}\ntrunkSettings:"))
 	gw, tenant, pbx, now := s.TrunkByName("gw"), s.TrunkByName("tenant"), s.TrunkByName("pbx"), time.Now()

@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/directsip/directsip/internal/b2bua"
 	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/ua"
@@ -168,6 +170,43 @@ func TestOldDocumentHoldsWhileItsCallsRun(t *testing.T) {
 	r.Terminate(diag.ServerShutdown)
 	if r.Forget() != 0 || r.Known(at, pbx) {
 		t.Error("the old document is kept after its last call")
+	}
+}
+
+// TestCallsOfAnOlderPeer: a call that still hunts for the peer that a trunk had says nothing of the one that it has now.
+func TestCallsOfAnOlderPeer(t *testing.T) {
+	r := newRig(t, "127.86.31.", basic, func(c *Config) { c.Shards = 2 })
+	old := r.Snapshot().TrunkByName("gw")
+	fail := func(trunk *topology.Trunk) health.State {
+		for range 20 {
+			r.shards[0].box.post(func(now time.Time, _ *ua.Core, _ *ua.Out) {
+				r.shards[0].result(now, b2bua.Result{Trunk: trunk, What: health.Bad})
+			})
+		}
+		r.quiesce()
+		for _, st := range r.Trunks() {
+			if st.Trunk.Name == "gw" {
+				return st.Health.State
+			}
+		}
+		t.Fatal("the trunk is gone")
+		return 0
+	}
+	if err := r.Apply(compile(t, r.expand(replace(basic, "host: NET.3", "host: NET.4")))); err != nil {
+		t.Fatal(err)
+	}
+	if st := fail(old); st != health.Up {
+		t.Errorf("calls to the peer before have made the trunk %v", st)
+	}
+	if st := fail(r.Snapshot().TrunkByName("gw")); st != health.Down {
+		t.Errorf("calls to its peer have made the trunk %v", st)
+	}
+	if err := r.Apply(compile(t, r.expand(basic))); err != nil {
+		t.Fatal(err)
+	}
+	r.quiesce()
+	if st := r.Trunks()[1]; st.Health.State != health.Up || st.Health.Failures != 0 {
+		t.Errorf("with the first peer again: %+v", st.Health)
 	}
 }
 

@@ -189,11 +189,12 @@ func (s *shard) flush() {
 	s.out.Sends = s.out.Sends[:0]
 }
 
-// result carries what a live call said of a trunk to the shard that watches it. The trunk may be one of an older document.
+// result carries what a live call said of a trunk to the shard that watches it. The trunk may be one of an older document,
+// which says nothing of the peer that it has now.
 func (s *shard) result(now time.Time, r b2bua.Result) {
 	name, what := r.Trunk.Watched().Name, r.What
 	t := s.e.Snapshot().TrunkByName(name)
-	if t == nil {
+	if t == nil || !t.SamePeer(r.Trunk.Watched()) {
 		return
 	}
 	if owner := s.e.shards[ua.Watcher(t, len(s.e.shards))]; owner != s {

@@ -127,7 +127,7 @@ func (r *Registrant) Adopt(t *topology.Trunk) bool {
 	o := r.trunk
 	a, b := *o.Registration, *t.Registration
 	a.Server, b.Server, a.Required, b.Required, a.CalledFrom, b.CalledFrom = nil, nil, false, false, "", ""
-	if a != b || o.Gateway.Host != t.Gateway.Host || o.Transport != t.Transport || o.Port != t.Port || o.GatewayPort != t.GatewayPort ||
+	if a != b || !o.SamePeer(t) || o.Port != t.Port ||
 		!r.account.Same(t.Account()) {
 		return false
 	}
@@ -142,7 +142,7 @@ func (r *Registrant) SucceededBy(t *topology.Trunk) bool {
 		at = r.addrs[r.at]
 	}
 	return r.status.Contact != "" && o.Registration.User == t.Registration.User && o.Registration.Domain == t.Registration.Domain &&
-		o.Gateway.Host == t.Gateway.Host && o.GatewayPort == t.GatewayPort && o.Transport == t.Transport &&
+		o.SamePeer(t) &&
 		r.env.Contact(r.env.Hop(t, at), t.Registration.Contact) == r.status.Contact
 }
 

@@ -54,6 +54,36 @@ func TestApplyWhileCallsRun(t *testing.T) {
 	}
 }
 
+// TestPeerOfATrunkChanges: a trunk that is down is up again when the document has another peer for it, takes calls at once, and two trunks that
+// change names change nothing else. The same peer stays what it was.
+func TestPeerOfATrunkChanges(t *testing.T) {
+	t.Parallel()
+	doc := strings.Replace(basic, "\nusages:", "\n  silent: {host: NET.4, root: {transport: UDP, port: 5075}}\nusages:", 1)
+	doc = strings.Replace(doc, "  global: {options: false}", "  global: {options: false}\n  trunk:silent: {optionsInterval: 1s, optionsTimeout: 500ms, optionsMisses: 1}", 1)
+	doc = strings.Replace(doc, "trunks: [gw]", "trunks: [silent]", 1)
+	r := start(t, doc)
+	pbx, gw := r.agent(2), r.agent(3)
+	until(t, "the trunk is down", func() bool { return r.trunk("silent").State == "down" })
+	r.applyGood(doc + "# the same\n")
+	if st := r.trunk("silent"); st.State != "down" {
+		t.Errorf("the same peer is %s", st.State)
+	}
+	r.applyGood(strings.Replace(strings.Replace(doc, "gw: {kind: gateway, host: NET.3", "gw: {kind: gateway, host: NET.5", 1), "silent: {host: NET.4", "silent: {host: NET.3", 1))
+	if st := r.trunk("silent"); st.State != "up" || st.Peer != r.net+"3:5060" {
+		t.Errorf("the peer %s of which nothing is known is %s: %s", st.Peer, st.State, st.Why)
+	}
+	until(t, "the route has a trunk again", func() bool { return strings.Contains(r.log.String(), "route has a trunk again") })
+	out, in := r.call(pbx, gw)
+	r.hangup(in, out)
+	r.applyGood(doc)
+	until(t, "the silent peer is down again", func() bool { return r.trunk("silent").State == "down" })
+	r.applyGood(strings.NewReplacer("  gw:", "  silent:", "  silent:", "  gw:", "trunk:silent", "trunk:gw").Replace(doc))
+	if st := r.trunk("silent"); st.State != "up" || st.Peer != r.net+"3:5060" {
+		t.Errorf("after the names have changed places, %s is %s", st.Peer, st.State)
+	}
+	until(t, "what has the other name is found to be down", func() bool { return r.trunk("gw").State == "down" })
+}
+
 // TestBadDocumentChangesNothing tries documents that fail at different places.
 func TestBadDocumentChangesNothing(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,8 @@ type probe struct {
 	binding
 }
 
-// configureProbes makes one probe for every trunk of the pool that this shard owns; known ones keep their health.
+// configureProbes makes one probe for every trunk of the pool that this shard owns. Known ones keep their health while they lead to the same peer:
+// of another one nothing is known yet, and answers that are under way are not its own.
 func (c *Core) configureProbes(now time.Time) {
 	old := make(map[string]*probe, len(c.trunks))
 	for _, p := range c.trunks {
@@ -39,9 +40,12 @@ func (c *Core) configureProbes(now time.Time) {
 			continue
 		}
 		p := old[t.Name]
-		if p == nil {
-			p = &probe{health: health.New(t.Settings, now, rand.NewPCG(c.env.Rand.Uint64(), uint64(t.Index)))}
-			p.owner = p
+		if p == nil || !p.trunk.SamePeer(t) {
+			other := &probe{health: health.New(t.Settings, now, rand.NewPCG(c.env.Rand.Uint64(), uint64(t.Index)))}
+			if other.owner = other; p != nil {
+				other.shown = p.shown // who was told that it is down is told that it is up
+			}
+			p = other
 		} else {
 			p.health.Configure(now, t.Settings)
 			delete(old, t.Name)
