@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ type Board struct {
 	server *topology.Server
 	trunks []*place
 	byName map[string]*place
+	left   map[string]*place         // trunks that the document has no more, while calls run on them
 	turns  map[string]*atomic.Uint32 // of routes, by name
 	all    map[media.SessionID]hold
 	rate   bucket // of the server
@@ -54,6 +56,10 @@ type place struct {
 	reg       atomic.Pointer[register.Status] // nil: this server does not register the trunk
 }
 
+func newPlace(t *topology.Trunk) *place {
+	return &place{trunk: t, calls: make(map[media.SessionID]struct{}), trials: make(map[media.SessionID]struct{})}
+}
+
 // Configure takes a new document. Trunks are known by name: they keep their calls and their health.
 func (b *Board) Configure(s *topology.Snapshot, server *topology.Server) {
 	b.mu.Lock()
@@ -62,25 +68,33 @@ func (b *Board) Configure(s *topology.Snapshot, server *topology.Server) {
 	if b.all == nil {
 		b.all = make(map[media.SessionID]hold)
 	}
-	old := b.byName
+	old := make(map[string]*place, len(b.byName)+len(b.left)) // views read byName without the lock
+	maps.Copy(old, b.byName)
+	maps.Copy(old, b.left) // perhaps it is back
 	b.byName = make(map[string]*place, len(s.Trunks))
 	trunks := make([]*place, len(s.Trunks))
 	for i, t := range s.Trunks {
 		p := old[t.Name]
 		if p == nil {
-			p = &place{calls: make(map[media.SessionID]struct{}), trials: make(map[media.SessionID]struct{})}
+			p = newPlace(t)
 		}
-		if p.trunk != nil && !p.trunk.SamePeer(t) {
+		if !p.trunk.SamePeer(t) {
 			p.paused = time.Time{} // another peer has not asked for that
 		}
 		p.trunk = t
-		if t.Registration == nil || t.Registration.Server.Name != server.Name {
+		delete(old, t.Name)
+		if !b.registers(t) {
 			p.reg.Store(nil)
 		}
 		p.maxTrials.Store(int32(max(t.Settings.HalfOpenCalls, 1)))
 		trunks[i], b.byName[t.Name] = p, p
 	}
-	b.trunks = trunks
+	b.trunks, b.left = trunks, make(map[string]*place)
+	for name, p := range old {
+		if len(p.calls) > 0 {
+			b.left[name] = p
+		}
+	}
 	b.links.mu.Lock()
 	b.links.account.Keep(s.Network)
 	b.links.mu.Unlock()
@@ -166,7 +180,13 @@ func (b *Board) acquire(now time.Time, t *topology.Trunk, id media.SessionID, em
 		h.first = t
 	}
 	h.trunks++
-	if p == nil || w == nil { // a trunk of an older document: nothing limits it any more
+	if p == nil || w == nil { // a trunk of an older document: nothing limits it any more, but it may come back
+		p = b.left[t.Name]
+		if p == nil {
+			p = newPlace(t)
+			b.left[t.Name] = p
+		}
+		p.calls[id] = struct{}{}
 		b.all[id] = h
 		return nil, 0
 	}
@@ -206,6 +226,10 @@ func (b *Board) Release(t *topology.Trunk, id media.SessionID) {
 	if p := b.byName[t.Name]; p != nil {
 		delete(p.calls, id)
 		p.fill()
+	} else if p := b.left[t.Name]; p != nil {
+		if delete(p.calls, id); len(p.calls) == 0 {
+			delete(b.left, t.Name)
+		}
 	}
 	if w := b.byName[t.Watched().Name]; w != nil {
 		delete(w.trials, id)

@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/register"
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -104,6 +106,58 @@ func TestBoardKeepsCallsOfTrunksThatStay(t *testing.T) {
 	b.Release(gw, 1)
 	if b.Calls() != 0 {
 		t.Errorf("%d calls are left", b.Calls())
+	}
+}
+
+// TestRegistrationThatIsNoMore: a shard that has not yet taken the document may still tell of a registration that it ends.
+func TestRegistrationThatIsNoMore(t *testing.T) {
+	text := replace(limits, "RATE", "0")
+	registers := replace(text, "192.0.2.3, root: {transport: UDP}", "192.0.2.3, root: {transport: UDP, credentials: {user: us, passwordEnv: X}, registration: {}}")
+	b, s := newBoard(t, registers)
+	gw := s.TrunkByName("gw")
+	for what, text := range map[string]string{"not registered": text, "out of service": replace(registers, "root: {transport: UDP, cred", "root: {enabled: false, transport: UDP, cred")} {
+		b.Configure(s, s.ServerByName("med1.test"))
+		b.registered(gw, register.Status{State: register.Registered, At: netip.MustParseAddrPort("192.0.2.3:5060")})
+		if b.Trunks(time.Now())[1].Registration == nil {
+			t.Fatal("the registration is unknown")
+		}
+		moved := compile(t, replace(registers, "192.0.2.3", "192.0.2.4")).TrunkByName("gw")
+		if at := netip.MustParseAddrPort("192.0.2.3:5060"); b.Binding(gw).At != at || b.Binding(moved).At == at {
+			t.Errorf("calls go to %v, and to %v with another peer", b.Binding(gw).At, b.Binding(moved).At)
+		}
+		next := compile(t, text)
+		b.Configure(next, next.ServerByName("med1.test"))
+		b.registered(gw, register.Status{State: register.Registered})
+		if st := b.Trunks(time.Now())[1]; st.Registration != nil {
+			t.Errorf("a trunk that is %s is %s", what, st.Registration.State)
+		}
+	}
+}
+
+// TestBoardCountsTrunksThatComeBack: calls that run since before a trunk was removed count when it is back, and so do those that were begun meanwhile.
+func TestBoardCountsTrunksThatComeBack(t *testing.T) {
+	text := replace(limits, "RATE", "0")
+	b, s := newBoard(t, text)
+	now := time.Now()
+	gw := s.TrunkByName("gw")
+	without := compile(t, replace(replace(replace(text, "  gw: {kind: gateway, host: 192.0.2.3, root: {transport: UDP}}\n", ""), "[gw, pbx]", "[pbx]"),
+		"  trunk:gw: {maxCalls: 2, maxCPS: 2, halfOpenCalls: 1}\n", ""))
+	b.Acquire(now, gw, 1, false)
+	b.Configure(without, without.ServerByName("med1.test"))
+	b.Acquire(now, gw, 2, false)
+	b.Configure(without, without.ServerByName("med1.test"))
+	b.Configure(s, s.ServerByName("med1.test"))
+	if n := b.Trunks(now)[1].Calls; n != 2 {
+		t.Errorf("the trunk that is back has %d calls, want 2", n)
+	}
+	if r := b.Acquire(now, gw, 3, false); r != diag.TrunkLimit {
+		t.Errorf("a third call on a trunk for two: %v", r)
+	}
+	b.Configure(without, without.ServerByName("med1.test"))
+	b.Release(gw, 1)
+	b.Release(gw, 2)
+	if b.Calls() != 0 || len(b.left) != 0 {
+		t.Errorf("%d calls and %d trunks are left", b.Calls(), len(b.left))
 	}
 }
 

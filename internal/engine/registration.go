@@ -14,7 +14,7 @@ func (b *Board) registered(t *topology.Trunk, st register.Status) *register.Stat
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.byName[t.Name]
-	if p == nil {
+	if p == nil || !b.registers(p.trunk) { // the shard has the document before still
 		return nil
 	}
 	before := p.reg.Load()
@@ -22,12 +22,18 @@ func (b *Board) registered(t *topology.Trunk, st register.Status) *register.Stat
 	return before
 }
 
+// registers tells whether this server registers a trunk of the current document; the board is locked.
+func (b *Board) registers(t *topology.Trunk) bool {
+	return t.Registration != nil && !t.Disabled && t.Registration.Server.Name == b.server.Name
+}
+
 // Binding is b2bua.Env.Binding.
 func (b *Board) Binding(t *topology.Trunk) (out b2bua.Binding) {
 	b.mu.Lock()
 	p := b.byName[t.Name]
+	known := p != nil && p.trunk.SamePeer(t) // a call of an older document goes to the peer of that
 	b.mu.Unlock()
-	if p == nil {
+	if !known {
 		return out
 	}
 	if st := p.reg.Load(); st != nil && st.Up() {
