@@ -13,8 +13,8 @@ func description(network, version string, media ...string) string {
 	return expand(network, "v=0\r\no=- 7 "+version+" IN IP4 NET.2\r\ns=-\r\nc=IN IP4 NET.2\r\nt=0 0\r\nm="+strings.Join(media, "\r\nm=")+"\r\n")
 }
 
-// RFC 3264 §8: an offer that leaves out an m-line cannot be, and is refused before the other side hears of it; one that keeps its place with port 0 can.
-func TestOfferKeepsItsMediaLines(t *testing.T) {
+// RFC 3264 §8: an offer must not leave out an m-line, but telephones do leave out one that stands refused, as they may keep its place with port 0.
+func TestOfferLeavesOutWhatStandsRefused(t *testing.T) {
 	t.Parallel()
 	r := start(t, strings.ReplaceAll(basic, "port: 5070", "port: 5070, gatewayPort: 5060"))
 	pbx, gw := r.agent(2), r.agent(3)
@@ -26,25 +26,21 @@ func TestOfferKeepsItsMediaLines(t *testing.T) {
 	for i, step := range []struct {
 		method string
 		media  []string
-		want   int
 	}{
-		{"INVITE", []string{audio}, 488},
-		{"UPDATE", []string{audio}, 488},
-		{"INVITE", []string{audio, off}, 200},
-		{"INVITE", []string{audio}, 488},
-		{"UPDATE", []string{audio, off, video}, 200},
-		{"UPDATE", []string{audio, off}, 488},
+		{"INVITE", []string{audio}},
+		{"UPDATE", []string{audio}},
+		{"INVITE", []string{audio, off}},
+		{"INVITE", []string{audio}},
+		{"UPDATE", []string{audio, off, video}},
+		{"UPDATE", []string{audio, off}},
 	} {
 		do := out.Reinvite
 		if step.method == "UPDATE" {
 			do = out.Update
 		}
 		m, err := do(r.tester.Context(), siptest.SendRecv, siptest.WithSDP(description(r.net, string(rune('2'+i)), step.media...)))
-		if err != nil || m.Status != step.want {
-			t.Fatalf("step %d: %v, %v; want %d", i+1, m, err, step.want)
-		}
-		if reason := m.Get(sip.IDReason); step.want == 488 && !strings.Contains(reason, `"media-line-missing"`) {
-			t.Errorf("step %d: Reason %s", i+1, reason)
+		if err != nil || m.Status != 200 {
+			t.Fatalf("step %d: %v, %v; want 200", i+1, m, err)
 		}
 	}
 	r.hangup(out, in)
