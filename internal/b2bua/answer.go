@@ -431,10 +431,13 @@ func (c *Call) advanceAnswer(now time.Time, l *Leg, out *Out) {
 	case dialog.Again:
 		l.invs.Repeat(&out.Out)
 	case dialog.GiveUp:
+		parted := c.parted(l)
 		l.acked = true
 		if l.pending {
 			c.bye(now, l, out)
 		}
-		c.finish(now, diag.AckMissing, c.name(l), "", out)
+		if !parted {
+			c.finish(now, diag.AckMissing, c.name(l), "", out)
+		}
 	}
 }

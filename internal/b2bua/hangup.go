@@ -53,11 +53,18 @@ func (c *Call) hungUpUnanswered(now time.Time, t *attempt, out *Out) {
 
 // vanished takes that a peer does not know its dialog, or says nothing any more (RFC 3261 §12.2.1.2).
 func (c *Call) vanished(now time.Time, l *Leg, detail string, out *Out) {
-	if c.candidate(l) {
+	switch {
+	case c.candidate(l):
 		c.candidateGone(now, l, 408, diag.PeerVanished, out)
-		return
+	case !c.parted(l):
+		c.finish(now, diag.PeerVanished, c.name(l), detail, out)
 	}
-	c.finish(now, diag.PeerVanished, c.name(l), detail, out)
+}
+
+// parted tells whether a leg has no part in a call that goes on: the referrer of a transfer has hung up, or its seat is another's. What it still owes is of no
+// consequence to the two others.
+func (c *Call) parted(l *Leg) bool {
+	return c.won != nil && !c.candidate(l) && (!l.up || l != c.seat(0) && l != c.seat(1))
 }
 
 // finish ends the call, once: the caller gets a final response or a BYE, every target a CANCEL or a BYE, the

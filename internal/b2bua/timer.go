@@ -188,7 +188,12 @@ func (c *Call) advanceTimer(now time.Time, l *Leg, out *Out) {
 			who = "the " + c.name(l) + " did not accept a refresh"
 		}
 		t.interval = 0
-		c.finish(now, diag.SessionExpired, "directsip", who, out)
+		switch {
+		case c.candidate(l):
+			c.candidateGone(now, l, 408, diag.SessionExpired, out)
+		case !c.parted(l):
+			c.finish(now, diag.SessionExpired, "directsip", who, out)
+		}
 		return
 	}
 	if t.ours && !now.Before(t.next) {
