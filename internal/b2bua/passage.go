@@ -130,7 +130,7 @@ func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
 	c.settle(now, out)
 }
 
-// inviteGuest offers the leg that came from another call what it will hear here, by a re-INVITE.
+// inviteGuest offers the leg that came from another call, or a target that has answered, what it will hear here, by a re-INVITE.
 func (c *Call) inviteGuest(now time.Time, x *transfer, out *Out) {
 	l := &x.new.leg
 	if c.exch != nil || !l.oa.LocalInvite(true) {
@@ -141,10 +141,12 @@ func (c *Call) inviteGuest(now time.Time, x *transfer, out *Out) {
 	}
 	before := c.plan.standing(x.rest, l)
 	e := &exchange{from: x.rest, to: l, forward: "INVITE", offer: true, seat: true, before: before}
-	x.kept = before.body
+	if x.kept == "" {
+		x.kept = before.body
+	}
 	was := l.sdp
 	body := c.plan.standingOffer(c, l)
-	if whole, absent := sdp.Complete(x.kept, body); absent != 0 { // a dialog never has fewer m-lines than before (RFC 3264 §8)
+	if whole, absent := sdp.Complete(before.body, body); absent != 0 { // a dialog never has fewer m-lines than before (RFC 3264 §8)
 		body = l.sdp.say(whole)
 	}
 	if body == "" {
@@ -163,7 +165,9 @@ func (c *Call) guestAnswered(now time.Time, x *transfer, e *exchange, answer str
 	if err == nil {
 		err = c.plan.fits(c, e.to, said)
 	}
-	x.passage.told = true
+	if x.passage != nil {
+		x.passage.told = true
+	}
 	if err != nil {
 		c.transferFailed(now, x, 488, diag.BadAnswer, out)
 		return

@@ -66,6 +66,11 @@ func (c *Call) join(now time.Time, x *transfer, out *Out) {
 		}
 		return
 	}
+	if len(x.said.Media) < sdp.MediaLines(l.sdp.body) { // the session has grown while the target rang
+		l.oa.Failed("INVITE")
+		c.askGuestAgain(now, x, out)
+		return
+	}
 	e := &exchange{from: &x.new.leg, to: l, req: x.answer, forward: "INVITE", offer: true, seat: true, before: c.plan.standing(&x.new.leg, l)}
 	c.exch, e.until = e, now.Add(exchangeTime)
 	body := ""
@@ -75,6 +80,16 @@ func (c *Call) join(now time.Time, x *transfer, out *Out) {
 		body = c.plan.write(c, x.said, l, &l.sdp, asOffer)
 	}
 	c.sendOffer(now, e, body, out)
+}
+
+// askGuestAgain offers the new party what the session has become since it was asked: who stays cannot be told of fewer m-lines than its dialog has (RFC 3264 §8).
+func (c *Call) askGuestAgain(now time.Time, x *transfer, out *Out) {
+	if !x.new.leg.up || sdp.MediaLines(x.by.sdp.body) <= len(x.said.Media) {
+		c.transferFailed(now, x, 488, diag.NotAcceptable, out)
+		return
+	}
+	x.stage = transferInviting
+	c.inviteGuest(now, x, out)
 }
 
 // seatRefused takes the failure of join.

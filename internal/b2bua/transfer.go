@@ -22,7 +22,7 @@ const (
 	transferReferred                      // the other peer was sent the REFER and calls the target itself
 	transferLending                       // who stays is about to leave for another call of ours
 	transferLent                          // … and has left
-	transferInviting                      // who came from another call is being told what it will hear here
+	transferInviting                      // the new party is being told by re-INVITE what it will hear here
 	transferJoining                       // the target is there, and who stays is being told its description
 	transferTelling                       // it has its result, of which the referrer is being told
 )

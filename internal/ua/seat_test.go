@@ -1,6 +1,7 @@
 package ua_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
@@ -49,4 +50,34 @@ func TestWithdrawnSeatAfterGlare(t *testing.T) {
 	r.sent("SIP/2.0 200")
 	callee.says("INVITE", heldB)
 	r.sent("SIP/2.0 100", "INVITE")
+}
+
+// RFC 3264 §8: video that the two agree on while the target of a transfer rings is offered to the target, too, so that who stays keeps its m-lines.
+func TestSessionGrowsWhileTheTargetRings(t *testing.T) {
+	const video = "m=video 5555 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\n"
+	r, caller, callee := referring(t)
+	invite := refer(r, caller)
+	caller.says("INVITE", directed(0, "sendrecv")+video)
+	callee.answers("200 OK", r.last(), directed(1, "sendrecv")+video)
+	r.sent("ACK", "SIP/2.0 200")
+	caller.ack(caller.seq)
+	lines := func(m []byte) int { return bytes.Count(m, []byte("\r\nm=")) }
+
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", invite, "first", bodies[1]))
+	r.sent("ACK", "INVITE")
+	ack, again := r.out.Sends[0].Data, r.last()
+	target := &end{r: r, src: r.pstn, callID: header(ack, "Call-ID"), from: header(ack, "To"), to: header(ack, "From"), seq: 100}
+	if header(again, "Call-ID") != target.callID || lines(again) != 2 {
+		t.Fatalf("the target is to be asked for both\n%s", again)
+	}
+	target.answers("200 OK", again, bodies[1]+strings.Replace(video, "5555", "0", 1))
+	r.sent("ACK", "INVITE")
+	if m := r.last(); header(m, "Call-ID") != callee.callID || lines(m) != 2 {
+		t.Fatalf("who stays is to be told of both\n%s", m)
+	}
+	callee.answers("200 OK", r.last(), bodies[1]+strings.Replace(video, "5555", "0", 1))
+	r.sent("ACK", "BYE")
+	target.says("BYE", "")
+	r.sent("SIP/2.0 200", "BYE")
 }
