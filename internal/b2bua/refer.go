@@ -270,6 +270,17 @@ func (c *Call) referAnswered(now time.Time, r *request, status int, out *Out) {
 	}
 }
 
+// referTaken takes that a REFER passed on has been accepted though the response to it, lost or overtaken, is still to come: it has a result (RFC 6665 §4.1.2.4).
+func (c *Call) referTaken(now time.Time, x *transfer, out *Out) {
+	for _, r := range x.rest.clients {
+		if r.Method() == "REFER" && r.waiter != nil {
+			s, req := r.waiter, r.req
+			r.waiter, r.from, r.req = nil, nil, nil
+			c.acceptRefer(now, x, s, req, out)
+		}
+	}
+}
+
 // receiveNotify takes what the peer tells of a REFER that was passed on, and tells the referrer.
 func (c *Call) receiveNotify(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
 	x := c.xfer
@@ -287,6 +298,9 @@ func (c *Call) receiveNotify(now time.Time, l *Leg, src sip.Source, m *sip.Messa
 	status := fragment(m)
 	state, _, _ := strings.Cut(m.Get(sip.IDSubscriptionState), ";")
 	ended := strings.EqualFold(strings.TrimSpace(state), "terminated")
+	if status >= 200 || ended {
+		c.referTaken(now, x, out)
+	}
 	switch {
 	case status >= 200 && status < 300:
 		c.transferred(now, x, status, out)
