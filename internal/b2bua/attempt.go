@@ -116,7 +116,7 @@ func (c *Call) hunt(now time.Time, out *Out) {
 		target := &c.decision.Targets[c.next]
 		c.next++
 		entry := cdr.Attempt{Trunk: target.Trunk.Name, Called: target.Called, Calling: target.Calling, At: now}
-		if r := c.acquire(now, target); r != nil {
+		if r := c.acquire(now, target.Trunk); r != nil {
 			entry.Status, entry.Reason, entry.Class = r.Status, r.ID, routing.Congestion.String()
 			c.rec.Attempts = append(c.rec.Attempts, entry)
 			c.weigh(&rejection{status: r.Status, reason: r, class: routing.Congestion})
@@ -153,14 +153,14 @@ func (c *Call) hasNext() bool {
 	return c.verdict == nil && int(c.next) < len(c.decision.Targets) && (limit <= 0 || int(c.tried) < limit)
 }
 
-// acquire takes a place on a target's trunk, once per trunk.
-func (c *Call) acquire(now time.Time, target *routing.Target) *diag.Reason {
-	if c.holds(target.Trunk) {
+// acquire takes a place on the trunk of a target or of a guest, once per trunk.
+func (c *Call) acquire(now time.Time, trunk *topology.Trunk) *diag.Reason {
+	if c.holds(trunk) {
 		return nil
 	}
-	r := c.env.Limits.Acquire(now, target.Trunk, c.id, c.decision.Kind == routing.Emergency)
+	r := c.env.Limits.Acquire(now, trunk, c.id, c.decision.Kind == routing.Emergency)
 	if r == nil {
-		c.held = append(c.held, target.Trunk)
+		c.held = append(c.held, trunk)
 	}
 	return r
 }

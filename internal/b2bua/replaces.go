@@ -79,7 +79,11 @@ func (c *Call) Replace(now time.Time, in Caller, d *Replaces, out *Out) {
 	l.invs.Start(now, req, l.hop, c.env.Timers)
 	out.CallIDs = append(out.CallIDs, l.callID)
 	if t := c.ringing(d); t != nil {
-		if p, why := c.judgePickUp(in, &l, d, t); why != nil {
+		p, why := c.judgePickUp(in, &l, d, t)
+		if why == nil {
+			why = c.acquire(now, in.Trunk)
+		}
+		if why != nil {
 			c.refuseGuest(now, l, why, out)
 		} else {
 			l.who = c.whoComes(in, &t.leg)
@@ -89,6 +93,9 @@ func (c *Call) Replace(now time.Time, in Caller, d *Replaces, out *Out) {
 		return
 	}
 	by, said, why := c.judgeReplaces(in, &l, d)
+	if why == nil {
+		why = c.acquire(now, in.Trunk)
+	}
 	if why != nil {
 		c.refuseGuest(now, l, why, out)
 		return

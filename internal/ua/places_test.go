@@ -1,0 +1,69 @@
+package ua_test
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// third is where the callee of a call is when the guest comes from elsewhere.
+var third = netip.MustParseAddrPort("198.51.100.3:5060")
+
+// full is a set of limits in which some trunks have no place.
+type full struct {
+	open
+	trunks map[string]bool
+	held   map[string]int
+}
+
+func (f *full) Acquire(_ time.Time, t *topology.Trunk, _ media.SessionID, _ bool) *diag.Reason {
+	if f.trunks[t.Name] {
+		return diag.TrunkLimit
+	}
+	f.held[t.Name]++
+	return nil
+}
+
+func (f *full) Release(t *topology.Trunk, _ media.SessionID) { f.held[t.Name]-- }
+
+// replaceCaller is an INVITE of the callee's equipment for the seat of the caller.
+func replaceCaller(r *rig, caller *end, n string) {
+	inv := request("INVITE", "1", "replaces"+n, "replaces"+n, "guest", "", bodies[1])
+	inv = bytes.Replace(inv, []byte("Max-Forwards"), []byte("Replaces: "+caller.callID+";to-tag="+tagOf(caller.to)+";from-tag="+tagOf(caller.from)+"\r\nMax-Forwards"), 1)
+	r.out.Reset()
+	r.in(r.pstn, bytes.ReplaceAll(inv, []byte("198.51.100.1"), []byte("198.51.100.2")))
+}
+
+// An INVITE with Replaces needs a place on its trunk like any other, and has it as long as it has the seat.
+func TestReplacesNeedsAPlace(t *testing.T) {
+	r := rigOf(t, strings.NewReplacer("global: {options: false}", "global: {options: false, acceptReplaces: any}", "kind: gateway, host: 198.51.100.2, root: {transport: UDP}}",
+		"kind: gateway, host: 198.51.100.2, root: {transport: UDP}}\n  third: {kind: gateway, host: 198.51.100.3, root: {transport: UDP}}", "trunks: [pstn]", "trunks: [third]").Replace(document))
+	limits := &full{trunks: map[string]bool{}, held: map[string]int{}}
+	r.env.Limits = limits
+	pstn := r.pstn
+	r.pstn.Remote = third
+	caller, callee := r.acknowledged()
+	r.pstn = pstn
+	limits.trunks["pstn"] = true
+	replaceCaller(r, caller, "1")
+	r.sent("SIP/2.0 503")
+	delete(limits.trunks, "pstn")
+	replaceCaller(r, caller, "2")
+	r.sent("SIP/2.0 100", "INVITE")
+	callee.answers("488 Not Acceptable Here", r.last(), "")
+	if limits.held["pstn"] != 0 {
+		t.Errorf("%v when the guest was refused", limits.held)
+	}
+	replaceCaller(r, caller, "3")
+	r.sent("SIP/2.0 100", "INVITE")
+	callee.answers("200 OK", r.last(), bodies[1])
+	if limits.held["pstn"] != 1 || limits.held["uc"] != 0 {
+		t.Errorf("%v when the guest has the seat", limits.held)
+	}
+}
