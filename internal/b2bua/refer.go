@@ -105,7 +105,7 @@ func (c *Call) judgeRefer(l *Leg, m *sip.Message) (r referral, d routing.Decisio
 	switch {
 	case !l.trunk.Settings.AcceptRefer:
 		return r, d, diag.MethodNotAllowed
-	case rest == nil && c.alone():
+	case rest == nil && (c.alone() || c.candidate(l)):
 		return r, d, diag.RequestPending
 	case rest == nil:
 		return r, d, diag.CallGone

@@ -248,7 +248,7 @@ func (c *Call) refreshRefused(now time.Time, l *Leg, m *sip.Message) {
 			return
 		}
 	case 491:
-		t.again(now, dialog.GlareDelay(l.side == 1, c.env.Rand.Uint64()))
+		t.again(now, dialog.GlareDelay(l.dlg.UAC, c.env.Rand.Uint64()))
 		return
 	}
 	t.again(now, refreshPause)

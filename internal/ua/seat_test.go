@@ -8,7 +8,7 @@ import (
 
 // told is a transfer by the caller whose target has answered, and the re-INVITE that who stays is told of it by.
 func told(t *testing.T) (r *rig, caller, callee, target *end, reinvite []byte) {
-	r = rigOf(t, strings.Replace(document, "{usages: [all], options: false}", "{usages: [all], options: false, acceptRefer: true}", 1))
+	r = rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {acceptRefer: true}`+"\n  "+`"trunk:uc": {acceptRefer: true, `, 1))
 	caller, callee = r.acknowledged()
 	invite := refer(r, caller)
 	r.out.Reset()
@@ -80,4 +80,13 @@ func TestSessionGrowsWhileTheTargetRings(t *testing.T) {
 	r.sent("ACK", "BYE")
 	target.says("BYE", "")
 	r.sent("SIP/2.0 200", "BYE")
+}
+
+// The target of a transfer that asks for one itself while who stays is being told of it is to try again (RFC 3261 §14.2): 481 would end its dialog.
+func TestTargetRefersTooEarly(t *testing.T) {
+	r, _, callee, target, reinvite := told(t)
+	target.says("REFER", "", "Refer-To: <sip:+14255550124@example.com>")
+	r.sent("SIP/2.0 491")
+	callee.answers("200 OK", reinvite, bodies[1])
+	r.sent("ACK", "BYE")
 }
