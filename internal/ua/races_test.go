@@ -362,3 +362,20 @@ func TestManyDeadAddresses(t *testing.T) {
 		}
 	}
 }
+
+// RFC 3264 §6: an offer in a 2xx that leaves out an m-line which stands refused is answered in the ACK as it asks.
+func TestShortOfferIn2xx(t *testing.T) {
+	const video = "m=video 5555 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\n"
+	r := newRig(t)
+	caller, callee := r.endsOf(bodies[0]+video, bodies[1]+strings.Replace(video, "5555", "0", 1))
+	caller.ack(1)
+	caller.says("INVITE", "")
+	callee.answers("200 OK", r.last(), directed(1, "sendrecv"))
+	r.sent("SIP/2.0 200")
+	r.out.Reset()
+	r.in(r.uc, caller.write("ACK", 2, bodies[0]+strings.Replace(video, "5555", "0", 1)))
+	r.sent("ACK")
+	if n := bytes.Count(r.last(), []byte("\r\nm=")); n != 1 {
+		t.Errorf("%d m-lines\n%s", n, r.last())
+	}
+}
