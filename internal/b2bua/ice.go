@@ -74,11 +74,13 @@ func (c *Call) openICE(l *Leg, s *sdp.Session, i int, offer bool) []string {
 	if !ok {
 		return nil
 	}
-	if began := len(at.theirs) > 0; !at.knows(&said) && offer && began {
-		at.ufrag = ""
-	}
-	if e := c.standing(l, i); offer && e != nil && e.ice != nil && e.ice.PeerUfrag == said.Ufrag && e.ice.PeerPwd == said.Pwd {
+	began, known := len(at.theirs) > 0, at.knows(&said)
+	switch e := c.standing(l, i); {
+	case !offer:
+	case e != nil && e.ice != nil && e.ice.PeerUfrag == said.Ufrag && e.ice.PeerPwd == said.Pwd:
 		at.ufrag, at.pwd = e.ice.Ufrag, e.ice.Pwd // whatever offers came to nothing since
+	case began && !known, e != nil && e.ice != nil && e.ice.Ufrag == at.ufrag:
+		at.ufrag = ""
 	}
 	at.begin(c.env)
 	at.controls = mode == "full" && (said.Lite || !offer) // RFC 8445 §6.1.1

@@ -53,19 +53,19 @@ func sections(body string) (head string, list []section) {
 	return head, list
 }
 
-// is tells whether an m-line may stand for one of before: its kind and transport are the same.
-func (s *section) is(before *section) bool {
-	return strings.EqualFold(s.kind, before.kind) &&
-		(isRTP(s.protocol) && isRTP(before.protocol) || strings.EqualFold(s.protocol, before.protocol))
+// is tells whether an m-line may stand for one of before: its kind and transport are the same, or both are RTP in any profile.
+func (s *section) is(before *section, profile bool) bool {
+	return strings.EqualFold(s.kind, before.kind) && (strings.EqualFold(s.protocol, before.protocol) || !profile && isRTP(s.protocol) && isRTP(before.protocol))
 }
 
-// missing finds which m-lines of before are left out, taking the first that fits for each that is there: of those in use for one in use if all find theirs so. Where they
-// are not some of before in their order, the last are.
+// missing finds which m-lines of before are left out, taking the first that fits for each that is there: of those in use and of its profile if all find theirs so, else of
+// those in use, else of all. Where they are not some of before in their order, the last are.
 func missing(before, said []section) Absent {
-	for _, revive := range [...]bool{false, true} {
+	for attempt := range 3 {
+		profile, revive := attempt == 0, attempt == 2
 		absent, next := Absent(0), 0
 		for i := range before {
-			if next < len(said) && said[next].is(&before[i]) && (revive || before[i].live || !said[next].live) {
+			if next < len(said) && said[next].is(&before[i], profile) && (revive || before[i].live || !said[next].live) {
 				next++
 			} else {
 				absent |= 1 << i

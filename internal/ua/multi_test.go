@@ -133,6 +133,9 @@ func TestICERestartRefused(t *testing.T) {
 	stands := *r.side(0).ICE
 	caller.says("INVITE", strings.NewReplacer("ufrag:abcd", "ufrag:wxyz", "pwd:abc", "pwd:xyz").Replace(bodies[0]+ice))
 	inv, _ := r.told("INVITE")
+	if now := r.side(0).ICE; now.Ufrag != stands.Ufrag || now.PeerUfrag != "abcd" {
+		t.Errorf("before it is answered the relay has %s", now.Ufrag)
+	}
 	callee.answers("488 Not Acceptable Here", inv, "")
 	caller.ack(caller.seq)
 	says := func(when string) {
@@ -148,6 +151,13 @@ func TestICERestartRefused(t *testing.T) {
 	inv, _ = r.told("INVITE")
 	callee.answers("200 OK", inv, heldAnswer)
 	says("hold")
+	caller.says("INVITE", strings.NewReplacer("ufrag:abcd", "ufrag:wxyz", "pwd:abc", "pwd:xyz").Replace(bodies[0]+ice))
+	inv, _ = r.told("INVITE")
+	callee.answers("200 OK", inv, bodies[1])
+	_, said := r.told("SIP/2.0 200")
+	if got, _ := said.ICE(0); got.Ufrag == stands.Ufrag || r.side(0).ICE.Ufrag != got.Ufrag || r.side(0).ICE.PeerUfrag != "wxyz" {
+		t.Errorf("one that is taken is answered with %s, the relay has %s", got.Ufrag, r.side(0).ICE.Ufrag)
+	}
 }
 
 // TestOpenedOfferIsTheSame: an offer of which nothing is left out when it is opened has its keys and its ICE all the same.
@@ -256,6 +266,58 @@ func TestPickUpWithoutVideo(t *testing.T) {
 		}
 		if !slices.Equal(said, []string{"audio -video", answered}) || r.streams() != "rtp 49170-49180" {
 			t.Errorf("caller and who picks up are answered %q, the relay has %s, sent\n%s", said, r.streams(), r.lines())
+		}
+	}
+}
+
+// TestTransferBetweenCallsOneWithVideo: of two calls that are joined one has video and the other has not. Each dialog keeps its m-lines, and who has no video may leave it out.
+func TestTransferBetweenCallsOneWithVideo(t *testing.T) {
+	for _, lines := range [][2]string{{"", video}, {video, ""}, {video, video}} {
+		for shard := range 2 { // of the second call: another one than of the first, or the same
+			s := newShards(t)
+			one := s.callOf(0, bodies[0]+lines[0], bodies[1]+lines[0])
+			s.n++
+			two := s.callOf(1+shard, bodies[0]+lines[1], bodies[1]+lines[1])
+			refer := "Refer-To: <sip:+14255550100@198.51.100.2?Replaces=" + two.b + "%3Bto-tag%3D" + two.ourB + "%3Bfrom-tag%3D" + two.tagB + ">"
+			all := s.agree(s.in(s.pstn, s.fromCallee(&one, "REFER", refer)))
+			asked := map[string]string{}
+			for _, data := range all {
+				if m, err := sip.Parse(data, nil); err == nil && m.Method == "INVITE" {
+					body, _ := m.SDP()
+					said, _ := sdp.Parse(body)
+					asked[m.CallID()] = kinds(said)
+				}
+			}
+			if len(asked) != 2 || !strings.HasPrefix(asked[one.a], "audio") || !strings.HasPrefix(asked[two.a], "audio") ||
+				lines[0] != "" && !strings.HasSuffix(asked[one.a], "video") || lines[1] != "" && !strings.HasSuffix(asked[two.a], "video") {
+				t.Errorf("%q: asked %v", lines, asked)
+			}
+			told := slices.DeleteFunc(all, func(data []byte) bool {
+				return !bytes.HasPrefix(data, []byte("NOTIFY")) || bytes.Contains(data, []byte("SIP/2.0 100"))
+			})
+			if len(told) == 0 || !bytes.Contains(told[0], []byte("SIP/2.0 200 OK")) {
+				t.Errorf("%q: the referrer is told\n%s", lines, told)
+			}
+		}
+	}
+}
+
+// TestShortAnswerOfTwoProfiles: who answers SRTP and RTP in two m-lines with one of them means the one of its profile, where keys pass and where they end here.
+func TestShortAnswerOfTwoProfiles(t *testing.T) {
+	for _, mode := range []string{"pass", "accept"} {
+		for answer, want := range map[string]string{speech: "-audio audio", strings.Replace(secureSpeech, "49172", "49170", 1): "audio -audio"} {
+			if mode == "accept" && strings.Contains(answer, "SAVP") {
+				continue // which is offered RTP alone
+			}
+			r := secured(t, mode, mode)
+			r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", described(0, 1, secureSpeech+speech)))
+			inv, _ := r.told("INVITE")
+			r.out.Reset()
+			r.in(r.pstn, response("200 OK", inv, "to", described(1, 1, answer)))
+			ok, said := r.told("SIP/2.0 200")
+			if got := kinds(said); got != want && mode == "pass" || len(said.Media) != 2 {
+				t.Errorf("%s: answered\n%s", mode, ok)
+			}
 		}
 	}
 }

@@ -112,12 +112,15 @@ type talk struct {
 	from, to      string // From and To of a request of the callee
 }
 
-func (s *shards) call(shard int) (c talk) {
+func (s *shards) call(shard int) talk { return s.callOf(shard, bodies[0], bodies[1]) }
+
+// callOf is call with an offer and its answer.
+func (s *shards) callOf(shard int, offer, answer string) (c talk) {
 	c.a, c.tagA, c.tagB = string(rune('0'+shard))+"-call", "from"+string(rune('0'+shard)), "to"+string(rune('0'+shard))
-	inv := s.pick(s.in(s.uc, request("INVITE", "1", "i"+c.a, c.a, c.tagA, "", bodies[0])), "INVITE")
+	inv := s.pick(s.in(s.uc, request("INVITE", "1", "i"+c.a, c.a, c.tagA, "", offer)), "INVITE")
 	c.b, c.ourB = header(inv, "Call-ID"), tagOf(header(inv, "From"))
 	c.from, c.to = header(inv, "To")+";tag="+c.tagB, header(inv, "From")
-	ok := s.pick(s.in(s.pstn, response("200 OK", inv, c.tagB, bodies[1])), "SIP/2.0 200")
+	ok := s.pick(s.in(s.pstn, response("200 OK", inv, c.tagB, answer)), "SIP/2.0 200")
 	c.ourA = tagOf(header(ok, "To"))
 	s.in(s.uc, request("ACK", "1", "a"+c.a, c.a, c.tagA, c.ourA, ""))
 	return c
