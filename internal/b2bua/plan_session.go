@@ -106,7 +106,7 @@ func (p *plan) timeouts(c *Call) (t [2]time.Duration) {
 		sends, held := false, true
 		for i := range p.lines {
 			e := p.lines[i].peer
-			if !e[0].live || !e[1].live {
+			if !e[0].live || !e[1].live || p.lines[i].opaque { // of what is no RTP nobody is missed
 				continue
 			}
 			sends = sends || e[k].dir.Send()

@@ -3,6 +3,7 @@ package ua_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sdp"
@@ -130,5 +131,15 @@ func TestSilenceThatIsAllowedByNow(t *testing.T) {
 		if r.core.MediaEvent(r.now, media.Event{Kind: media.EventDead, Session: r.session.ID, Side: k}, &r.out); len(r.out.Sends) != 0 {
 			t.Fatalf("ended:\n%s", r.lines())
 		}
+	}
+}
+
+// TestHeldBesideControl: a call whose audio is held is on hold, whatever m-line of no RTP is open beside it: rtcpCallsOnHold counts (TRK-10).
+func TestHeldBesideControl(t *testing.T) {
+	r := rigOf(t, strings.NewReplacer("global: {", "global: {rtcpCallsOnHold: false, ", `"trunk:uc": {`, `"trunk:uc": {rtcpCallsOnHold: false, `).Replace(document))
+	const control = "m=application 5006 UDP/BFCP *\r\n"
+	r.endsOf(directed(0, "sendonly")+control, directed(1, "recvonly")+control)
+	if len(r.session.Streams) != 2 || !r.session.Streams[1].Opaque || r.session.Timeout != [2]time.Duration{} {
+		t.Errorf("the relay has %+v", r.session)
 	}
 }
