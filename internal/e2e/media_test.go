@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -257,4 +258,25 @@ func TestVanishedPeerEndsTheCallByMediaTimeout(t *testing.T) {
 	r := s.record()
 	checkRecord(t, r, "media-dead", 200, "directsip")
 	c.b.expect("BYE ")
+}
+
+// TRK-09: a server that was stopped for longer than mediaTimeout, as on a machine that is frozen for a snapshot, has heard nobody meanwhile, and its calls go on.
+func TestStoppedServerKeepsItsCalls(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP", "mediaTimeout: 5s"))
+	c := l.talk("stopped", "+14255550100")
+	c.calleeHears("one moment")
+	c.callerHears("yes")
+	s.cmd.Process.Signal(syscall.SIGSTOP)
+	<-time.After(6 * time.Second)
+	s.cmd.Process.Signal(syscall.SIGCONT)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for i := range 150 { // three looks for silence
+		<-tick.C
+		c.calleeHears(fmt.Sprint("a", i))
+		c.callerHears(fmt.Sprint("b", i))
+	}
+	c.hangUp()
+	checkRecord(t, s.record(), "normal-clearing", 200, "caller")
 }
