@@ -105,7 +105,8 @@ func keyOf(m *sip.Message) (key byte, long time.Duration, ok bool) {
 
 // pressed takes a key by INFO for the other side, where that has it otherwise. False: it is no such INFO.
 func (c *Call) pressed(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) bool {
-	if m.Method != "INFO" || l.trunk.Settings.DTMF != "info" || len(c.plan.lines) == 0 || !c.plan.lines[0].converts() || c.sideSettings(1-l.side).DTMF == "info" {
+	line := c.plan.converted()
+	if m.Method != "INFO" || l.trunk.Settings.DTMF != "info" || line < 0 || c.sideSettings(1-l.side).DTMF == "info" {
 		return false
 	}
 	key, long, ok := keyOf(m)
@@ -116,7 +117,7 @@ func (c *Call) pressed(now time.Time, l *Leg, src sip.Source, m *sip.Message, ou
 	c.reply(now, l, s, c.ok(l, m), out)
 	p := &c.plan
 	p.lastPress++
-	p.presses = append(p.presses, media.Press{ID: p.lastPress, To: 1 - l.side, Key: key, Long: long})
+	p.presses = append(p.presses, media.Press{ID: p.lastPress, Stream: line, To: 1 - l.side, Key: key, Long: long})
 	if len(p.presses) > mostPresses {
 		p.presses = p.presses[1:]
 	}

@@ -501,13 +501,19 @@ func (c *Call) speak(ln *line, st *media.Stream) {
 	}
 }
 
+// converted is the first m-line on which both sides speak, but otherwise than each other; -1: none.
+func (p *plan) converted() int {
+	return slices.IndexFunc(p.lines, func(ln line) bool { return ln.converts() && ln.peer[0].live && ln.peer[1].live })
+}
+
 // nameCodecs notes what legs speak on the first m-line where that differs: not where a codec that passes comes before it.
 func (p *plan) nameCodecs(legs ...*Leg) {
-	if len(p.lines) == 0 || !p.lines[0].converts() {
+	i := p.converted()
+	if i < 0 {
 		return
 	}
 	for _, l := range legs {
-		spoken := p.lines[0].spoken(int(l.side))
+		spoken := p.lines[i].spoken(int(l.side))
 		if f, ok := spoken.First(); ok && spoken.Formats[0].Codec != media.OtherCodec {
 			l.sdp.codec = f.Codec.String()
 		}

@@ -321,3 +321,22 @@ func TestShortAnswerOfTwoProfiles(t *testing.T) {
 		}
 	}
 }
+
+// TestSpeechBehindARefusedLine: keys by INFO and the codecs of the record are those of the m-line that is spoken on, also where the first one is refused.
+func TestSpeechBehindARefusedLine(t *testing.T) {
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {codecs: [PCMA], dtmf: info}`+"\n  "+`"trunk:uc": {srtpMode: notSupported, `, 1))
+	spoken := "m=audio 49170 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+	caller, callee := r.endsOf(described(0, 0, secureSpeech+spoken), described(1, 0, "m=audio 0 RTP/AVP 8\r\n"+speech))
+	caller.ack(1)
+	info := string(callee.write("INFO", 101, "Signal=5\r\nDuration=160\r\n"))
+	r.out.Reset()
+	r.in(r.pstn, []byte(strings.Replace(info, "application/sdp", "application/dtmf-relay", 1)))
+	r.sent("SIP/2.0 200")
+	if p := r.session.Presses; len(p) != 1 || p[0].Key != '5' || p[0].Stream != 1 || p[0].To != 0 {
+		t.Errorf("the relay is to say %+v", p)
+	}
+	caller.says("BYE", "")
+	if rec := r.out.Records[0]; rec.In.Codec != "PCMU" || rec.Out.Codec != "PCMA" {
+		t.Errorf("the record has %s in and %s out", rec.In.Codec, rec.Out.Codec)
+	}
+}
