@@ -2,6 +2,7 @@ package b2bua
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/media"
@@ -36,6 +37,7 @@ type plan struct {
 // line is one m-line.
 type line struct {
 	opaque bool   // not RTP
+	audio  bool   // of RTP
 	sealed bool   // SRTP whose keys pass
 	clock  uint32 // of dynamic payload types, Hz
 	ours   [2]uint16
@@ -84,6 +86,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		}
 		m, e := &s.Media[i], &p.lines[i].peer[l.side]
 		p.lines[i].opaque = !m.IsRTP()
+		p.lines[i].audio = m.IsRTP() && strings.EqualFold(m.Kind, "audio")
 		was := e.rtp
 		e.live, e.refused = !m.Rejected(), m.Rejected()
 		e.mux, e.dir, e.voices = m.RTCPMux, m.Direction, voicesOf(m)

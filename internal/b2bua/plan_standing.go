@@ -18,7 +18,7 @@ func (p *plan) standing(from, to *Leg) standing {
 	return standing{peer: from.sdp.peer, body: to.sdp.body, lines: slices.Clone(p.lines)}
 }
 
-// relayed is an m-line as the relay has it. What an offer turns from RTP to T.38 or back, or gives up, stays what it was until the answer, which may never come: who has
+// relayed is an m-line as the relay has it. What an offer turns from RTP to T.38 or back, or from audio to video, or gives up, stays what it was until the answer, which may never come: who has
 // offered it is still heard and hears (RFC 3264 §8.2, §8.3.1), and no word goes out of SRTP. So do the credentials of ICE that an offer would replace: nobody knows ours yet.
 func (p *plan) relayed(c *Call, i int) *line {
 	e := c.exch
@@ -27,7 +27,7 @@ func (p *plan) relayed(c *Call, i int) *line {
 	}
 	was, now := &e.before.lines[i], &p.lines[i]
 	for k := range was.peer {
-		if was.peer[k].live && (was.opaque != now.opaque || !now.peer[k].live) {
+		if was.peer[k].live && (was.opaque != now.opaque || was.audio != now.audio || !now.peer[k].live) {
 			return was
 		}
 		if stands := was.peer[k].ice; stands != nil && now.peer[k].ice != nil && now.peer[k].ice.Ufrag != stands.Ufrag {

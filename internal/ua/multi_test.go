@@ -340,3 +340,27 @@ func TestSpeechBehindARefusedLine(t *testing.T) {
 		t.Errorf("the record has %s in and %s out", rec.In.Codec, rec.Out.Codec)
 	}
 }
+
+// TestLinesChangePlaces: an offer that has audio and video the other way round leaves what flows as it is until it is answered; then, or when it is refused, each has its own.
+func TestLinesChangePlaces(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.endsOf(described(0, 0, speech+video), described(1, 0, speech+video))
+	caller.ack(1)
+	const before, after = "rtp 49170-49170, rtp 5004-5004", "rtp 5004-5004, rtp 49170-49170"
+	for version, status := range []string{"488 Not Acceptable Here", "200 OK"} {
+		caller.says("INVITE", described(0, 1+version, video+speech))
+		inv, _ := r.told("INVITE")
+		if r.streams() != before {
+			t.Errorf("not answered yet, and the relay has %s", r.streams())
+		}
+		answer, want := "", before
+		if status == "200 OK" {
+			answer, want = described(1, 1, video+speech), after
+		}
+		callee.answers(status, inv, answer)
+		if caller.ack(caller.seq); r.streams() != want {
+			t.Errorf("after %s the relay has %s", status, r.streams())
+		}
+		r.pass(1e9)
+	}
+}
