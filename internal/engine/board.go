@@ -2,6 +2,7 @@ package engine
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,10 +35,12 @@ type Board struct {
 	crowded func(t *topology.Trunk, calls int)
 }
 
-// hold is one call: how many trunks it holds, and the first of them, that it came in on.
-type hold struct {
-	trunks int
-	first  *topology.Trunk
+// hold is the trunks on which one call has places, perhaps of several documents: legs come from other calls.
+type hold []*topology.Trunk
+
+// on tells whether a place is on a trunk of that name.
+func (h hold) on(name string) bool {
+	return slices.ContainsFunc(h, func(t *topology.Trunk) bool { return t.Name == name })
 }
 
 // place is one trunk on the board.
@@ -175,11 +178,11 @@ func (b *Board) acquire(now time.Time, t *topology.Trunk, id media.SessionID, em
 	defer b.mu.Unlock()
 	p, w := b.byName[t.Name], b.byName[t.Watched().Name]
 	h := b.all[id]
-	first := h.trunks == 0
+	first := len(h) == 0
 	if first {
-		h.first = t
+		h = make(hold, 0, 2)
 	}
-	h.trunks++
+	h = append(h, t)
 	if p == nil || w == nil { // a trunk of an older document: nothing limits it any more, but it may come back
 		p = b.left[t.Name]
 		if p == nil {
@@ -223,6 +226,16 @@ func (b *Board) acquire(now time.Time, t *topology.Trunk, id media.SessionID, em
 func (b *Board) Release(t *topology.Trunk, id media.SessionID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	h := b.all[id]
+	if i := slices.Index(h, t); i >= 0 {
+		h = slices.Delete(h, i, i+1)
+	}
+	if b.all[id] = h; len(h) == 0 {
+		delete(b.all, id)
+	}
+	if h.on(t.Name) {
+		return
+	}
 	if p := b.byName[t.Name]; p != nil {
 		delete(p.calls, id)
 		p.fill()
@@ -234,12 +247,6 @@ func (b *Board) Release(t *topology.Trunk, id media.SessionID) {
 	if w := b.byName[t.Watched().Name]; w != nil {
 		delete(w.trials, id)
 		w.trial.Store(int32(len(w.trials)))
-	}
-	if h := b.all[id]; h.trunks > 1 {
-		h.trunks--
-		b.all[id] = h
-	} else {
-		delete(b.all, id)
 	}
 }
 
@@ -283,9 +290,7 @@ func (b *Board) used(docs []document) []bool {
 	list := make([]bool, len(docs))
 	for _, h := range b.all {
 		for i, d := range docs {
-			if k := h.first.Index; !list[i] && k < len(d.snap.Trunks) && d.snap.Trunks[k] == h.first {
-				list[i] = true
-			}
+			list[i] = list[i] || slices.ContainsFunc(h, func(t *topology.Trunk) bool { return t.Index < len(d.snap.Trunks) && d.snap.Trunks[t.Index] == t })
 		}
 	}
 	return list

@@ -161,6 +161,37 @@ func TestBoardCountsTrunksThatComeBack(t *testing.T) {
 	}
 }
 
+// TestBoardCallOfTwoDocuments: a leg that has come from a call of an older document holds that document, and the trunk of its name counts the call
+// until neither leg is on it.
+func TestBoardCallOfTwoDocuments(t *testing.T) {
+	text := replace(limits, "RATE", "0")
+	b, old := newBoard(t, text)
+	now := time.Now()
+	next := compile(t, text+"# other\n")
+	server := next.ServerByName("med1.test")
+	b.Configure(next, server)
+	pbx, gw, guest := next.TrunkByName("pbx"), next.TrunkByName("gw"), old.TrunkByName("gw")
+	docs := []document{{next, server}, {old, old.ServerByName("med1.test")}}
+	for _, trunk := range []*topology.Trunk{pbx, gw, guest} {
+		b.Acquire(now, trunk, 1, true)
+	}
+	if used := b.used(docs); !used[0] || !used[1] {
+		t.Errorf("documents in use: %v", used)
+	}
+	b.Release(gw, 1)
+	if n := b.Trunks(now)[1].Calls; n != 1 {
+		t.Errorf("with the guest on it the trunk has %d calls", n)
+	}
+	b.Release(guest, 1)
+	if used := b.used(docs); !used[0] || used[1] {
+		t.Errorf("documents in use without the guest: %v", used)
+	}
+	b.Release(pbx, 1)
+	if list := b.Trunks(now); b.Calls() != 0 || list[0].Calls+list[1].Calls != 0 {
+		t.Errorf("%d calls are left", b.Calls())
+	}
+}
+
 func TestBoardHalfOpen(t *testing.T) {
 	b, s := newBoard(t, replace(limits, "RATE", "0"))
 	now := time.Now()
