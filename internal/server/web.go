@@ -91,7 +91,8 @@ func (n webs) undo() {
 	}
 }
 
-// commit puts what was opened in the place of what was there.
+// commit puts what was opened in the place of what was there. What was there takes no connection any more when it returns, so that the next document may
+// have it again.
 func (n webs) commit(s *Server) {
 	n.back = nil
 	if n.control != nil {
@@ -105,6 +106,11 @@ func (n webs) commit(s *Server) {
 	if n.public != nil {
 		n.public.start(s.publicHandler())
 		s.public, n.public = n.public, s.public
+	}
+	for _, w := range []*web{n.control, n.view, n.public} {
+		if w != nil && w.l != nil {
+			w.l.Close()
+		}
 	}
 	s.undoing.Go(n.undo) // not here: the request that brought the document may come by the old socket
 }
