@@ -23,6 +23,7 @@ type sessionTimer struct {
 	ours     bool          // we refresh
 	next     time.Time     // when we refresh
 	ends     time.Time     // when the session is over without a refresh
+	over     time.Time     // when the interval is
 }
 
 // A refresh that fails is tried again after refreshPause, so often as the interval allows.
@@ -154,6 +155,7 @@ func (l *Leg) timerAnswered(now time.Time, m *sip.Message) {
 // start begins an interval.
 func (t *sessionTimer) start(now time.Time, interval time.Duration, ours bool) {
 	t.interval, t.ours, t.asked = interval, ours, 0
+	t.over = now.Add(interval)
 	t.ends = now.Add(interval - min(endMargin, interval/3))
 	t.next = time.Time{}
 	if ours {
@@ -213,8 +215,11 @@ func (c *Call) refreshSession(now time.Time, l *Leg, out *Out) {
 		c.begin(now, l, m, out).refresh = true
 	case c.reoffer(now, l, out):
 		t.next = t.ends
-	default: // something else is under way
+	default: // something else is under way, and the peer has all of the interval for it
 		t.again(now, time.Second)
+		if at := now.Add(refreshPause); at.After(t.ends) && !at.After(t.over) {
+			t.ends = at
+		}
 	}
 }
 

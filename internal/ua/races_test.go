@@ -219,6 +219,39 @@ func TestRefreshAfterAStop(t *testing.T) {
 	}
 }
 
+// A peer that knows no UPDATE cannot be asked for a refresh while a change of its own waits for the other one's consent, and does not lose its call for that before
+// the interval is over.
+func TestRefreshWaitsForAChange(t *testing.T) {
+	r := newRig(t)
+	_, callee := r.acknowledged()
+	invite := func(body string, lines ...string) {
+		callee.seq++
+		m := bytes.Replace(callee.write("INVITE", callee.seq, body, lines...), []byte("UPDATE, "), nil, 1)
+		r.out.Reset()
+		r.in(r.pstn, m)
+	}
+	invite(bodies[1], "Supported: timer", "Session-Expires: 120;refresher=uas")
+	r.sent("SIP/2.0 100", "SIP/2.0 200")
+	callee.ack(callee.seq)
+	r.pass(50 * time.Second)
+	invite(heldB)
+	change := r.first("INVITE")
+	r.in(r.uc, response("100 Trying", change, "", ""))
+	r.pass(45 * time.Second)
+	if got := r.lines(); got != "" {
+		t.Fatalf("while it waits:\n%s", got)
+	}
+	r.in(r.uc, response("486 Busy Here", change, "", ""))
+	r.pass(2 * time.Second)
+	if r.first("INVITE") == nil {
+		t.Fatalf("no refresh:\n%s", r.lines())
+	}
+	r.pass(40 * time.Second)
+	if got := r.lines(); !strings.Contains(got, "uc: BYE ") {
+		t.Errorf("a peer that does not answer keeps its call:\n%s", got)
+	}
+}
+
 // RFC 3261 §18.2.2: a response goes by the connection of its request, and when that is gone to where the sender listens, not to the port that it
 // has dialled from.
 func TestRFC3261_18_2_2ConnectionIsGone(t *testing.T) {
