@@ -10,10 +10,12 @@ import (
 
 // description is what was said on one leg: our last body and the peer's.
 type description struct {
-	id, version uint64 // of the last body that was sent, whatever came of it
-	shown       string // that body
-	body        string // ours that stands
-	peer        uint64 // the fingerprint of theirs that stands; 0 none
+	id, version uint64     // of the last body that was sent, whatever came of it
+	shown       string     // that body
+	cut         sdp.Absent // m-lines that the peer was not shown of it
+	cutOf       string     // the version that it had then
+	body        string     // ours that stands
+	peer        uint64     // the fingerprint of theirs that stands; 0 none
 	codec       string
 }
 
@@ -33,9 +35,14 @@ func (d *description) again() string {
 		d.body = d.shown // the refused one said the same
 		return d.body
 	}
-	n, _ := strconv.ParseUint(shown, 10, 64)
+	return d.anew(d.body)
+}
+
+// anew says a body of ours under a version above that of what was said last.
+func (d *description) anew(body string) string {
+	n, _ := strconv.ParseUint(originVersion(d.shown), 10, 64)
 	d.version = n + 1
-	return d.say(strings.Replace(d.body, stands, " "+strconv.FormatUint(d.version, 10)+" IN IP", 1))
+	return d.say(strings.Replace(body, " "+originVersion(body)+" IN IP", " "+strconv.FormatUint(d.version, 10)+" IN IP", 1))
 }
 
 // originVersion is the version in the o= line of a body of ours.

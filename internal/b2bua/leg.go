@@ -231,9 +231,7 @@ func secureDialog(src sip.Source, req *sip.Message) bool {
 // sendAck sends the ACK to a 2xx and keeps it for repeated 2xx (RFC 3261 §13.2.2.4).
 func (c *Call) sendAck(now time.Time, l *Leg, cseq uint32, body string, out *Out) {
 	if body != "" {
-		if body = c.seal(l, body, false); l.absent != 0 { // of the offer that it answers
-			body = sdp.Shorten(body, l.absent)
-		}
+		body = c.utter(l, body, true)
 	}
 	a := writeAck(c.env, &l.dlg, l.hop, cseq, body, l.auth)
 	if len(l.acks) == maxAcks {

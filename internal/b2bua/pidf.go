@@ -28,7 +28,7 @@ func (c *Call) keepCallback(now time.Time) {
 // (EMG-03, RFC 6442 §4.1): what the caller's side says itself, else what the document says. No other call carries any.
 func (c *Call) setOffer(m *sip.Message, t *attempt, offer string) {
 	if offer != "" {
-		offer = c.seal(&t.leg, offer, true)
+		offer = c.utter(&t.leg, offer, false)
 	}
 	if c.decision.Kind != routing.Emergency || !t.target.Trunk.Settings.PIDFLO || c.decision.User != nil {
 		if offer != "" {

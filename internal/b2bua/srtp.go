@@ -125,7 +125,8 @@ func (c *Call) openOffer() *diag.Reason {
 // open completes and opens the description in a message of the peer, if it has one. The reason is that of a refused offer; an answer that cannot be is
 // refused by fits.
 func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
-	passes, short := c.plan.bypass || c.plan.passKeys, l.absent != 0 || l.up && l.sdp.outgrows(m.Body)
+	passes, branch := c.plan.bypass || c.plan.passKeys, l.up && !m.IsRequest() && m.To().Tag() != l.dlg.RemoteTag // of a fork, with a dialog of its own
+	short := !branch && (l.absent != 0 || l.up && l.sdp.outgrows(m.Body))
 	if m.Body == "" || passes && !short {
 		return nil
 	}
@@ -348,11 +349,7 @@ func (c *Call) say(l *Leg, m *sip.Message, text string) {
 		return
 	}
 	answer := c.answers(l, m)
-	text = c.seal(l, text, !answer)
-	if answer && l.absent != 0 {
-		text = sdp.Shorten(text, l.absent)
-	}
-	m.SetBody("application/sdp", text)
+	m.SetBody("application/sdp", c.utter(l, text, answer))
 }
 
 // answers tells whether the description in a message of ours is an answer.

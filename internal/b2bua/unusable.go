@@ -52,3 +52,22 @@ func (l *Leg) complete(ours, said string) string {
 	said, l.absent = sdp.Complete(ours, said)
 	return said
 }
+
+// utter is a description of ours as it goes out: sealed, and an answer without the m-lines that the peer's offer has left out. Whole and without them it has not
+// the same version, though it says the same (RFC 3264 §8).
+func (c *Call) utter(l *Leg, text string, answer bool) string {
+	d, absent := &l.sdp, sdp.Absent(0)
+	if answer {
+		absent = l.absent
+	}
+	if text == d.shown {
+		if d.cut != absent && d.cutOf == originVersion(text) {
+			text = d.anew(text)
+		}
+		d.cut, d.cutOf = absent, originVersion(text)
+	}
+	if text = c.seal(l, text, !answer); absent != 0 {
+		text = sdp.Shorten(text, absent)
+	}
+	return text
+}

@@ -412,3 +412,57 @@ func TestShortOfferIn2xx(t *testing.T) {
 		t.Errorf("%d m-lines\n%s", n, r.last())
 	}
 }
+
+// RFC 3264 §8: an answer without the m-line that the peer's offer has left out, and what is said to it next, with it, do not have one version of o=.
+func TestShortAnswerHasItsVersion(t *testing.T) {
+	const video = "m=video 5555 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\n"
+	r := newRig(t)
+	caller, callee := r.endsOf(bodies[0]+video, bodies[1]+strings.Replace(video, "5555", "0", 1))
+	caller.ack(1)
+	said := map[string]int{}
+	for range 2 {
+		callee.says("INVITE", directed(1, "sendrecv"))
+		if passed := r.first("INVITE"); passed != nil { // the second one is a refresh
+			caller.answers("200 OK", passed, bodies[0]+strings.Replace(video, "5555", "0", 1))
+		}
+		said[origin(r.last())] = bytes.Count(r.last(), []byte("\r\nm="))
+		callee.ack(callee.seq)
+	}
+	if len(said) != 1 {
+		t.Errorf("the same answer twice: %v", said)
+	}
+	caller.says("INVITE", "")
+	callee.answers("200 OK", r.last(), directed(1, "sendrecv")+strings.Replace(video, "5555", "0", 1))
+	r.out.Reset()
+	r.in(r.uc, caller.write("ACK", 2, bodies[0]+strings.Replace(video, "5555", "0", 1)))
+	r.sent("ACK")
+	if n := bytes.Count(r.last(), []byte("\r\nm=")); n != 2 || said[origin(r.last())] != 0 {
+		t.Errorf("%d m-lines with %s, after %v", n, origin(r.last()), said)
+	}
+}
+
+// origin is the o= line of a message.
+func origin(m []byte) string {
+	_, o, _ := strings.Cut(string(m), "\r\no=")
+	o, _, _ = strings.Cut(o, "\r\n")
+	return o
+}
+
+// RFC 3261 §13.2.2.4: the offer of another branch of a fork is answered in the ACK by its own m-lines, whatever stands with the branch that has the call.
+func TestLateBranchOffersLess(t *testing.T) {
+	const video = "m=video 5555 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\n"
+	r := newRig(t)
+	r.out.Reset()
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", ""))
+	ours := r.last()
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", ours, "to", bodies[1]+video))
+	caller := &end{r: r, src: r.uc, callID: "call", from: header(r.last(), "From"), to: header(r.last(), "To"), seq: 1}
+	r.in(r.uc, caller.write("ACK", 1, bodies[0]+video))
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", ours, "branch", bodies[1]))
+	r.sent("ACK", "BYE")
+	if n := bytes.Count(r.out.Sends[0].Data, []byte("\r\nm=")); n != 1 {
+		t.Errorf("%d m-lines\n%s", n, r.out.Sends[0].Data)
+	}
+}
