@@ -124,7 +124,11 @@ func New(cfg Config) (*Engine, error) {
 
 // ports are the shards' shares of a server's media ports.
 func (e *Engine) ports(server *topology.Server) []*media.Ports {
-	return media.NewPorts(server.MediaPorts.First, server.MediaPorts.Last, e.cfg.Quarantine).Split(e.cfg.Shards)
+	list := make([]*media.Ports, e.cfg.Shards)
+	for i := range list {
+		list[i] = media.NewShare(server.MediaPorts.First, server.MediaPorts.Last, e.cfg.Quarantine, i, len(list))
+	}
+	return list
 }
 
 func (e *Engine) newShard(i int, server *topology.Server, ports *media.Ports) *shard {
@@ -272,7 +276,8 @@ func (e *Engine) configure(snap *topology.Snapshot, server *topology.Server, v *
 	for i, s := range e.shards {
 		s.box.post(func(now time.Time, c *ua.Core, _ *ua.Out) {
 			s.env.State = v
-			if newPorts { // a pair of the old range that comes back is unknown to the new one, which ignores it
+			if newPorts {
+				ports[i].Succeed(s.env.Ports)
 				s.env.Ports = ports[i]
 			}
 			c.Configure(now, snap)

@@ -245,6 +245,41 @@ func TestMediaPortsOfANewDocument(t *testing.T) {
 	}
 }
 
+// TestMediaPortsOfAWiderRange: new calls get no port that a running call has, whether the range grows or is moved there and back, and what running
+// calls give back is free again.
+func TestMediaPortsOfAWiderRange(t *testing.T) {
+	r := newRig(t, "127.86.32.", basic, func(c *Config) { c.Shards = 2 })
+	n := 0
+	call := func() {
+		for range 20 {
+			n++
+			r.invite("+14255550101", fmt.Sprint("c", n))
+		}
+		r.Flush()
+		r.wire.wait(t, "INVITE", n)
+	}
+	call()
+	for _, ports := range []string{"40000-40599", "41000-41999", "40000-40599"} {
+		if err := r.Apply(compile(t, r.expand(replace(basic, "40000-40399", ports)))); err != nil {
+			t.Fatal(err)
+		}
+		call()
+	}
+	r.Terminate(diag.ServerShutdown)
+	for range n {
+		if c := <-r.records; c.Reason == diag.MediaOpenFailed.ID {
+			t.Errorf("a call had no ports: %s", c.Detail)
+		}
+	}
+	free := 0
+	for _, l := range r.Loads() {
+		free += l.Ports
+	}
+	if free != 300 {
+		t.Errorf("%d pairs are free, want the 300 of the range", free)
+	}
+}
+
 func TestUnknownServerIsRefused(t *testing.T) {
 	r := newRig(t, "127.86.16.", basic)
 	err := r.Apply(compile(t, r.expand(replace(basic, "med1.test", "other.test"))))

@@ -1,6 +1,9 @@
 package media
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Ports hands out pairs of media ports: an even port for RTP and the next one for RTCP (RFC 3550 §11).
 //
@@ -17,6 +20,7 @@ type Ports struct {
 	rested     []pairBack // ring, first returned first
 	head, n    int        // of the ring
 	inUse      int
+	away       map[uint16]bool // pairs of another range that are out, see Succeed
 }
 
 type pairBack struct {
@@ -37,6 +41,45 @@ func NewPorts(first, last uint16, quarantine time.Duration) *Ports {
 		p.fresh = append(p.fresh, uint16(low+2*i))
 	}
 	return p
+}
+
+// NewShare is NewPorts of the pairs that fall to the i-th of n owners. A pair falls to the same one whatever the range is.
+func NewShare(first, last uint16, quarantine time.Duration, i, n int) *Ports {
+	p := NewPorts(first, last, quarantine)
+	p.fresh = slices.DeleteFunc(p.fresh, func(rtp uint16) bool { return int(rtp)/2%n != i })
+	p.rested = make([]pairBack, len(p.fresh))
+	return p
+}
+
+// Succeed makes a new allocator take the place of one of another range and the same share, whose pairs that are out come back here. Those that this range
+// has too are not given out before, and keep their quarantine; those that it has not are remembered, for the range may come back as well.
+func (p *Ports) Succeed(o *Ports) {
+	p.away = o.away
+	for i := range 64 * len(o.used) {
+		if rtp := int(o.base) + 2*i; o.used[i/64]&(1<<(i%64)) != 0 {
+			if p.away == nil {
+				p.away = make(map[uint16]bool)
+			}
+			p.away[uint16(rtp)] = true
+		}
+	}
+	back := make(map[uint16]bool, o.n)
+	for o.n > 0 {
+		b := o.nextRested()
+		if _, here := slices.BinarySearch(p.fresh, b.rtp); here {
+			back[b.rtp], p.rested[p.n] = true, b
+			p.n++
+		}
+	}
+	p.fresh = slices.DeleteFunc(p.fresh, func(rtp uint16) bool {
+		if p.away[rtp] {
+			delete(p.away, rtp)
+			p.flip(rtp)
+			p.inUse++
+			return true
+		}
+		return back[rtp]
+	})
 }
 
 func newPorts(base uint16, words, pairs int, quarantine time.Duration) *Ports {
@@ -70,7 +113,9 @@ func (p *Ports) nextRested() pairBack {
 // Release returns a pair by its RTP port. It reports false, and changes nothing, for a port that is not out.
 func (p *Ports) Release(now time.Time, rtp uint16) bool {
 	if !p.taken(rtp) {
-		return false
+		known := p.away[rtp]
+		delete(p.away, rtp)
+		return known
 	}
 	p.flip(rtp)
 	p.inUse--

@@ -191,3 +191,40 @@ func BenchmarkPorts(b *testing.B) {
 		now = now.Add(time.Millisecond)
 	}
 }
+
+// TestPortsSucceed: what running calls have is given to nobody, and comes back to whoever has the range now.
+func TestPortsSucceed(t *testing.T) {
+	now := time.Now()
+	share := func(first, last uint16) *Ports { return NewShare(first, last, time.Second, 1, 2) }
+	a := share(40000, 40019) // pairs 40002, 40006, … 40018
+	kept, _ := a.Take(now)
+	back, _ := a.Take(now)
+	a.Release(now, back)
+	b := share(50000, 50019)
+	b.Succeed(a)
+	other, _ := b.Take(now)
+	c := share(40000, 40039)
+	c.Succeed(b)
+	if kept != 40002 || back != 40006 || c.Free() != 9 || c.InUse() != 1 {
+		t.Fatalf("%d and %d, then %d pairs free and %d in use", kept, back, c.Free(), c.InUse())
+	}
+	for range c.Free() {
+		if rtp, _ := c.Take(now.Add(time.Minute)); rtp == kept || rtp/2%2 != 1 {
+			t.Errorf("%d goes out", rtp)
+		}
+	}
+	if !c.Release(now, other) || c.Release(now, other) || c.Free() != 0 {
+		t.Error("a pair of the range before does not come back once, or to this one")
+	}
+	if !c.Release(now, kept) || c.Release(now, kept) || c.Free() != 1 {
+		t.Error("the pair of a running call does not come back once")
+	}
+	d := share(40000, 40019)
+	d.Succeed(c)
+	if rtp, ok := d.Take(now); ok {
+		t.Errorf("%d goes out before its quarantine is over", rtp)
+	}
+	if rtp, _ := d.Take(now.Add(time.Second)); rtp != kept {
+		t.Errorf("%d goes out after the quarantine", rtp)
+	}
+}
