@@ -63,7 +63,7 @@ func (c *Call) widen(l *Leg, text string, offer bool) string {
 	if changed {
 		text = string(s.Respeak(make([]byte, 0, len(text)+256), to[:n]))
 	}
-	return l.speech.said.revise(text, s.Origin.ID, s.Origin.Version)
+	return l.speech.said.revise(text, s.Origin.ID, s.Origin.Version, l.sdp.cut)
 }
 
 // keeps are the codecs by name that an offer may have on its way to a trunk; none: all that it has. What is left out here cannot be converted at the edge of

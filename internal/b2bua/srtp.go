@@ -421,7 +421,7 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 	if lite {
 		session = []string{"ice-lite"}
 	}
-	return b.said.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n], session...)), s.Origin.ID, s.Origin.Version)
+	return b.said.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n], session...)), s.Origin.ID, s.Origin.Version, l.sdp.cut)
 }
 
 // offerKeys decides what an m-line is offered with. What stands is said again, so that a refresh changes nothing.
