@@ -440,10 +440,12 @@ func (c *Call) offerKeys(l *Leg, i int, proto string) {
 	if at.rtp {
 		mode = "accept"
 	}
-	if mode != "required" && mode != "optional" {
-		return
-	}
 	keying := set.SRTPKeying
+	if mode != "required" && mode != "optional" {
+		if mode, keying = b.agreed(); mode == "" || at.rtp || c.standing(l, i) != nil { // or it stands without
+			return
+		}
+	}
 	if !c.env.handshakes() {
 		keying = "sdes"
 	}
@@ -472,6 +474,24 @@ func (c *Call) offerKeys(l *Leg, i int, proto string) {
 			}
 		}
 	}
+}
+
+// agreed is the way of SRTP in which another m-line stands, if one does: who has chosen that for what it says wants no video in clear beside it.
+func (b *strongbox) agreed() (mode, keying string) {
+	for i := range b.lines {
+		said := &b.lines[i].shown
+		mode, keying = "optional", "sdes"
+		if strings.Contains(said.Proto, "SAVP") {
+			mode = "required"
+		}
+		if hasDTLS(said) {
+			keying = "dtls"
+		}
+		if keying == "dtls" || len(said.Crypto) > 0 {
+			return mode, keying
+		}
+	}
+	return "", ""
 }
 
 // unprotected is the profile of RTP that goes with one of SRTP. The feedback of RFC 4585 ends here for audio, which has hardly a use for it, as many

@@ -364,3 +364,43 @@ func TestLinesChangePlaces(t *testing.T) {
 		r.pass(1e9)
 	}
 }
+
+// TestTRK03AddedLine: an m-line that is added beside SRTP is offered with SRTP of the same kind, also where the trunk would not ask for it.
+func TestTRK03AddedLine(t *testing.T) {
+	dtls := withProto(bodies[0], "UDP/TLS/RTP/SAVP", theirPrint+"a=setup:active\r\n")
+	for name, c := range map[string]struct {
+		offer, proto string
+		keys, prints int
+	}{
+		"SRTP":                        {keyed(bodies[0], uc80), "RTP/SAVP", 4, 0},
+		"SRTP where there may be RTP": {bodies[0] + uc80, "RTP/AVP", 4, 0},
+		"DTLS":                        {dtls, "UDP/TLS/RTP/SAVP", 0, 1},
+		"RTP":                         {bodies[0], "RTP/AVP", 0, 0},
+	} {
+		r := newRig(t)
+		r.env.Fingerprint = ourPrint
+		caller, callee := r.endsOf(c.offer, bodies[1])
+		caller.ack(1)
+		callee.says("INVITE", described(1, 1, speech+video))
+		inv, said := r.told("INVITE")
+		keys, prints := 0, 0
+		for attribute := range said.Attributes(1) {
+			switch attribute {
+			case "crypto":
+				keys++
+			case "fingerprint":
+				prints++
+			}
+		}
+		if m := &said.Media[1]; kinds(said) != "audio video" || m.Proto != c.proto || keys != c.keys || prints != c.prints {
+			t.Errorf("%s: offered\n%s", name, inv)
+		}
+	}
+	r := newRig(t)
+	caller, callee := r.endsOf(described(0, 0, secureSpeech+video), described(1, 0, speech+video))
+	caller.ack(1)
+	callee.says("INVITE", described(1, 1, "a=sendonly\r\n"+speech+video))
+	if _, said := r.told("INVITE"); !said.Media[0].Crypto || said.Media[1].Secure() || said.Media[1].Crypto {
+		t.Errorf("what stands without SRTP beside it is offered\n%s", said.Body())
+	}
+}
