@@ -293,6 +293,7 @@ func (p *Party) deny(s *server, status int, d *desc, with func(r *sip.Message)) 
 // who is busy, that is sent again up to three times, a few seconds later.
 func (s *Scenario) untold(p *Party, dir string) bool {
 	return s.Caller.Offerless && slices.ContainsFunc(p.denied, func(o denial) bool {
-		return o.dir == dir && (o.last || p.w().now.Sub(o.at) < 10*time.Second)
+		told := o.dir == dir || dir == "inactive" && o.dir == "sendonly" // with music
+		return told && (o.last || p.w().now.Sub(o.at) < 10*time.Second)
 	})
 }
