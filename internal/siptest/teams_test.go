@@ -93,10 +93,13 @@ func TestTeamsCallsOnlyWhoIsPaired(t *testing.T) {
 	refused := func(want string) {
 		t.Helper()
 		p.options("<sip:sbc.example.com>", "sbc.example.com")
-		for len(p.svc.Refusals()) == 0 || !strings.Contains(p.svc.Refusals()[len(p.svc.Refusals())-1], want) {
+		for {
 			p.svc.mu.Lock()
-			changed := p.svc.changed
+			changed := p.svc.changed // before it is looked whether it is there
 			p.svc.mu.Unlock()
+			if list := p.svc.Refusals(); len(list) > 0 && strings.Contains(list[len(list)-1], want) {
+				break
+			}
 			select {
 			case <-changed:
 			case <-p.Context().Done():
