@@ -1,6 +1,7 @@
 package ua
 
 import (
+	"hash/fnv"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -62,11 +63,9 @@ func (c *Core) configureProbes(now time.Time) {
 // Watcher is which one of so many shards watches a trunk, and registers for it. It goes by the name alone: a document that has other trunks more or
 // fewer leaves this one where its health and its registration are known.
 func Watcher(t *topology.Trunk, shards int) int {
-	h := uint32(2166136261) // FNV-1a
-	for i := range len(t.Name) {
-		h = (h ^ uint32(t.Name[i])) * 16777619
-	}
-	return int(h % uint32(shards))
+	h := fnv.New32a()
+	h.Write([]byte(t.Name))
+	return int(h.Sum32() % uint32(shards))
 }
 
 func (c *Core) arm(p *probe) {
