@@ -84,15 +84,21 @@ func TestPeerOfATrunkChanges(t *testing.T) {
 	until(t, "what has the other name is found to be down", func() bool { return r.trunk("gw").State == "down" })
 }
 
+// occupy has another program take port 5090 of the server's address.
+func (r *rig) occupy() {
+	r.t.Helper()
+	busy, err := net.ListenPacket("udp", r.net+"1:5090")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = busy.Close() })
+}
+
 // TestBadDocumentChangesNothing tries documents that fail at different places.
 func TestBadDocumentChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := start(t, basic)
-	busy, err := net.ListenPacket("udp", r.net+"1:5090")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer busy.Close()
+	r.occupy()
 	web, err := net.Listen("tcp", r.net+"1:9091")
 	if err != nil {
 		t.Fatal(err)
@@ -126,11 +132,7 @@ func TestBadDocumentChangesNothing(t *testing.T) {
 func TestRefusalNamesItsReason(t *testing.T) {
 	t.Parallel()
 	r := start(t, basic)
-	busy, err := net.ListenPacket("udp", r.net+"1:5090")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer busy.Close()
+	r.occupy()
 	warned := strings.ReplaceAll(basic, "trunks: [gw]}", `trunks: [gw]}, {name: idle, pattern: '^\+9', trunks: [gw]}`)
 	for _, c := range []struct{ query, doc, want string }{
 		{"", strings.ReplaceAll(warned, "port: 5070", "port: 5090"), "the document is not applied, the old one stays: server \"med1.test\": listener UDP " + r.net + "1:5090"},

@@ -87,6 +87,14 @@ func (e *end) number() int {
 	return 1
 }
 
+// spokenAgain is an offer of T.38 as it offers speech when the fax is over.
+func spokenAgain(offer string) string {
+	if offer == t38 {
+		return speech
+	}
+	return strings.NewReplacer(t38, noT38, noSpeech, speech).Replace(offer)
+}
+
 // TestT38: a called gateway hears the tone of a fax and asks for T.38, in each of the ways that there are. What the caller says to that comes about on both sides and
 // at the relay, and so does the way back.
 func TestT38(t *testing.T) {
@@ -175,17 +183,14 @@ func TestT38AndICE(t *testing.T) {
 				t.Errorf("with T.38 the relay has %+v", s)
 			}
 		}
-		back := strings.NewReplacer(t38, noT38, noSpeech, speech)
-		if offer == t38 {
-			back = strings.NewReplacer(t38, speech)
-		}
+		back := spokenAgain(offer)
 		r.pass(1e9)
-		callee.says("INVITE", described(1, 2, back.Replace(offer)))
+		callee.says("INVITE", described(1, 2, back))
 		inv, said := r.told("INVITE")
 		if said.Media[0].Proto != "UDP/TLS/RTP/SAVP" || len(linesOf(said, "fingerprint", "ice-ufrag", "candidate")) != 3 {
 			t.Errorf("offered\n%s", inv)
 		}
-		caller.answers("200 OK", inv, strings.Replace(secure, "8 0 101", "8", 1)+strings.TrimPrefix(back.Replace(offer), speech))
+		caller.answers("200 OK", inv, strings.Replace(secure, "8 0 101", "8", 1)+strings.TrimPrefix(back, speech))
 		if s := r.session.Streams[0]; s.Opaque || s.Side[0].DTLS == nil || s.Side[0].ICE == nil || s.Side[1].DTLS != nil || r.streams() != spoken {
 			t.Errorf("back in audio the relay has %+v", s)
 		}
@@ -300,12 +305,9 @@ func TestT38AndSRTP(t *testing.T) {
 				t.Errorf("stream %d is encrypted", i)
 			}
 		}
-		back := strings.NewReplacer(t38, noT38, noSpeech, speech)
-		if offer == t38 {
-			back = strings.NewReplacer(t38, speech)
-		}
+		back := spokenAgain(offer)
 		r.pass(1e9)
-		callee.says("INVITE", described(1, 2, back.Replace(offer)))
+		callee.says("INVITE", described(1, 2, back))
 		inv, said := r.told("INVITE")
 		at := slices.IndexFunc(said.Media, func(m sdp.Media) bool { return m.Kind == "audio" })
 		if said.Media[at].Proto != "RTP/SAVP" {
@@ -317,7 +319,7 @@ func TestT38AndSRTP(t *testing.T) {
 				tag = k.Tag
 			}
 		}
-		caller.answers("200 OK", inv, strings.Replace(keyed(described(0, 2, back.Replace(offer)), ""), "PCMA/8000\r\n", "PCMA/8000\r\n"+uc80t(tag), 1))
+		caller.answers("200 OK", inv, strings.Replace(keyed(described(0, 2, back), ""), "PCMA/8000\r\n", "PCMA/8000\r\n"+uc80t(tag), 1))
 		if now := r.session.Streams[at].Side[0].Crypt; r.streams() != spoken || now == nil || at == 0 && now.Send != ours.Send {
 			t.Errorf("%q: back in audio the relay has %+v, had %+v", offer, now, ours)
 		}
