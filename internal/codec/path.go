@@ -20,9 +20,10 @@ type Path struct {
 	marker   bool    // the next packet begins a talk spurt (RFC 3551 §4.1)
 
 	running bool
-	clock   uint32        // of the input that came last
+	clock   uint32        // of the input that came last; 0: nothing came of this source
 	due     uint32        // the timestamp at which it goes on
-	heard   time.Duration // when it came
+	ahead   int           // samples by which what was sent is ahead of what came
+	heard   time.Duration // when what came is over, had it been played at once
 
 	event event
 	key   keying
@@ -77,8 +78,10 @@ type hush struct {
 	noise Noise
 }
 
-// farJump is a step of the timestamps, in seconds, that is no pause but a clock set anew.
-const farJump = 10
+const (
+	farJump   = 10 // seconds by which timestamps step where that is no pause but a clock set anew
+	mostAhead = 5  // the part of a second by which more noise may have been made than there was time for
+)
 
 // NewPath returns a path. What it costs in memory it takes now.
 func NewPath(c PathConfig) *Path {
@@ -134,14 +137,14 @@ func (p *Path) Beat(now time.Duration, out *Out) {
 	if !p.hush.on {
 		return
 	}
-	n := int64(now-p.hush.since) * int64(p.config.Rate) / int64(time.Second)
-	for frame := int64(p.config.Samples); n >= frame; n -= frame {
+	for n := p.samples(now - p.hush.since); n >= p.config.Samples; n -= p.config.Samples {
 		pcm := out.pcm[:min(p.config.Samples, mostSamples)]
 		p.hush.noise.Fill(pcm)
 		p.push(pcm, out)
-		p.hush.since += time.Duration(len(pcm)) * time.Second / time.Duration(p.config.Rate)
+		p.hush.since += p.lasting(len(pcm))
 		p.due += p.ticks(len(pcm))
 	}
+	p.heard = max(p.heard, p.hush.since)
 }
 
 // Restless tells whether Beat is needed.
@@ -154,33 +157,71 @@ func (p *Path) ticks(samples int) uint32 {
 	return uint32(int64(samples) * int64(p.clock) / int64(p.config.Rate))
 }
 
+// samples are those of a time.
+func (p *Path) samples(d time.Duration) int {
+	return int(int64(d) * int64(p.config.Rate) / int64(time.Second))
+}
+
+// lasting is how long samples take.
+func (p *Path) lasting(samples int) time.Duration {
+	return time.Duration(samples) * time.Second / time.Duration(p.config.Rate)
+}
+
 // follow goes to the timestamp of a packet and tells by how many samples it is away from what was due: more than 0 after a pause or a loss. A
-// jump that is neither takes as long as it took.
+// jump that is neither, or another source, takes as long as it took.
 func (p *Path) follow(in *Packet, clock uint32, now time.Duration) int {
 	rate := int64(p.config.Rate)
-	if !p.running {
-		p.running, p.clock = true, clock
-		return 0
+	if p.running && clock == p.clock {
+		away := int64(int32(in.Timestamp-p.due)) * rate / int64(clock)
+		if away >= -rate && away <= farJump*rate {
+			return int(away)
+		}
 	}
-	away := int64(int32(in.Timestamp-p.due)) * rate / int64(clock)
-	if clock != p.clock || away > farJump*rate || away < -rate {
-		p.clock, p.marker = clock, true
-		return int(min(int64(now-p.heard), int64(farJump*time.Second)) * rate / int64(time.Second))
+	away := 0
+	if p.running {
+		away, p.marker = max(0, p.samples(now-p.heard)), true
 	}
-	return int(away)
+	p.running, p.clock, p.due = true, clock, in.Timestamp
+	return away
+}
+
+// catchUp is what is left of a pause when what was sent ahead is taken off. Noise is made by the clock, and who speaks again may be late: by so much is it ahead
+// from then on, and without this every pause would add to the delay.
+func (p *Path) catchUp(away int) int {
+	if away < 0 && !p.hush.on {
+		return away
+	}
+	p.ahead -= away
+	away = max(0, -p.ahead)
+	if p.ahead = max(0, p.ahead); p.ahead > p.config.Rate/mostAhead { // its timestamps stood still meanwhile
+		p.ahead = 0
+	}
+	return away
 }
 
 func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
+	pcm := out.pcm[:]
 	away := p.follow(in, input.Clock, now)
-	p.heard, p.hush.on, p.event.tone = now, false, false
+	if p.event.covers(away, now) {
+		input.Decoder.Decode(pcm, in.Payload) // its state goes on
+		return
+	}
+	if in.Lost == 0 {
+		away = p.catchUp(away)
+	}
+	p.hush.on, p.event.tone = false, false
 	if away > 0 {
-		if in.Lost > 0 && !p.data {
+		switch {
+		case in.Lost == 0 || p.data:
+		case p.key.on: // whose tone is not heard
+			p.key.samples += away
+		default:
 			away -= p.conceal(input, min(away, p.config.Rate*6/100), in.Payload, out)
 		}
 		p.pause(away, out)
 	}
-	pcm := out.pcm[:]
 	pcm = pcm[:input.Decoder.Decode(pcm, in.Payload)]
+	p.heard = now + p.lasting(len(pcm))
 	if len(pcm) == 0 {
 		return
 	}
@@ -276,17 +317,17 @@ func (p *Path) at(position int64, clock uint32) uint32 {
 // comfort takes a description of silence: it goes on where the receiver knows such, else noise is made until speech comes again.
 func (p *Path) comfort(input *Input, in *Packet, now time.Duration, out *Out) {
 	away := p.follow(in, input.Clock, now)
-	p.heard = now
+	p.heard = max(p.heard, now)
 	if out2 := p.config.Noise; out2.Clock != 0 {
-		p.pause(away, out)
+		p.pause(p.catchUp(away), out)
 		p.due = in.Timestamp
 		out.add(Sent{PayloadType: out2.PayloadType, Timestamp: p.at(p.position, p.config.Output.Clock), Payload: append(out.free(), in.Payload...)})
 		return
 	}
 	if !p.hush.on {
-		p.pause(away, out)
+		p.pause(p.catchUp(away), out)
 		p.due = in.Timestamp
-		p.hush.on, p.hush.since = true, now
+		p.hush.on, p.hush.since = true, now+p.lasting(p.ahead)
 	}
 	p.hush.noise.Set(in.Payload)
 }

@@ -5,16 +5,39 @@ import "time"
 // event is the telephone-event that came last: its packets repeat its timestamp and tell how long it has lasted (RFC 4733 §2.5.1.2).
 type event struct {
 	known     bool
-	timestamp uint32 // as it came
-	at        uint32 // as it is sent
+	code      uint8
+	timestamp uint32 // of its segment, as it came
+	past      uint64 // how long the segments before lasted, in its clock
+	report    report
 	over      bool
-	tone      bool // it is being made as a tone
+	tone      bool          // it is being made as a tone
+	last      time.Duration // when a packet of it came
 	sound     Tone
 	made      int // samples of it
 }
 
-// toneLevel is that of each tone made of an event, in dBm0: -9 and -7 are usual in networks (ITU-T Q.23 leaves it to them).
-const toneLevel = -8
+const (
+	// toneLevel is that of each tone made of an event, in dBm0: -9 and -7 are usual in networks (ITU-T Q.23 leaves it to them).
+	toneLevel = -8
+	// shortestTone is what every receiver knows a key by: 40 ms (ITU-T Q.24), and a packet may be cut where its blocks begin.
+	shortestTone = 50 * time.Millisecond
+	// longestSilence is after how long an event is over whose end is lost: three of its packets (RFC 4733 §2.5.2.2), which are 50 ms apart.
+	longestSilence = 150 * time.Millisecond
+	// longestOverlap is how long after the end of an event speech may come that is of before it, where a source speaks on meanwhile.
+	longestOverlap = 40 * time.Millisecond
+	// longestSegment is the longest that an event can say that it has lasted; what is longer goes on in further segments (RFC 4733 §2.5.1.3).
+	longestSegment = 0xffff
+)
+
+// covers tells whether the tone is heard in place of speech that is so many samples away from what is due.
+func (v *event) covers(away int, now time.Duration) bool {
+	return v.tone && (!v.over && now-v.last < longestSilence || away < 0 && now-v.last < longestOverlap)
+}
+
+// goesOn tells whether a packet of another timestamp is of the next segment of the same event. Its marker is not set, but not all heed that.
+func (v *event) goesOn(in *Packet, code uint8) bool {
+	return v.known && !v.over && code == v.code && in.Timestamp-v.timestamp == longestSegment
+}
 
 // events takes a telephone-event. All packets of one go on as they come, repeated ends included; a receiver that counts by timestamps has each
 // key once.
@@ -24,31 +47,34 @@ func (p *Path) events(input *Input, in *Packet, now time.Duration, out *Out) {
 		return
 	}
 	v := &p.event
-	fresh := !v.known || in.Timestamp != v.timestamp
-	if fresh {
+	fresh := false
+	switch {
+	case v.known && in.Timestamp == v.timestamp:
+	case v.goesOn(in, e.Code):
+		v.timestamp, v.past = in.Timestamp, v.past+longestSegment
+	default:
+		fresh = true
 		p.beginEvent(input, in, e, now, out)
 	}
-	p.heard, p.hush.on = now, false
-	switch {
-	case p.config.Event.Clock != 0:
-		to := p.config.Event
-		e.Duration = uint16(min(uint64(e.Duration)*uint64(to.Clock)/uint64(input.Clock), 0xffff))
-		out.add(Sent{PayloadType: to.PayloadType, Marker: fresh, Timestamp: v.at, Payload: e.Append(out.free())})
+	p.heard, p.hush.on, v.last = now, false, now
+	lasted := v.past + uint64(e.Duration)
+	switch to := p.config.Event; {
+	case to.Clock != 0:
+		p.tell(&v.report, e, lasted*uint64(to.Clock)/uint64(input.Clock), fresh, out)
 	case v.tone && !v.over:
-		p.makeTone(input, in, e, out)
+		p.makeTone(int(lasted*uint64(p.config.Rate)/uint64(input.Clock)), e.End, out)
 	}
 	v.over = v.over || e.End
 }
 
+// beginEvent goes to where an event begins, so that every one has a timestamp of its own, whether speech comes between them or not.
 func (p *Path) beginEvent(input *Input, in *Packet, e Event, now time.Duration, out *Out) {
-	v := &p.event
-	away := 0
-	if p.running {
-		if away = int(int64(int32(in.Timestamp-p.due)) * int64(p.config.Rate) / int64(p.clock)); away < 0 || away > farJump*p.config.Rate {
-			away = 0
-		}
+	if away := p.catchUp(p.follow(in, input.Clock, now)); away > 0 {
+		p.pause(away, out)
+		p.due = in.Timestamp
 	}
-	*v = event{known: true, timestamp: in.Timestamp, at: p.at(p.position+int64(len(p.frame)+away), p.config.Output.Clock)}
+	v := &p.event
+	*v = event{known: true, code: e.Code, timestamp: in.Timestamp, report: report{at: p.position + int64(len(p.frame))}}
 	key, ok := e.Digit()
 	if !ok {
 		return
@@ -57,24 +83,53 @@ func (p *Path) beginEvent(input *Input, in *Packet, e Event, now time.Duration, 
 		out.Keys = append(out.Keys, KeyPress{key})
 	}
 	if p.config.Tones && p.config.Event.Clock == 0 {
-		p.follow(in, input.Clock, now)
-		p.pause(away, out)
 		p.due = in.Timestamp
 		v.sound, v.tone = NewTone(key, toneLevel, p.config.Rate)
 	}
 }
 
-// makeTone makes as much of the tone as the event has lasted, but no more than out has room for: a peer may say at once that it has lasted for seconds.
-func (p *Path) makeTone(input *Input, in *Packet, e Event, out *Out) {
+// makeTone makes as much of the tone as the event has lasted, but no more than out has room for: a peer may say at once that it has lasted for seconds. One
+// that was shorter than receivers need is made longer.
+func (p *Path) makeTone(lasted int, end bool, out *Out) {
 	v := &p.event
-	n := int(int64(e.Duration)*int64(p.config.Rate)/int64(input.Clock)) - v.made
-	n = min(n, mostOut*p.config.Samples)
-	for n > 0 && v.made < p.config.Rate*farJump {
-		pcm := out.pcm[:min(n, p.config.Rate/50)]
+	n := min(lasted-v.made, mostOut*p.config.Samples)
+	p.due += p.ticks(p.ring(n, out))
+	if short := p.samples(shortestTone) - v.made; end && short > 0 {
+		p.ahead += p.ring(short, out)
+	}
+}
+
+// ring makes some samples of the tone, and tells how many.
+func (p *Path) ring(n int, out *Out) (made int) {
+	v := &p.event
+	for made < n && v.made < p.config.Rate*farJump {
+		pcm := out.pcm[:min(n-made, p.config.Rate/50)]
 		v.sound.Fill(pcm)
 		p.push(pcm, out)
 		v.made += len(pcm)
-		n -= len(pcm)
+		made += len(pcm)
 	}
-	p.due = in.Timestamp + uint32(int64(v.made)*int64(p.clock)/int64(p.config.Rate))
+	return made
+}
+
+// report is what was told of an event.
+type report struct {
+	at   int64  // the position at which it began
+	past uint64 // how long the segments lasted that are full, in units of its clock
+}
+
+// tell sends how long an event has lasted, in units of its clock.
+func (p *Path) tell(r *report, e Event, lasted uint64, fresh bool, out *Out) {
+	to := p.config.Event
+	send := func(e Event) {
+		at := p.at(r.at, p.config.Output.Clock) + uint32(r.past*uint64(p.config.Output.Clock)/uint64(to.Clock))
+		out.add(Sent{PayloadType: to.PayloadType, Marker: fresh, Timestamp: at, Payload: e.Append(out.free())})
+		fresh = false
+	}
+	for n := 0; lasted > r.past+longestSegment && n < mostOut; n++ {
+		send(Event{Code: e.Code, Volume: e.Volume, Duration: longestSegment})
+		r.past += longestSegment
+	}
+	e.Duration = uint16(min(lasted-min(lasted, r.past), longestSegment))
+	send(e)
 }

@@ -7,7 +7,7 @@ type keying struct {
 	detector *Detector // nil: tones stay what they are
 	on       bool
 	code     uint8
-	at       int64 // the position that it began at
+	report   report
 	samples  int   // that it has lasted
 	free     int64 // where the next one may begin
 
@@ -98,7 +98,7 @@ func (p *Path) press(now time.Duration, out *Out) {
 func (p *Path) keyDown(code uint8) {
 	k := &p.key
 	k.on, k.code, k.samples = true, code, 0
-	k.at = max(p.position+int64(len(p.frame)), k.free)
+	k.report = report{at: max(p.position+int64(len(p.frame)), k.free)}
 }
 
 // keyHeld sends that the key has lasted longer, or that it has ended.
@@ -106,8 +106,7 @@ func (p *Path) keyHeld(samples int, end bool, out *Out) {
 	k, to := &p.key, p.config.Event
 	first := k.samples == 0
 	k.samples += samples
-	e := Event{Code: k.code, End: end, Volume: keyLevel, Duration: uint16(min(int64(k.samples)*int64(to.Clock)/int64(p.config.Rate), 0xffff))}
-	out.add(Sent{PayloadType: to.PayloadType, Marker: first, Timestamp: p.at(k.at, p.config.Output.Clock), Payload: e.Append(out.free())})
+	p.tell(&k.report, Event{Code: k.code, End: end, Volume: keyLevel}, uint64(k.samples)*uint64(to.Clock)/uint64(p.config.Rate), first, out)
 }
 
 func (p *Path) keyUp(out *Out) {
@@ -116,5 +115,5 @@ func (p *Path) keyUp(out *Out) {
 	}
 	k := &p.key
 	k.on = false
-	k.free = k.at + int64(k.samples)
+	k.free = k.report.at + int64(k.samples)
 }

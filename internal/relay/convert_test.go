@@ -412,3 +412,20 @@ func TestNoWiderThanIsHeard(t *testing.T) {
 		}
 	}
 }
+
+// TestAnotherSourceBeginsWithAKey: a source that takes over from another may begin with any packet.
+func TestAnotherSourceBeginsWithAKey(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := translated(1, a, b, speech(pcma, event), speech(g722, event))
+	r.open(s)
+	toA := s.Streams[0].Side[0].Local
+	a.send(a.rtp, toA, spoken(8, 0, 0, codec.ALaw.Encode(nil, sine(0, 1000))))
+	first, _, _ := b.hear(b.rtp)
+	key := spoken(101, 1, 9999, codec.Event{Code: 5, Duration: 160}.Append(nil))
+	binary.BigEndian.PutUint32(key[8:], 0x5678)
+	a.send(a.rtp, toA, key)
+	if h, mark, payload := b.hear(b.rtp); h.payloadType != 101 || h.ssrc != first.ssrc || !mark || payload[0] != 5 {
+		t.Errorf("%+v, marker %v, % x", h, mark, payload)
+	}
+}

@@ -1,0 +1,261 @@
+package codec
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// heardKeys are those that a detector finds in samples.
+func heardKeys(pcm []int16) (keys string) {
+	d, last := NewDetector(8000), byte(0)
+	for ; len(pcm) >= 80; pcm = pcm[80:] {
+		if key := d.Take(pcm[:80]); key != last {
+			if last = key; key != 0 {
+				keys += string(key)
+			}
+		}
+	}
+	return keys
+}
+
+// played are the samples of what was sent, each where its timestamp has it, with silence between.
+func (r *rig) played() (pcm []int16) {
+	for _, s := range r.sent {
+		if s.PayloadType == 8 {
+			for len(pcm) < int(s.Timestamp) {
+				pcm = append(pcm, 0)
+			}
+			part := make([]int16, len(s.Payload))
+			ALaw.Decode(part, s.Payload)
+			pcm = append(pcm[:s.Timestamp], part...)
+		}
+	}
+	return pcm
+}
+
+// TestAnotherSourceBeginsWithAKey: whatever the first packet of a source is, it has a place in time.
+func TestAnotherSourceBeginsWithAKey(t *testing.T) {
+	for _, e := range []Output{{}, {96, 8000}} {
+		for _, pt := range []uint8{0, 101, 13} {
+			r := newRig(func(c *PathConfig) { c.Event = e })
+			r.say(0, make([]int16, 160))
+			r.Restart()
+			r.put(Packet{Sequence: 7000, Timestamp: 1 << 31, PayloadType: pt, Payload: Event{Code: 5, End: true, Duration: 480}.Append(nil)}, time.Second)
+			r.put(Packet{Sequence: 7001, Timestamp: 1<<31 + 480, Payload: make([]byte, 160)}, time.Second+60*time.Millisecond)
+			if last := r.sent[len(r.sent)-1]; last.Timestamp != 8480 && pt != 13 {
+				t.Errorf("events %v, type %d: speech goes on at %d", e, pt, last.Timestamp)
+			}
+		}
+	}
+}
+
+// TestAnotherSourceGoesOnInTime: another source, or another clock, takes as long as it took: nothing while speech goes on, and all of a long pause.
+func TestAnotherSourceGoesOnInTime(t *testing.T) {
+	for _, pause := range []time.Duration{0, 60 * time.Second} {
+		for _, anew := range []bool{true, false} {
+			r := newRig(nil)
+			r.say(0, make([]int16, 160))
+			if anew {
+				r.Restart()
+			}
+			r.put(Packet{Sequence: 1, Timestamp: 1 << 31, Payload: make([]byte, 160)}, 20*time.Millisecond+pause)
+			if want := uint32(160 + 8000*pause/time.Second); r.sent[1].Timestamp != want {
+				t.Errorf("a pause of %v: at %d, want %d", pause, r.sent[1].Timestamp, want)
+			}
+		}
+	}
+}
+
+// TestKeysOfWhoSaysNothing: every key has a timestamp of its own where nothing is said before them, or nothing for long: by its timestamp a receiver knows a
+// key from the one before (RFC 4733 §2.5.1.2).
+func TestKeysOfWhoSaysNothing(t *testing.T) {
+	for _, said := range []bool{false, true} {
+		for _, apart := range []uint32{1600, 8 * 8000, 20 * 8000} {
+			r := newRig(func(c *PathConfig) { c.Event = Output{96, 8000} })
+			if said {
+				r.say(0, make([]int16, 160))
+			}
+			var stamps []uint32
+			for n := range uint32(4) {
+				at := 160 + (n+1)*apart
+				r.put(Packet{Sequence: uint16(1 + n), Timestamp: at, PayloadType: 101, Payload: Event{Code: 5, End: true, Duration: 800}.Append(nil)},
+					time.Duration(at)*time.Second/8000)
+				stamps = append(stamps, r.sent[len(r.sent)-1].Timestamp)
+			}
+			for i := range stamps[1:] {
+				if got := stamps[i+1] - stamps[i]; math.Abs(float64(got)-float64(apart)) > 800 {
+					t.Errorf("said %v: keys at %d, want them %d apart", said, stamps, apart)
+					break
+				}
+			}
+		}
+	}
+}
+
+// TestKeysLongerThanCanBeSaid: what lasts longer than 0xffff comes in segments, and is one key (RFC 4733 §2.5.1.3); it goes on so where the receiver's clock needs
+// it.
+func TestKeysLongerThanCanBeSaid(t *testing.T) {
+	for _, c := range []struct {
+		from, to uint32
+		stamps   []uint32 // of the events sent
+		last     uint16
+	}{{48000, 8000, []uint32{0}, 24000}, {8000, 48000, []uint32{0, 65535, 131070}, 144000 - 131070}, {48000, 48000, []uint32{0, 65535, 131070}, 144000 - 131070},
+		{48000, 0, nil, 0}} {
+		r := newRig(func(p *PathConfig) {
+			p.Inputs[1].Clock, p.Event = c.from, Output{96, c.to}
+			if c.to != 0 {
+				p.Output.Clock = c.to
+			}
+		})
+		lasted, segment, n := uint32(0), uint32(0), uint16(0)
+		put := func(end bool, duration uint32) {
+			r.put(Packet{Sequence: n, Timestamp: 5000 + segment, PayloadType: 101, Marker: n == 0, Payload: Event{Code: 5, End: end, Duration: uint16(duration)}.Append(nil)},
+				time.Duration(n)*50*time.Millisecond)
+			n++
+		}
+		for step := c.from / 20; lasted < 3*c.from; {
+			if lasted += step; lasted-segment > 0xffff {
+				put(false, 0xffff)
+				segment += 0xffff
+			}
+			put(false, lasted-segment)
+		}
+		for range 3 {
+			put(true, lasted-segment)
+		}
+		if r.keys != "5" {
+			t.Errorf("%d to %d: told %q", c.from, c.to, r.keys)
+		}
+		if c.to == 0 {
+			if got := heardKeys(r.played()); got != "5" || len(r.played()) < 8000*3 {
+				t.Errorf("heard %q in %d samples", got, len(r.played()))
+			}
+			continue
+		}
+		var stamps []uint32
+		for i, s := range r.sent {
+			e, _ := ParseEvent(s.Payload)
+			if len(stamps) == 0 || stamps[len(stamps)-1] != s.Timestamp {
+				stamps = append(stamps, s.Timestamp)
+			}
+			if s.Marker != (i == 0) || e.End != (i >= len(r.sent)-3) {
+				t.Errorf("%d to %d: packet %d of %d: marker %v, end %v", c.from, c.to, i, len(r.sent), s.Marker, e.End)
+			}
+			if e.End && e.Duration != c.last {
+				t.Errorf("%d to %d: the last segment lasts %d, want %d", c.from, c.to, e.Duration, c.last)
+			}
+		}
+		if len(stamps) != len(c.stamps) || stamps[len(stamps)-1] != c.stamps[len(c.stamps)-1] {
+			t.Errorf("%d to %d: segments at %d, want %d", c.from, c.to, stamps, c.stamps)
+		}
+	}
+}
+
+// TestTonesBesideSpeech: a source that speaks on while a key is pressed (RFC 4733 §2.1 lets it) is heard again behind the tone, which is whole; also where the
+// end of the event is lost.
+func TestTonesBesideSpeech(t *testing.T) {
+	for _, endLost := range []bool{false, true} {
+		r := newRig(nil)
+		voice, n := sine(160*100, 8000, 440, 3000), uint16(0)
+		for i := range 60 {
+			at := time.Duration(i) * 20 * time.Millisecond
+			if k := i % 20; k >= 5 && k < 10 && !(endLost && k == 9) {
+				e := Event{Code: uint8(1 + i/20), End: k == 9, Duration: uint16(160 * (k - 4))}
+				r.put(Packet{Sequence: n, Timestamp: uint32(160 * (i/20*20 + 5)), PayloadType: 101, Marker: k == 5, Payload: e.Append(nil)}, at)
+				n++
+			}
+			r.put(Packet{Sequence: n, Timestamp: uint32(160 * i), Payload: MuLaw.Encode(nil, voice[160*i:160*(i+1)])}, at)
+			n++
+		}
+		pcm := r.played()
+		if got := heardKeys(pcm); got != "123" || r.keys != "123" {
+			t.Errorf("end lost %v: heard %q, told %q", endLost, got, r.keys)
+		}
+		if len(pcm) != 160*60 || power(pcm[160*17:160*20]) < 1000*1000 {
+			t.Errorf("end lost %v: %d samples; behind a key there is %.0f", endLost, len(pcm), power(pcm[160*17:160*20]))
+		}
+	}
+}
+
+// TestShortKeysAreHeard: a key too short for receivers of tones is made as long as they need, which is taken off the pause behind.
+func TestShortKeysAreHeard(t *testing.T) {
+	r := newRig(nil)
+	for i := range uint16(5) {
+		at := uint32(i) * 1600
+		for n := range uint16(3) {
+			r.put(Packet{Sequence: 4*i + n, Timestamp: at, PayloadType: 101, Marker: n == 0, Payload: Event{Code: 7, End: n > 0, Duration: 160}.Append(nil)},
+				time.Duration(at)*time.Second/8000)
+		}
+		r.put(Packet{Sequence: 4*i + 3, Timestamp: at + 800, Payload: MuLaw.Encode(nil, make([]int16, 160))}, time.Duration(at+800)*time.Second/8000)
+	}
+	if got := heardKeys(r.played()); got != "77777" {
+		t.Errorf("heard %q", got)
+	}
+	if last := r.sent[len(r.sent)-1]; last.Timestamp != 4*1600+800 {
+		t.Errorf("the last packet is at %d", last.Timestamp)
+	}
+}
+
+// TestPausesDoNotAddUp: noise is made by the clock, so that who speaks again late is behind it; over a long call that comes to no more than the network's jitter.
+func TestPausesDoNotAddUp(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	r := newRig(nil)
+	n, stamp, beat := uint16(0), uint32(0), time.Duration(0)
+	worst := 0
+	put := func(pt uint8, payload []byte) {
+		now := time.Duration(stamp)*time.Second/8000 + time.Duration(random.Int64N(int64(60*time.Millisecond)))
+		for ; beat < now; beat += 20 * time.Millisecond {
+			r.out.Reset()
+			r.Beat(beat, &r.out)
+			r.keep()
+		}
+		r.put(Packet{Sequence: n, Timestamp: stamp, PayloadType: pt, Payload: payload}, max(now, beat-20*time.Millisecond))
+		n++
+	}
+	for range 300 { // ten minutes
+		for range 50 {
+			put(0, make([]byte, 160))
+			stamp += 160
+			worst = max(worst, int(r.sent[len(r.sent)-1].Timestamp)+160-int(stamp))
+		}
+		put(13, []byte{50})
+		stamp += 8000
+	}
+	if worst > 8000/10 {
+		t.Errorf("what is sent was up to %d ms ahead of what came", worst/8)
+	}
+	if last := r.sent[len(r.sent)-1]; int(last.Timestamp) < int(stamp)-16000 {
+		t.Errorf("the last packet is at %d of %d", last.Timestamp, stamp)
+	}
+}
+
+// TestTonesWithAHole: of a key that goes on as an event nothing is heard, although a packet of its tone is lost.
+func TestTonesWithAHole(t *testing.T) {
+	r := newRig(func(c *PathConfig) { c.Event, c.Listen = Output{96, 8000}, true })
+	tone, _ := NewTone('7', -8, 8000)
+	pcm := make([]int16, 160*20)
+	tone.Fill(pcm[160*2 : 160*15])
+	for n := range 20 {
+		if n < 8 || n > 10 {
+			r.say(n, pcm[160*n:160*(n+1)])
+		}
+	}
+	if got := pressed(t, r.sent); got != "7" {
+		t.Errorf("pressed %q", got)
+	}
+	for _, s := range r.sent {
+		if s.PayloadType == 96 {
+			if e, _ := ParseEvent(s.Payload); e.End && (e.Duration < 10*160 || e.Duration > 13*160) {
+				t.Errorf("it lasted %d", e.Duration)
+			}
+			continue
+		}
+		part := make([]int16, len(s.Payload))
+		ALaw.Decode(part, s.Payload)
+		if power(part) > 100*100 {
+			t.Errorf("at %d there is %.0f", s.Timestamp, power(part))
+		}
+	}
+}
