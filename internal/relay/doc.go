@@ -48,7 +48,8 @@
 // the one that media goes to is never pushed out.
 //
 // A full component checks, too (agent): one check in 50 ms, given their beat by one goroutine that runs while anybody looks for a pair, and then one in five
-// seconds for consent (RFC 7675), by the sweep. Media goes to nobody who has not answered a check.
+// seconds for consent (RFC 7675), by the sweep. Media goes to nobody who has not answered a check. Where checks of the peer come from elsewhere later on it is
+// checked there, too, and media follows once nothing comes from where it was.
 //
 // # Threads
 //

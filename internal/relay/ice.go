@@ -131,12 +131,18 @@ func (c *component) passes(src *sockaddr, now int64) bool {
 		return false
 	}
 	s.last = now
-	if c.selected != *src && s.valid {
-		if in := c.find(&c.selected); in == nil || !in.nominated || s.nominated && now-in.last >= int64(quietAfter) {
-			c.selected = *src
-		}
-	}
+	c.follow(s, now)
 	return true
+}
+
+// follow has media go to a source that the peer sends from, unless another one is nominated that is alive.
+func (c *component) follow(s *checkedSource, now int64) {
+	if c.selected == s.address || !s.valid {
+		return
+	}
+	if in := c.find(&c.selected); in == nil || !in.nominated || s.nominated && now-in.last >= int64(quietAfter) {
+		c.selected = s.address
+	}
 }
 
 // heard notes when the kernel has relayed media of a source last.
@@ -163,6 +169,9 @@ func (c *component) checked(src *sockaddr, ufrag []byte, priority uint32, nomina
 		s.nominated = s.nominated || nominates && (c.want.PeerUfrag == "" || c.other(s))
 		if !c.other(s) {
 			c.agent.heard(c, src, priority, nominates, now)
+			if s = c.find(src); s != nil && s.nominated {
+				c.follow(s, now)
+			}
 		}
 		return
 	}
@@ -172,6 +181,8 @@ func (c *component) checked(src *sockaddr, ufrag []byte, priority uint32, nomina
 		s.nominated = s.nominated || nominates
 	case nominates && !s.nominated:
 		c.nominate(s, now)
+	case s.nominated:
+		c.follow(s, now)
 	case c.selected.size == 0:
 		c.selected = s.address
 	}

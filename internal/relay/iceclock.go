@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// clock gives agents that look for a pair their beat. Its goroutine runs while there is one.
+// clock gives agents that have something to check their beat. Its goroutine runs while there is one.
 type clock struct {
 	mu      sync.Mutex
 	agents  []*agent
@@ -14,7 +14,7 @@ type clock struct {
 
 // join has the clock beat for an agent. The session is locked.
 func (a *agent) join() {
-	if a.listed || a.settled {
+	if a.listed {
 		return
 	}
 	a.listed = true

@@ -23,7 +23,8 @@ const (
 )
 
 // agent is what a full component does of its own accord (RFC 8445 §6, §7.2): it checks the addresses that the peer may have, one check a beat of the
-// relay's clock, nominates one if it controls, and asks for consent from then on. The session is locked.
+// relay's clock, nominates one if it controls, and asks for consent from then on. What the peer's own checks come from it checks later, too: a NAT may
+// have given the peer another port. The session is locked.
 type agent struct {
 	relay    *Relay
 	port     *port
@@ -117,7 +118,7 @@ func (a *agent) pair(remote sockaddr, priority uint32) *pair {
 
 // beat sends the check that is due, if any. False: the clock is not needed any more.
 func (a *agent) beat(now int64) bool {
-	if a.port.ice == nil || a.port.ice.agent != a || a.port.stream.session.closed || a.settled {
+	if a.port.ice == nil || a.port.ice.agent != a || a.port.stream.session.closed {
 		return false
 	}
 	busy := false
@@ -127,13 +128,14 @@ func (a *agent) beat(now int64) bool {
 		if k.state == running && now >= k.next && k.sent == checkTries {
 			k.state = failed
 		}
-		busy = busy || k.state == waiting || k.state == running || k.urgent
-		ready := k.urgent || k.state == waiting || k.state == running && now >= k.next
+		open := k.state == waiting && !a.settled
+		busy = busy || open || k.state == running || k.urgent
+		ready := k.urgent || open || k.state == running && now >= k.next
 		if ready && (due == nil || k.urgent && !due.urgent) {
 			due = k
 		}
 	}
-	if best := a.best(now); best != nil && a.controls {
+	if best := a.best(now); best != nil && a.controls && !a.settled {
 		due, busy = best, true
 		if !best.nominate || best.state != running {
 			best.nominate, best.state, best.sent = true, waiting, 0
@@ -208,6 +210,7 @@ func (a *agent) answered(c *component, m *stun.Message, src *sockaddr, now int64
 	if m.TransactionID == a.consentID() && m.Type == stun.BindingSuccess && signed && *src == c.selected {
 		a.agreed = now
 		a.port.stream.side[a.port.side].heard = now
+		c.heard(src, now)
 		return
 	}
 	i := slices.IndexFunc(a.pairs, func(k pair) bool { return k.state == running && k.id == m.TransactionID && k.remote == *src })
@@ -241,12 +244,20 @@ func (a *agent) answered(c *component, m *stun.Message, src *sockaddr, now int64
 	}
 }
 
-// settle ends the search: media goes to the pair that both ends want.
+// settle ends the search: media goes to the pair that both ends want. Of the others only those go on that the peer wants, too.
 func (a *agent) settle(c *component, k *pair, now int64) {
+	before := c.selected
 	if s := c.find(&k.remote); s != nil {
 		c.nominate(s, now)
 	}
-	a.settled, a.asked, a.agreed = true, now, now
+	if !a.settled || c.selected != before {
+		a.settled, a.asked, a.agreed = true, now, now
+	}
+	for i := range a.pairs {
+		if o := &a.pairs[i]; o != k && !o.chosen && (o.state == waiting || o.state == running) {
+			o.state, o.urgent = failed, false
+		}
+	}
 }
 
 // heard takes a check of the peer that was answered: the pair that it came by is checked at once.
@@ -266,6 +277,9 @@ func (a *agent) heard(c *component, src *sockaddr, priority uint32, nominates bo
 		k.urgent = true
 		slices.SortStableFunc(a.pairs, a.order)
 		a.join()
+	}
+	if in := c.find(&c.selected); a.settled && a.controls && in != nil && in.address != *src && a.agreed >= a.asked && now-in.last >= int64(quietAfter) {
+		a.inquire(c, now) // perhaps the peer has moved
 	}
 }
 
@@ -296,8 +310,31 @@ func (a *agent) consent(c *component, now, since int64) {
 		c.selected = sockaddr{}
 		c.sources = c.sources[:0]
 	case now-a.asked >= int64(consentPause):
-		a.asked = now
-		a.ask(a.consentID(), &c.selected, false)
+		a.inquire(c, now)
+	case a.controls && a.agreed < a.asked && now-a.asked >= int64(quietAfter):
+		a.follow(c)
+	}
+}
+
+// inquire asks for consent.
+func (a *agent) inquire(c *component, now int64) {
+	a.asked = now
+	a.ask(a.consentID(), &c.selected, false)
+}
+
+// follow nominates another pair where nothing has come by the one that media goes to since consent was asked for, and something by the other. Who controls
+// has to do it, as the peer cannot.
+func (a *agent) follow(c *component) {
+	if in := c.find(&c.selected); in != nil && in.last > a.asked {
+		return
+	}
+	for i := range a.pairs {
+		k := &a.pairs[i]
+		if s := c.find(&k.remote); s != nil && s.valid && s.last > a.asked && k.state == succeeded && !k.urgent {
+			k.nominate, k.urgent = true, true
+			a.join()
+			return
+		}
 	}
 }
 
