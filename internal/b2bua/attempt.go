@@ -326,7 +326,7 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 			}
 		}
 	}
-	c.xfer.mark(m)
+	c.mark(m, t)
 	c.setOffer(m, t, body)
 	var from *sip.Message
 	if !id.Concealed() {

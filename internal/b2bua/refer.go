@@ -28,8 +28,9 @@ type referral struct {
 	number     string
 	host       string
 	replaces   string // value of the Replaces header that the new INVITE must have; "" none
-	referredBy string
-	silent     bool // the referrer wants no NOTIFYs (RFC 4488)
+	referredBy string // Referred-By as it came
+	private    bool   // the referrer asks not to be shown
+	silent     bool   // … and wants no NOTIFYs (RFC 4488)
 }
 
 // readReferral reads a REFER, or says what is wrong with it (RFC 3515 §2.4.1).
@@ -62,6 +63,7 @@ func readReferral(m *sip.Message) (r referral, why *diag.Reason) {
 	}
 	u.Headers = ""
 	r.uri, r.number, r.host = u.String(), identity.Number(u), u.Host
+	r.private = identity.ReadPrivacy(m).Hides()
 	r.silent = strings.EqualFold(strings.TrimSpace(m.GetName("Refer-Sub")), "false")
 	sip.Own(&r.to, &r.uri, &r.number, &r.host, &r.replaces, &r.referredBy)
 	return r, nil
@@ -200,7 +202,7 @@ func (c *Call) acceptRefer(now time.Time, x *transfer, s *txn.Server, req *sip.M
 	c.tell(now, x.sub, 100, false, out)
 }
 
-// passRefer sends the REFER on, with target and token as they came (RFC 3892, DR-16).
+// passRefer sends the REFER on, with its target as it came.
 func (c *Call) passRefer(now time.Time, x *transfer, s *txn.Server, req *sip.Message, out *Out) {
 	l := x.rest
 	x.stage = transferReferred
@@ -208,9 +210,7 @@ func (c *Call) passRefer(now time.Time, x *transfer, s *txn.Server, req *sip.Mes
 	m := l.dlg.Request("REFER")
 	m.Add(sip.IDContact, c.contact(l.hop))
 	m.Add(sip.IDReferTo, c.referToward(l, x.by, &x.referral))
-	if x.referral.referredBy != "" {
-		m.Add(sip.IDReferredBy, x.referral.referredBy)
-	}
+	c.tellReferrer(m, x, l)
 	if x.referral.silent {
 		m.AddName("Refer-Sub", "false")
 	}

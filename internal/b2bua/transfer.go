@@ -6,6 +6,7 @@ import (
 	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/identity"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sdp"
@@ -172,16 +173,30 @@ func (c *Call) targetFailed(now time.Time, r *rejection, out *Out) {
 }
 
 // mark puts into the INVITE of a transfer who asked for it and what it replaces (RFC 3892, RFC 3891).
-func (x *transfer) mark(m *sip.Message) {
+func (c *Call) mark(m *sip.Message, t *attempt) {
+	x := c.xfer
 	if x == nil {
 		return
 	}
-	if x.referral.referredBy != "" {
-		m.Add(sip.IDReferredBy, x.referral.referredBy)
+	if !t.target.SuppressID {
+		c.tellReferrer(m, x, &t.leg)
 	}
 	if x.referral.replaces != "" {
 		m.Add(sip.IDReplaces, x.referral.replaces)
 		m.Add(sip.IDRequire, "replaces")
+	}
+}
+
+// tellReferrer adds to a message for a leg who asked for the transfer. The referrer's own equipment, which is to know its transfer again, gets it as it came
+// (DR-16). Anybody else is told by trust, and not of somebody who is hidden.
+func (c *Call) tellReferrer(m *sip.Message, x *transfer, to *Leg) {
+	r := &x.referral
+	switch {
+	case r.referredBy == "":
+	case c.home(x.by, r.host) != nil:
+		m.Add(sip.IDReferredBy, r.referredBy)
+	case !r.private && c.partyOf(x.by).number != routing.Anonymous:
+		identity.ReferredBy(m, r.referredBy, x.by.trunk, to.trunk, c.env.self(to.hop).host, routing.Carry)
 	}
 }
 

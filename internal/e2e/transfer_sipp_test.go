@@ -36,7 +36,7 @@ func (s *sipp) dialog() string {
 // NEW-03, SIG-10, RFC 3515, RFC 5589 §6: SIPp transfers blindly and follows the NOTIFYs; who stays is told the new party's media.
 func TestNEW_03BlindTransferBySIPp(t *testing.T) {
 	transports(t, func(t *testing.T, l *lab, transport string, tcp bool) {
-		s := l.serve(l.document(transport, "acceptRefer: true"))
+		s := l.serve(l.document(transport, "acceptRefer: true", "forwardCallHistory: true"))
 		stays := l.sipp(peer{scenario: "uas-moved", n: 3, tcp: tcp})
 		target := l.sipp(peer{scenario: "uas-bye", n: 2, tcp: tcp, expect: "Referred-By"})
 		by := l.sipp(peer{scenario: "uac-refer", n: 2, port: 5070, tcp: tcp, args: []string{"-key", "refer_to", "<sip:+493055550100@" + l.ip(1) + ">"}})

@@ -154,10 +154,26 @@ func (o *Outgoing) writeHistory(m *sip.Message, target string) {
 			}
 		}
 	}
-	if a, err := sip.ParseAddress(o.Invite.Get(sip.IDReferredBy)); err == nil {
-		if p := party(a); p.URI != "" {
-			m.Add(sip.IDReferredBy, string(o.appendAddress(nil, o.named(p.Display), o.carry(p.Number))))
-		}
+	o.writeReferredBy(m, o.Invite.Get(sip.IDReferredBy))
+}
+
+// writeReferredBy writes who sent the caller here (RFC 3892), anew: neither a host nor a token of the other side is for this one.
+func (o *Outgoing) writeReferredBy(m *sip.Message, said string) {
+	a, err := sip.ParseAddress(said)
+	if err != nil {
+		return
+	}
+	if p := party(a); p.URI != "" {
+		m.Add(sip.IDReferredBy, string(o.appendAddress(nil, o.named(p.Display), o.carry(p.Number))))
+	}
+}
+
+// ReferredBy adds to a message that carries out a REFER who has sent it, as the REFER said it on the trunk in. Like redirections it needs the trust of
+// both trunks. host and carry are those of Outgoing.
+func ReferredBy(m *sip.Message, said string, in, out *topology.Trunk, host string, carry func(in, out *topology.Trunk, number string) string) {
+	if in.Settings.ForwardCallHistory && out.Settings.ForwardCallHistory {
+		o := Outgoing{In: in, Out: out, Host: host, Carry: carry}
+		o.writeReferredBy(m, said)
 	}
 }
 

@@ -73,7 +73,7 @@ func (s *Scenario) telling() string {
 
 // keyOfCalled is the scenario of such a number.
 func keyOfCalled(user string) string {
-	if len(user) == 15 && user[2:7] == "42549" {
+	if len(user) == 15 && (user[2:7] == "42549" || user[2:7] == movedMark+"49") {
 		return "+" + user[5:]
 	}
 	return ""
@@ -117,9 +117,13 @@ func (x *watch) discloses(l *legWatch, m *sip.Message, data []byte, peer station
 	if bytes.Contains(data, []byte(connectedNumber)) && (l.ours && !sc.moved || !to.ForwardPAI) {
 		x.fail(l, "who answered shows to %s\n%s", host.Name, data)
 	}
+	if by := m.Get(sip.IDReferredBy); by != "" && isMoved(m) && !strings.HasSuffix(by, ";x-ti=abc") && // the referrer's own equipment gets it as it came
+		(!to.ForwardCallHistory || sc.Caller.hidden() && strings.Contains(by, sc.key)) {
+		x.fail(l, "who has asked for a transfer shows to %s: %s", host.Name, by)
+	}
 	if l.ours && sc.Caller.hidden() && m.Method == "INVITE" && m.To().Tag() == "" {
 		u, _ := sip.ParseURI(m.From().URI)
-		if m.Has(sip.IDReferredBy) && u.User != sc.key && !strings.HasPrefix(u.User, assertedNumber) {
+		if isMoved(m) && u.User != sc.key && !strings.HasPrefix(u.User, assertedNumber) {
 			return // of a transfer: it is from another party of the call
 		}
 		if a := m.From(); a.URI != "sip:anonymous@anonymous.invalid" || !m.HasToken(sip.IDPrivacy, "id") {

@@ -19,7 +19,27 @@ func (m Manner) allows() string {
 // homeTokens are parameters as a UC platform puts into Refer-To to know its own transfer again (DR-16).
 const homeTokens = ";x-m=8:acs:0123456789abcdef;x-t=fedcba9876543210"
 
-// refer asks the node to transfer the call (RFC 5589). Referred-By names the scenario, so that its target is known.
+// movedTo is a number to transfer to with the scenario in it, so that its target is known.
+func (p *Party) movedTo(number string) string { return number[:2] + movedMark + p.scenario.key[1:] }
+
+// movedMark stands behind the first digit of the target of a transfer.
+const movedMark = "426"
+
+// isMoved tells whether a request is for the target of a transfer.
+func isMoved(m *sip.Message) bool {
+	u, err := sip.ParseURI(m.URI)
+	return err == nil && len(u.User) == 15 && u.User[2:7] == movedMark+"49"
+}
+
+// referrer is who a party says in Referred-By that it is.
+func (p *Party) referrer() string {
+	if p.caller {
+		return p.scenario.key
+	}
+	return "+17" + p.scenario.key[1:]
+}
+
+// refer asks the node to transfer the call (RFC 5589).
 func (p *Party) refer(v Verb) {
 	p.scenario.moved = true
 	p.seq++
@@ -28,9 +48,10 @@ func (p *Party) refer(v Verb) {
 	if number == "" {
 		number = "+14255550199"
 	}
-	to := "<sip:" + number + "@example.com>"
-	if strings.Contains(number, "@") {
-		to = "<sip:" + number + ">"
+	to := "<sip:" + number + ">"
+	if !strings.Contains(number, "@") {
+		number = p.movedTo(number)
+		to = "<sip:" + number + "@example.com>"
 	}
 	switch v {
 	case ReferFar:
@@ -41,7 +62,7 @@ func (p *Party) refer(v Verb) {
 	if v != ReferBad {
 		m.Add(sip.IDReferTo, to)
 	}
-	m.Add(sip.IDReferredBy, "<sip:"+p.scenario.key+"@example.com>;x-ti=abc")
+	m.Add(sip.IDReferredBy, "<sip:"+p.referrer()+"@example.com>;x-ti=abc")
 	if v == ReferMute {
 		m.AddName("Refer-Sub", "false")
 	}
@@ -96,8 +117,8 @@ func (p *Party) referLost() {
 func (p *Party) referInto(host, callID, toTag, fromTag string) {
 	p.seq++
 	m := p.message("REFER", p.seq)
-	m.Add(sip.IDReferTo, "<sip:+14255550199@"+host+"?Replaces="+callID+"%3Bto-tag%3D"+toTag+"%3Bfrom-tag%3D"+fromTag+">")
-	m.Add(sip.IDReferredBy, "<sip:"+p.scenario.key+"@example.com>")
+	m.Add(sip.IDReferTo, "<sip:"+p.movedTo("+1")+"@"+host+"?Replaces="+callID+"%3Bto-tag%3D"+toTag+"%3Bfrom-tag%3D"+fromTag+">")
+	m.Add(sip.IDReferredBy, "<sip:"+p.referrer()+"@example.com>;x-ti=abc")
 	p.send(m, nil)
 }
 

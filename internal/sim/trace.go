@@ -157,8 +157,7 @@ func (t *Trace) Of(key string) string {
 // keyOf is the calling number, which names the scenario: of From in requests of the caller's direction, else of To; when
 // the caller is hidden, the called number has it.
 func keyOf(m *sip.Message) string {
-	by, _ := sip.ParseAddress(m.Get(sip.IDReferredBy)) // of a transfer
-	for _, a := range [...]sip.Address{by, m.From(), m.To()} {
+	for _, a := range [...]sip.Address{m.From(), m.To()} {
 		u, err := sip.ParseURI(a.URI)
 		if err == nil && strings.HasPrefix(u.User, "+4930") {
 			return u.User

@@ -148,7 +148,7 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	initial := r.method == "INVITE" && r.msg.To().Tag() == ""
 	l.heard = l.heard || r.seq == l.seq[""] // not one that was challenged, or refused with 422, before
 	if m.Status < 200 {
-		if initial && m.Status > 100 && l.final == 0 && !r.msg.Has(sip.IDReferredBy) {
+		if initial && m.Status > 100 && l.final == 0 && !isMoved(r.msg) {
 			l.ringing = true
 		}
 		if initial && requires(m, "100rel") {
@@ -168,7 +168,7 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	}
 	if initial && first {
 		l.ringing, l.final = false, m.Status
-		if c := l.call; c != nil && !r.msg.Has(sip.IDReferredBy) && c.verdict == "" && (m.Status == 486 || m.Status == 600 || m.Status == 603) && !l.cancelled() && l.peer.name() != "gwb" {
+		if c := l.call; c != nil && !isMoved(r.msg) && c.verdict == "" && (m.Status == 486 || m.Status == 600 || m.Status == 603) && !l.cancelled() && l.peer.name() != "gwb" {
 			c.verdict = m.StartLine() + " of " + l.peer.name()
 		}
 	}
@@ -319,7 +319,7 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 	l.seq[both] = seq
 	if m.Method == "INVITE" && to == "" {
 		l.heard, l.unsent = false, false
-		if !again && !m.Has(sip.IDReferredBy) { // after a 422 or a challenge it is the same target; one of a transfer is another call
+		if !again && !isMoved(m) { // after a 422 or a challenge it is the same target; one of a transfer is another call
 			x.attemptOut(l)
 		}
 	}
