@@ -175,18 +175,18 @@ func (c *Call) route(now time.Time, req *sip.Message, out *Out) {
 		return
 	}
 	emergency := c.decision.Kind == routing.Emergency
-	if r := c.env.Limits.Acquire(now, c.a.trunk, c.id, emergency); r != nil {
-		c.refuse(now, r, "", out)
-		return
-	}
-	c.held = append(c.heldRoom[:0], c.a.trunk)
-	if u := c.decision.Caller(); u != nil && u.Limit.Any() {
+	if u := c.decision.Caller(); u != nil && u.Limit.Any() { // before the others: who calls too much takes nothing of what all have together
 		if r := c.env.Limits.AcquireUser(now, u, c.id, emergency); r != nil {
 			c.refuse(now, r, "user "+u.Name, out)
 			return
 		}
 		c.heldUser = u
 	}
+	if r := c.env.Limits.Acquire(now, c.a.trunk, c.id, emergency); r != nil {
+		c.refuse(now, r, "", out)
+		return
+	}
+	c.held = append(c.heldRoom[:0], c.a.trunk)
 	c.openMedia(now, out)
 }
 

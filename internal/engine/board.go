@@ -206,7 +206,7 @@ func (b *Board) acquire(now time.Time, t *topology.Trunk, id media.SessionID, em
 		if !first && now.Before(w.paused) {
 			return diag.TrunkPaused, 0
 		}
-		if first && (!b.rate.take(now, b.server.MaxCPS) || !b.pool.take(now, b.server.Pool.Share().MaxCPS)) || !p.rate.take(now, p.trunk.Settings.MaxCPS) {
+		if !b.pace(now, p, first) {
 			return diag.RateLimited, 0
 		}
 	}
@@ -220,6 +220,28 @@ func (b *Board) acquire(now time.Time, t *topology.Trunk, id media.SessionID, em
 		crowd = len(p.calls)
 	}
 	return nil, crowd
+}
+
+// pace counts a call against calls per second of trunk, server and pool, unless one of them has none left. Then it counts nowhere: what comes too fast by one
+// trunk takes nothing of what the server has for the others.
+func (b *Board) pace(now time.Time, p *place, first bool) bool {
+	rates := [...]struct {
+		bucket *bucket
+		most   int
+	}{{&p.rate, p.trunk.Settings.MaxCPS}, {&b.rate, b.server.MaxCPS}, {&b.pool, b.server.Pool.Share().MaxCPS}}
+	count := rates[:1]
+	if first {
+		count = rates[:]
+	}
+	for _, r := range count {
+		if !r.bucket.has(now, r.most) {
+			return false
+		}
+	}
+	for _, r := range count {
+		r.bucket.spend(r.most)
+	}
+	return true
 }
 
 // Release gives a place back.
@@ -310,6 +332,15 @@ type bucket struct {
 }
 
 func (k *bucket) take(now time.Time, perSecond int) bool {
+	if !k.has(now, perSecond) {
+		return false
+	}
+	k.spend(perSecond)
+	return true
+}
+
+// has tells whether take would let a call through.
+func (k *bucket) has(now time.Time, perSecond int) bool {
 	if perSecond <= 0 {
 		return true
 	}
@@ -319,9 +350,12 @@ func (k *bucket) take(now time.Time, perSecond int) bool {
 		k.tokens = min(float64(perSecond), k.tokens+d.Seconds()*float64(perSecond))
 	}
 	k.last = now
-	if k.tokens < 1 {
-		return false
+	return k.tokens >= 1
+}
+
+// spend is for a call of which has has said yes.
+func (k *bucket) spend(perSecond int) {
+	if perSecond > 0 {
+		k.tokens--
 	}
-	k.tokens--
-	return true
 }

@@ -63,6 +63,11 @@ func TestBoardLimits(t *testing.T) {
 			{trunk: "gw", id: 3, at: 600 * time.Millisecond}}, 1},
 		"the server takes one call a second, however many legs it has": {"1", []step{{trunk: "pbx", id: 1}, {trunk: "gw", id: 1},
 			{trunk: "pbx", id: 2, want: diag.RateLimited}, {trunk: "pbx", id: 2, at: time.Second}}, 2},
+		"a call that its trunk has no room for takes nothing of the server's": {"3", []step{{trunk: "gw", id: 1}, {trunk: "gw", id: 1, release: true}, {trunk: "gw", id: 2},
+			{trunk: "gw", id: 2, release: true}, {trunk: "gw", id: 3, want: diag.RateLimited}, {trunk: "gw", id: 4, want: diag.RateLimited},
+			{trunk: "pbx", id: 5}, {trunk: "pbx", id: 6, want: diag.RateLimited}}, 1},
+		"a call that the server has no room for takes nothing of its trunk's": {"1", []step{{trunk: "gw", id: 1}, {trunk: "gw", id: 2, want: diag.RateLimited},
+			{trunk: "gw", id: 3, want: diag.RateLimited}, {trunk: "pbx", id: 4, emergency: true}, {trunk: "gw", id: 4}}, 2},
 		"a clock that goes back gives no places away": {"1", []step{{trunk: "pbx", id: 1}, {trunk: "pbx", id: 2, at: -time.Hour, want: diag.RateLimited},
 			{trunk: "pbx", id: 2, at: -time.Hour + time.Second}}, 2},
 	} {

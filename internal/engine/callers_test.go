@@ -2,11 +2,13 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -78,5 +80,22 @@ func TestNEW09PoolLimit(t *testing.T) {
 	}
 	if b.Acquire(now, pbx, 9, true) != nil {
 		t.Error("an emergency call is refused")
+	}
+}
+
+// TestNEW09UserTakesNothingOfOthers: what one user calls too much is refused before it counts against calls per second of the trunk.
+func TestNEW09UserTakesNothingOfOthers(t *testing.T) {
+	r := newRig(t, "127.86.62.", strings.NewReplacer("trunk:pbx: {", "trunk:pbx: {maxCPS: 3, ", "kind: pbx", "kind: uc").Replace(basic)+
+		"users: {alice: {uri: 'sip:alice@example.com', lineURI: 'tel:+14255550100', maxCPS: 1}}\n")
+	for i := range 5 {
+		r.invite("+14255550101", fmt.Sprint("alice", i))
+	}
+	other := string(r.request("INVITE", "+14255550101", "other"))
+	r.Packet(r.source("2", sip.UDP), []byte(strings.Replace(other, "<sip:+14255550100@", "<sip:+14255550109@", 1)))
+	r.Flush()
+	r.wire.wait(t, "403 INVITE", 4)
+	r.wire.wait(t, "INVITE", 2)
+	if n := r.wire.count("503 INVITE"); n != 0 {
+		t.Errorf("%d calls are refused for the rate of the trunk", n)
 	}
 }
