@@ -199,9 +199,11 @@ func pick(snap *topology.Snapshot, name string) (*topology.Server, error) {
 // allow refuses strangers before any state exists. Over TLS the certificate decides later; with refuseUnknownSource 403 the
 // stranger is let through to be told so.
 func (s *Server) allow(local netip.AddrPort, t sip.Transport, remote netip.Addr) transport.Verdict {
-	if t == sip.TLS || s.engine.Snapshot().Defaults.RefuseUnknownSource == "403" ||
-		s.engine.Known(topology.Listener{Transport: t, AddrPort: local}, remote) {
+	switch {
+	case t == sip.TLS || s.engine.Known(topology.Listener{Transport: t, AddrPort: local}, remote):
 		return transport.Accept
+	case s.engine.Snapshot().Defaults.RefuseUnknownSource == "403":
+		return transport.Unknown
 	}
 	return transport.Silent
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"container/list"
 	"net"
 	"net/netip"
 	"sync"
@@ -21,7 +22,8 @@ type conn struct {
 	remote   netip.AddrPort // where the peer is; of one that is dialled by name, when it is open
 	accepted bool
 	counters *counters
-	peer     peer // set before the connection is published
+	unknown  *list.Element // in connTable.unknown, which guards it; nil: a peer
+	peer     peer          // set before the connection is published
 
 	mu      sync.Mutex
 	state   connState
@@ -124,6 +126,16 @@ func (c *conn) close(err error) {
 	if nc != nil {
 		nc.Close()
 	}
+}
+
+// ended is why the connection has ended, or otherwise if it has not.
+func (c *conn) ended(otherwise error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == stateClosed {
+		return c.cause
+	}
+	return otherwise
 }
 
 // finish asks the connection to end when what is queued is written.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"container/list"
 	"context"
 	"math/rand/v2"
 	"net/netip"
@@ -25,6 +26,7 @@ type connTable struct {
 	byFlow            map[uint64]*conn
 	byKey             map[connKey]*conn
 	perSource         map[netip.Addr]int // accepted ones
+	unknown           list.List          // of accepted ones, those that may not be of peers, oldest first
 	accepted, dialled int
 	flow              uint64
 	closed            bool
@@ -46,18 +48,30 @@ func (ct *connTable) count() (accepted, dialled int) {
 	return ct.accepted, ct.dialled
 }
 
-// admit enters an accepted connection if the limits allow one more.
-func (ct *connTable) admit(c *conn, lim *Limits) bool {
+// admit enters an accepted connection if the limits allow one more. When there are too many, the oldest one that is not known to be a peer's makes room, which
+// the caller has to close: strangers who only connect keep nobody out.
+func (ct *connTable) admit(c *conn, lim *Limits, unknown bool) (ok bool, instead *conn) {
 	ct.mu.Lock()
 	defer ct.mu.Unlock()
 	source := c.remote.Addr()
-	if ct.closed || ct.accepted >= lim.MaxConns || ct.perSource[source] >= lim.MaxConnsPerSource {
-		return false
+	if ct.closed || ct.perSource[source] >= lim.MaxConnsPerSource {
+		return false, nil
+	}
+	if ct.accepted >= lim.MaxConns {
+		oldest := ct.unknown.Front()
+		if oldest == nil {
+			return false, nil
+		}
+		instead = oldest.Value.(*conn)
+		ct.leave(instead)
 	}
 	ct.accepted++
 	ct.perSource[source]++
 	ct.enter(c)
-	return true
+	if unknown {
+		c.unknown = ct.unknown.PushBack(c)
+	}
+	return true, instead
 }
 
 // dialKey is the key of a connection that is dialled for a hop.
@@ -85,6 +99,17 @@ func (ct *connTable) publish(c *conn) {
 	defer ct.mu.Unlock()
 	if ct.byFlow[c.flow] == c { // else it is closed already
 		ct.byKey[c.key] = c
+		if c.key.transport == sip.TLS {
+			ct.know(c)
+		}
+	}
+}
+
+// know notes that an accepted connection is a peer's; ct.mu is held.
+func (ct *connTable) know(c *conn) {
+	if c.unknown != nil {
+		ct.unknown.Remove(c.unknown)
+		c.unknown = nil
 	}
 }
 
@@ -133,12 +158,21 @@ func (ct *connTable) remove(c *conn) {
 	if ct.byFlow[c.flow] != c {
 		return
 	}
+	ct.leave(c)
+	if ct.closed && len(ct.byFlow) == 0 {
+		close(ct.empty)
+	}
+}
+
+// leave takes c out of the table; ct.mu is held.
+func (ct *connTable) leave(c *conn) {
 	delete(ct.byFlow, c.flow)
 	if ct.byKey[c.key] == c {
 		delete(ct.byKey, c.key)
 	}
 	c.counters.open.Add(-1)
 	if c.accepted {
+		ct.know(c)
 		ct.accepted--
 		source := c.remote.Addr()
 		if ct.perSource[source]--; ct.perSource[source] == 0 {
@@ -146,9 +180,6 @@ func (ct *connTable) remove(c *conn) {
 		}
 	} else {
 		ct.dialled--
-	}
-	if ct.closed && len(ct.byFlow) == 0 {
-		close(ct.empty)
 	}
 }
 

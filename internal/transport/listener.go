@@ -71,9 +71,12 @@ func (l *listener) accept() {
 // admit keeps a new connection or resets it. Nothing is remembered of one that is refused.
 func (l *listener) admit(nc *net.TCPConn) {
 	remote := addrPort(nc.RemoteAddr())
-	allow := l.t.cfg.Allow
+	verdict := Accept
+	if allow := l.t.cfg.Allow; allow != nil {
+		verdict = allow(l.local, l.transport, remote.Addr())
+	}
 	switch {
-	case allow != nil && allow(l.local, l.transport, remote.Addr()) != Accept:
+	case verdict == Silent:
 		l.counters.stranger(1, remote, l.t.now())
 		reset(nc)
 		return
@@ -86,10 +89,16 @@ func (l *listener) admit(nc *net.TCPConn) {
 		t: l.t, accepted: true, proven: true, counters: &l.counters, raw: nc,
 		key: connKey{transport: l.transport, local: l.local, remote: remote}, remote: remote,
 	}
-	if !l.t.conns.admit(c, &l.t.cfg.Limits) {
+	unknown := verdict == Unknown || l.transport == sip.TLS // which the certificate may change
+	admitted, instead := l.t.conns.admit(c, &l.t.cfg.Limits, unknown)
+	if !admitted {
 		l.counters.refused.Add(1)
 		reset(nc)
 		return
+	}
+	if instead != nil {
+		instead.counters.refused.Add(1)
+		instead.close(ErrConnLimit)
 	}
 	l.counters.accepted.Add(1)
 	l.t.running.Go(func() { l.serve(c) })
@@ -114,6 +123,7 @@ func (l *listener) serve(c *conn) {
 		err = ErrName
 	}
 	if err != nil {
+		err = c.ended(err)
 		l.counters.handshakeFailed.Add(1)
 		if l.t.gate.open(l.t.now()) {
 			l.t.log.Info("TLS connection refused", "listener", l.local, "peer", c.remote, "names", p.names, "error", err)

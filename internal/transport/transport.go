@@ -37,8 +37,9 @@ type Verdict uint8
 
 // The verdicts.
 const (
-	Accept Verdict = iota
-	Silent         // drop or close without any answer
+	Accept  Verdict = iota
+	Silent          // drop or close without any answer
+	Unknown         // somebody who may not be a peer: taken, but a connection of his gives way to others when there are too many
 )
 
 // Config is what New needs. Handler is required, everything else has a default.

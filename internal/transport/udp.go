@@ -139,7 +139,7 @@ func (s *udpSocket) deliver(n int) bool {
 	src := sip.Source{Transport: sip.UDP, Local: s.local}
 	for i := range n {
 		from, ok := s.rx.from(i)
-		if !ok || (cfg.Allow != nil && cfg.Allow(s.local, sip.UDP, from.Addr()) != Accept) {
+		if !ok || (cfg.Allow != nil && cfg.Allow(s.local, sip.UDP, from.Addr()) == Silent) {
 			count.unknown++
 			count.stranger = from
 			continue

@@ -1,0 +1,97 @@
+package transport
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+// refused connects and is turned away; the reset may come as early as the end of connecting.
+func refused(t *testing.T, to netip.AddrPort) {
+	t.Helper()
+	c, err := net.Dial("tcp4", to.String())
+	if errors.Is(err, syscall.ECONNRESET) {
+		return
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, c)
+}
+
+// TestStrangersWhoOnlyConnectKeepNobodyOut: who connects for TLS and shows no certificate gives way, the oldest first. Peers do not.
+func TestStrangersWhoOnlyConnectKeepNobodyOut(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	n := newNode(t, Config{Limits: Limits{MaxConns: 3}}, ca.issue(t, t.TempDir(), "n.example.com"), tcp4)
+	var strangers [4]net.Conn
+	for i := range strangers {
+		strangers[i] = client(t, "tcp4", n.addr(t, sip.TLS))
+		until(t, "it is taken", func() bool { return n.stats(t, sip.TLS).Accepted == uint64(i+1) })
+	}
+	closed(t, strangers[0])
+	var peers [3]node
+	for i := range peers {
+		peers[i] = newNode(t, Config{}, ca.issue(t, t.TempDir(), "p.example.com"))
+		peers[i].Send(one(tlsHop(peers[i], n, t, "n.example.com"), "first"))
+		n.next(t)
+	}
+	for _, c := range strangers[1:] {
+		closed(t, c)
+	}
+	refused(t, n.addr(t, sip.TCP))
+	for _, p := range peers {
+		p.Send(one(tlsHop(p, n, t, "n.example.com"), "second"))
+		n.next(t)
+		p.none(t)
+	}
+	if s := n.Stats(); s.Accepted != 3 || n.stats(t, sip.TLS).Refused != 4 || n.stats(t, sip.TLS).Open != 3 || n.stats(t, sip.TCP).Refused != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestUnknownSourcesGiveWay: so do connections from addresses of which nobody knows whether they are peers, whatever they have sent.
+func TestUnknownSourcesGiveWay(t *testing.T) {
+	peer := netip.MustParseAddr("127.0.0.2")
+	n := newNode(t, Config{Limits: Limits{MaxConns: 2}, Allow: func(_ netip.AddrPort, _ sip.Transport, remote netip.Addr) Verdict {
+		if remote == peer {
+			return Accept
+		}
+		return Unknown
+	}}, tcp4)
+	to := n.addr(t, sip.TCP)
+	first, second := client(t, "tcp4", to), client(t, "tcp4", to)
+	for _, c := range []net.Conn{first, second} {
+		write(t, c, message("from a stranger", ""))
+		n.next(t)
+	}
+	var known [2]net.Conn
+	for i := range known {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: peer.AsSlice()}}
+		c, err := d.Dial("tcp4", to.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		write(t, c, message("from a peer", ""))
+		n.next(t)
+		known[i] = c
+	}
+	closed(t, first)
+	closed(t, second)
+	refused(t, to)
+	for _, c := range known {
+		write(t, c, message("once more", ""))
+		n.next(t)
+	}
+	if s := n.stats(t, sip.TCP); s.Refused != 3 || s.Open != 2 {
+		t.Errorf("%+v", s)
+	}
+}
