@@ -108,8 +108,10 @@ func (r *Registrant) accepted(now time.Time, m *sip.Message) {
 	r.status.Routes = routes(m)
 }
 
-// granted is how long the registrar binds our contact: the expires of that contact, else the Expires header, else what we asked for.
-func (r *Registrant) granted(m *sip.Message) time.Duration {
+// granted is how long the registrar binds our contact: the expires of that contact, else the Expires header, else what we asked for. A proxy on the
+// way may have written another address into it, the one that it sees us by: where none is as we wrote it, one of the same user is ours, and of
+// several the one that ends first.
+func (r *Registrant) granted(m *sip.Message) (rewritten time.Duration) {
 	general := r.wants
 	if m.Has(sip.IDExpires) {
 		general = sip.DeltaSeconds(m.Get(sip.IDExpires))
@@ -124,15 +126,21 @@ func (r *Registrant) granted(m *sip.Message) time.Duration {
 			continue
 		}
 		u, err := sip.ParseURI(a.URI)
-		if err != nil || u.User != ours.User || !strings.EqualFold(u.Host, ours.Host) || u.Port != ours.Port {
+		if err != nil || sip.Unescape(u.User) != sip.Unescape(ours.User) {
 			continue
 		}
+		granted := general
 		if e, ok := a.Params.Get("expires"); ok {
-			return sip.DeltaSeconds(e)
+			granted = sip.DeltaSeconds(e)
 		}
-		return general
+		if strings.EqualFold(u.Host, ours.Host) && u.Port == ours.Port {
+			return granted
+		}
+		if granted > 0 && (rewritten == 0 || granted < rewritten) {
+			rewritten = granted
+		}
 	}
-	return 0
+	return rewritten
 }
 
 // tooBrief asks for more, if that is what was wrong (RFC 3261 §10.2.8), and once a round: a registrar that wants more every time would have
