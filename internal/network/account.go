@@ -190,3 +190,11 @@ func has(list []*load, p *load) bool {
 	}
 	return false
 }
+
+// Has is what a call has on all links, in kbit/s.
+func (a *Account) Has(id media.SessionID) (kbps [topology.MediaKinds]int) {
+	for at, p := range a.links {
+		kbps[at.kind] += p.calls[id]
+	}
+	return kbps
+}

@@ -75,6 +75,7 @@ func (s *Scenario) hear(w *World) {
 				w.fail("%s: %s is %s, the relay sends %v, receives %v", s.Name, p.host.Name, mine.dir, side.Send, side.Recv)
 			}
 		}
+		w.counts(s.Name, n, id, a, b)
 		if x, y := a.direction(), b.direction(); x != reversed(y) && !withMusic(want, x, y) && !s.untold(b, x) {
 			w.fail("%s: media is %s for the caller and %s for the callee", s.Name, x, y)
 		}

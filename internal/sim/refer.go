@@ -267,6 +267,7 @@ func (s *Scenario) hearMoved(w *World) {
 			w.fail("%s: %s sends to port %d, which is none of the call", s.Name, p.host.Name, theirs.port)
 		}
 	}
+	w.counts(s.Name, n, id, two...)
 	// The one who came last is told of a hold of the other by a re-INVITE, which it may refuse, or which may be under way.
 	told := late.manner.Reinvite == 0 && late.manner.Glare == 0 && w.now.Sub(first.changed) > 30*time.Second
 	if x, y := first.direction(), late.direction(); told && x != reversed(y) && !withMusic(want, x, y) && !s.untold(first, y) {
