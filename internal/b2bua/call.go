@@ -117,8 +117,6 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 		c.refuse(now, r, detail, out)
 	} else if env.Draining {
 		c.refuse(now, diag.Draining, "", out)
-	} else if in.Trunk.Disabled {
-		c.refuse(now, diag.TrunkDisabled, "", out)
 	} else {
 		c.route(now, req, out)
 	}

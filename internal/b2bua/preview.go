@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strings"
 
+	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/identity"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sip"
@@ -16,17 +17,13 @@ type Preview struct {
 	req  *sip.Message
 }
 
-// NewPreview is a call by a query: it arrives on the query's trunk, or on that of the user's UC platform, with an INVITE whose further lines are
-// headers, "Privacy: id". With any of them the query takes the caller from the INVITE, as far as the trunk is trusted. A call without a
-// trunk comes from nowhere and nothing of it is believed.
+// NewPreview is a call by a query: it arrives on the query's trunk with an INVITE whose further lines are headers, "Privacy: id". With any of them
+// the query takes the caller from the INVITE, as far as the trunk is trusted. A call without a trunk comes from nowhere and nothing of it is believed.
 func NewPreview(snap *topology.Snapshot, q *routing.Query, headers []string) *Preview {
 	in := q.Trunk
-	if in == nil && q.User != nil && len(q.User.Trunks) > 0 {
-		in = q.User.Trunks[0]
-	}
 	p := &Preview{req: arriving(in, q, headers)}
 	c := &p.call
-	c.snap, c.a.trunk, c.a.inv = snap, in, p.req
+	c.snap, c.a.trunk, c.a.inv, c.rec = snap, in, p.req, &cdr.Record{Start: q.Now}
 	c.env = &Env{Server: q.Server, Rand: rand.New(rand.NewPCG(1, 1)), UserAgent: "directsip"}
 	if in != nil {
 		topology.ApplyHeaderRules(in.Settings.HeaderRules.In, p.req, p.req)
@@ -61,7 +58,7 @@ func arriving(in *topology.Trunk, q *routing.Query, headers []string) *sip.Messa
 	if !m.Has(sip.IDFrom) {
 		from := "<" + uri(q.CallingURI, q.Calling) + ">"
 		switch {
-		case q.Calling == routing.Anonymous:
+		case q.Calling == routing.Anonymous && q.CallingURI == "":
 			from = `"Anonymous" <` + identity.Anonymous + ">"
 		case q.Calling != "" && q.User != nil:
 			from = "<" + uri("", q.Calling) + ">"

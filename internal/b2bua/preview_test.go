@@ -65,3 +65,28 @@ func TestRTE13InviteNamesNobody(t *testing.T) {
 		t.Error("a route that shows callers never did")
 	}
 }
+
+// TestPreviewShowsTheLocation: the INVITE of an emergency call toward a trunk with enablePIDFLOSupport can be shown, and a test case can expect headers of it.
+func TestPreviewShowsTheLocation(t *testing.T) {
+	snap, problems := topology.Compile("x", []byte(`
+sites: {here: {location: house}}
+locations: {house: {address: {country: DE, A3: Berlin}}}
+pools: {pool.example: {site: here, servers: {med1.example: {addresses: [192.0.2.11]}}}}
+gateways:
+  pbx: {kind: pbx, host: 198.51.100.1, root: {transport: UDP}}
+  sbc: {kind: sbc, host: 198.51.100.2, root: {transport: UDP}}
+trunkSettings: {'trunk:sbc': {enablePIDFLOSupport: true}}
+usages: [sos]
+routes: [{name: sos, pattern: '^112$', usages: [sos], trunks: [sbc]}]
+emergency: [{number: 112, usage: sos}]
+tests: [{name: location, dialed: 112, trunk: pbx, from: '201', expect: {headers: {Geolocation: '^<cid:', Geolocation-Routing: 'yes'}}}]
+`))
+	if snap == nil {
+		t.Fatal(problems.Error())
+	}
+	for _, r := range RunTests(snap) {
+		if !r.OK() {
+			t.Errorf("%s: %v", r.Case.Name, r.Failures)
+		}
+	}
+}

@@ -56,6 +56,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"route --to 1 --header a:b testdata/failing.yaml", 1,
 			"directsip: headers are read as the trunk says that they arrive on; add --trunk, or --from with a user\n"},
 		{"route --to 1 --server med9 testdata/failing.yaml", 1, "directsip: the document has no server \"med9\"; it has med1.test\n"},
+		{"route --to sip:a@b:x --trunk pbx testdata/failing.yaml", 1,
+			"directsip: --to \"sip:a@b:x\" is no SIP or TEL URI; write it like sip:+14255550100@example.com\n"},
 		{"status --data NONE", 1, "directsip: no server is running: nothing answers on NONE/control.sock; start one with `directsip serve`, or name its directory with --data\n"},
 		{"status --socket /" + strings.Repeat("x", 120), 1, "directsip: control socket /" + strings.Repeat("x", 120) +
 			": the path has 121 bytes, and that of a socket may have 107; name another with --socket\n"},

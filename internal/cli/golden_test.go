@@ -68,6 +68,7 @@ func TestGoldenCommands(t *testing.T) {
 		{"route-scopes-unknown", 1, []string{"route", "--dial-plan", "uk", "--to", "02065550123", "testdata/failing.yaml"}},
 		{"route-scopes-trunk", 2, []string{"route", "--trunk", "pbx", "--voice-policy", "staff", "--to", "02065550123", "testdata/failing.yaml"}},
 		{"route-uri", 0, []string{"route", "--trunk", "pbx", "--from", "sip:200@pbx.test", "--to", "sip:02065550123@med1.test", "testdata/failing.yaml"}},
+		{"route-tel", 0, []string{"route", "--trunk", "pbx", "--from", "sip:%2B14255550199;phone-context=x@pbx.test", "--to", "tel:0(206)555-0123", "testdata/failing.yaml"}},
 		{"route-json", 0, []string{"route", "--from", "101", "--to", "02065550123", "--json", "testdata/failing.yaml"}},
 		{"route-bypass", 0, []string{"route", "--trunk", "pbx", "--from", "200", "--to", "+12065550123", "testdata/network.yaml"}},
 		{"route-headers", 0, []string{"route", "--trunk", "pbx", "--from", "+14255550101", "--to", "+12065550123", "--headers", "--header",

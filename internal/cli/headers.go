@@ -21,7 +21,7 @@ func preview(snap *topology.Snapshot, q *routing.Query, headers []string) (*b2bu
 			return nil, fmt.Errorf("%q is no header line; write it like --header 'Privacy: id'", h)
 		}
 	}
-	if len(headers) > 0 && q.Trunk == nil && q.User == nil {
+	if len(headers) > 0 && q.Trunk == nil {
 		return nil, errors.New("headers are read as the trunk says that they arrive on; add --trunk, or --from with a user")
 	}
 	return b2bua.NewPreview(snap, q, headers), nil

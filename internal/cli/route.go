@@ -7,8 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/directsip/directsip/internal/identity"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/server"
+	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -38,6 +40,7 @@ func (a *app) routeCmd() *cobra.Command {
 			if err = scopes(snap, q, plan, policy); err != nil {
 				return err
 			}
+			q.ComeIn(snap)
 			p, err := preview(snap, q, headers)
 			if err != nil {
 				return err
@@ -56,7 +59,7 @@ func (a *app) routeCmd() *cobra.Command {
 		}}
 	c.Flags().StringVar(&to, "to", "", "called number, as dialled, or SIP URI (required)")
 	c.Flags().StringVar(&from, "from", "", "calling user of the document, or calling number; without it and --trunk dial plan and voice policy of the document hold")
-	c.Flags().StringVar(&trunk, "trunk", "", "trunk that the call comes in on; without it the call is one of a user")
+	c.Flags().StringVar(&trunk, "trunk", "", "trunk that the call comes in on; of a call of a user that of the UC platform")
 	c.Flags().StringVar(&srv, "server", "", "server that decides; only trunks of its pool are used")
 	c.Flags().StringVar(&forwardedBy, "forwarded-by", "", "user who forwards the call or lets it ring elsewhere too")
 	c.Flags().StringVar(&plan, "dial-plan", "", "dial plan that holds instead of the caller's")
@@ -141,11 +144,16 @@ func query(snap *topology.Snapshot, from, to, trunk, srv string) (*routing.Query
 				q.Server.Pool.Name, q.Trunk.Name, q.Trunk.Pool.Name)
 		}
 	}
-	if user, ok := userPart(to); ok {
-		q.Called, q.CalledURI = user, to
-	}
-	if user, ok := userPart(from); ok {
-		q.Calling, q.CallingURI = user, from
+	for _, side := range [...]struct {
+		flag, text  string
+		number, uri *string
+	}{{"to", to, &q.Called, &q.CalledURI}, {"from", from, &q.Calling, &q.CallingURI}} {
+		switch u, err := sip.ParseURI(side.text); {
+		case err == nil:
+			*side.number, *side.uri = identity.Number(u), side.text
+		case u.Scheme == "" && isURI(side.text):
+			return nil, fmt.Errorf("--%s %q is no SIP or TEL URI; write it like sip:+14255550100@example.com", side.flag, side.text)
+		}
 	}
 	if from != "" && (q.Trunk == nil || q.Trunk.Gateway.Kind == topology.KindUC) {
 		u := snap.UserByAlias(from)
@@ -154,7 +162,10 @@ func query(snap *topology.Snapshot, from, to, trunk, srv string) (*routing.Query
 		}
 		switch {
 		case u != nil:
-			q.User, q.Calling, q.CallingURI = u, u.Number, u.URI
+			if u.Number != "" || q.CallingURI == "" {
+				q.Calling = u.CallsAs()
+			}
+			q.User, q.CallingURI = u, u.URI
 		case q.Trunk == nil && q.CallingURI == "" && strings.Trim(from, "+0123456789*#") != "":
 			return nil, noSuch("user", from, userNames(snap))
 		}
@@ -197,15 +208,8 @@ func scopes(snap *topology.Snapshot, q *routing.Query, plan, policy string) erro
 	return nil
 }
 
-// userPart is the user part of a SIP URI.
-func userPart(uri string) (string, bool) {
-	scheme, rest, ok := strings.Cut(uri, ":")
-	if !ok || !strings.EqualFold(scheme, "sip") && !strings.EqualFold(scheme, "sips") {
-		return "", false
-	}
-	user, _, ok := strings.Cut(rest, "@")
-	if !ok {
-		user = ""
-	}
-	return user, true
+// isURI tells whether a text is meant as a URI that a call can have.
+func isURI(s string) bool {
+	scheme, _, ok := strings.Cut(s, ":")
+	return ok && (strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips") || strings.EqualFold(scheme, "tel"))
 }

@@ -50,6 +50,10 @@ func (x *run) decide() {
 		name = q.Trunk.Name
 	}
 	x.step(Step{Kind: StepCall, Name: name, From: q.Called, To: q.Calling})
+	if q.Trunk != nil && q.Trunk.Disabled {
+		x.refuse(diag.TrunkDisabled)
+		return
+	}
 	if len(q.Called) > maxUser || q.Called == "" && q.CalledURI == "" {
 		x.refuse(diag.NumberInvalid)
 		return

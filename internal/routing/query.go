@@ -33,6 +33,25 @@ type Query struct {
 	Full bool // explain also every rule and route that does not match
 }
 
+// ComeIn gives a call of a user, or one that a user forwards, the trunk that it arrives on when it has none: that of the user's UC platform, at the
+// query's server. What is asked about the document, and not about a call of somebody's, has none.
+func (q *Query) ComeIn(s *topology.Snapshot) {
+	u := q.User
+	if u == nil && q.ForwardedBy != "" {
+		u = s.UserByURI(q.ForwardedBy)
+	}
+	if q.Trunk != nil || u == nil {
+		return
+	}
+	var pool *topology.Pool
+	if q.Server != nil {
+		pool = q.Server.Pool
+	}
+	if q.Trunk = u.ComesIn(pool); q.Trunk != nil && q.Server == nil && len(q.Trunk.Pool.Servers) > 0 {
+		q.Server = q.Trunk.Pool.Servers[0]
+	}
+}
+
 // State is what routing knows about the world at this moment.
 type State interface {
 	// TrunkState is the health of a trunk. The document that has it may be an older one: a running call decides anew by its own.

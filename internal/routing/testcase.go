@@ -32,7 +32,7 @@ func RunTest(s *topology.Snapshot, c *topology.TestCase, read func(*Query)) Test
 	}
 	if c.From != "" && (q.Trunk == nil || q.Trunk.Gateway.Kind == topology.KindUC) {
 		if u := userNamed(s, c.From); u != nil {
-			q.User, q.Calling = u, u.Number
+			q.User, q.Calling = u, u.CallsAs()
 		} else if q.Trunk == nil && !parse(c.From).digits {
 			r.fail("from", "a user of the document or a number", c.From)
 			return r
@@ -50,6 +50,7 @@ func RunTest(s *topology.Snapshot, c *topology.TestCase, read func(*Query)) Test
 			return r
 		}
 	}
+	q.ComeIn(s)
 	read(&q)
 	r.Decision = Decide(s, &q, nil)
 	r.compare()

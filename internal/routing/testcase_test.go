@@ -86,3 +86,23 @@ func TestExampleDocumentPassesItsTests(t *testing.T) {
 		}
 	}
 }
+
+// TestUserComesInByThePlatform: a call of a user arrives on the trunk of the UC platform, so that its pool, its rules and its being in service count in
+// a test case and for the question where a call would go, as they do for the call.
+func TestUserComesInByThePlatform(t *testing.T) {
+	for _, row := range []struct{ document, dialed, refusal, trunk string }{
+		{world, "+498930123456", "", "itsp"}, // munich-gw is of another pool
+		{strings.Replace(world, "trunk:gw1:", "trunk:uc: {inboundCalledRules: [{pattern: '^\\*(\\d+)$', translation: '$1'}]}\n  trunk:gw1:", 1), "*5551234", "", "gw1"},
+		{strings.Replace(world, "host: 192.0.2.20, root: {", "host: 192.0.2.20, root: {enabled: false, ", 1), "5551234", "trunk-disabled", ""},
+	} {
+		s := compile(t, row.document)
+		c := topology.TestCase{Dialed: row.dialed, From: "alice", ExpectRefusal: row.refusal, ExpectTrunk: row.trunk}
+		if r := RunTest(s, &c, asGiven); !r.OK() {
+			t.Errorf("%s: %v%s", row.dialed, r.Failures, explain(&r.Decision))
+		}
+		c = topology.TestCase{Dialed: row.dialed, ForwardedBy: "sip:alice@example.com", ExpectRefusal: row.refusal, ExpectTrunk: row.trunk}
+		if r := RunTest(s, &c, asGiven); !r.OK() {
+			t.Errorf("forwarded to %s: %v%s", row.dialed, r.Failures, explain(&r.Decision))
+		}
+	}
+}

@@ -3,6 +3,8 @@ package topology
 import (
 	"slices"
 	"strings"
+
+	"github.com/directsip/directsip/internal/sip"
 )
 
 // Index builds the look-up tables of the snapshot. Compile calls it last; a snapshot made by hand must call it before
@@ -59,6 +61,30 @@ func (s *Snapshot) Index() {
 // UserByURI finds a user by SIP URI or address-of-record ("sip:alice@example.com;user=phone", "Alice@example.com");
 // parameters and case do not count.
 func (s *Snapshot) UserByURI(uri string) *User { return s.userByURI[addressOfRecord(uri)] }
+
+// CallsAs is the user part of From in a call that the user makes: the number, else the name in the URI.
+func (u *User) CallsAs() string {
+	if u.Number != "" {
+		return u.Number
+	}
+	uri, _ := sip.ParseURI(u.URI) // Compile has read it
+	return uri.Number()
+}
+
+// ComesIn is the trunk on which calls of the user arrive at a pool, nil at any: the first one toward the user that is in service, else the first; nil
+// when there is none.
+func (u *User) ComesIn(p *Pool) (in *Trunk) {
+	for _, t := range u.Trunks {
+		switch {
+		case p != nil && t.Pool != p:
+		case !t.Disabled:
+			return t
+		case in == nil:
+			in = t
+		}
+	}
+	return in
+}
 
 // UserByAlias finds a user by the name in the document (case does not count) or by an extension that only one user has.
 func (s *Snapshot) UserByAlias(alias string) *User { return s.userByAlias[strings.ToLower(alias)] }
