@@ -119,14 +119,15 @@ func (d *Detector) judge(key byte) {
 	d.seen = key
 }
 
-// Limits of ITU-T Q.24: levels from -25 dBm0 on each tone, a twist of 4 dB to 8 dB; and the two tones make up most of what is heard, or it is
-// speech.
+// Limits of ITU-T Q.24: levels from -25 dBm0 on each tone, a column 4 dB above the row to 8 dB below, frequencies that are 1.5 % off, of whose power a block
+// shows three quarters; and the two tones make up most of what is heard, or it is speech. What a block shows of one tone at the places of the others is why the
+// bounds are wider than that.
 const (
 	leastLevel = 1000.0 // amplitude, -27 dBm0
-	mostTwist  = 6.4    // power: the column 8 dB above the row
-	leastTwist = 0.15   // the column 8 dB below the row
-	secondBest = 6.0    // power of the best over the next one in its group
-	leastOfAll = 0.80   // of the power of all that is heard
+	mostTwist  = 6.4    // power of the column over that of the row: 8 dB
+	leastTwist = 0.08   // and -11 dB
+	secondBest = 5.0    // power of the best over the next one in its group
+	leastOfAll = 0.65   // of the power of all that is heard
 )
 
 // block ends a block and tells the key in it; 0: none.

@@ -153,7 +153,38 @@ func TestDTMF(t *testing.T) {
 	}
 }
 
-// TestNoDTMFInSpeech: what is no tone of two frequencies is no key.
+// TestDTMFAtItsLimits: a key is found where its frequencies are 1.5 % off, where one tone is louder than the other, and beside noise (ITU-T Q.24).
+func TestDTMFAtItsLimits(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for _, off := range []float64{0, 0.015, -0.015} {
+		for _, twist := range []float64{4, 0, -4, -7} {
+			found, of := 0, 0
+			for i := range digits {
+				for range 10 {
+					row, column, _ := place(digits[i])
+					low := sine(45*8, 8000, lows[row]*(1+off), 3000)
+					high := sine(45*8, 8000, highs[column]*(1+off), 3000*math.Pow(10, twist/20))
+					pcm := make([]int16, 800)
+					at := random.IntN(200)
+					for k := range low {
+						pcm[at+k] = low[k] + high[k]
+					}
+					for k := range pcm {
+						pcm[k] += int16(random.NormFloat64() * 130) // 24 dB below
+					}
+					if of++; heardKeys(pcm) == digits[i:i+1] {
+						found++
+					}
+				}
+			}
+			if 100*found < 97*of {
+				t.Errorf("%+.1f %%, twist %g dB: %d of %d", 100*off, twist, found, of)
+			}
+		}
+	}
+}
+
+// TestNoDTMFInOtherSounds: what is no tone of two frequencies is no key.
 func TestNoDTMFInOtherSounds(t *testing.T) {
 	sounds := map[string][]int16{"sweep and noise": trial(8000), "dial tone": sine(8000, 8000, 425, 8000), "a row": sine(8000, 8000, 770, 8000)}
 	voice := make([]int16, 16000)
