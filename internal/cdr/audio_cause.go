@@ -7,12 +7,25 @@ import (
 	"time"
 )
 
-// nothing says why nothing at all was passed on: what came and was refused, and else why nothing came.
+// nothing says why nothing at all was passed on: what came and was refused, and else why nothing came. A few packets may be of a stranger, or of the moment
+// in which a hold began; they are no more than one thing that would explain it. But STUN and DTLS are repeated seldom.
 func (w *way) nothing() []finding {
-	if found := w.refused(1); len(found) > 0 {
+	const few = 8
+	if found := w.refused(few); len(found) > 0 {
 		return found
 	}
-	return w.absent()
+	found := w.absent()
+	for _, f := range w.refused(1) {
+		switch {
+		case f.cause == "dtls" || f.cause == "ice":
+			return []finding{f}
+		case found[0].sure && found[0].cause != "nothing", found[0].cause == f.cause:
+		default:
+			f.sure, found[0].sure = false, false
+			found = append(found, f)
+		}
+	}
+	return found
 }
 
 // refused is what came and did not pass, where it is so many packets at least, and no few strays beside many others.
@@ -88,10 +101,14 @@ func (w *way) absent() []finding {
 		return []finding{{"rtcp-only", fmt.Sprintf("it sent %d packets of RTCP and no RTP: it is muted, or RTP is filtered on the way", w.RTCP), false}}
 	case w.Announced == "" && w.Unusable == "":
 		return sure("no-address", "it never said where its media is")
-	case w.Refused > 0:
+	case w.refuses(w.FirstRefused):
 		return sure("port-closed", "nothing came, and what was sent to it at %s came back %d times (ICMP: %s): nobody listens there, or a firewall says so", w.Announced, w.Refused, w.RefusedWhy)
 	}
 	var found []finding
+	if w.Refused > 0 {
+		found = append(found, finding{"port-closed", fmt.Sprintf("of what was sent to it at %s %d packets came back (ICMP: %s), all within %s: nobody listened there then",
+			w.Announced, w.Refused, w.RefusedWhy, w.LastRefused.Sub(w.FirstRefused).Round(packetTime)), false})
+	}
 	if w.Unchecked {
 		found = append(found, finding{"ice-unchecked", "no check of ICE with our password came from it, without which nothing may: it does not do ICE, or firewalls keep its checks out", false})
 	}
@@ -110,6 +127,17 @@ func (w *way) absent() []finding {
 	}
 	return sure("nothing", "nothing came to %s. Its SDP says %s: look at firewalls from there to the media ports of this server, and whether the device sends at all",
 		cmp.Or(w.Ours, "our port"), cmp.Or(w.Announced, w.Unusable))
+}
+
+// lasting is for how long packets come back where nobody listens: ports are opened and closed around the beginning and the end of a call.
+const lasting = 2 * time.Second
+
+// refuses tells whether what is sent to the side has come back for long, since then or since it first did.
+func (e *Evidence) refuses(since time.Time) bool {
+	if since.Before(e.FirstRefused) {
+		since = e.FirstRefused
+	}
+	return e.LastRefused.Sub(since) >= lasting
 }
 
 // early is of a side that was heard before the answer and not since.
@@ -137,7 +165,7 @@ func (w *way) part() []finding {
 			return found
 		}
 		text := fmt.Sprintf("until %s before the end, then its packets stopped", silent.Round(packetTime))
-		if w.Refused > 0 && w.LastRefused.After(w.Last) {
+		if w.refuses(w.Last) {
 			return []finding{{"port-closed", text + fmt.Sprintf("; what was sent to it came back since (ICMP: %s), so it has closed its port", w.RefusedWhy), true}}
 		}
 		return []finding{{"stopped", text + w.transferred(), !w.sparse()}}
@@ -179,12 +207,11 @@ func (w *way) content() (found []finding) {
 
 // onward is what is known of the way from here to the other side.
 func (w *way) onward() (found []finding) {
-	const lasting = 2 * time.Second // ports are closed and opened around the beginning and the end of a call
 	if w.SendErrors >= many && w.SendErrors > w.Packets/2 {
 		found = append(found, finding{"send-error", fmt.Sprintf("%d packets could not be sent to it (%s), %d could: look at routes and firewall of this server", w.SendErrors, w.SendError, w.Packets), true})
 	}
-	switch refused := w.far.LastRefused.Sub(w.far.FirstRefused) >= lasting; {
-	case !refused || w.back == nil:
+	switch {
+	case w.back == nil || !w.far.refuses(w.far.FirstRefused):
 	case w.back.Packets > 0 && w.far.LastRefused.After(w.back.Last) && w.end.Sub(w.back.Last) > longPause:
 		found = append(found, finding{"unreachable", fmt.Sprintf("what goes to it comes back since its own packets stopped (ICMP: %s, %d times), %s before the end: it has closed its port",
 			w.far.RefusedWhy, w.far.Refused, w.end.Sub(w.back.Last).Round(packetTime)), true})

@@ -112,6 +112,56 @@ var wrongs = []wrong{
 			c.aRTP.WriteToUDP(packet(uint16(i), 0xa, "speech"), c.toA)
 		}
 	}, caller: "loss+jitter"},
+	{name: "a few packets of a stranger", a: func(c *talk, n int) {
+		if n%70 == 1 {
+			c.other.WriteToUDP(packet(uint16(n), 0xa, "speech"), c.toA)
+		}
+	}, caller: "nothing+elsewhere"},
+	{name: "opens its port late, in silence", a: func(c *talk, n int) {
+		switch n {
+		case 1:
+			c.aRTP.Close()
+		case 10:
+			c.aRTP, _ = net.ListenUDP("udp", c.aRTP.LocalAddr().(*net.UDPAddr))
+		}
+	}, caller: "port-closed"},
+	{name: "numbers anew under its SSRC", a: func(c *talk, n int) {
+		p := packet(uint16(n+n/100*2000), 0xa, "speech")
+		binary.BigEndian.PutUint32(p[4:], uint32(n)*160)
+		c.aRTP.WriteToUDP(p, c.toA)
+	}},
+	{name: "20 and 30 ms in turn", a: func(c *talk, n int) {
+		if n%5 == 2 || n%5 == 4 {
+			return
+		}
+		c.aSeq++
+		p := packet(c.aSeq, 0xa, "speech")
+		at, size := c.aSeq/2*400, 160
+		if c.aSeq%2 == 1 {
+			at, size = at+160, 240
+		}
+		binary.BigEndian.PutUint32(p[4:], uint32(at))
+		c.aRTP.WriteToUDP(append(p, bytes.Repeat([]byte{0x55}, size-160)...), c.toA)
+	}},
+	{name: "an octet too many", a: func(c *talk, n int) { c.aRTP.WriteToUDP(append(packet(uint16(n), 0xa, "speech"), 0x55), c.toA) }},
+	{name: "every packet twice", a: func(c *talk, n int) {
+		for range 2 {
+			c.aRTP.WriteToUDP(packet(uint16(n), 0xa, "speech"), c.toA)
+		}
+	}},
+	{name: "another SSRC each second", a: func(c *talk, n int) { c.aRTP.WriteToUDP(packet(uint16(n), 0xa+uint32(n/50), "speech"), c.toA) }},
+	{name: "reports on nothing", b: func(c *talk, n int) {
+		c.fromB("speech")
+		if n%5 == 0 {
+			c.bRTP.WriteToUDP(receiverReport(0xb), above(c.toB))
+		}
+	}},
+	{name: "says BYE and goes on", b: func(c *talk, n int) {
+		c.reports(n, 0)
+		if n%50 == 0 {
+			c.bRTP.WriteToUDP([]byte{0x81, 203, 0, 1, 0, 0, 0, 0xb}, above(c.toB))
+		}
+	}},
 	{name: "private address, and RTCP", offer: replaced("c=IN IP4 127.", "c=IN IP4 10."), a: func(c *talk, n int) { c.rtcpFromA(n, receiverReport(0xa)) }, caller: "rtcp-only", callee: "send-error"},
 }
 
@@ -184,7 +234,7 @@ func TestMED08_OneWayAudioIsExplained(t *testing.T) {
 			t.Errorf("%s is poor: %+v", w.name, r.Media[0].Quality)
 		}
 	}
-	for cause, want := range map[string]float64{"elsewhere": 2, "rtcp-port": 2, "codec": 1, "srtp-key": 1} {
+	for cause, want := range map[string]float64{"elsewhere": 3, "rtcp-port": 2, "codec": 1, "srtp-key": 1} {
 		if got := s.metric("directsip_audio_faults_total", `trunk="pbx"`, `cause="`+cause+`"`); got != want {
 			t.Errorf("%v calls with cause %s are counted, want %v", got, cause, want)
 		}

@@ -55,7 +55,7 @@ func (c *counter) observe(h header, clock uint32, now int64) {
 		c.sources++
 	} else {
 		c.pause(h, now)
-		c.sequence(h)
+		c.sequence(h, c.renumbered(h, clock, now))
 	}
 	c.payloadType, c.seen = h.payloadType, now
 	if !c.digits.Has(h.payloadType) { // all of an event have the time at which it began (RFC 4733 §2.2.1), and there may be sound between them
@@ -72,11 +72,19 @@ func (c *counter) restart(h header) {
 	c.late.Break()
 }
 
+// renumbered tells whether the numbers have gone on by more than time has: so many packets were never sent. A PBX that puts another player or person behind one SSRC
+// does so. Of video whole frames come and go at once, so nothing is said of it.
+func (c *counter) renumbered(h header, clock uint32, now int64) bool {
+	const shortest, video = int64(2500 * time.Microsecond), 90000 // packets of 5 ms occur, and half of them may come at once
+	delta := h.sequence - c.highest
+	return delta > maxMisorder && now-c.seen < int64(delta)*shortest && clockRate(h.payloadType, clock) < video
+}
+
 // sequence is update_seq of RFC 3550 A.1 without probation: the gate has done that. A far jump counts nothing until
 // the next packet shows whether the sender began anew.
-func (c *counter) sequence(h header) {
+func (c *counter) sequence(h header, renumbered bool) {
 	switch delta := h.sequence - c.highest; {
-	case delta < maxDropout:
+	case delta < maxDropout && !renumbered:
 		if h.sequence < c.highest {
 			c.cycles += 1 << 16
 		}

@@ -62,23 +62,24 @@ func (c *counter) look(b []byte, h header, agreed media.PayloadTypes, sealed boo
 }
 
 // measure compares the size of a packet with the time that has passed since the one before, where the codec has a fixed rate: a payload type may be the agreed one
-// and the codec in it another.
+// and the codec in it another. Half and double are other codecs; what is between may be packets of 20 and 30 ms in turn, or an octet too many.
 func (c *counter) measure(payloadType uint8, size int, step uint32) {
 	const most = 960 // 120 ms; beyond there was a pause
 	if step == 0 || step > most {
 		return
 	}
-	fits := true
+	is := size // in ticks
 	switch payloadType {
 	case 0, 8, 9: // G.711 and G.722 have an octet for each tick of their clock (RFC 3551 §4.5.2, §4.5.14)
-		fits = size == int(step)
 	case 18: // G.729: 10 octets for 80 ticks, and a last frame of 2 that is comfort noise (RFC 3551 §4.5.6)
-		fits = size/10*80 == int(step) || size%10 == 2
+		if is = size * 8; size%10 == 2 {
+			is = int(step)
+		}
 	default:
 		return
 	}
 	c.measured++
-	if !fits {
+	if is*2 <= int(step) || is >= 2*int(step) {
 		c.misfit++
 	}
 }
