@@ -80,6 +80,7 @@ type hush struct {
 
 const (
 	farJump   = 10 // seconds by which timestamps step where that is no pause but a clock set anew
+	mostNoise = 5  // packets that are made at once
 	mostAhead = 5  // the part of a second by which more noise may have been made than there was time for
 )
 
@@ -137,7 +138,14 @@ func (p *Path) Beat(now time.Duration, out *Out) {
 	if !p.hush.on {
 		return
 	}
-	for n := p.samples(now - p.hush.since); n >= p.config.Samples; n -= p.config.Samples {
+	n := p.samples(now - p.hush.since)
+	if late := n - mostNoise*p.config.Samples; late > 0 { // there was no beat, while a hold lasted
+		p.pause(late, out)
+		p.hush.since += p.lasting(late)
+		p.due += p.ticks(late)
+		n -= late
+	}
+	for ; n >= p.config.Samples; n -= p.config.Samples {
 		pcm := out.pcm[:min(p.config.Samples, mostSamples)]
 		p.hush.noise.Fill(pcm)
 		p.push(pcm, out)

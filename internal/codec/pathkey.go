@@ -84,10 +84,10 @@ func (p *Path) press(now time.Duration, out *Out) {
 		}
 		p.keyDown(k.presses[0].code)
 		k.until, k.last = now+k.presses[0].long, now
-		p.keyHeld(int(int64(keyStep)*int64(p.config.Rate)/int64(time.Second)), false, out)
+		p.keyHeld(p.samples(keyStep), false, out)
 		return
 	}
-	p.keyHeld(int(int64(now-k.last)*int64(p.config.Rate)/int64(time.Second)), false, out)
+	p.keyHeld(p.samples(min(now, k.until+keyStep)-k.last), false, out) // there may have been no beat for long
 	if k.last = now; now >= k.until {
 		k.presses = append(k.presses[:0], k.presses[1:]...)
 		k.until = 0

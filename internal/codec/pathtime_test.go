@@ -259,3 +259,30 @@ func TestTonesWithAHole(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsMadeUpFor: while a call is on hold nothing is made; behind it the time has passed, and nobody is held up by what was not made.
+func TestNothingIsMadeUpFor(t *testing.T) {
+	e := &coded{Encoder: ALaw}
+	r := newRig(func(c *PathConfig) { c.Encoder, c.Event = e, Output{96, 8000} })
+	r.put(Packet{PayloadType: 13, Payload: []byte{50}}, 0)
+	r.Press('5', 100*time.Millisecond)
+	beat := func(now time.Duration) {
+		r.out.Reset()
+		r.Beat(now, &r.out)
+		r.keep()
+	}
+	beat(40 * time.Millisecond)
+	r.put(Packet{Sequence: 1, Timestamp: 3600 * 8000, PayloadType: 13, Payload: []byte{50}}, time.Hour)
+	beat(time.Hour)
+	if e.samples > 10*160 {
+		t.Errorf("%d samples were coded", e.samples)
+	}
+	if last := r.sent[len(r.sent)-1]; last.Timestamp < 3599*8000 {
+		t.Errorf("the last packet is at %d", last.Timestamp)
+	}
+	for _, s := range r.sent {
+		if key, _ := ParseEvent(s.Payload); s.PayloadType == 96 && key.Duration > 8000 {
+			t.Errorf("the key lasted %d", key.Duration)
+		}
+	}
+}
