@@ -31,7 +31,8 @@
 //
 // RTP and RTCP of version 2; STUN, DTLS and anything else is dropped, except where a side has it (below), DTLS of a Sealed stream, which goes from peer
 // to peer, and on an Opaque stream (T.38), where only the gate decides. A side on hold has its RTP dropped, and still counts as alive; RTCP goes on (RFC 3264 §5.1). Under
-// FixedSSRC a packet with another SSRC is dropped, and its sender counts as alive, too.
+// FixedSSRC a packet with another SSRC is dropped, and its sender counts as alive, too. RTCP passes without the names and addresses of its sources, which have
+// others here, unless the peers have keys of their own.
 //
 // # Handshakes
 //

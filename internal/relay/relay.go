@@ -71,6 +71,7 @@ type Relay struct {
 	count     gauges
 
 	identity identity
+	names    pseudonyms
 	shaking  sync.WaitGroup // handshakes, and the clock
 	clock    clock
 	coders   coders
@@ -126,6 +127,9 @@ func newRelay(config Config) (*Relay, error) {
 	r := &Relay{coders: newCoders(config.Logger), config: config, start: time.Now(), sockets: newSockets(config), maxQueued: maxQueued}
 	var err error
 	if r.identity, err = newIdentity(r.start); err != nil {
+		return nil, err
+	}
+	if r.names, err = newPseudonyms(); err != nil {
 		return nil, err
 	}
 	for i := range r.shards {

@@ -232,6 +232,13 @@ func (w *worker) pass(p *port, n int, now int64) {
 		}
 		return
 	}
+	if k == rtcp && !p.stream.sealed {
+		if b = w.relay.names.write(b, p.stream.session.id); len(b) == 0 {
+			c.dropped++
+			w.batch.dropped++
+			return
+		}
+	}
 	if p.stream.converting() && !p.stream.opaque {
 		if done, ok := w.change(p, out, to, b, k, now); !ok {
 			c.dropped++
