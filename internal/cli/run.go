@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"github.com/directsip/directsip/internal/server"
@@ -46,7 +47,8 @@ func (a *app) serveCmd() *cobra.Command {
 			if err := a.print(map[string]string{"listening": s.Listening()}, func(w io.Writer) { fmt.Fprintln(w, s.Listening()) }); err != nil {
 				return errors.Join(err, s.Shutdown(cmd.Context()))
 			}
-			return run(s, sig, drain, prof)
+			notify(a.err, daemon.SdNotifyReady, s.Listening())
+			return a.run(s, sig, drain, prof)
 		}}
 	c.Flags().StringVar(&name, "server", os.Getenv("DIRECTSIP_SERVER"), "which server of the document this is")
 	c.Flags().DurationVar(&drain, "drain", 30*time.Second, "how long running calls may go on after SIGTERM")
@@ -106,7 +108,7 @@ func (s *signals) stop() {
 }
 
 // run serves until a signal. Any number of SIGHUP that come while a document is applied are one: there is nothing newer to read.
-func run(s *server.Server, sig *signals, drain time.Duration, prof profiles) error {
+func (a *app) run(s *server.Server, sig *signals, drain time.Duration, prof profiles) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var watch sync.WaitGroup
 	watch.Go(func() { s.WatchFile(ctx) })
@@ -119,6 +121,7 @@ func run(s *server.Server, sig *signals, drain time.Duration, prof profiles) err
 			running = false
 		}
 	}
+	notify(a.err, daemon.SdNotifyStopping, leaving(drain))
 	cancel()
 	watch.Wait()
 	err := prof.write()
