@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"cmp"
 	"iter"
 	"strconv"
 	"strings"
@@ -327,17 +328,20 @@ func (c *Call) rejected(now time.Time, t *attempt, m *sip.Message, out *Out) {
 		c.inviteAgain(now, t, out)
 		return
 	}
-	c.result(now, t.target.Trunk, v.Class.Result(), out)
-	if m.Status == 503 {
-		out.Results[len(out.Results)-1].Pause = pauseOf(m)
-	}
-	r := newRejection(v, m)
-	if unauthorized(v.Status) {
-		t.leg.deny(r)
-	}
 	hunt := v.Hunt
 	if c.decision.Kind == routing.Emergency {
 		hunt = v.HuntEmergency()
+	}
+	r := newRejection(v, m)
+	if hunt && c.outOfService(now, t, m, r, out) {
+		return
+	}
+	c.result(now, t.target.Trunk, v.Class.Result(), out)
+	if d := pauseOf(m); m.Status == 503 && d > 0 {
+		out.Results[len(out.Results)-1].Pause = cmp.Or(t.pause, d)
+	}
+	if unauthorized(v.Status) {
+		t.leg.deny(r)
 	}
 	if c.redirect(t, m) {
 		hunt = true

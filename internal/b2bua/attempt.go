@@ -52,8 +52,9 @@ type attempt struct {
 
 	transfers uint8 // of the call that had begun: a later one does not call this target
 
-	failure  string    // why a message could not be sent, in words of the transport
-	patience time.Time // until when the addresses of the target are tried while there is another target; zero: for ever
+	failure  string        // why a message could not be sent, in words of the transport
+	pause    time.Duration // the shortest that an address of the gateway has asked for with its 503; 0: none has
+	patience time.Time     // until when the addresses of the target are tried while there is another target; zero: for ever
 
 	// Deadlines of the hunt; zero when off.
 	noResponse, noProgress, noAnswer, grace, linger time.Time
@@ -509,12 +510,33 @@ func (c *Call) nextAddress(now time.Time, t *attempt, r *rejection, out *Out) {
 	if t.state == attemptTrying {
 		c.env.silent().Add(now, t.leg.hop.Remote, SilentTime)
 	}
+	if !c.further(now, t, r, out) {
+		c.reject(now, t, r, true, out)
+	}
+}
+
+// outOfService takes a 503 of an address that is not the last one of its gateway, as if there had been no answer: another one may be well (RFC 3263 §4.3). What a
+// Retry-After asks for holds for this address: it stands behind the others so long. False: the answer is that of the gateway.
+func (c *Call) outOfService(now time.Time, t *attempt, m *sip.Message, r *rejection, out *Out) bool {
+	if m.Status != 503 || t.rang || c.current != t || len(t.hops) < 2 {
+		return false
+	}
+	if d := pauseOf(m); d > 0 {
+		c.env.silent().Add(now, t.leg.hop.Remote, d)
+		if t.pause == 0 || d < t.pause {
+			t.pause = d
+		}
+	}
+	return c.further(now, t, r, out)
+}
+
+// further tries the next address of the same gateway. False: there is none, or the next target has its turn.
+func (c *Call) further(now time.Time, t *attempt, r *rejection, out *Out) bool {
 	tired := !t.patience.IsZero() && !now.Before(t.patience) && c.hasNext()
 	if t.hop+1 >= len(t.hops) || tired {
-		c.reject(now, t, r, true, out)
-		return
+		return false
 	}
-	next := &attempt{target: t.target, transfers: t.transfers, index: t.index, hops: t.hops, hop: t.hop + 1, patience: t.patience}
+	next := &attempt{target: t.target, transfers: t.transfers, index: t.index, hops: t.hops, hop: t.hop + 1, patience: t.patience, pause: t.pause}
 	next.leg.side, next.leg.number, next.leg.trunk = t.leg.side, t.leg.number, t.leg.trunk
 	c.passBy(now, t, r)
 	t.calm()
@@ -522,6 +544,7 @@ func (c *Call) nextAddress(now time.Time, t *attempt, r *rejection, out *Out) {
 	c.current = next
 	c.attempts = append(c.attempts, next)
 	c.invite(now, next, out)
+	return true
 }
 
 // passBy notes in the record which address of the gateway has not taken the INVITE, before the next one has its place there.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -112,5 +113,51 @@ func TestSilentHostCostsOneCall(t *testing.T) {
 	}
 	if n := len(invites()); n != 1 {
 		t.Errorf("%d of 8 calls have waited for the silent host", n)
+	}
+}
+
+// RFC 3263 §4.3: a host that is out of service says so with 503, and the call goes on to the next one of its name. Retry-After is for that host: the trunk pauses
+// when all of its hosts want that, and until the first is back.
+func TestHostOutOfServiceIsPassedBy(t *testing.T) {
+	t.Parallel()
+	doc := strings.ReplaceAll(basic, "host: NET.3, root: {transport: UDP, port: 5070}", "host: gw.test, root: {transport: UDP, port: 5070, gatewayPort: dns}")
+	r := named(t, doc, "_sip._udp.gw.test. 60 IN SRV 1 1 5060 one.test.", "_sip._udp.gw.test. 60 IN SRV 2 1 5060 two.test.",
+		"one.test. 60 IN A NET.3", "two.test. 60 IN A NET.4")
+	pbx, one, two := r.agent(2), r.agent(3), r.agent(4)
+	calls := func(n int) {
+		t.Helper()
+		for range n {
+			out, in := r.call(pbx, two)
+			r.hangup(in, out)
+		}
+	}
+	one.Reject(503)
+	calls(4)
+	if n := len(one.Calls()); n != 4 {
+		t.Errorf("the host that is out of service for a moment got %d of 4 calls", n)
+	}
+	one.Reject(503, "Retry-After: 200")
+	calls(4)
+	if n := len(one.Calls()); n != 5 {
+		t.Errorf("the host that wants no calls for a while got %d of 4", n-4)
+	}
+	if rec, err := r.Call(t.Context(), r.records(1)[0].ID); err != nil || len(rec.Attempts) != 1 {
+		t.Errorf("record of the last call: %+v, %v", rec, err)
+	}
+	if st := r.trunk("gw"); st.State != "up" {
+		t.Errorf("the trunk is %s: %s", st.State, st.Why)
+	}
+	two.Reject(503, "Retry-After: 100")
+	before := time.Now()
+	refused := r.tester.Dial(pbx, r.net+"1:5060", "sip:+14255550101@"+r.net+"1")
+	r.tester.Wait(refused, siptest.Failed)
+	until(t, "the trunk pauses", func() bool { return r.trunk("gw").State == "paused" })
+	for _, st := range r.engine.Trunks() {
+		if d := st.Paused.Sub(before); st.Trunk.Name == "gw" && (d < 99*time.Second || d > 110*time.Second) {
+			t.Errorf("the trunk pauses for %v", d)
+		}
+	}
+	if n := len(one.Calls()); n != 6 {
+		t.Errorf("the last call tried the other host %d times", n-5)
 	}
 }
