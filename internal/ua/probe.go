@@ -3,6 +3,8 @@ package ua
 import (
 	"hash/fnv"
 	"math/rand/v2"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,8 +24,9 @@ type probe struct {
 	callID string
 	silent bool // the last OPTIONS has no answer yet
 	shown  health.State
-	skip   int // addresses of the gateway's name that did not answer
-	asked  int // the look-up under way; 0: none
+	good   netip.AddrPort   // of the addresses of the gateway's name the one that has answered last; invalid when it does no more
+	poor   []netip.AddrPort // … and those that have not answered since, or that they are out of service
+	asked  int              // the look-up under way; 0: none
 	binding
 }
 
@@ -114,7 +117,7 @@ const faultPause = 5 * time.Second
 // start sends one OPTIONS to where a call would go.
 func (p *probe) start(now time.Time, c *Core) {
 	if p.silent {
-		p.skip++ // of a name with several addresses the next one
+		p.shun()
 		p.mute(now, c)
 	}
 	if remote, ok := p.trunk.Remote(); ok {
@@ -158,9 +161,36 @@ func (p *probe) resolved(now time.Time, c *Core, addrs []b2bua.Addr) {
 		c.publish(p, p.health.ProbeFailed(now, "the name of the gateway does not resolve to an address"))
 	} else {
 		addrs = p.boundFirst(c, addrs)
-		p.send(now, c, addrs[p.skip%len(addrs)])
+		p.send(now, c, p.pick(addrs))
 	}
 	c.arm(p)
+}
+
+// maxPoor is more addresses than the resolver gives of a name.
+const maxPoor = 64
+
+// shun has the next OPTIONS go to another address than these.
+func (p *probe) shun() {
+	p.good = netip.AddrPort{}
+	if len(p.poor) == maxPoor { // DNS says something else each time
+		p.poor = nil
+	}
+	if !slices.Contains(p.poor, p.sent) {
+		p.poor = append(p.poor, p.sent)
+	}
+}
+
+// pick is who is asked: the address that has answered last, else the first one that is not poor. It goes by addresses and not by places in the list, as DNS may turn
+// that with every answer: a trunk is up as long as one host of a name answers, since calls go on to the next host by themselves (RFC 3263 §4.3).
+func (p *probe) pick(addrs []b2bua.Addr) b2bua.Addr {
+	i := slices.IndexFunc(addrs, func(a b2bua.Addr) bool { return a.Remote == p.good })
+	if i < 0 {
+		i = slices.IndexFunc(addrs, func(a b2bua.Addr) bool { return !slices.Contains(p.poor, a.Remote) })
+	}
+	if i < 0 { // none is left: from the beginning
+		i, p.poor = 0, nil
+	}
+	return addrs[i]
 }
 
 func (p *probe) send(now time.Time, c *Core, a b2bua.Addr) {
@@ -186,6 +216,11 @@ func (p *probe) receive(now time.Time, m *sip.Message, c *Core) {
 	}
 	p.silent = false
 	p.speaks(now, c)
+	if health.Alive(p.trunk.Settings, m.Status) {
+		p.good, p.poor = p.sent, nil
+	} else {
+		p.shun()
+	}
 	c.publish(p, p.health.ProbeResult(now, m.Status))
 	c.arm(p)
 }

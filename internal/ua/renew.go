@@ -31,7 +31,7 @@ func (p *probe) boundFirst(c *Core, addrs []b2bua.Addr) []b2bua.Addr {
 	}
 	at := r.Status().At
 	if p.bound != at {
-		p.bound, p.skip, p.heard, p.lost = at, 0, false, false
+		p.bound, p.good, p.poor, p.heard, p.lost = at, netip.AddrPort{}, nil, false, false
 	}
 	i := slices.IndexFunc(addrs, func(a b2bua.Addr) bool { return a.Remote == at })
 	if i <= 0 {
