@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -443,30 +444,43 @@ func TestWriteErrorIsRepeated(t *testing.T) {
 	}
 }
 
-// TestFullDisk lets files grow no further for a while: writes end short. Nothing is lost, and nothing is there twice. The limit is one of the
-// whole process, so the test has one of its own.
-func TestFullDisk(t *testing.T) {
-	const own = "STORE_FULL_DISK"
-	if os.Getenv(own) == "" {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFullDisk$", "-test.count=1", "-test.v")
+// fullDisk runs a test in a process of its own, whose files it lets grow no further than to a size. false: that was done.
+func fullDisk(t *testing.T) (limit func(size uint64), ok bool) {
+	t.Helper()
+	if own := "STORE_FULL_DISK"; os.Getenv(own) == "" {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1", "-test.v")
 		cmd.Env = append(os.Environ(), own+"=1")
-		if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: TestFullDisk")) {
+		if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name())) {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		return
+		return nil, false
 	}
 	signal.Ignore(unix.SIGXFSZ)
-	defer signal.Reset(unix.SIGXFSZ)
+	t.Cleanup(func() { signal.Reset(unix.SIGXFSZ) })
 	var before unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &before); err != nil {
 		t.Fatal(err)
 	}
+	return func(size uint64) {
+		t.Helper()
+		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: min(size, before.Cur), Max: before.Max}); err != nil {
+			t.Fatal(err)
+		}
+	}, true
+}
+
+const roomEnough = math.MaxUint64
+
+// TestFullDisk lets files grow no further for a while: writes end short. Nothing is lost, and nothing is there twice.
+func TestFullDisk(t *testing.T) {
+	limit, ok := fullDisk(t)
+	if !ok {
+		return
+	}
 	s := mustOpen(t, Config{Dir: t.TempDir()})
 	s.Put(sample(0))
 	waitAcked(t, s, 1)
-	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 50_000, Max: before.Max}); err != nil {
-		t.Fatal(err)
-	}
+	limit(50_000)
 	const n = 300
 	for i := 1; i < n; i++ {
 		s.Begin(sample(i).ID, opened(sample(i)))
@@ -490,9 +504,7 @@ func TestFullDisk(t *testing.T) {
 	if skipped, _ := frames(b, func(int, frameKind, []byte) {}); skipped > 0 || err != nil {
 		t.Errorf("a write that failed left %d bytes, %v", skipped, err)
 	}
-	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &before); err != nil {
-		t.Fatal(err)
-	}
+	limit(roomEnough)
 	if errs == 0 {
 		t.Error("no write failed")
 	}
@@ -508,6 +520,162 @@ func TestFullDisk(t *testing.T) {
 	defer mustClose(t, s)
 	if got, err := s.Count(t.Context(), Filter{}); got != n || err != nil || s.Stats().Recovered.TornBytes > 0 {
 		t.Errorf("%d records after a kill, want %d, %+v, %v", got, n, s.Stats().Recovered, err)
+	}
+}
+
+// TestStartWithAFullDisk: a server that is killed while the disk is full takes calls again at once, and those that it could not end get their
+// records when there is room, once, also when it is killed before and after.
+func TestStartWithAFullDisk(t *testing.T) {
+	limit, ok := fullDisk(t)
+	if !ok {
+		return
+	}
+	s := mustOpen(t, Config{Dir: t.TempDir()})
+	const n = 300 // of more than one batch
+	for i := range n {
+		s.Begin(sample(i).ID, opened(sample(i)))
+	}
+	s.Put(sample(n))
+	waitAcked(t, s, 1)
+	dir := crash(t, s)
+	mustClose(t, s)
+	limit(0)
+	s = mustOpen(t, Config{Dir: dir})
+	if waiting, err := s.Waiting(); waiting != n || s.Stats().Recovered.Lost != n {
+		t.Errorf("%d records wait, %+v, %v", waiting, s.Stats().Recovered, err)
+	}
+	limit(roomEnough) // for the copy
+	dir = crash(t, s)
+	limit(0)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Close(ended); err == nil {
+		t.Error("nothing is said of records that could not be written")
+	}
+	s = mustOpen(t, Config{Dir: dir})
+	limit(roomEnough)
+	for range 3 {
+		if got, err := s.Count(t.Context(), Filter{Reason: ReasonServerLost}); got != n || err != nil {
+			t.Errorf("%d records of lost calls, want %d, %v", got, n, err)
+		}
+		if got, err := s.Count(t.Context(), Filter{}); got != n+1 || err != nil {
+			t.Errorf("%d records, want %d, %v", got, n+1, err)
+		}
+		dir = crash(t, s)
+		mustClose(t, s)
+		s = mustOpen(t, Config{Dir: dir})
+	}
+	mustClose(t, s)
+}
+
+// TestPurgeOnAFullDisk makes room: that it cannot note what is purged keeps no segment, and it is noted later.
+func TestPurgeOnAFullDisk(t *testing.T) {
+	limit, ok := fullDisk(t)
+	if !ok {
+		return
+	}
+	s := mustOpen(t, Config{Dir: t.TempDir(), Retention: time.Hour, recordsSize: 1})
+	now := sample(3).End
+	for i, age := range []time.Duration{3, 2, 0} {
+		for k := range 2 {
+			r := sample(2*i + k)
+			r.Start, r.End = now.Add(-age*time.Hour-time.Minute*time.Duration(90*k)), now.Add(-age*time.Hour-time.Minute*time.Duration(90*k))
+			s.Put(r)
+		}
+		if err := s.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for deadline := time.Now().Add(patience); unindexed(s) > 0 && time.Now().Before(deadline); {
+		runtime.Gosched()
+	}
+	limit(0)
+	for range 2 { // files go at the second
+		if err := s.purgeNow(now, nil); !errors.Is(err, unix.EFBIG) {
+			t.Errorf("%v, want that marks cannot be written", err)
+		}
+	}
+	if left, err := numbered(s.index.dir, recordSuffix); len(left) != 1 || err != nil {
+		t.Errorf("segments %v are left, %v", left, err)
+	}
+	if got, err := s.Count(t.Context(), Filter{}); got != 1 || err != nil {
+		t.Errorf("%d records, want 1, %v", got, err)
+	}
+	limit(roomEnough)
+	if err := s.purgeNow(now, nil); err != nil {
+		t.Error(err)
+	}
+	mustClose(t, s)
+	s = mustOpen(t, Config{Dir: s.cfg.Dir})
+	defer mustClose(t, s)
+	if got, err := s.Count(t.Context(), Filter{}); got != 1 || err != nil {
+		t.Errorf("%d records after a start, want 1, %v", got, err)
+	}
+}
+
+// TestFilesRemovedByHand: who makes room on a full disk by removing files loses what was in them, and nothing that comes later.
+func TestFilesRemovedByHand(t *testing.T) {
+	for _, what := range []string{recordsDir + "/*", journalDir + "/*", recordsDir, journalDir} {
+		t.Run(what, func(t *testing.T) {
+			s := mustOpen(t, Config{Dir: t.TempDir(), callsSize: 20_000, recordsSize: 20_000})
+			const n, runs = 100, 7
+			before := func() {
+				for i := range n {
+					s.Put(sample(i))
+				}
+				for i := range runs {
+					s.Begin(sample(n+i).ID, opened(sample(n+i)))
+				}
+				if err := s.Flush(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before()
+			list, err := filepath.Glob(filepath.Join(s.cfg.Dir, what))
+			if err != nil || len(list) == 0 {
+				t.Fatal(list, err)
+			}
+			for _, path := range list {
+				if err := os.RemoveAll(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i := range runs {
+				s.Put(sample(n + i))
+			}
+			for i := range 3 * n { // as much as makes segments of the journal
+				r := sample(1000 + i)
+				s.Begin(r.ID, opened(r))
+				s.Put(r)
+				if i%20 == 0 {
+					if err := s.Flush(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if got, err := s.List(t.Context(), Filter{Limit: 1000}); len(got) < 3*n+runs || err != nil {
+				t.Errorf("%d calls are listed, want %d or more, %v", len(got), 3*n+runs, err)
+			}
+			dir := crash(t, s)
+			mustClose(t, s)
+			s = mustOpen(t, Config{Dir: dir})
+			defer mustClose(t, s)
+			for i := range 3*n + runs {
+				want := n + i
+				if i >= runs {
+					want = 1000 + i - runs
+				}
+				if r, err := s.Get(t.Context(), sample(want).ID); err != nil || r.Reason == ReasonServerLost {
+					t.Fatalf("call %d: %v", want, err)
+				}
+			}
+			if got, err := s.Count(t.Context(), Filter{}); int(got) > 4*n+runs || err != nil {
+				t.Errorf("%d records, want no more than %d, %v", got, 4*n+runs, err)
+			}
+			if old, err := numbered(filepath.Join(dir, journalDir), callSuffix); len(old) > 5 || err != nil {
+				t.Errorf("%d segments of the journal are left, %v", len(old), err)
+			}
+		})
 	}
 }
 

@@ -17,13 +17,14 @@ const maxMemory = 16
 
 // index knows where records lie.
 type index struct {
-	dir    string // of segments
-	mu     sync.Mutex
-	segs   []*segment // by number
-	marks  marks
-	memory int           // blocks that are in memory only
-	wake   chan struct{} // capacity 1: there are blocks to write
-	doomed []*segment    // purged; their files go when no question can see them any more
+	dir      string // of segments
+	mu       sync.Mutex
+	segs     []*segment // by number
+	marks    marks
+	memory   int           // blocks that are in memory only
+	wake     chan struct{} // capacity 1: there are blocks to write
+	doomed   []*segment    // purged; their files go when no question can see them any more
+	unmarked bool          // marks could not be written
 }
 
 // segment is a file of records and the blocks of its index, in order.

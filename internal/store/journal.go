@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"os"
 	"slices"
 )
@@ -91,6 +92,10 @@ func (j *journal) clean() (l *callLog, frames []byte, list []survivor, err error
 		return l, nil, nil, nil
 	}
 	f, err := os.Open(l.path)
+	if errors.Is(err, os.ErrNotExist) { // somebody has removed it
+		j.forget(l)
+		return l, nil, nil, nil
+	}
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -107,6 +112,15 @@ func (j *journal) clean() (l *callLog, frames []byte, list []survivor, err error
 		list = append(list, survivor{id, place{at: int64(at), size: p.size}})
 	}
 	return l, frames, list, nil
+}
+
+// forget takes the calls of a segment for ended.
+func (j *journal) forget(l *callLog) {
+	for id, p := range j.open {
+		if p.no == l.no {
+			j.end(id)
+		}
+	}
 }
 
 // drop forgets an old call segment after its survivors were written to the current one, from base on.

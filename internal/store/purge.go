@@ -87,18 +87,18 @@ func (s *Store) purgeNow(now time.Time, pace *pacer) error {
 	}
 	x.mu.Unlock()
 	hidden, fresh := make([]int, len(segs)), 0
+	var failure error
 	for i, seg := range segs {
 		var err error
 		if hidden[i], err = x.countHidden(seg, m); err != nil {
-			return err
+			failure, hidden[i] = err, seg.hidden // and the others are purged all the same
 		}
 		fresh += hidden[i] - seg.hidden
 		pace.pause()
 	}
-	if fresh != 0 {
-		if err := m.write(x.dir); err != nil {
-			return err
-		}
+	if fresh != 0 || x.unmarked {
+		err := m.write(x.dir) // not on a full disk: what is removed all the same makes room for it
+		failure, x.unmarked = errors.Join(failure, err), err != nil
 		s.sync.named(x.dir)
 		x.mu.Lock()
 		x.marks = m
@@ -108,7 +108,7 @@ func (s *Store) purgeNow(now time.Time, pace *pacer) error {
 		x.mu.Unlock()
 		s.purged.Add(uint64(max(0, fresh))) // fewer when the clock was set back
 	}
-	return x.removeHidden(pace)
+	return errors.Join(failure, x.removeHidden(pace))
 }
 
 // limit moves the floor so that no more than n rows are left.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,10 +16,12 @@ type recovery struct {
 	open  map[string]*cdr.Record
 	alive time.Time // the latest moment that is known of
 	paths []string
+	waits bool // the disk does not take the records: they go to the queue
 }
 
-// replay makes records of calls that never ended and removes the journal. It may be interrupted at any point and
-// repeated: a call that has a record gets no other.
+// replay makes records of calls that never ended and has the journal removed when they are durable. It may be interrupted at any
+// point and repeated: a call that has a record gets no other. A disk that is full keeps no server from its calls: then the
+// records wait as those of other calls do, and the journal stays for the next Open.
 func (s *Store) replay(dir string) error {
 	r := recovery{open: map[string]*cdr.Record{}}
 	list, err := numbered(dir, callSuffix)
@@ -33,13 +36,13 @@ func (s *Store) replay(dir string) error {
 	if err := s.replayLost(&r); err != nil {
 		return err
 	}
-	if err := removeAll(r.paths...); err != nil {
-		return err
+	if !r.waits {
+		s.sync.drop(r.paths...)
 	}
 	if rec := s.recovered; rec != (Recovered{}) {
 		s.log.Info("call records recovered", "records", rec.Records, "lost_calls", rec.Lost, "torn_bytes", rec.TornBytes)
 	}
-	return syncDir(dir)
+	return nil
 }
 
 // replayCalls reads a call segment. Torn bytes are counted, and kept aside unless they are just an unfinished write.
@@ -59,7 +62,10 @@ func (s *Store) replayCalls(r *recovery, path string) error {
 	if cut {
 		return nil
 	}
-	return os.WriteFile(path+".torn", b, 0o600)
+	if err := os.Link(path, path+".torn"); err != nil && !errors.Is(err, os.ErrExist) { // takes no room
+		s.log.Warn("a damaged call journal segment cannot be kept", "segment", path, "err", err)
+	}
+	return nil
 }
 
 func (r *recovery) frame(kind frameKind, payload []byte) {
@@ -110,23 +116,31 @@ func (s *Store) replayLost(r *recovery) error {
 				s.records.add(rec)
 			}
 		}
-		n := len(s.records.recs)
-		if n == 0 {
-			continue
-		}
-		if err := s.records.write(); err != nil {
-			return err
-		}
-		s.recovered.Lost += n
-		s.index.add(&s.records)
+		s.recovered.Lost += len(s.records.recs)
+		s.writeLost(r)
 	}
-	if s.records.file == nil {
-		return nil
+	if f := s.records.file; f != nil {
+		s.sync.touch(f.f, f.size)
+		s.sync.named(s.records.dir)
 	}
-	if err := s.records.file.f.Sync(); err != nil {
-		return err
+	return nil
+}
+
+// writeLost writes what was added, or leaves it to the writer.
+func (s *Store) writeLost(r *recovery) {
+	l := &s.records
+	if len(l.recs) == 0 {
+		return
 	}
-	return syncDir(s.records.dir)
+	if !r.waits && l.write() == nil {
+		s.index.add(l)
+		return
+	}
+	r.waits = true
+	for _, rec := range l.recs {
+		s.Put(rec)
+	}
+	l.forget()
 }
 
 // finish ends a call at the last moment at which its server is known to have lived.

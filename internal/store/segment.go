@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/directsip/directsip/internal/cdr"
 )
 
@@ -35,8 +37,11 @@ type logFile struct {
 
 func fileName(no int, suffix string) string { return fmt.Sprintf("%09d%s", no, suffix) }
 
-// createLog makes a new file with the number.
+// createLog makes a new file with the number, and its directory if somebody has removed that.
 func createLog(dir string, no int, suffix string) (*logFile, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
 	path := filepath.Join(dir, fileName(no, suffix))
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -55,6 +60,12 @@ func (l *logFile) write(b []byte) error {
 	}
 	l.size += int64(n)
 	return nil
+}
+
+// removed tells whether the file has no name any more: what is written to it is lost when it is closed.
+func (l *logFile) removed() bool {
+	var st unix.Stat_t
+	return unix.Fstat(int(l.f.Fd()), &st) == nil && st.Nlink == 0
 }
 
 // recordLog writes records to segments, in which they stay. It is owned by the writer.

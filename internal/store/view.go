@@ -91,7 +91,10 @@ func (v *view) content(b *block) (*content, error) {
 		damage = fmt.Errorf("%s: %w", b.seg.indexPath(), err)
 	}
 	s, err := scan(b.seg.recordPath(), b.from, b.to)
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrNotExist) && (damage == nil || errors.Is(damage, os.ErrNotExist)):
+		return &content{}, nil // somebody has removed both
+	case err != nil:
 		return nil, errors.Join(err, damage)
 	}
 	return &s.blocks[0].content, nil
@@ -110,6 +113,9 @@ func (v *view) look(b *block, low, high uint64) (rows []uint16, err error) {
 	c := b.mem
 	if c == nil {
 		s, err := scan(b.seg.recordPath(), b.from, b.to)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, nil
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -153,6 +153,10 @@ func (s *Store) acknowledge(seq uint64, news bool) {
 // record that is missing cannot be found.
 func (w *writer) persist() bool {
 	if len(w.l.recs) > 0 {
+		if f := w.l.file; f != nil && f.removed() {
+			w.s.log.Error("a segment of call records was removed while it was written, and what it held is lost; a new one begins", "segment", f.path)
+			w.seal()
+		}
 		if !w.repeat(w.writeRecords) {
 			return false
 		}
@@ -206,7 +210,11 @@ func (w *writer) rotate() {
 	if f := w.l.file; f != nil && (f.size >= w.s.cfg.recordsSize || time.Since(f.born) >= segmentAge) {
 		w.seal()
 	}
-	if w.j.calls.size >= w.s.cfg.callsSize {
+	removed := w.j.calls.removed()
+	if removed {
+		w.s.log.Error("the call journal was removed; calls that run now get no record if the server is killed", "segment", w.j.calls.path)
+	}
+	if removed || w.j.calls.size >= w.s.cfg.callsSize {
 		old := w.j.calls
 		if err := w.j.newCalls(); err == nil {
 			w.s.sync.finish(old.f, old.size)
