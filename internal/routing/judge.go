@@ -16,9 +16,9 @@ type Verdict struct {
 	Why    string
 }
 
-// HuntEmergency tells whether the next target is tried for an emergency call: always, unless the call was answered or
-// the caller gave up.
-func (v Verdict) HuntEmergency() bool { return v.Class != Answered && v.Status != 487 }
+// HuntEmergency tells whether the next target is tried for an emergency call: always, unless the call was answered. Who gets a
+// CANCEL because the caller gave up is not judged, so 487 too is the peer's own.
+func (v Verdict) HuntEmergency() bool { return v.Class != Answered }
 
 // Judge decides what a final response from a trunk means. First the trunk's response rules (TRK-22) may replace status
 // and cause; a replaced status stands alone. Then the class is looked up, and last the sets FinalCodes and FailoverCodes
@@ -92,8 +92,6 @@ func (v Verdict) numberReason() *diag.Reason {
 
 func (v Verdict) userReason() *diag.Reason {
 	switch {
-	case v.Status == 487:
-		return diag.CallerCancelled
 	case v.Status == 433:
 		return diag.CallerRefused
 	case v.Status == 486 || v.Status == 600 || v.Cause == 17:
@@ -102,6 +100,8 @@ func (v Verdict) userReason() *diag.Reason {
 		return diag.Declined
 	case v.Cause == 19:
 		return diag.NoAnswer
+	case v.Status == 487 && v.Cause != 18: // of its own accord: whom we cancel is not judged
+		return diag.Declined
 	}
 	return diag.NoUserResponse
 }

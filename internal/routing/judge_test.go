@@ -208,7 +208,8 @@ func TestVerdictReason(t *testing.T) {
 		{404, 0, diag.NotFound}, {484, 0, diag.NumberInvalid}, {500, 28, diag.NumberInvalid}, {410, 0, diag.NumberChanged},
 		{500, 22, diag.NumberChanged}, {482, 0, diag.LoopDetected}, {483, 0, diag.TooManyHops}, {500, 25, diag.TooManyHops},
 		{486, 0, diag.Busy}, {600, 0, diag.Busy}, {503, 17, diag.Busy}, {603, 0, diag.Declined}, {403, 21, diag.Declined},
-		{480, 19, diag.NoAnswer}, {480, 0, diag.NoUserResponse}, {408, 18, diag.NoUserResponse}, {487, 0, diag.CallerCancelled},
+		{480, 19, diag.NoAnswer}, {480, 0, diag.NoUserResponse}, {408, 18, diag.NoUserResponse}, {487, 0, diag.Declined}, {487, 18, diag.NoUserResponse},
+		{487, 19, diag.NoAnswer}, {487, 17, diag.Busy},
 		{433, 0, diag.CallerRefused},
 	} {
 		if got := Judge(nil, row.status, row.cause).Reason(); got != row.want {
@@ -218,7 +219,7 @@ func TestVerdictReason(t *testing.T) {
 }
 
 func TestEmergencyHuntsOn(t *testing.T) {
-	for status, want := range map[int]bool{200: false, 404: true, 486: true, 487: false, 500: true, 603: true} {
+	for status, want := range map[int]bool{200: false, 404: true, 486: true, 487: true, 500: true, 603: true} {
 		if Judge(nil, status, 0).HuntEmergency() != want {
 			t.Errorf("%d: hunt %v", status, !want)
 		}

@@ -216,12 +216,13 @@ func failed(r *cdr.Record) bool {
 	return hasFailed(!r.Answered.IsZero(), r.Status, r.EndedBy, r.Reason)
 }
 
-// hasFailed: an answered call has if no party wished its end. What is ended on account of a party that is silent counts as ended by it, and was not its wish.
+// hasFailed: an answered call has if no party wished its end. What is ended on account of a party that is silent counts as ended by it, and was not its wish. 487
+// is the caller's wish, unless it was the called side that said so.
 func hasFailed(answered bool, status int, endedBy, reason string) bool {
 	if answered {
 		return endedBy == "directsip" || reason == diag.PeerVanished.ID || reason == diag.AckMissing.ID
 	}
-	return status != 487
+	return status != 487 || endedBy == "callee"
 }
 
 func number(n cdr.Number) string {

@@ -113,13 +113,19 @@ func TestAmbiguousPrefixListsCandidates(t *testing.T) {
 	}
 }
 
-// TestSilentPartyIsAFailure: a call that was cut on account of a party that says nothing any more is among those that failed.
+// TestSilentPartyIsAFailure: a call that was cut on account of a party that says nothing any more is among those that failed, and one that its called side has ended
+// as if the caller had given up.
 func TestSilentPartyIsAFailure(t *testing.T) {
 	s := mustOpen(t, Config{Dir: t.TempDir()})
 	defer mustClose(t, s)
 	for n, reason := range []string{"normal-clearing", "peer-vanished", "ack-missing", "transferred"} {
 		r := sample(n)
 		r.Status, r.EndedBy, r.Reason = 200, "callee", reason
+		s.Put(r)
+	}
+	for n, c := range []struct{ by, reason string }{{"caller", "caller-cancelled"}, {"callee", "declined"}} {
+		r := sample(10 + n)
+		r.Answered, r.Status, r.EndedBy, r.Reason = time.Time{}, 487, c.by, c.reason
 		s.Put(r)
 	}
 	list, err := s.List(t.Context(), Filter{Failed: true})
@@ -132,7 +138,7 @@ func TestSilentPartyIsAFailure(t *testing.T) {
 			t.Errorf("%s is listed as failed and is not", list[i].Reason)
 		}
 	}
-	if slices.Sort(got); !slices.Equal(got, []string{"ack-missing", "peer-vanished"}) {
+	if slices.Sort(got); !slices.Equal(got, []string{"ack-missing", "declined", "peer-vanished"}) {
 		t.Errorf("failed: %v", got)
 	}
 }
