@@ -59,7 +59,7 @@ func (c *Call) progress(now time.Time, t *attempt, m *sip.Message, out *Out) {
 		t.noAnswer = after(now, c.settings(t).NoAnswerTimeout)
 	}
 	if c.rec.Ringing.IsZero() {
-		c.rec.Ringing = now
+		c.rec.Ringing = c.moment(now)
 	}
 	c.transferRings(now, t, m.Status, out)
 	if c.a.inv == nil || c.phase != phaseHunting {
@@ -178,9 +178,9 @@ func (c *Call) answeredOfferless(now time.Time, t *attempt, m *sip.Message, f *f
 func (c *Call) answerCaller(now time.Time, m *sip.Message, f *fork, sdp string, out *Out) {
 	a := &c.a
 	c.phase = phaseAnswered
-	c.rec.Answered = now
+	c.rec.Answered = c.moment(now)
 	if c.rec.Ringing.IsZero() {
-		c.rec.Ringing = now
+		c.rec.Ringing = c.moment(now)
 	}
 	r := c.inviteReply(a, a.tag, 200, "")
 	r.Add(sip.IDSupported, Extensions(a.trunk.Settings))
@@ -259,7 +259,7 @@ func (c *Call) lateInviteResponse(now time.Time, t *attempt, m *sip.Message, out
 		}
 	case m.Status >= 300:
 		t.linger, t.grace = time.Time{}, time.Time{}
-		c.lateRefusal(t, m)
+		c.lateRefusal(now, t, m)
 	case l.dlg.RemoteTag == "" && c.wants(t):
 		c.answered(now, t, m, out)
 	case l.dlg.RemoteTag == "":
@@ -288,13 +288,15 @@ func (c *Call) hangUpFork(now time.Time, l *Leg, m *sip.Message, out *Out) {
 
 // lateRefusal takes the refusal of a target that was left behind. What it says of the number or the person ends the hunt, but
 // not the attempt under way: the telephone that rings there may be the one that is busy here.
-func (c *Call) lateRefusal(t *attempt, m *sip.Message) {
+func (c *Call) lateRefusal(now time.Time, t *attempt, m *sip.Message) {
 	if !c.wants(t) || t.cancelled || c.decision.Kind == routing.Emergency {
 		return
 	}
 	cause := q850(m)
 	if v := routing.Judge(t.target.Trunk.Settings, m.Status, cause); !v.Hunt {
 		c.verdict = newRejection(v, m)
+		e := &c.rec.Attempts[t.index]
+		e.Detail = join(e.Detail, "late, after "+now.Sub(e.At).Round(10*time.Millisecond).String()+", it said "+c.verdict.detail)
 		c.weigh(c.verdict)
 	}
 }

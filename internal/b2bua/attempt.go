@@ -116,7 +116,7 @@ func (c *Call) hunt(now time.Time, out *Out) {
 	for c.hasNext() {
 		target := &c.decision.Targets[c.next]
 		c.next++
-		entry := cdr.Attempt{Trunk: target.Trunk.Name, Called: target.Called, Calling: target.Calling, At: now}
+		entry := cdr.Attempt{Trunk: target.Trunk.Name, Called: target.Called, Calling: target.Calling, At: c.moment(now)}
 		if r := c.acquire(now, target.Trunk); r != nil {
 			entry.Status, entry.Reason, entry.Class = r.Status, r.ID, routing.Congestion.String()
 			c.rec.Attempts = append(c.rec.Attempts, entry)

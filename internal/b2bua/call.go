@@ -612,7 +612,7 @@ func (c *Call) Abort(now time.Time, why *diag.Reason, detail string, out *Out) {
 	if !c.written {
 		c.written = true
 		r := c.rec
-		r.End, r.Reason, r.Cause, r.EndedBy, r.Detail = now, why.ID, why.Cause, "directsip", detail
+		r.End, r.Reason, r.Cause, r.EndedBy, r.Detail = c.moment(now), why.ID, why.Cause, "directsip", detail
 		if r.Status == 0 || r.Answered.IsZero() {
 			r.Status = 500
 		}

@@ -30,8 +30,17 @@ func (c *Call) receiveBye(now time.Time, l *Leg, src sip.Source, m *sip.Message,
 	case c.candidate(l):
 		c.candidateGone(now, l, 480, diag.TransferFailed, out)
 	case c.other(l) != nil || c.xfer.connects() && c.xfer.new != nil && l == &c.xfer.new.leg:
-		c.finish(now, c.clearing(), c.name(l), "", out)
+		c.finish(now, c.clearing(), c.name(l), saidWith(m), out)
 	}
+}
+
+// saidWith is what a BYE or CANCEL says of the call's end (RFC 3326) beyond that it is a normal one.
+func saidWith(m *sip.Message) string {
+	v := m.Get(sip.IDReason)
+	if n := q850(m); v == "" || n == diag.NormalClearing.Cause {
+		return ""
+	}
+	return m.Method + " with Reason: " + clip(v, maxFailure)
 }
 
 // unanswered is the attempt of a leg whose target may still answer, nil when there is none.
@@ -74,7 +83,7 @@ func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *O
 		return
 	}
 	c.end = why
-	c.rec.End, c.rec.Reason, c.rec.EndedBy, c.rec.Detail, c.rec.Cause = now, why.ID, by, detail, why.Cause
+	c.rec.End, c.rec.Reason, c.rec.EndedBy, c.rec.Detail, c.rec.Cause = c.moment(now), why.ID, by, detail, why.Cause
 	c.hush(now)
 	c.endExchange(now, out)
 	c.giveBack(out)

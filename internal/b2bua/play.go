@@ -120,7 +120,7 @@ func (c *Call) play(now time.Time, to media.SideIndex, clip *sound.Clip, v voice
 	if d := s.now.Duration(); d > 0 {
 		s.until = now.Add(d + relayTime)
 	}
-	s.entry = c.notePlayed(cdr.Played{At: now, To: sideName(to), What: clip.Name, Codec: v.codec.String()})
+	s.entry = c.notePlayed(cdr.Played{At: c.moment(now), To: sideName(to), What: clip.Name, Codec: v.codec.String()})
 	c.plan.dirty = true
 }
 
@@ -145,7 +145,7 @@ func (c *Call) hush(now time.Time) {
 
 // unplayed notes that a side does not hear what it should, and why.
 func (c *Call) unplayed(now time.Time, to media.SideIndex, what, why string) {
-	c.notePlayed(cdr.Played{At: now, To: sideName(to), What: what, Why: why})
+	c.notePlayed(cdr.Played{At: c.moment(now), To: sideName(to), What: what, Why: why})
 }
 
 // notePlayed adds to the record; -1: it has enough.

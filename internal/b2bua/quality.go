@@ -37,6 +37,7 @@ func (c *Call) measure(until time.Time, m *cdr.Media, st *media.Stats, stream, s
 	from := &st.Streams[stream].From
 	n, back := &from[side], &from[1-side]
 	e := evidence(n)
+	e.FirstRefused, e.LastRefused = c.moment(n.FirstRefused), c.moment(n.LastRefused)
 	rate := 0
 	if stream < len(c.plan.lines) {
 		ln := &c.plan.lines[stream]
@@ -66,7 +67,7 @@ func evidence(n *media.Counters) *cdr.Evidence {
 	e := &cdr.Evidence{T38: n.T38, PayloadType: n.PayloadType, Foreign: n.Foreign, ForeignType: n.ForeignType, Measured: n.Measured, Misfit: n.Misfit, OnHold: n.Held,
 		Nowhere: n.Nowhere, OtherSource: n.OtherSource, STUN: n.STUN, DTLS: n.DTLS, Misported: n.Misported, Oversized: n.Oversized, Unsealed: n.Unsealed, Unfit: n.Unfit, ICE: n.ICE, Unchecked: n.Unchecked, Unshaken: n.Unshaken, UnshakenWhy: n.UnshakenWhy, SendErrors: n.SendErrors,
 		Noise: n.Noise, Pauses: n.Pauses, Waited: n.Waited,
-		SendError: n.SendError, Refused: n.Refused, RefusedWhy: n.RefusedWhy, FirstRefused: n.FirstRefused, LastRefused: n.LastRefused}
+		SendError: n.SendError, Refused: n.Refused, RefusedWhy: n.RefusedWhy}
 	if n.Sources > 1 {
 		e.Sources = uint64(n.Sources)
 	}

@@ -71,6 +71,15 @@ func (c *Call) newRecord(now time.Time, in Caller) *cdr.Record {
 	return r
 }
 
+// moment is a time as the record has it: as long after its start as it was by a clock that nobody sets. That of a server may be set by hours while a
+// call runs, and may have been since the relay began to count.
+func (c *Call) moment(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return c.rec.Start.Add(t.Sub(c.rec.Start))
+}
+
 func clip(s string, n int) string {
 	if len(s) > n {
 		return s[:n]
@@ -162,7 +171,7 @@ func (c *Call) recordMedia(until time.Time, r *cdr.Record, st *media.Stats) {
 		for k, name := range [2]string{"caller", "callee"} {
 			n := &st.Streams[i].From[k]
 			m := cdr.Media{Stream: i, From: name, Packets: n.Packets, Bytes: n.Bytes, RTCP: n.RTCP, Lost: n.Lost, Jitter: n.Jitter,
-				Gated: n.Gated, Dropped: n.Dropped, Unauthentic: n.Unauthentic, First: n.First, Last: n.Last,
+				Gated: n.Gated, Dropped: n.Dropped, Unauthentic: n.Unauthentic, First: c.moment(n.First), Last: c.moment(n.Last),
 				Tier: st.Streams[i].Tier.String(), TierWhy: st.Streams[i].Why}
 			if i < len(c.plan.lines) {
 				e := &c.plan.lines[i].peer[k]
@@ -326,6 +335,7 @@ func (c *Call) Live() cdr.Record {
 	}
 	r.Attempts = append([]cdr.Attempt(nil), r.Attempts...)
 	r.Transfers = append([]cdr.Transfer(nil), r.Transfers...)
+	r.Played = append([]cdr.Played(nil), r.Played...)
 	r.Decision, r.Ladder = append(append([]string(nil), r.Decision...), c.decision.Explain()...), c.Ladder()
 	return r
 }

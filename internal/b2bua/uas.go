@@ -244,13 +244,12 @@ func (c *Call) receiveCancel(now time.Time, l *Leg, src sip.Source, m *sip.Messa
 		return // the final response is out: no effect
 	}
 	if l == &c.a && c.phase < phaseAnswered {
-		why, detail := diag.CallerCancelled, m.Get(sip.IDReason)
 		if completedElsewhere(m) {
 			for _, t := range c.attempts {
 				t.elsewhere = true
 			}
 		}
-		c.finish(now, why, "caller", detail, out)
+		c.finish(now, diag.CallerCancelled, "caller", saidWith(m), out)
 		return
 	}
 	if x := c.xfer; x != nil && x.new != nil && l == &x.new.leg && !l.up { // who asked to take a seat withdraws

@@ -149,7 +149,8 @@ func sentence(r *cdr.Record, now time.Time) string {
 	default:
 		s += fmt.Sprintf("; it was answered%s after %s and lasted %s. ", over, span(r.Answered.Sub(r.Start)), span(r.End.Sub(r.Answered)))
 		if r.Reason == diag.NormalClearing.ID {
-			return s + strings.ToUpper(party(r.EndedBy)[:1]) + party(r.EndedBy)[1:] + " hung up."
+			s += strings.ToUpper(party(r.EndedBy)[:1]) + party(r.EndedBy)[1:] + " hung up."
+			return s + detail(r)
 		}
 		s += ended(r)
 	}
@@ -158,10 +159,14 @@ func sentence(r *cdr.Record, now time.Time) string {
 	} else {
 		s += ": " + dash(r.Reason) + "."
 	}
-	if r.Detail != "" {
-		s += " Detail: " + strings.TrimSuffix(r.Detail, ".") + "."
+	return s + detail(r)
+}
+
+func detail(r *cdr.Record) string {
+	if r.Detail == "" {
+		return ""
 	}
-	return s
+	return " Detail: " + strings.TrimSuffix(r.Detail, ".") + "."
 }
 
 // ended says who ended a call that was answered. For what a party has left undone directsip ends it.

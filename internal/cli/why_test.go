@@ -46,6 +46,16 @@ func TestMediaOfRefusedCalls(t *testing.T) {
 	}
 }
 
+// TestWhyTellsOfTheReasonOfABye: a gateway that hangs up because its line is out of order is no party that hangs up.
+func TestWhyTellsOfTheReasonOfABye(t *testing.T) {
+	at := time.Unix(1700000000, 0)
+	var b strings.Builder
+	writeWhy(&b, &cdr.Record{Start: at, Answered: at, End: at, Reason: "normal-clearing", EndedBy: "callee", Detail: "BYE with Reason: Q.850;cause=27"}, at)
+	if want := "The called side hung up. Detail: BYE with Reason: Q.850;cause=27.\n"; !strings.Contains(b.String(), want) {
+		t.Errorf("%s\nhas no %q", b.String(), want)
+	}
+}
+
 // TestRunningCallHasNoEnd: the zero time is no end.
 func TestRunningCallHasNoEnd(t *testing.T) {
 	b, err := json.Marshal(cdr.Record{ID: "x"})

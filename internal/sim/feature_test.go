@@ -429,3 +429,13 @@ func TestTRK06ReferToUs(t *testing.T) {
 		}
 	}
 }
+
+// TestLateRefusalStandsInItsAttempt: where a target that was left behind says that the number is busy, the record says who did.
+func TestLateRefusalStandsInItsAttempt(t *testing.T) {
+	list := stories()
+	s := &list[slices.IndexFunc(list, func(s story) bool { return s.file == "connect-late-busy" })]
+	r := s.run(t, noFault).Nodes[0].Records[0]
+	if a := r.Attempts[0]; r.Reason != diag.Busy.ID || a.Reason != diag.NoResponse.ID || a.Detail != "late, after 5.02s, it said 486 Busy Here" {
+		t.Errorf("%s, first attempt %s: %q", r.Reason, a.Reason, a.Detail)
+	}
+}
