@@ -60,6 +60,7 @@ type requestWatch struct {
 	msg       *sip.Message
 	final     []byte // the final response, first as sent or received
 	status    int
+	at, ended time.Time       // when it came or went first, and its final response
 	cancelled time.Time       // sent INVITE: when its CANCEL was sent
 	acked     map[string]bool // … To tags of final responses that were acknowledged
 	owed      map[string]int  // … and those that must be
@@ -124,7 +125,7 @@ func (x *watch) received(p *packet, m *sip.Message, owned bool) {
 		if l.requests[k] != nil && m.Method != "ACK" {
 			return
 		}
-		r := &requestWatch{method: m.Method, branch: v.Branch(), seq: seq, from: p, msg: m}
+		r := &requestWatch{at: x.n.w.now, method: m.Method, branch: v.Branch(), seq: seq, from: p, msg: m}
 		if l.requests[k] == nil {
 			l.requests[k] = r
 			l.order = append(l.order, r)
@@ -164,7 +165,7 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	}
 	first := r.status == 0
 	if first {
-		r.status = m.Status
+		r.status, r.ended = m.Status, x.n.w.now
 	}
 	if initial && first {
 		l.ringing, l.final = false, m.Status
@@ -284,7 +285,7 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 		}
 		return
 	}
-	r := &requestWatch{sent: true, method: m.Method, branch: v.Branch(), seq: seq, data: s.Data, msg: m}
+	r := &requestWatch{at: x.n.w.now, sent: true, method: m.Method, branch: v.Branch(), seq: seq, data: s.Data, msg: m}
 	l.requests[k] = r
 	l.order = append(l.order, r)
 	switch m.Method {
@@ -409,7 +410,7 @@ func (x *watch) responseOut(l *legWatch, m *sip.Message, s *txn.Send) {
 			return
 		}
 	case r.final == nil:
-		r.final, r.status = s.Data, m.Status
+		r.final, r.status, r.ended = s.Data, m.Status, x.n.w.now
 		if method == "PRACK" && m.Status < 300 && r.refuse != "" {
 			x.fail(l, "%d to %s", m.Status, r.refuse)
 		}
@@ -465,6 +466,11 @@ func (x *watch) finish() {
 	for _, l := range x.legs {
 		for _, r := range l.order {
 			x.finishRequest(l, r)
+		}
+	}
+	for _, r := range x.n.Records {
+		if x.n.w.Fault.Panic < 0 {
+			x.recorded(r)
 		}
 	}
 }
