@@ -199,13 +199,26 @@ func (l *Leg) deny(r *rejection) {
 func (l *Leg) passed(m *sip.Message, why *diag.Reason) (*diag.Reason, int) {
 	switch m.Status {
 	case 401, 407:
-		why = l.denial()
+		return l.denial(), why.Status
 	case 408, 481: // the call ends
 		return diag.PeerVanished, m.Status
 	case 500, 503, 504:
-		return diag.PeerFault, m.Status
-	case 400, 403, 406, 486, 487, 488, 491, 580, 600, 603, 606:
+		return diag.PeerFault, within(m.Status)
+	case 400, 403, 406, 486, 487, 488, 491, 580, 603, 606:
 		return why, m.Status
 	}
 	return why, why.Status
+}
+
+// within is a status as a request within a dialog is refused with it: one that says nothing of the dialog. Of what a call is refused with, much ends the
+// dialog or its session for who gets it there (RFC 5057 §5.1), though it speaks of a number to transfer to, or of the other side. 503 would keep the
+// peer from sending us anything else (RFC 3261 §21.5.4), and there are stacks that give the session up for it, unless they are told to try again.
+func within(status int) int {
+	switch status {
+	case 404, 410, 416, 480, 482, 483, 484, 485, 489, 502, 600, 604:
+		return 403
+	case 503, 504:
+		return 500 // with Retry-After
+	}
+	return status
 }

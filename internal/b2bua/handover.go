@@ -63,11 +63,17 @@ func (c *Call) handBack(now time.Time, l *Leg, r *request, m *sip.Message, out *
 	}
 	status, phrase := m.Status, m.Reason
 	if unauthorized(status) {
-		status, phrase = l.denial().Status, ""
+		status = l.denial().Status
+	}
+	if status = within(status); status != m.Status {
+		phrase = ""
 	}
 	b := sip.NewResponse(r.req, status, phrase)
 	b.SetToTag(r.from.tag)
 	carry(b, m, sip.IDExpires)
+	if status == 500 {
+		b.Add(sip.IDRetryAfter, retryAfter(c.env))
+	}
 	if m.Body != "" {
 		b.SetBody(m.Get(sip.IDContentType), m.Body)
 	}

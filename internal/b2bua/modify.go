@@ -120,6 +120,7 @@ func (c *Call) denyRequest(now time.Time, l *Leg, s *txn.Server, m *sip.Message,
 
 // denyRequestWith is denyRequest with another status than the reason has for a whole call.
 func (c *Call) denyRequestWith(now time.Time, l *Leg, s *txn.Server, m *sip.Message, status int, why *diag.Reason, out *Out) {
+	status = within(status)
 	r := sip.NewResponse(m, status, "")
 	r.SetToTag(l.tag)
 	Explain(r, why, "")
@@ -446,6 +447,6 @@ func (c *Call) exchangeTimedOut(now time.Time, e *exchange, out *Out) {
 		return // the ACK has its own timer; what was cancelled has its own end
 	}
 	c.cancelReinvite(now, e.to, out)
-	c.failExchange(now, e, diag.PeerVanished, 504, out)
+	c.failExchange(now, e, diag.PeerVanished, within(504), out)
 	e.gone = true
 }

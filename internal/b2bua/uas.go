@@ -310,6 +310,9 @@ func (c *Call) inEarlyDialog(m *sip.Message) *diag.Reason {
 // turnAway answers a request within the call that is not served.
 func (c *Call) turnAway(now time.Time, l *Leg, src sip.Source, m *sip.Message, why *diag.Reason, out *Out) {
 	status := why.Status
+	if m.To().Tag() != "" {
+		status = within(status)
+	}
 	if why == diag.MethodNotAllowed && !sip.KnownMethod(m.Method) {
 		status = 501
 	}

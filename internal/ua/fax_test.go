@@ -371,7 +371,7 @@ func TestT38Unanswered(t *testing.T) {
 	caller.answers("100 Trying", inv, "")
 	r.pass(61e9)
 	r.told("CANCEL")
-	if r.told("SIP/2.0 504"); r.streams() != spoken || len(r.out.Records) > 0 {
+	if r.told("SIP/2.0 500"); r.streams() != spoken || len(r.out.Records) > 0 {
 		t.Errorf("the relay has %q\n%s", r.streams(), r.lines())
 	}
 }

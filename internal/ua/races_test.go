@@ -115,8 +115,8 @@ func TestRFC5057_5_1RefusedChange(t *testing.T) {
 		"302 Moved Temporarily": "488", "404 Not Found": "488", "405 Method Not Allowed": "488", "410 Gone": "488", "415 Unsupported Media Type": "488",
 		"416 Unsupported URI Scheme": "488", "420 Bad Extension": "488", "422 Session Interval Too Small": "488", "480 Temporarily Unavailable": "488",
 		"482 Loop Detected": "488", "483 Too Many Hops": "488", "484 Address Incomplete": "488", "485 Ambiguous": "488", "489 Bad Event": "488",
-		"501 Not Implemented": "488", "502 Bad Gateway": "488", "604 Does Not Exist Anywhere": "488", "401 Unauthorized": "502",
-		"403 Forbidden": "403", "488 Not Acceptable Here": "488", "500 Server Internal Error": "500", "503 Service Unavailable": "503", "603 Decline": "603",
+		"501 Not Implemented": "488", "502 Bad Gateway": "488", "600 Busy Everywhere": "488", "604 Does Not Exist Anywhere": "488", "401 Unauthorized": "488",
+		"403 Forbidden": "403", "488 Not Acceptable Here": "488", "500 Server Internal Error": "500", "503 Service Unavailable": "500", "504 Server Time-out": "500", "603 Decline": "603",
 		"408 Request Timeout": "408", "481 Call/Transaction Does Not Exist": "481",
 	} {
 		for _, method := range []string{"INVITE", "UPDATE"} {
@@ -131,7 +131,7 @@ func TestRFC5057_5_1RefusedChange(t *testing.T) {
 						got = s.Data
 					}
 				}
-				if !bytes.HasPrefix(got, []byte("SIP/2.0 "+want)) {
+				if !bytes.HasPrefix(got, []byte("SIP/2.0 "+want)) || want == "500" && !bytes.Contains(got, []byte("Retry-After: ")) {
 					t.Errorf("the caller gets\n%s\nwant %s", got, want)
 				}
 				gone := want == "408" || want == "481"
@@ -143,6 +143,28 @@ func TestRFC5057_5_1RefusedChange(t *testing.T) {
 	}
 }
 
+// … nor does it of a request that was handed over, and why a number cannot be transferred to says nothing of the call that it is asked for in.
+func TestRFC5057_5_1RefusedRequest(t *testing.T) {
+	for status, want := range map[string]string{
+		"404 Not Found": "403", "410 Gone": "403", "416 Unsupported URI Scheme": "403", "482 Loop Detected": "403", "484 Address Incomplete": "403",
+		"485 Ambiguous": "403", "502 Bad Gateway": "403", "604 Does Not Exist Anywhere": "403", "401 Unauthorized": "403", "480 Temporarily Unavailable": "403",
+		"503 Service Unavailable": "500", "504 Server Time-out": "500", "405 Method Not Allowed": "405", "415 Unsupported Media Type": "415", "488 No Such Key": "488",
+	} {
+		r := newRig(t)
+		caller, callee := r.acknowledged()
+		callee.says("INFO", "")
+		caller.answers(status, r.first("INFO"), "")
+		r.sent("SIP/2.0 " + want)
+	}
+	doc := strings.Replace(document, `"trunk:uc": {`, `"trunk:uc": {acceptRefer: true, enable3pccRefer: true, `, 1)
+	for _, to := range []string{"sip:123@example.com", "sip:nobody@example.com", "tel:123", "mailto:a@example.com"} { // a call: 404, or 416
+		r := rigOf(t, doc)
+		caller, _ := r.acknowledged()
+		caller.says("REFER", "", "Refer-To: <"+to+">")
+		r.sent("SIP/2.0 403")
+	}
+}
+
 // overTCP is a rig whose callee is reached by TCP.
 func overTCP(t *testing.T) *rig {
 	r := rigOf(t, strings.Replace(document, "198.51.100.2, root: {transport: UDP}", "198.51.100.2, root: {transport: TCP}", 1))
@@ -150,7 +172,7 @@ func overTCP(t *testing.T) *rig {
 	return r
 }
 
-// RFC 3261 §8.1.3.1: what cannot be sent within a call because a connection is lost counts as answered by 503, which ends no call.
+// RFC 3261 §8.1.3.1: what cannot be sent within a call because a connection is lost counts as answered by 503, which ends no call. Who has asked is to try again.
 func TestRFC3261_8_1_3_1NotSentWithinACall(t *testing.T) {
 	for _, method := range []string{"INVITE", "UPDATE", "INFO"} {
 		t.Run(method, func(t *testing.T) {
@@ -168,7 +190,7 @@ func TestRFC3261_8_1_3_1NotSentWithinACall(t *testing.T) {
 			}
 			r.out.Reset()
 			r.core.SendFailed(r.now, lost.CallID, lost.Branch, "connection reset by peer", &r.out)
-			r.sent("SIP/2.0 503")
+			r.sent("SIP/2.0 500")
 			if r.core.Live() != 1 {
 				t.Fatal("the call has ended")
 			}
