@@ -86,21 +86,44 @@ func (d *Detector) Take(pcm []int16) byte {
 	for len(pcm) > 0 {
 		part := pcm[:min(len(pcm), d.size-d.n)]
 		pcm = pcm[len(part):]
-		for i := range d.coeff {
-			c, a, b := d.coeff[i], d.s1[i], d.s2[i]
-			for _, s := range part {
-				a, b = float64(s)+c*a-b, a
-			}
-			d.s1[i], d.s2[i] = a, b
-		}
-		for _, s := range part {
-			d.power += float64(s) * float64(s)
-		}
-		if d.n += len(part); d.n == d.size {
+		if d.add(part); d.n == d.size {
 			d.judge(d.block())
 		}
 	}
 	return d.key
+}
+
+// add takes samples into the block.
+func (d *Detector) add(pcm []int16) {
+	for i := range d.coeff {
+		c, a, b := d.coeff[i], d.s1[i], d.s2[i]
+		for _, s := range pcm {
+			a, b = float64(s)+c*a-b, a
+		}
+		d.s1[i], d.s2[i] = a, b
+	}
+	for _, s := range pcm {
+		d.power += float64(s) * float64(s)
+	}
+	d.n += len(pcm)
+}
+
+// begin begins a block.
+func (d *Detector) begin() { d.s1, d.s2, d.power, d.n = [8]float64{}, [8]float64{}, 0, 0 }
+
+// Skip says that some samples were lost behind these, the last that came. What is left of their block is no sign that a key is over, and may be the beginning of one.
+func (d *Detector) Skip(last []int16) {
+	d.begin()
+	d.add(last[len(last)-d.size:])
+	if key := d.block(); key != 0 {
+		d.seen = key
+	}
+}
+
+// Silence says that nothing was heard for long, so no key is pressed.
+func (d *Detector) Silence() {
+	d.begin()
+	d.seen, d.key, d.miss = 0, 0, 0
 }
 
 // Suspects tells whether the last block had a key that does not count yet.
@@ -137,7 +160,7 @@ func (d *Detector) block() byte {
 		energy[i] = d.s1[i]*d.s1[i] + d.s2[i]*d.s2[i] - c*d.s1[i]*d.s2[i]
 	}
 	n, all := float64(d.size), d.power
-	d.s1, d.s2, d.power, d.n = [8]float64{}, [8]float64{}, 0, 0
+	d.begin()
 	row, column := best(energy[:4]), best(energy[4:])
 	low, high := energy[row], energy[4+column]
 	least := leastLevel * leastLevel * n * n / 4

@@ -157,7 +157,7 @@ func (p *Path) Beat(now time.Duration, out *Out) {
 
 // Restless tells whether Beat is needed.
 func (p *Path) Restless() bool {
-	return p.hush.on || p.order.Waiting() || p.key.until != 0 || len(p.key.presses) > 0
+	return p.hush.on || p.order.Waiting() || p.key.on || len(p.key.presses) > 0
 }
 
 // ticks are samples in units of the input's clock.
@@ -220,9 +220,7 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 	p.hush.on, p.event.tone = false, false
 	if away > 0 {
 		switch {
-		case in.Lost == 0 || p.data:
-		case p.key.on: // whose tone is not heard
-			p.key.samples += away
+		case p.missed(away, in.Lost, out) || in.Lost == 0 || p.data:
 		default:
 			away -= p.conceal(input, min(away, p.config.Rate*6/100), in.Payload, out)
 		}
@@ -243,9 +241,7 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 	}
 	p.cover.Good(pcm)
 	p.config.Gain.Apply(pcm)
-	if !p.listen(pcm, out) {
-		p.push(pcm, out)
-	}
+	p.listen(pcm, out)
 }
 
 // conceal makes up for lost samples.

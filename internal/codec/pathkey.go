@@ -6,6 +6,7 @@ import "time"
 type keying struct {
 	detector *Detector // nil: tones stay what they are
 	on       bool
+	told     bool // something of it was sent
 	code     uint8
 	report   report
 	samples  int   // that it has lasted
@@ -39,30 +40,49 @@ func (p *Path) Press(key byte, long time.Duration) {
 	}
 }
 
-// listen looks for tones in samples that came. True: they are those of a key, which goes on as an event in their place.
-func (p *Path) listen(pcm []int16, out *Out) bool {
+// listen looks for tones in samples that came, and sends what is none of a key; a key goes on as an event in its place. It does so piece by piece, as in a long
+// packet a key may begin and end.
+func (p *Path) listen(pcm []int16, out *Out) {
 	k := &p.key
-	if k.until != 0 {
-		p.pause(len(pcm), out) // who presses a key is not heard meanwhile
-		return true
-	}
-	if k.detector == nil {
-		return false
-	}
-	key := k.detector.Take(pcm)
-	code, _ := EventOf(key)
 	switch {
-	case key == 0 && !k.on:
-		if !k.detector.Suspects() {
-			return false
+	case k.until != 0:
+		p.pause(len(pcm), out) // who presses a key is not heard meanwhile
+		return
+	case k.detector == nil:
+		p.push(pcm, out)
+		return
+	}
+	var heard [mostSamples / leastPiece]byte
+	n := p.config.Rate / 100
+	piece := func(i int) []int16 { return pcm[i*n : min((i+1)*n, len(pcm))] }
+	for i := range (len(pcm) + n - 1) / n {
+		if heard[i] = k.detector.Take(piece(i)); k.detector.Suspects() {
+			for j := max(0, i-2); j <= i; j++ { // the beginning of a tone is not heard twice
+				clear(piece(j))
+			}
 		}
-		clear(pcm) // the beginning of a tone is not heard twice
-		return false
-	case key == 0:
+	}
+	for i := range (len(pcm) + n - 1) / n {
+		p.listened(heard[i], piece(i), out)
+	}
+	if k.on {
+		p.keyHeld(0, false, out)
+	}
+}
+
+// leastPiece is a piece at the lowest rate.
+const leastPiece = 8000 / 100
+
+// listened sends a piece, which is of a key or of none.
+func (p *Path) listened(key byte, pcm []int16, out *Out) {
+	k := &p.key
+	code, ok := EventOf(key)
+	if k.on && (!ok || code != k.code) {
 		p.keyUp(out)
-		return false
-	case k.on && code != k.code:
-		p.keyUp(out)
+	}
+	if !ok {
+		p.push(pcm, out)
+		return
 	}
 	if !k.on {
 		p.keyDown(code)
@@ -70,15 +90,43 @@ func (p *Path) listen(pcm []int16, out *Out) bool {
 			out.Keys = append(out.Keys, KeyPress{key})
 		}
 	}
-	p.keyHeld(len(pcm), false, out)
+	k.samples += len(pcm)
 	p.pause(len(pcm), out)
-	return true
+}
+
+// missed tells the detector of samples that did not come. True: they are, or may be, of a tone, and nothing of it is heard.
+func (p *Path) missed(samples, lost int, out *Out) bool {
+	k := &p.key
+	switch {
+	case k.detector == nil:
+		return false
+	case lost == 0: // a pause
+		p.released(out)
+		return false
+	}
+	k.detector.Skip(p.cover.history)
+	if k.on && k.until == 0 {
+		k.samples += samples
+	}
+	return k.on || k.detector.Suspects()
+}
+
+// released ends a key that was heard, behind which nothing came.
+func (p *Path) released(out *Out) {
+	k := &p.key
+	k.detector.Silence()
+	if k.on && k.until == 0 {
+		p.keyUp(out)
+	}
 }
 
 // press sends what is due of the keys to press.
 func (p *Path) press(now time.Duration, out *Out) {
 	k := &p.key
 	if k.until == 0 {
+		if k.on && now-p.heard > longestSilence {
+			p.released(out)
+		}
 		if len(k.presses) == 0 || now < k.last+betweenKeys || k.on {
 			return
 		}
@@ -97,14 +145,15 @@ func (p *Path) press(now time.Duration, out *Out) {
 
 func (p *Path) keyDown(code uint8) {
 	k := &p.key
-	k.on, k.code, k.samples = true, code, 0
+	k.on, k.told, k.code, k.samples = true, false, code, 0
 	k.report = report{at: max(p.position+int64(len(p.frame)), k.free)}
 }
 
 // keyHeld sends that the key has lasted longer, or that it has ended.
 func (p *Path) keyHeld(samples int, end bool, out *Out) {
 	k, to := &p.key, p.config.Event
-	first := k.samples == 0
+	first := !k.told
+	k.told = true
 	k.samples += samples
 	p.tell(&k.report, Event{Code: k.code, End: end, Volume: keyLevel}, uint64(k.samples)*uint64(to.Clock)/uint64(p.config.Rate), first, out)
 }

@@ -286,3 +286,90 @@ func TestNothingIsMadeUpFor(t *testing.T) {
 		}
 	}
 }
+
+// dialled are the packets, of so many ms, of keys in tones of 50 ms and more.
+func dialled(random *rand.Rand, ms int) (keys string, list []Packet) {
+	pcm := make([]int16, 3200)
+	for range 10 {
+		key := digits[random.IntN(len(digits))]
+		tone, _ := NewTone(key, -8, 8000)
+		part := make([]int16, 8*(50+random.IntN(50)))
+		tone.Fill(part)
+		keys, pcm = keys+string(key), append(append(pcm, part...), make([]int16, 8*(60+random.IntN(100)))...)
+	}
+	pcm = append(pcm, make([]int16, 2000)...)
+	for n := 8 * ms; len(pcm) >= n; pcm = pcm[n:] {
+		i := len(list)
+		list = append(list, Packet{Sequence: uint16(i), Timestamp: uint32(i * n), Payload: MuLaw.Encode(nil, pcm[:n])})
+	}
+	return keys, list
+}
+
+// TestTonesInAnyPackets: a key is one event however its tones are cut into packets; also a short one that begins and ends within one.
+func TestTonesInAnyPackets(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, ms := range []int{10, 20, 30, 40, 60} {
+		for range 20 {
+			r := newRig(func(c *PathConfig) { c.Event, c.Listen = Output{96, 8000}, true })
+			keys, list := dialled(random, ms)
+			for i, p := range list {
+				r.put(p, time.Duration(i*ms)*time.Millisecond)
+			}
+			if got := pressed(t, r.sent); got != keys || r.keys != keys {
+				t.Errorf("%d ms: pressed %q, told %q, want %q", ms, got, r.keys, keys)
+			}
+		}
+	}
+}
+
+// TestTonesWithLosses: a lost packet makes no key of two, and hides none where others of its packets came.
+func TestTonesWithLosses(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, loss := range []int{5, 20} {
+		found, of := 0, 0
+		for range 30 {
+			r := newRig(func(c *PathConfig) { c.Event, c.Listen = Output{96, 8000}, true })
+			keys, list := dialled(random, 10)
+			for i, p := range list {
+				if random.IntN(100) >= loss {
+					r.put(p, time.Duration(i)*10*time.Millisecond)
+				}
+			}
+			if of++; r.keys == keys {
+				found++
+			}
+			if len(r.keys) > len(keys) {
+				t.Errorf("%d %%: told %q, want %q", loss, r.keys, keys)
+			}
+		}
+		if loss < 10 && found < of-1 {
+			t.Errorf("%d %%: %d of %d calls have all keys", loss, found, of)
+		}
+	}
+}
+
+// TestToneBeforeSilence: a source that sends nothing behind a tone has let the key go.
+func TestToneBeforeSilence(t *testing.T) {
+	r := newRig(func(c *PathConfig) { c.Event, c.Listen = Output{96, 8000}, true })
+	tone, _ := NewTone('7', -8, 8000)
+	pcm := make([]int16, 160*5)
+	tone.Fill(pcm)
+	for n := range 5 {
+		r.say(n, pcm[160*n:160*(n+1)])
+	}
+	for now := 100 * time.Millisecond; r.Restless() && now < time.Second; now += 20 * time.Millisecond {
+		r.out.Reset()
+		r.Beat(now, &r.out)
+		r.keep()
+	}
+	if got := pressed(t, r.sent); got != "7" {
+		t.Errorf("pressed %q", got)
+	}
+	for n := range uint32(5) { // the same key again
+		at := 16000 + 160*n
+		r.put(Packet{Sequence: uint16(5 + n), Timestamp: at, Payload: MuLaw.Encode(nil, pcm[160*n:160*(n+1)])}, time.Duration(at)*time.Second/8000)
+	}
+	if r.keys != "77" {
+		t.Errorf("told %q", r.keys)
+	}
+}
