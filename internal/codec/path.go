@@ -76,9 +76,27 @@ type hush struct {
 	on    bool
 	since time.Duration // up to which noise was made
 	noise Noise
+	by    Concealer     // a codec that makes noise of its own; nil: it is that of RFC 3389
+	until time.Duration // when the codec's source must have told of it again
+}
+
+// fill makes the next samples.
+func (h *hush) fill(pcm []int16) {
+	if h.by != nil {
+		h.by.Conceal(pcm, nil)
+		return
+	}
+	h.noise.Fill(pcm)
 }
 
 const (
+	// mostHush is the size of a packet of Opus up to which its source falls silent: it describes no sound, and the next one may come after 400 ms, which is filled by
+	// what the decoder makes of nothing (RFC 7587 §3.1.3).
+	mostHush    = 2
+	longestHush = time.Second
+	// mostGap is up to what noise is made until speech comes: a beat and some jitter.
+	mostGap = 60 * time.Millisecond
+
 	farJump   = 10 // seconds by which timestamps step where that is no pause but a clock set anew
 	mostNoise = 5  // packets that are made at once
 	mostAhead = 5  // the part of a second by which more noise may have been made than there was time for
@@ -135,24 +153,34 @@ func (p *Path) Next(now time.Duration, out *Out) bool {
 // Beat makes what is due although nothing came: noise, and keys that are pressed. After it, Next gives what has waited long enough.
 func (p *Path) Beat(now time.Duration, out *Out) {
 	p.press(now, out)
+	if p.hush.by != nil && now > p.hush.until {
+		p.hush.on = false
+	}
 	if !p.hush.on {
 		return
 	}
-	n := p.samples(now - p.hush.since)
+	n := max(0, p.samples(now-p.hush.since))
 	if late := n - mostNoise*p.config.Samples; late > 0 { // there was no beat, while a hold lasted
 		p.pause(late, out)
 		p.hush.since += p.lasting(late)
 		p.due += p.ticks(late)
 		n -= late
 	}
-	for ; n >= p.config.Samples; n -= p.config.Samples {
-		pcm := out.pcm[:min(p.config.Samples, mostSamples)]
-		p.hush.noise.Fill(pcm)
-		p.push(pcm, out)
-		p.hush.since += p.lasting(len(pcm))
-		p.due += p.ticks(len(pcm))
-	}
+	n -= n % p.config.Samples
+	p.fill(n, out)
+	p.hush.since += p.lasting(n)
+	p.due += p.ticks(n)
 	p.heard = max(p.heard, p.hush.since)
+}
+
+// fill sends so many samples of noise.
+func (p *Path) fill(n int, out *Out) {
+	for n > 0 {
+		pcm := out.pcm[:min(n, p.config.Samples, mostSamples)]
+		p.hush.fill(pcm)
+		p.push(pcm, out)
+		n -= len(pcm)
+	}
 }
 
 // Restless tells whether Beat is needed.
@@ -217,9 +245,13 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 	if in.Lost == 0 {
 		away = p.catchUp(away)
 	}
+	hushed := p.hush.on
 	p.hush.on, p.event.tone = false, false
 	if away > 0 {
 		switch {
+		case hushed && p.samples(mostGap) >= away: // the beat has not come so far
+			p.fill(away, out)
+			away = 0
 		case p.missed(away, in.Lost, out) || in.Lost == 0 || p.data:
 		default:
 			away -= p.conceal(input, min(away, p.config.Rate*6/100), in.Payload, out)
@@ -242,6 +274,9 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 	p.cover.Good(pcm)
 	p.config.Gain.Apply(pcm)
 	p.listen(pcm, out)
+	if own, ok := input.Decoder.(Concealer); ok && len(in.Payload) <= mostHush {
+		p.hush.on, p.hush.by, p.hush.since, p.hush.until = true, own, p.heard+p.lasting(p.ahead), now+longestHush
+	}
 }
 
 // conceal makes up for lost samples.
@@ -331,7 +366,7 @@ func (p *Path) comfort(input *Input, in *Packet, now time.Duration, out *Out) {
 	if !p.hush.on {
 		p.pause(p.catchUp(away), out)
 		p.due = in.Timestamp
-		p.hush.on, p.hush.since = true, now+p.lasting(p.ahead)
+		p.hush.on, p.hush.by, p.hush.since = true, nil, now+p.lasting(p.ahead)
 	}
 	p.hush.noise.Set(in.Payload)
 }

@@ -27,6 +27,9 @@ type converter struct {
 
 	source    uint32 // whose packets come
 	known     bool
+	heard     int64  // when its last packet came
+	former    uint32 // the source before it
+	changed   bool   // there was one
 	ssrc      uint32 // ours
 	sequence  uint16
 	timestamp uint32 // at which the path began
@@ -206,9 +209,8 @@ func (w *worker) change(p, out *port, to *sockaddr, b []byte, k kind, now int64)
 // convert takes a packet of RTP whose stream is coded anew, and sends what it becomes, which may be nothing yet.
 func (w *worker) convert(c *converter, p, out *port, to *sockaddr, b []byte, now int64) {
 	h := peek(b)
-	if !c.known || c.source != h.ssrc {
-		c.known, c.source = true, h.ssrc
-		c.path.Restart()
+	if !c.takes(h, now) {
+		return
 	}
 	c.path.Put(&codec.Packet{Sequence: h.sequence, Timestamp: h.timestamp, PayloadType: h.payloadType, Marker: b[1]&0x80 != 0, Payload: payloadOf(b)},
 		time.Duration(now))
@@ -217,6 +219,24 @@ func (w *worker) convert(c *converter, p, out *port, to *sockaddr, b []byte, now
 		c.owned = true
 		w.band.join(&restless{c, p.stream, p.side})
 	}
+}
+
+// rival is how long a source must have been silent for the one before it to be heard again, if that does not say that it begins to speak.
+const rival = int64(100 * time.Millisecond)
+
+// takes tells whether a source is heard: of two that speak at once, the music behind an announcement, or a late packet of who spoke before, the newer one. To
+// be heard in turn they would take twice the time that passes, by which all that comes later was late.
+func (c *converter) takes(h header, now int64) bool {
+	if !c.known || c.source != h.ssrc {
+		if c.changed && h.ssrc == c.former && now-c.heard < rival && !h.marker {
+			return false
+		}
+		c.former, c.changed = c.source, c.known
+		c.known, c.source = true, h.ssrc
+		c.path.Restart()
+	}
+	c.heard = now
+	return true
 }
 
 // emit sends all that the path has.

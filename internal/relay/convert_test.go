@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/directsip/directsip/internal/codec"
@@ -427,5 +428,71 @@ func TestAnotherSourceBeginsWithAKey(t *testing.T) {
 	a.send(a.rtp, toA, key)
 	if h, mark, payload := b.hear(b.rtp); h.payloadType != 101 || h.ssrc != first.ssrc || !mark || payload[0] != 5 {
 		t.Errorf("%+v, marker %v, % x", h, mark, payload)
+	}
+}
+
+// TestSilenceOfOpusIsFilled: a source of Opus that falls silent says so and nothing more for 400 ms; who has no such silence hears the noise of its room go on.
+func TestSilenceOfOpusIsFilled(t *testing.T) {
+	r := newRig(t, Config{})
+	if !r.Opus() {
+		lack.Of(t, "libopus is missing (apt-get install libopus0)")
+	}
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	opus := media.Format{PayloadType: 111, Codec: media.Opus, Clock: 48000}
+	s := translated(1, a, b, speech(opus), speech(pcmu))
+	r.open(s)
+	toA := s.Streams[0].Side[0].Local
+	random, encoder := rand.New(rand.NewPCG(1, 2)), r.coders.encoder(opus, narrow)
+	var before, after float64
+	var first header
+	hear := func(n int) (power float64) {
+		h, _, payload := b.hear(b.rtp)
+		if n == 0 {
+			first = h
+		}
+		if h.sequence != first.sequence+uint16(n) || h.timestamp != first.timestamp+uint32(160*n) {
+			t.Fatalf("packet %d: %+v after %+v", n, h, first)
+		}
+		pcm := make([]int16, 160)
+		codec.MuLaw.Decode(pcm, payload)
+		for _, v := range pcm {
+			power += float64(v) * float64(v)
+		}
+		return power
+	}
+	var payload []byte
+	for n := range 50 {
+		pcm := make([]int16, 160)
+		for i := range pcm {
+			pcm[i] = int16(200 * random.NormFloat64())
+		}
+		payload = encoder.Encode(nil, pcm)
+		a.send(a.rtp, toA, spoken(111, n, 960*n, payload))
+		before += hear(n)
+	}
+	a.send(a.rtp, toA, spoken(111, 50, 960*50, []byte{payload[0] &^ 3})) // a frame without octets (RFC 6716 §3.1, §3.2.1)
+	hear(50)
+	for n := range 15 {
+		after += hear(51 + n)
+	}
+	if dB := 10 * math.Log10(after/15/(before/50)); math.Abs(dB) > 6 {
+		t.Errorf("the noise is %+.1f dB from that of the room", dB)
+	}
+}
+
+// TestOfTwoSourcesTheNewerIsHeard where speech is coded anew, and the other one again when that has ended.
+func TestOfTwoSourcesTheNewerIsHeard(t *testing.T) {
+	r := newRig(t, Config{})
+	c := r.coders.newConverter(speech(pcma), speech(g722))
+	for i, p := range []struct {
+		source uint32
+		ms     int64
+		marker bool
+		want   bool
+	}{{7, 0, false, true}, {7, 20, false, true}, {0, 30, false, true}, {7, 40, false, false}, {0, 50, false, true}, {7, 60, false, false}, {9, 70, false, true},
+		{7, 80, false, true}, {9, 90, false, false}, {9, 190, false, true}, {7, 210, false, false}, {7, 230, true, true}} {
+		if got := c.takes(header{ssrc: p.source, marker: p.marker}, p.ms*1e6); got != p.want {
+			t.Errorf("%d: source %d is heard: %v", i, p.source, got)
+		}
 	}
 }
