@@ -122,6 +122,9 @@ func (w *way) absent() []finding {
 		found = append(found, finding{"private", fmt.Sprintf("its SDP says %s, a private address, and its signalling comes from %s: NAT is between, and its own packets, of which none came, have to open it",
 			w.Announced, w.self), false})
 	}
+	if w.holds() {
+		found = append(found, finding{"held", "its SDP gives " + w.Unusable + " as the address of its media, which is how hold was said before RFC 3264, and who holds need not send", false})
+	}
 	if len(found) > 0 {
 		return found
 	}
@@ -152,6 +155,12 @@ func (w *way) early() []finding {
 		w.Packets, w.r.Answered.Sub(w.Last).Round(packetTime)), !w.sparse()}}
 }
 
+// holds tells whether the side says by an address of zeros that it has the other on hold (RFC 3264 §8.4): it takes nothing, and mostly sends nothing.
+func (w *way) holds() bool {
+	a, err := netip.ParseAddr(w.Unusable)
+	return err == nil && a.IsUnspecified()
+}
+
 // part is of a side whose packets begin late or end early. The time of hold is left out: it may all have been there. Who leaves silence out may have been listening.
 func (w *way) part() []finding {
 	most := longPause
@@ -160,7 +169,7 @@ func (w *way) part() []finding {
 	}
 	switch late, silent := w.First.Sub(w.r.Answered), w.end.Sub(w.Last); {
 	case w.First.IsZero() || w.Last.IsZero():
-	case silent-w.held() > most && !w.Over:
+	case silent-w.held() > most && !w.Over && !w.holds():
 		if found := w.refused(many); len(found) > 0 {
 			return found
 		}
@@ -236,6 +245,10 @@ func (w *way) onward() (found []finding) {
 
 // badly is of packets that are heard, and too few of them in time.
 func (w *way) badly() (found []finding) {
+	const enough = 100 // packets; of few one makes a share that says nothing
+	if w.Packets+w.Lost < enough {
+		return nil
+	}
 	here, late, ours := w.lost(), Hundredth(0), Hundredth(0)
 	if w.Quality != nil {
 		late = w.Quality.Arrived.Late

@@ -99,6 +99,9 @@ func TestJudge(t *testing.T) {
 		{"held", "hold, or receive only", Media{Announced: there, Evidence: &Evidence{HeldFor: 55 * time.Second}}, Media{}},
 		{"heard", "", flows(Media{Last: late, Evidence: &Evidence{HeldFor: 38 * time.Second}}), Media{}},
 		{"heard", "", flows(Media{First: late, Evidence: &Evidence{HeldFor: 18 * time.Second}}), Media{}},
+		{"heard", "", flows(Media{Last: late, Evidence: &Evidence{Unusable: "0.0.0.0"}}), Media{}},
+		{"stopped", "until 40s before the end", flows(Media{Last: late, Evidence: &Evidence{Unusable: "fd00::1"}}), Media{}},
+		{"held", "not certain why, but its SDP gives 0.0.0.0", Media{Evidence: &Evidence{Unusable: "0.0.0.0"}}, Media{}},
 		{"stopped", "until 40s before the end", flows(Media{Last: late, Held: true, Evidence: &Evidence{HeldFor: 5 * time.Second}}), Media{}},
 		// Who leaves silence out may have been listening.
 		{"heard", "", flows(Media{Last: answered.Add(40 * time.Second), Evidence: &Evidence{Noise: 3}}), Media{}},
@@ -137,6 +140,7 @@ func TestJudge(t *testing.T) {
 		{"heard", "", flows(Media{}), flows(Media{Evidence: &Evidence{Deaf: 5}})}, // it never reports
 		{"to-private", "not certain why, but the packets go to 10.0.0.7:4000", flows(Media{}), Media{Announced: "10.0.0.7:4000"}},
 		// How well.
+		{"heard", "12 packets, 14.3 % lost", Media{Packets: 12, Lost: 2, Announced: there, First: answered, Last: answered.Add(time.Minute), Evidence: &Evidence{Noise: 3}}, Media{}},
 		{"loss", "5.7 %", flows(Media{Lost: 180}), Media{}},
 		{"jitter", "6.0 % of its packets came more than 60 ms late", flows(Media{Quality: &Quality{Arrived: Heard{Late: 600}}}), Media{}},
 		{"overload", "6.0 % of its packets waited in this server for more than 60 ms", flows(Media{Quality: &Quality{Arrived: Heard{Late: 600}}, Evidence: &Evidence{Waited: 200}}), Media{}},
