@@ -79,12 +79,13 @@ func seconds(ttl uint32) time.Duration {
 
 // exchange asks the servers in turn until one gives an answer.
 func (r *Resolver) exchange(ctx context.Context, k question) (*dns.Msg, error) {
-	if len(r.cfg.Servers) == 0 {
+	servers := r.servers()
+	if len(servers) == 0 {
 		return nil, ErrNoServers
 	}
 	var last error
 	for range rounds {
-		for _, server := range r.cfg.Servers {
+		for _, server := range servers {
 			m, err := r.exchangeWith(ctx, server, k)
 			if err == nil {
 				return m, nil

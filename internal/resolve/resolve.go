@@ -8,22 +8,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/miekg/dns"
 
 	"github.com/directsip/directsip/internal/sip"
 )
 
 // Config is what New needs; zero fields have defaults.
 type Config struct {
-	Servers     []string      // host:port, asked in this order; default those of /etc/resolv.conf
+	Servers     []string      // host:port, asked in this order; nil: those of ServersFile, empty: none
+	ServersFile string        // default /etc/resolv.conf
 	HostsFile   string        // default /etc/hosts
 	Timeout     time.Duration // one question to one server; default 2 s
 	MinTTL      time.Duration // shorter answers are kept so long; default 5 s
@@ -75,9 +72,10 @@ const maxHops = 32
 
 // Resolver is safe for concurrent use.
 type Resolver struct {
-	cfg   Config
-	hosts hostsFile
-	now   func() time.Time // replaced by tests
+	cfg    Config
+	hosts  hostsFile
+	system serversFile
+	now    func() time.Time // replaced by tests
 
 	ctx  context.Context // ends the questions under way
 	stop context.CancelFunc
@@ -92,7 +90,7 @@ type Resolver struct {
 	closed  bool
 }
 
-// New makes a Resolver. It fails only when there are no servers given and /etc/resolv.conf is malformed; without any
+// New makes a Resolver. It fails only when there are no servers given and ServersFile is malformed; without any
 // server, literals and the hosts file still work.
 func New(cfg Config) (*Resolver, error) {
 	setDuration(&cfg.Timeout, 2*time.Second)
@@ -111,13 +109,15 @@ func New(cfg Config) (*Resolver, error) {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
+	if cfg.ServersFile == "" {
+		cfg.ServersFile = "/etc/resolv.conf"
+	}
+	r := &Resolver{cfg: cfg, now: time.Now, rand: cfg.Rand, hosts: hostsFile{path: cfg.HostsFile}, system: serversFile{path: cfg.ServersFile}}
 	if cfg.Servers == nil {
-		var err error
-		if cfg.Servers, err = systemServers("/etc/resolv.conf"); err != nil {
+		if err := r.system.refresh(); err != nil {
 			return nil, err
 		}
 	}
-	r := &Resolver{cfg: cfg, now: time.Now, rand: cfg.Rand, hosts: hostsFile{path: cfg.HostsFile}}
 	r.cache = map[question]*entry{}
 	r.flights = map[question]*flight{}
 	r.ctx, r.stop = context.WithCancel(context.Background())
@@ -130,20 +130,12 @@ func setDuration(v *time.Duration, def time.Duration) {
 	}
 }
 
-// systemServers reads the name servers of resolv.conf(5); a missing file has none.
-func systemServers(path string) ([]string, error) {
-	c, err := dns.ClientConfigFromFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("read %s: %w", path, err)
+// servers are the name servers to ask, in their order.
+func (r *Resolver) servers() []string {
+	if r.cfg.Servers != nil {
+		return r.cfg.Servers
 	}
-	servers := make([]string, 0, len(c.Servers))
-	for _, s := range c.Servers {
-		servers = append(servers, net.JoinHostPort(s, c.Port))
-	}
-	return servers, nil
+	return r.system.servers(r.now())
 }
 
 // Close ends the questions under way and waits for their goroutines. Lookups that wait return ErrClosed.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +18,9 @@ import (
 	"github.com/miekg/dns"
 	"go.uber.org/goleak"
 
+	"github.com/directsip/directsip/internal/lack"
 	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/siptest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -376,6 +379,43 @@ func TestHostsFileIsReadAgain(t *testing.T) {
 	if _, err := r.Lookup(t.Context(), Query{Host: "b", Port: 5060}); !errors.Is(err, ErrNoServers) {
 		t.Errorf("without a server: %v", err)
 	}
+}
+
+// TestServersFileIsReadAgain: a host that gets its network after us, and then another one. While the file is being written the servers before hold.
+func TestServersFileIsReadAgain(t *testing.T) {
+	network := siptest.Net(t)
+	for i, addr := range []string{"10.0.0.1", "10.0.0.2"} {
+		pc, err := net.ListenPacket("udp4", fmt.Sprint(network, i+1, ":53"))
+		if err != nil {
+			lack.Of(t, "port 53 needs a right: ", err)
+		}
+		z := &zone{t: t, records: map[question][]dns.RR{}, asked: map[string]int{}}
+		z.set("a.example.com. 5 IN A " + addr)
+		siptest.ServeNames(t, &dns.Server{PacketConn: pc, Handler: z})
+	}
+	r, c := newResolver(t, "", Config{})
+	r.cfg.Servers, r.system.path = nil, filepath.Join(t.TempDir(), "resolv.conf")
+	ask := func(file, want string) {
+		t.Helper()
+		if file != "" {
+			if err := os.WriteFile(r.system.path, []byte(file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.move(hostsCheck)
+		res, err := r.Lookup(t.Context(), Query{Host: "a.example.com", Port: 5060, IPv4: true})
+		got := text(res)
+		if err != nil {
+			got = errors.Unwrap(err).Error()
+		}
+		if got != want {
+			t.Errorf("%q: got %s, want %s", file, got, want)
+		}
+	}
+	ask("", ErrNoServers.Error())
+	ask("nameserver "+network+"1\n", "UDP/10.0.0.1:5060")
+	ask("nameserver "+network+"2 # another network\n", "UDP/10.0.0.2:5060")
+	ask("# nothing yet\n", "UDP/10.0.0.2:5060")
 }
 
 func TestCloseEndsLookups(t *testing.T) {
