@@ -124,6 +124,9 @@ func (c *Call) refusal(req *sip.Message, status int, why *diag.Reason, detail st
 	m := sip.NewResponse(req, status, phrase)
 	m.SetToTag(c.a.tag)
 	Explain(m, why, detail)
+	if len(c.rec.Attempts) > 0 { // a target takes no call, and others may: with it the caller would make none at all (RFC 3261 §21.5.4)
+		m.Del(sip.IDRetryAfter)
+	}
 	return m
 }
 
@@ -135,8 +138,11 @@ func Explain(m *sip.Message, why *diag.Reason, detail string) {
 	case 415, 406:
 		m.Add(sip.IDAccept, "application/sdp")
 	case 503:
-		if why == diag.Overload || why == diag.RateLimited || why == diag.ServerLimit || why == diag.PoolLimit || why == diag.TrunkPaused {
+		switch why {
+		case diag.Overload, diag.ServerLimit, diag.PoolLimit:
 			m.Add(sip.IDRetryAfter, "5")
+		case diag.RateLimited:
+			m.Add(sip.IDRetryAfter, "1") // its second is over by then
 		}
 	}
 	m.AddName("Reason", reasonValue(why))

@@ -131,7 +131,7 @@ var (
 		Fix:  "If it is a peer, add its address to the gateway's addresses or its certificate name to names; else it is a stranger and the refusal is right."}
 	RateLimited = &Reason{ID: "rate-limited", Status: 503, Phrase: "Service Unavailable", Cause: 42,
 		Text: "More new calls per second than the trunk or server allows (maxCPS).",
-		Fix:  "If the load is wanted, raise maxCPS; the peer should honour Retry-After."}
+		Fix:  "If the load is wanted, raise maxCPS. A caller that came too fast itself is asked to wait a second (Retry-After)."}
 	ServerLimit = &Reason{ID: "server-limit", Status: 503, Phrase: "Service Unavailable", Cause: 42,
 		Text: "The server has as many calls as it may (maxCalls of the server).",
 		Fix:  "Add a server to the pool or raise maxCalls."}

@@ -158,3 +158,35 @@ func TestMailboxCountsWhatIsUnderWay(t *testing.T) {
 		t.Error("an empty mailbox gives something out")
 	}
 }
+
+// TestRetryAfterIsOfTheWholeServer: who is asked to come later makes no call at all until then (RFC 3261 §21.5.4). So a call that one target has no room for is
+// refused without that, and one that came too fast may come again when its second is over.
+func TestRetryAfterIsOfTheWholeServer(t *testing.T) {
+	for name, c := range map[string]struct{ old, limit, want string }{
+		"the caller's trunk":      {"trunk:pbx: {", "trunk:pbx: {maxCPS: 1, ", "1"},
+		"the server":              {"addresses: ", "maxCPS: 1, addresses: ", "1"},
+		"calls of the server":     {"addresses: ", "maxCalls: 1, addresses: ", "5"},
+		"the target's trunk":      {"trunk:pbx: {", "trunk:gw: {maxCPS: 1, options: false}\n  trunk:pbx: {", ""},
+		"calls of the target":     {"trunk:pbx: {", "trunk:gw: {maxCalls: 1, options: false}\n  trunk:pbx: {", ""},
+		"a target that has asked": {"", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "127.86.63.", strings.Replace(basic, c.old, c.limit, 1))
+			if c.old == "" {
+				r.board.Pause(r.Snapshot().TrunkByName("gw"), time.Now().Add(time.Hour))
+			} else {
+				r.invite("+14255550101", "first")
+			}
+			r.invite("+14255550101", "second")
+			r.Flush()
+			r.wire.wait(t, "503 INVITE", 1)
+			r.wire.mu.Lock()
+			defer r.wire.mu.Unlock()
+			for _, m := range r.wire.sent {
+				if m.Status == 503 && m.Get(sip.IDRetryAfter) != c.want {
+					t.Errorf("Retry-After: %s, want %s\n%s", m.Get(sip.IDRetryAfter), c.want, m.Append(nil))
+				}
+			}
+		})
+	}
+}
