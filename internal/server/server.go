@@ -151,9 +151,9 @@ func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) 
 		return err
 	}
 	s.engine.Listen()
-	s.control.start(s.controlHandler())
-	s.view.start(s.viewHandler())
-	s.public.start(s.publicHandler())
+	s.control.start(s.controlHandler(), s.log)
+	s.view.start(s.viewHandler(), s.log)
+	s.public.start(s.publicHandler(), s.log)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -24,11 +25,13 @@ type web struct {
 	done chan struct{}
 }
 
-func (w *web) start(h http.Handler) {
+// start answers. What net/http has to say goes to the log.
+func (w *web) start(h http.Handler, log *slog.Logger) {
 	if w.l == nil || w.http != nil {
 		return
 	}
-	w.http = &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}
+	w.http = &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	w.done = make(chan struct{})
 	go func() {
 		defer close(w.done)
@@ -96,15 +99,15 @@ func (n webs) undo() {
 func (n webs) commit(s *Server) {
 	n.back = nil
 	if n.control != nil {
-		n.control.start(s.controlHandler())
+		n.control.start(s.controlHandler(), s.log)
 		s.control, n.control = n.control, s.control
 	}
 	if n.view != nil {
-		n.view.start(s.viewHandler())
+		n.view.start(s.viewHandler(), s.log)
 		s.view, n.view = n.view, s.view
 	}
 	if n.public != nil {
-		n.public.start(s.publicHandler())
+		n.public.start(s.publicHandler(), s.log)
 		s.public, n.public = n.public, s.public
 	}
 	for _, w := range []*web{n.control, n.view, n.public} {

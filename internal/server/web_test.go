@@ -3,10 +3,14 @@ package server
 import (
 	"encoding/json"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -212,4 +216,34 @@ func TestAlertsNameMetrics(t *testing.T) {
 	if len(names) < 10 || len(reasons) < 5 {
 		t.Errorf("%d metrics and %d reasons are not all that stand there", len(names), len(reasons))
 	}
+}
+
+// exhausted is a listener of a process that has no descriptor left for once.
+type exhausted struct {
+	net.Listener
+	failed bool
+}
+
+func (l *exhausted) Accept() (net.Conn, error) {
+	if !l.failed {
+		l.failed = true
+		return nil, &net.OpError{Op: "accept", Net: "unix", Err: syscall.EMFILE}
+	}
+	return l.Listener.Accept()
+}
+
+// TestWebErrorsGoToTheLog: every line is one of the log, whatever form that has.
+func TestWebErrorsGoToTheLog(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("unix", filepath.Join(tempDir(t), "socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &logBuffer{}
+	w := &web{l: &exhausted{Listener: l}}
+	w.start(http.NotFoundHandler(), slog.New(slog.NewJSONHandler(log, nil)))
+	defer w.close()
+	until(t, "a line", func() bool {
+		return strings.Contains(log.String(), `"level":"WARN","msg":"http: Accept error: accept unix: too many open files`)
+	})
 }
