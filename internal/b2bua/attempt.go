@@ -589,7 +589,10 @@ func (c *Call) reject(now time.Time, t *attempt, r *rejection, hunt bool, out *O
 
 // weighAttempt notes the result of an attempt in the record and for the trunk's health.
 func (c *Call) weighAttempt(now time.Time, t *attempt, r *rejection, out *Out) {
-	if r.reason == diag.NoResponse || r.reason == diag.NoProgress || r.reason == diag.TransportFailed || r.reason == diag.DNSFailed {
+	switch r.reason {
+	case diag.TransportFailed:
+		c.result(now, t.target.Trunk, health.Unreachable, out)
+	case diag.NoResponse, diag.NoProgress, diag.DNSFailed:
 		c.result(now, t.target.Trunk, health.Bad, out)
 	}
 	if c.written {

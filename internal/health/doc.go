@@ -27,8 +27,8 @@
 //   - Live calls: FailuresDown peer faults in a row: Down; half of them: Degraded. Any call that the peer treated as a
 //     call (answered, ringing, busy, unknown number) is a success. Congestion (503, no circuit) never means Down: as many
 //     in a row as would mean Down make the trunk Degraded.
-//   - Transport: a connection that cannot be opened counts as a missed probe and has the next probe sent at once; one
-//     that opens has a probe sent at once.
+//   - Transport: a call that finds no connection is one that failed, and counts as a missed probe too; the next probe is
+//     sent at once.
 //
 // # What counts as alive
 //

@@ -38,10 +38,11 @@ type Result uint8
 
 // The results.
 const (
-	Neutral   Result = iota // says nothing: cancelled before any answer, or a failure of ours
-	Good                    // the peer treated the call as a call, whatever came of it
-	Bad                     // peer fault: no response, transport failure, 5xx
-	Congested               // no channel free or overloaded
+	Neutral     Result = iota // says nothing: cancelled before any answer, or a failure of ours
+	Good                      // the peer treated the call as a call, whatever came of it
+	Bad                       // peer fault: no response, 5xx
+	Unreachable               // no connection to the peer, or nothing could be sent to it
+	Congested                 // no channel free or overloaded
 )
 
 // Event is one change of state. From == To: nothing changed.
@@ -90,7 +91,7 @@ type Trunk struct {
 	code    int
 	rtt     time.Duration
 	alive   time.Time
-	retried bool // the transport failed and an early probe was asked for
+	retried bool // a call found no connection, and an early probe was asked for
 
 	// Live calls.
 	failures  int
@@ -210,23 +211,6 @@ func (t *Trunk) ProbeFailed(now time.Time, why string) Event {
 	return t.missed(now, "OPTIONS not answered")
 }
 
-// TransportResult reports an attempt to connect to the peer. The end of an idle connection is no failure.
-func (t *Trunk) TransportResult(now time.Time, ok bool) Event {
-	if ok {
-		if t.state != Up || t.misses > 0 {
-			t.probeNow(now)
-		}
-		return t.same(now)
-	}
-	if !t.set.Options || t.retried {
-		return t.same(now) // the failed call is reported by CallResult
-	}
-	t.retried = true // one early probe per regular one, however many calls fail to connect
-	ev := t.missed(now, "no connection to the peer")
-	t.probeNow(now)
-	return ev
-}
-
 // CallResult reports what a call said about the peer: once per attempt, also for attempts that Allow was not asked for.
 func (t *Trunk) CallResult(now time.Time, r Result) Event {
 	if t.trials > 0 {
@@ -237,6 +221,8 @@ func (t *Trunk) CallResult(now time.Time, r Result) Event {
 		return t.callGood(now)
 	case Bad:
 		return t.callBad(now)
+	case Unreachable:
+		return t.callUnreachable(now)
 	case Congested:
 		return t.callCongested(now)
 	}

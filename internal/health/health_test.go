@@ -255,26 +255,27 @@ func TestWithoutOptionsTimeOpensTheGate(t *testing.T) {
 	p.want(Up)
 }
 
+// TestTransport: one call that finds no connection has the trunk looked at, which is down long before its next OPTIONS would have been due.
 func TestTransport(t *testing.T) {
 	p := newPeer(t, settings())
 	p.run(10 * time.Second)
 	p.status = 0
-	p.note(p.trunk.TransportResult(p.now, false))
+	p.calls(Unreachable, 1)
 	p.want(Up)
 	if at, _ := p.trunk.Deadline(); at.After(p.now) {
 		t.Error("no probe at once after a failure to connect")
 	}
-	for range 100 { // a hundred calls that fail to connect are one evidence
-		p.note(p.trunk.TransportResult(p.now, false))
-	}
-	p.want(Up)
-	p.run(30 * time.Second)
+	p.run(5 * time.Second)
+	p.want(Degraded)
+	p.run(10 * time.Second)
 	p.want(Down)
 	p.status = 200
-	p.run(time.Millisecond)
-	p.note(p.trunk.TransportResult(p.now, true))
-	p.run(12 * time.Second)
+	p.run(15 * time.Second)
 	p.want(Up)
+	p.calls(Unreachable, 3) // at once: the second and third are calls that failed, and no missed probes
+	p.want(Degraded)
+	p.calls(Unreachable, 2)
+	p.want(Down)
 }
 
 func TestHalfOpenFallsBackOnAMissedProbe(t *testing.T) {

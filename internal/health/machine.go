@@ -121,6 +121,21 @@ func (t *Trunk) callBad(now time.Time) Event {
 	return t.same(now)
 }
 
+// callUnreachable is a call that failed and as good as a probe that was missed. The next probe is sent at once: one for each regular one, however many calls find no
+// connection.
+func (t *Trunk) callUnreachable(now time.Time) Event {
+	ev := t.same(now)
+	if t.set.Options && !t.retried {
+		t.retried = true
+		ev = t.missed(now, "no connection to the peer")
+		t.probeNow(now)
+	}
+	if bad := t.callBad(now); bad.Changed() {
+		ev.To, ev.Why = bad.To, bad.Why
+	}
+	return ev
+}
+
 func (t *Trunk) callCongested(now time.Time) Event {
 	t.congested = min(t.congested+1, t.failuresDown())
 	if t.state == Up && t.congested >= t.failuresDown() {

@@ -90,11 +90,9 @@ func TestAnyHistory(t *testing.T) {
 					t.Fatalf("%d trial calls, %d allowed", trunk.trials, set.HalfOpenCalls)
 				}
 			case 6:
-				ok := rapid.Bool().Draw(t, "connected")
-				if !ok {
-					badProbes++
-				}
-				note(trunk.TransportResult(now, ok))
+				badProbes++
+				badCalls++
+				note(trunk.CallResult(now, Unreachable))
 			}
 		}
 		settle(t, trunk, set, now)

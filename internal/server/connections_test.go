@@ -190,3 +190,19 @@ func TestAnswerToACallerWhoseConnectionIsGone(t *testing.T) {
 	r.tester.Wait(in, siptest.Ended)
 	r.records(1)
 }
+
+// TestCallThatFindsNoConnection has the trunk looked at: it is down after seconds, not when its next OPTIONS would have been due.
+func TestCallThatFindsNoConnection(t *testing.T) {
+	t.Parallel()
+	doc := strings.ReplaceAll(basic, "root: {transport: UDP, port: 5070}", "root: {transport: TCP, port: 5070, gatewayPort: 5060}")
+	doc = strings.ReplaceAll(doc, "global: {options: false}", "trunk:gw: {optionsInterval: 5m, optionsIntervalDown: 1s, optionsTimeout: 1s}")
+	r := start(t, doc)
+	pbx := r.agent(2)
+	gw := r.tester.Agent(siptest.Config{Name: "gw", Network: "tcp", Listen: r.net + "3:5060"})
+	until(t, "OPTIONS are answered", func() bool { return !r.trunk("gw").LastProbe.IsZero() })
+	if err := gw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.tester.Wait(r.tester.Dial(pbx, r.net+"1:5060", "sip:+14255550101@"+r.net+"1"), siptest.Failed)
+	until(t, "the trunk is down", func() bool { return r.trunk("gw").State == "down" })
+}
