@@ -95,3 +95,38 @@ func TestUnknownSourcesGiveWay(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestVainHandshakesAreRefused: who fails in one handshake after the other is not let begin any more, which costs next to nothing. Others are.
+func TestVainHandshakesAreRefused(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	n := newNode(t, Config{}, ca.issue(t, t.TempDir(), "n.example.com"))
+	to := n.addr(t, sip.TLS)
+	const tries = 5 * vainBurst
+	for range tries {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}}
+		c, err := d.Dial("tcp4", to.String())
+		if errors.Is(err, syscall.ECONNRESET) {
+			continue
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = c.Write([]byte("no handshake\r\n")) // it may be refused by now
+		closed(t, c)
+		c.Close()
+	}
+	peer := newNode(t, Config{}, ca.issue(t, t.TempDir(), "p.example.com"))
+	peer.Send(one(tlsHop(peer, n, t, "n.example.com"), "a peer"))
+	n.next(t)
+	s := n.stats(t, sip.TLS)
+	if s.HandshakeFailed < vainBurst || s.Drops.Rate == 0 || s.HandshakeFailed+s.Drops.Rate != tries {
+		t.Errorf("%d handshakes failed and %d were refused, of %d", s.HandshakeFailed, s.Drops.Rate, tries)
+	}
+	for _, same := range [][2]string{{"2001:db8::1", "2001:db8::ffff:1"}, {"::ffff:192.0.2.1", "192.0.2.1"}} {
+		if a, b := subnet(netip.MustParseAddr(same[0])), subnet(netip.MustParseAddr(same[1])); a != b {
+			t.Errorf("%v counts as %v, %v as %v", same[0], a, same[1], b)
+		}
+	}
+}

@@ -80,7 +80,7 @@ func (l *listener) admit(nc *net.TCPConn) {
 		l.counters.stranger(1, remote, l.t.now())
 		reset(nc)
 		return
-	case !l.t.rate.Load().take(remote.Addr(), l.t.now()): // a handshake costs more than a message
+	case !l.t.rate.Load().take(remote.Addr(), l.t.now()), l.transport == sip.TLS && !l.t.vain.has(subnet(remote.Addr()), l.t.now()):
 		l.counters.rate.Add(1)
 		reset(nc)
 		return
@@ -104,6 +104,22 @@ func (l *listener) admit(nc *net.TCPConn) {
 	l.t.running.Go(func() { l.serve(c) })
 }
 
+// A handshake costs a signature, a thousand times a message. Who fails in them oftener than this, 200 times at once, is not even let begin for a while.
+const (
+	vainPerSecond = 20
+	vainBurst     = 200
+)
+
+// subnet is an IPv4 address, or the network of an IPv6 one, in which one host has as many addresses as it likes.
+func subnet(a netip.Addr) netip.Addr {
+	if a = a.Unmap(); a.Is6() {
+		if p, err := a.WithZone("").Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return a
+}
+
 // reset closes without leaving the port in TIME_WAIT.
 func reset(nc *net.TCPConn) {
 	_ = nc.SetLinger(0) // fails only on a connection that is already gone
@@ -123,6 +139,9 @@ func (l *listener) serve(c *conn) {
 		err = ErrName
 	}
 	if err != nil {
+		if !c.isClosed() { // else it has given way
+			l.t.vain.take(subnet(c.remote.Addr()), l.t.now())
+		}
 		err = c.ended(err)
 		l.counters.handshakeFailed.Add(1)
 		if l.t.gate.open(l.t.now()) {

@@ -48,6 +48,17 @@ func (r *rateTable) take(addr netip.Addr, now time.Duration) bool {
 
 // spend takes one token, or tells how long until there is one.
 func (r *rateTable) spend(addr netip.Addr, now time.Duration) (wait time.Duration, ok bool) {
+	return r.draw(addr, now, 1)
+}
+
+// has tells whether take would say yes.
+func (r *rateTable) has(addr netip.Addr, now time.Duration) bool {
+	_, ok := r.draw(addr, now, 0)
+	return ok
+}
+
+// draw takes n tokens if there is one.
+func (r *rateTable) draw(addr netip.Addr, now time.Duration, n float64) (wait time.Duration, ok bool) {
 	if r == nil {
 		return 0, true
 	}
@@ -64,7 +75,7 @@ func (r *rateTable) spend(addr netip.Addr, now time.Duration) (wait time.Duratio
 		b.last = now
 	}
 	if b.tokens >= 1 {
-		b.tokens--
+		b.tokens -= n
 		return 0, true
 	}
 	return time.Duration((1 - b.tokens) / r.perSecond * float64(time.Second)), false

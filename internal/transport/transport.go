@@ -99,6 +99,7 @@ type Transport struct {
 	log   *slog.Logger
 	start time.Time
 	rate  atomic.Pointer[rateTable] // of nil: no limit
+	vain  *rateTable                // of handshakes that fail
 	gate  logGate                   // of lines that peers provoke
 	fails *failures
 
@@ -138,6 +139,7 @@ func New(cfg Config) *Transport {
 	cfg.Limits = cfg.Limits.withDefaults()
 	t := &Transport{cfg: cfg, log: cfg.Logger, start: time.Now(), opened: map[listenKey]opened{}}
 	t.rate.Store(newRateTable(cfg.Limits.RatePerSource, cfg.Limits.RateBurst))
+	t.vain = newRateTable(vainPerSecond, vainBurst)
 	t.fails = newFailures(cfg.Handler)
 	t.dialCtx, t.dialStop = context.WithCancel(context.Background())
 	t.conns.init()
