@@ -239,7 +239,8 @@ const farewellTime = 2 * time.Second
 // Shutdown drains until no call is left or ctx ends, ends the calls that remain, and closes everything. The deadline of ctx is the limit of draining; that it is
 // cancelled is impatience. Every record is stored when Shutdown returns.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.log.Info("stopping, new calls are refused", "calls", s.engine.Live())
+	calls := s.engine.Live()
+	s.log.Info("stopping, new calls are refused", "calls", calls)
 	s.engine.Drain(true)
 	if !over(ctx, func() bool { return s.engine.Live() > 0 }) {
 		why := "drain limit reached, the remaining calls are ended"
@@ -250,6 +251,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.engine.Terminate(diag.ServerShutdown)
 		time.Sleep(linger)
 		return s.close()
+	}
+	if calls > 0 {
+		time.Sleep(linger) // the last one has ended just now, and its BYE may have been lost
 	}
 	ctx, cancel := context.WithTimeout(ctx, farewellTime)
 	defer cancel()

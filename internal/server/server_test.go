@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/siptest"
 	"github.com/directsip/directsip/internal/store"
 )
@@ -251,5 +252,61 @@ func TestDrainLetsCallsEnd(t *testing.T) {
 		}
 	case <-time.After(timeout):
 		t.Fatal("the last call has ended, and the server has not")
+	}
+}
+
+// TestLastByeIsRepeated: the server that drains stops when the last call has ended, and its BYE may have been lost on the way by then.
+func TestLastByeIsRepeated(t *testing.T) {
+	t.Parallel()
+	r := start(t, basic)
+	pbx := r.agent(2)
+	gw, err := net.ListenPacket("udp4", r.net+"3:5060")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gw.Close()
+	byes := make(chan string, 100)
+	go func() {
+		defer close(byes)
+		b := make([]byte, 65536)
+		for {
+			n, from, err := gw.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			m, err := sip.Parse(b[:n], nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			switch m.Method {
+			case "INVITE":
+				ok := sip.NewResponse(m, 200, "")
+				ok.SetToTag("gw")
+				ok.Add(sip.IDContact, "<sip:gw@"+r.net+"3>")
+				ok.SetBody("application/sdp", expand(r.net, "v=0\r\no=- 1 1 IN IP4 NET.3\r\ns=-\r\nc=IN IP4 NET.3\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n"))
+				gw.WriteTo(ok.Append(nil), from)
+			case "BYE":
+				byes <- m.CallID()
+			}
+		}
+	}()
+	call := r.tester.Dial(pbx, r.net+"1:5060", "sip:+14255550101@"+r.net+"1")
+	r.tester.Wait(call, siptest.Acked)
+	ended := make(chan error, 1)
+	go func() { ended <- r.Shutdown(t.Context()) }()
+	until(t, "it drains", r.engine.Draining)
+	call.Hangup()
+	r.tester.Wait(call, siptest.Ended)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	gw.Close()
+	n := 0
+	for range byes {
+		n++
+	}
+	if n < 2 {
+		t.Errorf("%d BYE, none of which was answered", n)
 	}
 }
