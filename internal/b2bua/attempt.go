@@ -429,6 +429,10 @@ func (c *Call) advanceAttempt(now time.Time, t *attempt, out *Out) {
 	case passed(t.noAnswer):
 		t.noAnswer = time.Time{}
 		c.weighAttempt(now, t, &rejection{status: 480, reason: diag.NoAnswer, class: routing.UserVerdict}, out)
+		if c.decision.Kind == routing.Emergency && c.current == t && c.hasNext() { // somebody must answer (NEW-18)
+			c.abandon(now, t, out)
+			return
+		}
 		c.leave(now, t, out)
 		c.current = nil
 		c.giveUp(now, out)

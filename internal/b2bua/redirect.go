@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/directsip/directsip/internal/identity"
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
@@ -33,7 +34,7 @@ func (c *Call) redirect(t *attempt, m *sip.Message) bool {
 		if c.redirects == maxRedirects {
 			break
 		}
-		to, ok := c.redirected(c.redirectTrunk(t.target.Trunk, r.uri), r.uri.Number())
+		to, ok := c.redirected(c.redirectTrunk(t.target.Trunk, r.uri), identity.Number(r.uri))
 		if !ok || c.visited(list, to.Trunk, to.Called) || !c.reachable(to.Trunk) {
 			continue
 		}
@@ -80,13 +81,19 @@ func (c *Call) redirected(trunk *topology.Trunk, number string) (to routing.Targ
 	}
 	q := c.query(c.asked())
 	q.CalledURI, q.Called = "", strings.Clone(number)
-	d := routing.Decide(c.snap, &q, c.env.State)
+	d := routing.Decide(c.snap, &q, unturned{c.env.State})
 	i := slices.IndexFunc(d.Targets, func(t routing.Target) bool { return t.Trunk == trunk })
 	if i < 0 || d.Kind == routing.Emergency {
 		return to, false
 	}
 	return d.Targets[i], true
 }
+
+// unturned is a State for questions that place no call: they take no turn of a route from the calls that do, which would all begin with the same trunk.
+type unturned struct{ routing.State }
+
+// Turn is always the first.
+func (unturned) Turn(*topology.Route, int) int { return 0 }
 
 // contacts are the Contacts of a 3xx, best first (RFC 3261 §20.10), as many as a call may follow.
 func contacts(m *sip.Message) (list []elsewhere) {

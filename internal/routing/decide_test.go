@@ -53,6 +53,7 @@ func TestDecide(t *testing.T) {
 		// Emergency (EMG-01, EMG-02).
 		{"emergency", "user alice", "911", "", "emergency gw3:911 gw1:911"},
 		{"mask", "user alice", "112", "", "emergency gw3:911 gw1:911"},
+		{"with an extension", "user alice", "911;ext=7", "", "emergency gw3:911 gw1:911"},
 		{"with +", "user alice", "+911", "", "emergency gw3:911 gw1:911"},
 		{"in spite of an empty policy", "user dave", "999", "", "emergency gw3:911 gw1:911"},
 		{"by an outside line", "pbx", "9911", "201", "emergency gw3:911 gw1:911"},

@@ -15,7 +15,8 @@ const maxDiversions = 8
 // inboundRule finds the rule for a call that arrives on a trunk (NEW-10). A call to an emergency number is only for a rule that speaks
 // of called numbers, and never for an announcement.
 func (x *run) inboundRule() *topology.InboundRule {
-	rescue := x.s.EmergencyOf(x.d.CallingUser, x.q.Trunk, x.d.Number) != nil
+	base, _ := splitExt(x.d.Number)
+	rescue := x.s.EmergencyOf(x.d.CallingUser, x.q.Trunk, base) != nil
 	for i := range x.s.InboundRules {
 		r := &x.s.InboundRules[i]
 		if rescue && (r.Called == nil || r.To.Announcement != nil) || !r.Matches(x.q.Trunk, x.d.Number, x.d.CallerNumber) {

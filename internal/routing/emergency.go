@@ -40,6 +40,7 @@ func (d *Decision) Callback(in *topology.Trunk) Callback {
 // emergency routes an emergency call (EMG-01, EMG-02): its usage replaces the policy. Only if that usage has no trunk at
 // all are the caller's own usages used: better any way out than none.
 func (x *run) emergency(number string) bool {
+	number, _ = splitExt(number)
 	e := x.s.EmergencyOf(x.d.CallingUser, x.q.Trunk, number)
 	if e == nil {
 		return false

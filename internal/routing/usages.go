@@ -2,6 +2,7 @@ package routing
 
 import (
 	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -40,8 +41,10 @@ func (x *run) forwarder() {
 	by := x.q.ForwardedBy
 	u := x.s.UserByURI(by)
 	if u == nil {
-		if n := parse(userPart(by)); n.digits && len(n.number) <= maxUser {
-			u = x.s.UserByNumber(n.number)
+		if uri, err := sip.ParseURI(by); err == nil {
+			if n := parse(sip.Unescape(uri.User) + ";" + string(uri.Params)); n.digits && len(n.number) <= maxUser {
+				u = x.s.UserByNumber(n.number)
+			}
 		}
 	}
 	st := Step{Kind: StepForwarder, Outcome: Unknown, From: by}

@@ -29,6 +29,8 @@ func TestRTE23(t *testing.T) {
 		{"internal only, to a user", "uc", "sip:ina@example.com", "+14255550101", "user alice via uc:+14255550101"},
 		{"internal only does not hold for own calls", "user ina", "", "+14255551234", "gw1:14255551234 gw2:+14255551234 itsp:14255551234 gw3:+14255551234"},
 		{"internal only does not hold for emergency calls", "uc", "sip:ina@example.com", "911", "emergency gw3:911 gw1:911"},
+		{"by a TEL URI", "uc", "tel:+1(425)555-0106", "+14255551234", "refused forwarding-internal"},
+		{"by an escaped number", "uc", "sip:%2B14255550106@gw.example.com;user=phone", "+14255551234", "refused forwarding-internal"},
 		{"usages of its own", "uc", "sip:cora@example.com", "+4930123456", "itsp:0114930123456 gw2:+4930123456 gw3:+4930123456"},
 		{"and not of own calls", "user cora", "", "+4930123456", "refused no-route"},
 		{"dial plan of the forwarder", "uc", "sip:cora@example.com", "030123456", "itsp:0114930123456 gw2:+4930123456 gw3:+4930123456"},

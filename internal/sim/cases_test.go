@@ -184,6 +184,8 @@ func stories() []story {
 			map[string][]Callee{"sbc": {{Silent: true}}, "sbc2": {answers}})),
 		one1("large", "An INVITE too large for UDP goes by TCP (RFC 3261 section 18.1.1)", "normal-clearing", 200, Caller{Large: true, Manner: hangUp}, at(answers, "gwa")),
 		one1("large-no-tcp", "… and by UDP after all where there is no TCP", "normal-clearing", 200, Caller{Large: true, Manner: hangUp}, at(answers, "gwa")),
+		to("112", one1("emergency-unanswered", "NEW-18: nobody answers an emergency call: after noAnswerTimeout it hunts on", "normal-clearing", 200,
+			Caller{GiveUp: 600 * second, Manner: hangUp}, map[string][]Callee{"gwa": {{Progress: ringing}}, "gwb": {answers}})),
 		to("112", one1("emergency", "NEW-18: an emergency call hunts on even after 486, and no limit holds it", "normal-clearing", 200, up,
 			map[string][]Callee{"gwa": {refuses(486, 0)}, "gwb": {answers}})),
 		one1("withdrawn", "A re-INVITE is cancelled: 487 to it, CANCEL to the other leg", "normal-clearing", 200,

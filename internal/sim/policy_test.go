@@ -69,3 +69,29 @@ unassignedNumbers:
 		t.Errorf("gone: %s %d", r.Reason, r.Status)
 	}
 }
+
+// TestRedirectedCallsTakeTurns: the decision on where a redirection leads takes no turn of the route, so calls that are all redirected begin with one trunk
+// as often as with the other.
+func TestRedirectedCallsTakeTurns(t *testing.T) {
+	w := world(t, "trunks: [gwa, gwb, gwc], selection: ordered}\n  - {name: two", "trunks: [gwa, gwb]}\n  - {name: two", "{failoverCodes: [486]", "{redirect: follow, failoverCodes: [486]")
+	for i := range 4 {
+		again := func(host string) []Callee {
+			return []Callee{{After: ms100(1), Final: 302, Contact: "<sip:+14255550177@" + host + ">"}, answers}
+		}
+		s := plain(Caller{Manner: hangUp}, map[string][]Callee{"gwa": again("198.51.100.11"), "gwb": again("198.51.100.12")})
+		s.Start = time.Duration(30*i) * second
+		w.Call(s)
+	}
+	w.Run(20 * time.Minute)
+	done(t, w)
+	first := map[string]int{}
+	for _, r := range w.Nodes[0].Records {
+		first[r.Attempts[0].Trunk]++
+		if len(r.Attempts) != 2 || r.Status != 200 {
+			t.Errorf("%s after %+v", r.Reason, r.Attempts)
+		}
+	}
+	if first["gwa"] != 2 || first["gwb"] != 2 {
+		t.Errorf("calls began with %v", first)
+	}
+}
