@@ -11,6 +11,7 @@ import (
 // compiler holds one run of Compile: the document as written, the names in it and what is wrong with it.
 type compiler struct {
 	file     string
+	root     *node
 	problems []*Problem
 	errors   int // of them
 	warnings int
@@ -88,7 +89,7 @@ var sections = []field[compiler]{
 // Compile checks a document as a whole and resolves it. name is for messages only.
 //
 // The snapshot is nil when a problem is an error; warnings come with a snapshot. Every problem that can be seen without
-// repairing another one first is in the list, by position. Compile reads no file but src and never panics; where the document names
+// repairing another one first is in the list, by position, but for those that may only follow from another one. Compile reads no file but src and never panics; where the document names
 // files with sound there is silence.
 func Compile(name string, src []byte) (*Snapshot, Problems) { return CompileWith(name, src, nil) }
 
@@ -97,7 +98,22 @@ type Files func(path string) ([]byte, error)
 
 // CompileWith is Compile of a document and the files that it has sound from; files may be nil.
 func CompileWith(name string, src []byte, files Files) (*Snapshot, Problems) {
-	c := &compiler{
+	c := newCompiler(name, files)
+	c.sum.Write(src)
+	if root := c.read(src); root != nil {
+		c.document(root)
+	}
+	if c.failed() {
+		return nil, c.result()
+	}
+	c.snap.Source = src
+	c.snap.Version = hex.EncodeToString(c.sum.Sum(nil)[:6])
+	c.snap.Index()
+	return c.snap, c.result()
+}
+
+func newCompiler(name string, files Files) *compiler {
+	return &compiler{
 		file:          name,
 		files:         files,
 		sum:           sha256.New(),
@@ -120,22 +136,12 @@ func CompileWith(name string, src []byte, files Files) (*Snapshot, Problems) {
 		elinNames:           map[string]string{},
 		announcementNames:   newNames[*Announcement]("announcement"),
 	}
-	c.sum.Write(src)
-	if root := c.read(src); root != nil {
-		c.document(root)
-	}
-	if c.failed() {
-		return nil, c.result()
-	}
-	c.snap.Source = src
-	c.snap.Version = hex.EncodeToString(c.sum.Sum(nil)[:6])
-	c.snap.Index()
-	return c.snap, c.result()
 }
 
 // document reads the sections and resolves what they name. Checks of the whole run only when every part is sound:
 // otherwise one mistake would be reported in ten ways.
 func (c *compiler) document(root *node) {
+	c.root = root
 	switch root.kind {
 	case mapping:
 	case null:

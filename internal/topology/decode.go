@@ -98,7 +98,7 @@ func (ns *names[T]) add(c *compiler, key *node, v T) bool {
 	folded := strings.ToLower(key.text)
 	if first, dup := ns.where[folded]; dup {
 		c.errorf(key, "the name %q is taken by the %s in line %d; names that differ only in case are the same",
-			key.text, ns.what, first.line).fixf("Choose another name")
+			key.text, ns.what, first.line).alone().fixf("Choose another name")
 		return false
 	}
 	ns.where[folded] = key
@@ -113,7 +113,7 @@ func (ns *names[T]) get(c *compiler, ref *node) (v T, ok bool) {
 	if ok {
 		return v, true
 	}
-	p := c.errorf(ref, "there is no %s %q", ns.what, ref.text)
+	p := c.errorf(ref, "there is no %s %q", ns.what, ref.text).missing(ns.what)
 	switch near := nearest(ref.text, ns.list); {
 	case near != "":
 		p.fixf("Did you mean %q?", near)
@@ -127,21 +127,22 @@ func (ns *names[T]) get(c *compiler, ref *node) (v T, ok bool) {
 
 // checkName refuses what cannot be a name: it is shown in messages and becomes a metric label.
 func (c *compiler) checkName(n *node) bool {
-	name := n.text
-	if n.kind != scalar || name == "" {
-		c.errorf(n, "the name is empty").fixf("Give it a name")
-		return false
+	var p *Problem
+	switch name := n.text; {
+	case n.kind != scalar || name == "":
+		p = c.errorf(n, "the name is empty")
+		p.fixf("Give it a name")
+	case len(name) > 128:
+		p = c.errorf(n, "the name is longer than 128 bytes")
+		p.fixf("Choose a shorter one")
+	case strings.ContainsAny(name, "\"\\") || strings.TrimSpace(name) != name || strings.IndexFunc(name, isControl) >= 0:
+		p = c.errorf(n, "the name %q has quotes, backslashes, control characters or blanks around it", name)
+		p.fixf("Use letters, digits, blanks and . _ -")
+	default:
+		return true
 	}
-	if len(name) > 128 {
-		c.errorf(n, "the name is longer than 128 bytes").fixf("Choose a shorter one")
-		return false
-	}
-	if strings.ContainsAny(name, "\"\\") || strings.TrimSpace(name) != name || strings.IndexFunc(name, isControl) >= 0 {
-		c.errorf(n, "the name %q has quotes, backslashes, control characters or blanks around it", name).
-			fixf("Use letters, digits, blanks and . _ -")
-		return false
-	}
-	return true
+	p.unnamed = true
+	return false
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }

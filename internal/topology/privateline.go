@@ -21,7 +21,7 @@ func (c *compiler) privateLines() {
 			continue
 		}
 		if d.lineURI == nil {
-			c.errorf(d.private, "the private line is the only number of the user, and calls of the user would show it").fixf("Add lineURI")
+			c.errorf(d.private, "the private line is the only number of the user, and calls of the user would show it").speaksOf(d.private.parent).fixf("Add lineURI")
 			continue
 		}
 		if other := taken[number]; other != "" {

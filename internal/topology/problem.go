@@ -17,6 +17,8 @@ type Problem struct {
 	Why       string // what is wrong, without a full stop
 	Fix       string // what to write instead, a sentence without its full stop, or a question
 	Warning   bool   // the snapshot is made in spite of it
+
+	origin // while the list is made
 }
 
 // String is the line that is shown to a person: file:line:col: object: why. Fix.
@@ -81,6 +83,7 @@ func (c *compiler) errorf(n *node, format string, args ...any) *Problem {
 func (c *compiler) problem(n *node, format string, args ...any) *Problem {
 	p := &Problem{File: c.file, Why: fmt.Sprintf(format, args...)}
 	if n != nil {
+		p.at = n
 		p.Line, p.Col = n.line, n.col
 		p.Object, p.Key = n.object(), n.path()
 		if n.kind == scalar {
@@ -104,14 +107,20 @@ func (c *compiler) warnf(n *node, format string, args ...any) *Problem {
 // fixf says what would work.
 func (p *Problem) fixf(format string, args ...any) { p.Fix = fmt.Sprintf(format, args...) }
 
-// result is the list by position. Settings that are checked once with each of several profiles may give the same problem again.
+// result is the list by position, without what only follows. Settings that are checked once with each of several profiles may give the same problem again.
 func (c *compiler) result() Problems {
 	ps := make(Problems, 0, len(c.problems))
 	seen := make(map[Problem]bool, len(c.problems))
+	causes := c.causes()
 	for _, p := range c.problems {
-		if !seen[*p] {
-			seen[*p] = true
-			ps = append(ps, *p)
+		if !p.Warning && p.follows(causes) {
+			continue
+		}
+		one := *p
+		one.origin = origin{}
+		if !seen[one] {
+			seen[one] = true
+			ps = append(ps, one)
 		}
 	}
 	slices.SortStableFunc(ps, func(a, b Problem) int {

@@ -95,6 +95,9 @@ func two[T any](c *compiler, ns *names[*T], l *node, key, of *node, what string)
 		return nil, nil
 	}
 	_, at := c.texts(l)
+	if l.kind != sequence {
+		return nil, nil
+	}
 	if len(at) != 2 {
 		c.errorf(of, "%s names %d, and a connection has two ends", what, len(at)).fixf("Write the names of two, like [a, b]")
 		return nil, nil
@@ -158,9 +161,12 @@ func (c *compiler) resolveRegionRoutes(d *networkDoc) {
 		var way []*Link
 		at := a.out
 		_, items := c.texts(r.links)
+		if r.links.kind != sequence || len(items) < len(r.links.items) {
+			continue
+		}
 		for _, item := range items {
 			l, ok := d.links.get(c, item)
-			if !ok {
+			if !ok || l.out.ends[0] == nil {
 				at = nil
 				break
 			}
@@ -212,7 +218,7 @@ func (c *compiler) resolveBypassIDs(d *networkDoc) {
 	for _, s := range d.siteDocs {
 		switch {
 		case s.policy == nil && s.id != nil:
-			c.errorf(s.id, "the site has no bandwidthPolicy, so its bypass id is that of its region").fixf("Remove it, or add bandwidthPolicy")
+			c.errorf(s.id, "the site has no bandwidthPolicy, so its bypass id is that of its region").speaksOf(s.id.parent).fixf("Remove it, or add bandwidthPolicy")
 		case s.policy == nil && s.out.Region != nil:
 			s.out.BypassID = s.out.Region.BypassID
 		case s.policy != nil:

@@ -72,7 +72,7 @@ func (c *compiler) routeTrunks(d *routeDoc) {
 			continue
 		}
 		if t.weight != nil && d.out.Selection != Weighted {
-			c.errorf(t.weight, "a weight has no meaning with selection %s", d.out.Selection).fixf("Set selection: weighted or remove the weight")
+			c.errorf(t.weight, "a weight has no meaning with selection %s", d.out.Selection).speaksOf(d.item).fixf("Set selection: weighted or remove the weight")
 		}
 		if gw := doc.out.Gateway; gw != nil && !gw.Routable {
 			c.errorf(item, "the route leads to the gateway %q, which is not routable", gw.Name).

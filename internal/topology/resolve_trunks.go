@@ -62,6 +62,14 @@ func (d *trunkDoc) nameNode() *node {
 	return d.key
 }
 
+// object is what is written of the trunk, of a root trunk what is written of its gateway.
+func (d *trunkDoc) object() *node {
+	if d.out.Root {
+		return d.key.parent
+	}
+	return d.key.whole()
+}
+
 // at is the node of a part of the trunk, its name when the part is a default.
 func (d *trunkDoc) at(part *node) *node {
 	if part != nil {
@@ -79,7 +87,7 @@ func (c *compiler) resolveTuple(d *trunkDoc) {
 	case len(c.poolDocs) == 1:
 		t.Pool = c.poolDocs[0].out
 	case len(c.poolDocs) > 1:
-		c.errorf(d.nameNode(), "the trunk does not say to which of %d pools it belongs", len(c.poolDocs)).
+		c.errorf(d.nameNode(), "the trunk does not say to which of %d pools it belongs", len(c.poolDocs)).speaksOf(d.object()).missing("trunk").
 			fixf("Set pool to %s", strings.Join(c.poolNames.list, " or "))
 	}
 	t.Transport = d.transportValue

@@ -32,7 +32,7 @@ func (c *compiler) resolveUsers() {
 					u.Trunks = append(u.Trunks, t)
 				}
 			}
-			if len(u.Trunks) == 0 && pool != nil {
+			if len(u.Trunks) == 0 && pool != nil && !slices.ContainsFunc(gw.Trunks, func(t *Trunk) bool { return t.Pool == nil }) {
 				c.errorf(d.pool, "the gateway %q of the user has no trunk of the pool %q", gw.Name, pool.Name).
 					fixf("Add a trunk of that pool or remove the key")
 			}
@@ -98,7 +98,7 @@ func (c *compiler) userGateway(d *userDoc, uc []*gatewayDoc) *Gateway {
 			return nil
 		}
 		if gw.out.Kind != KindUC {
-			c.errorf(d.gateway, "the gateway %q is of kind %s; users are behind one of kind uc", gw.out.Name, gw.out.Kind).
+			c.errorf(d.gateway, "the gateway %q is of kind %s; users are behind one of kind uc", gw.out.Name, gw.out.Kind).speaksOf(gw.key.whole()).
 				fixf("Name a gateway of kind uc, or set gateways.%s.kind to uc", gw.out.Name)
 			return nil
 		}
@@ -108,7 +108,7 @@ func (c *compiler) userGateway(d *userDoc, uc []*gatewayDoc) *Gateway {
 	case 1:
 		return uc[0].out
 	case 0:
-		c.errorf(d.key, "no gateway of kind uc serves the user").fixf("Add a gateway with kind: uc")
+		c.errorf(d.key, "no gateway of kind uc serves the user").speaksOf(c.root.get("gateways")).fixf("Add a gateway with kind: uc")
 	default:
 		c.errorf(d.key, "the user does not say which of %d gateways of kind uc serves it", len(uc)).fixf("Set users.%s.gateway", d.key.text)
 	}
@@ -209,7 +209,7 @@ func (c *compiler) testCaller(d *testDoc) {
 		byNumber := func(u *User) bool { return u.Number == d.from.text }
 		if d.trunk == nil && !(d.scoped() && d.from.text != "anonymous") && !slices.ContainsFunc(c.snap.Users, byNumber) {
 			c.errorf(d.from, "the caller %q is not a user, so the call must come from a trunk", d.from.text).
-				fixf("Name a user or add trunk")
+				speaksOf(d.item).fixf("Name a user or add trunk")
 		}
 		return
 	}

@@ -98,7 +98,7 @@ func (c *compiler) list(n *node) []*node {
 	case null:
 		c.errorf(n, "%s has no value", n.label()).fixf("Write [] for an empty list or remove the key")
 	case scalar:
-		c.errorf(n, "%s needs a list, not a single value", n.label()).fixf("Write [%s]", n.text)
+		c.errorf(n, "%s needs a list, not a single value", n.label()).fixf("Write [%s]", strings.TrimSpace(n.text))
 	default:
 		c.errorf(n, "%s needs a list, not %s", n.label(), kindName(n)).fixf("Begin every item with a dash")
 	}

@@ -96,7 +96,7 @@ func (c *compiler) headerRule(d *headerRuleDoc, out bool) (r HeaderRule, ok bool
 func (c *compiler) headerCopy(d *headerRuleDoc, r *HeaderRule, out bool) bool {
 	at := d.ops[0]
 	if !out && d.to == nil {
-		c.errorf(at, "a copy of %s in the same message needs a name of its own", r.Name).fixf("Add to: and another name")
+		c.errorf(at, "a copy of %s in the same message needs a name of its own", r.Name).speaksOf(at.parent).fixf("Add to: and another name")
 		return false
 	}
 	if out && whoCalls(r.id) {

@@ -32,8 +32,8 @@ func (c *compiler) policies(n *node) {
 func (c *compiler) resolveForwarding(d *policyDoc) {
 	d.out.ForwardingUsages = c.usageList(d.forwardsTo)
 	switch custom := d.out.Forwarding == CustomUsage; {
-	case custom && len(d.out.ForwardingUsages) == 0:
-		c.errorf(d.forwarding, "calls that are forwarded have usages of their own, and there are none").
+	case custom && (d.forwardsTo == nil || len(d.forwardsTo.items) == 0):
+		c.errorf(d.forwarding, "calls that are forwarded have usages of their own, and there are none").speaksOf(d.forwarding.parent).
 			fixf("Add customCallForwardingSimulRingUsages, or set callForwardingSimulRingUsageType to InternalOnly")
 	case !custom && d.forwardsTo != nil:
 		c.warnf(d.forwardsTo, "customCallForwardingSimulRingUsages is ignored with callForwardingSimulRingUsageType %s", d.out.Forwarding).

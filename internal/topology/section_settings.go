@@ -103,6 +103,9 @@ func (c *compiler) srtpSuites(n *node, d *settingsDoc) {
 			return
 		}
 	}
+	if len(list) == 0 && n.kind != sequence {
+		return
+	}
 	if len(list) == 0 {
 		c.errorf(n, "srtpSuites is empty").fixf("Name a suite, or write srtpMode: notSupported")
 		return
@@ -174,7 +177,7 @@ func (c *compiler) settings(n *node) {
 	c.each(n, "scope", func(key, value *node) {
 		kind, name, hasName := strings.Cut(key.text, ":")
 		if !(key.text == "global" || hasName && name != "" && (kind == "site" || kind == "trunk")) {
-			p := c.errorf(key, "%q is not a scope of trunk settings", key.text)
+			p := c.errorf(key, "%q is not a scope of trunk settings", key.text).alone()
 			if hasName {
 				p.fixf("Write global, site:NAME or trunk:NAME")
 			} else {

@@ -50,7 +50,7 @@ func (c *compiler) resolveSound(d *settingsDoc) {
 		a, ok := c.announcementNames.get(c, d.music)
 		switch {
 		case s.MusicOnHold != "generate":
-			c.errorf(d.music, "musicOnHoldSource without musicOnHold: generate would change nothing").fixf("Add musicOnHold: generate or remove it")
+			c.errorf(d.music, "musicOnHoldSource without musicOnHold: generate would change nothing").speaksOf(d.music.parent).fixf("Add musicOnHold: generate or remove it")
 		case ok:
 			s.Tones = &Tones{Hold: a.Clip}
 		}

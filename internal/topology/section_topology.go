@@ -140,7 +140,7 @@ func (c *compiler) servers(n *node, pool *poolDoc) {
 		pool.out.Servers = append(pool.out.Servers, d.out)
 		c.serverNames.add(c, key, d)
 	})
-	if len(n.entries) == 0 {
+	if len(n.entries) == 0 && n.kind <= mapping && n.kind != scalar {
 		c.errorf(n, "the pool has no servers").fixf("Add servers with at least one")
 	}
 }

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -34,8 +35,9 @@ func (c *compiler) read(src []byte) (root *node) {
 		c.errorf(nil, "the document has %d bytes, more than the limit of 16 MiB", len(src))
 		return nil
 	}
+	src = bytes.TrimPrefix(src, []byte("\ufeff")) // YAML 1.2 §5.2: some editors write it
 	if !utf8.Valid(src) {
-		c.errorf(nil, "the document is not valid UTF-8").fixf("Save it as UTF-8")
+		c.errorf(undecodable(src), "the document is not valid UTF-8").fixf("Save it as UTF-8")
 		return nil
 	}
 	if at := strange(src); at != nil {
@@ -59,6 +61,21 @@ func (c *compiler) read(src []byte) (root *node) {
 		return nil
 	}
 	return root
+}
+
+// undecodable is the place of the first octet that is not UTF-8.
+func undecodable(src []byte) *node {
+	good := 0
+	for good < len(src) {
+		r, size := utf8.DecodeRune(src[good:])
+		if r == utf8.RuneError && size <= 1 {
+			break
+		}
+		good += size
+	}
+	before := src[:good]
+	begin := bytes.LastIndexByte(before, '\n') + 1
+	return &node{line: bytes.Count(before, []byte("\n")) + 1, col: utf8.RuneCount(before[begin:]) + 1}
 }
 
 // strange finds the first control character that YAML does not allow (YAML 1.2 §5.1) or a carriage return without its

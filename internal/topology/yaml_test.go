@@ -182,7 +182,7 @@ func TestUnreadable(t *testing.T) {
 	}{
 		{make([]byte, maxDocument+1), "x: the document has 16777217 bytes, more than the limit of 16 MiB."},
 		{[]byte("a: 1\nb: \x00"), "x:2:4: the character \"\\x00\" does not belong into a text file. Remove it, or write it as an escape in double quotes."},
-		{[]byte("a: \xff"), "x: the document is not valid UTF-8. Save it as UTF-8."},
+		{[]byte("a: \xff"), "x:1:4: the document is not valid UTF-8. Save it as UTF-8."},
 	} {
 		if _, problems := Compile("x", c.src); problems.Error() != c.want {
 			t.Errorf("got %s\nwant %s", problems.Error(), c.want)
