@@ -292,8 +292,7 @@ func (c *Call) lateRefusal(now time.Time, t *attempt, m *sip.Message) {
 	if !c.wants(t) || t.cancelled || c.decision.Kind == routing.Emergency {
 		return
 	}
-	cause := q850(m)
-	if v := routing.Judge(t.target.Trunk.Settings, m.Status, cause); !v.Hunt {
+	if v := t.judge(m); !v.Hunt {
 		c.verdict = newRejection(v, m)
 		e := &c.rec.Attempts[t.index]
 		e.Detail = join(e.Detail, "late, after "+now.Sub(e.At).Round(10*time.Millisecond).String()+", it said "+c.verdict.detail)
@@ -301,9 +300,30 @@ func (c *Call) lateRefusal(now time.Time, t *attempt, m *sip.Message) {
 	}
 }
 
+// noAnswer is the Q.850 cause of a telephone that has rung and was not answered.
+const noAnswer = 19
+
+// judge judges the final response of a target. What has rung and then says 408 has not been answered: that is how a proxy tells that its time for it is over
+// (RFC 3261 §16.8), so no other telephone rings, and the trunk is well.
+func (t *attempt) judge(m *sip.Message) routing.Verdict {
+	cause := causeOf(m)
+	if m.Status == 408 && t.rang && cause == 0 {
+		cause = noAnswer
+	}
+	return routing.Judge(t.target.Trunk.Settings, m.Status, cause)
+}
+
+// causeOf is the Q.850 cause of a refusal, 0 when there is none, or nobody has looked at the number yet.
+func causeOf(m *sip.Message) int {
+	if unauthorized(m.Status) {
+		return 0
+	}
+	return q850(m)
+}
+
 // newRejection is a judged refusal.
 func newRejection(v routing.Verdict, m *sip.Message) *rejection {
-	r := &rejection{status: v.Status, cause: v.Cause, class: v.Class, reason: v.Reason(), detail: strconv.Itoa(m.Status) + " " + m.Reason}
+	r := &rejection{status: v.Status, cause: causeOf(m), class: v.Class, reason: v.Reason(), detail: strconv.Itoa(m.Status) + " " + m.Reason}
 	if v.Ruled {
 		r.detail += ", taken for " + strconv.Itoa(v.Status) + " by " + strings.TrimSpace("response rule "+v.Rule)
 	}
@@ -312,11 +332,7 @@ func newRejection(v routing.Verdict, m *sip.Message) *rejection {
 
 // rejected takes a final refusal of an attempt.
 func (c *Call) rejected(now time.Time, t *attempt, m *sip.Message, out *Out) {
-	cause := q850(m)
-	if unauthorized(m.Status) {
-		cause = 0 // nobody has looked at the number yet
-	}
-	v := routing.Judge(t.target.Trunk.Settings, m.Status, cause)
+	v := t.judge(m)
 	if t.state == attemptCancelling || t.cancelled {
 		t.calm()
 		t.state = attemptOver

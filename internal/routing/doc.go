@@ -57,6 +57,7 @@
 //	(the status)   16 23 30 31 127          says nothing
 //	peer-fault     every other              2 3 no route from here, 27 38 41 out of order, 9x 1xx protocol
 //
-// So 486 with cause 34 hunts, 503 with cause 17 does not, 404 hunts with cause 3 and not with cause 1 or none.
+// So 486 with cause 34 hunts, 503 with cause 17 does not, 404 hunts with cause 3 and not with cause 1 or none. A 408 behind a provisional response is
+// judged as with cause 19: who rang was not answered.
 // For an emergency call everything but an answer hunts, also a target that rings and is not answered. What a peer says that was sent CANCEL is not judged.
 package routing

@@ -108,6 +108,8 @@ func stories() []story {
 		one1("rash", "RFC 3261 section 15: the target hangs up before its ACK, which it must not, and its 200 is lost: the call is over, and the 200 that comes again makes none", "answer-lost", 480,
 			up, at(Callee{Progress: ringing, After: second, Final: 200, ByeEarly: true}, "gwa")),
 		one1("rings-for-ever", "Nobody answers: noAnswerTimeout cancels the target", "no-answer", 480, up, at(Callee{Progress: ringing}, "gwa")),
+		one1("rings-408", "The target rings, and the proxy before it gives up with 408: nobody has answered, and no other telephone rings", "no-answer", 408, up,
+			map[string][]Callee{"gwa": {{Progress: ringing, After: 60 * second, Final: 408}}, "gwb": {answers}}),
 		one1("cancel", "The caller gives up while it rings", "caller-cancelled", 487, Caller{GiveUp: second}, at(Callee{Progress: ringing}, "gwa")),
 		one1("cancel-before-100", "The caller gives up before the target has said anything: the CANCEL waits for its first response", "caller-cancelled", 487,
 			Caller{GiveUp: ms100(1)}, at(Callee{No100: true, Progress: []Progress{{second, 180, false}}}, "gwa")),
