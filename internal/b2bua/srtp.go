@@ -33,7 +33,8 @@ type protection struct {
 	mux   bool           // our last offer had rtcp-mux, or an answer of ours has
 	dtls  association
 	ice   connectivity
-	rtp   bool // the peer has offered RTP although its trunk has SRTP, and it was taken
+	rtp   bool   // the peer has offered RTP although its trunk has SRTP, and it was taken
+	told  string // the profile of our last offer, before it was sealed
 }
 
 // marks are in a description of which something must be opened.
@@ -199,6 +200,8 @@ func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) 
 		if m.Rejected() {
 			if offer {
 				b.lines[i].asked = sdp.Protection{Proto: m.Proto}
+			} else if told := b.lines[i].told; told != "" {
+				to[i].Proto = told
 			}
 			continue
 		}
@@ -386,6 +389,9 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 		if !m.IsRTP() {
 			continue
 		}
+		if offer {
+			at.told = strings.Clone(m.Proto)
+		}
 		switch {
 		case !offer:
 			to[i] = at.asked
@@ -398,6 +404,7 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 		}
 		if m.Rejected() {
 			to[i].Crypto, to[i].Mux, to[i].Lines = nil, false, nil
+			at.shown.Proto = to[i].Proto // also for later offers
 			continue
 		}
 		if at.shown, at.mux = to[i], to[i].Mux; !offer {

@@ -2,6 +2,7 @@ package ua_test
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -402,5 +403,30 @@ func TestTRK03AddedLine(t *testing.T) {
 	callee.says("INVITE", described(1, 1, "a=sendonly\r\n"+speech+video))
 	if _, said := r.told("INVITE"); !said.Media[0].Crypto || said.Media[1].Secure() || said.Media[1].Crypto {
 		t.Errorf("what stands without SRTP beside it is offered\n%s", said.Body())
+	}
+}
+
+// TestRefusedLineKeepsItsProfile: an m-line that has been refused is offered with port 0 and the profile that it had. Firefox takes port 0 with that of DTLS alone.
+func TestRefusedLineKeepsItsProfile(t *testing.T) {
+	for name, c := range map[string]struct{ profile, lines string }{
+		"DTLS": {"UDP/TLS/RTP/SAVPF", theirPrint + "a=setup:actpass\r\n"}, "SDES": {"RTP/SAVP", uc80}, "feedback": {"RTP/AVPF", ""},
+	} {
+		r := newRig(t)
+		r.env.Fingerprint = ourPrint
+		said := func(version, port int) string {
+			return described(0, version, fmt.Sprintf("m=audio 5000 %s 8\r\n%sm=video %d %s 96\r\na=rtpmap:96 H264/90000\r\n%s", c.profile, c.lines, port, c.profile, c.lines))
+		}
+		caller, callee := r.endsOf(said(0, 5002), described(1, 0, speech+refuse(video, 0)))
+		caller.ack(1)
+		callee.says("INVITE", described(1, 1, speech+"a=sendonly\r\n"+refuse(video, 0)))
+		inv, offer := r.told("INVITE")
+		if m := &offer.Media[1]; !m.Rejected() || m.Proto != c.profile {
+			t.Errorf("%s: the refused line is offered with %s\n%s", name, m.Proto, inv)
+		}
+		caller.answers("200 OK", inv, said(1, 0))
+		_, answer := r.told("SIP/2.0 200")
+		if len(answer.Media) != 2 || answer.Media[1].Proto != "RTP/AVP" {
+			t.Errorf("%s: answered\n%s", name, answer.Body())
+		}
 	}
 }
