@@ -176,7 +176,7 @@ func (c *compiler) portRange(n *node, like string) (PortRange, bool) {
 	return PortRange{uint16(lo), uint16(hi)}, true
 }
 
-// address reads an IP address that a host can have: no unspecified, no multicast one, no zone.
+// address reads an IP address that a host can have: no unspecified, no multicast one, none of IPv6 that is of one link (RFC 4291 §2.5.6).
 func (c *compiler) address(n *node) (netip.Addr, bool) {
 	s, ok := c.text(n)
 	if !ok {
@@ -187,7 +187,7 @@ func (c *compiler) address(n *node) (netip.Addr, bool) {
 		c.errorf(n, "%q is not an IP address", s).fixf("Write it like 192.0.2.10 or 2001:db8::10")
 		return netip.Addr{}, false
 	}
-	if a = a.Unmap(); a.IsUnspecified() || a.IsMulticast() || a.Zone() != "" {
+	if a = a.Unmap(); a.IsUnspecified() || a.IsMulticast() || a.Is6() && a.IsLinkLocalUnicast() || a.Zone() != "" {
 		c.errorf(n, "%s cannot stand for one host that others reach", s).fixf("Write the address of one interface")
 		return netip.Addr{}, false
 	}
