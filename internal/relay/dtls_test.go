@@ -26,6 +26,7 @@ type shaker struct {
 	active bool
 	suites []media.Suite
 	mtu    int // of its datagrams; 0: of Ethernet
+	deaf   int // to how many datagrams, at first
 }
 
 func newShaker(t testing.TB, active bool, suites ...media.Suite) *shaker {
@@ -61,7 +62,7 @@ func (s *shaker) shake(c *net.UDPConn, to netip.AddrPort, expected media.Fingerp
 		open = dtls.Client
 	}
 	_ = c.SetReadDeadline(time.Time{})
-	on := &loan{UDPConn: c}
+	on := &loan{UDPConn: c, deaf: s.deaf}
 	conn, err := open(on, net.UDPAddrFromAddrPort(to), config)
 	if err != nil {
 		s.t.Fatal(err)
@@ -87,6 +88,7 @@ type loan struct {
 	*net.UDPConn
 	over    atomic.Bool
 	reading sync.Mutex
+	deaf    int
 }
 
 func (l *loan) ReadFrom(b []byte) (int, net.Addr, error) {
@@ -94,6 +96,11 @@ func (l *loan) ReadFrom(b []byte) (int, net.Addr, error) {
 	defer l.reading.Unlock()
 	if l.over.Load() {
 		return 0, nil, net.ErrClosed
+	}
+	for ; l.deaf > 0; l.deaf-- {
+		if n, from, err := l.UDPConn.ReadFrom(b); err != nil {
+			return n, from, err
+		}
 	}
 	return l.UDPConn.ReadFrom(b)
 }
@@ -543,14 +550,20 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// BenchmarkHandshake is a whole handshake, both ends of it.
+// BenchmarkHandshake is a whole handshake, both ends of it, also where the peer misses our first flight.
 func BenchmarkHandshake(b *testing.B) {
+	b.Run("the peer begins", func(b *testing.B) { handshakes(b, true, 0) })
+	b.Run("we begin, and are heard the second time", func(b *testing.B) { handshakes(b, false, 1) })
+}
+
+func handshakes(b *testing.B, active bool, deaf int) {
 	r, err := New(Config{Workers: 1})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer r.Shutdown()
-	peer := newShaker(b, true, media.AESCM128HMACSHA180)
+	peer := newShaker(b, active, media.AESCM128HMACSHA180)
+	peer.deaf = deaf
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip4, 0)))

@@ -17,6 +17,9 @@ import (
 const (
 	handshakeTime  = 30 * time.Second // for one
 	handshakeTries = 4                // of ours while the peer is silent
+	// flightTime is when a flight is repeated for the first time, which is doubled each time. Nothing is heard before the end, and a peer that hears of us by
+	// its first check of ICE, or answers just now, is often deaf to the first one (RFC 6347 §4.2.4.1 has less than a second for whom time matters).
+	flightTime = 200 * time.Millisecond
 	// lingerTime is how long repetitions of the peer's last flight are answered: it repeats after 1, 2 and 4 s (RFC 6347 §4.2.4.1).
 	lingerTime = 8 * time.Second
 	// restartGap is how soon a ClientHello may take the place of another that has not come to an end.
@@ -175,7 +178,7 @@ func (h *handshake) over(err error) bool {
 func (r *Relay) dtlsConfig(want *media.DTLS) *dtls.Config {
 	c := &dtls.Config{
 		Certificates: []tls.Certificate{r.identity.certificate}, InsecureSkipVerify: true, ClientAuth: dtls.RequireAnyClientCert,
-		ExtendedMasterSecret: dtls.RequestExtendedMasterSecret, LoggerFactory: silent,
+		ExtendedMasterSecret: dtls.RequestExtendedMasterSecret, LoggerFactory: silent, FlightInterval: flightTime,
 		VerifyPeerCertificate: func(chain [][]byte, _ [][]*x509.Certificate) error {
 			if len(chain) == 0 || !fits(chain[0], want.Peer) {
 				return errNotOurs
