@@ -25,8 +25,8 @@ type shaker struct {
 	t      testing.TB
 	active bool
 	suites []media.Suite
-	mtu    int // of its datagrams; 0: of Ethernet
-	deaf   int // to how many datagrams, at first
+	mtu    int                        // of its datagrams; 0: of Ethernet
+	misses func(datagram []byte) bool // what is lost on the way to it; nil: nothing
 }
 
 func newShaker(t testing.TB, active bool, suites ...media.Suite) *shaker {
@@ -62,7 +62,7 @@ func (s *shaker) shake(c *net.UDPConn, to netip.AddrPort, expected media.Fingerp
 		open = dtls.Client
 	}
 	_ = c.SetReadDeadline(time.Time{})
-	on := &loan{UDPConn: c, deaf: s.deaf}
+	on := &loan{UDPConn: c, misses: s.misses}
 	conn, err := open(on, net.UDPAddrFromAddrPort(to), config)
 	if err != nil {
 		s.t.Fatal(err)
@@ -88,7 +88,7 @@ type loan struct {
 	*net.UDPConn
 	over    atomic.Bool
 	reading sync.Mutex
-	deaf    int
+	misses  func([]byte) bool
 }
 
 func (l *loan) ReadFrom(b []byte) (int, net.Addr, error) {
@@ -97,12 +97,12 @@ func (l *loan) ReadFrom(b []byte) (int, net.Addr, error) {
 	if l.over.Load() {
 		return 0, nil, net.ErrClosed
 	}
-	for ; l.deaf > 0; l.deaf-- {
-		if n, from, err := l.UDPConn.ReadFrom(b); err != nil {
+	for {
+		n, from, err := l.UDPConn.ReadFrom(b)
+		if err != nil || l.misses == nil || !l.misses(b[:n]) {
 			return n, from, err
 		}
 	}
-	return l.UDPConn.ReadFrom(b)
 }
 
 func (l *loan) WriteTo(b []byte, to net.Addr) (int, error) {
@@ -237,6 +237,59 @@ func TestRFC6347_4_2_3(t *testing.T) {
 		t.Fatal("no handshake")
 	}
 	keys.until(a, a.rtp, la, b.rtp)
+}
+
+// TestRFC6347_4_2_4: a peer that has missed our last flight is answered for minutes, until a packet shows that it has the keys.
+func TestRFC6347_4_2_4(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	peer := newShaker(t, true, media.AESCM128HMACSHA180)
+	s.Streams[0].Side[0].DTLS, s.Streams[0].Side[0].Mux = peer.dtls(""), true
+	r.open(s)
+	lingers := func(after time.Duration) bool {
+		ses := r.find(1)
+		ses.mu.Lock()
+		defer ses.mu.Unlock()
+		d := ses.streams[0].side[0].rtp.dtls
+		d.tire(r.now() + int64(after))
+		return d.run != nil && d.run.done && d.run.ctx.Err() == nil
+	}
+	lost := 0
+	peer.misses = func(datagram []byte) bool {
+		const changeCipherSpec = 20
+		if datagram[0] != changeCipherSpec || lost == 3 {
+			return false
+		}
+		for deadline := time.Now().Add(patience); !lingers(3*time.Minute) && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		}
+		lost++
+		return true
+	}
+	la := s.Streams[0].Side[0].Local
+	keys := peer.shake(a.rtp, la, r.Fingerprint())
+	if keys == nil || lost != 3 {
+		t.Fatalf("no handshake, and %d flights were lost", lost)
+	}
+	if n := r.Totals().Handshakes; n != 0 {
+		t.Errorf("%d handshakes are under way", n)
+	}
+	keys.until(a, a.rtp, la, b.rtp)
+	eventually(t, "an end of repeating", func() bool { return !lingers(0) })
+
+	silent := newShaker(t, true, media.AESCM128HMACSHA180)
+	update := &media.Session{ID: 1, Streams: []media.Stream{s.Streams[0]}}
+	update.Streams[0].Side[0].DTLS = silent.dtls("")
+	if err := r.Update(update); err != nil {
+		t.Fatal(err)
+	}
+	if silent.shake(a.rtp, la, r.Fingerprint()) == nil {
+		t.Fatal("no handshake")
+	}
+	eventually(t, "repeating", func() bool { return lingers(3 * time.Minute) })
+	if lingers(5 * time.Minute) {
+		t.Error("it is answered for ever")
+	}
 }
 
 // TestDTLSBothSides: two associations with a port for RTCP each, between two sides that have keys of their own.
@@ -563,9 +616,11 @@ func handshakes(b *testing.B, active bool, deaf int) {
 	}
 	defer r.Shutdown()
 	peer := newShaker(b, active, media.AESCM128HMACSHA180)
-	peer.deaf = deaf
+	left := 0
+	peer.misses = func([]byte) bool { left--; return left >= 0 }
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
+		left = deaf
 		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip4, 0)))
 		if err != nil {
 			b.Fatal(err)

@@ -20,8 +20,9 @@ const (
 	// flightTime is when a flight is repeated for the first time, which is doubled each time. Nothing is heard before the end, and a peer that hears of us by
 	// its first check of ICE, or answers just now, is often deaf to the first one (RFC 6347 §4.2.4.1 has less than a second for whom time matters).
 	flightTime = 200 * time.Millisecond
-	// lingerTime is how long repetitions of the peer's last flight are answered: it repeats after 1, 2 and 4 s (RFC 6347 §4.2.4.1).
-	lingerTime = 8 * time.Second
+	// lingerTime is how long repetitions of the peer's last flight are answered while nothing shows that it has heard ours: twice the lifetime of a
+	// segment (RFC 6347 §4.2.4).
+	lingerTime = 4 * time.Minute
 	// restartGap is how soon a ClientHello may take the place of another that has not come to an end.
 	restartGap = 500 * time.Millisecond
 	// maxHandshakes that are under way in a relay. What comes beyond is dropped, and the peer asks again.
@@ -86,12 +87,12 @@ func (h *handshake) give(b []byte) {
 
 func (h *handshake) run() {
 	defer h.relay.shaking.Done()
-	defer h.relay.count.handshakes.Add(-1)
 	defer h.cancel()
 	var err error
 	for range handshakeTries {
 		var conn *dtls.Conn
 		if conn, err = h.try(); err == nil {
+			h.relay.count.handshakes.Add(-1)
 			h.linger(conn)
 			return
 		}
@@ -99,6 +100,7 @@ func (h *handshake) run() {
 			break
 		}
 	}
+	h.relay.count.handshakes.Add(-1)
 	if h.over(err) {
 		h.relay.count.unshaken.Add(1)
 		h.relay.config.Logger.Warn("DTLS handshake failed", "id", h.port.stream.session.call, "stream", h.port.stream.index, "side", h.port.side, "error", err)
@@ -137,17 +139,26 @@ func (h *handshake) try() (*dtls.Conn, error) {
 // linger answers repetitions of the peer's last flight, and ends without a word. Who began the handshake has heard the last one itself.
 func (h *handshake) linger(conn *dtls.Conn) {
 	if !h.want.Active {
-		timer := time.NewTimer(lingerTime)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-h.ctx.Done():
-		}
+		<-h.ctx.Done()
 	}
 	h.silence()
 	h.cancel()
 	_ = conn.Close()
 	h.over(nil)
+}
+
+// shown ends a handshake that lingers: what has come from the peer had its keys, so it has heard our last flight. The session is locked.
+func (a *association) shown() {
+	if a != nil && a.run != nil && a.run.done {
+		a.run.cancel()
+	}
+}
+
+// tire ends one that has lingered for long enough. The session is locked.
+func (a *association) tire(now int64) {
+	if a != nil && a.run != nil && a.run.done && now-a.run.since >= int64(lingerTime) {
+		a.run.cancel()
+	}
 }
 
 func (h *handshake) silence() {

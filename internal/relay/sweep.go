@@ -110,6 +110,8 @@ func (s *session) silent(now, since int64, found *notices) {
 			sd := &st.side[i]
 			sd.rtp.consent(now, since)
 			sd.rtcp.consent(now, since)
+			sd.rtp.dtls.tire(now)
+			sd.rtcp.dtls.tire(now)
 			st.tally(sd)
 			last = max(last, sd.heard)
 			if !st.awaits(i) {

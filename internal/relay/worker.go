@@ -214,6 +214,7 @@ func (w *worker) pass(p *port, n int, now int64) {
 			w.batch.unauthentic++
 			return
 		}
+		p.dtls.shown()
 	}
 	v, k, out, to := p.receive(b, &w.from, now, &w.notices)
 	switch v {
