@@ -62,3 +62,13 @@ func TestCallsAsCSV(t *testing.T) {
 		t.Errorf("%d rows of no call", n)
 	}
 }
+
+// TestNumbersAsPeopleWriteThem find what records have.
+func TestNumbersAsPeopleWriteThem(t *testing.T) {
+	for number, want := range map[string]string{"+1 (425) 555-0100": "+14255550100", "425.555.0100": "4255550100", "+1 425*": "+1425*", "": "",
+		"al-ice": "al-ice", "front desk": "front desk", "#31#": "#31#"} {
+		if got := bare(number); got != want {
+			t.Errorf("%q is %q, want %q", number, got, want)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,9 @@ func (a *app) callsCmd() *cobra.Command {
 			if asCSV && a.json {
 				return &usageError{"calls", errors.New("calls are written as --csv or as --json, not as both")}
 			}
+			if cmd.Flags().Changed("limit") && (limit < 1 || limit > historyPage && !asCSV) {
+				return &usageError{"calls", fmt.Errorf("--limit is %d: write 1 to %d; with --csv it may be more", limit, historyPage)}
+			}
 			if live {
 				var list []cdr.Record
 				if err := a.client().get(cmd.Context(), "/calls", &list); err != nil {
@@ -49,7 +53,10 @@ func (a *app) callsCmd() *cobra.Command {
 			if err != nil {
 				return &usageError{"calls", err}
 			}
-			q := url.Values{"number": {number}, "trunk": {trunk}, "reason": {reason}, "before": {before}, "limit": {strconv.Itoa(limit)},
+			if from != "" && to != "" && to < from { // both in UTC
+				return &usageError{"calls", fmt.Errorf("--until %s is before --since %s", until, since)}
+			}
+			q := url.Values{"number": {bare(number)}, "trunk": {trunk}, "reason": {reason}, "before": {before}, "limit": {strconv.Itoa(limit)},
 				"failed": {strconv.FormatBool(failed)}, "poor": {strconv.FormatBool(poor)}, "since": {from}, "until": {to}}
 			a.tellWaiting(cmd.Context())
 			if asCSV {
@@ -70,7 +77,6 @@ func (a *app) callsCmd() *cobra.Command {
 	f := c.Flags()
 	f.BoolVar(&live, "live", false, "calls that run now")
 	f.BoolVar(&asCSV, "csv", false, "write all calls that fit as comma-separated values")
-	c.MarkFlagsMutuallyExclusive("csv", "live")
 	f.BoolVar(&failed, "failed", false, "only calls that failed")
 	f.BoolVar(&poor, "poor", false, "only calls with audio beyond poorMOS, poorLoss, poorJitter or poorRoundTrip of a trunk")
 	f.StringVar(&number, "number", "", "end of a called or calling number; +1425* for a beginning")
@@ -80,6 +86,9 @@ func (a *app) callsCmd() *cobra.Command {
 	f.StringVar(&until, "until", "", "time or age")
 	f.StringVar(&before, "before", "", "continue behind this call")
 	f.IntVar(&limit, "limit", 50, "number of calls, at most 10000")
+	for _, name := range []string{"csv", "failed", "poor", "number", "trunk", "reason", "since", "until", "before", "limit"} {
+		c.MarkFlagsMutuallyExclusive(name, "live") // all that run are shown
+	}
 	c.RegisterFlagCompletionFunc("trunk", a.runningTrunks)
 	c.RegisterFlagCompletionFunc("reason", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var ids []string
@@ -89,6 +98,15 @@ func (a *app) callsCmd() *cobra.Command {
 		return ids, cobra.ShellCompDirectiveNoFileComp
 	})
 	return c
+}
+
+// bare is a number without what people write between its digits (RFC 3966 §5.1.1), which no record has; a name is as it is.
+func bare(s string) string {
+	n := strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "").Replace(s)
+	if strings.Trim(n, "+0123456789*#") != "" {
+		return s
+	}
+	return n
 }
 
 // runningTrunks completes the name of a trunk of the running server.
