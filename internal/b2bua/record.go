@@ -80,6 +80,16 @@ func (c *Call) moment(t time.Time) time.Time {
 	return c.rec.Start.Add(t.Sub(c.rec.Start))
 }
 
+// withoutPassword is a URI without the password that its user part may have (RFC 3261 §19.1.1).
+func withoutPassword(uri string) string {
+	scheme, rest, _ := strings.Cut(uri, ":")
+	user, host, found := strings.Cut(rest, "@")
+	if name, _, secret := strings.Cut(user, ":"); found && secret {
+		return scheme + ":" + name + "@" + host
+	}
+	return uri
+}
+
 func clip(s string, n int) string {
 	if len(s) > n {
 		return s[:n]
@@ -212,7 +222,7 @@ func (c *Call) note(now time.Time, l *Leg, out bool, m *sip.Message) {
 	if !m.IsRequest() {
 		_, method, _ = m.CSeq()
 	} else if method == "INVITE" && !l.up {
-		word = m.URI
+		word = withoutPassword(m.URI)
 	}
 	r := c.rung(now, l, out, methodNumber(method))
 	_, r.sdp = m.SDP()

@@ -92,7 +92,7 @@ func (c *Call) beginTransfer(now time.Time, by, rest *Leg, r *referral, how stri
 	}
 	c.transfers++
 	c.xfer = &transfer{by: by, rest: rest, referral: *r, entry: len(c.rec.Transfers), until: now.Add(referTime)}
-	c.rec.Transfers = append(c.rec.Transfers, cdr.Transfer{At: c.moment(now), By: c.name(by), To: clip(r.uri, 200), How: how})
+	c.rec.Transfers = append(c.rec.Transfers, cdr.Transfer{At: c.moment(now), By: c.name(by), To: clip(withoutPassword(r.uri), 200), How: how})
 	return c.xfer
 }
 
