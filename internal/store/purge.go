@@ -67,9 +67,45 @@ func (m marks) write(dir string) error {
 
 // purge hides what is older than Retention or beyond MaxRows and removes the segments that had nothing else at the purge before.
 func (s *Store) purge(stop <-chan struct{}) {
-	if err := s.purgeNow(time.Now(), newPacer(stop)); err != nil {
+	now := time.Now()
+	trusted, set := s.trust.ask(now.Round(0), now.Sub(s.opened))
+	if set > 0 {
+		s.log.Warn("the clock was set ahead; call records are purged again when it has stayed so for a day, or was set back", "by", set.Round(time.Second))
+	}
+	if !trusted {
+		return
+	}
+	if err := s.purgeNow(now, newPacer(stop)); err != nil {
 		s.log.Error("purging call records", "err", err)
 	}
+}
+
+const (
+	setBy     = time.Hour // what a clock is corrected by is less
+	provenFor = 24 * time.Hour
+)
+
+// trust is what tells whether the clock may say how old records are. One that has been set ahead may be wrong, and what is purged then does not come back.
+type trust struct {
+	wall  time.Time
+	up    time.Duration
+	until time.Duration // it is not trusted
+}
+
+// ask tells whether the clock, which shows wall when the store has been open for up, is trusted, and by how much it was set ahead since it was asked last.
+func (t *trust) ask(wall time.Time, up time.Duration) (ok bool, set time.Duration) {
+	if !t.wall.IsZero() {
+		set = wall.Sub(t.wall) - (up - t.up)
+	}
+	t.wall, t.up = wall, up
+	switch {
+	case set > setBy:
+		t.until = up + provenFor
+		return false, set
+	case set < -setBy:
+		t.until = 0
+	}
+	return up >= t.until, 0
 }
 
 func (s *Store) purgeNow(now time.Time, pace *pacer) error {

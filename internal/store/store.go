@@ -120,6 +120,8 @@ type Store struct {
 	records recordLog // the writer's
 	index   index
 	sync    syncer
+	opened  time.Time
+	trust   trust // the indexer's
 
 	put, acked, written, duplicates  atomic.Uint64
 	slimmed, dropped, droppedBegins  atomic.Uint64
@@ -143,7 +145,7 @@ func Open(cfg Config) (*Store, error) {
 	}
 	cfg = cfg.withDefaults()
 	s := &Store{
-		cfg: cfg, log: cfg.Logger,
+		cfg: cfg, log: cfg.Logger, opened: time.Now(),
 		stopWriter: make(chan struct{}), stopIndexer: make(chan struct{}), stopAux: make(chan struct{}),
 	}
 	s.queue.wake = make(chan struct{}, 1)

@@ -320,6 +320,43 @@ func TestPurgeKeepsWhatIsYoung(t *testing.T) {
 	}
 }
 
+// TestClockThatIsSetPurgesNothing until it has stayed so for a day: a year ahead, by mistake and for minutes, would be the end of every record.
+func TestClockThatIsSetPurgesNothing(t *testing.T) {
+	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	const year = 365 * 24 * time.Hour
+	var c trust
+	for i, step := range []struct {
+		up, ahead time.Duration // since the start, and how much the clock is ahead of it
+		ok        bool
+		set       time.Duration
+	}{
+		{up: time.Minute, ok: true},
+		{up: 2 * time.Minute, ahead: time.Second, ok: true},
+		{up: 3 * time.Minute, ahead: year, set: year - time.Second},
+		{up: 23 * time.Hour, ahead: year},
+		{up: 23*time.Hour + time.Minute, ok: true}, // set back
+		{up: 30 * time.Hour, ahead: year, set: year},
+		{up: 53 * time.Hour, ahead: year},
+		{up: 54 * time.Hour, ahead: year, ok: true},
+		{up: 55 * time.Hour, ahead: -year, ok: true},
+	} {
+		if ok, set := c.ask(start.Add(step.up+step.ahead), step.up); ok != step.ok || set != step.set {
+			t.Errorf("step %d: trusted %v, set by %v; want %v, %v", i, ok, set, step.ok, step.set)
+		}
+	}
+	s := mustOpen(t, Config{Dir: t.TempDir(), Retention: time.Hour})
+	defer mustClose(t, s)
+	s.Put(sample(0)) // of long ago
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.trust = trust{wall: time.Now().Add(-year).Round(0)}
+	s.purge(nil)
+	if n, err := s.Count(t.Context(), Filter{}); n != 1 || err != nil {
+		t.Errorf("%d records are left after the clock was set, want 1, %v", n, err)
+	}
+}
+
 func TestMaxRowsPurgesTheOldest(t *testing.T) {
 	s := mustOpen(t, Config{Dir: t.TempDir(), MaxRows: 10})
 	defer mustClose(t, s)
