@@ -261,7 +261,11 @@ func (s *Store) close(ctx context.Context) error {
 		}
 		return nil
 	case <-ctx.Done():
+		n, refusal := s.Waiting()
 		s.abandon.Store(true)
+		if refusal != nil {
+			return fmt.Errorf("store: closing: %w; %d records could not be written: %w", ctx.Err(), n, refusal)
+		}
 		return fmt.Errorf("store: closing: %w", ctx.Err())
 	}
 }
