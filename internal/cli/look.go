@@ -36,6 +36,11 @@ func (a *app) callsCmd() *cobra.Command {
 				return &usageError{"calls", fmt.Errorf("--limit is %d: write 1 to %d; with --csv it may be more", limit, historyPage)}
 			}
 			if live {
+				for _, name := range []string{"csv", "failed", "poor", "number", "trunk", "reason", "since", "until", "before", "limit"} {
+					if cmd.Flags().Changed(name) {
+						return &usageError{"calls", fmt.Errorf("--live shows all calls that run; --%s is for those of the records", name)}
+					}
+				}
 				var list []cdr.Record
 				if err := a.client().get(cmd.Context(), "/calls", &list); err != nil {
 					return err
@@ -86,9 +91,6 @@ func (a *app) callsCmd() *cobra.Command {
 	f.StringVar(&until, "until", "", "time or age")
 	f.StringVar(&before, "before", "", "continue behind this call")
 	f.IntVar(&limit, "limit", 50, "number of calls, at most 10000")
-	for _, name := range []string{"csv", "failed", "poor", "number", "trunk", "reason", "since", "until", "before", "limit"} {
-		c.MarkFlagsMutuallyExclusive(name, "live") // all that run are shown
-	}
 	c.RegisterFlagCompletionFunc("trunk", a.runningTrunks)
 	c.RegisterFlagCompletionFunc("reason", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var ids []string
