@@ -192,6 +192,8 @@ func unanswered(r *cdr.Record) string {
 		return "directsip refused it" + with + " after " + after + " on account of the caller"
 	case r.EndedBy == "caller":
 		return "the caller gave up after " + after
+	case r.EndedBy == "callee" && (r.Reason == diag.NoAnswer.ID || r.Reason == diag.AnswerLost.ID):
+		return "the called side did not take it, and it ended" + with + " after " + after
 	case r.EndedBy == "callee":
 		return "the called side refused it" + with + " after " + after
 	case len(r.Attempts) > 0:

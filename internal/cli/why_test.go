@@ -56,6 +56,18 @@ func TestWhyTellsOfTheReasonOfABye(t *testing.T) {
 	}
 }
 
+// TestWhyOfAnUnansweredCall: who lets it ring has refused nothing.
+func TestWhyOfAnUnansweredCall(t *testing.T) {
+	at := time.Unix(1700000000, 0)
+	for reason, want := range map[string]string{"no-answer": "; the called side did not take it, and it ended with 480 after 3m0s: ", "no-user-response": "; the called side refused it with 480 after 3m0s: "} {
+		var b strings.Builder
+		writeWhy(&b, &cdr.Record{Start: at, End: at.Add(3 * time.Minute), Status: 480, Reason: reason, EndedBy: "callee"}, at)
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%s\nhas no %q", b.String(), want)
+		}
+	}
+}
+
 // TestRunningCallHasNoEnd: the zero time is no end.
 func TestRunningCallHasNoEnd(t *testing.T) {
 	b, err := json.Marshal(cdr.Record{ID: "x"})
