@@ -63,7 +63,7 @@ func (e *Engine) Learn(ctx context.Context, snap *topology.Snapshot) {
 	}
 }
 
-// question is a name to look up, as a call would.
+// question is a name to look up, as a call would: addresses by which nobody can come would take the place of others.
 type question struct {
 	host string
 	q    resolve.Query
@@ -76,6 +76,7 @@ func (e *Engine) learn(ctx context.Context, docs []document) bool {
 		for _, t := range d.snap.Trunks {
 			if g := t.Gateway; t.Pool == d.server.Pool && !g.Addr.IsValid() {
 				q := question{g.Host, resolve.Query{Host: g.Host, Port: t.GatewayPort, Transport: t.Transport}}
+				q.q.IPv4, q.q.IPv6 = d.server.Families()
 				if !slices.Contains(list, q) {
 					list = append(list, q)
 				}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -165,4 +166,47 @@ func TestApplyLearnsNamesSoon(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.await(at, "127.86.21.4", true)
+}
+
+// TestEveryTargetIsKnown: calls come from any of the hosts of a service, also from those that stand last in DNS and have addresses of both families.
+func TestEveryTargetIsKnown(t *testing.T) {
+	pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const targets = 20
+	siptest.ServeNames(t, &dns.Server{PacketConn: pc, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		m, n := new(dns.Msg).SetReply(q), 0
+		add := func(format string, args ...any) {
+			rr, err := dns.NewRR(q.Question[0].Name + " 60 IN " + fmt.Sprintf(format, args...))
+			if err != nil {
+				t.Error(err)
+			}
+			m.Answer = append(m.Answer, rr)
+		}
+		host, _ := fmt.Sscanf(q.Question[0].Name, "h%d.", &n)
+		switch kind := q.Question[0].Qtype; {
+		case kind == dns.TypeSRV:
+			for i := range targets {
+				add("SRV %d 1 5060 h%d.test.", i, i)
+			}
+		case host == 1 && kind == dns.TypeA:
+			add("A 192.0.2.%d", n)
+		case host == 1 && kind == dns.TypeAAAA:
+			for i := range 3 {
+				add("AAAA 2001:db8::%d:%d", i, n)
+			}
+		}
+		w.WriteMsg(m) // a client that is gone needs no answer
+	})})
+	resolver, err := resolve.New(resolve.Config{Servers: []string{pc.LocalAddr().String()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := replace(basic, "gw: {kind: gateway, host: NET.3, root: {transport: UDP, port: 5060}}", "gw: {kind: gateway, host: gw.test, root: {transport: UDP, port: 5060, gatewayPort: dns}}")
+	r := newRig(t, "127.86.64.", doc, func(c *Config) { c.Resolver = resolver })
+	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort("127.86.64.1:5060")}
+	for i := range targets {
+		r.await(at, fmt.Sprint("192.0.2.", i), true)
+	}
 }

@@ -67,8 +67,8 @@ var (
 	errSlow      = errors.New("DNS is slow")
 )
 
-// maxHops bounds a Result.
-const maxHops = 32
+// maxHops bounds a Result: each of maxRecords targets in both families.
+const maxHops = 2 * maxRecords
 
 // Resolver is safe for concurrent use.
 type Resolver struct {
