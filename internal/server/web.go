@@ -132,7 +132,7 @@ func openPublic(at string) (*web, error) {
 	case err != nil:
 		return nil, fmt.Errorf("metrics %s: %w; change `metrics` of the server", at, err)
 	}
-	return &web{at: at, l: l}, nil
+	return &web{at: at, l: newCrowd(l, maxClients)}, nil
 }
 
 func (s *Server) publicHandler() http.Handler {
