@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/directsip/directsip/internal/sip"
@@ -31,13 +33,28 @@ func BenchmarkPacket(b *testing.B) {
 	r.quiesce()
 }
 
-// BenchmarkKnown is asked for every datagram before anything else.
+// BenchmarkKnown is asked for every datagram before anything else. Gateways that are given by name cost the most.
 func BenchmarkKnown(b *testing.B) {
-	r := newRig(b, "127.86.31.", basic)
-	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort("127.86.31.1:5060")}
-	stranger := netip.MustParseAddr("127.86.31.77")
-	b.ReportAllocs()
-	for b.Loop() {
-		r.Known(at, stranger)
+	for _, n := range []int{0, 500} {
+		b.Run(fmt.Sprintf("%dnames", n), func(b *testing.B) {
+			var gateways strings.Builder
+			addrs := make(map[string][]netip.Addr)
+			for i := range n {
+				fmt.Fprintf(&gateways, "  g%d: {host: g%d.test, root: {transport: UDP}}\n", i, i)
+				addrs[fmt.Sprintf("g%d.test", i)] = []netip.Addr{netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)})}
+			}
+			r := newRig(b, "127.86.31.", strings.Replace(basic, "gateways:\n", "gateways:\n"+gateways.String(), 1))
+			r.addrs.Store(newHosts(addrs))
+			at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort("127.86.31.1:5060")}
+			for who, from := range map[string]string{"stranger": "127.86.31.77", "peer": "192.0.0.7"} {
+				addr := netip.MustParseAddr(from)
+				b.Run(who, func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						r.Known(at, addr)
+					}
+				})
+			}
+		})
 	}
 }

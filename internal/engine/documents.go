@@ -78,8 +78,9 @@ func (e *Engine) Known(listener topology.Listener, remote netip.Addr) bool {
 
 // KnownNames tells whether a verified certificate is a peer's.
 func (e *Engine) KnownNames(listener topology.Listener, remote netip.Addr, names []string) bool {
+	resolved := e.resolvedFor(remote)
 	for _, d := range e.documents() {
-		t, _ := d.snap.InboundTrunk(d.server.Pool, listener.Transport, listener.AddrPort.Port(), remote, names, e.resolved)
+		t, _ := d.snap.InboundTrunk(d.server.Pool, listener.Transport, listener.AddrPort.Port(), remote, names, resolved)
 		if t != nil {
 			return true
 		}

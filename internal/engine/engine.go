@@ -8,7 +8,6 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"math/rand/v2"
-	"net/netip"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -72,7 +71,7 @@ type Engine struct {
 	applying sync.Mutex // one change of docs at a time
 	docs     atomic.Pointer[[]document]
 	names    names
-	addrs    atomic.Pointer[map[string][]netip.Addr] // of gateways given by name
+	addrs    atomic.Pointer[hosts] // of gateways given by name
 	relearn  chan struct{}
 
 	quit   chan struct{}
@@ -110,7 +109,7 @@ func New(cfg Config) (*Engine, error) {
 	crand.Read(e.nonceKey[:])
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.docs.Store(&[]document{{cfg.Snapshot, server}})
-	e.addrs.Store(&map[string][]netip.Addr{})
+	e.addrs.Store(new(hosts))
 	e.board.Configure(cfg.Snapshot, server)
 	e.board.crowded = func(t *topology.Trunk, calls int) {
 		e.log.Warn("trunk is nearly full", "trunk", t.Name, "calls", calls, "maxCalls", t.Settings.MaxCalls)

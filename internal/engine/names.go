@@ -32,8 +32,32 @@ type names struct {
 	seen map[string]map[netip.Addr]time.Time // by host: when DNS has last named the address
 }
 
+// hosts are the addresses of gateways that are given by name, at one time.
+type hosts struct {
+	byHost map[string][]netip.Addr
+	all    map[netip.Addr]struct{}
+}
+
+func newHosts(byHost map[string][]netip.Addr) *hosts {
+	n := &hosts{byHost, make(map[netip.Addr]struct{})}
+	for _, list := range byHost {
+		for _, a := range list {
+			n.all[a] = struct{}{}
+		}
+	}
+	return n
+}
+
 // resolved are the addresses that a gateway's name is known to have.
-func (e *Engine) resolved(g *topology.Gateway) []netip.Addr { return (*e.addrs.Load())[g.Host] }
+func (e *Engine) resolved(g *topology.Gateway) []netip.Addr { return e.addrs.Load().byHost[g.Host] }
+
+// resolvedFor is resolved when that has anything to say of an address, else nil: no name is looked at for a stranger.
+func (e *Engine) resolvedFor(remote netip.Addr) func(*topology.Gateway) []netip.Addr {
+	if _, known := e.addrs.Load().all[remote.Unmap().WithZone("")]; known {
+		return e.resolved
+	}
+	return nil
+}
 
 // watchNames keeps the addresses of gateways up to date.
 func (e *Engine) watchNames() {
@@ -99,7 +123,7 @@ func (e *Engine) learn(ctx context.Context, docs []document) bool {
 	wg.Wait()
 	e.names.note(time.Now(), list, results, errs)
 	known := e.names.addresses()
-	e.addrs.Store(&known)
+	e.addrs.Store(newHosts(known))
 	for i, err := range errs {
 		if err != nil && ctx.Err() == nil {
 			e.log.Warn("gateway's name not resolved", "host", list[i].host, "known", len(known[list[i].host]), "err", err)
