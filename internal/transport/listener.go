@@ -80,7 +80,7 @@ func (l *listener) admit(nc *net.TCPConn) {
 		l.counters.stranger(1, remote, l.t.now())
 		reset(nc)
 		return
-	case !l.t.rate.Load().take(remote.Addr(), l.t.now()), l.transport == sip.TLS && !l.t.vain.has(subnet(remote.Addr()), l.t.now()):
+	case !l.t.rate.Load().take(remote.Addr(), l.t.now()), l.transport == sip.TLS && !l.t.vain.take(subnet(remote.Addr()), l.t.now()):
 		l.counters.rate.Add(1)
 		reset(nc)
 		return
@@ -92,6 +92,7 @@ func (l *listener) admit(nc *net.TCPConn) {
 	unknown := verdict == Unknown || l.transport == sip.TLS // which the certificate may change
 	admitted, instead := l.t.conns.admit(c, &l.t.cfg.Limits, unknown)
 	if !admitted {
+		l.refund(remote)
 		l.counters.refused.Add(1)
 		reset(nc)
 		return
@@ -104,11 +105,16 @@ func (l *listener) admit(nc *net.TCPConn) {
 	l.t.running.Go(func() { l.serve(c) })
 }
 
-// A handshake costs a signature, a thousand times a message. Who fails in them oftener than this, 200 times at once, is not even let begin for a while.
-const (
-	vainPerSecond = 20
-	vainBurst     = 200
-)
+// A handshake costs a signature, a thousand times a message. Who fails in more of them than this, or has so many under way as a source may have connections,
+// does not even begin another.
+const vainPerSecond = 20
+
+// refund takes a connection out of those whose handshakes fail.
+func (l *listener) refund(remote netip.AddrPort) {
+	if l.transport == sip.TLS {
+		l.t.vain.back(subnet(remote.Addr()))
+	}
+}
 
 // subnet is an IPv4 address, or the network of an IPv6 one, in which one host has as many addresses as it likes.
 func subnet(a netip.Addr) netip.Addr {
@@ -138,10 +144,10 @@ func (l *listener) serve(c *conn) {
 	if err == nil && l.t.cfg.AllowTLS != nil && !l.t.cfg.AllowTLS(l.local, c.remote.Addr(), p.names) {
 		err = ErrName
 	}
+	if err == nil || c.isClosed() { // it has given way to another
+		l.refund(c.remote)
+	}
 	if err != nil {
-		if !c.isClosed() { // else it has given way
-			l.t.vain.take(subnet(c.remote.Addr()), l.t.now())
-		}
 		err = c.ended(err)
 		l.counters.handshakeFailed.Add(1)
 		if l.t.gate.open(l.t.now()) {

@@ -48,17 +48,6 @@ func (r *rateTable) take(addr netip.Addr, now time.Duration) bool {
 
 // spend takes one token, or tells how long until there is one.
 func (r *rateTable) spend(addr netip.Addr, now time.Duration) (wait time.Duration, ok bool) {
-	return r.draw(addr, now, 1)
-}
-
-// has tells whether take would say yes.
-func (r *rateTable) has(addr netip.Addr, now time.Duration) bool {
-	_, ok := r.draw(addr, now, 0)
-	return ok
-}
-
-// draw takes n tokens if there is one.
-func (r *rateTable) draw(addr netip.Addr, now time.Duration, n float64) (wait time.Duration, ok bool) {
 	if r == nil {
 		return 0, true
 	}
@@ -75,10 +64,21 @@ func (r *rateTable) draw(addr netip.Addr, now time.Duration, n float64) (wait ti
 		b.last = now
 	}
 	if b.tokens >= 1 {
-		b.tokens -= n
+		b.tokens--
 		return 0, true
 	}
 	return time.Duration((1 - b.tokens) / r.perSecond * float64(time.Second)), false
+}
+
+// back returns one token to a source that is still remembered.
+func (r *rateTable) back(addr netip.Addr) {
+	key := addr.As16()
+	set := &r.sets[maphash.Bytes(r.seed, key[:])%rateSets]
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if b := set.find(key); b.addr == key {
+		b.tokens = min(r.burst, b.tokens+1)
+	}
 }
 
 // find returns the bucket of key, or the one to give up for it.

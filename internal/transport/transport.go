@@ -139,7 +139,7 @@ func New(cfg Config) *Transport {
 	cfg.Limits = cfg.Limits.withDefaults()
 	t := &Transport{cfg: cfg, log: cfg.Logger, start: time.Now(), opened: map[listenKey]opened{}}
 	t.rate.Store(newRateTable(cfg.Limits.RatePerSource, cfg.Limits.RateBurst))
-	t.vain = newRateTable(vainPerSecond, vainBurst)
+	t.vain = newRateTable(vainPerSecond, cfg.Limits.MaxConnsPerSource)
 	t.fails = newFailures(cfg.Handler)
 	t.dialCtx, t.dialStop = context.WithCancel(context.Background())
 	t.conns.init()
