@@ -105,7 +105,7 @@ func keyOf(m *sip.Message) (key byte, long time.Duration, ok bool) {
 
 // pressed takes a key by INFO for the other side, where that has it otherwise. False: it is no such INFO.
 func (c *Call) pressed(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) bool {
-	line := c.plan.converted()
+	line := c.keyLine(l.side)
 	if m.Method != "INFO" || l.trunk.Settings.DTMF != "info" || line < 0 || c.sideSettings(1-l.side).DTMF == "info" {
 		return false
 	}

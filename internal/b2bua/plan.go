@@ -63,7 +63,7 @@ type end struct {
 	speech    *media.Speech // how it speaks where the other side does otherwise; nil: as the other side does
 	inner     *media.Speech // how the other side hears that it speaks
 	opus      media.Most    // that its last offer asks for
-	said      *media.Speech // what its description has, where it is made louder
+	said      *media.Speech // what its description has, where it is made louder or has its keys by SIP
 	unusable  netip.Addr    // of its SDP, to which nothing can be sent: 0.0.0.0
 	place     netip.Addr    // where it is, or was when it last said
 	packets   network.Packets
@@ -112,7 +112,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 			e.relatch++
 		}
 		if !p.passKeys {
-			p.lines[i].speaks(l.side, s, i, l.trunk.Settings.SignalBoost > 0)
+			p.lines[i].speaks(l.side, s, i, l.trunk.Settings)
 		}
 	}
 	p.dirty = true

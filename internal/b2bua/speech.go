@@ -405,11 +405,11 @@ func packetTime(ms int) time.Duration {
 }
 
 // speaks notes how the sender of a description speaks, and how the other side hears of it.
-func (ln *line) speaks(side media.SideIndex, s *sdp.Session, i int, boosted bool) {
+func (ln *line) speaks(side media.SideIndex, s *sdp.Session, i int, set *topologySettings) {
 	e, other := &ln.peer[side], &ln.peer[1-side]
 	e.ptime, e.opus = int(network.TimeAt(s, i)), mostOfLine(&s.Media[i])
 	e.said = nil
-	if boosted {
+	if set.SignalBoost > 0 || set.DTMF == "info" {
 		if said := readNote(noteOf(&s.Media[i])); said != nil {
 			if _, ok := said.First(); ok {
 				e.said = said
@@ -481,7 +481,7 @@ func (c *Call) speak(ln *line, st *media.Stream) {
 		for k := range st.Side {
 			spoken := *ln.spoken(k)
 			spoken.Boost = c.sideSettings(media.SideIndex(k)).SignalBoost
-			if c.sideSettings(media.SideIndex(k)).DTMF == "info" {
+			if c.keysBySIP(media.SideIndex(k)) {
 				spoken.Keys = media.KeysBySIP
 			}
 			st.Side[k].Speech = &spoken
@@ -491,11 +491,17 @@ func (c *Call) speak(ln *line, st *media.Stream) {
 	}
 	for k := range ln.peer {
 		if said := ln.peer[k].said; said != nil && !ln.opaque && ln.peer[0].live && ln.peer[1].live {
-			louder := *said
-			louder.Boost = c.sideSettings(media.SideIndex(k)).SignalBoost
-			st.Side[k].Speech = &louder
+			own, theirs := *said, said
+			if own.Boost = c.sideSettings(media.SideIndex(k)).SignalBoost; c.crossKeys(ln, media.SideIndex(k)) {
+				own.Formats = ln.common(media.SideIndex(k))
+				theirs = &media.Speech{Formats: own.Formats, PacketTime: packetTime(ln.peer[1-k].ptime)}
+				own.Keys = media.KeysBySIP
+			} else if own.Boost == 0 {
+				continue
+			}
+			st.Side[k].Speech = &own
 			if st.Side[1-k].Speech == nil {
-				st.Side[1-k].Speech = said
+				st.Side[1-k].Speech = theirs
 			}
 		}
 	}
@@ -504,6 +510,39 @@ func (c *Call) speak(ln *line, st *media.Stream) {
 // converted is the first m-line on which both sides speak, but otherwise than each other; -1: none.
 func (p *plan) converted() int {
 	return slices.IndexFunc(p.lines, func(ln line) bool { return ln.converts() && ln.peer[0].live && ln.peer[1].live })
+}
+
+// crossKeys tells whether a side has its keys by SIP, and the other by nothing but their tones, where nothing else is converted between them.
+func (c *Call) crossKeys(ln *line, side media.SideIndex) bool {
+	if ln.peer[side].said == nil || ln.converts() || c.sideSettings(side).DTMF != "info" || c.sideSettings(1-side).DTMF != "inband" {
+		return false
+	}
+	s := media.Speech{Formats: ln.common(side)}
+	_, speaks := s.First()
+	_, events := s.Find(media.TelephoneEvent, 0)
+	return speaks && !events
+}
+
+// common are the formats of a side that the other has too: as nothing is converted, their payload types are the same.
+func (ln *line) common(side media.SideIndex) []media.Format {
+	return slices.DeleteFunc(slices.Clone(ln.peer[side].said.Formats), func(f media.Format) bool { return !ln.peer[1-side].takes.Has(f.PayloadType) })
+}
+
+// keysBySIP tells whether keys go by INFO to a side that has no telephone-event. To one that has not said how it wants them they go as they come.
+func (c *Call) keysBySIP(side media.SideIndex) bool {
+	own, other := c.sideSettings(side).DTMF, c.sideSettings(1-side).DTMF
+	return own == "info" || own != "inband" && other == "info"
+}
+
+// keyLine is the first m-line on which the relay can make something else of the INFO of a side; -1: none.
+func (c *Call) keyLine(side media.SideIndex) int {
+	return slices.IndexFunc(c.plan.lines, func(ln line) bool {
+		if !ln.peer[0].live || !ln.peer[1].live || !ln.converts() {
+			return ln.peer[0].live && ln.peer[1].live && c.crossKeys(&ln, side)
+		}
+		_, events := ln.spoken(int(1-side)).Find(media.TelephoneEvent, 0)
+		return events || c.sideSettings(1-side).DTMF == "inband"
+	})
 }
 
 // nameCodecs notes what legs speak on the first m-line where that differs: not where a codec that passes comes before it.

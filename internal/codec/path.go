@@ -23,6 +23,7 @@ type Path struct {
 	clock   uint32        // of the input that came last; 0: nothing came of this source
 	due     uint32        // the timestamp at which it goes on
 	ahead   int           // samples by which what was sent is ahead of what came
+	made    bool          // by the clock, since speech came last
 	heard   time.Duration // when what came is over, had it been played at once
 
 	event event
@@ -41,8 +42,8 @@ type PathConfig struct {
 	Samples int // in each packet sent
 	Event   Output
 	Noise   Output
-	Tones   bool // events become tones where Event is not valid
-	Listen  bool // tones become events
+	Tones   bool // events, and keys to press, become tones where Event is not valid
+	Listen  bool // tones become events, and keys that are told
 	Gain    Gain // 0: none
 	Data    bool // of fax machines and modems may come, and is left as it is
 }
@@ -106,7 +107,7 @@ const (
 func NewPath(c PathConfig) *Path {
 	c.Inputs = slices.DeleteFunc(slices.Clone(c.Inputs), func(in Input) bool { return in.Clock == 0 })
 	p := &Path{config: c, cover: NewCover(c.Rate), frame: make([]int16, 0, c.Samples+c.Rate*120/1000), marker: true}
-	if c.Listen && c.Event.Clock != 0 {
+	if c.Listen {
 		p.key.detector = NewDetector(c.Rate)
 	}
 	if c.Data {
@@ -156,7 +157,7 @@ func (p *Path) Beat(now time.Duration, out *Out) {
 	if p.hush.by != nil && now > p.hush.until {
 		p.hush.on = false
 	}
-	if !p.hush.on {
+	if !p.hush.on || p.key.ringing {
 		return
 	}
 	n := max(0, p.samples(now-p.hush.since))
@@ -175,7 +176,7 @@ func (p *Path) Beat(now time.Duration, out *Out) {
 
 // fill sends so many samples of noise.
 func (p *Path) fill(n int, out *Out) {
-	for n > 0 {
+	for p.made = p.made || n > 0; n > 0; {
 		pcm := out.pcm[:min(n, p.config.Samples, mostSamples)]
 		p.hush.fill(pcm)
 		p.push(pcm, out)
@@ -224,9 +225,10 @@ func (p *Path) follow(in *Packet, clock uint32, now time.Duration) int {
 // catchUp is what is left of a pause when what was sent ahead is taken off. Noise is made by the clock, and who speaks again may be late: by so much is it ahead
 // from then on, and without this every pause would add to the delay.
 func (p *Path) catchUp(away int) int {
-	if away < 0 && !p.hush.on {
+	if away < 0 && !p.made {
 		return away
 	}
+	p.made = false
 	p.ahead -= away
 	away = max(0, -p.ahead)
 	if p.ahead = max(0, p.ahead); p.ahead > p.config.Rate/mostAhead { // its timestamps stood still meanwhile
@@ -237,9 +239,13 @@ func (p *Path) catchUp(away int) int {
 
 func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 	pcm := out.pcm[:]
+	if p.key.ringing {
+		input.Decoder.Decode(pcm, in.Payload) // its state goes on
+		return
+	}
 	away := p.follow(in, input.Clock, now)
 	if p.event.covers(away, now) {
-		input.Decoder.Decode(pcm, in.Payload) // its state goes on
+		input.Decoder.Decode(pcm, in.Payload)
 		return
 	}
 	if in.Lost == 0 {

@@ -15,6 +15,10 @@ type keying struct {
 	presses []press
 	until   time.Duration // of the one that is pressed; 0: none is
 	last    time.Duration // beat
+
+	ringing bool // it is pressed as its tones, in the place of what comes
+	sound   Tone
+	since   time.Duration // up to which they were made
 }
 
 type press struct {
@@ -32,10 +36,10 @@ const (
 	shortestPress = betweenKeys
 )
 
-// Press sends a key as an event; it takes Beats. One too many is left out.
+// Press sends a key as an event, or as its tones; it takes Beats. One too many is left out.
 func (p *Path) Press(key byte, long time.Duration) {
 	code, ok := EventOf(key)
-	if ok && p.config.Event.Clock != 0 && len(p.key.presses) < mostPresses {
+	if ok && (p.config.Event.Clock != 0 || p.config.Tones) && len(p.key.presses) < mostPresses {
 		p.key.presses = append(p.key.presses, press{code, min(max(long, shortestPress), longestPress)})
 	}
 }
@@ -130,9 +134,17 @@ func (p *Path) press(now time.Duration, out *Out) {
 		if len(k.presses) == 0 || now < k.last+betweenKeys || k.on {
 			return
 		}
+		if p.config.Event.Clock == 0 {
+			p.ringUp(now, out)
+			return
+		}
 		p.keyDown(k.presses[0].code)
 		k.until, k.last = now+k.presses[0].long, now
 		p.keyHeld(p.samples(keyStep), false, out)
+		return
+	}
+	if k.ringing {
+		p.ringOn(now, out)
 		return
 	}
 	p.keyHeld(p.samples(min(now, k.until+keyStep)-k.last), false, out) // there may have been no beat for long
@@ -140,6 +152,41 @@ func (p *Path) press(now time.Duration, out *Out) {
 		k.presses = append(k.presses[:0], k.presses[1:]...)
 		k.until = 0
 		p.keyUp(out)
+	}
+}
+
+// ringUp begins the tones of a key, whole packets of them, behind what came last.
+func (p *Path) ringUp(now time.Duration, out *Out) {
+	k := &p.key
+	if idle := p.samples(now - p.heard); p.running && idle > 0 {
+		p.pause(idle, out)
+		p.due += p.ticks(idle)
+	}
+	packet := p.lasting(p.config.Samples)
+	long := max(k.presses[0].long, shortestTone)
+	k.sound, _ = NewTone(digits[k.presses[0].code], toneLevel, p.config.Rate)
+	k.on, k.ringing, k.since = true, true, max(now, p.heard)
+	k.until = k.since + (long+packet-1)/packet*packet
+}
+
+// ringOn makes the tones until now.
+func (p *Path) ringOn(now time.Duration, out *Out) {
+	k := &p.key
+	n := max(0, p.samples(min(now, k.until)-k.since))
+	n -= n % p.config.Samples
+	k.since += p.lasting(n)
+	p.due += p.ticks(n)
+	p.made = p.made || n > 0
+	for n > 0 {
+		pcm := out.pcm[:min(n, p.config.Samples, mostSamples)]
+		k.sound.Fill(pcm)
+		p.push(pcm, out)
+		n -= len(pcm)
+	}
+	if p.heard = max(p.heard, k.since); k.since >= k.until {
+		k.presses = append(k.presses[:0], k.presses[1:]...)
+		k.on, k.ringing, k.until, k.last = false, false, 0, now
+		p.hush.since = max(p.hush.since, k.since)
 	}
 }
 

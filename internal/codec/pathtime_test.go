@@ -373,3 +373,54 @@ func TestToneBeforeSilence(t *testing.T) {
 		t.Errorf("told %q", r.keys)
 	}
 }
+
+// TestKeysArePressedAsTones: who has no events hears keys that came by SIP as tones, in the place of what is said meanwhile, and in silence too; time goes on as it does.
+func TestKeysArePressedAsTones(t *testing.T) {
+	for _, speaks := range []bool{true, false} {
+		for _, samples := range []int{80, 160, 480} {
+			r := newRig(func(c *PathConfig) { c.Samples = samples })
+			voice := sine(160*100, 8000, 440, 3000)
+			for n := range 100 {
+				now := time.Duration(n) * 20 * time.Millisecond
+				if speaks || n == 0 {
+					r.say(n, voice[160*n:160*(n+1)])
+				}
+				if n == 20 {
+					for _, key := range []byte("5507") {
+						r.Press(key, 100*time.Millisecond)
+					}
+				}
+				r.out.Reset()
+				r.Beat(now+7*time.Millisecond, &r.out)
+				r.keep()
+			}
+			pcm := r.played()
+			if got := heardKeys(pcm); got != "5507" {
+				t.Errorf("%v, %d samples: heard %q", speaks, samples, got)
+			}
+			if speaks && (len(pcm) < 160*100-2*480 || len(pcm) > 160*100+480) {
+				t.Errorf("%d samples: %d were sent of %d", samples, len(pcm), 160*100)
+			}
+			if r.Restless() {
+				t.Errorf("%v, %d samples: it goes on", speaks, samples)
+			}
+		}
+	}
+}
+
+// TestTonesAreTold: keys in tones are told to who has them by SIP, and are not heard as well.
+func TestTonesAreTold(t *testing.T) {
+	r := newRig(func(c *PathConfig) { c.Listen = true })
+	keys, list := dialled(rand.New(rand.NewPCG(1, 2)), 20)
+	for i, p := range list {
+		r.put(p, time.Duration(i)*20*time.Millisecond)
+	}
+	if got := heardKeys(r.played()); r.keys != keys || got != "" {
+		t.Errorf("told %q, want %q; heard %q", r.keys, keys, got)
+	}
+	for _, s := range r.sent {
+		if s.PayloadType != 8 {
+			t.Errorf("%+v", s)
+		}
+	}
+}

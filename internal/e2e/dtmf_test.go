@@ -136,6 +136,38 @@ func TestMED06Inband(t *testing.T) {
 	s.record()
 }
 
+// MED-06: keys of a caller that has tones reach a callee that has them in INFO, and the other way round: each once.
+func TestMED06InfoAndInband(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(strings.Replace(l.document("UDP"), "trunkSettings:\n",
+		"trunkSettings:\n  trunk:gw1: {usages: [all], options: false, dtmf: info}\n  trunk:pbx: {usages: [all], options: false, dtmf: inband}\n", 1))
+	c := &talk{a: l.udp(2, 0), b: l.udp(3, 5060), aRTP: l.rtp(l.ip(2)), bRTP: l.rtp(l.ip(3)), aSSRC: 0xa, bSSRC: 0xb}
+	offer := strings.Replace(audio(l.ip(2), port(c.aRTP)), "RTP/AVP 0", "RTP/AVP 18 0", 1)
+	c.setUp(l, "+14255550100", "dtmf", offer, audio(l.ip(3), port(c.bRTP)))
+	sayTones(c.aRTP, c.toA, "74*D")
+	got := ""
+	for range 4 {
+		m := c.b.expect("INFO ")
+		c.b.send(c.b.reply(m, 200, ""))
+		_, signal, _ := strings.Cut(m, "Signal=")
+		got += signal[:1]
+	}
+	if got != "74*D" {
+		t.Errorf("the callee is told %q", got)
+	}
+	for hear(c.bRTP, 300*time.Millisecond) != nil { // what the caller said
+	}
+	for i, key := range []string{"1", "5", "9", "#"} {
+		c.b.send(c.b.info(c.inv, 100+i, "Signal="+key+"\r\nDuration=120\r\n"))
+		c.b.final("INFO")
+	}
+	if keys := tonesHeard(t, c.aRTP, 4); keys != "159#" {
+		t.Errorf("the caller hears %q", keys)
+	}
+	c.hangUp()
+	s.record()
+}
+
 // MED-06: the same with a callee that has keys in INFO.
 func TestMED06Info(t *testing.T) {
 	s, c := dtmfCall(t, "info")

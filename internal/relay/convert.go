@@ -95,7 +95,7 @@ func (l *coders) newConverter(from, to *media.Speech) *converter {
 			anew = anew || speaks
 		}
 	}
-	anew = anew || keysBecomeEvents(from, to)
+	anew = anew || keysBecomeEvents(from, to) || keysCross(from, to)
 	if anew {
 		c.path, c.tells = l.newPath(from, to), to.Keys == media.KeysBySIP
 	}
@@ -107,6 +107,14 @@ func keysBecomeEvents(from, to *media.Speech) bool {
 	_, has := from.Find(media.TelephoneEvent, 0)
 	_, takes := to.Find(media.TelephoneEvent, 0)
 	return takes && !has
+}
+
+// keysCross tells whether neither side has telephone-event, and one tells of keys by SIP and the other by their tones.
+func keysCross(from, to *media.Speech) bool {
+	_, has := from.Find(media.TelephoneEvent, 0)
+	_, takes := to.Find(media.TelephoneEvent, 0)
+	_, speaks := to.First()
+	return !has && !takes && speaks && from.Keys != to.Keys
 }
 
 // newPath is what codes anew between two ways to speak; nil: that cannot be done.
@@ -132,7 +140,7 @@ func (l *coders) newPath(from, to *media.Speech) *codec.Path {
 		config.Data = config.Data && (isLaw(f.Codec) || !f.Codec.Speaks())
 	}
 	config.Tones = to.Keys == media.KeysInBand
-	config.Listen = keysBecomeEvents(from, to) && from.Keys == media.KeysInBand
+	config.Listen = (keysBecomeEvents(from, to) || keysCross(from, to)) && from.Keys == media.KeysInBand
 	for _, f := range from.Formats {
 		in := codec.Input{PayloadType: f.PayloadType, Clock: f.Clock}
 		switch f.Codec {
