@@ -98,9 +98,8 @@ const (
 	// mostGap is up to what noise is made until speech comes: a beat and some jitter.
 	mostGap = 60 * time.Millisecond
 
-	farJump   = 10 // seconds by which timestamps step where that is no pause but a clock set anew
-	mostNoise = 5  // packets that are made at once
-	mostAhead = 5  // the part of a second by which more noise may have been made than there was time for
+	mostNoise = 5 // packets that are made at once
+	mostAhead = 5 // the part of a second by which more noise may have been made than there was time for
 )
 
 // NewPath returns a path. What it costs in memory it takes now.
@@ -205,18 +204,18 @@ func (p *Path) lasting(samples int) time.Duration {
 }
 
 // follow goes to the timestamp of a packet and tells by how many samples it is away from what was due: more than 0 after a pause or a loss. A
-// jump that is neither, or another source, takes as long as it took.
+// clock that was set anew, as it goes back by a second or on by a second more than has passed, or another source, takes as long as it took.
 func (p *Path) follow(in *Packet, clock uint32, now time.Duration) int {
 	rate := int64(p.config.Rate)
+	passed := max(0, p.samples(now-p.heard))
 	if p.running && clock == p.clock {
-		away := int64(int32(in.Timestamp-p.due)) * rate / int64(clock)
-		if away >= -rate && away <= farJump*rate {
+		if away := int64(int32(in.Timestamp-p.due)) * rate / int64(clock); away >= -rate && away <= int64(passed)+rate {
 			return int(away)
 		}
 	}
 	away := 0
 	if p.running {
-		away, p.marker = max(0, p.samples(now-p.heard)), true
+		away, p.marker = passed, true
 	}
 	p.running, p.clock, p.due = true, clock, in.Timestamp
 	return away

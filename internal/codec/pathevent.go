@@ -18,7 +18,8 @@ type event struct {
 
 const (
 	// toneLevel is that of each tone made of an event, in dBm0: -9 and -7 are usual in networks (ITU-T Q.23 leaves it to them).
-	toneLevel = -8
+	toneLevel   = -8
+	longestTone = 10 // seconds
 	// shortestTone is what every receiver knows a key by: 40 ms (ITU-T Q.24), and a packet may be cut where its blocks begin.
 	shortestTone = 50 * time.Millisecond
 	// longestSilence is after how long an event is over whose end is lost: three of its packets (RFC 4733 §2.5.2.2), which are 50 ms apart.
@@ -102,7 +103,7 @@ func (p *Path) makeTone(lasted int, end bool, out *Out) {
 // ring makes some samples of the tone, and tells how many.
 func (p *Path) ring(n int, out *Out) (made int) {
 	v := &p.event
-	for made < n && v.made < p.config.Rate*farJump {
+	for made < n && v.made < p.config.Rate*longestTone {
 		pcm := out.pcm[:min(n-made, p.config.Rate/50)]
 		v.sound.Fill(pcm)
 		p.push(pcm, out)

@@ -68,6 +68,19 @@ func TestAnotherSourceGoesOnInTime(t *testing.T) {
 	}
 }
 
+// TestClockSetAnew: timestamps that step by seconds while no time passes are no pause, and those of a long pause are.
+func TestClockSetAnew(t *testing.T) {
+	for _, step := range []int32{8 * 8000, -8 * 8000, 1 << 30, -1 << 30} {
+		r := newRig(nil)
+		r.say(0, make([]int16, 160))
+		r.put(Packet{Sequence: 1, Timestamp: uint32(160 + step), Payload: make([]byte, 160)}, 20*time.Millisecond)
+		r.put(Packet{Sequence: 2, Timestamp: uint32(320 + step + 60*8000), Payload: make([]byte, 160)}, time.Minute+40*time.Millisecond)
+		if a, b := r.sent[1].Timestamp, r.sent[2].Timestamp; a != 160 || b != 320+60*8000 {
+			t.Errorf("%d: at %d and %d", step, a, b)
+		}
+	}
+}
+
 // TestKeysOfWhoSaysNothing: every key has a timestamp of its own where nothing is said before them, or nothing for long: by its timestamp a receiver knows a
 // key from the one before (RFC 4733 §2.5.1.2).
 func TestKeysOfWhoSaysNothing(t *testing.T) {

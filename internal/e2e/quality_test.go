@@ -34,7 +34,7 @@ func TestMED08_RoundTripOfEachLeg(t *testing.T) {
 	begin = time.Now()
 	bRTCP.WriteToUDP(withTime(senderReport(0xb, 1), 9<<16), above(c.toB))
 	hear(aRTCP, timeout)
-	aRTCP.WriteToUDP(answering(0xa, 0xb, 9, 0), above(c.toA))
+	aRTCP.WriteToUDP(answering(0xa, 0xb, 9, 20*time.Microsecond), above(c.toA))
 	hear(bRTCP, timeout)
 	back := time.Since(begin)
 	c.hangUp()

@@ -52,11 +52,11 @@ func TestRoundTrip(t *testing.T) {
 	if b.Trip.Count != 1 || math.Abs(float64(b.Trip.Mean()-300*time.Millisecond)) > 1e5 || a.Trip.Count != 0 {
 		t.Fatalf("%+v", b.Trip)
 	}
-	for _, wrong := range []Block{{LSR: 0}, {LSR: 1}, {LSR: s.Middle(), DLSR: 3 << 16}, {Source: 0xd, LSR: s.Middle()}} {
+	for _, wrong := range []Block{{LSR: 0}, {LSR: 1, DLSR: 1}, {LSR: s.Middle()}, {LSR: s.Middle(), DLSR: 3 << 16}, {Source: 0xd, LSR: s.Middle(), DLSR: 1}} {
 		wrong.Source = max(wrong.Source, 0xa)
 		b.Take(answer(wrong), sources, &a, 25e8)
 	}
-	b.Take(answer(Block{Source: 0xa, LSR: s.Middle()}), sources, &a, 20e9) // 19 s are no round trip
+	b.Take(answer(Block{Source: 0xa, LSR: s.Middle(), DLSR: 1}), sources, &a, 20e9) // 19 s are no round trip
 	if b.Trip.Count != 1 || b.Unknown != 1 {
 		t.Errorf("%+v", b)
 	}

@@ -146,7 +146,7 @@ func (w *Witness) LastSR(source uint32, now int64) (middle, since uint32) {
 
 // take measures by a report block that answers an SR which we have seen go by.
 func (t *Trip) take(r *Block, other *Witness, now int64) {
-	if r.LSR == 0 {
+	if r.LSR == 0 || r.DLSR == 0 { // who says that it has kept an SR for no time at all does not count it
 		return
 	}
 	for i := range other.marks {

@@ -55,7 +55,7 @@ func TestRFC3550ReportsOfOurOwn(t *testing.T) {
 		t.Errorf("%+v", xr.Reports[0])
 	}
 	rr := pionrtcp.ReceiverReport{SSRC: 0xa, Reports: []pionrtcp.ReceptionReport{{SSRC: first.ssrc, LastSequenceNumber: uint32(first.sequence) + 5, TotalLost: 1,
-		LastSenderReport: uint32(sr.NTPTime >> 16)}}}
+		LastSenderReport: uint32(sr.NTPTime >> 16), Delay: 1}}}
 	answer, err := rr.Marshal()
 	if err != nil {
 		t.Fatal(err)
