@@ -178,6 +178,7 @@ func (p *Path) fill(n int, out *Out) {
 	for p.made = p.made || n > 0; n > 0; {
 		pcm := out.pcm[:min(n, p.config.Samples, mostSamples)]
 		p.hush.fill(pcm)
+		p.config.Gain.Apply(pcm)
 		p.push(pcm, out)
 		n -= len(pcm)
 	}
