@@ -57,7 +57,10 @@ func (p *Path) events(input *Input, in *Packet, now time.Duration, out *Out) {
 		fresh = true
 		p.beginEvent(input, in, e, now, out)
 	}
-	p.heard, p.hush.on, v.last = now, false, now
+	p.hush.on, v.last = false, now
+	if v.tone {
+		p.heard = now
+	}
 	lasted := v.past + uint64(e.Duration)
 	switch to := p.config.Event; {
 	case to.Clock != 0:
@@ -68,12 +71,18 @@ func (p *Path) events(input *Input, in *Packet, now time.Duration, out *Out) {
 	v.over = v.over || e.End
 }
 
-// beginEvent goes to where an event begins, so that every one has a timestamp of its own, whether speech comes between them or not.
+// beginEvent goes to where an event begins, so that every one has a timestamp of its own, whether speech comes between them or not. A source has one clock, that of its
+// speech (RFC 3550 §5.1); where an event has another, only its duration is by that.
 func (p *Path) beginEvent(input *Input, in *Packet, e Event, now time.Duration, out *Out) {
-	if away := p.catchUp(p.follow(in, input.Clock, now)); away > 0 {
+	clock := input.Clock
+	if p.clock != 0 {
+		clock = p.clock
+	}
+	if away := p.catchUp(p.follow(in, clock, now)); away > 0 {
 		p.pause(away, out)
 		p.due = in.Timestamp
 	}
+	p.heard = now
 	v := &p.event
 	*v = event{known: true, code: e.Code, timestamp: in.Timestamp, report: report{at: p.position + int64(len(p.frame))}}
 	key, ok := e.Digit()

@@ -107,6 +107,27 @@ func TestKeysOfWhoSaysNothing(t *testing.T) {
 	}
 }
 
+// TestKeysOfAnotherClock: an event of 8 kHz beside speech of 48 kHz takes as long as it lasts, by which clock ever its timestamp is.
+func TestKeysOfAnotherClock(t *testing.T) {
+	for _, stamp := range []uint32{960 * 5, 1 << 31, 800} {
+		r := newRig(func(c *PathConfig) { c.Inputs[0].Clock, c.Event = 48000, Output{96, 8000} })
+		say := func(sequence uint16, ms uint32) {
+			r.put(Packet{Sequence: sequence, Timestamp: 48 * ms, Payload: make([]byte, 160)}, time.Duration(ms)*time.Millisecond)
+		}
+		for n := range 5 {
+			say(uint16(n), 20*uint32(n))
+		}
+		for n := range 12 { // 200 ms, and its end twice more
+			e := Event{Code: 5, End: n >= 9, Duration: uint16(160 * min(n+1, 10))}
+			r.put(Packet{Sequence: uint16(5 + n), Timestamp: stamp, PayloadType: 101, Marker: n == 0, Payload: e.Append(nil)}, time.Duration(100+20*min(n, 9))*time.Millisecond)
+		}
+		say(17, 300)
+		if key, last := r.sent[5], r.sent[len(r.sent)-1]; key.Timestamp != 800 || last.PayloadType != 8 || last.Timestamp < 2400-160 || last.Timestamp > 2400 {
+			t.Errorf("%d: the key is at %d, speech behind it at %d", stamp, key.Timestamp, last.Timestamp)
+		}
+	}
+}
+
 // TestKeysLongerThanCanBeSaid: what lasts longer than 0xffff comes in segments, and is one key (RFC 4733 §2.5.1.3); it goes on so where the receiver's clock needs
 // it.
 func TestKeysLongerThanCanBeSaid(t *testing.T) {
