@@ -23,6 +23,8 @@ type Order struct {
 	patient time.Duration // how long a missing packet is waited for
 	since   time.Duration // when the first of the held came
 	gaveUp  time.Duration // when one was given up for the last time
+	again   uint16        // what would follow on the late one that came last
+	row     int           // late ones in a row, each of which follows on the one before
 	held    [mostHeld]heldPacket
 	n       int
 }
@@ -36,6 +38,7 @@ const (
 	mostHeld    = 8
 	mostPatient = 120 * time.Millisecond
 	farAhead    = 100 // packets: so far from its turn a packet is of a source that began anew
+	mostLate    = 5   // packets: so many late ones that follow on one another are too, as a player whose piece begins again
 )
 
 // Put takes a packet that came at now. True: it is in turn, and goes on as it is; then Get gives those that waited for it. False: it is
@@ -48,8 +51,13 @@ func (o *Order) Put(p *Packet, now time.Duration) bool {
 	switch ahead := int(int16(p.Sequence - o.next)); {
 	case ahead == 0:
 		o.next++
+		o.row = 0
 		return true
 	case ahead < 0 && ahead > -farAhead:
+		if o.began(p.Sequence) {
+			o.n, o.next = 0, p.Sequence+1
+			return true
+		}
 		if o.gaveUp != 0 && now-o.gaveUp < mostPatient { // it was given up too early
 			o.patient = min(o.patient+(now-o.gaveUp)*5/4, mostPatient)
 		}
@@ -64,6 +72,20 @@ func (o *Order) Put(p *Packet, now time.Duration) bool {
 		o.hold(p, now)
 		return false
 	}
+}
+
+// began takes the number of a late packet and tells whether its source has begun to count anew.
+func (o *Order) began(sequence uint16) bool {
+	if o.row == 0 || sequence != o.again {
+		o.row = 0
+	}
+	o.row++
+	o.again = sequence + 1
+	if o.row < mostLate {
+		return false
+	}
+	o.row = 0
+	return true
 }
 
 // hold keeps a packet in its place among the held. When all places are taken, the one that is missing is waited for no longer.

@@ -72,6 +72,27 @@ func TestOrderKeepsAll(t *testing.T) {
 	})
 }
 
+// TestOrderBeginsAgain: a player that begins its piece again numbers it as before, and is heard, but for a few packets.
+func TestOrderBeginsAgain(t *testing.T) {
+	var o Order
+	given, at := 0, time.Duration(0)
+	for range 3 {
+		for n := range uint16(60) {
+			at += 20 * time.Millisecond
+			given += len(numbers(&o, at, 7000+n))
+		}
+	}
+	if given != 3*60-2*(mostLate-1) {
+		t.Errorf("%d packets of %d", given, 3*60)
+	}
+	for n := range uint16(100) { // each comes twice, the second time late
+		at += 20 * time.Millisecond
+		if got := len(numbers(&o, at, 7060+n)) + len(numbers(&o, at, 7057+n)); got != 1 {
+			t.Fatalf("%d packets for one that came twice", got)
+		}
+	}
+}
+
 // TestCoverKeepsTheTone: a gap of 20 ms in a periodic sound is filled so that the period goes on, and a long one fades to nothing.
 func TestCoverKeepsTheTone(t *testing.T) {
 	for _, rate := range []int{8000, 16000} {
