@@ -19,10 +19,14 @@ func (d *routeDoc) nameNode() *node {
 func (c *compiler) checkRoutes() {
 	var earlier []*routeDoc
 	var matchers []matcher
+	plus := c.numbersHavePlus()
 	for _, d := range c.routeDocs {
 		c.checkRoute(d)
 		m := newMatcher(quoted("route", d.out.Name), d.out.Re)
 		c.checkRouteReached(d, m, earlier, matchers)
+		if plus {
+			c.checkPlus(d, m)
+		}
 		earlier, matchers = append(earlier, d), append(matchers, m)
 	}
 }
@@ -46,6 +50,40 @@ func (c *compiler) checkRoute(d *routeDoc) {
 	default:
 		r.AlternateCallerID = d.alternate.text
 	}
+}
+
+// numbersHavePlus tells whether every number that routes see begins with +, but for emergency numbers: each rule of a dial plan that makes one begins
+// it so.
+func (c *compiler) numbersHavePlus() bool {
+	for _, d := range c.planDocs {
+		for _, r := range d.rules {
+			if !strings.HasPrefix(r.rule.Pattern, "^") || !strings.HasPrefix(r.rule.Translation, "+") {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// withoutPlus matches what does not begin with +.
+var withoutPlus = newMatcher("", regexp.MustCompile(`^([^+]|$)`))
+
+// checkPlus: the pattern of a number as it is dialled, without its +, is the mistake that is made most often.
+func (c *compiler) checkPlus(d *routeDoc, m matcher) {
+	if repeatsAnchor(d.out.Pattern) || slices.ContainsFunc(d.out.Usages, c.rescues) { // that has been told, or emergency numbers are as dialled
+		return
+	}
+	if names, ok := whatCovers(m, []matcher{withoutPlus}); ok && len(names) > 0 {
+		c.warnf(d.pattern, "the pattern %s matches no number that begins with +, and dial plans make no other", d.out.Pattern).fixf(`Begin it with ^\+, as in ^\+1`)
+	}
+}
+
+// rescues tells whether a usage is one of emergency calls.
+func (c *compiler) rescues(usage string) bool {
+	of := func(list []EmergencyNumber) bool {
+		return slices.ContainsFunc(list, func(e EmergencyNumber) bool { return e.Usage == usage })
+	}
+	return of(c.snap.Emergency) || slices.ContainsFunc(c.snap.LocationPolicies, func(p *LocationPolicy) bool { return of(p.Numbers) })
 }
 
 // checkRouteReached: several routes that match are tried one after the other, so a route is dead only when earlier ones

@@ -31,6 +31,7 @@ routes:
 	for _, c := range []struct{ what, old, text, want string }{
 		{"an expression that no number matches", `'^\+4'`, `'^4$9'`, `route "world": the pattern ^4$9 matches no number`},
 		{"a plus sign that is not escaped", `'^\+4'`, `'^+4'`, "Write \\+"},
+		{"the number as it is dialled", `'^\+4'`, `'^004'`, "matches no number that begins with +"},
 		{"an open group", `'^\+4'`, `'^\+4(9'`, "missing closing )"},
 		{"what only .NET has", `'^\+4'`, `'^\+(?!1900)'`, "look-ahead"},
 		{"all numbers are taken by the route above", `'^\+4', usages: [world]`, `'^\+1425', usages: [local]`, "never carries a call"},
