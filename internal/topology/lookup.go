@@ -110,8 +110,8 @@ func (s *Snapshot) PolicyByName(name string) *VoicePolicy {
 	return s.Policies[i]
 }
 
-// addressOfRecord is user@host in lower case, without scheme, parameters and headers.
-// It allocates only when there are capitals.
+// addressOfRecord is user@host in lower case, without scheme, password, port, parameters and headers, and with the user unescaped: what two URIs of
+// one user have in common (RFC 3261 §10.3, §19.1.4). It allocates only when there are capitals or escapes.
 func addressOfRecord(uri string) string {
 	for _, scheme := range [...]string{"sip:", "sips:"} {
 		if len(uri) > len(scheme) && strings.EqualFold(uri[:len(scheme)], scheme) {
@@ -125,6 +125,13 @@ func addressOfRecord(uri string) string {
 	}
 	if end := strings.IndexAny(uri[at:], ";?>"); end >= 0 {
 		uri = uri[:at+end]
+	}
+	if port := strings.LastIndexByte(uri[at:], ':'); port > strings.IndexByte(uri[at:], ']') { // one in brackets is of an address
+		uri = uri[:at+port]
+	}
+	user, password, _ := strings.Cut(uri[:at], ":")
+	if password != "" || strings.IndexByte(user, '%') >= 0 {
+		uri = sip.Unescape(user) + uri[at:]
 	}
 	return strings.ToLower(uri)
 }

@@ -113,6 +113,16 @@ func TestUsersResolve(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", c.number, got, c.user)
 		}
 	}
+	for _, same := range []string{"sip:bob@example.com:5061;transport=tls", "sips:%62ob@example.com", "bob@example.com", "sip:bob:secret@example.com?Subject=x"} {
+		if u := s.UserByURI(same); u == nil || u.Name != "bob" {
+			t.Errorf("%s is %v", same, u)
+		}
+	}
+	for _, other := range []string{"sip:bob@example.com.example.net", "sip:b%6F%62%40x@example.com", "sip:bob@[2001:db8::1]:5060", "sip:@example.com", "sip:bob", "tel:bob", "@", "sip:bob@"} {
+		if u := s.UserByURI(other); u != nil {
+			t.Errorf("%s is %s", other, u.Name)
+		}
+	}
 	if u := s.UserByURI("SIP:bob@EXAMPLE.com;user=phone"); u == nil || u.Name != "bob" {
 		t.Errorf("bob is not found by URI: %v", u)
 	}
