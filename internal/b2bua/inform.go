@@ -69,7 +69,7 @@ func (c *Call) receiveUpdateResponse(now time.Time, l *Leg, m *sip.Message, out 
 	switch {
 	case m.Status >= 300:
 		l.oa.Failed("UPDATE")
-		why, status := l.passed(m, diag.NotAcceptable)
+		why, status := l.passed(m, refusal(m))
 		c.failExchange(now, e, why, status, out)
 		c.checkGone(now, l, m.Status, "UPDATE", out)
 	case !ok:

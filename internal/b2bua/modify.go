@@ -90,19 +90,20 @@ func (c *Call) receiveUpdate(now time.Time, l *Leg, src sip.Source, m *sip.Messa
 	body, hasBody := m.SDP()
 	if hasBody {
 		c.yield(now, l, out)
+		if v := l.oa.RemoteOffer("UPDATE"); v != dialog.OK { // also what only refreshes: what we say last may be an offer that is not answered
+			c.denyRequest(now, l, s, m, c.verdictReason(v), out)
+			return
+		}
 	}
 	if !hasBody || l.sdp.refreshes(body) {
 		r := c.ok(l, m)
 		r.Add(sip.IDContact, c.contact(l.hop))
 		if hasBody {
+			l.oa.LocalAnswer()
 			c.say(l, r, l.sdp.again())
 		}
 		c.reply(now, l, s, r, out)
 		c.passConnected(now, l, m, out)
-		return
-	}
-	if v := l.oa.RemoteOffer("UPDATE"); v != dialog.OK {
-		c.denyRequest(now, l, s, m, c.verdictReason(v), out)
 		return
 	}
 	other := c.other(l)
@@ -239,12 +240,16 @@ func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip
 		}
 		return
 	}
-	why := diag.NotAcceptable
-	if m.Status == 491 {
-		why = diag.RequestPending
-	}
-	why, status := l.passed(m, why)
+	why, status := l.passed(m, refusal(m))
 	c.failExchange(now, e, why, status, out)
+}
+
+// refusal is why a peer has refused a change, as far as its status says.
+func refusal(m *sip.Message) *diag.Reason {
+	if m.Status == 491 {
+		return diag.RequestPending
+	}
+	return diag.NotAcceptable
 }
 
 // ackUnwanted acknowledges a 2xx to a re-INVITE that nobody waits for any more, because the call ended meanwhile.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 )
 
@@ -107,6 +108,29 @@ func TestRFC5407_3_1_5ReinviteBeforeTheAnswer(t *testing.T) {
 	r.out.Reset()
 	r.in(r.uc, caller.write("ACK", 1, bodies[0]))
 	r.sent("ACK")
+}
+
+// RFC 3311 §5.2: an UPDATE whose offer says nothing new crosses ours, too, and gets 491: what would answer it is an offer that nobody has taken yet.
+func TestRFC3311_5_2RefreshCrossesOurOffer(t *testing.T) {
+	for _, method := range []string{"INVITE", "UPDATE"} {
+		r := newRig(t)
+		caller, callee := r.acknowledged()
+		caller.says(method, held)
+		ours := r.first(method)
+		callee.says("UPDATE", bodies[1])
+		r.sent("SIP/2.0 491")
+		callee.answers("491 Request Pending", ours, "")
+		if method == "UPDATE" {
+			r.sent("SIP/2.0 491")
+			if why := header(r.last(), "Reason"); !strings.Contains(why, "request-pending") {
+				t.Errorf("the caller is told %s", why)
+			}
+		}
+		callee.says("UPDATE", bodies[1])
+		if _, said := r.told("SIP/2.0 200"); said.Media[0].Direction != sdp.SendRecv {
+			t.Errorf("%s: the callee is told of %s", method, said.Media[0].Direction)
+		}
+	}
 }
 
 // RFC 5057 §5.1: what one peer answers to a change says nothing of the dialog with the other one. Only 408 and 481 end the call.
