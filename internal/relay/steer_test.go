@@ -108,6 +108,11 @@ func TestSteeredBacklogEnds(t *testing.T) {
 	if none := in.backlog(); none != (backlog{}) || !in.past(&none) {
 		t.Fatalf("nothing waits: %+v", none)
 	}
+	in.working.Add(1)
+	if read := in.backlog(); read.turns != in.turns.Load()+1 {
+		t.Errorf("a turn has taken all that waited: %+v", read)
+	}
+	in.working.Add(1)
 	b.phones[0].send(rtpPacket(8, 1, 160, 7), &b.to[0])
 	arrived(t, socket{fd: in.fd})
 	some := in.backlog()

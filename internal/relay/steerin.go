@@ -204,11 +204,12 @@ func (in *inlet) backlog() backlog {
 	var now unix.Timespec
 	n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
 	b := backlog{in.turns.Load() + 1, in.taken.Load() + inletMost}
+	empty, busy := errno == 0 && n == 0, before%2 != 0 || in.working.Load() != before
 	switch {
-	case before%2 != 0 || in.working.Load() != before:
-		b.turns++ // the one under way may have read before
-	case errno == 0 && n == 0:
+	case empty && !busy:
 		return backlog{}
+	case busy && !empty:
+		b.turns++ // the one under way may have read before; where it has left nothing, all that waited is in it
 	}
 	return b
 }
