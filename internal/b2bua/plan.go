@@ -103,6 +103,12 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		if e.live && m.Conn.IsUnspecified() {
 			if e.ice == nil { // with ICE its candidates say where it is
 				e.unusable = m.Conn
+				if e.place.IsValid() { // who holds so is where it was, and may play music from there
+					e.rtp = netip.AddrPortFrom(e.place, m.Port)
+					if m.RTCP.Port() != 0 && m.RTCP.Addr().IsUnspecified() {
+						e.rtcp = netip.AddrPortFrom(e.place, m.RTCP.Port())
+					}
+				}
 			}
 		} else if e.live && m.Conn.IsValid() {
 			e.rtp = netip.AddrPortFrom(m.Conn.Unmap(), m.Port)

@@ -34,7 +34,7 @@ func (p *plan) session(c *Call) *media.Session {
 			e := &ln.peer[k]
 			set := c.sideSettings(media.SideIndex(k))
 			s.Streams[i].Side[k] = media.Side{
-				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Mux: e.mux && !passed,
+				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Mux: e.mux && !passed, Nowhere: e.unusable.IsValid(),
 				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", XR: set.RTCPXR, Relatch: e.relatch, Crypt: e.crypt, DTLS: e.dtls,
 				Send: !muted && (e.dir.Recv() || e.dir == sdp.DirectionUnset), Recv: !muted && (e.dir.Send() || e.dir == sdp.DirectionUnset), Agreed: ln.peer[1-k].takes,
 				Digits: ln.peer[1-k].digits,

@@ -186,7 +186,7 @@ func (c *Call) recordMedia(until time.Time, r *cdr.Record, st *media.Stats) {
 			if i < len(c.plan.lines) {
 				e := &c.plan.lines[i].peer[k]
 				m.SRTP, m.Held = e.keyed(st.Streams[i].Keyed[k]), e.quiet()
-				if e.rtp.IsValid() {
+				if e.rtp.IsValid() && !e.unusable.IsValid() {
 					m.Announced = e.rtp.String()
 				}
 			}

@@ -42,6 +42,7 @@ type Side struct {
 	Local      netip.AddrPort // our RTP port (even); RTCP is the next one. Chosen by the core
 	Remote     netip.AddrPort // where the peer wants RTP (its SDP); zero value: unknown yet
 	RemoteRTCP netip.AddrPort // where the peer wants RTCP; zero: Remote's port + 1
+	Nowhere    bool           // its SDP has 0.0.0.0: Remote is where it was, and may send from; nothing is sent there, RTCP neither (RFC 3264 §8.4)
 	Mux        bool           // RTP and RTCP share the RTP port (RFC 5761)
 	Latch      Latch          // whose packets may become the gate and the destination (symmetric RTP, RFC 4961)
 	Signalling netip.Addr     // the host that the peer's signalling comes from; zero: unknown

@@ -49,12 +49,13 @@ type candidate struct {
 	since, last int64 // ns since the relay started
 }
 
-// announce sets what the SDP says. With reopen the gate forgets its source. It remembers it as the destination when the
+// announce sets what the SDP says. With reopen the gate forgets its source, and with another address: that of RTCP may change alone (RFC 3605), and that of RTP
+// come when the other side takes an m-line that it has refused so far. It remembers it as the destination when the
 // announced address stays, because a session refresh must not interrupt a peer behind NAT.
 func (g *gate) announce(remote sockaddr, reopen bool, t *trust) {
 	moved := g.announced != remote
 	g.announced = remote
-	if reopen {
+	if reopen || moved && remote.size != 0 {
 		switch {
 		case moved:
 			g.previous = sockaddr{}

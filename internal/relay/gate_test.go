@@ -167,6 +167,17 @@ func TestGateReopens(t *testing.T) {
 		wantDestination(t, &g, by, moved)
 		play(t, &g, by, []arrival{{sdp, 20, false}, {moved, 40, true}})
 	})
+	t.Run("also one that comes behind a new gate, when the other side takes the m-line after all", func(t *testing.T) {
+		var g gate
+		by := trusting(media.LatchPeer)
+		g.announce(addr(sdp), false, by)
+		play(t, &g, by, []arrival{{sdp, 0, true}})
+		by.signalling = hostOf(netip.MustParseAddrPort(sdp).Addr())
+		g.announce(sockaddr{}, false, by) // the other side refuses it
+		g.announce(sockaddr{}, true, by)
+		g.announce(addr(otherPort), false, by)
+		wantDestination(t, &g, by, otherPort)
+	})
 	t.Run("the answer names the source of early media", func(t *testing.T) {
 		var g gate
 		by := trusting(media.LatchPeer)
@@ -224,6 +235,9 @@ func TestGateOfRTCP(t *testing.T) {
 	admit("192.0.2.1:5555", true)
 	admit("192.0.2.1:4001", true)
 	admit("192.0.2.1:5555", false)
+	g.announce(addr("192.0.2.1:4009"), false, by) // a=rtcp has changed alone
+	wantDestination(t, &g, by, "192.0.2.1:4009")
+	admit("192.0.2.1:4009", true)
 	src := addr("192.0.2.1:5555")
 	if g.admit(&src, &trust{}, 0) {
 		t.Fatal("off: only what the SDP says")

@@ -57,7 +57,7 @@ func (sd *side) set(want *media.Side, now int64) {
 		sd.first, sd.ssrcKnown = false, false
 	}
 	sd.local, sd.relatch = want.Local, want.Relatch
-	sd.mux, sd.fixed, sd.xr = want.Mux, want.FixedSSRC, want.XR
+	sd.mux, sd.nowhere, sd.fixed, sd.xr = want.Mux, want.Nowhere, want.FixedSSRC, want.XR
 	sd.trust = trust{want.Latch, hostOf(want.Signalling)}
 	sd.send, sd.recv, sd.agreed, sd.count.digits = want.Send, want.Recv, want.Agreed, want.Digits
 	sd.protect(want.Crypt)

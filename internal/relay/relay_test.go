@@ -320,6 +320,29 @@ func TestOpaque(t *testing.T) {
 	}
 }
 
+// RFC 3264 §8.4: to who holds by 0.0.0.0 neither RTP nor RTCP goes, and from where it was it may play music, under every policy.
+func TestHeldByNoAddress(t *testing.T) {
+	for _, latch := range []media.Latch{media.LatchOff, media.LatchPeer} {
+		r := newRig(t, Config{})
+		a, b := newPhone(t, ip4), newPhone(t, ip4)
+		s := call(1, a, b)
+		holder := &s.Streams[0].Side[1]
+		holder.Latch, holder.Nowhere, holder.Send = latch, true, false
+		r.open(s)
+		la, lb := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+		x, y := rtpPacket(8, 1, 160, 8), receiverReport(8)
+		b.send(b.rtp, lb, x)
+		a.wantOn(a.rtp, la, x)
+		b.send(b.rtcp, rtcpPort(lb), y)
+		a.wantOn(a.rtcp, rtcpPort(la), y)
+		a.send(a.rtcp, rtcpPort(la), receiverReport(7))
+		eventually(t, "RTCP that goes nowhere", func() bool { return r.from(1, 0, 0).Dropped == 1 })
+		if got := r.from(1, 0, 0); got.RTCP != 0 {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
 // TestNowhereToGo: packets that come before the other side has answered, and to a peer that is gone.
 func TestNowhereToGo(t *testing.T) {
 	r := newRig(t, Config{})

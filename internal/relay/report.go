@@ -76,7 +76,7 @@ func (s *session) report(r *Relay, at time.Time, now int64) {
 func (st *stream) reportTo(r *Relay, sd, other *side, at time.Time, now int64) {
 	out := sd.portFor(rtcp)
 	to := out.gate.destination(sd.trust.latch)
-	if to.size == 0 || !out.socket.open() {
+	if to.size == 0 || sd.nowhere || !out.socket.open() {
 		return
 	}
 	m := sd.made

@@ -46,6 +46,7 @@ type stream struct {
 type side struct {
 	local      netip.AddrPort
 	mux, fixed bool
+	nowhere    bool // nothing is sent to it, and it is not missed
 	xr         bool // it gets extended reports with ours
 	send, recv bool
 	trust      trust
@@ -139,7 +140,7 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 		} else if p.isRTCP { // where RTCP has an association of its own
 			out = &other.rtcp
 		}
-		if to = out.gate.destination(other.trust.latch); to.size == 0 || !out.socket.open() {
+		if to = out.gate.destination(other.trust.latch); to.size == 0 || other.nowhere || !out.socket.open() {
 			from.count.dropped++
 			return dropped, k, nil, nil
 		}

@@ -132,7 +132,7 @@ func (s *session) silent(now, since int64, found *notices) {
 // awaits tells whether a side should be sending: it says so, the other side wants to hear it, and it is known where it sends from.
 func (st *stream) awaits(i media.SideIndex) bool {
 	sd := &st.side[i]
-	return !st.opaque && sd.recv && st.side[1-i].send && sd.rtp.socket.open() && (sd.rtp.gate.announced.size > 0 || sd.rtp.ice != nil)
+	return !st.opaque && sd.recv && !sd.nowhere && st.side[1-i].send && sd.rtp.socket.open() && (sd.rtp.gate.announced.size > 0 || sd.rtp.ice != nil)
 }
 
 // faxed is when T.38 was heard last, from either side: while a fax goes beside audio, nobody speaks. The session is locked.

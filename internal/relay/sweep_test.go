@@ -111,7 +111,7 @@ func TestSilence(t *testing.T) {
 		"a side on hold may be silent":                                  func(st *media.Stream) { st.Side[0].Recv = false },
 		"a side that has not answered too":                              func(st *media.Stream) { st.Side[0].Remote = netip.AddrPort{} },
 		"and a fax":                                                     func(st *media.Stream) { st.Opaque = true },
-		"and one at no address, RFC 2543 hold":                          func(st *media.Stream) { st.Side[0].Remote = netip.MustParseAddrPort("0.0.0.0:4000") },
+		"and one at no address, RFC 2543 hold":                          func(st *media.Stream) { st.Side[0].Nowhere = true },
 	} {
 		t.Run(name, func(t *testing.T) { check(t, watched(change), sec(1000), 0) })
 	}

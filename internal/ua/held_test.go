@@ -6,7 +6,34 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sdp"
 )
+
+// RFC 3264 §8.4: who holds by 0.0.0.0 is sent nothing; its music comes from where it was, which need not be the host of its signalling.
+func TestHeldByNoAddress(t *testing.T) {
+	const there = "c=IN IP4 198.51.100.77\r\n"
+	at := func(conn string) string { return strings.Replace(bodies[1], "c=IN IP4 198.51.100.2\r\n", conn, 1) }
+	r := newRig(t)
+	caller, callee := r.endsOf(bodies[0], at(there))
+	caller.ack(1)
+	callee.says("INVITE", at("c=IN IP4 0.0.0.0\r\n"))
+	hold, said := r.told("INVITE")
+	if said.Media[0].Direction != sdp.SendOnly {
+		t.Fatalf("the caller is told of %s", said.Media[0].Direction)
+	}
+	before := *r.side(1)
+	caller.answers("200 OK", hold, directed(0, "recvonly"))
+	holder := r.side(1)
+	if !holder.Nowhere || holder.Send || !holder.Recv || holder.Remote.Addr().String() != "198.51.100.77" || holder.Relatch != before.Relatch {
+		t.Errorf("on hold %+v", holder)
+	}
+	callee.says("INVITE", at(there))
+	back, _ := r.told("INVITE")
+	caller.answers("200 OK", back, bodies[0])
+	if holder = r.side(1); holder.Nowhere || !holder.Send || holder.Remote.Addr().String() != "198.51.100.77" {
+		t.Errorf("afterwards %+v", holder)
+	}
+}
 
 // TestHeldSinceTheAnswer: that a side does not send counts from the answer on, and in a call that runs until one looks, though nothing was said since.
 func TestHeldSinceTheAnswer(t *testing.T) {
