@@ -53,7 +53,7 @@ const liveness = ", rtcpActiveCalls: false, rtcpCallsOnHold: false"
 // P01: calls that drop after 30 s because the peer sends no RTCP.
 func TestP01_SilentPeersKeepTheirCallWhenLivenessIsOff(t *testing.T) {
 	w := world(t, callers, callers+liveness, targets, targets+liveness)
-	w.Call(plain(Caller{Manner: then(Action{second, Hold}, Action{600 * second, Bye})},
+	w.Call(plain(Caller{Manner: then(Action{second, Hold}, Action{2 * second, Mute}, Action{600 * second, Bye})},
 		at(Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{3 * second, Vanish})}, "gwa")))
 	w.RunUntil(9 * time.Minute)
 	if n := w.Nodes[0].Live(); n != 1 {

@@ -13,6 +13,7 @@ func painStories() []story {
 	lasts := func(n int) Caller { return Caller{Manner: then(Action{time.Duration(n) * second, Bye})} }
 	mute := Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{0, Mute})}
 	muteOnHold := Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{2 * second, Mute})}
+	mutely := Caller{Manner: then(Action{second, Hold}, Action{2 * second, Mute}, Action{60 * second, Resume}, Action{65 * second, Bye})}
 	held := Caller{Manner: then(Action{second, Hold}, Action{60 * second, Resume}, Action{65 * second, Bye})}
 	halfHour := Timer{Known: true, Interval: 30 * time.Minute, Refresher: "uac"}
 	byUs := halfHour
@@ -25,9 +26,10 @@ func painStories() []story {
 		one1("p01-mute", "P01: the gateway sends neither RTP nor RTCP: by default the call ends after mediaTimeout", "media-dead", 200, lasts(60), at(mute, "gwa")),
 		one1("p01-mute-kept", "P01: … and with rtcpActiveCalls off it stays", "normal-clearing", 200, lasts(60), at(mute, "gwa")).
 			doc(targets, targets+", rtcpActiveCalls: false"),
-		one1("p01-hold", "P01: the gateway sends nothing while it is held: by default the call ends after mediaTimeout", "media-dead", 200, held, at(muteOnHold, "gwa")),
+		one1("p01-hold", "P01: the gateway sends nothing while it is held, neither RTP nor RTCP: it only listens, and is not missed", "normal-clearing", 200, held, at(muteOnHold, "gwa")),
+		one1("p01-hold-holder", "P01: who holds says that it sends, and does not: by default the call ends after mediaTimeout", "media-dead", 200, mutely, at(answers, "gwa")),
 		one1("p01-hold-kept", "P01: … and with rtcpCallsOnHold off it stays", "normal-clearing", 200,
-			held, at(muteOnHold, "gwa")).doc(targets, targets+", rtcpCallsOnHold: false"),
+			mutely, at(answers, "gwa")).doc(callers, callers+", rtcpCallsOnHold: false"),
 		one1("p02-refresh", "P02: the caller refreshes its timer of 30 minutes and is answered at once, whatever the other leg would say", "normal-clearing", 200,
 			longCall(35*60, halfHour), at(stiff, "gwa")),
 		one1("p02-refresh-by-us", "P02: the caller leaves the refresh to us: it comes in time", "normal-clearing", 200, longCall(35*60, byUs), at(stiff, "gwa")),

@@ -116,7 +116,7 @@ func (r *relay) check(id media.SessionID, s *session, k int) {
 		if r.sessions[id] != s || s.want.Timeout[k] == 0 {
 			return
 		}
-		if !r.n.w.speaks(s.want.Streams[0].Side[k].Remote) {
+		if st := awaited(s.want, k); st != nil && !r.n.w.speaks(st.Side[k].Remote) {
 			on := r.n.shardWith(id)
 			on.soon(func() {
 				on.step(func(now time.Time, c *ua.Core, out *ua.Out) {
@@ -126,6 +126,18 @@ func (r *relay) check(id media.SessionID, s *session, k int) {
 		}
 		r.check(id, s, k)
 	})
+}
+
+// awaited is the first stream on which a side is missed when it is silent, as the relay sees it: it is to send, the other side is to hear it,
+// and it is known where it sends from. nil: none, for who only listens, or has nobody listening, may be silent.
+func awaited(want *media.Session, k int) *media.Stream {
+	for i := range want.Streams {
+		st := &want.Streams[i]
+		if sd := &st.Side[k]; !st.Opaque && sd.Recv && !sd.Nowhere && sd.Remote.IsValid() && st.Side[1-k].Send {
+			return st
+		}
+	}
+	return nil
 }
 
 // speaks tells whether a living party sends RTP or RTCP from an address.

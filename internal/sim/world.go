@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -141,13 +142,12 @@ func (w *World) Failures() []string { return w.failures }
 // Run runs until every call is over and everything has come to rest, or limit has passed, and then checks what must hold
 // at the end.
 func (w *World) Run(limit time.Duration) {
-	end := w.now.Add(limit)
-	for len(w.queue) > 0 && !w.rest() && w.steps < maxSteps {
-		if w.queue[0].at.After(end) {
-			w.now = end
-			break
+	w.runFor(limit)
+	if !w.rest() && w.unmissed() {
+		for _, n := range w.Nodes {
+			n.Terminate(diag.ServerShutdown)
 		}
-		w.step()
+		w.runFor(limit)
 	}
 	if !w.rest() {
 		w.stuck()
@@ -158,6 +158,31 @@ func (w *World) Run(limit time.Duration) {
 	for _, s := range w.order {
 		s.finish(w)
 	}
+}
+
+func (w *World) runFor(limit time.Duration) {
+	end := w.now.Add(limit)
+	for len(w.queue) > 0 && !w.rest() && w.steps < maxSteps {
+		if w.queue[0].at.After(end) {
+			w.now = end
+			break
+		}
+		w.step()
+	}
+}
+
+// unmissed tells whether the calls that are left are on hold, and both their parties have vanished: on hold nobody is missed, so they last until somebody ends them.
+func (w *World) unmissed() bool {
+	for _, n := range w.Nodes {
+		for _, s := range n.relay.sessions {
+			for k := range s.want.Timeout {
+				if s.want.Timeout[k] > 0 && awaited(s.want, k) != nil {
+					return false
+				}
+			}
+		}
+	}
+	return w.parties == 0
 }
 
 // RunUntil runs until a virtual time.
