@@ -190,7 +190,7 @@ func (c *Call) answeredEarly(now time.Time, x *earlyExchange, status int, body s
 	c.early = nil
 	from, fromOA, theirs := x.from(c)
 	to, toOA, ours := x.to(c)
-	s, err := sdp.Parse(to.complete(ours.body, body))
+	s, err := sdp.Parse(to.answered(ours.body, body))
 	if err == nil {
 		err = fitTo(ours.body, s)
 	}

@@ -162,7 +162,7 @@ func (c *Call) inviteGuest(now time.Time, x *transfer, out *Out) {
 
 // guestAnswered takes its answer: the same as that of a target which was called.
 func (c *Call) guestAnswered(now time.Time, x *transfer, e *exchange, answer string, out *Out) {
-	said, err := parseOffer(e.to.complete(e.to.sdp.body, answer))
+	said, err := parseOffer(e.to.answered(e.to.sdp.body, answer))
 	if err == nil {
 		err = c.plan.fits(c, e.to, said)
 	}

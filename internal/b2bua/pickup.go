@@ -21,6 +21,7 @@ type pickUp struct {
 	fork   *fork        // the caller's early dialog that it answers
 	answer *sdp.Session // for the caller: what who came has offered
 	back   *sdp.Session // for who came: what the caller has offered
+	short  sdp.Absent   // m-lines of who came that the caller has not, and is not shown
 }
 
 // ringing finds the target that rings in a dialog; nil: none does.
@@ -51,7 +52,13 @@ func (c *Call) judgePickUp(in Caller, l *Leg, d *Replaces, t *attempt) (p pickUp
 	if err != nil {
 		return p, diag.BadSDP
 	}
-	p.back, err = sdp.Parse(strings.Clone(c.offered.Body()))
+	back := strings.Clone(c.offered.Body())
+	if n, most := sdp.MediaLines(back), sdp.MediaLines(body); n < most { // a telephone with video picks up one without
+		if whole, absent := sdp.Complete(body, back); absent == sdp.Tail(n, most) {
+			back, p.short = whole, absent
+		}
+	}
+	p.back, err = sdp.Parse(back)
 	if err == nil {
 		refuseAlike(p.back, answer)
 	}
@@ -144,7 +151,7 @@ func (c *Call) pickUp(now time.Time, p *pickUp, l Leg, out *Out) {
 	c.won, c.current = g, nil
 	b, a, req := &g.leg, &c.a, l.inv
 	c.beginGuest(now, b)
-	a.tag = f.ours
+	a.tag, a.absent = f.ours, p.short
 	a.adopt(&f.sdp)
 	if f.rel != nil {
 		a.oa = f.rel.oa

@@ -84,7 +84,7 @@ func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session,
 
 // earlyAnswer carries the description of a provisional response; "" when it cannot be understood.
 func (p *plan) earlyAnswer(c *Call, l *Leg, f *fork, body string) string {
-	s, err := sdp.Parse(l.complete(l.sdp.body, body))
+	s, err := sdp.Parse(l.answered(l.sdp.body, body))
 	if err != nil || p.fits(c, l, s) != nil {
 		return ""
 	}
@@ -93,7 +93,7 @@ func (p *plan) earlyAnswer(c *Call, l *Leg, f *fork, body string) string {
 
 // answerFrom carries an answer from one leg to the other.
 func (p *plan) answerFrom(c *Call, from, to *Leg, body string) (string, error) {
-	s, err := sdp.Parse(from.complete(from.sdp.body, body))
+	s, err := sdp.Parse(from.answered(from.sdp.body, body))
 	if err != nil {
 		return "", err
 	}

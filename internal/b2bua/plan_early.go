@@ -19,7 +19,7 @@ func (p *plan) offerEarly(c *Call, l *Leg, f *fork, body string) string {
 // answerEarly takes the caller's answer to our offer in an early dialog and writes it for the target e, whose offer it was; e may be
 // nil, then nobody waits for it.
 func (p *plan) answerEarly(c *Call, f *fork, e *early, body string) (string, error) {
-	s, err := sdp.Parse(c.a.complete(f.sdp.body, body))
+	s, err := sdp.Parse(c.a.answered(f.sdp.body, body))
 	if err != nil {
 		return "", err
 	}
@@ -64,7 +64,7 @@ func (p *plan) refuse(s *sdp.Session, l *Leg, d *description) string {
 func (p *plan) agreed(c *Call, l *Leg, e *early) (string, error) {
 	said := e.said
 	if !e.bid {
-		said = l.complete(l.sdp.body, said)
+		said = l.answered(l.sdp.body, said)
 	}
 	s, err := sdp.Parse(said)
 	if err != nil {

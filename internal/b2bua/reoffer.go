@@ -105,7 +105,7 @@ func (c *Call) advanceReoffer(now time.Time, l *Leg, out *Out) {
 
 // hear takes a description that answers what stands and is of no interest to the other leg: where the peer wants its media now.
 func (p *plan) hear(c *Call, l *Leg, body string) {
-	s, err := sdp.Parse(l.complete(l.sdp.body, body))
+	s, err := sdp.Parse(l.answered(l.sdp.body, body))
 	if err != nil || p.bypass || p.fits(c, l, s) != nil {
 		return
 	}

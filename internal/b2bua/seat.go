@@ -109,7 +109,7 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 	if x == nil || x.stage != transferJoining {
 		return
 	}
-	s, err := sdp.Parse(e.to.complete(e.to.sdp.body, answer))
+	s, err := sdp.Parse(e.to.answered(e.to.sdp.body, answer))
 	if err == nil {
 		err = p.fits(c, e.to, s)
 	}

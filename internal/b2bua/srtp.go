@@ -137,6 +137,9 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 	}
 	offer := c.isOffer(l, m)
 	clean, why := body, (*diag.Reason)(nil)
+	if !offer {
+		clean = sdp.Trim(body, sdp.MediaLines(l.sdp.body))
+	}
 	if offer && short {
 		clean = l.complete(l.sdp.body, body)
 	}

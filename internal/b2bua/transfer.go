@@ -148,7 +148,7 @@ func (c *Call) targetAnswered(now time.Time, t *attempt, m *sip.Message, out *Ou
 	}
 	l.oa.InviteDone()
 	c.sendAck(now, l, seq, "", out)
-	said, err := sdp.Parse(l.complete(l.sdp.body, body))
+	said, err := sdp.Parse(l.answered(l.sdp.body, body))
 	if ok && err == nil {
 		err = c.plan.fits(c, l, said)
 	}

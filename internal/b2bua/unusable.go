@@ -53,6 +53,11 @@ func (l *Leg) complete(ours, said string) string {
 	return said
 }
 
+// answered is complete of an answer, without refused m-lines that were not offered.
+func (l *Leg) answered(ours, said string) string {
+	return l.complete(ours, sdp.Trim(said, sdp.MediaLines(ours)))
+}
+
 // utter is a description of ours as it goes out: sealed, and an answer without the m-lines that the peer's offer has left out. Whole and without them it has not
 // the same version, though it says the same (RFC 3264 §8).
 func (c *Call) utter(l *Leg, text string, answer bool) string {

@@ -99,6 +99,23 @@ func Complete(before, body string) (whole string, absent Absent) {
 	return b.String(), absent
 }
 
+// Tail is what a description leaves out that has all but the last of so many m-lines.
+func Tail(n, of int) Absent { return 1<<of - 1<<n }
+
+// Trim takes refused m-lines off the end of an answer that has more than the n of its offer (RFC 3264 §6): some equipment names what it could have besides.
+func Trim(answer string, n int) string {
+	if n == 0 || MediaLines(answer) <= n || MediaLines(answer) > MaxMedia {
+		return answer
+	}
+	_, list := sections(answer)
+	for i := n; i < len(list); i++ {
+		if list[i].live {
+			return answer
+		}
+	}
+	return Shorten(answer, Tail(n, len(list)))
+}
+
 // Shorten leaves m-lines out again.
 func Shorten(body string, absent Absent) string {
 	head, list := sections(body)

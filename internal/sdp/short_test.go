@@ -29,6 +29,11 @@ func TestRFC3264_8_Complete(t *testing.T) {
 			}
 		}
 	}
+	for body, want := range map[string]string{before: before, before + audio + "\r\n": before + audio + "\r\n", before + "m=video 0 RTP/AVP 31\r\na=x\r\n" + image + "\r\n": before} {
+		if got := Trim(body, 3); got != want {
+			t.Errorf("%q\nbecame %q\nwant   %q", body, got, want)
+		}
+	}
 	if got, absent := Complete("", crlf("v=0", audio)); got != crlf("v=0", audio) || absent != 0 {
 		t.Errorf("with nothing before it: %q", got)
 	}

@@ -271,6 +271,57 @@ func TestPickUpWithoutVideo(t *testing.T) {
 	}
 }
 
+// TestPickUpWithVideo: who has video picks up a call without that rings, and is refused the m-line, which the caller never hears of, and keeps in its dialog.
+func TestPickUpWithVideo(t *testing.T) {
+	r := transferring(t)
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", described(0, 0, speech)))
+	inv, _ := r.told("INVITE")
+	r.in(r.pstn, response("180 Ringing", inv, "to", ""))
+	r.out.Reset()
+	place := "Replaces: " + header(inv, "Call-ID") + ";to-tag=" + tagOf(header(inv, "From")) + ";from-tag=to;early-only\r\nMax-Forwards"
+	r.in(r.pstn, bytes.Replace(bytes.Replace(request("INVITE", "1", "i9", "guest", "guest", "", described(1, 0, strings.Replace(speech, "49170", "49180", 1)+video)),
+		[]byte("UDP 198.51.100.1:"), []byte("UDP 198.51.100.2:"), 1), []byte("Max-Forwards"), []byte(place), 1))
+	said, ends := map[string]string{}, map[string]*end{}
+	for _, s := range r.out.Sends {
+		if m, err := sip.Parse(s.Data, nil); err == nil && m.Status == 200 {
+			body, _ := m.SDP()
+			text, _ := sdp.Parse(body)
+			said[m.CallID()] = kinds(text)
+			ends[m.CallID()] = &end{r: r, src: r.uc, callID: m.CallID(), from: header(s.Data, "From"), to: header(s.Data, "To"), seq: 1}
+		}
+	}
+	caller, guest := ends["call"], ends["guest"]
+	if said["call"] != "audio" || said["guest"] != "audio -video" || r.streams() != "rtp 49170-49180" {
+		t.Fatalf("caller and who picks up are answered %q, the relay has %s, sent\n%s", said, r.streams(), r.lines())
+	}
+	guest.src = r.pstn
+	caller.ack(1)
+	guest.ack(1)
+	caller.says("INVITE", described(0, 1, strings.Replace(speech, "sendrecv", "sendonly", 1)))
+	hold, text := r.told("INVITE")
+	if kinds(text) != "audio -video" {
+		t.Errorf("who picks up is told of hold\n%s", hold)
+	}
+	guest.answers("200 OK", hold, described(1, 1, strings.Replace(speech, "49170", "49180", 1)+refuse(video, 0)))
+	if ok, text := r.told("SIP/2.0 200"); kinds(text) != "audio" {
+		t.Errorf("the caller is answered\n%s", ok)
+	}
+}
+
+// TestAnswerNamesMore: an answer of more m-lines than were offered is taken if the others are refused (RFC 3264 §6 wants as many).
+func TestAnswerNamesMore(t *testing.T) {
+	for _, status := range []string{"183 Session Progress", "200 OK"} {
+		r := newRig(t)
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+		inv, _ := r.told("INVITE")
+		r.out.Reset()
+		r.in(r.pstn, response(status, inv, "to", bodies[1]+refuse(video, 0)+"m=image 0 udptl t38\r\n"))
+		if told, said := r.told("SIP/2.0 " + status[:3]); kinds(said) != "audio" {
+			t.Errorf("the caller is told\n%s", told)
+		}
+	}
+}
+
 // TestTransferBetweenCallsOneWithVideo: of two calls that are joined one has video and the other has not. Each dialog keeps its m-lines, and who has no video may leave it out.
 func TestTransferBetweenCallsOneWithVideo(t *testing.T) {
 	for _, lines := range [][2]string{{"", video}, {video, ""}, {video, video}} {
