@@ -183,7 +183,6 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, f *fork, sdp string, 
 		c.rec.Ringing = c.moment(now)
 	}
 	r := c.inviteReply(a, a.tag, 200, "")
-	r.Add(sip.IDSupported, Extensions(a.trunk.Settings))
 	if c.won != nil {
 		c.tellConnected(r, a, m, &c.won.leg)
 	}

@@ -154,6 +154,9 @@ func (c *Call) inviteReply(l *Leg, tag string, status int, phrase string) *sip.M
 	}
 	r.Add(sip.IDContact, c.contact(l.hop))
 	r.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
+	if status >= 200 { // RFC 3261 §13.3.1.4
+		r.Add(sip.IDSupported, Extensions(l.trunk.Settings))
+	}
 	return r
 }
 
