@@ -4,5 +4,5 @@
 // baresip and sockets by hand play gateways, PBXs and strangers. When a test ends, its server must have stopped cleanly,
 // with no call, no media session and no record too many or too few.
 //
-// SIPp comes from Debian's package sip-tester, baresip from baresip-core, speech from espeak-ng and sox.
+// SIPp comes from Debian's package sip-tester, baresip from baresip-core, Net::SIP from libnet-sip-perl, speech from espeak-ng and sox.
 package e2e
