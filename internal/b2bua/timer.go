@@ -229,7 +229,7 @@ func (c *Call) refreshAnswered(now time.Time, l *Leg, m *sip.Message, out *Out) 
 	case m.Status < 300:
 		l.dlg.Refresh(m)
 		c.follow(l)
-	case m.Status == 405 || m.Status == 501: // its Allow was not true
+	case refusesUpdate(m):
 		l.allow &^= allowUpdate
 		if l.timer != nil {
 			l.timer.again(now, 0)
@@ -238,6 +238,16 @@ func (c *Call) refreshAnswered(now time.Time, l *Leg, m *sip.Message, out *Out) 
 		c.refreshRefused(now, l, m)
 		c.checkGone(now, l, m.Status, "session refresh", out)
 	}
+}
+
+// refusesUpdate tells whether a peer does not take an UPDATE, whatever its Allow says, or takes none that has no description: it is asked by re-INVITE
+// then. Not so when the response is about the moment, the interval, the password or the whole dialog.
+func refusesUpdate(m *sip.Message) bool {
+	switch m.Status {
+	case 401, 407, 408, 422, 481, 491, 503:
+		return false
+	}
+	return !m.Has(sip.IDRetryAfter)
 }
 
 // refreshRefused sets when a refused refresh is tried again.

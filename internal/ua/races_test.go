@@ -246,6 +246,29 @@ func TestRefreshNotSent(t *testing.T) {
 	refresh(60 * time.Second)
 }
 
+// RFC 4028 §7.4: a peer whose Allow has UPDATE, but that does not take one without description, is refreshed by re-INVITE before its session is over.
+func TestRefreshRefused(t *testing.T) {
+	for _, status := range []string{"400 Bad Request", "403 Forbidden", "404 Not Found", "405 Method Not Allowed", "415 Unsupported Media Type", "420 Bad Extension",
+		"488 Not Acceptable Here", "500 Server Internal Error", "501 Not Implemented", "603 Decline"} {
+		r := newRig(t)
+		_, callee := r.acknowledged()
+		callee.says("UPDATE", "", "Supported: timer", "Session-Expires: 120;refresher=uas")
+		r.sent("SIP/2.0 200")
+		r.pass(60 * time.Second)
+		r.sent("UPDATE")
+		callee.answers(status, r.last(), "")
+		if r.pass(10 * time.Second); r.first("INVITE") == nil {
+			t.Errorf("after %s:\n%s", status, r.lines())
+			continue
+		}
+		callee.answers("200 OK", r.first("INVITE"), bodies[1], "Supported: timer", "Session-Expires: 120;refresher=uac")
+		r.sent("ACK")
+		if r.pass(60 * time.Second); r.core.Live() != 1 {
+			t.Errorf("after %s the call is over", status)
+		}
+	}
+}
+
 // A process that was stopped when it should have refreshed a session asks before it gives the call up.
 func TestRefreshAfterAStop(t *testing.T) {
 	r := newRig(t)
