@@ -21,6 +21,7 @@ type sessionTimer struct {
 	longer   uint8         // times that the peer has asked for more
 	supports bool          // the peer knows the extension
 	ours     bool          // we refresh
+	alone    bool          // … and the peer has agreed to nothing: any answer shows that it is there
 	next     time.Time     // when we refresh
 	ends     time.Time     // when the session is over without a refresh
 	over     time.Time     // when the interval is
@@ -85,12 +86,13 @@ func (c *Call) answerTimer(now time.Time, l *Leg, m *sip.Message) {
 	interval, ours := t.asked, t.ours
 	switch {
 	case interval > 0:
+		t.alone = false
 		interval = max(interval, leastInterval) // less comes from who does not know the extension, and gets no 422
 		ours = t.askedBy == "uas" || t.askedBy != "uac" && !t.supports
 	case t.interval > 0:
 		interval = t.interval
 	case l.trunk.Settings.EnableSessionTimer:
-		interval, ours = max(l.trunk.Settings.SessionExpires, t.least), true
+		interval, ours, t.alone = max(l.trunk.Settings.SessionExpires, t.least), true, !t.supports
 	default:
 		return
 	}
@@ -145,8 +147,10 @@ func (l *Leg) timerAnswered(now time.Time, m *sip.Message) {
 	}
 	switch {
 	case interval > 0:
+		t.alone = false
 		t.start(now, max(interval, leastInterval), refresher != "uas")
 	case t.wanted > 0:
+		t.alone = true
 		t.start(now, t.wanted, true)
 	}
 	t.wanted = 0
@@ -256,13 +260,14 @@ func (c *Call) refreshRefused(now time.Time, l *Leg, m *sip.Message) {
 	if t == nil || t.interval == 0 || !t.ours {
 		return
 	}
-	switch m.Status {
-	case 422:
-		if l.longer(m) {
-			t.again(now, 0)
-			return
-		}
-	case 491:
+	switch {
+	case l.longer(m):
+		t.again(now, 0)
+		return
+	case t.alone && m.Status != 503: // which stands for one that could not be sent, too
+		t.start(now, t.interval, true)
+		return
+	case m.Status == 491:
 		t.again(now, dialog.GlareDelay(l.dlg.UAC, c.env.Rand.Uint64()))
 		return
 	}

@@ -11,6 +11,7 @@ type timerWatch struct {
 	interval time.Duration
 	at       time.Time // of the last refresh
 	least    time.Duration
+	alone    bool // the peer has agreed to nothing: whatever it answers shows that it is there
 	over     bool
 }
 
@@ -49,9 +50,13 @@ func (x *watch) timerAnswered(l *legWatch, r *requestWatch, m *sip.Message) {
 		l.timer.least = max(l.timer.least, readMinSE(m))
 	}
 	if m.Status >= 300 {
+		if t := &l.timer; t.alone && m.Status != 408 && m.Status != 422 && m.Status != 481 && m.Status != 503 {
+			t.start(x.n.w.now, t.interval)
+		}
 		return
 	}
 	interval, _ := readExpires(m)
+	l.timer.alone = interval == 0
 	if asked, _ := readExpires(r.msg); interval == 0 {
 		interval = asked
 	}
@@ -89,6 +94,9 @@ func (x *watch) timerAnswer(l *legWatch, r *requestWatch, m *sip.Message) {
 		x.fail(l, "the peer asked for refresher=%s and got %s", asker, by)
 	case asked > 0 && interval > asked, interval < readMinSE(r.msg):
 		x.fail(l, "Session-Expires %v in %d to a request with %v, Min-SE %v", interval, m.Status, asked, readMinSE(r.msg))
+	}
+	if asked > 0 || l.timer.interval == 0 {
+		l.timer.alone = asked == 0 && !known
 	}
 	l.timer.start(x.n.w.now, interval)
 }

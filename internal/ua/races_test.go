@@ -269,6 +269,29 @@ func TestRefreshRefused(t *testing.T) {
 	}
 }
 
+// The session of a peer that knows no timer has nothing that could be over. One that refuses every refresh is there, and keeps its call; one that is silent does not.
+func TestRefreshOfWhoKnowsNoTimer(t *testing.T) {
+	for _, status := range []string{"488 Not Acceptable Here", "491 Request Pending", "501 Not Implemented"} {
+		r := rigOf(t, strings.Replace(document, "global: {options: false}", "global: {options: false}\n  trunk:pstn: {options: false, enableSessionTimer: true, sessionExpires: 90s}", 1))
+		_, callee := r.acknowledged()
+		asked := 0
+		for range 600 {
+			for r.pass(time.Second); len(r.out.Sends) > 0 && r.first("ACK") == nil && r.first("BYE") == nil; asked++ {
+				callee.answers(status, r.last(), "")
+			}
+			if r.first("BYE") != nil {
+				t.Fatalf("hung up after %d times %s", asked, status)
+			}
+		}
+		if asked < 10 {
+			t.Errorf("asked %d times in ten minutes", asked)
+		}
+		if r.pass(100 * time.Second); r.first("BYE") == nil {
+			t.Errorf("a silent peer keeps its call:\n%s", r.lines())
+		}
+	}
+}
+
 // A process that was stopped when it should have refreshed a session asks before it gives the call up.
 func TestRefreshAfterAStop(t *testing.T) {
 	r := newRig(t)
