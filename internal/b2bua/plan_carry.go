@@ -54,13 +54,36 @@ func (p *plan) decline(c *Call, l *Leg, offer string) string {
 	if err != nil {
 		return ""
 	}
-	if b, err := sdp.Parse(l.sdp.body); c.end == nil && err == nil && sdp.AnswerFits(s, b) == nil {
+	stands := refusedAlso(l.sdp.body, s)
+	if b, err := sdp.Parse(stands); c.end == nil && err == nil && sdp.AnswerFits(s, b) == nil {
 		if l == c.seat(l.side) && !p.converts() && !p.bypass {
 			p.follow(l, offer)
+		}
+		if stands != l.sdp.body {
+			return l.sdp.anew(stands)
 		}
 		return l.sdp.again()
 	}
 	return p.refuse(s, l, &l.sdp)
+}
+
+// refusedAlso is what we have said, without what the peer refuses in an offer: it may have done so in the answer to that.
+func refusedAlso(body string, offer *sdp.Session) string {
+	b, err := sdp.Parse(body)
+	if err != nil || len(b.Media) != len(offer.Media) {
+		return body
+	}
+	refused := sdp.Absent(0)
+	for i := range b.Media {
+		if offer.Media[i].Rejected() && !b.Media[i].Rejected() {
+			refused |= 1 << i
+		}
+	}
+	if refused == 0 {
+		return body
+	}
+	text, _ := sdp.Complete(body, sdp.Shorten(body, refused))
+	return text
 }
 
 // carry takes a description of one leg and writes it for the other.

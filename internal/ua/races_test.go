@@ -72,6 +72,21 @@ func TestCancelOfReinviteCrosses2xx(t *testing.T) {
 	r.sent("SIP/2.0 100", "INVITE")
 }
 
+// The same where the re-INVITE asked for an offer: it is answered with what stands, also where the callee has refused an m-line of that.
+func TestCancelOfReinviteCrossesAnOffer(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.endsOf(bodies[0]+video, bodies[1]+refuse(video, 0))
+	caller.ack(1)
+	ask := caller.says("INVITE", "")
+	ours := r.last()
+	callee.answers("100 Trying", ours, "")
+	caller.cancel(ask)
+	callee.answers("200 OK", ours, bodies[1]+refuse(video, 0))
+	if ack, said := r.told("ACK"); kinds(said) != "audio -video" || said.Media[0].Direction != sdp.SendRecv {
+		t.Errorf("the callee is answered\n%s", ack)
+	}
+}
+
 // RFC 5407 §3.1.4, RFC 3261 §14.2: a re-INVITE comes before the ACK to our 2xx. It is served, and the ACK may come late or never.
 func TestRFC5407_3_1_4ReinviteBeforeACK(t *testing.T) {
 	r := newRig(t)
