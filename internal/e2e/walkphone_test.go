@@ -56,6 +56,8 @@ type walker struct {
 	names    bool            // its answers have a refused one that was not offered
 	denials  []int           // statuses for the next changes of the peer
 	slow     time.Duration   // that it thinks about one
+	stood    string          // the description of the server's that was agreed on
+	repeats  bool            // it is offered once more
 	steady   bool            // it answers as it has answered before
 	keepsVer bool            // its next description does not raise the version
 }
@@ -87,6 +89,7 @@ type proposal struct {
 	text    string
 	desc    *desc
 	view    []link // of an answer
+	to      string // what it answers
 }
 
 func (w *walk) walker(name string, ips []netip.Addr, secure bool) *walker {
@@ -361,12 +364,15 @@ func (p *walker) take(ours *proposal, theirs *desc) {
 		p.w.fault("%s: an answer of %d m-lines to an offer of %d", p.name, len(theirs.lines), len(ours.desc.lines))
 		return
 	}
-	p.streams, p.view = ours.streams, nil
+	p.streams, p.view, p.stood = ours.streams, nil, theirs.rest
 	for i := range theirs.lines {
 		p.answerFits(&ours.desc.lines[i], &theirs.lines[i])
 		p.view = append(p.view, link{&ours.desc.lines[i], &theirs.lines[i], &p.streams[i]})
 	}
 }
+
+// agree notes an agreement: we have answered.
+func (p *walker) agree(ours *proposal) { p.streams, p.view, p.stood = ours.streams, ours.view, ours.to }
 
 // answerFits checks a line of an answer to ours (RFC 3264 §6).
 func (p *walker) answerFits(o, a *mline) {
@@ -468,6 +474,7 @@ func (p *walker) reply(offer *desc) *proposal {
 	var dirs []string
 	var theirs []*mline
 	live := false
+	p.repeats = offer.rest == p.stood
 	for i := range offer.lines {
 		o := &offer.lines[i]
 		s := stream{kind: o.kind, proto: o.proto, want: "sendrecv", formats: o.formats}
@@ -505,6 +512,7 @@ func (p *walker) reply(offer *desc) *proposal {
 		list, dirs = append(list, stream{kind: "application", proto: "RTP/AVP", formats: []format{{"99", ""}}}), append(dirs, "sendrecv")
 	}
 	r := p.propose(list, dirs)
+	r.to = offer.rest
 	if p.names && !p.short {
 		list = list[:len(list)-1]
 		r.streams = list
@@ -515,8 +523,8 @@ func (p *walker) reply(offer *desc) *proposal {
 	return r
 }
 
-// still tells whether it answers as before: also while packets are looked at, when what corrects a change that was taken back may come.
-func (p *walker) still() bool { return p.steady || p.w.probes }
+// still tells whether it answers as before. So it does to what says nothing new: nobody else hears of that.
+func (p *walker) still() bool { return p.steady || p.repeats }
 
 // common are the formats of an offered m-line that the phone takes.
 func (p *walker) common(o *mline, had *stream) (list []format) {
@@ -584,7 +592,7 @@ func (p *walker) reliably(s *served, body string) {
 		p.accept(s)
 		return
 	} else {
-		p.streams, p.view = ours.streams, ours.view
+		p.agree(ours)
 	}
 	p.ringing, p.inv = s, nil
 	p.respond(s, 183, ours.text, "Require: 100rel", "RSeq: 71")
@@ -603,7 +611,7 @@ func (p *walker) pracks(c *client, m *sip.Message) {
 		if c.offer != nil {
 			p.take(c.offer, d)
 		} else if ours := p.reply(d); ours != nil {
-			p.streams, p.view = ours.streams, ours.view
+			p.agree(ours)
 			k.SetBody("application/sdp", ours.text)
 		}
 		p.early, p.first, p.out = true, c, nil
@@ -633,7 +641,8 @@ func (p *walker) pracked(s *served) {
 	case ok:
 		p.says(body)
 		if ours := p.reply(readDesc(body)); ours != nil {
-			p.streams, p.view, text = ours.streams, ours.view, ours.text
+			p.agree(ours)
+			text = ours.text
 		}
 	}
 	p.early = true
@@ -705,7 +714,7 @@ func (p *walker) accept(s *served) {
 		p.respond(s, 488, "")
 		return
 	}
-	p.streams, p.view = ours.streams, ours.view
+	p.agree(ours)
 	p.up = true
 	if s.req.Method == "INVITE" {
 		p.unacked = s
@@ -800,7 +809,8 @@ func (p *walker) changedBy(c *client, m *sip.Message) {
 	if c.offer != nil {
 		p.take(c.offer, d)
 	} else if ours := p.reply(d); ours != nil {
-		p.streams, p.view, answer = ours.streams, ours.view, ours.text
+		p.agree(ours)
+		answer = ours.text
 	} else {
 		list := make([]stream, len(d.lines))
 		for i := range list {
