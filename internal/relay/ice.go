@@ -36,18 +36,29 @@ const (
 )
 
 // establish gives the ports of a side what the call wants of ICE. Where both ends are lite nobody checks, and the SDP decides as without ICE
-// (RFC 8445 §6.2).
+// (RFC 8445 §6.2). T.38 has no ICE and ends none: when audio comes back with the credentials that it had, the peer sends from where it has been checked.
 func (sd *side) establish(r *Relay, want *media.Side, opaque bool) {
 	for _, p := range [...]*port{&sd.rtp, &sd.rtcp} {
+		if opaque {
+			if p.ice != nil {
+				p.restedICE = p.ice
+			}
+			p.ice, p.gate.ice = nil, nil
+			continue
+		}
 		c := p.ice
-		if want.ICE == nil || opaque || p.isRTCP && want.Mux {
+		if rested := p.restedICE; c == nil && rested.resumes(want.ICE) {
+			c = rested
+		}
+		p.restedICE = nil
+		if want.ICE == nil || p.isRTCP && want.Mux {
 			p.ice, p.gate.ice = nil, nil
 			continue
 		}
 		if c == nil {
 			c = &component{want: &media.ICE{}}
-			p.ice = c
 		}
+		p.ice = c
 		was := c.want
 		c.set(want.ICE)
 		c.prepare(r, p, was)
@@ -56,6 +67,15 @@ func (sd *side) establish(r *Relay, want *media.Side, opaque bool) {
 			p.gate.ice = nil
 		}
 	}
+}
+
+// resumes tells whether what was found before T.38 holds: a full agent looks anew by itself.
+func (c *component) resumes(want *media.ICE) bool {
+	if c == nil || want == nil || c.agent != nil || want.Full {
+		return false
+	}
+	was := c.want
+	return was.Ufrag == want.Ufrag && was.Pwd == want.Pwd && was.PeerUfrag == want.PeerUfrag && was.PeerPwd == want.PeerPwd
 }
 
 func (c *component) set(want *media.ICE) {

@@ -260,6 +260,49 @@ func TestICESourcesAreBounded(t *testing.T) {
 	}
 }
 
+// TestICEAfterT38: T.38 on the port passes without checks, whatever it looks like, and when audio comes back with the credentials that it had it flows at once; with
+// others the peer has to be checked again.
+func TestICEAfterT38(t *testing.T) {
+	r := newRig(t, Config{Workers: 1})
+	a, b, c, d := newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4)
+	s, pace := call(1, a, b), call(2, c, d)
+	s.Streams[0].Side[0].ICE, s.Streams[0].Side[0].Mux = lite(), true
+	r.open(s)
+	r.open(pace)
+	la, lb := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+	a.ask(a.rtp, la, good(t, nominates))
+	update := func(change func(*media.Stream)) {
+		t.Helper()
+		next := &media.Session{ID: 1, Streams: []media.Stream{s.Streams[0]}}
+		change(&next.Streams[0])
+		if err := r.Update(next); err != nil {
+			t.Fatal(err)
+		}
+	}
+	update(func(st *media.Stream) { st.Opaque, st.Side[0].ICE, st.Side[0].Mux = true, nil, false })
+	udptl := []byte{0, 1, 1, 6, 0, 0}
+	a.send(a.rtp, la, udptl)
+	b.wantOn(b.rtp, lb, udptl)
+	update(func(*media.Stream) {})
+	x, y := rtpPacket(8, 1, 160, 7), rtpPacket(8, 1, 160, 8)
+	a.send(a.rtp, la, x)
+	b.wantOn(b.rtp, lb, x)
+	b.send(b.rtp, lb, y)
+	a.wantOn(a.rtp, la, y)
+
+	update(func(st *media.Stream) { st.Opaque, st.Side[0].ICE, st.Side[0].Mux = true, nil, false })
+	update(func(st *media.Stream) {
+		st.Side[0].ICE = lite()
+		st.Side[0].ICE.PeerUfrag = "new"
+	})
+	before := r.from(1, 0, 0).Gated
+	a.send(a.rtp, la, rtpPacket(8, 2, 320, 7))
+	r.caughtUp(pace, c, d)
+	if got := r.from(1, 0, 0).Gated; got != before+1 {
+		t.Errorf("%d packets are gated, before it were %d", got, before)
+	}
+}
+
 // TestICEPeerMoves: a nominated source takes over when the one that media goes to has fallen silent, and not before.
 func TestICEPeerMoves(t *testing.T) {
 	c := &component{want: lite()}

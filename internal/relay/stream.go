@@ -79,6 +79,8 @@ type port struct {
 	dtls   *association // nil: keys do not come from a handshake
 	rested *association // what dtls was before T.38 has the port; nil: nothing
 	ice    *component   // nil: the side has no ICE
+
+	restedICE *component // what ice was before T.38 has the port; nil: nothing
 }
 
 func newStream(s *session, index int, c carrier) *stream {
