@@ -104,16 +104,26 @@ func (c *component) prepare(r *Relay, p *port, was *media.ICE) {
 	a.join()
 }
 
-// pair finds or makes one; nil: there are too many.
+// pair finds or makes one, in the place of one that is over if there are too many; nil: none is.
 func (a *agent) pair(remote sockaddr, priority uint32) *pair {
 	i := slices.IndexFunc(a.pairs, func(k pair) bool { return k.remote == remote })
-	if i < 0 {
-		if len(a.pairs) == maxPairs {
+	switch {
+	case i >= 0:
+		return &a.pairs[i]
+	case len(a.pairs) < maxPairs:
+		i, a.pairs = len(a.pairs), append(a.pairs, pair{})
+	default:
+		if i = slices.IndexFunc(a.pairs, a.over); i < 0 {
 			return nil
 		}
-		i, a.pairs = len(a.pairs), append(a.pairs, pair{remote: remote, priority: priority})
 	}
+	a.pairs[i] = pair{remote: remote, priority: priority}
 	return &a.pairs[i]
+}
+
+// over tells whether a pair is one that nothing goes to any more.
+func (a *agent) over(k pair) bool {
+	return !k.urgent && (k.state == failed || k.state == succeeded && a.settled && k.remote != a.port.ice.selected)
 }
 
 // beat sends the check that is due, if any. False: the clock is not needed any more.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -86,3 +87,26 @@ func TestICEFullPeerMoves(t *testing.T) {
 
 // sdpHost is the priority of a host candidate.
 const sdpHost = 126<<24 | 65535<<8 | 255
+
+// TestICEFullPeerMovesOften: however often a peer moves there is room for where it is now, and for where media goes.
+func TestICEFullPeerMovesOften(t *testing.T) {
+	at := func(n uint16) sockaddr { return sockaddrOf(netip.AddrPortFrom(ip4, n)) }
+	c := &component{want: lite(), selected: at(1)}
+	a := &agent{port: &port{ice: c}, settled: true}
+	for n := range uint16(3 * maxPairs) {
+		k := a.pair(at(n+1), 1)
+		if k == nil || k.remote != at(n+1) {
+			t.Fatalf("move %d: %+v", n, k)
+		}
+		k.state = succeeded
+	}
+	if len(a.pairs) != maxPairs || !slices.ContainsFunc(a.pairs, func(k pair) bool { return k.remote == c.selected }) {
+		t.Errorf("%d pairs", len(a.pairs))
+	}
+	for i := range a.pairs {
+		a.pairs[i].state = running
+	}
+	if a.pair(at(1000), 1) != nil {
+		t.Error("a check that is under way was forgotten")
+	}
+}
