@@ -223,7 +223,7 @@ func (c *Call) Returned(now time.Time, p *Passage, out *Out) {
 		*x.rest = p.leg
 		x.rest.side, x.rest.number, x.rest.who = side, number, who
 		out.CallIDs = append(out.CallIDs, p.leg.callID)
-		if p.why == diag.CallGone && c.home(x.by, x.referral.host) != nil { // no dialog of ours: its owner is asked by INVITE with Replaces
+		if p.why == diag.CallGone && c.back(x.by, x.referral.host) != nil { // no dialog of ours: its owner is asked by INVITE with Replaces
 			c.huntTransfer(now, x, out)
 		} else {
 			c.transferFailed(now, x, p.status, p.why, out)

@@ -139,11 +139,11 @@ func (l *Leg) refers() bool {
 	return set.EnableReferSupport && !set.Enable3pccRefer && l.allow.has(allowRefer)
 }
 
-// decideTransfer asks where the target of a REFER is called. A target at the referrer's own equipment is called there, under the very
+// decideTransfer asks where the target of a REFER is called. A target at the own equipment of a UC platform or PBX is called there, under the very
 // URI that the REFER names (DR-16); anything else is a number that the referrer must be allowed to call.
 func (c *Call) decideTransfer(by, rest *Leg, r *referral) routing.Decision {
 	who, calling := c.partyOf(by), c.partyOf(rest).number
-	if at := c.home(by, r.host); at != nil {
+	if at := c.back(by, r.host); at != nil {
 		if !c.mayJoin(rest, c.at(at, r.uri)) {
 			return routing.Decision{Number: r.number, Reason: diag.TollBypass}
 		}
@@ -179,6 +179,15 @@ func (c *Call) home(by *Leg, host string) *topology.Trunk {
 		}
 	}
 	return nil
+}
+
+// back is home where the referrer may have us call there without a right to call the number. What a PSTN gateway or provider is asked to call costs
+// money, so a REFER of theirs, which may be one of somebody behind them, reaches what their usages allow.
+func (c *Call) back(by *Leg, host string) *topology.Trunk {
+	if by.trunk.PSTN() {
+		return nil
+	}
+	return c.home(by, host)
 }
 
 // atHome tells whether the host of a URI is the equipment that the leg leads to.

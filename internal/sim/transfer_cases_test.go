@@ -77,7 +77,10 @@ func transferStories() []story {
 		story1("refer-bad", "A REFER without a target gets 400", "normal-clearing", refer(ReferBad), callee(last), target),
 		story1("refer-far", "A REFER reaches only what the referrer may call", "normal-clearing", refer(ReferFar), callee(last), target),
 		one1("refer-home", "DR-16: a target at the referrer's own equipment is called there, by the very URI of Refer-To", "normal-clearing", 200,
-			Caller{Manner: last}, map[string][]Callee{"gwa": {callee(refer(ReferHome)), target}}),
+			Caller{Manner: last}, map[string][]Callee{"gwa": {callee(refer(ReferHome)), target}}).doc("gwa: {kind: gateway", "gwa: {kind: pbx"),
+		one1("refer-home-pstn", "… but not at that of the telephone network, where its number costs money: a REFER from there reaches what the usages of its trunk allow", "normal-clearing", 200,
+			Caller{Manner: last}, map[string][]Callee{"gwa": {callee(refer(ReferHome)), target}}).
+			doc("relayMethods: [INFO, MESSAGE], usages: [all], acceptRefer", "relayMethods: [INFO, MESSAGE], acceptRefer"),
 		story1("refer-rest-leaves", "Who stays hangs up while the target rings: the target is cancelled", "normal-clearing",
 			refer(Refer), callee(then(Action{ms100(15), Bye})), target),
 		story1("refer-target-leaves", "The target hangs up before who stays has heard of it: the transfer fails, and the call goes on", "normal-clearing",
