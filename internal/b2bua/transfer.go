@@ -330,7 +330,7 @@ func (c *Call) partExchange(now time.Time, l *Leg, out *Out) {
 		c.cancelExchange(now, l, out)
 	case e.from == l && !e.invite && !e.gone:
 		c.failExchange(now, e, diag.CallGone, 487, out)
-		e.gone = true
+		c.withdraw(now, e, out)
 	case e.to == l && !e.gone:
 		c.exch = nil
 		c.ackWaiting(now, l, out)

@@ -90,3 +90,22 @@ func TestTargetRefersTooEarly(t *testing.T) {
 	callee.answers("200 OK", reinvite, bodies[1])
 	r.sent("ACK", "BYE")
 }
+
+// Who is being replaced leaves while its change goes on as re-INVITE, to which the other side says 100 and no more: that is withdrawn, or
+// who comes would wait for its seat, and the call for its end, for ever.
+func TestReplacedLeavesItsChangeBehind(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	again := bytes.Replace(callee.write("INVITE", callee.seq+1, bodies[1]), []byte(" UPDATE,"), nil, 1) // from now on it takes none
+	callee.seq++
+	r.in(callee.src, again)
+	callee.ack(callee.seq)
+	caller.says("UPDATE", held)
+	r.sent("INVITE")
+	callee.answers("100 Trying", r.last(), "")
+	r.out.Reset()
+	r.in(r.uc, with(request("INVITE", "1", "i2", "other", "other", "", bodies[0]), "Replaces: call-1;to-tag="+tagOf(caller.to)+";from-tag=from1"))
+	r.sent("SIP/2.0 100")
+	caller.says("BYE", "")
+	r.sent("SIP/2.0 200", "SIP/2.0 487", "CANCEL")
+}
