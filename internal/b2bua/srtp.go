@@ -28,7 +28,8 @@ type strongbox struct {
 // protection is how an m-line stands on a leg.
 type protection struct {
 	asked sdp.Protection // how the peer's last offer is answered; zero: with RTP
-	shown sdp.Protection // what we said last
+	shown sdp.Protection // what we said last while it was in use
+	proto string         // the profile that we said last
 	must  bool           // our last offer was of SRTP alone
 	mux   bool           // our last offer had rtcp-mux, or an answer of ours has
 	dtls  association
@@ -399,15 +400,15 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 		case !offer:
 			to[i] = at.asked
 		case m.Rejected():
-			to[i].Proto = at.shown.Proto
+			to[i].Proto = at.proto
 		default:
 			c.offerKeys(l, i, m.Proto)
 			to[i] = at.shown
 			to[i].Mux = at.mux || l.trunk.Settings.RTCPMux == "offer" || hasDTLS(&to[i]) && l.trunk.Settings.RTCPMux != "off"
 		}
+		at.proto = to[i].Proto
 		if m.Rejected() {
 			to[i].Crypto, to[i].Mux, to[i].Lines = nil, false, nil
-			at.shown.Proto = to[i].Proto // also for later offers
 			continue
 		}
 		if at.shown, at.mux = to[i], to[i].Mux; !offer {

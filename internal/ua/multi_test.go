@@ -481,3 +481,20 @@ func TestRefusedLineKeepsItsProfile(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusedLineComesBackSealed: video that was refused, and left out since, is offered as it was at first when it is offered again: not with keys in clear.
+func TestRefusedLineComesBackSealed(t *testing.T) {
+	audio := strings.Replace(secureSpeech, "crypto:3", "crypto:1", 1)
+	r := secured(t, "notSupported", "required")
+	caller, callee := r.endsOf(described(0, 0, speech+video), described(1, 0, audio+refuse(strings.Replace(video, "RTP/AVP", "RTP/SAVP", 1), 0)))
+	caller.ack(1)
+	callee.says("INVITE", described(1, 1, audio+"a=sendonly\r\n"))
+	inv, _ := r.told("INVITE")
+	caller.answers("200 OK", inv, described(0, 1, speech+"a=recvonly\r\n"+refuse(video, 0)))
+	callee.ack(callee.seq)
+	caller.says("INVITE", described(0, 2, speech+video))
+	inv, offer := r.told("INVITE")
+	if m := &offer.Media[1]; m.Proto != "RTP/SAVP" || !m.Crypto {
+		t.Errorf("the video that comes back is offered with %s, keys %v\n%s", m.Proto, m.Crypto, inv)
+	}
+}
