@@ -70,7 +70,9 @@ func (c *Call) openICE(l *Leg, s *sdp.Session, i int, offer bool) []string {
 	}
 	at.mismatch = ok && offer && said.Mismatch
 	ok = ok && !said.Mismatch
-	at.declined, at.answers = !ok, ok && offer
+	if at.declined = !ok; offer {
+		at.answers = ok // also in a dialog of another target, after an offer of ours
+	}
 	if !ok {
 		return nil
 	}
