@@ -147,7 +147,8 @@ func (c *Call) inviteGuest(now time.Time, x *transfer, out *Out) {
 	was := l.sdp
 	body := c.plan.standingOffer(c, l)
 	if whole, absent := sdp.Complete(before.body, body); absent != 0 { // a dialog never has fewer m-lines than before (RFC 3264 §8)
-		l.sdp.shown, l.sdp.body = was.shown, whole
+		l.sdp = was
+		l.sdp.body = whole
 		body = l.sdp.again() // what was said before and refused is said so
 	}
 	if body == "" {
