@@ -76,16 +76,17 @@ func (s *Scenario) hear(w *World) {
 			}
 		}
 		w.counts(s.Name, n, id, a, b)
-		if x, y := a.direction(), b.direction(); x != reversed(y) && !withMusic(want, x, y) && !s.untold(b, x) {
+		if x, y := a.direction(), b.direction(); x != reversed(y) && !withMusic(want, a, b) && !s.untold(b, x) {
 			w.fail("%s: media is %s for the caller and %s for the callee", s.Name, x, y)
 		}
 		s.heard++
 	}
 }
 
-// withMusic tells whether one holds and wants no packets, and the other one listens to the node.
-func withMusic(want *media.Session, x, y string) bool {
-	return want.Play != nil && (x == "inactive" && y == "recvonly" || x == "recvonly" && y == "inactive")
+// withMusic tells whether one holds and wants no packets, and the other one listens to the node, which plays if it has a codec of theirs.
+func withMusic(want *media.Session, a, b *Party) bool {
+	x, y := a.direction(), b.direction()
+	return (want.Play != nil || a.manner.Thrifty || b.manner.Thrifty) && (x == "inactive" && y == "recvonly" || x == "recvonly" && y == "inactive")
 }
 
 // acknowledged tells whether the ACK of a 2xx has come.

@@ -97,7 +97,11 @@ func report(t *testing.T, w *World, full bool) {
 			}
 		}
 	}
-	t.Logf("replay: go test -run TestSeed -sim.seed=%d", w.Seed)
+	replay := "TestSeed"
+	if strings.HasSuffix(t.Name(), "Mix") {
+		replay = t.Name() + " -sim.calls=20"
+	}
+	t.Logf("replay: go test -run %s -sim.seed=%d", replay, w.Seed)
 }
 
 // TestSeed replays one run of TestTenThousandCalls with its ladder.
