@@ -102,8 +102,8 @@ func (h *handshake) run() {
 	}
 	h.relay.count.handshakes.Add(-1)
 	if h.over(err) {
-		h.relay.count.unshaken.Add(1)
 		h.relay.config.Logger.Warn("DTLS handshake failed", "id", h.port.stream.session.call, "stream", h.port.stream.index, "side", h.port.side, "error", err)
+		h.relay.count.unshaken.Add(1) // when all is said: who has seen it counted may look for the line
 	}
 }
 
