@@ -41,7 +41,7 @@ func (p *Party) referrer() string {
 
 // refer asks the node to transfer the call (RFC 5589).
 func (p *Party) refer(v Verb) {
-	p.scenario.moved = true
+	p.scenario.moved, p.scenario.referred = true, p.w().now
 	p.seq++
 	m := p.message("REFER", p.seq)
 	number := p.manner.ReferTo
@@ -267,7 +267,9 @@ func (s *Scenario) hearMoved(w *World) {
 			w.fail("%s: %s sends to port %d, which is none of the call", s.Name, p.host.Name, theirs.port)
 		}
 	}
-	w.counts(s.Name, n, id, two...)
+	if w.now.Sub(s.referred) > time.Minute { // else a target may be called, and has its room already
+		w.counts(s.Name, n, id, two...)
+	}
 	// The one who came last is told of a hold of the other by a re-INVITE, which it may refuse, or which may be under way.
 	told := late.manner.Reinvite == 0 && late.manner.Glare == 0 && w.now.Sub(first.changed) > 30*time.Second
 	if x, y := first.direction(), late.direction(); told && x != reversed(y) && !withMusic(want, first, late) && !s.untold(first, y) {

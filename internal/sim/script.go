@@ -21,8 +21,9 @@ type Scenario struct {
 	withdrawn bool      // a re-INVITE was cancelled: the two ends may have understood it differently
 	reached   map[string]int
 	caller    *Party
-	moved     bool     // a transfer was asked for: the ends need not come and go together
-	ends      []*Party // callees in the order in which they were reached
+	moved     bool      // a transfer was asked for: the ends need not come and go together
+	referred  time.Time // … the last time by REFER
+	ends      []*Party  // callees in the order in which they were reached
 }
 
 // Caller is how the caller behaves.
