@@ -299,15 +299,12 @@ func (c *Call) lateRefusal(now time.Time, t *attempt, m *sip.Message) {
 	}
 }
 
-// noAnswer is the Q.850 cause of a telephone that has rung and was not answered.
-const noAnswer = 19
-
 // judge judges the final response of a target. What has rung and then says 408 has not been answered: that is how a proxy tells that its time for it is over
 // (RFC 3261 §16.8), so no other telephone rings, and the trunk is well.
 func (t *attempt) judge(m *sip.Message) routing.Verdict {
 	cause := causeOf(m)
 	if m.Status == 408 && t.rang && cause == 0 {
-		cause = noAnswer
+		cause = diag.NoAnswer.Cause
 	}
 	return routing.Judge(t.target.Trunk.Settings, m.Status, cause)
 }
