@@ -108,6 +108,18 @@ func (w *wire) drop() {
 	w.c.Close()
 }
 
+// endsBehind drops the connection of a call, which is then hung up: the BYE comes by another one.
+func (r *rig) endsBehind(w *wire, n *node, c *siptest.Call) {
+	r.t.Helper()
+	w.drop()
+	until(r.t, "end of the connection", func() bool { return r.transport.Stats().Dialled == 0 })
+	c.Hangup()
+	next := n.accept()
+	next.says(sip.NewResponse(next.takes("BYE"), 200, ""))
+	r.tester.Wait(c, siptest.Ended)
+	r.records(1)
+}
+
 // RFC 3261 §18.2.2: the connection of an INVITE is lost while it rings, and the answer comes by another one, which the peer has dialled. ACK and BYE go to its Contact.
 func TestAnswerByAnotherConnection(t *testing.T) {
 	t.Parallel()
@@ -135,13 +147,7 @@ func TestAnswerByAnotherConnection(t *testing.T) {
 	r.tester.Wait(out, siptest.Answered)
 	third := n.accept()
 	third.takes("ACK")
-	third.drop() // once more
-	until(t, "end of the connection", func() bool { return r.transport.Stats().Dialled == 0 })
-	out.Hangup()
-	fourth := n.accept()
-	fourth.says(sip.NewResponse(fourth.takes("BYE"), 200, ""))
-	r.tester.Wait(out, siptest.Ended)
-	r.records(1)
+	r.endsBehind(third, n, out) // once more
 }
 
 // RFC 3261 §18.2.2: the connection by which a call came is lost before it is answered: the answer goes by a new one to where its Via says that the caller listens,
@@ -182,13 +188,7 @@ func TestAnswerToACallerWhoseConnectionIsGone(t *testing.T) {
 	r.tester.Wait(in, siptest.Acked)
 	second.says(request("OPTIONS", ";tag="+ok.To().Tag())) // behind its ACK
 	second.hears(200)
-	second.drop()
-	until(t, "end of the connection", func() bool { return r.transport.Stats().Dialled == 0 })
-	in.Hangup()
-	third := n.accept()
-	third.says(sip.NewResponse(third.takes("BYE"), 200, ""))
-	r.tester.Wait(in, siptest.Ended)
-	r.records(1)
+	r.endsBehind(second, n, in)
 }
 
 // TestCallThatFindsNoConnection has the trunk looked at: it is down after seconds, not when its next OPTIONS would have been due.
