@@ -107,20 +107,29 @@ func TestRFC8445_7_3(t *testing.T) {
 	a.ask(a.rtp, la, good(t))
 }
 
-// TestICELite: only who has been checked is heard, and media goes where the peer has nominated; strangers get nothing and are not heard, be they the host
-// that the SDP announces.
-func TestICELite(t *testing.T) {
-	r := newRig(t, Config{Workers: 1})
-	a, b, c, d := newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4)
-	s, pace := call(1, a, b), call(2, c, d)
+// liteCall is a call whose first side has ICE; behind waits until the relay has dealt with all that came before.
+func liteCall(t *testing.T) (r *rig, a, b *phone, s *media.Session, behind func()) {
+	t.Helper()
+	r = newRig(t, Config{Workers: 1})
+	a, b = newPhone(t, ip4), newPhone(t, ip4)
+	c, d := newPhone(t, ip4), newPhone(t, ip4)
+	s = call(1, a, b)
+	pace := call(2, c, d)
 	s.Streams[0].Side[0].ICE, s.Streams[0].Side[0].Mux = lite(), true
 	r.open(s)
 	r.open(pace)
+	return r, a, b, s, func() { t.Helper(); r.caughtUp(pace, c, d) }
+}
+
+// TestICELite: only who has been checked is heard, and media goes where the peer has nominated; strangers get nothing and are not heard, be they the host
+// that the SDP announces.
+func TestICELite(t *testing.T) {
+	r, a, b, s, behind := liteCall(t)
 	la, lb := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
 	x, y := rtpPacket(8, 1, 160, 7), rtpPacket(8, 1, 160, 8)
 	a.send(a.rtp, la, x) // the announced address, unchecked
 	b.send(b.rtp, lb, y) // nowhere to go
-	r.caughtUp(pace, c, d)
+	behind()
 	if got := r.from(1, 0, 0); got.Gated != 1 || r.from(1, 0, 1).Dropped != 1 {
 		t.Fatalf("%+v %+v", got, r.from(1, 0, 1))
 	}
@@ -263,12 +272,7 @@ func TestICESourcesAreBounded(t *testing.T) {
 // TestICEAfterT38: T.38 on the port passes without checks, whatever it looks like, and when audio comes back with the credentials that it had it flows at once; with
 // others the peer has to be checked again.
 func TestICEAfterT38(t *testing.T) {
-	r := newRig(t, Config{Workers: 1})
-	a, b, c, d := newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4)
-	s, pace := call(1, a, b), call(2, c, d)
-	s.Streams[0].Side[0].ICE, s.Streams[0].Side[0].Mux = lite(), true
-	r.open(s)
-	r.open(pace)
+	r, a, b, s, behind := liteCall(t)
 	la, lb := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
 	a.ask(a.rtp, la, good(t, nominates))
 	update := func(change func(*media.Stream)) {
@@ -297,7 +301,7 @@ func TestICEAfterT38(t *testing.T) {
 	})
 	before := r.from(1, 0, 0).Gated
 	a.send(a.rtp, la, rtpPacket(8, 2, 320, 7))
-	r.caughtUp(pace, c, d)
+	behind()
 	if got := r.from(1, 0, 0).Gated; got != before+1 {
 		t.Errorf("%d packets are gated, before it were %d", got, before)
 	}
