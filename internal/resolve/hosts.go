@@ -8,20 +8,13 @@ import (
 	"time"
 )
 
-const (
-	hostsCheck = 5 * time.Second // how often the file is looked at
-	hostsMax   = 1 << 20         // bytes read of it
-)
+const hostsMax = 1 << 20 // bytes read of the file
 
-// hostsFile is hosts(5): addresses for names, read again when it changes.
+// hostsFile is hosts(5): addresses for names.
 type hostsFile struct {
-	path string
-
-	mu       sync.Mutex
-	checked  time.Time
-	modified time.Time
-	size     int64
-	addrs    map[string][]netip.Addr
+	mu    sync.Mutex
+	file  watched
+	addrs map[string][]netip.Addr
 }
 
 func (h *hostsFile) has(name string, now time.Time) bool { return h.lookup(name, now) != nil }
@@ -30,29 +23,26 @@ func (h *hostsFile) has(name string, now time.Time) bool { return h.lookup(name,
 func (h *hostsFile) lookup(name string, now time.Time) []netip.Addr {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if d := now.Sub(h.checked); d < 0 || d >= hostsCheck {
-		h.checked = now
+	if h.file.due(now) {
 		h.refresh()
 	}
 	return h.addrs[name]
 }
 
 func (h *hostsFile) refresh() {
-	info, err := os.Stat(h.path)
-	if err != nil || info.Size() > hostsMax {
-		h.addrs, h.size = nil, -1
+	info, err := h.file.changed()
+	if err == nil && info == nil {
 		return
 	}
-	if info.ModTime().Equal(h.modified) && info.Size() == h.size {
-		return
+	if err == nil && info.Size() <= hostsMax {
+		if text, err := os.ReadFile(h.file.path); err == nil {
+			h.file.read(info)
+			h.addrs = parseHosts(string(text))
+			return
+		}
 	}
-	text, err := os.ReadFile(h.path)
-	if err != nil {
-		h.addrs, h.size = nil, -1
-		return
-	}
-	h.modified, h.size = info.ModTime(), info.Size()
-	h.addrs = parseHosts(string(text))
+	h.addrs = nil
+	h.file.forget()
 }
 
 func parseHosts(text string) map[string][]netip.Addr {

@@ -219,7 +219,7 @@ func (p *plan) addresses(host string, port uint16, t sip.Transport) (err error) 
 
 func (p *plan) addressesBy(fetch func(question) (*entry, error), host string, port uint16, t sip.Transport) error {
 	if list := p.r.hosts.lookup(host, p.now); list != nil {
-		p.until(p.now.Add(hostsCheck))
+		p.until(p.now.Add(watchEvery))
 		for _, a := range list {
 			if a.Is4() && p.q.IPv4 || a.Is6() && p.q.IPv6 {
 				p.add(a, port, t)

@@ -112,7 +112,7 @@ func New(cfg Config) (*Resolver, error) {
 	if cfg.ServersFile == "" {
 		cfg.ServersFile = "/etc/resolv.conf"
 	}
-	r := &Resolver{cfg: cfg, now: time.Now, rand: cfg.Rand, hosts: hostsFile{path: cfg.HostsFile}, system: serversFile{path: cfg.ServersFile}}
+	r := &Resolver{cfg: cfg, now: time.Now, rand: cfg.Rand, hosts: hostsFile{file: watched{path: cfg.HostsFile}}, system: serversFile{file: watched{path: cfg.ServersFile}}}
 	if cfg.Servers == nil {
 		if err := r.system.refresh(); err != nil {
 			return nil, err

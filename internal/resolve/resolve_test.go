@@ -372,7 +372,7 @@ func TestHostsFileIsReadAgain(t *testing.T) {
 	if err := os.WriteFile(r.cfg.HostsFile, []byte("10.0.0.222 a\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c.move(hostsCheck)
+	c.move(watchEvery)
 	if res, err := r.Lookup(t.Context(), q); err != nil || text(res) != "UDP/10.0.0.222:5060" {
 		t.Fatalf("%q, %v", text(res), err)
 	}
@@ -394,15 +394,15 @@ func TestServersFileIsReadAgain(t *testing.T) {
 		siptest.ServeNames(t, &dns.Server{PacketConn: pc, Handler: z})
 	}
 	r, c := newResolver(t, "", Config{})
-	r.cfg.Servers, r.system.path = nil, filepath.Join(t.TempDir(), "resolv.conf")
+	r.cfg.Servers, r.system.file.path = nil, filepath.Join(t.TempDir(), "resolv.conf")
 	ask := func(file, want string) {
 		t.Helper()
 		if file != "" {
-			if err := os.WriteFile(r.system.path, []byte(file), 0o600); err != nil {
+			if err := os.WriteFile(r.system.file.path, []byte(file), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
-		c.move(hostsCheck)
+		c.move(watchEvery)
 		res, err := r.Lookup(t.Context(), Query{Host: "a.example.com", Port: 5060, IPv4: true})
 		got := text(res)
 		if err != nil {

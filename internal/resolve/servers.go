@@ -5,51 +5,42 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/miekg/dns"
 )
 
-// serversFile is the name servers of resolv.conf(5), read again when it changes: a host may get its network after us, or another one.
+// serversFile is the name servers of resolv.conf(5).
 type serversFile struct {
-	path string
-
-	mu       sync.Mutex
-	checked  time.Time
-	modified time.Time
-	size     int64
-	list     []string
+	mu   sync.Mutex
+	file watched
+	list []string
 }
 
 // servers are those of the file, host:port. While it cannot be read or names none, as when it is being written, the last ones hold.
 func (f *serversFile) servers(now time.Time) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if d := now.Sub(f.checked); d < 0 || d >= hostsCheck {
-		f.checked = now
+	if f.file.due(now) {
 		_ = f.refresh()
 	}
 	return f.list
 }
 
 func (f *serversFile) refresh() error {
-	info, err := os.Stat(f.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := f.file.changed()
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info == nil {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", f.path, err)
+		return fmt.Errorf("read %s: %w", f.file.path, err)
 	}
-	if info.ModTime().Equal(f.modified) && info.Size() == f.size {
-		return nil
-	}
-	c, err := dns.ClientConfigFromFile(f.path)
+	c, err := dns.ClientConfigFromFile(f.file.path)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", f.path, err)
+		return fmt.Errorf("read %s: %w", f.file.path, err)
 	}
-	f.modified, f.size = info.ModTime(), info.Size()
+	f.file.read(info)
 	if len(c.Servers) == 0 {
 		return nil
 	}
