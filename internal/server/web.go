@@ -13,9 +13,13 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 
 	"github.com/directsip/directsip/internal/topology"
 )
+
+// maxClients bounds the connections to the address of /metrics and /healthz, which anybody may open who reaches it. Further ones wait in the kernel.
+const maxClients = 128
 
 // web is one HTTP server, on the control socket or for metrics. It is open from the beginning and answers from start on.
 type web struct {
@@ -132,7 +136,7 @@ func openPublic(at string) (*web, error) {
 	case err != nil:
 		return nil, fmt.Errorf("metrics %s: %w; change `metrics` of the server", at, err)
 	}
-	return &web{at: at, l: newCrowd(l, maxClients)}, nil
+	return &web{at: at, l: netutil.LimitListener(l, maxClients)}, nil
 }
 
 func (s *Server) publicHandler() http.Handler {
