@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
 	"github.com/directsip/directsip/internal/register"
+	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/ua"
 )
@@ -57,6 +59,17 @@ func (e *Engine) registered(t *topology.Trunk, st register.Status) {
 		e.log.Info("registration", "trunk", t.Name, "state", string(st.State), "at", st.At, "until", st.Until)
 	default:
 		e.log.Info("registration", "trunk", t.Name, "state", string(st.State))
+	}
+}
+
+// Lost is transport.Config.Lost: a registration that was made by the connection is made again by another one.
+func (e *Engine) Lost(local netip.AddrPort, tr sip.Transport, remote netip.AddrPort) {
+	for _, t := range e.Snapshot().Trunks {
+		if t.Registration == nil || t.Transport != tr || t.Port != local.Port() {
+			continue
+		}
+		name := t.Name
+		e.shards[ua.Watcher(t, len(e.shards))].box.post(func(now time.Time, c *ua.Core, _ *ua.Out) { c.ConnectionLost(now, name, remote) })
 	}
 }
 

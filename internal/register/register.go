@@ -89,6 +89,7 @@ type Registrant struct {
 	retry    time.Duration // asked for by Retry-After
 	failures uint          // rounds in a row
 	renewed  time.Time     // the last Renew
+	lost     time.Time     // the last Lost, or when it has its turn
 }
 
 // Limits that are not settings.
@@ -98,6 +99,7 @@ const (
 	firstRefused = time.Minute // after a refusal that another address would repeat
 	longRefused  = 30 * time.Minute
 	longestRetry = time.Hour // of Retry-After
+	lostPause    = time.Minute
 	maxExpires   = 24 * time.Hour
 	minRefresh   = 2 * time.Second
 	lookupTime   = 30 * time.Second
@@ -236,12 +238,31 @@ func (r *Registrant) Resolved(now time.Time, addrs []Addr, out *txn.Out) {
 // Renew refreshes a standing registration at once, for its registrar may have lost it; false when it is being refreshed, was a moment ago,
 // or the registrar has asked to be left alone.
 func (r *Registrant) Renew(now time.Time) bool {
-	under := r.client.State() == txn.Trying || r.client.State() == txn.Proceeding
-	if r.status.State != Registered || under || !r.looked.IsZero() || r.retry > 0 || now.Before(r.renewed.Add(firstPause)) {
+	if !r.renewable() || now.Before(r.renewed.Add(firstPause)) {
 		return false
 	}
 	r.renewed, r.status.Next = now, now
 	return true
+}
+
+// Lost refreshes a standing registration because the connection to its registrar is gone, which may know no other way to us (RFC 5626 §4.5). That is at
+// once, and once in lostPause with one that hangs up behind every answer.
+func (r *Registrant) Lost(now time.Time) bool {
+	next := now
+	if at := r.lost.Add(lostPause); !r.lost.IsZero() && now.Before(at) {
+		next = at
+	}
+	if !r.renewable() || !r.status.Next.After(next) {
+		return false
+	}
+	r.lost, r.status.Next = next, next
+	return true
+}
+
+// renewable tells whether the registration stands, is not being refreshed, and its registrar has not asked to be left alone.
+func (r *Registrant) renewable() bool {
+	under := r.client.State() == txn.Trying || r.client.State() == txn.Proceeding
+	return r.status.State == Registered && !under && r.looked.IsZero() && r.retry <= 0
 }
 
 // ask sends a REGISTER to the present address.

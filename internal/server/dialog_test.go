@@ -21,6 +21,7 @@ type node struct {
 	ln  *net.TCPListener
 	pc  *net.UDPConn
 	tls *tls.Config // nil: in the clear
+	tcp net.Conn    // the last that was accepted
 }
 
 func newNode(t *testing.T, network, at string) *node {
@@ -71,6 +72,7 @@ func (n *node) takes(method string) *sip.Message {
 	}
 	n.t.Cleanup(func() { c.Close() })
 	c.SetDeadline(deadline)
+	n.tcp = c
 	if n.tls != nil {
 		c = tls.Server(c, n.tls)
 	}

@@ -201,6 +201,31 @@ func TestNEW02_Drain(t *testing.T) {
 	}
 }
 
+// RFC 5626 §4.5: a provider calls by the connection that we have registered by, and when that is gone we register anew, not with the next refresh. One
+// that hangs up behind every answer has no REGISTER more often than once a minute.
+func TestNEW02_LostConnection(t *testing.T) {
+	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
+	net := siptest.Net(t)
+	gw := newNode(t, "tcp", net+"3:5066")
+	doc := strings.Replace(provider(""), "root: {transport: UDP, port: 5070", "root: {transport: TCP, port: 5070", 1)
+	r := startWith(t, net, doc, func(*Config) {})
+	first := gw.takes("REGISTER")
+	if err := gw.tcp.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if again := gw.takes("REGISTER"); again.CallID() != first.CallID() || again.Get(sip.IDCSeq) != "2 REGISTER" {
+		t.Errorf("%s after %s", again.Get(sip.IDCSeq), first.Get(sip.IDCSeq))
+	}
+	if err := gw.tcp.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "its turn in a minute", func() bool {
+		left := time.Until(r.trunk("gw").Registration.Next)
+		return left > 0 && left < time.Minute
+	})
+	gw.untouched()
+}
+
 // NEW-02: trunks that come and go leave the registrations of the others alone, and what is known of their health.
 func TestNEW02_OtherTrunksComeAndGo(t *testing.T) {
 	t.Setenv("DIRECTSIP_TEST_SECRET", secret)

@@ -139,7 +139,7 @@ func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) 
 	if err != nil {
 		return err
 	}
-	s.transport = transport.New(transport.Config{Handler: s.engine, Allow: s.allow, AllowTLS: s.allowTLS, Find: s.engine.Find, Logger: s.log,
+	s.transport = transport.New(transport.Config{Handler: s.engine, Allow: s.allow, AllowTLS: s.allowTLS, Find: s.engine.Find, Lost: s.engine.Lost, Logger: s.log,
 		Limits: transport.Limits{RatePerSource: float64(me.MaxMessagesPerSource)}})
 	s.engine.Attach(s.transport)
 	s.engine.Start()

@@ -115,9 +115,13 @@ func (c *conn) close(err error) {
 		nc = c.raw
 	}
 	unheard := c.unheard()
+	known := c.proven && !c.accepted && !c.ending
 	c.queue, c.unproven = nil, nil
 	c.mu.Unlock()
 	c.t.conns.remove(c) // before the failures, so that a retry does not find it
+	if known && c.t.cfg.Lost != nil {
+		c.t.cfg.Lost(c.key.local, c.key.transport, c.remote)
+	}
 	for _, m := range unproven {
 		c.fail(m, err)
 	}

@@ -53,7 +53,10 @@ type Config struct {
 	AllowTLS func(local netip.AddrPort, remote netip.Addr, names []string) bool
 	// Find looks up the Host of a hop: its addresses, best first, and the name that a certificate there must carry. It may wait for DNS until ctx
 	// ends. nil finds nobody, and a hop leads to its Remote.
-	Find   func(ctx context.Context, hop *sip.Hop) (at []netip.AddrPort, name string)
+	Find func(ctx context.Context, hop *sip.Hop) (at []netip.AddrPort, name string)
+	// Lost is told when a connection that we have dialled, and whose peer has spoken, is no more, but for the end of all of them by Close. Like a Handler
+	// it must not block. nil: nobody listens.
+	Lost   func(local netip.AddrPort, t sip.Transport, remote netip.AddrPort)
 	Limits Limits
 	// Messages bounds the size of a message on a stream; nil means the limits of package sip.
 	Messages *sip.Limits

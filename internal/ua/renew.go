@@ -11,7 +11,7 @@ import (
 
 // A registration stands in the memory of one host of the provider. When that host is no more, or has been started anew, no call comes until
 // the next refresh, which may be an hour away. Its OPTIONS tell of both: they go where the registration is, and when one is not answered there
-// any more, or is again, the registration is renewed.
+// any more, or is again, the registration is renewed. So it is when the connection is gone that it was made by: many a provider calls by that alone.
 
 // registrationOf is the standing registration of a trunk that this shard registers; nil: there is none.
 func (c *Core) registrationOf(p *probe) *registration {
@@ -62,6 +62,16 @@ func (p *probe) speaks(now time.Time, c *Core) {
 func (c *Core) renew(now time.Time, p *probe) {
 	if r := c.registrationOf(p); r != nil && r.Status().At == p.bound && r.Renew(now) {
 		c.timers.set(&r.timer, r.Deadline())
+	}
+}
+
+// ConnectionLost tells that a connection to an address is no more that a trunk may have registered by.
+func (c *Core) ConnectionLost(now time.Time, trunk string, remote netip.AddrPort) {
+	for _, r := range c.registrations {
+		if st := r.Status(); !r.gone && !r.leaves && r.Trunk().Name == trunk && st.At == remote && r.Lost(now) {
+			c.tell(now, r)
+			c.timers.set(&r.timer, r.Deadline())
+		}
 	}
 }
 
