@@ -123,10 +123,10 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 	c.settle(now, out)
 }
 
-// Superseded tells whether a message is a new attempt of a caller whose call was refused: an INVITE with the same Call-ID and a
+// Superseded tells whether a message is a new attempt of a caller whose call was refused, or of who was refused a seat: an INVITE with the same Call-ID and a
 // higher CSeq (RFC 3261 §8.1.3.5).
 func (c *Call) Superseded(m *sip.Message) bool {
-	return m.Method == "INVITE" && c.Ended() && supersedes(m, c.a.callID, c.a.ackSeq)
+	return m.Method == "INVITE" && (c.Ended() && supersedes(m, c.a.callID, c.a.ackSeq) || c.turnedAway(m) >= 0)
 }
 
 // supersedes compares an INVITE with the one that began an ended call.

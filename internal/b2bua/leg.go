@@ -51,6 +51,7 @@ type Leg struct {
 
 	first     uint32 // CSeq of the initial INVITE
 	after     uint32 // CSeq of the first attempt that this INVITE supersedes; 0: none
+	turned    uint32 // CSeq of the INVITE with Replaces that was refused; 0: none
 	caller    string // leg A: its From tag
 	ackSeq    uint32 // CSeq of the INVITE that the next ACK is for
 	number    uint8  // 0: leg A; n: the n-th attempt

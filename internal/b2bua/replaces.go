@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -78,6 +79,7 @@ func (c *Call) Replace(now time.Time, in Caller, d *Replaces, out *Out) {
 	l.hop.As, l.hop.Secure = in.Trunk.ContactHost, secureDialog(in.Source, req)
 	l.invs.Start(now, req, l.hop, c.env.Timers)
 	out.CallIDs = append(out.CallIDs, l.callID)
+	c.again(&l)
 	if t := c.ringing(d); t != nil {
 		p, why := c.judgePickUp(in, &l, d, t)
 		if why == nil {
@@ -108,15 +110,40 @@ func (c *Call) Replace(now time.Time, in Caller, d *Replaces, out *Out) {
 	c.settle(now, out)
 }
 
+// turnedAway is the place of who was refused a seat of this call, and asks for one again with another INVITE; -1: nobody does.
+func (c *Call) turnedAway(m *sip.Message) int {
+	return slices.IndexFunc(c.attempts, func(t *attempt) bool {
+		if t.leg.turned == 0 || !supersedes(m, t.leg.callID, t.leg.turned) {
+			return false
+		}
+		d, ok := ParseReplaces(m.Get(sip.IDReplaces))
+		return ok && (c.a.callID == d.CallID || slices.ContainsFunc(c.attempts, func(t *attempt) bool { return t.leg.callID == d.CallID }))
+	})
+}
+
+// again makes an INVITE with Replaces the next one of who was refused before: what is left of that goes on in its leg.
+func (c *Call) again(l *Leg) {
+	if i := c.turnedAway(l.inv); i >= 0 {
+		before := &c.attempts[i].leg
+		t := before.invs
+		l.refused, l.servers = append(before.refused, &t), before.servers
+		c.attempts = slices.Delete(c.attempts, i, i+1)
+	}
+}
+
 // refuseGuest refuses an INVITE with Replaces.
 func (c *Call) refuseGuest(now time.Time, l Leg, why *diag.Reason, out *Out) {
 	r := sip.NewResponse(l.inv, why.Status, "")
 	r.SetToTag(l.tag)
 	Explain(r, why, "")
-	if why.Status == 420 {
+	switch why.Status {
+	case 420:
 		RefuseRequired(l.trunk.Settings, r, l.inv)
+	case 422:
+		r.Add(sip.IDMinSE, seconds(l.trunk.Settings.MinSE))
 	}
 	l.invs.Respond(now, r, &out.Out)
+	l.turned, _, _ = l.inv.CSeq()
 	l.inv = nil
 	c.attempts = append(c.attempts, &attempt{leg: l, state: attemptOver, index: -1})
 }
@@ -126,6 +153,8 @@ func (c *Call) admit(in Caller, l, stays *Leg) *diag.Reason {
 	switch {
 	case Unserved(in.Trunk.Settings, in.Req) != "":
 		return diag.UnsupportedExtension
+	case l.tooShort(in.Req):
+		return diag.SessionIntervalTooSmall
 	case !c.mayJoin(stays, c.at(in.Trunk, in.Req.From().URI)):
 		return diag.TollBypass
 	}
@@ -207,5 +236,6 @@ func (c *Call) turnGuestAway(now time.Time, l *Leg, status int, why *diag.Reason
 	r.SetToTag(l.tag)
 	Explain(r, why, "")
 	l.oa.Failed("INVITE")
+	l.turned, _, _ = l.inv.CSeq()
 	c.respond(now, l, r, out)
 }
