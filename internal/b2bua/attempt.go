@@ -653,5 +653,7 @@ func (c *Call) giveUp(now time.Time, out *Out) {
 }
 
 // ofOurRequest tells whether a status speaks of what our own request requires or says, which the caller's may not: it would lack the header that it has to
-// come with, or name what is ours (RFC 3261 §8.2.2.3, §21.4.16, RFC 4028 §6).
-func ofOurRequest(status int) bool { return status == 420 || status == 421 || status == 422 }
+// come with, or name what is ours (RFC 3261 §8.2.2.3, §21.4.16, RFC 4028 §6, RFC 3329 §2.3.1).
+func ofOurRequest(status int) bool {
+	return status == 420 || status == 421 || status == 422 || status == 494
+}
