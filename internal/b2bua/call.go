@@ -62,6 +62,8 @@ type Call struct {
 	heldUser *topology.User // on whose calls Limits gave us a place
 	room     *network.Legs  // what it has on links of the network; nil: nothing
 
+	passings []passing // of the targets that a 3xx has named
+
 	expires time.Time // when the caller's invitation is over (RFC 3261 §13.3.1); zero: it says nothing
 
 	lostRungs   uint32 // messages between the first and the last of the ladder

@@ -55,7 +55,7 @@ func (c *Call) mannerly(req *sip.Message) (*diag.Reason, string) {
 func (c *Call) outgoing(t *attempt) identity.Outgoing {
 	tgt := t.target
 	o := identity.Outgoing{In: c.a.trunk, Out: tgt.Trunk, Calling: tgt.Calling, Display: tgt.Display, User: c.decision.CallingUser != nil, Suppress: tgt.SuppressID,
-		Host: c.env.self(t.leg.hop).host, Invite: c.asked(), Carry: routing.Carry}
+		Host: c.env.self(t.leg.hop).host, Invite: c.asked(), Passed: c.passedTo(tgt), Carry: routing.Carry}
 	o.Read()
 	return o
 }

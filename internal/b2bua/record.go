@@ -160,7 +160,7 @@ func (c *Call) write(_ time.Time, out *Out) {
 	r.Audio = r.Trouble(r.End)
 	r.Decision = append(r.Decision, c.decision.Explain()...)
 	r.Ladder = c.Ladder()
-	c.rungs, c.words, c.decision = nil, nil, routing.Decision{}
+	c.rungs, c.words, c.decision, c.passings = nil, nil, routing.Decision{}, nil
 	c.early, c.answering, c.late = nil, nil, nil
 	c.offer, c.offered, c.forks, c.best, c.verdict, c.won, c.near = "", nil, nil, nil, nil, nil, nil
 	out.Records = append(out.Records, r)

@@ -34,11 +34,12 @@ func (c *Call) redirect(t *attempt, m *sip.Message) bool {
 		if c.redirects == maxRedirects {
 			break
 		}
-		to, ok := c.redirected(c.redirectTrunk(t.target.Trunk, r.uri), identity.Number(r.uri))
+		to, number, ok := c.redirected(c.redirectTrunk(t.target.Trunk, r.uri), identity.Number(r.uri))
 		if !ok || c.visited(list, to.Trunk, to.Called) || !c.reachable(to.Trunk) {
 			continue
 		}
 		list = append(list, to)
+		c.passings = append(c.passings, passing{trunk: to.Trunk, called: to.Called, number: number, by: c.passedBy(t, m)})
 		c.redirects++
 	}
 	if len(list) == 0 {
@@ -48,6 +49,44 @@ func (c *Call) redirect(t *attempt, m *sip.Message) bool {
 	rest = slices.DeleteFunc(slices.Clone(rest), func(r routing.Target) bool { return c.visited(list, r.Trunk, r.Called) })
 	c.decision.Targets = slices.Concat(done, list, rest)
 	return true
+}
+
+// passing is how the call came to a target that a 3xx has named.
+type passing struct {
+	trunk  *topology.Trunk
+	called string // with the trunk it is the target's, and no other's: see visited
+	number string // called, normalized
+	by     []identity.Passed
+}
+
+// passing is how the call came to a target; nil: no 3xx has named it.
+func (c *Call) passing(t *routing.Target) *passing {
+	for i := range c.passings {
+		if p := &c.passings[i]; p.trunk == t.Trunk && p.called == t.Called {
+			return p
+		}
+	}
+	return nil
+}
+
+// passedTo are those who have sent the call on until it came to a target, the earliest first.
+func (c *Call) passedTo(t *routing.Target) []identity.Passed {
+	if p := c.passing(t); p != nil {
+		return p.by
+	}
+	return nil
+}
+
+// passedBy is passedTo of the targets that the 3xx of an attempt names.
+func (c *Call) passedBy(t *attempt, m *sip.Message) []identity.Passed {
+	number, before := c.decision.Number, []identity.Passed(nil)
+	if u := c.decision.User; u != nil && u.Number != "" {
+		number = u.Number
+	}
+	if p := c.passing(t.target); p != nil {
+		number, before = p.number, p.by
+	}
+	return append(slices.Clone(before), identity.PassedOn(m, t.target.Trunk, number, t.rang))
 }
 
 // tellForwarded tells the caller that its call is being forwarded (RFC 3261 §21.1.3), as progressCode of its trunk has it (SIG-20). Who has seen no
@@ -74,19 +113,19 @@ func (c *Call) tellForwarded(now time.Time, out *Out) {
 }
 
 // redirected asks routing as if the caller had dialled the number: the 3xx of a peer reaches nothing that the caller may not call, and
-// the rules of the trunk hold for its number. False: the number does not lead to the trunk.
-func (c *Call) redirected(trunk *topology.Trunk, number string) (to routing.Target, ok bool) {
+// the rules of the trunk hold for its number, which is normalized with it. False: the number does not lead to the trunk.
+func (c *Call) redirected(trunk *topology.Trunk, number string) (to routing.Target, normalized string, ok bool) {
 	if trunk == nil || number == "" {
-		return to, false
+		return to, "", false
 	}
 	q := c.query(c.asked())
 	q.CalledURI, q.Called = "", strings.Clone(number)
 	d := routing.Decide(c.snap, &q, unturned{c.env.State})
 	i := slices.IndexFunc(d.Targets, func(t routing.Target) bool { return t.Trunk == trunk })
 	if i < 0 || d.Kind == routing.Emergency {
-		return to, false
+		return to, "", false
 	}
-	return d.Targets[i], true
+	return d.Targets[i], d.Number, true
 }
 
 // unturned is a State for questions that place no call: they take no turn of a route from the calls that do, which would all begin with the same trunk.

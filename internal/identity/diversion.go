@@ -38,9 +38,9 @@ func diversions(m *sip.Message) (list []Diversion) {
 	return list
 }
 
-// diversion writes one redirection.
+// diversion writes one redirection, with a number of the peer's.
 func (o *Outgoing) diversion(d *Diversion) string {
-	b := o.appendAddress(nil, o.shown(d), o.carry(d.Number))
+	b := o.appendAddress(nil, o.shown(d), d.Number)
 	b = append(b, ";reason="...)
 	b = append(b, d.Reason.String()...)
 	b = append(b, ";counter="...)

@@ -80,7 +80,7 @@ func historyEntry(v string) (e entry, ok bool) {
 	return e, true
 }
 
-// history writes the redirections as History-Info, with the call's present target as the last entry (RFC 7544 §5.1): each entry is one
+// history writes redirections, with numbers of the peer's, as History-Info, with the call's present target as the last entry (RFC 7544 §5.1): each entry is one
 // level below the one that it was mapped from, and its cause tells why. Redirections that have only been counted become
 // entries of unknown parties.
 func (o *Outgoing) history(list []Diversion, target string) string {
@@ -92,7 +92,7 @@ func (o *Outgoing) history(list []Diversion, target string) string {
 		for k := range d.Count {
 			uri := "sip:unknown@unknown.invalid"
 			if k == 0 {
-				uri = string(o.appendURI(nil, o.carry(d.Number)))
+				uri = string(o.appendURI(nil, d.Number))
 			}
 			private := ""
 			if d.Private && k == 0 {

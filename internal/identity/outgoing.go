@@ -22,6 +22,7 @@ type Outgoing struct {
 	Suppress bool         // the route hides or replaces the caller (RTE-13): nothing of the caller's own may leave
 	Host     string       // our own host on the way to the target; an IPv6 address has its brackets
 	Invite   *sip.Message // as it arrived; nil when there is none
+	Passed   []Passed     // by whom this server was sent to the target, the earliest first
 	// Carry is what a number in another header becomes that arrived on in and leaves by out.
 	Carry func(in, out *topology.Trunk, number string) string
 
@@ -141,10 +142,10 @@ func (o *Outgoing) privacy() Privacy {
 // forwarded calls would be told by it.
 func (o *Outgoing) writeHistory(m *sip.Message, target string) {
 	set := o.Out.Settings
-	if !set.ForwardCallHistory || o.Suppress || o.Invite == nil || o.In == nil || !o.In.Settings.ForwardCallHistory {
+	if !set.ForwardCallHistory || o.Suppress {
 		return
 	}
-	if list := ReadHistory(o.Invite, o.In); len(list) > 0 {
+	if list := o.redirections(); len(list) > 0 {
 		if set.CallHistoryForm != topology.HistoryDiversion {
 			m.Add(sip.IDHistoryInfo, o.history(list, target))
 		}
@@ -154,7 +155,9 @@ func (o *Outgoing) writeHistory(m *sip.Message, target string) {
 			}
 		}
 	}
-	o.writeReferredBy(m, o.Invite.Get(sip.IDReferredBy))
+	if o.Invite != nil && o.In != nil && o.In.Settings.ForwardCallHistory {
+		o.writeReferredBy(m, o.Invite.Get(sip.IDReferredBy))
+	}
 }
 
 // writeReferredBy writes who sent the caller here (RFC 3892), anew: neither a host nor a token of the other side is for this one.

@@ -1,0 +1,86 @@
+package ua_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// RFC 5806 §4, RFC 7044 §9: who sends a call elsewhere by 3xx stands in Diversion and History-Info of the INVITE that goes there, behind those who had passed it on
+// before. A provider that is called by nobody's number refuses the call, or bills it wrongly.
+func TestRFC5806_4_RedirectedByOur3xx(t *testing.T) {
+	const (
+		first  = "<sip:+14255550100@192.0.2.10;user=phone>;reason=unconditional;counter=1;privacy=off"
+		second = "<sip:+14255550177@192.0.2.10;user=phone>;reason=deflection;counter=1;privacy=off"
+		before = "<sip:+14255550111@192.0.2.10;user=phone>;reason=user-busy;counter=2;privacy=off"
+	)
+	for name, row := range map[string]struct {
+		uc, pstn      string
+		invite, moved []string
+		want, history string
+	}{
+		"trusted": {"", "forwardCallHistory: true", nil, nil, first,
+			"<sip:+14255550100@192.0.2.10;user=phone>;index=1, <sip:+14255550177@198.51.100.2;user=phone;cause=302>;index=1.1;mp=1"},
+		"not trusted":                  {"forwardCallHistory: true", "", []string{"Diversion: <sip:+14255550111@x>"}, nil, "", ""},
+		"behind one who is believed":   {"forwardCallHistory: true", "forwardCallHistory: true", []string{"Diversion: <sip:+14255550111@x>;reason=user-busy;counter=2"}, nil, first + "\n" + before, ""},
+		"behind one who is not":        {"", "forwardCallHistory: true", []string{"Diversion: <sip:+14255550111@x>;reason=user-busy;counter=2"}, nil, first, ""},
+		"who says more itself":         {"", "forwardCallHistory: true", nil, []string{"Diversion: \"Bob\" <sip:4255550122@x>;reason=no-answer;privacy=full"}, "<sip:+14255550122@192.0.2.10;user=phone>;reason=no-answer;counter=1;privacy=full", ""},
+		"who must not be shown":        {"", "forwardCallHistory: true", nil, []string{"Privacy: history"}, strings.Replace(first, "privacy=off", "privacy=full", 1), ""},
+		"where the caller is replaced": {"", "forwardCallHistory: true", nil, nil, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			doc := strings.NewReplacer(`"trunk:uc": {`, `"trunk:pstn": {options: false, redirect: follow, callHistoryForm: both`+comma(row.pstn)+"}\n  \"trunk:uc\": {"+strings.TrimPrefix(comma(row.uc)+", ", ", ")).Replace(document)
+			replaced := name == "where the caller is replaced"
+			if replaced {
+				doc = strings.Replace(doc, "trunks: [pstn]}", "trunks: [pstn], suppressCallerID: true, alternateCallerID: '+14255550000'}", 1)
+			}
+			r := rigOf(t, doc)
+			r.in(r.uc, with(request("INVITE", "1", "i1", "call", "from", "", bodies[0]), row.invite...))
+			r.sent("SIP/2.0 100", "INVITE")
+			ours := r.last()
+			r.out.Reset()
+			r.in(r.pstn, moved(ours, "302 Moved Temporarily", "+14255550177", row.moved...))
+			r.sent("ACK", "SIP/2.0 181", "INVITE")
+			ours = r.last()
+			if got := values(ours, "Diversion"); got != row.want {
+				t.Errorf("Diversion:\n%s\nwant\n%s", got, row.want)
+			}
+			if got := values(ours, "History-Info"); row.history != "" && got != row.history || (got == "") != (row.want == "") {
+				t.Errorf("History-Info: %s\nwant %s", got, row.history)
+			}
+			if name != "trusted" {
+				return
+			}
+			r.in(r.pstn, response("180 Ringing", ours, "to", ""))
+			r.out.Reset()
+			r.in(r.pstn, moved(ours, "302 Moved Temporarily", "+14255550188"))
+			if got := values(r.last(), "Diversion"); got != second+"\n"+first {
+				t.Errorf("Diversion of the second:\n%s", got)
+			}
+		})
+	}
+}
+
+func comma(s string) string {
+	if s == "" {
+		return ""
+	}
+	return ", " + s
+}
+
+// moved is a 3xx that names a number at the same gateway.
+func moved(req []byte, status, number string, lines ...string) []byte {
+	m := response(status, req, "to", "")
+	m = bytes.Replace(m, []byte("Contact: <sip:198.51.100.2:5060>"), []byte("Contact: <sip:"+number+"@198.51.100.2>"), 1)
+	return with(m, lines...)
+}
+
+// values are those of all headers of a name, one a line.
+func values(m []byte, name string) string {
+	lines := slices.DeleteFunc(strings.Split(string(m), "\r\n"), func(l string) bool { return !strings.HasPrefix(l, name+": ") })
+	for i := range lines {
+		lines[i] = strings.TrimPrefix(lines[i], name+": ")
+	}
+	return strings.Join(lines, "\n")
+}
