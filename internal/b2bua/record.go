@@ -151,6 +151,8 @@ func (c *Call) write(_ time.Time, out *Out) {
 		// what the call was before its first transfer stands in the record already
 	} else if c.won != nil {
 		c.setTarget(c.won.target)
+	} else if n := len(c.attempts); n > 0 && c.attempts[n-1].target != nil { // the one that Out is of, whoever had no room behind it
+		c.setTarget(c.attempts[n-1].target)
 	} else if n := int(c.next); n > 0 && n <= len(c.decision.Targets) {
 		c.setTarget(&c.decision.Targets[n-1])
 	}

@@ -67,3 +67,20 @@ func TestReplacesNeedsAPlace(t *testing.T) {
 		t.Errorf("%v when the guest has the seat", limits.held)
 	}
 }
+
+// The record of a call that nobody took says what was sent where it was sent last, whoever had no room behind that.
+func TestRecordOfALastTargetWithoutRoom(t *testing.T) {
+	r := rigOf(t, strings.NewReplacer("kind: gateway, host: 198.51.100.2, root: {transport: UDP}}",
+		"kind: gateway, host: 198.51.100.2, root: {transport: UDP}}\n  third: {kind: gateway, host: 198.51.100.3, root: {transport: UDP}}", "trunks: [pstn]", "trunks: [pstn, third], selection: ordered",
+		`  "trunk:uc"`, "  \"trunk:third\": {options: false, calledRules: [{pattern: '^\\+1(.*)$', translation: '91$1'}]}\n  \"trunk:uc\"").Replace(document))
+	r.env.Limits = &full{trunks: map[string]bool{"third": true}, held: map[string]int{}}
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+	r.sent("SIP/2.0 100", "INVITE")
+	ours := r.last()
+	r.out.Reset()
+	r.in(r.pstn, response("503 Service Unavailable", ours, "to", ""))
+	r.sent("ACK", "SIP/2.0 503")
+	if rec := r.out.Records[0]; rec.Out.Trunk != "pstn" || rec.Called.Sent != "+14255550100" || len(rec.Attempts) != 2 {
+		t.Errorf("%s was sent to %s in %d attempts", rec.Called.Sent, rec.Out.Trunk, len(rec.Attempts))
+	}
+}
