@@ -3,6 +3,7 @@ package topology
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/directsip/directsip/internal/sip"
@@ -13,6 +14,7 @@ func (c *compiler) check() {
 	c.checkServers()
 	for _, d := range c.trunkDocs {
 		c.checkTrunk(d)
+		c.checkLoop(d)
 	}
 	c.checkTuples()
 	c.checkContactHosts()
@@ -85,6 +87,7 @@ func (c *compiler) checkServer(p *poolDoc, d *serverDoc) {
 	if d.mediaPorts != nil {
 		ports = d.mediaPorts
 	}
+	c.checkMetrics(d)
 	r := s.MediaPorts
 	size := int(r.Last) - int(r.First) + 1
 	if r.First%2 != 0 {
@@ -104,6 +107,50 @@ func (c *compiler) checkServer(p *poolDoc, d *serverDoc) {
 			return
 		}
 	}
+}
+
+// checkMetrics: the address of metrics is none that a trunk listens on.
+func (c *compiler) checkMetrics(d *serverDoc) {
+	if d.metrics == nil || d.out.Metrics == "" {
+		return
+	}
+	host, port, _ := cutPort(d.out.Metrics)
+	at, err := netip.ParseAddr(host)
+	for _, t := range c.snap.Trunks {
+		if t.Pool != d.out.Pool || strconv.Itoa(int(t.Port)) != port || t.Transport == sip.UDP && c.snap.hasTLS(t.Pool, t.Port) {
+			continue
+		}
+		if host == "" || err == nil && (at.IsUnspecified() || slices.Contains(d.out.Addresses, at)) {
+			c.errorf(d.metrics, "metrics is to be at %s, and trunk %q listens on port %d", d.out.Metrics, t.Name, t.Port).fixf("Give metrics another port")
+			return
+		}
+	}
+}
+
+// checkLoop: a gateway is no listener of the pool that calls it, where every call would come in again.
+func (c *compiler) checkLoop(d *trunkDoc) {
+	t := d.out
+	if t.GatewayPort == 0 || d.byDNS {
+		return
+	}
+	for _, s := range t.Pool.Servers {
+		if !s.is(t.Gateway) {
+			continue
+		}
+		for _, o := range c.snap.Trunks {
+			if o.Pool == t.Pool && o.Port == t.GatewayPort && (o.Transport == t.Transport || o.Transport == sip.UDP && t.Transport == sip.TCP) {
+				c.errorf(d.nameNode(), "port %d of gateway %q at %s is where server %q listens for trunk %q: every call to it would come in again",
+					t.GatewayPort, t.Gateway.Name, t.Gateway.Host, s.Name, o.Name).fixf("Set host or port to those of the peer")
+				return
+			}
+		}
+	}
+}
+
+// is tells whether a gateway is at an address or under the name of the server.
+func (s *Server) is(g *Gateway) bool {
+	return strings.EqualFold(g.Host, s.Name) || slices.Contains(s.Addresses, g.Addr) ||
+		slices.ContainsFunc(g.Addresses, func(a netip.Addr) bool { return slices.Contains(s.Addresses, a) })
 }
 
 // SteeredPorts is how many ports from a multiple of it on a server takes together when it steers (relay).

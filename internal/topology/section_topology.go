@@ -54,6 +54,7 @@ type serverDoc struct {
 	addresses  *node
 	media      *node
 	mediaPorts *node
+	metrics    *node
 	cert, pkey *node
 	out        *Server
 }
@@ -175,7 +176,7 @@ func (c *compiler) metrics(n *node, d *serverDoc) {
 		c.errorf(n, "metrics is %q, not host:port", s).fixf("Write it like 127.0.0.1:9090")
 		return
 	}
-	d.out.Metrics = s
+	d.metrics, d.out.Metrics = n, s
 }
 
 // cutPort separates host:port and [address]:port.
