@@ -2,6 +2,7 @@ package identity
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
@@ -193,8 +194,8 @@ func (o *Outgoing) named(display string) string {
 
 // appendAddress writes a name-addr on our own host.
 func (o *Outgoing) appendAddress(b []byte, display, number string) []byte {
-	if display != "" {
-		b = append(b, quote(display)...)
+	if display = clean(display); display != "" {
+		b = append(b, sip.Quote(display)...)
 		b = append(b, ' ')
 	}
 	b = append(b, '<')
@@ -238,16 +239,23 @@ func AppendPhone(b []byte, set *topology.TrunkSettings, number string) []byte {
 // maxDisplay bounds a display name.
 const maxDisplay = 128
 
-// quote writes a display name as quoted-string: one line, valid UTF-8, no longer than a telephone can show.
-func quote(display string) string {
-	if len(display) > maxDisplay {
-		display = display[:maxDisplay]
-	}
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 127 {
-			return -1
+// clean makes a display name fit for a quoted-string: one line, UTF-8, no longer than a telephone can show. Octets that are none are those of a peer that writes
+// ISO 8859-1, of which most letters of European names are.
+func clean(display string) string {
+	var b strings.Builder
+	for i := 0; i < len(display); {
+		r, n := utf8.DecodeRuneInString(display[i:])
+		if r == utf8.RuneError && n == 1 {
+			r = rune(display[i])
 		}
-		return r
-	}, strings.ToValidUTF8(display, ""))
-	return sip.Quote(clean)
+		i += n
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			continue
+		}
+		if b.Len()+utf8.RuneLen(r) > maxDisplay {
+			break
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }

@@ -79,6 +79,9 @@ func TestSIG14Values(t *testing.T) {
 		{"TEL in From", []string{"From: <tel:+12065550123>;tag=1"}, []string{"From: <sip:+12065550123@192.0.2.11;user=phone>;tag=t"}},
 		{"extension", []string{"From: <sip:+12065550123;ext=7@x;user=phone>;tag=1", "P-Asserted-Identity: <tel:+12065550199;ext=8>"},
 			[]string{"From: <sip:+12065550123@192.0.2.11;user=phone>;tag=t", value, "P-Asserted-Identity: <tel:+12065550199>"}},
+		{"a name in ISO 8859-1", []string{"From: \"J\xfcrgen Gro\xdf\" <sip:+12065550123@x>;tag=1"},
+			[]string{`From: "Jürgen Groß" <sip:+12065550123@192.0.2.11;user=phone>;tag=t`}},
+		{"a name of which nothing can be shown", []string{"From: \"\x81\t\" <sip:+12065550123@x>;tag=1"}, []string{"From: <sip:+12065550123@192.0.2.11;user=phone>;tag=t"}},
 		{"a name that would break out", []string{`From: "x\" <sip:evil@e>;tag=9" <sip:+12065550123@x>;tag=1`},
 			[]string{`From: "x\" <sip:evil@e>;tag=9" <sip:+12065550123@192.0.2.11;user=phone>;tag=t`}},
 	} {
