@@ -319,7 +319,7 @@ func causeOf(m *sip.Message) int {
 
 // newRejection is a judged refusal.
 func newRejection(v routing.Verdict, m *sip.Message) *rejection {
-	r := &rejection{status: v.Status, cause: causeOf(m), class: v.Class, reason: v.Reason(), detail: strconv.Itoa(m.Status) + " " + m.Reason}
+	r := &rejection{status: v.Status, cause: causeOf(m), told: v.Decisive(), class: v.Class, reason: v.Reason(), detail: strconv.Itoa(m.Status) + " " + m.Reason}
 	if v.Ruled {
 		r.detail += ", taken for " + strconv.Itoa(v.Status) + " by " + strings.TrimSpace("response rule "+v.Rule)
 	}

@@ -95,6 +95,7 @@ func (t *attempt) forsake(now time.Time) {
 // rejection is why a target did not take the call.
 type rejection struct {
 	status, cause int
+	told          int // the cause of these that says why; 0: that of reason does
 	reason        *diag.Reason
 	detail        string
 	class         routing.Class
@@ -646,8 +647,9 @@ func (c *Call) giveUp(now time.Time, out *Out) {
 		c.finalStatus = int16(r.status)
 	}
 	why := r.reason
+	c.endCause = uint8(r.told)
 	if by == "directsip" && len(c.rec.Attempts) > 1 {
-		why, c.finalStatus = diag.AllTrunksFailed, 0
+		why, c.finalStatus, c.endCause = diag.AllTrunksFailed, 0, 0
 	}
 	c.finish(now, why, by, r.detail, out)
 }

@@ -70,6 +70,7 @@ type Call struct {
 	next        int32  // next target of the decision
 	tried       int32
 	redirects   uint8 // targets that other ones have named
+	endCause    uint8 // Q.850 cause that a peer has given for the end; 0: that of the reason
 	finalStatus int16 // what the caller's INVITE is refused with, when not the reason's own status
 	phase       phase
 	transfers   uint8 // begun

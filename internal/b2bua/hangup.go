@@ -30,6 +30,7 @@ func (c *Call) receiveBye(now time.Time, l *Leg, src sip.Source, m *sip.Message,
 	case c.candidate(l):
 		c.candidateGone(now, l, 480, diag.TransferFailed, out)
 	case c.other(l) != nil || c.xfer.connects() && c.xfer.new != nil && l == &c.xfer.new.leg:
+		c.endCause = uint8(q850(m)) // the other telephone network is to know what this one says
 		c.finish(now, c.clearing(), c.name(l), saidWith(m), out)
 	}
 }

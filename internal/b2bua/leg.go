@@ -323,7 +323,7 @@ func (c *Call) sendBye(now time.Time, l *Leg, out *Out) {
 	l.byes++
 	m := l.dlg.Request("BYE")
 	if c.end != nil {
-		m.AddName("Reason", reasonValue(c.end))
+		m.AddName("Reason", reasonValue(c.end, int(c.endCause)))
 	}
 	c.begin(now, l, m, out)
 }

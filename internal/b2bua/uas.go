@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -123,7 +124,7 @@ func (c *Call) refusal(req *sip.Message, status int, why *diag.Reason, detail st
 	}
 	m := sip.NewResponse(req, status, phrase)
 	m.SetToTag(c.a.tag)
-	Explain(m, why, detail)
+	explain(m, why, int(c.endCause), detail)
 	if len(c.rec.Attempts) > 0 { // a target takes no call, and others may: with it the caller would make none at all (RFC 3261 §21.5.4)
 		m.Del(sip.IDRetryAfter)
 	}
@@ -131,7 +132,10 @@ func (c *Call) refusal(req *sip.Message, status int, why *diag.Reason, detail st
 }
 
 // Explain puts a reason on a final response: what a peer's log then shows is what our record says.
-func Explain(m *sip.Message, why *diag.Reason, detail string) {
+func Explain(m *sip.Message, why *diag.Reason, detail string) { explain(m, why, 0, detail) }
+
+// explain is Explain with the Q.850 cause that a peer has given; 0: that of the reason.
+func explain(m *sip.Message, why *diag.Reason, cause int, detail string) {
 	switch m.Status {
 	case 405, 501:
 		m.Add(sip.IDAllow, Allowed)
@@ -145,7 +149,7 @@ func Explain(m *sip.Message, why *diag.Reason, detail string) {
 			m.Add(sip.IDRetryAfter, "1") // its second is over by then
 		}
 	}
-	m.AddName("Reason", reasonValue(why))
+	m.AddName("Reason", reasonValue(why, cause))
 	text := why.Text
 	if detail != "" {
 		text += " (" + detail + ")"
@@ -160,10 +164,10 @@ func Explain(m *sip.Message, why *diag.Reason, detail string) {
 	m.Add(sip.IDWarning, code+" directsip \""+quotable(text)+"\"")
 }
 
-// reasonValue is the Reason header of RFC 3326 for a reason: its Q.850 cause where there is one.
-func reasonValue(why *diag.Reason) string {
-	if why.Cause > 0 {
-		return "Q.850;cause=" + strconv.Itoa(why.Cause) + ";text=\"" + quotable(why.ID) + "\""
+// reasonValue is the Reason header of RFC 3326 for a reason: the Q.850 cause that a peer has given, else its own where there is one.
+func reasonValue(why *diag.Reason, cause int) string {
+	if cause = cmp.Or(cause, why.Cause); cause > 0 {
+		return "Q.850;cause=" + strconv.Itoa(cause) + ";text=\"" + quotable(why.ID) + "\""
 	}
 	return "SIP;cause=" + strconv.Itoa(max(why.Status, 200)) + ";text=\"" + quotable(why.ID) + "\""
 }

@@ -53,6 +53,17 @@ func Judge(set *topology.TrunkSettings, status, cause int) Verdict {
 	return v
 }
 
+// Decisive is the Q.850 cause by which the class was found, which says more than the catalogue's; 0: none.
+func (v Verdict) Decisive() int {
+	if v.Ruled || v.Status < 400 || v.Status >= 600 || v.Cause <= 0 {
+		return 0
+	}
+	if _, why := classCause(v.Cause); why == "" {
+		return 0
+	}
+	return v.Cause
+}
+
 // Reason is the entry of the catalogue for a failed attempt; nil when the call was answered. When no target is left, it
 // is the reason of the call.
 func (v Verdict) Reason() *diag.Reason {

@@ -44,3 +44,36 @@ func TestRFC3326_ReasonOfTheEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestRFC3326_CausePassesOn: the Q.850 cause by which a telephone network ends or refuses a call is told to the other one, where it says more than the status, and no
+// response rule has replaced that.
+func TestRFC3326_CausePassesOn(t *testing.T) {
+	for _, c := range []struct{ status, reason, want string }{
+		{"480 Temporarily Unavailable", "Q.850;cause=88", "88"},
+		{"404 Not Found", "Q.850;cause=3", "3"},
+		{"486 Busy Here", "Q.850;cause=16", "17"}, // says nothing
+		{"603 Decline", "Q.850;cause=27", "21"},   // 6xx decides
+		{"500 Server Internal Error", "SIP;cause=486", "41"},
+		{"503 Service Unavailable", "Q.850;cause=300", "34"},
+		{"488 Not Acceptable Here", "Q.850;cause=27", "17"}, // taken for 486 by a response rule
+	} {
+		r := rigOf(t, strings.Replace(document, `  "trunk:uc"`, "  \"trunk:pstn\": {options: false, responseRules: [{code: 488, to: 486}]}\n  \"trunk:uc\"", 1))
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+		ours := r.last()
+		r.out.Reset()
+		r.in(r.pstn, with(response(c.status, ours, "to", ""), "Reason: "+c.reason))
+		r.sent("ACK", "SIP/2.0 ")
+		if got := header(r.last(), "Reason"); !strings.HasPrefix(got, "Q.850;cause="+c.want+";") {
+			t.Errorf("%s with %s: Reason: %s, want %s", c.status, c.reason, got, c.want)
+		}
+	}
+	for reason, want := range map[string]string{"Q.850;cause=27": "27", "Q.850;cause=16": "16", "SIP;cause=200": "16", "x": "16"} {
+		r := newRig(t)
+		_, callee := r.acknowledged()
+		callee.says("BYE", "", "Reason: "+reason)
+		r.sent("SIP/2.0 200", "BYE")
+		if got := header(r.last(), "Reason"); !strings.HasPrefix(got, "Q.850;cause="+want+";") {
+			t.Errorf("BYE with %s: Reason: %s, want %s", reason, got, want)
+		}
+	}
+}
