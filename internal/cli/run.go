@@ -152,6 +152,7 @@ func (a *app) applyCmd() *cobra.Command {
 			}
 			var res struct {
 				Document string   `json:"document"`
+				Changed  bool     `json:"changed"`
 				Warnings []string `json:"warnings"`
 			}
 			if err := a.client().post(cmd.Context(), "/apply?name="+escape(path), src, &res); err != nil {
@@ -160,6 +161,10 @@ func (a *app) applyCmd() *cobra.Command {
 			return a.print(res, func(w io.Writer) {
 				for _, l := range res.Warnings {
 					fmt.Fprintln(w, l)
+				}
+				if !res.Changed {
+					fmt.Fprintf(w, "document %s is the one that the server has; nothing has changed\n", res.Document)
+					return
 				}
 				fmt.Fprintf(w, "document %s applied; running calls keep theirs\n", res.Document)
 			})

@@ -182,7 +182,8 @@ func TestServe(t *testing.T) {
 		{"why nonsense --json", 1, []string{`{"error":"`}},
 		{"drain", 0, []string{"med1.test takes no new calls; 0 running"}},
 		{"drain --off --json", 0, []string{`"draining": false`}},
-		{"apply " + s.path, 0, []string{"applied; running calls keep theirs"}},
+		{"apply " + s.path, 0, []string{"is the one that the server has; nothing has changed\n"}},
+		{"apply --json " + s.path, 0, []string{`"changed": false`}},
 		{"apply testdata/bad.yaml", 1, []string{"the document is refused, the old one stays:\ntestdata/bad.yaml:4:"}},
 		{"apply --json testdata/bad.yaml", 1, []string{`{"error":"the document is refused`}},
 	} {
@@ -192,6 +193,12 @@ func TestServe(t *testing.T) {
 				t.Errorf("%s does not say %q:\n%s", c.args, w, out)
 			}
 		}
+	}
+	if err := os.WriteFile(s.path, []byte(s.doc+"# another\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := s.run(0, "apply", s.path); !strings.Contains(out, "applied; running calls keep theirs\n") {
+		t.Errorf("a changed document: %s", out)
 	}
 	applied := func() int { return strings.Count(s.log.String(), "document applied") }
 	n := applied()

@@ -21,31 +21,37 @@ const learnTime = 2 * time.Second
 // Apply takes a new document: all of it, or nothing of it. What it needs is opened first; then new calls take it; then what
 // only the old one needed is closed, listeners as soon as no call runs that came by them.
 func (s *Server) Apply(name string, src []byte) (*topology.Snapshot, topology.Problems, error) {
+	snap, _, problems, err := s.take(name, src)
+	return snap, problems, err
+}
+
+// take is Apply that tells whether the document is another one than before.
+func (s *Server) take(name string, src []byte) (snap *topology.Snapshot, changed bool, problems topology.Problems, err error) {
 	snap, me, problems, err := s.read(name, src)
 	if err != nil {
-		return nil, problems, err
+		return nil, false, problems, err
 	}
 	s.apply.Lock()
 	defer s.apply.Unlock()
 	if s.ended {
-		return nil, problems, errEnding
+		return nil, false, problems, errEnding
 	}
 	if old := s.engine.Snapshot(); snap.Version == old.Version && snap.SameSecrets(old) { // certificates are read again by themselves
 		s.log.Info("document has not changed", "document", snap.Version, "name", name)
-		return snap, problems, nil
+		return snap, false, append(problems, s.remarks(name, me)...), nil
 	}
 	if bad := unusable(name, snap, me); bad.Failed() {
-		return nil, bad, bad
+		return nil, false, bad, bad
 	}
 	if err := s.change(snap, me); err != nil {
-		return nil, problems, err
+		return nil, false, problems, err
 	}
 	problems = append(problems, s.remarks(name, me)...)
 	for _, p := range problems {
 		s.log.Warn("document", "problem", p.String())
 	}
 	s.log.Info("document applied", "document", snap.Version, "name", name)
-	return snap, problems, nil
+	return snap, true, problems, nil
 }
 
 // Compare is what Apply would change. The document is checked as a whole, with the files that it names; nothing is opened.

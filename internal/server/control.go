@@ -278,12 +278,13 @@ func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {
 		snap     *topology.Snapshot
 		changes  []topology.Change
 		problems topology.Problems
+		changed  bool
 	)
 	dry := r.URL.Query().Get("dry-run") == "true"
 	if dry {
 		snap, changes, problems, err = s.Compare(name, src)
 	} else {
-		snap, problems, err = s.Apply(name, src)
+		snap, changed, problems, err = s.take(name, src)
 	}
 	if err != nil {
 		if !problems.Failed() { // what is wrong is not among the warnings
@@ -302,6 +303,8 @@ func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {
 	result := map[string]any{"document": snap.Version, "warnings": warnings}
 	if dry {
 		result["changes"] = changes
+	} else {
+		result["changed"] = changed
 	}
 	answer(w, result)
 }
