@@ -345,6 +345,7 @@ func (c *Call) Live() cdr.Record {
 		leg := factsOf(&c.won.leg)
 		r.Out, r.In.Codec = &leg, c.a.sdp.codec
 	}
+	r.HeldBy = c.heldBy()
 	r.Attempts = append([]cdr.Attempt(nil), r.Attempts...)
 	r.Transfers = append([]cdr.Transfer(nil), r.Transfers...)
 	r.Played = append([]cdr.Played(nil), r.Played...)

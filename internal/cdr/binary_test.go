@@ -110,6 +110,7 @@ func TestBinaryRoundTripProperty(t *testing.T) {
 	}})
 	rapid.Check(t, func(t *rapid.T) {
 		r := gen.Draw(t, "record")
+		r.HeldBy = "" // of running calls
 		sameAfterBinary(t, &r)
 	})
 }

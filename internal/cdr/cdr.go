@@ -37,6 +37,7 @@ type Record struct {
 	Status  int    `json:"status,omitempty"` // final SIP status sent to the caller (200 when answered)
 	Cause   int    `json:"cause,omitempty"`  // Q.850
 	EndedBy string `json:"endedBy"`          // "caller", "callee", "directsip"
+	HeldBy  string `json:"heldBy,omitempty"` // "caller", "callee", "both"; of a running call alone, no file has it
 	Detail  string `json:"detail,omitempty"` // what exactly, in words
 
 	Media    []Media   `json:"media,omitempty"`

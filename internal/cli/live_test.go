@@ -14,9 +14,11 @@ func TestLiveCallsLookLikeEndedOnes(t *testing.T) {
 	extension := cdr.Number{Received: "201", Normalized: "+14255550201"}
 	number := cdr.Number{Received: "4255551234", Normalized: "+14255551234"}
 	for want, r := range map[string]cdr.Record{
-		"+14255550201 +14255551234 pbx itsp talking PCMA/PCMU": {Calling: extension, Called: number, Answered: now, In: cdr.Leg{Trunk: "pbx", Codec: "PCMA"}, Out: &cdr.Leg{Trunk: "itsp", Codec: "PCMU"}},
-		"+14255550201 +14255551234 pbx itsp talking PCMA":      {Calling: extension, Called: number, Answered: now, In: cdr.Leg{Trunk: "pbx", Codec: "PCMA"}, Out: &cdr.Leg{Trunk: "itsp", Codec: "PCMA"}},
-		"alice 7 pbx - calling -":                              {Calling: cdr.Number{Received: "alice"}, Called: cdr.Number{Received: "7"}, In: cdr.Leg{Trunk: "pbx"}},
+		"+14255550201 +14255551234 pbx itsp talking PCMA/PCMU":           {Calling: extension, Called: number, Answered: now, In: cdr.Leg{Trunk: "pbx", Codec: "PCMA"}, Out: &cdr.Leg{Trunk: "itsp", Codec: "PCMU"}},
+		"+14255550201 +14255551234 pbx itsp talking PCMA":                {Calling: extension, Called: number, Answered: now, In: cdr.Leg{Trunk: "pbx", Codec: "PCMA"}, Out: &cdr.Leg{Trunk: "itsp", Codec: "PCMA"}},
+		"+14255550201 +14255551234 pbx itsp talking held by caller PCMA": {Calling: extension, Called: number, Answered: now, HeldBy: "caller", In: cdr.Leg{Trunk: "pbx", Codec: "PCMA"}, Out: &cdr.Leg{Trunk: "itsp", Codec: "PCMA"}},
+		"+14255550201 +14255551234 pbx itsp talking held PCMA":           {Calling: extension, Called: number, Answered: now, HeldBy: "both", In: cdr.Leg{Trunk: "pbx", Codec: "PCMA"}, Out: &cdr.Leg{Trunk: "itsp", Codec: "PCMA"}},
+		"alice 7 pbx - calling -":                                        {Calling: cdr.Number{Received: "alice"}, Called: cdr.Number{Received: "7"}, In: cdr.Leg{Trunk: "pbx"}},
 	} {
 		r.ID, r.Start = "id", now
 		var b strings.Builder

@@ -201,7 +201,7 @@ func writeLive(w io.Writer, list []cdr.Record) {
 			state = "ringing"
 		}
 		if !r.Answered.IsZero() {
-			state = "talking " + span(time.Since(r.Answered))
+			state = "talking " + span(time.Since(r.Answered)) + holding(r)
 		}
 		if r.Out != nil {
 			if out, codec = r.Out.Trunk, r.Out.Codec; r.In.Codec != "" && r.In.Codec != codec { // converted here
@@ -215,6 +215,17 @@ func writeLive(w io.Writer, list []cdr.Record) {
 	if len(list) == 0 {
 		fmt.Fprintln(w, "no calls")
 	}
+}
+
+// holding says of a call that it is on hold, and by whom.
+func holding(r *cdr.Record) string {
+	switch r.HeldBy {
+	case "":
+		return ""
+	case "both":
+		return ", held"
+	}
+	return ", held by " + r.HeldBy
 }
 
 // registration says how far one is: until when it holds, or what is wrong.

@@ -139,7 +139,7 @@ func sentence(r *cdr.Record, now time.Time) string {
 	}
 	switch {
 	case r.End.IsZero() && !r.Answered.IsZero():
-		return s + fmt.Sprintf("; it was answered%s after %s and has lasted %s so far.", over, span(r.Answered.Sub(r.Start)), span(now.Sub(r.Answered)))
+		return s + fmt.Sprintf("; it was answered%s after %s and has lasted %s so far%s.", over, span(r.Answered.Sub(r.Start)), span(now.Sub(r.Answered)), holding(r))
 	case r.End.IsZero() && !r.Ringing.IsZero():
 		return s + fmt.Sprintf("; it has been ringing for %s.", span(now.Sub(r.Ringing)))
 	case r.End.IsZero():

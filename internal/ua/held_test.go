@@ -54,3 +54,34 @@ func TestHeldSinceTheAnswer(t *testing.T) {
 		}
 	}
 }
+
+// TestHeldBy: who watches the running calls sees which of them are on hold, and by whom, in every form of hold, and no longer when they are taken back; of bypassed calls too.
+func TestHeldBy(t *testing.T) {
+	for name, doc := range map[string]string{"relayed": document, "bypassed": placed} {
+		t.Run(name, func(t *testing.T) {
+			r := rigOf(t, doc)
+			caller, callee := r.acknowledged()
+			for _, step := range []struct {
+				holder, other   *end
+				offers, answers string
+				want            string
+			}{
+				{caller, callee, held, heldAnswer, "caller"},
+				{callee, caller, directed(1, "inactive"), directed(0, "inactive"), "both"},
+				{caller, callee, bodies[0], bodies[1], ""},
+				{callee, caller, heldB, directed(0, "recvonly"), "callee"},
+				{callee, caller, bodies[1], bodies[0], ""},
+				{callee, caller, strings.Replace(bodies[1], "c=IN IP4 198.51.100.2\r\n", "c=IN IP4 0.0.0.0\r\n", 1), directed(0, "recvonly"), "callee"},
+				{callee, caller, bodies[1], bodies[0], ""},
+			} {
+				step.holder.says("INVITE", step.offers)
+				ours, _ := r.told("INVITE")
+				step.other.answers("200 OK", ours, step.answers)
+				step.holder.ack(step.holder.seq)
+				if got := r.core.Calls()[0].HeldBy; got != step.want {
+					t.Errorf("held by %q, want %q, after\n%s", got, step.want, step.offers)
+				}
+			}
+		})
+	}
+}
