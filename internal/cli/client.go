@@ -73,16 +73,21 @@ func (c *client) do(ctx context.Context, method, path string, body []byte, v any
 		return fmt.Errorf("%s %s: %s", method, path, resp.Status)
 	}
 	if len(f.Problems) > 0 {
-		return &refusedError{f.Problems}
+		return &refusedError{f.Problems, f.Details}
 	}
 	return errors.New(f.Error)
 }
 
-// refusedError is a document that the server does not take.
-type refusedError struct{ problems []string }
+// refusedError is a document that the server does not take. A server of an earlier version tells no details.
+type refusedError struct {
+	problems []string
+	details  []server.ProblemView
+}
+
+const refusedText = "the document is refused, the old one stays"
 
 func (r *refusedError) Error() string {
-	return "the document is refused, the old one stays:\n" + strings.Join(r.problems, "\n")
+	return refusedText + ":\n" + strings.Join(r.problems, "\n")
 }
 
 func escape(s string) string { return url.QueryEscape(s) }

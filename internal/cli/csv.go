@@ -26,8 +26,14 @@ func (a *app) writeCSV(ctx context.Context, q url.Values, limit int) error {
 	if err := w.Write(csvColumns); err != nil {
 		return err
 	}
-	if err := a.eachCall(ctx, q, limit, func(s *store.Summary) error { return w.Write(csvRow(s)) }); err != nil {
+	none := true
+	if err := a.eachCall(ctx, q, limit, func(s *store.Summary) error { none = false; return w.Write(csvRow(s)) }); err != nil {
 		return err
+	}
+	if none {
+		if err := a.unknownTrunk(ctx, q.Get("trunk")); err != nil {
+			return err
+		}
 	}
 	w.Flush()
 	return w.Error()

@@ -86,10 +86,10 @@ func (a *app) mustLoad(path string) (*topology.Snapshot, error) {
 
 // checkResult is the JSON of check.
 type checkResult struct {
-	OK       bool          `json:"ok"`
-	Document string        `json:"document,omitempty"`
-	Problems []problemJSON `json:"problems"`
-	Tests    []testJSON    `json:"tests"`
+	OK       bool                 `json:"ok"`
+	Document string               `json:"document,omitempty"`
+	Problems []server.ProblemView `json:"problems"`
+	Tests    []testJSON           `json:"tests"`
 }
 
 // testJSON is the outcome of a test case of the document.
@@ -126,7 +126,7 @@ func (a *app) checkCmd() *cobra.Command {
 				tests = b2bua.RunTests(snap)
 			}
 			ok := !problems.Failed()
-			res.Problems = problemsJSON(problems)
+			res.Problems = server.ProblemViews(problems)
 			for i := range tests {
 				ok = ok && tests[i].OK()
 			}

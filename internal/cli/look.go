@@ -74,7 +74,10 @@ func (a *app) callsCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if list == nil {
+			if len(list) == 0 {
+				if err := a.unknownTrunk(cmd.Context(), trunk); err != nil {
+					return err
+				}
 				list = []store.Summary{}
 			}
 			return a.print(list, func(w io.Writer) { writeHistory(w, list) })
@@ -113,13 +116,8 @@ func bare(s string) string {
 
 // runningTrunks completes the name of a trunk of the running server.
 func (a *app) runningTrunks(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var list []server.TrunkView
-	a.client().get(cmd.Context(), "/trunks", &list) // completion has nobody to tell an error
-	var names []string
-	for _, v := range list {
-		names = append(names, v.Name)
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	list, _ := a.trunkList(cmd.Context()) // completion has nobody to tell an error
+	return namesOfTrunks(list), cobra.ShellCompDirectiveNoFileComp
 }
 
 // history asks the running server, or reads the records when none runs.
@@ -208,14 +206,16 @@ func writeLive(w io.Writer, list []cdr.Record) {
 				codec = r.In.Codec + "/" + dash(codec)
 			}
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, clock(r.Start), dash(cmp.Or(r.Calling.Normalized, r.Calling.Received)),
-			dash(cmp.Or(r.Called.Normalized, r.Called.Received)), r.In.Trunk, dash(out), state, dash(codec))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, clock(r.Start), dash(shownNumber(r.Calling)), dash(shownNumber(r.Called)), r.In.Trunk, dash(out), state, dash(codec))
 	}
 	t.Flush()
 	if len(list) == 0 {
 		fmt.Fprintln(w, "no calls")
 	}
 }
+
+// shownNumber is a number as lists of calls have it.
+func shownNumber(n cdr.Number) string { return cmp.Or(n.Normalized, n.Received) }
 
 // holding says of a call that it is on hold, and by whom.
 func holding(r *cdr.Record) string {
@@ -250,8 +250,14 @@ func (a *app) callArg(cmd *cobra.Command, args []string, _ string) ([]string, co
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	list, _ := a.history(cmd.Context(), url.Values{"limit": {"50"}})
 	var ids []string
+	var live []cdr.Record
+	a.client().get(cmd.Context(), "/calls", &live) // completion has nobody to tell an error
+	for i := range live[max(0, len(live)-50):] {
+		r := &live[len(live)-1-i]
+		ids = append(ids, r.ID+"\t"+shownNumber(r.Calling)+" to "+shownNumber(r.Called)+", running")
+	}
+	list, _ := a.history(cmd.Context(), url.Values{"limit": {"50"}})
 	for _, s := range list {
 		ids = append(ids, s.ID+"\t"+s.Calling+" to "+s.Called)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/directsip/directsip/internal/server"
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -46,29 +47,8 @@ func harmless(s string) string {
 
 // errorJSON is what --json writes to standard error.
 type errorJSON struct {
-	Error    string        `json:"error"`
-	Problems []problemJSON `json:"problems,omitempty"`
-}
-
-// problemJSON is a mistake of a document.
-type problemJSON struct {
-	File    string `json:"file"`
-	Line    int    `json:"line,omitempty"`
-	Col     int    `json:"col,omitempty"`
-	Object  string `json:"object,omitempty"`
-	Key     string `json:"key,omitempty"`
-	Value   string `json:"value,omitempty"`
-	Why     string `json:"why"`
-	Fix     string `json:"fix,omitempty"`
-	Warning bool   `json:"warning,omitempty"`
-}
-
-func problemsJSON(list topology.Problems) []problemJSON {
-	out := make([]problemJSON, len(list))
-	for i, p := range list {
-		out[i] = problemJSON{p.File, p.Line, p.Col, p.Object, p.Key, p.Value, p.Why, p.Fix, p.Warning}
-	}
-	return out
+	Error    string               `json:"error"`
+	Problems []server.ProblemView `json:"problems,omitempty"`
 }
 
 // fail tells what went wrong.
@@ -80,7 +60,11 @@ func (a *app) fail(err error) {
 	out := errorJSON{Error: err.Error()}
 	var list topology.Problems
 	if errors.As(err, &list) {
-		out.Error, out.Problems = "the document has errors", problemsJSON(list)
+		out.Error, out.Problems = "the document has errors", server.ProblemViews(list)
+	}
+	var refused *refusedError
+	if errors.As(err, &refused) && len(refused.details) > 0 {
+		out.Error, out.Problems = refusedText, refused.details
 	}
 	e := json.NewEncoder(a.err)
 	e.SetEscapeHTML(false)

@@ -113,17 +113,6 @@ func userNames(snap *topology.Snapshot) []string {
 	return namesOf(snap.Users, func(o *topology.User) string { return o.Name })
 }
 
-// noSuch says that the document does not have something, and what it has.
-func noSuch(what, name string, have []string) error {
-	switch {
-	case len(have) == 0:
-		return fmt.Errorf("the document has no %s %q; it has none at all", what, name)
-	case len(have) > 20:
-		return fmt.Errorf("the document has no %s %q; it has %s and %d more", what, name, strings.Join(have[:20], ", "), len(have)-20)
-	}
-	return fmt.Errorf("the document has no %s %q; it has %s", what, name, strings.Join(have, ", "))
-}
-
 // query makes of the flags what a call would be.
 func query(snap *topology.Snapshot, from, to, trunk, srv string) (*routing.Query, error) {
 	q := &routing.Query{Called: to, Calling: from, Full: true}

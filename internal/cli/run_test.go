@@ -173,7 +173,16 @@ func TestServe(t *testing.T) {
 		{"calls --live --json", 0, []string{"[]\n"}},
 		{"trunks p* --state up", 0, []string{"TRUNK", "pbx    pbx   127."}},
 		{"trunks --gateway gw --state down", 0, []string{"no trunks"}},
-		{"trunks --gateway nobody --json", 0, []string{"[]\n"}},
+		{"trunks --gateway nobody --json", 1, []string{`{"error":"the running server has no trunk to that gateway: it has no gateway \"nobody\"; it has gw, pbx"}`}},
+		{"trunks z* --json", 0, []string{"[]\n"}},
+		{"trunks pbc", 1, []string{`directsip: the running server has no trunk "pbc"; it has pbx, gw`}},
+		{"trunks PBX", 0, []string{"pbx    pbx"}},
+		{"calls --trunk PBX", 0, []string{"no calls"}},
+		{"calls --trunk pbc", 1, []string{`directsip: no call has had that trunk, and the running server has no trunk "pbc"; it has pbx, gw`}},
+		{"calls --trunk pbc --json", 1, []string{`{"error":"no call has had that trunk`}},
+		{"calls --trunk pbc --csv", 1, []string{"no call has had that trunk"}},
+		{"report --trunk pbc", 1, []string{"no call has had that trunk"}},
+		{"report --trunk gw", 0, []string{"0 calls from "}},
 		{"network", 0, []string{"LINK", `site "branch"  audio  thin     0       1000   1000   100       0      0`}},
 		{"network --json", 0, []string{`"name": "site \"branch\""`, `"share": 1000`, `"refused": 0`}},
 		{"network --csv", 0, []string{"link,kind,profile,kbps,share,total,per_session,calls,refused\r\n" + `"site ""branch""",audio,thin,0,1000,1000,100,0,0`}},
@@ -185,7 +194,7 @@ func TestServe(t *testing.T) {
 		{"apply " + s.path, 0, []string{"is the one that the server has; nothing has changed\n"}},
 		{"apply --json " + s.path, 0, []string{`"changed": false`}},
 		{"apply testdata/bad.yaml", 1, []string{"the document is refused, the old one stays:\ntestdata/bad.yaml:4:"}},
-		{"apply --json testdata/bad.yaml", 1, []string{`{"error":"the document is refused`}},
+		{"apply --json testdata/bad.yaml", 1, []string{`{"error":"the document is refused, the old one stays","problems":[{"file":"testdata/bad.yaml","line":4,`}},
 	} {
 		out := s.run(c.status, strings.Fields(c.args)...)
 		for _, w := range c.want {

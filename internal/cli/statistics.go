@@ -30,11 +30,15 @@ type sums struct {
 	Poor     int           `json:"poor"`
 	Talk     time.Duration `json:"talk"` // of all together
 	Text     string        `json:"text,omitempty"`
+	first    time.Time     // of the calls
 }
 
 // add counts a call.
 func (s *sums) add(c *store.Summary) {
 	s.Calls++
+	if s.first.IsZero() || c.Start.Before(s.first) {
+		s.first = c.Start
+	}
 	if !c.Answered.IsZero() {
 		s.Answered++
 		s.Talk += c.End.Sub(c.Answered)
@@ -67,9 +71,9 @@ func carried(c *store.Summary) bool {
 var views = []struct {
 	name, title string
 	key         func(*store.Summary) string // "": the call does not count
-	byTime      bool                        // ordered by key, not by the number of calls
+	byTime      bool                        // in the order of time, not of the number of calls
 }{
-	{"hour", "HOUR", func(c *store.Summary) string { return c.Start.Local().Format("2006-01-02 15h") }, true},
+	{"hour", "HOUR", func(c *store.Summary) string { return hourOf(c.Start.Local()) }, true},
 	{"day", "DAY", func(c *store.Summary) string { return c.Start.Local().Format(time.DateOnly) }, true},
 	{"in", "CAME IN ON", func(c *store.Summary) string { return c.TrunkIn }, false},
 	{"out", "LEFT BY", func(c *store.Summary) string { return c.TrunkOut }, false},
@@ -80,6 +84,20 @@ var views = []struct {
 		}
 		return c.Reason
 	}, false},
+}
+
+// hourOf names an hour. Where a clock that is set back has one twice, each has its zone, so that the two are not added up.
+func hourOf(t time.Time) string {
+	const form = "2006-01-02 15h"
+	_, zone := t.Zone()
+	for _, d := range [...]time.Duration{-time.Hour, -30 * time.Minute, 30 * time.Minute, time.Hour} {
+		if o := t.Add(d); o.Format(form) == t.Format(form) {
+			if _, other := o.Zone(); other != zone {
+				return t.Format(form + " -07:00")
+			}
+		}
+	}
+	return t.Format(form)
 }
 
 // statistics are the sums of a period.
@@ -123,6 +141,11 @@ func (a *app) reportCmd() *cobra.Command {
 			a.tellWaiting(cmd.Context())
 			if err := a.sumUp(cmd.Context(), &st, names, url.Values{"trunk": {trunk}, "since": {from}, "until": {to}}); err != nil {
 				return err
+			}
+			if st.Total.Calls == 0 {
+				if err := a.unknownTrunk(cmd.Context(), trunk); err != nil {
+					return err
+				}
 			}
 			return a.print(st, func(w io.Writer) { st.write(w, names, top) })
 		}}
@@ -195,7 +218,7 @@ func (a *app) sumUp(ctx context.Context, st *statistics, names []string, q url.V
 		}
 		slices.SortFunc(list, func(a, b sums) int {
 			if views[i].byTime {
-				return cmp.Compare(a.Key, b.Key)
+				return a.first.Compare(b.first)
 			}
 			return cmp.Or(cmp.Compare(b.Calls, a.Calls), cmp.Compare(a.Key, b.Key))
 		})

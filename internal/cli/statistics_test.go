@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata"
 
 	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/store"
@@ -98,5 +99,39 @@ func TestOPS10AddsUp(t *testing.T) {
 				t.Errorf("since %s by %s: %d calls, %d in the table, want %d", row.since, by, st.Total.Calls, sum, row.calls)
 			}
 		}
+	}
+}
+
+// TestHourThatComesTwice: when a clock is set back, the calls of the two hours with one name are not added up, and stand in the order of time.
+func TestHourThatComesTwice(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func(here *time.Location) { time.Local = here }(time.Local)
+	time.Local = berlin
+	dir := t.TempDir()
+	s, err := store.Open(store.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 { // 01:50 of summer to 02:50 of winter, and an hour later
+		at := time.Date(2026, 10, 24, 23, 50+6*i, 0, 0, time.UTC)
+		s.Put(&cdr.Record{ID: fmt.Sprintf("c%02d", i), Server: "med1", Start: at, Answered: at, End: at.Add(time.Second), Reason: "normal-clearing", EndedBy: "caller"})
+	}
+	if err := s.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	status, out, errs := command(t, "report", "--data", dir, "--since", "2026-10-24", "--until", "2026-10-27", "--by", "hour", "--json")
+	var st statistics
+	if err := json.Unmarshal([]byte(out), &st); err != nil || status != 0 {
+		t.Fatal(err, errs)
+	}
+	got := ""
+	for _, row := range st.By["hour"] {
+		got += fmt.Sprintf("%s: %d\n", row.Key, row.Calls)
+	}
+	if want := "2026-10-25 01h: 2\n2026-10-25 02h +02:00: 10\n2026-10-25 02h +01:00: 8\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }

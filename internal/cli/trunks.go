@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -53,6 +54,24 @@ func (f *trunkFilter) check() error {
 	return nil
 }
 
+// known refuses the name of a trunk or gateway that there is none of. A pattern may fit nothing.
+func (f *trunkFilter) known(list []server.TrunkView) error {
+	for _, name := range f.names {
+		if !strings.ContainsAny(name, `*?[\`) && !slices.ContainsFunc(list, func(v server.TrunkView) bool { return strings.EqualFold(v.Name, name) }) {
+			return errors.New("the running server has " + lacking("trunk", name, namesOfTrunks(list)))
+		}
+	}
+	if f.gateway != "" && !slices.ContainsFunc(list, func(v server.TrunkView) bool { return strings.EqualFold(v.Gateway, f.gateway) }) {
+		var have []string
+		for i := range list {
+			have = append(have, list[i].Gateway)
+		}
+		slices.Sort(have)
+		return errors.New("the running server has no trunk to that gateway: it has " + lacking("gateway", f.gateway, slices.Compact(have)))
+	}
+	return nil
+}
+
 var (
 	trunkStates = []string{"up", "degraded", "half-open", "down", "disabled", "paused"}
 	trunkKinds  = topology.GatewayKinds()
@@ -63,8 +82,7 @@ func (a *app) trunksCmd() *cobra.Command {
 	// complete offers what the trunks of the running server have.
 	complete := func(of func(*server.TrunkView) string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-			var list []server.TrunkView
-			a.client().get(cmd.Context(), "/trunks", &list) // completion has nobody to tell an error
+			list, _ := a.trunkList(cmd.Context()) // completion has nobody to tell an error
 			var values []string
 			for i := range list {
 				values = append(values, of(&list[i]))
@@ -83,8 +101,11 @@ func (a *app) trunksCmd() *cobra.Command {
 			if err := f.check(); err != nil {
 				return &usageError{"trunks", err}
 			}
-			var list []server.TrunkView
-			if err := a.client().get(cmd.Context(), "/trunks", &list); err != nil {
+			list, err := a.trunkList(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if err := f.known(list); err != nil {
 				return err
 			}
 			list = slices.DeleteFunc(list, func(v server.TrunkView) bool { return !f.fits(&v) })

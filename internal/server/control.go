@@ -59,10 +59,33 @@ type TrunkView struct {
 	Registration *RegistrationView `json:"registration,omitempty"`
 }
 
-// Fault is the body of every answer that is not 2xx.
+// Fault is the body of every answer that is not 2xx. Details are the problems in parts.
 type Fault struct {
-	Error    string   `json:"error"`
-	Problems []string `json:"problems,omitempty"`
+	Error    string        `json:"error"`
+	Problems []string      `json:"problems,omitempty"`
+	Details  []ProblemView `json:"details,omitempty"`
+}
+
+// ProblemView is a mistake of a document.
+type ProblemView struct {
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"`
+	Col     int    `json:"col,omitempty"`
+	Object  string `json:"object,omitempty"`
+	Key     string `json:"key,omitempty"`
+	Value   string `json:"value,omitempty"`
+	Why     string `json:"why"`
+	Fix     string `json:"fix,omitempty"`
+	Warning bool   `json:"warning,omitempty"`
+}
+
+// ProblemViews are mistakes for machines.
+func ProblemViews(list topology.Problems) []ProblemView {
+	out := make([]ProblemView, len(list))
+	for i, p := range list {
+		out[i] = ProblemView{p.File, p.Line, p.Col, p.Object, p.Key, p.Value, p.Why, p.Fix, p.Warning}
+	}
+	return out
 }
 
 // maxDocument bounds what apply takes over the socket.
@@ -102,7 +125,7 @@ func answer(w http.ResponseWriter, v any) {
 }
 
 func fault(w http.ResponseWriter, status int, err error, problems topology.Problems) {
-	f := Fault{Error: err.Error()}
+	f := Fault{Error: err.Error(), Details: ProblemViews(problems)}
 	for _, p := range problems {
 		f.Problems = append(f.Problems, p.String())
 	}

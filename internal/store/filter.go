@@ -15,7 +15,7 @@ type Filter struct {
 	// "4255550100" and "0100" find the same call. A star at its end ("+1425*") asks for the beginning of the
 	// normalized number instead, which reads every call of the period.
 	Number string
-	Trunk  string // on either leg
+	Trunk  string // on either leg; names that differ only in case are the same
 	Reason string // diag id
 	// Failed: not answered and not given up by the caller (487), or ended by directsip, on account of a silent party too.
 	Failed bool

@@ -84,7 +84,7 @@ func (q *question) wants(c *content, r row) bool {
 	if start < q.since || start >= q.until || q.Failed && !r.failed() || q.Poor && !r.poor() {
 		return false
 	}
-	if len(q.trunk) > 0 && !bytes.Equal(c.text(r, rowIn), q.trunk) && !bytes.Equal(c.text(r, rowOut), q.trunk) {
+	if len(q.trunk) > 0 && !bytes.EqualFold(c.text(r, rowIn), q.trunk) && !bytes.EqualFold(c.text(r, rowOut), q.trunk) {
 		return false
 	}
 	if len(q.reason) > 0 && !bytes.Equal(c.text(r, rowReason), q.reason) {

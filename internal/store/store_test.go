@@ -178,6 +178,7 @@ func TestListFilters(t *testing.T) {
 		{"poor", Filter{Poor: true}, []int{4}},
 		{"reason", Filter{Reason: "cancelled"}, []int{2}},
 		{"trunk of the first leg", Filter{Trunk: "pbx7"}, []int{4}},
+		{"trunk, in other case", Filter{Trunk: "PBX7"}, []int{4}},
 		{"trunk of the second leg", Filter{Trunk: "uc"}, []int{5, 3, 2, 1, 0}},
 		{"number", Filter{Number: "+14255550100"}, []int{4, 3, 2, 1, 0}},
 		{"number as received", Filter{Number: "4255550100", Limit: 1}, []int{4}},

@@ -96,6 +96,9 @@ func lyncName(key *node) string {
 	return names[strings.ToLower(key.text[:1])+key.text[1:]]
 }
 
+// Nearest is the known name that was probably meant; "" when none is like it.
+func Nearest(name string, known []string) string { return nearest(name, known) }
+
 // nearest is the known word that was probably meant: equal but for case, or at most a third of its letters off.
 func nearest(word string, known []string) string {
 	if len(word) > 64 {
