@@ -97,6 +97,9 @@ func TestCompletion(t *testing.T) {
 		{"profile|show|", "3cx\naastra-mx-one\n"},
 		{"route|testdata/failing.yaml|--from|", "alice\n:4\n"},
 		{"calls|--reason|", "normal-clearing\tOne of the parties hung up.\n"},
+		{"doctor|gw|testdata/failing.yaml|--server|", "med1.test\n:4\n"},
+		{"doctor|--all|testdata/failing.yaml|--server|", "med1.test\n:4\n"},
+		{"serve|testdata/failing.yaml|--server|", "med1.test\n:4\n"},
 		{"check|", "yaml\nyml\n:8\n"},
 	} {
 		_, out, _ := command(t, append([]string{"__complete"}, strings.Split(c.args, "|")...)...)

@@ -59,7 +59,12 @@ func (a *app) doctorCmd() *cobra.Command {
 	c.Flags().StringVar(&f.server, "server", os.Getenv("DIRECTSIP_SERVER"), "server of the document that asks (default: the one whose address this host has)")
 	c.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "how long each step may take: DNS, connection, handshake, answer")
 	c.Flags().StringSliceVar(&f.dns, "dns", nil, "name servers as host:port (default: those of the system)")
-	c.RegisterFlagCompletionFunc("server", completeFrom(serverNames))
+	c.RegisterFlagCompletionFunc("server", func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		if !f.all && len(args) > 0 {
+			args = args[1:] // the trunk stands before the document
+		}
+		return completeFrom(serverNames)(cmd, args, word)
+	})
 	return c
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -28,9 +29,19 @@ const (
 	slack = 4 << 20
 )
 
+// limitMemory has the collector work harder rather than let garbage take the last quarter of the machine's memory: while a document of many megabytes is read, much more is
+// in use than before and after, and gcPercent of that would be more than a small machine has. GOMEMLIMIT overrides it.
+func limitMemory(machine uint64) {
+	if machine > 0 && machine < math.MaxInt64 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(machine / 4 * 3))
+	}
+}
+
 // tendMemory keeps collections apart while there is much to do, and collects in quiet times what the runtime would keep until the next load.
 func tendMemory(ctx context.Context) {
-	p := pace{percent: gcPercent, most: min(gcMost, machineMemory()/32)}
+	machine := machineMemory()
+	limitMemory(machine)
+	p := pace{percent: gcPercent, most: min(gcMost, machine/32)}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 		collected := make(chan struct{}, 1)

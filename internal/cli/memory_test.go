@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"math"
 	"runtime"
 	"runtime/debug"
 	"testing"
@@ -77,6 +78,26 @@ func TestCollectionsKeepApart(t *testing.T) {
 		if p.adapt(now.Add(2*time.Second), usage{live: c.live * 21 / 20, allocated: u.allocated + 2*c.rate}) {
 			t.Errorf("%s: adapted to a little more", c.name)
 		}
+	}
+}
+
+// TestGarbageHasABound: what the machine has bounds what may be garbage, where it is known and nobody else has said so.
+func TestGarbageHasABound(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	for _, c := range []struct {
+		machine uint64
+		env     string
+		want    int64
+	}{{0, "", before}, {math.MaxUint64, "", before}, {2 << 30, "", 3 << 29}, {2 << 30, "off", before}} {
+		debug.SetMemoryLimit(before)
+		t.Setenv("GOMEMLIMIT", c.env)
+		if limitMemory(c.machine); debug.SetMemoryLimit(-1) != c.want {
+			t.Errorf("%d octets, %q: %d, want %d", c.machine, c.env, debug.SetMemoryLimit(-1), c.want)
+		}
+	}
+	if m := machineMemory(); m < 64<<20 {
+		t.Errorf("the machine has %d octets", m)
 	}
 }
 

@@ -51,6 +51,7 @@ func (a *app) serveCmd() *cobra.Command {
 			return a.run(s, sig, drain, prof)
 		}}
 	c.Flags().StringVar(&name, "server", os.Getenv("DIRECTSIP_SERVER"), "which server of the document this is")
+	c.RegisterFlagCompletionFunc("server", completeFrom(serverNames))
 	c.Flags().DurationVar(&drain, "drain", 30*time.Second, "how long running calls may go on after SIGTERM")
 	c.Flags().DurationVar(&watch, "watch", 2*time.Second, "how often the file is looked at for changes; negative: never")
 	c.Flags().Var(&keep, "keep", "how long call records are kept: 60d, 36h; 0 for ever")
