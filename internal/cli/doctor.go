@@ -90,7 +90,7 @@ func (a *app) doctor(cmd *cobra.Command, f *doctorFlags, args []string) error {
 	defer stop()
 	cfg := doctor.Config{Snapshot: snap, Server: me, Resolver: resolver, Timeout: f.timeout, Media: f.media, UserAgent: "directsip/" + server.Version}
 	if !a.json {
-		cfg.Progress = func(s doctor.Step) { fmt.Fprintln(a.out, harmless(stepLine(s))) }
+		cfg.Progress = func(s doctor.Step) { fmt.Fprintln(a.out, readable(a.out, stepLine(s))) }
 	}
 	reports := []*doctor.Report{}
 	worst := doctor.OK

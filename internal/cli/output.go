@@ -25,7 +25,7 @@ func (a *app) print(v any, text func(w io.Writer)) error {
 	}
 	var b bytes.Buffer
 	text(&b)
-	_, err := io.WriteString(a.out, harmless(b.String()))
+	_, err := io.WriteString(a.out, readable(a.out, b.String()))
 	return err
 }
 
@@ -54,7 +54,7 @@ type errorJSON struct {
 // fail tells what went wrong.
 func (a *app) fail(err error) {
 	if !a.json {
-		fmt.Fprintf(a.err, "directsip: %s\n", harmless(err.Error()))
+		fmt.Fprintf(a.err, "directsip: %s\n", readable(a.err, err.Error()))
 		return
 	}
 	out := errorJSON{Error: err.Error()}
