@@ -27,6 +27,8 @@ var load = sync.OnceValues(func() (*Library, error) { return open(soname) })
 func Load() (*Library, error) { return load() }
 
 func open(name string) (*Library, error) {
+	runtime.LockOSThread() // why it cannot be loaded, the loader tells the thread that has asked
+	defer runtime.UnlockOSThread()
 	handle, err := purego.Dlopen(name, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
 		return nil, fmt.Errorf("opus: %w", err)
