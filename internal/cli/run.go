@@ -240,6 +240,9 @@ func (a *app) statusCmd() *cobra.Command {
 				if st.RecordsWait != "" {
 					fmt.Fprintf(w, "records   %s\n", st.RecordsWait)
 				}
+				for _, v := range st.Strangers {
+					fmt.Fprintf(w, "strangers %s refused %d from addresses of no gateway, the last from %s %s ago\n", v.Listener, v.Refused, v.Last, span(time.Since(v.LastAt)))
+				}
 			})
 		}}
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -151,6 +152,20 @@ func (s *serving) until(what string, ok func() bool) {
 	}
 }
 
+// strange sends something from an address of no gateway until the status tells of it.
+func (s *serving) strange() {
+	s.t.Helper()
+	d := net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(s.net + "9")}}
+	c, err := d.Dial("udp", s.net+"1:5060")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer c.Close()
+	c.Write([]byte("OPTIONS sip:x SIP/2.0\r\n\r\n"))
+	want := s.expand("strangers UDP NET.1:5060 refused 1 from addresses of no gateway, the last from ") + c.LocalAddr().String() + " "
+	s.until("the status names the stranger", func() bool { return strings.Contains(s.run(0, "status"), want) })
+}
+
 // TestServe is the life of a server: it says where it listens, answers every command, takes signals and ends with 0.
 func TestServe(t *testing.T) {
 	s := serve(t)
@@ -208,6 +223,10 @@ func TestServe(t *testing.T) {
 	}
 	if out := s.run(0, "apply", s.path); !strings.Contains(out, "applied; running calls keep theirs\n") {
 		t.Errorf("a changed document: %s", out)
+	}
+	s.strange()
+	if out := s.run(0, "status", "--json"); !strings.Contains(out, `"strangers": [`) {
+		t.Errorf("status: %s", out)
 	}
 	applied := func() int { return strings.Count(s.log.String(), "document applied") }
 	n := applied()

@@ -58,6 +58,9 @@ func TestWrongPasswordGetsNoCall(t *testing.T) {
 		if want := 401 + 2*(i/10); c.Status() != want {
 			t.Errorf("guess %d: %d, want %d", i+1, c.Status(), want)
 		}
+		if i == 0 { // no record tells of it
+			s.waitLog("a call with a wrong password is challenged again", "from="+l.ip(2))
+		}
 	}
 	s.waitLog("too many wrong passwords", "from="+l.ip(2))
 	right.Hangup() // calls that run go on

@@ -63,10 +63,11 @@ type Engine struct {
 	shards []*shard
 	seed   maphash.Seed
 
-	nonceKey [32]byte // of the nonces that peers are challenged with
-	guesses  guesses
-	silent   lately // addresses that took no request
-	noTCP    lately // … and no connection
+	nonceKey  [32]byte // of the nonces that peers are challenged with
+	guesses   guesses
+	strangers strangers
+	silent    lately // addresses that took no request
+	noTCP     lately // … and no connection
 
 	applying sync.Mutex // one change of docs at a time
 	docs     atomic.Pointer[[]document]
@@ -151,7 +152,7 @@ func (e *Engine) newShard(i int, server *topology.Server, ports *media.Ports) *s
 	}
 	s.core = ua.New(ua.Config{Env: s.env, Snapshot: e.cfg.Snapshot, Shard: i, Shards: e.cfg.Shards,
 		Mine: func(callID string) bool { return e.shardOf(callID) == s }, Resolved: e.resolved,
-		Health: e.health, Registered: e.registered, NonceKey: e.nonceKey[:], Guesses: &e.guesses, Guessing: e.guessing}, time.Now())
+		Health: e.health, Registered: e.registered, NonceKey: e.nonceKey[:], Guesses: &e.guesses, Guessing: e.guessing, Unproven: e.unproven, Stranger: e.stranger}, time.Now())
 	s.stats.Store(&ua.Counts{})
 	return s
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,41 @@ type Status struct {
 	TrunksDown []string `json:"trunksDown,omitempty"`
 	// RecordsWait says that the disk does not take call records, and why; "": it does.
 	RecordsWait string `json:"recordsWait,omitempty"`
+	// Strangers are the listeners that have dropped or refused what came from no gateway of the document.
+	Strangers []StrangerView `json:"strangers,omitempty"`
+}
+
+// StrangerView is who is in no gateway, at one listener: often a peer that has another address, too.
+type StrangerView struct {
+	Listener string    `json:"listener"`
+	Refused  uint64    `json:"refused"` // what was dropped or refused: datagrams, connections and requests
+	Last     string    `json:"last"`    // address and port
+	LastAt   time.Time `json:"lastAt"`
+}
+
+func (s *Server) strangers() (list []StrangerView) {
+	add := func(v StrangerView) {
+		for i := range list {
+			if x := &list[i]; x.Listener == v.Listener {
+				x.Refused += v.Refused
+				if v.LastAt.After(x.LastAt) {
+					x.Last, x.LastAt = v.Last, v.LastAt
+				}
+				return
+			}
+		}
+		list = append(list, v)
+	}
+	for _, l := range s.transport.Stats().Listeners {
+		if l.LastUnknown.IsValid() {
+			add(StrangerView{l.Transport.String() + " " + l.Addr.String(), l.Drops.UnknownSource, l.LastUnknown.String(), l.LastUnknownAt})
+		}
+	}
+	for _, x := range s.engine.Strangers() {
+		add(StrangerView{x.Transport.String() + " " + x.Listener.String(), x.Requests, x.Last.String(), x.LastAt})
+	}
+	slices.SortFunc(list, func(a, b StrangerView) int { return strings.Compare(a.Listener, b.Listener) })
+	return list
 }
 
 // TrunkView is one trunk in the answer of /trunks.
@@ -147,7 +183,7 @@ func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
 	answer(w, Status{Trunks: len(trunks), TrunksDown: down,
 		Server: me.Name, Pool: me.Pool.Name, Version: Version, Document: s.engine.Snapshot().Version,
 		Uptime: time.Since(s.started).Round(time.Second), Calls: s.engine.Live(), Draining: s.engine.Draining(),
-		MediaTier: tier.String(), MediaTierWhy: why, RecordsWait: s.recordsWait()})
+		MediaTier: tier.String(), MediaTierWhy: why, RecordsWait: s.recordsWait(), Strangers: s.strangers()})
 }
 
 func (s *Server) recordsWait() string {

@@ -45,6 +45,9 @@ func (c *Core) authenticated(now time.Time, src sip.Source, m *sip.Message, t *t
 			c.cfg.Guessing(t, from)
 		}
 	}
+	if c.cfg.Unproven != nil {
+		c.cfg.Unproven(t, from, result)
+	}
 	c.counts.Challenged++
 	r := Refusal(m, diag.PasswordMissing, 0, "")
 	for _, v := range s.Challenge(now, m.CallID(), result == digest.Stale) {

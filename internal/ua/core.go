@@ -35,8 +35,13 @@ type Config struct {
 	// Registered says that the registration of a trunk has changed; nil: nobody listens. It is called by the owning shard only.
 	Registered func(trunk *topology.Trunk, st register.Status)
 
+	// Stranger says that a request fits no trunk; nil: nobody listens.
+	Stranger func(now time.Time, src sip.Source)
+
 	NonceKey []byte  // secret of the nonces that peers are challenged with, of all shards; at least 16 octets
 	Guesses  Guesses // of passwords; nil: the shard has its own
+	// Unproven says of an INVITE that it is challenged, since its credentials are missing, or are no good; nil: nobody listens.
+	Unproven func(trunk *topology.Trunk, from netip.Addr, why digest.Result)
 	// Guessing says that a source has given a trunk more wrong passwords than it may; nil: nobody listens.
 	Guessing func(trunk *topology.Trunk, from netip.Addr)
 }

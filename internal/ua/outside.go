@@ -24,6 +24,9 @@ func (c *Core) outside(now time.Time, src sip.Source, m *sip.Message) {
 	t := c.trunk(src, m)
 	if t == nil {
 		c.counts.Unknown++
+		if c.cfg.Stranger != nil {
+			c.cfg.Stranger(now, src)
+		}
 		if c.snap.Defaults.RefuseUnknownSource == "403" {
 			c.refuse(src, m, diag.UnknownSource, 0)
 		}
