@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -23,13 +24,13 @@ func (c *Call) query(req *sip.Message) routing.Query {
 	who := caller.Presented()
 	q.CallingURI, q.Display = strings.Clone(who.URI), strings.Clone(who.Display)
 	if u, err := sip.ParseURI(q.CallingURI); err == nil {
-		q.Calling = identity.Number(u)
+		q.Calling = cmp.Or(strings.Clone(who.Line), identity.Number(u))
 	}
 	c.hidden = caller.Hidden() || who.URI != caller.From.URI
 	if c.a.trunk.Gateway.Kind == topology.KindUC {
 		if a := &caller.Asserted; a.URI != "" { // a user is known by what the platform vouches for, whatever is shown in From
 			if q.User = c.snap.UserByURI(a.URI); q.User == nil {
-				q.User = c.snap.UserByNumber(a.Number)
+				q.User = c.snap.UserByNumber(cmp.Or(a.Line, a.Number))
 			}
 		}
 		q.ForwardedBy = forwardedBy(req)

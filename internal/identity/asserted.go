@@ -48,6 +48,7 @@ func addresses(m *sip.Message, id sip.ID) (p Party) {
 			continue
 		}
 		switch q := party(a); {
+		case q.anonymous(): // vouches for nobody
 		case q.Tel && tel.URI == "":
 			tel = q
 		case !q.Tel && p.URI == "":
@@ -57,7 +58,9 @@ func addresses(m *sip.Message, id sip.ID) (p Party) {
 	if p.URI == "" {
 		return tel
 	}
-	p.Tel = tel.URI != ""
+	if p.Tel = tel.URI != ""; p.Tel && !isNumber(p.Number) {
+		p.Line = tel.Number
+	}
 	return p
 }
 

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/directsip/directsip/internal/sip"
@@ -13,7 +14,11 @@ type Party struct {
 	URI     string // "" when there is nobody
 	Number  string // see Number; a name when the URI has no number
 	Tel     bool   // a tel URI was given as well, or alone
+	Line    string // the number of that, behind a URI that has none
 }
+
+// dialled is the number by which the party is called back, or a name.
+func (p *Party) dialled() string { return cmp.Or(p.Line, p.Number) }
 
 // Caller is who calls, as an INVITE says it and as far as its trunk lets it be believed. The strings are views of the message.
 type Caller struct {

@@ -25,7 +25,7 @@ func Connected(told, said *sip.Message, from, to *topology.Trunk, host string, c
 		return
 	}
 	o := Outgoing{In: from, Out: to, Host: host, Carry: carry, hidden: private || ReadPrivacy(said).Hides()}
-	number := o.carry(who.Number)
+	number := o.carry(who.dialled())
 	if number == "" || o.hidden && network(to) {
 		return
 	}

@@ -83,7 +83,7 @@ func (o *Outgoing) assertion() (number, display string, tel, ok bool) {
 	number = o.Calling
 	own := o.User && !isNumber(who.Number) // vouched for by a SIP URI: it is the user who calls
 	if !own && o.caller.Presented().Number != who.Number || number == "" || number == anonymous {
-		number = o.carry(who.Number)
+		number = o.carry(who.dialled())
 	}
 	return number, who.Display, who.Tel, number != ""
 }
