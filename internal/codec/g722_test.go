@@ -37,14 +37,6 @@ func octets(pcm []int16) []byte {
 	return b
 }
 
-func samples(b []byte) []int16 {
-	pcm := make([]int16, len(b)/2)
-	for i := range pcm {
-		pcm[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
-	}
-	return pcm
-}
-
 // sine is a tone of an amplitude.
 func sine(n, rate int, hz, amplitude float64) []int16 {
 	pcm := make([]int16, n)

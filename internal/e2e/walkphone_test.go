@@ -64,15 +64,14 @@ type walker struct {
 
 // client is a request of a phone.
 type client struct {
-	req    *sip.Message
-	data   []byte
-	offer  *proposal
-	heard  bool // a provisional response
-	rseq   int  // of the last that was reliable
-	final  int
-	ack    []byte
-	done   func(m *sip.Message)
-	cancel *client
+	req   *sip.Message
+	data  []byte
+	offer *proposal
+	heard bool // a provisional response
+	rseq  int  // of the last that was reliable
+	final int
+	ack   []byte
+	done  func(m *sip.Message)
 }
 
 // served is a request of the peer.

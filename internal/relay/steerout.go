@@ -317,9 +317,7 @@ func (w *worker) dispatch() {
 			o.transmit()
 		}
 		o.open = false
-		for _, f := range o.failed {
-			w.failures = append(w.failures, f)
-		}
+		w.failures = append(w.failures, o.failed...)
 		o.failed = o.failed[:0]
 		o.mu.Unlock()
 	}

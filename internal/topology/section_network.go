@@ -15,7 +15,6 @@ type networkDoc struct {
 	siteDocs            []*networkSiteDoc
 	linkDocs            []*linkDoc // of regions, and intersite policies
 	routeDocs           []*regionRouteDoc
-	profileUsed         map[*BandwidthProfile]bool
 	out                 *Network
 }
 
