@@ -39,7 +39,7 @@ type room struct {
 func (c *Call) place(r *room, side media.SideIndex, p *network.Party, packets network.Packets) {
 	a, _ := p.Where(true) // of a target that says where its media is when it answers, links are counted then
 	if a.IsValid() {
-		ours := c.env.mediaAddr(a)
+		ours := c.env.mediaAddr(p.Trunk, a)
 		packets.IPv6 = ours.Is6()
 		r.legs[side].Way = network.Way(c.snap.Network, ours, a, nil)
 	}

@@ -58,7 +58,7 @@ func (c *Call) announce(now time.Time, out *Out) {
 	}
 	f.sdp.start(c.env)
 	c.forks = append(c.forks, f)
-	text := c.plan.speak(c.offered, &f.sdp, v)
+	text := c.plan.speak(c, c.offered, &f.sdp, v)
 	c.a.sdp.peer = fingerprint(c.offered)
 	c.summarize(nil)
 	if answer {
@@ -151,7 +151,7 @@ func (c *Call) answerAlone(now time.Time, e *exchange, body string, out *Out) {
 	if c.xfer.connects() {
 		c.xfer.by.sdp.body = strings.Clone(body)
 	}
-	text := c.plan.speak(s, &l.sdp, v)
+	text := c.plan.speak(c, s, &l.sdp, v)
 	if p := c.playing(); p != nil && c.announces() && (p.PayloadType != v.pt || p.Stream != v.stream || p.PacketTime != c.plan.packetTime(0, v.stream)) {
 		c.playAnnouncement(now, v)
 	}

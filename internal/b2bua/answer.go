@@ -143,7 +143,7 @@ func (c *Call) prefer(now time.Time, t *attempt, out *Out) {
 func (c *Call) turnTo(t *attempt) {
 	c.current = t
 	if c.xfer == nil {
-		c.plan.face(c, t.leg.hop.Remote.Addr())
+		c.plan.face(c, &t.leg)
 	}
 }
 

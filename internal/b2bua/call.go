@@ -105,7 +105,7 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 	a.first, a.after, a.caller = a.ackSeq, in.After, c.rec.In.FromTag
 	topology.ApplyHeaderRules(in.Trunk.Settings.HeaderRules.In, req, req)
 	a.hop, a.inv = Back(in.Source, req), req
-	a.hop.As, a.hop.Secure = in.Trunk.ContactHost, secureDialog(in.Source, req)
+	a.hop.As, a.hop.Secure = env.As(in.Trunk, a.hop.Local), secureDialog(in.Source, req)
 	a.learn(req)
 	a.hearTimer(req)
 	a.sdp.start(env)

@@ -3,7 +3,6 @@ package b2bua
 import (
 	"math/rand/v2"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,14 +89,15 @@ func appendToken(b []byte, r *rand.Rand, n int) []byte {
 
 func (e *Env) tag() string { return Token(e.Rand, 13) }
 
-// Local is our listener toward a peer address on a trunk: the server's address of that family and the trunk's port.
+// Local is our listener toward a peer address on a trunk: the address of that family on the interface of its gateway, and the trunk's port.
 func (e *Env) Local(t *topology.Trunk, remote netip.Addr) netip.AddrPort {
-	return netip.AddrPortFrom(family(e.Server.Addresses, remote), t.Port)
+	return netip.AddrPortFrom(e.Server.Toward(t).Local(remote), t.Port)
 }
 
 // Toward is the way to an address of a trunk's gateway.
 func (e *Env) Toward(t *topology.Trunk, a Addr) sip.Hop {
-	hop := sip.Hop{Transport: t.Transport, Local: e.Local(t, a.Remote.Addr()), Remote: a.Remote, Name: a.Name, As: t.ContactHost}
+	local := e.Local(t, a.Remote.Addr())
+	hop := sip.Hop{Transport: t.Transport, Local: local, Remote: a.Remote, Name: a.Name, As: e.As(t, local)}
 	if hop.Transport == sip.TLS && hop.Name == "" {
 		hop.Name = t.Gateway.Host
 	}
@@ -107,24 +107,34 @@ func (e *Env) Toward(t *topology.Trunk, a Addr) sip.Hop {
 // LookUp asks for the addresses of a trunk's gateway; who asks adds whom the answer is for.
 func (e *Env) LookUp(t *topology.Trunk) Resolve {
 	q := Resolve{Host: t.Gateway.Host, Port: t.GatewayPort, Transport: t.Transport}
-	q.IPv4, q.IPv6 = e.Server.Families()
+	q.IPv4, q.IPv6 = e.Server.Toward(t).Families()
 	return q
 }
 
-// mediaAddr is our media address toward a peer of the given family.
-func (e *Env) mediaAddr(peer netip.Addr) netip.Addr { return family(e.Server.Media, peer) }
+// As is what the gateway of a trunk knows a listener of ours as, when that is not what would stand in messages anyway: its contactHost, or the
+// public address where there is a NAT between.
+func (e *Env) As(t *topology.Trunk, local netip.AddrPort) string {
+	if t.ContactHost != "" || t.Transport == sip.TLS {
+		return t.ContactHost
+	}
+	a := e.Server.Toward(t).Known(local.Addr())
+	switch {
+	case a == local.Addr():
+		return ""
+	case a.Is6():
+		return "[" + a.String() + "]"
+	}
+	return a.String()
+}
 
-// family picks the address of the same family as peer, or else the first.
-func family(list []netip.Addr, peer netip.Addr) netip.Addr {
-	for _, a := range list {
-		if a.Is4() == peer.Unmap().Is4() {
-			return a
-		}
-	}
-	if len(list) > 0 {
-		return list[0]
-	}
-	return netip.Addr{}
+// mediaAddr is our media address toward a peer of a trunk.
+func (e *Env) mediaAddr(t *topology.Trunk, peer netip.Addr) netip.Addr {
+	return e.Server.Toward(t).LocalMedia(peer)
+}
+
+// shownMedia is what descriptions for a trunk have in place of a media address of ours.
+func (e *Env) shownMedia(t *topology.Trunk, local netip.Addr) netip.Addr {
+	return e.Server.Toward(t).KnownMedia(local)
 }
 
 // self is how we name ourselves over one listener, written once for all calls.
@@ -226,7 +236,7 @@ func (e *Env) bareHost(hop sip.Hop) string {
 // isUs tells whether a host is this server to the peer of a hop: by the name or address that it has for us, or by those that the document has.
 func (e *Env) isUs(hop sip.Hop, host string) bool {
 	if a, err := netip.ParseAddr(host); err == nil {
-		return a.Unmap() == hop.Local.Addr().Unmap() || slices.Contains(e.Server.Addresses, a.Unmap())
+		return a.Unmap() == hop.Local.Addr().Unmap() || e.Server.Is(a.Unmap())
 	}
 	return strings.EqualFold(host, e.name(hop)) || strings.EqualFold(host, e.Server.Name) || strings.EqualFold(host, e.Server.Pool.Name)
 }
@@ -243,7 +253,7 @@ func (e *Env) Options(t *topology.Trunk, hop sip.Hop, callID string) *sip.Messag
 	case sip.TLS:
 		uri += ";transport=tls"
 	}
-	hop.As = t.ContactHost
+	hop.As = e.As(t, hop.Local)
 	us := string(e.appendHost([]byte("sip:"), hop))
 	m := sip.NewRequest("OPTIONS", uri)
 	m.Add(sip.IDVia, e.via(hop))

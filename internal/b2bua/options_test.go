@@ -12,16 +12,18 @@ import (
 // TestDR02NamesOverTLS: where names are checked, Via, From and Contact of OPTIONS have the server's name and the trunk's port, and elsewhere its address; a trunk's
 // contactHost goes before both.
 func TestDR02NamesOverTLS(t *testing.T) {
-	e := Env{Server: &topology.Server{Name: "sbc.example.com"}, Rand: rand.New(rand.NewPCG(1, 2)), UserAgent: "test"}
+	outside := &topology.Interface{Public: []netip.Addr{netip.MustParseAddr("203.0.113.1")}}
+	e := Env{Server: &topology.Server{Name: "sbc.example.com", Interfaces: map[string]*topology.Interface{"outside": outside}}, Rand: rand.New(rand.NewPCG(1, 2)), UserAgent: "test"}
 	for _, c := range []struct {
-		transport  sip.Transport
-		name, want string
+		transport      sip.Transport
+		at, name, want string
 	}{
-		{sip.TLS, "", "sip:sbc.example.com:5061"}, {sip.TCP, "", "sip:192.0.2.10:5061"}, {sip.UDP, "", "sip:192.0.2.10:5061"},
-		{sip.TLS, "contoso.example.com", "sip:contoso.example.com:5061"}, {sip.UDP, "contoso.example.com", "sip:contoso.example.com:5061"},
+		{sip.TLS, "", "", "sip:sbc.example.com:5061"}, {sip.TCP, "", "", "sip:192.0.2.10:5061"}, {sip.UDP, "", "", "sip:192.0.2.10:5061"},
+		{sip.TLS, "", "contoso.example.com", "sip:contoso.example.com:5061"}, {sip.UDP, "", "contoso.example.com", "sip:contoso.example.com:5061"},
+		{sip.UDP, "outside", "", "sip:203.0.113.1:5061"}, {sip.TLS, "outside", "", "sip:sbc.example.com:5061"}, // behind NAT
 	} {
 		transport, want := c.transport, c.want
-		trunk := &topology.Trunk{Transport: transport, ContactHost: c.name, Port: 5061, GatewayPort: 5061, Gateway: &topology.Gateway{Host: "sip.peer.example"}, Settings: topology.DefaultSettings()}
+		trunk := &topology.Trunk{Transport: transport, ContactHost: c.name, Port: 5061, GatewayPort: 5061, Gateway: &topology.Gateway{Host: "sip.peer.example", Interface: c.at}, Settings: topology.DefaultSettings()}
 		hop := sip.Hop{Transport: transport, Local: netip.MustParseAddrPort("192.0.2.10:5061"), Remote: netip.MustParseAddrPort("192.0.2.20:5061")}
 		m := e.Options(trunk, hop, "id")
 		contact, _ := m.Contact()

@@ -33,7 +33,7 @@ var ownCodecs = []string{"PCMA", "PCMU"}
 // ownOffer is an offer for a target whose caller has made none: audio with the codecs of the target's trunk, and telephone-event. The
 // caller is then offered what the target takes of it, so that the two agree.
 func (p *plan) ownOffer(c *Call, l *Leg) string {
-	p.face(c, l.hop.Remote.Addr())
+	p.face(c, l)
 	list := chosen(l.trunk.Settings.Codecs)
 	if len(list) == 0 {
 		list = chosen(ownCodecs)
@@ -42,11 +42,11 @@ func (p *plan) ownOffer(c *Call, l *Leg) string {
 		list = narrow
 	}
 	list = append(list, payloads[len(payloads)-1])
-	family := "IP4 "
-	if p.base[l.side].Is6() {
+	shown, family := c.env.shownMedia(l.trunk, p.base[l.side]), "IP4 "
+	if shown.Is6() {
 		family = "IP6 "
 	}
-	address := "IN " + family + p.base[l.side].String()
+	address := "IN " + family + shown.String()
 	var b strings.Builder
 	b.WriteString("v=0\r\no=directsip " + strconv.FormatUint(l.sdp.id, 10) + " " + strconv.FormatUint(l.sdp.version, 10) + " " + address)
 	b.WriteString("\r\ns=-\r\nc=" + address + "\r\nt=0 0\r\nm=audio " + strconv.Itoa(int(p.lines[0].ours[l.side])) + " RTP/AVP")

@@ -159,7 +159,7 @@ func (c *Call) pickUp(now time.Time, p *pickUp, l Leg, out *Out) {
 	if c.moved {
 		c.plan.recall(c, nil)
 	}
-	c.plan.face(c, b.hop.Remote.Addr())
+	c.plan.face(c, b)
 	if codec, ok := p.answer.FirstAudioCodec(); ok {
 		a.sdp.codec = strings.Clone(codec.Name)
 		b.sdp.codec = a.sdp.codec

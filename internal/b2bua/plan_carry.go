@@ -20,7 +20,7 @@ func (p *plan) offerTo(c *Call, l *Leg) string {
 	if p.bypass {
 		return l.sdp.pass(c.offered)
 	}
-	p.face(c, l.hop.Remote.Addr())
+	p.face(c, l)
 	return p.write(c, c.offered, l, &l.sdp, asOffer)
 }
 
@@ -40,6 +40,7 @@ func (p *plan) write(c *Call, s *sdp.Session, l *Leg, d *description, what as) s
 // writeAt is write with an address of ours that l's side may not have yet.
 func (p *plan) writeAt(c *Call, s *sdp.Session, l *Leg, d *description, base netip.Addr, what as) string {
 	var slots [maxLines]sdp.MediaAddr
+	base = c.env.shownMedia(l.trunk, base)
 	n := min(len(s.Media), len(p.lines))
 	for i := range n {
 		slots[i] = sdp.MediaAddr{Addr: base, Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1,
@@ -64,7 +65,7 @@ func (p *plan) decline(c *Call, l *Leg, offer string) string {
 		}
 		return l.sdp.again()
 	}
-	return p.refuse(s, l, &l.sdp)
+	return p.refuse(c, s, l, &l.sdp)
 }
 
 // refusedAlso is what we have said, without what the peer refuses in an offer: it may have done so in the answer to that.

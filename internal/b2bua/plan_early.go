@@ -37,7 +37,7 @@ func (p *plan) accept(c *Call, l *Leg, e *early) string {
 		return ""
 	}
 	if p.bypass || p.passKeys && secure(s) {
-		return p.refuse(s, l, &e.sdp)
+		return p.refuse(c, s, l, &e.sdp)
 	}
 	e.sdp.peer = fingerprint(s)
 	p.grow(c, s)
@@ -49,8 +49,8 @@ func (p *plan) accept(c *Call, l *Leg, e *early) string {
 }
 
 // refuse answers an offer by refusing every m-line.
-func (p *plan) refuse(s *sdp.Session, l *Leg, d *description) string {
-	r := sdp.Rewrite{Address: p.base[l.side], SessionID: d.id, Version: d.version, UserName: "directsip"}
+func (p *plan) refuse(c *Call, s *sdp.Session, l *Leg, d *description) string {
+	r := sdp.Rewrite{Address: c.env.shownMedia(l.trunk, p.base[l.side]), SessionID: d.id, Version: d.version, UserName: "directsip"}
 	if d.shown != "" {
 		d.version++
 		r.Version = d.version

@@ -7,6 +7,7 @@ import (
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/topology"
 )
 
 // The ports of a call: they are taken and opened before hunting begins, more of them when m-lines are added, and closed at its end.
@@ -46,8 +47,8 @@ func (c *Call) openMedia(now time.Time, out *Out) {
 		p.lines = make([]line, 1) // offerless: one m-line until the target makes its offer
 	}
 	p.host[0] = c.a.hop.Remote.Addr()
-	p.base[0] = c.env.mediaAddr(c.callerMedia())
-	p.base[1] = c.env.mediaAddr(c.firstTarget())
+	p.base[0] = c.env.mediaAddr(c.a.trunk, c.callerMedia())
+	p.base[1] = c.env.mediaAddr(c.firstTrunk(), c.firstTarget())
 	if !p.takePorts(now, c) {
 		c.refuse(now, diag.MediaPorts, "", out)
 		return
@@ -115,6 +116,14 @@ func (c *Call) firstTarget() netip.Addr {
 		return c.decision.Targets[0].Trunk.Gateway.Addr
 	}
 	return netip.Addr{}
+}
+
+// firstTrunk is that of the first target; where nobody is called, the caller's.
+func (c *Call) firstTrunk() *topology.Trunk {
+	if len(c.decision.Targets) > 0 {
+		return c.decision.Targets[0].Trunk
+	}
+	return c.a.trunk
 }
 
 // targetHost is the host that the INVITE of the target went to.

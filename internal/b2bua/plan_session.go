@@ -66,9 +66,9 @@ func (p *plan) tell(c *Call, out *Out) {
 	p.dirty = false
 }
 
-// face turns side B toward a target: our address of its family, and the host that may send.
-func (p *plan) face(c *Call, peer netip.Addr) {
-	if a := c.env.mediaAddr(peer); a != p.base[1] {
+// face turns side B toward the leg of a target: our address of its interface and family, and the host that may send.
+func (p *plan) face(c *Call, l *Leg) {
+	if a := c.env.mediaAddr(l.trunk, l.hop.Remote.Addr()); a != p.base[1] {
 		p.base[1], p.dirty = a, true
 	}
 	p.dirty = p.dirty || c.targetHost() != p.host[1]

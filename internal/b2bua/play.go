@@ -96,15 +96,15 @@ func (v *voices) has(codec media.Codec) (pt uint8, ok bool) {
 }
 
 // speak is our own answer to an offer of the caller's, as nobody else answers it: one codec on one m-line, the others refused.
-func (p *plan) speak(s *sdp.Session, d *description, v voice) string {
+func (p *plan) speak(c *Call, s *sdp.Session, d *description, v voice) string {
 	var slots [maxLines]sdp.MediaAddr
-	n := min(len(s.Media), len(p.lines))
+	n, shown := min(len(s.Media), len(p.lines)), c.env.shownMedia(c.a.trunk, p.base[0])
 	for i := range n {
-		slots[i] = sdp.MediaAddr{Addr: p.base[0], Port: p.lines[i].ours[0], RTCPPort: p.lines[i].ours[0] + 1, Drop: i != v.stream,
+		slots[i] = sdp.MediaAddr{Addr: shown, Port: p.lines[i].ours[0], RTCPPort: p.lines[i].ours[0] + 1, Drop: i != v.stream,
 			Direction: s.Media[i].Direction.Reverse()}
 	}
 	d.codec = v.codec.String()
-	return d.rewrite(s, &sdp.Rewrite{Address: p.base[0], Media: slots[:n], Codecs: []string{d.codec}})
+	return d.rewrite(s, &sdp.Rewrite{Address: shown, Media: slots[:n], Codecs: []string{d.codec}})
 }
 
 // play lets a side hear a clip instead of what it heard of ours before. times is how often, 0 until hush.

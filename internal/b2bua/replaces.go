@@ -76,7 +76,7 @@ func (c *Call) Replace(now time.Time, in Caller, d *Replaces, out *Out) {
 	c.now = now
 	req := in.Req
 	l := Leg{trunk: in.Trunk, callID: strings.Clone(req.CallID()), tag: c.env.tag(), hop: Back(in.Source, req), inv: req}
-	l.hop.As, l.hop.Secure = in.Trunk.ContactHost, secureDialog(in.Source, req)
+	l.hop.As, l.hop.Secure = c.env.As(in.Trunk, l.hop.Local), secureDialog(in.Source, req)
 	l.invs.Start(now, req, l.hop, c.env.Timers)
 	out.CallIDs = append(out.CallIDs, l.callID)
 	c.again(&l)

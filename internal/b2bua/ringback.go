@@ -28,7 +28,7 @@ func (c *Call) ringOurselves(now time.Time, status int, out *Out) bool {
 	f := &fork{ours: c.env.tag()}
 	f.sdp.start(c.env)
 	c.forks = append(c.forks, f)
-	c.showOwn(now, f, c.plan.speak(c.offered, &f.sdp, v), out)
+	c.showOwn(now, f, c.plan.speak(c, c.offered, &f.sdp, v), out)
 	c.play(now, 0, clip, v, 0, media.YieldForGood)
 	c.want(clip)
 	return true

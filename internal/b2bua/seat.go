@@ -51,7 +51,7 @@ func (p *plan) standingOffer(c *Call, l *Leg) string {
 			s.Media[i].Direction = sdp.SendRecv
 		}
 	}
-	return p.writeAt(c, s, l, &l.sdp, c.env.mediaAddr(l.hop.Remote.Addr()), asOffer)
+	return p.writeAt(c, s, l, &l.sdp, c.env.mediaAddr(l.trunk, l.hop.Remote.Addr()), asOffer)
 }
 
 var offHold = strings.NewReplacer("a=sendonly\r\n", "a=sendrecv\r\n", "a=recvonly\r\n", "a=sendrecv\r\n", "a=inactive\r\n", "a=sendrecv\r\n")
@@ -131,7 +131,7 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 		c.won = x.new
 	}
 	if !p.bypass {
-		p.base[side] = c.env.mediaAddr(l.hop.Remote.Addr())
+		p.base[side] = c.env.mediaAddr(l.trunk, l.hop.Remote.Addr())
 		for i := range p.lines {
 			p.lines[i].peer[side].place = netip.Addr{} // of who was there before
 		}

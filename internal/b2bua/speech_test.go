@@ -14,10 +14,10 @@ import (
 
 // conversing is a call whose legs have trunks with these settings, and whose relay has Opus.
 func conversing(a, b topology.TrunkSettings) *Call {
-	c := &Call{env: &Env{Opus: true}}
-	c.a.trunk = &topology.Trunk{Settings: &a}
+	c, gw := &Call{env: &Env{Opus: true, Server: &topology.Server{}}}, &topology.Gateway{}
+	c.a.trunk = &topology.Trunk{Gateway: gw, Settings: &a}
 	c.won = &attempt{}
-	c.won.leg.side, c.won.leg.trunk = 1, &topology.Trunk{Settings: &b}
+	c.won.leg.side, c.won.leg.trunk = 1, &topology.Trunk{Gateway: gw, Settings: &b}
 	c.plan.lines = make([]line, 1)
 	return c
 }

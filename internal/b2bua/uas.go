@@ -88,7 +88,7 @@ func (c *Call) unreachable(offer *sdp.Session) bool {
 		if m.Rejected() {
 			continue
 		}
-		if !m.Conn.IsValid() || m.Conn.IsUnspecified() || family(c.env.Server.Media, m.Conn).Is4() == m.Conn.Unmap().Is4() {
+		if !m.Conn.IsValid() || m.Conn.IsUnspecified() || c.env.mediaAddr(c.a.trunk, m.Conn).Is4() == m.Conn.Unmap().Is4() {
 			return false
 		}
 		other = true

@@ -127,7 +127,7 @@ func ends(snap *topology.Snapshot, trunk, srv string) (ours, peer netip.AddrPort
 	if err != nil {
 		return ours, peer, nil, err
 	}
-	for _, addr := range s.Addresses {
+	for _, addr := range s.Toward(t).Addresses {
 		if addr.Is4() == t.Gateway.Addr.Is4() {
 			ours = netip.AddrPortFrom(addr, t.Port)
 			break

@@ -115,7 +115,7 @@ func (x *examination) resolve(ctx context.Context) []resolve.Addr {
 	ctx, cancel := context.WithTimeout(ctx, x.Timeout)
 	defer cancel()
 	q := resolve.Query{Host: gw.Host, Port: x.trunk.GatewayPort, Transport: x.trunk.Transport}
-	q.IPv4, q.IPv6 = x.Server.Families()
+	q.IPv4, q.IPv6 = x.Server.Toward(x.trunk).Families()
 	res, trail, err := x.Resolver.Trace(ctx, q)
 	for _, a := range trail {
 		d := DNS{Name: a.Name, Type: a.Type, Records: clipAll(a.Records)}
@@ -153,7 +153,7 @@ func (x *examination) identify() {
 		if h.Answer == nil {
 			continue
 		}
-		t, _ := x.Snapshot.InboundTrunk(x.trunk.Pool, x.trunk.Transport, x.trunk.Port, h.Answer.From.Addr(), h.names, resolved)
+		t, _ := x.Snapshot.InboundTrunk(x.Server, x.trunk.Transport, netip.AddrPortFrom(h.Local.Addr(), x.trunk.Port), h.Answer.From.Addr(), h.names, resolved)
 		if t != nil {
 			if t == x.trunk.Watched() { // a derived trunk is told by its name in the request
 				t = x.trunk

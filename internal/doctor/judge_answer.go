@@ -37,9 +37,15 @@ func (j *judge) answer(h *Hop) {
 		j.add(Error, "slow", fmt.Sprintf("%s answers after %s, and optionsTimeout is %s", h.Address, a.RoundTrip.Round(time.Millisecond), set.OptionsTimeout), "the trunk would be taken for down",
 			"Find out what takes the peer so long, or set optionsTimeout to more")
 	}
-	if a.SeenAs != "" && a.SeenAs != h.Local.Addr().String() {
-		j.add(Note, "nat", fmt.Sprintf("%s sees us as %s, and our address is %s", h.Address, a.SeenAs, h.Local.Addr()), "there is a NAT between the two; media needs its public address",
-			fmt.Sprintf("If the peer cannot reach %s, give the server addresses that it can reach", h.Local.Addr()))
+	ours := h.Local.Addr()
+	switch known := j.server.Toward(j.trunk).Known(ours); {
+	case a.SeenAs == "" || a.SeenAs == known.String():
+	case known != ours:
+		j.add(Warning, "nat", fmt.Sprintf("%s sees us as %s, and public says %s", h.Address, a.SeenAs, known), "its calls and its media go to an address that may not be ours",
+			fmt.Sprintf("Set public of the server, or of its interface, to %s; if the peer is on this side of the NAT, give its gateway an interface without public", a.SeenAs))
+	case a.SeenAs != ours.String():
+		j.add(Note, "nat", fmt.Sprintf("%s sees us as %s, and our address is %s", h.Address, a.SeenAs, ours), "there is a NAT between the two; media needs its public address",
+			fmt.Sprintf("If the peer cannot reach %s, set public of the server, or of an interface for this gateway, to %s", ours, a.SeenAs))
 	}
 	if a.Skew > skewed || a.Skew < -skewed {
 		j.add(Warning, "clock", fmt.Sprintf("the clock of %s differs from ours by %s", h.Address, a.Skew), "certificates and tokens are judged by the clock, and logs cannot be compared",

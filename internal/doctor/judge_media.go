@@ -53,6 +53,14 @@ func (j *judge) ourMedia() {
 	}
 }
 
+// told is the address as peers are told it.
+func (a *MediaAddress) told() netip.Addr {
+	if a.Known.IsValid() {
+		return a.Known
+	}
+	return a.Address
+}
+
 // peerMedia judges what the answer says of media, and whether it can come to us and go to the peer. It is known to hold for no call: an answer to OPTIONS says
 // what the peer is able to (RFC 3261 §11.2, RFC 3264 §9).
 func (j *judge) peerMedia(h *Hop) {
@@ -66,9 +74,10 @@ func (j *judge) peerMedia(h *Hop) {
 	case ours < 0:
 		j.add(Warning, "media-family", fmt.Sprintf("the peer is at %s, and server %q has no media address of that family", at, j.server.Name), "media of the two cannot meet, unless the peer has an address of ours",
 			fmt.Sprintf("Add one to media of server %q", j.server.Name))
-	case private(m.Addresses[ours].Address) && public(at):
-		j.add(Warning, "media-private", fmt.Sprintf("the peer is at %s, and our media address %s is private", at, m.Addresses[ours].Address),
-			"the peer is told an address that it cannot reach, and its party is not heard unless something between the two changes it", fmt.Sprintf("Give server %q a media address that the peer can reach", j.server.Name))
+	case private(m.Addresses[ours].told()) && public(at):
+		j.add(Warning, "media-private", fmt.Sprintf("the peer is at %s, and our media address %s is private", at, m.Addresses[ours].told()),
+			"the peer is told an address that it cannot reach, and its party is not heard unless something between the two changes it",
+			fmt.Sprintf("Give server %q a media address that the peer can reach, or name with public the one that a NAT before it has", j.server.Name))
 	}
 	if a.Accept != nil && !slices.ContainsFunc(a.Accept, takesSDP) {
 		j.add(Warning, "accept-sdp", fmt.Sprintf("%s accepts %s, and not application/sdp", h.Address, list(a.Accept)), "it answers offers with 415", "Look whether this is the peer's port for calls")

@@ -28,7 +28,8 @@ type Media struct {
 // MediaAddress is one address of ours.
 type MediaAddress struct {
 	Address netip.Addr `json:"address"`
-	Here    bool       `json:"here"` // this host has it
+	Known   netip.Addr `json:"known,omitzero"` // as what peers are told it, where that is another (public)
+	Here    bool       `json:"here"`           // this host has it
 	Held    []Held     `json:"held,omitempty"`
 }
 
@@ -46,13 +47,18 @@ func (x *examination) media() {
 	m := &Media{First: srv.MediaPorts.First, Last: srv.MediaPorts.Last, Wanted: srv.MediaTier}
 	x.Facts.Media = m
 	var words []string
-	for _, a := range srv.Media {
+	toward := srv.Toward(x.trunk)
+	for _, a := range toward.Media {
 		at := MediaAddress{Address: a, Here: here(a)}
 		if at.Here {
 			at.Held = held(a, srv.MediaPorts)
 		}
+		word := a.String()
+		if known := toward.KnownMedia(a); known != a {
+			at.Known, word = known, word+" known as "+known.String()
+		}
 		m.Addresses = append(m.Addresses, at)
-		words = append(words, a.String())
+		words = append(words, word)
 	}
 	if slices.ContainsFunc(m.Addresses, func(a MediaAddress) bool { return a.Here }) {
 		m.tier()

@@ -22,7 +22,9 @@ func TestJudgeMedia(t *testing.T) {
 		}
 		return out
 	}
-	hold := func(h ...Held) []MediaAddress { return []MediaAddress{{addr("203.0.113.1"), true, h}} }
+	hold := func(h ...Held) []MediaAddress {
+		return []MediaAddress{{Address: addr("203.0.113.1"), Here: true, Held: h}}
+	}
 	for name, c := range map[string]struct {
 		settings string
 		ours     Media
@@ -40,6 +42,7 @@ func TestJudgeMedia(t *testing.T) {
 		"half of them":      {"", Media{Addresses: here("203.0.113.1"), Wanted: "kernel", Tier: "kernel", TierWhy: "not steered"}, "198.51.100.1", nil, nil, "note media-tier: in the tier kernel, but not all of it: not steered"},
 		"no relay":          {"", Media{Addresses: here("203.0.113.1"), TierWhy: "too many open files"}, "198.51.100.1", nil, nil, "warning media-relay: too many open files"},
 		"ours is private":   {"", Media{Addresses: here("10.0.0.1")}, "198.51.100.1", nil, nil, "warning media-private: 10.0.0.1 is private"},
+		"known by another":  {"", Media{Addresses: []MediaAddress{{Address: addr("10.0.0.1"), Known: addr("203.0.113.1"), Here: true}}}, "198.51.100.1", nil, nil, ""},
 		"both are private":  {"", Media{Addresses: here("10.0.0.1")}, "10.0.0.2", nil, nil, ""},
 		"another family":    {"", Media{Addresses: here("203.0.113.1")}, "2001:db8::1", nil, nil, "warning media-family: no media address of that family"},
 		"takes no SDP":      {"", Media{Addresses: here("203.0.113.1")}, "198.51.100.1", []string{"text/plain", "message/sipfrag"}, nil, "warning accept-sdp: accepts text/plain, message/sipfrag, and not application/sdp"},

@@ -130,7 +130,7 @@ func authorities(file string) *Authorities {
 }
 
 // Here tells whether this host has an address of a server.
-func Here(srv *topology.Server) bool { return slices.ContainsFunc(srv.Addresses, here) }
+func Here(srv *topology.Server) bool { return slices.ContainsFunc(srv.AllAddresses(), here) }
 
 func here(a netip.Addr) bool {
 	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))

@@ -80,7 +80,7 @@ func (e *Engine) Known(listener topology.Listener, remote netip.Addr) bool {
 func (e *Engine) KnownNames(listener topology.Listener, remote netip.Addr, names []string) bool {
 	resolved := e.resolvedFor(remote)
 	for _, d := range e.documents() {
-		t, _ := d.snap.InboundTrunk(d.server.Pool, listener.Transport, listener.AddrPort.Port(), remote, names, resolved)
+		t, _ := d.snap.InboundTrunk(d.server, listener.Transport, listener.AddrPort, remote, names, resolved)
 		if t != nil {
 			return true
 		}

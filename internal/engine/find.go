@@ -54,8 +54,8 @@ func (e *Engine) certified(hop *sip.Hop) string {
 	}
 	for _, d := range e.documents() {
 		named := func(name string) []string { return []string{strings.ToLower(name)} }
-		was, _ := d.snap.InboundTrunk(d.server.Pool, sip.TLS, hop.Local.Port(), hop.Remote.Addr(), named(hop.Name), e.resolved)
-		is, _ := d.snap.InboundTrunk(d.server.Pool, sip.TLS, hop.Local.Port(), hop.Remote.Addr(), named(hop.Host), e.resolved)
+		was, _ := d.snap.InboundTrunk(d.server, sip.TLS, hop.Local, hop.Remote.Addr(), named(hop.Name), e.resolved)
+		is, _ := d.snap.InboundTrunk(d.server, sip.TLS, hop.Local, hop.Remote.Addr(), named(hop.Host), e.resolved)
 		if was != nil && is != nil && was.Gateway == is.Gateway {
 			return hop.Host
 		}

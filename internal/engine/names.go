@@ -100,7 +100,7 @@ func (e *Engine) learn(ctx context.Context, docs []document) bool {
 		for _, t := range d.snap.Trunks {
 			if g := t.Gateway; t.Pool == d.server.Pool && !g.Addr.IsValid() {
 				q := question{g.Host, resolve.Query{Host: g.Host, Port: t.GatewayPort, Transport: t.Transport}}
-				q.q.IPv4, q.q.IPv6 = d.server.Families()
+				q.q.IPv4, q.q.IPv6 = d.server.Toward(t).Families()
 				if !slices.Contains(list, q) {
 					list = append(list, q)
 				}

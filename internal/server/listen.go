@@ -74,7 +74,7 @@ func unusable(name string, snap *topology.Snapshot, me *topology.Server) (list t
 
 // missingMedia warns of media addresses that this host does not have: calls are refused until it has them, which may be the time of a failover.
 func missingMedia(name string, me *topology.Server) (list topology.Problems) {
-	for _, a := range me.Media {
+	for _, a := range me.AllMedia() {
 		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
 		if err == nil {
 			c.Close()

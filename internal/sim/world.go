@@ -72,7 +72,7 @@ func NewSharded(seed uint64, snap *topology.Snapshot, shards int) *World {
 	for i, s := range snap.Servers {
 		n := newNode(w, i, s, shards)
 		w.Nodes = append(w.Nodes, n)
-		for _, a := range s.Addresses {
+		for _, a := range s.AllAddresses() {
 			w.at[a] = n
 		}
 	}

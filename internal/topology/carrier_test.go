@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -42,7 +43,7 @@ func TestDR_28DerivedTrunks(t *testing.T) {
 			t.Errorf("%q: %v", host, got)
 		}
 	}
-	in, _ := snap.InboundTrunk(teams.Pool, teams.Transport, 5061, snap.Servers[0].Addresses[0], []string{"sip.hub.test"}, nil)
+	in, _ := snap.InboundTrunk(snap.Servers[0], teams.Transport, netip.AddrPortFrom(snap.Servers[0].Addresses[0], 5061), snap.Servers[0].Addresses[0], []string{"sip.hub.test"}, nil)
 	if in != teams || contoso.Watched() != teams || teams.Watched() != teams {
 		t.Errorf("inbound %v", in)
 	}

@@ -12,6 +12,7 @@ import (
 // check looks at the document as a whole; every name in it is resolved.
 func (c *compiler) check() {
 	c.checkServers()
+	c.checkInterfaces()
 	for _, d := range c.trunkDocs {
 		c.checkTrunk(d)
 		c.checkLoop(d)
@@ -54,13 +55,18 @@ func (c *compiler) checkServers() {
 				c.checkNeighbour(d, other)
 			}
 			before = append(before, d.out)
-			for i, a := range d.out.Addresses {
-				at := d.addresses.items[min(i, len(d.addresses.items)-1)]
-				if other, taken := addresses[a]; taken {
-					c.errorf(at, "the address %s is that of server %q as well", a, other).fixf("Give every server its own")
+			for _, i := range append([]*interfaceDoc{&d.own}, d.interfaces...) {
+				if i.addresses == nil {
 					continue
 				}
-				addresses[a] = d.out.Name
+				for k, a := range i.at.Addresses {
+					at := i.addresses.items[min(k, len(i.addresses.items)-1)]
+					if other, taken := addresses[a]; taken && other != d.out.Name {
+						c.errorf(at, "the address %s is that of server %q as well", a, other).fixf("Give every server its own")
+						continue
+					}
+					addresses[a] = d.out.Name
+				}
 			}
 		}
 	}
@@ -101,7 +107,7 @@ func (c *compiler) checkServer(p *poolDoc, d *serverDoc) {
 		if t.Pool != p.out || t.Transport != sip.UDP || t.Port < r.First || t.Port > r.Last {
 			continue
 		}
-		if slices.ContainsFunc(s.Media, func(a netip.Addr) bool { return slices.Contains(s.Addresses, a) }) {
+		if slices.ContainsFunc(s.AllMedia(), func(a netip.Addr) bool { return slices.Contains(s.Toward(t).Addresses, a) }) {
 			c.errorf(ports, "mediaPorts %d-%d contains the port %d that trunk %q listens on over UDP", r.First, r.Last, t.Port, t.Name).
 				fixf("Move the port or the range")
 			return
@@ -120,7 +126,7 @@ func (c *compiler) checkMetrics(d *serverDoc) {
 		if t.Pool != d.out.Pool || strconv.Itoa(int(t.Port)) != port || t.Transport == sip.UDP && c.snap.hasTLS(t.Pool, t.Port) {
 			continue
 		}
-		if host == "" || err == nil && (at.IsUnspecified() || slices.Contains(d.out.Addresses, at)) {
+		if host == "" || err == nil && (at.IsUnspecified() || slices.Contains(d.out.Toward(t).Addresses, at)) {
 			c.errorf(d.metrics, "metrics is to be at %s, and trunk %q listens on port %d", d.out.Metrics, t.Name, t.Port).fixf("Give metrics another port")
 			return
 		}
@@ -134,11 +140,8 @@ func (c *compiler) checkLoop(d *trunkDoc) {
 		return
 	}
 	for _, s := range t.Pool.Servers {
-		if !s.is(t.Gateway) {
-			continue
-		}
 		for _, o := range c.snap.Trunks {
-			if o.Pool == t.Pool && o.Port == t.GatewayPort && (o.Transport == t.Transport || o.Transport == sip.UDP && t.Transport == sip.TCP) {
+			if o.Pool == t.Pool && o.Port == t.GatewayPort && s.meets(o, t.Gateway) && (o.Transport == t.Transport || o.Transport == sip.UDP && t.Transport == sip.TCP) {
 				c.errorf(d.nameNode(), "port %d of gateway %q at %s is where server %q listens for trunk %q: every call to it would come in again",
 					t.GatewayPort, t.Gateway.Name, t.Gateway.Host, s.Name, o.Name).fixf("Set host or port to those of the peer")
 				return
@@ -147,10 +150,12 @@ func (c *compiler) checkLoop(d *trunkDoc) {
 	}
 }
 
-// is tells whether a gateway is at an address or under the name of the server.
-func (s *Server) is(g *Gateway) bool {
-	return strings.EqualFold(g.Host, s.Name) || slices.Contains(s.Addresses, g.Addr) ||
-		slices.ContainsFunc(g.Addresses, func(a netip.Addr) bool { return slices.Contains(s.Addresses, a) })
+// meets tells whether a gateway is at an address that the server has or is known by on a trunk, or under its name.
+func (s *Server) meets(t *Trunk, g *Gateway) bool {
+	here := s.Toward(t)
+	return strings.EqualFold(g.Host, s.Name) || slices.ContainsFunc(g.sources(), func(a netip.Addr) bool {
+		return slices.Contains(here.Addresses, a) || slices.Contains(here.Public, a)
+	})
 }
 
 // SteeredPorts is how many ports from a multiple of it on a server takes together when it steers (relay).
@@ -159,8 +164,9 @@ const SteeredPorts = 64
 // checkNeighbour: servers that share a media address share a host, and neither can have the ports that the other has.
 func (c *compiler) checkNeighbour(d *serverDoc, other *Server) {
 	s := d.out
-	shared := slices.IndexFunc(s.Media, func(a netip.Addr) bool { return slices.Contains(other.Media, a) })
-	if shared < 0 || slices.Contains(other.Addresses, s.Media[shared]) && slices.Contains(s.Addresses, s.Media[shared]) { // which is an error of its own
+	media, theirs := s.AllMedia(), other.AllMedia()
+	shared := slices.IndexFunc(media, func(a netip.Addr) bool { return slices.Contains(theirs, a) })
+	if shared < 0 || slices.Contains(other.AllAddresses(), media[shared]) && slices.Contains(s.AllAddresses(), media[shared]) { // which is an error of its own
 		return
 	}
 	ports := d.key
@@ -174,11 +180,11 @@ func (c *compiler) checkNeighbour(d *serverDoc, other *Server) {
 	switch {
 	case low.Last >= high.First:
 		c.warnf(ports, "mediaPorts %d-%d and %d-%d of server %q overlap at %s: calls are lost while the other has their ports",
-			s.MediaPorts.First, s.MediaPorts.Last, other.MediaPorts.First, other.MediaPorts.Last, other.Name, s.Media[shared]).fixf("Give every server its own")
+			s.MediaPorts.First, s.MediaPorts.Last, other.MediaPorts.First, other.MediaPorts.Last, other.Name, media[shared]).fixf("Give every server its own")
 	case low.Last/SteeredPorts == high.First/SteeredPorts && s.MediaTier != "sockets" && other.MediaTier != "sockets":
 		edge := high.First / SteeredPorts * SteeredPorts
 		c.warnf(ports, "mediaPorts %d-%d and %d-%d of server %q meet at %s between %d and %d, of which steering gives all to one server",
-			s.MediaPorts.First, s.MediaPorts.Last, other.MediaPorts.First, other.MediaPorts.Last, other.Name, s.Media[shared], edge, edge+SteeredPorts-1).
+			s.MediaPorts.First, s.MediaPorts.Last, other.MediaPorts.First, other.MediaPorts.Last, other.Name, media[shared], edge, edge+SteeredPorts-1).
 			fixf("End the lower range at %d, or begin the upper at %d", edge-1, edge+SteeredPorts)
 	}
 }
@@ -216,10 +222,11 @@ func (c *compiler) checkTrunk(d *trunkDoc) {
 		return
 	}
 	for _, s := range t.Pool.Servers {
-		if !slices.ContainsFunc(s.Addresses, func(a netip.Addr) bool { return a.Is4() == gw.Addr.Is4() }) {
+		here := s.Toward(t)
+		if !slices.ContainsFunc(here.Addresses, func(a netip.Addr) bool { return a.Is4() == gw.Addr.Is4() }) {
 			c.errorf(d.nameNode(), "gateway %q is at %s, and server %q of the pool has no %s address", gw.Name, gw.Addr, s.Name, family(gw.Addr)).
 				fixf("Add one to the server's addresses")
-		} else if !slices.ContainsFunc(s.Media, func(a netip.Addr) bool { return a.Is4() == gw.Addr.Is4() }) {
+		} else if !slices.ContainsFunc(here.Media, func(a netip.Addr) bool { return a.Is4() == gw.Addr.Is4() }) {
 			c.warnf(d.nameNode(), "gateway %q is at %s, and media of server %q has no %s address", gw.Name, gw.Addr, s.Name, family(gw.Addr)).
 				fixf("Add one to media of the server, unless the peer has its media elsewhere")
 		}

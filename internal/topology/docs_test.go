@@ -18,6 +18,7 @@ func documented() map[string][]string {
 		"sites":               keys(siteFields),
 		"pools":               keys(poolFields),
 		"servers":             keys(serverFields),
+		"interfaces":          keys(interfaceFields),
 		"gateways":            keys(gatewayFields),
 		"trunks":              slices.Concat(keys(trunkFields), keys(rootFields)),
 		"Registration":        keys(registrationFields),

@@ -15,15 +15,15 @@ type Listener struct {
 	AddrPort  netip.AddrPort
 }
 
-// Listeners is what a server must listen on: every port of a trunk of its pool, on each of its addresses. Who listens on
-// UDP listens on TCP as well (RFC 3261 §18.2.1), unless TLS has the port.
+// Listeners is what a server must listen on: every port of a trunk of its pool, on each address of the interface that the trunk's gateway
+// is reached by. Who listens on UDP listens on TCP as well (RFC 3261 §18.2.1), unless TLS has the port.
 func (s *Snapshot) Listeners(srv *Server) []Listener {
 	var list []Listener
 	for _, t := range s.Trunks {
 		if t.Pool != srv.Pool {
 			continue
 		}
-		for _, a := range srv.Addresses {
+		for _, a := range srv.Toward(t).Addresses {
 			at := netip.AddrPortFrom(a, t.Port)
 			list = append(list, Listener{t.Transport, at})
 			if t.Transport == sip.UDP && !s.hasTLS(t.Pool, t.Port) {
@@ -128,7 +128,8 @@ func (g *Gateway) sources() []netip.Addr {
 	return append([]netip.Addr{g.Addr.Unmap()}, g.Addresses...)
 }
 
-// InboundTrunk names the trunk of a request that came to a listener of the pool.
+// InboundTrunk names the trunk of a request that came to a listener of a server. Gateways are met on the interface that they are reached by, and
+// strangers on any other.
 //
 // Over UDP and TCP the peer is known by its source address: the gateway's host or one of its addresses, or for a gateway given
 // by name one of the addresses that resolved tells (it may be nil). Over TLS it is known by the names of its verified
@@ -137,23 +138,32 @@ func (g *Gateway) sources() []netip.Addr {
 //
 // The trunk is nil when the source is unknown; candidates is every trunk of the listener, to explain that. The caller
 // must not change it. A look-up does not allocate.
-func (s *Snapshot) InboundTrunk(p *Pool, transport sip.Transport, port uint16, remote netip.Addr, names []string,
+func (s *Snapshot) InboundTrunk(srv *Server, transport sip.Transport, local netip.AddrPort, remote netip.Addr, names []string,
 	resolved func(*Gateway) []netip.Addr) (trunk *Trunk, candidates []*Trunk) {
-	at := listenKey{p, transport, port}
+	at := listenKey{srv.Pool, transport, local.Port()}
 	remote = remote.Unmap().WithZone("")
 	candidates = s.inbound.byListener[at]
 	if transport == sip.TLS {
-		return s.byCertificate(at, remote, names, resolved), candidates
+		trunk = s.byCertificate(at, remote, names, resolved)
+	} else {
+		trunk = s.byAddress(at, remote, resolved)
 	}
+	if trunk != nil && !slices.Contains(srv.Toward(trunk).Addresses, local.Addr().Unmap().WithZone("")) {
+		trunk = nil
+	}
+	return trunk, candidates
+}
+
+func (s *Snapshot) byAddress(at listenKey, remote netip.Addr, resolved func(*Gateway) []netip.Addr) *Trunk {
 	if found := s.inbound.byAddr[addrKey{at, remote}]; len(found) > 0 {
-		return found[0], candidates
+		return found[0]
 	}
 	for _, t := range s.inbound.byHost[at] {
 		if t.Gateway.reaches(remote, resolved) {
-			return t, candidates
+			return t
 		}
 	}
-	return nil, candidates
+	return nil
 }
 
 func (s *Snapshot) byCertificate(at listenKey, remote netip.Addr, names []string, resolved func(*Gateway) []netip.Addr) *Trunk {

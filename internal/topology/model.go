@@ -86,13 +86,13 @@ type PortRange struct{ First, Last uint16 }
 type Server struct {
 	Name          string // FQDN
 	Pool          *Pool
-	Addresses     []netip.Addr // SIP listening addresses: at most one IPv4 and one IPv6
-	Media         []netip.Addr // media addresses: at most one IPv4 and one IPv6; default Addresses
-	MediaPorts    PortRange    // MED-09; default 49152-57500
-	MediaTier     string       // the best that media may travel in: "sockets", "steered" or "kernel" (default)
-	Cert, Key, CA string       // PEM files of the TLS listeners; CA verifies peers
-	MaxCalls      int          // 0: no limit
-	MaxCPS        int          // new calls per second; 0: no limit
+	Interface                           // where gateways are that name none
+	Interfaces    map[string]*Interface // further ones, by name
+	MediaPorts    PortRange             // MED-09; default 49152-57500
+	MediaTier     string                // the best that media may travel in: "sockets", "steered" or "kernel" (default)
+	Cert, Key, CA string                // PEM files of the TLS listeners; CA verifies peers
+	MaxCalls      int                   // 0: no limit
+	MaxCPS        int                   // new calls per second; 0: no limit
 	// MaxMessagesPerSource is SIP messages per second of one address; 0: no limit; default 20000.
 	MaxMessagesPerSource int
 	Metrics              string // host:port of /metrics and /healthz; "" none
@@ -128,7 +128,8 @@ type Gateway struct {
 	Addresses []netip.Addr // further source addresses that this peer may call from
 	Names     []string     // certificate names that this peer may present; default Host
 	Site      *Site
-	Routable  bool // TOP-21
+	Interface string // by which interface of our servers it is reached; "": that of the server itself (TOP-12)
+	Routable  bool   // TOP-21
 	// MediaIP stands for where its media is, when that is not where its signalling comes from (TOP-15). AlternateBypassID: gateways that
 	// have the same one are at one place for bypass (BYP-05); "": the gateway with itself.
 	MediaIP           netip.Addr

@@ -14,11 +14,3 @@ func (t *Trunk) Remote() (netip.AddrPort, bool) {
 func (t *Trunk) SamePeer(o *Trunk) bool {
 	return strings.EqualFold(t.Gateway.Host, o.Gateway.Host) && t.GatewayPort == o.GatewayPort && t.Transport == o.Transport
 }
-
-// Families tells which kinds of IP address the server has: peers are reached by no other.
-func (s *Server) Families() (v4, v6 bool) {
-	for _, a := range s.Addresses {
-		v4, v6 = v4 || a.Is4(), v6 || a.Is6()
-	}
-	return v4, v6
-}

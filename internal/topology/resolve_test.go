@@ -210,7 +210,7 @@ func TestInboundTrunk(t *testing.T) {
 		{lab, sip.TCP, 5070, "203.0.113.5", nil, "uc-lab", 1}, // by name
 		{lab, sip.TCP, 5070, "203.0.113.6", nil, "", 1},
 	} {
-		got, candidates := s.InboundTrunk(c.pool, c.transport, c.port, netip.MustParseAddr(c.remote), c.names, resolved)
+		got, candidates := s.InboundTrunk(c.pool.Servers[0], c.transport, netip.AddrPortFrom(c.pool.Servers[0].Addresses[0], c.port), netip.MustParseAddr(c.remote), c.names, resolved)
 		name := ""
 		if got != nil {
 			name = got.Name
@@ -220,7 +220,7 @@ func TestInboundTrunk(t *testing.T) {
 				name, len(candidates), c.want, c.candidates)
 		}
 	}
-	if got, _ := s.InboundTrunk(lab, sip.TCP, 5070, netip.MustParseAddr("203.0.113.5"), nil, nil); got != nil {
+	if got, _ := s.InboundTrunk(lab.Servers[0], sip.TCP, netip.AddrPortFrom(lab.Servers[0].Addresses[0], 5070), netip.MustParseAddr("203.0.113.5"), nil, nil); got != nil {
 		t.Errorf("found %s without resolving", got.Name)
 	}
 }
@@ -237,7 +237,7 @@ gateways:
 		t.Fatal(problems.Error())
 	}
 	for remote, want := range map[string]string{"192.0.2.1": "a", "192.0.2.2": "b", "192.0.2.3": ""} {
-		got, _ := s.InboundTrunk(s.Pools[0], sip.TLS, 5067, netip.MustParseAddr(remote), []string{"*.provider.example"}, nil)
+		got, _ := s.InboundTrunk(s.Servers[0], sip.TLS, netip.MustParseAddrPort("192.0.2.10:5067"), netip.MustParseAddr(remote), []string{"*.provider.example"}, nil)
 		if (got == nil) != (want == "") || got != nil && got.Name != want {
 			t.Errorf("%s: got %v, want %q", remote, got, want)
 		}
@@ -253,10 +253,11 @@ func BenchmarkInboundTrunk(b *testing.B) {
 		names     []string
 	}{{"address", sip.UDP, 5060, nil}, {"certificate", sip.TLS, 5061, []string{"uc.example.com"}}} {
 		b.Run(c.name, func(b *testing.B) {
-			remote := netip.MustParseAddr("192.0.2.30")
+			remote, srv := netip.MustParseAddr("192.0.2.30"), s.Pools[0].Servers[0]
+			local := netip.AddrPortFrom(srv.Addresses[0], c.port)
 			b.ReportAllocs()
 			for b.Loop() {
-				if t, _ := s.InboundTrunk(s.Pools[0], c.transport, c.port, remote, c.names, nil); t == nil {
+				if t, _ := s.InboundTrunk(srv, c.transport, local, remote, c.names, nil); t == nil {
 					b.Fatal("no trunk")
 				}
 			}

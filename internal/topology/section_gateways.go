@@ -13,6 +13,7 @@ type gatewayDoc struct {
 	body    *node
 	host    *node
 	site    *node
+	network *node // interface
 	names   *node
 	profile *node
 	root    *trunkDoc
@@ -43,6 +44,11 @@ var gatewayFields = []field[gatewayDoc]{
 	{"alternateBypassId", func(c *compiler, n *node, d *gatewayDoc) { d.out.AlternateBypassID = c.bypassID(n) }},
 	{"site", setRef(func(d *gatewayDoc) **node { return &d.site })},
 	{"profile", setRef(func(d *gatewayDoc) **node { return &d.profile })},
+	{"interface", func(c *compiler, n *node, d *gatewayDoc) {
+		if s, ok := c.text(n); ok {
+			d.network, d.out.Interface = n, strings.ToLower(s)
+		}
+	}},
 	{"routable", setBool(func(d *gatewayDoc) *bool { return &d.out.Routable })},
 	{"root", func(c *compiler, n *node, d *gatewayDoc) {
 		d.root = newRoot(d)

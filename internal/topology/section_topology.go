@@ -51,17 +51,16 @@ func setPorts[T any](at func(*T) *PortRange) func(*compiler, *node, *T) {
 
 type serverDoc struct {
 	key        *node
-	addresses  *node
-	media      *node
+	own        interfaceDoc
+	interfaces []*interfaceDoc
 	mediaPorts *node
 	metrics    *node
 	cert, pkey *node
 	out        *Server
 }
 
-var serverFields = []field[serverDoc]{
-	{"addresses", func(c *compiler, n *node, d *serverDoc) { d.addresses, d.out.Addresses = n, c.families(n) }},
-	{"media", func(c *compiler, n *node, d *serverDoc) { d.media, d.out.Media = n, c.families(n) }},
+var serverFields = append(ownInterface(), []field[serverDoc]{
+	{"interfaces", func(c *compiler, n *node, d *serverDoc) { c.interfaces(n, d) }},
 	{"mediaPorts", func(c *compiler, n *node, d *serverDoc) {
 		if v, ok := c.portRange(n, "49152-57500"); ok {
 			d.mediaPorts, d.out.MediaPorts = n, v
@@ -80,7 +79,7 @@ var serverFields = []field[serverDoc]{
 	{"controlSocket", setText(func(d *serverDoc) *string { return &d.out.ControlSocket })},
 	{"viewSocket", setText(func(d *serverDoc) *string { return &d.out.ViewSocket })},
 	{"viewGroup", setText(func(d *serverDoc) *string { return &d.out.ViewGroup })},
-}
+}...)
 
 // each goes through a section that maps names to objects.
 func (c *compiler) each(n *node, what string, object func(key, value *node)) {
@@ -129,13 +128,15 @@ func (c *compiler) servers(n *node, pool *poolDoc) {
 			c.errorf(key, "the name of a server is its host name, %q is none", key.text).fixf("Write it like med1.example.com")
 		}
 		d := &serverDoc{key: key, out: &Server{Name: key.text, Pool: pool.out, MediaPorts: defaultMediaPorts, MediaTier: defaultMediaTier, MaxMessagesPerSource: defaultMessagesPerSource}}
+		d.own = interfaceDoc{key: key, at: &d.out.Interface}
 		decode(c, value, serverFields, d)
 		d.out.places = placesOf(key, value)
-		if len(d.out.Addresses) == 0 && d.addresses == nil {
+		if len(d.out.Addresses) == 0 && d.own.addresses == nil {
 			c.errorf(key, "the server has no addresses").fixf("Add addresses: [192.0.2.10] with the address that peers reach")
 		}
-		if d.media == nil {
-			d.out.Media = d.out.Addresses
+		d.own.complete(c, &d.out.Interface)
+		for _, i := range d.interfaces {
+			i.complete(c, &d.out.Interface)
 		}
 		pool.servers = append(pool.servers, d)
 		pool.out.Servers = append(pool.out.Servers, d.out)

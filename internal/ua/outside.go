@@ -71,7 +71,7 @@ func (c *Core) disallow(src sip.Source, m *sip.Message, t *topology.Trunk, statu
 
 // trunk finds the trunk that a source speaks for with a request.
 func (c *Core) trunk(src sip.Source, m *sip.Message) *topology.Trunk {
-	t, _ := c.snap.InboundTrunk(c.env.Server.Pool, src.Transport, src.Local.Port(), src.Remote.Addr(), src.Names, c.cfg.Resolved)
+	t, _ := c.snap.InboundTrunk(c.env.Server, src.Transport, src.Local, src.Remote.Addr(), src.Names, c.cfg.Resolved)
 	if t != nil && len(t.Derived) > 0 {
 		t = tenant(t, m)
 	}
@@ -116,7 +116,7 @@ func (c *Core) options(src sip.Source, m *sip.Message, t *topology.Trunk) {
 		return
 	}
 	hop := b2bua.Back(src, m)
-	hop.As = t.ContactHost
+	hop.As = c.env.As(t, hop.Local)
 	r := sip.NewResponse(m, 200, "")
 	r.SetToTag(statelessTag(m))
 	r.Add(sip.IDContact, c.env.Contact(hop)) // by which Teams finds the trunk (DR-04)

@@ -1,0 +1,73 @@
+package topology
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/directsip/directsip/internal/sip"
+)
+
+const twoSides = `
+pools: {p.example.com: {servers: {s.example.com: {
+  addresses: [10.0.0.5], mediaPorts: 20000-20999, cert: c, key: k,
+  interfaces: {
+    Internet: {public: [203.0.113.5]},
+    provider: {addresses: [172.16.4.2, '2001:db8::2'], media: [172.16.4.3], public: ['2001:db8::9'], publicMedia: [172.16.4.3]}}}}}}
+gateways:
+  pbx: {host: 10.0.0.20, root: {transport: UDP}}
+  teams: {host: teams.example.net, interface: internet}
+  itsp: {host: 172.16.4.1, interface: provider, root: {transport: UDP, port: 5070}}
+`
+
+// TestTOP12_Interfaces: each gateway has its interface, with its listeners, and is met on no other.
+func TestTOP12_Interfaces(t *testing.T) {
+	s, problems := Compile("x", []byte(twoSides))
+	if s == nil || len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	srv, addr := s.Servers[0], netip.MustParseAddr
+	var open []string
+	for _, l := range s.Listeners(srv) {
+		open = append(open, l.Transport.String()+" "+l.AddrPort.String())
+	}
+	want := []string{"UDP 10.0.0.5:5060", "TCP 10.0.0.5:5060", "TLS 10.0.0.5:5067", "UDP 172.16.4.2:5070", "TCP 172.16.4.2:5070", "UDP [2001:db8::2]:5070", "TCP [2001:db8::2]:5070"}
+	if !slices.Equal(open, want) {
+		t.Errorf("listens on %q, want %q", open, want)
+	}
+	for _, c := range []struct {
+		trunk, peer         string
+		local, known        string
+		media, mediaIsKnown string
+	}{
+		{"pbx", "10.0.0.20", "10.0.0.5", "10.0.0.5", "10.0.0.5", "10.0.0.5"},
+		{"teams", "198.51.100.7", "10.0.0.5", "203.0.113.5", "10.0.0.5", "203.0.113.5"},
+		{"itsp", "172.16.4.1", "172.16.4.2", "172.16.4.2", "172.16.4.3", "172.16.4.3"},
+		{"itsp", "2001:db8::1", "2001:db8::2", "2001:db8::9", "172.16.4.3", "172.16.4.3"},
+	} {
+		i := srv.Toward(s.TrunkByName(c.trunk))
+		local, media := i.Local(addr(c.peer)), i.LocalMedia(addr(c.peer))
+		if local != addr(c.local) || media != addr(c.media) || i.Known(local) != addr(c.known) || i.KnownMedia(media) != addr(c.mediaIsKnown) {
+			t.Errorf("%s at %s: %s known as %s, media %s known as %s", c.trunk, c.peer, local, i.Known(local), media, i.KnownMedia(media))
+		}
+	}
+	for _, c := range []struct{ local, remote, want string }{
+		{"10.0.0.5:5060", "10.0.0.20", "pbx"},
+		{"172.16.4.2:5060", "10.0.0.20", ""}, // somebody outside who says that he is inside
+		{"172.16.4.2:5070", "172.16.4.1", "itsp"},
+		{"10.0.0.5:5070", "172.16.4.1", ""},
+	} {
+		got, _ := s.InboundTrunk(srv, sip.UDP, netip.MustParseAddrPort(c.local), addr(c.remote), nil, nil)
+		if (got == nil) != (c.want == "") || got != nil && got.Name != c.want {
+			t.Errorf("%s at %s: got %v, want %q", c.remote, c.local, got, c.want)
+		}
+	}
+	for a, want := range map[string]bool{"10.0.0.5": true, "203.0.113.5": true, "172.16.4.2": true, "2001:db8::9": true, "172.16.4.3": false, "10.0.0.20": false} {
+		if srv.Is(addr(a)) != want {
+			t.Errorf("that %s is the server is %v", a, !want)
+		}
+	}
+	if got := srv.AllMedia(); !slices.Equal(got, []netip.Addr{addr("10.0.0.5"), addr("172.16.4.3")}) {
+		t.Errorf("media at %s", got)
+	}
+}
