@@ -44,6 +44,26 @@ func (p *Path) Press(key byte, long time.Duration) {
 	}
 }
 
+// Succeed takes over the keys that the path before this one has still to press, where speech or events are coded otherwise from now on. One that it has begun
+// was heard, unless as a tone too short for that.
+func (p *Path) Succeed(before *Path) {
+	k := &before.key
+	waiting := k.presses
+	if k.until != 0 && !(k.ringing && max(waiting[0].long, shortestTone)-(k.until-k.since) < shortestTone) {
+		waiting = waiting[1:]
+	}
+	if p.config.Event.Clock != 0 || p.config.Tones {
+		p.key.presses, p.key.last = append(p.key.presses, waiting...), k.last
+	}
+}
+
+// Release ends the event of a key that goes on, as nothing more will come of this path.
+func (p *Path) Release(out *Out) {
+	if k := &p.key; k.on && !k.ringing {
+		p.keyUp(out)
+	}
+}
+
 // listen looks for tones in samples that came, and sends what is none of a key; a key goes on as an event in its place. It does so piece by piece, as in a long
 // packet a key may begin and end.
 func (p *Path) listen(pcm []int16, out *Out) {

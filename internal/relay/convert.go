@@ -61,9 +61,22 @@ func (st *stream) speaks(want *media.Stream) {
 		if st.speech[0].Same(want.Side[0].Speech) && st.speech[1].Same(want.Side[1].Speech) {
 			return
 		}
-		st.convert[i] = st.session.worker.relay.coders.newConverter(from, to)
+		before := st.convert[i]
+		c := st.session.worker.relay.coders.newConverter(from, to)
+		if st.convert[i] = c; c != nil && c.path != nil && before != nil && before.path != nil {
+			c.path.Succeed(before.path)
+			st.keep(media.SideIndex(i))
+		}
 	}
 	st.speech = [2]*media.Speech{want.Side[0].Speech, want.Side[1].Speech}
+}
+
+// keep gives the converter of what a side sends its beat, if it needs one.
+func (st *stream) keep(from media.SideIndex) {
+	if c := st.convert[from]; !c.owned && c.path.Restless() {
+		c.owned = true
+		st.session.worker.band.join(&restless{c, st, from})
+	}
 }
 
 // newConverter is nil where everything passes as it is.
@@ -223,10 +236,7 @@ func (w *worker) convert(c *converter, p, out *port, to *sockaddr, b []byte, now
 	c.path.Put(&codec.Packet{Sequence: h.sequence, Timestamp: h.timestamp, PayloadType: h.payloadType, Marker: b[1]&0x80 != 0, Payload: payloadOf(b)},
 		time.Duration(now))
 	w.emit(c, p, out, to, now)
-	if !c.owned && c.path.Restless() {
-		c.owned = true
-		w.band.join(&restless{c, p.stream, p.side})
-	}
+	p.stream.keep(p.side)
 }
 
 // rival is how long a source must have been silent for the one before it to be heard again, if that does not say that it begins to speak.
@@ -316,11 +326,16 @@ func (r *restless) onBeat(w *worker, _ int, now int64) bool {
 	st, c := r.stream, r.converter
 	from, other := &st.side[r.from], &st.side[1-r.from]
 	to := other.rtp.gate.destination(other.trust.latch)
-	if st.session.closed || st.convert[r.from] != c || st.opaque || !from.recv || !other.send || to.size == 0 || !other.rtp.socket.open() {
+	if st.session.closed || st.opaque || !from.recv || !other.send || to.size == 0 || !other.rtp.socket.open() {
 		c.owned = false
 		return false
 	}
 	w.out.Reset()
+	if st.convert[r.from] != c { // there is another one
+		c.path.Release(&w.out)
+		w.sendAll(c, &from.rtp, &other.rtp, to, now)
+		return false
+	}
 	c.path.Beat(time.Duration(now), &w.out)
 	w.sendAll(c, &from.rtp, &other.rtp, to, now)
 	w.emit(c, &from.rtp, &other.rtp, to, now)
@@ -344,9 +359,7 @@ func (s *session) press(want []media.Press) {
 		if c == nil || c.path == nil {
 			continue
 		}
-		if c.path.Press(k.Key, k.Long); !c.owned && c.path.Restless() {
-			c.owned = true
-			s.worker.band.join(&restless{c, st, 1 - k.To})
-		}
+		c.path.Press(k.Key, k.Long)
+		st.keep(1 - k.To)
 	}
 }

@@ -3,9 +3,12 @@ package relay
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/directsip/directsip/internal/codec"
 	"github.com/directsip/directsip/internal/lack"
@@ -402,6 +405,55 @@ func TestMED06KeysBySIP(t *testing.T) {
 	}
 	if keys != "78" {
 		t.Errorf("pressed %q", keys)
+	}
+}
+
+// TestMED06KeysOverAnotherCodec: keys that came by SIP and are not pressed yet when the codec changes are pressed by the new one, each once, and the one that is under way ends.
+func TestMED06KeysOverAnotherCodec(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	bySIP := speech(pcma)
+	bySIP.Keys = media.KeysBySIP
+	s := translated(1, a, b, speech(pcma, event), bySIP)
+	r.open(s)
+	toA := s.Streams[0].Side[0].Local
+	a.send(a.rtp, toA, spoken(8, 0, 0, codec.ALaw.Encode(nil, sine(0, 400))))
+	b.hear(b.rtp)
+	for i, key := range []byte("78#") {
+		s.Presses = append(s.Presses, media.Press{ID: uint32(i + 1), To: 0, Key: key, Long: 100 * time.Millisecond})
+	}
+	if err := r.Update(s); err != nil {
+		t.Fatal(err)
+	}
+	keys, ends := "", map[string]int{}
+	hear := func() {
+		h, mark, payload := a.hear(a.rtp)
+		e, ok := codec.ParseEvent(payload)
+		key, _ := e.Digit()
+		if !ok {
+			t.Fatalf("%+v", h)
+		}
+		if mark {
+			keys += string(rune(key))
+		}
+		if e.End {
+			ends[fmt.Sprintf("%c by %d", key, h.payloadType)]++
+		}
+	}
+	for keys == "" {
+		hear()
+	}
+	other := event
+	other.PayloadType = 96
+	s.Streams[0].Side[0].Speech = speech(g722, other)
+	if err := r.Update(s); err != nil {
+		t.Fatal(err)
+	}
+	for ends["# by 96"] < 3 {
+		hear()
+	}
+	if want := map[string]int{"7 by 101": 3, "8 by 96": 3, "# by 96": 3}; keys != "78#" || !maps.Equal(ends, want) {
+		t.Errorf("pressed %q, ended %v", keys, ends)
 	}
 }
 
