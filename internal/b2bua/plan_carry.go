@@ -55,15 +55,24 @@ func (p *plan) decline(c *Call, l *Leg, offer string) string {
 	if err != nil {
 		return ""
 	}
-	stands := refusedAlso(l.sdp.body, s)
-	if b, err := sdp.Parse(stands); c.end == nil && err == nil && sdp.AnswerFits(s, b) == nil {
+	stands, spoken := refusedAlso(l.sdp.body, s), func(text string) string { return text }
+	if l == c.seat(l.side) && p.converts() {
+		spoken = func(text string) string { return c.standsSpoken(l, text, s) }
+	}
+	if b, err := sdp.Parse(spoken(stands)); c.end == nil && err == nil && sdp.AnswerFits(s, b) == nil {
 		if l == c.seat(l.side) && !p.converts() && !p.bypass {
 			p.follow(l, offer)
 		}
 		if stands != l.sdp.body {
-			return l.sdp.anew(stands)
+			return spoken(l.sdp.anew(stands))
 		}
-		return l.sdp.again()
+		if l == c.seat(l.side) && !p.bypass && mirror(s, b) { // who holds is to be held, and what stands stays
+			stood := l.sdp.body
+			text := p.write(c, b, l, &l.sdp, asAnswer)
+			l.sdp.body = stood
+			return text
+		}
+		return spoken(l.sdp.again())
 	}
 	return p.refuse(c, s, l, &l.sdp)
 }

@@ -52,18 +52,55 @@ func (c *Call) widen(l *Leg, text string, offer bool) string {
 			continue
 		}
 		*w = widened{}
-		if m := &s.Media[i]; widens(m) && !isData(s, i) {
-			if outer := c.offerable(l, i, m.Codecs); !slices.EqualFunc(outer, m.Codecs, samePayload) {
-				changed = true
-				*w = widened{cloneCodecs(m.Codecs), cloneCodecs(outer)}
-				to[i] = formatsOf(outer, m.Codecs)
-			}
+		if outer := c.wider(l, s, i); outer != nil {
+			m := &s.Media[i]
+			changed = true
+			*w = widened{cloneCodecs(m.Codecs), cloneCodecs(outer)}
+			to[i] = formatsOf(outer, m.Codecs)
 		}
 	}
 	if changed {
 		text = string(s.Respeak(make([]byte, 0, len(text)+256), to[:n]))
 	}
 	return l.speech.said.revise(text, s.Origin.ID, s.Origin.Version, l.sdp.cut)
+}
+
+// wider are the codecs that an m-line is offered with; nil: it is offered as it is.
+func (c *Call) wider(l *Leg, s *sdp.Session, i int) []sdp.Codec {
+	m := &s.Media[i]
+	if !widens(m) || isData(s, i) {
+		return nil
+	}
+	outer := c.offerable(l, i, m.Codecs)
+	if slices.EqualFunc(outer, m.Codecs, samePayload) {
+		return nil
+	}
+	return outer
+}
+
+// standsSpoken is what stands as the answer to an offer of a peer that speaks otherwise than the other side: with what it speaks, if that is offered still.
+func (c *Call) standsSpoken(l *Leg, text string, offer *sdp.Session) string {
+	s, err := sdp.Parse(text)
+	if err != nil || len(s.Media) != len(offer.Media) {
+		return text
+	}
+	n := min(len(s.Media), maxLines, len(c.plan.lines))
+	var to [maxLines]sdp.Formats
+	for i := range n {
+		outer, spoken := c.wider(l, s, i), c.plan.lines[i].spoken(int(l.side))
+		if outer == nil || spoken == nil {
+			continue
+		}
+		has := offer.Media[i].Codecs
+		outer = slices.DeleteFunc(slices.Clone(outer), func(o sdp.Codec) bool {
+			_, speaks := spoken.Find(mediaCodec(o), uint32(o.Rate))
+			return !speaks || !slices.ContainsFunc(has, func(h sdp.Codec) bool { return sameCodec(h, o) })
+		})
+		if first, ok := spoken.First(); ok && slices.ContainsFunc(outer, func(o sdp.Codec) bool { return mediaCodec(o) == first.Codec }) {
+			to[i] = formatsOf(outer, s.Media[i].Codecs)
+		}
+	}
+	return string(s.Respeak(make([]byte, 0, len(text)+128), to[:n]))
 }
 
 // keeps are the codecs by name that an offer may have on its way to a trunk; none: all that it has. What is left out here cannot be converted at the edge of

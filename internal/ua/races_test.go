@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 )
@@ -85,6 +86,36 @@ func TestCancelOfReinviteCrossesAnOffer(t *testing.T) {
 	if ack, said := r.told("ACK"); kinds(said) != "audio -video" || said.Media[0].Direction != sdp.SendRecv {
 		t.Errorf("the callee is answered\n%s", ack)
 	}
+}
+
+// The same where the callee holds by its offer: it is answered as one that is not sent to.
+func TestCancelOfReinviteCrossesHold(t *testing.T) {
+	for offered, want := range map[string]sdp.Direction{"sendonly": sdp.RecvOnly, "inactive": sdp.Inactive, "recvonly": sdp.SendOnly} {
+		r := newRig(t)
+		caller, callee := r.acknowledged()
+		ask := caller.says("INVITE", "")
+		ours := r.last()
+		callee.answers("100 Trying", ours, "")
+		caller.cancel(ask)
+		callee.answers("200 OK", ours, strings.Replace(bodies[1], "sendrecv", offered, 1))
+		if ack, said := r.told("ACK"); said.Media[0].Rejected() || said.Media[0].Direction != want {
+			t.Errorf("%s is answered\n%s", offered, ack)
+		}
+	}
+}
+
+// The same where speech is converted: the callee is answered with what it speaks.
+func TestCancelOfReinviteCrossesAnOfferOfAnotherCodec(t *testing.T) {
+	r := rigOf(t, besides(""))
+	caller, callee := r.endsOf(speaking(bodies[0], "0"), speaking(bodies[1], "8"))
+	caller.ack(1)
+	ask := caller.says("INVITE", "")
+	ours := r.last()
+	callee.answers("100 Trying", ours, "")
+	caller.cancel(ask)
+	callee.answers("200 OK", ours, speaking(bodies[1], "8"))
+	r.says("ACK", "8")
+	r.speak("then", [2][]media.Format{{muLaw}, {aLaw}})
 }
 
 // RFC 5407 §3.1.4, RFC 3261 §14.2: a re-INVITE comes before the ACK to our 2xx. It is served, and the ACK may come late or never.
