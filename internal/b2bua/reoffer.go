@@ -1,9 +1,11 @@
 package b2bua
 
 import (
+	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/dialog"
+	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 )
@@ -55,7 +57,7 @@ func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message
 		l.learn(m)
 		c.follow(l)
 		if body, ok := m.SDP(); ok && l.oa.RemoteAnswer() {
-			c.plan.hear(c, l, body)
+			c.hear(now, l, body, out)
 		}
 		l.oa.Failed("INVITE")
 		c.sendAck(now, l, seq, "", out)
@@ -103,14 +105,61 @@ func (c *Call) advanceReoffer(now time.Time, l *Leg, out *Out) {
 	}
 }
 
-// hear takes a description that answers what stands and is of no interest to the other leg: where the peer wants its media now.
-func (p *plan) hear(c *Call, l *Leg, body string) {
+// hear takes the answer to a description that stands. Where the peer wants its media now is of no interest to the other leg, but what it has given up is.
+func (c *Call) hear(now time.Time, l *Leg, body string, out *Out) {
+	p := &c.plan
 	s, err := sdp.Parse(l.answered(l.sdp.body, body))
-	if err != nil || p.bypass || p.fits(c, l, s) != nil {
+	if err != nil || p.bypass || p.fits(c, l, s) != nil || fingerprint(s) == l.sdp.peer {
 		return
 	}
-	if f := fingerprint(s); f != l.sdp.peer {
-		l.sdp.peer = f
-		p.take(l, s)
+	l.sdp.peer = fingerprint(s)
+	was := slices.Clone(p.lines)
+	p.take(l, s)
+	other := c.seat(1 - l.side)
+	if l != c.seat(l.side) || other == nil || c.phase != phaseAnswered || c.xfer != nil || c.exch != nil || c.announces() {
+		return
 	}
+	told, errTold := sdp.Parse(other.sdp.body)
+	speaks, errSpeaks := sdp.Parse(l.sdp.body)
+	if errTold != nil || errSpeaks != nil {
+		return
+	}
+	for i := range min(len(was), len(p.lines), len(s.Media), len(told.Media), len(speaks.Media)) {
+		ln := &p.lines[i]
+		if was[i].flows(ln, l.side) || ln.peer[l.side].live && ln.peer[1-l.side].live && !ln.converts() && givesUp(&told.Media[i], &s.Media[i], &speaks.Media[i]) {
+			p.withMusic(l, other, s)
+			p.write(c, s, other, &other.sdp, asOffer)
+			c.correct(now, other, 0, out)
+			return
+		}
+	}
+}
+
+// flows tells whether what a side has said anew of an m-line changes who may send to whom.
+func (ln *line) flows(now *line, side media.SideIndex) bool {
+	was, is, other := &ln.peer[side], &now.peer[side], &now.peer[1-side]
+	sends := func(from, to *end) bool { return from.live && from.dir.Send() && to.live && to.dir.Recv() }
+	return other.live && (was.live != is.live || sends(was, other) != sends(is, other) || sends(other, was) != sends(other, is))
+}
+
+// givesUp tells whether a peer takes no longer what the other one may be sending: the codec that either of them has named first, or telephone-event.
+func givesUp(was, is, other *sdp.Media) bool {
+	has := func(m *sdp.Media, codec sdp.Codec) bool {
+		return slices.ContainsFunc(m.Codecs, func(o sdp.Codec) bool {
+			return sameCodec(o, codec) || o.PT == codec.PT && (o.Name == "" || codec.Name == "")
+		})
+	}
+	for _, x := range [][2]*sdp.Media{{was, other}, {other, was}} {
+		spoken := false
+		for _, codec := range x[0].Codecs {
+			if codec.Auxiliary() && !isEvent(codec) || !codec.Auxiliary() && spoken || !has(x[1], codec) {
+				continue
+			}
+			spoken = spoken || !codec.Auxiliary()
+			if !has(is, codec) {
+				return true
+			}
+		}
+	}
+	return false
 }

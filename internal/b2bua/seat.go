@@ -2,6 +2,7 @@ package b2bua
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -163,7 +164,7 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 func (c *Call) level(now time.Time, l *Leg, said, answer *sdp.Session, out *Out) {
 	for i := range said.Media {
 		live := !answer.Media[i].Rejected() && !said.Media[i].Rejected()
-		if live && answer.Media[i].Direction == said.Media[i].Direction.Reverse() || !live && said.Media[i].Rejected() {
+		if live && answer.Media[i].Direction == said.Media[i].Direction.Reverse() && takesFirst(&said.Media[i], &answer.Media[i]) || !live && said.Media[i].Rejected() {
 			continue
 		}
 		if !c.plan.bypass {
@@ -172,4 +173,10 @@ func (c *Call) level(now time.Time, l *Leg, said, answer *sdp.Session, out *Out)
 		}
 		return
 	}
+}
+
+// takesFirst tells whether an answer has the codec that its offer names first, in which its sender will speak.
+func takesFirst(offer, answer *sdp.Media) bool {
+	i := slices.IndexFunc(offer.Codecs, func(o sdp.Codec) bool { return !o.Auxiliary() })
+	return i < 0 || slices.ContainsFunc(answer.Codecs, func(a sdp.Codec) bool { return sameCodec(a, offer.Codecs[i]) || a.PT == offer.Codecs[i].PT })
 }

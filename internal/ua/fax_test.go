@@ -130,7 +130,7 @@ func TestT38(t *testing.T) {
 			if again := r.first("INVITE"); (again != nil) != (c.answered == "488" && c.answer != "") {
 				t.Errorf("who has taken what is refused must be told of it, and nobody else:\n%s", r.lines())
 			} else if again != nil {
-				caller.answers("200 OK", again, described(0, 2, speech))
+				caller.answers("200 OK", again, bodies[0])
 			}
 			back := strings.NewReplacer("4000", "0", "audio 0", "audio 49180", "49170", "49180")
 			if r.pass(1e9); !strings.Contains(c.offer, "audio") {

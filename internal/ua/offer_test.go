@@ -143,3 +143,53 @@ func TestHeldBesideControl(t *testing.T) {
 		t.Errorf("the relay has %+v", r.session)
 	}
 }
+
+// TestRefreshAnsweredWithLess: a peer whose session is refreshed by re-INVITE answers with less than stood. The other side is told where it sends what is not heard any more,
+// holds or is held, or loses an m-line, and not of anything else.
+func TestRefreshAnsweredWithLess(t *testing.T) {
+	for name, c := range map[string]struct {
+		stands, answer string
+		told           string // formats and direction; "": nothing
+		relay          string
+	}{
+		"the same":                 {both, both, "", spoken},
+		"another codec first":      {both, strings.Replace(both, "8 0", "0 8", 1), "", spoken},
+		"a codec that nobody says": {both, strings.Replace(both, "8 0", "8", 1), "", spoken},
+		"the codec that is spoken": {both, strings.Replace(both, "8 0", "0", 1), "0 sendrecv", spoken},
+		"on hold":                  {both, both + "a=sendonly\r\n", "8 0 sendonly", spoken},
+		"moved":                    {both, strings.Replace(both, "49170", "49180", 1), "", "rtp 49170-49180"},
+		"without video":            {both + video, both + refuse(video, 0), "8 0 sendrecv -video", spoken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			caller, callee := r.endsOf(described(0, 0, c.stands), described(1, 0, c.stands))
+			caller.ack(1)
+			callee.says("UPDATE", "", "Supported: timer", "Session-Expires: 120;refresher=uas")
+			r.pass(60 * time.Second)
+			callee.answers("405 Method Not Allowed", r.last(), "")
+			r.pass(10 * time.Second)
+			callee.answers("200 OK", r.first("INVITE"), described(1, 1, c.answer))
+			inv := r.first("INVITE")
+			if got := r.streams(); inv == nil && got != c.relay {
+				t.Errorf("the relay has %s", got)
+			}
+			told := ""
+			if inv != nil {
+				_, s := r.told("INVITE")
+				m := &s.Media[0]
+				told = strings.Join(m.Formats, " ") + " " + m.Direction.String()
+				if len(s.Media) > 1 && s.Media[1].Rejected() {
+					told += " -video"
+				}
+				caller.answers("200 OK", inv, described(0, 1, strings.Replace(c.answer, "sendonly", "recvonly", 1)))
+				r.sent("ACK")
+			}
+			if told = strings.TrimSuffix(told, " "); told != c.told {
+				t.Errorf("the caller is told %q, want %q", told, c.told)
+			}
+		})
+	}
+}
+
+// both are two codecs.
+const both = "m=audio 49170 RTP/AVP 8 0\r\n"

@@ -63,3 +63,22 @@ func TestReferrerLeavesBeforeItAnswers(t *testing.T) {
 	target.says("BYE", "")
 	r.sent("SIP/2.0 200", "BYE")
 }
+
+// The target of a transfer names a codec first that who stays does not take any more: it is told, as it would not be heard. It is not told of what it names behind that.
+func TestTargetIsToldOfTheCodec(t *testing.T) {
+	for answer, want := range map[string]string{"8": "8", "0": "", "0 8": ""} {
+		r, caller, callee := referring(t)
+		invite := refer(r, caller)
+		r.out.Reset()
+		r.in(r.pstn, response("200 OK", invite, "first", speaking(bodies[1], "0 8")))
+		callee.answers("200 OK", r.first("INVITE"), speaking(bodies[1], answer))
+		told := ""
+		if r.first("INVITE") != nil {
+			_, s := r.told("INVITE")
+			told = strings.Join(s.Media[0].Formats, " ")
+		}
+		if told != want {
+			t.Errorf("who stays answers %q, and the target is told %q, want %q", answer, told, want)
+		}
+	}
+}
