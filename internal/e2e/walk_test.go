@@ -36,13 +36,19 @@ const lanes = 20
 var pairs = []struct {
 	name, caller, callee string // settings
 	secure               [2]bool
-	music                bool // who is held may hear music of the server's
+	music                bool        // who is held may hear music of the server's
+	talks                [2][]string // codecs that each speaks and no others, which the server converts; nil: one is common
 }{
 	{name: "plain"},
 	{name: "SRTP and RTP", caller: ", srtpMode: required", callee: ", srtpMode: notSupported", secure: [2]bool{true, false}},
 	{name: "no latching", caller: ", rtpLatching: 'off'", callee: ", rtpLatching: 'off'"},
 	{name: "music", caller: ", musicOnHold: generate", callee: ", musicOnHold: generate", music: true},
 	{name: "SRTP both", caller: ", srtpMode: required", callee: ", srtpMode: required", secure: [2]bool{true, true}},
+	{name: "converted", caller: ", codecs: [PCMU, G722]", callee: ", codecs: [PCMA]", talks: [2][]string{{"PCMU/8000", "G722/8000"}, {"PCMA/8000"}}},
+	{name: "sometimes converted", caller: ", codecs: [G722, PCMU]", callee: ", codecs: [PCMA, PCMU], srtpMode: required", secure: [2]bool{false, true},
+		talks: [2][]string{{"G722/8000", "PCMU/8000"}, {"PCMA/8000", "PCMU/8000"}}},
+	{name: "keys by INFO", caller: ", codecs: [PCMA, G722], dtmf: info", callee: ", codecs: [PCMA, G722], dtmf: rfc4733",
+		talks: [2][]string{{"PCMA/8000", "G722/8000"}, {"PCMA/8000", "G722/8000"}}},
 }
 
 // RFC 3264, RFC 3261 §14, RFC 3311: a call is changed at random, by either side and by both at once, and after each change what arrives at the two telephones, and
@@ -137,6 +143,7 @@ type walk struct {
 	loads    map[string][]byte         // of all packets
 	early    map[string]netip.AddrPort // packets that may be lost: the port of the server that they were sent to
 	warm     map[netip.AddrPort]bool   // ports of the server that have passed something on
+	faxes    int                       // m-lines of T.38 that were live
 	noise    *rand.Rand                // what is in packets, and takes no part in what happens
 	rude     map[string]int            // what has to arrive nowhere: the number of changes when it was sent, -1 of a stranger
 	changes  int                       // that were asked for
@@ -146,6 +153,8 @@ type walk struct {
 	steps    int
 	gone     bool // the call has ended as it should
 	music    bool // see pairs
+	converts bool // … talks
+	speech   spoken
 	ended    bool
 	probes   bool
 	what     string // the step
@@ -169,8 +178,13 @@ func newWalk(f *field, lane int, seed uint64) *walk {
 	w.stranger = w.open(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 99, 0, 9}), 0))
 	secure := pairs[lane%len(pairs)].secure
 	w.music = pairs[lane%len(pairs)].music
+	w.speech = spoken{ears: map[*ear]*hearing{}}
 	w.a = w.walker("caller", at(20+10*lane), secure[0])
 	w.b = w.walker("callee", at(25+10*lane), secure[1])
+	if talks := pairs[lane%len(pairs)].talks; talks[0] != nil {
+		w.converts = true
+		w.a.talks, w.b.talks = slices.Clone(talks[0]), slices.Clone(talks[1])
+	}
 	return w
 }
 
@@ -280,10 +294,12 @@ func (w *walk) run() {
 		}
 		offer = a.propose(list, nil)
 	}
-	if !slices.ContainsFunc(a.talks, func(c string) bool { return slices.Contains(b.talks, c) }) {
+	if w.converts {
+	} else if !slices.ContainsFunc(a.talks, func(c string) bool { return slices.Contains(b.talks, c) }) {
 		b.talks = append(b.talks, a.talks...)
 	}
-	if offer != nil { // some codec of the offer
+	if w.converts {
+	} else if offer != nil { // some codec of the offer
 		b.talks = append(slices.DeleteFunc(b.talks, func(c string) bool { return c == offer.streams[0].formats[0].name }), offer.streams[0].formats[0].name)
 	} else {
 		a.talks = []string{"PCMU/8000", "PCMA/8000", "G722/8000", "G729/8000"}
@@ -311,9 +327,15 @@ func (w *walk) run() {
 	w.probe()
 	for ; w.steps < *walkSteps && len(w.faults) == 0 && !w.gone; w.steps++ {
 		w.step()
+		if strings.Contains(w.what, "cancels") { // who has accepted what is withdrawn hears of it a little later
+			rested := false
+			w.later(150*time.Millisecond, func() { rested = true })
+			w.await("what is withdrawn", func() bool { return rested }, func() string { return "" })
+		}
 		if !w.settle(w.what) || w.gone {
 			break
 		}
+		w.pressed() // first, as nothing else is heard meanwhile
 		w.probe()
 	}
 	w.end()
@@ -340,6 +362,7 @@ func (w *walk) settle(what string) bool {
 	for _, p := range []*walker{w.a, w.b} {
 		p.denials, p.slow, p.steady = nil, 0, false
 	}
+	w.speech.since = time.Now()
 	return ok
 }
 
@@ -386,6 +409,9 @@ func (w *walk) step() {
 		}
 	}
 	w.what = ""
+	if w.rnd.IntN(3) == 0 {
+		w.press(1 + w.rnd.IntN(3))
+	}
 	switch w.rnd.IntN(12) {
 	case 0:
 		q.denials = []int{[]int{488, 500, 415, 603, 491}[w.rnd.IntN(5)]}

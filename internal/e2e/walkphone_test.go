@@ -60,6 +60,9 @@ type walker struct {
 	repeats  bool            // it is offered once more
 	steady   bool            // it answers as it has answered before
 	keepsVer bool            // its next description does not raise the version
+	keys     string          // that it has heard
+	keyStamp uint32          // of the last
+	keyUp    bool            // … which has ended
 }
 
 // client is a request of a phone.
@@ -288,6 +291,9 @@ func (p *walker) receive(data []byte) {
 	case "INVITE", "UPDATE":
 		p.changed(s)
 	default:
+		if _, key, ok := strings.Cut(m.Body, "Signal="); m.Method == "INFO" && ok {
+			p.keys += key[:1]
+		}
 		p.respond(s, 200, "")
 	}
 }
@@ -531,7 +537,8 @@ func (p *walker) common(o *mline, had *stream) (list []format) {
 	if p.refuses[o.kind] && !stands || p.secure != strings.HasSuffix(o.proto, "/SAVP") && o.kind != "image" {
 		return nil
 	}
-	known := map[string][]string{"audio": p.talks, "video": p.videos, "image": {"t38"}}[o.kind]
+	takes := map[string][]string{"audio": p.talks, "video": p.videos, "image": {"t38"}}[o.kind]
+	known := takes
 	if stands {
 		known = nil
 		for _, f := range had.formats {
@@ -540,10 +547,16 @@ func (p *walker) common(o *mline, had *stream) (list []format) {
 			}
 		}
 	}
-	for _, f := range o.formats {
-		if slices.Contains(known, f.name) || o.kind == "image" {
-			list = append(list, f)
+	for range 2 {
+		for _, f := range o.formats {
+			if slices.Contains(known, f.name) || o.kind == "image" {
+				list = append(list, f)
+			}
 		}
+		if len(list) > 0 || !stands {
+			break
+		}
+		known = takes // rather than nothing
 	}
 	if len(list) == 0 {
 		return nil
