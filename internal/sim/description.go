@@ -105,6 +105,7 @@ type speaker struct {
 	lastOf  string // all but the version
 	video   bool
 	fax     bool // takes T.38
+	full    bool // names refused m-lines in its offers
 	large   bool
 	pcma    bool     // A-law first
 	thrifty bool     // G.729 alone
@@ -136,12 +137,28 @@ func (s *speaker) offer() string {
 	if s.video {
 		lines = append(lines, mline{kind: "video", port: s.port + 2, dir: s.dir, fmts: []string{"96"}})
 	}
-	return s.write(lines)
+	return s.write(s.rest(lines))
+}
+
+// rest adds the m-lines of the session that an offer has not, refused (RFC 3264 §8).
+func (s *speaker) rest(lines []mline) []mline {
+	if s.full && s.mine != nil {
+		for _, m := range s.mine.media[min(len(lines), len(s.mine.media)):] {
+			m.port = 0
+			lines = append(lines, m)
+		}
+	}
+	return lines
 }
 
 // t38 is an offer of fax instead of speech, on the same port (ITU-T T.38 annex D).
 func (s *speaker) t38() string {
-	return s.write([]mline{{kind: "image", port: s.port, dir: "sendrecv", fmts: []string{"t38"}}})
+	return s.write(s.rest([]mline{{kind: "image", port: s.port, dir: "sendrecv", fmts: []string{"t38"}}}))
+}
+
+// t38Behind is one in an m-line of its own.
+func (s *speaker) t38Behind() string {
+	return s.write(s.rest([]mline{{kind: "audio", fmts: []string{"0", "8"}}, {kind: "image", port: s.port + 2, dir: "sendrecv", fmts: []string{"t38"}}}))
 }
 
 // reversed is what a direction looks like from the other end.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/media"
@@ -39,7 +40,9 @@ func (s *Scenario) hear(w *World) {
 		return // its answer is on its way
 	}
 	if s.moved {
-		s.hearMoved(w)
+		if !w.Faxes {
+			s.hearMoved(w)
+		}
 		return
 	}
 	if !a.settled() || s.withdrawn || s.answers() > 1 {
@@ -50,6 +53,9 @@ func (s *Scenario) hear(w *World) {
 			continue
 		}
 		n := w.Nodes[s.Node]
+		if w.Faxes && !s.faces(w, a, b) {
+			return
+		}
 		id, open := n.relay.ports[a.speaker.remote.media[0].port]
 		if !open && n.ended(a.callID) {
 			return // the BYE of the node is on its way
@@ -81,6 +87,61 @@ func (s *Scenario) hear(w *World) {
 		}
 		s.heard++
 	}
+}
+
+// faces checks that two parties have the same m-lines live, and that the relay has them where they are. False: there is T.38 or nothing, of which there is no more to say.
+func (s *Scenario) faces(w *World, a, b *Party) bool {
+	n := w.Nodes[s.Node]
+	if n.ended(a.callID) {
+		return false
+	}
+	x, y := a.lines(), b.lines()
+	kinds := func(list []int, p *Party) (text string) {
+		for _, i := range list {
+			text += " " + p.speaker.mine.media[i].kind
+		}
+		return text
+	}
+	if kx, ky := kinds(x, a), kinds(y, b); kx != ky && s.Caller.Offerless && len(b.denied) > 0 {
+		return false // it was told, see untold
+	} else if kx != ky {
+		w.fail("%s: the caller has%s and the callee has%s", s.Name, kx, ky)
+		return false
+	}
+	for i := range x {
+		id, open := n.relay.ports[a.speaker.remote.media[x[i]].port]
+		if !open {
+			w.fail("%s: the caller sends to port %d, which is not open", s.Name, a.speaker.remote.media[x[i]].port)
+			return false
+		}
+		streams, m := n.relay.sessions[id].want.Streams, [2]int{x[i], y[i]}
+		at := slices.IndexFunc(streams, func(t media.Stream) bool { return t.Side[0].Local.Port() == a.speaker.remote.media[x[i]].port })
+		for k, p := range [2]*Party{a, b} {
+			mine, theirs := p.speaker.mine.media[m[k]], p.speaker.remote.media[m[k]]
+			if at < 0 || streams[at].Side[k].Local.Port() != theirs.port {
+				w.fail("%s: %s sends its %s to port %d, the relay listens elsewhere", s.Name, p.host.Name, mine.kind, theirs.port)
+				return false
+			}
+			if want := netip.AddrPortFrom(p.speaker.addr, mine.port); streams[at].Side[k].Remote != want && !mine.addr.IsUnspecified() {
+				w.fail("%s: %s wants its %s at %v, the relay sends to %v", s.Name, p.host.Name, mine.kind, want, streams[at].Side[k].Remote)
+			}
+			if streams[at].Opaque != (mine.kind == "image") {
+				w.fail("%s: the relay takes %s for what it is not", s.Name, mine.kind)
+			}
+		}
+		s.faxed = s.faxed || streams[at].Opaque
+	}
+	return len(x) > 0 && x[0] == 0 && y[0] == 0 && a.speaker.mine.media[0].kind == "audio"
+}
+
+// lines are the live m-lines of a party.
+func (p *Party) lines() (list []int) {
+	for i := range min(len(p.speaker.mine.media), len(p.speaker.remote.media)) {
+		if p.speaker.mine.media[i].port != 0 && p.speaker.remote.media[i].port != 0 {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 // withMusic tells whether one holds and wants no packets, and the other one listens to the node, which plays if it has a codec of theirs.

@@ -59,7 +59,7 @@ func mixed(w *World) {
 }
 
 // mixes runs a part of TestTenThousandCalls with another document, shows each world when its run is over, and returns how many calls there were.
-func mixes(t *testing.T, document string, part int, see func(w *World)) (placed int) {
+func mixes(t *testing.T, document string, part int, see func(w *World), set ...func(w *World)) (placed int) {
 	t.Helper()
 	snap, err := Compile(document)
 	if err != nil {
@@ -73,6 +73,9 @@ func mixes(t *testing.T, document string, part int, see func(w *World)) (placed 
 		w := NewSharded(seed, snap, 1+int(seed%4))
 		w.Document = document
 		w.Net.Default = worst
+		for _, f := range set {
+			f(w)
+		}
 		mixed(w)
 		report(t, w, testing.Verbose())
 		see(w)

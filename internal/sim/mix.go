@@ -34,6 +34,9 @@ func (w *World) Mix(n int) {
 		if strings.Contains(w.Document, "\nnetwork:") {
 			s.grow(rand.New(rand.NewPCG(w.Seed, uint64(i))))
 		}
+		if w.Faxes {
+			s.fax(rand.New(rand.NewPCG(w.Seed, uint64(i))))
+		}
 		w.Call(s)
 	}
 }
@@ -50,6 +53,29 @@ func (s *Scenario) grow(r *rand.Rand) {
 	for _, h := range slices.Sorted(maps.Keys(s.Callees)) {
 		for i := range s.Callees[h] {
 			more(&s.Callees[h][i].Manner)
+		}
+	}
+}
+
+// fax has parties of a call ask for T.38 and for speech again, at times both at once, and take it or not.
+func (s *Scenario) fax(r *rand.Rand) {
+	some := func(m *Manner) {
+		m.Fax, m.Short = !one(r, 4), one(r, 2)
+		if one(r, 2) {
+			return
+		}
+		for range 1 + r.IntN(5) {
+			at := ms(r, 0, 12000)
+			if one(r, 3) {
+				at = time.Duration(r.IntN(8)) * time.Second // both sides at once
+			}
+			m.Then = append(m.Then, Action{at, []Verb{Fax, Fax, FaxBehind, FaxBehind, FaxWithdraw, Resume, Resume, Hold, Offerless, Update, AddVideo}[r.IntN(11)]})
+		}
+	}
+	some(&s.Caller.Manner)
+	for _, h := range slices.Sorted(maps.Keys(s.Callees)) {
+		for i := range s.Callees[h] {
+			some(&s.Callees[h][i].Manner)
 		}
 	}
 }

@@ -18,7 +18,10 @@ func (p *Party) act(v Verb) {
 		p.end()
 	case Mute:
 		p.mute = true
-	case Fax:
+	case Fax, FaxBehind:
+		p.reinvite("sendrecv", v)
+	case FaxWithdraw:
+		p.scenario.withdrawn = true
 		p.reinvite("sendrecv", v)
 	case Hold:
 		p.reinvite("sendonly", v)
@@ -97,15 +100,18 @@ func (p *Party) reinvite(dir string, v Verb) {
 		old := p.speaker.dir
 		p.speaker.dir = dir
 		body := p.speaker.offer()
-		if v == Fax {
+		if v == Fax || v == FaxWithdraw {
 			body = p.speaker.t38()
+		}
+		if v == FaxBehind {
+			body = p.speaker.t38Behind()
 		}
 		m.SetBody("application/sdp", body)
 		p.speaker.dir = old
 	}
 	var c *client
 	c = p.send(m, func(r *sip.Message) { p.reinvited(c, r, dir, v) })
-	if v == Withdraw || v == Recant {
+	if v == Withdraw || v == Recant || v == FaxWithdraw {
 		p.w().after(60*time.Millisecond, func() {
 			if c.heard && c.final == 0 {
 				p.sendCancel(c)

@@ -77,7 +77,7 @@ type Party struct {
 func (h *Host) party(sc *Scenario, callID string, m Manner) *Party {
 	h.port += 4
 	p := &Party{host: h, scenario: sc, state: trying, callID: callID, tag: h.token(), manner: m, early: make(map[string]string), remoteSeq: make(map[string]uint32), held: "sendrecv"}
-	p.speaker = speaker{marker: h.mark(), addr: h.Addr, port: h.port, id: uint64(h.serial), dir: "sendrecv", video: m.Video, fax: m.Fax, stubborn: m.SendRecv, thrifty: m.Thrifty, secret: h.secret(), only: h.only(),
+	p.speaker = speaker{marker: h.mark(), addr: h.Addr, port: h.port, id: uint64(h.serial), dir: "sendrecv", video: m.Video, fax: m.Fax, full: p.w().Faxes && !m.Short, stubborn: m.SendRecv, thrifty: m.Thrifty, secret: h.secret(), only: h.only(),
 		shakes: h.shakes(), waits: h.Name == "gwc", checks: h.checks()}
 	h.parties[callID] = append(h.parties[callID], p)
 	h.all = append(h.all, p)

@@ -19,6 +19,7 @@ type Scenario struct {
 	joins     *Scenario // the call that its attended transfers name; nil: any
 	heard     int       // times that the media path was found whole
 	withdrawn bool      // a re-INVITE was cancelled: the two ends may have understood it differently
+	faxed     bool      // T.38 was live in the end
 	reached   map[string]int
 	caller    *Party
 	moved     bool      // a transfer was asked for: the ends need not come and go together
@@ -87,6 +88,7 @@ type Manner struct {
 	Glare    int           // answers 491 to so many re-INVITEs before it takes one
 	Misfits  int           // answers so many re-INVITEs with an answer that does not fit
 	Fax      bool          // takes T.38
+	Short    bool          // leaves refused m-lines out of its offers
 	SendRecv bool          // answers every offer with sendrecv, also one of hold
 	Thrifty  bool          // offers G.729 and nothing else, until it recodes
 	ReferTo  string        // number that it transfers to; "": +14255550199
@@ -103,41 +105,43 @@ type Verb string
 
 // The verbs.
 const (
-	Hold      Verb = "hold"      // re-INVITE sendonly
-	Inactive  Verb = "inactive"  // re-INVITE inactive
-	Resume    Verb = "resume"    // re-INVITE sendrecv
-	RecvOnly  Verb = "recvonly"  // re-INVITE recvonly
-	Zero      Verb = "zero"      // re-INVITE with c=0.0.0.0, hold as RFC 2543 has it
-	Recode    Verb = "recode"    // re-INVITE with another codec first
-	Shorten   Verb = "shorten"   // re-INVITE that asks for packets of 10 ms
-	Refresh   Verb = "refresh"   // re-INVITE with nothing new
-	Offerless Verb = "offerless" // re-INVITE without offer
-	Update    Verb = "update"    // UPDATE that moves the media
-	Ping      Verb = "ping"      // UPDATE without offer
-	Info      Verb = "info"
-	Message   Verb = "message"
-	Beep      Verb = "beep" // a request of a method that nobody knows
-	Options   Verb = "options"
-	Withdraw  Verb = "withdraw" // re-INVITE and CANCEL behind it
-	Recant    Verb = "recant"   // … without offer
-	AddVideo  Verb = "video"    // re-INVITE with one m-line more
-	Bye       Verb = "bye"
-	Vanish    Verb = "vanish" // no packet any more
-	Mute      Verb = "mute"   // neither RTP nor RTCP any more
-	Garbage   Verb = "garbage"
-	Fax       Verb = "fax"        // re-INVITE to T.38
-	Refer     Verb = "refer"      // blind transfer to Manner.ReferTo
-	ReferMute Verb = "refer-mute" // … that wants no NOTIFYs (RFC 4488)
-	ReferBye  Verb = "refer-bye"  // … and BYE as soon as it is accepted
-	ReferTwo  Verb = "refer-two"  // two of them at once
-	ReferBad  Verb = "refer-bad"  // without a target
-	ReferFar  Verb = "refer-far"  // to a number that nobody may call
-	ReferJoin Verb = "refer-join" // attended: to who is in another call of the same equipment
-	ReferLost Verb = "refer-lost" // … to who is in a call that does not exist, or not any more
-	Pickup    Verb = "pickup"     // INVITE with Replaces from another telephone of the same equipment
-	PickOther Verb = "pick-other" // … for the place of who is in another call of the same equipment
-	PickLost  Verb = "pick-lost"  // … of nobody
-	ReferHome Verb = "refer-home" // to a URI at the own equipment, with tokens (DR-16)
+	Hold        Verb = "hold"      // re-INVITE sendonly
+	Inactive    Verb = "inactive"  // re-INVITE inactive
+	Resume      Verb = "resume"    // re-INVITE sendrecv
+	RecvOnly    Verb = "recvonly"  // re-INVITE recvonly
+	Zero        Verb = "zero"      // re-INVITE with c=0.0.0.0, hold as RFC 2543 has it
+	Recode      Verb = "recode"    // re-INVITE with another codec first
+	Shorten     Verb = "shorten"   // re-INVITE that asks for packets of 10 ms
+	Refresh     Verb = "refresh"   // re-INVITE with nothing new
+	Offerless   Verb = "offerless" // re-INVITE without offer
+	Update      Verb = "update"    // UPDATE that moves the media
+	Ping        Verb = "ping"      // UPDATE without offer
+	Info        Verb = "info"
+	Message     Verb = "message"
+	Beep        Verb = "beep" // a request of a method that nobody knows
+	Options     Verb = "options"
+	Withdraw    Verb = "withdraw" // re-INVITE and CANCEL behind it
+	Recant      Verb = "recant"   // … without offer
+	AddVideo    Verb = "video"    // re-INVITE with one m-line more
+	Bye         Verb = "bye"
+	Vanish      Verb = "vanish" // no packet any more
+	Mute        Verb = "mute"   // neither RTP nor RTCP any more
+	Garbage     Verb = "garbage"
+	Fax         Verb = "fax"            // re-INVITE to T.38
+	FaxBehind   Verb = "fax behind"     // … in an m-line behind that of speech, which is refused
+	FaxWithdraw Verb = "fax and cancel" // … which is taken back
+	Refer       Verb = "refer"          // blind transfer to Manner.ReferTo
+	ReferMute   Verb = "refer-mute"     // … that wants no NOTIFYs (RFC 4488)
+	ReferBye    Verb = "refer-bye"      // … and BYE as soon as it is accepted
+	ReferTwo    Verb = "refer-two"      // two of them at once
+	ReferBad    Verb = "refer-bad"      // without a target
+	ReferFar    Verb = "refer-far"      // to a number that nobody may call
+	ReferJoin   Verb = "refer-join"     // attended: to who is in another call of the same equipment
+	ReferLost   Verb = "refer-lost"     // … to who is in a call that does not exist, or not any more
+	Pickup      Verb = "pickup"         // INVITE with Replaces from another telephone of the same equipment
+	PickOther   Verb = "pick-other"     // … for the place of who is in another call of the same equipment
+	PickLost    Verb = "pick-lost"      // … of nobody
+	ReferHome   Verb = "refer-home"     // to a URI at the own equipment, with tokens (DR-16)
 )
 
 // Action is one act, so long after the call is up for the party.

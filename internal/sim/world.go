@@ -32,6 +32,8 @@ type World struct {
 	Strict bool
 	// Bypass: media goes past the nodes, so descriptions pass as they are.
 	Bypass bool
+	// Faxes: in many calls one side wants T.38 instead of speech, or beside it.
+	Faxes bool
 	// Lag is how long a message waits at most in front of a shard.
 	Lag time.Duration
 
