@@ -377,10 +377,10 @@ func (w *walk) end() {
 	if w.rnd.IntN(2) == 0 {
 		p, q = q, p
 	}
-	switch w.rnd.IntN(3) {
-	case 0:
+	switch k := w.rnd.IntN(3); {
+	case k == 0:
 		q.change("INVITE", q.propose(q.more(), nil))
-	case 1: // p knows nothing of the call any more
+	case k == 1 && slices.ContainsFunc(q.streams, func(s stream) bool { return s.port != nil }): // p knows nothing of the call any more
 		p.denials = []int{[]int{481, 408}[w.rnd.IntN(2)]}
 		list := q.more()
 		live(list, func(s *stream) { s.ptime += "0" })

@@ -82,7 +82,7 @@ func (l *link) packetTime() int {
 func (w *walk) understood(p *walker, a *arrival, b []byte) bool {
 	i := slices.IndexFunc(p.view, func(l link) bool { return l.mine.kind == "audio" && l.s.port != nil && l.s.port.rtp == a.at })
 	if i < 0 || len(b) < 12 {
-		return i < 0 && w.speech.ears[a.at] != nil // it was one of speech
+		return i < 0 && (w.speech.ears[a.at] != nil || !w.probes) // it was one of speech, or is not known to be one yet
 	}
 	l, pt := &p.view[i], strconv.Itoa(int(b[1]&0x7f))
 	name := l.mine.byType(pt)
