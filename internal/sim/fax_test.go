@@ -12,7 +12,7 @@ func TestT38Mix(t *testing.T) {
 			}
 		}
 	}, func(w *World) { w.Faxes = true })
-	if faxes < calls/50 {
+	if faxes < calls/100 {
 		t.Errorf("%d calls ended with T.38", faxes)
 	}
 }
