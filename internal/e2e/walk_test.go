@@ -144,9 +144,10 @@ type walk struct {
 	early    map[string]netip.AddrPort // packets that may be lost: the port of the server that they were sent to
 	warm     map[netip.AddrPort]bool   // ports of the server that have passed something on
 	faxes    int                       // m-lines of T.38 that were live
-	noise    *rand.Rand                // what is in packets, and takes no part in what happens
-	rude     map[string]int            // what has to arrive nowhere: the number of changes when it was sent, -1 of a stranger
-	changes  int                       // that were asked for
+	greeted  int
+	noise    *rand.Rand     // what is in packets, and takes no part in what happens
+	rude     map[string]int // what has to arrive nowhere: the number of changes when it was sent, -1 of a stranger
+	changes  int            // that were asked for
 	faults   []string
 	log      []string // the ladder
 	began    time.Time

@@ -279,6 +279,7 @@ func (w *walk) probe() {
 	w.probes = true
 	defer func() { w.probes = false }()
 	list := w.flows()
+	w.greeted++
 	if n := len(w.a.links("image")); n != w.faxes { // with T.38 there are no ports of RTCP, and they open anew behind it
 		clear(w.warm)
 		w.faxes = n
@@ -309,8 +310,9 @@ func (w *walk) greet(list []flow) {
 		return n
 	}
 	var again func()
+	turn := w.greeted
 	again = func() {
-		if cold() == 0 || w.ended {
+		if cold() == 0 || w.ended || turn != w.greeted {
 			return
 		}
 		for i := range list {
