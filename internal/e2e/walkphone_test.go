@@ -595,7 +595,6 @@ func (p *walker) invited(s *served) {
 
 // reliably answers an offer, or makes one, in a reliable provisional response (RFC 3262 §5); the answer to the INVITE waits for answer.
 func (p *walker) reliably(s *served, body string) {
-	p.short = false // who leaves m-lines out before the answer is another story
 	ours := (*proposal)(nil)
 	if body == "" {
 		ours = p.propose(p.more(), nil)
@@ -612,7 +611,6 @@ func (p *walker) reliably(s *served, body string) {
 
 // pracks acknowledges a reliable provisional response: with the answer to an offer in it, or with another offer.
 func (p *walker) pracks(c *client, m *sip.Message) {
-	p.short = false
 	p.seq++
 	k := p.request("PRACK", p.seq)
 	k.AddName("RAck", m.Get(sip.IDRSeq)+" "+c.req.Get(sip.IDCSeq))
