@@ -87,7 +87,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		m, e := &s.Media[i], &p.lines[i].peer[l.side]
 		p.lines[i].opaque = !m.IsRTP()
 		p.lines[i].audio = m.IsRTP() && strings.EqualFold(m.Kind, "audio")
-		was := e.rtp
+		was, sent, heard := e.rtp, e.sends(), e.hears()
 		e.live, e.refused = !m.Rejected(), m.Rejected()
 		e.mux, e.dir, e.voices = m.RTCPMux, m.Direction, voicesOf(m)
 		e.takes, e.digits, p.lines[i].clock = payloadTypes(m)
@@ -114,7 +114,7 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 			e.rtp = netip.AddrPortFrom(m.Conn.Unmap(), m.Port)
 			e.place = e.rtp.Addr()
 		}
-		if e.rtp != was {
+		if e.rtp != was || !sent && e.sends() || !heard && e.hears() { // while it was still a NAT may have forgotten it, and its SDP knows nothing of its new port (RFC 4787 §4.3)
 			e.relatch++
 		}
 		if !p.passKeys {
@@ -137,6 +137,12 @@ func (p *plan) clock(at time.Duration) {
 		}
 	}
 }
+
+// sends tells whether a side may send by its SDP.
+func (e *end) sends() bool { return e.live && e.dir.Send() }
+
+// hears tells whether something may be sent to it.
+func (e *end) hears() bool { return e.live && e.dir.Recv() && !e.unusable.IsValid() }
 
 // quiet tells whether a side does not send by its SDP.
 func (e *end) quiet() bool { return e.live && !e.dir.Send() && e.dir != sdp.DirectionUnset }
