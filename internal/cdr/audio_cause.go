@@ -48,6 +48,9 @@ func (w *way) refused(least uint64) (found []finding) {
 	switch {
 	case w.ICE:
 		add(w.Gated, "ice-unchecked", "%s", text+"from where no check of ICE with our password came")
+	case sameHost(w.Source, w.GatedFrom):
+		add(w.Gated, "elsewhere", "%s", text+"another port of who was heard from "+w.Source+" before: its NAT has forgotten it, as happens where nothing is sent for a while, or it has moved by itself, "+
+			"and without new SDP no other port is followed, whatever rtpLatching says")
 	case w.Announced != "":
 		add(w.Gated, "elsewhere", "%s", text+"which may not send by rtpLatching of its trunk; its SDP says "+w.Announced)
 	default:
@@ -228,6 +231,10 @@ func (w *way) onward() (found []finding) {
 		found = append(found, finding{"unreachable", fmt.Sprintf("what goes to %s comes back (ICMP: %s, %d times), and nothing comes from there: nobody listens, or a firewall says so",
 			w.back.Announced, w.far.RefusedWhy, w.far.Refused), true})
 	}
+	if b := w.back; b != nil && !w.far.ICE && b.Gated >= many && sameHost(b.Source, b.GatedFrom) && w.end.Sub(b.Last) > longPause {
+		found = append(found, finding{"old-port", fmt.Sprintf("the packets go to %s, where it was until %s before the end; %d packets came from %s, and without new SDP no other port is followed",
+			b.Source, w.end.Sub(b.Last).Round(packetTime), b.Gated, b.GatedFrom), false})
+	}
 	if w.far.Expected >= many && 10*w.far.Missed >= 9*w.far.Expected {
 		found = append(found, finding{"lost-beyond", fmt.Sprintf("by its RTCP %d of %d packets have not reached it, and %d came here: they are lost between this server and it", w.far.Missed, w.far.Expected, w.Packets), true})
 	}
@@ -314,6 +321,13 @@ func (w *way) lost() Hundredth {
 		return q.Arrived.Loss
 	}
 	return Hundredths(100 * float64(w.Lost) / float64(max(1, w.Lost+w.Packets)))
+}
+
+// sameHost tells whether two addresses are of one host.
+func sameHost(a, b string) bool {
+	x, err := netip.ParseAddrPort(a)
+	y, err2 := netip.ParseAddrPort(b)
+	return err == nil && err2 == nil && x.Addr().Unmap() == y.Addr().Unmap()
 }
 
 // private tells whether an address is one of RFC 1918 or RFC 4193.

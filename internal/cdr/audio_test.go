@@ -43,6 +43,10 @@ func TestJudge(t *testing.T) {
 		{"no-keys", "12 packets came under SRTP", Media{Unauthentic: 12, Evidence: &Evidence{KeysFailed: true}}, Media{}},
 		{"elsewhere", "from 203.0.113.9:5000, which may not send by rtpLatching of its trunk; its SDP says 10.0.0.5:4000",
 			Media{Gated: 30, GatedFrom: "203.0.113.9:5000", Announced: "10.0.0.5:4000"}, Media{}},
+		{"elsewhere", "900 packets came from 203.0.113.9:5002, another port of who was heard from 203.0.113.9:5000 before: its NAT has forgotten it",
+			flows(Media{Last: late, Gated: 900, GatedFrom: "203.0.113.9:5002", Source: "203.0.113.9:5000"}), Media{}},
+		{"elsewhere", "since the answer: 70 packets came from 203.0.113.9:5002, another port of who",
+			flows(Media{First: early, Last: early, Gated: 70, GatedFrom: "203.0.113.9:5002", Source: "203.0.113.9:5000"}), Media{}},
 		{"srtp-key+elsewhere", "12 packets of SRTP came that its key does not open, the one that its SDP says: it encrypts with another, or not at all; and 9 packets came from",
 			Media{Unauthentic: 12, Gated: 9, Announced: there}, Media{}},
 		{"srtp-key", "does not open", Media{Unauthentic: 12, Gated: 3, Announced: there}, Media{}},
@@ -136,6 +140,10 @@ func TestJudge(t *testing.T) {
 		{"heard", "", flows(Media{}), Media{Announced: there, Evidence: &Evidence{Refused: 2, FirstRefused: late, LastRefused: late.Add(time.Second)}}}, // as it hung up
 		{"heard", "", flows(Media{}), flows(Media{Evidence: &Evidence{Refused: 9, FirstRefused: answered, LastRefused: late}})},                         // another target, before
 		{"lost-beyond", "by its RTCP 990 of 1000 packets have not reached it", flows(Media{}), Media{Evidence: &Evidence{Expected: 1000, Missed: 990}}},
+		{"old-port", "not certain why, but the packets go to 203.0.113.9:5000, where it was until 40s before the end; 900 packets came from 203.0.113.9:5002",
+			flows(Media{}), flows(Media{Last: late, Gated: 900, GatedFrom: "203.0.113.9:5002", Source: "203.0.113.9:5000"})},
+		{"heard", "", flows(Media{}), flows(Media{Last: late, Gated: 900, GatedFrom: "203.0.113.8:5002", Source: "203.0.113.9:5000"})},
+		{"heard", "", flows(Media{}), flows(Media{Gated: 900, GatedFrom: "203.0.113.9:5002", Source: "203.0.113.9:5000"})},
 		{"deaf", "not certain why, but its last 5 RTCP packets report of nothing", flows(Media{}), flows(Media{Evidence: &Evidence{Reports: 3, Deaf: 5}})},
 		{"heard", "", flows(Media{}), flows(Media{Evidence: &Evidence{Deaf: 5}})}, // it never reports
 		{"to-private", "not certain why, but the packets go to 10.0.0.7:4000", flows(Media{}), Media{Announced: "10.0.0.7:4000"}},
