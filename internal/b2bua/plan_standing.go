@@ -19,7 +19,8 @@ func (p *plan) standing(from, to *Leg) standing {
 }
 
 // relayed is an m-line as the relay has it. What an offer turns from RTP to T.38 or back, or from audio to video, or gives up, stays what it was until the answer, which may never come: who has
-// offered it is still heard and hears (RFC 3264 §8.2, §8.3.1), and no word goes out of SRTP. So do the credentials of ICE that an offer would replace: nobody knows ours yet.
+// offered it is still heard and hears (RFC 3264 §8.2, §8.3.1), and no word goes out of SRTP. So do the credentials of ICE that an offer would replace: nobody knows ours yet. And so do keys, as who
+// has offered others takes and has them from our answer on (RFC 4568 §7.1.3).
 func (p *plan) relayed(c *Call, i int) *line {
 	e := c.exch
 	if e == nil || i >= len(e.before.lines) {
@@ -27,6 +28,11 @@ func (p *plan) relayed(c *Call, i int) *line {
 	}
 	was, now := &e.before.lines[i], &p.lines[i]
 	for k := range was.peer {
+		if was.peer[k].live && !was.peer[k].crypt.Same(now.peer[k].crypt) {
+			mixed := *now
+			mixed.peer[k].crypt, mixed.peer[k].dtls = was.peer[k].crypt, was.peer[k].dtls
+			now = &mixed
+		}
 		if was.peer[k].live && (was.opaque != now.opaque || was.audio != now.audio || !now.peer[k].live) {
 			return was
 		}

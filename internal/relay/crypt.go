@@ -31,6 +31,9 @@ type crypt struct {
 	send *sender        // nil: no keys yet
 	rtp  pionrtp.Header // scratch
 	rtcp pionrtcp.Header
+
+	by    *receiver // opened the last packet
+	again []byte    // a packet before it is opened
 }
 
 // receiver is the peer's keys. A side keeps the last two: should they come back after RTP or other keys, it is known what has come.
@@ -208,12 +211,26 @@ func (r *receiver) guess(list []uint32, ssrc uint32) []uint32 {
 	return append(list, r.last)
 }
 
-// open takes the protection off a packet, in place. False: the keys do not fit, or it was here before.
+// open takes the protection off a packet, in place. False: the keys do not fit, or it was here before. Until the first packet of RTP under other keys those before count, too: the peer has
+// others from our answer on, and what it has sent until then is still on its way.
 func (c *crypt) open(b []byte, k kind) ([]byte, bool) {
-	if c.recv == nil {
+	if c.by = c.recv; c.recv == nil {
 		return nil, false
 	}
-	r := c.recv
+	last := c.recv.before
+	if last == nil || len(c.recv.sources[0]) > 0 {
+		return c.recv.open(b, k, c)
+	}
+	c.again = append(c.again[:0], b...) // what cannot be opened is not left as it was
+	if out, ok := c.recv.open(b, k, c); ok {
+		return out, true
+	}
+	copy(b, c.again)
+	c.by = last
+	return last.open(b, k, c)
+}
+
+func (r *receiver) open(b []byte, k kind, c *crypt) ([]byte, bool) {
 	var ssrc uint32
 	sources := &r.sources[0]
 	switch k {

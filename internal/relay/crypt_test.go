@@ -216,6 +216,46 @@ func TestRekeying(t *testing.T) {
 	b.wantOn(b.rtp, lb, x)
 }
 
+// TestKeysOnTheirWay: what a peer has sent before it had our answer is heard under the key of then, once, until the first packet under the other; RTCP too.
+func TestKeysOnTheirWay(t *testing.T) {
+	for suite := media.Suite(1); suite <= media.Suites; suite++ {
+		for _, next := range []media.Suite{suite, media.Suites + 1 - suite} {
+			old, fresh, other := newLock(t, suite, ""), newLock(t, next, "\x07"), newLock(t, suite, "")
+			var sd side
+			sd.protect(old.crypt)
+			opens := func(l *lock, number uint16, want bool) []byte {
+				t.Helper()
+				x := rtpPacket(8, number, 160, 7)
+				sealed := l.rtp(t, x)
+				got, ok := sd.crypt.open(bytes.Clone(sealed), rtp)
+				if ok = ok && sd.crypt.by.fresh(peek(got)); ok != want || ok && !bytes.Equal(got, x) {
+					t.Fatalf("%v to %v: packet %d is opened: %v, want %v", suite, next, number, ok, want)
+				}
+				return sealed
+			}
+			opens(old, 65534, true)
+			sd.protect(fresh.crypt)
+			again := opens(old, 65535, true)
+			if _, ok := sd.crypt.open(bytes.Clone(again), rtp); ok {
+				t.Error("a repetition is opened")
+			}
+			opens(old, 0, true)
+			opens(other, 1, false)
+			opens(old, 1, true)
+			if _, ok := sd.crypt.open(old.rtcp(t, receiverReport(7)), rtcp); !ok {
+				t.Error("RTCP is not opened")
+			}
+			fresh.seal.SetROC(7, 1)
+			opens(fresh, 2, true)
+			opens(old, 3, false)
+			opens(fresh, 4, true)
+			if _, ok := sd.crypt.open(old.rtcp(t, receiverReport(7)), rtcp); ok {
+				t.Error("RTCP is opened under the key that is no more")
+			}
+		}
+	}
+}
+
 // TestRFC3711_3_3_1: the rollover counter of a source goes on under another key, or begins at 0 as it does with many; what somebody else sends meanwhile
 // under its name, and RTCP of its own, change nothing of it.
 func TestRFC3711_3_3_1(t *testing.T) {

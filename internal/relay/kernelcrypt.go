@@ -147,7 +147,7 @@ func (r *receiver) took(ssrc uint32, highest uint16, seen uint64) {
 func (p *port) fresh(b []byte, now int64) bool {
 	st, h := p.stream, peek(b)
 	st.strayed(&st.side[p.side], now)
-	return p.guard().recv.fresh(h)
+	return p.guard().by.fresh(h)
 }
 
 // fresh tells whether the kernel has not had a packet that was opened: the context knows only of those that it has opened itself.

@@ -163,6 +163,27 @@ func TestKernelWithOtherKeys(t *testing.T) {
 	}
 }
 
+// TestKernelWithKeysOnTheirWay: when a peer has other keys by SDP, what it has sent under those before is heard in user space, but for what the kernel has opened, and the kernel goes on with the others.
+func TestKernelWithKeysOnTheirWay(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	old, fresh := newLock(t, media.AESCM128HMACSHA180, ""), newLock(t, media.AESCM128HMACSHA180, "")
+	k := newKernelRig(t, Config{}, func(s *media.Session) { s.Streams[0].Side[0].Crypt = old.crypt })
+	sent := k.sealedTalk(old, 20)
+	k.wantTier(media.TierKernel, "")
+	k.update(func(s *media.Session) { s.Streams[0].Side[0].Crypt = fresh.crypt })
+	for i := range sent {
+		k.a.send(k.a.rtp, k.la, sent[i])
+		k.counts(func(c *media.Counters) bool { return c.Unauthentic == uint64(i)+1 })
+	}
+	sent = append(sent, k.sealedTalk(old, 10)...)
+	k.sealedTalk(fresh, 20)
+	k.wantTier(media.TierKernel, "")
+	k.a.send(k.a.rtp, k.la, old.rtp(t, k.packet(7)))
+	k.counts(func(c *media.Counters) bool { return c.Unauthentic == 21 && c.Packets == 50 })
+}
+
 // TestKernelWithoutRoom: where the kernel gives no memory for keys, packets pass in user space, and it is not asked again with each of them.
 func TestKernelWithoutRoom(t *testing.T) {
 	if !isolated(t) {
