@@ -12,6 +12,7 @@ import (
 	"github.com/directsip/directsip/internal/fastpath"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/quality"
+	"github.com/directsip/directsip/internal/ways"
 )
 
 // kernel is the best tier: what user space has decided about a direction of a stream, the kernel carries out until something changes.
@@ -25,6 +26,8 @@ type kernel struct {
 	tos   uint8
 
 	packets, bytes atomic.Uint64 // relayed there, as far as it was looked
+
+	rules atomic.Pointer[[]ways.PortRule] // of this host's routing; nil: there are none
 }
 
 // offloaded is one direction of a stream as far as the kernel has it. The session is locked.

@@ -11,6 +11,8 @@ func (st *stream) userSpace() string {
 		return "not RTP"
 	case st.anew():
 		return "conversion"
+	case st.byRule():
+		return "a rule of routing by ports"
 	case p != nil && p.on && p.play.Stream == st.index:
 		return "something is played"
 	}

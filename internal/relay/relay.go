@@ -154,6 +154,7 @@ func newRelay(config Config) (*Relay, error) {
 	} else {
 		r.unsteered = err.Error()
 	}
+	r.lookAtRules()
 	r.tellTier()
 	return r, nil
 }

@@ -56,6 +56,7 @@ func (sw *sweeper) look(now int64) {
 // tidy closes what was warm long enough, and gives back what a crowd of calls has left behind.
 func (r *Relay) tidy(now int64) {
 	r.sockets.warm.sweep(now)
+	r.lookAtRules()
 	if r.steered != nil {
 		r.steered.tidy()
 	}

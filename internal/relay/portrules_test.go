@@ -1,0 +1,69 @@
+package relay
+
+import (
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/media"
+)
+
+// TestRoutesByPorts: where this host routes by ports, media leaves by the way that a rule gives its ports, in whichever tier it would be, and why it is in another is said. A rule for other
+// ports changes nothing.
+func TestRoutesByPorts(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	const why = "a rule of routing by ports"
+	for _, tier := range tiers {
+		for rule, holds := range map[string]bool{
+			"ipproto udp sport 20000-20999": true, "dport 1024-65534": true,
+			"ipproto udp sport 5060": false, "ipproto udp dport 53": false, "ipproto tcp sport 20000-20999": false,
+		} {
+			t.Run(tier.String()+", "+rule, func(t *testing.T) {
+				w := newWire(t)
+				defer w.here("link del near")
+				w.here("link add near2 type veth peer name far2 netns " + w.path())
+				defer w.here("link del near2")
+				w.here("addr add 10.99.0.1/24 dev near2")
+				w.here("link set near2 up")
+				w.there("addr add 10.99.0.2/24 dev far2")
+				w.there("link set far2 up")
+				w.here("route add 10.98.0.0/24 via 10.99.0.2 dev near2 table 77")
+				w.here("rule add " + rule + " priority 100 table 77")
+				defer w.here("rule del priority 100")
+				k := w.between(us4, peer4, Config{Best: tier}, nil)
+				defer k.Shutdown()
+				if !holds {
+					k.settled(tier, map[bool]string{true: "", false: notWanted}[tier == media.TierKernel])
+				}
+				other, direct := w.sent("near2"), w.sent("near")
+				for range 20 {
+					k.try()
+				}
+				other, direct = w.sent("near2")-other, w.sent("near")-direct
+				if other >= 40 != holds || direct >= 40 == holds {
+					t.Errorf("%d packets have left by the rule, %d by the other route", other, direct)
+				}
+				if st, _ := k.Stats(1); holds && (st.Streams[0].Tier != media.TierSockets || st.Streams[0].Why != why) {
+					t.Errorf("tier %q because of %q", st.Streams[0].Tier, st.Streams[0].Why)
+				}
+			})
+		}
+	}
+	t.Run("a rule that comes", func(t *testing.T) {
+		w := newWire(t)
+		defer w.here("link del near")
+		k := w.between(us4, peer4, Config{Best: media.TierKernel}, nil)
+		defer k.Shutdown()
+		k.settled(media.TierKernel, "")
+		w.here("rule add ipproto udp sport 20000 priority 100 table main")
+		defer w.here("rule del priority 100")
+		for deadline := time.Now().Add(2 * patience); ; k.try() {
+			if st, _ := k.Stats(1); st.Streams[0].Tier == media.TierSteered && st.Streams[0].Why == why {
+				break
+			} else if time.Now().After(deadline) {
+				t.Fatalf("tier %q because of %q", st.Streams[0].Tier, st.Streams[0].Why)
+			}
+		}
+	})
+}
