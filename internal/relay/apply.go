@@ -67,7 +67,7 @@ func (r *Relay) carrierFor(want *media.Stream) carrier {
 		return r.sockets
 	}
 	for i := range want.Side {
-		if ip := want.Side[i].Local.Addr(); ip.IsValid() && (!r.steered.serves(ip) || r.kernel.byRule(want.Side[i].Local)) {
+		if ip := want.Side[i].Local.Addr(); ip.IsValid() && (!r.steered.serves(ip) || r.kernel.byPort(want.Side[i].Local)) {
 			return r.sockets
 		}
 	}

@@ -27,7 +27,7 @@ type kernel struct {
 
 	packets, bytes atomic.Uint64 // relayed there, as far as it was looked
 
-	rules atomic.Pointer[[]ways.PortRule] // of this host's routing; nil: there are none
+	rules atomic.Pointer[ways.Policy] // of this host's routing; nil: there is none that matters
 }
 
 // offloaded is one direction of a stream as far as the kernel has it. The session is locked.

@@ -11,10 +11,8 @@ func (st *stream) userSpace() string {
 		return "not RTP"
 	case st.anew():
 		return "conversion"
-	case st.byRule():
-		return "a rule of routing by ports"
 	case p != nil && p.on && p.play.Stream == st.index:
 		return "something is played"
 	}
-	return cmp.Or(st.side[0].rtp.guard().inKernel(), st.side[1].rtp.guard().inKernel())
+	return cmp.Or(st.byRule(), st.side[0].rtp.guard().inKernel(), st.side[1].rtp.guard().inKernel())
 }

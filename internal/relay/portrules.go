@@ -6,29 +6,30 @@ import (
 	"github.com/directsip/directsip/internal/ways"
 )
 
-// Where this host routes by ports (ip-rule(8)), only what leaves by a socket with its port takes the right way: neither the kernel tier nor raw sockets have one.
+// Where this host routes by ports (ip-rule(8)), only what leaves by a socket with its port takes the right way: neither the kernel tier nor raw sockets have one. Where it routes by marks that
+// its filters give, raw sockets do, too.
 
 // lookAtRules learns the rules.
 func (r *Relay) lookAtRules() {
-	switch list, err := ways.PortRules(); {
+	switch p, err := ways.Rules(); {
 	case err != nil: // what was known stays
-	case len(list) == 0:
+	case len(p.Ports) == 0 && !p.Marks:
 		r.kernel.rules.Store(nil)
 	default:
-		r.kernel.rules.Store(&list)
+		r.kernel.rules.Store(&p)
 	}
 }
 
-// byRule tells whether a rule may hold for what leaves by an address and the port above it, for RTCP.
-func (k *kernel) byRule(local netip.AddrPort) bool {
+// byPort tells whether a rule may hold for what leaves by an address and the port above it, for RTCP.
+func (k *kernel) byPort(local netip.AddrPort) bool {
 	if k == nil || !local.IsValid() {
 		return false
 	}
-	rules := k.rules.Load()
-	if rules == nil {
+	p := k.rules.Load()
+	if p == nil {
 		return false
 	}
-	for _, r := range *rules {
+	for _, r := range p.Ports {
 		if r.Concerns(local.Port()) || r.Concerns(local.Port()+1) {
 			return true
 		}
@@ -36,6 +37,14 @@ func (k *kernel) byRule(local netip.AddrPort) bool {
 	return false
 }
 
-func (st *stream) byRule() bool {
-	return st.kernel.byRule(st.side[0].local) || st.kernel.byRule(st.side[1].local)
+// byRule is why what leaves the stream's ports has to pass the stack; "": it has not.
+func (st *stream) byRule() string {
+	switch {
+	case st.kernel == nil || st.kernel.rules.Load() == nil:
+	case st.kernel.byPort(st.side[0].local), st.kernel.byPort(st.side[1].local):
+		return "a rule of routing by ports"
+	case st.kernel.rules.Load().Marks:
+		return "rules of routing by marks of filters"
+	}
+	return ""
 }

@@ -1,9 +1,11 @@
 package relay
 
 import (
+	"os/exec"
 	"testing"
 	"time"
 
+	"github.com/directsip/directsip/internal/lack"
 	"github.com/directsip/directsip/internal/media"
 )
 
@@ -66,4 +68,56 @@ func TestRoutesByPorts(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRoutesByMarks: where filters of this host mark what leaves and routes go by that, media leaves so, in the best tier whose packets they see. Marks that no filter gives change nothing.
+func TestRoutesByMarks(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	nft := func(args string) {
+		t.Helper()
+		if out, err := exec.Command("nft", args).CombinedOutput(); err != nil {
+			lack.Of(t, string(out))
+		}
+	}
+	for _, marked := range []bool{false, true} {
+		for _, tier := range tiers {
+			t.Run(tier.String()+map[bool]string{true: ", marked"}[marked], func(t *testing.T) {
+				w := newWire(t)
+				defer w.here("link del near")
+				w.here("link add near2 type veth peer name far2 netns " + w.path())
+				defer w.here("link del near2")
+				w.here("addr add 10.99.0.1/24 dev near2")
+				w.here("link set near2 up")
+				w.there("addr add 10.99.0.2/24 dev far2")
+				w.there("link set far2 up")
+				w.here("route add 10.98.0.0/24 via 10.99.0.2 dev near2 table 77")
+				w.here("rule add fwmark 7 priority 100 table 77")
+				defer w.here("rule del priority 100")
+				nft("add table inet ours; add chain inet ours marks { type route hook output priority -150; }")
+				defer nft("delete table inet ours")
+				if marked {
+					nft("add rule inet ours marks udp sport 20000-20003 meta mark set 7")
+				}
+				k := w.between(us4, peer4, Config{Best: tier}, nil)
+				defer k.Shutdown()
+				best, why := tier, notWanted
+				if marked {
+					best, why = min(tier, media.TierSteered), "rules of routing by marks of filters"
+				} else if tier == media.TierKernel {
+					why = ""
+				}
+				k.settled(best, why)
+				other, direct := w.sent("near2"), w.sent("near")
+				for range 20 {
+					k.try()
+				}
+				other, direct = w.sent("near2")-other, w.sent("near")-direct
+				if other >= 40 != marked || direct >= 40 == marked {
+					t.Errorf("%d packets have left by the mark, %d by the other route", other, direct)
+				}
+			})
+		}
+	}
 }

@@ -2,13 +2,21 @@ package ways
 
 import (
 	"encoding/binary"
+	"errors"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/directsip/directsip/internal/netlink"
 )
 
-// PortRule is a rule of routing that goes by ports of UDP (ip-rule(8)). It holds for what leaves by a socket that is bound to a port, and the kernel asks it for nobody else.
+// Policy is what of this host's rules of routing (ip-rule(8)) only holds for what leaves by the whole stack.
+type Policy struct {
+	Ports []PortRule
+	Marks bool // rules go by marks of packets, and filters mark what leaves
+}
+
+// PortRule is a rule that goes by ports of UDP. It holds for what leaves by a socket that is bound to a port, and the kernel asks it for nobody else.
 type PortRule struct{ ours, theirs ports }
 
 // ports is a range; zeros: every port.
@@ -18,6 +26,7 @@ func (p ports) has(port uint16) bool { return p == ports{} || p.first <= port &&
 
 // Of linux/fib_rules.h.
 const (
+	fraFwmark        = 10
 	fraIPProto       = 22
 	fraSportRange    = 23
 	fraDportRange    = 24
@@ -27,48 +36,82 @@ const (
 // wellKnown is below the ports where peers have their media.
 const wellKnown = 1024
 
-// PortRules are those of this host, of both families.
-func PortRules() (list []PortRule, err error) {
+// Rules asks for those of both families.
+func Rules() (p Policy, err error) {
 	s, err := netlink.Open(unix.NETLINK_ROUTE)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
 	defer s.Close()
+	marks := false
 	for _, family := range [...]byte{unix.AF_INET, unix.AF_INET6} {
 		header := make([]byte, sizeofRuleHeader)
 		header[0] = family
 		err = s.Dump(netlink.Request(unix.RTM_GETRULE, header), func(body []byte) {
-			if r, ok := portRuleOf(body); ok {
-				list = append(list, r)
+			r, byPorts, byMark := ruleOf(body)
+			if byPorts {
+				p.Ports = append(p.Ports, r)
 			}
+			marks = marks || byMark
 		})
 		if err != nil && err != unix.EOPNOTSUPP && err != unix.EAFNOSUPPORT { // those: it has no rules, or no such family
-			return nil, err
+			return p, err
 		}
 	}
-	return list, nil
+	if marks {
+		p.Marks, err = marksOutput()
+	}
+	return p, err
 }
 
-// portRuleOf reads a rule; false: it does not go by ports, or not by those of UDP.
-func portRuleOf(body []byte) (r PortRule, ok bool) {
+// ruleOf reads a rule: whether it goes by ports of UDP, and by a mark.
+func ruleOf(body []byte) (r PortRule, byPorts, byMark bool) {
 	udp := true
 	netlink.Attributes(body, sizeofRuleHeader, func(kind uint16, value []byte) {
 		switch {
+		case kind == fraFwmark:
+			byMark = true
 		case kind == fraIPProto && len(value) > 0:
 			udp = value[0] == unix.IPPROTO_UDP
 		case (kind == fraSportRange || kind == fraDportRange) && len(value) >= 4:
 			p := ports{binary.NativeEndian.Uint16(value), binary.NativeEndian.Uint16(value[2:])}
-			if ok = true; kind == fraSportRange {
+			if byPorts = true; kind == fraSportRange {
 				r.ours = p
 			} else {
 				r.theirs = p
 			}
 		}
 	})
-	return r, ok && udp
+	return r, byPorts && udp, byMark && udp
 }
 
 // Concerns tells whether the rule may hold for media that leaves by a port of ours.
 func (r PortRule) Concerns(port uint16) bool {
 	return r.ours.has(port) && (r.theirs == ports{} || r.theirs.last >= wellKnown)
+}
+
+// marksOutput tells whether this host has filters that route what leaves anew, as by a mark: chains of that type of nftables with rules, or tables of iptables.
+func marksOutput() (yes bool, err error) {
+	if tables() != "" {
+		return true, nil
+	}
+	s, err := netlink.Open(unix.NETLINK_NETFILTER)
+	if err != nil {
+		return false, nil // it has no filters
+	}
+	defer s.Close()
+	err = s.Dump(netlink.Request(nftGetChain, make([]byte, nfgenmsg)), func(body []byte) {
+		if len(body) < nfgenmsg {
+			return
+		}
+		netlink.Attributes(body, nfgenmsg, func(kind uint16, value []byte) {
+			if kind == unix.NFTA_CHAIN_TYPE && strings.TrimRight(string(value), "\x00") == "route" && chainOf(body).uses != 0 {
+				yes = true
+			}
+		})
+	})
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) { // it has no nftables
+		err = nil
+	}
+	return yes, err
 }
