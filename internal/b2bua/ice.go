@@ -3,6 +3,7 @@ package b2bua
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/directsip/directsip/internal/media"
@@ -21,6 +22,7 @@ type connectivity struct {
 	offered    bool     // our last offer has
 	controls   bool     // the role that we began with
 	muxed      bool     // rtcp-mux is agreed on: there is no second component
+	mid        string   // the name of the m-line (RFC 5888), as the peer has given it, or we
 }
 
 // maxTheirs bounds the credentials of a peer that are remembered.
@@ -122,6 +124,44 @@ func (c *Call) sayICE(l *Leg, i int, m *sdp.Media, mux bool) []string {
 		list = append(list, "candidate:"+sdp.FormatCandidate(sdp.Candidate{Component: component, Priority: sdp.HostPriority(component), Address: address}))
 	}
 	return list
+}
+
+// hearNames notes what a description of the peer calls its m-lines, where the trunk has ICE. An offer says them all anew, an answer repeats ours.
+func (c *Call) hearNames(l *Leg, s *sdp.Session, offer bool) {
+	if l.trunk.Settings.ICE == "off" {
+		return
+	}
+	for i := range min(len(s.Media), maxLines) {
+		if mid := s.Mid(i); offer || mid != "" {
+			l.srtp.lines[i].ice.mid = strings.Clone(mid)
+		}
+	}
+}
+
+// name is the a=mid of an m-line that we describe; nil: it has none. An answer has that of the offer (RFC 5888 §9.1). An offer of ICE and DTLS has one in any case
+// (RFC 8829 §5.2.1): there are stacks of WebRTC that refuse a description without.
+func (b *strongbox) name(s *sdp.Session, i int, must bool) []string {
+	at := &b.lines[i].ice
+	if at.mid == "" && must {
+		at.mid = strings.Clone(s.Mid(i)) // of the other side
+		for n := 0; at.mid == "" || b.named(s, i, at.mid); n++ {
+			at.mid = "m" + strconv.Itoa(i+n*maxLines)
+		}
+	}
+	if at.mid == "" {
+		return nil
+	}
+	return []string{"mid:" + at.mid}
+}
+
+// named tells whether another m-line has a name.
+func (b *strongbox) named(s *sdp.Session, i int, mid string) bool {
+	for j := range min(len(s.Media), maxLines) {
+		if j != i && (b.lines[j].ice.mid == mid || s.Mid(j) == mid) {
+			return true
+		}
+	}
+	return false
 }
 
 // expectICE has the relay answer checks that come before the answer to our offer.

@@ -193,6 +193,7 @@ func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) 
 	var to [maxLines]sdp.Protection
 	var refused [maxLines]*diag.Reason
 	b.fault = nil
+	c.hearNames(l, s, offer)
 	for i := range n {
 		m := &s.Media[i]
 		to[i].Proto = m.Proto
@@ -391,6 +392,7 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 		m, at := &s.Media[i], &b.lines[i]
 		to[i].Proto = m.Proto
 		if !m.IsRTP() {
+			to[i].Lines = b.name(s, i, false)
 			continue
 		}
 		if offer {
@@ -408,7 +410,7 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 		}
 		at.proto = to[i].Proto
 		if m.Rejected() {
-			to[i].Crypto, to[i].Mux, to[i].Lines = nil, false, nil
+			to[i].Crypto, to[i].Mux, to[i].Lines = nil, false, b.name(s, i, false)
 			continue
 		}
 		if at.shown, at.mux = to[i], to[i].Mux; !offer {
@@ -424,6 +426,7 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 		if offer && at.ice.offered {
 			c.expectICE(l, i)
 		}
+		to[i].Lines = slices.Concat(to[i].Lines, b.name(s, i, offer && at.ice.offered && hasDTLS(&to[i])))
 		if !offer && at.ice.mismatch {
 			to[i].Lines = append(to[i].Lines, "ice-mismatch") // RFC 8839 §5.3
 		}
@@ -431,6 +434,9 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 	var session []string
 	if lite {
 		session = []string{"ice-lite"}
+	}
+	if n == 1 && offer && to[0].Mux && b.lines[0].ice.offered && hasDTLS(&to[0]) {
+		session = append(session, "group:BUNDLE "+b.lines[0].ice.mid) // by itself: there are stacks of WebRTC that refuse an m-line outside of any
 	}
 	return b.said.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n], session...)), s.Origin.ID, s.Origin.Version, l.sdp.cut)
 }

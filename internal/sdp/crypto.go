@@ -137,7 +137,7 @@ type Protection struct {
 	Proto  string   // empty: as it is
 	Crypto []string // values of a=crypto lines
 	Mux    bool     // a=rtcp-mux (RFC 5761)
-	Lines  []string // further attributes: "setup:passive"
+	Lines  []string // further attributes: "setup:passive". One of "mid:" takes the place of that which is there
 	Plain  bool     // without a=rtcp-fb and its kin (RFC 4585)
 
 	Refused bool // port 0, and no attributes
@@ -182,7 +182,7 @@ func (s *Session) Protect(dst []byte, p []Protection, session ...string) []byte 
 		dst = s.appendProfile(dst, m, p[k].Proto)
 		for i := m.from + 1; i < m.to; i++ {
 			if typ, value := s.line(i); typ == 'a' {
-				if name, _ := attribute(value); ofTransport(name, p[k].Plain) {
+				if name, _ := attribute(value); ofTransport(name, p[k].Plain) || name == "mid" && p[k].names() {
 					continue
 				}
 			}
@@ -199,6 +199,16 @@ func (s *Session) Protect(dst []byte, p []Protection, session ...string) []byte 
 		}
 	}
 	return dst
+}
+
+// names tells whether the m-line gets an a=mid.
+func (p *Protection) names() bool {
+	for _, line := range p.Lines {
+		if strings.HasPrefix(line, "mid:") {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Session) appendAsIs(dst []byte, i int) []byte {

@@ -58,6 +58,19 @@ func (s *Session) ICE(media int) (ice ICE, ok bool) {
 	return ice, true
 }
 
+// maxMid is the longest name of an m-line that is read.
+const maxMid = 64
+
+// Mid is the name of an m-line (a=mid, RFC 5888 §4); empty: it has none, or one that is no token.
+func (s *Session) Mid(media int) string {
+	for name, value := range s.Attributes(media) {
+		if mid := trimBlanks(value); name == "mid" && len(mid) <= maxMid && word(mid, "!#$%&'*+-.^_`{|}~") {
+			return mid
+		}
+	}
+	return ""
+}
+
 // overTCP tells whether a candidate is one of TCP (RFC 6544), which is no address of an m-line of RTP.
 func overTCP(candidate string) bool {
 	var transport string

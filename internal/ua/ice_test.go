@@ -250,3 +250,68 @@ func TestICEOfForks(t *testing.T) {
 		}
 	}
 }
+
+// TestRFC8829_5_2_1: an m-line that is offered with ICE and DTLS has a name, and is in a group by itself: stacks of WebRTC refuse it without. The name stays when we offer again.
+// Other peers are offered neither.
+func TestRFC8829_5_2_1(t *testing.T) {
+	const keys = ", srtpMode: required, srtpKeying: dtls"
+	for _, c := range []struct{ name, settings, theirs, mid, group string }{
+		{"of ours", "full" + keys, "", "mid:m0", "BUNDLE m0"},
+		{"of the other side", "lite" + keys, "a=mid:audio\r\n", "mid:audio", "BUNDLE audio"},
+		{"no token", "full" + keys, "a=mid:au dio\r\n", "mid:m0", "BUNDLE m0"},
+		{"without rtcp-mux", "full, rtcpMux: off" + keys, "", "mid:m0", ""},
+		{"without DTLS", "full", "", "", ""},
+		{"without ICE", "off" + keys, "", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := iced(t, "off", c.settings)
+			r.env.Fingerprint = ourPrint
+			check := func(what string) []byte {
+				t.Helper()
+				inv, offer := r.told("INVITE")
+				group := ""
+				for name, value := range offer.Attributes(-1) {
+					if name == "group" {
+						group = value
+					}
+				}
+				if got := strings.Join(linesOf(offer, "mid"), " "); got != c.mid || group != c.group {
+					t.Fatalf("%s: named %q in group %q, want %q in %q\n%s", what, got, group, c.mid, c.group, inv)
+				}
+				return inv
+			}
+			r.out.Reset()
+			invite := request("INVITE", "1", "i1", "call", "from", "", bodies[0]+c.theirs)
+			r.in(r.uc, bytes.Replace(invite, []byte("100rel"), []byte("nothing"), 1))
+			inv := check("at first")
+			if c.mid == "" {
+				return
+			}
+			r.out.Reset()
+			r.in(r.pstn, response("200 OK", inv, "to", withProto(bodies[1], "UDP/TLS/RTP/SAVPF", theirPrint+"a=setup:active\r\n"+theirICE("abcd")+"a="+c.mid+"\r\n")))
+			ok, _ := r.told("SIP/2.0 200")
+			tag := tagOf(header(ok, "To"))
+			r.in(r.uc, request("ACK", "1", "a1", "call", "from", tag, ""))
+			r.out.Reset()
+			r.in(r.uc, request("INVITE", "2", "i2", "call", "from", tag, bodies[0]+"a=sendonly\r\na=mid:other\r\n"))
+			check("again")
+		})
+	}
+}
+
+// TestRFC5888_9_1: an answer calls each m-line what the offer has called it, one that is refused and one of no RTP too, and never what the other side does.
+func TestRFC5888_9_1(t *testing.T) {
+	const more = "m=video 5006 RTP/AVP 99\r\na=mid:1\r\na=rtpmap:99 H264/90000\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:data\r\n"
+	r := iced(t, "full", "off")
+	r.out.Reset()
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]+theirICE("abcd")+"a=mid:0\r\n"+more))
+	inv, _ := r.told("INVITE")
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", inv, "to", bodies[1]+"a=mid:x\r\nm=video 0 RTP/AVP 99\r\nm=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n"))
+	ok, answer := r.told("SIP/2.0 200")
+	for i, want := range []string{"0", "1", "data"} {
+		if i >= len(answer.Media) || answer.Mid(i) != want || strings.Count(answer.Body(), "a=mid:") != 3 {
+			t.Fatalf("m-line %d is not called %q in\n%s", i, want, ok)
+		}
+	}
+}
