@@ -112,7 +112,7 @@ func (c *Call) quality(n, back *media.Counters, side media.SideIndex, rate int) 
 			name = c.codecOf(back, 1-side)
 			codec, clock = quality.CodecNamed(name), cmp.Or(int(media.CodecNamed(name).Clock()), clock)
 		}
-		q.Reported = &cdr.Heard{Jitter: time.Duration(told.Jitter) * time.Second / time.Duration(clock), Unmeasured: true}
+		q.Reported = &cdr.Heard{Jitter: toldJitter(told.Jitter, clock), Unmeasured: true}
 		all := rated{codec: codec, loss: share(told.Lost, told.Expected), trip: near.Mean() + far.Mean()}
 		if w.HasVoice {
 			heard := q.Reported
@@ -124,6 +124,17 @@ func (c *Call) quality(n, back *media.Counters, side media.SideIndex, rate int) 
 		q.Reported.Poor = poor(q.Reported, far.Mean(), told.Expected, c.sideSettings(1-side))
 	}
 	return q
+}
+
+// mostJitter is more than any way has.
+const mostJitter = 10 * time.Second
+
+// toldJitter is the jitter of a report. There are stacks that take the difference of two clocks for it, which is hours: those say nothing.
+func toldJitter(units uint32, clock int) time.Duration {
+	if d := time.Duration(units) * time.Second / time.Duration(clock); d <= mostJitter {
+		return d
+	}
+	return 0
 }
 
 // rated is a stream at one place of its way.

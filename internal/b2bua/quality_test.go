@@ -131,3 +131,18 @@ func TestReportedByItsOwnClock(t *testing.T) {
 		}
 	}
 }
+
+// TestJitterThatCannotBe: a peer that reports hours of jitter says nothing of it, and its call is not called poor for that.
+func TestJitterThatCannotBe(t *testing.T) {
+	for _, c := range []struct {
+		units uint32
+		clock int
+		want  time.Duration
+	}{
+		{0, 8000, 0}, {80, 8000, 10 * time.Millisecond}, {80_000, 8000, 10 * time.Second}, {80_008, 8000, 0}, {183_884_064, 8000, 0}, {1<<32 - 1, 48000, 0},
+	} {
+		if got := toldJitter(c.units, c.clock); got != c.want {
+			t.Errorf("%d of %d Hz is %v, want %v", c.units, c.clock, got, c.want)
+		}
+	}
+}
