@@ -18,7 +18,7 @@ func (nowhere) Send([]transport.Send) {}
 
 // BenchmarkPacket is an OPTIONS from the socket to its answer: parse, mailbox, shard, answer.
 func BenchmarkPacket(b *testing.B) {
-	r := newRig(b, "127.86.30.", basic, func(c *Config) { c.Transport = nowhere{} })
+	r := newRig(b, basic, func(c *Config) { c.Transport = nowhere{} })
 	src, data := r.source("2", sip.UDP), r.request("OPTIONS", "x", "ping")
 	b.ReportAllocs()
 	for i := range b.N {
@@ -43,10 +43,10 @@ func BenchmarkKnown(b *testing.B) {
 				fmt.Fprintf(&gateways, "  g%d: {host: g%d.test, root: {transport: UDP}}\n", i, i)
 				addrs[fmt.Sprintf("g%d.test", i)] = []netip.Addr{netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)})}
 			}
-			r := newRig(b, "127.86.31.", strings.Replace(basic, "gateways:\n", "gateways:\n"+gateways.String(), 1))
+			r := newRig(b, strings.Replace(basic, "gateways:\n", "gateways:\n"+gateways.String(), 1))
 			r.addrs.Store(newHosts(addrs))
-			at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort("127.86.31.1:5060")}
-			for who, from := range map[string]string{"stranger": "127.86.31.77", "peer": "192.0.0.7"} {
+			at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort(r.net + "1:5060")}
+			for who, from := range map[string]string{"stranger": r.net + "77", "peer": "192.0.0.7"} {
 				addr := netip.MustParseAddr(from)
 				b.Run(who, func(b *testing.B) {
 					b.ReportAllocs()

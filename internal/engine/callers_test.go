@@ -85,7 +85,7 @@ func TestNEW09PoolLimit(t *testing.T) {
 
 // TestNEW09UserTakesNothingOfOthers: what one user calls too much is refused before it counts against calls per second of the trunk.
 func TestNEW09UserTakesNothingOfOthers(t *testing.T) {
-	r := newRig(t, "127.86.62.", strings.NewReplacer("trunk:pbx: {", "trunk:pbx: {maxCPS: 3, ", "kind: pbx", "kind: uc").Replace(basic)+
+	r := newRig(t, strings.NewReplacer("trunk:pbx: {", "trunk:pbx: {maxCPS: 3, ", "kind: pbx", "kind: uc").Replace(basic)+
 		"users: {alice: {uri: 'sip:alice@example.com', lineURI: 'tel:+14255550100', maxCPS: 1}}\n")
 	for i := range 5 {
 		r.invite("+14255550101", fmt.Sprint("alice", i))

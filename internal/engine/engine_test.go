@@ -16,7 +16,7 @@ import (
 )
 
 func TestCallIDsOfAShardLeadBackToIt(t *testing.T) {
-	r := newRig(t, "127.86.10.", basic, func(c *Config) { c.Shards = 4 })
+	r := newRig(t, basic, func(c *Config) { c.Shards = 4 })
 	seen := make(map[string]bool)
 	for i, s := range r.shards {
 		ids := make(chan []string, 1)
@@ -41,7 +41,7 @@ func TestCallIDsOfAShardLeadBackToIt(t *testing.T) {
 
 // TestCallsOverFourShards has every answer find the shard of its call.
 func TestCallsOverFourShards(t *testing.T) {
-	r := newRig(t, "127.86.11.", basic, func(c *Config) { c.Shards = 4 })
+	r := newRig(t, basic, func(c *Config) { c.Shards = 4 })
 	const n = 40
 	for i := range n {
 		r.invite("+14255550101", fmt.Sprint("call", i))
@@ -85,12 +85,12 @@ func TestCallsOverFourShards(t *testing.T) {
 }
 
 func TestPacketAnswersWhatItCannotUse(t *testing.T) {
-	r := newRig(t, "127.86.12.", basic)
+	r := newRig(t, basic)
 	good := string(r.request("INVITE", "+14255550101", "c1"))
 	for name, c := range map[string]struct{ data, want string }{
 		"no CSeq":          {replace(good, "CSeq: 1 INVITE\r\n", ""), "400"},
 		"wrong version":    {replace(good, " SIP/2.0\r\nVia: SIP/2.0/UDP", " SIP/9.0\r\nVia: SIP/2.0/UDP"), "505"},
-		"ACK without To":   {replace(replace(good, "INVITE", "ACK"), "To: <sip:+14255550101@127.86.12.1>\r\n", ""), ""},
+		"ACK without To":   {replace(replace(good, "INVITE", "ACK"), r.expand("To: <sip:+14255550101@NET.1>\r\n"), ""), ""},
 		"garbage":          {"\x00\x01\x02 hello\r\n\r\n", ""},
 		"garbage response": {"SIP/2.0 9999 X\r\n\r\n", ""},
 	} {
@@ -113,7 +113,7 @@ func TestPacketAnswersWhatItCannotUse(t *testing.T) {
 }
 
 func TestDrainIsKnownToEveryShardWhenItReturns(t *testing.T) {
-	r := newRig(t, "127.86.13.", basic, func(c *Config) { c.Shards = 3 })
+	r := newRig(t, basic, func(c *Config) { c.Shards = 3 })
 	for i := range 30 {
 		r.invite("+14255550101", fmt.Sprint("before", i))
 	}
@@ -142,12 +142,12 @@ func TestDrainIsKnownToEveryShardWhenItReturns(t *testing.T) {
 
 // TestOldDocumentHoldsWhileItsCallsRun removes the peers of a running call.
 func TestOldDocumentHoldsWhileItsCallsRun(t *testing.T) {
-	r := newRig(t, "127.86.14.", basic, func(c *Config) { c.Shards = 2 })
+	r := newRig(t, basic, func(c *Config) { c.Shards = 2 })
 	r.invite("+14255550101", "c1")
 	r.Flush()
 	r.wire.wait(t, "INVITE", 1)
-	pbx := netip.MustParseAddr("127.86.14.2")
-	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort("127.86.14.1:5060")}
+	pbx := netip.MustParseAddr(r.net + "2")
+	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort(r.net + "1:5060")}
 	next := replace(basic, "host: NET.2, root: {transport: UDP, port: 5060}", "host: NET.9, root: {transport: UDP, port: 5070}")
 	if err := r.Apply(compile(t, r.expand(next))); err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func TestOldDocumentHoldsWhileItsCallsRun(t *testing.T) {
 
 // TestCallsOfAnOlderPeer: a call that still hunts for the peer that a trunk had says nothing of the one that it has now.
 func TestCallsOfAnOlderPeer(t *testing.T) {
-	r := newRig(t, "127.86.31.", basic, func(c *Config) { c.Shards = 2 })
+	r := newRig(t, basic, func(c *Config) { c.Shards = 2 })
 	old := r.Snapshot().TrunkByName("gw")
 	fail := func(trunk *topology.Trunk) health.State {
 		for range 20 {
@@ -211,7 +211,7 @@ func TestCallsOfAnOlderPeer(t *testing.T) {
 }
 
 func TestMediaPortsOfANewDocument(t *testing.T) {
-	r := newRig(t, "127.86.15.", basic, func(c *Config) { c.Shards = 2 })
+	r := newRig(t, basic, func(c *Config) { c.Shards = 2 })
 	r.invite("+14255550101", "c1")
 	r.Flush()
 	r.wire.wait(t, "INVITE", 1)
@@ -248,7 +248,7 @@ func TestMediaPortsOfANewDocument(t *testing.T) {
 // TestMediaPortsOfAWiderRange: new calls get no port that a running call has, whether the range grows or is moved there and back, and what running
 // calls give back is free again.
 func TestMediaPortsOfAWiderRange(t *testing.T) {
-	r := newRig(t, "127.86.32.", basic, func(c *Config) { c.Shards = 2 })
+	r := newRig(t, basic, func(c *Config) { c.Shards = 2 })
 	n := 0
 	call := func() {
 		for range 20 {
@@ -281,7 +281,7 @@ func TestMediaPortsOfAWiderRange(t *testing.T) {
 }
 
 func TestUnknownServerIsRefused(t *testing.T) {
-	r := newRig(t, "127.86.16.", basic)
+	r := newRig(t, basic)
 	err := r.Apply(compile(t, r.expand(replace(basic, "med1.test", "other.test"))))
 	if err == nil || err.Error() != `the document has no server "med1.test"; it has other.test` {
 		t.Errorf("error %v", err)
@@ -293,9 +293,9 @@ func TestUnknownServerIsRefused(t *testing.T) {
 
 // TestKnownDoesNotAllocate: it is asked for every datagram.
 func TestKnownDoesNotAllocate(t *testing.T) {
-	r := newRig(t, "127.86.17.", basic)
-	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort("127.86.17.1:5060")}
-	stranger := netip.MustParseAddr("127.86.17.77")
+	r := newRig(t, basic)
+	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort(r.net + "1:5060")}
+	stranger := netip.MustParseAddr(r.net + "77")
 	if n := testing.AllocsPerRun(100, func() {
 		if r.Known(at, stranger) {
 			t.Error("a stranger is known")
@@ -307,7 +307,7 @@ func TestKnownDoesNotAllocate(t *testing.T) {
 
 // TestFaultOfOneMessage: what a message provokes ends neither the shard nor the process.
 func TestFaultOfOneMessage(t *testing.T) {
-	r := newRig(t, "127.86.18.", basic)
+	r := newRig(t, basic)
 	r.shards[0].box.post(func(time.Time, *ua.Core, *ua.Out) { panic("test") })
 	r.invite("+14255550101", "c1")
 	r.Flush()
@@ -319,7 +319,7 @@ func TestFaultOfOneMessage(t *testing.T) {
 
 // TestDocumentsAreForgottenInAnyOrder: each stays for its own calls, also when it is applied twice.
 func TestDocumentsAreForgottenInAnyOrder(t *testing.T) {
-	r := newRig(t, "127.86.19.", basic, func(c *Config) { c.Shards = 2 })
+	r := newRig(t, basic, func(c *Config) { c.Shards = 2 })
 	for i := range 5 {
 		r.invite("+14255550101", fmt.Sprint("c", i))
 		r.Flush()

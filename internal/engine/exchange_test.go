@@ -10,7 +10,7 @@ import (
 
 // TestNobodyFillsAnotherShard: what comes to a shard by way of another one finds the same bounds as what comes itself.
 func TestNobodyFillsAnotherShard(t *testing.T) {
-	r := newRig(t, "127.86.61.", basic, func(c *Config) { c.Shards = 2 })
+	r := newRig(t, basic, func(c *Config) { c.Shards = 2 })
 	apart := func(i int) (id string) { // a Call-ID of the shard
 		for n := 0; id == "" || r.shardOf(id) != r.shards[i]; n++ {
 			id = fmt.Sprint("c", n)

@@ -10,7 +10,7 @@ import (
 
 // TestOverdueTimersWaitForWhatWasSaid: timers that are late by more than a busy machine makes them wait for a moment, once.
 func TestOverdueTimersWaitForWhatWasSaid(t *testing.T) {
-	r := newRig(t, "127.86.9.", basic)
+	r := newRig(t, basic)
 	r.invite("+14255550101", "c1")
 	r.Flush()
 	r.wire.wait(t, "INVITE", 1)

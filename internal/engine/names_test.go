@@ -117,19 +117,19 @@ func (r *rig) await(at topology.Listener, addr string, want bool) {
 // TestGatewaysByName follows DNS, and a new document at once.
 func TestGatewaysByName(t *testing.T) {
 	z := newZone(t)
-	z.set("one.test", "127.86.20.3")
-	z.set("two.test", "127.86.20.4")
 	resolver, err := resolve.New(resolve.Config{Servers: []string{z.addr}, MinTTL: time.Millisecond, MaxTTL: 10 * time.Millisecond, NegativeTTL: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
 	doc := replace(basic, "gw: {kind: gateway, host: NET.3", "gw: {kind: gateway, host: one.test")
-	r := newRig(t, "127.86.20.", doc, func(c *Config) { c.Resolver, c.Refresh = resolver, 20*time.Millisecond })
-	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort("127.86.20.1:5060")}
-	r.await(at, "127.86.20.3", true)
-	z.set("one.test", "127.86.20.5")
-	r.await(at, "127.86.20.5", true)
-	if !r.Known(at, netip.MustParseAddr("127.86.20.3")) {
+	r := newRig(t, doc, func(c *Config) { c.Resolver, c.Refresh = resolver, 20*time.Millisecond })
+	z.set("one.test", r.net+"3")
+	z.set("two.test", r.net+"4")
+	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort(r.net + "1:5060")}
+	r.await(at, r.net+"3", true)
+	z.set("one.test", r.net+"5")
+	r.await(at, r.net+"5", true)
+	if !r.Known(at, netip.MustParseAddr(r.net+"3")) {
 		t.Error("the old address is forgotten at once: its calls would lose their peer")
 	}
 	next := compile(t, r.expand(replace(doc, "one.test", "two.test")))
@@ -137,7 +137,7 @@ func TestGatewaysByName(t *testing.T) {
 	if err := r.Apply(next); err != nil {
 		t.Fatal(err)
 	}
-	if !r.Known(at, netip.MustParseAddr("127.86.20.4")) {
+	if !r.Known(at, netip.MustParseAddr(r.net+"4")) {
 		t.Error("a name that was learned before its document holds is not known")
 	}
 	r.invite("+14255550101", "c1")
@@ -146,7 +146,7 @@ func TestGatewaysByName(t *testing.T) {
 	r.wire.mu.Lock()
 	defer r.wire.mu.Unlock()
 	for i, m := range r.wire.sent {
-		if m.Method == "INVITE" && r.wire.hops[i].Remote.Addr().String() != "127.86.20.4" {
+		if m.Method == "INVITE" && r.wire.hops[i].Remote.Addr().String() != r.net+"4" {
 			t.Errorf("the call went to %v", r.wire.hops[i].Remote)
 		}
 	}
@@ -155,17 +155,17 @@ func TestGatewaysByName(t *testing.T) {
 // TestApplyLearnsNamesSoon does not wait for the next refresh.
 func TestApplyLearnsNamesSoon(t *testing.T) {
 	z := newZone(t)
-	z.set("two.test", "127.86.21.4")
 	resolver, err := resolve.New(resolve.Config{Servers: []string{z.addr}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRig(t, "127.86.21.", basic, func(c *Config) { c.Resolver, c.Refresh = resolver, time.Hour })
-	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort("127.86.21.1:5060")}
+	r := newRig(t, basic, func(c *Config) { c.Resolver, c.Refresh = resolver, time.Hour })
+	z.set("two.test", r.net+"4")
+	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort(r.net + "1:5060")}
 	if err := r.Apply(compile(t, r.expand(replace(basic, "gw: {kind: gateway, host: NET.3", "gw: {kind: gateway, host: two.test")))); err != nil {
 		t.Fatal(err)
 	}
-	r.await(at, "127.86.21.4", true)
+	r.await(at, r.net+"4", true)
 }
 
 // TestEveryTargetIsKnown: calls come from any of the hosts of a service, also from those that stand last in DNS and have addresses of both families.
@@ -204,8 +204,8 @@ func TestEveryTargetIsKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	doc := replace(basic, "gw: {kind: gateway, host: NET.3, root: {transport: UDP, port: 5060}}", "gw: {kind: gateway, host: gw.test, root: {transport: UDP, port: 5060, gatewayPort: dns}}")
-	r := newRig(t, "127.86.64.", doc, func(c *Config) { c.Resolver = resolver })
-	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort("127.86.64.1:5060")}
+	r := newRig(t, doc, func(c *Config) { c.Resolver = resolver })
+	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort(r.net + "1:5060")}
 	for i := range targets {
 		r.await(at, fmt.Sprint("192.0.2.", i), true)
 	}

@@ -12,7 +12,7 @@ import (
 func replace(s, old, new string) string { return strings.ReplaceAll(s, old, new) }
 
 func TestAdmitBySizeOfTheMailbox(t *testing.T) {
-	r := newRig(t, "127.86.1.", basic)
+	r := newRig(t, basic)
 	for _, c := range []struct {
 		what                string
 		low, soft, hard     admission
@@ -33,7 +33,7 @@ func TestAdmitBySizeOfTheMailbox(t *testing.T) {
 		{"response", take, take, drop, sip.UDP, "OPTIONS", "+14255550101", "", 200},
 	} {
 		data := string(r.request(c.method, c.number, "c1"))
-		data = replace(data, "To: <sip:"+c.number+"@127.86.1.1>", "To: <sip:"+c.number+"@127.86.1.1>"+c.tag)
+		data = replace(data, "To: <sip:"+c.number+"@"+r.net+"1>", "To: <sip:"+c.number+"@"+r.net+"1>"+c.tag)
 		m, err := sip.Parse([]byte(data), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -59,7 +59,7 @@ func TestAdmitBySizeOfTheMailbox(t *testing.T) {
 
 // TestOverloadShedsNewCallsOnly has a shard that is behind refuse new calls, and nothing else.
 func TestOverloadShedsNewCallsOnly(t *testing.T) {
-	r := newRig(t, "127.86.2.", basic)
+	r := newRig(t, basic)
 	r.invite("+14255550101", "running")
 	r.Flush()
 	r.wire.wait(t, "INVITE", 1)
@@ -101,8 +101,8 @@ func TestOverloadShedsNewCallsOnly(t *testing.T) {
 }
 
 func TestShortPauseIsNoOverload(t *testing.T) {
-	r := newRig(t, "127.86.3.", basic, func(c *Config) { c.MaxLag = time.Nanosecond }) // every message waits longer
-	release := r.block(0)                                                              // the pause
+	r := newRig(t, basic, func(c *Config) { c.MaxLag = time.Nanosecond }) // every message waits longer
+	release := r.block(0)                                                 // the pause
 	for i := range minDepth / 2 {
 		r.invite("+14255550101", fmt.Sprint("c", i))
 	}
@@ -115,7 +115,7 @@ func TestShortPauseIsNoOverload(t *testing.T) {
 }
 
 func TestSheddingEndsAtHalfTheLag(t *testing.T) {
-	r := newRig(t, "127.86.4.", basic, func(c *Config) { c.MaxLag = 20 * time.Millisecond })
+	r := newRig(t, basic, func(c *Config) { c.MaxLag = 20 * time.Millisecond })
 	release := r.block(0)
 	defer release()
 	s := r.shards[0]
@@ -171,7 +171,7 @@ func TestRetryAfterIsOfTheWholeServer(t *testing.T) {
 		"a target that has asked": {"", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, "127.86.63.", strings.Replace(basic, c.old, c.limit, 1))
+			r := newRig(t, strings.Replace(basic, c.old, c.limit, 1))
 			if c.old == "" {
 				r.board.Pause(r.Snapshot().TrunkByName("gw"), time.Now().Add(time.Hour))
 			} else {

@@ -15,6 +15,7 @@ import (
 	"github.com/directsip/directsip/internal/relay"
 	"github.com/directsip/directsip/internal/resolve"
 	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/siptest"
 	"github.com/directsip/directsip/internal/store"
 	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/transport"
@@ -102,7 +103,7 @@ func (w *wire) wait(t testing.TB, what string, n int) {
 	}
 }
 
-// rig is an engine without sockets for signalling.
+// rig is an engine without sockets for signalling, in a network of its own: its media ports are nobody else's.
 type rig struct {
 	*Engine
 	t       testing.TB
@@ -111,9 +112,9 @@ type rig struct {
 	records chan *cdr.Record
 }
 
-func newRig(t testing.TB, net, document string, change ...func(*Config)) *rig {
+func newRig(t testing.TB, document string, change ...func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, wire: &wire{moved: make(chan struct{}, 1)}, net: net, records: make(chan *cdr.Record, 10000)}
+	r := &rig{t: t, wire: &wire{moved: make(chan struct{}, 1)}, net: siptest.Net(t), records: make(chan *cdr.Record, 10000)}
 	cfg := Config{Server: "med1.test", Snapshot: compile(t, r.expand(document)), Shards: 1, Transport: r.wire, UserAgent: "test", MaxLag: time.Minute,
 		Ended: func(rec *cdr.Record) { r.records <- rec }}
 	var err error
