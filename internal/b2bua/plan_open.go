@@ -13,7 +13,7 @@ import (
 // The ports of a call: they are taken and opened before hunting begins, more of them when m-lines are added, and closed at its end.
 
 // openTries is how many sets of ports are tried when the system will not give them.
-const openTries = 3
+const openTries = 8
 
 // openMedia takes ports and asks the relay to open them, unless the media goes past us.
 func (c *Call) openMedia(now time.Time, out *Out) {
@@ -73,10 +73,15 @@ func (p *plan) takePorts(now time.Time, c *Call) bool {
 }
 
 func (p *plan) release(now time.Time, c *Call) {
+	p.give(func(port uint16) { c.env.Ports.Release(now, port) })
+}
+
+// give gives up the ports of every m-line.
+func (p *plan) give(back func(port uint16)) {
 	for i := range p.lines {
 		for s, port := range p.lines[i].ours {
 			if port != 0 {
-				c.env.Ports.Release(now, port)
+				back(port)
 				p.lines[i].ours[s] = 0
 			}
 		}
@@ -138,7 +143,7 @@ func (c *Call) targetHost() netip.Addr {
 	return t.host()
 }
 
-// MediaOpened answers MediaOpen. A port that something else holds is left in quarantine and others are tried.
+// MediaOpened answers MediaOpen. Ports that something else holds are put behind all others, which are tried.
 func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
 	p := &c.plan
 	if p.opened || c.phase == phaseAnswered {
@@ -163,7 +168,7 @@ func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
 		c.settle(now, out)
 		return
 	}
-	p.release(now, c)
+	p.give(c.env.Ports.Refuse)
 	p.tries++
 	if c.end == nil && p.tries < openTries && p.takePorts(now, c) {
 		out.Media = append(out.Media, MediaOp{MediaOpen, p.session(c)})
@@ -186,7 +191,7 @@ func (p *plan) updateFailed(now time.Time, c *Call, out *Out) {
 	if p.known[0] < p.known[1] {
 		for _, ln := range p.lines[p.known[0]:] {
 			for _, port := range ln.ours {
-				c.env.Ports.Release(now, port)
+				c.env.Ports.Refuse(port)
 			}
 		}
 		p.lines = p.lines[:p.known[0]]

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -277,6 +278,31 @@ func TestMediaPortsOfAWiderRange(t *testing.T) {
 	}
 	if free != 300 {
 		t.Errorf("%d pairs are free, want the 300 of the range", free)
+	}
+}
+
+// TestMediaPortsOfAnotherProgram: who holds many ports of the range in a row costs a call that comes upon them, and none of those after it, however rarely they
+// come.
+func TestMediaPortsOfAnotherProgram(t *testing.T) {
+	r := newRig(t, basic, func(c *Config) { c.Quarantine = time.Nanosecond })
+	for i := range 20 {
+		pc, err := net.ListenPacket("udp4", fmt.Sprintf("%s1:%d", r.net, 40000+2*i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pc.Close()
+	}
+	r.invite("+14255550101", "unlucky")
+	r.Flush()
+	if c := <-r.records; c.Reason != diag.MediaOpenFailed.ID {
+		t.Fatalf("ended with %s: %s", c.Reason, c.Detail)
+	}
+	for i := range 3 {
+		r.invite("+14255550101", fmt.Sprint("c", i))
+		r.Flush()
+		r.wire.wait(t, "INVITE", i+1)
+		r.Terminate(diag.ServerShutdown)
+		<-r.records
 	}
 }
 

@@ -16,7 +16,7 @@ type Ports struct {
 	quarantine time.Duration
 	base       uint16     // the lowest even port
 	used       []uint64   // one bit per pair above base: taken from this allocator
-	fresh      []uint16   // never used, lowest first
+	fresh      []uint16   // never used, lowest first, and behind them what was refused
 	rested     []pairBack // ring, first returned first
 	head, n    int        // of the ring
 	inUse      int
@@ -122,6 +122,18 @@ func (p *Ports) Release(now time.Time, rtp uint16) bool {
 	p.rested[(p.head+p.n)%len(p.rested)] = pairBack{rtp: rtp, at: now}
 	p.n++
 	return true
+}
+
+// Refuse returns a pair that could not be opened: something else holds one of its ports, or of those that were to open with it. It goes out when no other
+// is left, for what holds it will do so for long.
+func (p *Ports) Refuse(rtp uint16) {
+	if !p.taken(rtp) {
+		delete(p.away, rtp)
+		return
+	}
+	p.flip(rtp)
+	p.inUse--
+	p.fresh = append(p.fresh, rtp)
 }
 
 // Free is how many pairs are not in use, those in quarantine included.

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -95,6 +96,41 @@ func TestPortsCirculate(t *testing.T) {
 	}
 	if len(seen) != 5 {
 		t.Errorf("%d pairs in circulation, want rate × (hold + quarantine) = 5", len(seen))
+	}
+}
+
+// TestPortsRefused: pairs that another program holds stand in the way of no later one, however few calls there are.
+func TestPortsRefused(t *testing.T) {
+	p := NewPorts(50000, 50011, time.Second)
+	held := map[uint16]bool{50000: true, 50002: true, 50006: true, 50010: true}
+	var order []uint16
+	for second := range time.Duration(8) {
+		now := epoch.Add(3 * second * time.Second)
+		for {
+			port, ok := p.Take(now)
+			if !ok {
+				t.Fatal("none is left")
+			}
+			if order = append(order, port); !held[port] {
+				p.Release(now, port)
+				break
+			}
+			p.Refuse(port)
+		}
+	}
+	if want := []uint16{50000, 50002, 50004, 50004}; !slices.Equal(order[:4], want) || len(order) != 10 {
+		t.Errorf("%v were taken, want %v and 50004 again", order, want)
+	}
+	order = nil
+	for p.Free() > 0 {
+		port, _ := p.Take(epoch.Add(time.Hour))
+		order = append(order, port)
+	}
+	if want := []uint16{50004, 50006, 50008, 50010, 50000, 50002}; !slices.Equal(order, want) {
+		t.Errorf("%v go out, want %v", order, want)
+	}
+	if p.InUse() != 6 {
+		t.Errorf("%d in use", p.InUse())
 	}
 }
 
