@@ -195,12 +195,17 @@ func (s *Server) recordsWait() string {
 }
 
 func (s *Server) getCalls(w http.ResponseWriter, _ *http.Request) {
-	list := s.engine.Calls()
-	if list == nil {
-		list = []cdr.Record{}
+	a := array{w: w}
+	for _, c := range s.engine.Calls() {
+		if a.add(&c) != nil {
+			return
+		}
 	}
-	answer(w, list)
+	a.end()
 }
+
+// historyPiece is how many calls are read at a time: what a client has not taken yet waits in memory.
+const historyPiece = 1000
 
 func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) {
 	f, err := ParseFilter(r.URL.Query().Get)
@@ -208,12 +213,68 @@ func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) {
 		fault(w, http.StatusBadRequest, err, nil)
 		return
 	}
-	list, err := s.store.List(r.Context(), f)
-	if err != nil {
-		fault(w, http.StatusInternalServerError, err, nil)
-		return
+	a := array{w: w}
+	for left := f.Most(); left > 0; left -= f.Limit {
+		f.Limit = min(left, historyPiece)
+		list, err := s.piece(r.Context(), f)
+		switch {
+		case err != nil && !a.begun:
+			fault(w, http.StatusInternalServerError, err, nil)
+			return
+		case errors.Is(err, store.ErrNotFound): // purged meanwhile, with all before it
+		case err != nil:
+			panic(http.ErrAbortHandler) // an answer that ends well would look whole
+		}
+		for i := range list {
+			if a.add(&list[i]) != nil {
+				return
+			}
+		}
+		if len(list) < f.Limit {
+			break
+		}
+		f.Before = list[len(list)-1].ID
 	}
-	answer(w, list)
+	a.end()
+}
+
+// piece is store.List, for one client at a time: reading takes the processor from calls.
+func (s *Server) piece(ctx context.Context, f store.Filter) ([]store.Summary, error) {
+	s.listing.Lock()
+	defer s.listing.Unlock()
+	return s.store.List(ctx, f)
+}
+
+// array writes a JSON array as its elements come.
+type array struct {
+	w     http.ResponseWriter
+	begun bool
+}
+
+func (a *array) add(v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = a.w.Write(append([]byte{a.next()}, b...))
+	return err
+}
+
+// next is what stands in front of the next element.
+func (a *array) next() byte {
+	if a.begun {
+		return ','
+	}
+	a.begun = true
+	a.w.Header().Set("Content-Type", "application/json")
+	return '['
+}
+
+func (a *array) end() {
+	if !a.begun {
+		a.w.Write([]byte{a.next()}) // a client that is gone needs no answer
+	}
+	a.w.Write([]byte("]\n"))
 }
 
 // ParseFilter reads a filter from named values.

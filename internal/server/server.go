@@ -59,6 +59,7 @@ type Server struct {
 	control, view, public *web
 	retiring              *time.Timer
 	undoing               sync.WaitGroup
+	listing               sync.Mutex // held by who reads a list of ended calls
 	ended                 bool
 
 	current atomic.Pointer[topology.Server]

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -114,5 +116,5 @@ func openSocket(path string, k socketKind) (*web, error) {
 		l.Close()
 		return nil, k.fault(path, err)
 	}
-	return &web{at: path, l: l}, nil
+	return &web{at: path, l: netutil.LimitListener(l, maxViewers), idle: patience}, nil
 }

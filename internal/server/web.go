@@ -18,13 +18,20 @@ import (
 	"github.com/directsip/directsip/internal/topology"
 )
 
-// maxClients bounds the connections to the address of /metrics and /healthz, which anybody may open who reaches it. Further ones wait in the kernel.
-const maxClients = 128
+const (
+	// maxClients bounds the connections to the address of /metrics and /healthz, which anybody may open who reaches it. Further ones wait in the kernel.
+	maxClients = 128
+	// maxViewers bounds those to a Unix socket, whose answers are larger.
+	maxViewers = 32
+	// patience is how long a client may take nothing of its answer before it is cut off: it holds the place of another.
+	patience = 10 * time.Second
+)
 
 // web is one HTTP server, on the control socket or for metrics. It is open from the beginning and answers from start on.
 type web struct {
 	at   string // path or host:port; "" when there is none
 	l    net.Listener
+	idle time.Duration // how long a connection may wait for the next request
 	http *http.Server
 	done chan struct{}
 }
@@ -34,13 +41,34 @@ func (w *web) start(h http.Handler, log *slog.Logger) {
 	if w.l == nil || w.http != nil {
 		return
 	}
-	w.http = &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+	w.http = &http.Server{Handler: impatient(h, patience), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, IdleTimeout: w.idle, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	w.done = make(chan struct{})
 	go func() {
 		defer close(w.done)
 		w.http.Serve(w.l) // returns when it is closed
 	}()
+}
+
+// impatient has a handler's writes fail when the client takes nothing for so long.
+func impatient(h http.Handler, long time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		_ = c.SetWriteDeadline(time.Time{}) // that of the answer before: a connection has one, or its writes fail anyway
+		h.ServeHTTP(&waiting{w, c, long}, r)
+	})
+}
+
+// waiting is a ResponseWriter of impatient.
+type waiting struct {
+	http.ResponseWriter
+	c    *http.ResponseController
+	long time.Duration
+}
+
+func (w *waiting) Write(b []byte) (int, error) {
+	_ = w.c.SetWriteDeadline(time.Now().Add(w.long))
+	return w.ResponseWriter.Write(b)
 }
 
 // close lets answers under way finish, for a moment.
@@ -136,7 +164,7 @@ func openPublic(at string) (*web, error) {
 	case err != nil:
 		return nil, fmt.Errorf("metrics %s: %w; change `metrics` of the server", at, err)
 	}
-	return &web{at: at, l: netutil.LimitListener(l, maxClients)}, nil
+	return &web{at: at, l: netutil.LimitListener(l, maxClients), idle: 2 * time.Minute}, nil
 }
 
 func (s *Server) publicHandler() http.Handler {

@@ -24,6 +24,14 @@ type Filter struct {
 	Before string // record id: continue behind this call (the last one of the previous page)
 }
 
+// Most is how many calls a list may have at most.
+func (f *Filter) Most() int {
+	if f.Limit <= 0 {
+		return defaultLimit
+	}
+	return min(f.Limit, maxLimit)
+}
+
 // Summary is one line of a call list.
 type Summary struct {
 	ID        string    `json:"id"`

@@ -154,10 +154,7 @@ func (r *Reader) Count(ctx context.Context, f Filter) (int64, error) {
 
 // List has the calls that the filter selects, latest start first.
 func (r *Reader) List(ctx context.Context, f Filter) ([]Summary, error) {
-	if f.Limit <= 0 {
-		f.Limit = defaultLimit
-	}
-	f.Limit = min(f.Limit, maxLimit)
+	f.Limit = f.Most()
 	v, err := r.view()
 	if err != nil {
 		return nil, storeError(err)
