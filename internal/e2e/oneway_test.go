@@ -122,7 +122,10 @@ var wrongs = []wrong{
 		case 1:
 			c.aRTP.Close()
 		case 10:
-			c.aRTP, _ = net.ListenUDP("udp", c.aRTP.LocalAddr().(*net.UDPAddr))
+			var err error
+			if c.aRTP, err = listenUDP(c.aRTP.LocalAddr().(*net.UDPAddr)); err != nil {
+				panic(err)
+			}
 		}
 	}, caller: "port-closed"},
 	{name: "numbers anew under its SSRC", a: func(c *talk, n int) {

@@ -55,7 +55,7 @@ func TestMED08_RoundTripOfEachLeg(t *testing.T) {
 func (l *lab) above(rtp *net.UDPConn) *net.UDPConn {
 	l.t.Helper()
 	a := rtp.LocalAddr().(*net.UDPAddr)
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: a.IP, Port: a.Port + 1})
+	c, err := listenUDP(&net.UDPAddr{IP: a.IP, Port: a.Port + 1})
 	if err != nil {
 		l.t.Fatalf("the port above %v is taken: %v", a, err)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/directsip/directsip/internal/siptest"
 )
 
 // socket is a SIP peer by hand, over UDP or over one TCP or TLS connection.
@@ -34,12 +36,17 @@ func (l *lab) udp(n, port int) *socket {
 
 func (l *lab) udpTo(ip string, port int, server string) *socket {
 	l.t.Helper()
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip), Port: port})
+	c, err := listenUDP(&net.UDPAddr{IP: net.ParseIP(ip), Port: port})
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	l.t.Cleanup(func() { c.Close() })
 	return &socket{t: l.t, udp: c, ip: ip, port: c.LocalAddr().(*net.UDPAddr).Port, peer: &net.UDPAddr{IP: net.ParseIP(server), Port: 5060}}
+}
+
+// listenUDP opens a socket at an address that may have had another one.
+func listenUDP(at *net.UDPAddr) (*net.UDPConn, error) {
+	return siptest.Bind(func() (*net.UDPConn, error) { return net.ListenUDP("udp", at) })
 }
 
 // dial opens a TCP connection from the n-th address of the lab to port 5060 of the server.

@@ -39,7 +39,7 @@ func (a *Agent) listen() error {
 		if err != nil {
 			return err
 		}
-		if a.udp, err = net.ListenUDP("udp", addr); err != nil {
+		if a.udp, err = Bind(func() (*net.UDPConn, error) { return net.ListenUDP("udp", addr) }); err != nil {
 			return err
 		}
 		a.addr = unmap(a.udp.LocalAddr().(*net.UDPAddr).AddrPort())
@@ -51,7 +51,7 @@ func (a *Agent) listen() error {
 			return errors.New("network tls needs Config.TLS")
 		}
 		var err error
-		if a.lis, err = net.Listen("tcp", a.cfg.Listen); err != nil {
+		if a.lis, err = Bind(func() (net.Listener, error) { return net.Listen("tcp", a.cfg.Listen) }); err != nil {
 			return err
 		}
 		a.addr = unmap(a.lis.Addr().(*net.TCPAddr).AddrPort())
