@@ -68,6 +68,7 @@ type Engine struct {
 	strangers strangers
 	silent    lately // addresses that took no request
 	noTCP     lately // … and no connection
+	looks     looks
 
 	applying sync.Mutex // one change of docs at a time
 	docs     atomic.Pointer[[]document]

@@ -12,8 +12,10 @@ import (
 	"github.com/directsip/directsip/internal/ua"
 )
 
-// Calls are the running calls, oldest first.
-func (e *Engine) Calls() []cdr.Record {
+// Calls are the running calls, oldest first. Others may have the same list.
+func (e *Engine) Calls() []cdr.Record { return e.looks.get(e.calls) }
+
+func (e *Engine) calls() []cdr.Record {
 	parts := make([][]cdr.Record, len(e.shards))
 	e.each(func(s *shard, _ time.Time, c *ua.Core, _ *ua.Out) { parts[s.index] = c.Calls() })
 	list := slices.Concat(parts...)
