@@ -6,6 +6,7 @@ import (
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/topology"
 )
@@ -61,7 +62,7 @@ func (c *Call) openMedia(now time.Time, out *Out) {
 func (p *plan) takePorts(now time.Time, c *Call) bool {
 	for i := range p.lines {
 		for s := range p.lines[i].ours {
-			port, ok := c.env.Ports.Take(now)
+			port, ok := c.takePort(now)
 			if !ok {
 				p.release(now, c)
 				return false
@@ -70,6 +71,14 @@ func (p *plan) takePorts(now time.Time, c *Call) bool {
 		}
 	}
 	return true
+}
+
+// takePort draws one pair. For emergency calls some are kept (NEW-18).
+func (c *Call) takePort(now time.Time) (uint16, bool) {
+	if c.decision.Kind == routing.Emergency {
+		return c.env.Ports.TakeUrgent(now)
+	}
+	return c.env.Ports.Take(now)
 }
 
 func (p *plan) release(now time.Time, c *Call) {
@@ -91,11 +100,11 @@ func (p *plan) give(back func(port uint16)) {
 // grow gives ports to m-lines that a later offer adds.
 func (p *plan) grow(c *Call, s *sdp.Session) {
 	for len(p.lines) < min(len(s.Media), maxLines) && p.opened {
-		a, okA := c.env.Ports.Take(c.now)
+		a, okA := c.takePort(c.now)
 		if !okA {
 			return
 		}
-		b, okB := c.env.Ports.Take(c.now)
+		b, okB := c.takePort(c.now)
 		if !okB {
 			c.env.Ports.Release(c.now, a)
 			return

@@ -117,19 +117,12 @@ func New(cfg Config) (*Engine, error) {
 		e.log.Warn("trunk is nearly full", "trunk", t.Name, "calls", calls, "maxCalls", t.Settings.MaxCalls)
 	}
 	ports := e.ports(server)
+	kept := keptPorts(cfg.Snapshot, server, cfg.Shards)
 	for i := range cfg.Shards {
+		ports[i].Keep(kept)
 		e.shards = append(e.shards, e.newShard(i, server, ports[i]))
 	}
 	return e, nil
-}
-
-// ports are the shards' shares of a server's media ports.
-func (e *Engine) ports(server *topology.Server) []*media.Ports {
-	list := make([]*media.Ports, e.cfg.Shards)
-	for i := range list {
-		list[i] = media.NewShare(server.MediaPorts.First, server.MediaPorts.Last, e.cfg.Quarantine, i, len(list))
-	}
-	return list
 }
 
 func (e *Engine) newShard(i int, server *topology.Server, ports *media.Ports) *shard {
@@ -274,6 +267,7 @@ func (e *Engine) configure(snap *topology.Snapshot, server *topology.Server, v *
 	if newPorts {
 		ports = e.ports(server)
 	}
+	kept := keptPorts(snap, server, len(e.shards))
 	for i, s := range e.shards {
 		s.box.post(func(now time.Time, c *ua.Core, _ *ua.Out) {
 			s.env.State = v
@@ -281,6 +275,7 @@ func (e *Engine) configure(snap *topology.Snapshot, server *topology.Server, v *
 				ports[i].Succeed(s.env.Ports)
 				s.env.Ports = ports[i]
 			}
+			s.env.Ports.Keep(kept)
 			c.Configure(now, snap)
 		})
 	}

@@ -20,6 +20,7 @@ type Ports struct {
 	rested     []pairBack // ring, first returned first
 	head, n    int        // of the ring
 	inUse      int
+	kept       int             // see Keep
 	away       map[uint16]bool // pairs of another range that are out, see Succeed
 }
 
@@ -87,9 +88,30 @@ func newPorts(base uint16, words, pairs int, quarantine time.Duration) *Ports {
 		fresh: make([]uint16, 0, pairs), rested: make([]pairBack, pairs)}
 }
 
-// Take gives out the RTP port of a pair; the RTCP port is the next one. It fails when every pair is in use or still
+// Keep has so many pairs left for TakeUrgent.
+func (p *Ports) Keep(pairs int) { p.kept = pairs }
+
+// Take gives out the RTP port of a pair; the RTCP port is the next one. It fails when every pair is in use, kept or still
 // in quarantine.
 func (p *Ports) Take(now time.Time) (rtp uint16, ok bool) {
+	if p.Free() <= p.kept {
+		return 0, false
+	}
+	return p.take(now)
+}
+
+// TakeUrgent takes what is kept, too, and a pair in quarantine where there is no other: a call for help may hear a late packet of somebody else's, and must be
+// carried.
+func (p *Ports) TakeUrgent(now time.Time) (rtp uint16, ok bool) {
+	if rtp, ok = p.take(now); !ok && p.n > 0 {
+		rtp, ok = p.nextRested().rtp, true
+		p.inUse++
+		p.flip(rtp)
+	}
+	return rtp, ok
+}
+
+func (p *Ports) take(now time.Time) (rtp uint16, ok bool) {
 	switch {
 	case p.n > 0 && now.Sub(p.rested[p.head].at) >= p.quarantine:
 		rtp = p.nextRested().rtp

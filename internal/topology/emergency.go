@@ -133,3 +133,8 @@ func (c *compiler) checkEmergencyList(list []EmergencyNumber, docs []*emergencyD
 		}
 	}
 }
+
+// HasEmergency tells whether there are emergency numbers, for all or for some.
+func (s *Snapshot) HasEmergency() bool {
+	return len(s.Emergency) > 0 || slices.ContainsFunc(s.LocationPolicies, func(p *LocationPolicy) bool { return len(p.Numbers) > 0 })
+}

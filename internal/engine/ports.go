@@ -1,0 +1,34 @@
+package engine
+
+import (
+	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// ports are the shards' shares of a server's media ports.
+func (e *Engine) ports(server *topology.Server) []*media.Ports {
+	list := make([]*media.Ports, e.cfg.Shards)
+	for i := range list {
+		list[i] = media.NewShare(server.MediaPorts.First, server.MediaPorts.Last, e.cfg.Quarantine, i, len(list))
+	}
+	return list
+}
+
+const (
+	keptPart = 32 // one in so many pairs is kept for emergency calls
+	keptMost = 32 // pairs of a shard: sixteen calls
+)
+
+// keptPorts is how many pairs each shard keeps for emergency calls, which no limit holds back (NEW-18): none where the document has no emergency numbers, and
+// none of those that maxCalls promises to the others.
+func keptPorts(snap *topology.Snapshot, server *topology.Server, shards int) int {
+	if !snap.HasEmergency() {
+		return 0
+	}
+	pairs := (int(server.MediaPorts.Last) - int(server.MediaPorts.First) + 1) / 2 / shards
+	kept := min(keptMost, pairs/keptPart)
+	if server.MaxCalls > 0 {
+		kept = min(kept, pairs-(2*server.MaxCalls+shards-1)/shards)
+	}
+	return max(0, kept&^1) // a call takes two
+}

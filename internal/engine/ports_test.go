@@ -1,0 +1,30 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/directsip/directsip/internal/topology"
+)
+
+// TestKeptPorts: what is kept for emergency calls is a small part, and none of what others are promised.
+func TestKeptPorts(t *testing.T) {
+	numbers := &topology.Snapshot{Emergency: []topology.EmergencyNumber{{}}}
+	someone := &topology.Snapshot{LocationPolicies: []*topology.LocationPolicy{{Numbers: numbers.Emergency}}}
+	for _, c := range []struct {
+		snap        *topology.Snapshot
+		first, last uint16
+		maxCalls    int
+		shards      int
+		want        int
+	}{
+		{&topology.Snapshot{}, 49152, 57500, 0, 1, 0},
+		{numbers, 49152, 57500, 0, 1, 32}, {someone, 49152, 57500, 0, 2, 32}, {numbers, 49152, 57500, 0, 8, 16},
+		{numbers, 50000, 50063, 0, 1, 0}, {numbers, 50000, 50127, 0, 1, 2}, {numbers, 50000, 50039, 0, 1, 0},
+		{numbers, 50000, 50999, 250, 1, 0}, {numbers, 50000, 50999, 245, 1, 10}, {numbers, 50000, 50999, 248, 2, 2}, {numbers, 50000, 50999, 300, 1, 0},
+	} {
+		srv := &topology.Server{MediaPorts: topology.PortRange{First: c.first, Last: c.last}, MaxCalls: c.maxCalls}
+		if got := keptPorts(c.snap, srv, c.shards); got != c.want {
+			t.Errorf("of %d-%d with %d calls at most and %d shards %d pairs are kept, want %d", c.first, c.last, c.maxCalls, c.shards, got, c.want)
+		}
+	}
+}
