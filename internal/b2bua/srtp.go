@@ -323,7 +323,11 @@ func usable(k *sdp.Crypto) (media.Suite, bool) {
 		return 0, false
 	}
 	for i := range k.Keys {
-		if len(k.Keys[i].Material) != suite.KeySize() || len(k.Keys[i].MKI) != len(k.Keys[0].MKI) || len(k.Keys) > 1 && k.Keys[i].MKI == "" {
+		key := &k.Keys[i]
+		if len(key.Material) != suite.KeySize() || len(key.MKI) != len(k.Keys[0].MKI) || len(k.Keys) > 1 && key.MKI == "" {
+			return 0, false
+		}
+		if slices.ContainsFunc(k.Keys[:i], func(o sdp.CryptoKey) bool { return o.MKI == key.MKI }) { // which of them is meant, no packet says (RFC 4568 §6.1)
 			return 0, false
 		}
 	}

@@ -219,3 +219,22 @@ func TestTRK03Emergency(t *testing.T) {
 		t.Errorf("offered\n%s", ok)
 	}
 }
+
+// TestRFC4568_6_1: of a line whose keys cannot be told apart the next one is taken; with names of their own both keys open.
+func TestRFC4568_6_1(t *testing.T) {
+	const a, b = "inline:QUJfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^31|", "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^31|"
+	for _, c := range []struct {
+		keys, tag string
+		open      int
+	}{{a + "1:4;" + b + "1:4", "2", 1}, {a + "1:4;" + b + "2:4", "1", 2}, {a + "1:4;" + b + "1:2", "2", 1}} {
+		r := secured(t, "accept", "notSupported")
+		r.out.Reset()
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", keyed(bodies[0], "a=crypto:1 AES_CM_128_HMAC_SHA1_80 "+c.keys+"\r\n"+strings.Replace(uc80, "crypto:3", "crypto:2", 1))))
+		inv, _ := r.told("INVITE")
+		r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+		ok, answer := r.told("SIP/2.0 200")
+		if keys := keysOf(answer); len(keys) != 1 || !strings.HasPrefix(keys[0], c.tag+" ") || len(r.side(0).Crypt.Recv) != c.open {
+			t.Errorf("%s: answered\n%s", c.keys, ok)
+		}
+	}
+}
