@@ -1,7 +1,6 @@
 package topology
 
 import (
-	"iter"
 	"maps"
 	"net/netip"
 	"slices"
@@ -66,18 +65,13 @@ func (s *Server) Toward(t *Trunk) *Interface {
 	return &s.Interface
 }
 
-// EveryInterface goes through those of the server, its own first, the others by name.
-func (s *Server) EveryInterface() iter.Seq2[string, *Interface] {
-	return func(yield func(string, *Interface) bool) {
-		if !yield("", &s.Interface) {
-			return
-		}
-		for _, name := range slices.Sorted(maps.Keys(s.Interfaces)) {
-			if !yield(name, s.Interfaces[name]) {
-				return
-			}
-		}
+// interfaces are those of the server, its own first, the others by name.
+func (s *Server) interfaces() []*Interface {
+	list := []*Interface{&s.Interface}
+	for _, name := range slices.Sorted(maps.Keys(s.Interfaces)) {
+		list = append(list, s.Interfaces[name])
 	}
+	return list
 }
 
 // AllMedia is every media address of the server, each once.
@@ -91,7 +85,7 @@ func (s *Server) AllAddresses() []netip.Addr {
 }
 
 func (s *Server) all(list func(*Interface) []netip.Addr) (all []netip.Addr) {
-	for _, i := range s.EveryInterface() {
+	for _, i := range s.interfaces() {
 		for _, a := range list(i) {
 			if !slices.Contains(all, a) {
 				all = append(all, a)
@@ -103,7 +97,7 @@ func (s *Server) all(list func(*Interface) []netip.Addr) (all []netip.Addr) {
 
 // Is tells whether a SIP address is one of the server, or one that it is known by.
 func (s *Server) Is(a netip.Addr) bool {
-	for _, i := range s.EveryInterface() {
+	for _, i := range s.interfaces() {
 		if slices.Contains(i.Addresses, a) || slices.Contains(i.Public, a) {
 			return true
 		}

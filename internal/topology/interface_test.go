@@ -20,6 +20,26 @@ gateways:
   itsp: {host: 172.16.4.1, interface: provider, root: {transport: UDP, port: 5070}}
 `
 
+// TestTOP12_InsideOfNAT: where the server itself is known by a public address, an interface without one is for who is on this side of the NAT.
+func TestTOP12_InsideOfNAT(t *testing.T) {
+	s, problems := Compile("x", []byte(`
+pools: {p.example.com: {servers: {s.example.com: {addresses: [10.0.0.5], public: [203.0.113.5], interfaces: {inside: {}}}}}}
+gateways:
+  pbx: {host: 10.0.0.20, interface: inside, root: {transport: UDP}}
+  itsp: {host: 198.51.100.1, root: {transport: UDP}}
+`))
+	if s == nil || len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	ours := netip.MustParseAddr("10.0.0.5")
+	for trunk, want := range map[string]string{"pbx": "10.0.0.5", "itsp": "203.0.113.5"} {
+		i := s.Servers[0].Toward(s.TrunkByName(trunk))
+		if i.Local(ours) != ours || i.Known(ours).String() != want || i.KnownMedia(i.LocalMedia(ours)).String() != want {
+			t.Errorf("%s knows us as %s, and media as %s; want %s", trunk, i.Known(ours), i.KnownMedia(ours), want)
+		}
+	}
+}
+
 // TestTOP12_Interfaces: each gateway has its interface, with its listeners, and is met on no other.
 func TestTOP12_Interfaces(t *testing.T) {
 	s, problems := Compile("x", []byte(twoSides))

@@ -51,7 +51,7 @@ func (d *interfaceDoc) complete(c *compiler, of *Interface) {
 		}
 	}
 	if d.addresses == nil && at != of {
-		if at.Addresses = of.Addresses; d.media == nil && d.public == nil {
+		if at.Addresses = of.Addresses; d.media == nil && d.public == nil && of.Public == nil { // else who is met here knows it by itself
 			c.errorf(d.key, "the interface has neither addresses nor public, so it is the server's own").
 				fixf("Add addresses with those that its gateways reach, or remove it")
 		}
