@@ -360,18 +360,23 @@ func TestMED11FaxStaysAsItIs(t *testing.T) {
 	}
 }
 
+// keysBySIP is a call that has begun, of a, which has events, and b, which has keys by SIP.
+func keysBySIP(t *testing.T) (r *rig, a, b *phone, s *media.Session) {
+	r, a, b = newRig(t, Config{}), newPhone(t, ip4), newPhone(t, ip4)
+	bySIP := speech(pcma)
+	bySIP.Keys = media.KeysBySIP
+	s = translated(1, a, b, speech(pcma, event), bySIP)
+	r.open(s)
+	a.send(a.rtp, s.Streams[0].Side[0].Local, spoken(8, 0, 0, codec.ALaw.Encode(nil, sine(0, 400))))
+	b.hear(b.rtp)
+	return r, a, b, s
+}
+
 // TestMED06KeysBySIP: keys of a side that has events are told where the other side has them by SIP, and none is heard; keys that come by
 // SIP are pressed.
 func TestMED06KeysBySIP(t *testing.T) {
-	r := newRig(t, Config{})
-	a, b := newPhone(t, ip4), newPhone(t, ip4)
-	bySIP := speech(pcma)
-	bySIP.Keys = media.KeysBySIP
-	s := translated(1, a, b, speech(pcma, event), bySIP)
-	r.open(s)
+	r, a, b, s := keysBySIP(t)
 	toA := s.Streams[0].Side[0].Local
-	a.send(a.rtp, toA, spoken(8, 0, 0, codec.ALaw.Encode(nil, sine(0, 400))))
-	b.hear(b.rtp)
 	r.want(media.EventFirstPacket, 0, 0)
 	for n := range 5 {
 		a.send(a.rtp, toA, spoken(101, 1+n, 160, codec.Event{Code: 10, End: n > 2, Duration: uint16(160 * min(n+1, 3))}.Append(nil)))
@@ -410,15 +415,7 @@ func TestMED06KeysBySIP(t *testing.T) {
 
 // TestMED06KeysOverAnotherCodec: keys that came by SIP and are not pressed yet when the codec changes are pressed by the new one, each once, and the one that is under way ends.
 func TestMED06KeysOverAnotherCodec(t *testing.T) {
-	r := newRig(t, Config{})
-	a, b := newPhone(t, ip4), newPhone(t, ip4)
-	bySIP := speech(pcma)
-	bySIP.Keys = media.KeysBySIP
-	s := translated(1, a, b, speech(pcma, event), bySIP)
-	r.open(s)
-	toA := s.Streams[0].Side[0].Local
-	a.send(a.rtp, toA, spoken(8, 0, 0, codec.ALaw.Encode(nil, sine(0, 400))))
-	b.hear(b.rtp)
+	r, a, _, s := keysBySIP(t)
 	for i, key := range []byte("78#") {
 		s.Presses = append(s.Presses, media.Press{ID: uint32(i + 1), To: 0, Key: key, Long: 100 * time.Millisecond})
 	}

@@ -9,6 +9,27 @@ import (
 	"github.com/directsip/directsip/internal/media"
 )
 
+// fork is a wire with another one beside it, which media takes by a rule.
+type fork struct{ *wire }
+
+func newFork(t *testing.T, rule string) fork {
+	w := newWire(t)
+	w.here("link add near2 type veth peer name far2 netns " + w.path())
+	w.here("addr add 10.99.0.1/24 dev near2")
+	w.here("link set near2 up")
+	w.there("addr add 10.99.0.2/24 dev far2")
+	w.there("link set far2 up")
+	w.here("route add 10.98.0.0/24 via 10.99.0.2 dev near2 table 77")
+	w.here("rule add " + rule + " priority 100 table 77")
+	return fork{w}
+}
+
+func (w fork) close() {
+	w.here("rule del priority 100")
+	w.here("link del near2")
+	w.here("link del near")
+}
+
 // TestRoutesByPorts: where this host routes by ports, media leaves by the way that a rule gives its ports, in whichever tier it would be, and why it is in another is said. A rule for other
 // ports changes nothing.
 func TestRoutesByPorts(t *testing.T) {
@@ -22,17 +43,8 @@ func TestRoutesByPorts(t *testing.T) {
 			"ipproto udp sport 5060": false, "ipproto udp dport 53": false, "ipproto tcp sport 20000-20999": false,
 		} {
 			t.Run(tier.String()+", "+rule, func(t *testing.T) {
-				w := newWire(t)
-				defer w.here("link del near")
-				w.here("link add near2 type veth peer name far2 netns " + w.path())
-				defer w.here("link del near2")
-				w.here("addr add 10.99.0.1/24 dev near2")
-				w.here("link set near2 up")
-				w.there("addr add 10.99.0.2/24 dev far2")
-				w.there("link set far2 up")
-				w.here("route add 10.98.0.0/24 via 10.99.0.2 dev near2 table 77")
-				w.here("rule add " + rule + " priority 100 table 77")
-				defer w.here("rule del priority 100")
+				w := newFork(t, rule)
+				defer w.close()
 				k := w.between(us4, peer4, Config{Best: tier}, nil)
 				defer k.Shutdown()
 				if !holds {
@@ -84,17 +96,8 @@ func TestRoutesByMarks(t *testing.T) {
 	for _, marked := range []bool{false, true} {
 		for _, tier := range tiers {
 			t.Run(tier.String()+map[bool]string{true: ", marked"}[marked], func(t *testing.T) {
-				w := newWire(t)
-				defer w.here("link del near")
-				w.here("link add near2 type veth peer name far2 netns " + w.path())
-				defer w.here("link del near2")
-				w.here("addr add 10.99.0.1/24 dev near2")
-				w.here("link set near2 up")
-				w.there("addr add 10.99.0.2/24 dev far2")
-				w.there("link set far2 up")
-				w.here("route add 10.98.0.0/24 via 10.99.0.2 dev near2 table 77")
-				w.here("rule add fwmark 7 priority 100 table 77")
-				defer w.here("rule del priority 100")
+				w := newFork(t, "fwmark 7")
+				defer w.close()
 				nft("add table inet ours; add chain inet ours marks { type route hook output priority -150; }")
 				defer nft("delete table inet ours")
 				if marked {
