@@ -39,16 +39,18 @@ func (a *app) serveCmd() *cobra.Command {
 			}
 			sig := listenSignals() // also those that come while the server starts
 			defer sig.stop()
+			log := newLog(a.err, a.json, verbose)
+			defer log.close()
 			s, err := server.Start(server.Config{Document: document(args), Server: name, DataDir: a.dataDir, Shards: shards, Watch: watch, Keep: keep.retention(),
-				Logger: logger(a.err, a.json, verbose)})
+				Logger: log.logger()})
 			if err != nil {
 				return err
 			}
 			if err := a.print(map[string]string{"listening": s.Listening()}, func(w io.Writer) { fmt.Fprintln(w, s.Listening()) }); err != nil {
 				return errors.Join(err, s.Shutdown(cmd.Context()))
 			}
-			notify(a.err, daemon.SdNotifyReady, s.Listening())
-			return a.run(s, sig, drain, prof)
+			notify(log, daemon.SdNotifyReady, s.Listening())
+			return a.run(s, sig, drain, prof, log)
 		}}
 	c.Flags().StringVar(&name, "server", os.Getenv("DIRECTSIP_SERVER"), "which server of the document this is")
 	c.RegisterFlagCompletionFunc("server", completeFrom(serverNames))
@@ -94,22 +96,24 @@ func (a *age) retention() time.Duration {
 }
 
 // signals are what the process is told.
-type signals struct{ end, reload chan os.Signal }
+type signals struct{ end, reload, pipe chan os.Signal }
 
 func listenSignals() *signals {
-	s := &signals{make(chan os.Signal, 2), make(chan os.Signal, 1)}
+	s := &signals{make(chan os.Signal, 2), make(chan os.Signal, 1), make(chan os.Signal, 1)}
 	signal.Notify(s.end, os.Interrupt, syscall.SIGTERM)
 	signal.Notify(s.reload, syscall.SIGHUP)
+	signal.Notify(s.pipe, syscall.SIGPIPE) // who takes the log may go away: without this, Go ends the program then
 	return s
 }
 
 func (s *signals) stop() {
 	signal.Stop(s.end)
 	signal.Stop(s.reload)
+	signal.Stop(s.pipe)
 }
 
 // run serves until a signal. Any number of SIGHUP that come while a document is applied are one: there is nothing newer to read.
-func (a *app) run(s *server.Server, sig *signals, drain time.Duration, prof profiles) error {
+func (a *app) run(s *server.Server, sig *signals, drain time.Duration, prof profiles, log *serverLog) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var watch sync.WaitGroup
 	watch.Go(func() { s.WatchFile(ctx) })
@@ -122,7 +126,7 @@ func (a *app) run(s *server.Server, sig *signals, drain time.Duration, prof prof
 			running = false
 		}
 	}
-	notify(a.err, daemon.SdNotifyStopping, leaving(drain))
+	notify(log, daemon.SdNotifyStopping, leaving(drain))
 	cancel()
 	watch.Wait()
 	err := prof.write()
