@@ -92,6 +92,17 @@ func TestDiversionsAreBounded(t *testing.T) {
 	}
 }
 
+// TestLentUsagesStay: what a rule lends to a call holds also when the number that it leads to leads on.
+func TestLentUsagesStay(t *testing.T) {
+	s := compile(t, strings.Replace(diverting, `number: "+4930123456", usages: [world]}}`, `number: "+14255550160", usages: [world]}}`, 1)+
+		`  - {name: on, numberRangeStart: "+14255550160", to: {number: "+4930123456"}}
+`)
+	d := Decide(s, ask(s, "itsp", "+14255550199", ""), nil)
+	if got, want := brief(&d), "gw2:+4930123456 gw3:+4930123456"; got != want {
+		t.Errorf("%s, want %s%s", got, want, explain(&d))
+	}
+}
+
 // TestRTE32 is the private line: calls to it are told apart, and it never shows in a call of the user.
 func TestRTE32(t *testing.T) {
 	s := compile(t, strings.Replace(world, `lineURI: "tel:+14255550101"`, `lineURI: "tel:+14255550101", privateLine: "tel:+14255550191"`, 1))

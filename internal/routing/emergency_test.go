@@ -187,3 +187,31 @@ func TestCallbackTable(t *testing.T) {
 		}
 	})
 }
+
+// TestCallbackTableIsBounded: what has ended makes room first, then what was lent first.
+func TestCallbackTableIsBounded(t *testing.T) {
+	var table CallbackTable
+	now := noon
+	number := func(i int) string { return fmt.Sprintf("+%d", 1000000+i) }
+	keep := func(i int, keep time.Duration) {
+		table.Keep(now, number(i), Callback{Number: number(i)}, keep)
+		now = now.Add(time.Second)
+	}
+	for i := range maxLoans {
+		life := 1000 * time.Hour
+		if i == maxLoans/2 {
+			life = time.Hour
+		}
+		keep(i, life)
+	}
+	reaches := func(i int) bool { _, ok := table.Caller(now, number(i)); return ok }
+	now = now.Add(time.Hour)
+	keep(maxLoans, time.Hour)
+	if !reaches(0) || reaches(maxLoans/2) || !reaches(maxLoans) {
+		t.Errorf("the first %v, the one that has ended %v, the new one %v", reaches(0), reaches(maxLoans/2), reaches(maxLoans))
+	}
+	keep(maxLoans+1, time.Hour)
+	if reaches(0) || !reaches(1) || !reaches(maxLoans+1) || len(table.lent) != maxLoans {
+		t.Errorf("the first %v, the second %v, the new one %v, %d in all", reaches(0), reaches(1), reaches(maxLoans+1), len(table.lent))
+	}
+}

@@ -137,6 +137,7 @@ func TestCauseRefinesStatus(t *testing.T) {
 		{503, 88, UserVerdict, "incompatible destination"},
 		{404, 102, PeerFault, "timer expired in the network"},
 		{404, 111, PeerFault, "protocol error"},
+		{600, 34, UserVerdict, "6xx is final everywhere"},
 		{603, 34, UserVerdict, "6xx is final everywhere"},
 		{604, 34, NumberFault, "6xx is final everywhere"},
 		{404, 200, NumberFault, "no cause of Q.850"},
@@ -145,6 +146,24 @@ func TestCauseRefinesStatus(t *testing.T) {
 	} {
 		if got, _ := classify(row.status, row.cause); got != row.want {
 			t.Errorf("%d with cause %d (%s): %v, want %v", row.status, row.cause, row.why, got, row.want)
+		}
+	}
+}
+
+// TestDecisiveCause: what the peer's cause says goes on to the caller where it decided, and only there.
+func TestDecisiveCause(t *testing.T) {
+	ruled := &topology.TrunkSettings{ResponseRules: []topology.ResponseRule{{Name: "full", Code: 503, Cause: 34, To: 486}}}
+	for _, row := range []struct {
+		set           *topology.TrunkSettings
+		status, cause int
+		want          int
+	}{
+		{nil, 400, 38, 38}, {nil, 503, 1, 1}, {nil, 599, 17, 17},
+		{nil, 503, 0, 0}, {nil, 503, 31, 0}, {nil, 600, 17, 0}, {nil, 302, 17, 0}, {nil, 200, 16, 0},
+		{ruled, 503, 34, 0}, {ruled, 503, 42, 42},
+	} {
+		if got := Judge(row.set, row.status, row.cause).Decisive(); got != row.want {
+			t.Errorf("%d with cause %d: %d, want %d", row.status, row.cause, got, row.want)
 		}
 	}
 }

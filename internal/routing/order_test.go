@@ -67,3 +67,35 @@ func TestStride(t *testing.T) {
 		}
 	}
 }
+
+// TestUserByTheTrunkThatIsUp: the trunks toward a user keep their order, but for what is degraded or down.
+func TestUserByTheTrunkThatIsUp(t *testing.T) {
+	s := compile(t, world)
+	u := userNamed(s, "alice")
+	for _, name := range []string{"gw1", "pbx", "itsp"} { // as further trunks of the platform would be
+		u.Trunks = append(u.Trunks, s.TrunkByName(name))
+	}
+	st := with(s, health.Down, "uc", "gw1")
+	st.states[s.TrunkByName("pbx").Index] = health.Degraded
+	d := Decide(s, ask(s, "gw2", "+14255550101", ""), st)
+	if got, want := brief(&d), "user alice via itsp:14255550101 pbx:+14255550101 uc:+14255550101 gw1:14255550101"; got != want {
+		t.Errorf("%s, want %s%s", got, want, explain(&d))
+	}
+}
+
+// TestCarry: a number beside From and To arrives and leaves by the calling rules of its trunks (TRK-20, TRK-21, RTE-06).
+func TestCarry(t *testing.T) {
+	s := compile(t, world)
+	for _, row := range []struct{ in, out, number, want string }{
+		{"pbx", "gw2", "201", "+1425555201"},
+		{"pbx", "gw1", "201", "1425555201"}, // removePlusFromUri
+		{"pbx", "itsp", "201", "1425555201"},
+		{"gw2", "uc", "4255551234", "+14255551234"},
+		{"gw2", "gw1", "alice", "alice"},
+		{"gw2", "gw1", strings.Repeat("1", maxUser+1), ""},
+	} {
+		if got := Carry(s.TrunkByName(row.in), s.TrunkByName(row.out), row.number); got != row.want {
+			t.Errorf("%s from %s to %s: %q, want %q", row.number, row.in, row.out, got, row.want)
+		}
+	}
+}
