@@ -17,6 +17,8 @@ import (
 
 	"github.com/pion/srtp/v3"
 	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/siptest"
 )
 
 // hostOf opens sockets in a network namespace.
@@ -38,7 +40,7 @@ func hostOf(t *testing.T, ns string) func(at netip.AddrPort) *net.UDPConn {
 		if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
 			panic(err)
 		}
-		c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
+		c, err := siptest.Bind(func() (*net.UDPConn, error) { return net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at)) })
 		if back := unix.Setns(int(here.Fd()), unix.CLONE_NEWNET); back != nil {
 			panic(back)
 		}
