@@ -20,15 +20,17 @@ const (
 )
 
 // keptPorts is how many pairs each shard keeps for emergency calls, which no limit holds back (NEW-18): none where the document has no emergency numbers, and
-// none of those that maxCalls promises to the others.
+// none of those that maxCalls, of the server or its part of the pool's, promises to the others.
 func keptPorts(snap *topology.Snapshot, server *topology.Server, shards int) int {
 	if !snap.HasEmergency() {
 		return 0
 	}
 	pairs := (int(server.MediaPorts.Last) - int(server.MediaPorts.First) + 1) / 2 / shards
 	kept := min(keptMost, pairs/keptPart)
-	if server.MaxCalls > 0 {
-		kept = min(kept, pairs-(2*server.MaxCalls+shards-1)/shards)
+	for _, most := range [...]int{server.MaxCalls, server.Pool.Share().MaxCalls} {
+		if most > 0 {
+			kept = min(kept, pairs-(2*most+shards-1)/shards)
+		}
 	}
 	return max(0, kept&^1) // a call takes two
 }

@@ -22,8 +22,15 @@ func TestKeptPorts(t *testing.T) {
 		{numbers, 50000, 50063, 0, 1, 0}, {numbers, 50000, 50127, 0, 1, 2}, {numbers, 50000, 50039, 0, 1, 0},
 		{numbers, 50000, 50999, 250, 1, 0}, {numbers, 50000, 50999, 245, 1, 10}, {numbers, 50000, 50999, 248, 2, 2}, {numbers, 50000, 50999, 300, 1, 0},
 	} {
-		srv := &topology.Server{MediaPorts: topology.PortRange{First: c.first, Last: c.last}, MaxCalls: c.maxCalls}
-		if got := keptPorts(c.snap, srv, c.shards); got != c.want {
+		alone := &topology.Server{MediaPorts: topology.PortRange{First: c.first, Last: c.last}, MaxCalls: c.maxCalls}
+		alone.Pool = &topology.Pool{Servers: []*topology.Server{alone}}
+		pooled := &topology.Server{MediaPorts: alone.MediaPorts} // of three, which share what the pool may have
+		pooled.Pool = &topology.Pool{Servers: []*topology.Server{pooled, alone, alone}, Limit: topology.Limit{MaxCalls: 3 * c.maxCalls}}
+		for _, srv := range []*topology.Server{alone, pooled} {
+			got := keptPorts(c.snap, srv, c.shards)
+			if got == c.want {
+				continue
+			}
 			t.Errorf("of %d-%d with %d calls at most and %d shards %d pairs are kept, want %d", c.first, c.last, c.maxCalls, c.shards, got, c.want)
 		}
 	}
