@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
@@ -64,13 +65,21 @@ func (e *Engine) registered(t *topology.Trunk, st register.Status) {
 
 // Lost is transport.Config.Lost: a registration that was made by the connection is made again by another one.
 func (e *Engine) Lost(local netip.AddrPort, tr sip.Transport, remote netip.AddrPort) {
-	for _, t := range e.Snapshot().Trunks {
-		if t.Registration == nil || t.Transport != tr || t.Port != local.Port() {
-			continue
-		}
+	d := e.documents()[0]
+	for _, t := range d.registering(local, tr) {
 		name := t.Name
 		e.shards[ua.Watcher(t, len(e.shards))].box.post(func(now time.Time, c *ua.Core, _ *ua.Out) { c.ConnectionLost(now, name, remote) })
 	}
+}
+
+// registering are the trunks that register from an address of ours: one registrar may be reached by two interfaces.
+func (d document) registering(local netip.AddrPort, tr sip.Transport) (list []*topology.Trunk) {
+	for _, t := range d.snap.Trunks {
+		if t.Registration != nil && t.Transport == tr && t.Port == local.Port() && slices.Contains(d.server.Toward(t).Addresses, local.Addr().Unmap()) {
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 // Listen begins the registrations, once the listeners are open.
