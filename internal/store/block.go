@@ -18,7 +18,7 @@ import (
 //	        each, 2 bytes; CRC-32C of the page. So a key is looked up in a page that is known to be whole
 //	heap    texts, each with a uvarint length before it; rows hold offsets into it, of which 0 is the empty text
 const (
-	blockVersion = 1
+	blockVersion = 2 // 1: flagTried is never set, so that of each call its record must be asked
 	blockRows    = 8192
 	headerSize   = 72
 	rowSize      = 52
@@ -45,10 +45,12 @@ const (
 
 	flagFailed = 1
 	flagPoor   = 2
+	flagTried  = 4 // on trunks that are not in the row; the record has them
 )
 
 // header tells what is in a block without reading it.
 type header struct {
+	version            byte
 	rows, keys, heap   int
 	from, to           int64 // the bytes of the segment that the block stands for
 	minStart, maxStart int64 // Unix microseconds
@@ -56,13 +58,13 @@ type header struct {
 }
 
 func newHeader(from int64) header {
-	return header{from: from, to: from, minStart: math.MaxInt64, maxStart: math.MinInt64, minEnd: math.MaxInt64, maxEnd: math.MinInt64}
+	return header{version: blockVersion, from: from, to: from, minStart: math.MaxInt64, maxStart: math.MinInt64, minEnd: math.MaxInt64, maxEnd: math.MinInt64}
 }
 
 func (h *header) append(b []byte) []byte {
 	at := len(b)
 	le := binary.LittleEndian
-	b = append(b, blockVersion, 0, 0, 0)
+	b = append(b, h.version, 0, 0, 0)
 	b = le.AppendUint32(b, uint32(h.rows))
 	b = le.AppendUint32(b, uint32(h.keys))
 	b = le.AppendUint32(b, uint32(h.heap))
@@ -76,9 +78,10 @@ func (h *header) append(b []byte) []byte {
 // parse reads what append wrote and tells whether it is whole and of a form that this version knows.
 func (h *header) parse(b []byte) bool {
 	le := binary.LittleEndian
-	if len(b) < headerSize || b[0] != blockVersion || le.Uint32(b[64:]) != crc32.Checksum(b[:64], castagnoli) {
+	if len(b) < headerSize || b[0] < 1 || b[0] > blockVersion || le.Uint32(b[64:]) != crc32.Checksum(b[:64], castagnoli) {
 		return false
 	}
+	h.version = b[0]
 	h.rows, h.keys, h.heap = int(le.Uint32(b[4:])), int(le.Uint32(b[8:])), int(le.Uint32(b[12:]))
 	for i, v := range [...]*int64{&h.from, &h.to, &h.minStart, &h.maxStart, &h.minEnd, &h.maxEnd} {
 		*v = int64(le.Uint64(b[16+8*i:]))
@@ -130,6 +133,7 @@ func (r row) place() (at int64, length int) {
 
 func (r row) failed() bool { return r[rowFlags]&flagFailed != 0 }
 func (r row) poor() bool   { return r[rowFlags]&flagPoor != 0 }
+func (r row) tried() bool  { return r[rowFlags]&flagTried != 0 }
 
 // text is the text of a row's field.
 func (c *content) text(r row, field int) []byte {
@@ -177,6 +181,9 @@ func (b *builder) add(r *cdr.Record, at int64, length int) {
 	}
 	if r.Poor() {
 		flags |= flagPoor
+	}
+	if len(tried(r)) > 0 {
+		flags |= flagTried
 	}
 	le := binary.LittleEndian
 	rows := le.AppendUint64(le.AppendUint64(b.content.rows, uint64(start)), uint64(end))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,7 @@ type Filter struct {
 	// "4255550100" and "0100" find the same call. A star at its end ("+1425*") asks for the beginning of the
 	// normalized number instead, which reads every call of the period.
 	Number string
-	Trunk  string // on either leg; names that differ only in case are the same
+	Trunk  string // that the call came by or that was tried for it; names that differ only in case are the same
 	Reason string // diag id
 	// Failed: not answered and not given up by the caller (487), or ended by directsip, on account of a silent party too.
 	Failed bool
@@ -44,6 +45,7 @@ type Summary struct {
 	User      string    `json:"user,omitempty"`
 	TrunkIn   string    `json:"trunkIn,omitempty"`
 	TrunkOut  string    `json:"trunkOut,omitempty"`
+	Tried     []string  `json:"tried,omitempty"` // trunks besides these two that were tried, each once
 	CallIDIn  string    `json:"callIDIn"`
 	CallIDOut string    `json:"callIDOut,omitempty"`
 	Reason    string    `json:"reason"`
@@ -56,6 +58,37 @@ type Summary struct {
 	MOS      cdr.Hundredth `json:"mos,omitempty"`
 	Wideband bool          `json:"wideband,omitempty"`
 	Poor     bool          `json:"poor,omitempty"`
+}
+
+// tried are the trunks that a call was tried on besides the one that it came by and the last one, each once.
+func tried(r *cdr.Record) (list []string) {
+	for i := range r.Attempts {
+		name := r.Attempts[i].Trunk
+		if name != "" && name != r.In.Trunk && (r.Out == nil || name != r.Out.Trunk) && !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// Matches tells whether the call of a record, which may be running, is one that the filter selects by its time, its number and its trunk.
+func (f *Filter) Matches(r *cdr.Record) bool {
+	if !f.Since.IsZero() && r.Start.Before(f.Since) || !f.Until.IsZero() && !r.Start.Before(f.Until) {
+		return false
+	}
+	if !f.hasTrunk(r) {
+		return false
+	}
+	if head, ok := strings.CutSuffix(f.Number, "*"); ok {
+		head = head[:min(len(head), maxIndexed)]
+		return begins([]byte(indexed(r.Called)), []byte(head)) || begins([]byte(indexed(r.Calling)), []byte(head))
+	}
+	return f.Number == "" || hasNumber(r, f.Number)
+}
+
+func (f *Filter) hasTrunk(r *cdr.Record) bool {
+	is := func(name string) bool { return strings.EqualFold(name, f.Trunk) }
+	return f.Trunk == "" || is(r.In.Trunk) || r.Out != nil && is(r.Out.Trunk) || slices.ContainsFunc(tried(r), is)
 }
 
 // Failed tells whether Filter.Failed selects the call.

@@ -31,6 +31,9 @@ func varied(rng *rand.Rand, n int) *cdr.Record {
 		r.Answered = r.Start.Add(time.Second)
 		r.Out = &cdr.Leg{Trunk: fmt.Sprintf("uc%d", rng.IntN(3)), CallID: fmt.Sprintf("%x", rng.Uint64())}
 	}
+	for range rng.IntN(3) {
+		r.Attempts = append(r.Attempts, cdr.Attempt{Trunk: []string{"itsp", "Backup", "uc1"}[rng.IntN(3)], At: r.Start})
+	}
 	return r
 }
 
@@ -42,6 +45,7 @@ func filters(recs []*cdr.Record) []Filter {
 		{Since: mid.Start, Until: mid.Start.Add(time.Minute)}, {Until: recs[50].Start}, {Number: mid.Called.Normalized},
 		{Number: "0077"}, {Number: "7", Limit: 30}, {Number: "anonymous"}, {Number: "mous", Failed: true}, {Number: "+14255550*"},
 		{Number: "bob*", Limit: 3}, {Before: mid.ID, Limit: 40}, {Before: mid.ID, Number: "5", Trunk: "gw0"}, {Trunk: "nobody"},
+		{Trunk: "itsp", Limit: 60}, {Trunk: "BACKUP", Failed: true}, {Trunk: "itsp", Number: "7"},
 	}
 }
 
@@ -64,7 +68,7 @@ func answer(recs []*cdr.Record, f Filter) (ids []string) {
 		begins := func(n cdr.Number) bool { return strings.HasPrefix(strings.ToLower(number(n)), strings.ToLower(head)) }
 		switch {
 		case !f.Since.IsZero() && r.Start.Before(f.Since), !f.Until.IsZero() && !r.Start.Before(f.Until):
-		case f.Trunk != "" && r.In.Trunk != f.Trunk && out != f.Trunk:
+		case f.Trunk != "" && r.In.Trunk != f.Trunk && out != f.Trunk && !slices.ContainsFunc(r.Attempts, func(a cdr.Attempt) bool { return strings.EqualFold(a.Trunk, f.Trunk) }):
 		case f.Reason != "" && r.Reason != f.Reason:
 		case f.Failed && !failed(r):
 		case star && !begins(r.Called) && !begins(r.Calling):

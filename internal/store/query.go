@@ -78,13 +78,10 @@ func (q *question) all(v *view, b *block) bool {
 		b.maxStart < q.until && v.marks.hideNone(b)
 }
 
-// wants tells whether a row is asked for.
+// wants tells whether a row is asked for, as far as it says so itself.
 func (q *question) wants(c *content, r row) bool {
 	start := r.start()
 	if start < q.since || start >= q.until || q.Failed && !r.failed() || q.Poor && !r.poor() {
-		return false
-	}
-	if len(q.trunk) > 0 && !bytes.EqualFold(c.text(r, rowIn), q.trunk) && !bytes.EqualFold(c.text(r, rowOut), q.trunk) {
 		return false
 	}
 	if len(q.reason) > 0 && !bytes.Equal(c.text(r, rowReason), q.reason) {
@@ -107,8 +104,13 @@ func (q *question) rows(v *view, b *block, each func(c *content, r row)) error {
 		if !q.wants(c, r) || v.hidden(b, i, r) {
 			return true
 		}
-		if q.look {
-			if rec, err := v.record(b, r); err != nil || !hasNumber(rec, q.Number) {
+		elsewhere := len(q.trunk) > 0 && !bytes.EqualFold(c.text(r, rowIn), q.trunk) && !bytes.EqualFold(c.text(r, rowOut), q.trunk)
+		if elsewhere && !r.tried() && b.version > 1 {
+			return true
+		}
+		if q.look || elsewhere {
+			rec, err := v.record(b, r)
+			if err != nil || q.look && !hasNumber(rec, q.Number) || elsewhere && !q.hasTrunk(rec) {
 				return true // a damaged record cannot be what is looked for
 			}
 		}
@@ -233,7 +235,7 @@ func (v *view) summary(h *hit) Summary {
 func summary(r *cdr.Record) Summary {
 	s := Summary{ID: r.ID, Server: r.Server, Start: r.Start, Answered: r.Answered, End: r.End, Called: number(r.Called),
 		Calling: number(r.Calling), User: r.User, TrunkIn: r.In.Trunk, CallIDIn: r.In.CallID, Reason: r.Reason, Status: r.Status,
-		Cause: r.Cause, EndedBy: r.EndedBy, Emergency: r.Emergency, Attempts: len(r.Attempts), Poor: r.Poor()}
+		Cause: r.Cause, EndedBy: r.EndedBy, Emergency: r.Emergency, Attempts: len(r.Attempts), Tried: tried(r), Poor: r.Poor()}
 	if w := r.Worst(); w != nil {
 		s.MOS, s.Wideband = w.MOS, w.Wideband
 	}

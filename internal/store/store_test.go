@@ -160,10 +160,13 @@ func TestListFilters(t *testing.T) {
 	put(2, func(r *cdr.Record) { r.Answered, r.Status, r.Reason = time.Time{}, 487, "cancelled" })
 	put(3, func(r *cdr.Record) { r.EndedBy, r.Reason = "directsip", "media-timeout" })
 	put(4, func(r *cdr.Record) {
-		r.Out, r.In.Trunk = nil, "pbx7"
+		r.Out, r.In.Trunk, r.Attempts = nil, "pbx7", nil
 		r.Media = []cdr.Media{{From: "caller"}, {From: "callee", Packets: cdr.LeastRated, Quality: &cdr.Quality{Arrived: cdr.Heard{MOS: 210, Poor: "MOS"}}}}
 	})
-	put(5, func(r *cdr.Record) { r.Called = cdr.Number{Received: "911"}; r.Emergency = true })
+	put(5, func(r *cdr.Record) {
+		r.Called, r.Emergency = cdr.Number{Received: "911"}, true
+		r.Attempts = []cdr.Attempt{{Trunk: "itsp"}, {Trunk: "gw1"}, {Trunk: "itsp"}, {Trunk: "backup"}, {Trunk: "uc"}}
+	})
 	for _, c := range []struct {
 		name string
 		f    Filter
@@ -180,6 +183,8 @@ func TestListFilters(t *testing.T) {
 		{"trunk of the first leg", Filter{Trunk: "pbx7"}, []int{4}},
 		{"trunk, in other case", Filter{Trunk: "PBX7"}, []int{4}},
 		{"trunk of the second leg", Filter{Trunk: "uc"}, []int{5, 3, 2, 1, 0}},
+		{"trunk that did not take the call", Filter{Trunk: "ITSP"}, []int{5}},
+		{"another one", Filter{Trunk: "backup", Number: "911"}, []int{5}},
 		{"number", Filter{Number: "+14255550100"}, []int{4, 3, 2, 1, 0}},
 		{"number as received", Filter{Number: "4255550100", Limit: 1}, []int{4}},
 		{"extension", Filter{Number: "0100", Before: sample(2).ID}, []int{1, 0}},
@@ -213,7 +218,7 @@ func TestListFilters(t *testing.T) {
 	r := sample(5)
 	want := Summary{ID: r.ID, Server: r.Server, Start: base.Add(5 * time.Minute), Answered: r.Answered, End: r.End, Called: "911",
 		Calling: "+12065550199", User: r.User, TrunkIn: "gw1", TrunkOut: "uc", CallIDIn: r.In.CallID, CallIDOut: r.Out.CallID,
-		Reason: "normal", Status: 200, Cause: 16, EndedBy: "caller", Emergency: true, Attempts: 1}
+		Reason: "normal", Status: 200, Cause: 16, EndedBy: "caller", Emergency: true, Attempts: 5, Tried: []string{"itsp", "backup"}}
 	if !reflect.DeepEqual(list[0], want) {
 		t.Errorf("summary\n got %+v\nwant %+v", list[0], want)
 	}
