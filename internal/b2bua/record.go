@@ -338,6 +338,17 @@ func (c *Call) Measured(now time.Time, st *media.Stats) cdr.Record {
 	return r
 }
 
+// Legs are the Call-IDs that Live has.
+func (c *Call) Legs() (in, out string) {
+	switch {
+	case c.won != nil && c.transfers == 0:
+		out = c.won.leg.callID
+	case c.rec.Out != nil:
+		out = c.rec.Out.CallID
+	}
+	return c.rec.In.CallID, out
+}
+
 // Live is the call as it stands, for those who watch.
 func (c *Call) Live() cdr.Record {
 	r := *c.rec

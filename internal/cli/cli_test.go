@@ -47,7 +47,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"calls --limit 10001", 2, "directsip: --limit is 10001: write 1 to 10000; with --csv it may be more\nTry: directsip calls --help\n"},
 		{"calls --since 2026-01-02T00:00:00Z --until 2026-01-01T00:00:00Z", 2,
 			"directsip: --until 2026-01-01T00:00:00Z is before --since 2026-01-02T00:00:00Z\nTry: directsip calls --help\n"},
-		{"calls --live --trunk itsp", 2, "directsip: --live shows all calls that run; --trunk is for those of the records\nTry: directsip calls --help\n"},
+		{"calls --live --failed", 2, "directsip: --failed is for calls that have ended, and --live lists those that run; it goes with --number, --trunk, --since, --until and --limit\nTry: directsip calls --help\n"},
 		{"calls --limit many", 2, "directsip: --limit is \"many\": write a whole number, like 10\nTry: directsip calls --help\n"},
 		{"call --trunk tester --to 1 --talk 5", 2, "directsip: --talk is \"5\": write a number with its unit, like 500ms, 10s or 3m\nTry: directsip call --help\n"},
 		{"serve --keep 3x", 2, "directsip: --keep is \"3x\": write days or hours, an hour at least, like 60d or 36h; 0 keeps them for ever\nTry: directsip serve --help\n"},

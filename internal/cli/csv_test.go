@@ -49,7 +49,7 @@ func TestCallsAsCSV(t *testing.T) {
 	if len(rows) != calls+1 || len(seen) != calls {
 		t.Fatalf("%d rows, %d different calls", len(rows), len(seen))
 	}
-	want := fmt.Sprintf("call%06d|med1|%s|%s|%s|61.500|'=cmd|' /C calc'!A0|+14255550100||pbx||'@a?b||200|0|normal-clearing|caller|false|0||false|false", calls-1,
+	want := fmt.Sprintf("call%06d|med1|%s|%s|%s|61.500|'=cmd|' /C calc'!A0|+14255550100||pbx||'@a?b||200|0|normal-clearing|caller|false|0||false|false|", calls-1,
 		csvTime(start.Add((calls-1)*time.Millisecond)), csvTime(start.Add((calls-1)*time.Millisecond+time.Second)),
 		csvTime(start.Add((calls-1)*time.Millisecond+62500*time.Millisecond)))
 	if got := strings.Join(rows[1], "|"); got != want {

@@ -25,27 +25,16 @@ func (a *app) callsCmd() *cobra.Command {
 	var number, trunk, reason, since, until, before string
 	var limit int
 	c := &cobra.Command{Use: "calls", Short: "List calls, latest first", Args: calls,
-		Long: "List calls from the records, latest first, or with --live those that run now. With --csv all calls that fit are written as RFC 4180 has it, for a\n" +
-			"spreadsheet or a database: sqlite3 report.db \".import --csv calls.csv call\".",
-		Example: "  directsip calls --failed --since 24h\n  directsip calls --number 4255550100 --json\n  directsip calls --since 30d --csv > calls.csv\n  directsip calls --live\n  directsip calls --poor --since 7d",
+		Long: "List calls from the records, latest first, or with --live those that run now, latest last. --trunk finds a call by the trunk that it came by and by\n" +
+			"every one that was tried for it, in vain too: \"itsp2 after itsp1\" says that itsp2 was tried last. With --csv all calls that fit are written as RFC 4180\n" +
+			"has it, for a spreadsheet or a database: sqlite3 report.db \".import --csv calls.csv call\".",
+		Example: "  directsip calls --failed --since 24h\n  directsip calls --number 4255550100 --json\n  directsip calls --since 30d --csv > calls.csv\n  directsip calls --live --trunk itsp\n  directsip calls --poor --since 7d",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asCSV && a.json {
 				return &usageError{"calls", errors.New("calls are written as --csv or as --json, not as both")}
 			}
 			if cmd.Flags().Changed("limit") && (limit < 1 || limit > historyPage && !asCSV) {
 				return &usageError{"calls", fmt.Errorf("--limit is %d: write 1 to %d; with --csv it may be more", limit, historyPage)}
-			}
-			if live {
-				for _, name := range []string{"csv", "failed", "poor", "number", "trunk", "reason", "since", "until", "before", "limit"} {
-					if cmd.Flags().Changed(name) {
-						return &usageError{"calls", fmt.Errorf("--live shows all calls that run; --%s is for those of the records", name)}
-					}
-				}
-				var list []cdr.Record
-				if err := a.client().get(cmd.Context(), "/calls", &list); err != nil {
-					return err
-				}
-				return a.print(list, func(w io.Writer) { writeLive(w, list) })
 			}
 			if reason != "" && !slices.ContainsFunc(diag.All, func(r *diag.Reason) bool { return r.ID == reason }) {
 				return &usageError{"calls", fmt.Errorf("there is no reason %q; docs/diagnostics.md has them all", reason)}
@@ -63,6 +52,9 @@ func (a *app) callsCmd() *cobra.Command {
 			}
 			q := url.Values{"number": {bare(number)}, "trunk": {trunk}, "reason": {reason}, "before": {before}, "limit": {strconv.Itoa(limit)},
 				"failed": {strconv.FormatBool(failed)}, "poor": {strconv.FormatBool(poor)}, "since": {from}, "until": {to}}
+			if live {
+				return a.writeRunning(cmd, q)
+			}
 			a.tellWaiting(cmd.Context())
 			if asCSV {
 				if !cmd.Flags().Changed("limit") {
@@ -83,17 +75,17 @@ func (a *app) callsCmd() *cobra.Command {
 			return a.print(list, func(w io.Writer) { writeHistory(w, list) })
 		}}
 	f := c.Flags()
-	f.BoolVar(&live, "live", false, "calls that run now")
+	f.BoolVar(&live, "live", false, "calls that run now, with --number, --trunk, --since, --until and --limit")
 	f.BoolVar(&asCSV, "csv", false, "write all calls that fit as comma-separated values")
 	f.BoolVar(&failed, "failed", false, "only calls that failed")
 	f.BoolVar(&poor, "poor", false, "only calls with audio beyond poorMOS, poorLoss, poorJitter or poorRoundTrip of a trunk")
 	f.StringVar(&number, "number", "", "end of a called or calling number; +1425* for a beginning")
-	f.StringVar(&trunk, "trunk", "", "trunk of either leg")
+	f.StringVar(&trunk, "trunk", "", "trunk that the call came by, or that was tried for it")
 	f.StringVar(&reason, "reason", "", "reason of the end (see docs/diagnostics.md)")
 	f.StringVar(&since, "since", "", "time (2026-01-31 12:00, 2026-01-31T12:00:00Z) or age (90m, 24h, 7d)")
 	f.StringVar(&until, "until", "", "time or age")
 	f.StringVar(&before, "before", "", "continue behind this call")
-	f.IntVar(&limit, "limit", 50, "number of calls, at most 10000")
+	f.IntVar(&limit, "limit", 50, "number of calls, the latest, at most 10000; with --live all if there is no limit")
 	c.RegisterFlagCompletionFunc("trunk", a.runningTrunks)
 	c.RegisterFlagCompletionFunc("reason", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var ids []string
@@ -103,6 +95,31 @@ func (a *app) callsCmd() *cobra.Command {
 		return ids, cobra.ShellCompDirectiveNoFileComp
 	})
 	return c
+}
+
+// notLive are the flags of calls that ask for what a running call has not.
+var notLive = []string{"csv", "failed", "poor", "reason", "before"}
+
+// writeRunning lists the running calls that fit.
+func (a *app) writeRunning(cmd *cobra.Command, q url.Values) error {
+	for _, name := range notLive {
+		if cmd.Flags().Changed(name) {
+			return &usageError{"calls", fmt.Errorf("--%s is for calls that have ended, and --live lists those that run; it goes with --number, --trunk, --since, --until and --limit", name)}
+		}
+	}
+	if !cmd.Flags().Changed("limit") {
+		q.Del("limit")
+	}
+	list := []cdr.Record{}
+	if err := a.client().get(cmd.Context(), "/calls?"+q.Encode(), &list); err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		if err := a.unknownTrunk(cmd.Context(), q.Get("trunk")); err != nil {
+			return err
+		}
+	}
+	return a.print(list, func(w io.Writer) { writeLive(w, list) })
 }
 
 // bare is a number without what people write between its digits (RFC 3966 §5.1.1), which no record has; a name is as it is.
@@ -181,12 +198,20 @@ func writeHistory(w io.Writer, list []store.Summary) {
 			talk = span(s.End.Sub(s.Answered))
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, clock(s.Start), dash(s.Calling), dash(s.Called), s.TrunkIn,
-			dash(s.TrunkOut), s.Status, talk, score(s), s.Reason, s.EndedBy)
+			outAfter(s), s.Status, talk, score(s), s.Reason, s.EndedBy)
 	}
 	t.Flush()
 	if len(list) == 0 {
 		fmt.Fprintln(w, "no calls")
 	}
+}
+
+// outAfter is the trunk that a call left by, and those that it was tried on besides.
+func outAfter(s *store.Summary) string {
+	if len(s.Tried) == 0 {
+		return dash(s.TrunkOut)
+	}
+	return dash(s.TrunkOut) + " after " + strings.Join(s.Tried, ", ")
 }
 
 func writeLive(w io.Writer, list []cdr.Record) {
@@ -195,6 +220,9 @@ func writeLive(w io.Writer, list []cdr.Record) {
 	for i := range list {
 		r := &list[i]
 		state, out, codec := "calling", "", r.In.Codec
+		if n := len(r.Attempts); n > 0 { // whom it is trying
+			out = r.Attempts[n-1].Trunk
+		}
 		if !r.Ringing.IsZero() {
 			state = "ringing"
 		}

@@ -3,44 +3,12 @@ package engine
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
-	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/resolve"
 	"github.com/directsip/directsip/internal/ua"
 )
-
-// Calls are the running calls, oldest first. Others may have the same list.
-func (e *Engine) Calls() []cdr.Record { return e.looks.get(e.calls) }
-
-func (e *Engine) calls() []cdr.Record {
-	parts := make([][]cdr.Record, len(e.shards))
-	e.each(func(s *shard, _ time.Time, c *ua.Core, _ *ua.Out) { parts[s.index] = c.Calls() })
-	list := slices.Concat(parts...)
-	slices.SortStableFunc(list, func(a, b cdr.Record) int { return a.Start.Compare(b.Start) })
-	return list
-}
-
-// Call is a running call by the id of its record, with what its media has counted so far.
-func (e *Engine) Call(record string) (r cdr.Record, ok bool) {
-	found := make([]*cdr.Record, len(e.shards))
-	e.each(func(s *shard, now time.Time, c *ua.Core, _ *ua.Out) {
-		if id, here := c.Session(record); here {
-			st, _ := e.cfg.Relay.Stats(id)
-			if r, ok := c.Measured(now, record, &st); ok {
-				found[s.index] = &r
-			}
-		}
-	})
-	for _, f := range found {
-		if f != nil {
-			return *f, true
-		}
-	}
-	return r, false
-}
 
 // Live is the number of running calls.
 func (e *Engine) Live() int {

@@ -194,10 +194,26 @@ func (s *Server) recordsWait() string {
 	return fmt.Sprintf("%d cannot be written and wait in memory: %v", n, err)
 }
 
-func (s *Server) getCalls(w http.ResponseWriter, _ *http.Request) {
+// getCalls answers with the running calls, oldest first; a limit leaves the latest.
+func (s *Server) getCalls(w http.ResponseWriter, r *http.Request) {
+	f, err := ParseFilter(r.URL.Query().Get)
+	if err != nil {
+		fault(w, http.StatusBadRequest, err, nil)
+		return
+	}
+	var fit []*cdr.Record
+	list := s.engine.Calls() // of others, too: nothing in it is changed
+	for i := range list {
+		if f.Matches(&list[i]) {
+			fit = append(fit, &list[i])
+		}
+	}
+	if f.Limit > 0 {
+		fit = fit[max(0, len(fit)-f.Limit):]
+	}
 	a := array{w: w}
-	for _, c := range s.engine.Calls() {
-		if a.add(&c) != nil {
+	for _, c := range fit {
+		if a.add(c) != nil {
 			return
 		}
 	}
@@ -317,23 +333,14 @@ func (s *Server) getCall(w http.ResponseWriter, r *http.Request) {
 // findCall looks among the running calls first: by record id, by Call-ID of either leg, or by the beginning of one that no other
 // call has.
 func (s *Server) findCall(ctx context.Context, id string) (*cdr.Record, error) {
-	var begins []cdr.Record
-	for _, c := range s.engine.Calls() {
-		out := ""
-		if c.Out != nil {
-			out = c.Out.CallID
-		}
-		if c.ID == id || c.In.CallID == id || out == id {
-			return s.measured(&c), nil
-		}
-		if strings.HasPrefix(c.ID, id) || strings.HasPrefix(c.In.CallID, id) || strings.HasPrefix(out, id) {
-			begins = append(begins, c)
-		}
+	begins, exact := s.engine.Named(id)
+	if exact {
+		return &begins[0], nil
 	}
 	rec, err := s.store.Get(ctx, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound) && len(begins) == 1:
-		return s.measured(&begins[0]), nil
+		return &begins[0], nil
 	case errors.Is(err, store.ErrNotFound) && len(begins) > 1, err == nil && len(begins) > 0 && rec.ID != id:
 		many := &store.AmbiguousError{Prefix: id}
 		for _, c := range begins[:min(len(begins), 10)] {
@@ -350,14 +357,6 @@ func (s *Server) findCall(ctx context.Context, id string) (*cdr.Record, error) {
 		return nil, fmt.Errorf("%w: that is neither the id of a record nor the Call-ID of a leg, nor the beginning of one; `directsip calls` lists them", err)
 	}
 	return rec, err
-}
-
-// measured is a running call with what its media has counted so far, unless it has ended meanwhile.
-func (s *Server) measured(c *cdr.Record) *cdr.Record {
-	if r, ok := s.engine.Call(c.ID); ok {
-		return &r
-	}
-	return c
 }
 
 func (s *Server) getTrunks(w http.ResponseWriter, _ *http.Request) { answer(w, s.trunkViews()) }

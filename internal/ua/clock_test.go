@@ -44,7 +44,7 @@ func TestClockIsSetWhileACallRuns(t *testing.T) {
 		first := set(start.Add(6*time.Second), 2*by) // by the clock of the relay, which began before another change
 		st := media.Stats{Streams: make([]media.StreamStats, 1)}
 		st.Streams[0].From[0] = media.Counters{Packets: 1, First: first, Last: first, Observed: media.Observed{Refused: 1, FirstRefused: first, LastRefused: first}}
-		measured, _ := r.core.Measured(r.now, live.ID, &st)
+		measured, _ := r.core.Measured(r.now, r.core.Running()[0], &st)
 		after(25 * time.Second)
 		r.in(r.uc, request("BYE", "2", "b1", "call", "from", tagOf(header(ok, "To")), ""))
 		ended := r.out.Records[0]

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
-	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/digest"
 	"github.com/directsip/directsip/internal/health"
@@ -469,41 +468,4 @@ func (c *Core) Counts() Counts { return c.counts }
 func (c *Core) Drain(now time.Time, on bool) {
 	c.env.Draining = on
 	c.drainRegistrations(now, on)
-}
-
-// Session is the media of a running call by the id of its record; false when there is no such call.
-func (c *Core) Session(record string) (id media.SessionID, ok bool) {
-	if e := c.recorded(record); e != nil {
-		return e.call.ID(), true
-	}
-	return 0, false
-}
-
-// Measured is a running call with what its media has counted; false when it has ended.
-func (c *Core) Measured(now time.Time, record string, st *media.Stats) (r cdr.Record, ok bool) {
-	e := c.recorded(record)
-	if e == nil {
-		return r, false
-	}
-	return e.call.Measured(now, st), true
-}
-
-func (c *Core) recorded(record string) *entry {
-	for _, e := range c.byID {
-		if e.call != nil && !e.ended && e.call.RecordID() == record {
-			return e
-		}
-	}
-	return nil
-}
-
-// Calls are the running calls, in the order in which they began.
-func (c *Core) Calls() []cdr.Record {
-	var list []cdr.Record
-	for _, e := range c.sorted() {
-		if !e.ended {
-			list = append(list, e.call.Live())
-		}
-	}
-	return list
 }

@@ -44,7 +44,7 @@ func TestHeldSinceTheAnswer(t *testing.T) {
 	r.in(r.pstn, response("200 OK", inv, "to", strings.Replace(bodies[1], "sendrecv", "inactive", 1)))
 	ok, _ := r.told("SIP/2.0 200")
 	r.in(r.uc, request("ACK", "1", "a1", "call", "from", tagOf(header(ok, "To")), ""))
-	rec, found := r.core.Measured(r.now.Add(10*time.Second), r.core.Calls()[0].ID, &media.Stats{Streams: make([]media.StreamStats, 1)})
+	rec, found := r.core.Measured(r.now.Add(10*time.Second), r.core.Running()[0], &media.Stats{Streams: make([]media.StreamStats, 1)})
 	if !found || len(rec.Media) != 2 {
 		t.Fatalf("%v: %+v", found, rec.Media)
 	}

@@ -47,8 +47,10 @@ func (s *shards) do(i int, f func(c *ua.Core, out *ua.Out)) {
 	for k := 0; k < len(o.Media); k++ {
 		switch op := o.Media[k]; op.Verb {
 		case b2bua.MediaOpen, b2bua.MediaUpdate:
-			if id, ok := c.Session(op.Session.Call); !ok || id != op.Session.ID {
-				s.t.Errorf("logs would name the call %q", op.Session.Call)
+			named := ""
+			c.Names([]media.SessionID{op.Session.ID}, func(_ media.SessionID, record, _, _ string) { named = record })
+			if named == "" || named != op.Session.Call {
+				s.t.Errorf("logs would name the call %q, not %q", op.Session.Call, named)
 			}
 			c.MediaOpened(s.now, op.Session.ID, nil, &o)
 		case b2bua.MediaClose:

@@ -161,7 +161,7 @@ func TestMED02CodecOfWhoStays(t *testing.T) {
 	st := media.Stats{Streams: make([]media.StreamStats, 1)}
 	n := &st.Streams[0].From[0]
 	n.Packets, n.Sources, n.PayloadType = 100, 1, offer.Media[0].Codecs[0].PT
-	rec, found := r.core.Measured(r.now, r.core.Calls()[0].ID, &st)
+	rec, found := r.core.Measured(r.now, r.core.Running()[0], &st)
 	if !found || len(rec.Media) == 0 || rec.Media[0].Quality == nil || rec.Media[0].Quality.Codec != "opus" {
 		t.Errorf("%v: %+v", found, rec.Media)
 	}
