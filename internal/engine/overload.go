@@ -80,9 +80,10 @@ func (s *shard) overloaded(wait time.Duration, m *sip.Message) bool {
 	return s.shedding && m.Method == "INVITE" && m.To().Tag() == "" && !s.core.Owns(m.CallID()) && !s.e.emergency(m)
 }
 
-// shed refuses a new call statelessly.
-func (s *shard) shed(src sip.Source, m *sip.Message) {
+// shed refuses a new call, of which nothing stays but that it was refused.
+func (s *shard) shed(now time.Time, src sip.Source, m *sip.Message) {
 	s.e.shed.Add(1)
+	s.refused.add(now, s.e.transaction(m))
 	m.FixTopVia(src.Remote)
 	s.out.Sends = append(s.out.Sends, txn.Send{Hop: b2bua.Back(src, m), Data: ua.Refusal(m, diag.Overload, 0, "").Append(nil), CallID: m.CallID()})
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -94,10 +95,52 @@ func TestOverloadShedsNewCallsOnly(t *testing.T) {
 	}
 	release = r.block(0)
 	r.cfg.MaxLag = time.Minute
-	r.invite("+14255550101", "later") // nothing has waited that long
+	r.invite("+14255550101", "later")                                                                                                       // nothing has waited that long
+	r.invite("+14255550101", "new7")                                                                                                        // repeated before its refusal was there: its caller has gone elsewhere
+	r.Packet(r.source("2", sip.UDP), bytes.ReplaceAll(r.request("INVITE", "+14255550101", "new8"), []byte("CSeq: 1 "), []byte("CSeq: 2 "))) // comes again
 	release()
 	r.Flush()
-	r.wire.wait(t, "INVITE", 3)
+	r.wire.wait(t, "INVITE", 4)
+	r.quiesce()
+	if got := r.wire.count("503 INVITE"); got != n+1 {
+		t.Errorf("%d refusals, want one more than %d: of the INVITE that was repeated", got, n)
+	}
+	if c := r.Counters(); c.Calls != 4 {
+		t.Errorf("%d calls were begun, want 4", c.Calls)
+	}
+}
+
+// TestRefusalsAreForgotten when they are too old, and before that when they are too many.
+func TestRefusalsAreForgotten(t *testing.T) {
+	var r refusals
+	now := time.Now()
+	at := func(d time.Duration, key uint64, want bool) {
+		t.Helper()
+		if got := r.has(now.Add(d), key); got != want {
+			t.Errorf("%d after %v: %v", key, d, got)
+		}
+	}
+	at(0, 1, false)
+	r.add(now, 1)
+	r.add(now.Add(refusedFor-1), 2)
+	at(refusedFor, 1, true)
+	at(2*refusedFor-2, 2, true)
+	at(2*refusedFor, 1, false)
+	at(2*refusedFor, 2, false)
+	if !r.empty() {
+		t.Errorf("%d and %d are remembered", len(r.young), len(r.old))
+	}
+	r.add(now.Add(2*refusedFor), 3)
+	at(4*refusedFor, 3, false)
+	for i := range uint64(10 * refusedMost) {
+		r.add(now.Add(4*refusedFor), i)
+	}
+	if n := len(r.young) + len(r.old); n < refusedMost || n > 2*refusedMost {
+		t.Errorf("%d are remembered", n)
+	}
+	at(4*refusedFor, 10*refusedMost-1, true)
+	at(4*refusedFor, 9*refusedMost, true)
+	at(4*refusedFor, 8*refusedMost-1, false)
 }
 
 func TestShortPauseIsNoOverload(t *testing.T) {

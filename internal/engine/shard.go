@@ -31,6 +31,7 @@ type shard struct {
 	done  chan struct{}
 
 	shedding bool      // new calls are refused
+	refused  refusals  // which of them, of late
 	until    time.Time // timers wait; zero: they do not, see hears
 	seeker
 }
@@ -95,8 +96,8 @@ func (s *shard) handle(now time.Time, in *input) {
 	switch {
 	case in.run != nil:
 		in.run(now, s.core, &s.out)
-	case s.overloaded(now.Sub(in.at), in.msg):
-		s.shed(in.src, in.msg)
+	case s.overloaded(now.Sub(in.at), in.msg), s.repeated(now, in.msg):
+		s.shed(now, in.src, in.msg)
 	default:
 		s.core.Receive(now, in.src, in.msg, &s.out)
 	}
