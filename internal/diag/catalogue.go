@@ -169,7 +169,7 @@ var (
 	MediaPorts = &Reason{ID: "media-ports", Status: 503, Phrase: "Service Unavailable", Cause: 47,
 		Text: "No media port is free.",
 		Fix:  "Widen mediaPorts of the server, or limit maxCalls to what the range carries (two ports a leg)."}
-	MediaOpenFailed = &Reason{ID: "media-open-failed", Status: 500, Phrase: "Server Internal Error", Cause: 47,
+	MediaOpenFailed = &Reason{ID: "media-open-failed", Status: 503, Phrase: "Service Unavailable", Cause: 47,
 		Text: "The media ports could not be opened.",
 		Fix:  "The call record has the error of the operating system; check the server's media addresses and that nothing else uses the port range."}
 	MediaDead = &Reason{ID: "media-dead", Cause: 41, Phrase: "Temporary failure",
