@@ -117,9 +117,10 @@ func New(cfg Config) (*Engine, error) {
 		e.log.Warn("trunk is nearly full", "trunk", t.Name, "calls", calls, "maxCalls", t.Settings.MaxCalls)
 	}
 	ports := e.ports(server)
-	kept := keptPorts(cfg.Snapshot, server, cfg.Shards)
+	kept, first := keptPorts(cfg.Snapshot, server, cfg.Shards), firstPort(server, rand.Uint64())
 	for i := range cfg.Shards {
 		ports[i].Keep(kept)
+		ports[i].Begin(first)
 		e.shards = append(e.shards, e.newShard(i, server, ports[i]))
 	}
 	return e, nil

@@ -14,6 +14,14 @@ func (e *Engine) ports(server *topology.Server) []*media.Ports {
 	return list
 }
 
+// firstPort is where a server begins to give out its ports: anywhere, for those that it had before it was killed have no quarantine. Peers of calls that were lost
+// send to them still, and of two that are behind one NAT nobody can tell which is meant. It is a multiple of what is steered together.
+func firstPort(server *topology.Server, rnd uint64) uint16 {
+	const together = 64
+	first, blocks := int(server.MediaPorts.First), int(server.MediaPorts.Last-server.MediaPorts.First)/together+1
+	return uint16(min((first/together+int(rnd%uint64(blocks)))*together, int(server.MediaPorts.Last)))
+}
+
 const (
 	keptPart = 32 // one in so many pairs is kept for emergency calls
 	keptMost = 32 // pairs of a shard: sixteen calls

@@ -35,3 +35,20 @@ func TestKeptPorts(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstPort: a server begins at any of the blocks that are steered together, so not where it began before.
+func TestFirstPort(t *testing.T) {
+	for _, c := range []struct {
+		first, last uint16
+		rnd         uint64
+		want        uint16
+	}{
+		{40000, 40399, 0, 40000}, {40000, 40399, 1, 40064}, {40000, 40399, 6, 40384}, {40000, 40399, 7, 40000},
+		{49152, 57500, 130, 57472}, {49152, 57500, 1 << 63, 49152 + (1 << 63 % 131 * 64)}, {50000, 50063, 5, 49984}, {65000, 65535, 8, 65472},
+	} {
+		srv := &topology.Server{MediaPorts: topology.PortRange{First: c.first, Last: c.last}}
+		if got := firstPort(srv, c.rnd); got != c.want {
+			t.Errorf("of %d-%d with %d: %d, want %d", c.first, c.last, c.rnd, got, c.want)
+		}
+	}
+}

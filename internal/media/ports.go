@@ -52,6 +52,12 @@ func NewShare(first, last uint16, quarantine time.Duration, i, n int) *Ports {
 	return p
 }
 
+// Begin has pairs that were never used go out from a port on, and those below it last. Before anything was taken.
+func (p *Ports) Begin(port uint16) {
+	i, _ := slices.BinarySearch(p.fresh, port)
+	p.fresh = append(p.fresh[i:len(p.fresh):len(p.fresh)], p.fresh[:i]...)
+}
+
 // Succeed makes a new allocator take the place of one of another range and the same share, whose pairs that are out come back here. Those that this range
 // has too are not given out before, and keep their quarantine; those that it has not are remembered, for the range may come back as well.
 func (p *Ports) Succeed(o *Ports) {

@@ -42,6 +42,36 @@ func TestPortsOfARange(t *testing.T) {
 	}
 }
 
+func TestPortsBeginAnywhere(t *testing.T) {
+	for _, c := range []struct {
+		begin uint16
+		want  []uint16
+	}{
+		{40, []uint16{50, 52, 54, 56}}, {50, []uint16{50, 52, 54, 56}}, {51, []uint16{52, 54, 56, 50}}, {56, []uint16{56, 50, 52, 54}}, {60, []uint16{50, 52, 54, 56}},
+	} {
+		p := NewShare(50, 57, time.Second, 0, 1)
+		p.Begin(c.begin)
+		var got []uint16
+		for range c.want {
+			rtp, _ := p.Take(epoch)
+			got = append(got, rtp)
+		}
+		if _, more := p.Take(epoch); more || !slices.Equal(got, c.want) {
+			t.Errorf("from %d on: %v, want %v", c.begin, got, c.want)
+		}
+		for _, rtp := range got {
+			if !p.Release(epoch, rtp) {
+				t.Errorf("%d does not come back", rtp)
+			}
+		}
+		next := NewShare(54, 59, time.Second, 0, 1)
+		next.Succeed(p)
+		if n := next.Free(); n != 3 {
+			t.Errorf("of the next range %d pairs are free, want 3", n)
+		}
+	}
+}
+
 func TestPortsRestInQuarantine(t *testing.T) {
 	p := NewPorts(50000, 50003, 2*time.Second)
 	a, _ := p.Take(epoch)
