@@ -183,8 +183,10 @@ func (b *Board) acquire(now time.Time, t *topology.Trunk, id media.SessionID, em
 		h = make(hold, 0, 2)
 	}
 	h = append(h, t)
-	if p == nil || w == nil { // a trunk of an older document: nothing limits it any more, but it may come back
-		p = b.left[t.Name]
+	if p == nil || w == nil { // a trunk of an older document, or derived from one: nothing limits it any more, but it may come back
+		if p == nil {
+			p = b.left[t.Name]
+		}
 		if p == nil {
 			p = newPlace(t)
 			b.left[t.Name] = p

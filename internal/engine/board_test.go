@@ -272,3 +272,33 @@ func TestViewTurns(t *testing.T) {
 		t.Error("a route of another document, or one without trunks, has a turn other than 0")
 	}
 }
+
+// TestTenantOfAnotherCarrier: a call that hunts on under the document in which a trunk was derived from one that is no more has its place on the trunk of that
+// name, and gives it back there: nothing is left that counts for ever.
+func TestTenantOfAnotherCarrier(t *testing.T) {
+	text := replace(limits, "RATE", "0") + "trunks: {tenant: {carrier: gw, contactHost: tenant.test}}\n"
+	b, s := newBoard(t, text)
+	now := time.Now()
+	b.Acquire(now, s.TrunkByName("pbx"), 1, false)
+
+	next := compile(t, replace(replace(replace(replace(text, "gw: {kind", "other: {kind"), "[gw, pbx]", "[other, pbx]"), "trunk:gw", "trunk:other"), "carrier: gw", "carrier: other"))
+	b.Configure(next, next.ServerByName("med1.test"))
+	b.Acquire(now, s.TrunkByName("tenant"), 1, false)
+	calls := func() (n int) {
+		for _, st := range b.Trunks(now) {
+			if st.Trunk.Name == "tenant" {
+				n = st.Calls
+			}
+		}
+		return n
+	}
+	if n := calls(); n != 1 {
+		t.Errorf("%d calls on the trunk, want 1", n)
+	}
+	b.Release(s.TrunkByName("tenant"), 1)
+	b.Release(s.TrunkByName("pbx"), 1)
+	b.Configure(next, next.ServerByName("med1.test"))
+	if n := calls(); n != 0 || b.Calls() != 0 {
+		t.Errorf("%d calls are left on the trunk, %d at all", n, b.Calls())
+	}
+}
