@@ -307,17 +307,24 @@ func (b *Board) Trunks(now time.Time) []TrunkStatus {
 	return list
 }
 
-// used tells of each document whether a call runs under it. A trunk belongs to one document only.
-func (b *Board) used(docs []document) []bool {
+// used returns what tells of a document whether a call runs under it now. A trunk belongs to one document only.
+func (b *Board) used() func(*topology.Snapshot) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	list := make([]bool, len(docs))
+	trunks := make(map[*topology.Trunk]struct{})
 	for _, h := range b.all {
-		for i, d := range docs {
-			list[i] = list[i] || slices.ContainsFunc(h, func(t *topology.Trunk) bool { return t.Index < len(d.snap.Trunks) && d.snap.Trunks[t.Index] == t })
+		for _, t := range h {
+			trunks[t] = struct{}{}
 		}
 	}
-	return list
+	return func(s *topology.Snapshot) bool {
+		for t := range trunks {
+			if t.Index < len(s.Trunks) && s.Trunks[t.Index] == t {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 // Calls is the number of calls that hold a place.

@@ -176,20 +176,19 @@ func TestBoardCallOfTwoDocuments(t *testing.T) {
 	server := next.ServerByName("med1.test")
 	b.Configure(next, server)
 	pbx, gw, guest := next.TrunkByName("pbx"), next.TrunkByName("gw"), old.TrunkByName("gw")
-	docs := []document{{next, server}, {old, old.ServerByName("med1.test")}}
 	for _, trunk := range []*topology.Trunk{pbx, gw, guest} {
 		b.Acquire(now, trunk, 1, true)
 	}
-	if used := b.used(docs); !used[0] || !used[1] {
-		t.Errorf("documents in use: %v", used)
+	if used := b.used(); !used(next) || !used(old) {
+		t.Errorf("documents in use: %v, %v", used(next), used(old))
 	}
 	b.Release(gw, 1)
 	if n := b.Trunks(now)[1].Calls; n != 1 {
 		t.Errorf("with the guest on it the trunk has %d calls", n)
 	}
 	b.Release(guest, 1)
-	if used := b.used(docs); !used[0] || used[1] {
-		t.Errorf("documents in use without the guest: %v", used)
+	if used := b.used(); !used(next) || used(old) {
+		t.Errorf("documents in use without the guest: %v, %v", used(next), used(old))
 	}
 	b.Release(pbx, 1)
 	if list := b.Trunks(now); b.Calls() != 0 || list[0].Calls+list[1].Calls != 0 {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/directsip/directsip/internal/topology"
 )
@@ -10,10 +11,46 @@ import (
 type document struct {
 	snap   *topology.Snapshot
 	server *topology.Server
+	before []*topology.Snapshot // older ones under which calls may run, whose listeners and peers it has, too
 }
 
-// maxDocuments bounds how many documents are remembered for the calls that run under them.
+// maxDocuments bounds how many documents are remembered for the calls that run under them, of those that differ in listeners or peers.
 const maxDocuments = 8
+
+// serves tells whether a document has all listeners and peers of another one: then it is enough for the calls of both.
+func (d document) serves(o document) bool {
+	have := d.snap.Listeners(d.server)
+	for _, l := range o.snap.Listeners(o.server) {
+		if !slices.Contains(have, l) {
+			return false
+		}
+	}
+	for _, t := range o.snap.Trunks {
+		if t.Pool != o.server.Pool {
+			continue
+		}
+		h := d.snap.TrunkByName(t.Name)
+		if h == nil || h.Pool != d.server.Pool || h.Port != t.Port || !h.SamePeer(t) || !slices.Equal(h.Gateway.Addresses, t.Gateway.Addresses) ||
+			!slices.Equal(h.Gateway.Names, t.Gateway.Names) || !slices.Equal(d.server.Toward(h).Addresses, o.server.Toward(t).Addresses) {
+			return false
+		}
+	}
+	return true
+}
+
+// merged has each document that a later one serves among those before that one.
+func merged(docs []document) []document {
+	keep := docs[:1:1]
+	for _, o := range docs[1:] {
+		i := slices.IndexFunc(keep, func(d document) bool { return d.serves(o) })
+		if i < 0 {
+			keep = append(keep, o)
+			continue
+		}
+		keep[i].before = append(append(slices.Clone(keep[i].before), o.snap), o.before...)
+	}
+	return keep
+}
 
 // documents are the current document and behind it, latest first, those under which calls still run: their peers and
 // listeners must be served until the last of these calls has ended.
@@ -31,21 +68,26 @@ func (e *Engine) Older() []*topology.Snapshot {
 	return list
 }
 
-// Forget drops the older documents under which no call runs any more, and returns how many remain.
-func (e *Engine) Forget() int {
+// Forget drops the older documents under which no call runs any more, and returns how many remain, with those that others stand for.
+func (e *Engine) Forget() (left int) {
 	e.applying.Lock()
 	defer e.applying.Unlock()
 	e.settle() // every shard has the current document: no call begins under another
 	docs := e.documents()
-	used := e.board.used(docs)
-	keep := docs[:1:1]
-	for i, d := range docs[1:] {
-		if used[i+1] {
+	used := e.board.used()
+	var keep []document
+	for i, d := range docs {
+		d.before = slices.DeleteFunc(slices.Clone(d.before), func(s *topology.Snapshot) bool { return !used(s) })
+		if i == 0 || used(d.snap) || len(d.before) > 0 {
 			keep = append(keep, d)
 		}
 	}
+	keep = merged(keep)
+	for _, d := range keep {
+		left += 1 + len(d.before)
+	}
 	e.docs.Store(&keep)
-	return len(keep) - 1
+	return left - 1
 }
 
 // Apply gives new calls a new document. Running calls keep theirs.
@@ -56,9 +98,9 @@ func (e *Engine) Apply(snap *topology.Snapshot) error {
 	}
 	e.applying.Lock()
 	defer e.applying.Unlock()
-	docs := append([]document{{snap, server}}, e.documents()...)
+	before := e.documents()[0].server
+	docs := merged(append([]document{{snap: snap, server: server}}, e.documents()...))
 	docs = docs[:min(len(docs), maxDocuments)]
-	before := docs[1].server
 	e.docs.Store(&docs)
 	e.board.Configure(snap, server)
 	v := e.board.View()

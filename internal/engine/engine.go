@@ -110,7 +110,7 @@ func New(cfg Config) (*Engine, error) {
 	e := &Engine{cfg: cfg, log: cfg.Logger, seed: maphash.MakeSeed(), quit: make(chan struct{}), relearn: make(chan struct{}, 1)}
 	crand.Read(e.nonceKey[:])
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.docs.Store(&[]document{{cfg.Snapshot, server}})
+	e.docs.Store(&[]document{{snap: cfg.Snapshot, server: server}})
 	e.addrs.Store(new(hosts))
 	e.board.Configure(cfg.Snapshot, server)
 	e.board.crowded = func(t *topology.Trunk, calls int) {

@@ -344,6 +344,36 @@ func TestFaultOfOneMessage(t *testing.T) {
 	}
 }
 
+// TestOldDocumentHoldsHoweverManyFollow: the peer that a running call has is no stranger because of many later documents, each with calls.
+func TestOldDocumentHoldsHoweverManyFollow(t *testing.T) {
+	r := newRig(t, basic)
+	r.invite("+14255550101", "first")
+	r.Flush()
+	r.wire.wait(t, "INVITE", 1)
+	pbx := netip.MustParseAddr(r.net + "2")
+	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort(r.net + "1:5060")}
+	next := r.expand(replace(basic, "host: NET.2", "host: NET.9"))
+	for i := range 2 * maxDocuments {
+		if err := r.Apply(compile(t, next+fmt.Sprintf("# %d\n", i))); err != nil {
+			t.Fatal(err)
+		}
+		r.Forget()
+		r.Packet(r.source("9", sip.UDP), r.request("INVITE", "+14255550101", fmt.Sprint("later", i)))
+		r.Flush()
+		r.wire.wait(t, "INVITE", 2+i)
+		if !r.Known(at, pbx) {
+			t.Fatalf("after %d documents the peer of a running call is a stranger", i+1)
+		}
+	}
+	if got := r.Forget(); got != 2*maxDocuments || len(r.Older()) != 1 {
+		t.Errorf("%d older documents have calls, %d are kept for them", got, len(r.Older()))
+	}
+	r.Terminate(diag.ServerShutdown)
+	if r.Forget() != 0 || r.Known(at, pbx) {
+		t.Error("the old document is kept after its last call")
+	}
+}
+
 // TestDocumentsAreForgottenInAnyOrder: each stays for its own calls, also when it is applied twice.
 func TestDocumentsAreForgottenInAnyOrder(t *testing.T) {
 	r := newRig(t, basic, func(c *Config) { c.Shards = 2 })
@@ -362,8 +392,11 @@ func TestDocumentsAreForgottenInAnyOrder(t *testing.T) {
 			t.Fatalf("%d older documents after %d calls", got, i+1)
 		}
 	}
+	if n := len(r.documents()); n != 1 {
+		t.Errorf("%d documents are kept for the same peers", n)
+	}
 	for i := range 20 {
-		if err := r.Apply(compile(t, r.expand(basic)+fmt.Sprintf("# %d\n", i))); err != nil {
+		if err := r.Apply(compile(t, replace(r.expand(basic), "port: 5060", fmt.Sprint("port: ", 6000+i)))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -83,7 +83,7 @@ func (e *Engine) watchNames() {
 // moment. It gives up when ctx ends; the engine goes on trying by itself.
 func (e *Engine) Learn(ctx context.Context, snap *topology.Snapshot) {
 	if server := snap.ServerByName(e.cfg.Server); server != nil {
-		e.learn(ctx, append([]document{{snap, server}}, e.documents()...))
+		e.learn(ctx, append([]document{{snap: snap, server: server}}, e.documents()...))
 	}
 }
 
