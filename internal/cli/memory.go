@@ -7,8 +7,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,7 +27,7 @@ const (
 	slack = 4 << 20
 )
 
-// limitMemory has the collector work harder rather than let garbage take the last quarter of the machine's memory: while a document of many megabytes is read, much more is
+// limitMemory has the collector work harder rather than let garbage take the last quarter of the memory that it may have: while a document of many megabytes is read, much more is
 // in use than before and after, and gcPercent of that would be more than a small machine has. GOMEMLIMIT overrides it.
 func limitMemory(machine uint64) {
 	if machine > 0 && machine < math.MaxInt64 && os.Getenv("GOMEMLIMIT") == "" {
@@ -67,19 +65,13 @@ func tendMemory(ctx context.Context) {
 	}
 }
 
-// machineMemory is the memory that the machine or the container has, in octets; 0 if the system does not say.
+// machineMemory is the memory that the machine has, or the groups that this process is in may take, in octets; 0 if the system does not say.
 func machineMemory() uint64 {
 	var s unix.Sysinfo_t
 	if unix.Sysinfo(&s) != nil {
 		return 0
 	}
-	total := uint64(s.Totalram) * uint64(s.Unit)
-	if limit, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil { // a number, or "max"
-		if n, err := strconv.ParseUint(strings.TrimSpace(string(limit)), 10, 64); err == nil {
-			total = min(total, n)
-		}
-	}
-	return total
+	return min(uint64(s.Totalram)*uint64(s.Unit), groupMemory(os.DirFS("/")))
 }
 
 // watchCollections reports each collection: a small object dies in every one.
