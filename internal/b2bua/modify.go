@@ -61,6 +61,7 @@ func (c *Call) receiveReinvite(now time.Time, l *Leg, src sip.Source, m *sip.Mes
 	c.respond(now, l, c.trying(m), out)
 	if hasBody && l.sdp.refreshes(body) {
 		l.oa.LocalAnswer()
+		c.confirmed(l)
 		c.acceptReinvite(now, l, l.sdp.again(), out) // a refresh: nothing to tell the other leg
 		return
 	}
@@ -102,6 +103,7 @@ func (c *Call) receiveUpdate(now time.Time, l *Leg, src sip.Source, m *sip.Messa
 			l.oa.LocalAnswer()
 			c.say(l, r, l.sdp.again())
 		}
+		c.confirmed(l)
 		c.reply(now, l, s, r, out)
 		c.passConnected(now, l, m, out)
 		return

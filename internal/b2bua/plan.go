@@ -53,6 +53,7 @@ type end struct {
 	dir       sdp.Direction
 	voices    voices
 	relatch   uint32
+	confirmed uint32 // how often it has said again what stands
 	crypt     *media.Crypt
 	takes     media.PayloadTypes // that it has named
 	digits    media.PayloadTypes // of those, telephone-event
@@ -116,10 +117,24 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		}
 		if e.rtp != was || !sent && e.sends() || !heard && e.hears() { // while it was still a NAT may have forgotten it, and its SDP knows nothing of its new port (RFC 4787 §4.3)
 			e.relatch++
+		} else {
+			e.confirmed++
 		}
 		if !p.passKeys {
 			p.lines[i].speaks(l.side, s, i, l.trunk.Settings)
 		}
+	}
+	p.dirty = true
+}
+
+// confirmed notes that a peer has said again what stands: it is there, though perhaps no longer where its NAT had put it.
+func (c *Call) confirmed(l *Leg) {
+	p := &c.plan
+	if p.bypass || l != c.seat(l.side) {
+		return
+	}
+	for i := range p.lines {
+		p.lines[i].peer[l.side].confirmed++
 	}
 	p.dirty = true
 }

@@ -35,7 +35,7 @@ func (p *plan) session(c *Call) *media.Session {
 			set := c.sideSettings(media.SideIndex(k))
 			s.Streams[i].Side[k] = media.Side{
 				Local: netip.AddrPortFrom(p.base[k], ln.ours[k]), Mux: e.mux && !passed, Nowhere: e.unusable.IsValid(),
-				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", XR: set.RTCPXR, Relatch: e.relatch, Crypt: e.crypt, DTLS: e.dtls,
+				Latch: latch(set), Signalling: p.host[k], FixedSSRC: set.SSRCPolicy == "fixed", XR: set.RTCPXR, Relatch: e.relatch, Confirmed: e.confirmed, Crypt: e.crypt, DTLS: e.dtls,
 				Send: !muted && (e.dir.Recv() || e.dir == sdp.DirectionUnset), Recv: !muted && (e.dir.Send() || e.dir == sdp.DirectionUnset), Agreed: ln.peer[1-k].takes,
 				Digits: ln.peer[1-k].digits,
 			}
@@ -73,7 +73,7 @@ func (p *plan) face(c *Call, l *Leg) {
 	}
 	p.dirty = p.dirty || c.targetHost() != p.host[1]
 	for i := range p.lines {
-		p.lines[i].peer[1] = end{relatch: p.lines[i].peer[1].relatch}
+		p.lines[i].peer[1] = end{relatch: p.lines[i].peer[1].relatch, confirmed: p.lines[i].peer[1].confirmed}
 	}
 }
 

@@ -109,7 +109,11 @@ func (c *Call) advanceReoffer(now time.Time, l *Leg, out *Out) {
 func (c *Call) hear(now time.Time, l *Leg, body string, out *Out) {
 	p := &c.plan
 	s, err := sdp.Parse(l.answered(l.sdp.body, body))
-	if err != nil || p.bypass || p.fits(c, l, s) != nil || fingerprint(s) == l.sdp.peer {
+	if err != nil || p.bypass || p.fits(c, l, s) != nil {
+		return
+	}
+	if fingerprint(s) == l.sdp.peer {
+		c.confirmed(l)
 		return
 	}
 	l.sdp.peer = fingerprint(s)

@@ -6,7 +6,7 @@ import (
 )
 
 // P14: a NAT forgets its mapping while nothing is sent, as by who is on hold, and gives the next packet another port. The SDP behind it has the same address as ever.
-// Who comes back from hold, or is taken back, is heard from there and hears there.
+// Who comes back from hold, or is taken back, is heard from there and hears there, and so is who has said its SDP again since.
 func TestP14_NATForgetsWhoIsOnHold(t *testing.T) {
 	l := newLab(t)
 	s := l.serve(l.document("UDP"))
@@ -37,6 +37,19 @@ func TestP14_NATForgetsWhoIsOnHold(t *testing.T) {
 		c.aRTP, c.bRTP = l.rtp(l.ip(2)), l.rtp(l.ip(3)) // as the NATs make of it
 		modify("sendrecv", "sendrecv")
 		talks()
+	}
+	for _, method := range []string{"INVITE", "UPDATE"} { // of who has said nothing for long
+		cseq++
+		c.aRTP = l.rtp(l.ip(2))
+		c.a.send(c.a.request(method, uri(header(c.answer, "Contact")), said, "natmoves", cseq, "refresh"+method, offer+"a=sendrecv\r\n"))
+		if final := c.a.final(method); status(final) != 200 {
+			t.Fatal(final)
+		}
+		if method == "INVITE" {
+			c.a.send(c.a.request("ACK", uri(header(c.answer, "Contact")), said, "natmoves", cseq, "ackrefresh", ""))
+		}
+		c.calleeHears("hello")
+		c.callerHears("hello")
 	}
 	modify("inactive", "inactive")
 	c.aRTP = l.rtp(l.ip(2))

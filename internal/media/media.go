@@ -49,6 +49,7 @@ type Side struct {
 	FixedSSRC  bool           // a new SSRC from the gated source needs a new SDP
 	XR         bool           // RTCP of ours has extended reports (RFC 3611)
 	Relatch    uint32         // a changed value opens the gate again (new SDP from the peer)
+	Confirmed  uint32         // a changed value: the peer has said again what stands, and may send from another port of its host, once
 	Send       bool           // we may send to this peer (its direction has recv)
 	Recv       bool           // we take from this peer (its direction has send)
 	Crypt      *Crypt         // SRTP toward this peer; nil: RTP

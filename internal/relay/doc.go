@@ -20,6 +20,8 @@
 //     and nobody takes over from it.
 //   - A changed Relatch (new SDP) opens the gate again. If the announced address is the same, a session refresh for
 //     example, the source that was latched needs no new proof and remains the destination meanwhile.
+//   - When the peer has said again what stands (a session refresh), who is latched may go on from another port of its host, once, as after a NAT has forgotten
+//     it: at once with the same SSRC and numbers that go on, or within 30 seconds with a payload type that was agreed on, once it has proved itself while the latched source is silent.
 //   - RTCP must come from the host that RTP comes from, or before any RTP from one that it may come from by the signalling;
 //     its port is learnt.
 //

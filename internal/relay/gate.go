@@ -37,6 +37,8 @@ type gate struct {
 	latched   sockaddr // valid while rank is not none
 	previous  sockaddr // latched before the gate was opened again for the same announced address
 	rank      rank
+	movable   bool       // once, to another port of its host
+	confirmed int64      // since when, ns since the relay started
 	rtp       *gate      // of the RTP port, if this is the gate of an RTCP port
 	watched   *candidate // nil until there is one
 	ice       *component // checks decide alone; nil: all of the above
@@ -63,7 +65,7 @@ func (g *gate) announce(remote sockaddr, reopen bool, t *trust) {
 			g.previous = g.latched
 		}
 		g.unlatch()
-		g.watched = nil
+		g.watched, g.movable = nil, false
 	}
 	g.review(t)
 }
@@ -77,6 +79,20 @@ func (g *gate) review(t *trust) {
 	}
 	if g.previous.size != 0 && g.rankOf(&g.previous, t) == none {
 		g.previous = sockaddr{}
+	}
+}
+
+// move latches another port of the same host.
+func (g *gate) move(src *sockaddr, t *trust) {
+	g.latched, g.movable, g.watched = *src, false, nil
+	g.rank = g.rankOf(src, t)
+}
+
+// forget lets any port of the host latch that may, and sends to the one before meanwhile.
+func (g *gate) forget() {
+	if g.rank != none {
+		g.previous = g.latched
+		g.unlatch()
 	}
 }
 

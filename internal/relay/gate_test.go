@@ -329,3 +329,88 @@ func strangersPlay(r *rand.Rand) error {
 	}
 	return nil
 }
+
+// TestGateMoves: a NAT may forget who says nothing for a while and give it another port, which its SDP, said again, knows nothing of. It is heard from there; nobody else is.
+func TestGateMoves(t *testing.T) {
+	const ssrc, pcmu, other = 7, 0, 18
+	begin := func() (*stream, *media.Stream) {
+		st := newStream(&session{}, 0, &sockets{})
+		want := &media.Stream{}
+		var agreed media.PayloadTypes
+		agreed.Add(pcmu)
+		for i := range st.side {
+			st.side[i].rtp.socket, st.side[i].rtcp.socket = socket{fd: 1}, socket{fd: 2}
+			want.Side[i] = media.Side{Remote: netip.MustParseAddrPort(sdp), Signalling: netip.MustParseAddrPort(nat).Addr(), Latch: media.LatchPeer, Send: true, Recv: true,
+				Agreed: agreed}
+		}
+		st.set(want, 1)
+		return st, want
+	}
+	hear := func(st *stream, from string, at int64, sequence uint16, source uint32, payloadType uint8) bool {
+		src := addr(from)
+		v, _, _, _ := st.side[0].rtp.receive(rtpPacket(payloadType, sequence, 160*uint32(sequence), source), &src, at*ms, &notices{})
+		return v == passed
+	}
+	for _, from := range []struct{ name, was, is string }{{"behind NAT", nat, natMoved}, {"that knows its public address", sdp, otherPort}} {
+		t.Run("the same source, "+from.name, func(t *testing.T) {
+			st, want := begin()
+			if !hear(st, from.was, 0, 65535, ssrc, pcmu) || hear(st, from.is, 20, 0, ssrc, pcmu) {
+				t.Fatal("another port is heard without a word")
+			}
+			want.Side[0].Confirmed++
+			st.set(want, 30*ms)
+			rtcp := addr(from.was)
+			if !st.side[0].admits(&st.side[0].rtcp, &rtcp, 31*ms) {
+				t.Fatal("RTCP is gated")
+			}
+			for _, who := range []struct {
+				from     string
+				sequence uint16
+				source   uint32
+			}{{thief, 0, ssrc}, {from.is, 65535, ssrc}, {from.is, 0, ssrc + 1}, {from.is, 40000, ssrc}} {
+				if hear(st, who.from, 40, who.sequence, who.source, pcmu) {
+					t.Fatalf("%+v is heard", who)
+				}
+			}
+			if !hear(st, from.was, 60, 0, ssrc, pcmu) || !hear(st, from.is, 90000, 1, ssrc, pcmu) || !hear(st, from.is, 90020, 2, ssrc, pcmu) {
+				t.Fatal("it is not heard where it was or from where it is now")
+			}
+			if to := st.side[0].rtp.gate.destination(media.LatchPeer); *to != addr(from.is) {
+				t.Errorf("packets go to %v", to.addrPort())
+			}
+			rtcp = addr(from.is)
+			if !st.side[0].admits(&st.side[0].rtcp, &rtcp, 90030*ms) {
+				t.Error("RTCP does not follow")
+			}
+			if hear(st, nat[:len(nat)-1]+"9", 90040, 3, ssrc, pcmu) {
+				t.Error("it moves twice")
+			}
+		})
+	}
+	t.Run("another source, when the one before is silent", func(t *testing.T) {
+		for _, c := range []struct {
+			name        string
+			at          int64
+			from        string
+			payloadType uint8
+			moves       bool
+		}{{"of its host", 1000, natMoved, pcmu, true}, {"while the one before speaks", 300, natMoved, pcmu, false}, {"of another host", 1000, thief, pcmu, false},
+			{"that speaks otherwise", 1000, natMoved, other, false}, {"too late", 60000, natMoved, pcmu, false}} {
+			st, want := begin()
+			hear(st, nat, 0, 1, ssrc, pcmu)
+			want.Side[0].Confirmed++
+			st.set(want, 30*ms)
+			hear(st, nat, 200, 2, ssrc, pcmu)
+			heard := false
+			for i := range uint16(12) {
+				heard = hear(st, c.from, c.at+20*int64(i), 100+i, ssrc+1, c.payloadType)
+				if i < 3 && heard {
+					t.Errorf("%s: heard at once", c.name)
+				}
+			}
+			if heard != c.moves {
+				t.Errorf("%s: heard %v", c.name, heard)
+			}
+		}
+	})
+}

@@ -56,7 +56,10 @@ func (sd *side) set(want *media.Side, now int64) {
 	if reopen {
 		sd.first, sd.ssrcKnown = false, false
 	}
-	sd.local, sd.relatch = want.Local, want.Relatch
+	if want.Confirmed != sd.confirmed {
+		sd.rtp.gate.movable, sd.rtp.gate.confirmed = true, now
+	}
+	sd.local, sd.relatch, sd.confirmed = want.Local, want.Relatch, want.Confirmed
 	sd.mux, sd.nowhere, sd.fixed, sd.xr = want.Mux, want.Nowhere, want.FixedSSRC, want.XR
 	sd.trust = trust{want.Latch, hostOf(want.Signalling)}
 	sd.send, sd.recv, sd.agreed, sd.count.digits = want.Send, want.Recv, want.Agreed, want.Digits

@@ -51,6 +51,7 @@ type side struct {
 	send, recv bool
 	trust      trust
 	relatch    uint32
+	confirmed  uint32
 	heard      int64 // last packet of the admitted source, ns since the relay started
 	armed      int64 // since when silence counts
 	first      bool  // the first packet is reported
@@ -129,7 +130,7 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 		from.count.strange(b, p.isRTCP)
 		return dropped, k, nil, nil
 	}
-	if !from.admits(p, src, now) {
+	if !from.admits(p, src, now) && (k != rtp || !from.moves(p, src, peek(b), now)) {
 		from.count.gated++
 		from.count.gatedFrom = *src
 		return gated, k, nil, nil
@@ -196,6 +197,28 @@ func (sd *side) admits(p *port, src *sockaddr, now int64) bool {
 	}
 	return true
 }
+
+// moves lets who is heard send from another port of its host from now on, once after its peer has said again what stands: a NAT that has forgotten it gives it one
+// (RFC 4787 §4.3), and its SDP does not know. That it is nobody else behind the same NAT is seen by its SSRC, whose numbers go on; or soon after, if it speaks as agreed,
+// goes on to, and nothing comes from where it was.
+func (sd *side) moves(p *port, src *sockaddr, h header, now int64) bool {
+	g, c := &p.gate, &sd.count
+	if !g.movable || g.ice != nil || g.rank == none || !src.sameHost(&g.latched) {
+		return false
+	}
+	p.stream.tally(sd)
+	same := c.running && h.ssrc == c.ssrc && h.sequence-c.highest-1 < maxDropout
+	if !same && (now-g.confirmed > moveTime || !sd.agreed.Has(h.payloadType) || c.running && now-c.seen < int64(proofGap) || !g.proven(src, now)) {
+		return false
+	}
+	g.move(src, &sd.trust)
+	sd.rtcp.gate.forget() // which has a mapping of its own, and as old
+	p.stream.session.recall()
+	return true
+}
+
+// moveTime is how long after its peer's description another source of its host may take the place of who is heard.
+const moveTime = int64(30 * time.Second)
 
 // holds keeps the first SSRC until the next new SDP.
 func (sd *side) holds(ssrc uint32) bool {
