@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
@@ -114,8 +115,12 @@ func (c *Call) pressed(now time.Time, l *Leg, src sip.Source, m *sip.Message, ou
 		return false
 	}
 	s := c.serve(now, l, src, m)
-	c.reply(now, l, s, c.ok(l, m), out)
 	p := &c.plan
+	if !p.carries(c, line, l.side) {
+		c.denyRequest(now, l, s, m, diag.KeyUnheard, out)
+		return true
+	}
+	c.reply(now, l, s, c.ok(l, m), out)
 	p.lastPress++
 	p.presses = append(p.presses, media.Press{ID: p.lastPress, Stream: line, To: 1 - l.side, Key: key, Long: long})
 	if len(p.presses) > mostPresses {
@@ -123,6 +128,13 @@ func (c *Call) pressed(now time.Time, l *Leg, src sip.Source, m *sip.Message, ou
 	}
 	p.dirty = true
 	return true
+}
+
+// carries tells whether what a side sends on an m-line reaches the other one, which may be on hold.
+func (p *plan) carries(c *Call, line int, side media.SideIndex) bool {
+	ln := p.relayed(c, line)
+	from, to := &ln.peer[side], &ln.peer[1-side]
+	return !c.muted() && (from.dir.Send() || from.dir == sdp.DirectionUnset) && (to.dir.Recv() || to.dir == sdp.DirectionUnset) && !to.unusable.IsValid()
 }
 
 // mostPresses are those that the relay is told again, should it have missed some.

@@ -546,9 +546,9 @@ func TestTonesBecomeEvents(t *testing.T) {
 func TestKeysArePressed(t *testing.T) {
 	r := newRig(func(c *PathConfig) { c.Event = Output{96, 8000} })
 	for _, key := range []byte("42d") {
-		r.Press(key, 100*time.Millisecond)
+		r.Press(key, 100*time.Millisecond, time.Second)
 	}
-	r.Press('x', time.Second)
+	r.Press('x', time.Second, time.Second)
 	for now := time.Second; r.Restless() && now < 3*time.Second; now += 20 * time.Millisecond {
 		r.out.Reset()
 		r.Beat(now, &r.out)
@@ -559,6 +559,41 @@ func TestKeysArePressed(t *testing.T) {
 	}
 	if e, _ := ParseEvent(r.sent[len(r.sent)-1].Payload); e.Duration < 800 || e.Duration > 1200 {
 		t.Errorf("the last one lasted %d", e.Duration)
+	}
+}
+
+// TestKeysThatWaitTooLong: a call that is put on hold has no beats. A key that waits for one is pressed soon after or not at all, and one that is under way ends.
+func TestKeysThatWaitTooLong(t *testing.T) {
+	for hold, want := range map[time.Duration]string{time.Second: "123", time.Minute: "13"} {
+		r := newRig(func(c *PathConfig) { c.Event = Output{96, 8000} })
+		at := time.Second
+		beat := func() {
+			at += 20 * time.Millisecond
+			r.out.Reset()
+			r.Beat(at, &r.out)
+			r.keep()
+		}
+		r.Press('1', 100*time.Millisecond, at)
+		r.Press('2', 100*time.Millisecond, at)
+		beat()
+		at += hold
+		beat()
+		r.Press('3', 100*time.Millisecond, at)
+		for r.Restless() && at < 2*time.Minute {
+			beat()
+		}
+		if got := pressed(t, r.sent); got != want {
+			t.Errorf("after a hold of %s %q is pressed, want %q", hold, got, want)
+		}
+		ends := 0
+		for _, s := range r.sent {
+			if e, _ := ParseEvent(s.Payload); e.End {
+				ends++
+			}
+		}
+		if ends != keyRepeats*len(want) {
+			t.Errorf("after a hold of %s there are %d ends of %q", hold, ends, want)
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ type keying struct {
 	presses []press
 	until   time.Duration // of the one that is pressed; 0: none is
 	last    time.Duration // beat
+	waits   time.Duration // when what waits to be pressed last had a beat
 
 	ringing bool // it is pressed as its tones, in the place of what comes
 	sound   Tone
@@ -34,14 +35,30 @@ const (
 	keyStep       = 20 * time.Millisecond
 	longestPress  = 5 * time.Second
 	shortestPress = betweenKeys
+	// longestWait is how long a key waits for beats that do not come, as the call is on hold: later it would be heard by who does not expect it.
+	longestWait = 5 * time.Second
 )
 
 // Press sends a key as an event, or as its tones; it takes Beats. One too many is left out.
-func (p *Path) Press(key byte, long time.Duration) {
+func (p *Path) Press(key byte, long, now time.Duration) {
 	code, ok := EventOf(key)
+	p.tire(now)
 	if ok && (p.config.Event.Clock != 0 || p.config.Tones) && len(p.key.presses) < mostPresses {
 		p.key.presses = append(p.key.presses, press{code, min(max(long, shortestPress), longestPress)})
 	}
+}
+
+// tire drops keys that have waited too long to be begun. One that is under way ends.
+func (p *Path) tire(now time.Duration) {
+	k := &p.key
+	if now-k.waits > longestWait && len(k.presses) > 0 {
+		if k.until != 0 {
+			k.presses = k.presses[:1]
+		} else {
+			k.presses = k.presses[:0]
+		}
+	}
+	k.waits = now
 }
 
 // Succeed takes over the keys that the path before this one has still to press, where speech or events are coded otherwise from now on. One that it has begun
@@ -53,7 +70,7 @@ func (p *Path) Succeed(before *Path) {
 		waiting = waiting[1:]
 	}
 	if p.config.Event.Clock != 0 || p.config.Tones {
-		p.key.presses, p.key.last = append(p.key.presses, waiting...), k.last
+		p.key.presses, p.key.last, p.key.waits = append(p.key.presses, waiting...), k.last, k.waits
 	}
 }
 
@@ -147,6 +164,7 @@ func (p *Path) released(out *Out) {
 // press sends what is due of the keys to press.
 func (p *Path) press(now time.Duration, out *Out) {
 	k := &p.key
+	p.tire(now)
 	if k.until == 0 {
 		if k.on && now-p.heard > longestSilence {
 			p.released(out)

@@ -299,7 +299,7 @@ func TestNothingIsMadeUpFor(t *testing.T) {
 	e := &coded{Encoder: ALaw}
 	r := newRig(func(c *PathConfig) { c.Encoder, c.Event = e, Output{96, 8000} })
 	r.put(Packet{PayloadType: 13, Payload: []byte{50}}, 0)
-	r.Press('5', 100*time.Millisecond)
+	r.Press('5', 100*time.Millisecond, 0)
 	beat := func(now time.Duration) {
 		r.out.Reset()
 		r.Beat(now, &r.out)
@@ -421,7 +421,7 @@ func TestKeysArePressedAsTones(t *testing.T) {
 				}
 				if n == 20 {
 					for _, key := range []byte("5507") {
-						r.Press(key, 100*time.Millisecond)
+						r.Press(key, 100*time.Millisecond, now)
 					}
 				}
 				r.out.Reset()

@@ -202,6 +202,9 @@ var (
 	SRTPNoKeys = &Reason{ID: "srtp-no-keys", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
 		Text: "The peer offers SRTP, and no a=crypto line of its offer can be used: there is none, or none with a suite of srtpSuites, and no a=fingerprint of DTLS either.",
 		Fix:  "Compare the suites with srtpSuites of the trunk."}
+	KeyUnheard = &Reason{ID: "key-unheard", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
+		Text: "A key of DTMF came by INFO while the call is on hold, so that nobody can hear it; pressed later it would be heard by who does not expect it.",
+		Fix:  "Press keys when the call is taken back."}
 	UnsupportedMedia = &Reason{ID: "unsupported-media", Status: 415, Phrase: "Unsupported Media Type", Cause: 79,
 		Text: "The body is of a type or encoding that is not understood.",
 		Fix:  "The peer should send application/sdp without content encoding."}
@@ -294,7 +297,7 @@ var All = []*Reason{
 	CredentialsMissing, CredentialsRefused, PeerVanished, AnswerLost,
 	PasswordMissing, PasswordGuessed,
 	UnknownSource, RateLimited, ServerLimit, PoolLimit, UserLimit, TrunkLimit, LinkFull, SessionTooWide, Overload, Draining, TrunkDisabled, TrunkPaused,
-	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, MediaFamily, HeldOffer, BadSDP, MediaLineMissing, BadAnswer, SRTPRequired, SRTPNotSupported, SRTPNoKeys, UnsupportedMedia,
+	MediaPorts, MediaOpenFailed, MediaDead, NotAcceptable, MediaFamily, HeldOffer, BadSDP, MediaLineMissing, BadAnswer, SRTPRequired, SRTPNotSupported, SRTPNoKeys, KeyUnheard, UnsupportedMedia,
 	BadRequest, UnsupportedExtension, ExtensionRequired, SessionIntervalTooSmall, UnsupportedScheme, MethodNotAllowed,
 	TooManyHops, LoopDetected, TooManyRedirections, PrivacyImpossible, MergedRequest, CallGone, OutOfOrder, RequestPending, AckMissing,
 	PrackMissing, SessionExpired, ReplacesRefused, TransferLimit, TransferFailed,

@@ -113,7 +113,7 @@ func (r *Relay) install(ses *session, streams []*stream, changes []change, want 
 	}
 	ses.setTimeout(want.Timeout, now)
 	ses.setPlay(want.Play)
-	ses.press(want.Presses)
+	ses.press(want.Presses, now)
 	return old, nil
 }
 

@@ -344,7 +344,7 @@ func (r *restless) onBeat(w *worker, _ int, now int64) bool {
 }
 
 // press sends keys that came by SIP. The session is locked.
-func (s *session) press(want []media.Press) {
+func (s *session) press(want []media.Press, now int64) {
 	for i := range want {
 		k := &want[i]
 		if int32(k.ID-s.pressed) <= 0 {
@@ -359,7 +359,7 @@ func (s *session) press(want []media.Press) {
 		if c == nil || c.path == nil {
 			continue
 		}
-		c.path.Press(k.Key, k.Long)
+		c.path.Press(k.Key, k.Long, time.Duration(now))
 		st.keep(1 - k.To)
 	}
 }

@@ -393,6 +393,31 @@ func TestSpeechBehindARefusedLine(t *testing.T) {
 	}
 }
 
+// TestKeysByINFOWhileOnHold: a key that nobody can hear is refused, so that its sender knows; pressed at the resume it would be heard by who does not expect it.
+func TestKeysByINFOWhileOnHold(t *testing.T) {
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {codecs: [PCMA], dtmf: info}`+"\n  "+`"trunk:uc": {srtpMode: notSupported, `, 1))
+	spoken := "m=audio 49170 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+	caller, callee := r.endsOf(described(0, 0, spoken), described(1, 0, "m=audio 49172 RTP/AVP 8\r\n"))
+	caller.ack(1)
+	for i, x := range []struct{ caller, callee, want string }{
+		{"", "", "200"}, {"sendonly", "recvonly", "488"}, {"inactive", "inactive", "488"}, {"recvonly", "sendonly", "200"}, {"sendrecv", "recvonly", "488"}, {"sendonly", "recvonly", "488"}, {"sendrecv", "sendrecv", "200"},
+	} {
+		if x.caller != "" {
+			caller.says("INVITE", described(0, i, spoken+"a="+x.caller+"\r\n"))
+			inv, _ := r.told("INVITE")
+			callee.answers("200 OK", inv, described(1, i, "m=audio 49172 RTP/AVP 8\r\na="+x.callee+"\r\n"))
+			caller.ack(caller.seq)
+		}
+		before := len(r.session.Presses)
+		r.out.Reset()
+		r.in(r.pstn, []byte(strings.Replace(string(callee.write("INFO", 101+i, "Signal=5\r\nDuration=160\r\n")), "application/sdp", "application/dtmf-relay", 1)))
+		r.sent("SIP/2.0 " + x.want)
+		if n := len(r.session.Presses) - before; (n == 1) != (x.want == "200") {
+			t.Errorf("%s and %s: %d keys are pressed", x.caller, x.callee, n)
+		}
+	}
+}
+
 // TestLinesChangePlaces: an offer that has audio and video the other way round leaves what flows as it is until it is answered; then, or when it is refused, each has its own.
 func TestLinesChangePlaces(t *testing.T) {
 	r := newRig(t)
