@@ -59,8 +59,8 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 	if offer.Held() && c.a.trunk.Settings.HeldOffer == "refuse" {
 		return diag.HeldOffer, ""
 	}
-	if set := c.a.trunk.Settings; !set.EnableBypass && offer.Unrelayable(set.SRTPMode == "pass") {
-		return diag.NotAcceptable, "all of it is to go over TCP, or under DTLS without SRTP"
+	if set := c.a.trunk.Settings; !set.EnableBypass && offer.Unrelayable(set.SRTPMode == "pass", maxLines) {
+		return diag.NotAcceptable, "all of it is to go over TCP, or under DTLS without SRTP, or is behind the fourth m-line"
 	}
 	if c.unreachable(offer) {
 		return diag.MediaFamily, ""

@@ -116,12 +116,12 @@ func (m *Media) Relayable(keysPass bool) bool {
 	return !strings.EqualFold(proto, "TCP") && (keysPass || m.IsRTP() || !containsFold(within, "TLS/"))
 }
 
-// Unrelayable says whether the session has live m-lines and none of them is Relayable.
-func (s *Session) Unrelayable(keysPass bool) bool {
+// Unrelayable says whether the session has live m-lines and none of them is Relayable and among the first so many.
+func (s *Session) Unrelayable(keysPass bool, most int) bool {
 	live := false
 	for i := range s.Media {
 		if m := &s.Media[i]; !m.Rejected() {
-			if m.Relayable(keysPass) {
+			if i < most && m.Relayable(keysPass) {
 				return false
 			}
 			live = true

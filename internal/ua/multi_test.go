@@ -418,6 +418,34 @@ func TestKeysByINFOWhileOnHold(t *testing.T) {
 	}
 }
 
+// TestNothingBehindTheFourthLine: an offer of which all that lives is behind the lines that pass would make the call silent. It is refused, so that a fax goes as speech, and the
+// call stays what it was; one of which something else lives goes on without that.
+func TestNothingBehindTheFourthLine(t *testing.T) {
+	const gone, fax = "m=video 0 RTP/AVP 99\r\n", "m=image 5010 udptl t38\r\n"
+	dead := strings.Replace(speech, "49170", "0", 1)
+	r := newRig(t)
+	caller, callee := r.endsOf(described(0, 0, speech), described(1, 0, speech))
+	caller.ack(1)
+	before := r.streams()
+	caller.says("INVITE", described(0, 1, dead+gone+gone+gone+fax))
+	r.told("SIP/2.0 488")
+	if caller.ack(caller.seq); r.streams() != before {
+		t.Errorf("the relay has %s, and had %s", r.streams(), before)
+	}
+	caller.says("INVITE", described(0, 2, speech+gone+gone+gone+fax))
+	inv, said := r.told("INVITE")
+	if got := kinds(said); got != "audio -video -video -video -image" {
+		t.Errorf("the callee is offered %s", got)
+	}
+	callee.answers("200 OK", inv, described(1, 1, speech+gone+gone+gone+strings.Replace(fax, "5010", "0", 1)))
+	r.told("SIP/2.0 200")
+	caller.ack(caller.seq)
+
+	first := newRig(t)
+	first.in(first.uc, request("INVITE", "1", "i1", "call", "from", "", described(0, 0, gone+gone+gone+gone+speech)))
+	first.told("SIP/2.0 488")
+}
+
 // TestLinesChangePlaces: an offer that has audio and video the other way round leaves what flows as it is until it is answered; then, or when it is refused, each has its own.
 func TestLinesChangePlaces(t *testing.T) {
 	r := newRig(t)
