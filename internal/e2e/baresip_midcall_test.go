@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/directsip/directsip/internal/cdr"
 )
 
 const midcallDocument = `
@@ -39,7 +41,7 @@ func TestNEW_03Baresip(t *testing.T) {
 			}
 			s := n.serveAt(1, "med1.test", fmt.Sprintf(midcallDocument, setting))
 			s.want = records
-			long := speech(n.lab, "long", sea)
+			long := speech(n.lab, "long", strings.Repeat(sea+" ", 5)) // who has said all hangs up, and must not before the transfer
 			short := speech(n.lab, "short", "Seven silver ships sail slowly south.")
 			stays := n.phone(phoneConfig{host: 12, number: "+14255550102", wav: long})
 			target := n.phone(phoneConfig{host: 13, number: "+14255550103", wav: short})
@@ -47,7 +49,9 @@ func TestNEW_03Baresip(t *testing.T) {
 			by.wait("Call established")
 			stays.wait("Call established")
 			by.command("hold", "")
+			s.waitAnswers(2)
 			by.command("resume", "")
+			s.waitAnswers(3)
 			by.command("transfer", "sip:+14255550103@10.99.0.1")
 			for _, p := range []*phone{target, stays} { // when the short text is over
 				p.wait("session closed", "terminated (duration")
@@ -80,6 +84,25 @@ func TestNEW_03Baresip(t *testing.T) {
 			}
 		})
 	}
+}
+
+// waitAnswers waits until so many INVITEs of the caller of the only call are answered, all of them.
+func (s *server) waitAnswers(n int) {
+	s.t.Helper()
+	until(s.t, fmt.Sprintf("%d answers", n), func() bool {
+		answers, r := 0, new(cdr.Record)
+		for _, live := range s.live() {
+			if s.get("/call/"+live.ID, r) != nil {
+				return false
+			}
+		}
+		for _, m := range r.Ladder {
+			if m.Leg == "a" && m.Out && strings.HasPrefix(m.Line, "200 OK (INVITE)") {
+				answers++
+			}
+		}
+		return answers == n
+	})
 }
 
 // recordings is all that the phone has heard, one for each time that its audio was begun.
