@@ -49,6 +49,10 @@ var pairs = []struct {
 		talks: [2][]string{{"G722/8000", "PCMU/8000"}, {"PCMA/8000", "PCMU/8000"}}},
 	{name: "keys by INFO", caller: ", codecs: [PCMA, G722], dtmf: info", callee: ", codecs: [PCMA, G722], dtmf: rfc4733",
 		talks: [2][]string{{"PCMA/8000", "G722/8000"}, {"PCMA/8000", "G722/8000"}}},
+	{name: "keys in band", caller: ", codecs: [PCMA, PCMU], dtmf: inband", callee: ", codecs: [PCMU, PCMA, G722], dtmf: rfc4733",
+		talks: [2][]string{{"PCMA/8000", "PCMU/8000"}, {"PCMU/8000", "PCMA/8000", "G722/8000"}}},
+	{name: "keys in band, SRTP", caller: ", codecs: [PCMA, PCMU], dtmf: inband, srtpMode: required", callee: ", codecs: [G722, PCMA], dtmf: rfc4733", secure: [2]bool{true, false},
+		talks: [2][]string{{"PCMA/8000", "PCMU/8000"}, {"G722/8000", "PCMA/8000"}}},
 }
 
 // RFC 3264, RFC 3261 §14, RFC 3311: a call is changed at random, by either side and by both at once, and after each change what arrives at the two telephones, and

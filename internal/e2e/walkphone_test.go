@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/directsip/directsip/internal/codec"
 	"github.com/directsip/directsip/internal/sip"
 )
 
@@ -61,8 +62,11 @@ type walker struct {
 	steady   bool            // it answers as it has answered before
 	keepsVer bool            // its next description does not raise the version
 	keys     string          // that it has heard
+	former   map[string]bool // payload types that were telephone-event
 	keyStamp uint32          // of the last
 	keyUp    bool            // … which has ended
+	tones    *codec.Detector // of keys that are tones; nil: none are
+	tone     byte            // that is heard now
 }
 
 // client is a request of a phone.
@@ -96,7 +100,7 @@ type proposal struct {
 
 func (w *walk) walker(name string, ips []netip.Addr, secure bool) *walker {
 	p := &walker{w: w, name: name, ips: ips, secure: secure, rnd: w.rnd, clients: map[string]*client{}, served: map[string]*served{}, locks: locks{},
-		session: 1 + w.rnd.Uint64()>>1, version: w.rnd.Uint64N(1000), numbers: map[string]string{}, number: 96 + w.rnd.IntN(4), refuses: map[string]bool{}}
+		session: 1 + w.rnd.Uint64()>>1, version: w.rnd.Uint64N(1000), numbers: map[string]string{}, former: map[string]bool{}, number: 96 + w.rnd.IntN(4), refuses: map[string]bool{}}
 	if w.rnd.IntN(4) == 0 {
 		p.version = 1<<64 - 1 - w.rnd.Uint64N(1<<62) // RFC 8866 §5.2: it may be an NTP timestamp
 	}
@@ -369,6 +373,7 @@ func (p *walker) take(ours *proposal, theirs *desc) {
 		p.w.fault("%s: an answer of %d m-lines to an offer of %d", p.name, len(theirs.lines), len(ours.desc.lines))
 		return
 	}
+	p.remember()
 	p.streams, p.view, p.stood = ours.streams, nil, theirs.rest
 	for i := range theirs.lines {
 		p.answerFits(&ours.desc.lines[i], &theirs.lines[i])
@@ -377,7 +382,19 @@ func (p *walker) take(ours *proposal, theirs *desc) {
 }
 
 // agree notes an agreement: we have answered.
-func (p *walker) agree(ours *proposal) { p.streams, p.view, p.stood = ours.streams, ours.view, ours.to }
+func (p *walker) agree(ours *proposal) {
+	p.remember()
+	p.streams, p.view, p.stood = ours.streams, ours.view, ours.to
+}
+
+// remember keeps the numbers of telephone-event: what is on its way while they change has the one before (RFC 3264 §8.3.2).
+func (p *walker) remember() {
+	for _, l := range p.view {
+		if f, ok := l.mine.byName(events); ok {
+			p.former[f.pt] = true
+		}
+	}
+}
 
 // answerFits checks a line of an answer to ours (RFC 3264 §6).
 func (p *walker) answerFits(o, a *mline) {

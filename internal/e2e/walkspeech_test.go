@@ -6,7 +6,10 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/directsip/directsip/internal/codec"
 )
 
 // spoken is what comes of streams that the server converts: their content is not what was sent.
@@ -87,9 +90,10 @@ func (w *walk) understood(p *walker, a *arrival, b []byte) bool {
 	l, pt := &p.view[i], strconv.Itoa(int(b[1]&0x7f))
 	name := l.mine.byType(pt)
 	h := w.speech.ears[a.at]
-	if name == events {
+	if name == events || name == "" && p.former[pt] {
 		p.hearsKey(b)
 	}
+	p.hearsTones(name, b[12:])
 	if !w.probes {
 		return true
 	}
@@ -152,8 +156,92 @@ func (p *walker) infoed() bool {
 	return true
 }
 
+// inBand tells whether the caller presses keys as their tones.
+func (w *walk) inBand() bool { return strings.HasPrefix(pairs[w.lane%len(pairs)].name, "keys in band") }
+
+// laws are the codecs in which tones are said.
+var laws = map[string]codec.G711{"PCMU/8000": codec.MuLaw, "PCMA/8000": codec.ALaw}
+
+// rings has the caller press keys as their tones, which the callee gets as telephone-event, and the callee keys that the caller hears as tones.
+func (w *walk) rings() {
+	y := w.keyed()
+	if y == nil {
+		return
+	}
+	law, ok := laws[y.first().name]
+	if !ok {
+		return
+	}
+	say := func(pcm []int16) {
+		w.put(y.p, y.from.s.port.rtp, y.from.theirs.rtp, y.seal(y.from.s.talk.rtp(y.first().pt, law.Encode(nil, pcm)), false))
+	}
+	due := ""
+	w.b.keys = ""
+	for range 1 + w.rnd.IntN(3) {
+		key := "0123456789*#ABCD"[w.rnd.IntN(16)]
+		due += string(rune(key))
+		tone, _ := codec.NewTone(key, -8, 8000)
+		for n := range 9 {
+			pcm := make([]int16, 160)
+			if n < 5 {
+				tone.Fill(pcm)
+			}
+			say(pcm)
+		}
+	}
+	w.await("keys", func() bool { return len(w.b.keys) >= len(due) && w.b.keyUp }, func() string { return fmt.Sprintf(": %q of %q came", w.b.keys, due) })
+	if w.b.keys != due {
+		w.fault("the callee hears the keys %q, and %q were pressed", w.b.keys, due)
+	}
+	w.b.keys = ""
+	back := flow{y.q, y.p, y.to, y.from}
+	f, ok := back.from.theirs.byName(events)
+	if _, has := back.from.mine.byName(events); !ok || !has || !back.from.sends() || !back.to.hears() {
+		return
+	}
+	code := w.rnd.IntN(16)
+	t := back.from.s.talk
+	w.a.keys, w.a.tones, w.a.tone = "", codec.NewDetector(8000), 0
+	for n := range 7 { // RFC 4733 §2.5.1: 100 ms, and three that it has ended
+		stamp := t.stamp
+		e := codec.Event{Code: uint8(code), End: n >= 4, Volume: 10, Duration: uint16(160 * min(n+1, 5))}
+		w.put(back.p, back.from.s.port.rtp, back.from.theirs.rtp, back.seal(t.rtp(f.pt, e.Append(nil)), false))
+		t.stamp = stamp
+	}
+	t.stamp += 800
+	for range 5 { // speech goes on
+		back.media(w, back.first(), 160)
+	}
+	want := string("0123456789*#ABCD"[code])
+	w.await("a key as tones", func() bool { return w.a.keys != "" }, func() string { return "" })
+	if w.a.keys != want {
+		w.fault("the caller hears the tones of %q, and %q was pressed", w.a.keys, want)
+	}
+	w.a.keys, w.a.tones = "", nil
+}
+
+// hearsTones looks for a key in speech.
+func (p *walker) hearsTones(name string, payload []byte) {
+	law, ok := laws[name]
+	if p.tones == nil || !ok {
+		return
+	}
+	pcm := make([]int16, len(payload))
+	for n := law.Decode(pcm, payload); n >= 80; n, pcm = n-80, pcm[80:] {
+		if key := p.tones.Take(pcm[:80]); key != p.tone {
+			if p.tone = key; key != 0 {
+				p.keys += string(rune(key))
+			}
+		}
+	}
+}
+
 // pressed waits for the keys that are due, and sends some the other way.
 func (w *walk) pressed() {
+	if w.inBand() {
+		w.rings()
+		return
+	}
 	s := &w.speech
 	y := w.keyed()
 	if y == nil { // they come when it goes on, and the last may be lost
