@@ -23,6 +23,7 @@ type Path struct {
 	clock   uint32        // of the input that came last; 0: nothing came of this source
 	due     uint32        // the timestamp at which it goes on
 	ahead   int           // samples by which what was sent is ahead of what came
+	padded  int           // … of which these are silence in the place of what may still come
 	made    bool          // by the clock, since speech came last
 	heard   time.Duration // when what came is over, had it been played at once
 
@@ -98,6 +99,10 @@ const (
 	// mostGap is up to what noise is made until speech comes: a beat and some jitter.
 	mostGap = 60 * time.Millisecond
 
+	// longestRest is how long samples that make no packet yet are kept when nothing more comes: sent much later they would be of no use, and to their receiver a sign that
+	// the network holds packets up for so long.
+	longestRest = 120 * time.Millisecond
+
 	mostNoise = 5 // packets that are made at once
 	mostAhead = 5 // the part of a second by which more noise may have been made than there was time for
 )
@@ -156,6 +161,9 @@ func (p *Path) Beat(now time.Duration, out *Out) {
 	if p.hush.by != nil && now > p.hush.until {
 		p.hush.on = false
 	}
+	if !p.hush.on && !p.key.on && len(p.frame) > 0 && now-p.heard > longestRest {
+		p.sendRest(now, out)
+	}
 	if !p.hush.on || p.key.ringing {
 		return
 	}
@@ -186,7 +194,29 @@ func (p *Path) fill(n int, out *Out) {
 
 // Restless tells whether Beat is needed.
 func (p *Path) Restless() bool {
-	return p.hush.on || p.order.Waiting() || p.key.on || len(p.key.presses) > 0
+	return p.hush.on || p.order.Waiting() || p.key.on || len(p.key.presses) > 0 || len(p.frame) > 0
+}
+
+// sendRest fills the last packet up where nothing more comes. When that is too late, as there were no beats on hold, it is left out.
+func (p *Path) sendRest(now time.Duration, out *Out) {
+	if now-p.heard > 2*longestRest {
+		p.position += int64(len(p.frame))
+		p.frame, p.marker = p.frame[:0], true
+		return
+	}
+	p.padded = p.config.Samples - len(p.frame)
+	p.ahead += p.padded
+	for range p.padded {
+		p.frame = append(p.frame, 0)
+	}
+	p.flush(out)
+}
+
+// rest is what is left of samples that came when those are taken off in whose place silence was sent.
+func (p *Path) rest(pcm []int16) []int16 {
+	n := min(p.padded, p.ahead, len(pcm))
+	p.padded, p.ahead = 0, p.ahead-n
+	return pcm[n:]
 }
 
 // ticks are samples in units of the input's clock.
@@ -243,6 +273,9 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 		input.Decoder.Decode(pcm, in.Payload) // its state goes on
 		return
 	}
+	if len(p.frame) > 0 && now-p.heard > 2*longestRest {
+		p.sendRest(now, out)
+	}
 	away := p.follow(in, input.Clock, now)
 	if p.event.covers(away, now) {
 		input.Decoder.Decode(pcm, in.Payload)
@@ -258,7 +291,7 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 		case hushed && p.samples(mostGap) >= away: // the beat has not come so far
 			p.fill(away, out)
 			away = 0
-		case p.missed(away, in.Lost, out) || in.Lost == 0 || p.data:
+		case p.missed(away, in.Lost, out) || in.Lost == 0 || p.data || now-p.heard > 2*longestRest: // or it would be sent long after its time
 		default:
 			away -= p.conceal(input, min(away, p.config.Rate*6/100), in.Payload, out)
 		}
@@ -270,6 +303,7 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 		return
 	}
 	p.due = in.Timestamp + p.ticks(len(pcm))
+	pcm = p.rest(pcm)
 	if p.fax != nil && !p.data {
 		p.data = p.fax.Take(pcm)
 	}
@@ -381,5 +415,5 @@ func (p *Path) comfort(input *Input, in *Packet, now time.Duration, out *Out) {
 func (p *Path) Restart() {
 	p.order.running, p.order.n = false, 0
 	p.clock, p.ready = 0, nil
-	p.event = event{}
+	p.event = event{rang: p.event.rang}
 }

@@ -13,7 +13,8 @@ type event struct {
 	tone      bool          // it is being made as a tone
 	last      time.Duration // when a packet of it came
 	sound     Tone
-	made      int // samples of it
+	made      int   // samples of it
+	rang      int64 // the position up to which it, or the one before, was heard
 }
 
 const (
@@ -22,6 +23,8 @@ const (
 	longestTone = 10 // seconds
 	// shortestTone is what every receiver knows a key by: 40 ms (ITU-T Q.24), and a packet may be cut where its blocks begin.
 	shortestTone = 50 * time.Millisecond
+	// betweenTones is how long it is silent between two, or of the same key twice one would be heard: 40 ms are known (ITU-T Q.24), as above.
+	betweenTones = shortestTone
 	// longestSilence is after how long an event is over whose end is lost: three of its packets (RFC 4733 §2.5.2.2), which are 50 ms apart.
 	longestSilence = 150 * time.Millisecond
 	// longestOverlap is how long after the end of an event speech may come that is of before it, where a source speaks on meanwhile.
@@ -84,7 +87,7 @@ func (p *Path) beginEvent(input *Input, in *Packet, e Event, now time.Duration, 
 	}
 	p.heard = now
 	v := &p.event
-	*v = event{known: true, code: e.Code, timestamp: in.Timestamp, report: report{at: p.position + int64(len(p.frame))}}
+	*v = event{known: true, code: e.Code, timestamp: in.Timestamp, rang: v.rang, report: report{at: p.position + int64(len(p.frame))}}
 	key, ok := e.Digit()
 	if !ok {
 		return
@@ -94,7 +97,24 @@ func (p *Path) beginEvent(input *Input, in *Packet, e Event, now time.Duration, 
 	}
 	if p.config.Tones && p.config.Event.Clock == 0 {
 		p.due = in.Timestamp
+		p.part(out)
 		v.sound, v.tone = NewTone(key, toneLevel, p.config.Rate)
+	}
+}
+
+// part sends silence where a tone would follow too closely on another one, as the pause between them was taken for what was sent ahead.
+func (p *Path) part(out *Out) {
+	v := &p.event
+	if v.rang == 0 {
+		return
+	}
+	n := p.samples(betweenTones) - int(min(p.position+int64(len(p.frame))-v.rang, int64(p.config.Rate)))
+	for n > 0 {
+		pcm := out.pcm[:min(n, p.config.Samples, mostSamples)]
+		clear(pcm)
+		p.push(pcm, out)
+		p.ahead += len(pcm)
+		n -= len(pcm)
 	}
 }
 
@@ -119,6 +139,7 @@ func (p *Path) ring(n int, out *Out) (made int) {
 		v.made += len(pcm)
 		made += len(pcm)
 	}
+	v.rang = p.position + int64(len(p.frame))
 	return made
 }
 

@@ -458,3 +458,117 @@ func TestTonesAreTold(t *testing.T) {
 		}
 	}
 }
+
+// TestRestIsSentInTime: what makes no packet yet when a source falls silent comes soon, filled up, or not at all, and so does what makes up for a loss: a packet that is
+// sent seconds later, with the time at which it was said, tells its receiver that the network holds packets up for so long.
+func TestRestIsSentInTime(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		samples int // of a packet that is sent
+		beats   bool
+		pause   time.Duration
+		lost    uint16
+	}{{"a rest", 240, true, 5 * time.Second, 0}, {"without beats, on hold", 240, false, 5 * time.Second, 0}, {"a loss in a pause", 160, true, 5 * time.Second, 1},
+		{"both", 960, true, 2 * time.Second, 3}} {
+		r := newRig(func(p *PathConfig) { p.Samples = c.samples })
+		n, now := uint16(0), time.Duration(0)
+		say := func(many int) {
+			for range many {
+				r.put(Packet{Sequence: n, Timestamp: uint32(now / (125 * time.Microsecond)), Payload: make([]byte, 160)}, now)
+				n, now = n+1, now+20*time.Millisecond
+			}
+		}
+		say(4)
+		until := now + c.pause
+		for ; now < until; now += 20 * time.Millisecond {
+			if r.out.Reset(); c.beats && r.Restless() {
+				r.Beat(now, &r.out)
+			}
+			r.keep()
+		}
+		before, came := len(r.sent), 0
+		for _, s := range r.sent {
+			came += len(s.Payload)
+		}
+		if c.beats && (came < 4*160 || r.Restless()) {
+			t.Errorf("%s: %d samples came of %d, and it goes on: %v", c.name, came, 4*160, r.Restless())
+		}
+		n += c.lost
+		say(8)
+		for _, s := range r.sent[before:] {
+			if at := time.Duration(s.Timestamp) * 125 * time.Microsecond; at < until-120*time.Millisecond {
+				t.Errorf("%s: behind a pause until %s something of %s is sent", c.name, until, at)
+			}
+		}
+	}
+}
+
+// TestRestThatGoesOn: a source that the network has held up, and whose rest was filled up meanwhile, goes on in its time: what comes takes the place of the silence.
+func TestRestThatGoesOn(t *testing.T) {
+	r := newRig(func(p *PathConfig) { p.Samples = 240 })
+	const packet = 20 * time.Millisecond
+	n, filled := 0, 0
+	for now := time.Duration(0); now < time.Minute; now += packet {
+		for now/packet%50 < 37 && time.Duration(n)*packet <= now { // the last of each second is late by up to 260 ms
+			r.put(Packet{Sequence: uint16(n), Timestamp: 160 * uint32(n), Payload: make([]byte, 160)}, now)
+			n++
+		}
+		before := len(r.sent)
+		r.out.Reset()
+		r.Beat(now, &r.out)
+		r.keep()
+		filled += len(r.sent) - before
+	}
+	if filled == 0 {
+		t.Error("nothing was filled up")
+	}
+	for i, s := range r.sent {
+		if s.Timestamp != 240*uint32(i) {
+			t.Fatalf("packet %d is at %d", i, s.Timestamp)
+		}
+	}
+	if got := 240 * len(r.sent); got > 160*n+240 {
+		t.Errorf("%d samples were sent of %d", got, 160*n)
+	}
+}
+
+// TestTonesAreParted: the same key twice is heard twice, also where noise was made for longer than the source was silent, and the pause between them makes up for it.
+func TestTonesAreParted(t *testing.T) {
+	for _, late := range []time.Duration{0, 60, 100, 140, 180} {
+		for _, samples := range []int{80, 160, 240, 480} {
+			r := newRig(func(p *PathConfig) { p.Samples = samples })
+			n, at, beat := uint16(0), time.Duration(0), time.Duration(0)
+			put := func(payloadType uint8, stamp, now time.Duration, payload []byte) {
+				for ; beat < now; beat += 20 * time.Millisecond {
+					r.out.Reset()
+					r.Beat(beat, &r.out)
+					r.keep()
+				}
+				r.put(Packet{Sequence: n, Timestamp: uint32(stamp / (125 * time.Microsecond)), PayloadType: payloadType, Payload: payload}, now)
+				n++
+			}
+			say := func(many int) {
+				for range many {
+					put(0, at, at+late*time.Millisecond, MuLaw.Encode(nil, make([]int16, 160)))
+					at += 20 * time.Millisecond
+				}
+			}
+			put(0, at, at, MuLaw.Encode(nil, make([]int16, 160)))
+			put(13, at+20*time.Millisecond, at+20*time.Millisecond, []byte{80})
+			at = time.Second
+			say(1)
+			for range 4 {
+				for i := range 6 {
+					e := Event{Code: 5, End: i > 3, Duration: uint16(160 * min(i+1, 4))}
+					put(101, at, at+late*time.Millisecond+time.Duration(20*min(i, 4))*time.Millisecond, e.Append(nil))
+				}
+				at += 140 * time.Millisecond
+			}
+			at += time.Second
+			say(3)
+			if got := heardKeys(r.played()); got != "5555" {
+				t.Errorf("late by %d ms, packets of %d: heard %q", late, samples, got)
+			}
+		}
+	}
+}
