@@ -572,3 +572,33 @@ func TestTonesAreParted(t *testing.T) {
 		}
 	}
 }
+
+// TestPausesThatEndWithALoss: behind noise that was made for too long the next pause makes up for it, also where the first packet of speech is always lost.
+func TestPausesThatEndWithALoss(t *testing.T) {
+	r := newRig(nil)
+	n, stamp, beat := uint16(0), uint32(0), time.Duration(0)
+	worst := 0
+	put := func(pt uint8, payload []byte) {
+		now := time.Duration(int(stamp)+len(payload)) * time.Second / 8000 // when the source has it all
+		for ; beat < now; beat += 20 * time.Millisecond {
+			r.out.Reset()
+			r.Beat(beat, &r.out)
+			r.keep()
+		}
+		r.put(Packet{Sequence: n, Timestamp: stamp, PayloadType: pt, Payload: payload}, now)
+		n++
+	}
+	for range 200 {
+		for range 20 {
+			put(0, make([]byte, 480))
+			stamp += 480
+			worst = max(worst, int(r.sent[len(r.sent)-1].Timestamp)+160-int(stamp))
+		}
+		put(13, []byte{50})
+		stamp += 8480
+		n++
+	}
+	if worst > 8000/10 {
+		t.Errorf("what is sent was up to %d ms ahead of what came", worst/8)
+	}
+}
