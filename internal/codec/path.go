@@ -161,7 +161,7 @@ func (p *Path) Beat(now time.Duration, out *Out) {
 	if p.hush.by != nil && now > p.hush.until {
 		p.hush.on = false
 	}
-	if !p.hush.on && !p.key.on && len(p.frame) > 0 && now-p.heard > longestRest {
+	if !p.hush.on && !p.key.on && (p.event.over || !p.event.known) && len(p.frame) > 0 && now-p.heard > longestRest {
 		p.sendRest(now, out)
 	}
 	if !p.hush.on || p.key.ringing {
@@ -396,6 +396,9 @@ func (p *Path) at(position int64, clock uint32) uint32 {
 // comfort takes a description of silence: it goes on where the receiver knows such, else noise is made until speech comes again.
 func (p *Path) comfort(input *Input, in *Packet, now time.Duration, out *Out) {
 	away := p.follow(in, input.Clock, now)
+	if p.config.Noise.Clock != 0 && len(p.frame) > 0 { // behind the description it would end the silence
+		p.sendRest(now, out)
+	}
 	p.heard = max(p.heard, now)
 	if out2 := p.config.Noise; out2.Clock != 0 {
 		p.pause(p.catchUp(away), out)

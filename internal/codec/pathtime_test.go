@@ -602,3 +602,32 @@ func TestPausesThatEndWithALoss(t *testing.T) {
 		t.Errorf("what is sent was up to %d ms ahead of what came", worst/8)
 	}
 }
+
+// TestNothingBehindComfortNoise: what is left of speech comes before the description of silence, which it would end.
+func TestNothingBehindComfortNoise(t *testing.T) {
+	r := newRig(func(p *PathConfig) { p.Samples, p.Noise = 240, Output{13, 8000} })
+	n, now := uint16(0), time.Duration(0)
+	put := func(pt uint8, payload []byte) {
+		r.put(Packet{Sequence: n, Timestamp: uint32(now / (125 * time.Microsecond)), PayloadType: pt, Payload: payload}, now)
+		n++
+	}
+	for spurt := range 20 {
+		for range 4 {
+			put(0, make([]byte, 160))
+			now += 20 * time.Millisecond
+		}
+		put(13, []byte{50})
+		for until := now + time.Second; now < until; now += 20 * time.Millisecond {
+			r.out.Reset()
+			r.Beat(now, &r.out)
+			r.keep()
+		}
+		last := r.sent[len(r.sent)-1]
+		if last.PayloadType != 13 || r.Restless() {
+			t.Fatalf("spurt %d ends with payload type %d, and goes on: %v", spurt, last.PayloadType, r.Restless())
+		}
+		if due := 8 * int(now/time.Millisecond-1000); int(last.Timestamp) < due || int(last.Timestamp) > due+240 {
+			t.Errorf("spurt %d: the silence begins at %d, and was said at %d", spurt, last.Timestamp, due)
+		}
+	}
+}
