@@ -64,7 +64,7 @@ func newSides(t *testing.T, tier string) *sides {
 }
 
 // cable connects a host with a new one, which has no other.
-func (n *sides) cable(a int, name, at string, b int, peer string) {
+func (n *network) cable(a int, name, at string, b int, peer string) {
 	n.t.Helper()
 	n.ip("netns", "add", n.ns(b))
 	n.t.Cleanup(func() { exec.Command("ip", "netns", "del", n.ns(b)).Run() })
@@ -75,7 +75,7 @@ func (n *sides) cable(a int, name, at string, b int, peer string) {
 	n.ip("-n", n.ns(b), "link", "set", "eth0", "up")
 }
 
-func (n *sides) run(prefix []string, args ...string) {
+func (n *network) run(prefix []string, args ...string) {
 	n.t.Helper()
 	args = slices.Concat(prefix, args)
 	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {

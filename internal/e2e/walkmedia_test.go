@@ -29,25 +29,32 @@ func hostOf(t *testing.T, ns string) func(at netip.AddrPort) *net.UDPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { there.Close() })
-	return func(at netip.AddrPort) *net.UDPConn {
-		runtime.LockOSThread() // whose namespace it is; the thread must not end: programs that it has started would, too
-		defer runtime.UnlockOSThread()
-		here, err := os.Open("/proc/thread-self/ns/net")
-		if err != nil {
-			panic(err)
-		}
-		defer here.Close()
-		if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
-			panic(err)
-		}
-		c, err := siptest.Bind(func() (*net.UDPConn, error) { return net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at)) })
-		if back := unix.Setns(int(here.Fd()), unix.CLONE_NEWNET); back != nil {
-			panic(back)
-		}
+	return func(at netip.AddrPort) (c *net.UDPConn) {
+		enter(there, func() {
+			c, err = siptest.Bind(func() (*net.UDPConn, error) { return net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at)) })
+		})
 		if err != nil {
 			panic(fmt.Sprintf("%s: %v", at, err))
 		}
 		return c
+	}
+}
+
+// enter does something in a network namespace.
+func enter(there *os.File, do func()) {
+	runtime.LockOSThread() // whose namespace it is; the thread must not end: programs that it has started would, too
+	defer runtime.UnlockOSThread()
+	here, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		panic(err)
+	}
+	defer here.Close()
+	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
+		panic(err)
+	}
+	do()
+	if err := unix.Setns(int(here.Fd()), unix.CLONE_NEWNET); err != nil {
+		panic(err)
 	}
 }
 
