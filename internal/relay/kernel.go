@@ -27,7 +27,8 @@ type kernel struct {
 
 	packets, bytes atomic.Uint64 // relayed there, as far as it was looked
 
-	rules atomic.Pointer[ways.Policy] // of this host's routing; nil: there is none that matters
+	rules   atomic.Pointer[ways.Policy] // of this host's routing; nil: there is none that matters
+	tracker ways.Tracker
 }
 
 // offloaded is one direction of a stream as far as the kernel has it. The session is locked.
@@ -256,6 +257,10 @@ func (st *stream) offload(side media.SideIndex, now int64) {
 	if open := k.kept.open; change.secret != nil && open != nil {
 		state.Seen = find(open.sources[0], c.ssrc).taken
 	}
+	if why = st.kernel.translated(&f); why != "" {
+		k.why, k.retry = why, now+pause
+		return
+	}
 	handle, why := st.kernel.table.Install(&f, &state, now)
 	if handle == 0 {
 		if k.why = why; why != fastpath.Asking {
@@ -317,6 +322,7 @@ func (c *counter) rise(n uint32) {
 func plain(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
 func (k *kernel) close() {
+	k.tracker.Close()
 	if k.table != nil {
 		k.table.Close()
 	}

@@ -1,8 +1,10 @@
 package relay
 
 import (
+	"cmp"
 	"net/netip"
 
+	"github.com/directsip/directsip/internal/fastpath"
 	"github.com/directsip/directsip/internal/ways"
 )
 
@@ -13,7 +15,7 @@ import (
 func (r *Relay) lookAtRules() {
 	switch p, err := ways.Rules(); {
 	case err != nil: // what was known stays
-	case len(p.Ports) == 0 && !p.Marks:
+	case len(p.Ports) == 0 && !p.Marks && !p.NAT:
 		r.kernel.rules.Store(nil)
 	default:
 		r.kernel.rules.Store(&p)
@@ -35,6 +37,15 @@ func (k *kernel) byPort(local netip.AddrPort) bool {
 		}
 	}
 	return false
+}
+
+// translated is why what comes from a source, or what leaves for a destination, has to pass the stack: NAT of this host, which the kernel tier passes by. So packets would leave with an address
+// that the peer does not know, or for one that is nobody's. "": they have not.
+func (k *kernel) translated(f *fastpath.Flow) string {
+	if p := k.rules.Load(); p == nil || !p.NAT {
+		return ""
+	}
+	return cmp.Or(k.tracker.Translated(f.From, f.To), k.tracker.Translated(f.Local, f.Source)) // as an answer, which has what the source is here
 }
 
 // byRule is why what leaves the stream's ports has to pass the stack; "": it has not.

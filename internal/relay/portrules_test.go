@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"net/netip"
 	"os/exec"
 	"testing"
 	"time"
@@ -119,6 +120,51 @@ func TestRoutesByMarks(t *testing.T) {
 				other, direct = w.sent("near2")-other, w.sent("near")-direct
 				if other >= 40 != marked || direct >= 40 == marked {
 					t.Errorf("%d packets have left by the mark, %d by the other route", other, direct)
+				}
+			})
+		}
+	}
+}
+
+// TestNATOfThisHost: where this host changes the addresses of a peer's media, the peer hears all, in the best tier whose packets pass there. Calls that it leaves alone are relayed in the kernel.
+func TestNATOfThisHost(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	nft := func(args string) {
+		t.Helper()
+		if out, err := exec.Command("nft", args).CombinedOutput(); err != nil {
+			lack.Of(t, string(out))
+		}
+	}
+	known := addrPort(netip.MustParseAddr("10.98.0.9"), 20002) // as b knows us
+	for rule, holds := range map[string]bool{
+		"ip daddr 10.98.0.11 snat to 10.98.0.9": true, "ip saddr 172.17.0.0/16 masquerade": false,
+	} {
+		for _, tier := range tiers {
+			t.Run(tier.String()+", "+rule, func(t *testing.T) {
+				w := newWire(t)
+				defer w.here("link del near")
+				w.here("addr add 10.98.0.9/24 dev near")
+				nft("add table ip ours; add chain ip ours out { type nat hook postrouting priority srcnat; }; add rule ip ours out " + rule)
+				defer nft("delete table ip ours")
+				k := w.between(us4, peer4, Config{Best: tier}, nil)
+				defer k.Shutdown()
+				best, why := tier, notWanted
+				if tier == media.TierKernel {
+					why = ""
+				}
+				if holds {
+					k.lb = known
+					best = min(tier, media.TierSteered)
+				}
+				if holds && tier == media.TierKernel {
+					why = "NAT of this host"
+				}
+				k.talk(30)
+				k.wantTier(best, why)
+				if c := k.from(1, 0, 0); c.Packets != 30 || c.SendErrors != 0 {
+					t.Errorf("%+v", c)
 				}
 			})
 		}

@@ -14,6 +14,7 @@ import (
 type Policy struct {
 	Ports []PortRule
 	Marks bool // rules go by marks of packets, and filters mark what leaves
+	NAT   bool // its filters change addresses of some connections
 }
 
 // PortRule is a rule that goes by ports of UDP. It holds for what leaves by a socket that is bound to a port, and the kernel asks it for nobody else.
@@ -58,9 +59,8 @@ func Rules() (p Policy, err error) {
 			return p, err
 		}
 	}
-	if marks {
-		p.Marks, err = marksOutput()
-	}
+	routes, nats, err := chains()
+	p.Marks, p.NAT = marks && routes, nats
 	return p, err
 }
 
@@ -90,14 +90,15 @@ func (r PortRule) Concerns(port uint16) bool {
 	return r.ours.has(port) && (r.theirs == ports{} || r.theirs.last >= wellKnown)
 }
 
-// marksOutput tells whether this host has filters that route what leaves anew, as by a mark: chains of that type of nftables with rules, or tables of iptables.
-func marksOutput() (yes bool, err error) {
+// chains tells whether this host has filters that route what leaves anew, as by a mark, and whether it has some that change addresses: chains of those types of nftables with rules, or tables
+// of iptables.
+func chains() (routes, nats bool, err error) {
 	if tables() != "" {
-		return true, nil
+		return true, true, nil
 	}
 	s, err := netlink.Open(unix.NETLINK_NETFILTER)
 	if err != nil {
-		return false, nil // it has no filters
+		return false, false, nil // it has no filters
 	}
 	defer s.Close()
 	err = s.Dump(netlink.Request(nftGetChain, make([]byte, nfgenmsg)), func(body []byte) {
@@ -105,13 +106,19 @@ func marksOutput() (yes bool, err error) {
 			return
 		}
 		netlink.Attributes(body, nfgenmsg, func(kind uint16, value []byte) {
-			if kind == unix.NFTA_CHAIN_TYPE && strings.TrimRight(string(value), "\x00") == "route" && chainOf(body).uses != 0 {
-				yes = true
+			if kind != unix.NFTA_CHAIN_TYPE || chainOf(body).uses == 0 {
+				return
+			}
+			switch strings.TrimRight(string(value), "\x00") {
+			case "route":
+				routes = true
+			case "nat":
+				nats = true
 			}
 		})
 	})
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) { // it has no nftables
 		err = nil
 	}
-	return yes, err
+	return routes, nats, err
 }
