@@ -3,6 +3,7 @@ package ways
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -22,6 +23,7 @@ type scout struct {
 	look    func(index int) (odd string)
 	strict  bool // filters count
 	class   uint8
+	bound   int // the device that sockets of this process are bound to; 0: none
 }
 
 // device is one that paths use.
@@ -33,7 +35,7 @@ type device struct {
 const loopback = 1 // the index of that device in every network namespace
 
 func newScout(c Config) (s *scout, err error) {
-	s = &scout{devices: make(map[int]device), look: c.Device, strict: c.Filters, class: c.Class}
+	s = &scout{devices: make(map[int]device), look: c.Device, strict: c.Filters, class: c.Class, bound: binding()}
 	if s.routes, err = netlink.Open(unix.NETLINK_ROUTE); err != nil {
 		return nil, err
 	}
@@ -42,6 +44,17 @@ func newScout(c Config) (s *scout, err error) {
 		s.nft, _ = netlink.Open(unix.NETLINK_NETFILTER)
 	}
 	return s, nil
+}
+
+// binding is the device to which a program of its cgroup binds each socket of this process, as for a VRF (ip-vrf(8)): routes are those of that one.
+func binding() int {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	index, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX)
+	return index
 }
 
 func (s *scout) close() {
@@ -140,6 +153,9 @@ func (s *scout) route(h hosts) (p Path, err error) {
 	b = netlink.Attribute(b, unix.RTA_DST, h.to.AsSlice())
 	b = netlink.Attribute(b, unix.RTA_SRC, h.from.AsSlice())
 	b = netlink.Attribute(b, unix.RTA_IP_PROTO, []byte{unix.IPPROTO_UDP})
+	if s.bound != 0 {
+		b = netlink.Attribute(b, unix.RTA_OIF, binary.NativeEndian.AppendUint32(nil, uint32(s.bound)))
+	}
 	body, err := s.routes.Ask(b)
 	if passing(err) {
 		return p, err
