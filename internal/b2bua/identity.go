@@ -17,9 +17,7 @@ import (
 func (c *Call) query(req *sip.Message) routing.Query {
 	// The decision lives as long as the call: it must not keep the whole INVITE in memory.
 	q := routing.Query{Server: c.env.Server, Trunk: c.a.trunk, CalledURI: strings.Clone(dialled(req, c.a.trunk)), Now: c.now}
-	if u, err := sip.ParseURI(q.CalledURI); err == nil {
-		q.Called = identity.Number(u)
-	}
+	q.Called = calledNumber(q.CalledURI)
 	caller := identity.ReadCaller(req, c.a.trunk)
 	who := caller.Presented()
 	q.CallingURI, q.Display = strings.Clone(who.URI), strings.Clone(who.Display)
@@ -36,6 +34,17 @@ func (c *Call) query(req *sip.Message) routing.Query {
 		q.ForwardedBy = forwardedBy(req)
 	}
 	return q
+}
+
+// calledNumber is the number in a URI as rules see it; a service (RFC 5031) has none, and is called by its URN.
+func calledNumber(uri string) string {
+	switch u, err := sip.ParseURI(uri); err {
+	case nil:
+		return identity.Number(u)
+	case sip.ErrScheme:
+		return uri
+	}
+	return ""
 }
 
 // mannerly says why the identity headers of an arriving INVITE forbid the call, or nil. An emergency call is never refused for them (NEW-18).

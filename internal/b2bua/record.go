@@ -59,9 +59,7 @@ func (c *Call) newRecord(now time.Time, in Caller) *cdr.Record {
 		In: cdr.Leg{Trunk: t.Name, Gateway: t.Gateway.Name, CallID: req.CallID(), Remote: in.Source.Remote.String(),
 			Transport: in.Source.Transport.String(), UserAgent: clip(req.Get(sip.IDUserAgent), 80)},
 	}
-	if u, err := sip.ParseURI(dialled(req, t)); err == nil {
-		r.Called.Received = clip(identity.Number(u), 80)
-	}
+	r.Called.Received = clip(calledNumber(dialled(req, t)), 80)
 	from := req.From()
 	r.In.FromTag = from.Tag()
 	if u, err := sip.ParseURI(from.URI); err == nil {

@@ -21,7 +21,9 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 	switch req.RequestScheme() {
 	case "sip", "sips", "tel":
 	default:
-		return diag.UnsupportedScheme, clip(req.URI, 40)
+		if c.snap.ServiceOf(req.URI) == "" { // RFC 5031
+			return diag.UnsupportedScheme, clip(req.URI, 40)
+		}
 	}
 	set := c.a.trunk.Settings
 	if v := Unserved(set, req); v != "" {

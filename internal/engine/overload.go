@@ -58,14 +58,13 @@ func (e *Engine) admit(box *mailbox, src sip.Source, m *sip.Message) admission {
 	return refuse
 }
 
-// emergency tells whether an INVITE is for an emergency number as dialled: those are never shed (NEW-18).
+// emergency tells whether an INVITE is for an emergency number as dialled, or an emergency service: those are never shed (NEW-18).
 func (e *Engine) emergency(m *sip.Message) bool {
 	snap := e.Snapshot()
 	if len(snap.Emergency) == 0 && len(snap.LocationPolicies) == 0 {
 		return false
 	}
-	u, err := sip.ParseURI(m.URI)
-	return err == nil && snap.EmergencyByNumber(u.Number()) != nil
+	return snap.Rescues(m.URI)
 }
 
 // overloaded tells whether this message is to be refused because messages wait too long.

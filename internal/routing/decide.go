@@ -59,6 +59,9 @@ func (x *run) decide() {
 		return
 	}
 	x.caller()
+	if x.service() {
+		return
+	}
 	x.called = parse(q.Called)
 	if x.dialsForUs() && x.emergency(x.called.number) {
 		return // before a rule for an outside line makes 11 of 911

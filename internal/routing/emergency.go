@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -45,7 +46,29 @@ func (x *run) emergency(number string) bool {
 	if e == nil {
 		return false
 	}
-	x.step(Step{Kind: StepEmergency, Outcome: Chosen, Name: e.Number, From: number, To: e.Usage})
+	x.rescued(e, number)
+	return true
+}
+
+// service routes a call to an emergency service that has no number (RFC 5031, RFC 6881 §9.2): it is one to the emergency number that the caller's place has
+// for it.
+func (x *run) service() bool {
+	called := cmp.Or(x.q.CalledURI, x.q.Called)
+	name := x.s.ServiceOf(called)
+	if name == "" {
+		return false
+	}
+	e := x.s.EmergencyFor(x.d.CallingUser, x.q.Trunk, name)
+	if e == nil {
+		return false
+	}
+	x.rescued(e, name)
+	return true
+}
+
+// rescued routes a call to an emergency number.
+func (x *run) rescued(e *topology.EmergencyNumber, called string) {
+	x.step(Step{Kind: StepEmergency, Outcome: Chosen, Name: e.Number, From: called, To: e.Usage})
 	x.locate()
 	bare := strings.TrimPrefix(e.Number, "+")
 	x.d.Number, x.rescue = bare, true
@@ -58,11 +81,10 @@ func (x *run) emergency(number string) bool {
 	}
 	if len(x.cands) == 0 {
 		x.refuse(x.nowhere())
-		return true
+		return
 	}
 	x.d.Kind, x.max = Emergency, len(x.cands)
 	x.targets(bare)
-	return true
 }
 
 // locate finds out where the caller is.

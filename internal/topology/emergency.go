@@ -40,13 +40,14 @@ func findEmergency(list []EmergencyNumber, number string) *EmergencyNumber {
 }
 
 type emergencyDoc struct {
-	number, usage *node
-	masks         []*node
+	number, usage   *node
+	masks, services []*node
 }
 
 var emergencyFields = []field[emergencyDoc]{
 	{"number", setRef(func(d *emergencyDoc) **node { return &d.number })},
 	{"masks", func(c *compiler, n *node, d *emergencyDoc) { _, d.masks = c.texts(n) }},
+	{"services", func(c *compiler, n *node, d *emergencyDoc) { _, d.services = c.texts(n) }},
 	{"usage", setRef(func(d *emergencyDoc) **node { return &d.usage })},
 }
 
@@ -95,6 +96,19 @@ func (c *compiler) emergencyNumbers(docs []*emergencyDoc) (list []EmergencyNumbe
 		seen[n.text] = n
 		return true
 	}
+	takeService := func(n *node) bool {
+		service := strings.ToLower(n.text)
+		if !emergencyService.MatchString(service) {
+			c.errorf(n, "%q is no emergency service of RFC 5031", n.text).fixf("Write it like sos or sos.police, without urn:service:")
+			return false
+		}
+		if other := seen[service]; other != nil {
+			c.errorf(n, "the emergency service %s is there already in line %d", n.text, other.line).fixf("Remove one of them")
+			return false
+		}
+		seen[service] = n
+		return true
+	}
 	for _, d := range docs {
 		var e EmergencyNumber
 		if d.number != nil && take(d.number) {
@@ -103,6 +117,11 @@ func (c *compiler) emergencyNumbers(docs []*emergencyDoc) (list []EmergencyNumbe
 		for _, m := range d.masks {
 			if take(m) {
 				e.Masks = append(e.Masks, m.text)
+			}
+		}
+		for _, n := range d.services {
+			if takeService(n) {
+				e.Services = append(e.Services, strings.ToLower(n.text))
 			}
 		}
 		if d.usage != nil {

@@ -200,6 +200,11 @@ func sitePolicy(s *Site) *LocationPolicy { return s.LocationPolicy }
 // EmergencyOf finds the emergency number that a caller dialled: by the location policy of the user, else of the site where a
 // user or trunk is, else of the document. Either may be nil.
 func (s *Snapshot) EmergencyOf(u *User, in *Trunk, number string) *EmergencyNumber {
+	return findEmergency(s.emergencyNumbers(u, in), number)
+}
+
+// emergencyNumbers are those of a caller.
+func (s *Snapshot) emergencyNumbers(u *User, in *Trunk) []EmergencyNumber {
 	var p *LocationPolicy
 	if u != nil {
 		p = u.LocationPolicy
@@ -207,9 +212,9 @@ func (s *Snapshot) EmergencyOf(u *User, in *Trunk, number string) *EmergencyNumb
 		p = ofSite(in.Site, sitePolicy)
 	}
 	if p == nil {
-		return findEmergency(s.Emergency, number)
+		return s.Emergency
 	}
-	return findEmergency(p.Numbers, number)
+	return p.Numbers
 }
 
 // LocationOf is where a caller is: the location of the user, else of the site of the user or trunk; nil when that is not known.

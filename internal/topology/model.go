@@ -367,7 +367,9 @@ type User struct {
 type EmergencyNumber struct {
 	Number string   // as dialled, 112
 	Masks  []string // others that mean the same
-	Usage  string
+	// Services are those of RFC 5031 that it is called for, such as "sos.police", in lower case.
+	Services []string
+	Usage    string
 }
 
 // TestCase is a stored expectation (OPS-01).

@@ -57,8 +57,5 @@ func (c *Core) authenticated(now time.Time, src sip.Source, m *sip.Message, t *t
 	return false
 }
 
-// emergency tells whether an INVITE is for an emergency number as dialled.
-func (c *Core) emergency(m *sip.Message) bool {
-	u, err := sip.ParseURI(m.URI)
-	return err == nil && c.snap.EmergencyByNumber(u.Number()) != nil
-}
+// emergency tells whether an INVITE is for an emergency number as dialled, or an emergency service.
+func (c *Core) emergency(m *sip.Message) bool { return c.snap.Rescues(m.URI) }
