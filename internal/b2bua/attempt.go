@@ -655,7 +655,12 @@ func (c *Call) giveUp(now time.Time, out *Out) {
 }
 
 // ofOurRequest tells whether a status speaks of what our own request requires or says, which the caller's may not: it would lack the header that it has to
-// come with, or name what is ours (RFC 3261 §8.2.2.3, §21.4.16, RFC 4028 §6, RFC 3329 §2.3.1).
+// come with, name what is ours, or have the caller believe that we know no INVITE or dialog, or would take another form of it, which leads to the same request again
+// (RFC 3261 §8.1.3.5, §8.2, §21.4, RFC 3329 §2.3.1, RFC 4028 §6, RFC 6442 §4.3, RFC 8224 §6.2.2). 501 stays: that is what Q.850 79 is in SIP (RFC 3398 §8.2.6.1).
 func ofOurRequest(status int) bool {
-	return status == 420 || status == 421 || status == 422 || status == 494
+	switch status {
+	case 405, 406, 411, 412, 414, 415, 416, 417, 420, 421, 422, 423, 424, 425, 428, 429, 430, 436, 437, 438, 439, 440, 441, 469, 470, 481, 489, 491, 493, 494, 505:
+		return true
+	}
+	return false
 }
