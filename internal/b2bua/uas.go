@@ -374,12 +374,13 @@ func (c *Call) refresh(l *Leg, src sip.Source, m *sip.Message) {
 	}
 }
 
-// ok is a plain 200 to a request within the dialog.
+// ok is a plain 200 to a request within the dialog. To OPTIONS it says what one outside of it is told (RFC 3261 §11.2).
 func (c *Call) ok(l *Leg, m *sip.Message) *sip.Message {
 	r := sip.NewResponse(m, 200, "")
 	r.SetToTag(l.tag)
 	if m.Method == "OPTIONS" {
 		r.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
+		r.Add(sip.IDSupported, Extensions(l.trunk.Settings))
 		r.Add(sip.IDAccept, "application/sdp")
 	}
 	return r

@@ -59,3 +59,18 @@ func TestRFC3261_21_4_6Allow(t *testing.T) {
 		}
 	}
 }
+
+// RFC 3261 §11.2: OPTIONS in a call is told the same as outside of it.
+func TestRFC3261_11_2InCall(t *testing.T) {
+	r := newRig(t)
+	_, callee := r.acknowledged()
+	callee.says("OPTIONS", "")
+	in := r.last()
+	r.out.Reset()
+	r.in(r.pstn, request("OPTIONS", "1", "o", "o", "from", "", ""))
+	for _, name := range []string{"Allow", "Accept", "Supported"} {
+		if got, want := header(in, name), header(r.last(), name); got != want || got == "" {
+			t.Errorf("%s: %q, outside of the call %q", name, got, want)
+		}
+	}
+}
