@@ -29,6 +29,8 @@ type referral struct {
 	host       string
 	replaces   string // value of the Replaces header that the new INVITE must have; "" none
 	referredBy string // Referred-By as it came
+	plain      bool   // it is a number, and says nothing else that only its host may understand
+	home       bool   // its target is called at the referrer's own equipment
 	private    bool   // the referrer asks not to be shown
 	silent     bool   // … and wants no NOTIFYs (RFC 4488)
 }
@@ -63,10 +65,27 @@ func readReferral(m *sip.Message) (r referral, why *diag.Reason) {
 	}
 	u.Headers = ""
 	r.uri, r.number, r.host = u.String(), identity.Number(u), u.Host
+	r.plain = r.replaces == "" && plainNumber(u)
 	r.private = identity.ReadPrivacy(m).Hides()
 	r.silent = strings.EqualFold(strings.TrimSpace(m.GetName("Refer-Sub")), "false")
 	sip.Own(&r.to, &r.uri, &r.number, &r.host, &r.replaces, &r.referredBy)
 	return r, nil
+}
+
+// plainNumber tells whether a SIP URI names a telephone number and nothing more.
+func plainNumber(u sip.URI) bool {
+	digits := strings.TrimPrefix(u.Number(), "+")
+	if digits == "" || strings.Trim(digits, "0123456789*#") != "" {
+		return false
+	}
+	for name := range u.Params.All() {
+		switch strings.ToLower(name) {
+		case "user", "transport", "ext", "phone-context", "method":
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // receiveRefer takes a REFER of either peer (NEW-03): the other one is sent it (TRK-06), or we call the target ourselves and put it in
@@ -140,16 +159,29 @@ func (l *Leg) refers() bool {
 }
 
 // decideTransfer asks where the target of a REFER is called. A target at the own equipment of a UC platform or PBX is called there, under the very
-// URI that the REFER names (DR-16); anything else is a number that the referrer must be allowed to call.
+// URI that the REFER names (DR-16); anything else is a number that the referrer must be allowed to call. A PBX writes its own host behind every number, so one that
+// routing knows to be elsewhere is called where that is.
 func (c *Call) decideTransfer(by, rest *Leg, r *referral) routing.Decision {
-	who, calling := c.partyOf(by), c.partyOf(rest).number
+	calling := c.partyOf(rest).number
 	if at := c.back(by, r.host); at != nil {
+		if at.Gateway.Kind == topology.KindPBX && r.plain {
+			if d := c.routeTransfer(by, rest, r, calling); len(d.Targets) > 0 && d.Targets[0].Trunk.Gateway != at.Gateway {
+				return d
+			}
+		}
+		r.home = true
 		if !c.mayJoin(rest, c.at(at, r.uri)) {
 			return routing.Decision{Number: r.number, Reason: diag.TollBypass}
 		}
 		return routing.Decision{Kind: routing.ToRoute, Number: r.number, CallerNumber: calling,
 			Targets: []routing.Target{{Trunk: at, Called: r.number, URI: r.uri, Calling: calling}}}
 	}
+	return c.routeTransfer(by, rest, r, calling)
+}
+
+// routeTransfer routes the target of a REFER like a call of the referrer.
+func (c *Call) routeTransfer(by, rest *Leg, r *referral, calling string) routing.Decision {
+	who := c.partyOf(by)
 	q := routing.Query{Server: c.env.Server, Trunk: by.trunk, Called: r.number, CalledURI: r.uri, Calling: calling, User: who.user,
 		Stays: &routing.Party{User: c.partyOf(rest).user, Trunk: rest.trunk}}
 	d := routing.Decide(c.snap, &q, c.env.State)

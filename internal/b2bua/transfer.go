@@ -193,7 +193,7 @@ func (c *Call) tellReferrer(m *sip.Message, x *transfer, to *Leg) {
 	r := &x.referral
 	switch {
 	case r.referredBy == "":
-	case c.back(x.by, r.host) != nil:
+	case r.home:
 		m.Add(sip.IDReferredBy, r.referredBy)
 	case !r.private && c.partyOf(x.by).number != routing.Anonymous:
 		identity.ReferredBy(m, r.referredBy, x.by.trunk, to.trunk, c.env.self(to.hop).host, routing.Carry)
