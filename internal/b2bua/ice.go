@@ -22,6 +22,7 @@ type connectivity struct {
 	offered    bool     // our last offer has
 	controls   bool     // the role that we began with
 	muxed      bool     // rtcp-mux is agreed on: there is no second component
+	maps       []string // what the peer's offer says of the formats of an m-line that may be refused: "rtpmap:96 VP8/90000"
 	mid        string   // the name of the m-line (RFC 5888), as the peer has given it, or we
 }
 
@@ -135,6 +136,12 @@ func (c *Call) hearNames(l *Leg, s *sdp.Session, offer bool) {
 		if mid := s.Mid(i); offer || mid != "" {
 			l.srtp.lines[i].ice.mid = strings.Clone(mid)
 		}
+		if m := &s.Media[i]; offer {
+			l.srtp.lines[i].ice.maps = nil
+			if m.IsRTP() && (i > 0 || !strings.EqualFold(m.Kind, "audio")) { // speech is not refused alone
+				l.srtp.lines[i].ice.maps = mappings(s, i)
+			}
+		}
 	}
 }
 
@@ -152,6 +159,46 @@ func (b *strongbox) name(s *sdp.Session, i int, must bool) []string {
 		return nil
 	}
 	return []string{"mid:" + at.mid}
+}
+
+// refuse lists the formats of an m-line that is refused: they mean nothing (RFC 3264 §6), but there are stacks of WebRTC that look for the a=rtpmap of each, and for the
+// codec that they send. An answer has those of the offer, with what is said of them.
+func (b *strongbox) refuse(i int, offer bool, lines *[]string) string {
+	maps := b.lines[i].ice.maps
+	if offer || maps == nil {
+		return "0" // by RFC 3551; it needs none
+	}
+	var formats []string
+	for _, line := range maps {
+		if pt, found := strings.CutPrefix(line, "rtpmap:"); found {
+			pt, _, _ = strings.Cut(pt, " ")
+			formats = append(formats, pt)
+		}
+	}
+	*lines = slices.Concat(maps, *lines)
+	return strings.Join(formats, " ")
+}
+
+// maxMaps bounds what is kept of the formats of an m-line that may be refused.
+const maxMaps = 2048
+
+// mappings are what an offer says of the formats of an m-line: all of a=rtpmap first, then a=fmtp.
+func mappings(s *sdp.Session, i int) (list []string) {
+	size := 0
+	for _, kind := range [...]string{"rtpmap", "fmtp"} {
+		for name, value := range s.Attributes(i) {
+			line := name + ":" + value
+			if name != kind || size+len(line) > maxMaps {
+				continue
+			}
+			if pt, _, _ := strings.Cut(value, " "); !slices.Contains(s.Media[i].Formats, pt) {
+				continue
+			}
+			size += len(line)
+			list = append(list, line)
+		}
+	}
+	return list
 }
 
 // named tells whether another m-line has a name.

@@ -415,6 +415,9 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 		at.proto = to[i].Proto
 		if m.Rejected() {
 			to[i].Crypto, to[i].Mux, to[i].Lines = nil, false, b.name(s, i, false)
+			if set.ICE != "off" && strings.Contains(to[i].Proto, "TLS") {
+				to[i].Formats = b.refuse(i, offer, &to[i].Lines)
+			}
 			continue
 		}
 		if at.shown, at.mux = to[i], to[i].Mux; !offer {

@@ -141,6 +141,7 @@ type Protection struct {
 	Plain  bool     // without a=rtcp-fb and its kin (RFC 4585)
 
 	Refused bool // port 0, and no attributes
+	Formats string // empty: those that are there
 }
 
 // ofTransport tells whether an attribute is one that Protect replaces.
@@ -179,7 +180,12 @@ func (s *Session) Protect(dst []byte, p []Protection, session ...string) []byte 
 			dst = m.appendMediaLine(dst, 0, p[k].Proto, allTypes())
 			continue
 		}
-		dst = s.appendProfile(dst, m, p[k].Proto)
+		if p[k].Formats != "" {
+			other := Media{Kind: m.Kind, Formats: []string{p[k].Formats}}
+			dst = other.appendMediaLine(dst, m.Port, p[k].Proto, allTypes())
+		} else {
+			dst = s.appendProfile(dst, m, p[k].Proto)
+		}
 		for i := m.from + 1; i < m.to; i++ {
 			if typ, value := s.line(i); typ == 'a' {
 				if name, _ := attribute(value); ofTransport(name, p[k].Plain) || name == "mid" && p[k].names() {

@@ -315,3 +315,24 @@ func TestRFC5888_9_1(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusedLineOfWebRTC: a refused m-line of ICE and DTLS says what its formats are, as the offer has it: there are stacks of WebRTC that look for it (RFC 3264 §6: what it lists
+// means nothing). Other peers get the bare m-line.
+func TestRefusedLineOfWebRTC(t *testing.T) {
+	for _, c := range []struct{ ice, proto, keys, want string }{
+		{"full", "UDP/TLS/RTP/SAVPF", theirPrint + "a=setup:actpass\r\n" + theirICE("abcd"), "m=video 0 UDP/TLS/RTP/SAVPF 99 100\r\na=rtpmap:99 H264/90000\r\na=rtpmap:100 rtx/90000\r\na=fmtp:100 apt=99\r\na=mid:1\r\n"},
+		{"off", "RTP/AVP", "", "m=video 0 RTP/AVP 99 100\r\n"},
+	} {
+		r := iced(t, c.ice, "off")
+		r.env.Fingerprint = ourPrint
+		r.out.Reset()
+		offer := withProto(bodies[0], c.proto, c.keys+"a=mid:0\r\nm=video 5006 "+c.proto+" 99 100\r\na=mid:1\r\na=fmtp:100 apt=99\r\na=rtpmap:99 H264/90000\r\na=rtpmap:100 rtx/90000\r\n"+c.keys)
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", offer))
+		inv, _ := r.told("INVITE")
+		r.out.Reset()
+		r.in(r.pstn, response("200 OK", inv, "to", bodies[1]+"m=video 0 RTP/AVP 99 100\r\n"))
+		if ok, answer := r.told("SIP/2.0 200"); !strings.HasSuffix(answer.Body(), c.want) {
+			t.Errorf("%s: want %q in\n%s", c.proto, c.want, ok)
+		}
+	}
+}
