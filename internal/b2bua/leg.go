@@ -44,6 +44,7 @@ type Leg struct {
 	who     *party // since the first transfer of the call; nil before
 
 	early  []*early      // of our initial INVITE; nil: no target has answered reliably
+	toward string        // the tag of who is to hear the next description, see sayings
 	timer  *sessionTimer // nil: nobody spoke of one
 	srtp   *strongbox    // nil: SRTP was not spoken of
 	speech *speech       // nil: it was offered nothing of ours
@@ -235,7 +236,9 @@ func secureDialog(src sip.Source, req *sip.Message) bool {
 // sendAck sends the ACK to a 2xx and keeps it for repeated 2xx (RFC 3261 §13.2.2.4).
 func (c *Call) sendAck(now time.Time, l *Leg, cseq uint32, body string, out *Out) {
 	if body != "" {
+		l.toward = l.dlg.RemoteTag
 		body = c.utter(l, body, true)
+		l.toward = ""
 	}
 	a := writeAck(c.env, &l.dlg, l.hop, cseq, body, l.auth)
 	if len(l.acks) == maxAcks {

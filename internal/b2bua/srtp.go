@@ -361,7 +361,9 @@ func (c *Call) say(l *Leg, m *sip.Message, text string) {
 		return
 	}
 	answer := c.answers(l, m)
+	l.toward = toward(m)
 	m.SetBody("application/sdp", c.utter(l, text, answer))
+	l.toward = "" // it may be part of a message that came
 }
 
 // answers tells whether the description in a message of ours is an answer.
@@ -445,7 +447,7 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 	if n == 1 && offer && to[0].Mux && b.lines[0].ice.offered && hasDTLS(&to[0]) {
 		session = append(session, "group:BUNDLE "+b.lines[0].ice.mid) // by itself: there are stacks of WebRTC that refuse an m-line outside of any
 	}
-	return b.said.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n], session...)), s.Origin.ID, s.Origin.Version, l.sdp.cut)
+	return b.said.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n], session...)), s.Origin.ID, s.Origin.Version, l.sdp.cut, l.toward)
 }
 
 // offerKeys decides what an m-line is offered with. What stands is said again, so that a refresh changes nothing.
