@@ -50,7 +50,13 @@ func (c *Call) progress(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	if t.noAnswer.IsZero() { // also for a target that says no more than 100 where noProgressTimeout is off
 		t.noAnswer = after(now, c.settings(t).NoAnswerTimeout)
 	}
-	if m.Status == 100 {
+	switch m.Status {
+	case 100:
+		return
+	case 199: // one branch is over; the others go on, and the final response tells the rest (RFC 6228 §4: the caller has not asked for it)
+		if e, rack, fresh := c.hearReliable(&t.leg, m); fresh && rack != "" {
+			c.prack(now, &t.leg, e, rack, "", out)
+		}
 		return
 	}
 	t.noProgress = time.Time{}
