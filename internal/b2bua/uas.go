@@ -283,14 +283,22 @@ func (c *Call) inDialog(l *Leg, m *sip.Message) *diag.Reason {
 		if l == &c.a && c.phase < phaseAnswered && m.From().Tag() == c.rec.In.FromTag && c.earlyTag(m.To().Tag()) {
 			return c.inEarlyDialog(m)
 		}
-		if e := l.earlyDialog(m.From().Tag()); e != nil && m.Method == "UPDATE" && c.phase == phaseHunting && e.dlg.Accept(m) == dialog.OK {
-			return nil
+		if e := l.earlyDialog(m.From().Tag()); e != nil && m.Method == "UPDATE" && c.phase == phaseHunting {
+			switch e.dlg.Accept(m) {
+			case dialog.OK:
+				return nil
+			case dialog.Late:
+				return diag.OutOfOrder
+			}
 		}
 		if m.Method == "BYE" && l.dlg.RemoteTag != "" && l.dlg.Accept(m) == dialog.OK {
 			return nil // it crossed ours
 		}
 		if m.Method == "BYE" && c.unanswered(l, m) != nil {
 			return nil // it overtook its 2xx
+		}
+		if c.unanswered(l, m) != nil && m.From().Tag() != "" {
+			return inTargetsEarlyDialog(l, m)
 		}
 		return diag.CallGone
 	}
@@ -317,6 +325,25 @@ func (c *Call) inEarlyDialog(m *sip.Message) *diag.Reason {
 		return nil
 	}
 	return diag.RequestPending
+}
+
+// inTargetsEarlyDialog is inEarlyDialog for one of a target, whose provisional response may have been lost. With 481 the target would take its INVITE for gone, too
+// (RFC 5057 §5.1).
+func inTargetsEarlyDialog(l *Leg, m *sip.Message) *diag.Reason {
+	switch m.Method {
+	case "OPTIONS":
+		return nil
+	case "UPDATE":
+		if _, offers := m.SDP(); offers && l.earlyDialog(m.From().Tag()) == nil { // it has answered nothing reliably: that of our INVITE is still out (RFC 3311 §5.2)
+			return diag.RequestPending
+		}
+		return nil
+	case "INVITE", "REFER":
+		return diag.RequestPending
+	case "PRACK", "NOTIFY":
+		return diag.CallGone // of no response, of no subscription
+	}
+	return diag.MethodNotAllowed
 }
 
 // turnAway answers a request within the call that is not served.

@@ -140,7 +140,7 @@ type Protection struct {
 	Lines  []string // further attributes: "setup:passive". One of "mid:" takes the place of that which is there
 	Plain  bool     // without a=rtcp-fb and its kin (RFC 4585)
 
-	Refused bool // port 0, and no attributes
+	Refused bool   // port 0, and no attributes
 	Formats string // empty: those that are there
 }
 
