@@ -71,6 +71,9 @@ func (c *Call) handBack(now time.Time, l *Leg, r *request, m *sip.Message, out *
 	b := sip.NewResponse(r.req, status, phrase)
 	b.SetToTag(r.from.tag)
 	carry(b, m, sip.IDExpires)
+	if r.Method() == "SUBSCRIBE" && status < 300 {
+		b.Add(sip.IDContact, c.contact(r.from.hop)) // RFC 6665 §8.2.1
+	}
 	if status == 500 {
 		b.Add(sip.IDRetryAfter, retryAfter(c.env))
 	}

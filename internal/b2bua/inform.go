@@ -50,7 +50,9 @@ func (c *Call) receiveRequestResponse(now time.Time, l *Leg, r *request, m *sip.
 		c.handBack(now, l, r, m, out)
 	default:
 		c.handBack(now, l, r, m, out)
-		c.checkGone(now, l, m.Status, r.Method(), out)
+		if !ofSubscription(r.Method()) {
+			c.checkGone(now, l, m.Status, r.Method(), out)
+		}
 	}
 }
 
@@ -90,6 +92,10 @@ func (c *Call) checkGone(now time.Time, l *Leg, status int, method string, out *
 		c.vanished(now, l, method+" answered "+strconv.Itoa(status), out)
 	}
 }
+
+// ofSubscription tells whether a method is one of subscriptions, which may share the dialog of a call: what becomes of them says nothing of that (RFC 5057 §5.1,
+// RFC 6665 §4.1.2.2, §4.2.2).
+func ofSubscription(method string) bool { return method == "SUBSCRIBE" || method == "NOTIFY" }
 
 // requestNotSent takes a non-INVITE request that could not be sent, and was req.
 func (c *Call) requestNotSent(now time.Time, l *Leg, r *request, req *sip.Message, out *Out) {
@@ -131,7 +137,7 @@ func (c *Call) requestFailed(now time.Time, l *Leg, r *request, out *Out) {
 		l.oa.Failed("UPDATE")
 		c.failExchange(now, e, diag.PeerVanished, 408, out)
 	}
-	if l.up {
+	if l.up && !ofSubscription(r.Method()) {
 		c.vanished(now, l, "no answer to a request", out)
 	}
 }

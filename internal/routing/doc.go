@@ -11,7 +11,8 @@
 //
 //  1. Caller. On a trunk of kind uc the user is found by URI or number; on others nobody is, since a number alone would
 //     lend the policy of the user to whoever claims it. A user's line replaces the number that came.
-//  2. Emergency as dialled, from UC platforms, PBXs and named users: before any rule makes something else of it.
+//  2. Emergency as dialled, from UC platforms, PBXs and named users: before any rule makes something else of it. An emergency service that is called by its name
+//     (RFC 5031) is one from everywhere.
 //  3. Inbound translation rules of the trunk (first match).
 //  4. Dial plan: that of phone-context, of the user, of the trunk. First match. E.164 that no rule matches stays.
 //     Then, for a call that arrives on a trunk, the first inbound rule that fits: to a user, a trunk, a refusal, or
