@@ -28,6 +28,7 @@ type referral struct {
 	number     string
 	host       string
 	replaces   string // value of the Replaces header that the new INVITE must have; "" none
+	userToUser string // value of the User-to-User header that it must have (RFC 7433 §4.2); "" none
 	referredBy string // Referred-By as it came
 	plain      bool   // it is a number, and says nothing else that only its host may understand
 	home       bool   // its target is called at the referrer's own equipment
@@ -59,8 +60,11 @@ func readReferral(m *sip.Message) (r referral, why *diag.Reason) {
 		return r, diag.NotAcceptable
 	}
 	for h := range strings.SplitSeq(u.Headers, "&") {
-		if name, v, _ := strings.Cut(h, "="); strings.EqualFold(name, "Replaces") {
+		switch name, v, _ := strings.Cut(h, "="); {
+		case strings.EqualFold(name, "Replaces"):
 			r.replaces = sip.Unescape(v)
+		case strings.EqualFold(name, "User-to-User"):
+			r.userToUser = sip.Unescape(v)
 		}
 	}
 	u.Headers = ""
@@ -68,7 +72,7 @@ func readReferral(m *sip.Message) (r referral, why *diag.Reason) {
 	r.plain = r.replaces == "" && plainNumber(u)
 	r.private = identity.ReadPrivacy(m).Hides()
 	r.silent = strings.EqualFold(strings.TrimSpace(m.GetName("Refer-Sub")), "false")
-	sip.Own(&r.to, &r.uri, &r.number, &r.host, &r.replaces, &r.referredBy)
+	sip.Own(&r.to, &r.uri, &r.number, &r.host, &r.replaces, &r.userToUser, &r.referredBy)
 	return r, nil
 }
 

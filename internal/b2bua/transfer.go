@@ -180,6 +180,9 @@ func (c *Call) mark(m *sip.Message, t *attempt) {
 	}
 	if !t.target.SuppressID {
 		c.tellReferrer(m, x, &t.leg)
+		if v := x.referral.userToUser; v != "" { // free text, as in buildInvite
+			m.AddName("User-to-User", v)
+		}
 	}
 	if x.referral.replaces != "" {
 		m.Add(sip.IDReplaces, x.referral.replaces)
