@@ -226,7 +226,7 @@ var (
 		Fix:  "Nothing: the peer repeats with the interval of Min-SE. If it does not, raise its session timer."}
 	UnsupportedScheme = &Reason{ID: "unsupported-scheme", Status: 416, Phrase: "Unsupported URI Scheme", Cause: 28,
 		Text: "The Request-URI is neither sip, sips nor tel.",
-		Fix:  "The peer should send a sip URI."}
+		Fix:  "The peer should send a sip URI. urn:service:sos is served where the document has emergency numbers."}
 	MethodNotAllowed = &Reason{ID: "method-not-allowed", Status: 405, Phrase: "Method Not Allowed", Cause: 79,
 		Text: "The method is not served here (Allow lists what is).",
 		Fix:  "Switch the feature off in the peer: directsip is no registrar and no presence server."}
