@@ -191,7 +191,7 @@ func (c *Call) leaveVideo(legs *network.Legs) {
 // noRoom is the refusal of a target for want of bandwidth.
 func (c *Call) noRoom(t *attempt, why *diag.Reason, detail string) *rejection {
 	c.noteStep(routing.BandwidthStep(t.target.Trunk, false, detail))
-	return &rejection{status: why.Status, reason: why, detail: detail, class: routing.Congestion}
+	return &rejection{status: why.Status, reason: why, detail: detail, open: detail, class: routing.Congestion}
 }
 
 // names are the links of both legs.

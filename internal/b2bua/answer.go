@@ -325,11 +325,28 @@ func causeOf(m *sip.Message) int {
 
 // newRejection is a judged refusal.
 func newRejection(v routing.Verdict, m *sip.Message) *rejection {
-	r := &rejection{status: v.Status, cause: causeOf(m), told: v.Decisive(), class: v.Class, reason: v.Reason(), detail: strconv.Itoa(m.Status) + " " + m.Reason}
+	r := &rejection{status: v.Status, cause: causeOf(m), told: v.Decisive(), class: v.Class, reason: v.Reason(), detail: strconv.Itoa(m.Status) + " " + m.Reason,
+		open: strconv.Itoa(m.Status) + " " + sip.Phrase(m.Status)}
+	if w := warned(m); w != "" {
+		r.detail += ", " + w
+	}
 	if v.Ruled {
 		r.detail += ", taken for " + strconv.Itoa(v.Status) + " by " + strings.TrimSpace("response rule "+v.Rule)
 	}
 	return r
+}
+
+// warned is what a refusal says beside its status: the text of Warning (RFC 3261 §20.43), else of Reason (RFC 3326).
+func warned(m *sip.Message) string {
+	_, text, _ := strings.Cut(m.Get(sip.IDWarning), "\"")
+	if text == "" {
+		_, text, _ = strings.Cut(m.Get(sip.IDReason), "text=\"")
+	}
+	text, _, _ = strings.Cut(text, "\"")
+	if text = strings.TrimSpace(clip(text, maxFailure)); text == "" {
+		return ""
+	}
+	return strconv.Quote(text)
 }
 
 // rejected takes a final refusal of an attempt.

@@ -97,7 +97,8 @@ type rejection struct {
 	status, cause int
 	told          int // the cause of these that says why; 0: that of reason does
 	reason        *diag.Reason
-	detail        string
+	detail        string // for the record
+	open          string // of it, what the caller may be told
 	class         routing.Class
 }
 
@@ -183,8 +184,8 @@ func (c *Call) locate(now time.Time, t *attempt, out *Out) {
 	out.Resolve = append(out.Resolve, ask)
 }
 
-// Resolved answers a Resolve: addresses in fail-over order, none when the name could not be found.
-func (c *Call) Resolved(now time.Time, index int, addrs []Addr, out *Out) {
+// Resolved answers a Resolve: addresses in fail-over order; none when the name could not be found, and why.
+func (c *Call) Resolved(now time.Time, index int, addrs []Addr, why string, out *Out) {
 	for _, t := range c.attempts {
 		if t.index != index || t.state != attemptResolving || t != c.current {
 			continue
@@ -192,7 +193,9 @@ func (c *Call) Resolved(now time.Time, index int, addrs []Addr, out *Out) {
 		t.hops = addrs
 		t.noResponse = time.Time{}
 		if len(addrs) == 0 {
-			c.reject(now, t, ownRejection(diag.DNSFailed), true, out)
+			r := ownRejection(diag.DNSFailed)
+			r.detail = clip(why, maxFailure)
+			c.reject(now, t, r, true, out)
 		} else {
 			c.invite(now, t, out)
 		}
@@ -608,7 +611,7 @@ func (c *Call) weighAttempt(now time.Time, t *attempt, r *rejection, out *Out) {
 	if r.reason != nil {
 		e.Reason = r.reason.ID
 	}
-	if r.reason == diag.TransportFailed || r.reason == diag.LinkFull || r.reason == diag.SessionTooWide {
+	if r.detail != "" && r.detail != r.open || r.reason == diag.LinkFull || r.reason == diag.SessionTooWide { // else the status has said it
 		e.Detail = join(e.Detail, r.detail)
 	}
 	c.weigh(r)
@@ -651,7 +654,7 @@ func (c *Call) giveUp(now time.Time, out *Out) {
 	if by == "directsip" && len(c.rec.Attempts) > 1 {
 		why, c.finalStatus, c.endCause = diag.AllTrunksFailed, 0, 0
 	}
-	c.finish(now, why, by, r.detail, out)
+	c.finishTelling(now, why, by, r.detail, r.open, out)
 }
 
 // ofOurRequest tells whether a status speaks of what our own request requires or says, which the caller's may not: it would lack the header that it has to

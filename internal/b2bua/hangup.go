@@ -80,6 +80,12 @@ func (c *Call) parted(l *Leg) bool {
 // finish ends the call, once: the caller gets a final response or a BYE, every target a CANCEL or a BYE, the
 // media is closed and the record written.
 func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *Out) {
+	c.finishTelling(now, why, by, detail, detail, out)
+}
+
+// finishTelling is finish with a detail for the record and another one for the caller: what the transport, the system, DNS and other peers say names hosts that are
+// none of the caller's business.
+func (c *Call) finishTelling(now time.Time, why *diag.Reason, by, detail, told string, out *Out) {
 	if c.end != nil {
 		return
 	}
@@ -89,7 +95,7 @@ func (c *Call) finish(now time.Time, why *diag.Reason, by, detail string, out *O
 	c.endExchange(now, out)
 	c.giveBack(out)
 	c.endEarly(now, out)
-	c.endCaller(now, why, detail, out)
+	c.endCaller(now, why, told, out)
 	for _, t := range c.attempts {
 		if t.done() {
 			c.turnGuestAway(now, &t.leg, diag.CallGone.Status, diag.CallGone, out)

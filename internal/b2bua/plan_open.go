@@ -187,7 +187,7 @@ func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
 		c.write(now, out)
 		return
 	}
-	c.finish(now, diag.MediaOpenFailed, "directsip", err.Error(), out)
+	c.finishTelling(now, diag.MediaOpenFailed, "directsip", err.Error(), "", out)
 	c.settle(now, out)
 }
 

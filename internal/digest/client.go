@@ -60,6 +60,9 @@ func (c *Client) Share(from *Client) { c.known = append(c.known[:0], from.known.
 // Known tells whether a request would get credentials.
 func (c *Client) Known() bool { return len(c.known) > 0 }
 
+// maxRealm bounds what an error says of a realm.
+const maxRealm = 100
+
 // Learn takes a 401 or 407 to a request of that round. Nil: send the request again, with a new branch and CSeq, after Authorize.
 // Otherwise the response is final. Of several challenges of one realm the strongest that we can answer is taken, the first of equals (RFC 8760 §2.4).
 func (c *Client) Learn(resp *sip.Message, a Account, r *Round) error {
@@ -71,21 +74,21 @@ func (c *Client) Learn(resp *sip.Message, a Account, r *Round) error {
 		return ErrNoAccount
 	}
 	var best []challenge // one of each realm
-	foreign := false
+	foreign := ""
 	for v := range resp.Values(id) {
 		ch, ok := parseChallenge(v)
 		if !ok || ch.strength() == 0 {
 			continue
 		}
 		if a.realm != "" && ch.realm != escape(a.realm) {
-			foreign = true
+			foreign = ch.realm
 			continue
 		}
 		best = stronger(best, ch)
 	}
 	switch {
-	case len(best) == 0 && foreign:
-		return ErrNoAccount
+	case len(best) == 0 && foreign != "":
+		return fmt.Errorf("%w: it asks for realm \"%s\", and the credentials are for %q", ErrNoAccount, foreign[:min(len(foreign), maxRealm)], a.realm)
 	case len(best) == 0:
 		return ErrNoChallenge
 	}

@@ -1,6 +1,7 @@
 package digest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -148,6 +149,8 @@ func TestNoAccount(t *testing.T) {
 	challenge := challenged(407, `Digest realm="r",nonce="1"`)
 	var c Client
 	same(t, "none", c.Learn(challenge, Account{}, new(Round)), ErrNoAccount)
-	same(t, "of another realm", c.Learn(challenge, NewAccount("alice", "secret", "other"), new(Round)), ErrNoAccount)
+	err := c.Learn(challenge, NewAccount("alice", "secret", "other"), new(Round))
+	same(t, "of another realm", errors.Is(err, ErrNoAccount), true)
+	same(t, "of which", err.Error(), `digest: no account for the realm of the challenge: it asks for realm "r", and the credentials are for "other"`)
 	same(t, "nothing to answer", c.Learn(challenged(407, `Basic realm="r"`), NewAccount("alice", "secret", ""), new(Round)), ErrNoChallenge)
 }

@@ -24,12 +24,38 @@ const (
 	remember = 10 * time.Minute
 	// lookups bounds the names that are looked up at the same time.
 	lookups = 8
+	// tellAgain is when the log says again that a name cannot be looked up.
+	tellAgain = 10 * time.Minute
 )
 
 // names are the addresses of gateways that are given by name.
 type names struct {
 	mu   sync.Mutex
 	seen map[string]map[netip.Addr]time.Time // by host: when DNS has last named the address
+	told map[string]time.Time                // by host that has none: when the log has last said so
+}
+
+// missing notes that a host has no address, and tells whether the log has not said so for a while: it is asked for every few seconds.
+func (n *names) missing(now time.Time, host string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if last, told := n.told[host]; told && now.Sub(last) < tellAgain {
+		return false
+	}
+	if n.told == nil {
+		n.told = make(map[string]time.Time)
+	}
+	n.told[host] = now
+	return true
+}
+
+// back tells whether the log has said that a host has no address, and does not hold any more.
+func (n *names) back(host string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	_, told := n.told[host]
+	delete(n.told, host)
+	return told
 }
 
 // hosts are the addresses of gateways that are given by name, at one time.
@@ -124,9 +150,17 @@ func (e *Engine) learn(ctx context.Context, docs []document) bool {
 	e.names.note(time.Now(), list, results, errs)
 	known := e.names.addresses()
 	e.addrs.Store(newHosts(known))
+	failed := make(map[string]bool)
 	for i, err := range errs {
-		if err != nil && ctx.Err() == nil {
-			e.log.Warn("gateway's name not resolved", "host", list[i].host, "known", len(known[list[i].host]), "err", err)
+		failed[list[i].host] = failed[list[i].host] || err != nil
+	}
+	for i, err := range errs {
+		host := list[i].host
+		switch {
+		case !failed[host] && e.names.back(host):
+			e.log.Info("gateway's name resolved again", "host", host, "known", len(known[host]))
+		case err != nil && ctx.Err() == nil && e.names.missing(time.Now(), host):
+			e.log.Warn("gateway's name not resolved", "host", host, "known", len(known[host]), "err", err)
 		}
 	}
 	return !slices.ContainsFunc(errs, func(err error) bool { return err != nil })

@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -209,4 +212,56 @@ func TestEveryTargetIsKnown(t *testing.T) {
 	for i := range targets {
 		r.await(at, fmt.Sprint("192.0.2.", i), true)
 	}
+}
+
+// TestUnknownName: the log says once that a name has no address, not every few seconds, and when it has one again; a call that fails for it says why.
+func TestUnknownName(t *testing.T) {
+	z := newZone(t)
+	resolver, err := resolve.New(resolve.Config{Servers: []string{z.addr}, MinTTL: time.Millisecond, MaxTTL: time.Millisecond, NegativeTTL: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var text bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&locked{&mu, &text}, nil))
+	count := func(what string) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return strings.Count(text.String(), what)
+	}
+	r := newRig(t, replace(basic, "gw: {kind: gateway, host: NET.3", "gw: {kind: gateway, host: one.test"), func(c *Config) {
+		c.Resolver, c.Refresh, c.Logger = resolver, time.Hour, log
+	})
+	for range 3 {
+		r.learn(t.Context(), r.documents())
+	}
+	r.invite("+14255550101", "c1")
+	r.Flush()
+	rec := <-r.records
+	if at := rec.Attempts[0]; rec.Reason != "dns-failed" || !strings.Contains(at.Detail, "one.test: no such name in DNS") {
+		t.Errorf("%s, %+v", rec.Reason, at)
+	}
+	if n := count("name not resolved"); n != 1 {
+		t.Errorf("it is said %d times:\n%s", n, &text)
+	}
+	z.set("one.test", r.net+"3")
+	for deadline := time.Now().Add(timeout); count("resolved again") == 0 && time.Now().Before(deadline); {
+		r.learn(t.Context(), r.documents())
+	}
+	r.learn(t.Context(), r.documents())
+	if n := count("resolved again"); n != 1 {
+		t.Errorf("that it is back is said %d times", n)
+	}
+}
+
+// locked is a log that a test reads meanwhile.
+type locked struct {
+	mu *sync.Mutex
+	b  *bytes.Buffer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"log/slog"
 	"net/netip"
 	"slices"
 	"time"
@@ -52,7 +51,10 @@ func (s *shard) seek(now time.Time, m *txn.Send) bool {
 		r.Hops = nil
 	default:
 		if !sought {
-			s.e.seek(q, seekTime, slog.LevelDebug, func(r resolve.Result) {
+			s.e.seek(q, seekTime, func(r resolve.Result, err error) {
+				if err != nil {
+					s.e.log.Debug("name not resolved", "host", q.Host, "err", err)
+				}
 				s.box.post(func(now time.Time, _ *ua.Core, out *ua.Out) { s.found(now, q, r, out) })
 			})
 		}

@@ -157,18 +157,18 @@ func (s *shard) media(now time.Time, op b2bua.MediaOp) {
 func (s *shard) resolve(q b2bua.Resolve) {
 	query := resolve.Query{Host: q.Host, Port: q.Port, Transport: q.Transport, IPv4: q.IPv4, IPv6: q.IPv6}
 	if r, ok := s.e.cfg.Resolver.Cached(query); ok && time.Now().Before(r.Expires) {
-		s.resolved(q, r)
+		s.resolved(q, r, "")
 		return
 	}
-	s.e.lookup(query, func(r resolve.Result) { s.resolved(q, r) })
+	s.e.lookup(query, func(r resolve.Result, why string) { s.resolved(q, r, why) })
 }
 
-func (s *shard) resolved(q b2bua.Resolve, r resolve.Result) {
+func (s *shard) resolved(q b2bua.Resolve, r resolve.Result, why string) {
 	addrs := make([]b2bua.Addr, len(r.Hops))
 	for i, h := range r.Hops {
 		addrs[i] = b2bua.Addr{Remote: h.AddrPort, Name: h.Name}
 	}
-	s.box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.Resolved(now, q.Session, q.Attempt, addrs, out) })
+	s.box.post(func(now time.Time, c *ua.Core, out *ua.Out) { c.Resolved(now, q.Session, q.Attempt, addrs, why, out) })
 }
 
 // flush hands the collected messages to the transport.

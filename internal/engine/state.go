@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
@@ -106,13 +107,24 @@ func (e *Engine) Loads() []Load {
 	return list
 }
 
-// lookup asks DNS beside the shards.
-func (e *Engine) lookup(q resolve.Query, got func(resolve.Result)) {
-	e.seek(q, 5*time.Second, slog.LevelWarn, got)
+// lookup asks DNS for a gateway, beside the shards; why is for no result.
+func (e *Engine) lookup(q resolve.Query, got func(r resolve.Result, why string)) {
+	e.seek(q, 5*time.Second, func(r resolve.Result, err error) {
+		if err == nil {
+			got(r, "")
+			return
+		}
+		level := slog.LevelDebug
+		if e.names.missing(time.Now(), q.Host) {
+			level = slog.LevelWarn
+		}
+		e.log.Log(e.ctx, level, "gateway's name not resolved", "host", q.Host, "err", err)
+		got(r, strings.TrimPrefix(err.Error(), "resolve "))
+	})
 }
 
-// seek is lookup that waits for so long, and says at that level of the log that a name is not known: peers name what they like.
-func (e *Engine) seek(q resolve.Query, wait time.Duration, level slog.Level, got func(resolve.Result)) {
+// seek is lookup of any name, peers name what they like, that waits for so long.
+func (e *Engine) seek(q resolve.Query, wait time.Duration, got func(resolve.Result, error)) {
 	e.wg.Add(1)
 	go func() {
 		defer e.wg.Done()
@@ -120,9 +132,8 @@ func (e *Engine) seek(q resolve.Query, wait time.Duration, level slog.Level, got
 		defer cancel()
 		r, err := e.cfg.Resolver.Lookup(ctx, q)
 		if err != nil {
-			e.log.Log(ctx, level, "name not resolved", "host", q.Host, "err", err)
 			r = resolve.Result{}
 		}
-		got(r)
+		got(r, err)
 	}()
 }

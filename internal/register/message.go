@@ -67,12 +67,20 @@ func (r *Registrant) Receive(now time.Time, m *sip.Message, out *txn.Out) {
 		r.unanswered(now, answer(m), out)
 	default:
 		r.retry = min(sip.DeltaSeconds(m.Get(sip.IDRetryAfter)), longestRetry)
-		r.refused(now, answer(m))
+		r.refused(now, r.answered(m))
 	}
 }
 
 func answer(m *sip.Message) string {
 	return strings.TrimSpace("answered " + strconv.Itoa(m.Status) + " " + clean(m.Reason))
+}
+
+// answered is answer, and who was refused where it may be for user and password: many a registrar says 403 to a wrong one.
+func (r *Registrant) answered(m *sip.Message) string {
+	if m.Status == 403 && r.nonces.Known() && r.trunk.Credentials != nil {
+		return answer(m) + " to user " + strconv.Quote(r.trunk.Credentials.User) + " and its password"
+	}
+	return answer(m)
 }
 
 // challenged answers with the trunk's credentials.
@@ -84,9 +92,9 @@ func (r *Registrant) challenged(now time.Time, m *sip.Message, out *txn.Out) {
 	case r.status.State == Leaving:
 		r.off(now)
 	case errors.Is(err, digest.ErrNoAccount):
-		r.refused(now, answer(m)+": the trunk has no credentials for it")
+		r.refused(now, answer(m)+": the trunk has no credentials for it"+strings.TrimPrefix(err.Error(), digest.ErrNoAccount.Error()))
 	default:
-		r.refused(now, answer(m)+": the credentials are refused, or cannot be used")
+		r.refused(now, answer(m)+": the credentials of user "+strconv.Quote(r.trunk.Credentials.User)+" are refused, or cannot be used")
 	}
 }
 
@@ -148,12 +156,12 @@ func (r *Registrant) granted(m *sip.Message) (rewritten time.Duration) {
 func (r *Registrant) tooBrief(now time.Time, m *sip.Message, out *txn.Out) {
 	least := sip.DeltaSeconds(m.Get(sip.IDMinExpires))
 	if least <= r.wants || least > maxExpires {
-		r.refused(now, answer(m))
+		r.refused(now, r.answered(m))
 		return
 	}
 	if r.wants != r.expires {
 		r.expires = least
-		r.refused(now, answer(m))
+		r.refused(now, r.answered(m))
 		return
 	}
 	r.wants = least

@@ -214,14 +214,23 @@ func (r *Registrant) begin(now time.Time, out *txn.Out) {
 	r.status.Next = now.Add(lookupTime)
 }
 
-// Resolved takes the addresses of the registrar's name. The one that has the registration is asked first.
-func (r *Registrant) Resolved(now time.Time, addrs []Addr, out *txn.Out) {
+// Unresolved says that the name of a gateway has no address, and why.
+func Unresolved(why string) string {
+	const text = "the name of the gateway does not resolve to an address"
+	if why == "" {
+		return text
+	}
+	return text + ": " + why
+}
+
+// Resolved takes the addresses of the registrar's name; why is for none. The one that has the registration is asked first.
+func (r *Registrant) Resolved(now time.Time, addrs []Addr, why string, out *txn.Out) {
 	if r.looked.IsZero() || r.status.State == Off || r.status.State == Leaving {
 		return
 	}
 	r.looked = time.Time{}
 	if len(addrs) == 0 {
-		r.pause(now, "the name of the gateway does not resolve to an address", firstPause, longestPause)
+		r.pause(now, Unresolved(why), firstPause, longestPause)
 		return
 	}
 	r.addrs, r.at = nil, 0

@@ -194,7 +194,7 @@ func TestNEW02_Answers(t *testing.T) {
 		{"server error", 500, nil, Failed, "500", 9 * time.Second, 11 * time.Second},
 		{"423 without a longer time", 423, []string{"Min-Expires: 600"}, Failed, "423", 50 * time.Second, 70 * time.Second},
 		{"423 with an absurd time", 423, []string{"Min-Expires: 4294967295"}, Failed, "423", 50 * time.Second, 70 * time.Second},
-		{"challenge of another realm", 401, []string{`WWW-Authenticate: Digest realm="x",nonce="1"`}, Failed, "no credentials", 50 * time.Second, 70 * time.Second},
+		{"challenge of another realm", 401, []string{`WWW-Authenticate: Digest realm="x",nonce="1"`}, Failed, `no credentials for it: it asks for realm "x"`, 50 * time.Second, 70 * time.Second},
 		{"challenge without form", 401, nil, Failed, "cannot be used", 50 * time.Second, 70 * time.Second},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -231,10 +231,16 @@ func TestNEW02_Digest(t *testing.T) {
 	same(t, "credentials of the refresh", s.Check(g.now, m, false, account), digest.Accepted)
 	g.answer(m, 401, challenge...)
 	g.answer(g.one(), 401, challenge...)
-	g.is(Failed, "credentials are refused")
+	g.is(Failed, `the credentials of user "alice" are refused`)
 	if !g.Status().Until.IsZero() {
 		t.Error("still bound")
 	}
+
+	g = newRig(t, trunk(t), 3) // many a registrar says so to a wrong password
+	g.wait(0)
+	g.answer(g.one(), 401, challenge...)
+	g.answer(g.one(), 403)
+	g.is(Failed, `answered 403 Forbidden to user "alice" and its password`)
 }
 
 // TestRFC3261_10_2_8_TooBrief: 423 says how long it has to be.
@@ -268,7 +274,7 @@ func TestRFC3263_FailOver(t *testing.T) {
 	if !g.Ask() || g.Ask() {
 		t.Fatal("the name is asked for once")
 	}
-	g.Resolved(g.now, addrs, &g.out)
+	g.Resolved(g.now, addrs, "", &g.out)
 	begin := g.now
 	_, to := g.sent()
 	same(t, "first", to[0], addrs[0].Remote)
@@ -285,7 +291,7 @@ func TestRFC3263_FailOver(t *testing.T) {
 	same(t, "at", g.Status().At, addrs[2].Remote)
 	for g.wait(time.Hour) && !g.Ask() {
 	}
-	g.Resolved(g.now, addrs, &g.out)
+	g.Resolved(g.now, addrs, "", &g.out)
 	list, to = g.sent()
 	same(t, "refresh", to[0], addrs[2].Remote)
 	g.answer(list[0], 500)
@@ -301,9 +307,9 @@ func TestRFC3263_FailOver(t *testing.T) {
 	for g.Status().State == Registered {
 		g.wait(time.Hour)
 		g.Ask()
-		g.Resolved(g.now, nil, &g.out)
+		g.Resolved(g.now, nil, "provider.example: no such name in DNS", &g.out)
 	}
-	g.is(Failed, "does not resolve")
+	g.is(Failed, "does not resolve to an address: provider.example: no such name in DNS")
 }
 
 // TestNEW02_BackOff: rounds without success come further and further apart, and not in step.

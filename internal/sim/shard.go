@@ -117,7 +117,7 @@ func (s *shard) perform() {
 		addrs := w.Net.lookup(q)
 		w.after(3*time.Millisecond, func() {
 			s.soon(func() {
-				s.step(func(now time.Time, c *ua.Core, out *ua.Out) { c.Resolved(now, q.Session, q.Attempt, addrs, out) })
+				s.step(func(now time.Time, c *ua.Core, out *ua.Out) { c.Resolved(now, q.Session, q.Attempt, addrs, "", out) })
 			})
 		})
 	}

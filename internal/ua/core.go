@@ -411,14 +411,14 @@ func (c *Core) MediaEvent(now time.Time, ev media.Event, out *Out) {
 	c.with(now, ev.Session, out, func(call *b2bua.Call) { call.MediaEvent(now, ev, out) })
 }
 
-// Resolved answers a Resolve.
-func (c *Core) Resolved(now time.Time, id media.SessionID, attempt int, addrs []b2bua.Addr, out *Out) {
+// Resolved answers a Resolve; why is for no addresses.
+func (c *Core) Resolved(now time.Time, id media.SessionID, attempt int, addrs []b2bua.Addr, why string, out *Out) {
 	if id == 0 {
 		c.out = out
-		c.resolved(now, attempt, addrs)
+		c.resolved(now, attempt, addrs, why)
 		return
 	}
-	c.with(now, id, out, func(call *b2bua.Call) { call.Resolved(now, attempt, addrs, out) })
+	c.with(now, id, out, func(call *b2bua.Call) { call.Resolved(now, attempt, addrs, why, out) })
 }
 
 // SendFailed reports that a message could not be sent, and what the transport says of it.

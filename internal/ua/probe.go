@@ -10,6 +10,7 @@ import (
 
 	"github.com/directsip/directsip/internal/b2bua"
 	"github.com/directsip/directsip/internal/health"
+	"github.com/directsip/directsip/internal/register"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/txn"
@@ -139,26 +140,26 @@ func (c *Core) lookUp(t *topology.Trunk) int {
 }
 
 // resolved continues the probe or registration that waited for DNS.
-func (c *Core) resolved(now time.Time, asked int, addrs []b2bua.Addr) {
+func (c *Core) resolved(now time.Time, asked int, addrs []b2bua.Addr, why string) {
 	defer c.survive()
 	for _, p := range c.trunks {
 		if p.asked == asked {
-			p.resolved(now, c, addrs)
+			p.resolved(now, c, addrs, why)
 			return
 		}
 	}
 	for _, r := range c.registrations {
 		if r.asked == asked {
-			c.registrationResolved(now, r, addrs)
+			c.registrationResolved(now, r, addrs, why)
 			return
 		}
 	}
 }
 
-func (p *probe) resolved(now time.Time, c *Core, addrs []b2bua.Addr) {
+func (p *probe) resolved(now time.Time, c *Core, addrs []b2bua.Addr, why string) {
 	p.asked = 0
 	if len(addrs) == 0 {
-		c.publish(p, p.health.ProbeFailed(now, "the name of the gateway does not resolve to an address"))
+		c.publish(p, p.health.ProbeFailed(now, register.Unresolved(why)))
 	} else {
 		addrs = p.boundFirst(c, addrs)
 		p.send(now, c, p.pick(addrs))

@@ -27,7 +27,7 @@ func TestLateAddresses(t *testing.T) {
 	core.Configure(now, compile(t, strings.Replace(doc, one, "", 1)))
 	for _, q := range out.Resolve {
 		out.Sends = nil
-		core.Resolved(now, q.Session, q.Attempt, []b2bua.Addr{{Remote: netip.MustParseAddrPort("198.51.100.7:5060")}}, &out)
+		core.Resolved(now, q.Session, q.Attempt, []b2bua.Addr{{Remote: netip.MustParseAddrPort("198.51.100.7:5060")}}, "", &out)
 		if got, want := len(out.Sends), strings.Count(q.Host, "two"); got != want {
 			t.Errorf("%s has addresses: %d OPTIONS, want %d", q.Host, got, want)
 		}
@@ -37,7 +37,7 @@ func TestLateAddresses(t *testing.T) {
 // TestDownSaysWhy: a trunk whose OPTIONS do not leave is down for the reason that the transport or DNS has, which is what somebody can mend.
 func TestDownSaysWhy(t *testing.T) {
 	for host, want := range map[string]string{"198.51.100.9": "OPTIONS could not be sent: dial tcp: connection refused",
-		"one.test": "OPTIONS could not be sent: the name of the gateway does not resolve to an address"} {
+		"one.test": "OPTIONS could not be sent: the name of the gateway does not resolve to an address: one.test: no such name in DNS"} {
 		snap := compile(t, "pools: {pool.test: {servers: {med1.test: {addresses: [192.0.2.10]}}}}\ngateways:\n  one: {host: "+host+", root: {transport: TCP}}\n")
 		var last health.Status
 		core := ua.New(ua.Config{Env: newEnv(snap, 2), Snapshot: snap, Health: func(_ *topology.Trunk, _ health.Event, st health.Status) { last = st }}, begin)
@@ -49,7 +49,7 @@ func TestDownSaysWhy(t *testing.T) {
 				core.SendFailed(now, m.CallID, m.Branch, "dial tcp: connection refused", &out)
 			}
 			for _, q := range out.Resolve {
-				core.Resolved(now, q.Session, q.Attempt, nil, &out)
+				core.Resolved(now, q.Session, q.Attempt, nil, q.Host+": no such name in DNS", &out)
 			}
 			out.Reset()
 		}
@@ -87,7 +87,7 @@ func TestProbesFindWhoAnswers(t *testing.T) {
 					for _, i := range rnd.Perm(len(c.answers)) {
 						list = append(list, b2bua.Addr{Remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), 5060)})
 					}
-					core.Resolved(now, q.Session, q.Attempt, list, &out)
+					core.Resolved(now, q.Session, q.Attempt, list, "", &out)
 				}
 				for _, s := range out.Sends {
 					m, err := sip.Parse(s.Data, nil)

@@ -516,7 +516,7 @@ func TestManyDeadAddresses(t *testing.T) {
 		r.out.Reset()
 		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
 		q := r.out.Resolve[0]
-		r.core.Resolved(r.now, q.Session, q.Attempt, addrs, &r.out)
+		r.core.Resolved(r.now, q.Session, q.Attempt, addrs, "", &r.out)
 		dead, asked := make(map[netip.Addr]bool), false
 		for i := 0; i < 32 && !asked && r.core.Live() > 0; i++ {
 			for _, s := range r.out.Sends {

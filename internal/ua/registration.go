@@ -160,13 +160,13 @@ func (c *Core) unregistered(t *topology.Trunk, st *health.Status) (meant bool) {
 }
 
 // registrationResolved continues a registration that waited for DNS.
-func (c *Core) registrationResolved(now time.Time, r *registration, addrs []b2bua.Addr) {
+func (c *Core) registrationResolved(now time.Time, r *registration, addrs []b2bua.Addr, why string) {
 	r.asked = 0
 	list := make([]register.Addr, len(addrs))
 	for i, a := range addrs {
 		list[i] = register.Addr(a)
 	}
-	r.Resolved(now, list, &c.out.Out)
+	r.Resolved(now, list, why, &c.out.Out)
 	c.afterRegistration(now, r)
 }
 
