@@ -208,10 +208,15 @@ func writeHistory(w io.Writer, list []store.Summary) {
 
 // outAfter is the trunk that a call left by, and those that it was tried on besides.
 func outAfter(s *store.Summary) string {
-	if len(s.Tried) == 0 {
-		return dash(s.TrunkOut)
+	list := s.Tried
+	out := s.TrunkOut
+	if n := len(list); out == "" && n > 0 { // nothing could be sent to the last one
+		list, out = list[:n-1], list[n-1]
 	}
-	return dash(s.TrunkOut) + " after " + strings.Join(s.Tried, ", ")
+	if len(list) == 0 {
+		return dash(out)
+	}
+	return out + " after " + strings.Join(list, ", ")
 }
 
 func writeLive(w io.Writer, list []cdr.Record) {
@@ -267,6 +272,8 @@ func registration(r *server.RegistrationView) string {
 		return "until " + r.Until.Local().Format("15:04:05") + " (" + r.Error + ")"
 	case !r.Until.IsZero():
 		return "until " + r.Until.Local().Format("15:04:05")
+	case r.Error != "" && !r.Next.IsZero():
+		return r.State + ": " + r.Error + ", next try " + r.Next.Local().Format("15:04:05")
 	case r.Error != "":
 		return r.State + ": " + r.Error
 	}
