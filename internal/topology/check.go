@@ -287,16 +287,26 @@ func (c *compiler) checkPeers() {
 			for _, e := range known[key] {
 				o := e.out
 				what := sameSource(t, o)
-				if o.Gateway == t.Gateway || what == "" || reported[e] {
+				if o.Gateway == t.Gateway || what == "" || reported[e] || t.Pool.meetsApart(t, o) {
 					continue
 				}
 				reported[e] = true
-				c.errorf(d.nameNode(), "a call to port %d from %s can be from gateway %q of trunk %q as well", t.Port, what, o.Gateway.Name, o.Name).
-					fixf("Give one of the trunks another port")
+				fix := "Give one of the trunks another port"
+				if t.Gateway.Interface != o.Gateway.Interface {
+					fix += ", or the interfaces of the two addresses of their own"
+				}
+				c.errorf(d.nameNode(), "a call to port %d from %s can be from gateway %q of trunk %q as well", t.Port, what, o.Gateway.Name, o.Name).fixf("%s", fix)
 			}
 			known[key] = append(known[key], d)
 		}
 	}
+}
+
+// meetsApart tells whether each server of the pool meets the gateways of two trunks at different addresses of its own.
+func (p *Pool) meetsApart(a, b *Trunk) bool {
+	return len(p.Servers) > 0 && !slices.ContainsFunc(p.Servers, func(s *Server) bool {
+		return slices.ContainsFunc(s.Toward(a).Addresses, func(at netip.Addr) bool { return slices.Contains(s.Toward(b).Addresses, at) })
+	})
 }
 
 // marks is everything by which a request over a transport is known to come from the gateway.

@@ -134,7 +134,7 @@ func (g *Gateway) sources() []netip.Addr {
 // Over UDP and TCP the peer is known by its source address: the gateway's host or one of its addresses, or for a gateway given
 // by name one of the addresses that resolved tells (it may be nil). Over TLS it is known by the names of its verified
 // certificate; *.example.com stands for every host right below. When several gateways answer to the names, the
-// source address decides.
+// source address decides. Gateways of two networks may have one address, or one name, if each network has an interface with addresses of its own.
 //
 // The trunk is nil when the source is unknown; candidates is every trunk of the listener, to explain that. The caller
 // must not change it. A look-up does not allocate.
@@ -143,44 +143,48 @@ func (s *Snapshot) InboundTrunk(srv *Server, transport sip.Transport, local neti
 	at := listenKey{srv.Pool, transport, local.Port()}
 	remote = remote.Unmap().WithZone("")
 	candidates = s.inbound.byListener[at]
+	here := met{srv, local.Addr().Unmap().WithZone("")}
 	if transport == sip.TLS {
-		trunk = s.byCertificate(at, remote, names, resolved)
-	} else {
-		trunk = s.byAddress(at, remote, resolved)
+		return s.byCertificate(at, here, remote, names, resolved), candidates
 	}
-	if trunk != nil && !slices.Contains(srv.Toward(trunk).Addresses, local.Addr().Unmap().WithZone("")) {
-		trunk = nil
-	}
-	return trunk, candidates
+	return s.byAddress(at, here, remote, resolved), candidates
 }
 
-func (s *Snapshot) byAddress(at listenKey, remote netip.Addr, resolved func(*Gateway) []netip.Addr) *Trunk {
-	if found := s.inbound.byAddr[addrKey{at, remote}]; len(found) > 0 {
-		return found[0]
+// met is the address of a server at which somebody came.
+type met struct {
+	srv   *Server
+	local netip.Addr
+}
+
+// by tells whether the gateway of a trunk is met there.
+func (m met) by(t *Trunk) bool { return slices.Contains(m.srv.Toward(t).Addresses, m.local) }
+
+func (s *Snapshot) byAddress(at listenKey, here met, remote netip.Addr, resolved func(*Gateway) []netip.Addr) *Trunk {
+	for _, t := range s.inbound.byAddr[addrKey{at, remote}] {
+		if here.by(t) {
+			return t
+		}
 	}
 	for _, t := range s.inbound.byHost[at] {
-		if t.Gateway.reaches(remote, resolved) {
+		if here.by(t) && t.Gateway.reaches(remote, resolved) {
 			return t
 		}
 	}
 	return nil
 }
 
-func (s *Snapshot) byCertificate(at listenKey, remote netip.Addr, names []string, resolved func(*Gateway) []netip.Addr) *Trunk {
+func (s *Snapshot) byCertificate(at listenKey, here met, remote netip.Addr, names []string, resolved func(*Gateway) []netip.Addr) *Trunk {
 	for _, wild := range [...]bool{false, true} {
 		for _, name := range names {
 			if strings.HasPrefix(name, "*.") != wild {
 				continue
 			}
 			found := s.inbound.byName[nameKey{at, strings.ToLower(name)}]
-			if len(found) == 0 {
-				continue
-			}
-			if oneGateway(found) {
-				return found[0]
+			if t := here.only(found); t != nil {
+				return t
 			}
 			for _, t := range found {
-				if t.Gateway.reaches(remote, resolved) {
+				if here.by(t) && t.Gateway.reaches(remote, resolved) {
 					return t
 				}
 			}
@@ -189,13 +193,18 @@ func (s *Snapshot) byCertificate(at listenKey, remote netip.Addr, names []string
 	return nil
 }
 
-func oneGateway(trunks []*Trunk) bool {
-	for _, t := range trunks[1:] {
-		if t.Gateway != trunks[0].Gateway {
-			return false
+// only is the first of the trunks that are met there, if they are all of one gateway.
+func (m met) only(trunks []*Trunk) (first *Trunk) {
+	for _, t := range trunks {
+		switch {
+		case !m.by(t):
+		case first == nil:
+			first = t
+		case t.Gateway != first.Gateway:
+			return nil
 		}
 	}
-	return true
+	return first
 }
 
 // reaches tells whether an address is one of the gateway's.

@@ -3,6 +3,7 @@ package topology
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/directsip/directsip/internal/sip"
@@ -89,5 +90,42 @@ func TestTOP12_Interfaces(t *testing.T) {
 	}
 	if got := srv.AllMedia(); !slices.Equal(got, []netip.Addr{addr("10.0.0.5"), addr("172.16.4.3")}) {
 		t.Errorf("media at %s", got)
+	}
+}
+
+// TestTOP12_TwoNetworksWithOneAddress: gateways of two networks that have the same address, or one name, are known by the side of the server that they come to.
+func TestTOP12_TwoNetworksWithOneAddress(t *testing.T) {
+	const doc = `
+pools: {p.example.com: {servers: {s.example.com: {addresses: [192.0.2.5], cert: c, key: k, interfaces: {north: {addresses: [172.16.1.2]}, south: {SOUTH}}}}}}
+gateways:
+  pbx: {kind: pbx, host: 192.0.2.20, root: {transport: UDP}}
+  north: {kind: pbx, host: 10.0.0.20, interface: north, root: {transport: UDP}}
+  south: {kind: pbx, host: 10.0.0.20, interface: south, root: {transport: UDP}}
+  north-tls: {kind: pbx, host: pbx.example.net, interface: north, root: {transport: TLS}}
+  south-tls: {kind: pbx, host: pbx.example.net, interface: south, root: {transport: TLS}}
+`
+	s, problems := Compile("x", []byte(strings.Replace(doc, "SOUTH", "addresses: [172.16.2.2]", 1)))
+	if s == nil || problems.Failed() {
+		t.Fatal(problems)
+	}
+	for _, c := range []struct {
+		transport           sip.Transport
+		local, remote, want string
+	}{
+		{sip.UDP, "172.16.1.2:5060", "10.0.0.20", "north"}, {sip.UDP, "172.16.2.2:5060", "10.0.0.20", "south"}, {sip.TCP, "172.16.2.2:5060", "10.0.0.20", "south"},
+		{sip.UDP, "192.0.2.5:5060", "10.0.0.20", ""}, {sip.UDP, "172.16.1.2:5060", "192.0.2.20", ""}, {sip.UDP, "192.0.2.5:5060", "192.0.2.20", "pbx"},
+		{sip.TLS, "172.16.1.2:5067", "10.0.0.21", "north-tls"}, {sip.TLS, "172.16.2.2:5067", "10.0.0.21", "south-tls"}, {sip.TLS, "192.0.2.5:5067", "10.0.0.21", ""},
+	} {
+		got := ""
+		if trunk, _ := s.InboundTrunk(s.Servers[0], c.transport, netip.MustParseAddrPort(c.local), netip.MustParseAddr(c.remote), []string{"pbx.example.net"}, nil); trunk != nil {
+			got = trunk.Name
+		}
+		if got != c.want {
+			t.Errorf("%s at %s over %v is %q, want %q", c.remote, c.local, c.transport, got, c.want)
+		}
+	}
+	_, problems = Compile("x", []byte(strings.Replace(doc, "SOUTH", "public: [203.0.113.5], addresses: [172.16.1.2]", 1)))
+	if text := problems.Error(); !problems.Failed() || !strings.Contains(text, `a call to port 5060 from 10.0.0.20 can be from gateway "north" of trunk "north" as well. Give one of the trunks another port, or the interfaces of the two addresses of their own`) {
+		t.Errorf("one side: %s", text)
 	}
 }
