@@ -103,6 +103,10 @@ func (c *compiler) checkServer(p *poolDoc, d *serverDoc) {
 		c.errorf(ports, "mediaPorts has %d ports; %d calls need %d, two pairs for each call", size, max(1, s.MaxCalls), need).
 			fixf("Widen mediaPorts or lower maxCalls")
 	}
+	if share := p.out.Share().MaxCalls; share > 0 && size < 4*share && (s.MaxCalls == 0 || size < 4*min(share, s.MaxCalls)) {
+		c.warnf(ports, "mediaPorts has %d ports, two pairs for each of %d calls, and maxCalls of the pool lets this server have %d", size, size/4, share).
+			fixf("Widen mediaPorts or lower maxCalls of the pool")
+	}
 	for _, t := range c.snap.Trunks {
 		if t.Pool != p.out || t.Transport != sip.UDP || t.Port < r.First || t.Port > r.Last {
 			continue

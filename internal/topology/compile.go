@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
@@ -162,8 +163,8 @@ func (c *compiler) document(root *node) {
 			s.set(c, n, c)
 		}
 	}
-	if root.get("pools") == nil {
-		c.errorf(root, "the document has no pools: nothing would listen").fixf("Add pools with one server")
+	if n := root.get("pools"); n == nil || len(c.poolDocs) == 0 && !c.failed() {
+		c.errorf(cmp.Or(n, root), "the document has no pools: nothing would listen").fixf("Add pools with one server")
 	}
 	c.resolve()
 	if !c.failed() {

@@ -1,5 +1,11 @@
 package topology
 
+import (
+	"fmt"
+	"slices"
+	"strconv"
+)
+
 // UnassignedRange are numbers that belong to us and to nobody here (RTE-28). Both ends belong to it and have the same length.
 type UnassignedRange struct {
 	Name        string
@@ -93,7 +99,7 @@ func (c *compiler) resolveUnassigned() {
 func (c *compiler) checkUnassigned() {
 	users := map[string]bool{}
 	for _, u := range c.snap.Users {
-		users[u.Number] = true
+		users[u.Number], users[u.Private] = true, true
 	}
 	for i, d := range c.unassignedDocs {
 		seen := map[*UnassignedRange]bool{}
@@ -104,5 +110,40 @@ func (c *compiler) checkUnassigned() {
 			}
 			seen[r] = true
 		}
+		c.checkPBXNumbers(d, &c.snap.Unassigned[i], users)
 	}
+}
+
+// mostNumbers is how many numbers of a range are looked at, evenly over it.
+const mostNumbers = 10_000
+
+// checkPBXNumbers: telephones of a PBX are known by routes alone, which are asked behind the ranges: who puts all numbers of the company into one takes theirs, too.
+func (c *compiler) checkPBXNumbers(d *unassignedDoc, r *UnassignedRange, users map[string]bool) {
+	first, err := strconv.ParseUint(r.First[1:], 10, 64)
+	last, err2 := strconv.ParseUint(r.Last[1:], 10, 64)
+	if err != nil || err2 != nil {
+		return
+	}
+	step := (last-first)/mostNumbers + 1
+	for i := range c.snap.Routes {
+		route := c.snap.Routes[i]
+		at := slices.IndexFunc(route.Trunks, func(t RouteTrunk) bool { return t.Trunk.Gateway.Kind == KindPBX })
+		if at < 0 || slices.ContainsFunc(route.Trunks, func(t RouteTrunk) bool { return t.Trunk.Gateway.Kind != KindPBX || t.Trunk == r.To.Trunk }) {
+			continue // a route that leads outside as well has the numbers of others
+		}
+		for n := first; n <= last; n += step {
+			number := fmt.Sprintf("+%0*d", len(r.First)-1, n)
+			if !users[number] && route.Matches(number) && c.unclaimed(number, r) {
+				c.warnf(d.first, "the range has numbers of route %q to trunk %q, such as %s: they belong to no user, so calls to them go where the range says, and never to the PBX",
+					route.Name, route.Trunks[at].Trunk.Name, number).fixf("Leave them out: make two ranges, before and behind them")
+				break
+			}
+		}
+	}
+}
+
+// unclaimed tells whether a number that is no user's comes as far as a range: it is in none before, and no inbound rule may take it.
+func (c *compiler) unclaimed(number string, r *UnassignedRange) bool {
+	return c.snap.UnassignedByNumber(number) == r &&
+		!slices.ContainsFunc(c.snap.InboundRules, func(rule InboundRule) bool { return fits(rule.Called, number) })
 }
