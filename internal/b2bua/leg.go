@@ -3,6 +3,7 @@ package b2bua
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -348,10 +349,16 @@ func Possible(a, met netip.Addr) bool {
 	return (!a.IsLoopback() || met.IsLoopback()) && (!a.IsLinkLocalUnicast() || met.IsLinkLocalUnicast()) && !a.IsUnspecified() && !a.IsMulticast()
 }
 
+// indoors tells whether an address is of a network behind a NAT: a private one (RFC 1918, RFC 4193) of a peer that was met at one of the Internet. Ours may have
+// the same, for somebody else. What its gateway names is none: we are in that network, too.
+func indoors(a, met netip.Addr, t *topology.Trunk) bool {
+	return a.IsPrivate() && met.IsGlobalUnicast() && !met.IsPrivate() && (t == nil || !slices.Contains(t.Gateway.Addresses, a))
+}
+
 // nextHop is where requests of a dialog go: its first route or remote target (RFC 3261 §12.2.1.1). A name is looked up by whoever sends (RFC 3263), and where
 // nobody is found by it the way leads as the dialog was set up. Over a connection its flow is kept, and dialled again only when it is gone: at the port where the
 // peer listens, which of a caller is not the one it has called from. A target that names an address of its network behind a NAT is still reached where it has
-// been called. Where t is nil the transport stays.
+// been called, and where that is in the Internet the address is not tried. Where t is nil the transport stays.
 func (e *Env) nextHop(now time.Time, hop sip.Hop, d *dialog.Dialog, t *topology.Trunk) sip.Hop {
 	u, err := sip.ParseURI(d.NextHopURI())
 	if err != nil || u.Host == "" {
@@ -368,7 +375,7 @@ func (e *Env) nextHop(now time.Time, hop sip.Hop, d *dialog.Dialog, t *topology.
 	if named {
 		hop.Host, hop.Port = host, u.Port
 	} else {
-		named = !Possible(addr.Unmap(), hop.Remote.Addr()) // like a name that leads nowhere
+		named = !Possible(addr.Unmap(), hop.Remote.Addr()) || indoors(addr.Unmap(), hop.Remote.Addr(), t) // like a name that leads nowhere
 	}
 	if named {
 		if hop.Way.IsValid() { // the address of before is no target any more

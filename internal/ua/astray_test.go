@@ -26,12 +26,18 @@ func TestContactThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// RFC 3261 §12.2.1.1: the Contact of a peer says where requests of the dialog go, but not into this host, to a link or to no host at all: what leads there goes where
-// the peer was met.
+// RFC 3261 §12.2.1.1: the Contact of a peer says where requests of the dialog go, but not into this host, to a link, to a private address of a peer in the
+// Internet or to no host at all: what leads there goes where the peer was met.
 func TestContactThatLeadsNowhere(t *testing.T) {
+	known := func(host string) string {
+		return strings.Replace(document, "host: "+host+",", "host: "+host+", addresses: [10.9.9.9],", 1)
+	}
 	for host, want := range map[string]string{
 		"198.51.100.7:5070": "198.51.100.7:5070",
-		"10.1.2.3":          "10.1.2.3:5060",
+		"10.1.2.3":          "", // behind NAT
+		"192.168.1.2:5070":  "",
+		"[fd00::1]":         "",
+		"10.9.9.9":          "10.9.9.9:5060", // which the gateway has
 		"127.0.0.1":         "",
 		"127.0.0.1:5070":    "",
 		"0.0.0.0":           "",
@@ -58,13 +64,13 @@ func TestContactThatLeadsNowhere(t *testing.T) {
 				t.Errorf("%s of a peer at %s goes to %s %s, want %s", method, host, last.Hop.Host, last.Hop.Remote, met)
 			}
 		}
-		r := newRig(t)
+		r := rigOf(t, known("198.51.100.2"))
 		r.in(r.uc, request("INVITE", "1", "i", "call", "from", "", bodies[0]))
 		inv, _ := r.told("INVITE")
 		r.in(r.pstn, contact(response("200 OK", inv, "to", bodies[1])))
 		to(r, "ACK", "198.51.100.2:5060")
 
-		r = newRig(t)
+		r = rigOf(t, known("198.51.100.1"))
 		r.in(r.uc, contact(request("INVITE", "1", "i", "call", "from", "", bodies[0])))
 		inv, _ = r.told("INVITE")
 		r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
