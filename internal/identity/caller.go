@@ -65,13 +65,18 @@ func party(a sip.Address) Party {
 	return Party{Display: a.Display, URI: a.URI, Number: Number(u), Tel: u.Scheme == "tel"}
 }
 
-// anonymous tells whether a From names nobody: anonymous as user, or a host below anonymous.invalid.
+// anonymous tells whether a From names nobody: anonymous as user, or a host below anonymous.invalid, or unknown.invalid where a telephone network has not said who
+// calls (3GPP TS 23.003 §13.6, §13.7).
 func (p *Party) anonymous() bool {
 	if strings.EqualFold(p.Number, "anonymous") {
 		return true
 	}
 	u, err := sip.ParseURI(p.URI)
-	const nowhere = "anonymous.invalid"
-	at := len(u.Host) - len(nowhere)
-	return err == nil && at >= 0 && strings.EqualFold(u.Host[at:], nowhere) && (at == 0 || u.Host[at-1] == '.')
+	return err == nil && (below(u.Host, "anonymous.invalid") || below(u.Host, "unknown.invalid"))
+}
+
+// below tells whether a host is a domain or in it.
+func below(host, domain string) bool {
+	at := len(host) - len(domain)
+	return at >= 0 && strings.EqualFold(host[at:], domain) && (at == 0 || host[at-1] == '.')
 }

@@ -129,6 +129,8 @@ func TestSIG15TRK27Privacy(t *testing.T) {
 			[]string{"From: <sip:anonymous@anonymous.invalid>;tag=1", "Privacy: none"}, []string{fromNobody, "Privacy: id"}},
 		{"anonymous From and nothing more", "pbx", "", "sbc", trusted, []string{"From: <sip:anonymous@198.51.100.1;user=phone>;tag=1"}, []string{fromNobody, "Privacy: id"}},
 		{"any user at anonymous.invalid", "pbx", "", "sbc", "", []string{"From: <sip:c8oqz84zk7z@privacy.anonymous.invalid>;tag=1"}, []string{fromNobody, "Privacy: id"}},
+		{"nobody known", "pbx", "", "sbc", "", []string{"From: <sip:unavailable@unknown.invalid>;tag=1"}, []string{fromNobody, "Privacy: id"}},
+		{"a host that ends so", "pbx", "", "sbc", "", []string{"From: <sip:bob@theunknown.invalid>;tag=1"}, []string{"From: <sip:bob@192.0.2.11>;tag=t"}},
 		{"anonymous From with assertion", "pbx", trusted, "sbc", trusted, []string{`From: "Anonymous" <sip:anonymous@anonymous.invalid>;tag=1`, pai},
 			[]string{fromNobody, asserted, "Privacy: id"}},
 		{"anonymous From with assertion that nobody trusts", "pbx", "", "sbc", trusted, []string{"From: <sip:anonymous@anonymous.invalid>;tag=1", pai},
