@@ -114,8 +114,10 @@ func (c *compiler) checkUnassigned() {
 	}
 }
 
-// mostNumbers is how many numbers of a range are looked at, evenly over it.
-const mostNumbers = 10_000
+const (
+	mostNumbers = 10_000    // of a range that are looked at, evenly over it
+	mostMatches = 2_000_000 // of numbers with routes, of all ranges: half a second
+)
 
 // checkPBXNumbers: telephones of a PBX are known by routes alone, which are asked behind the ranges: who puts all numbers of the company into one takes theirs, too.
 func (c *compiler) checkPBXNumbers(d *unassignedDoc, r *UnassignedRange, users map[string]bool) {
@@ -124,7 +126,11 @@ func (c *compiler) checkPBXNumbers(d *unassignedDoc, r *UnassignedRange, users m
 	if err != nil || err2 != nil {
 		return
 	}
-	step := (last-first)/mostNumbers + 1
+	most := min(mostNumbers, mostMatches/max(1, len(c.snap.Unassigned)*len(c.snap.Routes)))
+	if most == 0 {
+		return
+	}
+	step := (last-first)/uint64(most) + 1
 	for i := range c.snap.Routes {
 		route := c.snap.Routes[i]
 		at := slices.IndexFunc(route.Trunks, func(t RouteTrunk) bool { return t.Trunk.Gateway.Kind == KindPBX })
