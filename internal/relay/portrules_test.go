@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"fmt"
 	"net/netip"
 	"os/exec"
 	"testing"
@@ -83,26 +84,28 @@ func TestRoutesByPorts(t *testing.T) {
 	})
 }
 
+// nft changes the filters of this host.
+func nft(t *testing.T, args string) {
+	t.Helper()
+	if out, err := exec.Command("nft", args).CombinedOutput(); err != nil {
+		lack.Of(t, fmt.Sprintf("nft %s: %v\n%s", args, err, out))
+	}
+}
+
 // TestRoutesByMarks: where filters of this host mark what leaves and routes go by that, media leaves so, in the best tier whose packets they see. Marks that no filter gives change nothing.
 func TestRoutesByMarks(t *testing.T) {
 	if !isolated(t) {
 		return
-	}
-	nft := func(args string) {
-		t.Helper()
-		if out, err := exec.Command("nft", args).CombinedOutput(); err != nil {
-			lack.Of(t, string(out))
-		}
 	}
 	for _, marked := range []bool{false, true} {
 		for _, tier := range tiers {
 			t.Run(tier.String()+map[bool]string{true: ", marked"}[marked], func(t *testing.T) {
 				w := newFork(t, "fwmark 7")
 				defer w.close()
-				nft("add table inet ours; add chain inet ours marks { type route hook output priority -150; }")
-				defer nft("delete table inet ours")
+				nft(t, "add table inet ours; add chain inet ours marks { type route hook output priority -150; }")
+				defer nft(t, "delete table inet ours")
 				if marked {
-					nft("add rule inet ours marks udp sport 20000-20003 meta mark set 7")
+					nft(t, "add rule inet ours marks udp sport 20000-20003 meta mark set 7")
 				}
 				k := w.between(us4, peer4, Config{Best: tier}, nil)
 				defer k.Shutdown()
@@ -131,12 +134,6 @@ func TestNATOfThisHost(t *testing.T) {
 	if !isolated(t) {
 		return
 	}
-	nft := func(args string) {
-		t.Helper()
-		if out, err := exec.Command("nft", args).CombinedOutput(); err != nil {
-			lack.Of(t, string(out))
-		}
-	}
 	known := addrPort(netip.MustParseAddr("10.98.0.9"), 20002) // as b knows us
 	for rule, holds := range map[string]bool{
 		"ip daddr 10.98.0.11 snat to 10.98.0.9": true, "ip saddr 172.17.0.0/16 masquerade": false,
@@ -146,8 +143,8 @@ func TestNATOfThisHost(t *testing.T) {
 				w := newWire(t)
 				defer w.here("link del near")
 				w.here("addr add 10.98.0.9/24 dev near")
-				nft("add table ip ours; add chain ip ours out { type nat hook postrouting priority srcnat; }; add rule ip ours out " + rule)
-				defer nft("delete table ip ours")
+				nft(t, "add table ip ours; add chain ip ours out { type nat hook postrouting priority srcnat; }; add rule ip ours out "+rule)
+				defer nft(t, "delete table ip ours")
 				k := w.between(us4, peer4, Config{Best: tier}, nil)
 				defer k.Shutdown()
 				best, why := tier, notWanted

@@ -175,31 +175,25 @@ func TestExitIsClosedByFilters(t *testing.T) {
 	if !isolated(t) {
 		return
 	}
-	nft := func(args string) {
-		t.Helper()
-		if out, err := exec.Command("nft", args).CombinedOutput(); err != nil {
-			lack.Of(t, fmt.Sprintf("nft %s: %v\n%s", args, err, out))
-		}
-	}
 	k := newExitRig(newWire(t), us4, peer4, Config{})
-	nft("add table inet ours; add chain inet ours input { type filter hook input priority 0; }; add rule inet ours input accept")
-	nft("add chain inet ours idle { type filter hook output priority 0; }; add chain inet ours called; add rule inet ours called accept")
+	nft(t, "add table inet ours; add chain inet ours input { type filter hook input priority 0; }; add rule inet ours input accept")
+	nft(t, "add chain inet ours idle { type filter hook output priority 0; }; add chain inet ours called; add rule inet ours called accept")
 	k.wantExit("with a filter for what comes, and one for what leaves that has no rules")
 	for _, filter := range []string{"ours idle counter", "ours input ct state established accept", "ours called ct mark 7", "ours nat ip saddr 10.98.0.1 snat ip to 10.98.0.1"} {
 		if filter[5] == 'n' {
-			nft("add chain inet ours nat { type nat hook postrouting priority 100; }")
+			nft(t, "add chain inet ours nat { type nat hook postrouting priority 100; }")
 		}
-		nft("add rule inet " + filter)
+		nft(t, "add rule inet "+filter)
 		k.wantGuarded("with the rule " + filter)
-		nft("flush table inet ours")
+		nft(t, "flush table inet ours")
 		k.wantExit("without rules")
 	}
-	nft("add chain inet ours idle { policy drop; }")
+	nft(t, "add chain inet ours idle { policy drop; }")
 	k.leaving("where nothing may leave", false, func() { k.try() })
 	if ab, _ := k.try(); ab {
 		t.Error("a packet passes a filter that drops all")
 	}
-	nft("delete table inet ours")
+	nft(t, "delete table inet ours")
 	k.wantExit("without filters")
 	if out, err := exec.Command("iptables-legacy", "-t", "mangle", "-A", "POSTROUTING", "-j", "ACCEPT").CombinedOutput(); err != nil {
 		t.Logf("iptables: %v\n%s", err, out)
