@@ -22,9 +22,15 @@ var explained = []struct {
 
 	ask   func(s *topology.Snapshot, q *Query)
 	state func(s *topology.Snapshot) State
+	adds  func(s *topology.Snapshot) []Step // what a call adds to its decision
 	full  bool
 }{
-	{title: "an extension that the dial plan makes a user of", doc: world, from: "pbx", called: "101", calling: "201"},
+	{title: "an extension that the dial plan makes a user of", doc: world, from: "pbx", called: "101", calling: "201",
+		adds: func(s *topology.Snapshot) []Step {
+			uc := s.TrunkByName("uc")
+			return []Step{MediaStep(uc, true, "it may"), MediaStep(uc, false, "it must"), BandwidthStep(uc, true, "80 kbit/s on the link"),
+				BandwidthStep(uc, false, "the link is full")}
+		}},
 	{title: "a number of the PSTN, by a user", doc: world, from: "user alice", called: "5551234", calling: ""},
 	{title: "all that does not match", doc: world, from: "pbx", called: "94255551234", calling: "201", full: true},
 	{title: "a caller of the UC platform, found by his number", doc: world, from: "uc", called: "+4930123456", calling: "+14255550102;ext=902"},
@@ -117,10 +123,8 @@ func TestExplanations(t *testing.T) {
 			st = row.state(s)
 		}
 		d := Decide(s, q, st)
-		if row.title == "an extension that the dial plan makes a user of" { // what a call adds
-			uc := s.TrunkByName("uc")
-			d.Steps = append(d.Steps, MediaStep(uc, true, "it may"), MediaStep(uc, false, "it must"), BandwidthStep(uc, true, "80 kbit/s on the link"),
-				BandwidthStep(uc, false, "the link is full"))
+		if row.adds != nil {
+			d.Steps = append(d.Steps, row.adds(s)...)
 		}
 		for _, step := range d.Steps {
 			kinds[step.Kind], outcomes[step.Outcome] = true, true
