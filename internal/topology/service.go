@@ -34,8 +34,11 @@ func service(uri string) (name string, urn bool) {
 
 // ServiceOf is the emergency service that a URI asks for, as "sos.fire"; "" when it asks for none, or there are no emergency numbers. A user of that name has it.
 func (s *Snapshot) ServiceOf(uri string) string {
+	if !s.HasEmergency() {
+		return ""
+	}
 	name, urn := service(uri)
-	if name == "" || !s.HasEmergency() || !urn && (s.UserByURI(uri) != nil || s.UserByAlias(name) != nil) {
+	if name == "" || !urn && (s.UserByURI(uri) != nil || s.UserByAlias(name) != nil) {
 		return ""
 	}
 	return name
