@@ -119,6 +119,9 @@ const (
 	mostMatches = 2_000_000 // of numbers with routes, of all ranges: half a second
 )
 
+// numbersOf is how many numbers of each of so many ranges are looked at, with each of so many routes; 0: there is no time for any.
+func numbersOf(ranges, routes int) int { return min(mostNumbers, mostMatches/max(1, ranges*routes)) }
+
 // checkPBXNumbers: telephones of a PBX are known by routes alone, which are asked behind the ranges: who puts all numbers of the company into one takes theirs, too.
 func (c *compiler) checkPBXNumbers(d *unassignedDoc, r *UnassignedRange, users map[string]bool) {
 	first, err := strconv.ParseUint(r.First[1:], 10, 64)
@@ -126,7 +129,7 @@ func (c *compiler) checkPBXNumbers(d *unassignedDoc, r *UnassignedRange, users m
 	if err != nil || err2 != nil {
 		return
 	}
-	most := min(mostNumbers, mostMatches/max(1, len(c.snap.Unassigned)*len(c.snap.Routes)))
+	most := numbersOf(len(c.snap.Unassigned), len(c.snap.Routes))
 	if most == 0 {
 		return
 	}

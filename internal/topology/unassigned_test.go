@@ -21,3 +21,13 @@ func TestManyRangesAndRoutes(t *testing.T) {
 		t.Fatal(problems)
 	}
 }
+
+func TestNumbersOf(t *testing.T) {
+	for _, row := range []struct{ ranges, routes, want int }{
+		{0, 0, 10_000}, {1, 1, 10_000}, {10, 20, 10_000}, {10, 21, 9523}, {400, 400, 12}, {1000, 2000, 1}, {1000, 2001, 0},
+	} {
+		if got := numbersOf(row.ranges, row.routes); got != row.want || got*row.ranges*row.routes > mostMatches {
+			t.Errorf("%d ranges and %d routes: %d, want %d", row.ranges, row.routes, got, row.want)
+		}
+	}
+}
