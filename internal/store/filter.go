@@ -79,11 +79,19 @@ func (f *Filter) Matches(r *cdr.Record) bool {
 	if !f.hasTrunk(r) {
 		return false
 	}
-	if head, ok := strings.CutSuffix(f.Number, "*"); ok {
-		head = head[:min(len(head), maxIndexed)]
-		return begins([]byte(indexed(r.Called)), []byte(head)) || begins([]byte(indexed(r.Calling)), []byte(head))
+	if head := f.head(); head != nil {
+		return begins([]byte(indexed(r.Called)), head) || begins([]byte(indexed(r.Calling)), head)
 	}
 	return f.Number == "" || hasNumber(r, f.Number)
+}
+
+// head is the beginning of the numbers that the filter asks for; nil: it asks for none.
+func (f *Filter) head() []byte {
+	head, ok := strings.CutSuffix(f.Number, "*")
+	if !ok {
+		return nil
+	}
+	return []byte(head[:min(len(head), maxIndexed)])
 }
 
 func (f *Filter) hasTrunk(r *cdr.Record) bool {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
@@ -57,9 +56,7 @@ func (f *Filter) question() *question {
 	if !f.Until.IsZero() {
 		q.until = f.Until.UnixMicro()
 	}
-	if head, ok := strings.CutSuffix(f.Number, "*"); ok {
-		q.head = []byte(head[:min(len(head), maxIndexed)])
-	} else if f.Number != "" {
+	if q.head = f.head(); q.head == nil && f.Number != "" {
 		var exact bool
 		q.low, q.high, exact = numberRange(f.Number)
 		q.look = !exact
