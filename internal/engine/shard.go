@@ -15,6 +15,10 @@ import (
 // tick is the grain of timers: a shard wakes at most so often for them. RFC 3261's shortest timer is 500 ms.
 const tick = 5 * time.Millisecond
 
+// gatherSends is how long a message may wait for those of later inputs, to leave with them by one system call: without a bound the
+// first of a burst would wait until its last has been handled.
+const gatherSends = 100 * time.Microsecond
+
 // shard is one goroutine with the calls whose Call-ID hashes to it. Nothing of it is shared; others talk to it by its mailbox.
 type shard struct {
 	e     *Engine
@@ -59,21 +63,23 @@ func (s *shard) run() {
 	}
 }
 
-// batch handles everything that waits: each input's effects are performed before the next input, and messages leave together.
+// batch handles everything that waits: each input's effects are performed before the next input, and messages leave together with
+// those of gatherSends.
 func (s *shard) batch() {
 	queue := s.box.take()
 	now := time.Now()
+	sent := now
 	for i := range queue {
 		in := &queue[i]
 		if i > 0 {
-			now = time.Now() // those before may have taken long
+			if now = time.Now(); now.Sub(sent) > gatherSends { // those before may have taken long
+				s.flush()
+				sent = now
+			}
 		}
 		s.handle(now, in)
 		s.perform(now)
 		s.box.done(in)
-		if i&63 == 63 {
-			s.flush()
-		}
 	}
 	if len(queue) == 0 { // woken by the timer: nothing waits
 		s.lag.Store(0)
