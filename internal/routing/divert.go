@@ -1,8 +1,6 @@
 package routing
 
 import (
-	"strconv"
-
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
@@ -138,15 +136,18 @@ func divertStep(kind StepKind, name, number string, to *topology.Destination) St
 	return st
 }
 
-func (st *Step) divertText() string {
+func (st *Step) divertText(p *prose) {
 	switch {
 	case st.Outcome == NoMatch:
-		return "does not fit"
+		p.put("does not fit")
 	case st.Of == "":
-		return st.From + " is refused with " + strconv.Itoa(int(st.N))
+		p.put(st.From, " is refused with ")
+		p.number(int(st.N))
+	default:
+		if st.Kind == StepAnnouncement {
+			p.put("is heard first, then ")
+		}
+		p.put(st.From, " goes to ", st.Of, " ")
+		p.quote(st.To)
 	}
-	if st.Kind == StepAnnouncement {
-		return "is heard first, then " + st.From + " goes to " + st.Of + " " + quote(st.To)
-	}
-	return st.From + " goes to " + st.Of + " " + quote(st.To)
 }

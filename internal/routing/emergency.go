@@ -140,12 +140,15 @@ func (x *run) callBack() bool {
 	return true
 }
 
-func (st *Step) emergencyText() string {
+func (st *Step) emergencyText(p *prose) {
 	switch st.Kind {
 	case StepELIN:
-		return "number of the location: " + st.From + " → " + st.To + " on trunk " + quote(st.Of)
+		p.put("number of the location: ", st.From, " → ", st.To, " on trunk ")
+		p.quote(st.Of)
 	case StepCallBack:
-		return "emergency services call back " + quote(st.To)
+		p.put("emergency services call back ")
+		p.quote(st.To)
+	default:
+		p.put("where the caller is")
 	}
-	return "where the caller is"
 }

@@ -80,8 +80,10 @@ func (d Decision) MarshalJSON() ([]byte, error) {
 
 // MarshalJSON writes the step with the words of Explain.
 func (st Step) MarshalJSON() ([]byte, error) {
+	var text prose
+	st.text(&text)
 	return json.Marshal(stepJSON{Step: st.Kind.String(), Name: st.Name, Of: st.Of, Outcome: st.Outcome.String(),
-		From: st.From, To: st.To, N: st.N, Text: st.text()})
+		From: st.From, To: st.To, N: st.N, Text: string(text)})
 }
 
 func userName(u *topology.User) string {

@@ -99,6 +99,10 @@ func (x *run) anyRoute(usages []string) bool {
 	return false
 }
 
-func (st *Step) placeText() string {
-	return "kept for parties at site " + quote(st.From) + " (location-based routing), and user " + quote(st.Of) + " is not known to be there"
+func (st *Step) placeText(p *prose) {
+	p.put("kept for parties at site ")
+	p.quote(st.From)
+	p.put(" (location-based routing), and user ")
+	p.quote(st.Of)
+	p.put(" is not known to be there")
 }

@@ -101,7 +101,7 @@ func (r *TestResult) compare() {
 }
 
 func (r *TestResult) fail(what, want, got string) {
-	r.Failures = append(r.Failures, fmt.Sprintf("%s: expected %s, got %s", what, quote(want), quote(got)))
+	r.Failures = append(r.Failures, fmt.Sprintf("%s: expected %q, got %q", what, want, got))
 }
 
 func userNamed(s *topology.Snapshot, name string) *topology.User {

@@ -75,31 +75,39 @@ func (x *run) forwarding(u *topology.User) []string {
 	return x.atSite(u, list)
 }
 
-func (st *Step) forwarderText() string {
+func (st *Step) forwarderText(p *prose) {
 	if st.Outcome == Chosen {
-		return st.From + " forwards the call"
+		p.put(st.From, " forwards the call")
+		return
 	}
-	return st.From + " is said to forward the call and is not a user"
+	p.put(st.From, " is said to forward the call and is not a user")
 }
 
-func (st *Step) policyText() string {
+func (st *Step) policyText(p *prose) {
 	switch {
 	case st.Outcome == NoUsages:
-		return "the caller is no user and there is no incoming trunk"
+		p.put("the caller is no user and there is no incoming trunk")
 	case st.Outcome == AtSite:
-		return "of site " + quote(st.From) + ", where the user is, instead of the user's own"
+		p.put("of site ")
+		p.quote(st.From)
+		p.put(", where the user is, instead of the user's own")
 	case st.Outcome == InternalOnly:
-		return "user " + quote(st.From) + " may forward only to other users"
+		p.put("user ")
+		p.quote(st.From)
+		p.put(" may forward only to other users")
 	case st.Outcome == AsAsked:
-		return "voice policy that was asked for"
+		p.put("voice policy that was asked for")
 	case st.To == "global":
-		return "voice policy of the document; the call is of no user and no trunk"
+		p.put("voice policy of the document; the call is of no user and no trunk")
 	case st.Of == "rule":
-		return "of the rule that sends the call to this number"
+		p.put("of the rule that sends the call to this number")
 	case st.Of == "trunk":
-		return "of the trunk that the call came in on (settings of " + st.From + ")"
-	case st.To == "forwarded":
-		return "voice policy of user " + quote(st.From) + ", usages of forwarded calls"
+		p.put("of the trunk that the call came in on (settings of ", st.From, ")")
+	default:
+		p.put("voice policy of user ")
+		p.quote(st.From)
+		if st.To == "forwarded" {
+			p.put(", usages of forwarded calls")
+		}
 	}
-	return "voice policy of user " + quote(st.From)
 }
