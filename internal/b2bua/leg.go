@@ -112,14 +112,15 @@ func (l *Leg) learn(m *sip.Message) {
 		return
 	}
 	l.allow = allowKnown
-	if m.HasToken(sip.IDAllow, "UPDATE") {
-		l.allow |= allowUpdate
-	}
-	if m.HasToken(sip.IDAllow, "REFER") {
-		l.allow |= allowRefer
-	}
-	if m.HasToken(sip.IDAllow, "INFO") {
-		l.allow |= allowInfo
+	for method := range m.Values(sip.IDAllow) {
+		switch method {
+		case "UPDATE":
+			l.allow |= allowUpdate
+		case "REFER":
+			l.allow |= allowRefer
+		case "INFO":
+			l.allow |= allowInfo
+		}
 	}
 }
 

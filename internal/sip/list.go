@@ -41,8 +41,12 @@ func (m *Message) Values(id ID) iter.Seq[string] {
 // cutList splits the first element off a comma-separated list; more tells whether a comma followed.
 // A quote or bracket that is not closed reaches to the end.
 func cutList(s string) (first, rest string, more bool) {
-	if strings.IndexByte(s, ',') < 0 {
+	comma := strings.IndexByte(s, ',')
+	if comma < 0 {
 		return trim(s), "", false
+	}
+	if strings.IndexByte(s[:comma], '<') < 0 && strings.IndexByte(s[:comma], '"') < 0 {
+		return trim(s[:comma]), s[comma+1:], true
 	}
 	for i := 0; i < len(s); i++ {
 		end := i

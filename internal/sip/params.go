@@ -1,6 +1,9 @@
 package sip
 
-import "iter"
+import (
+	"iter"
+	"strings"
+)
 
 // Params are the parameters of a value or URI as written, separated by semicolons:
 // "tag=1928301774;x". A leading semicolon does no harm.
@@ -53,30 +56,36 @@ func (p Params) check() bool {
 
 // cutParam splits the first parameter off; ok is false when a quote is not closed.
 func cutParam(s string) (name, value, rest string, ok bool) {
-	eq, end := -1, len(s)
-	ok = true
-scan:
+	end, ok := paramEnd(s)
+	first := s[:end]
+	if end < len(s) {
+		rest = s[end+1:]
+	}
+	if eq := strings.IndexByte(first, '='); eq >= 0 {
+		first, value = first[:eq], trim(first[eq+1:])
+	}
+	return trim(first), value, rest, ok
+}
+
+// paramEnd is the index of the first semicolon outside of quotes, or the length; ok is false when a quote is not closed.
+func paramEnd(s string) (end int, ok bool) {
+	if end = strings.IndexByte(s, ';'); end < 0 {
+		end = len(s)
+	}
+	if strings.IndexByte(s[:end], '"') < 0 {
+		return end, true
+	}
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case ';':
-			end = i
-			rest = s[i+1:]
-			break scan
-		case '=':
-			if eq < 0 {
-				eq = i
-			}
+			return i, true
 		case '"':
 			if i = quoteEnd(s, i); i < 0 {
-				ok = false
-				break scan
+				return len(s), false
 			}
 		}
 	}
-	if eq < 0 {
-		return trim(s[:end]), "", rest, ok
-	}
-	return trim(s[:eq]), trim(s[eq+1 : end]), rest, ok
+	return len(s), true
 }
 
 // appendParams writes ";" and the parameters, or nothing.
