@@ -25,8 +25,9 @@ type sums struct {
 	Key      string        `json:"key,omitempty"`
 	Calls    int           `json:"calls"`
 	Answered int           `json:"answered"`
-	Carried  int           `json:"carried"` // to an end that is a party's wish: the network effectiveness ratio is carried / calls
-	Failed   int           `json:"failed"`  // as calls --failed has them
+	Carried  int           `json:"carried"`          // to an end that is a party's wish: the network effectiveness ratio is carried / calls
+	Failed   int           `json:"failed"`           // as calls --failed has them
+	WentOn   int           `json:"wentOn,omitempty"` // of a trunk: tried on it in vain, and then on another one
 	Poor     int           `json:"poor"`
 	Talk     time.Duration `json:"talk"` // of all together
 	Text     string        `json:"text,omitempty"`
@@ -54,6 +55,21 @@ func (s *sums) add(c *store.Summary) {
 	}
 }
 
+// addTried counts a call for a trunk that it was tried on and that is not its last one: in vain, or, before a transfer, not.
+func (s *sums) addTried(c *store.Summary, trunk string) {
+	s.Calls++
+	if s.first.IsZero() || c.Start.Before(s.first) {
+		s.first = c.Start
+	}
+	switch {
+	case slices.Contains(c.FailedOn, trunk):
+		s.WentOn++
+	case !c.Answered.IsZero():
+		s.Answered++
+		s.Carried++
+	}
+}
+
 // carried tells whether the network did its part: the call was answered, or its end was a party's wish. As ITU-T E.425 counts
 // for the network effectiveness ratio, and docs/metrics.md.
 func carried(c *store.Summary) bool {
@@ -76,7 +92,7 @@ var views = []struct {
 	{"hour", "HOUR", func(c *store.Summary) string { return hourOf(c.Start.Local()) }, true},
 	{"day", "DAY", func(c *store.Summary) string { return c.Start.Local().Format(time.DateOnly) }, true},
 	{"in", "CAME IN ON", func(c *store.Summary) string { return c.TrunkIn }, false},
-	{"out", "LEFT BY", func(c *store.Summary) string { return c.TrunkOut }, false},
+	{"out", "TRIED ON", lastTrunk, false}, // and those before it
 	{"server", "SERVER", func(c *store.Summary) string { return c.Server }, false},
 	{"failure", "FAILED WITH", func(c *store.Summary) string {
 		if !c.Failed() {
@@ -84,6 +100,14 @@ var views = []struct {
 		}
 		return c.Reason
 	}, false},
+}
+
+// lastTrunk is the trunk that a call left by, or that was tried last for it.
+func lastTrunk(c *store.Summary) string {
+	if n := len(c.Tried); c.TrunkOut == "" && n > 0 {
+		return c.Tried[n-1]
+	}
+	return c.TrunkOut
 }
 
 // hourOf names an hour. Where a clock that is set back has one twice, each has its zone, so that the two are not added up.
@@ -114,7 +138,8 @@ func (a *app) reportCmd() *cobra.Command {
 	c := &cobra.Command{Use: "report", Short: "Sum up calls: by time, by trunk, by server, by what they failed with", Args: none,
 		Long: "Sum up the calls of the records. ASR is the share of calls that were answered; NER, the network effectiveness ratio, of those that were answered or\n" +
 			"ended by a party's wish (busy, no answer, declined, given up); it means little below some 100 calls. ACD is the mean time of talk of an answered call.\n" +
-			"FAILED is what `directsip calls --failed` lists.",
+			"FAILED is what `directsip calls --failed` lists. TRIED ON has a call with every trunk that was tried for it; WENT ON are those that failed on that\n" +
+			"trunk and went on to another one, which calls --failed has only if nobody took them in the end.",
 		Example: "  directsip report\n  directsip report --by out --since 30d\n  directsip report --by hour --trunk itsp --since 7d --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			now := time.Now()
@@ -198,13 +223,22 @@ func (a *app) sumUp(ctx context.Context, st *statistics, names []string, q url.V
 				continue
 			}
 			key := views[i].key(c)
-			if key == "" {
-				continue
+			of := func(key string) *sums {
+				if g[key] == nil {
+					g[key] = &sums{Key: key}
+				}
+				return g[key]
 			}
-			if g[key] == nil {
-				g[key] = &sums{Key: key}
+			if key != "" {
+				of(key).add(c)
 			}
-			g[key].add(c)
+			if views[i].name == "out" {
+				for _, trunk := range c.Tried {
+					if trunk != key {
+						of(trunk).addTried(c, trunk)
+					}
+				}
+			}
 		}
 		return nil
 	})
@@ -264,9 +298,13 @@ func (st *statistics) write(w io.Writer, names []string, top int) {
 				fmt.Fprintf(t, "%s\t%d\t%s\t%s\n", list[i].Key, list[i].Calls, percent(list[i].Calls, st.Total.Calls), list[i].Text)
 			}
 		} else {
-			fmt.Fprintln(t, "\n"+sumColumns(v.title))
+			tail := func(string) string { return "" }
+			if v.name == "out" {
+				tail = func(text string) string { return "\t" + text }
+			}
+			fmt.Fprintln(t, "\n"+sumColumns(v.title)+tail("WENT ON"))
 			for i := range list {
-				fmt.Fprintln(t, list[i].row(list[i].Key))
+				fmt.Fprintln(t, list[i].row(list[i].Key)+tail(strconv.Itoa(list[i].WentOn)))
 			}
 		}
 		t.Flush()

@@ -135,3 +135,53 @@ func TestHourThatComesTwice(t *testing.T) {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
+
+// TestReportCountsEveryTrunkThatWasTried: a gateway that fails stands in the report also where the next trunk has saved its calls, and a transfer is no failure.
+func TestReportCountsEveryTrunkThatWasTried(t *testing.T) {
+	dir := t.TempDir()
+	s, err := store.Open(store.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 26, 9, 0, 0, 0, time.UTC)
+	put := func(id, out string, answered bool, attempts ...cdr.Attempt) {
+		r := &cdr.Record{ID: id, Server: "med1", Start: at, End: at.Add(time.Minute), In: cdr.Leg{Trunk: "pbx"}, Attempts: attempts, Reason: "all-trunks-failed",
+			Status: 503, EndedBy: "directsip"}
+		if out != "" {
+			r.Out = &cdr.Leg{Trunk: out}
+		}
+		if answered {
+			r.Answered, r.Reason, r.Status, r.EndedBy = at, "normal-clearing", 200, "caller"
+		}
+		s.Put(r)
+	}
+	bad := func(trunk string) cdr.Attempt {
+		return cdr.Attempt{Trunk: trunk, Class: "peer-fault", Reason: "no-response"}
+	}
+	good := func(trunk string) cdr.Attempt { return cdr.Attempt{Trunk: trunk, Class: "answered"} }
+	put("saved", "gw", true, bad("itsp"), good("gw"))
+	put("saved twice", "gw", true, bad("itsp"), bad("itsp"), bad("uc"), good("gw"))
+	put("lost", "gw", false, bad("itsp"), bad("gw"))
+	put("not sent", "", false, bad("gw"), bad("itsp"))
+	put("transferred", "gw", true, good("uc"), good("gw"))
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"report", "--data", dir, "--since", "2026-01-26", "--until", "2026-01-27", "--by", "out"}
+	_, out, errs := command(t, append(args, "--json")...)
+	var st statistics
+	if err := json.Unmarshal([]byte(out), &st); err != nil {
+		t.Fatal(err, errs)
+	}
+	got := ""
+	for _, r := range st.By["out"] {
+		got += fmt.Sprintf("%s: %d calls, %d answered, %d failed, %d went on\n", r.Key, r.Calls, r.Answered, r.Failed, r.WentOn)
+	}
+	want := "gw: 5 calls, 3 answered, 1 failed, 1 went on\nitsp: 4 calls, 0 answered, 1 failed, 3 went on\nuc: 2 calls, 1 answered, 0 failed, 1 went on\n"
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	if _, out, _ = command(t, args...); !strings.Contains(out, "WENT ON") || !strings.Contains(out, "itsp      4      0         0.0%") {
+		t.Error(out)
+	}
+}

@@ -45,7 +45,8 @@ type Summary struct {
 	User      string    `json:"user,omitempty"`
 	TrunkIn   string    `json:"trunkIn,omitempty"`
 	TrunkOut  string    `json:"trunkOut,omitempty"`
-	Tried     []string  `json:"tried,omitempty"` // trunks besides these two that were tried, each once
+	Tried     []string  `json:"tried,omitempty"`    // trunks besides these two that were tried, each once
+	FailedOn  []string  `json:"failedOn,omitempty"` // trunks with an attempt that failed, each once: also where the next one was answered
 	CallIDIn  string    `json:"callIDIn"`
 	CallIDOut string    `json:"callIDOut,omitempty"`
 	Reason    string    `json:"reason"`
@@ -66,6 +67,20 @@ func tried(r *cdr.Record) (list []string) {
 		name := r.Attempts[i].Trunk
 		if name != "" && name != r.In.Trunk && (r.Out == nil || name != r.Out.Trunk) && !slices.Contains(list, name) {
 			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// failedOn are the trunks on which a call was tried in vain, each once. An attempt that was ended because the caller left, or somebody else had answered, says nothing.
+func failedOn(r *cdr.Record) (list []string) {
+	for i := range r.Attempts {
+		switch a := &r.Attempts[i]; a.Class {
+		case "", "answered", "joined", "cancelled":
+		default:
+			if a.Trunk != "" && !slices.Contains(list, a.Trunk) {
+				list = append(list, a.Trunk)
+			}
 		}
 	}
 	return list

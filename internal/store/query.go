@@ -232,7 +232,7 @@ func (v *view) summary(h *hit) Summary {
 func summary(r *cdr.Record) Summary {
 	s := Summary{ID: r.ID, Server: r.Server, Start: r.Start, Answered: r.Answered, End: r.End, Called: number(r.Called),
 		Calling: number(r.Calling), User: r.User, TrunkIn: r.In.Trunk, CallIDIn: r.In.CallID, Reason: r.Reason, Status: r.Status,
-		Cause: r.Cause, EndedBy: r.EndedBy, Emergency: r.Emergency, Attempts: len(r.Attempts), Tried: tried(r), Poor: r.Poor()}
+		Cause: r.Cause, EndedBy: r.EndedBy, Emergency: r.Emergency, Attempts: len(r.Attempts), Tried: tried(r), FailedOn: failedOn(r), Poor: r.Poor()}
 	if w := r.Worst(); w != nil {
 		s.MOS, s.Wideband = w.MOS, w.Wideband
 	}
