@@ -22,7 +22,7 @@ func TestLiveCallsLookLikeEndedOnes(t *testing.T) {
 	} {
 		r.ID, r.Start = "id", now
 		var b strings.Builder
-		writeLive(&b, []cdr.Record{r})
+		writeLive(&b, []cdr.Record{r}, 0)
 		_, line, _ := strings.Cut(strings.TrimSpace(b.String()), "\n")
 		f := strings.Fields(line)
 		if f = f[2:]; f[4] == "talking" {

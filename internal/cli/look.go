@@ -21,7 +21,7 @@ import (
 )
 
 func (a *app) callsCmd() *cobra.Command {
-	var live, failed, poor, asCSV bool
+	var live, failed, poor, asCSV, wide bool
 	var number, trunk, reason, since, until, before string
 	var limit int
 	c := &cobra.Command{Use: "calls", Short: "List calls, latest first", Args: calls,
@@ -53,7 +53,7 @@ func (a *app) callsCmd() *cobra.Command {
 			q := url.Values{"number": {bare(number)}, "trunk": {trunk}, "reason": {reason}, "before": {before}, "limit": {strconv.Itoa(limit)},
 				"failed": {strconv.FormatBool(failed)}, "poor": {strconv.FormatBool(poor)}, "since": {from}, "until": {to}}
 			if live {
-				return a.writeRunning(cmd, q)
+				return a.writeRunning(cmd, q, wide)
 			}
 			a.tellWaiting(cmd.Context())
 			if asCSV {
@@ -72,17 +72,18 @@ func (a *app) callsCmd() *cobra.Command {
 				}
 				list = []store.Summary{}
 			}
-			return a.print(list, func(w io.Writer) { writeHistory(w, list) })
+			return a.print(list, func(w io.Writer) { writeHistory(w, list, a.roomUnless(wide)) })
 		}}
 	f := c.Flags()
 	f.BoolVar(&live, "live", false, "calls that run now, with --number, --trunk, --since, --until and --limit")
+	f.BoolVar(&wide, "wide", false, "all columns and whole ids, however wide the terminal is")
 	f.BoolVar(&asCSV, "csv", false, "write all calls that fit as comma-separated values")
 	f.BoolVar(&failed, "failed", false, "only calls that failed")
 	f.BoolVar(&poor, "poor", false, "only calls with audio beyond poorMOS, poorLoss, poorJitter or poorRoundTrip of a trunk")
 	f.StringVar(&number, "number", "", "end of a called or calling number; +1425* for a beginning")
 	f.StringVar(&trunk, "trunk", "", "trunk that the call came by, or that was tried for it")
 	f.StringVar(&reason, "reason", "", "reason of the end (see docs/diagnostics.md)")
-	f.StringVar(&since, "since", "", "time (2026-01-31 12:00, 2026-01-31T12:00:00Z) or age (90m, 24h, 7d)")
+	f.StringVar(&since, "since", "", "time (12:00, 2026-01-31 12:00, 2026-01-31T12:00:00Z) or age (90m, 24h, 7d)")
 	f.StringVar(&until, "until", "", "time or age")
 	f.StringVar(&before, "before", "", "continue behind this call")
 	f.IntVar(&limit, "limit", 50, "number of calls, the latest, at most 10000; with --live all if there is no limit")
@@ -101,7 +102,7 @@ func (a *app) callsCmd() *cobra.Command {
 var notLive = []string{"csv", "failed", "poor", "reason", "before"}
 
 // writeRunning lists the running calls that fit.
-func (a *app) writeRunning(cmd *cobra.Command, q url.Values) error {
+func (a *app) writeRunning(cmd *cobra.Command, q url.Values, wide bool) error {
 	for _, name := range notLive {
 		if cmd.Flags().Changed(name) {
 			return &usageError{"calls", fmt.Errorf("--%s is for calls that have ended, and --live lists those that run; it goes with --number, --trunk, --since, --until and --limit", name)}
@@ -119,7 +120,7 @@ func (a *app) writeRunning(cmd *cobra.Command, q url.Values) error {
 			return err
 		}
 	}
-	return a.print(list, func(w io.Writer) { writeLive(w, list) })
+	return a.print(list, func(w io.Writer) { writeLive(w, list, a.roomUnless(wide)) })
 }
 
 // bare is a number without what people write between its digits (RFC 3966 §5.1.1), which no record has; a name is as it is.
@@ -188,19 +189,24 @@ func (a *app) call(ctx context.Context, id string) (*cdr.Record, error) {
 	return r.Get(ctx, id)
 }
 
-func writeHistory(w io.Writer, list []store.Summary) {
-	t := columns(w)
-	fmt.Fprintln(t, "ID\tSTART\tFROM\tTO\tIN\tOUT\tSTATUS\tTALK\tMOS\tREASON\tBY")
+// writeHistory lists calls for so many columns of a terminal; 0: for who has room.
+func writeHistory(w io.Writer, list []store.Summary, room int) {
+	t := table{head: []string{"ID", "START", "FROM", "TO", "IN", "OUT", "STATUS", "TALK", "MOS", "REASON", "BY"},
+		steps: []step{{"ID", 8, true}, {column: "BY"}, {column: "MOS"}, {column: "STATUS"}, {column: "TALK"}, {"OUT", 8, false}, {column: "IN"}, {"REASON", 10, false},
+			{"FROM", 8, false}, {"TO", 8, false}}}
+	now := time.Now()
 	for i := range list {
 		s := &list[i]
-		talk := "-"
+		talk, start := "-", clock(s.Start)
 		if !s.Answered.IsZero() {
 			talk = span(s.End.Sub(s.Answered))
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, clock(s.Start), dash(s.Calling), dash(s.Called), s.TrunkIn,
-			outAfter(s), s.Status, talk, score(s), s.Reason, s.EndedBy)
+		if room > 0 {
+			start = shortClock(s.Start, now)
+		}
+		t.rows = append(t.rows, []string{s.ID, start, dash(s.Calling), dash(s.Called), dash(s.TrunkIn), outAfter(s), strconv.Itoa(s.Status), talk, score(s), s.Reason, dash(s.EndedBy)})
 	}
-	t.Flush()
+	t.write(w, room)
 	if len(list) == 0 {
 		fmt.Fprintln(w, "no calls")
 	}
@@ -219,12 +225,16 @@ func outAfter(s *store.Summary) string {
 	return out + " after " + strings.Join(list, ", ")
 }
 
-func writeLive(w io.Writer, list []cdr.Record) {
-	t := columns(w)
-	fmt.Fprintln(t, "ID\tSTART\tFROM\tTO\tIN\tOUT\tSTATE\tCODEC")
+func writeLive(w io.Writer, list []cdr.Record, room int) {
+	t := table{head: []string{"ID", "START", "FROM", "TO", "IN", "OUT", "STATE", "CODEC"},
+		steps: []step{{"ID", 8, true}, {column: "CODEC"}, {"OUT", 8, false}, {"IN", 8, false}, {column: "START"}, {"FROM", 8, false}, {"TO", 8, false}}}
+	now := time.Now()
 	for i := range list {
 		r := &list[i]
-		state, out, codec := "calling", "", r.In.Codec
+		state, out, codec, start := "calling", "", r.In.Codec, clock(r.Start)
+		if room > 0 {
+			start = shortClock(r.Start, now)
+		}
 		if n := len(r.Attempts); n > 0 { // whom it is trying
 			out = r.Attempts[n-1].Trunk
 		}
@@ -232,16 +242,16 @@ func writeLive(w io.Writer, list []cdr.Record) {
 			state = "ringing"
 		}
 		if !r.Answered.IsZero() {
-			state = "talking " + span(time.Since(r.Answered)) + holding(r)
+			state = "talking " + span(now.Sub(r.Answered)) + holding(r)
 		}
 		if r.Out != nil {
 			if out, codec = r.Out.Trunk, r.Out.Codec; r.In.Codec != "" && r.In.Codec != codec { // converted here
 				codec = r.In.Codec + "/" + dash(codec)
 			}
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, clock(r.Start), dash(shownNumber(r.Calling)), dash(shownNumber(r.Called)), r.In.Trunk, dash(out), state, dash(codec))
+		t.rows = append(t.rows, []string{r.ID, start, dash(shownNumber(r.Calling)), dash(shownNumber(r.Called)), dash(r.In.Trunk), dash(out), state, dash(codec)})
 	}
-	t.Flush()
+	t.write(w, room)
 	if len(list) == 0 {
 		fmt.Fprintln(w, "no calls")
 	}

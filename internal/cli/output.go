@@ -30,7 +30,7 @@ func (a *app) print(v any, text func(w io.Writer)) error {
 }
 
 // columns aligns what is written with tabs between the columns, when it is flushed.
-func columns(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
+func columns(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, gap, ' ', 0) }
 
 // harmless is a text without what a terminal would obey: numbers, names and reasons come from peers.
 func harmless(s string) string {
@@ -80,6 +80,30 @@ func span(d time.Duration) string {
 		return d.Round(time.Millisecond).String()
 	}
 	return d.Round(time.Second).String()
+}
+
+// lasting is how long something has lasted, in the two largest units: 12d3h, 5h3m, 1m28s.
+func lasting(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch d = max(d, 0).Round(time.Second); {
+	case d >= day:
+		return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return d.String()
+}
+
+// shortClock is a time in the form that a narrow list has, and --since takes.
+func shortClock(t, now time.Time) string {
+	t, now = t.Local(), now.Local()
+	switch y, m, d := t.Date(); {
+	case now.Sub(t) < 0 || now.Sub(t) > 300*24*time.Hour:
+		return t.Format("2006-01-02 15:04")
+	case y == now.Year() && m == now.Month() && d == now.Day():
+		return t.Format(time.TimeOnly)
+	}
+	return t.Format("01-02 15:04:05")
 }
 
 // clock is a time for a person, in the time zone of this host and in the form that --since and --until take.

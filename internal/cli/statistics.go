@@ -177,7 +177,7 @@ func (a *app) reportCmd() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&by, "by", "", "one table alone: "+strings.Join(viewNames(), ", "))
 	f.StringVar(&trunk, "trunk", "", "only calls that came by this trunk, or were tried on it")
-	f.StringVar(&since, "since", day, "time (2026-01-31 12:00, 2026-01-31T12:00:00Z) or age (90m, 24h, 7d)")
+	f.StringVar(&since, "since", day, "time (12:00, 2026-01-31 12:00, 2026-01-31T12:00:00Z) or age (90m, 24h, 7d)")
 	f.StringVar(&until, "until", "", "time or age")
 	f.IntVar(&top, "top", 10, "lines of a table, those with most calls; 0: all. Tables by time have all")
 	c.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(viewNames(), cobra.ShellCompDirectiveNoFileComp))

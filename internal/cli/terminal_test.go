@@ -12,13 +12,14 @@ import (
 	"github.com/directsip/directsip/internal/lack"
 )
 
-// TestTerminalWithoutUTF8 reads on a terminal of its own what a locale without UTF-8 is shown, and in a file what it always is.
-func TestTerminalWithoutUTF8(t *testing.T) {
+// pseudoTerminal opens a terminal of its own.
+func pseudoTerminal(t *testing.T) *os.File {
+	t.Helper()
 	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		lack.Of(t, "the system has no pseudo-terminals: ", err)
 	}
-	defer ours.Close()
+	t.Cleanup(func() { ours.Close() })
 	n, err := unix.IoctlGetInt(int(ours.Fd()), unix.TIOCGPTN)
 	if err == nil {
 		err = unix.IoctlSetPointerInt(int(ours.Fd()), unix.TIOCSPTLCK, 0)
@@ -30,7 +31,13 @@ func TestTerminalWithoutUTF8(t *testing.T) {
 	if err != nil {
 		lack.Of(t, "the system has no pseudo-terminals: ", err)
 	}
-	defer terminal.Close()
+	t.Cleanup(func() { terminal.Close() })
+	return terminal
+}
+
+// TestTerminalWithoutUTF8 reads on a terminal of its own what a locale without UTF-8 is shown, and in a file what it always is.
+func TestTerminalWithoutUTF8(t *testing.T) {
+	terminal := pseudoTerminal(t)
 	file, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)

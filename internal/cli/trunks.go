@@ -79,6 +79,7 @@ var (
 
 func (a *app) trunksCmd() *cobra.Command {
 	var f trunkFilter
+	var wide bool
 	// complete offers what the trunks of the running server have.
 	complete := func(of func(*server.TrunkView) string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -109,8 +110,9 @@ func (a *app) trunksCmd() *cobra.Command {
 				return err
 			}
 			list = slices.DeleteFunc(list, func(v server.TrunkView) bool { return !f.fits(&v) })
-			return a.print(list, func(w io.Writer) { writeTrunks(w, list) })
+			return a.print(list, func(w io.Writer) { writeTrunks(w, list, a.roomUnless(wide)) })
 		}}
+	c.Flags().BoolVar(&wide, "wide", false, "all columns, one line a trunk, however wide the terminal is")
 	c.Flags().StringVar(&f.gateway, "gateway", "", "only trunks to this gateway")
 	c.Flags().StringVar(&f.kind, "kind", "", "only trunks to gateways of this kind: "+strings.Join(trunkKinds, ", "))
 	c.Flags().StringVar(&f.state, "state", "", "only trunks in this state: "+strings.Join(trunkStates, ", "))
@@ -121,17 +123,23 @@ func (a *app) trunksCmd() *cobra.Command {
 	return c
 }
 
-func writeTrunks(w io.Writer, list []server.TrunkView) {
+// writeTrunks lists trunks: one line each for who has room, and for a terminal the most important columns with what is not as it should be below.
+func writeTrunks(w io.Writer, list []server.TrunkView, room int) {
 	if len(list) == 0 {
 		fmt.Fprintln(w, "no trunks")
 		return
 	}
-	t := columns(w)
-	fmt.Fprintln(t, "TRUNK\tKIND\tPEER\tTRANSPORT\tPORT\tSTATE\tSINCE\tCALLS\tRTT\tREGISTRATION\tWHY")
-	for _, v := range list {
+	wide := room == 0
+	t := table{head: []string{"TRUNK", "KIND", "PEER", "TRANSPORT", "PORT", "STATE", "SINCE", "CALLS", "RTT"}, notes: map[int][]string{},
+		steps: []step{{column: "PORT"}, {column: "KIND"}, {column: "TRANSPORT"}, {"PEER", 16, false}, {column: "RTT"}, {"PEER", 8, false}, {"TRUNK", 12, false}}}
+	if wide {
+		t.head = append(t.head, "REGISTRATION", "WHY")
+	}
+	for i := range list {
+		v := &list[i]
 		since, rtt := "-", "-"
 		if !v.Since.IsZero() {
-			since = time.Since(v.Since).Round(time.Second).String()
+			since = lasting(time.Since(v.Since))
 		}
 		if v.RTT > 0 {
 			rtt = v.RTT.Round(100 * time.Microsecond).String()
@@ -140,8 +148,18 @@ func writeTrunks(w io.Writer, list []server.TrunkView) {
 		if v.MaxCalls > 0 {
 			calls += "/" + strconv.Itoa(v.MaxCalls)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", v.Name, v.Kind, v.Peer, v.Transport, v.Port, v.State, since, calls, rtt,
-			registration(v.Registration), dash(v.Why))
+		row := []string{v.Name, v.Kind, v.Peer, v.Transport, strconv.Itoa(int(v.Port)), v.State, since, calls, rtt}
+		if wide {
+			t.rows = append(t.rows, append(row, registration(v.Registration), dash(v.Why)))
+			continue
+		}
+		t.rows = append(t.rows, row)
+		if v.Why != "" && (v.State != "up" || v.LastProbe.IsZero()) {
+			t.notes[i] = append(t.notes[i], v.Why)
+		}
+		if v.Registration != nil {
+			t.notes[i] = append(t.notes[i], "registration: "+registration(v.Registration))
+		}
 	}
-	t.Flush()
+	t.write(w, room)
 }

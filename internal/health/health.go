@@ -61,6 +61,9 @@ type Action struct {
 	Event Event // change of state, if any
 }
 
+// Untried is why a trunk is up of which nothing has been heard since it is watched.
+const Untried = "start"
+
 // Status is the view of a Trunk for people and metrics.
 type Status struct {
 	State     State
@@ -114,7 +117,7 @@ const (
 // New is a trunk that is Up until something else is known. rnd spreads the probes of many trunks; nil means no
 // spreading.
 func New(set *topology.TrunkSettings, now time.Time, rnd rand.Source) *Trunk {
-	t := &Trunk{set: set, rnd: rnd, since: now, why: "start"}
+	t := &Trunk{set: set, rnd: rnd, since: now, why: Untried}
 	t.next = now.Add(t.spread(t.intervalDown()))
 	return t
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/engine"
 	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/store"
 	"github.com/directsip/directsip/internal/topology"
@@ -373,6 +374,8 @@ func (s *Server) trunkViews() []TrunkView {
 			v.State, v.Since, v.Why = "disabled", time.Time{}, "enabled: false"
 		case !t.Paused.IsZero():
 			v.State, v.Why = "paused", "503 with Retry-After: no calls until "+t.Paused.Format(time.TimeOnly)
+		case t.Health.Why == health.Untried:
+			v.Why = untried(&t)
 		}
 		if p := t.Trunk.GatewayPort; p != 0 {
 			v.Peer = net.JoinHostPort(strings.Trim(v.Peer, "[]"), strconv.Itoa(int(p)))
@@ -381,6 +384,17 @@ func (s *Server) trunkViews() []TrunkView {
 		list = append(list, v)
 	}
 	return list
+}
+
+// untried says of a trunk whose state has never changed what that is worth.
+func untried(t *engine.TrunkStatus) string {
+	switch {
+	case !t.Health.LastProbe.IsZero():
+		return "since the start"
+	case !t.Trunk.Watched().Settings.Options:
+		return "taken for up until calls fail: options is false"
+	}
+	return "taken for up: it has not answered yet since the start"
 }
 
 func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {
