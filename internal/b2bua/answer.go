@@ -380,6 +380,7 @@ func (c *Call) rejected(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	if unauthorized(v.Status) {
 		t.leg.deny(r)
 	}
+	t.leg.told(r)
 	if c.redirect(t, m) {
 		hunt = true
 		if c.phase == phaseHunting {

@@ -90,6 +90,7 @@ func (c *Call) finishTelling(now time.Time, why *diag.Reason, by, detail, told s
 		return
 	}
 	c.end = why
+	detail = c.unsuited(why, detail)
 	c.rec.End, c.rec.Reason, c.rec.EndedBy, c.rec.Detail, c.rec.Cause = c.moment(now), why.ID, by, detail, why.Cause
 	c.hush(now)
 	c.endExchange(now, out)

@@ -48,7 +48,7 @@ func writeAttempts(w io.Writer, r *cdr.Record, now time.Time) {
 	for i := range r.Attempts {
 		x := &r.Attempts[i]
 		status := dash("")
-		if x.Status > 0 {
+		if x.Status > 0 && !ownVerdict(x.Reason) {
 			status = strconv.Itoa(x.Status)
 		}
 		if x.Cause > 0 {
@@ -72,6 +72,15 @@ func writeAttempts(w io.Writer, r *cdr.Record, now time.Time) {
 			fmt.Fprintf(w, "  b%d: %s\n", i+1, d)
 		}
 	}
+}
+
+// ownVerdict tells of the reason of an attempt that it is ours: the peer has said nothing, and the status of the attempt is what such a reason counts as.
+func ownVerdict(reason string) bool {
+	switch reason {
+	case diag.NoResponse.ID, diag.NoProgress.ID, diag.TransportFailed.ID, diag.DNSFailed.ID, diag.LinkFull.ID, diag.SessionTooWide.ID:
+		return true
+	}
+	return false
 }
 
 // came tells of a direction whether anything came at all.

@@ -85,3 +85,17 @@ func TestLadderCountsWhatIsLeftOut(t *testing.T) {
 		t.Errorf("%s", b.String())
 	}
 }
+
+// TestAttemptWithoutAnswerHasNoStatus: 504 beside a gateway that has said nothing would be looked for in the gateway.
+func TestAttemptWithoutAnswerHasNoStatus(t *testing.T) {
+	r := &cdr.Record{Attempts: []cdr.Attempt{
+		{Trunk: "gw", Remote: "192.0.2.1:5060", Status: 504, Class: "peer-fault", Reason: "no-response", Took: time.Second},
+		{Trunk: "gw", Remote: "192.0.2.1:5060", Status: 504, Class: "peer-fault", Took: time.Second},
+	}}
+	var b strings.Builder
+	writeAttempts(&b, r, time.Now())
+	rows := strings.Split(b.String(), "\n")
+	if strings.Contains(rows[0], "504") || !strings.Contains(rows[0], "no-response") || !strings.Contains(rows[1], "504") {
+		t.Error(b.String())
+	}
+}

@@ -88,7 +88,7 @@ var (
 		Fix:  "Add channels or trunks, or limit the trunk to what the peer can carry (maxCalls, maxCPS)."}
 	Incompatible = &Reason{ID: "incompatible", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
 		Text: "The peer cannot take the call in the form that was offered.",
-		Fix:  "Compare the offered codecs and the transport profile (RTP or SRTP) with what the peer supports; the Warning header of its response often says which."}
+		Fix:  "The attempt says what was offered: compare its codecs and transport profile (RTP or SRTP) with what the peer supports. The Warning header of its response, which stands there too, often says which."}
 	Redirected = &Reason{ID: "redirected", Status: 480, Phrase: "Temporarily Unavailable", Cause: 23,
 		Text: "The peer redirected the call (3xx) to somewhere that routing does not allow.",
 		Fix:  "Let the peer forward the call itself, or give the trunk usages that allow the new number."}
@@ -177,7 +177,7 @@ var (
 		Fix:  "The record says which side. If it sends no RTCP on hold, set rtcpCallsOnHold (or rtcpActiveCalls) of its trunk to false and use session timers."}
 	NotAcceptable = &Reason{ID: "not-acceptable", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
 		Text: "The offered media cannot be served: no audio stream, codec or profile in common.",
-		Fix:  "Compare the offer in the ladder with codecs of both trunks."}
+		Fix:  "The detail says what the caller offers: compare it with codecs of both trunks."}
 	MediaFamily = &Reason{ID: "media-family", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
 		Text: "All that is offered wants its media in IPv6, or all in IPv4, and this server has no media address of that family: an answer would be a call without a word.",
 		Fix:  "Give the server an address of that family (media, or addresses), or let the peer offer the other one as well. A NAT64 on the way translates no descriptions."}
