@@ -95,7 +95,7 @@ func (a *app) root() *cobra.Command {
 	}
 	add("document", a.initCmd(), a.checkCmd(), a.diffCmd(), a.routeCmd(), a.testCmd(), a.ruleCmd(), a.profileCmd())
 	add("run", a.demoCmd(), a.serveCmd(), a.applyCmd(), a.drainCmd(), a.statusCmd(), a.callCmd())
-	add("look", a.callsCmd(), a.reportCmd(), a.trunksCmd(), a.networkCmd(), a.whyCmd(), a.ladderCmd(), a.doctorCmd())
+	add("look", a.healthCmd(), a.callsCmd(), a.reportCmd(), a.trunksCmd(), a.networkCmd(), a.whyCmd(), a.ladderCmd(), a.doctorCmd())
 	root.AddCommand(a.versionCmd())
 	wrapUsage(root, "")
 	return root

@@ -239,10 +239,13 @@ func (a *app) statusCmd() *cobra.Command {
 					state = "draining"
 				}
 				fmt.Fprintf(w, "server    %s (%s)\npool      %s\ndocument  %s\nversion   %s\nup        %s\ncalls     %d\nmedia     %s%s\n", st.Server, state, st.Pool,
-					st.Document, st.Version, st.Uptime, st.Calls, st.MediaTier, inBrackets(st.MediaTierWhy))
+					st.Document, st.Version, lasting(st.Uptime), st.Calls, st.MediaTier, inBrackets(st.MediaTierWhy))
 				fmt.Fprintf(w, "trunks    %d%s\n", st.Trunks, inBrackets(downTrunks(st.TrunksDown)))
 				if st.RecordsWait != "" {
 					fmt.Fprintf(w, "records   %s\n", st.RecordsWait)
+				}
+				if n := len(st.Missed); n > 0 {
+					fmt.Fprintf(w, "health    misses %s: %s (directsip health)\n", plural(n, "target"), strings.Join(st.Missed, ", "))
 				}
 				for _, v := range st.Strangers {
 					fmt.Fprintf(w, "strangers %s refused %d from addresses of no gateway, the last from %s %s ago\n", v.Listener, v.Refused, v.Last, span(time.Since(v.LastAt)))

@@ -37,6 +37,8 @@ type Status struct {
 	TrunksDown []string `json:"trunksDown,omitempty"`
 	// RecordsWait says that the disk does not take call records, and why; "": it does.
 	RecordsWait string `json:"recordsWait,omitempty"`
+	// Missed are the targets that the server is rated by and does not meet: see /health.
+	Missed []string `json:"missed,omitempty"`
 	// Strangers are the listeners that have dropped or refused what came from no gateway of the document.
 	Strangers []StrangerView `json:"strangers,omitempty"`
 }
@@ -148,6 +150,7 @@ func (s *Server) viewHandler() http.Handler {
 func (s *Server) views() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", s.getStatus)
+	mux.HandleFunc("GET /health", s.getHealth)
 	mux.HandleFunc("GET /calls", s.getCalls)
 	mux.HandleFunc("GET /history", s.getHistory)
 	mux.HandleFunc("GET /call/{id}", s.getCall)
@@ -175,6 +178,7 @@ func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
 	me := s.current.Load()
 	tier, why := s.relay.Best()
 	trunks := s.trunkViews()
+	rating := s.Rate()
 	var down []string
 	for i := range trunks {
 		if trunks[i].State == health.Down.String() {
@@ -184,7 +188,7 @@ func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
 	answer(w, Status{Trunks: len(trunks), TrunksDown: down,
 		Server: me.Name, Pool: me.Pool.Name, Version: Version, Document: s.engine.Snapshot().Version,
 		Uptime: time.Since(s.started).Round(time.Second), Calls: s.engine.Live(), Draining: s.engine.Draining(),
-		MediaTier: tier.String(), MediaTierWhy: why, RecordsWait: s.recordsWait(), Strangers: s.strangers()})
+		MediaTier: tier.String(), MediaTierWhy: why, RecordsWait: s.recordsWait(), Missed: rating.Missed(), Strangers: s.strangers()})
 }
 
 func (s *Server) recordsWait() string {

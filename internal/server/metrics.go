@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -62,6 +61,7 @@ func (m *metrics) ended(r *cdr.Record) {
 		m.talk.Observe(max(0, r.End.Sub(r.Answered).Seconds()))
 	}
 	m.quality.ended(r, m.s.log)
+	m.s.targets.note(r)
 }
 
 // gauges reads what exists elsewhere.
@@ -191,11 +191,7 @@ func events(count func(*prometheus.Desc, uint64, ...string), d *prometheus.Desc,
 
 func (g gauges) transport(count func(*prometheus.Desc, uint64, ...string), gauge func(*prometheus.Desc, float64, ...string)) {
 	all := g.s.transport.Stats()
-	var ends time.Time
 	for _, l := range all.Listeners {
-		if e := l.CertificateEnds; !e.IsZero() && (ends.IsZero() || e.Before(ends)) {
-			ends = e
-		}
 		tr, addr := l.Transport.String(), l.Addr.String()
 		count(descMessages, l.In.Messages, tr, addr, "in")
 		count(descMessages, l.Out.Messages, tr, addr, "out")
@@ -205,7 +201,7 @@ func (g gauges) transport(count func(*prometheus.Desc, uint64, ...string), gauge
 			count(descDrops, e.n, tr, addr, e.name)
 		}
 	}
-	if !ends.IsZero() {
+	if ends := g.s.certificateEnds(); !ends.IsZero() {
 		gauge(descCert, float64(ends.Unix()), g.s.current.Load().Name)
 	}
 	gauge(descConns, float64(all.Accepted), "peer")

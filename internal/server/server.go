@@ -51,6 +51,8 @@ type Server struct {
 	resolver  *resolve.Resolver
 	store     *store.Store
 	metrics   *metrics
+	targets   targets
+	rest      context.CancelFunc // ends tend; nil: it has not begun
 	started   time.Time
 	stamp     fileStamp // of the document when it was read
 	mediaTier string    // of the document when the relay was opened
@@ -152,6 +154,8 @@ func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) 
 		return err
 	}
 	s.engine.Listen()
+	ctx, s.rest = context.WithCancel(context.Background())
+	s.undoing.Go(func() { s.tend(ctx) })
 	s.control.start(s.controlHandler(), s.log)
 	s.view.start(s.viewHandler(), s.log)
 	s.public.start(s.publicHandler(), s.log)
@@ -299,6 +303,9 @@ func (s *Server) close() error {
 	s.control.close()
 	s.view.close()
 	s.public.close()
+	if s.rest != nil {
+		s.rest()
+	}
 	s.undoing.Wait()
 	if s.relay != nil {
 		s.relay.Shutdown()

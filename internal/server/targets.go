@@ -1,0 +1,282 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/health"
+)
+
+// The targets of a server: what it is rated by. They are those of deploy/alerts.yml, as far as these are of one server and of now.
+const (
+	mostFull     = 90 // percent of maxCalls, of a trunk and of the server
+	mostFailed   = 5  // percent of calls that fail for what is nobody's wish, …
+	failedWithin = 15 * time.Minute
+	mostPoor     = 5 // … and of calls whose audio is poor
+	poorWithin   = time.Hour
+	fewCalls     = 50   // fewer of them say nothing
+	leastPorts   = 20   // free pairs of media ports in a shard
+	mostWaiting  = 100  // call records that are not written
+	leastDisk    = 1000 // MiB free where the records are
+	leastDays    = 30   // until our certificate expires
+	sampling     = time.Minute
+)
+
+// Target is one thing that a server is rated by.
+type Target struct {
+	Name    string  `json:"target"`
+	Met     bool    `json:"met"`
+	Value   float64 `json:"value"`
+	Bound   string  `json:"bound"` // "most" or "least"
+	Limit   float64 `json:"limit"`
+	Unit    string  `json:"unit"`              // of value and limit
+	Unknown string  `json:"unknown,omitempty"` // why there is no value; the target is met then
+	Detail  string  `json:"detail,omitempty"`  // what is meant: names of trunks
+	Look    string  `json:"look,omitempty"`    // what tells more, where it is missed
+}
+
+// Rating is the answer of /health.
+type Rating struct {
+	Server  string   `json:"server"`
+	Met     bool     `json:"met"` // every target
+	Targets []Target `json:"targets"`
+}
+
+// Missed are the names of the targets that are not met.
+func (r Rating) Missed() (names []string) {
+	for i := range r.Targets {
+		if !r.Targets[i].Met {
+			names = append(names, r.Targets[i].Name)
+		}
+	}
+	return names
+}
+
+// tally is what has happened since the server was started.
+type tally struct {
+	at                          time.Time
+	ended, failed, rated, poor  uint64
+	overload, faults, lostCalls uint64
+}
+
+// targets keeps a tally a minute, for an hour.
+type targets struct {
+	ended, failed, rated, poor atomic.Uint64
+
+	mu   sync.Mutex
+	past []tally // oldest first
+}
+
+// wished are the reasons by which a call ends as a party or the number wants it.
+var wished = map[string]bool{}
+
+func init() {
+	for _, r := range []*diag.Reason{diag.NormalClearing, diag.Transferred, diag.CallerCancelled, diag.Busy, diag.NoAnswer, diag.NoUserResponse, diag.Declined, diag.CallerRefused,
+		diag.NotFound, diag.NumberChanged, diag.NumberInvalid, diag.UnassignedNumber} {
+		wished[r.ID] = true
+	}
+}
+
+// note counts a call that has ended.
+func (t *targets) note(r *cdr.Record) {
+	t.ended.Add(1)
+	if !wished[r.Reason] {
+		t.failed.Add(1)
+	}
+	switch poor := r.Poor(); {
+	case poor:
+		t.poor.Add(1)
+		t.rated.Add(1)
+	case r.Worst() != nil:
+		t.rated.Add(1)
+	}
+}
+
+// keep keeps a tally, and forgets those that nobody asks for any more.
+func (t *targets) keep(x tally) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for len(t.past) > 1 && !t.past[1].at.After(x.at.Add(-poorWithin)) {
+		t.past = t.past[1:]
+	}
+	t.past = append(t.past, x)
+}
+
+// before is the latest tally that is so old; that of the start where there is none.
+func (t *targets) before(x tally, age time.Duration) (old tally) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range t.past {
+		if p.at.After(x.at.Add(-age)) {
+			break
+		}
+		old = p
+	}
+	return old
+}
+
+func (s *Server) tally() tally {
+	c, st, t := s.engine.Counters(), s.store.Stats(), &s.targets
+	return tally{at: time.Now(), ended: t.ended.Load(), failed: t.failed.Load(), rated: t.rated.Load(), poor: t.poor.Load(), overload: c.Shed + c.Dropped, faults: c.Panics,
+		lostCalls: st.Dropped + st.WriteErrors}
+}
+
+// tend keeps a tally each minute until ctx ends.
+func (s *Server) tend(ctx context.Context) {
+	t := time.NewTicker(sampling)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			s.targets.keep(s.tally())
+		}
+	}
+}
+
+// Rate rates the server.
+func (s *Server) Rate() Rating { return s.rate(s.tally()) }
+
+func (s *Server) rate(now tally) Rating {
+	me := s.current.Load()
+	r := Rating{Server: me.Name, Met: true}
+	add := func(t Target) {
+		t.Value = math.Round(t.Value*10) / 10
+		t.Met = t.Unknown != "" || (t.Bound == "most") == (t.Value <= t.Limit) || t.Value == t.Limit
+		if t.Met {
+			t.Look = ""
+		}
+		r.Met = r.Met && t.Met
+		r.Targets = append(r.Targets, t)
+	}
+	draining := 0.0
+	if s.engine.Draining() {
+		draining = 1
+	}
+	add(Target{Name: "draining", Value: draining, Bound: "most", Unit: "1: no new calls are taken", Look: "directsip drain --off, if it is forgotten"})
+	s.rateTrunks(add)
+	if n := s.callsMost(); n > 0 {
+		add(Target{Name: "calls", Value: share(uint64(s.engine.Live()), uint64(n)), Bound: "most", Limit: mostFull, Unit: "% of maxCalls", Look: "directsip calls --live"})
+	}
+	some := func(t Target, part, of uint64) {
+		if t.Value = share(part, of); of < fewCalls {
+			t.Value, t.Unknown = 0, fmt.Sprintf("%d of the %d calls that it takes", of, fewCalls)
+		}
+		add(t)
+	}
+	d := s.targets.before(now, failedWithin)
+	some(Target{Name: "calls-failed", Bound: "most", Limit: mostFailed, Unit: "% in 15 minutes", Look: "directsip report --since 15m, directsip calls --failed"}, now.failed-d.failed, now.ended-d.ended)
+	h := s.targets.before(now, poorWithin)
+	some(Target{Name: "audio-poor", Bound: "most", Limit: mostPoor, Unit: "% in an hour", Look: "directsip calls --poor --since 1h"}, now.poor-h.poor, now.rated-h.rated)
+	add(Target{Name: "overload", Value: float64(now.overload - d.overload), Bound: "most", Unit: "refused in 15 minutes", Look: "directsip calls --reason overload, and the CPU of this host"})
+	add(Target{Name: "faults", Value: float64(now.faults - d.faults), Bound: "most", Unit: "calls in 15 minutes", Look: "the log has the recording, please report it"})
+	ports := math.Inf(1)
+	for _, l := range s.engine.Loads() {
+		ports = min(ports, float64(l.Ports))
+	}
+	add(Target{Name: "media-ports", Value: ports, Bound: "least", Limit: leastPorts, Unit: "free pairs of a shard", Look: "widen mediaPorts, or set maxCalls"})
+	st := s.store.Stats()
+	add(Target{Name: "records-wait", Value: float64(st.Put - min(st.Put, st.Acknowledged)), Bound: "most", Limit: mostWaiting, Unit: "call records", Look: "directsip status"})
+	add(Target{Name: "records-lost", Value: float64(now.lostCalls - d.lostCalls), Bound: "most", Unit: "lost, or failed writes, in 15 minutes", Look: "directsip status, and the log"})
+	s.rateDisk(add)
+	if ends := s.certificateEnds(); !ends.IsZero() {
+		add(Target{Name: "certificate", Value: math.Floor(time.Until(ends).Hours() / 24), Bound: "least", Limit: leastDays, Unit: "days",
+			Detail: "until " + ends.UTC().Format(time.DateOnly), Look: "renew it: its files are read anew when they change"})
+	}
+	return r
+}
+
+// rateTrunks rates the trunks of the pool; none that are out of service.
+func (s *Server) rateTrunks(add func(Target)) {
+	var down, out, full []string
+	most, limited := 0.0, false
+	for _, v := range s.trunkViews() {
+		if v.State == "disabled" {
+			continue
+		}
+		if v.State == health.Down.String() || v.State == health.HalfOpen.String() {
+			down = append(down, v.Name)
+		}
+		if g := v.Registration; g != nil && g.State != Elsewhere && g.State != "registered" {
+			out = append(out, v.Name)
+		}
+		if v.MaxCalls > 0 {
+			limited = true
+			x := share(uint64(v.Calls), uint64(v.MaxCalls))
+			if most = max(most, x); x > mostFull {
+				full = append(full, v.Name)
+			}
+		}
+	}
+	add(Target{Name: "trunks-down", Value: float64(len(down)), Bound: "most", Unit: "trunks", Detail: several(down), Look: "directsip trunks, directsip doctor " + first(down)})
+	add(Target{Name: "not-registered", Value: float64(len(out)), Bound: "most", Unit: "trunks", Detail: several(out), Look: "directsip trunks " + first(out)})
+	if limited {
+		add(Target{Name: "trunk-full", Value: most, Bound: "most", Limit: mostFull, Unit: "% of maxCalls", Detail: several(full), Look: "directsip calls --live --trunk " + first(full)})
+	}
+}
+
+func (s *Server) rateDisk(add func(Target)) {
+	t := Target{Name: "disk-free", Bound: "least", Limit: leastDisk, Unit: "MiB", Detail: s.cfg.DataDir, Look: "make room, or keep records for less long (--keep)"}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(s.cfg.DataDir, &fs); err != nil {
+		t.Unknown = err.Error()
+	}
+	t.Value = math.Floor(float64(fs.Bavail) * float64(fs.Bsize) / (1 << 20))
+	add(t)
+}
+
+// callsMost is how many calls the server may have; 0: as many as come.
+func (s *Server) callsMost() int {
+	me := s.current.Load()
+	n := me.Pool.Share().MaxCalls
+	if m := me.MaxCalls; m > 0 && (n == 0 || m < n) {
+		n = m
+	}
+	return n
+}
+
+// certificateEnds is when the first of our certificates expires; zero: there is none.
+func (s *Server) certificateEnds() (ends time.Time) {
+	for _, l := range s.transport.Stats().Listeners {
+		if e := l.CertificateEnds; !e.IsZero() && (ends.IsZero() || e.Before(ends)) {
+			ends = e
+		}
+	}
+	return ends
+}
+
+func share(n, of uint64) float64 {
+	if of == 0 {
+		return 0
+	}
+	return 100 * float64(n) / float64(of)
+}
+
+// several names some of many.
+func several(names []string) string {
+	const most = 8
+	if n := len(names); n > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", n-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+func first(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return names[0]
+}
+
+func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request) { answer(w, s.Rate()) }

@@ -1,0 +1,166 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/diag"
+)
+
+// verdicts are the targets of a rating that are not simply met.
+func verdicts(r Rating) (list []string) {
+	for _, t := range r.Targets {
+		switch {
+		case t.Name == "disk-free": // is the machine's
+		case t.Unknown != "":
+			list = append(list, t.Name+"?")
+		case !t.Met:
+			list = append(list, fmt.Sprintf("%s %v", t.Name, t.Value))
+			if t.Look == "" {
+				list = append(list, "and nothing says where to look")
+			}
+		case t.Look != "":
+			list = append(list, t.Name+" is met, and says where to look")
+		}
+	}
+	return list
+}
+
+// TestOPS12Targets: each thing that goes wrong at a server misses its target and no other, and what is over is forgotten.
+func TestOPS12Targets(t *testing.T) {
+	r := start(t, strings.NewReplacer("port: 5070}", "port: 5070, enabled: true}", "usages: [all]}\n", "usages: [all], maxCalls: 10}\n").Replace(basic))
+	is := func(what string, got Rating, want ...string) {
+		t.Helper()
+		if have := verdicts(got); !slices.Equal(have, want) || got.Met != (len(got.Missed()) == 0) {
+			t.Errorf("%s: %q, want %q", what, have, want)
+		}
+	}
+	now := r.tally()
+	is("at the start", r.rate(now), "calls-failed?", "audio-poor?")
+	good, bad := &cdr.Record{Reason: diag.NormalClearing.ID}, &cdr.Record{Reason: diag.AllTrunksFailed.ID}
+	poor := &cdr.Record{Reason: diag.Busy.ID, Media: []cdr.Media{{Quality: &cdr.Quality{Arrived: cdr.Heard{Poor: "loss"}}}}}
+	for range 57 {
+		r.targets.note(good)
+	}
+	for range 3 {
+		r.targets.note(bad)
+	}
+	is("3 of 60 fail", r.rate(r.tally()), "audio-poor?")
+	r.targets.note(bad)
+	is("4 of 61 fail", r.rate(r.tally()), "calls-failed 6.6", "audio-poor?")
+	for range 50 {
+		r.targets.note(poor)
+	}
+	is("poor", r.rate(r.tally()), "audio-poor 100")
+	now = r.tally()
+	r.targets.keep(now)
+	later := now
+	later.at = now.at.Add(failedWithin - time.Second)
+	is("a quarter of an hour later it is not yet over", r.rate(later), "audio-poor 100")
+	later.at = now.at.Add(failedWithin)
+	later.ended += 60
+	later.failed += 60
+	is("all fail of the quarter of an hour after that", r.rate(later), "calls-failed 100", "audio-poor 100")
+	later = now
+	later.at = now.at.Add(poorWithin)
+	later.overload, later.faults, later.lostCalls = now.overload+7, now.faults+1, now.lostCalls+2
+	is("an hour later", r.rate(later), "calls-failed?", "audio-poor?", "overload 7", "faults 1", "records-lost 2")
+	r.Drain(true)
+	is("draining", r.rate(later), "draining 1", "calls-failed?", "audio-poor?", "overload 7", "faults 1", "records-lost 2")
+	resp, err := overSocket(SocketPath(r.cfg.DataDir)).Get("http://directsip/health")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	var got Rating
+	if err := json.Unmarshal(body, &got); err != nil || got.Met || got.Missed()[0] != "draining" || got.Server != "med1.test" {
+		t.Errorf("%s, %v", body, err)
+	}
+}
+
+// TestOPS12TrunksDown names the trunks that are down, and none that is out of service.
+func TestOPS12TrunksDown(t *testing.T) {
+	r := start(t, strings.NewReplacer("trunk:pbx: {options: false,", "trunk:gw: {optionsInterval: 1s, optionsIntervalDown: 1s, optionsTimeout: 500ms, optionsMisses: 1}\n  trunk:pbx: {options: false,",
+		"port: 5060}}", "port: 5060, enabled: false}}").Replace(basic))
+	until(t, "the gateway is down", func() bool { return len(r.Rate().Missed()) > 0 })
+	rating := r.Rate()
+	i := slices.IndexFunc(rating.Targets, func(t Target) bool { return !t.Met })
+	if got := rating.Targets[i]; got.Name != "trunks-down" || got.Value != 1 || got.Detail != "gw" || !strings.HasSuffix(got.Look, "directsip doctor gw") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestOPS12Disk: what cannot be asked is not called missed.
+func TestOPS12Disk(t *testing.T) {
+	for dir, known := range map[string]bool{t.TempDir(): true, "/nowhere/at/all": false} {
+		s := &Server{cfg: Config{DataDir: dir}}
+		s.rateDisk(func(x Target) {
+			if x.Name != "disk-free" || (x.Unknown == "") != known || known != (x.Value > 0) || x.Limit != leastDisk {
+				t.Errorf("%s: %+v", dir, x)
+			}
+		})
+	}
+}
+
+// TestTalliesAreForgotten: those of more than an hour are not kept.
+func TestTalliesAreForgotten(t *testing.T) {
+	var x targets
+	at := time.Now()
+	for i := range 500 {
+		x.keep(tally{at: at.Add(time.Duration(i) * time.Minute), ended: uint64(i)})
+	}
+	now := tally{at: at.Add(499 * time.Minute)}
+	if n := len(x.past); n > 62 || x.before(now, poorWithin).ended != 439 || x.before(now, failedWithin).ended != 484 {
+		t.Errorf("%d are kept, those asked for have %d and %d", n, x.before(now, poorWithin).ended, x.before(now, failedWithin).ended)
+	}
+}
+
+// TestTargetsAreThoseOfTheAlerts: what wakes somebody and what `directsip health` says are one thing, and operation.md has every target with its bound.
+func TestTargetsAreThoseOfTheAlerts(t *testing.T) {
+	file, err := os.ReadFile("../../deploy/alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts := string(file)
+	for _, want := range []string{
+		fmt.Sprintf("directsip_trunk_calls_limit > %v", mostFull/100.0),
+		fmt.Sprintf("[15m])) > %d) > %v", fewCalls, mostFailed/100.0),
+		fmt.Sprintf(`directsip_audio_mos_count{direction="from"}[1h])) > %v`, mostPoor/100.0),
+		fmt.Sprintf("directsip_media_ports_free < %d", leastPorts),
+		fmt.Sprintf("directsip_records_waiting > %d", mostWaiting),
+		fmt.Sprintf("/ 86400 < %d", leastDays),
+	} {
+		if !strings.Contains(alerts, want) {
+			t.Errorf("the alerts lack %q", want)
+		}
+	}
+	reasons := strings.Split(regexp.MustCompile(`reason!~"([a-z|-]+)"`).FindStringSubmatch(alerts)[1], "|")
+	for _, id := range reasons {
+		if !wished[id] {
+			t.Errorf("%s fails here, and not for the alerts", id)
+		}
+	}
+	if len(reasons) != len(wished) {
+		t.Errorf("%d reasons, the alerts have %d", len(wished), len(reasons))
+	}
+	page, err := os.ReadFile("../../docs/operation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, bound := range map[string]string{"draining": "0", "trunks-down": "0", "not-registered": "0", "trunk-full": fmt.Sprint(mostFull, " %"), "calls": fmt.Sprint(mostFull, " %"),
+		"calls-failed": fmt.Sprint(mostFailed, " %"), "audio-poor": fmt.Sprint(mostPoor, " %"), "overload": "0", "faults": "0", "media-ports": fmt.Sprint(leastPorts),
+		"records-wait": fmt.Sprint(mostWaiting), "records-lost": "0", "disk-free": fmt.Sprint(leastDisk, " MiB"), "certificate": fmt.Sprint(leastDays, " days")} {
+		if !regexp.MustCompile("(?m)^\\| `" + name + "` \\| (most|least) " + bound + " \\|").Match(page) {
+			t.Errorf("operation.md lacks %s with %s", name, bound)
+		}
+	}
+}
