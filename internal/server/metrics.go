@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -62,6 +63,7 @@ func (m *metrics) ended(r *cdr.Record) {
 	}
 	m.quality.ended(r, m.s.log)
 	m.s.targets.note(r)
+	m.s.targets.try(r, time.Now())
 }
 
 // gauges reads what exists elsewhere.

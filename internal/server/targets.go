@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,8 @@ const (
 	mostPoor     = 5 // … and of calls whose audio is poor
 	poorWithin   = time.Hour
 	fewCalls     = 50   // fewer of them say nothing
+	mostRefused  = 20   // percent of the calls tried on a trunk that it fails, in an hour, …
+	fewTried     = 20   // … of so many at least
 	leastPorts   = 20   // free pairs of media ports in a shard
 	mostWaiting  = 100  // call records that are not written
 	leastDisk    = 1000 // MiB free where the records are
@@ -73,8 +76,32 @@ type tally struct {
 type targets struct {
 	ended, failed, rated, poor atomic.Uint64
 
-	mu   sync.Mutex
-	past []tally // oldest first
+	mu     sync.Mutex
+	past   []tally // oldest first
+	trunks map[string]*recent
+}
+
+// recent is what a trunk has done with the calls that were tried on it within an hour, in pieces of five minutes.
+type recent struct {
+	piece int64 // the last one that was counted in, by Unix time
+	n     [12]struct{ tried, bad uint32 }
+}
+
+// to forgets what is too old.
+func (r *recent) to(now time.Time) {
+	piece := now.Unix() / int64(poorWithin/time.Second) * int64(len(r.n))
+	piece += now.Unix() % int64(poorWithin/time.Second) / (int64(poorWithin/time.Second) / int64(len(r.n)))
+	for r.piece = max(r.piece, piece-int64(len(r.n))); r.piece < piece; {
+		r.piece++
+		r.n[r.piece%int64(len(r.n))] = struct{ tried, bad uint32 }{}
+	}
+}
+
+func (r *recent) sum() (tried, bad uint64) {
+	for _, x := range r.n {
+		tried, bad = tried+uint64(x.tried), bad+uint64(x.bad)
+	}
+	return tried, bad
 }
 
 // wished are the reasons by which a call ends as a party or the number wants it.
@@ -100,6 +127,53 @@ func (t *targets) note(r *cdr.Record) {
 	case r.Worst() != nil:
 		t.rated.Add(1)
 	}
+}
+
+// try counts the attempts of a call that has ended. A trunk without a free channel does what it should.
+func (t *targets) try(r *cdr.Record, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		if t.trunks == nil {
+			t.trunks = make(map[string]*recent)
+		}
+		x := t.trunks[a.Trunk]
+		if x == nil {
+			x = &recent{}
+			t.trunks[a.Trunk] = x
+		}
+		x.to(now)
+		n := &x.n[x.piece%int64(len(x.n))]
+		n.tried++
+		if a.Class == "peer-fault" || a.Class == "incompatible" {
+			n.bad++
+		}
+	}
+}
+
+// refusing is the trunk that fails most, in percent of the calls that were tried on it, and those that fail too many; "": none had calls enough.
+func (t *targets) refusing(now time.Time) (worst string, percent float64, beyond []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for name, x := range t.trunks {
+		x.to(now)
+		tried, bad := x.sum()
+		if tried == 0 { // perhaps there is no such trunk any more
+			delete(t.trunks, name)
+		}
+		if tried < fewTried {
+			continue
+		}
+		if p := share(bad, tried); worst == "" || p > percent || p == percent && name < worst {
+			worst, percent = name, p
+		}
+		if share(bad, tried) > mostRefused {
+			beyond = append(beyond, name)
+		}
+	}
+	slices.Sort(beyond)
+	return worst, percent, beyond
 }
 
 // keep keeps a tally, and forgets those that nobody asks for any more.
@@ -177,6 +251,13 @@ func (s *Server) rate(now tally) Rating {
 	}
 	d := s.targets.before(now, failedWithin)
 	some(Target{Name: "calls-failed", Bound: "most", Limit: mostFailed, Unit: "% in 15 minutes", Look: "directsip report --since 15m, directsip calls --failed"}, now.failed-d.failed, now.ended-d.ended)
+	worst, percent, beyond := s.targets.refusing(now.at)
+	t := Target{Name: "trunk-fails", Value: percent, Bound: "most", Limit: mostRefused, Unit: "% of calls tried in an hour", Detail: several(beyond),
+		Look: "directsip report --by out --since 1h, directsip calls --trunk " + worst}
+	if worst == "" {
+		t.Unknown = fmt.Sprintf("no trunk had the %d calls that it takes", fewTried)
+	}
+	add(t)
 	h := s.targets.before(now, poorWithin)
 	some(Target{Name: "audio-poor", Bound: "most", Limit: mostPoor, Unit: "% in an hour", Look: "directsip calls --poor --since 1h"}, now.poor-h.poor, now.rated-h.rated)
 	add(Target{Name: "overload", Value: float64(now.overload - d.overload), Bound: "most", Unit: "refused in 15 minutes", Look: "directsip calls --reason overload, and the CPU of this host"})

@@ -44,7 +44,7 @@ func TestOPS12Targets(t *testing.T) {
 		}
 	}
 	now := r.tally()
-	is("at the start", r.rate(now), "calls-failed?", "audio-poor?")
+	is("at the start", r.rate(now), "calls-failed?", "trunk-fails?", "audio-poor?")
 	good, bad := &cdr.Record{Reason: diag.NormalClearing.ID}, &cdr.Record{Reason: diag.AllTrunksFailed.ID}
 	poor := &cdr.Record{Reason: diag.Busy.ID, Media: []cdr.Media{{Quality: &cdr.Quality{Arrived: cdr.Heard{Poor: "loss"}}}}}
 	for range 57 {
@@ -53,28 +53,28 @@ func TestOPS12Targets(t *testing.T) {
 	for range 3 {
 		r.targets.note(bad)
 	}
-	is("3 of 60 fail", r.rate(r.tally()), "audio-poor?")
+	is("3 of 60 fail", r.rate(r.tally()), "trunk-fails?", "audio-poor?")
 	r.targets.note(bad)
-	is("4 of 61 fail", r.rate(r.tally()), "calls-failed 6.6", "audio-poor?")
+	is("4 of 61 fail", r.rate(r.tally()), "calls-failed 6.6", "trunk-fails?", "audio-poor?")
 	for range 50 {
 		r.targets.note(poor)
 	}
-	is("poor", r.rate(r.tally()), "audio-poor 100")
+	is("poor", r.rate(r.tally()), "trunk-fails?", "audio-poor 100")
 	now = r.tally()
 	r.targets.keep(now)
 	later := now
 	later.at = now.at.Add(failedWithin - time.Second)
-	is("a quarter of an hour later it is not yet over", r.rate(later), "audio-poor 100")
+	is("a quarter of an hour later it is not yet over", r.rate(later), "trunk-fails?", "audio-poor 100")
 	later.at = now.at.Add(failedWithin)
 	later.ended += 60
 	later.failed += 60
-	is("all fail of the quarter of an hour after that", r.rate(later), "calls-failed 100", "audio-poor 100")
+	is("all fail of the quarter of an hour after that", r.rate(later), "calls-failed 100", "trunk-fails?", "audio-poor 100")
 	later = now
 	later.at = now.at.Add(poorWithin)
 	later.overload, later.faults, later.lostCalls = now.overload+7, now.faults+1, now.lostCalls+2
-	is("an hour later", r.rate(later), "calls-failed?", "audio-poor?", "overload 7", "faults 1", "records-lost 2")
+	is("an hour later", r.rate(later), "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2")
 	r.Drain(true)
-	is("draining", r.rate(later), "draining 1", "calls-failed?", "audio-poor?", "overload 7", "faults 1", "records-lost 2")
+	is("draining", r.rate(later), "draining 1", "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2")
 	resp, err := overSocket(SocketPath(r.cfg.DataDir)).Get("http://directsip/health")
 	if err != nil {
 		t.Fatal(err)
@@ -96,6 +96,36 @@ func TestOPS12TrunksDown(t *testing.T) {
 	i := slices.IndexFunc(rating.Targets, func(t Target) bool { return !t.Met })
 	if got := rating.Targets[i]; got.Name != "trunks-down" || got.Value != 1 || got.Detail != "gw" || !strings.HasSuffix(got.Look, "directsip doctor gw") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestOPS12TrunkThatFails: a trunk that answers OPTIONS and no call is up, and its calls are saved by the next trunk; it is told all the same, and forgotten an hour after.
+func TestOPS12TrunkThatFails(t *testing.T) {
+	var x targets
+	now := time.Date(2026, 1, 31, 12, 3, 0, 0, time.UTC)
+	saved := &cdr.Record{Reason: diag.NormalClearing.ID, Attempts: []cdr.Attempt{{Trunk: "itsp", Class: "peer-fault"}, {Trunk: "gw", Class: "answered"}}}
+	full := &cdr.Record{Reason: diag.NormalClearing.ID, Attempts: []cdr.Attempt{{Trunk: "isdn", Class: "congestion"}, {Trunk: "itsp", Class: "answered"}}}
+	is := func(at time.Time, want string) {
+		t.Helper()
+		worst, percent, beyond := x.refusing(at)
+		if got := fmt.Sprintf("%s %.0f %v", worst, percent, beyond); got != want {
+			t.Errorf("%v: %s, want %s", at, got, want)
+		}
+	}
+	for range fewTried - 1 {
+		x.try(saved, now)
+	}
+	is(now, " 0 []")
+	x.try(saved, now.Add(9*time.Minute))
+	is(now.Add(9*time.Minute), "itsp 100 [itsp]")
+	for range 80 {
+		x.try(full, now.Add(10*time.Minute))
+	}
+	is(now.Add(10*time.Minute), "itsp 20 []") // 20 of 100
+	is(now.Add(61*time.Minute), "itsp 1 []")  // one of 81
+	is(now.Add(75*time.Minute), " 0 []")
+	if len(x.trunks) != 0 {
+		t.Errorf("%d trunks are kept that nothing is known of", len(x.trunks))
 	}
 }
 
@@ -135,6 +165,8 @@ func TestTargetsAreThoseOfTheAlerts(t *testing.T) {
 		fmt.Sprintf("directsip_trunk_calls_limit > %v", mostFull/100.0),
 		fmt.Sprintf("[15m])) > %d) > %v", fewCalls, mostFailed/100.0),
 		fmt.Sprintf(`directsip_audio_mos_count{direction="from"}[1h])) > %v`, mostPoor/100.0),
+		`class=~"peer-fault|incompatible"}[1h]))`,
+		fmt.Sprintf("directsip_attempts_total[1h])) > %d) > %v", fewTried, mostRefused/100.0),
 		fmt.Sprintf("directsip_media_ports_free < %d", leastPorts),
 		fmt.Sprintf("directsip_records_waiting > %d", mostWaiting),
 		fmt.Sprintf("/ 86400 < %d", leastDays),
@@ -157,7 +189,7 @@ func TestTargetsAreThoseOfTheAlerts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, bound := range map[string]string{"draining": "0", "trunks-down": "0", "not-registered": "0", "trunk-full": fmt.Sprint(mostFull, " %"), "calls": fmt.Sprint(mostFull, " %"),
-		"calls-failed": fmt.Sprint(mostFailed, " %"), "audio-poor": fmt.Sprint(mostPoor, " %"), "overload": "0", "faults": "0", "media-ports": fmt.Sprint(leastPorts),
+		"calls-failed": fmt.Sprint(mostFailed, " %"), "audio-poor": fmt.Sprint(mostPoor, " %"), "overload": "0", "faults": "0", "trunk-fails": fmt.Sprint(mostRefused, " %"), "media-ports": fmt.Sprint(leastPorts),
 		"records-wait": fmt.Sprint(mostWaiting), "records-lost": "0", "disk-free": fmt.Sprint(leastDisk, " MiB"), "certificate": fmt.Sprint(leastDays, " days")} {
 		if !regexp.MustCompile("(?m)^\\| `" + name + "` \\| (most|least) " + bound + " \\|").Match(page) {
 			t.Errorf("operation.md lacks %s with %s", name, bound)
