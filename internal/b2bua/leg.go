@@ -356,10 +356,16 @@ func indoors(a, met netip.Addr, t *topology.Trunk) bool {
 	return a.IsPrivate() && met.IsGlobalUnicast() && !met.IsPrivate() && (t == nil || !slices.Contains(t.Gateway.Addresses, a))
 }
 
+// doubtful tells whether an address may be one behind a NAT between two private networks: a private one of a peer that was met at another private one, and that its
+// gateway does not name. The peer may as well have several hosts.
+func doubtful(a, met netip.Addr, t *topology.Trunk) bool {
+	return a.IsPrivate() && met.IsPrivate() && a != met && t != nil && !slices.Contains(t.Gateway.Addresses, a) && t.Gateway.Addr != a
+}
+
 // nextHop is where requests of a dialog go: its first route or remote target (RFC 3261 §12.2.1.1). A name is looked up by whoever sends (RFC 3263), and where
 // nobody is found by it the way leads as the dialog was set up. Over a connection its flow is kept, and dialled again only when it is gone: at the port where the
 // peer listens, which of a caller is not the one it has called from. A target that names an address of its network behind a NAT is still reached where it has
-// been called, and where that is in the Internet the address is not tried. Where t is nil the transport stays.
+// been called, and where that is in the Internet the address is not tried. Over UDP one that is doubtful is tried first, as a name would be. Where t is nil the transport stays.
 func (e *Env) nextHop(now time.Time, hop sip.Hop, d *dialog.Dialog, t *topology.Trunk) sip.Hop {
 	u, err := sip.ParseURI(d.NextHopURI())
 	if err != nil || u.Host == "" {
@@ -405,6 +411,10 @@ func (e *Env) nextHop(now time.Time, hop sip.Hop, d *dialog.Dialog, t *topology.
 		if hop.Transport == sip.TLS {
 			port = 5061
 		}
+	}
+	if reachable && hop.Transport == sip.UDP && doubtful(addr, hop.Remote.Addr(), t) {
+		hop.Host, hop.Port = addr.String(), port
+		return hop
 	}
 	if reachable {
 		if d.UAC && !hop.Way.IsValid() && hop.Transport.Reliable() && addr != hop.Remote.Addr() {

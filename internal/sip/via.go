@@ -148,6 +148,9 @@ func (m *Message) FixTopVia(remote netip.AddrPort) {
 // where the request came from: always the address of src, which is what received= says after FixTopVia;
 // the port of src when rport was asked for, else that of sent-by, else 5060.
 //
+// A sent-by with another address than that of src is one behind a NAT, which has most likely chosen another
+// port, too: then the answer goes to src whether rport was asked for or not.
+//
 // maddr is not followed: it serves multicast, and would let a stranger aim our answers at a third party.
 func (m *Message) ResponseAddr(src netip.AddrPort) netip.AddrPort {
 	v, ok := m.TopVia()
@@ -155,6 +158,9 @@ func (m *Message) ResponseAddr(src netip.AddrPort) netip.AddrPort {
 		return src
 	}
 	if _, rport := v.RPort(); rport {
+		return src
+	}
+	if sent, err := netip.ParseAddr(v.Host); err == nil && sent.Unmap() != src.Addr().Unmap().WithZone("") {
 		return src
 	}
 	port := v.Port

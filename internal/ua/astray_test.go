@@ -80,3 +80,42 @@ func TestContactThatLeadsNowhere(t *testing.T) {
 		to(r, "BYE", "198.51.100.1:5060")
 	}
 }
+
+// A private Contact of a peer that was met at another private address may be behind a NAT between the two networks, or another host of the peer. Over UDP it is tried
+// first, as a name would be, and where the peer was met comes next (TestDatagramsOfADialogGoOnToTheNextAddress).
+func TestContactBehindANATOfPrivateNetworks(t *testing.T) {
+	const met = "10.1.0.9:33060"
+	doc := strings.Replace(document, "host: 198.51.100.1,", "host: 10.1.0.9, addresses: [10.1.0.10],", 1)
+	from := ucSource
+	from.Remote = netip.MustParseAddrPort(met)
+	for host, want := range map[string]struct {
+		remote, host string
+		port         uint16
+	}{
+		"192.168.5.5":      {met, "192.168.5.5", 5060},
+		"192.168.5.5:5070": {met, "192.168.5.5", 5070},
+		"10.1.0.9":         {"10.1.0.9:5060", "", 0},
+		"10.1.0.10:5062":   {"10.1.0.10:5062", "", 0}, // which the gateway has
+		"198.51.100.7":     {"198.51.100.7:5060", "", 0},
+	} {
+		r := rigOf(t, doc)
+		contact := func(data []byte) []byte {
+			return bytes.Replace(data, []byte("Contact: "+header(data, "Contact")), []byte("Contact: <sip:"+host+">"), 1)
+		}
+		r.in(from, contact(request("INVITE", "1", "i", "call", "from", "", bodies[0])))
+		inv, _ := r.told("INVITE")
+		r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+		ok, _ := r.told("SIP/2.0 200 OK")
+		r.in(from, contact(request("ACK", "1", "ack", "call", "from", tagOf(header(ok, "To")), "")))
+		r.in(r.pstn, fromCallee(inv, "BYE"))
+		for _, s := range r.out.Sends {
+			if !strings.HasPrefix(string(s.Data), "BYE ") {
+				continue
+			}
+			if s.Hop.Remote.String() != want.remote || s.Hop.Host != want.host || s.Hop.Port != want.port {
+				t.Errorf("BYE of a peer at %s goes to %q:%d %s, want %v", host, s.Hop.Host, s.Hop.Port, s.Hop.Remote, want)
+			}
+		}
+		r.told("BYE ")
+	}
+}
