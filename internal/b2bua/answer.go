@@ -29,7 +29,7 @@ type fork struct {
 // receiveInviteResponse takes a response to the INVITE of an attempt that has no result yet.
 func (c *Call) receiveInviteResponse(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	t.noResponse = time.Time{}
-	c.env.silent().Forget(t.leg.hop.Remote)
+	c.env.silent().Forget(WayOf(&t.leg.hop))
 	t.leg.learn(m)
 	switch {
 	case m.Status < 200:

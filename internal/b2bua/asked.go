@@ -18,7 +18,7 @@ func (e *Env) asked(now time.Time, hop sip.Hop, u *sip.URI, t *topology.Trunk) s
 	switch by, _ := u.Params.Get("transport"); {
 	case strings.EqualFold(by, "udp"):
 		return sip.UDP
-	case strings.EqualFold(by, "tcp") && !e.noTCP().Is(now, hop.Remote):
+	case strings.EqualFold(by, "tcp") && !e.noTCP().Is(now, WayOf(&hop)):
 		return sip.TCP
 	}
 	return hop.Transport
@@ -30,7 +30,7 @@ func (c *Call) backToUDP(now time.Time, l *Leg, hop *sip.Hop) bool {
 	if l.trunk.Transport != sip.UDP || hop.Transport != sip.TCP {
 		return false
 	}
-	c.env.noTCP().Add(now, hop.Remote, noTCPTime)
+	c.env.noTCP().Add(now, WayOf(hop), noTCPTime)
 	hop.Transport, hop.Flow = sip.UDP, 0
 	if l.hop.Transport == sip.TCP {
 		l.hop.Transport, l.hop.Flow = sip.UDP, 0

@@ -209,7 +209,7 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	l := &t.leg
 	c.bind(t)
 	if t.hop == 0 && l.callID == "" {
-		t.hops = c.env.speaking(now, t.hops)
+		t.hops = c.env.speaking(now, t.target.Trunk, t.hops)
 	}
 	l.callID, l.tag, l.first = c.env.CallID(), c.env.tag(), 1
 	l.sdp.start(c.env)
@@ -246,7 +246,7 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 func (c *Call) fitInvite(now time.Time, t *attempt, body string) *sip.Message {
 	l := &t.leg
 	m := c.buildInvite(t, body)
-	if l.hop.Transport == sip.UDP && tooLarge(m, l.trunk.Settings.UDPMaxRequest) && !c.env.noTCP().Is(now, l.hop.Remote) {
+	if l.hop.Transport == sip.UDP && tooLarge(m, l.trunk.Settings.UDPMaxRequest) && !c.env.noTCP().Is(now, WayOf(&l.hop)) {
 		t.viaTCP = true
 		l.hop.Transport = sip.TCP
 		m = c.buildInvite(t, body)
@@ -494,7 +494,7 @@ func (c *Call) attemptFailed(now time.Time, t *attempt, ev txn.Event, out *Out) 
 		return
 	}
 	if ev == txn.Failed && t.viaTCP {
-		c.env.noTCP().Add(now, t.leg.hop.Remote, noTCPTime) // the large request goes by UDP after all (RFC 3261 §18.1.1)
+		c.env.noTCP().Add(now, WayOf(&t.leg.hop), noTCPTime) // the large request goes by UDP after all (RFC 3261 §18.1.1)
 		if !c.written {
 			e := &c.rec.Attempts[t.index]
 			e.Detail = join(e.Detail, "larger than udpMaxRequest, and went by UDP because TCP failed ("+t.failure+")")
@@ -514,9 +514,9 @@ func (c *Call) attemptFailed(now time.Time, t *attempt, ev txn.Event, out *Out) 
 // have taken noProgressTimeout: a name can have dozens of them. A peer that has not
 // answered at all cannot be cancelled: its INVITE is no longer repeated, and if it wakes up it is cancelled then.
 func (c *Call) nextAddress(now time.Time, t *attempt, r *rejection, out *Out) {
-	c.env.noTCP().Forget(t.leg.hop.Remote) // what is too large may not arrive by UDP either
+	c.env.noTCP().Forget(WayOf(&t.leg.hop)) // what is too large may not arrive by UDP either
 	if t.state == attemptTrying {
-		c.env.silent().Add(now, t.leg.hop.Remote, SilentTime)
+		c.env.silent().Add(now, WayOf(&t.leg.hop), SilentTime)
 	}
 	if !c.further(now, t, r, out) {
 		c.reject(now, t, r, true, out)
@@ -530,7 +530,7 @@ func (c *Call) outOfService(now time.Time, t *attempt, m *sip.Message, r *reject
 		return false
 	}
 	if d := pauseOf(m); d > 0 {
-		c.env.silent().Add(now, t.leg.hop.Remote, d)
+		c.env.silent().Add(now, WayOf(&t.leg.hop), d)
 		if t.pause == 0 || d < t.pause {
 			t.pause = d
 		}

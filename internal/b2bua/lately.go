@@ -3,6 +3,8 @@ package b2bua
 import (
 	"net/netip"
 	"time"
+
+	"github.com/directsip/directsip/internal/sip"
 )
 
 const (
@@ -15,20 +17,29 @@ const (
 	maxLately = 1024
 )
 
+// Way is an address of a peer as it is reached from one of ours: two networks may have the same addresses, each behind another of ours.
+type Way struct {
+	From netip.Addr
+	To   netip.AddrPort
+}
+
+// WayOf is that of a hop.
+func WayOf(hop *sip.Hop) Way { return Way{hop.Local.Addr(), hop.Remote} }
+
 // Lately is something that was found out about addresses of peers and is believed for a while. It is of all shards, so that none has to wait for what another
 // has found out. *Found is one for a single shard.
 type Lately interface {
 	// Is tells whether it holds of an address.
-	Is(now time.Time, peer netip.AddrPort) bool
-	Add(now time.Time, peer netip.AddrPort, d time.Duration)
-	Forget(peer netip.AddrPort)
+	Is(now time.Time, peer Way) bool
+	Add(now time.Time, peer Way, d time.Duration)
+	Forget(peer Way)
 }
 
 // Found has addresses of peers that something was found out about, and until when that is believed. The zero value is ready. It is bounded.
-type Found map[netip.AddrPort]time.Time
+type Found map[Way]time.Time
 
 // Is is Lately.
-func (f *Found) Is(now time.Time, peer netip.AddrPort) bool {
+func (f *Found) Is(now time.Time, peer Way) bool {
 	until, known := (*f)[peer]
 	if known && !now.Before(until) {
 		delete(*f, peer)
@@ -37,7 +48,7 @@ func (f *Found) Is(now time.Time, peer netip.AddrPort) bool {
 }
 
 // Add is Lately.
-func (f *Found) Add(now time.Time, peer netip.AddrPort, d time.Duration) {
+func (f *Found) Add(now time.Time, peer Way, d time.Duration) {
 	if *f == nil {
 		*f = Found{}
 	}
@@ -48,7 +59,7 @@ func (f *Found) Add(now time.Time, peer netip.AddrPort, d time.Duration) {
 }
 
 // Forget is Lately.
-func (f *Found) Forget(peer netip.AddrPort) { delete(*f, peer) }
+func (f *Found) Forget(peer Way) { delete(*f, peer) }
 
 // silent is what is known of silent addresses.
 func (e *Env) silent() Lately { return ready(&e.Silent) }

@@ -39,27 +39,28 @@ func TestSpentIsBounded(t *testing.T) {
 	}
 }
 
-// A source has maxGuesses wrong passwords in a minute; other sources are not concerned.
+// A source has maxGuesses wrong passwords in a minute at an address of ours; other sources are not concerned, nor is one with the same address in another network of ours.
 func TestGuessesAreCountedBySource(t *testing.T) {
 	var g Guesses
+	here, there := netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("198.51.100.10")
 	bad, good := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
 	for i := range maxGuesses {
-		same(t, fmt.Sprint("locked after ", i), g.Locked(now, bad), false)
-		same(t, fmt.Sprint("told after ", i+1), g.Guessed(now, bad), i == maxGuesses-1)
+		same(t, fmt.Sprint("locked after ", i), g.Locked(now, here, bad), false)
+		same(t, fmt.Sprint("told after ", i+1), g.Guessed(now, here, bad), i == maxGuesses-1)
 	}
 	for _, row := range []struct {
-		from netip.Addr
-		at   time.Duration
-		want bool
-	}{{bad, 0, true}, {good, 0, false}, {bad, guessTime - 1, true}, {bad, guessTime, false}} {
-		same(t, fmt.Sprint(row.from, row.at), g.Locked(now.Add(row.at), row.from), row.want)
+		at, from netip.Addr
+		after    time.Duration
+		want     bool
+	}{{here, bad, 0, true}, {here, good, 0, false}, {there, bad, 0, false}, {here, bad, guessTime - 1, true}, {here, bad, guessTime, false}} {
+		same(t, fmt.Sprint(row.at, row.from, row.after), g.Locked(now.Add(row.after), row.at, row.from), row.want)
 	}
-	same(t, "anew", g.Guessed(now.Add(guessTime), bad), false)
-	same(t, "not locked", g.Locked(now.Add(guessTime), bad), false)
+	same(t, "anew", g.Guessed(now.Add(guessTime), here, bad), false)
+	same(t, "not locked", g.Locked(now.Add(guessTime), here, bad), false)
 	a := netip.MustParseAddr("2001:db8::")
 	for range 3 * maxGuessers {
 		a = a.Next()
-		g.Guessed(now.Add(guessTime), a)
+		g.Guessed(now.Add(guessTime), here, a)
 		if len(g.by) > maxGuessers {
 			t.Fatalf("%d sources are remembered", len(g.by))
 		}

@@ -19,7 +19,7 @@ func (e *Engine) Find(ctx context.Context, hop *sip.Hop) (at []netip.AddrPort, n
 	if err != nil {
 		e.log.Debug("name not resolved", "host", hop.Host, "err", err) // a peer gives names as it likes
 	}
-	return e.speaking(time.Now(), elsewhere(r.Hops, hop.Remote.Addr())), e.certified(hop)
+	return e.speaking(time.Now(), hop.Local.Addr(), elsewhere(r.Hops, hop.Remote.Addr())), e.certified(hop)
 }
 
 // elsewhere are the addresses at which a peer can be that was met at one of that kind.
@@ -34,10 +34,10 @@ func whereIs(hop *sip.Hop) resolve.Query {
 }
 
 // speaking has the addresses that fell silent behind the others.
-func (e *Engine) speaking(now time.Time, hops []resolve.Addr) []netip.AddrPort {
+func (e *Engine) speaking(now time.Time, from netip.Addr, hops []resolve.Addr) []netip.AddrPort {
 	var first, last []netip.AddrPort
 	for _, h := range hops {
-		if e.silent.Is(now, h.AddrPort) {
+		if e.silent.Is(now, b2bua.Way{From: from, To: h.AddrPort}) {
 			last = append(last, h.AddrPort)
 		} else {
 			first = append(first, h.AddrPort)

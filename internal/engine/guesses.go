@@ -16,17 +16,17 @@ type guesses struct {
 }
 
 // Locked is ua.Guesses.
-func (g *guesses) Locked(now time.Time, from netip.Addr) bool {
+func (g *guesses) Locked(now time.Time, at, from netip.Addr) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.all.Locked(now, from)
+	return g.all.Locked(now, at, from)
 }
 
 // Guessed is ua.Guesses.
-func (g *guesses) Guessed(now time.Time, from netip.Addr) bool {
+func (g *guesses) Guessed(now time.Time, at, from netip.Addr) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.all.Guessed(now, from)
+	return g.all.Guessed(now, at, from)
 }
 
 // unproven is told of each INVITE that is challenged. To be challenged first is how every call begins; to have a wrong password is why none gets through, of

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +18,7 @@ type lately struct {
 var _ b2bua.Lately = (*lately)(nil)
 
 // Is is b2bua.Lately.
-func (l *lately) Is(now time.Time, peer netip.AddrPort) bool {
+func (l *lately) Is(now time.Time, peer b2bua.Way) bool {
 	if l.known.Load() == 0 {
 		return false
 	}
@@ -31,7 +30,7 @@ func (l *lately) Is(now time.Time, peer netip.AddrPort) bool {
 }
 
 // Add is b2bua.Lately.
-func (l *lately) Add(now time.Time, peer netip.AddrPort, d time.Duration) {
+func (l *lately) Add(now time.Time, peer b2bua.Way, d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all.Add(now, peer, d)
@@ -39,7 +38,7 @@ func (l *lately) Add(now time.Time, peer netip.AddrPort, d time.Duration) {
 }
 
 // Forget is b2bua.Lately.
-func (l *lately) Forget(peer netip.AddrPort) {
+func (l *lately) Forget(peer b2bua.Way) {
 	if l.known.Load() == 0 {
 		return
 	}

@@ -86,14 +86,14 @@ func (s *shard) aim(now time.Time, m *txn.Send, hops []resolve.Addr) {
 	switch {
 	case !known:
 		a.invite = invite
-		a.turn(now, s.best(now, m.Hop.Remote, hops))
+		a.turn(now, s.best(now, &m.Hop, hops))
 		s.remember(now, m.Branch, a)
 	case a.invite && bytes.HasPrefix(m.Data, []byte("ACK ")): // for who has refused (RFC 3261 §17.1.1.3): it has that number already
 		m.Hop.Remote = a.at[min(txn.Number(m.Data, m.Branch), len(a.at)-1)]
 		return
 	case m.Again && invite == a.invite && now.Sub(a.since) >= silentAfter:
-		s.e.silent.Add(now, a.at[a.now], b2bua.SilentTime)
-		a.turn(now, s.best(now, m.Hop.Remote, hops))
+		s.e.silent.Add(now, b2bua.Way{From: m.Hop.Local.Addr(), To: a.at[a.now]}, b2bua.SilentTime)
+		a.turn(now, s.best(now, &m.Hop, hops))
 		s.remember(now, m.Branch, a)
 	}
 	m.Hop.Remote, m.Data = a.at[a.now], txn.Numbered(m.Data, m.Branch, a.now)
@@ -110,14 +110,14 @@ func (a *aim) turn(now time.Time, next netip.AddrPort) {
 }
 
 // best is the best address of a name that has not fallen silent. Where the dialog was set up comes last, for a name that leads nowhere.
-func (s *shard) best(now time.Time, before netip.AddrPort, hops []resolve.Addr) netip.AddrPort {
-	hops = elsewhere(hops, before.Addr())
+func (s *shard) best(now time.Time, hop *sip.Hop, hops []resolve.Addr) netip.AddrPort {
+	hops = elsewhere(hops, hop.Remote.Addr())
 	for _, h := range hops[:min(len(hops), maxTried)] {
-		if !s.e.silent.Is(now, h.AddrPort) {
+		if !s.e.silent.Is(now, b2bua.Way{From: hop.Local.Addr(), To: h.AddrPort}) {
 			return h.AddrPort
 		}
 	}
-	return before
+	return hop.Remote
 }
 
 // remember notes where a request has gone.

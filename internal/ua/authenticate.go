@@ -10,10 +10,10 @@ import (
 	"github.com/directsip/directsip/internal/topology"
 )
 
-// Guesses counts the wrong passwords of each source, over all shards; *digest.Guesses is one for a single shard.
+// Guesses counts the wrong passwords of each source (from) at each address of ours (at), over all shards; *digest.Guesses is one for a single shard.
 type Guesses interface {
-	Locked(now time.Time, from netip.Addr) bool
-	Guessed(now time.Time, from netip.Addr) bool
+	Locked(now time.Time, at, from netip.Addr) bool
+	Guessed(now time.Time, at, from netip.Addr) bool
 }
 
 // authenticated tells whether an INVITE that begins something proves what its trunk asks for (RFC 3261 §22.1). If it does not, it has
@@ -26,8 +26,8 @@ func (c *Core) authenticated(now time.Time, src sip.Source, m *sip.Message, t *t
 	if t.Authenticate == nil || c.emergency(m) {
 		return true
 	}
-	from := src.Remote.Addr()
-	if c.cfg.Guesses.Locked(now, from) {
+	at, from := src.Local.Addr(), src.Remote.Addr()
+	if c.cfg.Guesses.Locked(now, at, from) {
 		c.counts.Locked++
 		c.refuse(src, m, diag.PasswordGuessed, 0)
 		return false
@@ -41,7 +41,7 @@ func (c *Core) authenticated(now time.Time, src sip.Source, m *sip.Message, t *t
 		return true
 	case digest.Wrong:
 		c.counts.WrongPassword++
-		if c.cfg.Guesses.Guessed(now, from) && c.cfg.Guessing != nil {
+		if c.cfg.Guesses.Guessed(now, at, from) && c.cfg.Guessing != nil {
 			c.cfg.Guessing(t, from)
 		}
 	}
