@@ -370,7 +370,7 @@ func (c *Call) targetURI(t *attempt) string {
 	g := t.target.Trunk.Gateway
 	var room [160]byte
 	u := append(room[:0], "sip:"...)
-	u = identity.AppendUser(u, t.target.Trunk.Settings, t.target.Called)
+	u = identity.AppendCalled(u, t.target.Trunk.Settings, t.target.Called, t.target.Parameters)
 	u = append(u, '@')
 	u = appendHostPort(u, g.Host, g.Addr, t.target.Trunk.GatewayPort, t.target.Trunk.Transport)
 	switch t.target.Trunk.Transport {

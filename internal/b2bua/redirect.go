@@ -34,35 +34,34 @@ func (c *Call) redirect(t *attempt, m *sip.Message) bool {
 		if c.redirects == maxRedirects {
 			break
 		}
-		to, number, ok := c.redirected(c.redirectTrunk(t.target.Trunk, r.uri), identity.Number(r.uri))
-		if !ok || c.visited(list, to.Trunk, to.Called) || !c.reachable(to.Trunk) {
+		to, number, ok := c.redirected(c.redirectTrunk(t.target.Trunk, r.uri), identity.Number(r.uri), identity.Parameters(r.uri, t.target.Trunk))
+		if !ok || c.visited(list, &to) || !c.reachable(to.Trunk) {
 			continue
 		}
 		list = append(list, to)
-		c.passings = append(c.passings, passing{trunk: to.Trunk, called: to.Called, number: number, by: c.passedBy(t, m)})
+		c.passings = append(c.passings, passing{to: to, number: number, by: c.passedBy(t, m)})
 		c.redirects++
 	}
 	if len(list) == 0 {
 		return false
 	}
 	done, rest := c.decision.Targets[:c.next], c.decision.Targets[c.next:]
-	rest = slices.DeleteFunc(slices.Clone(rest), func(r routing.Target) bool { return c.visited(list, r.Trunk, r.Called) })
+	rest = slices.DeleteFunc(slices.Clone(rest), func(r routing.Target) bool { return c.visited(list, &r) })
 	c.decision.Targets = slices.Concat(done, list, rest)
 	return true
 }
 
 // passing is how the call came to a target that a 3xx has named.
 type passing struct {
-	trunk  *topology.Trunk
-	called string // with the trunk it is the target's, and no other's: see visited
-	number string // called, normalized
+	to     routing.Target // see same
+	number string         // called, normalized
 	by     []identity.Passed
 }
 
 // passing is how the call came to a target; nil: no 3xx has named it.
 func (c *Call) passing(t *routing.Target) *passing {
 	for i := range c.passings {
-		if p := &c.passings[i]; p.trunk == t.Trunk && p.called == t.Called {
+		if p := &c.passings[i]; same(&p.to, t) {
 			return p
 		}
 	}
@@ -114,12 +113,12 @@ func (c *Call) tellForwarded(now time.Time, out *Out) {
 
 // redirected asks routing as if the caller had dialled the number: the 3xx of a peer reaches nothing that the caller may not call, and
 // the rules of the trunk hold for its number, which is normalized with it. False: the number does not lead to the trunk.
-func (c *Call) redirected(trunk *topology.Trunk, number string) (to routing.Target, normalized string, ok bool) {
+func (c *Call) redirected(trunk *topology.Trunk, number, parameters string) (to routing.Target, normalized string, ok bool) {
 	if trunk == nil || number == "" {
 		return to, "", false
 	}
 	q := c.query(c.asked())
-	q.CalledURI, q.Called = "", strings.Clone(number)
+	q.CalledURI, q.Called, q.Parameters = "", strings.Clone(number), strings.Clone(parameters)
 	d := routing.Decide(c.snap, &q, unturned{c.env.State})
 	i := slices.IndexFunc(d.Targets, func(t routing.Target) bool { return t.Trunk == trunk })
 	if i < 0 || d.Kind == routing.Emergency {
@@ -192,7 +191,12 @@ func isHostOf(g *topology.Gateway, host string) bool {
 }
 
 // visited tells whether a number has been or will be tried on a trunk: then a redirection runs in a circle (RFC 3261 §8.1.3.4).
-func (c *Call) visited(list []routing.Target, trunk *topology.Trunk, number string) bool {
-	same := func(t routing.Target) bool { return t.Trunk == trunk && t.Called == number }
-	return slices.ContainsFunc(c.decision.Targets[:c.next], same) || slices.ContainsFunc(list, same)
+func (c *Call) visited(list []routing.Target, to *routing.Target) bool {
+	is := func(t routing.Target) bool { return same(&t, to) }
+	return slices.ContainsFunc(c.decision.Targets[:c.next], is) || slices.ContainsFunc(list, is)
+}
+
+// same tells whether two targets are one. A number that has been looked up, and comes back with its routing number, is another one.
+func same(a, b *routing.Target) bool {
+	return a.Trunk == b.Trunk && a.Called == b.Called && a.Parameters == b.Parameters
 }

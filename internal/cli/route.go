@@ -133,6 +133,9 @@ func query(snap *topology.Snapshot, from, to, trunk, srv string) (*routing.Query
 				q.Server.Pool.Name, q.Trunk.Name, q.Trunk.Pool.Name)
 		}
 	}
+	if u, err := sip.ParseURI(to); err == nil {
+		q.Parameters = identity.Parameters(u, q.Trunk) // --to may be a URI
+	}
 	for _, side := range [...]struct {
 		flag, text  string
 		number, uri *string

@@ -113,7 +113,7 @@ func (t *Target) text(p *prose) {
 	if t.URI != "" {
 		called = t.URI
 	}
-	p.put("called ", called, ", calling ", orNone(t.Calling))
+	p.put("called ", called, t.Parameters, ", calling ", orNone(t.Calling))
 	if t.Route != nil {
 		p.put(", route ")
 		p.quote(t.Route.Name)

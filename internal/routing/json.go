@@ -36,6 +36,7 @@ type targetJSON struct {
 	Route      string `json:"route,omitempty"`
 	Usage      string `json:"usage,omitempty"`
 	Called     string `json:"called"`
+	Parameters string `json:"parameters,omitempty"`
 	URI        string `json:"uri,omitempty"`
 	Calling    string `json:"calling,omitempty"`
 	Display    string `json:"display,omitempty"`
@@ -68,7 +69,7 @@ func (d Decision) MarshalJSON() ([]byte, error) {
 		out.Reason = &reasonJSON{ID: r.ID, Status: r.Status, Text: r.Text, Fix: r.Fix}
 	}
 	for _, t := range d.Targets {
-		tj := targetJSON{Trunk: t.Trunk.Name, Usage: t.Usage, Called: t.Called, URI: t.URI, Calling: t.Calling,
+		tj := targetJSON{Trunk: t.Trunk.Name, Usage: t.Usage, Called: t.Called, Parameters: t.Parameters, URI: t.URI, Calling: t.Calling,
 			Display: t.Display, SuppressID: t.SuppressID}
 		if t.Route != nil {
 			tj.Route = t.Route.Name

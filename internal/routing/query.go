@@ -16,6 +16,8 @@ type Query struct {
 	Called  string           // user part of the Request-URI, may carry ;ext= and ;phone-context=
 	Calling string           // user part of P-Asserted-Identity or From: number or name, "anonymous", ""
 
+	Parameters string // of the called number beside those: ";npdi;rn=+12065550000" (identity.Parameters)
+
 	CalledURI, CallingURI string // whole URIs, for users addressed by SIP URI; may be empty
 	Display               string // the caller's display name
 
@@ -121,6 +123,7 @@ type Target struct {
 	Route      *topology.Route // nil toward a user
 	Usage      string
 	Called     string // user part of the Request-URI, translated for this trunk
+	Parameters string // that go with the number there: ";npdi;rn=+12065550000"
 	URI        string // whole Request-URI instead, when a user without number or called by SIP URI is addressed; else ""
 	Calling    string // user part of From, translated for this trunk; "anonymous" when the route hides the caller
 	Display    string

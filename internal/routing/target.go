@@ -29,6 +29,9 @@ func (x *run) target(c *candidate, called string) Target {
 		}
 	default:
 		t.Called = x.outbound(StepCalled, set.CalledRules, called, c.trunk)
+		if d.User == nil {
+			t.Parameters = x.parameters(c.trunk, t.Called)
+		}
 	}
 	switch {
 	case x.elin != "" && c.trunk.PSTN() && !set.PIDFLO:

@@ -1,5 +1,10 @@
 package topology
 
+import (
+	"slices"
+	"strings"
+)
+
 // CallerForm is how the caller stands in From toward a peer (NEW-16).
 type CallerForm string
 
@@ -68,7 +73,20 @@ var identityFields = []field[settingsDoc]{
 		}
 		d.out.PhoneContext = s
 	}},
+	{"numberParameters", func(c *compiler, n *node, d *settingsDoc) {
+		list, at := c.texts(n)
+		for i, p := range list {
+			if !slices.Contains(numberParameters, p) {
+				c.errorf(at[i], "%q is no parameter of numbers that passes from trunk to trunk", p).fixf("Use any of %s; [] lets none through", strings.Join(numberParameters, ", "))
+				return
+			}
+		}
+		d.out.NumberParameters = list
+	}},
 }
+
+// numberParameters are those of RFC 4694, and the subaddress of RFC 3966.
+var numberParameters = []string{"npdi", "rn", "cic", "isub"}
 
 // checkIdentity: settings that need another one to do anything.
 func (c *compiler) checkIdentity(s *TrunkSettings, at func(key string) *node) {

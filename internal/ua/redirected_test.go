@@ -84,3 +84,35 @@ func values(m []byte, name string) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// RFC 4694: what a gateway says of the portability of a number goes on to the next one, and so does what a server says by a 3xx that was asked for it, which is no circle
+// although the number is the same.
+func TestRFC4694PortedNumber(t *testing.T) {
+	const number, ported = "+14255550100", "+14255550100;npdi;rn=+12065550000"
+	doc := strings.NewReplacer("kind: uc", "kind: gateway", `"trunk:uc": {`, `"trunk:pstn": {options: false, redirect: follow}`+"\n  \"trunk:uc\": {").Replace(document)
+	for name, row := range map[string]struct{ arrives, moved string }{
+		"from the caller":   {ported, ""},
+		"from a redirector": {number, ported},
+	} {
+		r := rigOf(t, doc)
+		r.in(r.uc, bytes.Replace(request("INVITE", "1", "i1", "call", "from", "", bodies[0]), []byte("INVITE sip:"+number), []byte("INVITE sip:"+row.arrives), 1))
+		r.sent("SIP/2.0 100", "INVITE")
+		if row.moved != "" {
+			ours := r.last()
+			r.out.Reset()
+			r.in(r.pstn, moved(ours, "302 Moved Temporarily", row.moved))
+			r.sent("ACK", "SIP/2.0 181", "INVITE")
+			ours = r.last()
+			if want := []byte("INVITE sip:" + ported + "@198.51.100.2;user=phone SIP/2.0\r\n"); !bytes.HasPrefix(ours, want) {
+				t.Errorf("%s: %.100s", name, ours)
+			}
+			r.out.Reset()
+			r.in(r.pstn, moved(ours, "302 Moved Temporarily", row.moved)) // which is one
+			r.sent("ACK", "SIP/2.0 503")
+			continue
+		}
+		if want := []byte("INVITE sip:" + ported + "@198.51.100.2;user=phone SIP/2.0\r\n"); !bytes.HasPrefix(r.last(), want) {
+			t.Errorf("%s: %.100s", name, r.last())
+		}
+	}
+}
