@@ -46,17 +46,17 @@ func (l *restLeg) own() {
 }
 
 // repeated answers a repeated request; false: it is none.
-func (r *Rest) repeated(now time.Time, l *restLeg, m *sip.Message, out *Out) bool {
+func (r *Rest) repeated(now time.Time, l *restLeg, back sip.Hop, m *sip.Message, out *Out) bool {
 	for i := range l.owed {
 		o := &l.owed[i]
 		switch {
 		case o.kind == owedAck || !o.Repeats(m):
 		case o.kind == owedBye && m.Method == "BYE":
-			r.reply(l.hop, l, m, 200, out)
+			r.reply(back, l, m, 200, out)
 			return true
 		case o.kind == owedInvite && m.Method == "CANCEL": // without effect (RFC 3261 §9.2)
 			if l.machines == nil || !slices.ContainsFunc(l.machines.servers, func(s *txn.Server) bool { return s.Matches(m) }) {
-				r.answer(now, l.hop, l, m, out)
+				r.answer(now, back, l, m, out)
 				return true
 			}
 		case o.kind == owedInvite && (m.Method == "INVITE" || m.Method == "ACK"):

@@ -126,12 +126,12 @@ func (r *Rest) Superseded(m *sip.Message) bool {
 	return supersedes(m, a.callID, a.seq)
 }
 
-// Receive takes a message of one of the call's Call-IDs. False: it is for the user agent core.
-func (r *Rest) Receive(now time.Time, m *sip.Message, out *Out) bool {
+// Receive takes a message of one of the call's Call-IDs. Requests are answered where they come from, which need not be where the dialog led. False: it is for the user agent core.
+func (r *Rest) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) bool {
 	for i := range r.legs {
 		if l := &r.legs[i]; l.callID == m.CallID() {
 			if m.IsRequest() {
-				return r.request(now, l, m, out)
+				return r.request(now, l, Back(src, m), m, out)
 			}
 			r.response(now, l, m, out)
 			return true
@@ -140,8 +140,8 @@ func (r *Rest) Receive(now time.Time, m *sip.Message, out *Out) bool {
 	return false
 }
 
-func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool {
-	if r.repeated(now, l, m, out) {
+func (r *Rest) request(now time.Time, l *restLeg, back sip.Hop, m *sip.Message, out *Out) bool {
+	if r.repeated(now, l, back, m, out) {
 		return true
 	}
 	if w := l.machines; w != nil {
@@ -165,7 +165,7 @@ func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool
 		if w := l.machines; w != nil {
 			for _, t := range w.invites {
 				if t.MatchesCancel(m) { // without effect (RFC 3261 §9.2)
-					r.answer(now, t.Hop(), l, m, out)
+					r.answer(now, back, l, m, out)
 					return true
 				}
 			}
@@ -173,14 +173,14 @@ func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool
 	case l.seq > 0 && precedes(m, l.caller, l.after, l.seq):
 		return true
 	case m.Method == "INVITE" && l.seq > 0 && m.To().Tag() == "": // by another way (RFC 3261 §8.2.2.2)
-		r.reply(l.hop, l, m, 482, out)
+		r.reply(back, l, m, 482, out)
 		return true
 	case l.local != m.To().Tag():
 	case m.Method == "BYE" && l.remote != "" && m.From().Tag() == l.remote: // it crossed ours
-		r.answer(now, l.hop, l, m, out)
+		r.answer(now, back, l, m, out)
 		return true
 	default:
-		r.reply(l.hop, l, m, diag.CallGone.Status, out)
+		r.reply(back, l, m, diag.CallGone.Status, out)
 		return true
 	}
 	return false
@@ -188,9 +188,6 @@ func (r *Rest) request(now time.Time, l *restLeg, m *sip.Message, out *Out) bool
 
 // answer takes a CANCEL or a BYE, and keeps the 200: repetitions may come when the INVITE or the call is forgotten.
 func (r *Rest) answer(now time.Time, hop sip.Hop, l *restLeg, m *sip.Message, out *Out) {
-	if hop.Transport == sip.UDP {
-		hop.Remote = m.ResponseAddr(hop.Remote)
-	}
 	s := &txn.Server{}
 	s.Start(now, m, hop, r.env.Timers)
 	a := sip.NewResponse(m, 200, "")
@@ -206,9 +203,6 @@ func (r *Rest) answer(now time.Time, hop sip.Hop, l *restLeg, m *sip.Message, ou
 
 // reply answers without keeping anything: a repetition gets the same answer.
 func (r *Rest) reply(hop sip.Hop, l *restLeg, m *sip.Message, status int, out *Out) {
-	if hop.Transport == sip.UDP {
-		hop.Remote = m.ResponseAddr(hop.Remote)
-	}
 	a := sip.NewResponse(m, status, "")
 	a.SetToTag(l.local)
 	if status == diag.CallGone.Status {

@@ -230,7 +230,7 @@ func (c *Core) feed(now time.Time, e *entry, src sip.Source, m *sip.Message) (ta
 	defer c.rescue(now, e)
 	taken = true
 	if e.rest != nil {
-		taken = e.rest.Receive(now, m, c.out)
+		taken = e.rest.Receive(now, src, m, c.out)
 		c.afterRest(e)
 		return taken
 	}

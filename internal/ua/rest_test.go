@@ -2,6 +2,7 @@ package ua_test
 
 import (
 	"bytes"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -115,5 +116,31 @@ func TestByeThatCrosses(t *testing.T) {
 		r.now = r.now.Add(10 * time.Second)
 		r.out.Reset()
 		r.core.Advance(r.now, &r.out)
+	}
+}
+
+// RFC 3261 §18.2.2: what comes late is answered where it comes from, which need not be where the dialog has led: a proxy, or another port behind a NAT.
+func TestLateRequestsAreAnsweredWhereTheyComeFrom(t *testing.T) {
+	r := newRig(t)
+	invite := request("INVITE", "1", "i1", "call", "from", "", bodies[0])
+	r.in(r.uc, invite)
+	inv, _ := r.told("INVITE")
+	r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+	ok, _ := r.told("SIP/2.0 200 OK")
+	tag := tagOf(header(ok, "To"))
+	r.in(r.uc, request("ACK", "1", "a1", "call", "from", tag, ""))
+	bye := request("BYE", "2", "b1", "call", "from", tag, "")
+	r.in(r.uc, bye)
+	out, _ := r.told("BYE ")
+	r.in(r.pstn, response("200 OK", out, "", ""))
+	from := r.uc
+	from.Remote = netip.MustParseAddrPort("198.51.100.1:33000")
+	for what, m := range map[string][]byte{"BYE": bye, "CANCEL": request("CANCEL", "1", "i1", "call", "from", "", ""), "another BYE": request("BYE", "3", "b2", "call", "from", tag, ""),
+		"INFO": request("INFO", "4", "n1", "call", "from", tag, ""), "INVITE by another way": request("INVITE", "1", "i2", "call", "from", "", bodies[0])} {
+		r.out.Reset()
+		r.in(from, m)
+		if len(r.out.Sends) != 1 || r.out.Sends[0].Hop.Remote != from.Remote {
+			t.Errorf("%s: %d answers, %v", what, len(r.out.Sends), r.out.Sends)
+		}
 	}
 }
