@@ -23,7 +23,7 @@ func TestTheCallerIsNotToldOfOthers(t *testing.T) {
 		}, "503 No circuit at gw7.inside", "gw7"},
 		"Warning": {func(r *rig, invite []byte) {
 			r.in(r.pstn, with(response("488 Not Acceptable Here", invite, "to", ""), "Warning: 304 gw7.inside \"Media type not available at gw7\""))
-		}, `488 Not Acceptable Here, "Media type not available at gw7"`, "gw7"},
+		}, `488 Not Acceptable Here, "Media type not available at gw7", to an offer of audio RTP/AVP PCMA PCMU`, "gw7"},
 		"Reason": {func(r *rig, invite []byte) {
 			r.in(r.pstn, with(response("403 Forbidden", invite, "to", ""), "Reason: Q.850;cause=21;text=\"gw7 knows no such caller\""))
 		}, `403 Forbidden, "gw7 knows no such caller"`, "gw7"},
