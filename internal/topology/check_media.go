@@ -19,6 +19,7 @@ func (c *compiler) checkMedia() {
 		}
 		speech[t.Settings] = kinds[key]
 	}
+	before := c.alike.noted
 	understood, told := map[[2]int]bool{}, map[[2]*TrunkSettings]bool{}
 	for in, out := range c.joined() {
 		a, b := in.Settings, out.Settings
@@ -27,8 +28,9 @@ func (c *compiler) checkMedia() {
 		if understood[kind] && !bypassed || told[pair] {
 			continue
 		}
-		if c.warnings == maxProblems || len(c.snap.WithoutOpus) == maxProblems {
-			return // the rest would not be listed
+		if c.alike.noted-before >= maxProblems {
+			c.alike.cut = true
+			return // to look at each pair of thousands of trunks takes long
 		}
 		told[pair] = true
 		if !understood[kind] {
@@ -135,11 +137,13 @@ func (c *compiler) checkSpeech(in, out *Trunk) bool {
 		c.warnf(at, "a call from trunk %q (%s) to trunk %q (%s) has no codec in common, and transcoding is off for who is called",
 			in.Name, strings.Join(a, ", "), out.Name, strings.Join(b, ", ")).fixf("Give both a codec in common, or set transcoding: auto")
 	case onlyOpus(a) || onlyOpus(b):
-		p := c.problem(at, "a call from trunk %q (%s) to trunk %q (%s) has no codec in common, and opus cannot be converted: libopus0 is not on this host",
-			in.Name, strings.Join(a, ", "), out.Name, strings.Join(b, ", "))
+		const format = "a call from trunk %q (%s) to trunk %q (%s) has no codec in common, and opus cannot be converted: libopus0 is not on this host"
+		p := c.problem(at, format, in.Name, strings.Join(a, ", "), out.Name, strings.Join(b, ", "))
 		p.fixf("Install the package libopus0, or give both a codec in common")
 		p.Warning = true
-		c.snap.WithoutOpus = append(c.snap.WithoutOpus, *p)
+		if c.alike.admit(format, p) {
+			c.withoutOpus = append(c.withoutOpus, p)
+		}
 	default:
 		return true
 	}

@@ -14,9 +14,13 @@ type compiler struct {
 	file     string
 	root     *node
 	problems []*Problem
-	errors   int // of them
+	errors   int // also those that are not listed
 	warnings int
-	snap     *Snapshot
+	alike    alike
+
+	withoutOpus []*Problem // for the snapshot's
+
+	snap *Snapshot
 
 	siteDocs      []*siteDoc
 	poolDocs      []*poolDoc

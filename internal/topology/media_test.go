@@ -24,15 +24,38 @@ func manyTrunks(n int, a, b string) string {
 func TestErrorBehindWarnings(t *testing.T) {
 	doc := manyTrunks(60, "G729", "PCMA") // 1800 pairs without a codec in common
 	snap, problems := Compile("x", []byte(doc))
-	if snap == nil || len(problems) != maxProblems {
-		t.Fatalf("%d problems, %v", len(problems), snap)
+	if snap == nil || len(problems) != maxAlike || !strings.Contains(problems.Error(), "(and so for at least 980 more, which are not listed)") {
+		t.Fatalf("taken %v, %d problems:\n%.8000s", snap != nil, len(problems), problems.Error())
 	}
 	snap, problems = Compile("x", []byte(doc+"unassignedNumbers: [{name: one, numberRangeStart: +14255550100, numberRangeEnd: +14255550199, to: {number: +14255550100}}]\n"))
-	if snap != nil || !problems.Failed() || len(problems) != maxProblems+1 {
+	if snap != nil || !problems.Failed() || len(problems) != maxAlike+1 {
 		t.Errorf("a document with a mistake was taken, with %d problems", len(problems))
 	}
-	if snap, _ = Compile("x", []byte(manyTrunks(60, "opus", "PCMA"))); snap == nil || len(snap.WithoutOpus) != maxProblems {
+	snap, _ = Compile("x", []byte(manyTrunks(60, "opus", "PCMA")))
+	if snap == nil || len(snap.WithoutOpus) != maxAlike || !strings.Contains(snap.WithoutOpus.Error(), "(and so for at least 980 more, ") {
 		t.Error("warnings of Opus have no bound")
+	}
+}
+
+// TestWarningsAlike: many warnings that say the same leave the others to be seen, and how many they are is said.
+func TestWarningsAlike(t *testing.T) {
+	var doc strings.Builder
+	doc.WriteString("pools: {p.test: {servers: {m.test: {addresses: [10.2.0.10]}}}}\ngateways: {uc: {kind: uc, host: 10.0.0.1, root: {transport: UDP}}}\nusers:\n")
+	for i := range 1500 {
+		fmt.Fprintf(&doc, "  u%d: {uri: 'sip:u%[1]d@example.com', lineURI: 'tel:+1425555%04[1]d', gateway: uc}\n", i)
+	}
+	doc.WriteString("unassignedNumbers: [{name: all, numberRangeStart: +14255550000, numberRangeEnd: +14255559999, to: {number: +14255550001}}]\n")
+	snap, problems := Compile("x", []byte(doc.String()))
+	kinds := map[bool]int{}
+	for _, p := range problems {
+		kinds[strings.HasPrefix(p.Why, "the user has no dial plan")]++
+	}
+	if snap == nil || kinds[true] != maxAlike || kinds[false] == 0 || !strings.Contains(problems.Error(), "begin with + (and so for 1480 more, which are not listed).") {
+		t.Errorf("taken %v, %v:\n%.3000s", snap != nil, kinds, problems.Error())
+	}
+	_, problems = Compile("x", []byte(strings.ReplaceAll(doc.String(), "gateway: uc", "gateway: pbx")))
+	if last := problems[len(problems)-1]; len(problems) != maxProblems+1 || last.Why != "500 more mistakes are not listed" {
+		t.Errorf("%d problems; the last is %s", len(problems), last)
 	}
 }
 

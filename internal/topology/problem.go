@@ -72,8 +72,7 @@ const maxProblems = 1000
 // errorf notes a mistake at n; the message names what n belongs to. Chain fixf to it.
 func (c *compiler) errorf(n *node, format string, args ...any) *Problem {
 	p := c.problem(n, format, args...)
-	if c.errors < maxProblems {
-		c.errors++
+	if c.errors++; c.errors <= maxProblems {
 		c.problems = append(c.problems, p)
 	}
 	return p
@@ -97,7 +96,7 @@ func (c *compiler) problem(n *node, format string, args ...any) *Problem {
 func (c *compiler) warnf(n *node, format string, args ...any) *Problem {
 	p := c.problem(n, format, args...)
 	p.Warning = true
-	if c.warnings < maxProblems {
+	if c.warnings < maxProblems && c.alike.admit(format, p) {
 		c.warnings++
 		c.problems = append(c.problems, p)
 	}
@@ -112,6 +111,10 @@ func (c *compiler) result() Problems {
 	ps := make(Problems, 0, len(c.problems))
 	seen := make(map[Problem]bool, len(c.problems))
 	causes := c.causes()
+	c.alike.close()
+	for _, p := range c.withoutOpus {
+		c.snap.WithoutOpus = append(c.snap.WithoutOpus, *p)
+	}
 	for _, p := range c.problems {
 		if !p.Warning && p.follows(causes) {
 			continue
@@ -126,6 +129,9 @@ func (c *compiler) result() Problems {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})
+	if more := c.errors - maxProblems; more > 0 {
+		ps = append(ps, Problem{File: c.file, Why: fmt.Sprintf("%d more mistakes are not listed", more), Fix: "Correct those that are, and check again"})
+	}
 	return ps
 }
 

@@ -139,7 +139,7 @@ func (r *reader) refuse() bool {
 		default:
 			kept = append(kept, t)
 		}
-		if r.c.errors == maxProblems {
+		if r.c.errors >= maxProblems {
 			break // the rest would not be listed
 		}
 	}
