@@ -14,6 +14,9 @@ func nameAddr(v string) (addr, tag string) {
 	if err != nil {
 		return v, ""
 	}
+	if strings.ContainsAny(a.Display, `,"`) { // which the peer may have written without quotes (RFC 4475 §3.1.2.15)
+		return sip.Address{Display: a.Display, URI: a.URI}.String(), a.Tag()
+	}
 	if at := strings.LastIndex(v, string(a.Params)); a.Params != "" && at > 0 {
 		v = v[:at]
 	}

@@ -20,6 +20,12 @@ func TestRFC3261_20_10_Address(t *testing.T) {
 		{`""<sip:c@h>;tag=1;`, Address{"", "sip:c@h", "tag=1;"}},
 		{`sip:c@h;x="<y>"`, Address{"", "sip:c@h", `x="<y>"`}},
 		{`<http://www.example.com/?a,b>`, Address{"", "http://www.example.com/?a,b", ""}},
+		{`Bell, Alexander <sip:a@h>;tag=1`, Address{"Bell, Alexander", "sip:a@h", "tag=1"}},
+		{`a "b" <sip:a@h>`, Address{`a "b"`, "sip:a@h", ""}},
+		{`"J. "Jack" Smith"<sip:a@h>;x=";"`, Address{`J. "Jack" Smith`, "sip:a@h", `x=";"`}},
+		{`"Smith" John <sip:a@h>`, Address{`"Smith" John`, "sip:a@h", ""}},
+		{`<sip:+1 (425) 555-0100@h;user=phone>;tag=1`, Address{"", "sip:+1(425)555-0100@h;user=phone", "tag=1"}},
+		{`<tel:0425 555;phone-context=us>`, Address{"", "tel:0425555;phone-context=us", ""}},
 		{`O'Neil (Büro) <sip:c@h>`, Address{"O'Neil (Büro)", "sip:c@h", ""}},
 	} {
 		a, err := ParseAddress(c.in)
@@ -32,22 +38,23 @@ func TestRFC3261_20_10_Address(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]error{
-		"":                          errEmpty,
-		`"Mr. J. User <sip:j@h>`:    errQuote,
-		`"J" sip:j@h`:               errURI,
-		`"J"`:                       errURI,
-		`Bell, Alexander <sip:a@h>`: errDisplay,
-		`a "b" <sip:a@h>`:           errDisplay,
-		`<sip:a@h`:                  errBracket,
-		`<>`:                        errURI,
-		`sip:a@h?Route=x`:           errNeeds,
-		`sip:a@h,sip:b@h`:           errNeeds,
-		`sip:a@h x`:                 errURI,
-		`<sip:a@h> x`:               errAfter,
-		`<sip:a@h>;;;;`:             errParam,
-		`<sip:a@h>;=x`:              errParam,
-		`<sip:a@h>;x="y`:            errParam,
-		";tag=1":                    errURI,
+		"":                       errEmpty,
+		`"Mr. J. User <sip:j@h>`: errQuote,
+		`"J" sip:j@h`:            errURI,
+		`"J"`:                    errURI,
+		`a "b <sip:a@h>`:         errQuote,
+		`"a" b" <sip:a@h>`:       errQuote,
+		`"a" b;c <sip:a@h>`:      errURI,
+		`<sip:a@h`:               errBracket,
+		`<>`:                     errURI,
+		`sip:a@h?Route=x`:        errNeeds,
+		`sip:a@h,sip:b@h`:        errNeeds,
+		`sip:a@h x`:              errURI,
+		`<sip:a@h> x`:            errAfter,
+		`<sip:a@h>;;;;`:          errParam,
+		`<sip:a@h>;=x`:           errParam,
+		`<sip:a@h>;x="y`:         errParam,
+		";tag=1":                 errURI,
 	} {
 		if a, err := ParseAddress(in); err != want {
 			t.Errorf("%s: %+v, %v; want %v", in, a, err, want)

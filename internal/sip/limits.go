@@ -56,7 +56,6 @@ const (
 	errPort    = ValueError("port is not 1 to 65535")
 	errTel     = ValueError("telephone number is empty")
 	errQuote   = ValueError("quote is not closed")
-	errDisplay = ValueError("display name needs quotes")
 	errBracket = ValueError("URI lacks its closing bracket")
 	errNeeds   = ValueError("URI with a question mark or comma needs brackets")
 	errAfter   = ValueError("text after the address is no parameter")

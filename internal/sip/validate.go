@@ -90,7 +90,7 @@ func (m *Message) checkPresence() *Fault {
 	for i := range m.Headers {
 		id := m.Headers[i].ID
 		bit := uint64(1) << id
-		if seen&bit&once != 0 {
+		if seen&bit&once != 0 && (bit&mandatory != 0 || m.Headers[i].Value != m.Get(id)) { // else a second one leaves nothing open
 			return bad(id, "header stands more than once")
 		}
 		seen |= bit
@@ -178,6 +178,7 @@ func checkVia(list string, vias *int) *Fault {
 	return nil
 }
 
+// checkAddresses lets empty elements pass, as Values leaves them out.
 func checkAddresses(id ID, list string) *Fault {
 	if list == "*" && id == IDContact {
 		return nil
@@ -185,6 +186,9 @@ func checkAddresses(id ID, list string) *Fault {
 	for rest, more := list, true; more; {
 		var s string
 		s, rest, more = cutList(rest)
+		if s == "" {
+			continue
+		}
 		if f := checkAddress(id, s); f != nil {
 			return f
 		}
@@ -197,13 +201,14 @@ func checkAddress(id ID, s string) *Fault {
 	if err != nil {
 		return badValue(id, err)
 	}
-	if _, err := ParseURI(a.URI); err != nil && err != ErrScheme {
-		return badValue(id, err)
-	}
-	if id == IDFrom || id == IDTo {
+	if id == IDFrom || id == IDTo { // whose tags count, and whose URI need not lead anywhere
 		if tag, ok := a.Params.Get("tag"); ok && tag == "" {
 			return bad(id, "tag is empty")
 		}
+		return nil
+	}
+	if _, err := ParseURI(a.URI); err != nil && err != ErrScheme {
+		return badValue(id, err)
 	}
 	return nil
 }

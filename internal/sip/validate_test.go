@@ -45,17 +45,27 @@ func TestValidateValues(t *testing.T) {
 		{IDFrom, "<tel:+49301>;tag=1", true},
 		{IDFrom, "<urn:service:sos>", true},
 		{IDFrom, "<sip:a@h>;tag=", false},
-		{IDFrom, "<sip:a b@h>;tag=1", false},
-		{IDFrom, "<nothing>;tag=1", false},
+		{IDFrom, "<sip:a b@h>;tag=1", true}, // nobody that we know
+		{IDFrom, "<unknown>;tag=1", true},
+		{IDFrom, "<sip:a@b@h>;tag=1", true},
+		{IDFrom, "unknown h;tag=1", false},
+		{IDFrom, "Smith, John <sip:a@h>;tag=1", true},
+		{IDFrom, "\"J. \"Jack\" Smith\" <sip:a@h>;tag=1", true},
+		{IDFrom, "\"J. \"Jack Smith\" <sip:a@h>;tag=1", false},
+		{IDFrom, "<sip:+1 425 555 0100@h>;tag=1", true},
 		{IDTo, "sip:a@h;tag=1", true},
-		{IDTo, "<sip:a@h:0>", false},
+		{IDTo, "<sip:a@h:0>", true},
 		{IDTo, "\"x <sip:a@h>", false},
 		{IDContact, "*", true},
 		{IDContact, "<sip:a@h>, <sip:b@h>;q=1", true},
 		{IDContact, "<sip:a@h>, <sip:b@>", false},
-		{IDContact, "", false},
+		{IDContact, "", true}, // an empty element is none
+		{IDContact, "<sip:a@h>,", true},
+		{IDContact, "sip:a@h;transport=udp", true},
 		{IDRoute, "<sip:h;lr>,<sip:h2;lr>", true},
-		{IDRoute, "sip:h,", false},
+		{IDRoute, "sip:h,", true},
+		{IDRoute, "", true},
+		{IDRecordRoute, "<sip:h;lr>, ,<sip:i;lr>", true},
 		{IDRecordRoute, "<sip:h;lr>", true},
 		{IDRecordRoute, "<sip:h;lr", false},
 		{IDCallID, "a b", false},
@@ -77,6 +87,20 @@ func TestValidateValues(t *testing.T) {
 		f := m.Validate()
 		if (f == nil) != c.ok || f != nil && (f.Status != 400 || f.Header != c.id.String()) {
 			t.Errorf("%s: %q: %+v, want fine %v", c.id, c.value, f, c.ok)
+		}
+	}
+}
+
+// A header that stands twice and says the same leaves nothing open, unless it makes the transaction or dialog what it is.
+func TestHeaderThatStandsTwice(t *testing.T) {
+	for id, values := range map[ID][2]string{IDMaxForwards: {"70", "69"}, IDSessionExpires: {"1800", "1800;refresher=uas"}, IDContentType: {"application/sdp", "text/plain"}, IDReplaces: {"a;to-tag=b;from-tag=c", "d;to-tag=b;from-tag=c"}} {
+		for i, second := range values {
+			m := mustParse(t, inviteText)
+			m.Set(id, values[0])
+			m.Add(id, second)
+			if f := m.Validate(); (f != nil) != (i == 1) {
+				t.Errorf("%s: %s and %s: %+v", id, values[0], second, f)
+			}
 		}
 	}
 }

@@ -119,3 +119,35 @@ func TestContactBehindANATOfPrivateNetworks(t *testing.T) {
 		r.told("BYE ")
 	}
 }
+
+// RFC 4475 §3.1.2.15, RFC 3261 §8.2: a caller whose name, number or Contact is not written as it should be is called by what can be read of it, and is somebody where nothing can.
+func TestCallersThatWriteAsTheyLike(t *testing.T) {
+	for name, row := range map[string]struct{ header, value, from, to string }{
+		"comma":            {"From", "Smith, John <sip:+14255550199@198.51.100.1>;tag=from", `"Smith, John" <sip:+14255550199@192.0.2.10;user=phone>`, `"Smith, John" <sip:+14255550199@198.51.100.1>`},
+		"quotes in quotes": {"From", `"J. "Jack" Smith" <sip:+14255550199@198.51.100.1>;tag=from`, `"J. \"Jack\" Smith" <sip:+14255550199@192.0.2.10;user=phone>`, `"J. \"Jack\" Smith" <sip:+14255550199@198.51.100.1>`},
+		"as on paper":      {"From", "<sip:+1 (425) 555-0199@198.51.100.1>;tag=from", "<sip:+14255550199@192.0.2.10;user=phone>", "<sip:+1 (425) 555-0199@198.51.100.1>"},
+		"no URI":           {"From", "<unknown>;tag=from", `"Anonymous" <sip:anonymous@anonymous.invalid>`, "<unknown>"},
+		"no Contact":       {"Contact", "", `"Alice" <sip:+14255550199@192.0.2.10;user=phone>`, `"Alice" <sip:+14255550199@198.51.100.1;user=phone>`},
+	} {
+		r := newRig(t)
+		write := func(data []byte) []byte {
+			return bytes.Replace(data, []byte("\r\n"+row.header+": "+header(data, row.header)), []byte("\r\n"+row.header+": "+row.value), 1)
+		}
+		r.in(r.uc, write(request("INVITE", "1", "i", "call", "from", "", bodies[0])))
+		inv, _ := r.told("INVITE")
+		if from, _, _ := strings.Cut(header(inv, "From"), ";tag="); from != row.from {
+			t.Errorf("%s: called by %s, want %s", name, from, row.from)
+		}
+		r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+		ok, _ := r.told("SIP/2.0 200 OK")
+		r.in(r.uc, write(request("ACK", "1", "ack", "call", "from", tagOf(header(ok, "To")), "")))
+		r.in(r.pstn, fromCallee(inv, "BYE"))
+		bye, _ := r.told("BYE ")
+		if to := header(bye, "To"); to != row.to+";tag=from" {
+			t.Errorf("%s: BYE to %s, want %s", name, to, row.to)
+		}
+		if last := r.out.Sends[len(r.out.Sends)-1].Hop.Remote; last != ucSource.Remote {
+			t.Errorf("%s: BYE goes to %s", name, last)
+		}
+	}
+}
