@@ -1,0 +1,116 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/directsip/directsip/internal/cdr"
+)
+
+// follower reads on from a position, a few records at a time, and has their ids.
+func follower(t *testing.T, s *Store, p Position) (ids []string, end Position) {
+	t.Helper()
+	for {
+		list, next, err := s.Follow(p, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) == 0 {
+			return ids, next
+		}
+		for _, r := range list {
+			ids = append(ids, r.ID)
+		}
+		p = next
+	}
+}
+
+// TestFollow: every record is told once, in the order in which they were written, over segments, a restart and damage, and one that is larger than what is read at a time.
+func TestFollow(t *testing.T) {
+	dir := t.TempDir()
+	cfg := Config{Dir: dir, recordsSize: 8 << 10}
+	s := mustOpen(t, cfg)
+	start, err := s.End()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	put := func(from, to int) {
+		for i := from; i < to; i++ {
+			r := sample(i)
+			if i == 30 {
+				r.Ladder = append(r.Ladder, cdr.Message{Line: strings.Repeat("x", followed+5)})
+			}
+			want = append(want, r.ID)
+			s.Put(r)
+		}
+		if err := s.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(0, 60)
+	ids, at := follower(t, s, start)
+	if got := fmt.Sprint(ids); got != fmt.Sprint(want) {
+		t.Fatalf("got  %s\nwant %v", got, want)
+	}
+	end, err := s.End()
+	if err != nil || end != at {
+		t.Errorf("the end is %+v, followed to %+v, %v", end, at, err)
+	}
+	mustClose(t, s)
+	want = nil
+	// What a crash has left unfinished: the head of a frame that never came whole.
+	f, err := os.OpenFile(filepath.Join(dir, recordsDir, fileName(at.Segment, recordSuffix)), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Write([]byte{200, 0, 0, 0, 1, 2, 3, 4, byte(frameRecord), 9, 9})
+	f.Close()
+	s = mustOpen(t, cfg)
+	defer func() { mustClose(t, s) }()
+	put(60, 80)
+	ids, after := follower(t, s, at)
+	if got := fmt.Sprint(ids); got != fmt.Sprint(want) {
+		t.Fatalf("after a crash got %s\nwant %v", got, want)
+	}
+	// Purged: what comes behind is told.
+	if err := os.Remove(filepath.Join(dir, recordsDir, fileName(at.Segment, recordSuffix))); err != nil {
+		t.Fatal(err)
+	}
+	if ids, end := follower(t, s, at); len(ids) > len(want) || end != after {
+		t.Errorf("of %d records %d, to %+v, want %+v", len(want), len(ids), end, after)
+	}
+	if ids, end := follower(t, s, after); len(ids) != 0 || end != after {
+		t.Errorf("behind the end: %v to %+v", ids, end)
+	}
+}
+
+// TestFollowPastDamage: a byte that is wrong costs its record and no other.
+func TestFollowPastDamage(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, Config{Dir: dir})
+	defer func() { mustClose(t, s) }()
+	var begins []int64
+	for i := range 5 {
+		s.Put(sample(i))
+		if err := s.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		end, _ := s.End()
+		begins = append(begins, end.Offset)
+	}
+	end, _ := s.End()
+	f, err := os.OpenFile(filepath.Join(dir, recordsDir, fileName(end.Segment, recordSuffix)), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.WriteAt([]byte{0xff}, begins[1]+40)
+	f.Close()
+	ids, at := follower(t, s, Position{})
+	if got, want := fmt.Sprint(ids), fmt.Sprint([]string{sample(0).ID, sample(1).ID, sample(3).ID, sample(4).ID}); got != want || at != end {
+		t.Errorf("got %s to %+v, want %s to %+v", got, at, want, end)
+	}
+}
