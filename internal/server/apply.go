@@ -37,6 +37,13 @@ func (s *Server) take(name string, src []byte) (snap *topology.Snapshot, changed
 		return nil, false, problems, errEnding
 	}
 	if old := s.engine.Snapshot(); snap.Version == old.Version && snap.SameSecrets(old) { // certificates are read again by themselves
+		wanted, err := s.openConsumer(me)
+		if err != nil {
+			return nil, false, problems, err
+		}
+		if !s.consumer.same(wanted, me, me) { // another token
+			s.turnConsumer(wanted)
+		}
 		s.log.Info("document has not changed", "document", snap.Version, "name", name)
 		return snap, false, append(problems, s.remarks(name, me)...), nil
 	}
@@ -62,6 +69,9 @@ func (s *Server) Compare(name string, src []byte) (*topology.Snapshot, []topolog
 	}
 	if bad := unusable(name, snap, me); bad.Failed() {
 		return nil, nil, bad, bad
+	}
+	if _, err := s.openConsumer(me); err != nil {
+		return nil, nil, nil, err
 	}
 	old := s.engine.Snapshot()
 	changes, unread := topology.Diff(old.Source, src)
@@ -110,6 +120,10 @@ func (s *Server) laterTier(name string, me *topology.Server) topology.Problem {
 // change goes from one document to the next. On error everything is as before.
 func (s *Server) change(snap *topology.Snapshot, me *topology.Server) error {
 	old, before := s.engine.Snapshot(), s.current.Load()
+	wanted, err := s.openConsumer(me)
+	if err != nil {
+		return err
+	}
 	web, err := s.reopen(before, me)
 	if err != nil {
 		return err
@@ -134,6 +148,9 @@ func (s *Server) change(snap *topology.Snapshot, me *topology.Server) error {
 	s.current.Store(me)
 	s.transport.SetRate(float64(me.MaxMessagesPerSource))
 	web.commit(s)
+	if !s.consumer.same(wanted, before, me) {
+		s.turnConsumer(wanted)
+	}
 	s.retire()
 	return nil
 }

@@ -95,6 +95,8 @@ var (
 	descConns      = desc("sip_connections", "Open TCP and TLS connections by who opened them.", "opened")
 	descLost       = desc("sip_lost_failures_total", "Failures to send that signalling was not told of.")
 	descWaiting    = desc("records_waiting", "Call records that are not yet written to disk.")
+	descQuality    = desc("quality_records_total", "Quality records by what became of them at the consumer.", "event")
+	descOldest     = desc("quality_records_lag_seconds", "How long the oldest quality record waits that the consumer does not take.")
 	descLinkUsed   = desc("link_kbps", "What the calls of this server need on a link of the network.", "link", "kind")
 	descLinkShare  = desc("link_kbps_limit", "The share of this server of a link.", "link", "kind")
 	descLinkNo     = desc("link_refused_total", "Calls and changes of calls that a link had no room for.", "link", "kind")
@@ -104,7 +106,7 @@ var (
 // Describe is prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descLive, descDraining, descTrunk, descTrunkCall, descRegistered, descTrunkMax, descCert, descSIP,
-		descMessages, descDrops, descRecords, descMedia, descPackets, descDead, descUnshaken, descPorts, descQueue, descLag, descConns, descLost, descWaiting, descLinkUsed, descLinkShare, descLinkNo, descInfo} {
+		descMessages, descDrops, descRecords, descMedia, descPackets, descDead, descUnshaken, descPorts, descQueue, descLag, descConns, descLost, descWaiting, descQuality, descOldest, descLinkUsed, descLinkShare, descLinkNo, descInfo} {
 		ch <- d
 	}
 }
@@ -167,6 +169,14 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	events(count, descRecords, []event{{"put", st.Put}, {"acknowledged", st.Acknowledged}, {"written", st.Written}, {"dropped", st.Dropped},
 		{"slimmed", st.Slimmed}, {"write-error", st.WriteErrors}, {"index-error", st.IndexErrors}})
 	gauge(descWaiting, float64(st.Put-min(st.Put, st.Acknowledged)))
+	if n := &s.consumed; s.current.Load().QualityConsumer != "" {
+		events(count, descQuality, []event{{"posted", n.posted.Load()}, {"failed", n.failed.Load()}, {"dropped", n.dropped.Load()}})
+		lag := 0.0
+		if at := n.oldest.Load(); at != 0 {
+			lag = max(0, time.Since(time.Unix(0, at)).Seconds())
+		}
+		gauge(descOldest, lag)
+	}
 	t := s.relay.Totals()
 	gauge(descMedia, float64(t.Sessions), "sessions")
 	gauge(descMedia, float64(t.Streams), "streams")

@@ -52,6 +52,8 @@ type Server struct {
 	store     *store.Store
 	metrics   *metrics
 	targets   targets
+	consumer  *consumer // of quality records; nil: nobody wants them. Guarded by apply
+	consumed  consumerCounts
 	rest      context.CancelFunc // ends tend; nil: it has not begun
 	started   time.Time
 	stamp     fileStamp // of the document when it was read
@@ -127,6 +129,10 @@ func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) 
 		return err
 	}
 	s.control, s.view, s.public = web.control, web.view, web.public
+	wanted, err := s.openConsumer(me)
+	if err != nil {
+		return err
+	}
 	resolver := resolve.Config{}
 	if s.cfg.DNS != nil {
 		resolver.Servers = s.cfg.DNS
@@ -154,6 +160,7 @@ func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) 
 		return err
 	}
 	s.engine.Listen()
+	s.turnConsumer(wanted)
 	ctx, s.rest = context.WithCancel(context.Background())
 	s.undoing.Go(func() { s.tend(ctx) })
 	s.control.start(s.controlHandler(), s.log)
@@ -312,6 +319,9 @@ func (s *Server) close() error {
 	}
 	if s.resolver != nil {
 		s.resolver.Close()
+	}
+	if s.consumer != nil {
+		s.consumer.close()
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close(ctx))

@@ -152,6 +152,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	}
 	doc := strings.Replace(basic, "port: 5070}", "port: 5070, registration: {user: pool, required: false}}", 1) + thin
 	r := start(t, doc)
+	doc = strings.Replace(doc, "mediaPorts", "qualityConsumer: 'http://127.0.0.1:9/', mediaPorts", 1)
 	r.applyGood(r.withTLS(strings.ReplaceAll(doc, "options: false}", "options: false, maxCalls: 9}")))
 	pbx, gw := r.agent(2), r.agent(3)
 	r.hangup(r.call(pbx, gw))

@@ -94,6 +94,7 @@ func (c *compiler) checkServer(p *poolDoc, d *serverDoc) {
 		ports = d.mediaPorts
 	}
 	c.checkMetrics(d)
+	c.checkConsumer(d)
 	r := s.MediaPorts
 	size := int(r.Last) - int(r.First) + 1
 	if r.First%2 != 0 {

@@ -96,9 +96,11 @@ type Server struct {
 	// MaxMessagesPerSource is SIP messages per second of one address; 0: no limit; default 20000.
 	MaxMessagesPerSource int
 	Metrics              string // host:port of /metrics and /healthz; "" none
-	ControlSocket        string // path; "" default of the data directory
-	ViewSocket           string // path of the socket that takes no commands; "" none
-	ViewGroup            string // that may open it; "" whose group the server has
+	// QualityConsumer is the URL that quality records are posted to (OPS-17), QualityConsumerTokenFile a file with the token that is shown there; "" none.
+	QualityConsumer, QualityConsumerTokenFile string
+	ControlSocket                             string // path; "" default of the data directory
+	ViewSocket                                string // path of the socket that takes no commands; "" none
+	ViewGroup                                 string // that may open it; "" whose group the server has
 
 	places map[string][2]int // line and column of its keys; "": of its name
 }

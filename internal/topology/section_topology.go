@@ -55,6 +55,7 @@ type serverDoc struct {
 	interfaces []*interfaceDoc
 	mediaPorts *node
 	metrics    *node
+	token      *node // qualityConsumerTokenFile
 	cert, pkey *node
 	out        *Server
 }
@@ -76,6 +77,8 @@ var serverFields = append(ownInterface(), []field[serverDoc]{
 	{"maxCPS", setCount(0, 1000000, func(d *serverDoc) *int { return &d.out.MaxCPS })},
 	{"maxMessagesPerSource", setCount(0, 10000000, func(d *serverDoc) *int { return &d.out.MaxMessagesPerSource })},
 	{"metrics", func(c *compiler, n *node, d *serverDoc) { c.metrics(n, d) }},
+	{"qualityConsumer", func(c *compiler, n *node, d *serverDoc) { c.qualityConsumer(n, d) }},
+	{"qualityConsumerTokenFile", func(c *compiler, n *node, d *serverDoc) { d.token = n; d.out.QualityConsumerTokenFile, _ = c.text(n) }},
 	{"controlSocket", setText(func(d *serverDoc) *string { return &d.out.ControlSocket })},
 	{"viewSocket", setText(func(d *serverDoc) *string { return &d.out.ViewSocket })},
 	{"viewGroup", setText(func(d *serverDoc) *string { return &d.out.ViewGroup })},

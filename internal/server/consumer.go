@@ -1,0 +1,353 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/directsip/directsip/internal/cdr"
+	"github.com/directsip/directsip/internal/store"
+	"github.com/directsip/directsip/internal/topology"
+)
+
+const (
+	// consumerBatch is how many records are posted at once.
+	consumerBatch = 100
+	// consumerIdle is how long it takes at most until a new record is seen.
+	consumerIdle = 2 * time.Second
+	// consumerFirst and consumerMost bound the time after which a post that failed is repeated.
+	consumerFirst, consumerMost = time.Second, 5 * time.Minute
+	// consumerTimeout is how long a post may take.
+	consumerTimeout = 15 * time.Second
+	// consumerPlace is the file of the data directory that says up to where records were taken.
+	consumerPlace = "quality.position"
+)
+
+// QualityRecord is what a consumer is told of a call that was answered. docs/quality.md has it.
+type QualityRecord struct {
+	ID        string        `json:"id"`
+	Server    string        `json:"server"`
+	Pool      string        `json:"pool,omitempty"`
+	Start     time.Time     `json:"start"`
+	Answered  time.Time     `json:"answered"`
+	End       time.Time     `json:"end"`
+	Calling   string        `json:"calling"` // normalized, or as received
+	Called    string        `json:"called"`
+	In        cdr.Leg       `json:"in"`
+	Out       *cdr.Leg      `json:"out,omitempty"`
+	Reason    string        `json:"reason"`
+	EndedBy   string        `json:"endedBy"`
+	Emergency bool          `json:"emergency,omitempty"`
+	Bypassed  bool          `json:"bypassed,omitempty"` // its media went between the peers: there are no figures
+	Poor      bool          `json:"poor"`
+	MOS       cdr.Hundredth `json:"mos,omitempty"` // of the worst direction, as lists of calls have it
+	Wideband  bool          `json:"wideband,omitempty"`
+	Media     []cdr.Media   `json:"media,omitempty"`
+	Audio     []cdr.Audio   `json:"audio,omitempty"` // directions that were not heard, or badly
+}
+
+// qualityPost is the body of a post.
+type qualityPost struct {
+	Records []QualityRecord `json:"records"`
+}
+
+func qualityRecord(r *cdr.Record) QualityRecord {
+	first := func(n cdr.Number) string {
+		if n.Normalized != "" {
+			return n.Normalized
+		}
+		return n.Received
+	}
+	q := QualityRecord{ID: r.ID, Server: r.Server, Pool: r.Pool, Start: r.Start, Answered: r.Answered, End: r.End, Calling: first(r.Calling), Called: first(r.Called), In: r.In, Out: r.Out,
+		Reason: r.Reason, EndedBy: r.EndedBy, Emergency: r.Emergency, Bypassed: r.Bypassed, Poor: r.Poor(), Media: r.Media, Audio: r.Audio}
+	if w := r.Worst(); w != nil {
+		q.MOS, q.Wideband = w.MOS, w.Wideband
+	}
+	return q
+}
+
+// consumer posts the quality records of ended calls to a URL (OPS-17). The call records on disk are its queue: nothing waits in memory, calls never wait for it, and what was
+// not taken when the server stopped or died is posted when it runs again.
+type consumer struct {
+	url, token string
+	host       string // of url, for the log
+	http       *http.Client
+	store      *store.Store
+	place      string
+	keep       time.Duration // older records are not posted any more; less than 0: all are
+	log        *slog.Logger
+	counts     *consumerCounts
+	pause      time.Duration // after the first failure
+	idle       time.Duration
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// consumerCounts outlive the consumer of one document.
+type consumerCounts struct {
+	posted, failed, dropped atomic.Uint64
+	oldest                  atomic.Int64 // when the call ended whose record cannot be posted, in Unix nanoseconds; 0: none waits
+}
+
+// openConsumer makes what the document wants; nil: nothing.
+func (s *Server) openConsumer(me *topology.Server) (*consumer, error) {
+	if me.QualityConsumer == "" {
+		return nil, nil
+	}
+	c := &consumer{url: me.QualityConsumer, store: s.store, place: filepath.Join(s.cfg.DataDir, consumerPlace), keep: s.cfg.Keep, log: s.log, counts: &s.consumed, pause: consumerFirst, idle: consumerIdle}
+	if c.keep == 0 {
+		c.keep = store.DefaultRetention
+	}
+	if u, err := url.Parse(c.url); err == nil {
+		c.host = u.Host
+	}
+	bad := func(key, file string, err error) error {
+		return fmt.Errorf("server %q: %s %s: %w; mend the file, or remove the key", me.Name, key, file, err)
+	}
+	if file := me.QualityConsumerTokenFile; file != "" {
+		text, err := readSecret(file)
+		if err != nil {
+			return nil, bad("qualityConsumerTokenFile", file, err)
+		}
+		c.token = strings.TrimSpace(string(text))
+		if c.token == "" || strings.ContainsFunc(c.token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return nil, bad("qualityConsumerTokenFile", file, errors.New("it has no token of one line without blanks"))
+		}
+	}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if me.CA != "" {
+		pem, err := os.ReadFile(me.CA)
+		if err != nil {
+			return nil, bad("ca", me.CA, err)
+		}
+		if cfg.RootCAs, err = x509.SystemCertPool(); err != nil {
+			cfg.RootCAs = x509.NewCertPool()
+		}
+		cfg.RootCAs.AppendCertsFromPEM(pem)
+	}
+	if me.Cert != "" && me.Key != "" { // read when it is asked for, as it is renewed
+		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(me.Cert, me.Key)
+			return &pair, err
+		}
+	}
+	c.http = &http.Client{Timeout: consumerTimeout, Transport: &http.Transport{TLSClientConfig: cfg, MaxConnsPerHost: 1, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // a token is for one host
+	return c, nil
+}
+
+// same tells whether a consumer of the next document would do what this one does.
+func (c *consumer) same(o *consumer, before, me *topology.Server) bool {
+	if c == nil || o == nil {
+		return c == nil && o == nil
+	}
+	return c.url == o.url && c.token == o.token && before.CA == me.CA && before.Cert == me.Cert && before.Key == me.Key
+}
+
+// turnConsumer puts a consumer in the place of the one before. Without one it is forgotten up to where records were taken.
+func (s *Server) turnConsumer(c *consumer) {
+	if s.consumer != nil {
+		s.consumer.close()
+	}
+	if s.consumer = c; c != nil {
+		c.begin()
+		return
+	}
+	s.consumed.oldest.Store(0)
+	if err := os.Remove(filepath.Join(s.cfg.DataDir, consumerPlace)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.log.Warn("quality records: the position stays", "err", err)
+	}
+}
+
+// begin posts from where it was left, or what comes from now on.
+func (c *consumer) begin() {
+	at, err := c.position()
+	if err != nil {
+		c.log.Error("quality records: nothing is posted", "err", err)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c.stop = cancel
+	c.done.Go(func() { c.run(ctx, at) })
+}
+
+func (c *consumer) close() {
+	if c.stop != nil {
+		c.stop()
+	}
+	c.done.Wait()
+	c.http.CloseIdleConnections()
+}
+
+// position is up to where records were taken; the end where nothing is known of that.
+func (c *consumer) position() (at store.Position, err error) {
+	text, err := os.ReadFile(c.place)
+	if err == nil {
+		if err = json.Unmarshal(text, &at); err == nil && at.Segment >= 0 && at.Offset >= 0 {
+			return at, nil
+		}
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		c.log.Warn("quality records: the position cannot be read, what ends from now on is posted", "file", c.place, "err", err)
+	}
+	if at, err = c.store.End(); err == nil {
+		c.note(at)
+	}
+	return at, err
+}
+
+// note keeps the position. Where the disk does not take it, records are posted again after a restart.
+func (c *consumer) note(at store.Position) {
+	text, _ := json.Marshal(at)
+	if err := replaceFile(c.place, text); err != nil {
+		c.log.Warn("quality records: the position cannot be kept, some are posted again after a restart", "err", err)
+	}
+}
+
+// replaceFile puts a file in the place of another one: after a crash there is the one or the other, whole.
+func replaceFile(path string, text []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// run reads and posts until ctx ends.
+func (c *consumer) run(ctx context.Context, at store.Position) {
+	most := consumerBatch
+	for failures := 0; ; {
+		wait := c.idle
+		list, next, err := c.store.Follow(at, most)
+		switch {
+		case err != nil:
+			c.log.Warn("quality records: call records cannot be read", "err", err)
+		case len(list) > 0:
+			err = c.post(ctx, list)
+			var refused *refusedPost
+			switch {
+			case err == nil:
+				if failures > 0 {
+					c.log.Info("quality records are taken again", "consumer", c.host)
+				}
+				wait, failures, most = 0, 0, consumerBatch
+				c.counts.oldest.Store(0)
+			case ctx.Err() != nil:
+				return
+			case errors.As(err, &refused) && len(list) > 1: // which one it is shows when they come one by one
+				most, wait, next = 1, 0, at
+				c.counts.failed.Add(1)
+			case refused != nil:
+				c.log.Warn("quality record refused", "consumer", c.host, "id", list[0].ID, "err", err)
+				c.counts.failed.Add(1)
+				c.counts.dropped.Add(1)
+				wait, failures = 0, 0
+			default:
+				c.counts.failed.Add(1)
+				c.counts.oldest.Store(list[0].End.UnixNano())
+				if failures == 0 {
+					c.log.Warn("quality records wait: they are not taken", "consumer", c.host, "err", err)
+				}
+				wait = min(c.pause<<min(failures, 20), consumerMost)
+				wait += rand.N(wait/4 + 1)
+				failures++
+				next = at
+			}
+		}
+		if next != at {
+			at = next
+			c.note(at)
+		}
+		if !pauseFor(ctx, wait) {
+			return
+		}
+	}
+}
+
+// pauseFor waits, and tells whether to go on.
+func pauseFor(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return ctx.Err() == nil
+	}
+}
+
+// refusedPost is an answer that will be the same when the record is posted again.
+type refusedPost struct{ status string }
+
+func (r *refusedPost) Error() string { return "the consumer answers " + r.status }
+
+// post posts what of the records is of answered calls and young enough.
+func (c *consumer) post(ctx context.Context, list []*cdr.Record) error {
+	var body qualityPost
+	old := uint64(0)
+	for _, r := range list {
+		switch {
+		case r.Answered.IsZero():
+		case c.keep > 0 && time.Since(r.End) > c.keep:
+			old++
+		default:
+			body.Records = append(body.Records, qualityRecord(r))
+		}
+	}
+	if len(body.Records) == 0 {
+		c.counts.dropped.Add(old)
+		return nil
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return &refusedPost{err.Error()}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "directsip/"+Version)
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.http.Do(req)
+	var at *url.Error
+	if errors.As(err, &at) {
+		return at.Err // without the URL, in which there may be what is nobody's business
+	}
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
+	switch n := resp.StatusCode; {
+	case n/100 == 2:
+		c.counts.posted.Add(uint64(len(body.Records)))
+		c.counts.dropped.Add(old)
+		return nil
+	case n == http.StatusBadRequest, n == http.StatusRequestEntityTooLarge, n == http.StatusUnsupportedMediaType, n == http.StatusUnprocessableEntity:
+		return &refusedPost{resp.Status}
+	}
+	return fmt.Errorf("the consumer answers %s", resp.Status)
+}
