@@ -17,7 +17,7 @@ const historyPage = 10_000
 
 // csvColumns are the columns of calls --csv; later ones come last.
 var csvColumns = []string{"id", "server", "start", "answered", "end", "talk_seconds", "calling", "called", "user", "trunk_in", "trunk_out", "call_id_in",
-	"call_id_out", "status", "q850", "reason", "ended_by", "emergency", "attempts", "mos", "poor", "wideband", "trunks_tried"}
+	"call_id_out", "status", "q850", "reason", "ended_by", "emergency", "attempts", "mos", "poor", "wideband", "trunks_tried", "audio"}
 
 // writeCSV writes the calls of a question, latest first; limit 0: all of them.
 func (a *app) writeCSV(ctx context.Context, q url.Values, limit int) error {
@@ -72,7 +72,7 @@ func csvRow(s *store.Summary) []string {
 	return []string{s.ID, plain(s.Server), csvTime(s.Start), csvTime(s.Answered), csvTime(s.End), talk, plain(s.Calling), plain(s.Called), plain(s.User),
 		plain(s.TrunkIn), plain(s.TrunkOut), plain(s.CallIDIn), plain(s.CallIDOut), strconv.Itoa(s.Status), strconv.Itoa(s.Cause), s.Reason, s.EndedBy,
 		strconv.FormatBool(s.Emergency), strconv.Itoa(s.Attempts), csvScore(s.MOS), strconv.FormatBool(s.Poor), strconv.FormatBool(s.Wideband),
-		plain(strings.Join(s.Tried, " "))}
+		plain(strings.Join(s.Tried, " ")), strings.Join(s.Audio, ", ")}
 }
 
 func csvScore(mos cdr.Hundredth) string {

@@ -25,6 +25,9 @@ func TestCallsAsCSV(t *testing.T) {
 		r := &cdr.Record{ID: fmt.Sprintf("call%06d", i), Server: "med1", Start: start.Add(time.Duration(i) * time.Millisecond),
 			Called: cdr.Number{Received: "+14255550100"}, Calling: cdr.Number{Received: "=cmd|' /C calc'!A0"}, In: cdr.Leg{Trunk: "pbx", CallID: "@a\nb"},
 			Reason: "normal-clearing", EndedBy: "caller", Status: 200}
+		if i == calls-1 {
+			r.Audio = []cdr.Audio{{From: "callee", Cause: "nothing"}}
+		}
 		r.Answered = r.Start.Add(time.Second)
 		r.End = r.Answered.Add(61500 * time.Millisecond)
 		s.Put(r)
@@ -49,11 +52,17 @@ func TestCallsAsCSV(t *testing.T) {
 	if len(rows) != calls+1 || len(seen) != calls {
 		t.Fatalf("%d rows, %d different calls", len(rows), len(seen))
 	}
-	want := fmt.Sprintf("call%06d|med1|%s|%s|%s|61.500|'=cmd|' /C calc'!A0|+14255550100||pbx||'@a?b||200|0|normal-clearing|caller|false|0||false|false|", calls-1,
+	want := fmt.Sprintf("call%06d|med1|%s|%s|%s|61.500|'=cmd|' /C calc'!A0|+14255550100||pbx||'@a?b||200|0|normal-clearing|caller|false|0||false|false||callee: nothing", calls-1,
 		csvTime(start.Add((calls-1)*time.Millisecond)), csvTime(start.Add((calls-1)*time.Millisecond+time.Second)),
 		csvTime(start.Add((calls-1)*time.Millisecond+62500*time.Millisecond)))
 	if got := strings.Join(rows[1], "|"); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if n := len(read("--audio")); n != 2 {
+		t.Errorf("%d rows with --audio", n)
+	}
+	if _, out, _ := command(t, "calls", "--audio", "--data", dir); strings.Count(out, "\n") != 2 || !strings.Contains(out, "- callee: nothing") {
+		t.Errorf("calls --audio\n%s", out)
 	}
 	if n := len(read("--limit", "3")); n != 4 {
 		t.Errorf("%d rows with --limit 3", n)

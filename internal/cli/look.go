@@ -21,14 +21,14 @@ import (
 )
 
 func (a *app) callsCmd() *cobra.Command {
-	var live, failed, poor, asCSV, wide bool
+	var live, failed, poor, audio, asCSV, wide bool
 	var number, trunk, reason, since, until, before string
 	var limit int
 	c := &cobra.Command{Use: "calls", Short: "List calls, latest first", Args: calls,
 		Long: "List calls from the records, latest first, or with --live those that run now, latest last. --trunk finds a call by the trunk that it came by and by\n" +
 			"every one that was tried for it, in vain too: \"itsp2 after itsp1\" says that itsp2 was tried last. With --csv all calls that fit are written as RFC 4180\n" +
 			"has it, for a spreadsheet or a database: sqlite3 report.db \".import --csv calls.csv call\".",
-		Example: "  directsip calls --failed --since 24h\n  directsip calls --number 4255550100 --json\n  directsip calls --since 30d --csv > calls.csv\n  directsip calls --live --trunk itsp\n  directsip calls --poor --since 7d",
+		Example: "  directsip calls --failed --since 24h\n  directsip calls --number 4255550100 --json\n  directsip calls --since 30d --csv > calls.csv\n  directsip calls --live --trunk itsp\n  directsip calls --poor --since 7d\n  directsip calls --audio --since 24h",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asCSV && a.json {
 				return &usageError{"calls", errors.New("calls are written as --csv or as --json, not as both")}
@@ -51,7 +51,7 @@ func (a *app) callsCmd() *cobra.Command {
 				return &usageError{"calls", fmt.Errorf("--until %s is before --since %s", until, since)}
 			}
 			q := url.Values{"number": {bare(number)}, "trunk": {trunk}, "reason": {reason}, "before": {before}, "limit": {strconv.Itoa(limit)},
-				"failed": {strconv.FormatBool(failed)}, "poor": {strconv.FormatBool(poor)}, "since": {from}, "until": {to}}
+				"failed": {strconv.FormatBool(failed)}, "poor": {strconv.FormatBool(poor)}, "audio": {strconv.FormatBool(audio)}, "since": {from}, "until": {to}}
 			if live {
 				return a.writeRunning(cmd, q, wide)
 			}
@@ -80,6 +80,7 @@ func (a *app) callsCmd() *cobra.Command {
 	f.BoolVar(&asCSV, "csv", false, "write all calls that fit as comma-separated values")
 	f.BoolVar(&failed, "failed", false, "only calls that failed")
 	f.BoolVar(&poor, "poor", false, "only calls with audio beyond poorMOS, poorLoss, poorJitter or poorRoundTrip of a trunk")
+	f.BoolVar(&audio, "audio", false, "only calls of which a side was not heard, or badly: with the cause beside MOS (see docs/quality.md)")
 	f.StringVar(&number, "number", "", "end of a called or calling number; +1425* for a beginning")
 	f.StringVar(&trunk, "trunk", "", "trunk that the call came by, or that was tried for it")
 	f.StringVar(&reason, "reason", "", "reason of the end (see docs/diagnostics.md)")
@@ -99,7 +100,7 @@ func (a *app) callsCmd() *cobra.Command {
 }
 
 // notLive are the flags of calls that ask for what a running call has not.
-var notLive = []string{"csv", "failed", "poor", "reason", "before"}
+var notLive = []string{"csv", "failed", "poor", "audio", "reason", "before"}
 
 // writeRunning lists the running calls that fit.
 func (a *app) writeRunning(cmd *cobra.Command, q url.Values, wide bool) error {
@@ -192,8 +193,11 @@ func (a *app) call(ctx context.Context, id string) (*cdr.Record, error) {
 // writeHistory lists calls for so many columns of a terminal; 0: for who has room.
 func writeHistory(w io.Writer, list []store.Summary, room int) {
 	t := table{head: []string{"ID", "START", "FROM", "TO", "IN", "OUT", "STATUS", "TALK", "MOS", "REASON", "BY"},
-		steps: []step{{"ID", 8, true}, {column: "BY"}, {column: "MOS"}, {column: "STATUS"}, {column: "TALK"}, {"OUT", 8, false}, {column: "IN"}, {"REASON", 10, false},
-			{"FROM", 8, false}, {"TO", 8, false}}}
+		steps: []step{{"ID", 8, true}, {column: "BY"}, {column: "STATUS"}, {column: "TALK"}, {"OUT", 8, false}, {column: "IN"}, {"REASON", 10, false},
+			{"FROM", 8, false}, {"TO", 8, false}, {"MOS", 10, false}}}
+	if !slices.ContainsFunc(list, func(s store.Summary) bool { return len(s.Audio) > 0 }) {
+		t.steps = slices.Insert(t.steps, 2, step{column: "MOS"})
+	}
 	now := time.Now()
 	for i := range list {
 		s := &list[i]

@@ -61,6 +61,9 @@ func score(s *store.Summary) string {
 	if s.Poor {
 		text += " poor"
 	}
+	for _, a := range s.Audio {
+		text += " " + a
+	}
 	return text
 }
 

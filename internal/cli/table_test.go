@@ -84,6 +84,12 @@ func TestListsFitTheTerminal(t *testing.T) {
 	if writeHistory(&b, calls, 80); !strings.Contains(b.String(), "without BY, MOS, STATUS, TALK, IN: the terminal has 80 columns; --wide shows all") {
 		t.Errorf("what is left out is not told:\n%s", b.String())
 	}
+	calls[0].Audio, calls[0].TrunkOut, calls[0].Tried = []string{"callee: nothing"}, "itsp", nil
+	b.Reset()
+	if writeHistory(&b, calls, 100); !strings.Contains(b.String(), "callee: nothing") {
+		t.Errorf("what was heard badly is left out first:\n%s", b.String())
+	}
+	fits(t, "calls --audio", b.String(), 100)
 	b.Reset()
 	if writeTrunks(&b, trunks, 0); strings.Count(b.String(), "\n") != 3 || !strings.Contains(b.String(), "[2001:db8:1234:5678::1]:5060") {
 		t.Errorf("who has room, or asks by a pipe, has a line for each trunk:\n%s", b.String())

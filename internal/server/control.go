@@ -301,7 +301,7 @@ func (a *array) end() {
 // ParseFilter reads a filter from named values.
 func ParseFilter(get func(string) string) (f store.Filter, err error) {
 	f.Number, f.Trunk, f.Reason, f.Before = get("number"), get("trunk"), get("reason"), get("before")
-	f.Failed, f.Poor = get("failed") == "true", get("poor") == "true"
+	f.Failed, f.Poor, f.Audio = get("failed") == "true", get("poor") == "true", get("audio") == "true"
 	if v := get("limit"); v != "" {
 		if f.Limit, err = strconv.Atoi(v); err != nil {
 			return f, errors.New("limit " + strconv.Quote(v) + " is not a number")

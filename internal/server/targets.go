@@ -67,9 +67,10 @@ func (r Rating) Missed() (names []string) {
 
 // tally is what has happened since the server was started.
 type tally struct {
-	at                          time.Time
-	ended, failed, rated, poor  uint64
-	overload, faults, lostCalls uint64
+	at                         time.Time
+	ended, failed, rated, poor uint64
+	overload, faults           uint64
+	lost, unwritten            uint64 // call records; writes that failed
 }
 
 // targets keeps a tally a minute, for an hour.
@@ -202,7 +203,7 @@ func (t *targets) before(x tally, age time.Duration) (old tally) {
 func (s *Server) tally() tally {
 	c, st, t := s.engine.Counters(), s.store.Stats(), &s.targets
 	return tally{at: time.Now(), ended: t.ended.Load(), failed: t.failed.Load(), rated: t.rated.Load(), poor: t.poor.Load(), overload: c.Shed + c.Dropped, faults: c.Panics,
-		lostCalls: st.Dropped + st.WriteErrors}
+		lost: st.Dropped, unwritten: st.WriteErrors}
 }
 
 // tend keeps a tally each minute until ctx ends.
@@ -269,7 +270,8 @@ func (s *Server) rate(now tally) Rating {
 	add(Target{Name: "media-ports", Value: ports, Bound: "least", Limit: leastPorts, Unit: "free pairs of a shard", Look: "widen mediaPorts, or set maxCalls"})
 	st := s.store.Stats()
 	add(Target{Name: "records-wait", Value: float64(st.Put - min(st.Put, st.Acknowledged)), Bound: "most", Limit: mostWaiting, Unit: "call records", Look: "directsip status"})
-	add(Target{Name: "records-lost", Value: float64(now.lostCalls - d.lostCalls), Bound: "most", Unit: "lost, or failed writes, in 15 minutes", Look: "directsip status, and the log"})
+	add(Target{Name: "records-lost", Value: float64(now.lost - d.lost), Bound: "most", Unit: "call records in 15 minutes", Look: "directsip status, and the log"})
+	add(Target{Name: "disk-errors", Value: float64(now.unwritten - d.unwritten), Bound: "most", Unit: "failed writes in 15 minutes", Look: "directsip status, and the log"})
 	s.rateDisk(add)
 	if ends := s.certificateEnds(); !ends.IsZero() {
 		add(Target{Name: "certificate", Value: math.Floor(time.Until(ends).Hours() / 24), Bound: "least", Limit: leastDays, Unit: "days",

@@ -71,10 +71,10 @@ func TestOPS12Targets(t *testing.T) {
 	is("all fail of the quarter of an hour after that", r.rate(later), "calls-failed 100", "trunk-fails?", "audio-poor 100")
 	later = now
 	later.at = now.at.Add(poorWithin)
-	later.overload, later.faults, later.lostCalls = now.overload+7, now.faults+1, now.lostCalls+2
-	is("an hour later", r.rate(later), "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2")
+	later.overload, later.faults, later.lost, later.unwritten = now.overload+7, now.faults+1, now.lost+2, now.unwritten+3
+	is("an hour later", r.rate(later), "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3")
 	r.Drain(true)
-	is("draining", r.rate(later), "draining 1", "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2")
+	is("draining", r.rate(later), "draining 1", "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3")
 	resp, err := overSocket(SocketPath(r.cfg.DataDir)).Get("http://directsip/health")
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +190,7 @@ func TestTargetsAreThoseOfTheAlerts(t *testing.T) {
 	}
 	for name, bound := range map[string]string{"draining": "0", "trunks-down": "0", "not-registered": "0", "trunk-full": fmt.Sprint(mostFull, " %"), "calls": fmt.Sprint(mostFull, " %"),
 		"calls-failed": fmt.Sprint(mostFailed, " %"), "audio-poor": fmt.Sprint(mostPoor, " %"), "overload": "0", "faults": "0", "trunk-fails": fmt.Sprint(mostRefused, " %"), "media-ports": fmt.Sprint(leastPorts),
-		"records-wait": fmt.Sprint(mostWaiting), "records-lost": "0", "disk-free": fmt.Sprint(leastDisk, " MiB"), "certificate": fmt.Sprint(leastDays, " days")} {
+		"disk-errors": "0", "records-wait": fmt.Sprint(mostWaiting), "records-lost": "0", "disk-free": fmt.Sprint(leastDisk, " MiB"), "certificate": fmt.Sprint(leastDays, " days")} {
 		if !regexp.MustCompile("(?m)^\\| `" + name + "` \\| (most|least) " + bound + " \\|").Match(page) {
 			t.Errorf("operation.md lacks %s with %s", name, bound)
 		}

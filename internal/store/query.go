@@ -71,7 +71,7 @@ func (q *question) skip(v *view, b *block) bool {
 
 // all tells that every row of a block is.
 func (q *question) all(v *view, b *block) bool {
-	return q.Number == "" && q.Trunk == "" && q.Reason == "" && !q.Failed && !q.Poor && q.before == nil && b.minStart >= q.since &&
+	return q.Number == "" && q.Trunk == "" && q.Reason == "" && !q.Failed && !q.Poor && !q.Audio && q.before == nil && b.minStart >= q.since &&
 		b.maxStart < q.until && v.marks.hideNone(b)
 }
 
@@ -105,9 +105,9 @@ func (q *question) rows(v *view, b *block, each func(c *content, r row)) error {
 		if elsewhere && !r.tried() && b.version > 1 {
 			return true
 		}
-		if q.look || elsewhere {
+		if q.look || elsewhere || q.Audio {
 			rec, err := v.record(b, r)
-			if err != nil || q.look && !hasNumber(rec, q.Number) || elsewhere && !q.hasTrunk(rec) {
+			if err != nil || q.look && !hasNumber(rec, q.Number) || elsewhere && !q.hasTrunk(rec) || q.Audio && len(rec.Audio) == 0 {
 				return true // a damaged record cannot be what is looked for
 			}
 		}
@@ -233,6 +233,9 @@ func summary(r *cdr.Record) Summary {
 	s := Summary{ID: r.ID, Server: r.Server, Start: r.Start, Answered: r.Answered, End: r.End, Called: number(r.Called),
 		Calling: number(r.Calling), User: r.User, TrunkIn: r.In.Trunk, CallIDIn: r.In.CallID, Reason: r.Reason, Status: r.Status,
 		Cause: r.Cause, EndedBy: r.EndedBy, Emergency: r.Emergency, Attempts: len(r.Attempts), Tried: tried(r), FailedOn: failedOn(r), Poor: r.Poor()}
+	for _, a := range r.Audio {
+		s.Audio = append(s.Audio, a.From+": "+a.Cause)
+	}
 	if w := r.Worst(); w != nil {
 		s.MOS, s.Wideband = w.MOS, w.Wideband
 	}
