@@ -64,6 +64,9 @@ func TestCallsAsCSV(t *testing.T) {
 	if _, out, _ := command(t, "calls", "--audio", "--data", dir); strings.Count(out, "\n") != 2 || !strings.Contains(out, "- callee: nothing") {
 		t.Errorf("calls --audio\n%s", out)
 	}
+	if _, out, _ := command(t, "calls", "--number", "0 425 5550100", "--data", dir); !strings.Contains(out, "no calls\n") || !strings.Contains(out, "without the zeros in front 4255550100 may be there") {
+		t.Errorf("calls --number 04255550100\n%s", out)
+	}
 	if n := len(read("--limit", "3")); n != 4 {
 		t.Errorf("%d rows with --limit 3", n)
 	}

@@ -72,7 +72,13 @@ func (a *app) callsCmd() *cobra.Command {
 				}
 				list = []store.Summary{}
 			}
-			return a.print(list, func(w io.Writer) { writeHistory(w, list, a.roomUnless(wide)) })
+			return a.print(list, func(w io.Writer) {
+				writeHistory(w, list, a.roomUnless(wide))
+				if len(list) == 0 && strings.HasPrefix(bare(number), "0") {
+					fmt.Fprintf(w, "--number is the end of a number as it came, with its country, or as it was sent: without the zeros in front %s may be there\n",
+						strings.TrimLeft(bare(number), "0"))
+				}
+			})
 		}}
 	f := c.Flags()
 	f.BoolVar(&live, "live", false, "calls that run now, with --number, --trunk, --since, --until and --limit")

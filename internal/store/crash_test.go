@@ -7,11 +7,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -477,7 +479,8 @@ func TestFullDisk(t *testing.T) {
 	if !ok {
 		return
 	}
-	s := mustOpen(t, Config{Dir: t.TempDir()})
+	var log bytes.Buffer // read when nobody writes it any more
+	s := mustOpen(t, Config{Dir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	s.Put(sample(0))
 	waitAcked(t, s, 1)
 	limit(50_000)
@@ -516,6 +519,9 @@ func TestFullDisk(t *testing.T) {
 	}
 	dir := crash(t, s)
 	mustClose(t, s)
+	if text := log.String(); !regexp.MustCompile(`they wait in memory" err=.* waiting=[1-9]`).MatchString(text) {
+		t.Errorf("the log does not say how many wait:\n%s", text)
+	}
 	s = mustOpen(t, Config{Dir: dir})
 	defer mustClose(t, s)
 	if got, err := s.Count(t.Context(), Filter{}); got != n || err != nil || s.Stats().Recovered.TornBytes > 0 {

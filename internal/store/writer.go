@@ -194,7 +194,8 @@ func (w *writer) repeat(do func() error) bool {
 		}
 		w.s.writeErrors.Add(1)
 		if !w.failed {
-			w.s.log.Error("call records cannot be written; they wait in memory", "err", err, "queued", w.s.queue.len())
+			waiting, _ := w.s.Waiting()
+			w.s.log.Error("call records cannot be written; they wait in memory", "err", err, "waiting", waiting)
 			w.failed = true
 			w.s.refused.Store(&err)
 		}
