@@ -135,6 +135,7 @@ type statistics struct {
 func (a *app) reportCmd() *cobra.Command {
 	var by, trunk, since, until string
 	var top int
+	var wide bool
 	c := &cobra.Command{Use: "report", Short: "Sum up calls: by time, by trunk, by server, by what they failed with", Args: none,
 		Long: "Sum up the calls of the records. ASR is the share of calls that were answered; NER, the network effectiveness ratio, of those that were answered or\n" +
 			"ended by a party's wish (busy, no answer, declined, given up); it means little below some 100 calls. ACD is the mean time of talk of an answered call.\n" +
@@ -172,13 +173,14 @@ func (a *app) reportCmd() *cobra.Command {
 					return err
 				}
 			}
-			return a.print(st, func(w io.Writer) { st.write(w, names, top) })
+			return a.print(st, func(w io.Writer) { st.write(w, names, top, a.roomUnless(wide)) })
 		}}
 	f := c.Flags()
 	f.StringVar(&by, "by", "", "one table alone: "+strings.Join(viewNames(), ", "))
 	f.StringVar(&trunk, "trunk", "", "only calls that came by this trunk, or were tried on it")
 	f.StringVar(&since, "since", day, "time (12:00, 2026-01-31 12:00, 2026-01-31T12:00:00Z) or age (90m, 24h, 7d)")
 	f.StringVar(&until, "until", "", "time or age")
+	f.BoolVar(&wide, "wide", false, "all columns, however wide the terminal is")
 	f.IntVar(&top, "top", 10, "lines of a table, those with most calls; 0: all. Tables by time have all")
 	c.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(viewNames(), cobra.ShellCompDirectiveNoFileComp))
 	c.RegisterFlagCompletionFunc("trunk", a.runningTrunks)
@@ -273,15 +275,16 @@ func reasonText(id string) string {
 	return ""
 }
 
-func (st *statistics) write(w io.Writer, names []string, top int) {
+// write has the tables for so many columns of a terminal; 0: for who has room.
+func (st *statistics) write(w io.Writer, names []string, top, room int) {
 	fmt.Fprintf(w, "%s from %s to %s\n", plural(st.Total.Calls, "call"), clock(st.Since), clock(st.Until))
 	if st.Total.Calls == 0 {
 		return
 	}
-	t := columns(w)
-	fmt.Fprintln(t, "\n"+sumColumns(""))
-	fmt.Fprintln(t, st.Total.row("all"))
-	t.Flush()
+	fmt.Fprintln(w)
+	t := sumTable("")
+	t.rows = [][]string{st.Total.row("all")}
+	t.write(w, room)
 	for _, v := range views {
 		list := st.By[v.name]
 		if !slices.Contains(names, v.name) || len(list) == 0 {
@@ -291,40 +294,45 @@ func (st *statistics) write(w io.Writer, names []string, top int) {
 		if top > 0 && len(list) > top && !v.byTime {
 			list, rest = list[:top], len(list)-top
 		}
-		t := columns(w)
-		if v.name == "failure" {
-			fmt.Fprintf(t, "\n%s\tCALLS\tSHARE\tMEANS\n", v.title)
-			for i := range list {
-				fmt.Fprintf(t, "%s\t%d\t%s\t%s\n", list[i].Key, list[i].Calls, percent(list[i].Calls, st.Total.Calls), list[i].Text)
-			}
-		} else {
-			tail := func(string) string { return "" }
-			if v.name == "out" {
-				tail = func(text string) string { return "\t" + text }
-			}
-			fmt.Fprintln(t, "\n"+sumColumns(v.title)+tail("WENT ON"))
-			for i := range list {
-				fmt.Fprintln(t, list[i].row(list[i].Key)+tail(strconv.Itoa(list[i].WentOn)))
-			}
+		t := sumTable(v.title)
+		switch v.name {
+		case "failure":
+			t = table{head: []string{v.title, "CALLS", "SHARE", "MEANS"}, steps: []step{{"MEANS", 20, false}}}
+		case "out":
+			t.head = append(t.head, "WENT ON")
 		}
-		t.Flush()
+		for i := range list {
+			s := &list[i]
+			row := s.row(s.Key)
+			switch v.name {
+			case "failure":
+				row = []string{s.Key, strconv.Itoa(s.Calls), percent(s.Calls, st.Total.Calls), s.Text}
+			case "out":
+				row = append(row, strconv.Itoa(s.WentOn))
+			}
+			t.rows = append(t.rows, row)
+		}
+		fmt.Fprintln(w)
+		t.write(w, room)
 		if rest > 0 {
 			fmt.Fprintf(w, "%d more; --top 0 shows them\n", rest)
 		}
 	}
 }
 
-func sumColumns(first string) string {
-	return first + "\tCALLS\tANSWERED\tASR\tNER\tFAILED\tPOOR\tTALK\tACD"
+// sumTable is one of sums, whose first column has a title.
+func sumTable(title string) table {
+	return table{head: []string{title, "CALLS", "ANSWERED", "ASR", "NER", "FAILED", "POOR", "TALK", "ACD"},
+		steps: []step{{column: "ANSWERED"}, {column: "TALK"}, {title, 12, false}, {column: "POOR"}}}
 }
 
-func (s *sums) row(key string) string {
+func (s *sums) row(key string) []string {
 	acd := "-"
 	if s.Answered > 0 {
 		acd = span(s.Talk / time.Duration(s.Answered))
 	}
-	return strings.Join([]string{key, strconv.Itoa(s.Calls), strconv.Itoa(s.Answered), percent(s.Answered, s.Calls), percent(s.Carried, s.Calls), strconv.Itoa(s.Failed),
-		strconv.Itoa(s.Poor), span(s.Talk), acd}, "\t")
+	return []string{key, strconv.Itoa(s.Calls), strconv.Itoa(s.Answered), percent(s.Answered, s.Calls), percent(s.Carried, s.Calls), strconv.Itoa(s.Failed),
+		strconv.Itoa(s.Poor), span(s.Talk), acd}
 }
 
 func percent(n, of int) string {

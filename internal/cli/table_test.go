@@ -90,6 +90,17 @@ func TestListsFitTheTerminal(t *testing.T) {
 		t.Errorf("what was heard badly is left out first:\n%s", b.String())
 	}
 	fits(t, "calls --audio", b.String(), 100)
+	st := statistics{Total: sums{Calls: 123456, Answered: 100000, Talk: 1234567 * time.Second}, By: map[string][]sums{
+		"out":     {{Key: "provider-of-the-branch-in-lyon", Calls: 123456, Answered: 100000, Talk: 1234567 * time.Second, WentOn: 1234}},
+		"failure": {{Key: "unsupported-extension", Calls: 17, Text: reasonText("unsupported-extension")}}}}
+	b.Reset()
+	st.write(&b, []string{"out", "failure"}, 10, 80)
+	fits(t, "report", strings.ReplaceAll(b.String(), "     ", "-----"), 80)
+	for _, want := range []string{"WENT ON", "1234\n", "provider-of", "unsupported-extension", "--wide shows all"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("report lacks %q:\n%s", want, b.String())
+		}
+	}
 	b.Reset()
 	if writeTrunks(&b, trunks, 0); strings.Count(b.String(), "\n") != 3 || !strings.Contains(b.String(), "[2001:db8:1234:5678::1]:5060") {
 		t.Errorf("who has room, or asks by a pipe, has a line for each trunk:\n%s", b.String())
