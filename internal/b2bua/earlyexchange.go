@@ -223,13 +223,13 @@ func (c *Call) answeredEarly(now time.Time, x *earlyExchange, status int, body s
 }
 
 func (c *Call) acceptEarly(now time.Time, x *earlyExchange, text string, out *Out) {
-	if x.f.rel != nil {
-		x.f.rel.told = x.f.sdp.body
-	}
 	from, _, _ := x.from(c)
 	r := c.okEarly(x.req)
 	r.Add(sip.IDContact, c.contact(from.hop))
 	c.say(from, r, text)
+	if x.f.rel != nil {
+		x.f.rel.told = x.f.sdp.body
+	}
 	c.reply(now, from, x.server, r, out)
 }
 

@@ -58,10 +58,28 @@ func (l *Leg) answered(ours, said string) string {
 	return l.complete(ours, sdp.Trim(said, sdp.MediaLines(ours)))
 }
 
+// uttered is whose last text a description of ours is: that of an early dialog, which keeps its own, or else the leg's.
+func (c *Call) uttered(l *Leg, text string) *description {
+	if l.up {
+		return &l.sdp
+	}
+	if e := l.earlyDialog(l.toward); e != nil && e.sdp.shown == text {
+		return &e.sdp
+	}
+	if l == &c.a && l.sdp.shown != text {
+		for _, f := range c.forks {
+			if f.sdp.shown == text {
+				return &f.sdp
+			}
+		}
+	}
+	return &l.sdp
+}
+
 // utter is a description of ours as it goes out: sealed, and an answer without the m-lines that the peer's offer has left out. Whole and without them it has not
 // the same version, though it says the same (RFC 3264 §8).
 func (c *Call) utter(l *Leg, text string, answer bool) string {
-	d, absent := &l.sdp, sdp.Absent(0)
+	d, absent := c.uttered(l, text), sdp.Absent(0)
 	if answer {
 		absent = l.absent
 	}
