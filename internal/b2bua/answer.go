@@ -434,10 +434,15 @@ func (c *Call) acknowledged(now time.Time, l *Leg, m *sip.Message, out *Out) {
 		return
 	}
 	l.oa.RemoteAnswer()
-	said := other.sdp
+	said, unheld := other.sdp, l.unheld
+	l.unheld = false
 	sdp, err := c.plan.answerFrom(c, l, other, body)
 	if err != nil {
 		c.finish(now, diag.BadAnswer, "directsip", err.Error(), out)
+		return
+	}
+	if unheld {
+		c.passUnheld(now, other, said, sdp, told(said.body, l.sdp.body, body), out)
 		return
 	}
 	if !other.ackWaits { // it has agreed before: it is told only of what this side does not take

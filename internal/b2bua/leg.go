@@ -42,6 +42,7 @@ type Leg struct {
 	refused []*txn.InviteServer // INVITEs answered beside the one being served
 	servers []*txn.Server
 	offered string // the offer in a 2xx to our INVITE, while our ACK waits
+	stood   string // what we had said before a re-INVITE that takes it off hold, which is under way or to come; "" there is none
 	who     *party // since the first transfer of the call; nil before
 
 	early  []*early      // of our initial INVITE; nil: no target has answered reliably
@@ -67,6 +68,7 @@ type Leg struct {
 	unoffered bool       // our last INVITE had none: what its answers say is an offer
 	absent    sdp.Absent // m-lines that the peer left out of what it said last
 	pending   bool       // BYE waits for the ACK to our 2xx (RFC 3261 §15)
+	unheld    bool       // our offer in a 2xx may take it off hold, and the other leg does not know what it takes of that
 }
 
 // sentAck is an ACK to a 2xx. A 2xx is repeated until its ACK arrives, and belongs to the dialog, not to a transaction.

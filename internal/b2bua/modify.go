@@ -242,6 +242,11 @@ func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip
 		}
 		return
 	}
+	if !e.offer && e.invite && !e.gone && m.Status != 491 { // who asks for an offer gets one, and is not to ask the other side
+		c.plan.restore(e)
+		c.offerStanding(now, e.from, out)
+		return
+	}
 	why, status := l.passed(m, refusal(m))
 	c.failExchange(now, e, why, status, out)
 }
@@ -317,8 +322,7 @@ func (c *Call) keepSession(now time.Time, e *exchange, offer string, out *Out) {
 	l.oa.LocalAnswer()
 	c.plan.follow(l, offer)
 	c.sendAck(now, l, l.ackSeq, l.sdp.again(), out)
-	e.from.oa.LocalOffer("INVITE")
-	c.acceptReinvite(now, e.from, e.from.sdp.again(), out)
+	c.offerStanding(now, e.from, out)
 }
 
 // finishExchange answers whoever made the offer.
@@ -340,6 +344,7 @@ func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Ou
 		return
 	}
 	c.plan.dirty = true
+	e.from.stood, e.to.stood = "", ""
 	e.from.oa.LocalAnswer()
 	if e.invite {
 		c.acceptReinvite(now, e.from, sdp, out)

@@ -51,6 +51,7 @@ type end struct {
 	live      bool
 	refused   bool // it has said that it does not want it
 	dir       sdp.Direction
+	wants     sdp.Direction // that it would have if the other side held nothing, as far as it has said so; unset: nothing else is known
 	voices    voices
 	relatch   uint32
 	confirmed uint32 // how often it has said again what stands
@@ -80,7 +81,10 @@ func (p *plan) offered(l *Leg, s *sdp.Session) {
 }
 
 // take notes what the description of a leg's peer says.
-func (p *plan) take(l *Leg, s *sdp.Session) {
+func (p *plan) take(l *Leg, s *sdp.Session) { p.takeAs(l, s, false) }
+
+// takeAs is take; asks: the peer wants that of its own accord, and is not answering or asked for an offer.
+func (p *plan) takeAs(l *Leg, s *sdp.Session, asks bool) {
 	for i := range s.Media {
 		if i >= len(p.lines) {
 			return
@@ -89,6 +93,9 @@ func (p *plan) take(l *Leg, s *sdp.Session) {
 		p.lines[i].opaque = !m.IsRTP()
 		p.lines[i].audio = m.IsRTP() && strings.EqualFold(m.Kind, "audio")
 		was, sent, heard := e.rtp, e.sends(), e.hears()
+		if !m.Rejected() {
+			e.wish(m.Direction, &p.lines[i].peer[1-l.side], asks)
+		}
 		e.live, e.refused = !m.Rejected(), m.Rejected()
 		e.mux, e.dir, e.voices = m.RTCPMux, m.Direction, voicesOf(m)
 		e.takes, e.digits, p.lines[i].clock = payloadTypes(m)

@@ -108,7 +108,11 @@ func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session,
 		return d.pass(s)
 	}
 	p.grow(c, s)
-	p.take(from, s)
+	asked := c.exch != nil && c.exch.to == from // for an offer, in a re-INVITE of ours without one
+	p.takeAs(from, s, what == asOffer && !asked)
+	if what == asOffer && asked {
+		to.unheld = p.unhold(from, s)
+	}
 	if c.phase == phaseAnswered {
 		p.withMusic(from, to, s)
 	}

@@ -59,6 +59,7 @@ func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message
 		if body, ok := m.SDP(); ok && l.oa.RemoteAnswer() {
 			c.hear(now, l, body, out)
 		}
+		l.stood = ""
 		l.oa.Failed("INVITE")
 		c.sendAck(now, l, seq, "", out)
 		return true
@@ -71,6 +72,8 @@ func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message
 	if r := l.again; (m.Status == 491 || m.Status == 500 || m.Status == 503) && r.corrects && r.glares < glareTries {
 		r.glares++
 		r.retry = now.Add(dialog.GlareDelay(l.dlg.UAC, c.env.Rand.Uint64()))
+	} else if l.stood != "" {
+		c.staysHeld(now, l, out)
 	}
 	c.refreshRefused(now, l, m)
 	return true
@@ -112,7 +115,7 @@ func (c *Call) hear(now time.Time, l *Leg, body string, out *Out) {
 	if err != nil || p.bypass || p.fits(c, l, s) != nil {
 		return
 	}
-	if fingerprint(s) == l.sdp.peer {
+	if fingerprint(s) == l.sdp.peer && l.stood == "" {
 		c.confirmed(l)
 		return
 	}
@@ -123,6 +126,7 @@ func (c *Call) hear(now time.Time, l *Leg, body string, out *Out) {
 	if l != c.seat(l.side) || other == nil || c.phase != phaseAnswered || c.xfer != nil || c.exch != nil || c.announces() {
 		return
 	}
+	p.withMusic(l, other, s)
 	told, errTold := sdp.Parse(other.sdp.body)
 	speaks, errSpeaks := sdp.Parse(l.sdp.body)
 	if errTold != nil || errSpeaks != nil {
@@ -130,13 +134,20 @@ func (c *Call) hear(now time.Time, l *Leg, body string, out *Out) {
 	}
 	for i := range min(len(was), len(p.lines), len(s.Media), len(told.Media), len(speaks.Media)) {
 		ln := &p.lines[i]
-		if was[i].flows(ln, l.side) || ln.peer[l.side].live && ln.peer[1-l.side].live && !ln.converts() && givesUp(&told.Media[i], &s.Media[i], &speaks.Media[i]) {
-			p.withMusic(l, other, s)
+		changes := (was[i].flows(ln, l.side) || l.stood != "") && ln.peer[1-l.side].misled(&told.Media[i], &s.Media[i])
+		if changes || ln.peer[l.side].live && ln.peer[1-l.side].live && !ln.converts() && givesUp(&told.Media[i], &s.Media[i], &speaks.Media[i]) {
 			p.write(c, s, other, &other.sdp, asOffer)
 			c.correct(now, other, 0, out)
 			return
 		}
 	}
+}
+
+// misled tells whether a side takes something else to flow than does, as it was told other than is.
+func (e *end) misled(told, is *sdp.Media) bool {
+	hears := func(m *sdp.Media) bool { return !m.Rejected() && m.Direction.Send() && e.dir.Recv() }
+	heard := func(m *sdp.Media) bool { return !m.Rejected() && m.Direction.Recv() && e.dir.Send() }
+	return e.live && (told.Rejected() != is.Rejected() || hears(told) != hears(is) || heard(told) != heard(is))
 }
 
 // flows tells whether what a side has said anew of an m-line changes who may send to whom.

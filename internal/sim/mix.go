@@ -31,6 +31,7 @@ func (w *World) Mix(n int) {
 			s.Callees[h.Name] = []Callee{callee(r), callee(r)}
 		}
 		s.Caller.Located = s.Number == "112" && s.Start%3 == 0
+		s.bare(rand.New(rand.NewPCG(w.Seed, uint64(i)<<8|0xba)))
 		if strings.Contains(w.Document, "\nnetwork:") {
 			s.grow(rand.New(rand.NewPCG(w.Seed, uint64(i))))
 		}
@@ -53,6 +54,35 @@ func (s *Scenario) grow(r *rand.Rand) {
 	for _, h := range slices.Sorted(maps.Keys(s.Callees)) {
 		for i := range s.Callees[h] {
 			more(&s.Callees[h][i].Manner)
+		}
+	}
+}
+
+// bare has parties of one call in four hold, and resume without an offer, and others take that as much equipment does.
+func (s *Scenario) bare(r *rand.Rand) {
+	if !one(r, 4) {
+		return
+	}
+	some := func(m *Manner) {
+		m.Echoes = !one(r, 3)
+		if one(r, 6) {
+			m.Bare = []int{488, 400, 500, 603, 491}[r.IntN(5)]
+		}
+		if one(r, 10) {
+			m.Stays = []int{488, 491, 500, 603}[r.IntN(4)]
+		}
+		at := ms(r, 0, 8000)
+		for range r.IntN(3) {
+			m.Then = append(m.Then, Action{at, []Verb{Hold, Inactive, Hold, Inactive, Zero}[r.IntN(5)]})
+			at += ms(r, 100, 4000)
+			m.Then = append(m.Then, Action{at, []Verb{ResumeBare, ResumeBare, ResumeBare, Resume}[r.IntN(4)]})
+			at += ms(r, 0, 3000)
+		}
+	}
+	some(&s.Caller.Manner)
+	for _, h := range slices.Sorted(maps.Keys(s.Callees)) {
+		for i := range s.Callees[h] {
+			some(&s.Callees[h][i].Manner)
 		}
 	}
 }

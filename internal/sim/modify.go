@@ -27,6 +27,9 @@ func (p *Party) act(v Verb) {
 		p.reinvite("sendonly", v)
 	case Inactive:
 		p.reinvite("inactive", v)
+	case ResumeBare:
+		p.scenario.bared = true
+		p.reinvite("sendrecv", v)
 	case Resume:
 		p.reinvite("sendrecv", v)
 	case RecvOnly:
@@ -96,7 +99,7 @@ func (p *Party) reinvite(dir string, v Verb) {
 	p.pending = true
 	p.seq++
 	m := p.message("INVITE", p.seq)
-	if v != Offerless && v != Recant {
+	if v != Offerless && v != ResumeBare && v != Recant {
 		old := p.speaker.dir
 		p.speaker.dir = dir
 		body := p.speaker.offer()
@@ -217,6 +220,12 @@ func (p *Party) modify(s *server) {
 		p.glares++
 		p.deny(s, 491, d, nil)
 		return
+	case p.manner.Bare > 0 && d == nil && m.Method == "INVITE":
+		p.deny(s, p.manner.Bare, nil, nil)
+		return
+	case p.manner.Stays > 0 && d != nil && d.media[0].dir == "sendrecv" && p.speaker.mine.media[0].dir != "sendrecv":
+		p.deny(s, p.manner.Stays, d, nil)
+		return
 	case p.manner.Reinvite > 0 && d != nil:
 		p.deny(s, p.manner.Reinvite, d, nil)
 		return
@@ -247,8 +256,12 @@ func (p *Party) modify(s *server) {
 		p.acked = false
 		p.respond(s, 200, func(r *sip.Message) {
 			if d == nil {
+				wants := p.speaker.dir
+				if p.manner.Echoes {
+					p.speaker.dir = p.speaker.mine.media[0].dir
+				}
 				r.SetBody("application/sdp", p.speaker.offer())
-				p.offered = true
+				p.speaker.dir, p.offered = wants, true
 				return
 			}
 			p.speaker.remote = d
@@ -297,8 +310,10 @@ func (p *Party) deny(s *server, status int, d *desc, with func(r *sip.Message)) 
 // untold tells whether the other side of a call may have another session than the caller. What the caller answers in its ACK nobody can refuse, but whoever has
 // agreed with the node earlier, in a PRACK, is told of it by a re-INVITE, which it can, and then its session stays as it was (RFC 3261 §14.1). After 491, or 500 of
 // who is busy, that is sent again up to three times, a few seconds later.
+//
+// So it is with what a party answers that resumes without an offer.
 func (s *Scenario) untold(p *Party, dir string) bool {
-	return s.Caller.Offerless && slices.ContainsFunc(p.denied, func(o denial) bool {
+	return (s.Caller.Offerless || s.bared) && slices.ContainsFunc(p.denied, func(o denial) bool {
 		told := o.dir == dir || dir == "inactive" && o.dir == "sendonly" // with music
 		return told && (o.last || p.w().now.Sub(o.at) < 10*time.Second)
 	})

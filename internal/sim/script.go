@@ -19,6 +19,7 @@ type Scenario struct {
 	joins     *Scenario // the call that its attended transfers name; nil: any
 	heard     int       // times that the media path was found whole
 	withdrawn bool      // a re-INVITE was cancelled: the two ends may have understood it differently
+	bared     bool      // somebody has resumed without an offer
 	faxed     bool      // T.38 was live in the end
 	reached   map[string]int
 	caller    *Party
@@ -90,6 +91,9 @@ type Manner struct {
 	Fax      bool          // takes T.38
 	Short    bool          // leaves refused m-lines out of its offers
 	SendRecv bool          // answers every offer with sendrecv, also one of hold
+	Echoes   bool          // offers what stands when it is asked for an offer, and so the other side's hold
+	Stays    int           // refuses with this status to be taken off hold; 0: accepts
+	Bare     int           // refuses re-INVITEs without an offer with this status; 0: accepts
 	Thrifty  bool          // offers G.729 and nothing else, until it recodes
 	ReferTo  string        // number that it transfers to; "": +14255550199
 	Refers   int           // takes REFER and tells this result of it; 0: its Allow has no REFER
@@ -105,17 +109,18 @@ type Verb string
 
 // The verbs.
 const (
-	Hold        Verb = "hold"      // re-INVITE sendonly
-	Inactive    Verb = "inactive"  // re-INVITE inactive
-	Resume      Verb = "resume"    // re-INVITE sendrecv
-	RecvOnly    Verb = "recvonly"  // re-INVITE recvonly
-	Zero        Verb = "zero"      // re-INVITE with c=0.0.0.0, hold as RFC 2543 has it
-	Recode      Verb = "recode"    // re-INVITE with another codec first
-	Shorten     Verb = "shorten"   // re-INVITE that asks for packets of 10 ms
-	Refresh     Verb = "refresh"   // re-INVITE with nothing new
-	Offerless   Verb = "offerless" // re-INVITE without offer
-	Update      Verb = "update"    // UPDATE that moves the media
-	Ping        Verb = "ping"      // UPDATE without offer
+	Hold        Verb = "hold"        // re-INVITE sendonly
+	Inactive    Verb = "inactive"    // re-INVITE inactive
+	Resume      Verb = "resume"      // re-INVITE sendrecv
+	RecvOnly    Verb = "recvonly"    // re-INVITE recvonly
+	Zero        Verb = "zero"        // re-INVITE with c=0.0.0.0, hold as RFC 2543 has it
+	Recode      Verb = "recode"      // re-INVITE with another codec first
+	Shorten     Verb = "shorten"     // re-INVITE that asks for packets of 10 ms
+	Refresh     Verb = "refresh"     // re-INVITE with nothing new
+	Offerless   Verb = "offerless"   // re-INVITE without offer
+	ResumeBare  Verb = "resume-bare" // … and sendrecv is the answer to what comes
+	Update      Verb = "update"      // UPDATE that moves the media
+	Ping        Verb = "ping"        // UPDATE without offer
 	Info        Verb = "info"
 	Message     Verb = "message"
 	Beep        Verb = "beep" // a request of a method that nobody knows

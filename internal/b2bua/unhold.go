@@ -1,0 +1,110 @@
+package b2bua
+
+import (
+	"slices"
+	"time"
+
+	"github.com/directsip/directsip/internal/sdp"
+)
+
+// Who resumes may do so by a re-INVITE without an offer: then our 200 has to offer what it gets when nobody holds (RFC 3261 §14.2, RFC 6337 §5.3). Much equipment that is
+// asked for an offer says what stands, and that is the hold of who resumes.
+
+// wish notes which direction a side wants. A description says so where the other side holds nothing. Where it does, what is missing may be for that: only what is
+// there is wanted, and that the side asks not to hear, and did not before, is a hold of its own.
+func (e *end) wish(said sdp.Direction, other *end, asks bool) {
+	switch {
+	case said.Send() && said.Recv(), !other.live || other.dir.Send() && other.dir.Recv():
+		e.wants = said
+	case asks && said != e.dir, said.Recv() && !e.wants.Recv():
+		e.wants = direction(said.Send() || !other.dir.Recv(), said.Recv())
+	case said.Send():
+		e.wants = direction(true, e.wants.Recv())
+	}
+}
+
+// unhold gives an offer that a side was asked for the directions that it would have without a hold of the other side, who has asked for it.
+func (p *plan) unhold(from *Leg, s *sdp.Session) (changed bool) {
+	for i := range s.Media[:min(len(s.Media), len(p.lines))] {
+		m, wants := &s.Media[i], p.lines[i].peer[from.side].wants
+		if d := direction(m.Direction.Send() || wants.Send(), m.Direction.Recv() || wants.Recv()); d != m.Direction && !m.Rejected() {
+			m.Direction, changed = d, true
+		}
+	}
+	return changed
+}
+
+// offerStanding answers a re-INVITE without an offer with what stands, off hold.
+func (c *Call) offerStanding(now time.Time, l *Leg, out *Out) {
+	other := c.other(l)
+	if s, err := sdp.Parse(l.sdp.body); err == nil && other != nil && !c.plan.bypass && c.plan.unhold(other, s) {
+		c.plan.withMusic(other, l, s)
+		c.plan.write(c, s, l, &l.sdp, asOffer)
+	}
+	text := l.sdp.again()
+	l.unheld = true
+	l.oa.LocalOffer("INVITE")
+	c.acceptReinvite(now, l, text, out)
+}
+
+// passUnheld tells a leg what came of an offer that took the other one off hold: text, and as far as its own offer lets it, if that waits for its answer. said is
+// what it was told before, and takes tells whether that has all of it but for directions.
+func (c *Call) passUnheld(now time.Time, l *Leg, said description, text string, takes bool, out *Out) {
+	answer, err := sdp.Parse(text)
+	if l.ackWaits {
+		said.codec = l.sdp.codec
+		offer, errOffer := sdp.Parse(l.offered)
+		ack := text
+		if err == nil && errOffer == nil && len(answer.Media) == len(offer.Media) {
+			if narrow, _ := sdp.Parse(text); mirror(offer, narrow) {
+				l.sdp = said
+				ack = c.plan.write(c, narrow, l, &l.sdp, asAnswer)
+			}
+		}
+		l.oa.LocalAnswer()
+		c.sendAck(now, l, l.ackSeq, ack, out)
+		c.exch = nil
+		c.plan.dirty = true
+		if ack == text {
+			return
+		}
+		said.body = l.sdp.body
+		c.plan.write(c, answer, l, &l.sdp, asOffer)
+	} else if before, errBefore := sdp.Parse(said.body); takes && err == nil && errBefore == nil && sameDirections(before, answer) {
+		l.sdp = said
+		return
+	}
+	l.stood = said.body
+	c.correct(now, l, 0, out)
+}
+
+// staysHeld tells the other leg, which was taken off hold, that the leg does not go along.
+func (c *Call) staysHeld(now time.Time, l *Leg, out *Out) {
+	l.sdp.body, l.stood = l.stood, ""
+	other, p := c.other(l), &c.plan
+	if other == nil || p.bypass || c.exch != nil {
+		return
+	}
+	s, err := sdp.Parse(other.sdp.body)
+	if err != nil {
+		return
+	}
+	changed := false
+	for i := range s.Media[:min(len(s.Media), len(p.lines))] {
+		m, dir := &s.Media[i], p.lines[i].peer[l.side].dir
+		if d := direction(m.Direction.Send() && dir.Send(), m.Direction.Recv() && dir.Recv()); d != m.Direction {
+			m.Direction, changed = d, true
+		}
+	}
+	if changed {
+		p.write(c, s, other, &other.sdp, asOffer)
+		c.correct(now, other, 0, out)
+	}
+}
+
+// sameDirections tells whether two descriptions have the same m-lines live, and in the same directions.
+func sameDirections(a, b *sdp.Session) bool {
+	return slices.EqualFunc(a.Media, b.Media, func(x, y sdp.Media) bool {
+		return x.Rejected() == y.Rejected() && (x.Rejected() || x.Direction == y.Direction)
+	})
+}
