@@ -545,13 +545,13 @@ func (p *walker) reply(offer *desc) *proposal {
 	return r
 }
 
-// still tells whether it answers as before. So it does to what says nothing new: nobody else hears of that.
+// still tells whether it answers as before. So it does to what says nothing new, or is taken back: nobody else hears of that.
 func (p *walker) still() bool { return p.steady || p.repeats }
 
 // common are the formats of an offered m-line that the phone takes.
 func (p *walker) common(o *mline, had *stream) (list []format) {
 	stands := p.still() && had != nil && had.port != nil
-	if p.refuses[o.kind] && !stands || p.secure != strings.HasSuffix(o.proto, "/SAVP") && o.kind != "image" {
+	if p.refuses[o.kind] && !stands && !p.steady || p.secure != strings.HasSuffix(o.proto, "/SAVP") && o.kind != "image" {
 		return nil
 	}
 	takes := map[string][]string{"audio": p.talks, "video": p.videos, "image": {"t38"}}[o.kind]
