@@ -87,6 +87,11 @@ func (e *Engine) Listen() {
 	e.each(func(_ *shard, now time.Time, c *ua.Core, _ *ua.Out) { c.Listen(now) })
 }
 
+// RetryRegistrations tries those that have failed again at once.
+func (e *Engine) RetryRegistrations() {
+	e.each(func(_ *shard, now time.Time, c *ua.Core, _ *ua.Out) { c.RetryRegistrations(now) })
+}
+
 // Leaving tells whether registrations are still being ended.
 func (e *Engine) Leaving() bool {
 	for _, t := range e.Trunks() {

@@ -88,6 +88,7 @@ type Registrant struct {
 	nonces   digest.Client
 	retry    time.Duration // asked for by Retry-After
 	failures uint          // rounds in a row
+	began    time.Time     // the last round
 	renewed  time.Time     // the last Renew
 	lost     time.Time     // the last Lost, or when it has its turn
 }
@@ -100,6 +101,7 @@ const (
 	longRefused  = 30 * time.Minute
 	longestRetry = time.Hour // of Retry-After
 	lostPause    = time.Minute
+	retryPause   = 3 * time.Second // whoever asks for it, and however often
 	maxExpires   = 24 * time.Hour
 	minRefresh   = 2 * time.Second
 	lookupTime   = 30 * time.Second
@@ -199,7 +201,7 @@ func (r *Registrant) Advance(now time.Time, out *txn.Out) {
 
 // begin starts a round over the registrar's addresses.
 func (r *Registrant) begin(now time.Time, out *txn.Out) {
-	r.retry = 0
+	r.retry, r.began = 0, now
 	if remote, ok := r.trunk.Remote(); ok {
 		r.addrs, r.at = []Addr{{Remote: remote}}, 0
 		r.ask(now, out)
@@ -254,6 +256,16 @@ func (r *Registrant) Renew(now time.Time) bool {
 	return true
 }
 
+// Retry tries a registration that has failed again at once, for somebody has mended what was wrong, at the registrar perhaps. False: it has not failed, is being tried, was a moment ago,
+// or the registrar has asked to be left alone.
+func (r *Registrant) Retry(now time.Time) bool {
+	if r.status.State != Failed || r.asking() || r.retry > 0 || now.Before(r.began.Add(retryPause)) {
+		return false
+	}
+	r.status.Next = now
+	return true
+}
+
 // Lost refreshes a standing registration because the connection to its registrar is gone, which may know no other way to us (RFC 5626 §4.5). That is at
 // once, and once in lostPause with one that hangs up behind every answer.
 func (r *Registrant) Lost(now time.Time) bool {
@@ -270,8 +282,13 @@ func (r *Registrant) Lost(now time.Time) bool {
 
 // renewable tells whether the registration stands, is not being refreshed, and its registrar has not asked to be left alone.
 func (r *Registrant) renewable() bool {
-	under := r.client.State() == txn.Trying || r.client.State() == txn.Proceeding
-	return r.status.State == Registered && !under && r.looked.IsZero() && r.retry <= 0
+	return r.status.State == Registered && !r.asking() && r.retry <= 0
+}
+
+// asking tells whether a round is under way.
+func (r *Registrant) asking() bool {
+	s := r.client.State()
+	return s == txn.Trying || s == txn.Proceeding || !r.looked.IsZero()
 }
 
 // ask sends a REGISTER to the present address.

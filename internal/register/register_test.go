@@ -339,6 +339,41 @@ func TestNEW02_BackOff(t *testing.T) {
 	}
 }
 
+// TestNEW02_Retry: what has failed is tried again when somebody says so, and not oftener than a registrar can bear or has asked for.
+func TestNEW02_Retry(t *testing.T) {
+	for _, row := range []struct {
+		headers []string
+		after   time.Duration
+		want    bool
+	}{{nil, 0, false}, {nil, retryPause - 1, false}, {nil, retryPause, true}, {[]string{"Retry-After: 120"}, time.Minute, false}} {
+		g := newRig(t, trunk(t), 8)
+		same(t, "before the first answer", g.Retry(g.now.Add(time.Hour)), false)
+		g.wait(0)
+		req := g.one()
+		same(t, "while it is asked", g.Retry(g.now.Add(time.Hour)), false)
+		g.answer(req, 403, row.headers...)
+		g.is(Failed, "403")
+		g.now = g.now.Add(row.after)
+		if got := g.Retry(g.now); got != row.want {
+			t.Errorf("%v after %v: %v", row.headers, row.after, got)
+			continue
+		}
+		g.Advance(g.now, &g.out)
+		if list, _ := g.sent(); (len(list) == 1) != row.want {
+			t.Errorf("%v after %v: %d REGISTERs", row.headers, row.after, len(list))
+		}
+		if row.want {
+			same(t, "under way", g.Retry(g.now.Add(time.Hour)), false)
+		}
+	}
+	g := newRig(t, trunk(t), 9)
+	g.wait(0)
+	req := g.one()
+	g.answer(req, 200, "Contact: "+req.Get(sip.IDContact)+";expires=3600")
+	g.is(Registered, "")
+	same(t, "registered", g.Retry(g.now.Add(time.Minute)), false)
+}
+
 // TestNEW02_Leave: the end is said where the registration is, and not waited for for long.
 func TestNEW02_Leave(t *testing.T) {
 	g := newRig(t, trunk(t), 7)

@@ -45,6 +45,7 @@ func (s *Server) take(name string, src []byte) (snap *topology.Snapshot, changed
 			s.turnConsumer(wanted)
 		}
 		s.log.Info("document has not changed", "document", snap.Version, "name", name)
+		s.engine.RetryRegistrations()
 		return snap, false, append(problems, s.remarks(name, me)...), nil
 	}
 	if bad := unusable(name, snap, me); bad.Failed() {

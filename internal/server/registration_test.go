@@ -226,6 +226,31 @@ func TestNEW02_LostConnection(t *testing.T) {
 	gw.untouched()
 }
 
+// NEW-02: a registration that the registrar has refused is tried again with the next document, changed or not, and not a minute later.
+func TestNEW02_ApplyRetriesARegistration(t *testing.T) {
+	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
+	doc := provider("")
+	for name, next := range map[string]string{"unchanged": doc, "changed elsewhere": strings.Replace(doc, "gateways:", "gateways:\n  more: {host: NET.9, root: {transport: UDP, port: 5090}}", 1)} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, doc)
+			gw := r.tester.Agent(siptest.Config{Name: "provider", Listen: r.net + "3:5060", Registrar: &siptest.Registrar{Realm: "provider.example", User: "+49301234", Password: "another"}})
+			failed := func() bool { return r.trunk("gw").Registration.State == "failed" }
+			until(t, "the refusal", failed)
+			if left := time.Until(r.trunk("gw").Registration.Next); left < 30*time.Second {
+				t.Fatalf("tried again in %v anyway", left)
+			}
+			before := gw.Refusals()
+			until(t, "the next try", func() bool {
+				r.applyGood(next)
+				return gw.Refusals() > before
+			})
+			if log := r.log.String(); strings.Count(log, "state=registering") != 1 {
+				t.Error("registered anew")
+			}
+		})
+	}
+}
+
 // NEW-02: trunks that come and go leave the registrations of the others alone, and what is known of their health.
 func TestNEW02_OtherTrunksComeAndGo(t *testing.T) {
 	t.Setenv("DIRECTSIP_TEST_SECRET", secret)

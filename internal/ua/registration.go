@@ -35,6 +35,7 @@ func (c *Core) configureRegistrations(now time.Time) {
 		}
 		i := slices.IndexFunc(old, func(r *registration) bool { return !r.gone && r.Trunk().Name == t.Name })
 		if i >= 0 && old[i].Adopt(t) {
+			old[i].Retry(now)
 			c.registrations = append(c.registrations, old[i])
 			old = slices.Delete(old, i, i+1)
 			continue
@@ -63,6 +64,15 @@ func (c *Core) configureRegistrations(now time.Time) {
 		case r.leaves:
 			c.timers.set(&r.timer, now)
 		default:
+			c.timers.set(&r.timer, r.Deadline())
+		}
+	}
+}
+
+// RetryRegistrations tries those that have failed again at once.
+func (c *Core) RetryRegistrations(now time.Time) {
+	for _, r := range c.registrations {
+		if c.listening && !r.leaves && r.Retry(now) {
 			c.timers.set(&r.timer, r.Deadline())
 		}
 	}
