@@ -183,6 +183,7 @@ func (c *Call) recordMedia(until time.Time, r *cdr.Record, st *media.Stats) {
 			m := cdr.Media{Stream: i, From: name, Packets: n.Packets, Bytes: n.Bytes, RTCP: n.RTCP, Lost: n.Lost, Jitter: n.Jitter,
 				Gated: n.Gated, Dropped: n.Dropped, Unauthentic: n.Unauthentic, First: c.moment(n.First), Last: c.moment(n.Last),
 				Tier: st.Streams[i].Tier.String(), TierWhy: st.Streams[i].Why}
+			m.Trunk, m.Remote = c.successor(r, media.SideIndex(k))
 			if i < len(c.plan.lines) {
 				e := &c.plan.lines[i].peer[k]
 				m.SRTP, m.Held = e.keyed(st.Streams[i].Keyed[k]), e.quiet()
@@ -200,6 +201,22 @@ func (c *Call) recordMedia(until time.Time, r *cdr.Record, st *media.Stats) {
 			r.Media = append(r.Media, m)
 		}
 	}
+}
+
+// successor is who sits on a side when that is another party, by a transfer, than the leg of the record.
+func (c *Call) successor(r *cdr.Record, side media.SideIndex) (trunk, remote string) {
+	l, leg := c.seat(side), &r.In
+	if side == 1 {
+		leg = r.Out
+	}
+	if c.transfers == 0 || l == nil || leg == nil || !l.hop.Remote.IsValid() { // the last: lent to the call that it joined
+		return "", ""
+	}
+	trunk, remote = l.trunk.Name, l.hop.Remote.String()
+	if trunk == leg.Trunk && remote == leg.Remote {
+		return "", ""
+	}
+	return trunk, remote
 }
 
 // keyed is the suite of a side, or that a handshake was to come and did not.

@@ -86,7 +86,7 @@ type way struct {
 }
 
 func newWay(r *Record, m, back *Media, end time.Time) way {
-	w := way{Media: m, Evidence: m.Evidence, back: back, far: &Evidence{}, r: r, end: end, self: r.In.Remote, there: r.Out.Remote}
+	w := way{Media: m, Evidence: m.Evidence, back: back, far: &Evidence{}, r: r, end: end}
 	if m.Evidence == nil { // a record of a version that did not tell why packets were dropped
 		w.Evidence = &Evidence{}
 		if m.Held {
@@ -96,10 +96,12 @@ func newWay(r *Record, m, back *Media, end time.Time) way {
 	if back != nil && back.Evidence != nil {
 		w.far = back.Evidence
 	}
-	w.from, w.to = party{"caller", r.In.Trunk}, party{"callee", r.Out.Trunk}
+	w.from.side, w.to.side = m.From, "callee"
 	if m.From != "caller" {
-		w.from, w.to, w.self, w.there = w.to, w.from, w.there, w.self
+		w.to.side = "caller"
 	}
+	w.from.trunk, w.self = r.Party(w.from.side)
+	w.to.trunk, w.there = r.Party(w.to.side)
 	return w
 }
 

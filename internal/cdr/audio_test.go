@@ -177,6 +177,25 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestJudgeAfterATransfer: a verdict is on who was there in the end.
+func TestJudgeAfterATransfer(t *testing.T) {
+	r := lasted(flows(Media{}), flows(Media{Trunk: "pstn", Remote: "198.51.100.3:5060", Evidence: &Evidence{Pauses: 5}}))
+	if trunk, remote := r.Party("callee"); trunk != "pstn" || remote != "198.51.100.3:5060" {
+		t.Errorf("the callee is %s at %s", trunk, remote)
+	}
+	if trunk, remote := r.Party("caller"); trunk != "pbx" || remote != "198.51.100.1:5060" {
+		t.Errorf("the caller is %s at %s", trunk, remote)
+	}
+	for _, a := range r.Judge(r.End) {
+		if strings.Contains(a.Text, "itsp") || a.From == "callee" && !strings.Contains(a.Text, `the callee on trunk "pstn"`) && !strings.Contains(a.Text, `The callee on trunk "pstn"`) {
+			t.Errorf("%s: %s", a.From, a.Text)
+		}
+	}
+	if got := (&Record{}).Judge(r.End); len(got) != 0 {
+		t.Errorf("of a call to nobody: %v", got)
+	}
+}
+
 // A stream that never had a packet and is no audio is not judged, and one that stopped when somebody else came is.
 func TestJudgeOtherThings(t *testing.T) {
 	r := lasted(Media{Evidence: &Evidence{Over: true}}, flows(Media{Last: answered.Add(20 * time.Second)}))

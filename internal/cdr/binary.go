@@ -76,7 +76,7 @@ const (
 
 	fStream, fFrom, fSource, fPackets, fBytes, fRTCP, fLost, fJitter, fGated, fDropped, fFirst, fLast, fSRTP, fUnauthentic = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
 
-	fAnnounced, fGatedFrom, fHeld, fTier, fTierWhy = 15, 16, 17, 18, 19
+	fAnnounced, fGatedFrom, fHeld, fTier, fTierWhy, fMediaTrunk, fMediaRemote = 15, 16, 17, 18, 19, 20, 21
 
 	fQuality, fEvidence = 40, 41 // each has fields of its own
 
@@ -365,6 +365,8 @@ func (w *binaryWriter) media(m *Media) {
 	w.int(fStream, int64(m.Stream))
 	w.word(fFrom, m.From)
 	w.text(fSource, m.Source)
+	w.text(fMediaTrunk, m.Trunk)
+	w.text(fMediaRemote, m.Remote)
 	w.uint(fPackets, m.Packets)
 	w.uint(fBytes, m.Bytes)
 	w.uint(fRTCP, m.RTCP)

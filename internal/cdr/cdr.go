@@ -83,9 +83,12 @@ type Attempt struct {
 
 // Media is one direction of one stream.
 type Media struct {
-	Stream  int           `json:"stream"`
-	From    string        `json:"from"` // "caller" or "callee"
-	Source  string        `json:"source,omitempty"`
+	Stream int    `json:"stream"`
+	From   string `json:"from"` // "caller" or "callee"
+	Source string `json:"source,omitempty"`
+	// Trunk and Remote are who had that place in the end, where a transfer gave it to another party than the leg of the record.
+	Trunk   string        `json:"trunk,omitempty"`
+	Remote  string        `json:"remote,omitempty"` // address:port of the peer
 	Packets uint64        `json:"packets"`
 	Bytes   uint64        `json:"bytes"`
 	RTCP    uint64        `json:"rtcp,omitempty"`

@@ -364,6 +364,10 @@ func (d *decoder) media(f field) {
 			m.From = d.text(f)
 		case fSource:
 			m.Source = d.text(f)
+		case fMediaTrunk:
+			m.Trunk = d.text(f)
+		case fMediaRemote:
+			m.Remote = d.text(f)
 		case fPackets:
 			m.Packets = d.uint(f)
 		case fBytes:

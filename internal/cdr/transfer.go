@@ -14,6 +14,22 @@ type Transfer struct {
 	Reason string        `json:"reason,omitempty"` // diag id when it failed
 }
 
+// Party is who had a place in the end, "caller" or "callee": the trunk and the address of the peer; "" where there was nobody.
+func (r *Record) Party(side string) (trunk, remote string) {
+	for i := range r.Media {
+		if m := &r.Media[i]; m.From == side && m.Trunk != "" {
+			return m.Trunk, m.Remote
+		}
+	}
+	switch {
+	case side == "caller":
+		return r.In.Trunk, r.In.Remote
+	case r.Out != nil:
+		return r.Out.Trunk, r.Out.Remote
+	}
+	return "", ""
+}
+
 const fTransferBy, fTransferTo, fTransferHow = 1, 2, 3 // and what is of attempts too
 
 func (w *binaryWriter) transfer(t *Transfer) {

@@ -90,7 +90,11 @@ func writeMedia(w io.Writer, list []cdr.Media) {
 	t := columns(w)
 	for i := range list {
 		m := &list[i]
-		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP\t%d gated\t%d dropped%s\n", m.Stream, m.From, dash(m.Source),
+		from := m.From
+		if m.Trunk != "" { // by a transfer
+			from += fmt.Sprintf(" (%s)", m.Trunk)
+		}
+		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP\t%d gated\t%d dropped%s\n", m.Stream, from, dash(m.Source),
 			m.Packets, m.Lost, m.Jitter.Round(100*time.Microsecond), m.RTCP, m.Gated, m.Dropped, faxed(m)+protection(m)+travelled(m))
 	}
 	t.Flush()

@@ -44,9 +44,11 @@ func (q *qualityMetrics) ended(r *cdr.Record, log *slog.Logger) {
 		return
 	}
 	poor := map[string]bool{}
+	caller, _ := r.Party("caller")
+	callee, _ := r.Party("callee")
 	for i := range r.Media {
 		m := &r.Media[i]
-		near, far := r.In.Trunk, r.Out.Trunk
+		near, far := caller, callee
 		if m.From != "caller" {
 			near, far = far, near
 		}
@@ -69,10 +71,7 @@ func (q *qualityMetrics) ended(r *cdr.Record, log *slog.Logger) {
 		q.poor.WithLabelValues(trunk).Inc()
 	}
 	for _, a := range r.Audio {
-		trunk := r.In.Trunk
-		if a.From != "caller" {
-			trunk = r.Out.Trunk
-		}
+		trunk, _ := r.Party(a.From)
 		for cause := range strings.SplitSeq(a.Cause, "+") {
 			q.faults.WithLabelValues(trunk, cause).Inc()
 		}

@@ -83,6 +83,11 @@ func sheet(r *cdr.Record) string {
 		x := &r.Transfers[i]
 		fmt.Fprintf(&b, "transfer %d: %s's place to %s by %s after %.3f s: %d %s\n", i+1, x.By, x.To, x.How, x.Took.Seconds(), x.Status, x.Reason)
 	}
+	for i := range r.Media {
+		if m := &r.Media[i]; m.Stream == 0 && m.Trunk != "" {
+			fmt.Fprintf(&b, "in the end the %s's place is of: %s %s\n", m.From, m.Trunk, m.Remote)
+		}
+	}
 	for i := range r.Played {
 		p := &r.Played[i]
 		fmt.Fprintf(&b, "played to the %s: %s %s after %.3f s for %.3f s %s\n", p.To, p.What, p.Codec, p.At.Sub(r.Start).Seconds(), p.Took.Seconds(), p.Why)
