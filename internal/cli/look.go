@@ -327,7 +327,7 @@ func (a *app) whyCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(r, func(w io.Writer) { WriteWhy(w, r) })
+			return a.print(explain(r, time.Now()), func(w io.Writer) { WriteWhy(w, r) })
 		}}
 }
 

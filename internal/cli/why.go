@@ -19,8 +19,8 @@ func WriteWhy(w io.Writer, r *cdr.Record) { writeWhy(w, r, time.Now()) }
 
 func writeWhy(w io.Writer, r *cdr.Record, now time.Time) {
 	fmt.Fprintf(w, "call %s of %s on %s, document %s\n%s\n", r.ID, clock(r.Start), r.Server, r.Version, sentence(r, now))
-	if d := diag.ByID(r.Reason); d != nil && !r.End.IsZero() && d.Fix != "" && !strings.HasPrefix(d.Fix, "Nothing") {
-		fmt.Fprintf(w, "What to look at: %s\n", d.Fix)
+	if look := lookAt(r); look != "" {
+		fmt.Fprintf(w, "What to look at: %s\n", look)
 	}
 	if len(r.Decision) > 0 {
 		fmt.Fprintf(w, "\ndecision\n")
@@ -41,6 +41,25 @@ func writeWhy(w io.Writer, r *cdr.Record, now time.Time) {
 		writeMedia(w, r.Media)
 	}
 	writeQuality(w, r, now)
+}
+
+// explained is a record with what is said of it in words.
+type explained struct {
+	*cdr.Record
+	Sentence string `json:"sentence"`
+	Look     string `json:"look,omitempty"`
+}
+
+func explain(r *cdr.Record, now time.Time) explained {
+	return explained{r, sentence(r, now), lookAt(r)}
+}
+
+// lookAt is what to look at when a call ends so; "": nothing.
+func lookAt(r *cdr.Record) string {
+	if d := diag.ByID(r.Reason); d != nil && !r.End.IsZero() && !strings.HasPrefix(d.Fix, "Nothing") {
+		return d.Fix
+	}
+	return ""
 }
 
 func writeAttempts(w io.Writer, r *cdr.Record, now time.Time) {

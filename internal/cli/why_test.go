@@ -86,6 +86,29 @@ func TestLadderCountsWhatIsLeftOut(t *testing.T) {
 	}
 }
 
+// TestWhyInJSONHasItsWords: a script gets the record as it is, with the sentence of the text and what to look at.
+func TestWhyInJSONHasItsWords(t *testing.T) {
+	for name, looks := range map[string]bool{"refused": true, "failed-over": false} {
+		r := record(t, name)
+		b, err := json.Marshal(explain(r, time.Now()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			cdr.Record
+			Sentence, Look string
+		}
+		if err := json.Unmarshal(b, &got); err != nil || got.ID != r.ID || len(got.Ladder) != len(r.Ladder) || got.Sentence != sentence(r, time.Now()) || (got.Look != "") != looks {
+			t.Errorf("%s: %v, %s", name, err, b)
+		}
+		var text strings.Builder
+		WriteWhy(&text, r)
+		if !strings.Contains(text.String(), got.Sentence) || !strings.Contains(text.String(), got.Look) {
+			t.Errorf("%s says otherwise:\n%s", name, text.String())
+		}
+	}
+}
+
 // TestAttemptWithoutAnswerHasNoStatus: 504 beside a gateway that has said nothing would be looked for in the gateway.
 func TestAttemptWithoutAnswerHasNoStatus(t *testing.T) {
 	r := &cdr.Record{Attempts: []cdr.Attempt{
