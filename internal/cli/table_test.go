@@ -31,7 +31,7 @@ func TestListsFitTheTerminal(t *testing.T) {
 		{Name: "teams1", Kind: "uc", Peer: "sip.pstnhub.microsoft.com:5061", Transport: "TLS", Port: 5061, State: "up", Since: now.Add(-70 * 24 * time.Hour), Why: "since the start",
 			LastProbe: now, RTT: 14 * time.Millisecond, Calls: 118, MaxCalls: 200},
 		{Name: "provider-of-the-branch", Kind: "sbc", Peer: "[2001:db8:1234:5678::1]:5060", Transport: "UDP", Port: 5060, State: "half-open", Since: now.Add(-90 * time.Second),
-			Why: "OPTIONS answered with 200", LastProbe: now, Registration: &server.RegistrationView{State: "refused", Error: "403 Forbidden", Next: now}},
+			Why: "OPTIONS answered with 200", LastProbe: now, Tried: 20, Failed: 19, Registration: &server.RegistrationView{State: "refused", Error: "403 Forbidden", Next: now}},
 	}
 	calls := []store.Summary{{ID: "v0ylhikufmjrgklt", Start: now.Add(-30 * 24 * time.Hour), Answered: now.Add(-30 * 24 * time.Hour), End: now, Calling: "+33478000011", Called: "+4915112345678",
 		TrunkIn: "lyon-avaya", TrunkOut: "provider-of-the-branch", Tried: []string{"teams1", "itsp"}, Status: 200, Reason: "unsupported-extension", EndedBy: "directsip", MOS: 440, Poor: true}}
@@ -41,7 +41,7 @@ func TestListsFitTheTerminal(t *testing.T) {
 		var b bytes.Buffer
 		writeTrunks(&b, trunks, room)
 		fits(t, "trunks", b.String(), room)
-		for _, want := range []string{"teams1", "provider-of", "half-open", "70d0h", "1m30s", "118/200", "OPTIONS answered with 200", "registration: refused: 403 Forbidden"} {
+		for _, want := range []string{"teams1", "provider-of", "half-open", "70d0h", "1m30s", "118/200", "OPTIONS answered with 200", "registration: refused: 403 Forbidden", "  has failed 19 of 20 calls that were tried on it within an hour\n"} {
 			if !strings.Contains(b.String(), want) {
 				t.Errorf("at %d columns trunks lacks %q:\n%s", room, want, b.String())
 			}
@@ -102,7 +102,8 @@ func TestListsFitTheTerminal(t *testing.T) {
 		}
 	}
 	b.Reset()
-	if writeTrunks(&b, trunks, 0); strings.Count(b.String(), "\n") != 3 || !strings.Contains(b.String(), "[2001:db8:1234:5678::1]:5060") {
+	if writeTrunks(&b, trunks, 0); strings.Count(b.String(), "\n") != 3 || !strings.Contains(b.String(), "[2001:db8:1234:5678::1]:5060") ||
+		!strings.Contains(b.String(), "OPTIONS answered with 200; has failed 19 of 20 calls") {
 		t.Errorf("who has room, or asks by a pipe, has a line for each trunk:\n%s", b.String())
 	}
 }

@@ -150,16 +150,33 @@ func writeTrunks(w io.Writer, list []server.TrunkView, room int) {
 		}
 		row := []string{v.Name, v.Kind, v.Peer, v.Transport, strconv.Itoa(int(v.Port)), v.State, since, calls, rtt}
 		if wide {
-			t.rows = append(t.rows, append(row, registration(v.Registration), dash(v.Why)))
+			t.rows = append(t.rows, append(row, registration(v.Registration), dash(strings.Join(append(nonEmpty(v.Why), nonEmpty(failing(v))...), "; "))))
 			continue
 		}
 		t.rows = append(t.rows, row)
 		if v.Why != "" && (v.State != "up" || v.LastProbe.IsZero()) {
 			t.notes[i] = append(t.notes[i], v.Why)
 		}
+		t.notes[i] = append(t.notes[i], nonEmpty(failing(v))...)
 		if v.Registration != nil {
 			t.notes[i] = append(t.notes[i], "registration: "+registration(v.Registration))
 		}
 	}
 	t.write(w, room)
+}
+
+// failing says of a trunk that it fails many of the calls that are tried on it: it may answer OPTIONS all the same, and the next trunk may save them.
+func failing(v *server.TrunkView) string {
+	const few, share = 3, 5 // a fifth, of three calls at least
+	if v.Failed < few || v.Failed*share < v.Tried {
+		return ""
+	}
+	return fmt.Sprintf("has failed %d of %s that were tried on it within an hour", v.Failed, plural(v.Tried, "call"))
+}
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
 }

@@ -94,6 +94,9 @@ type TrunkView struct {
 	Calls     int           `json:"calls"`
 	MaxCalls  int           `json:"maxCalls,omitempty"`
 	Settings  string        `json:"settings"`
+	// Tried are the calls of the last hour that were tried on the trunk, and Failed those of them that it has failed, also where the next trunk has taken them.
+	Tried  int `json:"tried,omitempty"`
+	Failed int `json:"failed,omitempty"`
 	// Registration is absent when the trunk does not register.
 	Registration *RegistrationView `json:"registration,omitempty"`
 }
@@ -367,7 +370,7 @@ func (s *Server) findCall(ctx context.Context, id string) (*cdr.Record, error) {
 func (s *Server) getTrunks(w http.ResponseWriter, _ *http.Request) { answer(w, s.trunkViews()) }
 
 func (s *Server) trunkViews() []TrunkView {
-	list := []TrunkView{}
+	list, now := []TrunkView{}, time.Now()
 	for _, t := range s.engine.Trunks() {
 		v := TrunkView{Name: t.Trunk.Name, Gateway: t.Trunk.Gateway.Name, Kind: string(t.Trunk.Gateway.Kind), Peer: t.Trunk.Gateway.Host,
 			Transport: t.Trunk.Transport.String(), Port: t.Trunk.Port, Routable: t.Trunk.Gateway.Routable, State: t.Health.State.String(),
@@ -385,6 +388,7 @@ func (s *Server) trunkViews() []TrunkView {
 			v.Peer = net.JoinHostPort(strings.Trim(v.Peer, "[]"), strconv.Itoa(int(p)))
 		}
 		v.Registration = registrationView(&t)
+		v.Tried, v.Failed = s.targets.tried(v.Name, now)
 		list = append(list, v)
 	}
 	return list

@@ -177,6 +177,19 @@ func (t *targets) refusing(now time.Time) (worst string, percent float64, beyond
 	return worst, percent, beyond
 }
 
+// tried is how many calls were tried on a trunk within an hour, and how many of them it has failed.
+func (t *targets) tried(trunk string, now time.Time) (tried, failed int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	x := t.trunks[trunk]
+	if x == nil {
+		return 0, 0
+	}
+	x.to(now)
+	n, bad := x.sum()
+	return int(n), int(bad)
+}
+
 // keep keeps a tally, and forgets those that nobody asks for any more.
 func (t *targets) keep(x tally) {
 	t.mu.Lock()

@@ -122,7 +122,13 @@ func TestOPS12TrunkThatFails(t *testing.T) {
 		x.try(full, now.Add(10*time.Minute))
 	}
 	is(now.Add(10*time.Minute), "itsp 20 []") // 20 of 100
-	is(now.Add(61*time.Minute), "itsp 1 []")  // one of 81
+	if tried, failed := x.tried("itsp", now.Add(10*time.Minute)); tried != 100 || failed != 20 {
+		t.Errorf("%d tried, %d failed", tried, failed)
+	}
+	if tried, failed := x.tried("isdn", now.Add(10*time.Minute)); tried != 80 || failed != 0 {
+		t.Errorf("a trunk without a free channel: %d tried, %d failed", tried, failed)
+	}
+	is(now.Add(61*time.Minute), "itsp 1 []") // one of 81
 	is(now.Add(75*time.Minute), " 0 []")
 	if len(x.trunks) != 0 {
 		t.Errorf("%d trunks are kept that nothing is known of", len(x.trunks))
