@@ -31,7 +31,7 @@ func (a *app) doctorCmd() *cobra.Command {
 	var f doctorFlags
 	c := &cobra.Command{Use: "doctor TRUNK [FILE]", Short: "Ask the peer of a trunk, and say what will not work with it",
 		Long: "Look up the gateway of a trunk, connect as the server would, show both sides of the TLS handshake, send one OPTIONS to each address, and judge\n" +
-			"what of the trunk's settings will not work with such a peer. No server needs to run; one that runs is not disturbed, and says how its registration stands.\n" +
+			"what of the trunk's settings will not work with such a peer. No server needs to run; one that runs is not disturbed, and says how its registration stands and whether its calls fail there.\n" +
 			"Exit status: 0 nothing worse than a warning, 1 an error, 2 a wrong command line.",
 		Example: "  directsip doctor itsp\n  directsip doctor itsp --media\n  directsip doctor --all --server med1.example.com directsip.yaml --json",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -102,7 +102,7 @@ func (a *app) doctor(cmd *cobra.Command, f *doctorFlags, args []string) error {
 		if ctx.Err() != nil { // what did not answer had no time to
 			return errors.New("interrupted")
 		}
-		r.Findings = append(r.Findings, a.registered(ctx, t)...)
+		r.Findings = append(append(r.Findings, a.registered(ctx, t)...), a.carries(ctx, t)...)
 		reports, worst = append(reports, r), max(worst, r.Worst())
 		if !a.json {
 			a.print(nil, func(w io.Writer) { writeReport(w, r) })
