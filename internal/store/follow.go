@@ -37,6 +37,9 @@ func (s *Store) Follow(p Position, most int) ([]*cdr.Record, Position, error) {
 	if err != nil {
 		return nil, p, storeError(err)
 	}
+	if n := len(list); n > 0 && list[n-1] < p.Segment { // somebody has taken the records away, and they begin anew
+		p = Position{}
+	}
 	for i, no := range list {
 		if no < p.Segment {
 			continue

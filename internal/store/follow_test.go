@@ -88,6 +88,37 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// TestFollowAfterLosses: a segment that has lost its end in a power cut is followed by the next one, and records that begin anew, as their directory was taken away, from the first.
+func TestFollowAfterLosses(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, Config{Dir: dir})
+	s.Put(sample(0))
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	end, _ := s.End()
+	beyond := Position{end.Segment, end.Offset + 1000}
+	if ids, at := follower(t, s, beyond); len(ids) != 0 || at != beyond {
+		t.Errorf("%v to %+v", ids, at)
+	}
+	mustClose(t, s)
+	s = mustOpen(t, Config{Dir: dir})
+	defer func() { mustClose(t, s) }()
+	s.Put(sample(1))
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if now, _ := s.End(); now.Segment == end.Segment {
+		t.Fatalf("the records of a new start are in the old segment, at %+v", now)
+	}
+	if ids, _ := follower(t, s, beyond); fmt.Sprint(ids) != fmt.Sprint([]string{sample(1).ID}) {
+		t.Errorf("behind what is lost: %v", ids)
+	}
+	if ids, _ := follower(t, s, Position{1000, 7}); fmt.Sprint(ids) != fmt.Sprint([]string{sample(0).ID, sample(1).ID}) {
+		t.Errorf("of records that begin anew: %v", ids)
+	}
+}
+
 // TestFollowPastDamage: a byte that is wrong costs its record and no other.
 func TestFollowPastDamage(t *testing.T) {
 	dir := t.TempDir()
