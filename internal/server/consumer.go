@@ -105,6 +105,15 @@ type consumerCounts struct {
 	oldest                  atomic.Int64 // when the call ended whose record cannot be posted, in Unix nanoseconds; 0: none waits
 }
 
+// lag is how long the oldest record waits that is not taken; 0: none waits.
+func (n *consumerCounts) lag(now time.Time) time.Duration {
+	at := n.oldest.Load()
+	if at == 0 {
+		return 0
+	}
+	return max(0, now.Sub(time.Unix(0, at)))
+}
+
 // openConsumer makes what the document wants; nil: nothing.
 func (s *Server) openConsumer(me *topology.Server) (*consumer, error) {
 	if me.QualityConsumer == "" {

@@ -171,11 +171,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge(descWaiting, float64(st.Put-min(st.Put, st.Acknowledged)))
 	if n := &s.consumed; s.current.Load().QualityConsumer != "" {
 		events(count, descQuality, []event{{"posted", n.posted.Load()}, {"failed", n.failed.Load()}, {"dropped", n.dropped.Load()}})
-		lag := 0.0
-		if at := n.oldest.Load(); at != 0 {
-			lag = max(0, time.Since(time.Unix(0, at)).Seconds())
-		}
-		gauge(descOldest, lag)
+		gauge(descOldest, n.lag(time.Now()).Seconds())
 	}
 	t := s.relay.Totals()
 	gauge(descMedia, float64(t.Sessions), "sessions")

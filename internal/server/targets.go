@@ -32,6 +32,7 @@ const (
 	mostWaiting  = 100  // call records that are not written
 	leastDisk    = 1000 // MiB free where the records are
 	leastDays    = 30   // until our certificate expires
+	mostLag      = 3600 // seconds that a quality record waits for its consumer
 	sampling     = time.Minute
 )
 
@@ -286,6 +287,9 @@ func (s *Server) rate(now tally) Rating {
 	add(Target{Name: "records-lost", Value: float64(now.lost - d.lost), Bound: "most", Unit: "call records in 15 minutes", Look: "directsip status, and the log"})
 	add(Target{Name: "disk-errors", Value: float64(now.unwritten - d.unwritten), Bound: "most", Unit: "failed writes in 15 minutes", Look: "directsip status, and the log"})
 	s.rateDisk(add)
+	if me.QualityConsumer != "" {
+		add(Target{Name: "quality-wait", Value: s.consumed.lag(now.at).Seconds(), Bound: "most", Limit: mostLag, Unit: "seconds", Look: "the log says why the consumer does not take them"})
+	}
 	if ends := s.certificateEnds(); !ends.IsZero() {
 		add(Target{Name: "certificate", Value: math.Floor(time.Until(ends).Hours() / 24), Bound: "least", Limit: leastDays, Unit: "days",
 			Detail: "until " + ends.UTC().Format(time.DateOnly), Look: "renew it: its files are read anew when they change"})

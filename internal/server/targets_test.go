@@ -73,6 +73,10 @@ func TestOPS12Targets(t *testing.T) {
 	later.at = now.at.Add(poorWithin)
 	later.overload, later.faults, later.lost, later.unwritten = now.overload+7, now.faults+1, now.lost+2, now.unwritten+3
 	is("an hour later", r.rate(later), "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3")
+	r.applyGood(strings.Replace(basic, "mediaPorts", "qualityConsumer: 'http://127.0.0.1:9/', mediaPorts", 1))
+	r.consumed.oldest.Store(later.at.Add(-2 * time.Hour).UnixNano())
+	is("a consumer is away", r.rate(later), "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3", "quality-wait 7200")
+	r.applyGood(basic)
 	r.Drain(true)
 	is("draining", r.rate(later), "draining 1", "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3")
 	resp, err := overSocket(SocketPath(r.cfg.DataDir)).Get("http://directsip/health")
@@ -176,6 +180,7 @@ func TestTargetsAreThoseOfTheAlerts(t *testing.T) {
 		fmt.Sprintf("directsip_media_ports_free < %d", leastPorts),
 		fmt.Sprintf("directsip_records_waiting > %d", mostWaiting),
 		fmt.Sprintf("/ 86400 < %d", leastDays),
+		fmt.Sprintf("directsip_quality_records_lag_seconds > %d", mostLag),
 	} {
 		if !strings.Contains(alerts, want) {
 			t.Errorf("the alerts lack %q", want)
@@ -196,7 +201,7 @@ func TestTargetsAreThoseOfTheAlerts(t *testing.T) {
 	}
 	for name, bound := range map[string]string{"draining": "0", "trunks-down": "0", "not-registered": "0", "trunk-full": fmt.Sprint(mostFull, " %"), "calls": fmt.Sprint(mostFull, " %"),
 		"calls-failed": fmt.Sprint(mostFailed, " %"), "audio-poor": fmt.Sprint(mostPoor, " %"), "overload": "0", "faults": "0", "trunk-fails": fmt.Sprint(mostRefused, " %"), "media-ports": fmt.Sprint(leastPorts),
-		"disk-errors": "0", "records-wait": fmt.Sprint(mostWaiting), "records-lost": "0", "disk-free": fmt.Sprint(leastDisk, " MiB"), "certificate": fmt.Sprint(leastDays, " days")} {
+		"disk-errors": "0", "quality-wait": fmt.Sprint(mostLag, " s"), "records-wait": fmt.Sprint(mostWaiting), "records-lost": "0", "disk-free": fmt.Sprint(leastDisk, " MiB"), "certificate": fmt.Sprint(leastDays, " days")} {
 		if !regexp.MustCompile("(?m)^\\| `" + name + "` \\| (most|least) " + bound + " \\|").Match(page) {
 			t.Errorf("operation.md lacks %s with %s", name, bound)
 		}
