@@ -93,6 +93,9 @@ type recent struct {
 func (r *recent) to(now time.Time) {
 	piece := now.Unix() / int64(poorWithin/time.Second) * int64(len(r.n))
 	piece += now.Unix() % int64(poorWithin/time.Second) / (int64(poorWithin/time.Second) / int64(len(r.n)))
+	if r.piece > piece+1 { // the clock was ahead, and has been set back
+		*r = recent{}
+	}
 	for r.piece = max(r.piece, piece-int64(len(r.n))); r.piece < piece; {
 		r.piece++
 		r.n[r.piece%int64(len(r.n))] = struct{ tried, bad uint32 }{}

@@ -132,6 +132,21 @@ func TestOPS12TrunkThatFails(t *testing.T) {
 	if tried, failed := x.tried("isdn", now.Add(10*time.Minute)); tried != 80 || failed != 0 {
 		t.Errorf("a trunk without a free channel: %d tried, %d failed", tried, failed)
 	}
+	x.try(saved, now.Add(100*time.Hour))
+	for range fewTried {
+		x.try(saved, now.Add(11*time.Minute)) // the clock is set back
+	}
+	if tried, _ := x.tried("itsp", now.Add(90*time.Minute)); tried != 0 {
+		t.Errorf("%d calls of a clock that was set back are kept", tried)
+	}
+	x = targets{}
+	for range fewTried - 1 {
+		x.try(saved, now)
+	}
+	x.try(saved, now.Add(9*time.Minute))
+	for range 80 {
+		x.try(full, now.Add(10*time.Minute))
+	}
 	is(now.Add(61*time.Minute), "itsp 1 []") // one of 81
 	is(now.Add(75*time.Minute), " 0 []")
 	if len(x.trunks) != 0 {
