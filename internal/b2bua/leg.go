@@ -364,6 +364,26 @@ func doubtful(a, met netip.Addr, t *topology.Trunk) bool {
 	return a.IsPrivate() && met.IsPrivate() && a != met && t != nil && !slices.Contains(t.Gateway.Addresses, a) && t.Gateway.Addr != a
 }
 
+// outOfReach tells whether an address that a peer names leads past it: where it has been met it is reached, and there alone for certain.
+func outOfReach(a, met netip.Addr, t *topology.Trunk) bool {
+	return !Possible(a, met) || indoors(a, met, t) || doubtful(a, met, t)
+}
+
+// remap follows a caller behind a NAT whose messages come from another port now, as its NAT has forgotten the one before: nobody is there any more. Whom we have called stays where that was.
+func (l *Leg) remap(src sip.Source, m *sip.Message) {
+	met := l.hop.Remote.Addr()
+	if l.dlg.UAC || src.Transport != sip.UDP || l.hop.Transport != sip.UDP || src.Remote.Addr() != met {
+		return
+	}
+	u, err := sip.ParseURI(l.dlg.NextHopURI())
+	if err != nil {
+		return
+	}
+	if a, err := netip.ParseAddr(u.Host); err == nil && outOfReach(a.Unmap(), met, l.trunk) {
+		l.hop.Remote = m.ResponseAddr(src.Remote)
+	}
+}
+
 // nextHop is where requests of a dialog go: its first route or remote target (RFC 3261 §12.2.1.1). A name is looked up by whoever sends (RFC 3263), and where
 // nobody is found by it the way leads as the dialog was set up. Over a connection its flow is kept, and dialled again only when it is gone: at the port where the
 // peer listens, which of a caller is not the one it has called from. A target that names an address of its network behind a NAT is still reached where it has

@@ -399,6 +399,7 @@ func (c *Call) refresh(l *Leg, src sip.Source, m *sip.Message) {
 		l.hearTimer(m)
 		c.follow(l)
 	}
+	l.remap(src, m)
 }
 
 // ok is a plain 200 to a request within the dialog. To OPTIONS it says what one outside of it is told (RFC 3261 §11.2).

@@ -151,3 +151,37 @@ func TestCallersThatWriteAsTheyLike(t *testing.T) {
 		}
 	}
 }
+
+// A caller behind a NAT that has forgotten it, and gives its messages another port, is reached there from its next request in the dialog on. One that is where its Contact says stays there.
+func TestCallerWhoseNATForgetsIt(t *testing.T) {
+	for host, want := range map[string]string{"10.1.2.3:5060": "198.51.100.1:44000", "198.51.100.1:5062": "198.51.100.1:5062", "198.51.100.7:5060": "198.51.100.7:5060"} {
+		for _, method := range []string{"INVITE", "INFO"} {
+			r := newRig(t)
+			contact := func(data []byte) []byte {
+				data = bytes.Replace(data, []byte("Contact: "+header(data, "Contact")), []byte("Contact: <sip:"+host+">"), 1)
+				return bytes.Replace(data, []byte("UDP 198.51.100.1:5060"), []byte("UDP "+host), 1)
+			}
+			from := ucSource
+			from.Remote = netip.MustParseAddrPort("198.51.100.1:33000")
+			r.in(from, contact(request("INVITE", "1", "i", "call", "from", "", bodies[0])))
+			inv, _ := r.told("INVITE")
+			r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+			ok, _ := r.told("SIP/2.0 200 OK")
+			tag := tagOf(header(ok, "To"))
+			r.in(from, contact(request("ACK", "1", "ack", "call", "from", tag, "")))
+			from.Remote = netip.MustParseAddrPort("198.51.100.1:44000")
+			body := ""
+			if method == "INVITE" {
+				body = bodies[0]
+			}
+			r.in(from, contact(request(method, "2", "again", "call", "from", tag, body)))
+			r.in(r.pstn, fromCallee(inv, "BYE"))
+			for _, s := range r.out.Sends {
+				if strings.HasPrefix(string(s.Data), "BYE ") && s.Hop.Remote.String() != want {
+					t.Errorf("%s of a caller at %s: BYE goes to %s, want %s", method, host, s.Hop.Remote, want)
+				}
+			}
+			r.told("BYE ")
+		}
+	}
+}
