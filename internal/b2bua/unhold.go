@@ -14,7 +14,7 @@ import (
 // there is wanted, and that the side asks not to hear, and did not before, is a hold of its own.
 func (e *end) wish(said sdp.Direction, other *end, asks bool) {
 	switch {
-	case said.Send() && said.Recv(), !other.live || other.dir.Send() && other.dir.Recv():
+	case said.Send() && said.Recv(), !other.live || other.dir.Send() && other.dir.Recv(), asks && said != e.dir && !said.Recv():
 		e.wants = said
 	case asks && said != e.dir, said.Recv() && !e.wants.Recv():
 		e.wants = direction(said.Send() || !other.dir.Recv(), said.Recv())
@@ -70,7 +70,7 @@ func (c *Call) passUnheld(now time.Time, l *Leg, said description, text string, 
 		}
 		said.body = l.sdp.body
 		c.plan.write(c, answer, l, &l.sdp, asOffer)
-	} else if before, errBefore := sdp.Parse(said.body); takes && err == nil && errBefore == nil && sameDirections(before, answer) {
+	} else if before, errBefore := sdp.Parse(said.body); takes && err == nil && errBefore == nil && sameDirections(before, answer) && c.means(l) {
 		l.sdp = said
 		return
 	}
@@ -100,6 +100,20 @@ func (c *Call) staysHeld(now time.Time, l *Leg, out *Out) {
 		p.write(c, s, other, &other.sdp, asOffer)
 		c.correct(now, other, 0, out)
 	}
+}
+
+// means tells whether what the other leg was told of a leg's directions is what its peer says.
+func (c *Call) means(l *Leg) bool {
+	s, err := sdp.Parse(c.other(l).sdp.body)
+	if err != nil || c.plan.bypass {
+		return true
+	}
+	for i := range s.Media[:min(len(s.Media), len(c.plan.lines))] {
+		if m, dir := &s.Media[i], c.plan.lines[i].peer[l.side].dir; !m.Rejected() && (m.Direction.Send() != dir.Send() || m.Direction.Recv() != dir.Recv()) {
+			return false
+		}
+	}
+	return true
 }
 
 // sameDirections tells whether two descriptions have the same m-lines live, and in the same directions.

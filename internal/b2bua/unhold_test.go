@@ -24,7 +24,7 @@ func TestRFC3264_8WishUnderHold(t *testing.T) {
 		{"it answers inactive to sendonly", sendrecv, sendrecv, inactive, sendonly, false, sendrecv},
 		{"nothing is known but that it is held", unset, unset, inactive, inactive, false, unset},
 		{"it holds, and is held", sendonly, sendonly, inactive, sendonly, false, sendonly},
-		{"it is held, and holds", sendrecv, recvonly, inactive, sendonly, true, sendonly},
+		{"it is held, and holds", sendrecv, recvonly, inactive, sendonly, true, inactive},
 		{"it is held with inactive, and holds", sendrecv, inactive, sendonly, inactive, true, sendonly},
 		{"it is held, and says again what stands", sendrecv, inactive, inactive, inactive, true, sendrecv},
 		{"it resumes while it is held", inactive, inactive, recvonly, sendonly, true, sendrecv},
