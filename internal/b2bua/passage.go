@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
@@ -29,7 +30,8 @@ type Passage struct {
 	leg    Leg
 	status int // how it ended: 200, or why the leg comes back
 	why    *diag.Reason
-	told   bool // the leg was told of other media and must be told of its own again
+	places [maxLines]netip.Addr // of its media: its description does not say so if it holds by 0.0.0.0
+	told   bool                 // the leg was told of other media and must be told of its own again
 }
 
 // Forward is a message of a leg that lives in another shard, or an INVITE that asks for the place of one.
@@ -50,8 +52,13 @@ func (l *Leg) calm() bool {
 			return false
 		}
 	}
+	for _, r := range l.clients {
+		if r.State() != txn.Completed {
+			return false
+		}
+	}
 	s := l.invc.State()
-	return l.up && l.acked && !l.pending && !l.ackWaits && l.inv == nil && !l.answer.Waiting() && l.oa.Stable() && len(l.clients) == 0 &&
+	return l.up && l.acked && !l.pending && !l.ackWaits && l.inv == nil && !l.answer.Waiting() && l.oa.Stable() &&
 		l.drop.IsZero() && l.byeAgain.IsZero() && s != txn.Calling && s != txn.Proceeding
 }
 
@@ -66,7 +73,11 @@ func (c *Call) lend(now time.Time, x *transfer, out *Out) {
 	}
 	x.stage = transferLent
 	c.rec.Transfers[x.entry].How = "join"
-	out.Passages = append(out.Passages, &Passage{From: c.id, CallID: l.callID, Dialog: x.dialog, Key: x.dialog.CallID, by: x.by.trunk, to: x.referral.uri, leg: *l})
+	p := &Passage{From: c.id, CallID: l.callID, Dialog: x.dialog, Key: x.dialog.CallID, by: x.by.trunk, to: x.referral.uri, leg: *l}
+	for i := range min(len(c.plan.lines), maxLines) {
+		p.places[i] = c.plan.lines[i].peer[l.side].place
+	}
+	out.Passages = append(out.Passages, p)
 	*l = Leg{side: l.side, number: l.number, trunk: l.trunk, who: l.who, tag: l.tag}
 	c.plan.dirty = true
 }

@@ -134,7 +134,11 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 	if !p.bypass {
 		p.base[side] = c.env.mediaAddr(l.trunk, l.hop.Remote.Addr())
 		for i := range p.lines {
-			p.lines[i].peer[side].place, p.lines[i].peer[side].wants = netip.Addr{}, sdp.DirectionUnset // of who was there before
+			e := &p.lines[i].peer[side]
+			e.place, e.wants = netip.Addr{}, sdp.DirectionUnset // of who was there before
+			if x.passage != nil {
+				e.place = x.passage.places[i]
+			}
 		}
 		p.take(l, x.said)
 		p.take(e.to, s)

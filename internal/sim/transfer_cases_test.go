@@ -18,6 +18,9 @@ func transferStories() []story {
 	one, two := plain(Caller{Manner: then(Action{4 * second, ReferJoin}, Action{60 * second, Bye})}, at(callee(last), "gwa")),
 		plain(Caller{Manner: last}, map[string][]Callee{"gwc": {callee(last)}})
 	two.Name, two.Number, two.Start = "consultation", "+24255550100", 2*second
+	digit, after := plain(Caller{Manner: then(Action{ms100(39), Info}, Action{4 * second, ReferJoin}, Action{60 * second, Bye})}, at(callee(last), "gwa")),
+		plain(Caller{Manner: last}, map[string][]Callee{"gwc": {callee(last)}})
+	after.Name, after.Number, after.Start = "consultation", "+24255550100", 2*second
 	asks, asked := plain(Caller{Manner: then(Action{4 * second, Options}, Action{30 * second, Bye})}, at(callee(then(Action{4 * second, ReferJoin}, Action{60 * second, Bye})), "gwa")),
 		plain(Caller{Manner: last}, at(callee(last), "gwa"))
 	asked.Name, asked.Start = "consultation", second/2
@@ -33,6 +36,8 @@ func transferStories() []story {
 		{file: "attended-asked", title: "RFC 5589 section 7: … and what comes from who stays while its leg goes from call to call is answered", calls: []Scenario{asks, asked},
 			reason: "transferred", status: 200},
 		{file: "attended", title: "RFC 5589 section 7: the two who talk to the referrer are joined in one call; the other call is over", calls: []Scenario{one, two},
+			reason: "transferred", status: 200},
+		{file: "attended-digit", title: "… at once, though repetitions of the answer to a request that went to who stays are still waited for", calls: []Scenario{digit, after},
 			reason: "transferred", status: 200},
 		story1("pickup", "DR-17, RFC 3891: another telephone of the callee's equipment takes the callee's place", "normal-clearing",
 			last, callee(then(Action{2 * second, Pickup})), target),
