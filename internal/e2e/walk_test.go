@@ -32,13 +32,16 @@ type field struct {
 // lanes are walks at once: most of their time passes in waiting for one that crossed another to be sent again.
 const lanes = 20
 
-// pairs are kinds of peers that a walk has at its ends.
-var pairs = []struct {
+// peering is what a walk has at its ends.
+type peering struct {
 	name, caller, callee string // settings
 	secure               [2]bool
 	music                bool        // who is held may hear music of the server's
 	talks                [2][]string // codecs that each speaks and no others, which the server converts; nil: one is common
-}{
+}
+
+// pairs are kinds of peers that a walk has at its ends.
+var pairs = []peering{
 	{name: "plain"},
 	{name: "SRTP and RTP", caller: ", srtpMode: required", callee: ", srtpMode: notSupported", secure: [2]bool{true, false}},
 	{name: "no latching", caller: ", rtpLatching: 'off'", callee: ", rtpLatching: 'off'"},
@@ -58,6 +61,11 @@ var pairs = []struct {
 // RFC 3264, RFC 3261 §14, RFC 3311: a call is changed at random, by either side and by both at once, and after each change what arrives at the two telephones, and
 // where, is what they have agreed on, in each tier of the relay. A failure prints its seed.
 func TestWalk(t *testing.T) {
+	walks(t, *walkCount, false)
+}
+
+// walks are so many from the first seed on, or the one that is asked for; moves: with transfers.
+func walks(t *testing.T, count int, moves bool) {
 	for _, tier := range []string{"sockets", "steered", "kernel"} {
 		if *walkTier != "" && *walkTier != tier {
 			continue
@@ -67,23 +75,28 @@ func TestWalk(t *testing.T) {
 			doc := "pools:\n  pool.test:\n    servers:\n      med1.test: {addresses: [10.99.0.1], mediaTier: " + tier + ", mediaPorts: 20000-39999}\ngateways:\n"
 			routes, settings := "", ""
 			for i := range lanes {
-				p := pairs[i%len(pairs)]
+				p := pairs[pairOf(i, moves)]
 				const root = "root: {transport: UDP, gatewayPort: 5060}}\n"
 				doc += fmt.Sprintf("  pbx%d: {kind: pbx, host: %s, "+root+"  gw%d: {kind: gateway, host: %s, "+root, i, n.addr(20+10*i, false), i, n.addr(25+10*i, false))
 				routes += fmt.Sprintf("  - {name: out%d, pattern: '^\\+1%02d', usages: [all], trunks: [gw%d]}\n", i, i, i)
-				settings += fmt.Sprintf("  trunk:pbx%d: {usages: [all], options: false%s}\n  trunk:gw%d: {options: false%s}\n", i, p.caller, i, p.callee)
+				settings += fmt.Sprintf("  trunk:pbx%d: {usages: [all, thirds], options: false%s}\n  trunk:gw%d: {usages: [thirds], options: false%s}\n", i, p.caller+moving(moves), i, p.callee+moving(moves))
+				if moves {
+					doc += fmt.Sprintf("  third%d: {kind: gateway, host: %s, "+root, i, n.addr(23+10*i, false))
+					routes += fmt.Sprintf("  - {name: third%d, pattern: '^\\+2%02d', usages: [thirds], trunks: [third%d]}\n", i, i, i)
+					settings += fmt.Sprintf("  trunk:third%d: {options: false%s, acceptRefer: true}\n", i, p.callee)
+				}
 			}
-			doc += "usages: [all]\nroutes:\n" + routes + "trunkSettings:\n" + settings
+			doc += "usages: [all, thirds]\nroutes:\n" + routes + "trunkSettings:\n" + settings
 			s := n.serveAt(1, "med1.test", doc)
 			n.host(10)
 			n.ip("-n", n.ns(10), "addr", "add", n.addr(9, false)+"/24", "dev", "eth0")
 			for i := range lanes {
-				for _, k := range []int{0, 1, 2, 5, 6, 7} {
+				for k := range 8 {
 					n.ip("-n", n.ns(10), "addr", "add", n.addr(20+10*i+k, false)+"/24", "dev", "eth0")
 				}
 			}
 			f := &field{open: hostOf(t, n.ns(10)), server: netip.MustParseAddrPort("10.99.0.1:5060")}
-			first, last := *walkFirst, *walkFirst+uint64(*walkCount)
+			first, last := *walkFirst, *walkFirst+uint64(count)
 			if *walkSeed != 0 {
 				first, last = *walkSeed, *walkSeed+1
 			}
@@ -96,13 +109,13 @@ func TestWalk(t *testing.T) {
 						if int(seed)%lanes != i {
 							continue
 						}
-						done++
-						w := newWalk(f, i, seed)
+						w := newWalk(f, i, seed, moves)
 						w.run()
 						w.close()
+						done += w.calls
 						if len(w.faults) > 0 {
-							t.Errorf("tier %s, seed %d (%s; -walk.seed %d -walk.tier %s), step %d:\n%s\n%s",
-								tier, seed, pairs[i%len(pairs)].name, seed, tier, w.steps, strings.Join(w.faults, "\n"), w.ladder())
+							t.Errorf("tier %s, seed %d (%s; -test.run %s -walk.seed %d -walk.tier %s), step %d:\n%s\n%s",
+								tier, seed, pairs[pairOf(i, moves)].name, t.Name(), seed, tier, w.steps, strings.Join(w.faults, "\n"), w.ladder())
 						}
 					}
 				}()
@@ -135,8 +148,12 @@ type walk struct {
 	seed     uint64
 	number   int // the seed, as far as packets tell it
 	rnd      *rand.Rand
-	a, b     *walker // caller and callee
-	stranger *ear    // sends from a third host
+	pair     int
+	a, b     *walker // caller and callee, or who has come in their place
+	all      []*walker
+	moves    bool // parties are transferred
+	calls    int
+	stranger *ear // sends from a third host
 	ports    []*ear
 	next     uint16 // the port that is opened next
 	inbox    chan arrival
@@ -170,8 +187,8 @@ type timer struct {
 	f  func()
 }
 
-func newWalk(f *field, lane int, seed uint64) *walk {
-	w := &walk{net: f, lane: lane, seed: seed, number: int(seed % 1000000), rnd: rand.New(rand.NewPCG(seed, 0x3a1c)), next: 10000 + uint16(seed%64)*600,
+func newWalk(f *field, lane int, seed uint64, moves bool) *walk {
+	w := &walk{net: f, lane: lane, pair: pairOf(lane, moves), moves: moves, calls: 1, seed: seed, number: int(seed % 1000000), rnd: rand.New(rand.NewPCG(seed, 0x3a1c)), next: 10000 + uint16(seed%64)*600,
 		inbox: make(chan arrival, 4096), over: make(chan struct{}), rude: map[string]int{}, loads: map[string][]byte{}, early: map[string]netip.AddrPort{},
 		warm: map[netip.AddrPort]bool{}, noise: rand.New(rand.NewPCG(seed, 1)), began: time.Now()}
 	at := func(n int) (list []netip.Addr) {
@@ -181,12 +198,12 @@ func newWalk(f *field, lane int, seed uint64) *walk {
 		return list
 	}
 	w.stranger = w.open(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 99, 0, 9}), 0))
-	secure := pairs[lane%len(pairs)].secure
-	w.music = pairs[lane%len(pairs)].music
+	secure := pairs[w.pair].secure
+	w.music = pairs[w.pair].music
 	w.speech = spoken{ears: map[*ear]*hearing{}}
 	w.a = w.walker("caller", at(20+10*lane), secure[0])
 	w.b = w.walker("callee", at(25+10*lane), secure[1])
-	if talks := pairs[lane%len(pairs)].talks; talks[0] != nil {
+	if talks := pairs[w.pair].talks; talks[0] != nil {
 		w.converts = true
 		w.a.talks, w.b.talks = slices.Clone(talks[0]), slices.Clone(talks[1])
 	}
@@ -253,12 +270,10 @@ func (w *walk) await(what string, ok func() bool, more func() string) bool {
 		}
 		select {
 		case a := <-w.inbox:
-			switch a.at {
-			case w.a.sig:
-				w.a.receive(a.data)
-			case w.b.sig:
-				w.b.receive(a.data)
-			case w.stranger:
+			switch p := w.whose(&a); {
+			case p != nil:
+				p.receive(a.data)
+			case a.at == w.stranger:
 				w.fault("the stranger hears something")
 			default:
 				w.heard(a)
@@ -331,14 +346,26 @@ func (w *walk) run() {
 	}
 	w.probe()
 	for ; w.steps < *walkSteps && len(w.faults) == 0 && !w.gone; w.steps++ {
-		w.step()
-		if strings.Contains(w.what, "cancels") { // who has accepted what is withdrawn hears of it a little later
+		opens := false
+		switch {
+		case w.moves && w.rnd.IntN(4) == 0:
+			w.move()
+		case w.moves && w.rnd.IntN(8) == 0:
+			w.resumeBare()
+			opens = true
+		default:
+			w.step()
+		}
+		if opens || strings.Contains(w.what, "cancels") { // who has accepted what is withdrawn hears of it a little later, and the server of what an ACK answers
 			rested := false
 			w.later(150*time.Millisecond, func() { rested = true })
 			w.await("what is withdrawn", func() bool { return rested }, func() string { return "" })
 		}
 		if !w.settle(w.what) || w.gone {
 			break
+		}
+		if opens {
+			w.opened()
 		}
 		w.pressed() // first, as nothing else is heard meanwhile
 		w.probe()

@@ -59,6 +59,10 @@ type walker struct {
 	slow     time.Duration   // that it thinks about one
 	stood    string          // the description of the server's that was agreed on
 	repeats  bool            // it is offered once more
+	plain    bool            // it answers a call at once
+	busy     int             // … or refuses it with this status
+	told     int             // the status of the last NOTIFY of a transfer that ends its subscription
+	echoes   bool            // asked for an offer it says what stands
 	steady   bool            // it answers as it has answered before
 	keepsVer bool            // its next description does not raise the version
 	keys     string          // that it has heard
@@ -104,7 +108,10 @@ func (w *walk) walker(name string, ips []netip.Addr, secure bool) *walker {
 	if w.rnd.IntN(4) == 0 {
 		p.version = 1<<64 - 1 - w.rnd.Uint64N(1<<62) // RFC 8866 §5.2: it may be an NTP timestamp
 	}
-	p.sig = w.open(netip.AddrPortFrom(ips[0], 5060))
+	w.all = append(w.all, p)
+	if len(w.all) <= 2 {
+		p.sig = w.open(netip.AddrPortFrom(ips[0], 5060))
+	}
 	p.tag = token()
 	p.seq = 1 + w.rnd.Uint32N(1<<20)
 	if w.rnd.IntN(4) == 0 {
@@ -294,6 +301,11 @@ func (p *walker) receive(data []byte) {
 		p.unacked = nil
 	case "INVITE", "UPDATE":
 		p.changed(s)
+	case "NOTIFY":
+		if strings.HasPrefix(m.Get(sip.IDSubscriptionState), "terminated") {
+			p.told, _ = strconv.Atoi(strings.Fields(m.Body + " 0 0")[1])
+		}
+		p.respond(s, 200, "")
 	default:
 		if _, key, ok := strings.Cut(m.Body, "Signal="); m.Method == "INFO" && ok {
 			p.keys += key[:1]
@@ -603,6 +615,15 @@ func (p *walker) invited(s *served) {
 	if ok {
 		p.says(body)
 	}
+	switch {
+	case p.busy > 0:
+		p.inv = nil
+		p.respond(s, p.busy, "")
+		return
+	case p.plain:
+		p.accept(s)
+		return
+	}
 	if mode := p.rnd.IntN(3); mode == 1 && m.HasToken(sip.IDSupported, "100rel") {
 		p.reliably(s, body)
 	} else {
@@ -729,7 +750,7 @@ func (p *walker) accept(s *served) {
 		p.inv = nil
 	}
 	if !hasOffer {
-		ours := p.propose(p.more(), nil)
+		ours := p.propose(p.more(), p.echo())
 		s.ours, p.unacked = ours, s
 		p.respond(s, 200, ours.text)
 		p.up = true

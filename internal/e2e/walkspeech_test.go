@@ -133,7 +133,7 @@ func (w *walk) keyed() *flow {
 
 // press sends keys by INFO, which come as telephone-event whatever changes meanwhile.
 func (w *walk) press(n int) {
-	if pairs[w.lane%len(pairs)].name != "keys by INFO" || w.speech.astray || w.keyed() == nil {
+	if pairs[w.pair].name != "keys by INFO" || w.speech.astray || w.keyed() == nil {
 		return
 	}
 	for range n {
@@ -157,7 +157,7 @@ func (p *walker) infoed() bool {
 }
 
 // inBand tells whether the caller presses keys as their tones.
-func (w *walk) inBand() bool { return strings.HasPrefix(pairs[w.lane%len(pairs)].name, "keys in band") }
+func (w *walk) inBand() bool { return strings.HasPrefix(pairs[w.pair].name, "keys in band") }
 
 // laws are the codecs in which tones are said.
 var laws = map[string]codec.G711{"PCMU/8000": codec.MuLaw, "PCMA/8000": codec.ALaw}
