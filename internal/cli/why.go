@@ -105,16 +105,17 @@ func ownVerdict(reason string) bool {
 // came tells of a direction whether anything came at all.
 func came(m cdr.Media) bool { return m.Packets|m.RTCP|m.Gated|m.Dropped|m.Unauthentic != 0 }
 
+// writeMedia has a line for each direction. That nothing was refused or dropped in either needs no columns.
 func writeMedia(w io.Writer, list []cdr.Media) {
+	refused := slices.ContainsFunc(list, func(m cdr.Media) bool { return m.Gated|m.Dropped != 0 })
 	t := columns(w)
 	for i := range list {
-		m := &list[i]
-		from := m.From
-		if m.Trunk != "" { // by a transfer
-			from += fmt.Sprintf(" (%s)", m.Trunk)
+		m, kept := &list[i], ""
+		if refused {
+			kept = fmt.Sprintf("\t%d gated\t%d dropped", m.Gated, m.Dropped)
 		}
-		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP\t%d gated\t%d dropped%s\n", m.Stream, from, dash(m.Source),
-			m.Packets, m.Lost, m.Jitter.Round(100*time.Microsecond), m.RTCP, m.Gated, m.Dropped, faxed(m)+protection(m)+travelled(m))
+		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP%s\n", m.Stream, m.From, dash(m.Source),
+			m.Packets, m.Lost, m.Jitter.Round(100*time.Microsecond), m.RTCP, kept+faxed(m)+protection(m)+travelled(m))
 	}
 	t.Flush()
 }

@@ -9,18 +9,36 @@ import (
 	"github.com/directsip/directsip/internal/cdr"
 )
 
+// TestMediaLinesFitTheTerminal: on 120 columns, with addresses and figures as long as they are in a long call; what was kept out has its columns in both directions.
+func TestMediaLinesFitTheTerminal(t *testing.T) {
+	list := []cdr.Media{{From: "caller", Source: "198.51.100.200:50123", Packets: 179823, Lost: 1234, Jitter: 12345 * time.Microsecond, RTCP: 719, Tier: "kernel"},
+		{From: "callee", Source: "203.0.113.255:40123", Packets: 179990, RTCP: 718, Tier: "steered"}}
+	var b strings.Builder
+	writeMedia(&b, list)
+	for line := range strings.Lines(b.String()) {
+		if len([]rune(line)) > 121 {
+			t.Errorf("%d columns: %s", len([]rune(line))-1, line)
+		}
+	}
+	list[1].Gated = 17
+	b.Reset()
+	if writeMedia(&b, list); strings.Count(b.String(), " gated ") != 2 || !strings.Contains(b.String(), "17 gated") || !strings.Contains(b.String(), "0 dropped") {
+		t.Error(b.String())
+	}
+}
+
 // TestMediaLine: what was done with packets on their way stands beside the tier.
 func TestMediaLine(t *testing.T) {
 	for _, c := range []struct {
 		media cdr.Media
 		want  string
 	}{
-		{cdr.Media{Tier: "kernel"}, "0 dropped  kernel"},
+		{cdr.Media{Tier: "kernel"}, "0 RTCP  kernel"},
 		{cdr.Media{Tier: "sockets", TierWhy: "SRTP", SRTP: "AEAD_AES_256_GCM", Quality: &cdr.Quality{Anew: true}, Evidence: &cdr.Evidence{ICE: true}},
-			"0 dropped  AEAD_AES_256_GCM  sockets (SRTP), coded anew, ICE"},
-		{cdr.Media{Tier: "steered", Unauthentic: 1, Evidence: &cdr.Evidence{}}, "0 dropped  no SRTP in the end, 1 unauthentic before  steered"},
-		{cdr.Media{Tier: "steered", TierWhy: "conversion", Unauthentic: 3, Quality: &cdr.Quality{}, Evidence: &cdr.Evidence{KeysFailed: true}}, "0 dropped  no keys, 3 unauthentic  steered (conversion)"},
-		{cdr.Media{}, "0 dropped"},
+			"0 RTCP  AEAD_AES_256_GCM  sockets (SRTP), coded anew, ICE"},
+		{cdr.Media{Tier: "steered", Unauthentic: 1, Evidence: &cdr.Evidence{}}, "0 RTCP  no SRTP in the end, 1 unauthentic before  steered"},
+		{cdr.Media{Tier: "steered", TierWhy: "conversion", Unauthentic: 3, Quality: &cdr.Quality{}, Evidence: &cdr.Evidence{KeysFailed: true}}, "0 RTCP  no keys, 3 unauthentic  steered (conversion)"},
+		{cdr.Media{}, "0 RTCP"},
 	} {
 		var b strings.Builder
 		writeMedia(&b, []cdr.Media{c.media})
