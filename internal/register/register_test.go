@@ -312,6 +312,68 @@ func TestRFC3263_FailOver(t *testing.T) {
 	g.is(Failed, "does not resolve to an address: provider.example: no such name in DNS")
 }
 
+// TestSlowRegistrar: one that says that it is at it is waited for, though not for ever, and so is whoever looks its name up.
+func TestSlowRegistrar(t *testing.T) {
+	g := newRig(t, trunk(t), 11)
+	g.wait(0)
+	req := g.one()
+	g.answer(req, 100)
+	for end := g.now.Add(20 * time.Second); g.now.Before(end); {
+		g.wait(end.Sub(g.now))
+	}
+	g.is(Trying, "")
+	g.answer(req, 200, "Contact: "+req.Get(sip.IDContact)+";expires=3600")
+	g.is(Registered, "")
+
+	g = newRig(t, trunk(t), 12)
+	begin := g.now
+	g.wait(0)
+	g.answer(g.one(), 100)
+	for g.Status().State == Trying {
+		g.wait(time.Minute)
+	}
+	g.is(Failed, "no answer")
+	if took := g.now.Sub(begin); took < 30*time.Second || took > 40*time.Second {
+		t.Errorf("given up after %v", took)
+	}
+
+	for _, row := range []struct {
+		after time.Duration
+		want  State
+	}{{lookupTime - time.Second, Registered}, {lookupTime, Failed}} {
+		g := newRig(t, trunk(t, "host: HOST", "host: provider.example"), 13)
+		for !g.Ask() {
+			g.wait(time.Second)
+		}
+		for end := g.now.Add(row.after); g.now.Before(end); {
+			g.wait(end.Sub(g.now))
+		}
+		g.Advance(g.now, &g.out)
+		g.Resolved(g.now, []Addr{{Remote: netip.MustParseAddrPort("192.0.2.9:5060")}}, "", &g.out)
+		if list, _ := g.sent(); len(list) == 1 {
+			g.answer(list[0], 200, "Contact: "+list[0].Get(sip.IDContact)+";expires=3600")
+		}
+		if st := g.Status(); st.State != row.want {
+			t.Errorf("looked up after %v: %s %q", row.after, st.State, st.Error)
+		}
+	}
+}
+
+// RFC 3608 §5: a Service-Route is taken as a whole or not at all.
+func TestRFC3608_5_ServiceRoute(t *testing.T) {
+	many := strings.Repeat("<sip:a.example;lr>, ", maxRoutes-1) + "<sips:a.example;lr>"
+	for value, want := range map[string]int{
+		"<sip:a.example;lr>": 1, many: maxRoutes, many + ", <sip:b.example;lr>": 0, "<sip:a.example;lr>, <sip:b.example": 0, "<sip:a.example;lr>, <tel:+1>": 0, "sip": 0,
+		"<sip:" + strings.Repeat("a", maxRoute) + ".example;lr>": 0,
+	} {
+		m := sip.NewRequest("REGISTER", "sip:a.example")
+		m.AddName("Service-Route", value)
+		if got := routes(m); len(got) != want {
+			t.Errorf("%.60s: %d", value, len(got))
+		}
+	}
+}
+
 // TestNEW02_BackOff: rounds without success come further and further apart, and not in step.
 func TestNEW02_BackOff(t *testing.T) {
 	for _, row := range []struct {
@@ -389,8 +451,10 @@ func TestNEW02_Leave(t *testing.T) {
 	m := g.one()
 	same(t, "Expires", m.Get(sip.IDExpires), "0")
 	g.is(Leaving, "")
+	same(t, "idle while it leaves", g.Idle(), false)
 	g.answer(m, 200)
 	g.is(Off, "")
+	same(t, "idle", g.Idle(), true)
 	same(t, "deadline", g.Deadline().IsZero(), true)
 
 	g.Return(g.now)
