@@ -1,12 +1,15 @@
 package transport
 
 import (
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -16,6 +19,7 @@ import (
 type certStore struct {
 	log      *slog.Logger
 	counters *counters
+	signing  gate
 
 	mu     sync.Mutex
 	spec   ListenSpec
@@ -36,8 +40,8 @@ type stamp struct {
 	size     int64
 }
 
-func newCertStore(spec ListenSpec, log *slog.Logger, c *counters) (*certStore, error) {
-	s := &certStore{log: log, counters: c}
+func newCertStore(spec ListenSpec, log *slog.Logger, c *counters, signing gate) (*certStore, error) {
+	s := &certStore{log: log, counters: c, signing: signing}
 	return s, s.use(spec)
 }
 
@@ -117,9 +121,13 @@ func (s *certStore) load(spec ListenSpec) (*bundle, error) {
 	}
 	s.inspect(spec, cert.Leaf)
 	b := &bundle{cert: cert, roots: roots}
+	accepts := cert
+	if key, ok := cert.PrivateKey.(crypto.Signer); ok {
+		accepts.PrivateKey = gated{key, s.signing}
+	}
 	b.accept = &tls.Config{
 		MinVersion:       tls.VersionTLS12,
-		Certificates:     []tls.Certificate{cert},
+		Certificates:     []tls.Certificate{accepts},
 		ClientAuth:       tls.RequireAnyClientCert, // and verified by VerifyConnection
 		ClientCAs:        roots,
 		VerifyConnection: verifyClient(roots),
@@ -127,6 +135,25 @@ func (s *certStore) load(spec ListenSpec) (*bundle, error) {
 		SessionTicketsDisabled: true,
 	}
 	return b, nil
+}
+
+// gate lets as many through at a time as it has room for.
+type gate chan struct{}
+
+// newGate leaves half of the processors to those who do not sign.
+func newGate() gate { return make(gate, max(1, runtime.GOMAXPROCS(0)/2)) }
+
+// gated is the key of accepted connections. To sign takes a millisecond, and who calls may be anybody: of some hundred handshakes that begin at once the others wait here for their turn, and not
+// the calls behind all of them for a processor.
+type gated struct {
+	crypto.Signer
+	signing gate
+}
+
+func (g gated) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	g.signing <- struct{}{}
+	defer func() { <-g.signing }()
+	return g.Signer.Sign(rand, digest, opts)
 }
 
 // inspect warns of what peers will stumble over.

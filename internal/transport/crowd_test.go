@@ -135,3 +135,36 @@ func TestVainHandshakesAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestHandshakesTakeTurns: however many begin a handshake at once, as many sign at a time as leave processors to the calls, which do not wait for them, and each has its turn.
+func TestHandshakesTakeTurns(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	n := newNode(t, Config{}, ca.issue(t, t.TempDir(), "n.example.com"), ListenSpec{Transport: sip.UDP, Addr: netip.MustParseAddrPort("127.0.0.1:0")})
+	for range cap(n.turns) {
+		n.turns <- struct{}{} // signatures under way
+	}
+	var peers [5]node
+	for i := range peers {
+		peers[i] = newNode(t, Config{}, ca.issue(t, t.TempDir(), "p.example.com"))
+		peers[i].Send(one(tlsHop(peers[i], n, t, "n.example.com"), "by TLS"))
+	}
+	until(t, "the handshakes begin", func() bool { return n.stats(t, sip.TLS).Accepted == uint64(len(peers)) })
+	c := client(t, "udp4", n.addr(t, sip.UDP))
+	for range 20 {
+		write(t, c, message("by UDP", ""))
+		if got := n.next(t); got.src.Transport != sip.UDP {
+			t.Fatalf("%+v", got.src)
+		}
+	}
+	for range cap(n.turns) {
+		<-n.turns
+	}
+	for range peers {
+		if got := n.next(t); got.src.Transport != sip.TLS {
+			t.Errorf("%+v", got.src)
+		}
+	}
+	if len(n.turns) > 0 {
+		t.Error("a turn has not ended")
+	}
+}

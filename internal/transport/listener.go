@@ -28,7 +28,7 @@ func (t *Transport) listenStream(s ListenSpec) (*listener, error) {
 	l := &listener{t: t, transport: s.Transport}
 	if s.Transport == sip.TLS {
 		var err error
-		if l.certs, err = newCertStore(s, t.log, &l.counters); err != nil {
+		if l.certs, err = newCertStore(s, t.log, &l.counters, t.turns); err != nil {
 			return nil, err
 		}
 	}

@@ -104,6 +104,7 @@ type Transport struct {
 	rate  atomic.Pointer[rateTable] // of nil: no limit
 	vain  *rateTable                // of handshakes that fail
 	gate  logGate                   // of lines that peers provoke
+	turns gate                      // of signatures for who calls by TLS
 	fails *failures
 
 	dialCtx  context.Context // ends at Close
@@ -143,6 +144,7 @@ func New(cfg Config) *Transport {
 	t := &Transport{cfg: cfg, log: cfg.Logger, start: time.Now(), opened: map[listenKey]opened{}}
 	t.rate.Store(newRateTable(cfg.Limits.RatePerSource, cfg.Limits.RateBurst))
 	t.vain = newRateTable(vainPerSecond, cfg.Limits.MaxConnsPerSource)
+	t.turns = newGate()
 	t.fails = newFailures(cfg.Handler)
 	t.dialCtx, t.dialStop = context.WithCancel(context.Background())
 	t.conns.init()
