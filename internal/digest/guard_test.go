@@ -1,6 +1,8 @@
 package digest
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -23,6 +25,35 @@ func TestRFC7616_3_3_CredentialsAreTakenOnce(t *testing.T) {
 	for at := time.Duration(0); at <= 5*time.Minute; at += 7 * time.Second {
 		same(t, fmt.Sprint("first after ", at), s.Check(now.Add(at), first, false, a), Stale)
 		same(t, fmt.Sprint("second after ", at), s.Check(now.Add(at), second, false, a), Stale)
+	}
+}
+
+// A nonce proves its time: who has an old one cannot make a new one of it (RFC 7616 §5.5), nor one of another call.
+func TestNonceProvesItsTime(t *testing.T) {
+	s := Server{Realm: "r", Key: []byte("0123456789abcdef")}
+	old := s.nonce(now.Unix()-3600, "c1")
+	same(t, "old", s.fresh(now, old, "c1"), false)
+	raw, err := base64.RawURLEncoding.DecodeString(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary.BigEndian.PutUint64(raw, uint64(now.Unix()))
+	same(t, "with another time", s.fresh(now, base64.RawURLEncoding.EncodeToString(raw), "c1"), false)
+	same(t, "made by the server", s.fresh(now, s.nonce(now.Unix(), "c1"), "c1"), true)
+	same(t, "of another call", s.fresh(now, s.nonce(now.Unix(), "c1"), "c2"), false)
+	for _, row := range []struct {
+		age  time.Duration
+		want bool
+	}{{time.Minute, true}, {61 * time.Second, false}, {-time.Minute, true}, {-61 * time.Second, false}} {
+		same(t, fmt.Sprint("made ", row.age, " ago"), s.fresh(now, s.nonce(now.Add(-row.age).Unix(), "c1"), "c1"), row.want)
+	}
+}
+
+// Credentials that name no algorithm are of MD5 (RFC 7616 §3.3), and good where that is offered alone.
+func TestCredentialsWithoutAlgorithm(t *testing.T) {
+	for want, algorithms := range map[bool][]string{true: {"MD5"}, false: {"SHA-256"}} {
+		s := Server{Algorithms: algorithms}
+		same(t, fmt.Sprint("of ", algorithms), s.offers(""), want)
 	}
 }
 

@@ -423,3 +423,30 @@ func BenchmarkCallResult(b *testing.B) {
 		}
 	}
 }
+
+// A half-open trunk takes as many trial calls at a time as halfOpenCalls says. One that tells nothing of the peer, as it was cancelled, makes room for the next at once.
+func TestTrialThatTellsNothingMakesRoom(t *testing.T) {
+	p := newPeer(t, settings())
+	p.calls(Bad, 5)
+	p.want(Down)
+	for p.trunk.State() != HalfOpen {
+		p.run(time.Second)
+	}
+	for range 2 {
+		if !p.trunk.Allow(p.now) {
+			t.Fatal("no trial call")
+		}
+	}
+	if p.trunk.Allow(p.now) {
+		t.Error("a third trial call")
+	}
+	for range 3 {
+		p.calls(Neutral, 1)
+		if !p.trunk.Allow(p.now) {
+			t.Error("no trial call after one that told nothing")
+		}
+		if p.trunk.Allow(p.now) {
+			t.Error("two trial calls after one that told nothing")
+		}
+	}
+}
