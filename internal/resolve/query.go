@@ -17,7 +17,7 @@ import (
 
 // What is taken of an answer, which may come from anybody.
 const (
-	maxRecords = 32  // of the type asked for
+	maxRecords = 32  // of the type asked for; of services those that come first by priority
 	maxAnswer  = 256 // records looked at
 	maxAliases = 8   // CNAMEs in a row
 	rounds     = 2   // times each server is asked
@@ -51,6 +51,10 @@ func (r *Resolver) positive(a *answer) *entry {
 	e := &a.entry
 	e.expires = r.now().Add(max(r.cfg.MinTTL, min(a.ttl, r.cfg.MaxTTL)))
 	e.stale = e.expires.Add(max(0, r.cfg.StaleTTL))
+	if len(e.srvs) > maxRecords {
+		slices.SortStableFunc(e.srvs, func(a, b srv) int { return cmp.Compare(a.priority, b.priority) })
+		e.srvs = slices.Clone(e.srvs[:maxRecords])
+	}
 	slices.SortStableFunc(e.naptrs, func(a, b naptr) int {
 		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.preference, b.preference))
 	})
@@ -173,7 +177,7 @@ func (a *answer) read(m *dns.Msg) error {
 				a.ttl = min(a.ttl, seconds(h.Ttl))
 				break
 			}
-			if h.Rrtype == a.kind && a.count() < maxRecords {
+			if h.Rrtype == a.kind && (a.count() < maxRecords || a.kind == dns.TypeSRV) {
 				a.take(rr)
 				a.ttl = min(a.ttl, seconds(h.Ttl))
 			}

@@ -306,6 +306,25 @@ func TestHostileAnswer(t *testing.T) {
 	}
 }
 
+// RFC 2782: of more services than are taken, those that are to be tried first, wherever in the answer they stand.
+func TestManyServices(t *testing.T) {
+	list := []string{"target.example.com. 60 IN A 192.0.2.1"}
+	for i := range 100 {
+		list = append(list, fmt.Sprintf("_sip._udp.many.example.com. 60 IN SRV %d 1 %d target.example.com.", 100-i, 5000+i))
+	}
+	z := newZone(t, list...)
+	r, _ := newResolver(t, "", Config{Servers: []string{z.addr}})
+	res, err := r.Lookup(t.Context(), Query{Host: "many.example.com", Transport: sip.UDP, IPv4: true})
+	if err != nil || len(res.Hops) != maxRecords {
+		t.Fatalf("%d hops, %v", len(res.Hops), err)
+	}
+	for i, h := range res.Hops {
+		if h.AddrPort.Port() != uint16(5099-i) {
+			t.Errorf("%d: %s", i, h.AddrPort)
+		}
+	}
+}
+
 func TestCacheIsBounded(t *testing.T) {
 	z := newZone(t)
 	r, c := newResolver(t, "", Config{Servers: []string{z.addr}, MaxEntries: 16})
