@@ -1,7 +1,9 @@
 package identity
 
 import (
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sip"
@@ -222,5 +224,30 @@ func TestOrdinaryCallAllocatesItsFromOnly(t *testing.T) {
 		}
 	}); n > 1 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// RFC 3323 §4.1: what may name the caller is held back for a hidden caller and for one whom the route hides or replaces, each by itself.
+func TestConcealedCaller(t *testing.T) {
+	r := newRig(t, "pbx", "", "sbc", "")
+	for _, row := range []struct {
+		header, calling string
+		suppress, want  bool
+	}{{"Subject: x", "+12065550123", false, false}, {"Privacy: id", "+12065550123", false, true}, {"Subject: x", anonymous, false, true}, {"Subject: x", "", false, true},
+		{"Subject: x", "+12065550100", true, true}} {
+		o := Outgoing{In: r.in, Out: r.out, Calling: row.calling, Suppress: row.suppress, Invite: invite(t, row.header), Carry: routing.Carry}
+		if o.Read(); o.Concealed() != row.want {
+			t.Errorf("%+v: concealed %v", row, !row.want)
+		}
+	}
+}
+
+// A display name is cut to what a telephone can show, between characters.
+func TestLongDisplayName(t *testing.T) {
+	for display, want := range map[string]int{strings.Repeat("a", maxDisplay): maxDisplay, strings.Repeat("a", maxDisplay+1): maxDisplay, strings.Repeat("a", maxDisplay-1) + "ü": maxDisplay - 1,
+		strings.Repeat("ü", 100): maxDisplay} {
+		if got := clean(display); len(got) != want || !utf8.ValidString(got) {
+			t.Errorf("%.20s… of %d octets: %d", display, len(display), len(got))
+		}
 	}
 }
