@@ -434,6 +434,7 @@ func (c *Call) acknowledged(now time.Time, l *Leg, m *sip.Message, out *Out) {
 		return
 	}
 	l.oa.RemoteAnswer()
+	c.plan.forgetHold(l)
 	said, unheld := other.sdp, l.unheld
 	l.unheld = false
 	sdp, err := c.plan.answerFrom(c, l, other, body)

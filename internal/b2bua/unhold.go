@@ -23,6 +23,13 @@ func (e *end) wish(said sdp.Direction, other *end, asks bool) {
 	}
 }
 
+// forgetHold notes that a side has asked for an offer: if it held it may have resumed by that, and where the offer let it say nothing it is not taken to hold still.
+func (p *plan) forgetHold(l *Leg) {
+	for i := range p.lines {
+		p.lines[i].peer[l.side].wants = sdp.DirectionUnset
+	}
+}
+
 // unhold gives an offer that a side was asked for the directions that it would have without a hold of the other side, who has asked for it.
 func (p *plan) unhold(from *Leg, s *sdp.Session) (changed bool) {
 	for i := range s.Media[:min(len(s.Media), len(p.lines))] {
