@@ -111,6 +111,9 @@ func (c *Call) advanceReoffer(now time.Time, l *Leg, out *Out) {
 // hear takes the answer to a description that stands. Where the peer wants its media now is of no interest to the other leg, but what it has given up is.
 func (c *Call) hear(now time.Time, l *Leg, body string, out *Out) {
 	p := &c.plan
+	if l != c.seat(l.side) { // whose place was taken meanwhile: its media is another's now
+		return
+	}
 	s, err := sdp.Parse(l.answered(l.sdp.body, body))
 	if err != nil || p.bypass || p.fits(c, l, s) != nil {
 		return
@@ -123,7 +126,7 @@ func (c *Call) hear(now time.Time, l *Leg, body string, out *Out) {
 	was := slices.Clone(p.lines)
 	p.take(l, s)
 	other := c.seat(1 - l.side)
-	if l != c.seat(l.side) || other == nil || c.phase != phaseAnswered || c.xfer != nil || c.exch != nil || c.announces() {
+	if other == nil || c.phase != phaseAnswered || c.xfer != nil || c.exch != nil || c.announces() {
 		return
 	}
 	p.withMusic(l, other, s)
