@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"testing"
 
 	"github.com/pion/srtp/v3"
@@ -131,8 +132,9 @@ func TestSRTPOfAStranger(t *testing.T) {
 	r.open(s)
 	la0, lb0 := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
 	x := rtpPacket(8, 1, 160, 7)
-	stranger.send(stranger.rtp, la0, other.rtp(t, x)) // another key
-	stranger.send(stranger.rtp, la0, x)               // none
+	stranger.send(stranger.rtp, la0, other.rtp(t, x))                                                       // another key
+	stranger.send(stranger.rtp, la0, x)                                                                     // none
+	a.send(a.rtp, la0, binary.BigEndian.AppendUint32([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 11: 0}, 7)) // a keepalive of STUN is no SRTP that is forged
 	sealed := la.rtp(t, x)
 	a.send(a.rtp, la0, sealed)
 	a.send(a.rtp, la0, sealed) // a replay
@@ -140,11 +142,11 @@ func TestSRTPOfAStranger(t *testing.T) {
 	a.send(a.rtp, la0, la.rtp(t, next))
 	b.wantOn(b.rtp, lb0, x)
 	b.wantOn(b.rtp, lb0, next)
-	if got := r.from(1, 0, 0); got.Packets != 2 || got.Unauthentic != 3 || got.Source != address(a.rtp) {
+	if got := r.from(1, 0, 0); got.Packets != 2 || got.Unauthentic != 3 || got.Dropped != 1 || got.Source != address(a.rtp) {
 		t.Errorf("counted %+v", got)
 	}
 	r.caughtUp(pace, c, d) // totals are counted a batch at a time
-	if got := r.Totals(); got.Unauthentic != 3 || got.Dropped != 0 {
+	if got := r.Totals(); got.Unauthentic != 3 || got.Dropped != 1 {
 		t.Errorf("in all %+v", got)
 	}
 }

@@ -202,19 +202,12 @@ func (w *worker) pass(p *port, n int, now int64) {
 		return
 	}
 	if protected := p.guard(); protected != nil && !p.stream.opaque {
-		k := classify(b, p.isRTCP, p.stream.side[p.side].mux)
-		if b, ok = protected.open(b, k); !ok { // before the gate: a source that has no key is never latched to
+		if b, ok = w.open(p, protected, b, now); !ok { // before the gate: a source that has no key is never latched to
 			c.unauthentic++
 			w.batch.unauthentic++
 			return
 		}
 		n = len(b)
-		if k == rtp && !p.fresh(b, now) {
-			c.unauthentic++
-			w.batch.unauthentic++
-			return
-		}
-		p.dtls.shown()
 	}
 	v, k, out, to := p.receive(b, &w.from, now, &w.notices)
 	switch v {
@@ -285,6 +278,21 @@ func (w *worker) pass(p *port, n int, now int64) {
 	if k == rtp {
 		w.follow(p, b, n, now)
 	}
+}
+
+// open takes SRTP and SRTCP out of their protection; false: the keys do not fit, or it came before. Keepalives of STUN and whatever else is neither have none, and
+// receive says what they are.
+func (w *worker) open(p *port, protected *crypt, b []byte, now int64) ([]byte, bool) {
+	k := classify(b, p.isRTCP, p.stream.side[p.side].mux)
+	if k == notMedia {
+		return b, true
+	}
+	b, ok := protected.open(b, k)
+	if !ok || k == rtp && !p.fresh(b, now) {
+		return nil, false
+	}
+	p.dtls.shown()
+	return b, true
 }
 
 // stop ends the worker's goroutine and closes its descriptors.
