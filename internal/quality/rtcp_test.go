@@ -62,6 +62,35 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestLastSR: a report of ours names the last SR of its source that was seen, and for how long that has been kept here, in units of 1/65536 s.
+func TestLastSR(t *testing.T) {
+	var w Witness
+	first, last, other := Sent{NTP: NTP(time.Unix(1e9, 0))}, Sent{NTP: NTP(time.Unix(1e9+5, 0))}, Sent{NTP: NTP(time.Unix(1e9+6, 0))}
+	if middle, since := w.LastSR(0xa, 4e9); middle|since != 0 {
+		t.Errorf("without an SR: %x, %d", middle, since)
+	}
+	w.Mark(0xa, &first, 1e9)
+	w.Mark(0xa, &last, 2e9)
+	w.Mark(0xb, &other, 3e9)
+	for _, c := range []struct{ source, middle, since uint32 }{{0xa, last.Middle(), 5 << 15}, {0xb, other.Middle(), 3 << 15}, {0xc, 0, 0}} {
+		if middle, since := w.LastSR(c.source, 45e8); middle != c.middle || since != c.since {
+			t.Errorf("of %x: %x kept for %d, want %x for %d", c.source, middle, since, c.middle, c.since)
+		}
+	}
+}
+
+// TestToldOfTwoSources: a peer reports of a stream and of what is played into it, and of a source that has begun anew.
+func TestToldOfTwoSources(t *testing.T) {
+	var a, b Witness
+	to := [2]Source{{SSRC: 0xa, First: 0, On: true}, {SSRC: 0xe, First: 0, On: true}}
+	b.Take(answer(Block{Source: 0xa, Lost: 1, Highest: 99}), to, &a, 1)
+	b.Take(answer(Block{Source: 0xe, Lost: 2, Highest: 49}), to, &a, 1)
+	b.Take(answer(Block{Source: 0xe, Lost: 0, Highest: 9}), to, &a, 1) // anew
+	if got := b.Told(); got.Expected != 160 || got.Lost != 3 || b.Unknown != 0 || b.Reports != 3 {
+		t.Errorf("%+v, %d unknown of %d", got, b.Unknown, b.Reports)
+	}
+}
+
 // TestTold sums up what a peer says of what reached it, over the wrap of the numbers and over two sources.
 func TestTold(t *testing.T) {
 	var a, b Witness
