@@ -294,3 +294,35 @@ func TestPortsSucceed(t *testing.T) {
 		t.Errorf("%d goes out after the quarantine", rtp)
 	}
 }
+
+// TestPortsKept: what is kept goes to urgent calls alone, which take a pair in quarantine rather than none.
+func TestPortsKept(t *testing.T) {
+	p, now := NewPorts(10000, 10007, time.Minute), time.Unix(0, 0)
+	p.Keep(2)
+	var out []uint16
+	for range 2 {
+		rtp, ok := p.Take(now)
+		if !ok {
+			t.Fatal("no pair")
+		}
+		out = append(out, rtp)
+	}
+	if rtp, ok := p.Take(now); ok {
+		t.Fatalf("%d is kept", rtp)
+	}
+	for range 2 {
+		if _, ok := p.TakeUrgent(now); !ok {
+			t.Fatal("no pair for an urgent call")
+		}
+	}
+	if rtp, ok := p.TakeUrgent(now); ok || p.InUse() != 4 || p.Free() != 0 {
+		t.Fatalf("%d of %d in use", rtp, p.InUse())
+	}
+	p.Release(now, out[1])
+	if rtp, ok := p.TakeUrgent(now); !ok || rtp != out[1] || p.InUse() != 4 || p.Free() != 0 {
+		t.Errorf("%d %v, %d in use", rtp, ok, p.InUse())
+	}
+	if !p.Release(now, out[1]) || p.Release(now, out[1]) {
+		t.Error("a pair of quarantine does not come back once")
+	}
+}
