@@ -103,6 +103,7 @@ func (n *Node) Terminate(why *diag.Reason) {
 
 // Configure gives the node another document.
 func (n *Node) Configure(snap *topology.Snapshot) {
+	n.w.applied = n.w.now
 	n.each(func(now time.Time, c *ua.Core, _ *ua.Out) { c.Configure(now, snap) })
 }
 

@@ -40,6 +40,7 @@ type World struct {
 	snap      *topology.Snapshot
 	rnd       *rand.Rand
 	now       time.Time
+	applied   time.Time // a document, the last time
 	queue     events
 	serial    uint64
 	at        map[netip.Addr]station
