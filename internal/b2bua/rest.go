@@ -173,7 +173,7 @@ func (r *Rest) request(now time.Time, l *restLeg, back sip.Hop, m *sip.Message, 
 	case l.seq > 0 && precedes(m, l.caller, l.after, l.seq):
 		return true
 	case m.Method == "INVITE" && l.seq > 0 && m.To().Tag() == "": // by another way (RFC 3261 §8.2.2.2)
-		r.reply(back, l, m, 482, out)
+		r.merged(now, back, l, m, out)
 		return true
 	case l.local != m.To().Tag():
 	case m.Method == "BYE" && l.remote != "" && m.From().Tag() == l.remote: // it crossed ours
@@ -184,6 +184,22 @@ func (r *Rest) request(now time.Time, l *restLeg, back sip.Hop, m *sip.Message, 
 		return true
 	}
 	return false
+}
+
+// merged refuses an INVITE in a transaction of its own: who does not hear that repeats it longer than anything else of a refused call is remembered.
+func (r *Rest) merged(now time.Time, hop sip.Hop, l *restLeg, m *sip.Message, out *Out) {
+	t := &txn.InviteServer{}
+	t.Start(now, m, hop, r.env.Timers)
+	a := sip.NewResponse(m, diag.MergedRequest.Status, "")
+	a.SetToTag(l.local)
+	Explain(a, diag.MergedRequest, "")
+	t.Respond(now, a, &out.Out)
+	if l.machines == nil {
+		l.machines = &machines{}
+	}
+	if len(l.machines.invites) < maxRequests {
+		l.machines.invites = append(l.machines.invites, t)
+	}
 }
 
 // answer takes a CANCEL or a BYE, and keeps the 200: repetitions may come when the INVITE or the call is forgotten.

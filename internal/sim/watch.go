@@ -65,6 +65,7 @@ type requestWatch struct {
 	acked     map[string]bool // … To tags of final responses that were acknowledged
 	owed      map[string]int  // … and those that must be
 	refuse    string          // an offer that must not be accepted, and why
+	heard     bool            // sent INVITE: a response came
 }
 
 func newWatch(n *Node) *watch {
@@ -147,6 +148,7 @@ func (x *watch) received(p *packet, m *sip.Message, owned bool) {
 func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	tag := m.To().Tag()
 	initial := r.method == "INVITE" && r.msg.To().Tag() == ""
+	r.heard = true
 	l.heard = l.heard || r.seq == l.seq[""] // not one that was challenged, or refused with 422, before
 	if m.Status < 200 {
 		if initial && m.Status > 100 && l.final == 0 && !isMoved(r.msg) {
@@ -384,9 +386,6 @@ func (x *watch) responseOut(l *legWatch, m *sip.Message, s *txn.Send) {
 	if r == nil || r.seq != seq {
 		x.fail(l, "%d to a %s that never came", m.Status, method)
 		return
-	}
-	if r.refuse == "merged" && r.final != nil && !bytes.Equal(r.final, s.Data) {
-		return // the call that it was merged with is over and forgotten: it is a new one
 	}
 	if s.Hop.Transport == sip.UDP && s.Hop.Remote != r.from.from || s.Hop.Transport != r.from.transport {
 		x.fail(l, "%d to %s goes to %v, it came from %v", m.Status, method, s.Hop.Remote, r.from.from)

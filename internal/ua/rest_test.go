@@ -65,6 +65,31 @@ func TestRepetitionsAfterTheEnd(t *testing.T) {
 	again("BYE when all is over", func() { r.in(r.uc, bye) }, "SIP/2.0 481")
 }
 
+// RFC 3261 §8.2.2.2: an INVITE that came by another way too, and whose 482 is lost, is the same one as long as it is repeated, and its ACK ends the 482.
+func TestMergedWithARefusedCall(t *testing.T) {
+	r := newRig(t)
+	r.core.Drain(r.now, true)
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+	tag := tagOf(header(r.last(), "To"))
+	r.in(r.uc, request("ACK", "1", "i1", "call", "from", tag, ""))
+	merged := request("INVITE", "1", "i2", "call", "from", "", bodies[0])
+	for range 4 {
+		r.out.Reset()
+		r.in(r.uc, merged)
+		r.sent("SIP/2.0 482")
+		r.now = r.now.Add(7 * time.Second)
+		r.out.Reset()
+		r.core.Advance(r.now, &r.out)
+	}
+	r.in(r.uc, request("ACK", "1", "i2", "call", "from", tag, ""))
+	r.now = r.now.Add(5 * time.Second)
+	r.out.Reset()
+	r.core.Advance(r.now, &r.out)
+	if n := r.core.Counts().Calls; n != 1 || len(r.out.Sends) > 0 || r.core.Held() > 0 {
+		t.Errorf("%d calls were begun, %d are in memory, and %d messages go out behind the ACK", n, r.core.Held(), len(r.out.Sends))
+	}
+}
+
 // TestAckOfASupersededAttempt: the ACK of a refusal that comes behind the next attempt ends its repetitions.
 func TestAckOfASupersededAttempt(t *testing.T) {
 	r := newRig(t)
