@@ -53,7 +53,7 @@ func (s *Scenario) hear(w *World) {
 			continue
 		}
 		n := w.Nodes[s.Node]
-		if s.bared && (n.tells(a) || n.tells(b)) {
+		if (s.bared || s.Caller.Offerless) && (n.tells(a) || n.tells(b)) {
 			return
 		}
 		if w.Faxes && !s.faces(w, a, b) {

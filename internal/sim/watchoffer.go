@@ -138,10 +138,18 @@ func (l *legWatch) refusalAck(m *sip.Message) bool {
 	return l.requests[requestKey(false, v.Branch()+v.Host, "INVITE")] != nil
 }
 
-// lapse ends an INVITE of ours that has no final response 64*T1 after its CANCEL: it counts as cancelled (RFC 3261 §9.1).
+// lapse ends an INVITE of ours that has no final response 64*T1 after its CANCEL: it counts as cancelled (RFC 3261 §9.1). So it does that long after it was sent if there was no
+// response at all (§17.1.1.2).
 func (o *offerWatch) lapse(now time.Time) {
 	r := o.invite
-	if r == nil || r.cancelled.IsZero() || now.Before(r.cancelled.Add(64*t1)) {
+	if r == nil || !r.sent {
+		return
+	}
+	since := r.cancelled
+	if since.IsZero() && !r.heard {
+		since = r.at
+	}
+	if since.IsZero() || now.Before(since.Add(64*t1)) {
 		return
 	}
 	o.invite = nil

@@ -39,6 +39,9 @@ func (x *watch) recorded(r *cdr.Record) {
 			legs = append(legs, l)
 		}
 	}
+	if o := r.Out; o != nil && x.legs[o.CallID] != nil && !slices.Contains(legs, x.legs[o.CallID]) {
+		legs = append(legs, x.legs[o.CallID]) // who has picked it up was of another call
+	}
 	x.recordedEnd(r, legs, fail)
 	for i := range r.Attempts {
 		recordedAttempt(r, i, legs[1:], fail)
