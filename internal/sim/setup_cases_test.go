@@ -76,6 +76,8 @@ func setupStories() []story {
 		one1("reliable-offerless-refused", "RFC 3261 section 14.1: … which it refuses: each side keeps what it has agreed with us, and the caller holds", "normal-clearing", 200,
 			Caller{Offerless: true, Held: "sendonly", Manner: hangUp},
 			at(with(reliably(media183, Rel{Known: true}), func(c *Callee) { c.Reinvite = 488 }), "gwa")),
+		one1("reliable-offerless-bye", "… or it hangs up before it has heard of that", "normal-clearing", 200, Caller{Offerless: true, Held: "sendonly", Manner: hangUp},
+			at(with(reliably(media183, Rel{Known: true}), func(c *Callee) { c.Manner.Then = []Action{{15 * time.Millisecond, Bye}} }), "gwa")),
 		one1("reliable-reoffer", "RFC 3262 §5, RFC 3311: a new offer in the caller's PRACK goes on as UPDATE", "normal-clearing", 200,
 			Caller{Manner: prack(hangUp, Rel{Known: true, Reoffer: true})}, at(reliably(media183, Rel{Known: true}), "gwa")),
 		one1("early-update-caller", "RFC 3311 §5.1: the caller moves its media before the answer", "normal-clearing", 200,
