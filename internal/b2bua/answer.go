@@ -450,6 +450,7 @@ func (c *Call) acknowledged(now time.Time, l *Leg, m *sip.Message, out *Out) {
 		if told(said.body, l.sdp.body, body) {
 			other.sdp = said
 		} else {
+			other.sdp.unsaid(&said)
 			c.correct(now, other, 0, out)
 		}
 		return

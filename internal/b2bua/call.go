@@ -461,6 +461,9 @@ func (c *Call) Deadline() (time.Time, string) {
 
 // settle drops what has ended after every input.
 func (c *Call) settle(now time.Time, out *Out) {
+	if c.end == nil {
+		c.tellNews(now, out)
+	}
 	if c.plan.dirty {
 		c.attune(now)
 		if c.end == nil && c.phase == phaseAnswered { // before nobody is held: who waits for the answer may offer so

@@ -63,7 +63,7 @@ func (c *Call) conclude(now time.Time, t *attempt, m *sip.Message, out *Out) {
 		c.answeredOfferless(now, t, m, f, body, out)
 		return
 	}
-	sdp, err, changed := "", error(nil), false
+	sdp, err, changed, last := "", error(nil), false, c.a.sdp
 	switch {
 	case settled:
 		sdp, err = c.plan.agreed(c, l, e)
@@ -91,6 +91,7 @@ func (c *Call) conclude(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	}
 	c.answerCaller(now, m, f, sdp, out)
 	if changed { // the target has changed its mind since
+		c.a.sdp.unsaid(&last)
 		c.correct(now, &c.a, 0, out)
 	}
 }

@@ -157,6 +157,9 @@ func (d *description) pass(s *sdp.Session) string {
 	return d.say(string(text))
 }
 
+// unsaid takes back that what was written last has been said: last is what had been before. Whoever says it raises the version then.
+func (d *description) unsaid(last *description) { d.shown, d.version = last.shown, last.version }
+
 // secure tells whether a description is of SRTP. Its keys are the peers' own: they pass, and so do the packets, unread.
 func secure(s *sdp.Session) bool {
 	for i := range s.Media {

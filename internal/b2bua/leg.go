@@ -50,6 +50,7 @@ type Leg struct {
 	timer  *sessionTimer // nil: nobody spoke of one
 	srtp   *strongbox    // nil: SRTP was not spoken of
 	speech *speech       // nil: it was offered nothing of ours
+	news   *news         // nil: the other leg knows what it has said
 	again  *reoffer      // our own re-INVITE, under way or the last one; nil: there was none
 
 	first     uint32 // CSeq of the initial INVITE

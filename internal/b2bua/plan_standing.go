@@ -18,6 +18,16 @@ func (p *plan) standing(from, to *Leg) standing {
 	return standing{peer: from.sdp.peer, body: to.sdp.body, lines: slices.Clone(p.lines)}
 }
 
+// learns adds to what stood before an exchange what a leg has said since and beside it, which its failure does not undo.
+func (st *standing) learns(e *exchange, l *Leg, p *plan) {
+	if e.from == l {
+		st.peer = l.sdp.peer
+	}
+	for i := range st.lines {
+		st.lines[i].peer[l.side] = p.lines[i].peer[l.side]
+	}
+}
+
 // relayed is an m-line as the relay has it. What an offer turns from RTP to T.38 or back, or from audio to video, or gives up, stays what it was until the answer, which may never come: who has
 // offered it is still heard and hears (RFC 3264 §8.2, §8.3.1), and no word goes out of SRTP. So do the credentials of ICE that an offer would replace: nobody knows ours yet. And so do keys, as who
 // has offered others takes and has them from our answer on (RFC 4568 §7.1.3).

@@ -79,6 +79,14 @@ func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message
 	return true
 }
 
+// correctTo tells a leg what the other side says now.
+func (c *Call) correctTo(now time.Time, l *Leg, s *sdp.Session, out *Out) {
+	last := l.sdp
+	c.plan.write(c, s, l, &l.sdp, asOffer)
+	l.sdp.unsaid(&last) // it may be busy, and told something else before
+	c.correct(now, l, 0, out)
+}
+
 // correct is a reoffer that has something to tell.
 func (c *Call) correct(now time.Time, l *Leg, glares uint8, out *Out) {
 	if !l.up || c.end != nil {
@@ -123,12 +131,45 @@ func (c *Call) hear(now time.Time, l *Leg, body string, out *Out) {
 		return
 	}
 	l.sdp.peer = fingerprint(s)
-	was := slices.Clone(p.lines)
+	n := &news{said: s, was: slices.Clone(p.lines), unheld: l.stood != ""}
+	if before := l.news; before != nil {
+		n.was, n.unheld = before.was, n.unheld || before.unheld
+	}
 	p.take(l, s)
-	other := c.seat(1 - l.side)
-	if other == nil || c.phase != phaseAnswered || c.xfer != nil || c.exch != nil || c.announces() {
+	if c.exch != nil {
+		c.exch.before.learns(c.exch, l, p)
+	}
+	l.news = n
+	c.tellNews(now, out)
+}
+
+// news is what a leg has answered to a description that stands, of which the other leg may have to be told: when no transfer is under way and no other change.
+type news struct {
+	said   *sdp.Session
+	was    []line // before it
+	unheld bool   // it answers what takes it off hold
+}
+
+// tellNews tells each leg what the other one has answered.
+func (c *Call) tellNews(now time.Time, out *Out) {
+	if c.xfer != nil || c.exch != nil {
 		return
 	}
+	for side := range media.SideIndex(2) {
+		if l := c.seat(side); l != nil && l.news != nil {
+			c.passNews(now, l, out)
+		}
+	}
+}
+
+// passNews tells the other leg what a leg has answered.
+func (c *Call) passNews(now time.Time, l *Leg, out *Out) {
+	p, n, other := &c.plan, l.news, c.seat(1-l.side)
+	l.news = nil
+	if other == nil || c.phase != phaseAnswered || c.announces() {
+		return
+	}
+	was, s := n.was, n.said
 	p.withMusic(l, other, s)
 	told, errTold := sdp.Parse(other.sdp.body)
 	speaks, errSpeaks := sdp.Parse(l.sdp.body)
@@ -137,10 +178,9 @@ func (c *Call) hear(now time.Time, l *Leg, body string, out *Out) {
 	}
 	for i := range min(len(was), len(p.lines), len(s.Media), len(told.Media), len(speaks.Media)) {
 		ln := &p.lines[i]
-		changes := (was[i].flows(ln, l.side) || l.stood != "") && ln.peer[1-l.side].misled(&told.Media[i], &s.Media[i])
+		changes := (was[i].flows(ln, l.side) || n.unheld) && ln.peer[1-l.side].misled(&told.Media[i], &s.Media[i])
 		if changes || ln.peer[l.side].live && ln.peer[1-l.side].live && !ln.converts() && givesUp(&told.Media[i], &s.Media[i], &speaks.Media[i]) {
-			p.write(c, s, other, &other.sdp, asOffer)
-			c.correct(now, other, 0, out)
+			c.correctTo(now, other, s, out)
 			return
 		}
 	}

@@ -172,8 +172,7 @@ func (c *Call) level(now time.Time, l *Leg, said, answer *sdp.Session, out *Out)
 			continue
 		}
 		if !c.plan.bypass {
-			c.plan.write(c, answer, l, &l.sdp, asOffer)
-			c.correct(now, l, 0, out)
+			c.correctTo(now, l, answer, out)
 		}
 		return
 	}

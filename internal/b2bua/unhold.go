@@ -75,13 +75,14 @@ func (c *Call) passUnheld(now time.Time, l *Leg, said description, text string, 
 		if ack == text {
 			return
 		}
-		said.body = l.sdp.body
+		said = l.sdp
 		c.plan.write(c, answer, l, &l.sdp, asOffer)
 	} else if before, errBefore := sdp.Parse(said.body); takes && err == nil && errBefore == nil && sameDirections(before, answer) && c.means(l) {
 		l.sdp = said
 		return
 	}
 	l.stood = said.body
+	l.sdp.unsaid(&said)
 	c.correct(now, l, 0, out)
 }
 
@@ -104,8 +105,7 @@ func (c *Call) staysHeld(now time.Time, l *Leg, out *Out) {
 		}
 	}
 	if changed {
-		p.write(c, s, other, &other.sdp, asOffer)
-		c.correct(now, other, 0, out)
+		c.correctTo(now, other, s, out)
 	}
 }
 

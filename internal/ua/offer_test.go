@@ -1,6 +1,7 @@
 package ua_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -189,6 +190,90 @@ func TestRefreshAnsweredWithLess(t *testing.T) {
 			}
 		})
 	}
+}
+
+// RFC 3264 §8: what a busy side was to be told and is not, as something else comes before, leaves no gap in the versions of its descriptions.
+func TestRFC3264_8VersionOfWhatWaits(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	callee.says("INVITE", "")
+	caller.answers("400 Bad Request", r.first("INVITE"), "")
+	r.sent("ACK", "SIP/2.0 200")
+	caller.says("INVITE", bodies[0]) // a refresh, whose ACK is late
+	_, before := r.told("SIP/2.0 200")
+	r.in(r.pstn, callee.write("ACK", callee.seq, directed(1, "inactive")))
+	caller.ack(caller.seq)
+	caller.says("INVITE", "")
+	callee.answers("200 OK", r.first("INVITE"), directed(1, "sendonly"))
+	if ok, said := r.told("SIP/2.0 200"); before.Origin.Version != "1" || said.Origin.Version != "2" {
+		t.Errorf("behind version %v comes\n%s", before.Origin.Version, ok)
+	}
+}
+
+// refreshed has a peer that takes no UPDATE be asked for a refresh of its session while busy is under way, and answer by that it holds now.
+func refreshed(r *rig, e *end, holds string, busy func()) {
+	e.seq++
+	r.in(e.src, bytes.Replace(e.write("UPDATE", e.seq, "", "Supported: timer", "Session-Expires: 120;refresher=uas"), []byte(", REFER"), nil, 1))
+	r.pass(60 * time.Second)
+	update := r.first("UPDATE")
+	busy()
+	e.answers("405 Method Not Allowed", update, "")
+	r.pass(time.Second)
+	e.answers("200 OK", r.first("INVITE"), holds)
+}
+
+// TestRefreshAnsweredWithLessMeanwhile: what a peer answers to a refresh while a transfer or another change is under way the other side is told behind that, unless it has left.
+func TestRefreshAnsweredWithLessMeanwhile(t *testing.T) {
+	for _, status := range []string{"486 Busy Here", "200 OK"} {
+		r, caller, callee := referring(t)
+		var target []byte
+		refreshed(r, callee, heldB, func() {
+			target = refer(r, caller)
+			r.in(r.pstn, response("180 Ringing", target, "first", ""))
+		})
+		if inv := r.first("INVITE"); inv != nil {
+			t.Fatalf("told while the target rings:\n%s", inv)
+		}
+		if status == "200 OK" {
+			joined(r, callee, target)
+			if got := r.lines(); strings.Contains(got, "uc: INVITE") || !strings.Contains(got, "uc: BYE") {
+				t.Errorf("behind the transfer:\n%s", got)
+			}
+			continue
+		}
+		r.out.Reset()
+		r.in(r.pstn, response(status, target, "first", ""))
+		if r.first("INVITE") == nil {
+			t.Fatalf("the caller is not told:\n%s", r.lines())
+		}
+		inv, said := r.told("INVITE")
+		if said.Media[0].Direction != sdp.SendOnly {
+			t.Errorf("the caller is told\n%s", inv)
+		}
+		caller.answers("200 OK", inv, directed(0, "recvonly"))
+		r.pass(time.Second)
+		r.sent()
+	}
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	var ours []byte
+	refreshed(r, caller, held, func() {
+		invite := caller.says("INVITE", directed(0, "inactive"))
+		ours = r.first("INVITE")
+		callee.answers("100 Trying", ours, "")
+		caller.cancel(invite)
+		caller.ack(caller.seq)
+	})
+	callee.answers("487 Request Terminated", ours, "")
+	r.pass(time.Second)
+	if r.first("INVITE") == nil {
+		t.Fatalf("the callee is not told:\n%s", r.lines())
+	}
+	if inv, said := r.told("INVITE"); said.Media[0].Direction != sdp.SendOnly || r.side(0).Send {
+		t.Errorf("the callee is told\n%s\nthe relay has %+v", inv, r.side(0))
+	}
+	caller.says("INVITE", bodies[0])
+	r.sent("SIP/2.0 100", "SIP/2.0 491") // … and not taken for what stands
 }
 
 // both are two codecs.
