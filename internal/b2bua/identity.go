@@ -17,9 +17,11 @@ import (
 func (c *Call) query(req *sip.Message) routing.Query {
 	// The decision lives as long as the call: it must not keep the whole INVITE in memory.
 	q := routing.Query{Server: c.env.Server, Trunk: c.a.trunk, CalledURI: strings.Clone(dialled(req, c.a.trunk)), Now: c.now}
-	q.Called = calledNumber(q.CalledURI)
-	if u, err := sip.ParseURI(q.CalledURI); err == nil {
-		q.Parameters = strings.Clone(identity.Parameters(u, c.a.trunk))
+	switch u, err := sip.ParseURI(q.CalledURI); err {
+	case nil:
+		q.Called, q.Parameters = identity.Number(u), identity.Parameters(u, c.a.trunk)
+	case sip.ErrScheme:
+		q.Called = q.CalledURI
 	}
 	caller := identity.ReadCaller(req, c.a.trunk)
 	who := caller.Presented()

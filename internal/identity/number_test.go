@@ -62,15 +62,35 @@ func TestRFC4694Parameters(t *testing.T) {
 		"sip:+14255550100;isub=" + strings.Repeat("1", 65) + "@gw":  {},
 		"sip:alice;npdi;isub=1@gw":                                  {},
 		"sip:gw;npdi":                                               {},
+		"tel:+14255550100;rn=%zz;cic=%31;isub=a%2":                  {},
+		"tel:+14255550100;isub=a%0d%0aX":                            {},
 	} {
 		u, err := sip.ParseURI(uri)
 		if err != nil {
 			t.Fatal(uri, err)
 		}
 		for kind, want := range map[topology.GatewayKind]string{topology.KindGateway: want.network, topology.KindSBC: want.network, topology.KindPBX: want.other, topology.KindUC: want.other} {
-			if got := Parameters(u, &topology.Trunk{Gateway: &topology.Gateway{Kind: kind}}); got != want {
+			in := &topology.Trunk{Gateway: &topology.Gateway{Kind: kind}, Settings: &topology.TrunkSettings{NumberParameters: []string{"npdi", "rn", "cic", "isub"}}}
+			if got := Parameters(u, in); got != want {
 				t.Errorf("%s from a %s: %q, want %q", uri, kind, got, want)
 			}
+		}
+	}
+}
+
+// TestNumberParametersOfWhoMayNot: where a call really goes is said by trunks alone that are to say it.
+func TestNumberParametersOfWhoMayNot(t *testing.T) {
+	u, err := sip.ParseURI("tel:+14255550100;isub=1;cic=+1-6789;npdi;rn=+19005550100")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		lets []string
+		want string
+	}{{nil, ";isub=1"}, {[]string{"isub"}, ";isub=1"}, {[]string{"cic"}, ";isub=1;cic=+1-6789"}, {[]string{"npdi", "rn"}, ";isub=1;npdi;rn=+19005550100"}} {
+		in := &topology.Trunk{Gateway: &topology.Gateway{Kind: topology.KindGateway}, Settings: &topology.TrunkSettings{NumberParameters: row.lets}}
+		if got := Parameters(u, in); got != row.want {
+			t.Errorf("%v: %s, want %s", row.lets, got, row.want)
 		}
 	}
 }
@@ -84,6 +104,7 @@ func TestRFC3966CalledWithParameters(t *testing.T) {
 		{"4255550100", ";npdi;rn=2065550000", "4255550100;phone-context=us;npdi;rn=2065550000"},
 		{"4255550100", ";isub=1;npdi", "4255550100;isub=1;phone-context=us;npdi"},
 		{"4255550100", ";isub=1", "4255550100;isub=1;phone-context=us"},
+		{"4255550100", ";isub=a%20b", "4255550100;isub=a%20b;phone-context=us"},
 	} {
 		if got := string(AppendCalled(nil, set, row[0], row[1])); got != row[2] {
 			t.Errorf("%s with %s: %s, want %s", row[0], row[1], got, row[2])

@@ -219,8 +219,14 @@ func (o *Outgoing) appendURI(b []byte, number string) []byte {
 // AppendUser writes the user part of a number or name on a trunk: escaped, and a number that means something in its context only with the
 // phone-context of the trunk (RFC 3966 §5.1.5).
 func AppendUser(b []byte, set *topology.TrunkSettings, number string) []byte {
+	return appendUser(b, set, number, "")
+}
+
+// appendUser writes a subaddress, as it was received, between number and phone-context.
+func appendUser(b []byte, set *topology.TrunkSettings, number, isub string) []byte {
 	number = local(number)
 	b = append(b, sip.EscapeUser(number)...)
+	b = append(b, isub...)
 	if set.PhoneContext != "" && isLocal(number) {
 		b = append(b, ";phone-context="...)
 		b = append(b, set.PhoneContext...)

@@ -1,14 +1,16 @@
 package identity
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 )
 
-// Parameters are what the URI of a called number says beside the number: its subaddress (RFC 3966 §5.1.2), first, and from a telephone network on whom it depends how the number is
-// reached, what is known of its portability and of the carrier (RFC 4694), wherever they stand. A trunk group (RFC 4904) is one of the network that names it, and no other's.
+// Parameters are what the URI of a called number says beside the number: its subaddress (RFC 3966 §5.1.2), first, and what is known of its portability and of the carrier (RFC 4694), wherever
+// they stand. That is believed of a telephone network whose trunk lets it through: who names the number to route by, or the carrier, decides where a call really goes, past all usages and routes.
+// A trunk group (RFC 4904) is one of the network that names it, and no other's.
 func Parameters(u sip.URI, in *topology.Trunk) string {
 	_, own, _ := strings.Cut(u.User, ";")
 	var found [len(parameters)]string
@@ -17,7 +19,7 @@ func Parameters(u sip.URI, in *topology.Trunk) string {
 		for name, value := range list.All() {
 			for i := range parameters {
 				p := &parameters[i]
-				if found[i] == "" && strings.EqualFold(name, p.name) && (!p.network || network(in)) && (value != "" || p.flag) && plain(value) {
+				if found[i] == "" && strings.EqualFold(name, p.name) && (!p.network || believed(in, p.name)) && (value != "" || p.flag) && p.takes(value) {
 					found[i], any = ";"+p.name, true
 					if value != "" {
 						found[i] += "=" + value
@@ -37,13 +39,21 @@ func Parameters(u sip.URI, in *topology.Trunk) string {
 	return strings.Join(found[:], "")
 }
 
-// parameters are in the order of RFC 3966 §3.
-var parameters = [...]struct {
+// believed tells whether a trunk may say how a number is reached.
+func believed(in *topology.Trunk, name string) bool {
+	return network(in) && slices.Contains(in.Settings.NumberParameters, strings.TrimSuffix(name, "-context"))
+}
+
+// parameter is one of those that pass.
+type parameter struct {
 	name    string
 	network bool // counts from a telephone network alone
 	flag    bool // may be without a value
 	of      int  // says something of that one, and nothing without it
-}{
+}
+
+// parameters are in the order of RFC 3966 §3.
+var parameters = [...]parameter{
 	{name: "isub", of: -1},
 	{name: "cic", network: true, of: -1},
 	{name: "cic-context", network: true, of: 1},
@@ -52,11 +62,17 @@ var parameters = [...]struct {
 	{name: "rn-context", network: true, of: 4},
 }
 
-// plain tells whether the value of a parameter can stand in the user part of a URI as it is.
-func plain(value string) bool {
+// takes tells whether a value can stand in the user part of a URI as it is. Escapes are for subaddresses, which may be text, and there for what can be printed.
+func (p *parameter) takes(value string) bool {
 	for i := 0; i < len(value); i++ {
 		switch c := value[i]; {
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', strings.IndexByte("+-.()_~%", c) >= 0:
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', strings.IndexByte("+-.()_~", c) >= 0:
+		case c == '%' && p.name == "isub" && i+2 < len(value):
+			text := sip.Unescape(value[i : i+3])
+			if len(text) != 1 || text[0] < ' ' || text[0] == 0x7f {
+				return false
+			}
+			i += 2
 		default:
 			return false
 		}
@@ -69,13 +85,12 @@ const maxValue = 64
 
 // AppendCalled is AppendUser with the parameters of a called number: a subaddress stands before the phone-context, all others behind it (RFC 3966 §3).
 func AppendCalled(b []byte, set *topology.TrunkSettings, number, parameters string) []byte {
+	end := 0
 	if strings.HasPrefix(parameters, ";isub=") {
-		end := len(parameters)
-		if i := strings.IndexByte(parameters[1:], ';'); i >= 0 {
-			end = 1 + i
+		if end = strings.IndexByte(parameters[1:], ';') + 1; end == 0 {
+			end = len(parameters)
 		}
-		number, parameters = local(number)+parameters[:end], parameters[end:]
 	}
-	b = AppendUser(b, set, number)
-	return append(b, parameters...)
+	b = appendUser(b, set, number, parameters[:end])
+	return append(b, parameters[end:]...)
 }

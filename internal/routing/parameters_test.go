@@ -22,10 +22,11 @@ gateways:
   uc: {kind: uc, host: 192.0.2.26, root: {transport: UDP}}
 trunkSettings:
   trunk:in: {usages: [all], inboundCalledRules: [{name: outside, pattern: '^77(\d+)$', translation: '$1'}]}
-  trunk:prefix: {removePlusFromUri: true, calledRules: [{name: carrier, pattern: '^\+1(\d{10})$', translation: '+1010288$1'}]}
+  global: {numberParameters: [npdi, rn, cic, isub]}
+  trunk:prefix: {numberParameters: [npdi, rn, cic, isub], removePlusFromUri: true, calledRules: [{name: carrier, pattern: '^\+1(\d{10})$', translation: '+1010288$1'}]}
   trunk:some: {numberParameters: [rn, isub]}
   trunk:none: {numberParameters: []}
-  trunk:other: {calledRules: [{name: other, pattern: '^\+.*$', translation: '+14255559999'}]}
+  trunk:other: {numberParameters: [npdi, rn, cic, isub], calledRules: [{name: other, pattern: '^\+.*$', translation: '+14255559999'}]}
 dialPlan: us
 dialPlans:
   us: {rules: [{name: national, pattern: '^(\d{10})$', translation: '+1$1'}, {name: short, pattern: '^55$', translation: '+14255550100'}, {name: other, pattern: '^\+1900.*$', translation: '+14255550100'}]}

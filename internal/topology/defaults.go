@@ -24,7 +24,7 @@ func DefaultSettings() *TrunkSettings {
 		HalfOpenCalls:       2,
 		MaxEarlyDialogs:     20,
 		UserPhone:           true,
-		NumberParameters:    numberParameters,
+		NumberParameters:    []string{"isub"},
 		UDPMaxRequest:       1300,
 		RefuseUnknownSource: "drop",
 		OptionsUserAgent:    true,

@@ -199,7 +199,7 @@ type TrunkSettings struct {
 	FromDomain          string   // NEW-16: host part of From toward the peer; default our server or pool name
 	UserPhone           bool     // SIG-03 user=phone; default true
 	PhoneContext        string   // SIG-04, RTE-06: phone-context of numbers without +; default "", none
-	NumberParameters    []string // RFC 4694, RFC 3966 isub: that pass with a called number; default all of numberParameters
+	NumberParameters    []string // RFC 4694, RFC 3966 isub: that pass with a called number; default isub
 	UDPMaxRequest       int      // bytes above which a UDP request goes by TCP (RFC 3261 §18.1.1); default 1300; 0 never
 	RefuseUnknownSource string   // "drop" or "403"; only global scope
 	OptionsUserAgent    bool

@@ -85,7 +85,7 @@ var identityFields = []field[settingsDoc]{
 	}},
 }
 
-// numberParameters are those of RFC 4694, and the subaddress of RFC 3966.
+// numberParameters are those of RFC 4694, and the subaddress of RFC 3966, which alone is harmless: the others say where the call really goes, and by whom.
 var numberParameters = []string{"npdi", "rn", "cic", "isub"}
 
 // checkIdentity: settings that need another one to do anything.

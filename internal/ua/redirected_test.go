@@ -89,7 +89,7 @@ func values(m []byte, name string) string {
 // although the number is the same.
 func TestRFC4694PortedNumber(t *testing.T) {
 	const number, ported = "+14255550100", "+14255550100;npdi;rn=+12065550000"
-	doc := strings.NewReplacer("kind: uc", "kind: gateway", `"trunk:uc": {`, `"trunk:pstn": {options: false, redirect: follow}`+"\n  \"trunk:uc\": {").Replace(document)
+	doc := strings.NewReplacer("kind: uc", "kind: gateway", `"trunk:uc": {`, `"trunk:pstn": {options: false, redirect: follow, numberParameters: [npdi, rn]}`+"\n  \"trunk:uc\": {numberParameters: [npdi, rn], ").Replace(document)
 	for name, row := range map[string]struct{ arrives, moved string }{
 		"from the caller":   {ported, ""},
 		"from a redirector": {number, ported},
