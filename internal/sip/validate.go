@@ -37,6 +37,11 @@ func (m *Message) Validate() *Fault {
 			return f
 		}
 	}
+	if m.Method == "INVITE" && !m.Has(IDContact) { // then the URI in From is where our requests go
+		if _, err := ParseURI(m.From().URI); err != nil {
+			return badValue(IDFrom, err)
+		}
+	}
 	// Only a proxy may get a response with a second Via, and none of these is for us (RFC 3261 §8.1.3.3).
 	if !m.IsRequest() && vias != 1 {
 		return bad(IDVia, "response has more than one Via")

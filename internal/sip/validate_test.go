@@ -124,3 +124,24 @@ func TestRFC4475_3_1_2_18_UnknownMethod(t *testing.T) {
 		}
 	}
 }
+
+// TestInviteWithoutContact: the URI in From, where our requests would go, has to be one then.
+func TestInviteWithoutContact(t *testing.T) {
+	for _, c := range []struct {
+		from, contact string
+		ok            bool
+	}{
+		{"Smith, J <sip:John Smith@pbx>;tag=1", "", false},
+		{"<sip:john@pbx>;tag=1", "", true},
+		{"<tel:+14255550100>;tag=1", "", true},
+		{"Smith, J <sip:John Smith@pbx>;tag=1", "Contact: <sip:pbx>\r\n", true},
+	} {
+		m, err := Parse([]byte("INVITE sip:x@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: "+c.from+"\r\nTo: <sip:x@h>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n"+c.contact+"\r\n"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := m.Validate(); (f == nil) != c.ok {
+			t.Errorf("From %s %q: %+v", c.from, c.contact, f)
+		}
+	}
+}

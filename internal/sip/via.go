@@ -160,8 +160,10 @@ func (m *Message) ResponseAddr(src netip.AddrPort) netip.AddrPort {
 	if _, rport := v.RPort(); rport {
 		return src
 	}
-	if sent, err := netip.ParseAddr(v.Host); err == nil && sent.Unmap() != src.Addr().Unmap().WithZone("") {
-		return src
+	if isDigit(v.Host[0]) || strings.IndexByte(v.Host, ':') >= 0 { // else it is a name
+		if sent, err := netip.ParseAddr(v.Host); err == nil && sent.Unmap() != src.Addr().Unmap().WithZone("") {
+			return src
+		}
 	}
 	port := v.Port
 	if port == 0 {

@@ -37,14 +37,14 @@ func (a *alike) admit(format string, p *Problem) bool {
 		a.kinds[format] = k
 	}
 	a.noted++
-	if len(k.listed) < maxAlike {
-		k.listed = append(k.listed, p)
-		return true
-	}
 	for _, l := range k.listed {
 		if l.subject() == p.subject() {
 			return false
 		}
+	}
+	if len(k.listed) < maxAlike {
+		k.listed = append(k.listed, p)
+		return true
 	}
 	if k.more == nil {
 		k.more = map[subject]bool{}
