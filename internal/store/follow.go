@@ -90,7 +90,7 @@ func (s *Store) follow(p *Position, most int) (list []*cdr.Record, err error) {
 		switch {
 		case len(list) > 0 || whole:
 			return list, nil
-		case at == 0 && frameSize(data) > len(data):
+		case at == 0 && frameHeader+frameSize(data) > len(data):
 			room = int64(frameHeader + frameSize(data))
 		case at == 0:
 			p.Offset += room / 2 // nothing but damage

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,7 +30,25 @@ func follower(t *testing.T, s *Store, p Position) (ids []string, end Position) {
 	}
 }
 
-// TestFollow: every record is told once, in the order in which they were written, over segments, a restart and damage, and one that is larger than what is read at a time.
+// ofSize gives a record a ladder with which it is so many octets long.
+func ofSize(t *testing.T, r *cdr.Record, size int) *cdr.Record {
+	t.Helper()
+	for n := size - 2000; n <= size; n++ {
+		ladder := append(slices.Clip(r.Ladder), cdr.Message{Line: strings.Repeat("x", n)})
+		x := *r
+		x.Ladder = ladder
+		switch over := len(x.AppendBinary(nil)) - size; {
+		case over == 0:
+			return &x
+		case over < 0:
+			n += max(0, -over-1)
+		}
+	}
+	t.Fatalf("no record is %d octets long", size)
+	return nil
+}
+
+// TestFollow: every record is told once, in the order in which they were written, over segments, a restart and damage, and those that are as large as what is read at a time, or larger.
 func TestFollow(t *testing.T) {
 	dir := t.TempDir()
 	cfg := Config{Dir: dir, recordsSize: 8 << 10}
@@ -43,6 +63,9 @@ func TestFollow(t *testing.T) {
 			r := sample(i)
 			if i == 30 {
 				r.Ladder = append(r.Ladder, cdr.Message{Line: strings.Repeat("x", followed+5)})
+			}
+			if i > 40 && i <= 40+frameHeader+2 { // up to what needs no second look
+				r = ofSize(t, r, followed+42-i)
 			}
 			want = append(want, r.ID)
 			s.Put(r)
@@ -116,6 +139,28 @@ func TestFollowAfterLosses(t *testing.T) {
 	}
 	if ids, _ := follower(t, s, Position{1000, 7}); fmt.Sprint(ids) != fmt.Sprint([]string{sample(0).ID, sample(1).ID}) {
 		t.Errorf("of records that begin anew: %v", ids)
+	}
+}
+
+// TestFollowCosts: who has read all and asks again and again does not take room for what might have come.
+func TestFollowCosts(t *testing.T) {
+	s := mustOpen(t, Config{Dir: t.TempDir()})
+	defer func() { mustClose(t, s) }()
+	s.Put(sample(0))
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	end, _ := s.End()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 100 {
+		if list, at, err := s.Follow(end, 10); len(list) > 0 || at != end || err != nil {
+			t.Fatal(list, at, err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 10*followed {
+		t.Errorf("100 times nothing takes %d octets", n)
 	}
 }
 
