@@ -41,7 +41,7 @@ func (s *Server) take(name string, src []byte) (snap *topology.Snapshot, changed
 		if err != nil {
 			return nil, false, problems, err
 		}
-		if !s.consumer.same(wanted, me, me) { // another token
+		if !s.consumer.same(wanted) { // another token
 			s.turnConsumer(wanted)
 		}
 		s.log.Info("document has not changed", "document", snap.Version, "name", name)
@@ -149,7 +149,7 @@ func (s *Server) change(snap *topology.Snapshot, me *topology.Server) error {
 	s.current.Store(me)
 	s.transport.SetRate(float64(me.MaxMessagesPerSource))
 	web.commit(s)
-	if !s.consumer.same(wanted, before, me) {
+	if !s.consumer.same(wanted) {
 		s.turnConsumer(wanted)
 	}
 	s.retire()

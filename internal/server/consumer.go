@@ -3,8 +3,6 @@ package server
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +31,10 @@ const (
 	consumerFirst, consumerMost = time.Second, 5 * time.Minute
 	// consumerTimeout is how long a post may take.
 	consumerTimeout = 15 * time.Second
+	// consumerRefusals is how many records in a row are dropped that are refused alone. Of a consumer that takes none of so many it is not the records that it refuses.
+	consumerRefusals = 10
+	// consumerNote is how long it takes at most until the position is kept: what a crash makes forgotten is posted again.
+	consumerNote = time.Second
 	// consumerPlace is the file of the data directory that says up to where records were taken.
 	consumerPlace = "quality.position"
 )
@@ -84,25 +85,28 @@ func qualityRecord(r *cdr.Record) QualityRecord {
 // consumer posts the quality records of ended calls to a URL (OPS-17). The call records on disk are its queue: nothing waits in memory, calls never wait for it, and what was
 // not taken when the server stopped or died is posted when it runs again.
 type consumer struct {
-	url, token string
-	host       string // of url, for the log
-	http       *http.Client
-	store      *store.Store
-	place      string
-	keep       time.Duration // older records are not posted any more; less than 0: all are
-	log        *slog.Logger
-	counts     *consumerCounts
-	pause      time.Duration // after the first failure
-	idle       time.Duration
+	url    string
+	host   string // of url, for the log
+	files  consumerFiles
+	store  *store.Store
+	place  string
+	keep   time.Duration // older records are not posted any more; less than 0: all are
+	log    *slog.Logger
+	counts *consumerCounts
+	pause  time.Duration // after the first failure
+	idle   time.Duration
 
-	stop context.CancelFunc
-	done sync.WaitGroup
+	access  atomic.Pointer[access] // nil: the files could not be read yet
+	refused ration
+	stop    context.CancelFunc
+	done    sync.WaitGroup
 }
 
 // consumerCounts outlive the consumer of one document.
 type consumerCounts struct {
 	posted, failed, dropped atomic.Uint64
-	oldest                  atomic.Int64 // when the call ended whose record cannot be posted, in Unix nanoseconds; 0: none waits
+	oldest                  atomic.Int64          // when the call ended whose record cannot be posted, in Unix nanoseconds; 0: none waits
+	unread                  atomic.Pointer[error] // why the files of the consumer cannot be read as they are now; nil: they can
 }
 
 // lag is how long the oldest record waits that is not taken; 0: none waits.
@@ -114,59 +118,33 @@ func (n *consumerCounts) lag(now time.Time) time.Duration {
 	return max(0, now.Sub(time.Unix(0, at)))
 }
 
-// openConsumer makes what the document wants; nil: nothing.
+// openConsumer makes what the document wants; nil: nothing. With an error there is one all the same: it posts as soon as its files can be read.
 func (s *Server) openConsumer(me *topology.Server) (*consumer, error) {
 	if me.QualityConsumer == "" {
 		return nil, nil
 	}
-	c := &consumer{url: me.QualityConsumer, store: s.store, place: filepath.Join(s.cfg.DataDir, consumerPlace), keep: s.cfg.Keep, log: s.log, counts: &s.consumed, pause: consumerFirst, idle: consumerIdle}
+	c := &consumer{url: me.QualityConsumer, files: consumerFiles{server: me.Name, token: me.QualityConsumerTokenFile, ca: me.CA, cert: me.Cert, key: me.Key}, store: s.store,
+		place: filepath.Join(s.cfg.DataDir, consumerPlace), keep: s.cfg.Keep, log: s.log, counts: &s.consumed, pause: consumerFirst, idle: consumerIdle}
 	if c.keep == 0 {
 		c.keep = store.DefaultRetention
 	}
 	if u, err := url.Parse(c.url); err == nil {
 		c.host = u.Host
 	}
-	bad := func(key, file string, err error) error {
-		return fmt.Errorf("server %q: %s %s: %w; mend the file, or remove the key", me.Name, key, file, err)
+	a, err := c.files.read()
+	if err != nil {
+		return c, err
 	}
-	if file := me.QualityConsumerTokenFile; file != "" {
-		text, err := readSecret(file)
-		if err != nil {
-			return nil, bad("qualityConsumerTokenFile", file, err)
-		}
-		c.token = strings.TrimSpace(string(text))
-		if c.token == "" || strings.ContainsFunc(c.token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return nil, bad("qualityConsumerTokenFile", file, errors.New("it has no token of one line without blanks"))
-		}
-	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
-	if me.CA != "" {
-		pem, err := os.ReadFile(me.CA)
-		if err != nil {
-			return nil, bad("ca", me.CA, err)
-		}
-		if cfg.RootCAs, err = x509.SystemCertPool(); err != nil {
-			cfg.RootCAs = x509.NewCertPool()
-		}
-		cfg.RootCAs.AppendCertsFromPEM(pem)
-	}
-	if me.Cert != "" && me.Key != "" { // read when it is asked for, as it is renewed
-		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(me.Cert, me.Key)
-			return &pair, err
-		}
-	}
-	c.http = &http.Client{Timeout: consumerTimeout, Transport: &http.Transport{TLSClientConfig: cfg, MaxConnsPerHost: 1, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // a token is for one host
+	c.access.Store(a)
 	return c, nil
 }
 
 // same tells whether a consumer of the next document would do what this one does.
-func (c *consumer) same(o *consumer, before, me *topology.Server) bool {
+func (c *consumer) same(o *consumer) bool {
 	if c == nil || o == nil {
 		return c == nil && o == nil
 	}
-	return c.url == o.url && c.token == o.token && before.CA == me.CA && before.Cert == me.Cert && before.Key == me.Key
+	return c.url == o.url && c.files == o.files && c.access.Load().same(o.access.Load())
 }
 
 // turnConsumer puts a consumer in the place of the one before. Without one it is forgotten up to where records were taken.
@@ -179,6 +157,7 @@ func (s *Server) turnConsumer(c *consumer) {
 		return
 	}
 	s.consumed.oldest.Store(0)
+	s.consumed.unread.Store(nil)
 	if err := os.Remove(filepath.Join(s.cfg.DataDir, consumerPlace)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		s.log.Warn("quality records: the position stays", "err", err)
 	}
@@ -201,7 +180,9 @@ func (c *consumer) close() {
 		c.stop()
 	}
 	c.done.Wait()
-	c.http.CloseIdleConnections()
+	if a := c.access.Load(); a != nil {
+		a.http.CloseIdleConnections()
+	}
 }
 
 // position is up to where records were taken; the end where nothing is known of that.
@@ -244,36 +225,64 @@ func replaceFile(path string, text []byte) error {
 
 // run reads and posts until ctx ends.
 func (c *consumer) run(ctx context.Context, at store.Position) {
-	most := consumerBatch
-	for failures := 0; ; {
+	kept, noted := at, time.Now()
+	defer func() {
+		if at != kept {
+			c.note(at)
+		}
+	}()
+	most, unreadable := consumerBatch, false
+	failures, refusals := 0, 0 // in a row; of records that were refused alone
+	for {
+		with := c.with()
 		wait := c.idle
 		list, next, err := c.store.Follow(at, most)
+		if err != nil && !unreadable {
+			c.log.Warn("quality records: call records cannot be read", "err", err)
+		}
+		unreadable = err != nil
+		body, old := c.body(list)
 		switch {
 		case err != nil:
-			c.log.Warn("quality records: call records cannot be read", "err", err)
-		case len(list) > 0:
-			err = c.post(ctx, list)
-			var refused *refusedPost
+		case len(body.Records) == 0:
+			c.counts.oldest.Store(0)
+			c.counts.dropped.Add(old)
+			if len(list) == most { // there are more
+				wait = 0
+			}
+		case with == nil:
+			c.counts.oldest.Store(body.Records[0].End.UnixNano())
+			next = at
+		default:
+			err = c.post(ctx, with, body)
+			var no *refusedPost
+			refused := errors.As(err, &no)
 			switch {
 			case err == nil:
+				c.counts.posted.Add(uint64(len(body.Records)))
+				c.counts.dropped.Add(old)
+				c.counts.oldest.Store(0)
 				if failures > 0 {
 					c.log.Info("quality records are taken again", "consumer", c.host)
 				}
-				wait, failures, most = 0, 0, consumerBatch
-				c.counts.oldest.Store(0)
+				wait, failures, refusals, most = 0, 0, 0, min(2*most, consumerBatch)
 			case ctx.Err() != nil:
 				return
-			case errors.As(err, &refused) && len(list) > 1: // which one it is shows when they come one by one
-				most, wait, next = 1, 0, at
+			case refused && len(body.Records) > 1: // which one it is shows when they are fewer
 				c.counts.failed.Add(1)
-			case refused != nil:
-				c.log.Warn("quality record refused", "consumer", c.host, "id", list[0].ID, "err", err)
+				most, wait, next = max(1, len(list)/2), 0, at
+			case refused && refusals < consumerRefusals:
 				c.counts.failed.Add(1)
-				c.counts.dropped.Add(1)
+				c.counts.dropped.Add(old + 1)
+				c.counts.oldest.Store(0)
+				if left, ok := c.refused.take(time.Now()); ok {
+					c.log.Warn("quality record refused", "consumer", c.host, "id", body.Records[0].ID, "err", err, "unlogged", left)
+				}
 				wait, failures = 0, 0
-			default:
+				refusals++
+			default: // it may be taken later; who refuses one after the other does not mean the records
 				c.counts.failed.Add(1)
-				c.counts.oldest.Store(list[0].End.UnixNano())
+				c.counts.oldest.Store(body.Records[0].End.UnixNano())
 				if failures == 0 {
 					c.log.Warn("quality records wait: they are not taken", "consumer", c.host, "err", err)
 				}
@@ -283,9 +292,10 @@ func (c *consumer) run(ctx context.Context, at store.Position) {
 				next = at
 			}
 		}
-		if next != at {
-			at = next
+		at = next
+		if now := time.Now(); at != kept && (wait >= consumerNote || now.Sub(noted) >= consumerNote) {
 			c.note(at)
+			kept, noted = at, now
 		}
 		if !pauseFor(ctx, wait) {
 			return
@@ -310,23 +320,21 @@ type refusedPost struct{ status string }
 
 func (r *refusedPost) Error() string { return "the consumer answers " + r.status }
 
-// post posts what of the records is of answered calls and young enough.
-func (c *consumer) post(ctx context.Context, list []*cdr.Record) error {
-	var body qualityPost
-	old := uint64(0)
+// body is what of the records is of answered calls and young enough, and how many are too old.
+func (c *consumer) body(list []*cdr.Record) (p qualityPost, old uint64) {
 	for _, r := range list {
 		switch {
 		case r.Answered.IsZero():
 		case c.keep > 0 && time.Since(r.End) > c.keep:
 			old++
 		default:
-			body.Records = append(body.Records, qualityRecord(r))
+			p.Records = append(p.Records, qualityRecord(r))
 		}
 	}
-	if len(body.Records) == 0 {
-		c.counts.dropped.Add(old)
-		return nil
-	}
+	return p, old
+}
+
+func (c *consumer) post(ctx context.Context, with *access, body qualityPost) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return &refusedPost{err.Error()}
@@ -337,10 +345,10 @@ func (c *consumer) post(ctx context.Context, list []*cdr.Record) error {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "directsip/"+Version)
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
+	if with.token != "" {
+		req.Header.Set("Authorization", "Bearer "+with.token)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := with.http.Do(req)
 	var at *url.Error
 	if errors.As(err, &at) {
 		return at.Err // without the URL, in which there may be what is nobody's business
@@ -352,8 +360,6 @@ func (c *consumer) post(ctx context.Context, list []*cdr.Record) error {
 	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
 	switch n := resp.StatusCode; {
 	case n/100 == 2:
-		c.counts.posted.Add(uint64(len(body.Records)))
-		c.counts.dropped.Add(old)
 		return nil
 	case n == http.StatusBadRequest, n == http.StatusRequestEntityTooLarge, n == http.StatusUnsupportedMediaType, n == http.StatusUnprocessableEntity:
 		return &refusedPost{resp.Status}

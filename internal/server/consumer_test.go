@@ -216,7 +216,7 @@ func TestOPS17ConsumerAway(t *testing.T) {
 }
 
 // follows makes a consumer of a store of its own, with so many records.
-func follows(t *testing.T, url string, n int) (*consumer, *store.Store) {
+func follows(t *testing.T, url string, n int, with ...func(*consumer)) (*consumer, *store.Store) {
 	t.Helper()
 	dir := t.TempDir()
 	s, err := store.Open(store.Config{Dir: dir})
@@ -224,8 +224,10 @@ func follows(t *testing.T, url string, n int) (*consumer, *store.Store) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close(context.Background()) })
-	c := &consumer{url: url, http: &http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, store: s,
-		place: filepath.Join(dir, consumerPlace), keep: time.Hour, log: slog.New(slog.DiscardHandler), counts: &consumerCounts{}, pause: time.Millisecond, idle: time.Millisecond}
+	c := &consumer{url: url, store: s, place: filepath.Join(dir, consumerPlace), keep: time.Hour, log: slog.New(slog.DiscardHandler), counts: &consumerCounts{}, pause: time.Millisecond, idle: time.Millisecond}
+	for _, f := range with {
+		f(c)
+	}
 	c.begin()
 	t.Cleanup(c.close)
 	at := time.Now()
@@ -261,6 +263,181 @@ func TestOPS17Refused(t *testing.T) {
 	}
 	if p, d := c.counts.posted.Load(), c.counts.dropped.Load(); len(taken) != 249 || p != 249 || d != 2 {
 		t.Errorf("%d taken, %d posted, %d dropped", len(taken), p, d)
+	}
+}
+
+// TestOPS17RefusesAll: a consumer that takes nothing at all does not mean the records, and costs few of them. They wait, which is told, and the log does not name one after the other.
+func TestOPS17RefusesAll(t *testing.T) {
+	t.Parallel()
+	away := collect(t, "127.0.0.1:0", nil)
+	away.answers(always(http.StatusUnsupportedMediaType))
+	log := &logBuffer{}
+	c, _ := follows(t, "http://"+away.at+"/", 250, func(c *consumer) { c.log = slog.New(slog.NewTextHandler(log, nil)) })
+	until(t, "they wait", func() bool { return c.counts.oldest.Load() != 0 })
+	_, before, _ := away.seen()
+	until(t, "they are posted again", func() bool { _, posts, _ := away.seen(); return posts > before+2 })
+	if n := c.counts.dropped.Load(); n != consumerRefusals {
+		t.Errorf("%d are dropped", n)
+	}
+	away.answers(nil)
+	until(t, "the others", func() bool { return c.counts.posted.Load() >= 250-consumerRefusals })
+	if taken, _, _ := away.seen(); len(taken) != 250-consumerRefusals || taken[0].ID != fmt.Sprintf("q%03d", consumerRefusals) || c.counts.dropped.Load() != consumerRefusals {
+		t.Errorf("%d are taken, the first is %s, %d are dropped", len(taken), taken[0].ID, c.counts.dropped.Load())
+	}
+	until(t, "none waits", func() bool { return c.counts.oldest.Load() == 0 })
+	until(t, "it is told", func() bool { return strings.Contains(log.String(), "quality records are taken again") })
+	away.answers(func(body string) int { // each other one
+		if strings.Contains(body, `1"`) || strings.Contains(body, `3"`) || strings.Contains(body, `5"`) || strings.Contains(body, `7"`) || strings.Contains(body, `9"`) {
+			return http.StatusBadRequest
+		}
+		return http.StatusOK
+	})
+	at := time.Now()
+	for i := range 100 {
+		c.store.Put(&cdr.Record{ID: fmt.Sprintf("r%03d", i), Start: at, Answered: at, End: at})
+	}
+	until(t, "each other one", func() bool { return c.counts.dropped.Load() >= consumerRefusals+50 })
+	if n := strings.Count(log.String(), "quality record refused"); n > lines {
+		t.Errorf("the log has %d lines", n)
+	}
+}
+
+// TestOPS17NothingWaits: what was dropped, has grown too old or was purged waits no more, and a consumer that was not asked has taken nothing.
+func TestOPS17NothingWaits(t *testing.T) {
+	t.Parallel()
+	for what, end := range map[string]func(*collector, *consumer){
+		"refused": func(away *collector, _ *consumer) { away.answers(always(http.StatusUnprocessableEntity)) },
+		"purged": func(_ *collector, c *consumer) {
+			list, err := filepath.Glob(filepath.Join(filepath.Dir(c.place), "*", "*"))
+			if err != nil || len(list) == 0 {
+				t.Fatal(list, err)
+			}
+			for _, file := range list {
+				os.Remove(file)
+			}
+		},
+		"too old": func(*collector, *consumer) {},
+	} {
+		away := collect(t, "127.0.0.1:0", nil)
+		away.answers(always(http.StatusServiceUnavailable))
+		log := &logBuffer{}
+		c, s := follows(t, "http://"+away.at+"/", 0, func(c *consumer) { c.log = slog.New(slog.NewTextHandler(log, nil)) })
+		at := time.Now()
+		if what == "too old" {
+			at = at.Add(time.Second - c.keep)
+		}
+		s.Put(&cdr.Record{ID: "waits", Start: at, Answered: at, End: at})
+		until(t, what+": it waits", func() bool { return c.counts.oldest.Load() != 0 })
+		end(away, c)
+		until(t, what+": it waits no more", func() bool { return c.counts.oldest.Load() == 0 })
+		if n := c.counts.dropped.Load(); n != 1 && what != "purged" {
+			t.Errorf("%s: %d are dropped", what, n)
+		}
+		if text := log.String(); strings.Contains(text, "taken again") {
+			t.Errorf("%s: the log says\n%s", what, text)
+		}
+	}
+}
+
+// TestOPS17TooLarge: a consumer that takes few at once gets few at once, without a post of many before each.
+func TestOPS17TooLarge(t *testing.T) {
+	t.Parallel()
+	away := collect(t, "127.0.0.1:0", nil)
+	away.answers(always(http.StatusServiceUnavailable))
+	c, s := follows(t, "http://"+away.at+"/", 600)
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	away.answers(func(body string) int {
+		if strings.Count(body, `"id"`) > 30 {
+			return http.StatusRequestEntityTooLarge
+		}
+		return http.StatusOK
+	})
+	_, before, _ := away.seen()
+	until(t, "all", func() bool { return c.counts.posted.Load() == 600 })
+	taken, posts, _ := away.seen()
+	for i, q := range taken {
+		if q.ID != fmt.Sprintf("q%03d", i) {
+			t.Fatalf("record %d is %s", i, q.ID)
+		}
+	}
+	if posts -= before; posts > 60 || len(taken) != 600 || c.counts.dropped.Load() != 0 {
+		t.Errorf("%d posts for %d records, %d dropped", posts, len(taken), c.counts.dropped.Load())
+	}
+}
+
+// TestOPS17TokenLater: telephones do not wait for the file of a token. A server starts without it, says so, and posts what has ended since as soon as it is there.
+func TestOPS17TokenLater(t *testing.T) {
+	t.Parallel()
+	c := collect(t, "127.0.0.1:0", nil)
+	token := filepath.Join(t.TempDir(), "token")
+	r := start(t, strings.Replace(basic, "mediaPorts", fmt.Sprintf("qualityConsumer: 'http://%s/', qualityConsumerTokenFile: %s, mediaPorts", c.at, token), 1))
+	r.hangup(r.call(r.agent(2), r.agent(3)))
+	r.records(1)
+	if got := r.Rate(); !slices.Contains(got.Missed(), "quality-files") {
+		t.Errorf("missed are %q", got.Missed())
+	}
+	if text := r.log.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, token) {
+		t.Errorf("the log says\n%s", text)
+	}
+	if err := os.WriteFile(token+".new", []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(token+".new", token); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the record", func() bool { taken, _, _ := c.seen(); return len(taken) == 1 })
+	if _, posts, tokens := c.seen(); posts != 1 || tokens[0] != "Bearer secret" {
+		t.Errorf("%d posts, tokens %q", posts, tokens)
+	}
+	if got := r.Rate(); slices.Contains(got.Missed(), "quality-files") {
+		t.Error("the file is still said to be unread")
+	}
+}
+
+// TestOPS17FilesChange: authorities and token are read anew when their files change, without a document, and what they said holds while they cannot be read.
+func TestOPS17FilesChange(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, second := siptest.NewAuthority(t, dir, "first"), siptest.NewAuthority(t, dir, "second")
+	put := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name+".new"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(dir, name+".new"), filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	authorities := func(a *siptest.Authority) string {
+		text, err := os.ReadFile(a.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	second.Issue("collector", time.Hour, "127.0.0.1")
+	away := collect(t, "127.0.0.1:0", second.Config(filepath.Join(dir, "collector")))
+	put("ca", authorities(first))
+	put("token", "one")
+	c, s := follows(t, "https://"+away.at+"/", 1, func(c *consumer) {
+		c.files = consumerFiles{token: filepath.Join(dir, "token"), ca: filepath.Join(dir, "ca")}
+	})
+	until(t, "nobody believes the collector", func() bool { return c.counts.failed.Load() > 0 })
+	put("ca", authorities(second))
+	until(t, "the record", func() bool { return c.counts.posted.Load() == 1 })
+	put("token", "")
+	until(t, "it is told", func() bool { return c.counts.unread.Load() != nil })
+	at := time.Now()
+	s.Put(&cdr.Record{ID: "second", Start: at, Answered: at, End: at})
+	until(t, "the second record", func() bool { return c.counts.posted.Load() == 2 })
+	put("token", "two")
+	until(t, "all is well", func() bool { return c.counts.unread.Load() == nil })
+	s.Put(&cdr.Record{ID: "third", Start: at, Answered: at, End: at})
+	until(t, "the third record", func() bool { return c.counts.posted.Load() == 3 })
+	if _, _, tokens := away.seen(); !slices.Equal(tokens, []string{"Bearer one", "Bearer one", "Bearer two"}) {
+		t.Errorf("tokens %q", tokens)
 	}
 }
 

@@ -181,7 +181,7 @@ func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
 	me := s.current.Load()
 	tier, why := s.relay.Best()
 	trunks := s.trunkViews()
-	rating := s.Rate()
+	rating := s.rate(s.tally(), trunks)
 	var down []string
 	for i := range trunks {
 		if trunks[i].State == health.Down.String() {

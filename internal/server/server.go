@@ -130,8 +130,10 @@ func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) 
 	}
 	s.control, s.view, s.public = web.control, web.view, web.public
 	wanted, err := s.openConsumer(me)
-	if err != nil {
-		return err
+	if err != nil { // calls do not wait for those who count them
+		why := err
+		s.log.Error("quality records wait until the file can be read", "err", why)
+		s.consumed.unread.Store(&why)
 	}
 	resolver := resolve.Config{}
 	if s.cfg.DNS != nil {

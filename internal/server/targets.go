@@ -72,6 +72,7 @@ type tally struct {
 	ended, failed, rated, poor uint64
 	overload, faults           uint64
 	lost, unwritten            uint64 // call records; writes that failed
+	refused                    uint64 // quality records that were dropped
 }
 
 // targets keeps a tally a minute, for an hour.
@@ -91,8 +92,7 @@ type recent struct {
 
 // to forgets what is too old.
 func (r *recent) to(now time.Time) {
-	piece := now.Unix() / int64(poorWithin/time.Second) * int64(len(r.n))
-	piece += now.Unix() % int64(poorWithin/time.Second) / (int64(poorWithin/time.Second) / int64(len(r.n)))
+	piece := now.Unix() / (int64(poorWithin/time.Second) / int64(len(r.n)))
 	if r.piece > piece+1 { // the clock was ahead, and has been set back
 		*r = recent{}
 	}
@@ -220,7 +220,7 @@ func (t *targets) before(x tally, age time.Duration) (old tally) {
 func (s *Server) tally() tally {
 	c, st, t := s.engine.Counters(), s.store.Stats(), &s.targets
 	return tally{at: time.Now(), ended: t.ended.Load(), failed: t.failed.Load(), rated: t.rated.Load(), poor: t.poor.Load(), overload: c.Shed + c.Dropped, faults: c.Panics,
-		lost: st.Dropped, unwritten: st.WriteErrors}
+		lost: st.Dropped, unwritten: st.WriteErrors, refused: s.consumed.dropped.Load()}
 }
 
 // tend keeps a tally each minute until ctx ends.
@@ -238,9 +238,9 @@ func (s *Server) tend(ctx context.Context) {
 }
 
 // Rate rates the server.
-func (s *Server) Rate() Rating { return s.rate(s.tally()) }
+func (s *Server) Rate() Rating { return s.rate(s.tally(), s.trunkViews()) }
 
-func (s *Server) rate(now tally) Rating {
+func (s *Server) rate(now tally, trunks []TrunkView) Rating {
 	me := s.current.Load()
 	r := Rating{Server: me.Name, Met: true}
 	add := func(t Target) {
@@ -257,7 +257,7 @@ func (s *Server) rate(now tally) Rating {
 		draining = 1
 	}
 	add(Target{Name: "draining", Value: draining, Bound: "most", Unit: "1: no new calls are taken", Look: "directsip drain --off, if it is forgotten"})
-	s.rateTrunks(add)
+	rateTrunks(trunks, add)
 	if n := s.callsMost(); n > 0 {
 		add(Target{Name: "calls", Value: share(uint64(s.engine.Live()), uint64(n)), Bound: "most", Limit: mostFull, Unit: "% of maxCalls", Look: "directsip calls --live"})
 	}
@@ -292,6 +292,12 @@ func (s *Server) rate(now tally) Rating {
 	s.rateDisk(add)
 	if me.QualityConsumer != "" {
 		add(Target{Name: "quality-wait", Value: s.consumed.lag(now.at).Seconds(), Bound: "most", Limit: mostLag, Unit: "seconds", Look: "the log says why the consumer does not take them"})
+		add(Target{Name: "quality-lost", Value: float64(now.refused - h.refused), Bound: "most", Unit: "quality records in an hour", Look: "the log says why the consumer refuses them"})
+		t := Target{Name: "quality-files", Bound: "most", Unit: "1: a file of the consumer cannot be read", Look: "directsip check, and make the file readable for the server; it is read by itself then"}
+		if err := s.consumed.unread.Load(); err != nil {
+			t.Value, t.Detail = 1, (*err).Error()
+		}
+		add(t)
 	}
 	if ends := s.certificateEnds(); !ends.IsZero() {
 		add(Target{Name: "certificate", Value: math.Floor(time.Until(ends).Hours() / 24), Bound: "least", Limit: leastDays, Unit: "days",
@@ -301,10 +307,11 @@ func (s *Server) rate(now tally) Rating {
 }
 
 // rateTrunks rates the trunks of the pool; none that are out of service.
-func (s *Server) rateTrunks(add func(Target)) {
+func rateTrunks(trunks []TrunkView, add func(Target)) {
 	var down, out, full []string
 	most, limited := 0.0, false
-	for _, v := range s.trunkViews() {
+	for i := range trunks {
+		v := &trunks[i]
 		if v.State == "disabled" {
 			continue
 		}

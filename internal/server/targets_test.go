@@ -44,7 +44,7 @@ func TestOPS12Targets(t *testing.T) {
 		}
 	}
 	now := r.tally()
-	is("at the start", r.rate(now), "calls-failed?", "trunk-fails?", "audio-poor?")
+	is("at the start", r.rate(now, r.trunkViews()), "calls-failed?", "trunk-fails?", "audio-poor?")
 	good, bad := &cdr.Record{Reason: diag.NormalClearing.ID}, &cdr.Record{Reason: diag.AllTrunksFailed.ID}
 	poor := &cdr.Record{Reason: diag.Busy.ID, Media: []cdr.Media{{Quality: &cdr.Quality{Arrived: cdr.Heard{Poor: "loss"}}}}}
 	for range 57 {
@@ -53,32 +53,33 @@ func TestOPS12Targets(t *testing.T) {
 	for range 3 {
 		r.targets.note(bad)
 	}
-	is("3 of 60 fail", r.rate(r.tally()), "trunk-fails?", "audio-poor?")
+	is("3 of 60 fail", r.rate(r.tally(), r.trunkViews()), "trunk-fails?", "audio-poor?")
 	r.targets.note(bad)
-	is("4 of 61 fail", r.rate(r.tally()), "calls-failed 6.6", "trunk-fails?", "audio-poor?")
+	is("4 of 61 fail", r.rate(r.tally(), r.trunkViews()), "calls-failed 6.6", "trunk-fails?", "audio-poor?")
 	for range 50 {
 		r.targets.note(poor)
 	}
-	is("poor", r.rate(r.tally()), "trunk-fails?", "audio-poor 100")
+	is("poor", r.rate(r.tally(), r.trunkViews()), "trunk-fails?", "audio-poor 100")
 	now = r.tally()
 	r.targets.keep(now)
 	later := now
 	later.at = now.at.Add(failedWithin - time.Second)
-	is("a quarter of an hour later it is not yet over", r.rate(later), "trunk-fails?", "audio-poor 100")
+	is("a quarter of an hour later it is not yet over", r.rate(later, r.trunkViews()), "trunk-fails?", "audio-poor 100")
 	later.at = now.at.Add(failedWithin)
 	later.ended += 60
 	later.failed += 60
-	is("all fail of the quarter of an hour after that", r.rate(later), "calls-failed 100", "trunk-fails?", "audio-poor 100")
+	is("all fail of the quarter of an hour after that", r.rate(later, r.trunkViews()), "calls-failed 100", "trunk-fails?", "audio-poor 100")
 	later = now
 	later.at = now.at.Add(poorWithin)
 	later.overload, later.faults, later.lost, later.unwritten = now.overload+7, now.faults+1, now.lost+2, now.unwritten+3
-	is("an hour later", r.rate(later), "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3")
+	is("an hour later", r.rate(later, r.trunkViews()), "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3")
 	r.applyGood(strings.Replace(basic, "mediaPorts", "qualityConsumer: 'http://127.0.0.1:9/', mediaPorts", 1))
+	later.refused = now.refused + 4
 	r.consumed.oldest.Store(later.at.Add(-2 * time.Hour).UnixNano())
-	is("a consumer is away", r.rate(later), "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3", "quality-wait 7200")
+	is("a consumer is away", r.rate(later, r.trunkViews()), "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3", "quality-wait 7200", "quality-lost 4")
 	r.applyGood(basic)
 	r.Drain(true)
-	is("draining", r.rate(later), "draining 1", "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3")
+	is("draining", r.rate(later, r.trunkViews()), "draining 1", "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3")
 	resp, err := overSocket(SocketPath(r.cfg.DataDir)).Get("http://directsip/health")
 	if err != nil {
 		t.Fatal(err)
@@ -188,14 +189,15 @@ func TestTargetsAreThoseOfTheAlerts(t *testing.T) {
 	alerts := string(file)
 	for _, want := range []string{
 		fmt.Sprintf("directsip_trunk_calls_limit > %v", mostFull/100.0),
-		fmt.Sprintf("[15m])) > %d) > %v", fewCalls, mostFailed/100.0),
+		fmt.Sprintf("[15m])) >= %d) > %v", fewCalls, mostFailed/100.0),
 		fmt.Sprintf(`directsip_audio_mos_count{direction="from"}[1h])) > %v`, mostPoor/100.0),
 		`class=~"peer-fault|incompatible"}[1h]))`,
-		fmt.Sprintf("directsip_attempts_total[1h])) > %d) > %v", fewTried, mostRefused/100.0),
+		fmt.Sprintf("directsip_attempts_total[1h])) >= %d) > %v", fewTried, mostRefused/100.0),
 		fmt.Sprintf("directsip_media_ports_free < %d", leastPorts),
 		fmt.Sprintf("directsip_records_waiting > %d", mostWaiting),
 		fmt.Sprintf("/ 86400 < %d", leastDays),
 		fmt.Sprintf("directsip_quality_records_lag_seconds > %d", mostLag),
+		`directsip_quality_records_total{event="dropped"}[1h]) > 0`,
 	} {
 		if !strings.Contains(alerts, want) {
 			t.Errorf("the alerts lack %q", want)
@@ -216,7 +218,7 @@ func TestTargetsAreThoseOfTheAlerts(t *testing.T) {
 	}
 	for name, bound := range map[string]string{"draining": "0", "trunks-down": "0", "not-registered": "0", "trunk-full": fmt.Sprint(mostFull, " %"), "calls": fmt.Sprint(mostFull, " %"),
 		"calls-failed": fmt.Sprint(mostFailed, " %"), "audio-poor": fmt.Sprint(mostPoor, " %"), "overload": "0", "faults": "0", "trunk-fails": fmt.Sprint(mostRefused, " %"), "media-ports": fmt.Sprint(leastPorts),
-		"disk-errors": "0", "quality-wait": fmt.Sprint(mostLag, " s"), "records-wait": fmt.Sprint(mostWaiting), "records-lost": "0", "disk-free": fmt.Sprint(leastDisk, " MiB"), "certificate": fmt.Sprint(leastDays, " days")} {
+		"disk-errors": "0", "quality-wait": fmt.Sprint(mostLag, " s"), "quality-lost": "0", "quality-files": "0", "records-wait": fmt.Sprint(mostWaiting), "records-lost": "0", "disk-free": fmt.Sprint(leastDisk, " MiB"), "certificate": fmt.Sprint(leastDays, " days")} {
 		if !regexp.MustCompile("(?m)^\\| `" + name + "` \\| (most|least) " + bound + " \\|").Match(page) {
 			t.Errorf("operation.md lacks %s with %s", name, bound)
 		}

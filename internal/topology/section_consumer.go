@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"errors"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -40,4 +41,13 @@ func (c *compiler) checkConsumer(d *serverDoc) {
 	if d.token != nil && d.out.QualityConsumer == "" {
 		c.errorf(d.token, "there is a token and no qualityConsumer to show it to").fixf("Give the server a qualityConsumer, or remove the token")
 	}
+}
+
+// ConsumerToken is the token that the file of qualityConsumerTokenFile has.
+func ConsumerToken(text []byte) (string, error) {
+	token := strings.TrimSpace(string(text))
+	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", errors.New("it has no token of one line without blanks")
+	}
+	return token, nil
 }
