@@ -1,0 +1,119 @@
+package ua_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/sdp"
+)
+
+// resumesBare has the caller hold, and resume by a re-INVITE without an offer (RFC 3261 §14.2); what the callee has answered to the hold and answers to that.
+func resumesBare(r *rig, caller, callee *end, answer, status, offer string) {
+	r.b.Helper()
+	caller.says("INVITE", held)
+	callee.answers("200 OK", r.first("INVITE"), directed(1, answer))
+	caller.ack(caller.seq)
+	caller.says("INVITE", "")
+	callee.answers(status, r.first("INVITE"), offer)
+	if ok, said := r.told("SIP/2.0 200"); said.Media[0].Direction != sdp.SendRecv {
+		r.b.Fatalf("who resumes is offered\n%s", ok)
+	}
+}
+
+// unholds is a re-INVITE that says to the end that a direction is so.
+func (r *rig) unholds(e *end, d sdp.Direction) []byte {
+	r.b.Helper()
+	if r.first("INVITE") == nil {
+		r.b.Fatalf("no INVITE:\n%s", r.lines())
+	}
+	inv, said := r.told("INVITE")
+	if said.Media[0].Direction != d || header(inv, "Call-ID") != e.callID {
+		r.b.Fatalf("want one that says %s\n%s", d, inv)
+	}
+	return inv
+}
+
+// RFC 3264 §8.4: who is asked for an offer while it is held may say that nothing flows. That is the hold, and not what it asks for.
+func TestHeldIsAskedForAnOffer(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	resumesBare(r, caller, callee, "recvonly", "200 OK", directed(1, "inactive"))
+}
+
+// TestListensAgain: who only listens, and has said under hold that nothing flows, is told when the other side has resumed without an offer, though what it hears is no news.
+func TestListensAgain(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.endsOf(bodies[0], directed(1, "recvonly"))
+	caller.ack(1)
+	caller.says("INVITE", held)
+	callee.answers("200 OK", r.first("INVITE"), directed(1, "inactive"))
+	caller.ack(caller.seq)
+	caller.says("INVITE", "")
+	callee.answers("400 Bad Request", r.first("INVITE"), "")
+	if ok, said := r.told("SIP/2.0 200"); said.Media[0].Direction != sdp.RecvOnly {
+		t.Fatalf("who resumes is offered\n%s", ok)
+	}
+	r.out.Reset()
+	r.in(r.uc, caller.write("ACK", caller.seq, held))
+	callee.answers("200 OK", r.unholds(callee, sdp.SendOnly), directed(1, "recvonly"))
+	if r.sent("ACK"); !r.side(1).Send {
+		t.Errorf("the relay has %+v", r.side(1))
+	}
+}
+
+// refusesUnhold has the callee of a caller that has resumed without an offer refuse what it is told of that.
+func refusesUnhold(r *rig, caller, callee *end, status string) {
+	resumesBare(r, caller, callee, "recvonly", "400 Bad Request", "")
+	r.out.Reset()
+	r.in(r.uc, caller.write("ACK", caller.seq, bodies[0]))
+	callee.answers(status, r.unholds(callee, sdp.SendRecv), "")
+}
+
+// RFC 3261 §14.1: who refuses to be taken off hold keeps the session that stands, and says it again without a word to the other side.
+func TestRefusesUnhold(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	refusesUnhold(r, caller, callee, "488 Not Acceptable Here")
+	caller.answers("200 OK", r.unholds(caller, sdp.RecvOnly), held)
+	callee.says("INVITE", directed(1, "recvonly"))
+	r.sent("SIP/2.0 100", "SIP/2.0 200")
+	if ok, said := r.told("SIP/2.0 200"); said.Media[0].Direction != sdp.SendOnly {
+		t.Errorf("a refresh is answered\n%s", ok)
+	}
+}
+
+// TestHoldIsOverBeforeItIsRefused: who resumes itself before it is asked once more to be taken off hold, and refuses that then, is not on hold.
+func TestHoldIsOverBeforeItIsRefused(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	refusesUnhold(r, caller, callee, "491 Request Pending")
+	callee.says("INVITE", bodies[1])
+	caller.answers("200 OK", r.first("INVITE"), bodies[0])
+	callee.ack(callee.seq)
+	r.pass(5 * time.Second)
+	callee.answers("488 Not Acceptable Here", r.unholds(callee, sdp.SendRecv), "")
+	r.sent("ACK")
+	callee.says("INVITE", bodies[1])
+	if ok, said := r.told("SIP/2.0 200"); said.Media[0].Direction != sdp.SendRecv {
+		t.Errorf("a refresh is answered\n%s", ok)
+	}
+}
+
+// TestWishOfWhoHasLeft: who has come in the place of a referrer that held is not taken to hold as well, though it has said no more than that it sends.
+func TestWishOfWhoHasLeft(t *testing.T) {
+	r, caller, callee := referring(t)
+	caller.says("INVITE", held)
+	callee.answers("200 OK", r.first("INVITE"), heldAnswer)
+	caller.ack(caller.seq)
+	invite := refer(r, caller)
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", invite, "first", heldB))
+	ack := r.first("ACK")
+	target := &end{r: r, src: r.pstn, callID: header(ack, "Call-ID"), from: header(ack, "To"), to: header(ack, "From"), seq: 100}
+	callee.answers("200 OK", r.unholds(callee, sdp.SendOnly), heldAnswer)
+	callee.says("INVITE", "")
+	target.answers("200 OK", r.first("INVITE"), heldB)
+	if ok, said := r.told("SIP/2.0 200"); said.Media[0].Direction != sdp.SendRecv {
+		t.Errorf("who asks for an offer gets\n%s", ok)
+	}
+}
