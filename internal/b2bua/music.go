@@ -120,8 +120,9 @@ func (c *Call) voiceOf(side media.SideIndex) (v voice, ok bool) {
 }
 
 // withMusic changes the directions of a description on its way to the other side, where music is generated. A holder that neither hears nor
-// sends is shown to the other side as one that sends, as we do; the other side's consent to listen is no matter of the holder's.
-func (p *plan) withMusic(from, to *Leg, s *sdp.Session) {
+// sends is shown to the other side as one that sends, as we do; the other side's consent to listen is no matter of the holder's,
+// unless that resumes, perhaps: it has asked for an offer.
+func (p *plan) withMusic(from, to *Leg, s *sdp.Session, resumes bool) {
 	plays, held := from.trunk.Settings.HoldClip() != nil, to.trunk.Settings.HoldClip() != nil
 	if !plays && !held {
 		return
@@ -131,7 +132,7 @@ func (p *plan) withMusic(from, to *Leg, s *sdp.Session) {
 		switch {
 		case plays && *d == sdp.Inactive && other.dir.Recv() && other.voices.known != 0:
 			*d = sdp.SendOnly
-		case held && *d == sdp.RecvOnly && other.dir == sdp.Inactive:
+		case held && !resumes && *d == sdp.RecvOnly && other.dir == sdp.Inactive:
 			*d = sdp.Inactive
 		}
 	}

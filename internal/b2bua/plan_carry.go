@@ -114,7 +114,7 @@ func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session,
 		to.unheld = p.unhold(from, s)
 	}
 	if c.phase == phaseAnswered {
-		p.withMusic(from, to, s)
+		p.withMusic(from, to, s, what == asOffer && asked)
 	}
 	return p.write(c, s, to, d, what)
 }

@@ -170,7 +170,7 @@ func (c *Call) passNews(now time.Time, l *Leg, out *Out) {
 		return
 	}
 	was, s := n.was, n.said
-	p.withMusic(l, other, s)
+	p.withMusic(l, other, s, false)
 	told, errTold := sdp.Parse(other.sdp.body)
 	speaks, errSpeaks := sdp.Parse(l.sdp.body)
 	if errTold != nil || errSpeaks != nil {

@@ -45,7 +45,6 @@ func (p *plan) unhold(from *Leg, s *sdp.Session) (changed bool) {
 func (c *Call) offerStanding(now time.Time, l *Leg, out *Out) {
 	other := c.other(l)
 	if s, err := sdp.Parse(l.sdp.body); err == nil && other != nil && !c.plan.bypass && c.plan.unhold(other, s) {
-		c.plan.withMusic(other, l, s)
 		c.plan.write(c, s, l, &l.sdp, asOffer)
 	}
 	text := l.sdp.again()

@@ -1,6 +1,7 @@
 package ua_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -115,5 +116,22 @@ func TestWishOfWhoHasLeft(t *testing.T) {
 	target.answers("200 OK", r.first("INVITE"), heldB)
 	if ok, said := r.told("SIP/2.0 200"); said.Media[0].Direction != sdp.SendRecv {
 		t.Errorf("who asks for an offer gets\n%s", ok)
+	}
+}
+
+// RFC 3264 §8.4: who has held with music of ours, and resumes without an offer, is offered to be heard by who only listens, whether that can be asked or not.
+func TestResumesForWhoOnlyListens(t *testing.T) {
+	for status, offer := range map[string]string{"200 OK": directed(1, "recvonly"), "400 Bad Request": ""} {
+		r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:uc": {musicOnHold: generate, `, 1))
+		caller, callee := r.endsOf(bodies[0], directed(1, "recvonly"))
+		caller.ack(1)
+		caller.says("INVITE", directed(0, "inactive"))
+		callee.answers("200 OK", r.unholds(callee, sdp.SendOnly), directed(1, "recvonly"))
+		caller.ack(caller.seq)
+		caller.says("INVITE", "")
+		callee.answers(status, r.first("INVITE"), offer)
+		if ok, said := r.told("SIP/2.0 200"); said.Media[0].Direction != sdp.RecvOnly {
+			t.Errorf("%s: who resumes is offered\n%s", status, ok)
+		}
 	}
 }
