@@ -3,25 +3,28 @@ package doctor
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/opus"
 	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/transport"
 )
 
 // keys are the keys of a server that findings about its certificate are about; others are no matter of the document.
 var keys = map[string]string{"our-expired": "cert", "our-not-yet": "cert", "our-expires": "cert", "our-name": "cert", "our-chain": "cert", "ca-expired": "ca", "ca-expires": "ca"}
 
-// OnHost is what Compile cannot see of a document: the files of certificates, and what this host lacks. file is the name of the document.
+// OnHost is what Compile cannot see of a document: the files of certificates and of consumers of quality records, and what this host lacks. file is the name of the document.
 func OnHost(snap *topology.Snapshot, file string, now time.Time) topology.Problems {
 	_, err := opus.Load()
 	return onHost(snap, file, now, err == nil)
 }
 
 func onHost(snap *topology.Snapshot, file string, now time.Time, hasOpus bool) topology.Problems {
-	list := certificates(snap, file, now)
+	list := append(certificates(snap, file, now), consumers(snap, file)...)
 	if !hasOpus {
 		list = append(list, snap.WithoutOpus...)
 	}
@@ -33,11 +36,7 @@ func onHost(snap *topology.Snapshot, file string, now time.Time, hasOpus bool) t
 // such a server does not start with. Of a document for several hosts only those servers count that this one has an address of, and all of them where it has
 // none: then a file that is not here is a warning, since it may well be there. So is one that whoever asks may not read, as the server may.
 func certificates(snap *topology.Snapshot, file string, now time.Time) (list topology.Problems) {
-	servers := slices.DeleteFunc(slices.Clone(snap.Servers), func(s *topology.Server) bool { return !Here(s) })
-	elsewhere := len(servers) == 0
-	if elsewhere {
-		servers = snap.Servers
-	}
+	servers, elsewhere := hosted(snap)
 	for _, srv := range servers {
 		names := snap.CertificateNames(srv)
 		if len(names) == 0 { // it has no TLS listener
@@ -59,15 +58,75 @@ func certificates(snap *topology.Snapshot, file string, now time.Time) (list top
 			p.Value = map[string]string{"cert": srv.Cert, "key": srv.Key, "ca": srv.CA}[key]
 			p.Why, p.Fix = f.What+": "+f.Why, f.Fix
 			p.Warning = facts.OursError == ""
-			unseen := "the certificate was not looked at: " + facts.OursError
-			switch {
-			case elsewhere && errors.Is(ours.err, fs.ErrNotExist):
-				p.Warning, p.Why, p.Fix = true, unseen, "Run directsip check on the server"
-			case errors.Is(ours.err, fs.ErrPermission): // the server runs as somebody else
-				p.Warning, p.Why, p.Fix = true, unseen, "Run directsip check as the user of the server, or as root"
-			}
+			unseen(&p, ours.err, elsewhere, "the certificate was not looked at: "+facts.OursError)
 			list = append(list, p)
 		}
 	}
 	return list
+}
+
+// hosted are the servers of this host, and all where it has none.
+func hosted(snap *topology.Snapshot) (servers []*topology.Server, elsewhere bool) {
+	servers = slices.DeleteFunc(slices.Clone(snap.Servers), func(s *topology.Server) bool { return !Here(s) })
+	if len(servers) == 0 {
+		return snap.Servers, true
+	}
+	return servers, false
+}
+
+// unseen makes a warning of what may be no fault: the file is on another host, or for another user.
+func unseen(p *topology.Problem, err error, elsewhere bool, why string) {
+	switch {
+	case elsewhere && errors.Is(err, fs.ErrNotExist):
+		p.Warning, p.Why, p.Fix = true, why, "Run directsip check on the server"
+	case errors.Is(err, fs.ErrPermission): // the server runs as somebody else
+		p.Warning, p.Why, p.Fix = true, why, "Run directsip check as the user of the server, or as root"
+	}
+}
+
+// consumers opens the files that quality records are posted with, and says which cannot be used: then a server posts nothing, and takes no document that names it. Where there are TLS listeners
+// the authorities are looked at with their certificate.
+func consumers(snap *topology.Snapshot, file string) (list topology.Problems) {
+	servers, elsewhere := hosted(snap)
+	for _, srv := range servers {
+		if srv.QualityConsumer == "" {
+			continue
+		}
+		tell := func(key, path string, err error) {
+			if err == nil {
+				return
+			}
+			p := srv.Problem(file, key)
+			p.Value, p.Why, p.Fix = path, "nothing is posted to the qualityConsumer: "+err.Error(), "Mend the file, or remove the key"
+			unseen(&p, err, elsewhere, "the file was not looked at: "+err.Error())
+			list = append(list, p)
+		}
+		if path := srv.QualityConsumerTokenFile; path != "" {
+			tell("qualityConsumerTokenFile", path, token(path))
+		}
+		if srv.CA != "" && len(snap.CertificateNames(srv)) == 0 {
+			_, err := transport.Authorities(srv.CA)
+			tell("ca", srv.CA, err)
+		}
+	}
+	return list
+}
+
+// token tells why the file of a token cannot be used. It is not shown.
+func token(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() { // it may keep who reads it waiting for ever
+		return &fs.PathError{Op: "read", Path: path, Err: errors.New("not a file")}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if _, err = topology.ConsumerToken(text); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }

@@ -137,6 +137,48 @@ func TestCertificatesOfAnotherUser(t *testing.T) {
 	}
 }
 
+// TestConsumerFiles: what a document names to post quality records with is looked at before it is applied, on the host that has it, and is not shown.
+func TestConsumerFiles(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"good": "secret\n", "two": "very secret\n", "empty": "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	siptest.NewAuthority(t, dir, "one")
+	for name, c := range map[string]struct{ address, token, ca, want string }{
+		"good":            {ourAddress, "good", "one.ca", ""},
+		"absent":          {ourAddress, "absent", "one.ca", "qualityConsumerTokenFile error: absent: no such file"},
+		"no token":        {ourAddress, "empty", "one.ca", "qualityConsumerTokenFile error: empty: it has no token"},
+		"two words":       {ourAddress, "two", "one.ca", "qualityConsumerTokenFile error: two: it has no token"},
+		"a directory":     {ourAddress, "", "one.ca", "qualityConsumerTokenFile error: not a file"},
+		"no authority":    {ourAddress, "good", "absent.ca", "ca error: absent.ca: no such file"},
+		"no certificates": {ourAddress, "good", "good", "ca error: has no certificate"},
+		"elsewhere":       {"203.0.113.1", "absent", "one.ca", "qualityConsumerTokenFile warning: absent: no such file"},
+	} {
+		snap, problems := topology.Compile("x", fmt.Appendf(nil, "pools: {pool.test: {servers: {med1.test: {addresses: [%s], qualityConsumer: 'https://quality.test/',\n"+
+			" qualityConsumerTokenFile: %s/%s, ca: %s/%s}}}}\ngateways: {gw: {host: gw.test, root: {transport: TCP}}}", c.address, dir, c.token, dir, c.ca))
+		if snap == nil {
+			t.Fatal(problems)
+		}
+		got := ""
+		for _, p := range onHost(snap, "x.yaml", time.Now(), true) {
+			s := Error
+			if p.Warning {
+				s = Warning
+			}
+			got += fmt.Sprintf("%s %s: %s\n", strings.TrimPrefix(p.Key, "pools.pool.test.servers.med1.test."), s, p.Why)
+			if p.File != "x.yaml" || p.Line == 0 || p.Value == "" || p.Fix == "" || strings.Contains(p.String(), "secret") {
+				t.Errorf("%s: %+v", name, p)
+			}
+		}
+		head, words, _ := strings.Cut(c.want, ": ")
+		if !strings.HasPrefix(got, head) || !strings.Contains(got, words) || strings.Count(got, "\n") > 1 || (got == "") != (c.want == "") {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 // TestWithoutOpus: what needs libopus0 is told where it is missing.
 func TestWithoutOpus(t *testing.T) {
 	snap := compile(t, "gateways: {a: {host: 192.0.2.20, kind: pbx, root: {transport: UDP}}, b: {host: 192.0.2.21, root: {transport: UDP}}}\nusages: [out]\n"+
