@@ -73,14 +73,7 @@ func (s *sums) addTried(c *store.Summary, trunk string) {
 // carried tells whether the network did its part: the call was answered, or its end was a party's wish. As ITU-T E.425 counts
 // for the network effectiveness ratio, and docs/metrics.md.
 func carried(c *store.Summary) bool {
-	if !c.Answered.IsZero() {
-		return true
-	}
-	switch c.Reason {
-	case diag.NormalClearing.ID, diag.Transferred.ID, diag.CallerCancelled.ID, diag.Busy.ID, diag.NoAnswer.ID, diag.Declined.ID, diag.NoUserResponse.ID:
-		return true
-	}
-	return false
+	return !c.Answered.IsZero() || diag.Carried(c.Reason)
 }
 
 // views are the ways to put calls together.

@@ -109,20 +109,10 @@ func (r *recent) sum() (tried, bad uint64) {
 	return tried, bad
 }
 
-// wished are the reasons by which a call ends as a party or the number wants it.
-var wished = map[string]bool{}
-
-func init() {
-	for _, r := range []*diag.Reason{diag.NormalClearing, diag.Transferred, diag.CallerCancelled, diag.Busy, diag.NoAnswer, diag.NoUserResponse, diag.Declined, diag.CallerRefused,
-		diag.NotFound, diag.NumberChanged, diag.NumberInvalid, diag.UnassignedNumber} {
-		wished[r.ID] = true
-	}
-}
-
 // note counts a call that has ended.
 func (t *targets) note(r *cdr.Record) {
 	t.ended.Add(1)
-	if !wished[r.Reason] {
+	if !diag.Wished(r.Reason) {
 		t.failed.Add(1)
 	}
 	switch poor := r.Poor(); {

@@ -1,0 +1,25 @@
+package diag
+
+// carried are the reasons by which a call ends as one of its parties wants it.
+var carried = []*Reason{NormalClearing, Transferred, CallerCancelled, Busy, NoAnswer, NoUserResponse, Declined}
+
+// Carried tells whether the network has done its part for a call that ended so, answered or not: as ITU-T E.425 counts for the network effectiveness ratio.
+func Carried(id string) bool { return has(carried, id) }
+
+// Wished tells whether a call that ended so is nobody's failure: it was carried, its caller is not wanted, or its number is not one that could be reached. What fails otherwise counts for
+// alerts and health.
+func Wished(id string) bool {
+	return Carried(id) || has(pointless, id)
+}
+
+// pointless are the reasons by which a call ends that no network could have carried.
+var pointless = []*Reason{CallerRefused, NotFound, NumberChanged, NumberInvalid, UnassignedNumber}
+
+func has(list []*Reason, id string) bool {
+	for _, r := range list {
+		if r.ID == id {
+			return true
+		}
+	}
+	return false
+}
