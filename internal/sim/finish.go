@@ -45,11 +45,11 @@ func (s *Scenario) hear(w *World) {
 		}
 		return
 	}
-	if !a.settled() || s.withdrawn || s.answers() > 1 {
+	if !a.settled() || s.withdrawn || s.answers() > 1 || a.waits() {
 		return
 	}
 	for _, b := range s.ends {
-		if !b.settled() || b.final != 201 {
+		if !b.settled() || b.final != 201 || b.waits() {
 			continue
 		}
 		n := w.Nodes[s.Node]
@@ -196,6 +196,11 @@ func (n *Node) tells(p *Party) bool {
 func (p *Party) settled() bool {
 	return p != nil && p.state == up && !p.gone && !p.pending && !p.busy && !p.offered && (p.caller && p.answered == nil || p.acked) &&
 		p.speaker.mine != nil && p.speaker.remote != nil
+}
+
+// waits tells whether a change that the party has put off by 491 is to be asked for again: within four seconds (RFC 3261 §14.1), and it comes a little later.
+func (p *Party) waits() bool {
+	return slices.ContainsFunc(p.denied, func(o denial) bool { return !o.last && p.w().now.Sub(o.at) < 5*time.Second })
 }
 
 // answers is how many telephones have answered: all but one of them are hung up.

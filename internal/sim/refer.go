@@ -243,7 +243,7 @@ func (s *Scenario) hearMoved(w *World) {
 		two[0], two[1] = two[1], two[0]
 	}
 	late, first := two[0], two[1]
-	if late.upSince.Sub(first.upSince) > 100*time.Millisecond && !first.changed.After(late.upSince.Add(-100*time.Millisecond)) {
+	if first.waits() || late.upSince.Sub(first.upSince) > 100*time.Millisecond && !first.changed.After(late.upSince.Add(-100*time.Millisecond)) {
 		return // it may not know yet
 	}
 	n := w.Nodes[s.Node]
