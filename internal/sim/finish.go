@@ -189,7 +189,7 @@ func (s *Scenario) hearEarly(w *World, d *desc) {
 // tells tells whether the node has something to tell a party, or to hear from it: a re-INVITE is under way, or an ACK with an answer.
 func (n *Node) tells(p *Party) bool {
 	leg := n.watch.legs[p.callID]
-	return leg != nil && (!leg.acknowledged() || leg.offersOf().invite != nil || leg.offersOf().who != "")
+	return leg != nil && (!leg.ours && !leg.acknowledged() || leg.offersOf().invite != nil || leg.offersOf().who != "")
 }
 
 // settled tells whether the party is in the call and nothing of it changes.
