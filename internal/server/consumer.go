@@ -167,12 +167,19 @@ func (s *Server) turnConsumer(c *consumer) {
 func (c *consumer) begin() {
 	at, err := c.position()
 	if err != nil {
-		c.log.Error("quality records: nothing is posted", "err", err)
-		return
+		c.log.Error("quality records: nothing is posted until the call records can be read", "err", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.stop = cancel
-	c.done.Go(func() { c.run(ctx, at) })
+	c.done.Go(func() {
+		for err != nil {
+			if !pauseFor(ctx, c.idle) {
+				return
+			}
+			at, err = c.position()
+		}
+		c.run(ctx, at)
+	})
 }
 
 func (c *consumer) close() {
@@ -205,22 +212,9 @@ func (c *consumer) position() (at store.Position, err error) {
 // note keeps the position. Where the disk does not take it, records are posted again after a restart.
 func (c *consumer) note(at store.Position) {
 	text, _ := json.Marshal(at)
-	if err := replaceFile(c.place, text); err != nil {
+	if err := store.ReplaceFile(c.place, text); err != nil {
 		c.log.Warn("quality records: the position cannot be kept, some are posted again after a restart", "err", err)
 	}
-}
-
-// replaceFile puts a file in the place of another one: after a crash there is the one or the other, whole.
-func replaceFile(path string, text []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }
 
 // run reads and posts until ctx ends.

@@ -97,13 +97,3 @@ func (s *Store) follow(p *Position, most int) (list []*cdr.Record, err error) {
 		}
 	}
 }
-
-// nextFrame is where the next whole frame begins; 0: there is none.
-func nextFrame(b []byte) int {
-	for at := 1; at < len(b); at++ {
-		if _, _, n := frame(b[at:]); n > 0 {
-			return at
-		}
-	}
-	return 0
-}

@@ -82,16 +82,23 @@ func frames(b []byte, each func(at int, kind frameKind, payload []byte)) (skippe
 			at += n
 			continue
 		}
-		next := at + 1
-		for next < len(b) {
-			if _, _, n := frame(b[next:]); n > 0 {
-				cut = false
-				break
-			}
-			next++
+		if n = nextFrame(b[at:]); n > 0 {
+			cut = false
+		} else {
+			n = len(b) - at
 		}
-		skipped += next - at
-		at = next
+		skipped += n
+		at += n
 	}
 	return skipped, cut
+}
+
+// nextFrame is where the next whole frame begins in b; 0: there is none behind its start.
+func nextFrame(b []byte) int {
+	for at := 1; at < len(b); at++ {
+		if _, _, n := frame(b[at:]); n > 0 {
+			return at
+		}
+	}
+	return 0
 }

@@ -53,12 +53,16 @@ func readMarks(dir string) (m marks, err error) {
 }
 
 func (m marks) write(dir string) error {
-	path := filepath.Join(dir, marksName)
+	return ReplaceFile(filepath.Join(dir, marksName), fmt.Appendln(nil, m.cutoff, m.upto.segment, m.upto.row, m.floor.segment, m.floor.row))
+}
+
+// ReplaceFile puts a file in the place of another one: after a crash there is the one or the other, whole.
+func ReplaceFile(path string, text []byte) error {
 	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(f, m.cutoff, m.upto.segment, m.upto.row, m.floor.segment, m.floor.row)
+	_, err = f.Write(text)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
