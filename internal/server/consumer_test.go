@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -497,4 +498,26 @@ func TestOPS17Token(t *testing.T) {
 			t.Errorf("tokens %q", tokens)
 		}
 	}
+}
+
+// TestOPS17BeginsLater: a consumer that begins while the call records cannot be read posts when they can.
+func TestOPS17BeginsLater(t *testing.T) {
+	t.Parallel()
+	away := collect(t, "127.0.0.1:0", nil)
+	var records string
+	_, s := follows(t, "http://"+away.at+"/", 0, func(c *consumer) {
+		records = filepath.Join(filepath.Dir(c.place), "records")
+		if err := os.Rename(records, records+".away"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err := os.Rename(records+".away", records); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "records of now on", func() bool {
+		at := time.Now()
+		s.Put(&cdr.Record{ID: strconv.FormatInt(at.UnixNano(), 36), Start: at, Answered: at, End: at})
+		taken, _, _ := away.seen()
+		return len(taken) > 0
+	})
 }
