@@ -46,6 +46,7 @@ const (
 	flagFailed = 1
 	flagPoor   = 2
 	flagTried  = 4 // on trunks that are not in the row; the record has them
+	flagHeard  = 8 // nothing is to be said of its audio; not set: the record tells, as for every row that was written before there was the flag
 )
 
 // header tells what is in a block without reading it.
@@ -134,6 +135,7 @@ func (r row) place() (at int64, length int) {
 func (r row) failed() bool { return r[rowFlags]&flagFailed != 0 }
 func (r row) poor() bool   { return r[rowFlags]&flagPoor != 0 }
 func (r row) tried() bool  { return r[rowFlags]&flagTried != 0 }
+func (r row) heard() bool  { return r[rowFlags]&flagHeard != 0 }
 
 // text is the text of a row's field.
 func (c *content) text(r row, field int) []byte {
@@ -184,6 +186,9 @@ func (b *builder) add(r *cdr.Record, at int64, length int) {
 	}
 	if len(tried(r)) > 0 {
 		flags |= flagTried
+	}
+	if len(r.Audio) == 0 {
+		flags |= flagHeard
 	}
 	le := binary.LittleEndian
 	rows := le.AppendUint64(le.AppendUint64(b.content.rows, uint64(start)), uint64(end))

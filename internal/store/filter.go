@@ -21,7 +21,7 @@ type Filter struct {
 	// Failed: not answered and not given up by the caller (487), or ended by directsip, on account of a silent party too.
 	Failed bool
 	Poor   bool   // a direction of its audio was beyond the bounds of its trunk (cdr.Record.Poor)
-	Audio  bool   // a side of it was not heard, or badly (cdr.Record.Audio); reads every call of the period
+	Audio  bool   // a side of it was not heard, or badly (cdr.Record.Audio)
 	Limit  int    // default 100, at most 10 000
 	Before string // record id: continue behind this call (the last one of the previous page)
 }

@@ -13,7 +13,7 @@ type Position struct {
 	Offset  int64 `json:"offset"`
 }
 
-// followed is how much of a segment is read at a time; a record that is larger is read whole.
+// followed is how much of a segment is read at a time; a record that is larger is read whole, and so is what is damaged with the record behind it.
 const followed = 1 << 20
 
 // End is behind the last record that is written.
@@ -86,14 +86,16 @@ func (s *Store) follow(p *Position, most int) (list []*cdr.Record, err error) {
 			}
 			at += n
 		}
-		p.Offset += int64(at)
+		if p.Offset += int64(at); at > 0 {
+			room = followed
+		}
 		switch {
 		case len(list) > 0 || whole:
 			return list, nil
 		case at == 0 && frameHeader+frameSize(data) > len(data):
 			room = int64(frameHeader + frameSize(data))
 		case at == 0:
-			p.Offset += room / 2 // nothing but damage
+			room *= 2 // nothing but damage, so far: where it ends is a record that this did not reach
 		}
 	}
 }

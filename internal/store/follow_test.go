@@ -190,3 +190,44 @@ func TestFollowPastDamage(t *testing.T) {
 		t.Errorf("got %s to %+v, want %s to %+v", got, at, want, end)
 	}
 }
+
+// TestFollowPastMuchDamage: damage that is larger than what is read at a time costs no record behind it, neither a small one nor one that reaches far beyond.
+func TestFollowPastMuchDamage(t *testing.T) {
+	for _, size := range []int{5000, followed * 9 / 10, followed + 1000} {
+		dir := t.TempDir()
+		s := mustOpen(t, Config{Dir: dir})
+		put := func(r *cdr.Record) (end int64) {
+			s.Put(r)
+			if err := s.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			p, _ := s.End()
+			return p.Offset
+		}
+		from := put(sample(0))
+		to := put(ofSize(t, sample(1), followed+followed/4))
+		put(sized(t, 2, size))
+		put(sample(3))
+		end, _ := s.End()
+		f, err := os.OpenFile(filepath.Join(dir, recordsDir, fileName(end.Segment, recordSuffix)), os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.WriteAt(make([]byte, to-from), from) // as a power cut leaves what had its place and not yet its content
+		f.Close()
+		ids, at := follower(t, s, Position{})
+		if got, want := fmt.Sprint(ids), fmt.Sprint([]string{sample(0).ID, sample(2).ID, sample(3).ID}); got != want || at != end {
+			t.Errorf("a record of %d octets behind it: got %s to %+v, want %s to %+v", size, got, at, want, end)
+		}
+		mustClose(t, s)
+	}
+}
+
+// sized is a sample that is at least so many octets long.
+func sized(t *testing.T, n, size int) *cdr.Record {
+	r := sample(n)
+	if len(r.AppendBinary(nil)) >= size {
+		return r
+	}
+	return ofSize(t, r, size)
+}

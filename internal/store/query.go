@@ -78,7 +78,7 @@ func (q *question) all(v *view, b *block) bool {
 // wants tells whether a row is asked for, as far as it says so itself.
 func (q *question) wants(c *content, r row) bool {
 	start := r.start()
-	if start < q.since || start >= q.until || q.Failed && !r.failed() || q.Poor && !r.poor() {
+	if start < q.since || start >= q.until || q.Failed && !r.failed() || q.Poor && !r.poor() || q.Audio && r.heard() {
 		return false
 	}
 	if len(q.reason) > 0 && !bytes.Equal(c.text(r, rowReason), q.reason) {

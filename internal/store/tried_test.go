@@ -10,8 +10,8 @@ import (
 	"github.com/directsip/directsip/internal/cdr"
 )
 
-// asVersion1 writes an index as it was before it knew of trunks that were tried in vain.
-func asVersion1(t *testing.T, path string) {
+// asBefore writes an index as one of an earlier version, which did not know of a flag.
+func asBefore(t *testing.T, path string, version, flag byte) {
 	t.Helper()
 	blocks, _, err := loadIndex(path, true)
 	if err != nil || len(blocks) == 0 {
@@ -24,10 +24,10 @@ func asVersion1(t *testing.T, path string) {
 	var old []byte
 	for _, b := range blocks {
 		payload := data[b.at+frameHeader : b.at+frameHeader+b.size()]
-		payload[0] = 1
+		payload[0] = version
 		binary.LittleEndian.PutUint32(payload[64:], crc32.Checksum(payload[:64], castagnoli))
 		for i := range b.rows {
-			payload[headerSize+i*rowSize+rowFlags] &^= flagTried
+			payload[headerSize+i*rowSize+rowFlags] &^= flag
 		}
 		var at int
 		old, at = beginFrame(old, frameIndex)
@@ -51,7 +51,7 @@ func TestOldIndexTellsOfTriedTrunks(t *testing.T) {
 		s.Put(r)
 	}
 	mustClose(t, s)
-	asVersion1(t, filepath.Join(dir, recordsDir, fileName(1, indexSuffix)))
+	asBefore(t, filepath.Join(dir, recordsDir, fileName(1, indexSuffix)), 1, flagTried)
 	s = mustOpen(t, Config{Dir: dir})
 	defer mustClose(t, s)
 	if b := s.index.view().blocks[0]; b.version != 1 || b.at < 0 {
