@@ -26,6 +26,7 @@ type app struct {
 	json     bool
 	dataDir  string
 	socket   string
+	quiet    bool // that no server runs is said, or nobody wants to know
 }
 
 // errNo is returned when the answer was printed and is no.

@@ -167,15 +167,29 @@ func (a *app) history(ctx context.Context, q url.Values) ([]store.Summary, error
 func (a *app) tellWaiting(ctx context.Context) {
 	var st server.Status
 	if a.client().get(ctx, "/status", &st) == nil && st.RecordsWait != "" {
-		fmt.Fprintf(a.err, "directsip: not all calls are here: of the call records %s\n", st.RecordsWait)
+		a.notice("not all calls are here: of the call records " + st.RecordsWait)
 	}
 }
 
+// reader reads the records in the place of a server that does not run, and says so once: who looks for the calls of today must not take the last ones for them.
 func (a *app) reader() (*store.Reader, error) {
 	r, err := store.OpenReadOnly(a.dataDir)
 	if err != nil {
 		return nil, fmt.Errorf("no server is running, and its records cannot be read: %w (--data names the directory)", err)
 	}
+	if a.quiet {
+		return r, nil
+	}
+	a.quiet = true
+	last, err := r.Last()
+	if err != nil {
+		return nil, err
+	}
+	until := "there are none"
+	if !last.IsZero() {
+		until = "they end at " + clock(last)
+	}
+	a.notice(fmt.Sprintf("no server is running: nothing answers on %s; the call records of %s are read, %s", a.client().path, a.dataDir, until))
 	return r, nil
 }
 
@@ -305,6 +319,7 @@ func (a *app) callArg(cmd *cobra.Command, args []string, _ string) ([]string, co
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
+	a.quiet = true
 	var ids []string
 	var live []cdr.Record
 	a.client().get(cmd.Context(), "/calls", &live) // completion has nobody to tell an error

@@ -51,6 +51,19 @@ type errorJSON struct {
 	Problems []server.ProblemView `json:"problems,omitempty"`
 }
 
+// notice tells on standard error what is to be known of an answer.
+func (a *app) notice(text string) {
+	if !a.json {
+		fmt.Fprintf(a.err, "directsip: %s\n", readable(a.err, text))
+		return
+	}
+	e := json.NewEncoder(a.err)
+	e.SetEscapeHTML(false)
+	e.Encode(struct {
+		Notice string `json:"notice"`
+	}{text})
+}
+
 // fail tells what went wrong.
 func (a *app) fail(err error) {
 	if !a.json {

@@ -68,7 +68,7 @@ func TestOPS10Report(t *testing.T) {
 		"report-nothing": {"--trunk", "gw9"},
 	} {
 		status, out, errs := command(t, append([]string{"report", "--data", dir, "--since", "2026-01-25 00:00", "--until", "2026-01-29 00:00"}, args...)...)
-		if status != 0 || errs != "" {
+		if status != 0 || !strings.Contains(errs, "no server is running") {
 			t.Fatalf("%s: status %d, %s", name, status, errs)
 		}
 		golden(t, name, out)

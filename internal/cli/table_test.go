@@ -41,7 +41,7 @@ func TestListsFitTheTerminal(t *testing.T) {
 		var b bytes.Buffer
 		writeTrunks(&b, trunks, room)
 		fits(t, "trunks", b.String(), room)
-		for _, want := range []string{"teams1", "provider-of", "half-open", "70d0h", "1m30s", "118/200", "OPTIONS answered with 200", "registration: refused: 403 Forbidden", "  has failed 19 of 20 calls that were tried on it within an hour\n"} {
+		for _, want := range []string{"teams1", "provider-of", "half-open", "70d0h", "1m30s", "118/200", "OPTIONS answered with 200; answered last 0s ago", "registration: refused: 403 Forbidden", "  has failed 19 of 20 calls that were tried on it within an hour\n"} {
 			if !strings.Contains(b.String(), want) {
 				t.Errorf("at %d columns trunks lacks %q:\n%s", room, want, b.String())
 			}
@@ -76,6 +76,15 @@ func TestListsFitTheTerminal(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
+	silent := []server.TrunkView{{Name: "gw", State: "down", Why: "OPTIONS not answered", LastProbe: now.Add(-5 * time.Hour)}, {Name: "pbx", State: "down", Why: "OPTIONS not answered"}}
+	if writeTrunks(&b, silent, 0); !strings.Contains(b.String(), "ANSWERED") || strings.Count(b.String(), "5h0m ago") != 1 {
+		t.Errorf("when a trunk has answered last is not told:\n%s", b.String())
+	}
+	b.Reset()
+	if writeTrunks(&b, silent, 60); !strings.Contains(b.String(), "  OPTIONS not answered; answered last 5h0m ago\n") || !strings.Contains(b.String(), "  OPTIONS not answered\n") {
+		t.Errorf("when a trunk has answered last is not told on a narrow terminal:\n%s", b.String())
+	}
+	b.Reset()
 	short := store.Summary{ID: calls[0].ID, Start: now, Calling: "alice", Called: "+33478123456", TrunkIn: "lyon-avaya", TrunkOut: "itsp", Tried: []string{"gw"}, Reason: "busy"}
 	if writeHistory(&b, []store.Summary{short}, 68); !strings.Contains(b.String(), "itsp after gw") {
 		t.Errorf("what there is room for is cut:\n%s", b.String())

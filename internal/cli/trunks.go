@@ -93,7 +93,9 @@ func (a *app) trunksCmd() *cobra.Command {
 		}
 	}
 	c := &cobra.Command{Use: "trunks [NAME]...", Short: "Show the trunks of the running server with health and load",
-		Long:              "Show the trunks of the running server's pool with health and load: all, or those whose names fit (itsp-* stands for all that begin so) and that the flags let through.",
+		Long: "Show the trunks of the running server's pool with health and load: all, or those whose names fit (itsp-* stands for all that begin so) and that the flags\n" +
+			"let through. SINCE is how long a trunk has been in its STATE, RTT how long its peer took for its last answer to\n" +
+			"OPTIONS, and ANSWERED, with --wide, when that was.",
 		Example:           "  directsip trunks\n  directsip trunks 'itsp-*' --state down\n  directsip trunks --gateway pbx --json",
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: complete(func(v *server.TrunkView) string { return v.Name }),
@@ -133,13 +135,16 @@ func writeTrunks(w io.Writer, list []server.TrunkView, room int) {
 	t := table{head: []string{"TRUNK", "KIND", "PEER", "TRANSPORT", "PORT", "STATE", "SINCE", "CALLS", "RTT"}, notes: map[int][]string{},
 		steps: []step{{column: "PORT"}, {column: "KIND"}, {column: "TRANSPORT"}, {"PEER", 16, false}, {column: "RTT"}, {"PEER", 8, false}, {"TRUNK", 12, false}}}
 	if wide {
-		t.head = append(t.head, "REGISTRATION", "WHY")
+		t.head = append(t.head, "ANSWERED", "REGISTRATION", "WHY")
 	}
 	for i := range list {
 		v := &list[i]
-		since, rtt := "-", "-"
+		since, answered, rtt := "-", "-", "-"
 		if !v.Since.IsZero() {
 			since = lasting(time.Since(v.Since))
+		}
+		if !v.LastProbe.IsZero() {
+			answered = lasting(time.Since(v.LastProbe)) + " ago"
 		}
 		if v.RTT > 0 {
 			rtt = v.RTT.Round(100 * time.Microsecond).String()
@@ -150,12 +155,12 @@ func writeTrunks(w io.Writer, list []server.TrunkView, room int) {
 		}
 		row := []string{v.Name, v.Kind, v.Peer, v.Transport, strconv.Itoa(int(v.Port)), v.State, since, calls, rtt}
 		if wide {
-			t.rows = append(t.rows, append(row, registration(v.Registration), dash(strings.Join(append(nonEmpty(v.Why), nonEmpty(failing(v))...), "; "))))
+			t.rows = append(t.rows, append(row, answered, registration(v.Registration), dash(strings.Join(append(nonEmpty(v.Why), nonEmpty(failing(v))...), "; "))))
 			continue
 		}
 		t.rows = append(t.rows, row)
 		if v.Why != "" && (v.State != "up" || v.LastProbe.IsZero()) {
-			t.notes[i] = append(t.notes[i], v.Why)
+			t.notes[i] = append(t.notes[i], v.Why+lastAnswer(v))
 		}
 		t.notes[i] = append(t.notes[i], nonEmpty(failing(v))...)
 		if v.Registration != nil {
@@ -163,6 +168,14 @@ func writeTrunks(w io.Writer, list []server.TrunkView, room int) {
 		}
 	}
 	t.write(w, room)
+}
+
+// lastAnswer says of a trunk that is not up when that was otherwise.
+func lastAnswer(v *server.TrunkView) string {
+	if v.LastProbe.IsZero() || v.State == "disabled" || v.State == "paused" {
+		return ""
+	}
+	return "; answered last " + lasting(time.Since(v.LastProbe)) + " ago"
 }
 
 // failing says of a trunk that it fails many of the calls that are tried on it: it may answer OPTIONS all the same, and the next trunk may save them.

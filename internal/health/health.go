@@ -195,11 +195,12 @@ func (t *Trunk) ProbeResult(now time.Time, status int) Event {
 	if !t.sent.IsZero() {
 		t.rtt = now.Sub(t.sent)
 	}
-	t.code = status
 	if !Alive(t.set, status) {
-		return t.missed(now, deadWhy(status))
+		ev := t.missed(now, deadWhy(status))
+		t.code = status
+		return ev
 	}
-	t.alive = now
+	t.alive, t.code = now, status
 	return t.answered(now)
 }
 

@@ -352,6 +352,11 @@ func TestStatusOfAHealthyTrunk(t *testing.T) {
 	if st.State != Up || st.RTT != 20*time.Millisecond || st.Code != 200 || st.LastProbe.IsZero() {
 		t.Errorf("%+v", st)
 	}
+	p.status = 0
+	p.run(time.Minute)
+	if now := p.trunk.Status(); now.State != Down || now.Code != 0 || now.LastProbe.Before(st.LastProbe) {
+		t.Errorf("a peer that has fallen silent: %+v", now)
+	}
 }
 
 func TestConfigure(t *testing.T) {

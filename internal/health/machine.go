@@ -35,7 +35,7 @@ func (t *Trunk) answered(now time.Time) Event {
 
 // missed is a probe without a good answer.
 func (t *Trunk) missed(now time.Time, why string) Event {
-	t.sent, t.goods = time.Time{}, 0
+	t.sent, t.goods, t.code = time.Time{}, 0, 0
 	t.misses++
 	if t.misses >= t.optionsMisses() {
 		t.misses = t.optionsMisses()

@@ -37,6 +37,21 @@ func OpenReadOnly(dir string) (*Reader, error) {
 	return r, nil
 }
 
+// Last is when the last of the calls ended; the zero time where there is none.
+func (r *Reader) Last() (at time.Time, err error) {
+	v, err := r.view()
+	if err != nil {
+		return at, storeError(err)
+	}
+	defer v.close()
+	for _, b := range v.blocks {
+		if end := time.UnixMicro(b.maxEnd).UTC(); b.rows > 0 && !v.marks.hideAll(b) && end.After(at) {
+			at = end
+		}
+	}
+	return at, nil
+}
+
 // question is a filter made ready.
 type question struct {
 	Filter
