@@ -124,15 +124,26 @@ func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
 		c.prefer(now, t, out)
 	}
 	c.won, c.current = t, nil
-	e := &c.rec.Attempts[t.index]
-	e.Took, e.Status, e.Class, e.Reason = now.Sub(e.At), m.Status, routing.Answered.String(), ""
-	c.result(now, t.target.Trunk, health.Good, out)
+	c.took(now, t, m, out)
 	if f, _ := c.fork(l, m); c.unsettled(f) {
 		c.ackAnswer(now, l, m, out)
 		c.answering = &answering{t, m}
 		return
 	}
 	c.conclude(now, t, m, out)
+}
+
+// took notes that a target has answered. It may have been left behind for another address of its gateway, which has its place in the record then.
+func (c *Call) took(now time.Time, t *attempt, m *sip.Message, out *Out) {
+	e := &c.rec.Attempts[t.index]
+	e.Took, e.Status, e.Cause, e.Class, e.Reason = now.Sub(e.At), m.Status, 0, routing.Answered.String(), ""
+	if t.hop+1 < len(t.hops) {
+		if at := t.hops[t.hop].Remote.String(); e.Remote != at {
+			e.Detail = join(e.Detail, at+" answered after all, when "+e.Remote+" had been called")
+			e.Remote = at
+		}
+	}
+	c.result(now, t.target.Trunk, health.Good, out)
 }
 
 // prefer takes the answer of a target that was left behind: who has picked up is connected, and the one being tried now is

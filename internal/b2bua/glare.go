@@ -32,6 +32,9 @@ func (c *Call) sendAgain(now time.Time, e *exchange, out *Out) {
 		c.failExchange(now, e, diag.RequestPending, 491, out)
 		return
 	}
+	if e.asks() {
+		e.until = now.Add(askTime)
+	}
 	body := ""
 	if e.offer {
 		body = l.sdp.again()

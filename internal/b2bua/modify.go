@@ -28,8 +28,23 @@ type exchange struct {
 	gone    bool         // its sender cancelled it: answered 487, the result goes nowhere
 }
 
-// exchangeTime is how long the other leg may take over a re-INVITE or UPDATE, a person who is asked included.
-const exchangeTime = time.Minute
+// exchangeTime is how long the other leg may take over a re-INVITE or UPDATE, a person who is asked included. askTime is how long over one without an offer, which asks no
+// person: what it can do it knows, and who has asked hears nothing meanwhile if that is to end a hold.
+const (
+	exchangeTime = time.Minute
+	askTime      = 10 * time.Second
+)
+
+// asks tells whether an exchange is a re-INVITE without an offer.
+func (e *exchange) asks() bool { return e.invite && !e.offer }
+
+// patience is how long the other leg may take over it.
+func (e *exchange) patience() time.Duration {
+	if e.asks() {
+		return askTime
+	}
+	return exchangeTime
+}
 
 // receiveReinvite takes an INVITE within the dialog (RFC 3261 §14.2).
 func (c *Call) receiveReinvite(now time.Time, l *Leg, src sip.Source, m *sip.Message, out *Out) {
@@ -153,7 +168,7 @@ func (c *Call) forward(now time.Time, e *exchange, body string, out *Out) {
 	}
 	sdp := ""
 	e.before = c.plan.standing(e.from, l)
-	c.exch, e.until = e, now.Add(exchangeTime)
+	c.exch, e.until = e, now.Add(e.patience())
 	if e.offer {
 		var why *diag.Reason
 		if sdp, why = c.plan.offerFrom(c, e.from, l, body); why != nil {
@@ -242,7 +257,7 @@ func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip
 		}
 		return
 	}
-	if !e.offer && e.invite && !e.gone && m.Status != 491 { // who asks for an offer gets one, and is not to ask the other side
+	if e.asks() && !e.gone && m.Status != 491 { // who asks for an offer gets one, and is not to ask the other side
 		c.plan.restore(e)
 		c.offerStanding(now, e.from, out)
 		return
@@ -458,7 +473,16 @@ func (c *Call) exchangeTimedOut(now time.Time, e *exchange, out *Out) {
 	if e.to.ackWaits || e.gone {
 		return // the ACK has its own timer; what was cancelled has its own end
 	}
-	c.cancelReinvite(now, e.to, out)
-	c.failExchange(now, e, diag.PeerVanished, within(504), out)
+	if !e.again.IsZero() { // nothing is under way
+		c.exch = nil
+	} else {
+		c.cancelReinvite(now, e.to, out)
+	}
+	if e.asks() {
+		c.plan.restore(e)
+		c.offerStanding(now, e.from, out)
+	} else {
+		c.failExchange(now, e, diag.PeerVanished, within(504), out)
+	}
 	e.gone = true
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/diag"
-	"github.com/directsip/directsip/internal/health"
 	"github.com/directsip/directsip/internal/identity"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/routing"
@@ -138,9 +137,7 @@ func (c *Call) targetAnswered(now time.Time, t *attempt, m *sip.Message, out *Ou
 		c.prefer(now, t, out)
 	}
 	c.current = nil
-	e := &c.rec.Attempts[t.index]
-	e.Took, e.Status, e.Class, e.Reason = now.Sub(e.At), m.Status, routing.Answered.String(), ""
-	c.result(now, t.target.Trunk, health.Good, out)
+	c.took(now, t, m, out)
 	seq, _, _ := m.CSeq()
 	body, ok := l.answerIn(m)
 	if ok {

@@ -604,3 +604,26 @@ func TestLateBranchOffersLess(t *testing.T) {
 		t.Errorf("%d m-lines\n%s", n, r.out.Sends[0].Data)
 	}
 }
+
+// TestRecordNamesWhoAnswered: an address of a gateway that has answered after another one was tried in its place is the one that the record shows.
+func TestRecordNamesWhoAnswered(t *testing.T) {
+	r := rigOf(t, strings.NewReplacer("\n  pstn: {", "\n  many: {kind: gateway, host: many.test, root: {transport: UDP}}\n  pstn: {", "[pstn]", "[many]").Replace(document))
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+	q := r.out.Resolve[0]
+	r.out.Reset()
+	r.core.Resolved(r.now, q.Session, q.Attempt, []b2bua.Addr{{Remote: r.pstn.Remote}, {Remote: netip.MustParseAddrPort("198.51.100.3:5060")}}, "", &r.out)
+	first := r.first("INVITE")
+	r.pass(4500 * time.Millisecond)
+	if r.first("INVITE") == nil || r.last() == nil || bytes.Contains(r.last(), []byte(header(first, "Call-ID"))) {
+		t.Fatalf("no other address was tried:\n%s", r.lines())
+	}
+	r.in(r.pstn, response("200 OK", first, "to", bodies[1]))
+	ok, _ := r.told("SIP/2.0 200")
+	caller := &end{r: r, src: r.uc, callID: "call", from: header(ok, "From"), to: header(ok, "To"), seq: 1}
+	caller.ack(1)
+	caller.says("BYE", "")
+	a := r.out.Records[0].Attempts[0]
+	if a.Remote != r.pstn.Remote.String() || !strings.Contains(a.Detail, "198.51.100.3:5060 had been called") {
+		t.Errorf("%+v", a)
+	}
+}

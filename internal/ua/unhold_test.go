@@ -135,3 +135,59 @@ func TestResumesForWhoOnlyListens(t *testing.T) {
 		}
 	}
 }
+
+// RFC 3261 §14.1, §14.2: who resumes without an offer is offered what stands, off hold, also where the other side has said 100 and no more. That one is cancelled, and told
+// when it is free.
+func TestResumesWhereNobodyAnswers(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	caller.says("INVITE", held)
+	callee.answers("200 OK", r.first("INVITE"), heldAnswer)
+	caller.ack(caller.seq)
+	caller.says("INVITE", "")
+	ours := r.first("INVITE")
+	callee.answers("100 Trying", ours, "")
+	r.pass(15 * time.Second)
+	if ok, said := r.told("SIP/2.0 200"); said.Media[0].Direction != sdp.SendRecv {
+		t.Fatalf("who resumes is offered\n%s", ok)
+	}
+	cancel := r.first("CANCEL")
+	r.out.Reset()
+	r.in(r.uc, caller.write("ACK", caller.seq, bodies[0]))
+	r.sent()
+	callee.answers("200 OK", cancel, "")
+	callee.answers("487 Request Terminated", ours, "")
+	r.sent("ACK")
+	r.pass(time.Second)
+	callee.answers("200 OK", r.unholds(callee, sdp.SendRecv), bodies[1])
+	r.sent("ACK")
+	if !r.side(0).Send || !r.side(1).Send {
+		t.Errorf("the relay has %+v", r.session.Streams[0].Side)
+	}
+}
+
+// The same where the answer of the other side crosses our CANCEL: what it offers is answered with what stands.
+func TestResumesWhereTheAnswerIsLate(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	caller.says("INVITE", held)
+	callee.answers("200 OK", r.first("INVITE"), heldAnswer)
+	caller.ack(caller.seq)
+	caller.says("INVITE", "")
+	ours := r.first("INVITE")
+	callee.answers("100 Trying", ours, "")
+	r.pass(15 * time.Second)
+	cancel := r.first("CANCEL")
+	r.in(r.uc, caller.write("ACK", caller.seq, bodies[0]))
+	callee.answers("200 OK", ours, directed(1, "recvonly"))
+	if ack, said := r.told("ACK"); said.Media[0].Rejected() {
+		t.Fatalf("it is answered\n%s", ack)
+	}
+	callee.answers("200 OK", cancel, "")
+	r.pass(time.Second)
+	callee.answers("200 OK", r.unholds(callee, sdp.SendRecv), bodies[1])
+	r.sent("ACK")
+	if !r.side(0).Send || !r.side(1).Send {
+		t.Errorf("the relay has %+v", r.session.Streams[0].Side)
+	}
+}
