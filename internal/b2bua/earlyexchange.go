@@ -22,8 +22,9 @@ type earlyExchange struct {
 	server   *txn.Server
 	req      *sip.Message
 	offer    string
-	undo     exchange // what stood
-	stood    string   // our description to the other side
+	undo     exchange   // what stood
+	stood    string     // our description to the other side
+	absent   sdp.Absent // m-lines that the offer has left out
 }
 
 // forkOf finds the early dialog that the caller names by our tag.
@@ -46,7 +47,7 @@ func (c *Call) receiveEarlyUpdate(now time.Time, l *Leg, src sip.Source, m *sip.
 		c.reply(now, l, s, r, out)
 		return
 	}
-	x := &earlyExchange{leg: l, method: "UPDATE", server: s, req: m}
+	x := &earlyExchange{leg: l, method: "UPDATE", server: s, req: m, absent: l.absent}
 	if l == &c.a {
 		x.f = c.forkOf(m.To().Tag())
 	} else {
@@ -54,6 +55,21 @@ func (c *Call) receiveEarlyUpdate(now time.Time, l *Leg, src sip.Source, m *sip.
 		x.f = c.forkFrom(l, m.From().Tag())
 	}
 	c.offeredEarly(now, x, body, out)
+}
+
+// beforeAnswer is what we have said in the early dialog that an offer of the peer comes in (RFC 3311 §5, RFC 6337 §2.2); nil: it comes in none.
+func (c *Call) beforeAnswer(l *Leg, m *sip.Message) *description {
+	if l.up || c.phase == phaseAnswered || !m.IsRequest() || m.Method != "UPDATE" && m.Method != "PRACK" {
+		return nil
+	}
+	if l == &c.a {
+		if f := c.forkOf(m.To().Tag()); f != nil && f.rel != nil && !f.rel.offers {
+			return &f.sdp
+		}
+	} else if e := l.earlyDialog(m.From().Tag()); e != nil {
+		return &e.sdp
+	}
+	return nil
 }
 
 // forkFrom finds the early dialog of a target's.
@@ -226,6 +242,7 @@ func (c *Call) acceptEarly(now time.Time, x *earlyExchange, text string, out *Ou
 	from, _, _ := x.from(c)
 	r := c.okEarly(x.req)
 	r.Add(sip.IDContact, c.contact(from.hop))
+	from.absent = x.absent
 	c.say(from, r, text)
 	if x.f.rel != nil {
 		x.f.rel.told = x.f.sdp.body

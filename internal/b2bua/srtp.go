@@ -128,7 +128,13 @@ func (c *Call) openOffer() *diag.Reason {
 // refused by fits.
 func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 	passes, branch := c.plan.bypass || c.plan.passKeys, l.up && !m.IsRequest() && m.To().Tag() != l.dlg.RemoteTag // of a fork, with a dialog of its own
-	short := !branch && (l.absent != 0 || l.up && l.sdp.outgrows(m.Body))
+	stands, short := &l.sdp, !branch && (l.absent != 0 || l.up && l.sdp.outgrows(m.Body))
+	if d := c.beforeAnswer(l, m); d != nil {
+		stands, short = d, l.absent != 0
+		if offer, ok := m.SDP(); ok && d.outgrows(offer) {
+			short = c.mayLeaveOut(l, d, offer)
+		}
+	}
 	if m.Body == "" || passes && !short {
 		return nil
 	}
@@ -142,7 +148,7 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 		clean = sdp.Trim(body, sdp.MediaLines(l.sdp.body))
 	}
 	if offer && short {
-		clean = l.complete(l.sdp.body, body)
+		clean = l.complete(stands.body, body)
 	}
 	if !passes {
 		absent := sdp.Absent(0)

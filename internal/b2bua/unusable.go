@@ -1,6 +1,9 @@
 package b2bua
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
@@ -14,7 +17,7 @@ func (c *Call) unusable(l *Leg, m *sip.Message) *diag.Reason {
 	if insists(m) != "" {
 		return diag.UnsupportedMedia
 	}
-	if offer, ok := m.SDP(); ok && l.up && l.oa.Stable() && l.sdp.outgrows(offer) && !c.mayLeaveOut(l, offer) {
+	if offer, ok := m.SDP(); ok && l.up && l.oa.Stable() && l.sdp.outgrows(offer) && !c.mayLeaveOut(l, &l.sdp, offer) {
 		return diag.MediaLineMissing
 	}
 	return nil
@@ -30,20 +33,25 @@ func (d *description) outgrows(offer string) bool {
 	return sdp.MediaLines(offer) < sdp.MediaLines(d.body)
 }
 
-// mayLeaveOut tells whether an offer of the peer leaves out no more m-lines than its last description, or none but those that stand refused and T.38, which some
-// telephones and gateways take for gone: it is plain then what is left.
-func (c *Call) mayLeaveOut(l *Leg, offer string) bool {
-	_, absent := sdp.Complete(l.sdp.body, offer)
-	had, err := sdp.Parse(l.sdp.body)
-	if err != nil || absent == 0 {
+// mayLeaveOut tells whether it is plain what is left where an offer of the peer leaves out m-lines of what we have said to it: no more than its last description has left out,
+// or none but those that stand refused, T.38, which some telephones and gateways take for gone, and what is no other stream of a kind that is still there. So it is with who takes
+// video away from speech.
+func (c *Call) mayLeaveOut(l *Leg, d *description, offer string) bool {
+	whole, absent := sdp.Complete(d.body, offer)
+	had, err := sdp.Parse(d.body)
+	said, errSaid := sdp.Parse(whole)
+	if err != nil || errSaid != nil || absent == 0 || len(said.Media) != len(had.Media) {
 		return false
 	}
-	stands := false
+	plain := true
 	for i := range had.Media {
 		m, refused := &had.Media[i], i < len(c.plan.lines) && c.plan.lines[i].peer[l.side].refused
-		stands = stands || absent>>i&1 == 1 && m.IsRTP() && !m.Rejected() && !refused
+		if absent>>i&1 == 0 || !m.IsRTP() || m.Rejected() || refused {
+			continue
+		}
+		plain = plain && !slices.ContainsFunc(said.Media, func(o sdp.Media) bool { return !o.Rejected() && strings.EqualFold(o.Kind, m.Kind) }) && !strings.EqualFold(m.Kind, "audio")
 	}
-	return !stands || absent.Count() <= l.absent.Count()
+	return plain || absent.Count() <= l.absent.Count()
 }
 
 // complete is what the peer answers to a description of ours, or offers behind it, with the m-lines that it leaves out (RFC 3264 §6 has them with port 0). Who has

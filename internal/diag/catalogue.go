@@ -188,7 +188,7 @@ var (
 		Text: "The session description cannot be read.",
 		Fix:  "The detail of the record names the line; it is a fault of the sender."}
 	MediaLineMissing = &Reason{ID: "media-line-missing", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
-		Text: "An offer within the call has fewer m-lines than the description before it (RFC 3264 section 8).",
+		Text: "An offer within the call has fewer m-lines than the description before it (RFC 3264 section 8), and it is not plain which streams are left.",
 		Fix:  "It is a fault of the sender: a stream that is over keeps its m-line, with port 0."}
 	BadAnswer = &Reason{ID: "bad-answer", Status: 488, Phrase: "Not Acceptable Here", Cause: 65,
 		Text: "The answer to an offer is missing, or does not fit the offer.",

@@ -220,8 +220,8 @@ func TestT38Alone(t *testing.T) {
 	}
 }
 
-// TestT38Forgotten: a gateway that goes back to audio without the m-line of its T.38 has given that up, and is answered as it asks; with another fax it comes back. An m-line of
-// audio or video is not given up that way.
+// TestT38Forgotten: a gateway that goes back to audio without the m-line of its T.38 has given that up, and is answered as it asks; with another fax it comes back. Audio
+// is not given up that way.
 func TestT38Forgotten(t *testing.T) {
 	for i, method := range []string{"INVITE", "UPDATE"} {
 		r := newRig(t)
