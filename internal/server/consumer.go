@@ -31,7 +31,7 @@ const (
 	consumerFirst, consumerMost = time.Second, 5 * time.Minute
 	// consumerTimeout is how long a post may take.
 	consumerTimeout = 15 * time.Second
-	// consumerRefusals is how many records in a row are dropped that are refused alone. Of a consumer that takes none of so many it is not the records that it refuses.
+	// consumerRefusals is how many records in a row are dropped that are refused alone. Of a consumer that takes none of so many it may not be the records that it refuses: one further on tells.
 	consumerRefusals = 10
 	// consumerNote is how long it takes at most until the position is kept: what a crash makes forgotten is posted again.
 	consumerNote = time.Second
@@ -226,7 +226,8 @@ func (c *consumer) run(ctx context.Context, at store.Position) {
 		}
 	}()
 	most, unreadable := consumerBatch, false
-	failures, refusals := 0, 0 // in a row; of records that were refused alone
+	failures, refusals := 0, 0     // in a row; of records that were refused alone
+	var tried, sure store.Position // up to where one further on was tried, and in front of one that was taken
 	for {
 		with := c.with()
 		wait := c.idle
@@ -265,7 +266,7 @@ func (c *consumer) run(ctx context.Context, at store.Position) {
 			case refused && len(body.Records) > 1: // which one it is shows when they are fewer
 				c.counts.failed.Add(1)
 				most, wait, next = max(1, len(list)/2), 0, at
-			case refused && refusals < consumerRefusals:
+			case refused && (refusals < consumerRefusals || at.Before(sure)):
 				c.counts.failed.Add(1)
 				c.counts.dropped.Add(old + 1)
 				c.counts.oldest.Store(0)
@@ -274,8 +275,19 @@ func (c *consumer) run(ctx context.Context, at store.Position) {
 				}
 				wait, failures = 0, 0
 				refusals++
-			default: // it may be taken later; who refuses one after the other does not mean the records
+			default: // it may be taken later; who refuses one after the other may not mean the records
 				c.counts.failed.Add(1)
+				if refused {
+					if tried.Before(next) {
+						tried = next
+					}
+					var taken bool
+					if tried, taken = c.tryFurther(ctx, with, tried); taken {
+						c.log.Warn("quality records: one further on is taken, those that are refused are dropped", "consumer", c.host)
+						sure, wait, failures, next = tried, 0, 0, at
+						break
+					}
+				}
 				c.counts.oldest.Store(body.Records[0].End.UnixNano())
 				if failures == 0 {
 					c.log.Warn("quality records wait: they are not taken", "consumer", c.host, "err", err)
@@ -295,6 +307,17 @@ func (c *consumer) run(ctx context.Context, at store.Position) {
 			return
 		}
 	}
+}
+
+// tryFurther posts one record of those behind a position, the last of as many as are posted at once, and tells whether it is taken, and the position behind it.
+func (c *consumer) tryFurther(ctx context.Context, with *access, from store.Position) (to store.Position, taken bool) {
+	list, to, err := c.store.Follow(from, consumerBatch)
+	body, _ := c.body(list)
+	if n := len(body.Records); err == nil && n > 0 {
+		body.Records = body.Records[n-1:]
+		taken = c.post(ctx, with, body) == nil // it comes again when it is its turn
+	}
+	return to, taken
 }
 
 // pauseFor waits, and tells whether to go on.

@@ -282,8 +282,8 @@ func TestOPS17RefusesAll(t *testing.T) {
 	}
 	away.answers(nil)
 	until(t, "the others", func() bool { return c.counts.posted.Load() >= 250-consumerRefusals })
-	if taken, _, _ := away.seen(); len(taken) != 250-consumerRefusals || taken[0].ID != fmt.Sprintf("q%03d", consumerRefusals) || c.counts.dropped.Load() != consumerRefusals {
-		t.Errorf("%d are taken, the first is %s, %d are dropped", len(taken), taken[0].ID, c.counts.dropped.Load())
+	if ids := taken(away); len(ids) != 250-consumerRefusals || ids[0] != fmt.Sprintf("q%03d", consumerRefusals) || c.counts.dropped.Load() != consumerRefusals {
+		t.Errorf("%d are taken, the first is %s, %d are dropped", len(ids), ids[0], c.counts.dropped.Load())
 	}
 	until(t, "none waits", func() bool { return c.counts.oldest.Load() == 0 })
 	until(t, "it is told", func() bool { return strings.Contains(log.String(), "quality records are taken again") })
@@ -300,6 +300,38 @@ func TestOPS17RefusesAll(t *testing.T) {
 	until(t, "each other one", func() bool { return c.counts.dropped.Load() >= consumerRefusals+50 })
 	if n := strings.Count(log.String(), "quality record refused"); n > lines {
 		t.Errorf("the log has %d lines", n)
+	}
+}
+
+// taken are the ids of what a consumer has taken, each once.
+func taken(c *collector) (ids []string) {
+	list, _, _ := c.seen()
+	for i := range list {
+		ids = append(ids, list[i].ID)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// TestOPS17RefusesMany: records that a consumer refuses hold no others, however many they are, when it takes those that come behind them.
+func TestOPS17RefusesMany(t *testing.T) {
+	t.Parallel()
+	const good, bad = 5, 230
+	away := collect(t, "127.0.0.1:0", nil)
+	away.answers(func(body string) int {
+		var p qualityPost
+		json.Unmarshal([]byte(body), &p)
+		for i := range p.Records {
+			if id := p.Records[i].ID; id >= fmt.Sprintf("q%03d", good) && id < fmt.Sprintf("q%03d", good+bad) {
+				return http.StatusUnprocessableEntity
+			}
+		}
+		return http.StatusOK
+	})
+	c, _ := follows(t, "http://"+away.at+"/", 250)
+	until(t, "all others", func() bool { return len(taken(away)) == 250-bad && c.counts.oldest.Load() == 0 })
+	if n := c.counts.dropped.Load(); n != bad {
+		t.Errorf("%d are dropped", n)
 	}
 }
 

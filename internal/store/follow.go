@@ -13,6 +13,11 @@ type Position struct {
 	Offset  int64 `json:"offset"`
 }
 
+// Before tells whether a place is in front of another one.
+func (p Position) Before(o Position) bool {
+	return p.Segment < o.Segment || p.Segment == o.Segment && p.Offset < o.Offset
+}
+
 // followed is how much of a segment is read at a time; a record that is larger is read whole, and so is what is damaged with the record behind it.
 const followed = 1 << 20
 
