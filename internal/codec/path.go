@@ -30,7 +30,7 @@ type Path struct {
 	event event
 	key   keying
 	fax   *Fax // nil: nobody looks for one
-	data  bool // one was found
+	data  bool // one is heard
 	hush  hush
 }
 
@@ -304,7 +304,7 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 	}
 	p.due = in.Timestamp + p.ticks(len(pcm))
 	pcm = p.rest(pcm)
-	if p.fax != nil && !p.data {
+	if p.fax != nil {
 		p.data = p.fax.Take(pcm)
 	}
 	if p.data {

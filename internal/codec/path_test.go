@@ -617,3 +617,92 @@ func TestFaxIsNoticed(t *testing.T) {
 		}
 	}
 }
+
+// phaseShifts is a modem as in faxes: phase by phase of a carrier, 2400 in a second, in pulses of a raised cosine.
+func phaseShifts(n int, r *rand.Rand) []int16 {
+	pcm := make([]float64, n+40)
+	for at := 0.0; at < float64(n); at += 8000.0 / 2400 {
+		phase := float64(r.IntN(8)) * math.Pi / 4
+		for i := int(at); i < int(at)+14; i++ {
+			pcm[i] += 2500 * (1 - math.Cos(2*math.Pi*(float64(i)-at)/14)) * math.Cos(2*math.Pi*1800*float64(i)/8000+phase)
+		}
+	}
+	out := make([]int16, n)
+	for i := range out {
+		out[i] = int16(pcm[i])
+	}
+	return out
+}
+
+// frequencyShifts is V.21, 300 bit/s by two tones about a middle.
+func frequencyShifts(n int, middle float64, r *rand.Rand) []int16 {
+	out := make([]int16, n)
+	phase, hz := 0.0, middle
+	for i := range out {
+		if i%27 == 0 {
+			hz = middle - 100 + float64(200*r.IntN(2))
+		}
+		phase += 2 * math.Pi * hz / 8000
+		out[i] = int16(6000 * math.Sin(phase))
+	}
+	return out
+}
+
+// vowels is a voice of 140 Hz that has overtones of two formants, and pauses, with hissing between.
+func vowels(n int, r *rand.Rand) []int16 {
+	out := make([]int16, n)
+	for i := range out {
+		switch at := i % 2400; {
+		case at < 1200:
+			for h := 2.0; h < 20; h++ {
+				hz := 140 * h
+				a := 1500/(1+math.Pow((hz-550)/150, 2)) + 600/(1+math.Pow((hz-1500)/200, 2))
+				out[i] += int16(a * math.Sin(2*math.Pi*hz*float64(i)/8000))
+			}
+		case at < 1600:
+			out[i] = int16(r.IntN(2000)-1000) * int16(1-2*(i%2))
+		}
+	}
+	return out
+}
+
+// TestFaxIsOver: what a machine has been taken for is speech again soon after somebody speaks, or a line is busy, and data remain data, with long silence among them.
+func TestFaxIsOver(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	data := [][]int16{frequencyShifts(24000, 1080, r), frequencyShifts(24000, 1750, r), phaseShifts(80000, r), make([]int16, 80000), sine(16000, 8000, 1300, 6000),
+		sine(24000, 8000, 2100, 6000)}
+	for name, pcm := range map[string][]int16{"speech": vowels(24000, r), "engaged": sine(8000, 8000, 425, 3000)} {
+		f := NewFax(8000)
+		for round := range 2 {
+			if !f.Take(sine(4000, 8000, 1100, 3000)) {
+				t.Fatalf("%s, round %d: the tone is not noticed", name, round)
+			}
+			for i, part := range data {
+				for at := 0; at < len(part); at += 160 {
+					if !f.Take(part[at : at+160]) {
+						t.Fatalf("%s, round %d: data %d are speech after %d ms", name, round, i, at/8)
+					}
+				}
+			}
+			if f.Take(pcm) {
+				t.Errorf("%s, round %d: is data", name, round)
+			}
+		}
+	}
+}
+
+// TestFaxThatWasNone: behind a tone of music or of an answering machine keys that are pressed as tones are told, as before.
+func TestFaxThatWasNone(t *testing.T) {
+	r := newRig(func(c *PathConfig) { c.Event, c.Listen, c.Data = Output{96, 8000}, true, true })
+	said := append(sine(160*20, 8000, 1108, 4000), vowels(160*150, rand.New(rand.NewPCG(1, 2)))...)
+	key, _ := NewTone('5', -8, 8000)
+	tone := make([]int16, 160*6)
+	key.Fill(tone)
+	said = append(append(said, tone...), make([]int16, 160*10)...)
+	for n := range len(said) / 160 {
+		r.say(n, said[160*n:160*(n+1)])
+	}
+	if r.keys != "5" {
+		t.Errorf("pressed %q", r.keys)
+	}
+}

@@ -21,7 +21,6 @@ type converter struct {
 	path  *codec.Path // nil: packets are changed in place
 	tells bool        // keys go on by SIP
 	fax   *codec.Fax  // nil: nobody looks for one
-	data  bool        // one was found
 	pcm   [160]int16  // that it looks into
 	owned bool        // the worker has it in its band
 

@@ -338,7 +338,7 @@ func TestTRK11SignalBoost(t *testing.T) {
 	a.wantOn(a.rtp, toA, other)
 }
 
-// TestMED11FaxStaysAsItIs: when a fax machine is heard, what it sends passes octet by octet.
+// TestMED11FaxStaysAsItIs: while a fax machine is heard, what it sends passes octet by octet.
 func TestMED11FaxStaysAsItIs(t *testing.T) {
 	for _, hz := range []float64{1100, 2100} {
 		r := newRig(t, Config{})
@@ -356,6 +356,14 @@ func TestMED11FaxStaysAsItIs(t *testing.T) {
 		for n := 13; n < 20; n++ {
 			a.send(a.rtp, toA, tone(n))
 			b.wantOn(b.rtp, toB, tone(n))
+		}
+		for n, louder := 20, false; !louder; n++ { // somebody speaks
+			hz = 440
+			a.send(a.rtp, toA, tone(n))
+			_, _, payload := b.hear(b.rtp)
+			if louder = !bytes.Equal(payload, tone(n)[12:]); n > 70 {
+				t.Fatal("speech is as soft as it came")
+			}
 		}
 	}
 }

@@ -30,11 +30,12 @@ func (c *converter) boost(s *step, from, to media.Codec, dB int) {
 func (c *converter) cross(s *step, payload []byte) {
 	by := s.cross
 	if c.fax != nil {
-		for rest := payload; len(rest) > 0 && !c.data; {
+		data := false
+		for rest := payload; len(rest) > 0; {
 			n := s.law.Decode(c.pcm[:], rest)
-			c.data, rest = c.fax.Take(c.pcm[:n]), rest[n:]
+			data, rest = c.fax.Take(c.pcm[:n]), rest[n:]
 		}
-		if c.data {
+		if data {
 			by = s.plain
 		}
 	}
