@@ -281,7 +281,7 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 		input.Decoder.Decode(pcm, in.Payload)
 		return
 	}
-	if in.Lost == 0 || p.made {
+	if p.lengthen(out) || in.Lost == 0 || p.made {
 		away = p.catchUp(away)
 	}
 	hushed := p.hush.on

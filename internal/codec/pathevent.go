@@ -15,6 +15,14 @@ type event struct {
 	sound     Tone
 	made      int   // samples of it
 	rang      int64 // the position up to which it, or the one before, was heard
+	former    former
+}
+
+// former is the event before. Its end may be repeated when the next one has begun.
+type former struct {
+	known     bool
+	code      uint8
+	timestamp uint32
 }
 
 const (
@@ -43,6 +51,17 @@ func (v *event) goesOn(in *Packet, code uint8) bool {
 	return v.known && !v.over && code == v.code && in.Timestamp-v.timestamp == longestSegment
 }
 
+// continues tells whether a packet is of the event that came last: its timestamp says so. There are sources that give all of them one, and mark where another begins.
+func (v *event) continues(in *Packet, e Event) bool {
+	return v.known && in.Timestamp == v.timestamp && e.Code == v.code && !(v.over && in.Marker && !e.End)
+}
+
+// stale tells whether a packet is of the event before.
+func (v *event) stale(in *Packet, e Event) bool {
+	f := &v.former
+	return f.known && e.Code == f.code && in.Timestamp == f.timestamp && !in.Marker && (e.End || in.Timestamp != v.timestamp)
+}
+
 // events takes a telephone-event. All packets of one go on as they come, repeated ends included; a receiver that counts by timestamps has each
 // key once.
 func (p *Path) events(input *Input, in *Packet, now time.Duration, out *Out) {
@@ -53,9 +72,11 @@ func (p *Path) events(input *Input, in *Packet, now time.Duration, out *Out) {
 	v := &p.event
 	fresh := false
 	switch {
-	case v.known && in.Timestamp == v.timestamp:
+	case v.continues(in, e):
 	case v.goesOn(in, e.Code):
 		v.timestamp, v.past = in.Timestamp, v.past+longestSegment
+	case v.stale(in, e):
+		return
 	default:
 		fresh = true
 		p.beginEvent(input, in, e, now, out)
@@ -77,6 +98,7 @@ func (p *Path) events(input *Input, in *Packet, now time.Duration, out *Out) {
 // beginEvent goes to where an event begins, so that every one has a timestamp of its own, whether speech comes between them or not. A source has one clock, that of its
 // speech (RFC 3550 §5.1); where an event has another, only its duration is by that.
 func (p *Path) beginEvent(input *Input, in *Packet, e Event, now time.Duration, out *Out) {
+	p.lengthen(out)
 	clock := input.Clock
 	if p.clock != 0 {
 		clock = p.clock
@@ -85,9 +107,15 @@ func (p *Path) beginEvent(input *Input, in *Packet, e Event, now time.Duration, 
 		p.pause(away, out)
 		p.due = in.Timestamp
 	}
-	p.heard = now
 	v := &p.event
-	*v = event{known: true, code: e.Code, timestamp: in.Timestamp, rang: v.rang, report: report{at: p.position + int64(len(p.frame))}}
+	last := former{v.known, v.code, v.timestamp}
+	if p.config.Event.Clock != 0 && last.known && p.position+int64(len(p.frame)) <= v.report.at { // the source gives both one timestamp
+		apart := max(1, p.samples(now-p.heard))
+		p.pause(apart, out)
+		p.ahead += apart
+	}
+	p.heard = now
+	*v = event{known: true, code: e.Code, timestamp: in.Timestamp, rang: v.rang, report: report{at: p.position + int64(len(p.frame))}, former: last}
 	key, ok := e.Digit()
 	if !ok {
 		return
@@ -124,9 +152,20 @@ func (p *Path) makeTone(lasted int, end bool, out *Out) {
 	v := &p.event
 	n := min(lasted-v.made, mostOut*p.config.Samples)
 	p.due += p.ticks(p.ring(n, out))
-	if short := p.samples(shortestTone) - v.made; end && short > 0 {
-		p.ahead += p.ring(short, out)
+	if end {
+		p.lengthen(out)
 	}
+}
+
+// lengthen makes the tone of a key that is over, be it that its end was lost, as long as receivers need, and tells whether it was too short.
+func (p *Path) lengthen(out *Out) bool {
+	v := &p.event
+	if !v.tone || v.over {
+		return false
+	}
+	n := p.ring(p.samples(shortestTone)-v.made, out)
+	p.ahead += n
+	return n > 0
 }
 
 // ring makes some samples of the tone, and tells how many.

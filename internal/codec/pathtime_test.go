@@ -3,6 +3,7 @@ package codec
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -628,6 +629,82 @@ func TestNothingBehindComfortNoise(t *testing.T) {
 		}
 		if due := 8 * int(now/time.Millisecond-1000); int(last.Timestamp) < due || int(last.Timestamp) > due+240 {
 			t.Errorf("spurt %d: the silence begins at %d, and was said at %d", spurt, last.Timestamp, due)
+		}
+	}
+}
+
+// keyed puts packets of events in, 20 ms apart.
+func (r *rig) keyed(list []Packet) {
+	for n, p := range list {
+		p.Sequence, p.PayloadType = uint16(1+n), 101
+		r.put(p, time.Duration(1+n)*20*time.Millisecond)
+	}
+}
+
+// toldKeys are the keys of events that were sent, as a receiver counts them: by timestamps.
+func toldKeys(sent []Sent) (keys string) {
+	var stamps []uint32
+	for _, s := range sent {
+		if e, ok := ParseEvent(s.Payload); ok && s.PayloadType == 96 && !slices.Contains(stamps, s.Timestamp) {
+			stamps = append(stamps, s.Timestamp)
+			key, _ := e.Digit()
+			keys += string(key)
+		}
+	}
+	return keys
+}
+
+// TestKeysOfCarelessSources: each key is told once of a source that repeats the end of one when the next one has begun, or that gives all of them one timestamp, or leaves
+// out ends.
+func TestKeysOfCarelessSources(t *testing.T) {
+	event := func(code uint8, at uint32, first, end bool, duration uint16) Packet {
+		return Packet{Timestamp: at, Marker: first, Payload: Event{Code: code, End: end, Duration: duration}.Append(nil)}
+	}
+	for name, c := range map[string]struct {
+		list []Packet
+		want string
+	}{
+		"ends among the next": {[]Packet{event(1, 800, true, false, 160), event(1, 800, false, true, 400), event(2, 1280, true, false, 160), event(1, 800, false, true, 400),
+			event(2, 1280, false, false, 320), event(1, 800, false, true, 400), event(2, 1280, false, true, 480), event(2, 1280, false, true, 480)}, "12"},
+		"an end behind the next": {[]Packet{event(1, 800, true, false, 160), event(2, 1280, true, false, 160), event(1, 800, false, true, 480),
+			event(2, 1280, false, true, 480)}, "12"},
+		"one timestamp": {[]Packet{event(1, 800, true, false, 160), event(1, 800, false, true, 400), event(1, 800, false, true, 400), event(2, 800, true, false, 160),
+			event(1, 800, false, true, 400), event(2, 800, false, true, 480), event(1, 800, true, false, 160), event(1, 800, false, true, 480)}, "121"},
+		"one timestamp, the same key": {[]Packet{event(1, 800, true, false, 160), event(1, 800, false, true, 400), event(1, 800, false, true, 400), event(1, 800, true, false, 160),
+			event(1, 800, false, false, 320), event(1, 800, false, true, 400), event(1, 800, false, true, 400)}, "11"},
+		"no ends": {[]Packet{event(1, 800, true, false, 160), event(1, 800, false, false, 320), event(1, 2400, true, false, 160), event(1, 2400, false, false, 320),
+			event(3, 4000, true, false, 160)}, "113"},
+	} {
+		for _, to := range []Output{{}, {96, 8000}} {
+			r := newRig(func(c *PathConfig) { c.Event = to })
+			r.say(0, make([]int16, 160))
+			r.keyed(c.list)
+			n := len(c.list)
+			for k := range 10 {
+				r.put(Packet{Sequence: uint16(1 + n + k), Timestamp: uint32(4160 + 160*k), Payload: MuLaw.Encode(nil, make([]int16, 160))}, time.Duration(1+n+k)*20*time.Millisecond)
+			}
+			heard := toldKeys(r.sent)
+			if to.Clock == 0 {
+				heard = heardKeys(r.played())
+			}
+			if r.keys != c.want || heard != c.want {
+				t.Errorf("%s, events %v: told %q, heard %q, want %q", name, to, r.keys, heard, c.want)
+			}
+		}
+	}
+}
+
+// TestKeysWithoutAnEnd: of a key of which one packet has come a tone is heard that is long enough, and speech behind it is in time.
+func TestKeysWithoutAnEnd(t *testing.T) {
+	for lost := range 4 {
+		r := newRig(nil)
+		r.say(0, make([]int16, 160))
+		r.put(Packet{Sequence: 1, Timestamp: 160, PayloadType: 101, Marker: true, Payload: Event{Code: 5, Duration: 160}.Append(nil)}, 20*time.Millisecond)
+		for n := 10; n < 30; n++ {
+			r.put(Packet{Sequence: uint16(n - 9 + 1 + lost), Timestamp: uint32(160 * n), Payload: MuLaw.Encode(nil, make([]int16, 160))}, time.Duration(20*n)*time.Millisecond)
+		}
+		if got, long := heardKeys(r.played()), len(r.played()); got != "5" || long < 160*29 || long > 160*32 {
+			t.Errorf("%d packets lost: heard %q in %d samples", lost, got, long)
 		}
 	}
 }
