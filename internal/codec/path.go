@@ -103,6 +103,9 @@ const (
 	// the network holds packets up for so long.
 	longestRest = 120 * time.Millisecond
 
+	longestCover = 60  // ms of a gap that Cover hides
+	longestGap   = 120 // … and a codec that does so by itself
+
 	mostNoise = 5 // packets that are made at once
 	mostAhead = 5 // the part of a second by which more noise may have been made than there was time for
 )
@@ -293,7 +296,7 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 			away = 0
 		case p.missed(away, in.Lost, out) || in.Lost == 0 || p.data || now-p.heard > 2*longestRest: // or it would be sent long after its time
 		default:
-			away -= p.conceal(input, min(away, p.config.Rate*6/100), in.Payload, out)
+			away -= p.conceal(input, away, in.Payload, out)
 		}
 		p.pause(away, out)
 	}
@@ -319,22 +322,26 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 	}
 }
 
-// conceal makes up for lost samples.
-func (p *Path) conceal(input *Input, n int, next []byte, out *Out) int {
-	own, _ := input.Decoder.(Concealer)
+// conceal makes up for as many lost samples as can be, and tells how many. A codec that does so by itself gets all of a gap at once, as what the next packet says of it
+// (RFC 6716 §2.1.7) may be as long as that.
+func (p *Path) conceal(input *Input, away int, next []byte, out *Out) int {
+	if own, ok := input.Decoder.(Concealer); ok {
+		n := min(away, p.config.Rate*longestGap/1000)
+		n -= n % (p.config.Rate / 400) // of 2.5 ms, which is the step of Opus
+		if n < away {
+			next = nil // of which it would not be in its place
+		}
+		pcm := out.pcm[:n]
+		own.Conceal(pcm, next)
+		p.cover.remember(pcm)
+		p.push(pcm, out)
+		return n
+	}
+	n := min(away, p.config.Rate*longestCover/1000)
 	for left := n; left > 0; {
 		pcm := out.pcm[:min(left, p.config.Rate/50)]
 		left -= len(pcm)
-		if own != nil {
-			if left > 0 {
-				own.Conceal(pcm, nil)
-			} else {
-				own.Conceal(pcm, next)
-			}
-			p.cover.remember(pcm)
-		} else {
-			p.cover.Bad(pcm)
-		}
+		p.cover.Bad(pcm)
 		p.push(pcm, out)
 	}
 	return n
