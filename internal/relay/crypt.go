@@ -15,8 +15,9 @@ const (
 	// maxOverhead is what protection adds: a tag of 16 octets, the SRTCP index and an MKI.
 	maxOverhead = 16 + 4 + 16
 	// maxSources bounds the SSRCs that are sent to one side, and come from it, under one key: each has a rollover counter that lasts as long as the key,
-	// for one that came back with a counter of 0 would use a key stream twice.
-	maxSources = 256
+	// for one that came back with a counter of 0 would use a key stream twice. An exchange that has a source of its own for each piece of music and each announcement goes
+	// through hundreds of them while somebody waits for an hour. One takes some 300 octets.
+	maxSources = 2048
 	// mostRollovers are tried for a source whose counter nobody knows: eleven hours of 20 ms. It is a prime, so that where sources take turns each has all of
 	// them tried.
 	mostRollovers = 31

@@ -437,7 +437,7 @@ func TestSourcesAreBounded(t *testing.T) {
 			passed++
 		}
 	}
-	if passed != maxSources || len(c.recv.sources[0]) != maxSources {
+	if passed != maxSources || len(c.recv.sources[0]) != maxSources || maxSources < 1000 { // pieces of music and announcements of one wait
 		t.Errorf("%d sources were opened", passed)
 	}
 }

@@ -190,8 +190,9 @@ type cryptSource struct {
 	taken   uint64 // which of the last numbers the kernel has let in, or of a sender, which were used: the highest in bit 0
 }
 
+// find looks from the newest one on, which mostly is the one that sends.
 func find(list []cryptSource, ssrc uint32) *cryptSource {
-	for i := range list {
+	for i := len(list) - 1; i >= 0; i-- {
 		if list[i].ssrc == ssrc {
 			return &list[i]
 		}
