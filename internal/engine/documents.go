@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -112,10 +113,19 @@ func (e *Engine) Apply(snap *topology.Snapshot) error {
 	return nil
 }
 
-// Known tells whether an address may speak to one of our listeners at all: for transport.Config.Allow. Over TLS the certificate
+// Known tells whether an address is a peer's, as one of our listeners sees it: for transport.Config.Allow. Over TLS the certificate
 // decides later.
 func (e *Engine) Known(listener topology.Listener, remote netip.Addr) bool {
-	return e.KnownNames(listener, remote, nil)
+	if listener.Transport != sip.TLS {
+		return e.KnownNames(listener, remote, nil)
+	}
+	resolved := e.resolvedFor(remote)
+	for _, d := range e.documents() {
+		if d.snap.CallsFrom(d.server, listener.AddrPort, remote, resolved) {
+			return true
+		}
+	}
+	return false
 }
 
 // KnownNames tells whether a verified certificate is a peer's.

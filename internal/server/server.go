@@ -210,13 +210,13 @@ func pick(snap *topology.Snapshot, name string) (*topology.Server, error) {
 	return nil, fmt.Errorf("the document has no server %q; it has %s", name, strings.Join(names, ", "))
 }
 
-// allow refuses strangers before any state exists. Over TLS the certificate decides later; with refuseUnknownSource 403 the
-// stranger is let through to be told so.
+// allow refuses strangers before any state exists. Over TLS the certificate decides later, and who calls from an address that is known need not wait for the others;
+// with refuseUnknownSource 403 the stranger is let through to be told so.
 func (s *Server) allow(local netip.AddrPort, t sip.Transport, remote netip.Addr) transport.Verdict {
 	switch {
-	case t == sip.TLS || s.engine.Known(topology.Listener{Transport: t, AddrPort: local}, remote):
+	case s.engine.Known(topology.Listener{Transport: t, AddrPort: local}, remote):
 		return transport.Accept
-	case s.engine.Snapshot().Defaults.RefuseUnknownSource == "403":
+	case t == sip.TLS, s.engine.Snapshot().Defaults.RefuseUnknownSource == "403":
 		return transport.Unknown
 	}
 	return transport.Silent

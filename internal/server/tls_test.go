@@ -2,13 +2,16 @@ package server
 
 import (
 	"crypto/tls"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/siptest"
+	"github.com/directsip/directsip/internal/transport"
 )
 
 // authority is one whose certificates a rig's document may name: a .pem and a .key for each name.
@@ -112,5 +115,18 @@ func TestPortGoesFromTCPToTLS(t *testing.T) {
 	r.applyGood(tcp)
 	if list := r.Listening(); !strings.Contains(list, "TCP "+at) || strings.Contains(list, "TLS") {
 		t.Errorf("back on TCP: %s", list)
+	}
+}
+
+// TestWhoComesFirstByTLS: who calls from an address of a gateway is a peer before it has shown a certificate, and others are heard all the same.
+func TestWhoComesFirstByTLS(t *testing.T) {
+	t.Parallel()
+	r := named(t, basic, "sbc.test. 300 IN A NET.7")
+	doc := r.withTLS(basic)
+	r.applyGood(strings.Replace(doc, "host: sbc.test", "host: sbc.test, addresses: ["+r.net+"9]", 1))
+	for at, want := range map[string]transport.Verdict{"7": transport.Accept, "9": transport.Accept, "8": transport.Unknown, "2": transport.Unknown} {
+		if got := r.allow(netip.MustParseAddrPort(r.net+"1:5061"), sip.TLS, netip.MustParseAddr(r.net+at)); got != want {
+			t.Errorf("%s is %v, want %v", r.net+at, got, want)
+		}
 	}
 }

@@ -150,6 +150,15 @@ func (s *Snapshot) InboundTrunk(srv *Server, transport sip.Transport, local neti
 	return s.byAddress(at, here, remote, resolved), candidates
 }
 
+// CallsFrom tells whether an address is one of a gateway that is met at a TLS listener of a server. Who it is, a certificate has to prove.
+func (s *Snapshot) CallsFrom(srv *Server, local netip.AddrPort, remote netip.Addr, resolved func(*Gateway) []netip.Addr) bool {
+	remote = remote.Unmap().WithZone("")
+	here := met{srv, local.Addr().Unmap().WithZone("")}
+	return slices.ContainsFunc(s.inbound.byListener[listenKey{srv.Pool, sip.TLS, local.Port()}], func(t *Trunk) bool {
+		return t.Gateway != nil && here.by(t) && t.Gateway.reaches(remote, resolved)
+	})
+}
+
 // met is the address of a server at which somebody came.
 type met struct {
 	srv   *Server

@@ -6,10 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"runtime"
 	"sync"
 	"time"
 )
@@ -19,7 +17,7 @@ import (
 type certStore struct {
 	log      *slog.Logger
 	counters *counters
-	signing  gate
+	signing  *gate
 
 	mu     sync.Mutex
 	spec   ListenSpec
@@ -31,7 +29,7 @@ type certStore struct {
 type bundle struct {
 	cert   tls.Certificate
 	roots  *x509.CertPool
-	accept *tls.Config
+	accept [2]*tls.Config // by turn
 }
 
 // stamp tells whether a file has changed.
@@ -40,7 +38,7 @@ type stamp struct {
 	size     int64
 }
 
-func newCertStore(spec ListenSpec, log *slog.Logger, c *counters, signing gate) (*certStore, error) {
+func newCertStore(spec ListenSpec, log *slog.Logger, c *counters, signing *gate) (*certStore, error) {
 	s := &certStore{log: log, counters: c, signing: signing}
 	return s, s.use(spec)
 }
@@ -121,39 +119,22 @@ func (s *certStore) load(spec ListenSpec) (*bundle, error) {
 	}
 	s.inspect(spec, cert.Leaf)
 	b := &bundle{cert: cert, roots: roots}
-	accepts := cert
-	if key, ok := cert.PrivateKey.(crypto.Signer); ok {
-		accepts.PrivateKey = gated{key, s.signing}
-	}
-	b.accept = &tls.Config{
-		MinVersion:       tls.VersionTLS12,
-		Certificates:     []tls.Certificate{accepts},
-		ClientAuth:       tls.RequireAnyClientCert, // and verified by VerifyConnection
-		ClientCAs:        roots,
-		VerifyConnection: verifyClient(roots),
-		// A resumed session would outlive the certificates that it was made with.
-		SessionTicketsDisabled: true,
+	for _, t := range [...]turn{ofPeers, ofOthers} {
+		accepts := cert
+		if key, ok := cert.PrivateKey.(crypto.Signer); ok {
+			accepts.PrivateKey = gated{key, s.signing, t}
+		}
+		b.accept[t] = &tls.Config{
+			MinVersion:       tls.VersionTLS12,
+			Certificates:     []tls.Certificate{accepts},
+			ClientAuth:       tls.RequireAnyClientCert, // and verified by VerifyConnection
+			ClientCAs:        roots,
+			VerifyConnection: verifyClient(roots),
+			// A resumed session would outlive the certificates that it was made with.
+			SessionTicketsDisabled: true,
+		}
 	}
 	return b, nil
-}
-
-// gate lets as many through at a time as it has room for.
-type gate chan struct{}
-
-// newGate leaves half of the processors to those who do not sign.
-func newGate() gate { return make(gate, max(1, runtime.GOMAXPROCS(0)/2)) }
-
-// gated is the key of accepted connections. To sign takes a millisecond, and who calls may be anybody: of some hundred handshakes that begin at once the others wait here for their turn, and not
-// the calls behind all of them for a processor.
-type gated struct {
-	crypto.Signer
-	signing gate
-}
-
-func (g gated) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	g.signing <- struct{}{}
-	defer func() { <-g.signing }()
-	return g.Signer.Sign(rand, digest, opts)
 }
 
 // inspect warns of what peers will stumble over.
@@ -169,11 +150,11 @@ func (s *certStore) inspect(spec ListenSpec, leaf *x509.Certificate) {
 }
 
 // acceptConfig makes each handshake ask for the bundle of its time.
-func (s *certStore) acceptConfig() *tls.Config {
+func (s *certStore) acceptConfig(t turn) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			return s.current().accept, nil
+			return s.current().accept[t], nil
 		},
 	}
 }

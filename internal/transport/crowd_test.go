@@ -140,8 +140,9 @@ func TestVainHandshakesAreRefused(t *testing.T) {
 func TestHandshakesTakeTurns(t *testing.T) {
 	ca := newAuthority(t, "ca")
 	n := newNode(t, Config{}, ca.issue(t, t.TempDir(), "n.example.com"), ListenSpec{Transport: sip.UDP, Addr: netip.MustParseAddrPort("127.0.0.1:0")})
-	for range cap(n.turns) {
-		n.turns <- struct{}{} // signatures under way
+	busy := n.turns.room
+	for range busy {
+		n.turns.enter(ofOthers) // signatures under way
 	}
 	var peers [5]node
 	for i := range peers {
@@ -156,15 +157,55 @@ func TestHandshakesTakeTurns(t *testing.T) {
 			t.Fatalf("%+v", got.src)
 		}
 	}
-	for range cap(n.turns) {
-		<-n.turns
+	for range busy {
+		n.turns.leave()
 	}
 	for range peers {
 		if got := n.next(t); got.src.Transport != sip.TLS {
 			t.Errorf("%+v", got.src)
 		}
 	}
-	if len(n.turns) > 0 {
-		t.Error("a turn has not ended")
+	until(t, "every turn has ended", func() bool { n.turns.mu.Lock(); defer n.turns.mu.Unlock(); return n.turns.room == busy })
+}
+
+// TestPeersDoNotWaitForStrangers: the handshake of who calls from an address that is known comes before all that others have begun, and theirs come after it.
+func TestPeersDoNotWaitForStrangers(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	known := netip.MustParseAddr("127.0.0.2")
+	n := newNode(t, Config{Allow: func(_ netip.AddrPort, _ sip.Transport, remote netip.Addr) Verdict {
+		if remote == known {
+			return Accept
+		}
+		return Unknown
+	}}, ca.issue(t, t.TempDir(), "n.example.com"))
+	busy := n.turns.room
+	for range busy {
+		n.turns.enter(ofOthers)
+	}
+	var others [5]node
+	for i := range others {
+		others[i] = newNode(t, Config{}, ca.issue(t, t.TempDir(), "p.example.com"))
+		others[i].Send(one(tlsHop(others[i], n, t, "n.example.com"), "another"))
+	}
+	wait := func(of turn, want int) {
+		until(t, "they wait", func() bool { n.turns.mu.Lock(); defer n.turns.mu.Unlock(); return len(n.turns.waiting[of]) == want })
+	}
+	wait(ofOthers, len(others))
+	spec := ca.issue(t, t.TempDir(), "p.example.com")
+	spec.Addr = netip.AddrPortFrom(known, 0)
+	peer := newNode(t, Config{}, spec)
+	peer.Send(one(tlsHop(peer, n, t, "n.example.com"), "a peer"))
+	wait(ofPeers, 1)
+	n.turns.leave()
+	n.turns.mu.Lock()
+	if len(n.turns.waiting[ofPeers]) > 0 {
+		t.Error("one of the others comes first")
+	}
+	n.turns.mu.Unlock()
+	for range busy - 1 {
+		n.turns.leave()
+	}
+	for range len(others) + 1 {
+		n.next(t)
 	}
 }

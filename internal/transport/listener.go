@@ -102,7 +102,11 @@ func (l *listener) admit(nc *net.TCPConn) {
 		instead.close(ErrConnLimit)
 	}
 	l.counters.accepted.Add(1)
-	l.t.running.Go(func() { l.serve(c) })
+	turn := ofPeers
+	if verdict == Unknown {
+		turn = ofOthers
+	}
+	l.t.running.Go(func() { l.serve(c, turn) })
 }
 
 // A handshake costs a signature, a thousand times a message. Who fails in more of them than this, or has so many under way as a source may have connections,
@@ -133,13 +137,13 @@ func reset(nc *net.TCPConn) {
 }
 
 // serve is the life of an accepted connection.
-func (l *listener) serve(c *conn) {
+func (l *listener) serve(c *conn, t turn) {
 	if l.transport != sip.TLS {
 		c.open(c.raw, peer{})
 		c.read()
 		return
 	}
-	tc := tls.Server(c.raw, l.certs.acceptConfig())
+	tc := tls.Server(c.raw, l.certs.acceptConfig(t))
 	p, err := handshake(tc, l.t.cfg.Limits.HandshakeTimeout)
 	if err == nil && l.t.cfg.AllowTLS != nil && !l.t.cfg.AllowTLS(l.local, c.remote.Addr(), p.names) {
 		err = ErrName

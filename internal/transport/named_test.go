@@ -49,15 +49,17 @@ func TestNameLeadsToFewDoors(t *testing.T) {
 			if again {
 				met, atMet, want = found[1], func() int { return 0 }, maxReached
 			}
-			asked := atomic.Int32{}
+			asked, sent := atomic.Int32{}, make(chan struct{}) // both, before the first address can fail
 			ca := newAuthority(t, "ca")
 			n := newNode(t, Config{Find: func(_ context.Context, h *sip.Hop) ([]netip.AddrPort, string) {
 				asked.Add(1)
+				<-sent
 				return found, h.Name
 			}}, ca.issue(t, t.TempDir(), "a.example.com"))
 			h := hop(sip.TLS, n.addr(t, sip.TLS), met)
 			h.Name, h.Host, h.Port = "b.example.com", "node.example.com", 5061
 			n.Send(append(one(h, "a"), one(h, "b")...))
+			close(sent)
 			n.failure(t)
 			n.failure(t)
 			total := atMet()

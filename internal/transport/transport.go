@@ -39,7 +39,7 @@ type Verdict uint8
 const (
 	Accept  Verdict = iota
 	Silent          // drop or close without any answer
-	Unknown         // somebody who may not be a peer: taken, but a connection of his gives way to others when there are too many
+	Unknown         // somebody who may not be a peer: taken, but a connection of his gives way to others when there are too many, and his TLS handshake waits for theirs
 )
 
 // Config is what New needs. Handler is required, everything else has a default.
@@ -104,7 +104,7 @@ type Transport struct {
 	rate  atomic.Pointer[rateTable] // of nil: no limit
 	vain  *rateTable                // of handshakes that fail
 	gate  logGate                   // of lines that peers provoke
-	turns gate                      // of signatures for who calls by TLS
+	turns *gate                     // of signatures for who calls by TLS
 	fails *failures
 
 	dialCtx  context.Context // ends at Close
