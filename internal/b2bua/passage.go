@@ -240,7 +240,12 @@ func (c *Call) Returned(now time.Time, p *Passage, out *Out) {
 		} else {
 			c.transferFailed(now, x, p.status, p.why, out)
 		}
-		if p.told {
+		switch {
+		case p.why == diag.PeerVanished: // its dialog is over, here as there (RFC 3261 §12.2.1.2)
+			c.vanished(now, x.rest, "re-INVITE was not answered when it was to be joined with another call", out)
+		case p.why == diag.SessionExpired:
+			c.finish(now, p.why, "directsip", "the "+c.name(x.rest)+" did not refresh", out)
+		case p.told:
 			c.correct(now, x.rest, 0, out)
 		}
 	}

@@ -20,6 +20,7 @@ type shards struct {
 	uc, pstn sip.Source
 	sent     [][]byte
 	forwards int
+	records  []string // why calls have ended
 	n        int
 }
 
@@ -59,6 +60,9 @@ func (s *shards) do(i int, f func(c *ua.Core, out *ua.Out)) {
 	}
 	for _, m := range o.Sends {
 		s.sent = append(s.sent, m.Data)
+	}
+	for _, r := range o.Records {
+		s.records = append(s.records, r.Reason)
 	}
 	for _, p := range o.Passages {
 		s.do(s.of(p.Key), func(c *ua.Core, out *ua.Out) { c.Seat(s.now, p, out) })
@@ -217,5 +221,40 @@ func TestReplacesFollowsALeg(t *testing.T) {
 		inv = bytes.Replace(inv, []byte("Max-Forwards"), []byte("Replaces: "+one.b+";to-tag="+one.ourB+";from-tag="+one.tagB+"\r\nMax-Forwards"), 1)
 		inv = bytes.ReplaceAll(inv, []byte("198.51.100.1"), []byte("198.51.100.2"))
 		s.pick(s.in(s.pstn, inv), "INVITE") // to the other end of the call
+	}
+}
+
+// TestWhoStaysVanishes: who is to be joined with another call and does not know its dialog any more, or says nothing, is missed in the call that it came from, which ends: the
+// referrer would talk to nobody. The other call goes on.
+func TestWhoStaysVanishes(t *testing.T) {
+	for _, status := range []string{"", "481 Call/Transaction Does Not Exist"} {
+		s := newShards(t)
+		one, two := s.call(0), s.call(1)
+		refer := request("REFER", "2", "refer1", one.a, one.tagA, one.ourA, "")
+		refer = bytes.Replace(refer, []byte("Max-Forwards"), []byte("Refer-To: <sip:+14255550100@198.51.100.1?Replaces="+two.a+"%3Bto-tag%3D"+two.ourA+"%3Bfrom-tag%3D"+two.tagA+">\r\nMax-Forwards"), 1)
+		list := s.in(s.uc, refer)
+		ask := s.pick(list, "INVITE")
+		if header(ask, "Call-ID") != one.b {
+			t.Fatalf("asked\n%s", ask)
+		}
+		for _, m := range list {
+			if bytes.HasPrefix(m, []byte("NOTIFY ")) {
+				s.in(s.uc, response("200 OK", m, "", ""))
+			}
+		}
+		if status == "" {
+			s.sent = nil
+			s.now = s.now.Add(40 * time.Second)
+			s.do(1, func(c *ua.Core, out *ua.Out) { c.Advance(s.now, out) })
+			list = s.sent
+		} else {
+			list = s.in(s.pstn, response(status, ask, "", ""))
+		}
+		if bye := s.pick(list, "BYE"); !bytes.Contains(bytes.Join(list, nil), []byte("Call-ID: "+one.a+"\r\n")) || !bytes.Contains(bye, []byte("peer-vanished")) {
+			t.Errorf("%q: sent\n%s", status, bytes.Join(list, []byte("----\n")))
+		}
+		if len(s.records) != 1 || s.records[0] != "peer-vanished" {
+			t.Errorf("%q: records %q", status, s.records)
+		}
 	}
 }
