@@ -453,12 +453,13 @@ func (c *Call) acknowledged(now time.Time, l *Leg, m *sip.Message, out *Out) {
 		c.finish(now, diag.BadAnswer, "directsip", err.Error(), out)
 		return
 	}
+	takes := told(said.body, l.sdp.body, body) && (!c.plan.bypass || other.sdp.body == said.body) // where media goes past us it may have moved
 	if unheld {
-		c.passUnheld(now, other, said, sdp, told(said.body, l.sdp.body, body), out)
+		c.passUnheld(now, other, said, sdp, takes, out)
 		return
 	}
 	if !other.ackWaits { // it has agreed before: it is told only of what this side does not take
-		if told(said.body, l.sdp.body, body) {
+		if takes {
 			other.sdp = said
 		} else {
 			other.sdp.unsaid(&said)

@@ -131,9 +131,30 @@ func (c *Call) vacate(out *Out) {
 	c.plan.offers = nil
 }
 
-// vacated answers vacate.
+// vacated answers vacate. What flows by the descriptions is still of interest.
 func (c *Call) vacated(now time.Time) {
 	p := &c.plan
 	p.release(now, c)
-	p.lines, p.opened, p.dirty, c.closing = nil, false, false, false
+	for i := range p.lines {
+		ends := &p.lines[i].peer
+		p.lines[i] = line{peer: [2]end{ends[0].flow(), ends[1].flow()}}
+	}
+	p.opened, p.dirty, c.closing = false, false, false
+}
+
+// flow is what a side says of who may send on an m-line.
+func (e *end) flow() end { return end{live: e.live, refused: e.refused, dir: e.dir, wants: e.wants} }
+
+// heed is takeAs where media goes past us: it is of interest there who may send, see unhold.
+func (p *plan) heed(l *Leg, s *sdp.Session, asks bool) {
+	for !p.opened && len(p.lines) < min(len(s.Media), maxLines) {
+		p.lines = append(p.lines, line{})
+	}
+	for i := range s.Media[:min(len(s.Media), len(p.lines))] {
+		m, e := &s.Media[i], &p.lines[i].peer[l.side]
+		if !m.Rejected() {
+			e.wish(m.Direction, &p.lines[i].peer[1-l.side], asks)
+		}
+		e.live, e.refused, e.dir = !m.Rejected(), m.Rejected(), m.Direction
+	}
 }

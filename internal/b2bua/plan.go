@@ -86,6 +86,10 @@ func (p *plan) take(l *Leg, s *sdp.Session) { p.takeAs(l, s, false) }
 // takeAs is take; asks: the peer wants that of its own accord, and is not answering or asked for an offer.
 func (p *plan) takeAs(l *Leg, s *sdp.Session, asks bool) {
 	l.news = nil // what it has said before
+	if p.bypass {
+		p.heed(l, s, asks)
+		return
+	}
 	for i := range s.Media {
 		if i >= len(p.lines) {
 			return

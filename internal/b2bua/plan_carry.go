@@ -34,6 +34,9 @@ const (
 
 // write writes a description of the other leg for l into d. The version rises only when something changed (RFC 3264 §8).
 func (p *plan) write(c *Call, s *sdp.Session, l *Leg, d *description, what as) string {
+	if p.bypass {
+		return d.pass(s)
+	}
 	return p.writeAt(c, s, l, d, p.base[l.side], what)
 }
 
@@ -104,16 +107,16 @@ func (p *plan) carry(c *Call, from, to *Leg, s *sdp.Session, what as) string {
 // carryInto is carry with the description of an early dialog.
 func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session, what as) string {
 	from.sdp.peer = fingerprint(s)
-	if p.bypass {
-		return d.pass(s)
-	}
-	p.grow(c, s)
 	asked := c.exch != nil && c.exch.to == from // for an offer, in a re-INVITE of ours without one
-	p.takeAs(from, s, what == asOffer && !asked)
+	asks := what == asOffer && !asked
+	if !p.bypass {
+		p.grow(c, s)
+	}
+	p.takeAs(from, s, asks)
 	if what == asOffer && asked {
 		to.unheld = p.unhold(from, s)
 	}
-	if c.phase == phaseAnswered {
+	if c.phase == phaseAnswered && !p.bypass {
 		p.withMusic(from, to, s, what == asOffer && asked)
 	}
 	return p.write(c, s, to, d, what)

@@ -79,9 +79,7 @@ func (p *plan) agreed(c *Call, l *Leg, e *early) (string, error) {
 	}
 	if c.a.sdp.body != "" {
 		l.sdp.peer = fingerprint(s)
-		if !p.bypass {
-			p.take(l, s)
-		}
+		p.take(l, s)
 		return c.a.sdp.body, nil
 	}
 	if c.offered != nil {
@@ -100,7 +98,7 @@ func (p *plan) recall(c *Call, rel *reliable) {
 			s = said
 		}
 	}
-	if s != nil && !p.bypass {
+	if s != nil {
 		c.a.sdp.peer = fingerprint(s)
 		p.take(&c.a, s)
 	}

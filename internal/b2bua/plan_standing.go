@@ -11,11 +11,12 @@ type standing struct {
 	peer  uint64 // what the side that asks had said
 	body  string // what we had said to the other one
 	lines []line
+	known bool // … and it is to be restored
 }
 
 // standing remembers the session as it is.
 func (p *plan) standing(from, to *Leg) standing {
-	return standing{peer: from.sdp.peer, body: to.sdp.body, lines: slices.Clone(p.lines)}
+	return standing{peer: from.sdp.peer, body: to.sdp.body, lines: slices.Clone(p.lines), known: true}
 }
 
 // learns adds to what stood before an exchange what a leg has said since and beside it, which its failure does not undo.
@@ -72,7 +73,7 @@ func (p *plan) follow(l *Leg, offer string) {
 
 // restore undoes a refused exchange: the session is what it was (RFC 3261 §14.1). Ports taken meanwhile stay.
 func (p *plan) restore(e *exchange) {
-	if e.before.lines == nil {
+	if !e.before.known {
 		return
 	}
 	e.from.sdp.peer, e.to.sdp.body = e.before.peer, e.before.body
@@ -89,6 +90,6 @@ func (p *plan) restore(e *exchange) {
 		}
 		p.lines[i] = was
 	}
-	e.before.lines = nil
+	e.before.lines, e.before.known = nil, false
 	p.dirty = true
 }

@@ -123,7 +123,7 @@ func (c *Call) hear(now time.Time, l *Leg, body string, out *Out) {
 		return
 	}
 	s, err := sdp.Parse(l.answered(l.sdp.body, body))
-	if err != nil || p.bypass || p.fits(c, l, s) != nil {
+	if err != nil || p.fits(c, l, s) != nil {
 		return
 	}
 	if fingerprint(s) == l.sdp.peer && l.stood == "" {

@@ -74,13 +74,7 @@ func (c *Call) join(now time.Time, x *transfer, out *Out) {
 	}
 	e := &exchange{from: &x.new.leg, to: l, req: x.answer, forward: "INVITE", offer: true, seat: true, before: c.plan.standing(&x.new.leg, l)}
 	c.exch, e.until = e, now.Add(exchangeTime)
-	body := ""
-	if c.plan.bypass {
-		body = l.sdp.pass(x.said)
-	} else {
-		body = c.plan.write(c, x.said, l, &l.sdp, asOffer)
-	}
-	c.sendOffer(now, e, body, out)
+	c.sendOffer(now, e, c.plan.write(c, x.said, l, &l.sdp, asOffer), out)
 }
 
 // askGuestAgain offers the new party what the session has become since it was asked: who stays cannot be told of fewer m-lines than its dialog has (RFC 3264 §8).
@@ -133,27 +127,21 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 	}
 	if !p.bypass {
 		p.base[side] = c.env.mediaAddr(l.trunk, l.hop.Remote.Addr())
-		for i := range p.lines {
-			e := &p.lines[i].peer[side]
-			e.place, e.wants = netip.Addr{}, sdp.DirectionUnset // of who was there before
-			if x.passage != nil {
-				e.place = x.passage.places[i]
-			}
-		}
-		p.take(l, x.said)
-		p.take(e.to, s)
-		p.nameCodecs(l, e.to)
 	}
+	for i := range p.lines {
+		e := &p.lines[i].peer[side]
+		e.place, e.wants = netip.Addr{}, sdp.DirectionUnset // of who was there before
+		if x.passage != nil {
+			e.place = x.passage.places[i]
+		}
+	}
+	p.take(l, x.said)
+	p.take(e.to, s)
+	p.nameCodecs(l, e.to)
 	p.dirty = true
 	c.keepPlaces()
 	if l.inv != nil && !l.up {
-		body := ""
-		if p.bypass {
-			body = l.sdp.pass(s)
-		} else {
-			body = p.write(c, s, l, &l.sdp, asAnswer)
-		}
-		c.answerGuest(now, l, body, out)
+		c.answerGuest(now, l, p.write(c, s, l, &l.sdp, asAnswer), out)
 	} else {
 		c.level(now, l, x.said, s, out)
 	}
@@ -164,17 +152,23 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 }
 
 // level tells the new party what who stays has answered, when that is less than it was offered in its name: who stays may hold the
-// call from its end.
+// call from its end. Where media goes past us it is told, too, where that is now.
 func (c *Call) level(now time.Time, l *Leg, said, answer *sdp.Session, out *Out) {
+	moved := false
+	if told, err := sdp.Parse(l.sdp.body); c.plan.bypass && err == nil {
+		moved = !slices.EqualFunc(told.Media, answer.Media, func(x, y sdp.Media) bool {
+			return x.Rejected() == y.Rejected() && (x.Rejected() || x.Conn == y.Conn && x.Port == y.Port)
+		})
+	}
 	for i := range said.Media {
 		live := !answer.Media[i].Rejected() && !said.Media[i].Rejected()
 		if live && answer.Media[i].Direction == said.Media[i].Direction.Reverse() && takesFirst(&said.Media[i], &answer.Media[i]) || !live && said.Media[i].Rejected() {
 			continue
 		}
-		if !c.plan.bypass {
-			c.correctTo(now, l, answer, out)
-		}
-		return
+		moved = true
+	}
+	if moved {
+		c.correctTo(now, l, answer, out)
 	}
 }
 

@@ -44,7 +44,7 @@ func (p *plan) unhold(from *Leg, s *sdp.Session) (changed bool) {
 // offerStanding answers a re-INVITE without an offer with what stands, off hold.
 func (c *Call) offerStanding(now time.Time, l *Leg, out *Out) {
 	other := c.other(l)
-	if s, err := sdp.Parse(l.sdp.body); err == nil && other != nil && !c.plan.bypass && c.plan.unhold(other, s) {
+	if s, err := sdp.Parse(l.sdp.body); err == nil && other != nil && c.plan.unhold(other, s) {
 		c.plan.write(c, s, l, &l.sdp, asOffer)
 	}
 	text := l.sdp.again()
@@ -89,7 +89,7 @@ func (c *Call) passUnheld(now time.Time, l *Leg, said description, text string, 
 func (c *Call) staysHeld(now time.Time, l *Leg, out *Out) {
 	l.sdp.body, l.stood = l.stood, ""
 	other, p := c.other(l), &c.plan
-	if other == nil || p.bypass || c.exch != nil {
+	if other == nil || c.exch != nil {
 		return
 	}
 	s, err := sdp.Parse(other.sdp.body)
@@ -111,7 +111,7 @@ func (c *Call) staysHeld(now time.Time, l *Leg, out *Out) {
 // means tells whether what the other leg was told of a leg's directions is what its peer says.
 func (c *Call) means(l *Leg) bool {
 	s, err := sdp.Parse(c.other(l).sdp.body)
-	if err != nil || c.plan.bypass {
+	if err != nil {
 		return true
 	}
 	for i := range s.Media[:min(len(s.Media), len(c.plan.lines))] {

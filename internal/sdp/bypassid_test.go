@@ -35,6 +35,26 @@ func TestBypassID(t *testing.T) {
 	}
 }
 
+// TestPassDirection: a direction that was changed is said where it belongs, once, and nowhere else.
+func TestPassDirection(t *testing.T) {
+	const head, audio, video = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n", "m=audio 4000 RTP/AVP 0\r\n", "m=video 4002 RTP/AVP 99\r\n"
+	for _, c := range [][2]string{
+		{head + audio + "a=recvonly\r\na=ptime:20\r\n" + video, head + audio + "a=ptime:20\r\na=sendrecv\r\n" + video},
+		{head + "a=recvonly\r\n" + audio + video, head + "a=recvonly\r\n" + audio + "a=sendrecv\r\n" + video},
+		{head + audio + "a=sendrecv\r\n" + video + "a=inactive\r\n", head + audio + "a=sendrecv\r\n" + video + "a=inactive\r\n"},
+		{head + "m=audio 0 RTP/AVP 0\r\na=inactive\r\n", head + "m=audio 0 RTP/AVP 0\r\na=inactive\r\n"},
+	} {
+		s, err := Parse(c[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Media[0].Direction = SendRecv
+		if got, want := string(s.PassAs(nil, "-", 1, 1)), c[1]; got != want {
+			t.Errorf("%q becomes\n%q, want\n%q", c[0], got, want)
+		}
+	}
+}
+
 // FuzzPassAs: whatever passes reads like what came, but for whose it is, and names no place.
 func FuzzPassAs(f *testing.F) {
 	for _, s := range fuzzSeeds {

@@ -141,18 +141,24 @@ func (p *mediaParser) finish(m *Media, end int) {
 	if !m.Conn.IsValid() && m.ConnName == "" {
 		m.Conn, m.ConnName = p.s.Conn, p.s.ConnName
 	}
-	m.Direction = m.stated
-	if m.Direction == DirectionUnset {
-		m.Direction = p.s.Direction
-	}
-	if m.Direction == DirectionUnset {
-		m.Direction = SendRecv
-	}
 	m.Trickles = m.Trickles && m.Port == discard
-	if m.Conn.IsValid() && m.Conn.IsUnspecified() && !m.Trickles {
-		m.Direction = m.Direction.withoutRecv()
-	}
+	m.Direction = p.s.directionOf(m)
 	if m.RTCP.Port() != 0 && !m.RTCP.Addr().IsValid() {
 		m.RTCP = netip.AddrPortFrom(m.Conn, m.RTCP.Port())
 	}
+}
+
+// directionOf is the direction that the text of an m-line means.
+func (s *Session) directionOf(m *Media) Direction {
+	d := m.stated
+	if d == DirectionUnset {
+		d = s.Direction
+	}
+	if d == DirectionUnset {
+		d = SendRecv
+	}
+	if m.Conn.IsValid() && m.Conn.IsUnspecified() && !m.Trickles {
+		d = d.withoutRecv()
+	}
+	return d
 }

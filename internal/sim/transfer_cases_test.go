@@ -92,7 +92,7 @@ func transferStories() []story {
 			refer(Refer), callee(Manner{Then: last.Then, Slow: 3 * second}), Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{second, Bye})}),
 		{file: "attended-guest-leaves", title: "RFC 5589 section 7: who stays hangs up before the two are joined: the call that it was to join goes on", calls: []Scenario{three, four},
 			reason: "transfer-failed", status: 200},
-		{file: "attended-guest-vanished", title: "… or is gone when it is asked", calls: []Scenario{five, six}, reason: "media-dead", status: 200},
+		{file: "attended-guest-vanished", title: "… or is gone when it is asked", calls: []Scenario{five, six}, reason: "peer-vanished", status: 200},
 		story1("refer-no-ack", "Who has taken the caller's place does not acknowledge: the record says that it was the caller's side", "ack-missing",
 			refer(Refer), callee(then(Action{90 * second, Bye})), Callee{Progress: ringing, After: second, Final: 200, Manner: then(Action{3 * second, Hold}, Action{3*second + ms100(1)/4, Vanish})}).
 			doc("trunk:gwc: {", "trunk:gwc: {rtcpActiveCalls: false, rtcpCallsOnHold: false, "),

@@ -2,8 +2,12 @@ package ua_test
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/sdp"
 )
 
 // TestBYP01RedirectedTo: a target that only a redirection names is bypassed as the caller's description came, although nobody who was to be called
@@ -83,4 +87,128 @@ func TestBYP06Noted(t *testing.T) {
 			t.Errorf("%.20s: warning %v\n%s", id, rec.BypassWarning, strings.Join(rec.Decision, "\n"))
 		}
 	}
+}
+
+// TestBYP01RefusedChange: a change of a bypassed call that the other side refuses changes nothing: asked for once more it goes on once more (RFC 3261 §14.1).
+func TestBYP01RefusedChange(t *testing.T) {
+	for _, offer := range []string{bodies[0], ""} {
+		r := rigOf(t, placed)
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", offer))
+		inv, _ := r.told("INVITE")
+		r.out.Reset()
+		r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+		ok, _ := r.told("SIP/2.0 200")
+		caller := &end{r: r, src: r.uc, callID: "call", from: header(ok, "From"), to: header(ok, "To"), seq: 1}
+		callee := &end{r: r, src: r.pstn, callID: header(inv, "Call-ID")}
+		answer := bodies[0]
+		if offer != "" {
+			answer = ""
+		}
+		r.in(r.uc, caller.write("ACK", 1, answer))
+		moved := strings.NewReplacer("49170", "49270", "20518 0", "20518 1").Replace(bodies[0])
+		for range 2 {
+			caller.says("INVITE", moved)
+			if r.first("INVITE") == nil {
+				t.Fatalf("offer %v: the change does not go on:\n%s", offer != "", r.lines())
+			}
+			callee.answers("488 Not Acceptable Here", r.first("INVITE"), "")
+			r.told("SIP/2.0 488")
+			caller.ack(caller.seq)
+		}
+		caller.says("INVITE", strings.Replace(bodies[0], "20518 0", "20518 2", 1))
+		r.sent("SIP/2.0 100", "SIP/2.0 200") // what stands
+	}
+}
+
+// bypassed is an answered call whose media goes past us.
+func bypassed(t *testing.T) (r *rig, caller, callee *end) {
+	r = rigOf(t, placed)
+	caller, callee = r.acknowledged()
+	if r.session != nil {
+		t.Fatal("it has ports")
+	}
+	return r, caller, callee
+}
+
+// passes checks that a description of ours is that of an end, but for its direction and o=.
+func passes(t *testing.T, what string, s *sdp.Session, from int, d sdp.Direction) {
+	t.Helper()
+	if m := &s.Media[0]; m.Direction != d || m.Conn.String() != "198.51.100."+strconv.Itoa(from+1) || strings.Count(s.Body(), "a="+d.String()) != 1 {
+		t.Errorf("%s: want %s of %d\n%s", what, d, from, s.Body())
+	}
+}
+
+// TestBYP01ResumesWithoutAnOffer: RFC 3261 §14.2 holds where media goes past us: who resumes so is offered what it has without its hold, also where the other side says what
+// stands, or refuses to say anything; the other side is then told by a re-INVITE.
+func TestBYP01ResumesWithoutAnOffer(t *testing.T) {
+	for status, offer := range map[string]string{"200 OK": heldAnswer, "400 Bad Request": "", "100 Trying": ""} {
+		r, caller, callee := bypassed(t)
+		caller.says("INVITE", held)
+		callee.answers("200 OK", r.first("INVITE"), heldAnswer)
+		caller.ack(caller.seq)
+		caller.says("INVITE", "")
+		ours := r.first("INVITE")
+		callee.answers(status, ours, offer)
+		if status == "100 Trying" {
+			r.pass(15 * time.Second)
+		}
+		ok, said := r.told("SIP/2.0 200")
+		passes(t, status, said, 1, sdp.SendRecv)
+		if t.Failed() {
+			t.Fatalf("%s", ok)
+		}
+		cancel := r.first("CANCEL")
+		r.out.Reset()
+		r.in(r.uc, caller.write("ACK", caller.seq, bodies[0]))
+		if status == "200 OK" {
+			_, said = r.told("ACK")
+			passes(t, "who is asked is answered", said, 0, sdp.SendOnly)
+		}
+		if cancel != nil {
+			callee.answers("200 OK", cancel, "")
+			callee.answers("487 Request Terminated", ours, "")
+			r.pass(time.Second)
+		}
+		_, said = r.told("INVITE")
+		passes(t, "the other side is told", said, 0, sdp.SendRecv)
+		callee.answers("200 OK", r.first("INVITE"), bodies[1])
+		r.sent("ACK")
+	}
+}
+
+// TestBYP01StaysHeld: who will not be taken off hold then, or not all of it, is on hold, and the other side is told.
+func TestBYP01StaysHeld(t *testing.T) {
+	for status, answer := range map[string]string{"488 Not Acceptable Here": "", "200 OK": directed(1, "recvonly")} {
+		r, caller, callee := bypassed(t)
+		resumesBare(r, caller, callee, "recvonly", "400 Bad Request", "")
+		r.out.Reset()
+		r.in(r.uc, caller.write("ACK", caller.seq, bodies[0]))
+		callee.answers(status, r.unholds(callee, sdp.SendRecv), answer)
+		_, said := r.told("INVITE")
+		passes(t, status, said, 1, sdp.RecvOnly)
+		caller.answers("200 OK", r.first("INVITE"), held)
+		r.sent("ACK")
+	}
+}
+
+// TestBYP01AnswersElsewhere: who is offered what stands and answers with another address is heard of by the other side, to whom its media goes.
+func TestBYP01AnswersElsewhere(t *testing.T) {
+	r, caller, callee := bypassed(t)
+	caller.says("INVITE", "")
+	callee.answers("488 Not Acceptable Here", r.first("INVITE"), "")
+	r.told("SIP/2.0 200")
+	r.out.Reset()
+	r.in(r.uc, caller.write("ACK", caller.seq, strings.NewReplacer("49170", "49270", "20518 0", "20518 1").Replace(bodies[0])))
+	if inv, said := r.told("INVITE"); said.Media[0].Port != 49270 || header(inv, "Call-ID") != callee.callID {
+		t.Errorf("told\n%s", inv)
+	}
+}
+
+// TestBYP01MirrorsHold: SIG-12 holds where media goes past us: hold that is answered with sendrecv is told as recvonly (RFC 3264 §6.1).
+func TestBYP01MirrorsHold(t *testing.T) {
+	r, caller, callee := bypassed(t)
+	caller.says("INVITE", held)
+	callee.answers("200 OK", r.first("INVITE"), directed(1, "sendrecv"))
+	_, said := r.told("SIP/2.0 200")
+	passes(t, "hold is answered", said, 1, sdp.RecvOnly)
 }
