@@ -3,7 +3,6 @@ package resolve
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -20,18 +19,17 @@ const (
 	maxRecords = 32  // of the type asked for; of services those that come first by priority
 	maxAnswer  = 256 // records looked at
 	maxAliases = 8   // CNAMEs in a row
-	rounds     = 2   // times each server is asked
 )
 
 // ask puts a question to the servers and follows aliases. ErrNotFound comes with an entry that says how long.
 func (r *Resolver) ask(ctx context.Context, k question) (*entry, error) {
 	name, ttl := k.name, r.cfg.MaxTTL
 	for aliases := 0; ; {
-		m, err := r.exchange(ctx, question{name, k.kind})
+		a := answer{kind: k.kind, name: name, ttl: ttl, aliases: aliases}
+		m, err := r.exchange(ctx, question{name, k.kind}, func(m *dns.Msg) { r.late(k, a, m) })
 		if err != nil {
 			return nil, err
 		}
-		a := answer{kind: k.kind, name: name, ttl: ttl, aliases: aliases}
 		if err := a.read(m); err != nil {
 			return nil, err
 		}
@@ -44,6 +42,16 @@ func (r *Resolver) ask(ctx context.Context, k question) (*entry, error) {
 			continue
 		}
 		return r.negative(m), ErrNotFound
+	}
+}
+
+// late keeps an answer for which nobody waits any more: whoever asks next has it at once.
+func (r *Resolver) late(k question, a answer, m *dns.Msg) {
+	if a.read(m) == nil && a.count() > 0 {
+		e := r.positive(&a)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.store(k, e, nil)
 	}
 }
 
@@ -79,76 +87,6 @@ func seconds(ttl uint32) time.Duration {
 		return 0
 	}
 	return time.Duration(ttl) * time.Second
-}
-
-// exchange asks the servers in turn until one gives an answer.
-func (r *Resolver) exchange(ctx context.Context, k question) (*dns.Msg, error) {
-	servers := r.servers()
-	if len(servers) == 0 {
-		return nil, ErrNoServers
-	}
-	var last error
-	for range rounds {
-		for _, server := range servers {
-			m, err := r.exchangeWith(ctx, server, k)
-			if err == nil {
-				return m, nil
-			}
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			last = fmt.Errorf("ask %s: %w", server, err)
-		}
-		if errors.Is(last, ErrAnswer) {
-			break // it was heard; asking once more changes nothing
-		}
-	}
-	return nil, last
-}
-
-// exchangeWith asks one server by UDP, by TCP when the answer was cut (RFC 7766 §5), and without EDNS when the server
-// does not know it (RFC 6891 §7).
-func (r *Resolver) exchangeWith(ctx context.Context, server string, k question) (*dns.Msg, error) {
-	ask := new(dns.Msg)
-	ask.SetQuestion(dns.Fqdn(k.name), k.kind)
-	ask.SetEdns0(1232, false)
-	m, err := r.once(ctx, "udp", server, ask)
-	if err == nil && (m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented) {
-		ask.Extra = nil
-		m, err = r.once(ctx, "udp", server, ask)
-	}
-	if err == nil && m.Truncated {
-		m, err = r.once(ctx, "tcp", server, ask)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
-		return nil, fmt.Errorf("%w: %s", ErrAnswer, dns.RcodeToString[m.Rcode])
-	}
-	return m, nil
-}
-
-func (r *Resolver) once(ctx context.Context, network, server string, ask *dns.Msg) (*dns.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
-	defer cancel()
-	ask.Id = dns.Id()
-	c := dns.Client{Net: network, Timeout: r.cfg.Timeout}
-	conn, err := c.DialContext(ctx, server)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })() // reading knows deadlines alone
-	m, _, err := c.ExchangeWithConnContext(ctx, ask, conn)
-	if err != nil {
-		return nil, err
-	}
-	if !m.Response || len(m.Question) != 1 || m.Question[0].Qtype != ask.Question[0].Qtype ||
-		!strings.EqualFold(m.Question[0].Name, ask.Question[0].Name) {
-		return nil, fmt.Errorf("%w: the answer is to another question", ErrAnswer)
-	}
-	return m, nil
 }
 
 // answer reads the records of one message that belong to name.

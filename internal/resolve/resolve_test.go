@@ -246,6 +246,53 @@ func TestServersAreAskedInTurn(t *testing.T) {
 	}
 }
 
+// TestSlowServer: a server that answers later than it is waited for costs the first look-up, and none after that.
+func TestSlowServer(t *testing.T) {
+	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
+	slow := make(chan struct{})
+	z.change(func() { z.held = slow })
+	r, _ := newResolver(t, "", Config{Servers: []string{z.addr}, Timeout: patient})
+	q := Query{Host: "a.example.com", Port: 5060, IPv4: true}
+	if res, err := r.Lookup(t.Context(), q); err == nil {
+		t.Errorf("%q before there is an answer", text(res))
+	}
+	if n := z.count("a.example.com A udp"); n != rounds {
+		t.Errorf("asked %d times, want %d", n, rounds)
+	}
+	close(slow)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		if res, ok := r.Cached(q); ok {
+			if text(res) != "UDP/192.0.2.1:5060" {
+				t.Errorf("%q", text(res))
+			}
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatal("what came late is not known")
+		}
+	}
+	if n := z.count("a.example.com A udp"); n != rounds {
+		t.Errorf("asked %d times, want %d", n, rounds)
+	}
+}
+
+// TestSlowServerIsHeardMeanwhile: what a server answers to the first question is taken while it is asked once more, in vain.
+func TestSlowServerIsHeardMeanwhile(t *testing.T) {
+	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
+	slow, hears := make(chan struct{}), make(chan question, rounds)
+	z.change(func() { z.held, z.hears = slow, hears })
+	r, _ := newResolver(t, "", Config{Servers: []string{z.addr}, Timeout: patient})
+	go func() {
+		<-hears
+		z.change(func() { z.mute = true }) // for who asks from now on
+		<-hears
+		close(slow)
+	}()
+	res, err := r.Lookup(t.Context(), Query{Host: "a.example.com", Port: 5060, IPv4: true})
+	if err != nil || text(res) != "UDP/192.0.2.1:5060" {
+		t.Errorf("%q, %v", text(res), err)
+	}
+}
+
 func TestServerWithoutSRV(t *testing.T) {
 	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
 	z.change(func() { z.rcode[question{"_sip._udp.a.example.com", dns.TypeSRV}] = dns.RcodeServerFailure })
