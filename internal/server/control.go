@@ -381,28 +381,31 @@ func (s *Server) trunkViews() []TrunkView {
 			v.State, v.Since, v.Why = "disabled", time.Time{}, "enabled: false"
 		case !t.Paused.IsZero():
 			v.State, v.Why = "paused", "503 with Retry-After: no calls until "+t.Paused.Format(time.TimeOnly)
-		case t.Health.Why == health.Untried:
-			v.Why = untried(&t)
 		}
 		if p := t.Trunk.GatewayPort; p != 0 {
 			v.Peer = net.JoinHostPort(strings.Trim(v.Peer, "[]"), strconv.Itoa(int(p)))
 		}
 		v.Registration = registrationView(&t)
 		v.Tried, v.Failed = s.targets.tried(v.Name, now)
+		if v.Why == health.Untried {
+			v.Why = untried(&t, v.Tried > v.Failed)
+		}
 		list = append(list, v)
 	}
 	return list
 }
 
 // untried says of a trunk whose state has never changed what that is worth.
-func untried(t *engine.TrunkStatus) string {
+func untried(t *engine.TrunkStatus, carries bool) string {
 	switch {
 	case !t.Health.LastProbe.IsZero():
 		return "since the start"
 	case !t.Trunk.Watched().Settings.Options:
 		return "taken for up until calls fail: options is false"
+	case carries:
+		return "calls do not fail on it; it has not answered OPTIONS yet since the start"
 	}
-	return "taken for up: it has not answered yet since the start"
+	return "taken for up: it has not answered OPTIONS yet since the start"
 }
 
 func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {

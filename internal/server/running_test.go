@@ -65,3 +65,18 @@ func (r *rig) running(q url.Values) (list []cdr.Record) {
 	r.view("/calls?"+q.Encode(), &list)
 	return list
 }
+
+// TestTrunkThatHasNotAnswered: of a trunk that has carried calls it is not said that nothing is known of it.
+func TestTrunkThatHasNotAnswered(t *testing.T) {
+	t.Parallel()
+	r := start(t, strings.Replace(basic, "options: false", "options: true, optionsInterval: 1h, optionsIntervalDown: 1h", 1))
+	pbx, gw := r.agent(2), r.agent(3)
+	if why := r.trunk("gw").Why; why != "taken for up: it has not answered OPTIONS yet since the start" {
+		t.Errorf("before: %q", why)
+	}
+	r.hangup(r.call(pbx, gw))
+	r.records(1)
+	if why := r.trunk("gw").Why; why != "calls do not fail on it; it has not answered OPTIONS yet since the start" {
+		t.Errorf("after: %q", why)
+	}
+}

@@ -155,7 +155,10 @@ func (r *reader) add(n, key, value *node, seen map[string]int) {
 // flow reads [a, b] and {a: b}.
 func (r *reader) flow(parent *node, depth int) *node {
 	t := r.peek()
-	if t == nil || r.tooDeep(t, depth) {
+	if t == nil {
+		return &node{parent: parent} // the caller sees the end
+	}
+	if r.tooDeep(t, depth) {
 		return nil
 	}
 	switch t.Type {
@@ -218,8 +221,7 @@ func (r *reader) flowMapping(parent *node, depth int) *node {
 		if next := r.peek(); !r.is(next, token.CollectEntryType, token.MappingEndType) {
 			value = r.flow(n, depth+1)
 		}
-		if r.failed || value == nil {
-			r.failed = true
+		if r.failed {
 			return nil
 		}
 		r.add(n, key, value, seen)

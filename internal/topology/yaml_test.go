@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -213,5 +214,20 @@ func BenchmarkCompile(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestCutDocument: a document that ends too early is never taken for one that has nothing of what stands before the end.
+func TestCutDocument(t *testing.T) {
+	src := Example()
+	begun := bytes.Index(src, []byte("\ngateways:"))
+	for n := begun; n < len(src); n++ {
+		if snap, problems := Compile("cut.yaml", src[:n]); !problems.Failed() && len(snap.Servers) != 1 {
+			t.Errorf("up to %q: %d servers, %v", src[n-30:n], len(snap.Servers), problems)
+		}
+	}
+	_, problems := Compile("cut.yaml", []byte("gateways:\n  pbx: {kind: pbx, host:"))
+	if len(problems) != 1 || problems[0].Line != 2 || problems[0].Col != 8 || !strings.Contains(problems[0].String(), "this { is never closed") {
+		t.Errorf("%v", problems)
 	}
 }
