@@ -145,10 +145,12 @@ func explain(m *sip.Message, why *diag.Reason, cause int, detail string) {
 		m.Add(sip.IDAccept, "application/sdp")
 	case 503:
 		switch why {
-		case diag.Overload, diag.ServerLimit, diag.PoolLimit:
+		case diag.ServerLimit, diag.PoolLimit:
 			m.Add(sip.IDRetryAfter, "5")
-		case diag.RateLimited:
-			m.Add(sip.IDRetryAfter, "1") // its second is over by then
+		case diag.Overload, diag.RateLimited:
+			// Its second is over by then. Overload ends within one, too, and who heeds this sends no call at all meanwhile: when two servers of a pool are busy at
+			// once, longer pauses switch both off and on (RFC 5390), and carry a fraction of what they could.
+			m.Add(sip.IDRetryAfter, "1")
 		}
 	}
 	m.AddName("Reason", reasonValue(why, cause))
