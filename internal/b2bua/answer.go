@@ -78,7 +78,7 @@ func (c *Call) progress(now time.Time, t *attempt, m *sip.Message, out *Out) {
 // fork is the caller's view of a target's early dialog. Beyond MaxEarlyDialogs (TRK-02) no further one is shown: the last tag
 // stands for the rest, without their descriptions (false).
 func (c *Call) fork(l *Leg, m *sip.Message) (f *fork, own bool) {
-	theirs := m.To().Tag()
+	theirs := m.ToTag()
 	if f := c.forkFrom(l, theirs); f != nil {
 		return f, true
 	}
@@ -248,7 +248,7 @@ func (c *Call) hangUpLate(now time.Time, t *attempt, m *sip.Message, out *Out) {
 // §13.2.2.4). What stands is said again if it fits; else every m-line is refused. "" when the 2xx made no offer.
 func (c *Call) decline(l *Leg, m *sip.Message) string {
 	body, ok := m.SDP()
-	if e := l.earlyDialog(m.To().Tag()); !ok || !l.offerless || e != nil && e.said != "" {
+	if e := l.earlyDialog(m.ToTag()); !ok || !l.offerless || e != nil && e.said != "" {
 		return ""
 	}
 	return c.plan.decline(c, l, body)
@@ -281,7 +281,7 @@ func (c *Call) lateInviteResponse(now time.Time, t *attempt, m *sip.Message, out
 	case l.dlg.RemoteTag == "":
 		c.establish(l, m)
 		c.hangUpLate(now, t, m, out)
-	case m.To().Tag() != l.dlg.RemoteTag:
+	case m.ToTag() != l.dlg.RemoteTag:
 		c.hangUpFork(now, l, m, out)
 	}
 }

@@ -40,7 +40,7 @@ func (c *Call) backToUDP(now time.Time, l *Leg, hop *sip.Hop) bool {
 
 // requestByUDP sends a request once more, as another.
 func (c *Call) requestByUDP(now time.Time, l *Leg, r *request, req *sip.Message, hop sip.Hop, out *Out) {
-	if d := l.dialogBy(r, req.To().Tag()); d != nil {
+	if d := l.dialogBy(r, req.ToTag()); d != nil {
 		d.LocalSeq++
 		req.Set(sip.IDCSeq, strconv.FormatUint(uint64(d.LocalSeq), 10)+" "+req.Method)
 	}

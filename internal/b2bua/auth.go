@@ -66,7 +66,7 @@ func (a *auth) authorize(e *Env, m *sip.Message) {
 		return
 	}
 	s := &a.sent[0]
-	if m.To().Tag() != "" {
+	if m.ToTag() != "" {
 		s = &a.sent[1]
 	}
 	*s = sentAuth{}
@@ -165,7 +165,7 @@ func (c *Call) answerRequest(now time.Time, l *Leg, r *request, hop sip.Hop, req
 		return false
 	}
 	seq++
-	if d := l.dialogBy(r, req.To().Tag()); d != nil {
+	if d := l.dialogBy(r, req.ToTag()); d != nil {
 		d.LocalSeq++
 		seq = d.LocalSeq
 	}

@@ -134,7 +134,7 @@ func (c *Call) Superseded(m *sip.Message) bool {
 
 // supersedes compares an INVITE with the one that began an ended call.
 func supersedes(m *sip.Message, callID string, before uint32) bool {
-	if m.Method != "INVITE" || m.CallID() != callID || m.To().Tag() != "" {
+	if m.Method != "INVITE" || m.CallID() != callID || m.ToTag() != "" {
 		return false
 	}
 	seq, _, ok := m.CSeq()
@@ -144,7 +144,7 @@ func supersedes(m *sip.Message, callID string, before uint32) bool {
 // precedes tells whether a message is a late copy of an attempt, from the one with CSeq after on, that another one has superseded. It
 // had its answer, which is not kept; any other would contradict it.
 func precedes(m *sip.Message, caller string, after, first uint32) bool {
-	if after == 0 || m.Method != "INVITE" || m.To().Tag() != "" || m.From().Tag() != caller {
+	if after == 0 || m.Method != "INVITE" || m.ToTag() != "" || m.FromTag() != caller {
 		return false
 	}
 	seq, _, _ := m.CSeq()

@@ -39,7 +39,7 @@ func (l *Leg) earlyDialog(tag string) *early {
 // hearReliable takes the RSeq of a provisional response (RFC 3262 §4). rack is "" when the response is not reliable. A response that
 // repeats an earlier one, or runs ahead of one that was lost, is not fresh: it is for the network to repeat.
 func (c *Call) hearReliable(l *Leg, m *sip.Message) (e *early, rack string, fresh bool) {
-	tag := m.To().Tag()
+	tag := m.ToTag()
 	e = l.earlyDialog(tag)
 	if l.trunk.Settings.ReliableProvisional == "off" || !m.HasToken(sip.IDRequire, "100rel") {
 		return e, "", true
@@ -113,7 +113,7 @@ func (l *Leg) dialogBy(r *request, tag string) *dialog.Dialog {
 
 // answerIn is the target's description in a 2xx, or the one that it has said reliably before.
 func (l *Leg) answerIn(m *sip.Message) (string, bool) {
-	if e := l.earlyDialog(m.To().Tag()); e != nil && e.oa.Agreed() {
+	if e := l.earlyDialog(m.ToTag()); e != nil && e.oa.Agreed() {
 		l.oa, l.sdp = e.oa, e.sdp
 		return e.said, true
 	}

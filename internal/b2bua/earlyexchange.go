@@ -49,10 +49,10 @@ func (c *Call) receiveEarlyUpdate(now time.Time, l *Leg, src sip.Source, m *sip.
 	}
 	x := &earlyExchange{leg: l, method: "UPDATE", server: s, req: m, absent: l.absent}
 	if l == &c.a {
-		x.f = c.forkOf(m.To().Tag())
+		x.f = c.forkOf(m.ToTag())
 	} else {
-		x.toCaller, x.e = true, l.earlyDialog(m.From().Tag())
-		x.f = c.forkFrom(l, m.From().Tag())
+		x.toCaller, x.e = true, l.earlyDialog(m.FromTag())
+		x.f = c.forkFrom(l, m.FromTag())
 	}
 	c.offeredEarly(now, x, body, out)
 }

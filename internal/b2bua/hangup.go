@@ -46,7 +46,7 @@ func saidWith(m *sip.Message) string {
 
 // unanswered is the attempt of a leg whose target may still answer, nil when there is none.
 func (c *Call) unanswered(l *Leg, m *sip.Message) *attempt {
-	if t := c.current; t != nil && &t.leg == l && t.state == attemptTrying && m.To().Tag() == l.tag {
+	if t := c.current; t != nil && &t.leg == l && t.state == attemptTrying && m.ToTag() == l.tag {
 		return t
 	}
 	return nil

@@ -264,8 +264,7 @@ func writeAck(env *Env, d *dialog.Dialog, hop sip.Hop, cseq uint32, body string,
 	if body != "" {
 		m.SetBody("application/sdp", body)
 	}
-	v, _ := m.TopVia()
-	return sentAck{seq: cseq, tag: d.RemoteTag, send: txn.Send{Hop: hop, Data: m.Append(nil), CallID: d.CallID, Branch: v.Branch()}, body: body != ""}
+	return sentAck{seq: cseq, tag: d.RemoteTag, send: txn.Send{Hop: hop, Data: m.Append(nil), CallID: d.CallID, Branch: m.TopBranch()}, body: body != ""}
 }
 
 // repeatAck answers a repeated 2xx; false when it was not acknowledged yet, or is none.
@@ -274,7 +273,7 @@ func repeatAck(acks []sentAck, m *sip.Message, out *Out) bool {
 		return false
 	}
 	seq, _, _ := m.CSeq()
-	tag := m.To().Tag()
+	tag := m.ToTag()
 	for i := range acks {
 		if a := &acks[i]; a.seq == seq && a.tag == tag {
 			s := a.send

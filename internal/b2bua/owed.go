@@ -73,7 +73,7 @@ func (r *Rest) answeredAgain(now time.Time, l *restLeg, m *sip.Message, out *Out
 		if o.kind != owedAck || !o.Answers(m) || m.Status < 200 || m.Status >= 300 {
 			continue
 		}
-		if m.To().Tag() != l.remote {
+		if m.ToTag() != l.remote {
 			if l.machines == nil || !repeatAck(l.acks, m, out) {
 				r.hangUpFork(now, l, m, out)
 			}

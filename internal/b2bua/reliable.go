@@ -112,7 +112,7 @@ func (c *Call) acknowledges(m *sip.Message) *reliable {
 	rel := c.late // after the answer a PRACK may still come, for its dialog
 	if c.phase < phaseAnswered {
 		rel = nil
-		if f := c.forkOf(m.To().Tag()); f != nil {
+		if f := c.forkOf(m.ToTag()); f != nil {
 			rel = f.rel
 		}
 	}
@@ -150,7 +150,7 @@ func (c *Call) receivePrack(now time.Time, l *Leg, src sip.Source, m *sip.Messag
 		c.reply(now, l, s, c.okEarly(m), out)
 		c.answeredByPrack(now, rel, body, out)
 	case hasBody:
-		c.offeredEarly(now, &earlyExchange{leg: l, f: c.forkOf(m.To().Tag()), method: "PRACK", server: s, req: m, absent: l.absent}, body, out)
+		c.offeredEarly(now, &earlyExchange{leg: l, f: c.forkOf(m.ToTag()), method: "PRACK", server: s, req: m, absent: l.absent}, body, out)
 	default:
 		c.reply(now, l, s, c.okEarly(m), out)
 	}

@@ -172,11 +172,11 @@ func (r *Rest) request(now time.Time, l *restLeg, back sip.Hop, m *sip.Message, 
 		}
 	case l.seq > 0 && precedes(m, l.caller, l.after, l.seq):
 		return true
-	case m.Method == "INVITE" && l.seq > 0 && m.To().Tag() == "": // by another way (RFC 3261 §8.2.2.2)
+	case m.Method == "INVITE" && l.seq > 0 && m.ToTag() == "": // by another way (RFC 3261 §8.2.2.2)
 		r.merged(now, back, l, m, out)
 		return true
-	case l.local != m.To().Tag():
-	case m.Method == "BYE" && l.remote != "" && m.From().Tag() == l.remote: // it crossed ours
+	case l.local != m.ToTag():
+	case m.Method == "BYE" && l.remote != "" && m.FromTag() == l.remote: // it crossed ours
 		r.answer(now, back, l, m, out)
 		return true
 	default:
@@ -255,7 +255,7 @@ func (r *Rest) hangUpFork(now time.Time, l *restLeg, m *sip.Message, out *Out) {
 		l.machines = &machines{}
 	}
 	w := l.machines
-	if m.From().Tag() != l.local || m.To().Tag() == "" || len(w.acks) >= maxAcks {
+	if m.FromTag() != l.local || m.ToTag() == "" || len(w.acks) >= maxAcks {
 		return
 	}
 	d := dialog.NewUAC(m, m)

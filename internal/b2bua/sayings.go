@@ -25,9 +25,9 @@ func (b sayings) find(id, toward string) int {
 // toward is the tag of who is to hear a message of ours.
 func toward(m *sip.Message) string {
 	if m.IsRequest() {
-		return m.To().Tag()
+		return m.ToTag()
 	}
-	return m.From().Tag()
+	return m.FromTag()
 }
 
 // revise gives a description, of which m-lines will be left out, the version that it has for who hears it: one more for each that differs (RFC 3264 §8).

@@ -38,11 +38,21 @@ type protection struct {
 	told  string // the profile of our last offer, before it was sealed
 }
 
-// marks are in a description of which something must be opened.
-var marks = []string{"RTP/SAVP", "RTP/AVPF", "a=crypto:", "a=rtcp-mux", "a=fingerprint:", "a=ice-ufrag:"}
-
+// marked tells whether something in a description must be opened.
 func marked(body string) bool {
-	return slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(body, mark) })
+	for body != "" {
+		line, rest, _ := strings.Cut(body, "\n")
+		if attribute, ok := strings.CutPrefix(line, "a="); ok {
+			if strings.HasPrefix(attribute, "crypto:") || strings.HasPrefix(attribute, "rtcp-mux") || strings.HasPrefix(attribute, "fingerprint:") ||
+				strings.HasPrefix(attribute, "ice-ufrag:") {
+				return true
+			}
+		} else if strings.HasPrefix(line, "m=") && (strings.Contains(line, "RTP/SAVP") || strings.Contains(line, "RTP/AVPF")) {
+			return true
+		}
+		body = rest
+	}
+	return false
 }
 
 // box is the leg's strongbox, made on demand.
@@ -127,7 +137,10 @@ func (c *Call) openOffer() *diag.Reason {
 // open completes and opens the description in a message of the peer, if it has one. The reason is that of a refused offer; an answer that cannot be is
 // refused by fits.
 func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
-	passes, branch := c.plan.bypass || c.plan.passKeys, l.up && !m.IsRequest() && m.To().Tag() != l.dlg.RemoteTag // of a fork, with a dialog of its own
+	if m.Body == "" {
+		return nil
+	}
+	passes, branch := c.plan.bypass || c.plan.passKeys, l.up && !m.IsRequest() && m.ToTag() != l.dlg.RemoteTag // of a fork, with a dialog of its own
 	stands, short := &l.sdp, !branch && (l.absent != 0 || l.up && l.sdp.outgrows(m.Body))
 	if d := c.beforeAnswer(l, m); d != nil {
 		stands, short = d, l.absent != 0
@@ -135,7 +148,7 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 			short = c.mayLeaveOut(l, d, offer)
 		}
 	}
-	if m.Body == "" || passes && !short {
+	if passes && !short {
 		return nil
 	}
 	body, ok := m.SDP()
@@ -175,7 +188,7 @@ func (c *Call) isOffer(l *Leg, m *sip.Message) bool {
 			return false
 		case "PRACK":
 			rel := (*reliable)(nil)
-			if f := c.forkOf(m.To().Tag()); f != nil {
+			if f := c.forkOf(m.ToTag()); f != nil {
 				rel = f.rel
 			}
 			return rel == nil || !rel.offers

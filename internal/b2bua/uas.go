@@ -278,14 +278,14 @@ func (c *Call) receiveCancel(now time.Time, l *Leg, src sip.Source, m *sip.Messa
 
 // inDialog checks a request against its leg's dialog and says why it must not be served.
 func (c *Call) inDialog(l *Leg, m *sip.Message) *diag.Reason {
-	if l == &c.a && m.Method == "INVITE" && m.To().Tag() == "" {
+	if l == &c.a && m.Method == "INVITE" && m.ToTag() == "" {
 		return diag.MergedRequest // same Call-ID, other branch (RFC 3261 §8.2.2.2)
 	}
 	if !l.up {
-		if l == &c.a && c.phase < phaseAnswered && m.From().Tag() == c.rec.In.FromTag && c.earlyTag(m.To().Tag()) {
+		if l == &c.a && c.phase < phaseAnswered && m.FromTag() == c.rec.In.FromTag && c.earlyTag(m.ToTag()) {
 			return c.inEarlyDialog(m)
 		}
-		if e := l.earlyDialog(m.From().Tag()); e != nil && m.Method == "UPDATE" && c.phase == phaseHunting {
+		if e := l.earlyDialog(m.FromTag()); e != nil && m.Method == "UPDATE" && c.phase == phaseHunting {
 			switch e.dlg.Accept(m) {
 			case dialog.OK:
 				return nil
@@ -299,7 +299,7 @@ func (c *Call) inDialog(l *Leg, m *sip.Message) *diag.Reason {
 		if m.Method == "BYE" && c.unanswered(l, m) != nil {
 			return nil // it overtook its 2xx
 		}
-		if c.unanswered(l, m) != nil && m.From().Tag() != "" {
+		if c.unanswered(l, m) != nil && m.FromTag() != "" {
 			return inTargetsEarlyDialog(l, m)
 		}
 		return diag.CallGone
@@ -319,7 +319,7 @@ func (c *Call) inDialog(l *Leg, m *sip.Message) *diag.Reason {
 
 // inEarlyDialog is inDialog for an early dialog of the caller's.
 func (c *Call) inEarlyDialog(m *sip.Message) *diag.Reason {
-	if f := c.forkOf(m.To().Tag()); f != nil && f.rel != nil && f.rel.dlg.Accept(m) == dialog.Late && m.Method != "PRACK" {
+	if f := c.forkOf(m.ToTag()); f != nil && f.rel != nil && f.rel.dlg.Accept(m) == dialog.Late && m.Method != "PRACK" {
 		return diag.OutOfOrder // what a PRACK is for its RAck says, and one that was lost may come late
 	}
 	switch m.Method {
@@ -336,7 +336,7 @@ func inTargetsEarlyDialog(l *Leg, m *sip.Message) *diag.Reason {
 	case "OPTIONS":
 		return nil
 	case "UPDATE":
-		if _, offers := m.SDP(); offers && l.earlyDialog(m.From().Tag()) == nil { // it has answered nothing reliably: that of our INVITE is still out (RFC 3311 §5.2)
+		if _, offers := m.SDP(); offers && l.earlyDialog(m.FromTag()) == nil { // it has answered nothing reliably: that of our INVITE is still out (RFC 3311 §5.2)
 			return diag.RequestPending
 		}
 		return nil
@@ -351,7 +351,7 @@ func inTargetsEarlyDialog(l *Leg, m *sip.Message) *diag.Reason {
 // turnAway answers a request within the call that is not served.
 func (c *Call) turnAway(now time.Time, l *Leg, src sip.Source, m *sip.Message, why *diag.Reason, out *Out) {
 	status := why.Status
-	if m.To().Tag() != "" {
+	if m.ToTag() != "" {
 		status = within(status)
 	}
 	if why == diag.MethodNotAllowed && !sip.KnownMethod(m.Method) {

@@ -29,9 +29,9 @@ type Dialog struct {
 // NewUAS makes the dialog of a received INVITE (RFC 3261 §12.1.1). It is early; its user
 // sets Confirmed when it sends the 2xx.
 func NewUAS(req *sip.Message, localTag string) Dialog {
-	d := Dialog{LocalTag: localTag, CallID: req.CallID()}
-	d.RemoteURI, d.RemoteTag = nameAddr(req.Get(sip.IDFrom))
-	d.LocalURI, _ = nameAddr(req.Get(sip.IDTo))
+	d := Dialog{LocalTag: localTag, RemoteTag: req.FromTag(), CallID: req.CallID()}
+	d.RemoteURI = nameAddr(req.Get(sip.IDFrom), req.From())
+	d.LocalURI = nameAddr(req.Get(sip.IDTo), req.To())
 	d.RemoteSeq, _, _ = req.CSeq()
 	d.RemoteTarget = target(req)
 	sip.Own(&d.CallID, &d.LocalTag, &d.RemoteTag, &d.LocalURI, &d.RemoteURI, &d.RemoteTarget)
@@ -42,10 +42,10 @@ func NewUAS(req *sip.Message, localTag string) Dialog {
 // NewUAC makes the dialog of a response, 101 to 299 with a To tag, to an INVITE that we sent
 // (RFC 3261 §12.1.2). A 2xx makes it confirmed.
 func NewUAC(req, resp *sip.Message) Dialog {
-	d := Dialog{CallID: req.CallID(), UAC: true, Confirmed: resp.Status >= 200}
-	d.LocalURI, d.LocalTag = nameAddr(req.Get(sip.IDFrom))
-	d.RemoteURI, _ = nameAddr(req.Get(sip.IDTo))
-	d.RemoteTag = resp.To().Tag()
+	from := req.From()
+	d := Dialog{LocalTag: from.Tag(), RemoteTag: resp.ToTag(), CallID: req.CallID(), UAC: true, Confirmed: resp.Status >= 200}
+	d.LocalURI = nameAddr(req.Get(sip.IDFrom), from)
+	d.RemoteURI = nameAddr(req.Get(sip.IDTo), req.To())
 	d.LocalSeq, _, _ = req.CSeq()
 	d.RemoteTarget = target(resp)
 	sip.Own(&d.CallID, &d.LocalTag, &d.RemoteTag, &d.LocalURI, &d.RemoteURI, &d.RemoteTarget)
@@ -79,7 +79,7 @@ func (d *Dialog) Accept(req *sip.Message) Verdict {
 	if req.CallID() != d.CallID {
 		return Stray
 	}
-	if req.To().Tag() != d.LocalTag || req.From().Tag() != d.RemoteTag {
+	if req.ToTag() != d.LocalTag || req.FromTag() != d.RemoteTag {
 		return Stray
 	}
 	if req.Method == "ACK" || req.Method == "CANCEL" {
@@ -95,7 +95,7 @@ func (d *Dialog) Accept(req *sip.Message) Verdict {
 
 // Matches tells whether a response, or a request of the peer, is of this dialog.
 func (d *Dialog) Matches(m *sip.Message) bool {
-	ours, theirs := m.To().Tag(), m.From().Tag()
+	ours, theirs := m.ToTag(), m.FromTag()
 	if !m.IsRequest() {
 		ours, theirs = theirs, ours
 	}

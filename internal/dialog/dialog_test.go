@@ -121,7 +121,7 @@ func TestRFC3261_12_2_1_1_Request(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			same(t, "To tag on the wire", back.To().Tag(), "to1")
+			same(t, "To tag on the wire", back.ToTag(), "to1")
 		})
 	}
 	d := NewUAS(read(t, inviteLines), "us")

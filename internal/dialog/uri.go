@@ -7,20 +7,18 @@ import (
 	"github.com/directsip/directsip/internal/sip"
 )
 
-// nameAddr splits From or To into the name-addr as written and the tag. A value that cannot
-// be read has no tag.
-func nameAddr(v string) (addr, tag string) {
-	a, err := sip.ParseAddress(v)
-	if err != nil {
-		return v, ""
+// nameAddr is From or To, which reads as a, without its parameters, as written.
+func nameAddr(v string, a sip.Address) string {
+	if a.URI == "" {
+		return v
 	}
 	if strings.ContainsAny(a.Display, `,"`) { // which the peer may have written without quotes (RFC 4475 §3.1.2.15)
-		return sip.Address{Display: a.Display, URI: a.URI}.String(), a.Tag()
+		return sip.Address{Display: a.Display, URI: a.URI}.String()
 	}
 	if at := strings.LastIndex(v, string(a.Params)); a.Params != "" && at > 0 {
 		v = v[:at]
 	}
-	return strings.TrimRight(v, "; \t"), a.Tag()
+	return strings.TrimRight(v, "; \t")
 }
 
 // inner is the URI of a name-addr or route value.

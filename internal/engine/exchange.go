@@ -43,7 +43,7 @@ func (e *Engine) forward(f b2bua.Forward) {
 		box = e.shardWith(f.Home).box
 	}
 	if m := f.Msg; m != nil {
-		begins := m.Method == "INVITE" && m.To().Tag() == ""
+		begins := m.Method == "INVITE" && m.ToTag() == ""
 		if !begins && e.admit(box, f.Source, m) != take {
 			e.dropped.Add(1)
 			return

@@ -46,7 +46,7 @@ func (e *Engine) admit(box *mailbox, src sip.Source, m *sip.Message) admission {
 		return take
 	case depth >= hardDepth || bytes >= hardBytes:
 		return drop
-	case !m.IsRequest() || m.Method == "ACK" || m.Method == "CANCEL" || m.Method == "BYE" || m.To().Tag() != "":
+	case !m.IsRequest() || m.Method == "ACK" || m.Method == "CANCEL" || m.Method == "BYE" || m.ToTag() != "":
 		return take
 	case m.Method != "INVITE":
 		return drop
@@ -76,7 +76,7 @@ func (s *shard) overloaded(wait time.Duration, m *sip.Message) bool {
 	case wait > s.e.cfg.MaxLag:
 		s.shedding = s.box.depth.Load() > minDepth
 	}
-	return s.shedding && m.Method == "INVITE" && m.To().Tag() == "" && !s.core.Owns(m.CallID()) && !s.e.emergency(m)
+	return s.shedding && m.Method == "INVITE" && m.ToTag() == "" && !s.core.Owns(m.CallID()) && !s.e.emergency(m)
 }
 
 // shed refuses a new call, of which nothing stays but that it was refused.

@@ -89,7 +89,7 @@ func TestOverloadShedsNewCallsOnly(t *testing.T) {
 		t.Errorf("counters %+v", c)
 	}
 	for _, m := range r.wire.sent {
-		if m.Status == 503 && (m.Get(sip.IDRetryAfter) != "1" || m.To().Tag() == "") { // overload is over in less than a second, and who heeds this sends nothing meanwhile
+		if m.Status == 503 && (m.Get(sip.IDRetryAfter) != "1" || m.ToTag() == "") { // overload is over in less than a second, and who heeds this sends nothing meanwhile
 			t.Fatalf("a refusal without Retry-After of a second, or To tag:\n%s", m.Append(nil))
 		}
 	}

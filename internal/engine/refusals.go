@@ -68,5 +68,5 @@ func (e *Engine) transaction(m *sip.Message) uint64 {
 
 // repeated tells whether a message is the repetition of an INVITE that was shed.
 func (s *shard) repeated(now time.Time, m *sip.Message) bool {
-	return !s.refused.empty() && m.Method == "INVITE" && m.To().Tag() == "" && s.refused.has(now, s.e.transaction(m))
+	return !s.refused.empty() && m.Method == "INVITE" && m.ToTag() == "" && s.refused.has(now, s.e.transaction(m))
 }

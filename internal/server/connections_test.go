@@ -184,9 +184,9 @@ func TestAnswerToACallerWhoseConnectionIsGone(t *testing.T) {
 
 	second := n.accept()
 	ok := second.hears(200)
-	second.says(request("ACK", ";tag="+ok.To().Tag()))
+	second.says(request("ACK", ";tag="+ok.ToTag()))
 	r.tester.Wait(in, siptest.Acked)
-	second.says(request("OPTIONS", ";tag="+ok.To().Tag())) // behind its ACK
+	second.says(request("OPTIONS", ";tag="+ok.ToTag())) // behind its ACK
 	second.hears(200)
 	r.endsBehind(second, n, in)
 }

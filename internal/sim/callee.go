@@ -14,7 +14,7 @@ func itoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 func (p *Party) ring(s *server) {
 	m := s.req
 	p.inv = s
-	p.remoteTag = m.From().Tag()
+	p.remoteTag = m.FromTag()
 	from, to := m.From(), m.To()
 	from.Params, to.Params = "", ""
 	p.remote, p.local = from.String(), to.String()
@@ -223,7 +223,7 @@ func (p *Party) repeatAnswer(s *server, step, left time.Duration) {
 // receiveAck takes the ACK of a 2xx.
 func (p *Party) receiveAck(m *sip.Message) {
 	seq, _, _ := m.CSeq()
-	if m.To().Tag() != p.tag || seq != p.ackSeq || p.acked || p.answered == nil {
+	if m.ToTag() != p.tag || seq != p.ackSeq || p.acked || p.answered == nil {
 		return
 	}
 	p.acked = true

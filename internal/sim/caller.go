@@ -159,7 +159,7 @@ func (p *Party) progress(m *sip.Message) {
 		return
 	}
 	p.state, p.rang = early, true
-	tag := m.To().Tag()
+	tag := m.ToTag()
 	if tag == "" {
 		p.w().fail("%d without To tag", m.Status)
 	}
@@ -186,7 +186,7 @@ func (p *Party) progress(m *sip.Message) {
 
 // accepted takes a 2xx: acknowledge, and hang up what is not wanted.
 func (p *Party) accepted(m *sip.Message) {
-	tag := m.To().Tag()
+	tag := m.ToTag()
 	if p.winner != "" && p.winner != tag {
 		p.w().fail("%s: two answers with different tags for one call", p.scenario.Name)
 		return
@@ -264,13 +264,13 @@ func (p *Party) ackAnswer(m *sip.Message) {
 	offerless := readSDP(bodyOf(c.data)) == nil
 	said := ""
 	if c == p.invite && p.caller {
-		said = p.reliable.said[m.To().Tag()]
+		said = p.reliable.said[m.ToTag()]
 	}
 	switch {
 	case said != "" && d != nil && m.Body != said:
 		p.w().fail("%s: %d says other than the reliable response before it:\n%s\n%s", p.scenario.Name, m.Status, said, m.Body)
 	case said != "":
-		p.speaker.remote, p.speaker.mine = readSDP(said), p.reliable.mine[m.To().Tag()]
+		p.speaker.remote, p.speaker.mine = readSDP(said), p.reliable.mine[m.ToTag()]
 	case d == nil:
 		p.w().fail("%s: 200 without session description", p.scenario.Name)
 	case offerless && p.scenario.Caller.EmptyAck && p.caller && p.invite == c:
@@ -279,12 +279,12 @@ func (p *Party) ackAnswer(m *sip.Message) {
 		p.speaker.remote, p.speaker.mine = d, readSDP(p.speaker.last)
 	default:
 		p.speaker.remote, p.speaker.mine = d, readSDP(bodyOf(c.data))
-		if e := p.early[m.To().Tag()]; e != "" && e != m.Body && c == p.invite && p.caller {
+		if e := p.early[m.ToTag()]; e != "" && e != m.Body && c == p.invite && p.caller {
 			p.w().fail("%s: answer in %d differs from the one in 18x:\n%s\n%s", p.scenario.Name, m.Status, e, m.Body)
 		}
 	}
 	data := a.Append(nil)
-	c.ackOf[m.To().Tag()] = data
+	c.ackOf[m.ToTag()] = data
 	p.w().Net.send(p.host, p.hop(), data)
 }
 

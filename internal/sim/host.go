@@ -145,7 +145,7 @@ func (h *Host) request(p *packet, m *sip.Message) {
 	case m.Method == "CANCEL":
 		h.cancel(p, m, list)
 		return
-	case m.Method == "OPTIONS" && m.To().Tag() == "":
+	case m.Method == "OPTIONS" && m.ToTag() == "":
 		h.probe(p, m)
 		return
 	case m.Method == "REGISTER" && h.registrar != nil:
@@ -154,12 +154,12 @@ func (h *Host) request(p *packet, m *sip.Message) {
 	}
 	s := &server{req: m, from: p}
 	h.servers[serverKey(m)] = s
-	if m.Method == "INVITE" && m.To().Tag() == "" {
+	if m.Method == "INVITE" && m.ToTag() == "" {
 		h.invited(s, list)
 		return
 	}
 	for _, x := range list {
-		if x.tag == m.To().Tag() {
+		if x.tag == m.ToTag() {
 			x.request(s)
 			return
 		}
@@ -340,7 +340,7 @@ func (h *Host) response(m *sip.Message) {
 		return
 	}
 	if method == "INVITE" {
-		if ack := c.ackOf[m.To().Tag()]; ack != nil {
+		if ack := c.ackOf[m.ToTag()]; ack != nil {
 			h.w.Net.send(h, c.to, ack)
 			return
 		}
@@ -367,6 +367,6 @@ func (h *Host) ackRefusal(c *client, m *sip.Message) {
 	a.Add(sip.IDCallID, inv.CallID())
 	a.Add(sip.IDCSeq, fmt.Sprintf("%d ACK", seq))
 	data := a.Append(nil)
-	c.ackOf[m.To().Tag()] = data
+	c.ackOf[m.ToTag()] = data
 	h.w.Net.send(h, c.to, data)
 }

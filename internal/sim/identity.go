@@ -121,7 +121,7 @@ func (x *watch) discloses(l *legWatch, m *sip.Message, data []byte, peer station
 		(!to.ForwardCallHistory || sc.Caller.hidden() && strings.Contains(by, sc.key)) {
 		x.fail(l, "who has asked for a transfer shows to %s: %s", host.Name, by)
 	}
-	if l.ours && sc.Caller.hidden() && m.Method == "INVITE" && m.To().Tag() == "" {
+	if l.ours && sc.Caller.hidden() && m.Method == "INVITE" && m.ToTag() == "" {
 		u, _ := sip.ParseURI(m.From().URI)
 		if isMoved(m) && u.User != sc.key && !strings.HasPrefix(u.User, assertedNumber) {
 			return // of a transfer: it is from another party of the call

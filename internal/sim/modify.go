@@ -145,7 +145,7 @@ func (p *Party) reinvited(c *client, m *sip.Message, dir string, v Verb) {
 	case m.Status < 200:
 		return
 	case m.Status < 300:
-		if c.ackOf[m.To().Tag()] != nil {
+		if c.ackOf[m.ToTag()] != nil {
 			return
 		}
 		p.target = contactOf(m)

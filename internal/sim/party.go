@@ -191,7 +191,7 @@ func (p *Party) bye() {
 // inOrder notes the other side's sequence number and says whether a request is in order.
 func (p *Party) inOrder(s *server) bool {
 	seq, _, _ := s.req.CSeq()
-	tag := s.req.From().Tag()
+	tag := s.req.FromTag()
 	if seq < p.remoteSeq[tag] {
 		p.host.respond(s, 500, nil)
 		return false
@@ -207,7 +207,7 @@ func (p *Party) request(s *server) {
 		p.host.respond(s, 481, nil)
 		return
 	}
-	from := m.From().Tag()
+	from := m.FromTag()
 	if p.winner != "" && from != p.winner && m.Method == "UPDATE" && p.reliable.rseq[from] > 0 { // repeated behind the answer in another dialog
 		p.host.respond(s, 481, nil)
 		return

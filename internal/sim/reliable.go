@@ -67,13 +67,13 @@ func (p *Party) heardReliably(m *sip.Message) bool {
 	if !p.manner.Rel.Known && !p.manner.Rel.Required {
 		p.w().fail("%s: %s gets a reliable %d that it did not ask for", p.scenario.Name, p.host.Name, m.Status)
 	}
-	if n == 0 || n >= 1<<31 && p.reliable.rseq[m.To().Tag()] == 0 {
+	if n == 0 || n >= 1<<31 && p.reliable.rseq[m.ToTag()] == 0 {
 		p.w().fail("%s: RSeq %q", p.scenario.Name, m.Get(sip.IDRSeq))
 	}
 	if p.reliable.rseq == nil {
 		p.reliable = relCaller{make(map[string]uint32), make(map[string]string), make(map[string]*desc)}
 	}
-	tag := m.To().Tag()
+	tag := m.ToTag()
 	if last := p.reliable.rseq[tag]; last != 0 && uint32(n) != last+1 {
 		return false
 	}
@@ -321,7 +321,7 @@ func (p *Party) updatedEarly(s *server) {
 		p.speaker.mine = readSDP(p.speaker.last)
 		p.rel.moved = true
 		if p.caller {
-			p.reliable.said[s.req.From().Tag()], p.reliable.mine[s.req.From().Tag()] = s.req.Body, p.speaker.mine
+			p.reliable.said[s.req.FromTag()], p.reliable.mine[s.req.FromTag()] = s.req.Body, p.speaker.mine
 		}
 	}
 }

@@ -49,7 +49,7 @@ func (l *Line) parse() {
 	l.CallID, l.Key = m.CallID(), keyOf(m)
 	l.Text = summary(m)
 	if _, method, _ := m.CSeq(); m.Status > 100 && m.Status < 300 && method == "INVITE" {
-		l.Tag = m.To().Tag()
+		l.Tag = m.ToTag()
 	}
 }
 
@@ -59,7 +59,7 @@ func summary(m *sip.Message) string {
 	seq, method, _ := m.CSeq()
 	if m.IsRequest() {
 		b.WriteString(m.Method)
-		if m.Method == "INVITE" && m.To().Tag() == "" {
+		if m.Method == "INVITE" && m.ToTag() == "" {
 			u, _ := sip.ParseURI(m.URI)
 			b.WriteString(" " + u.User)
 		} else if m.Method == "INVITE" {

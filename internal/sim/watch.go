@@ -146,8 +146,8 @@ func (x *watch) received(p *packet, m *sip.Message, owned bool) {
 
 // responseIn notes a response to a request of the node.
 func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
-	tag := m.To().Tag()
-	initial := r.method == "INVITE" && r.msg.To().Tag() == ""
+	tag := m.ToTag()
+	initial := r.method == "INVITE" && r.msg.ToTag() == ""
 	r.heard = true
 	l.heard = l.heard || r.seq == l.seq[""] // not one that was challenged, or refused with 422, before
 	if m.Status < 200 {
@@ -313,8 +313,8 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 	}
 	x.timerOut(l, m)
 	x.placeOut(l, m)
-	to := m.To().Tag()
-	both := m.From().Tag() + "|" + to
+	to := m.ToTag()
+	both := m.FromTag() + "|" + to
 	last, again := l.seq[both]
 	if again && seq <= last {
 		x.fail(l, "%s has CSeq %d after %d", m.Method, seq, last)
@@ -390,10 +390,10 @@ func (x *watch) responseOut(l *legWatch, m *sip.Message, s *txn.Send) {
 	if s.Hop.Transport == sip.UDP && s.Hop.Remote != r.from.from || s.Hop.Transport != r.from.transport {
 		x.fail(l, "%d to %s goes to %v, it came from %v", m.Status, method, s.Hop.Remote, r.from.from)
 	}
-	if m.Status > 100 && m.To().Tag() == "" && method != "CANCEL" {
+	if m.Status > 100 && m.ToTag() == "" && method != "CANCEL" {
 		x.fail(l, "%d to %s without To tag", m.Status, method)
 	}
-	if tag := r.msg.To().Tag(); tag != "" && tag != m.To().Tag() {
+	if tag := r.msg.ToTag(); tag != "" && tag != m.ToTag() {
 		x.fail(l, "%d to %s changes the To tag", m.Status, method)
 	}
 	if r.status == 401 { // nothing is kept of what is challenged: a late repetition finds a later nonce, a locked door or a call
@@ -427,7 +427,7 @@ func (x *watch) responseOut(l *legWatch, m *sip.Message, s *txn.Send) {
 
 // ackOut checks an ACK: to what, and with what.
 func (x *watch) ackOut(l *legWatch, r *requestWatch, m *sip.Message) {
-	tag := m.To().Tag()
+	tag := m.ToTag()
 	for _, inv := range l.order {
 		if inv.sent && inv.method == "INVITE" && inv.seq == r.seq {
 			status := inv.owed[tag]

@@ -83,7 +83,7 @@ func (x *watch) offerIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	d := readSDP(m.Body)
 	switch m.Method {
 	case "INVITE":
-		if m.To().Tag() == "" && o.initial != nil {
+		if m.ToTag() == "" && o.initial != nil {
 			if o.initial.status < 300 || r.seq <= o.initial.seq {
 				r.refuse = "merged"
 				return
@@ -263,7 +263,7 @@ func (x *watch) answerOut(l *legWatch, r *requestWatch, m *sip.Message) {
 }
 
 func (x *watch) inviteAnswered(l *legWatch, o *offerWatch, r *requestWatch, m *sip.Message, d *desc) {
-	tag := m.To().Tag()
+	tag := m.ToTag()
 	switch {
 	case m.Status < 200:
 		if d == nil {
@@ -341,7 +341,7 @@ func (x *watch) fits(l *legWatch, o *offerWatch, m *sip.Message, d *desc) {
 func (x *watch) described(l *legWatch, m *sip.Message, d *desc) {
 	x.mediaPort(l, d)
 	x.keyed(l, m, d, nil)
-	ours, theirs := m.From().Tag(), m.To().Tag()
+	ours, theirs := m.FromTag(), m.ToTag()
 	if !m.IsRequest() {
 		ours, theirs = theirs, ours
 	}

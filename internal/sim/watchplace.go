@@ -45,7 +45,7 @@ func (x *watch) placeOut(l *legWatch, m *sip.Message) {
 	}
 	tells := strings.Contains(m.Body, "<presence") || m.Has(sip.IDGeolocation)
 	u, _ := sip.ParseURI(m.URI)
-	should := m.To().Tag() == "" && u.User == "112" && host.trunk().Settings.PIDFLO
+	should := m.ToTag() == "" && u.User == "112" && host.trunk().Settings.PIDFLO
 	switch {
 	case tells && !should:
 		x.fail(l, "a location leaves:\n%s", m)

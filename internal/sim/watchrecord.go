@@ -80,7 +80,7 @@ func recordedAttempt(r *cdr.Record, i int, legs []*legWatch, fail func(string, .
 			continue
 		}
 		for _, q := range l.order {
-			if !q.sent || q.method != "INVITE" || q.msg.To().Tag() != "" || q.ended.After(until) || !q.cancelled.IsZero() {
+			if !q.sent || q.method != "INVITE" || q.msg.ToTag() != "" || q.ended.After(until) || !q.cancelled.IsZero() {
 				continue
 			}
 			switch {
@@ -102,9 +102,9 @@ func recordedOut(r *cdr.Record, l *legWatch, fail func(string, ...any)) {
 		return
 	}
 	for _, q := range l.order {
-		if q.sent && q.method == "INVITE" && q.msg.To().Tag() == "" {
-			if u, _ := sip.ParseURI(q.msg.URI); u.Number() != r.Called.Sent || q.msg.From().Tag() != r.Out.FromTag {
-				fail("sent to %s from tag %s, on the wire %s from tag %s", r.Called.Sent, r.Out.FromTag, u.Number(), q.msg.From().Tag())
+		if q.sent && q.method == "INVITE" && q.msg.ToTag() == "" {
+			if u, _ := sip.ParseURI(q.msg.URI); u.Number() != r.Called.Sent || q.msg.FromTag() != r.Out.FromTag {
+				fail("sent to %s from tag %s, on the wire %s from tag %s", r.Called.Sent, r.Out.FromTag, u.Number(), q.msg.FromTag())
 			}
 		}
 	}

@@ -53,14 +53,14 @@ func (l *legWatch) confirm(tag string) {
 
 // tagOf is the tag that names an early dialog on a leg: the one that the UAS made.
 func (l *legWatch) tagOf(m *sip.Message, sent bool) string {
-	uas := m.To().Tag() // of our request, and of every response
+	uas := m.ToTag() // of our request, and of every response
 	if m.IsRequest() && sent != l.ours {
-		uas = m.From().Tag()
+		uas = m.FromTag()
 	}
 	if !m.IsRequest() {
 		// a response within a dialog: the tag is To or From by who sent the request
 		if _, method, _ := m.CSeq(); method != "INVITE" && l.offers[uas] == nil {
-			uas = m.From().Tag()
+			uas = m.FromTag()
 		}
 	}
 	return uas
@@ -71,7 +71,7 @@ func (x *watch) reliableOut(l *legWatch, r *requestWatch, m *sip.Message, data [
 	if !takesReliable(r.msg) {
 		x.fail(l, "reliable %d to an INVITE that does not offer it", m.Status)
 	}
-	o := l.split(m.To().Tag())
+	o := l.split(m.ToTag())
 	w := o.rel
 	n, err := strconv.ParseUint(m.Get(sip.IDRSeq), 10, 32)
 	switch {
@@ -109,7 +109,7 @@ func (x *watch) reliableOut(l *legWatch, r *requestWatch, m *sip.Message, data [
 
 // pracked is the exchange that a PRACK belongs to: of an early dialog, or of the one that a 2xx has made the leg's meanwhile.
 func (l *legWatch) pracked(m *sip.Message) *offerWatch {
-	if o := l.offers[m.To().Tag()]; o != nil || l.confirmed == nil {
+	if o := l.offers[m.ToTag()]; o != nil || l.confirmed == nil {
 		return o
 	}
 	return l.offersOf()
@@ -140,7 +140,7 @@ func (x *watch) prackIn(l *legWatch, r *requestWatch, m *sip.Message) {
 
 // prackAnswered checks our response to a PRACK.
 func (x *watch) prackAnswered(l *legWatch, r *requestWatch, m *sip.Message, d *desc) {
-	o := l.dialog(m.To().Tag())
+	o := l.dialog(m.ToTag())
 	switch {
 	case o.by == r && m.Status < 300:
 		x.fits(l, o, m, d)
@@ -160,7 +160,7 @@ func (x *watch) reliableIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	if !r.msg.HasToken(sip.IDSupported, "100rel") || r.status > 0 {
 		return
 	}
-	o := l.split(m.To().Tag())
+	o := l.split(m.ToTag())
 	w := o.rel
 	n, err := strconv.ParseUint(m.Get(sip.IDRSeq), 10, 32)
 	if err != nil || n == 0 || w.rseq != 0 && n != w.rseq+1 {
@@ -219,7 +219,7 @@ func (x *watch) prackOut(l *legWatch, r *requestWatch, m *sip.Message) {
 func (l *legWatch) initialSeq() uint32 {
 	seq := uint32(0)
 	for _, r := range l.order {
-		if r.sent && r.method == "INVITE" && r.msg.To().Tag() == "" {
+		if r.sent && r.method == "INVITE" && r.msg.ToTag() == "" {
 			seq = r.seq
 		}
 	}
@@ -238,7 +238,7 @@ func (x *watch) pracksSent() {
 
 // overtaken checks a 2xx of ours against what was said reliably before it.
 func (x *watch) overtaken(l *legWatch, m *sip.Message, d *desc) (settled bool) {
-	o := l.offers[m.To().Tag()]
+	o := l.offers[m.ToTag()]
 	if o == nil {
 		return false
 	}

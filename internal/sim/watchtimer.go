@@ -30,7 +30,7 @@ func (x *watch) timerOut(l *legWatch, m *sip.Message) {
 	if !m.HasToken(sip.IDSupported, "timer") {
 		x.fail(l, "%s without Supported: timer", m.Method)
 	}
-	switch tag := m.To().Tag(); {
+	switch tag := m.ToTag(); {
 	case asked == 0 && l.timer.interval > 0 && tag != "":
 		x.fail(l, "%s without Session-Expires switches the timer off (RFC 4028 §7.4)", m.Method)
 	case asked == 0:

@@ -128,7 +128,7 @@ func TestGetters(t *testing.T) {
 	if seq != 20713 || method != "INVITE" || !ok {
 		t.Error("CSeq", seq, method, ok)
 	}
-	if a := m.From(); a.Display != "Müller, Anna" || a.Tag() != "8f2a61b0" || m.To().Tag() != "" {
+	if a := m.From(); a.Display != "Müller, Anna" || a.Tag() != "8f2a61b0" || m.ToTag() != "" {
 		t.Errorf("%+v", a)
 	}
 	if c, ok := m.Contact(); !ok || c.URI != "sip:+493055501@192.0.2.10:5060;transport=udp" || c.Params != "" {

@@ -113,7 +113,7 @@ func BenchmarkGetters(b *testing.B) {
 	for b.Loop() {
 		v, ok1 := m.TopVia()
 		_, _, ok2 := m.CSeq()
-		if !ok1 || !ok2 || v.Branch() == "" || m.From().Tag() == "" || m.To().Tag() != "" || !m.HasToken(IDSupported, "timer") {
+		if !ok1 || !ok2 || v.Branch() == "" || m.FromTag() == "" || m.ToTag() != "" || !m.HasToken(IDSupported, "timer") {
 			b.Fatal("a value is missing")
 		}
 	}

@@ -2,9 +2,17 @@ package sip
 
 import "slices"
 
+// roomy is a message in one piece with the headers that nearly all have.
+type roomy struct {
+	Message
+	room [16]Header
+}
+
 // NewRequest is a request without headers.
 func NewRequest(method, uri string) *Message {
-	return &Message{Method: method, URI: uri, Headers: make([]Header, 0, 16)}
+	m := &roomy{Message: Message{Method: method, URI: uri}}
+	m.Headers = m.room[:0]
+	return &m.Message
 }
 
 // NewResponse answers req (RFC 3261 §8.2.6): all Via in order, From, To, Call-ID, CSeq, and Timestamp in
@@ -14,14 +22,8 @@ func NewResponse(req *Message, status int, phrase string) *Message {
 	if phrase == "" {
 		phrase = Phrase(status)
 	}
-	m := &Message{Status: status, Reason: phrase}
-	n := 0
-	for i := range req.Headers {
-		if req.Headers[i].ID == IDVia {
-			n++
-		}
-	}
-	m.Headers = make([]Header, 0, n+12) // room for what the answering side adds
+	m := &roomy{Message: Message{Status: status, Reason: phrase, views: req.views}}
+	m.Headers = m.room[:0]
 	for i := range req.Headers {
 		if req.Headers[i].ID == IDVia {
 			m.Headers = append(m.Headers, req.Headers[i])
@@ -32,7 +34,7 @@ func NewResponse(req *Message, status int, phrase string) *Message {
 			m.Headers = append(m.Headers, req.Headers[i])
 		}
 	}
-	return m
+	return &m.Message
 }
 
 // Clone copies the message; headers and their order are then independent, the text is shared.
@@ -88,7 +90,7 @@ func (m *Message) delFrom(from int, id ID) {
 // SetToTag adds the tag to To unless it has one: a tag never changes within a dialog.
 func (m *Message) SetToTag(tag string) {
 	i := m.index(IDTo)
-	if i < 0 || tag == "" || m.To().Tag() != "" {
+	if i < 0 || tag == "" || m.ToTag() != "" {
 		return
 	}
 	m.Headers[i].Value = stripLines(m.Headers[i].Value + ";tag=" + tag)

@@ -40,10 +40,10 @@ Content-Length: 0
 	}
 	busy.SetToTag("t1")
 	busy.SetToTag("t2")
-	if busy.Get(IDTo) != "<sip:a@example.com>;tag=t1" || busy.To().Tag() != "t1" {
+	if busy.Get(IDTo) != "<sip:a@example.com>;tag=t1" || busy.ToTag() != "t1" {
 		t.Error(busy.Get(IDTo))
 	}
-	if req.To().Tag() != "" || trying.To().Tag() != "" {
+	if req.ToTag() != "" || trying.ToTag() != "" {
 		t.Error("the tag came into another message")
 	}
 }

@@ -2,7 +2,7 @@ package sip
 
 import "strings"
 
-// Bit sets of ASCII, low half and high half, so that a test is a shift and not a table in memory.
+// Bit sets of ASCII, low half and high half.
 const (
 	digits   = 0x3ff << '0'
 	letters  = 0x3ffffff<<('A'-64) | 0x3ffffff<<('a'-64)
@@ -20,10 +20,33 @@ func inSet(c byte, low, top uint64) bool {
 	return c < 128 && top>>(c-64)&1 != 0
 }
 
-// isToken tells a character of token (RFC 3261 §25.1).
-func isToken(c byte) bool { return inSet(c, tokenLow, tokenTop) }
+// What a character may be part of. These are asked of most of a message's octets, so they have a table: 256 octets that stay in the cache.
+const (
+	ofToken = 1 << iota
+	ofHost
+	ofURI
+)
 
-func isHost(c byte) bool { return inSet(c, hostLow, hostTop) }
+var classes = func() (t [256]uint8) {
+	for i := range t {
+		c := byte(i)
+		if inSet(c, tokenLow, tokenTop) {
+			t[c] |= ofToken
+		}
+		if inSet(c, hostLow, hostTop) {
+			t[c] |= ofHost
+		}
+		if c > ' ' && c != 0x7f && c != '<' && c != '>' && c != '"' {
+			t[c] |= ofURI
+		}
+	}
+	return t
+}()
+
+// isToken tells a character of token (RFC 3261 §25.1).
+func isToken(c byte) bool { return classes[c]&ofToken != 0 }
+
+func isHost(c byte) bool { return classes[c]&ofHost != 0 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
@@ -31,9 +54,7 @@ func isDigit(c byte) bool { return c-'0' <= 9 }
 
 // isURIChar refuses what no URI holds and what would break out of a start line or of brackets.
 // Other characters outside the grammar are let through: gateways do send "#" and raw UTF-8.
-func isURIChar(c byte) bool {
-	return c > ' ' && c != 0x7f && c != '<' && c != '>' && c != '"'
-}
+func isURIChar(c byte) bool { return classes[c]&ofURI != 0 }
 
 func allURI(s string) bool {
 	for i := 0; i < len(s); i++ {

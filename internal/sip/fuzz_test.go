@@ -45,9 +45,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%v of %d octets", err, len(data))
 		}
 		fault := m.Validate()
-		m.TopVia()
-		m.CSeq()
-		m.Contact()
+		checkViews(t, m)
 		m.SDP()
 		m.Insists("application/sdp")
 		for id := IDVia; id <= IDPath; id++ {
@@ -59,6 +57,7 @@ func FuzzParse(f *testing.F) {
 		}
 		if m.IsRequest() && fault == nil && err == nil {
 			m.FixTopVia(src)
+			checkViews(t, m)
 			v, ok := m.TopVia()
 			if r := v.Received(); !ok || r != "" && r != "192.0.2.200" || m.Validate() != nil {
 				t.Fatalf("Via became %q", m.Get(IDVia))
@@ -68,6 +67,8 @@ func FuzzParse(f *testing.F) {
 				t.Fatal("the response lacks a header")
 			}
 			checkRoundTrip(t, res)
+			res.SetToTag("t")
+			checkViews(t, res)
 		}
 	})
 }

@@ -41,6 +41,9 @@ func (m *Message) CallID() string { return m.Get(IDCallID) }
 // CSeq is sequence number, below 2**31, and method (RFC 3261 §8.1.1.5).
 func (m *Message) CSeq() (seq uint32, method string, ok bool) {
 	s := m.Get(IDCSeq)
+	if v := m.views; v != nil && v.cseqText == s && s != "" {
+		return v.seq, v.method, true
+	}
 	i := 0
 	for i < len(s) && isDigit(s[i]) {
 		i++
@@ -55,20 +58,35 @@ func (m *Message) CSeq() (seq uint32, method string, ok bool) {
 
 // From is the From header, the zero Address when it cannot be read.
 func (m *Message) From() Address {
-	a, _ := ParseAddress(m.Get(IDFrom))
+	a, _ := m.address(IDFrom, m.Get(IDFrom))
 	return a
 }
 
 // To is the To header, the zero Address when it cannot be read.
 func (m *Message) To() Address {
-	a, _ := ParseAddress(m.Get(IDTo))
+	a, _ := m.address(IDTo, m.Get(IDTo))
 	return a
+}
+
+// FromTag is the tag of From, "" when there is none.
+func (m *Message) FromTag() string { return m.tag(IDFrom) }
+
+// ToTag is the tag of To, "" when there is none.
+func (m *Message) ToTag() string { return m.tag(IDTo) }
+
+func (m *Message) tag(id ID) string {
+	text := m.Get(id)
+	if v := m.view(id); v != nil && v.text == text && text != "" {
+		return v.tag
+	}
+	a, _ := ParseAddress(text)
+	return a.Tag()
 }
 
 // Contact is the first Contact; false when there is none, it cannot be read or it is "*".
 func (m *Message) Contact() (Address, bool) {
 	for v := range m.Values(IDContact) {
-		a, err := ParseAddress(v)
+		a, err := m.address(IDContact, v)
 		return a, err == nil && v != "*"
 	}
 	return Address{}, false

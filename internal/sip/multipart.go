@@ -106,7 +106,7 @@ func parsePart(s string) (Part, error) {
 	if head == len(s) && !strings.HasSuffix(s, "\n") {
 		p.err = nil // headers only, their line end taken by the delimiter
 	}
-	p.headers(&m, 0, head)
+	p.headers(&m, 0, 0, head)
 	if p.err != nil {
 		return part, ValueError("part of a multipart: " + p.err.Why)
 	}
@@ -120,6 +120,12 @@ func parsePart(s string) (Part, error) {
 // SDP is the application/sdp body, also when it is the first such part of a multipart; false when there
 // is none. A part in base64 or quoted-printable is not decoded and does not count.
 func (m *Message) SDP() (string, bool) {
+	switch m.Get(IDContentType) { // nearly all
+	case "application/sdp":
+		return m.Body, m.Body != ""
+	case "":
+		return "", false
+	}
 	t, params := m.ContentType()
 	return findSDP(t, params, m.Body, maxNesting)
 }

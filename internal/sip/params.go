@@ -12,11 +12,35 @@ type Params string
 // Get finds a parameter by name in any case. A flag without "=" gives "" and true. Blanks round the
 // value and quotes are taken off.
 func (p Params) Get(name string) (value string, ok bool) {
+	if strings.IndexByte(string(p), '"') < 0 {
+		return p.get(name)
+	}
 	for rest := string(p); rest != ""; {
 		var n, v string
 		n, v, rest, _ = cutParam(rest)
 		if equalFold(n, name) && n != "" {
 			return unquote(v), true
+		}
+	}
+	return "", false
+}
+
+// get is Get where there is no quote, as nearly always.
+func (p Params) get(name string) (value string, ok bool) {
+	for rest := string(p); rest != "" && name != ""; {
+		first := rest
+		if end := strings.IndexByte(rest, ';'); end >= 0 {
+			first, rest = rest[:end], rest[end+1:]
+		} else {
+			rest = ""
+		}
+		first = trim(first)
+		if n := len(name); len(first) >= n && equalFold(first[:n], name) {
+			if v := trim(first[n:]); v == "" {
+				return "", true
+			} else if v[0] == '=' {
+				return trim(v[1:]), true
+			}
 		}
 	}
 	return "", false
@@ -44,12 +68,31 @@ func (p Params) All() iter.Seq2[string, string] {
 // check refuses empty parameters, as RFC 4475 §3.1.2.1 has them, and quotes that are not closed.
 // One semicolon too many at the end is common and let pass.
 func (p Params) check() bool {
+	if strings.IndexByte(string(p), '"') < 0 {
+		return p.checkPlain()
+	}
 	for rest := string(p); rest != ""; {
 		n, _, tail, ok := cutParam(rest)
 		if !ok || n == "" {
 			return false
 		}
 		rest = tail
+	}
+	return true
+}
+
+// checkPlain is check where there is no quote.
+func (p Params) checkPlain() bool {
+	for rest := string(p); rest != ""; {
+		rest = trim(rest)
+		if rest == "" || rest[0] == ';' || rest[0] == '=' {
+			return false
+		}
+		end := strings.IndexByte(rest, ';')
+		if end < 0 {
+			return true
+		}
+		rest = rest[end+1:]
 	}
 	return true
 }

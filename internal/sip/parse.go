@@ -38,6 +38,8 @@ type parser struct {
 	lim    Limits
 	length int          // Content-Length, -1 while there is none
 	err    *SyntaxError // the first fault; after one in a header reading goes on, for the sake of a 400
+	// nexts are where the lines behind the first ones begin, as far as there is room: measure has found them, headers need not look again.
+	nexts [32]int32
 }
 
 // fail notes the first fault.
@@ -50,8 +52,9 @@ func (p *parser) fail(offset int, header, why string) {
 // message is nil when the start line is not one of SIP.
 func (p *parser) message() *Message {
 	lines, head := p.measure()
-	m := new(Message)
-	end, pos := line(p.text, 0)
+	lines = min(lines, p.lim.MaxHeaders)
+	m := newMessage(lines)
+	end, pos := p.line(p.text, 0, 0)
 	if end > p.lim.MaxHeaderLine {
 		p.fail(p.lim.MaxHeaderLine, "", "start line is longer than the limit")
 		return nil
@@ -64,25 +67,50 @@ func (p *parser) message() *Message {
 		p.fail(pos, "", "start line is folded")
 		return nil
 	}
-	m.Headers = make([]Header, 0, min(lines, p.lim.MaxHeaders))
-	p.headers(m, pos, head)
+	p.headers(m, 1, pos, head)
 	p.body(m, head)
 	return m
+}
+
+// newMessage is a message with room for so many headers, in one piece where nearly all have their place.
+func newMessage(headers int) *Message {
+	if headers > len(roomy{}.room) {
+		m := new(struct {
+			Message
+			views
+		})
+		m.Message.views = &m.views
+		m.Headers = make([]Header, 0, headers)
+		return &m.Message
+	}
+	m := new(struct {
+		roomy
+		views
+	})
+	m.Message.views = &m.views
+	m.Headers = m.room[:0]
+	return &m.Message
 }
 
 // measure counts the lines before the body and finds where the body begins.
 func (p *parser) measure() (lines, head int) {
 	returns := 0
-	for pos := 0; pos < len(p.text); {
-		end, next := line(p.text, pos)
-		returns += next - end - 1
-		switch {
-		case next == end: // no LF: the sender or the network cut it
-			p.fail(end, "", "last header line has no end")
-		case end == pos:
+	for pos := 0; pos < len(p.text); lines++ {
+		length := strings.IndexByte(p.text[pos:], '\n')
+		if length < 0 { // the sender or the network cut it
+			p.fail(len(p.text), "", "last header line has no end")
+			break
+		}
+		next := pos + length + 1
+		if lines < len(p.nexts) {
+			p.nexts[lines] = int32(next)
+		}
+		if length > 0 && p.text[next-2] == '\r' {
+			returns++
+			length--
+		}
+		if length == 0 {
 			return lines, p.checkReturns(next, returns)
-		default:
-			lines++
 		}
 		pos = next
 	}
@@ -116,18 +144,31 @@ func line(s string, pos int) (end, next int) {
 	return end, next
 }
 
-// headers reads the lines from pos to head.
-func (p *parser) headers(m *Message, pos, head int) {
+// line is line for the nth line, from 0, which begins at pos.
+func (p *parser) line(s string, n, pos int) (end, next int) {
+	if n >= len(p.nexts) || p.nexts[n] == 0 {
+		return line(s, pos)
+	}
+	next = int(p.nexts[n])
+	if end = next - 1; end > pos && s[end-1] == '\r' {
+		end--
+	}
+	return end, next
+}
+
+// headers reads the lines from the nth, at pos, to head.
+func (p *parser) headers(m *Message, n, pos, head int) {
 	s := p.text[:head]
-	for pos < head {
-		end, next := line(s, pos)
+	for ; pos < head; n++ {
+		end, next := p.line(s, n, pos)
 		if end == pos {
 			return
 		}
 		folded := false
 		for next < head && isBlank(s[next]) {
 			folded = true
-			end, next = line(s, next)
+			n++
+			end, next = p.line(s, n, next)
 		}
 		switch {
 		case end-pos > p.lim.MaxHeaderLine:
@@ -144,11 +185,18 @@ func (p *parser) headers(m *Message, pos, head int) {
 
 // header reads one line with its folds.
 func (p *parser) header(m *Message, pos int, s string, folded bool) {
+	colon := strings.IndexByte(s, ':')
+	if colon > 0 {
+		if id := lookup(s[:colon]); id != IDOther { // then all of it is a token
+			p.add(m, pos, id, s, colon, colon, folded)
+			return
+		}
+	}
 	n := 0
 	for n < len(s) && isToken(s[n]) {
 		n++
 	}
-	colon := n
+	colon = n
 	if folded {
 		for colon < len(s) && (isBlank(s[colon]) || s[colon] == '\r' || s[colon] == '\n') {
 			colon++
@@ -162,7 +210,12 @@ func (p *parser) header(m *Message, pos int, s string, folded bool) {
 		p.fail(pos+n, "", "header line has no name and colon")
 		return
 	}
-	h := Header{ID: lookup(s[:n]), Name: s[:n], Value: trim(s[colon+1:])}
+	p.add(m, pos, lookup(s[:n]), s, n, colon, folded)
+}
+
+// add appends the header in line s, of which the name ends at n.
+func (p *parser) add(m *Message, pos int, id ID, s string, n, colon int, folded bool) {
+	h := Header{ID: id, Name: s[:n], Value: trim(s[colon+1:])}
 	if folded {
 		h.Value = unfold(h.Value)
 	}

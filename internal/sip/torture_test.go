@@ -224,9 +224,9 @@ func checkParsed(t *testing.T, c tortureCase, m *Message) {
 		case "cseq":
 			got, _, _ = m.CSeq()
 		case "from_tag":
-			got = m.From().Tag()
+			got = m.FromTag()
 		case "to_tag":
-			got = m.To().Tag()
+			got = m.ToTag()
 		case "from_display":
 			got = m.From().Display
 		case "via_count":

@@ -33,7 +33,7 @@ func (m *Message) Validate() *Fault {
 		if h.ID > IDRecordRoute && h.ID != IDContentType || !m.IsRequest() && spare(h.ID) {
 			continue
 		}
-		if f := checkValue(h, &vias); f != nil {
+		if f := m.checkValue(h, &vias); f != nil {
 			return f
 		}
 	}
@@ -110,7 +110,10 @@ func (m *Message) checkPresence() *Fault {
 
 // checkCSeq answers an unknown method that differs from CSeq with 501 (RFC 4475 §3.1.2.18).
 func (m *Message) checkCSeq() *Fault {
-	_, method, ok := m.CSeq()
+	seq, method, ok := m.CSeq()
+	if ok && m.views != nil {
+		m.views.seq, m.views.method, m.views.cseqText = seq, method, m.Get(IDCSeq)
+	}
 	switch {
 	case !ok:
 		return bad(IDCSeq, "not a number below 2**31 and a method")
@@ -133,14 +136,14 @@ func KnownMethod(method string) bool {
 }
 
 // checkValue checks one header line; vias counts the Via values.
-func checkValue(h *Header, vias *int) *Fault {
+func (m *Message) checkValue(h *Header, vias *int) *Fault {
 	switch h.ID {
 	case IDVia:
-		return checkVia(h.Value, vias)
+		return m.checkVia(h.Value, vias)
 	case IDFrom, IDTo:
-		return checkAddress(h.ID, h.Value)
+		return m.checkAddress(h.ID, h.Value)
 	case IDContact, IDRoute, IDRecordRoute:
-		return checkAddresses(h.ID, h.Value)
+		return m.checkAddresses(h.ID, h.Value)
 	case IDCallID:
 		if h.Value == "" || !visible(h.Value) {
 			return bad(IDCallID, "value is empty or has blanks")
@@ -168,7 +171,7 @@ func visible(s string) bool {
 
 // checkVia refuses a branch that is the cookie and nothing else: it would name every transaction
 // (RFC 4475 §3.2.1).
-func checkVia(list string, vias *int) *Fault {
+func (m *Message) checkVia(list string, vias *int) *Fault {
 	for rest, more := list, true; more; *vias++ {
 		var s string
 		s, rest, more = cutList(rest)
@@ -176,15 +179,22 @@ func checkVia(list string, vias *int) *Fault {
 		if err != nil {
 			return badValue(IDVia, err)
 		}
-		if *vias == 0 && v.Branch() == MagicCookie {
+		if *vias > 0 {
+			continue
+		}
+		branch := v.Branch()
+		if branch == MagicCookie {
 			return bad(IDVia, "branch is empty behind the magic cookie")
+		}
+		if m.views != nil {
+			m.views.via, m.views.branch, m.views.viaText = v, branch, list
 		}
 	}
 	return nil
 }
 
 // checkAddresses lets empty elements pass, as Values leaves them out.
-func checkAddresses(id ID, list string) *Fault {
+func (m *Message) checkAddresses(id ID, list string) *Fault {
 	if list == "*" && id == IDContact {
 		return nil
 	}
@@ -194,22 +204,29 @@ func checkAddresses(id ID, list string) *Fault {
 		if s == "" {
 			continue
 		}
-		if f := checkAddress(id, s); f != nil {
+		if f := m.checkAddress(id, s); f != nil {
 			return f
 		}
 	}
 	return nil
 }
 
-func checkAddress(id ID, s string) *Fault {
+func (m *Message) checkAddress(id ID, s string) *Fault {
 	a, err := ParseAddress(s)
 	if err != nil {
 		return badValue(id, err)
 	}
+	tag, tagged := "", false
 	if id == IDFrom || id == IDTo { // whose tags count, and whose URI need not lead anywhere
-		if tag, ok := a.Params.Get("tag"); ok && tag == "" {
-			return bad(id, "tag is empty")
-		}
+		tag, tagged = a.Params.Get("tag")
+	}
+	if tagged && tag == "" {
+		return bad(id, "tag is empty")
+	}
+	if v := m.view(id); v != nil && v.text == "" {
+		*v = view{a, s, tag}
+	}
+	if id == IDFrom || id == IDTo {
 		return nil
 	}
 	if _, err := ParseURI(a.URI); err != nil && err != ErrScheme {

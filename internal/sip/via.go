@@ -18,10 +18,15 @@ type Via struct {
 
 // ParseVia reads one Via value of SIP/2.0.
 func ParseVia(s string) (Via, error) {
-	proto, s, ok1 := cutSlash(s)
-	version, s, ok2 := cutSlash(s)
-	if !ok1 || !ok2 || !equalFold(proto, "SIP") || version != "2.0" {
-		return Via{}, errVia
+	if rest, ok := strings.CutPrefix(s, "SIP/2.0/"); ok { // as all but those who put blanks round the slashes
+		s = rest
+	} else {
+		proto, rest, ok1 := cutSlash(s)
+		version, rest, ok2 := cutSlash(rest)
+		if !ok1 || !ok2 || !equalFold(proto, "SIP") || version != "2.0" {
+			return Via{}, errVia
+		}
+		s = rest
 	}
 	s = strings.TrimLeft(s, " \t")
 	n := 0
@@ -88,9 +93,22 @@ func (v Via) RPort() (port uint16, present bool) {
 
 // TopVia is the first Via value; false when there is none that can be read.
 func (m *Message) TopVia() (Via, bool) {
-	first, _, _ := cutList(m.Get(IDVia))
+	value := m.Get(IDVia)
+	if m.views != nil && m.views.viaText == value && value != "" {
+		return m.views.via, true
+	}
+	first, _, _ := cutList(value)
 	v, err := ParseVia(first)
 	return v, err == nil
+}
+
+// TopBranch is the branch of the first Via value, "" when there is none.
+func (m *Message) TopBranch() string {
+	if value := m.Get(IDVia); m.views != nil && m.views.viaText == value && value != "" {
+		return m.views.branch
+	}
+	v, _ := m.TopVia()
+	return v.Branch()
 }
 
 // FixTopVia notes in the top Via of a received request where it came from: received= when sent-by is not
@@ -102,9 +120,8 @@ func (m *Message) FixTopVia(remote netip.AddrPort) {
 		return
 	}
 	value := m.Headers[i].Value
-	first, rest, more := cutList(value)
-	v, err := ParseVia(first)
-	if err != nil {
+	v, ok := m.TopVia()
+	if !ok {
 		return
 	}
 	ip := remote.Addr().Unmap().WithZone("")
@@ -114,11 +131,12 @@ func (m *Message) FixTopVia(remote netip.AddrPort) {
 	if same && !rport && !v.Params.Has("received") {
 		return
 	}
-	b := make([]byte, 0, len(value)+64)
-	b = append(b, "SIP/2.0/"...)
+	var room [256]byte
+	b := append(room[:0], "SIP/2.0/"...)
 	b = append(b, v.Transport...)
 	b = append(b, ' ')
 	b = appendHost(b, v.Host, v.Port)
+	params := len(b) + 1
 	for left := string(v.Params); left != ""; {
 		name, _, tail, _ := cutParam(left)
 		raw := trim(strings.TrimSuffix(left[:len(left)-len(tail)], ";"))
@@ -137,11 +155,20 @@ func (m *Message) FixTopVia(remote netip.AddrPort) {
 		b = append(b, ";received="...)
 		b = ip.AppendTo(b)
 	}
-	if more {
+	end := len(b)
+	if _, rest, more := cutList(value); more {
 		b = append(b, ',')
 		b = append(b, rest...)
 	}
-	m.Headers[i].Value = string(b)
+	fixed := string(b)
+	m.Headers[i].Value = fixed
+	if m.views != nil && params <= end {
+		if m.views.viaText != value { // not by Validate
+			m.views.branch = v.Branch()
+		}
+		v.Params = Params(fixed[params:end])
+		m.views.via, m.views.viaText = v, fixed
+	}
 }
 
 // ResponseAddr is where a UDP response to this request goes (RFC 3261 §18.2.2, RFC 3581 §4), src being

@@ -28,7 +28,7 @@ func (a *Agent) checkRequest(c *Call, m *sip.Message) {
 			note("Via says %s", via.Transport)
 		}
 	}
-	if m.From().Tag() == "" {
+	if m.FromTag() == "" {
 		note("From without tag (§8.1.1.3)")
 	}
 	if _, ok := m.Contact(); !ok && (m.Method == "INVITE" || m.Method == "UPDATE") {
@@ -41,14 +41,14 @@ func (a *Agent) checkRequest(c *Call, m *sip.Message) {
 	if method != m.Method {
 		note("CSeq method %s (§8.1.1.5)", method)
 	}
-	if m.To().Tag() == c.localTag {
+	if m.ToTag() == c.localTag {
 		if c.remoteSeq != 0 && n <= c.remoteSeq {
 			note("CSeq %d after %d (§12.2.1.1)", n, c.remoteSeq)
 		}
 		c.remoteSeq = n
 	}
-	if m.From().Tag() != c.remoteTag && c.answered {
-		note("From tag %q, the dialog has %q", m.From().Tag(), c.remoteTag)
+	if m.FromTag() != c.remoteTag && c.answered {
+		note("From tag %q, the dialog has %q", m.FromTag(), c.remoteTag)
 	}
 	a.checkTarget(m, note)
 }
@@ -65,8 +65,8 @@ func (a *Agent) checkAck(c *Call, m *sip.Message) {
 	note := func(format string, args ...any) {
 		a.violation(c, m.StartLine()+": "+fmt.Sprintf(format, args...))
 	}
-	if m.From().Tag() != c.remoteTag {
-		note("From tag %q, the dialog has %q", m.From().Tag(), c.remoteTag)
+	if m.FromTag() != c.remoteTag {
+		note("From tag %q, the dialog has %q", m.FromTag(), c.remoteTag)
 	}
 	for t := range a.servers {
 		if t == serverKey(m, "INVITE") {

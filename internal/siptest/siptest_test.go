@@ -172,7 +172,7 @@ func TestForkedRinging(t *testing.T) {
 	if _, err := call.WaitN(tt.Context(), Ringing, 3); err != nil {
 		t.Error(err)
 	}
-	if tag := call.Response().To().Tag(); tag != "two" {
+	if tag := call.Response().ToTag(); tag != "two" {
 		t.Errorf("answered by %q", tag)
 	}
 	call.Hangup()

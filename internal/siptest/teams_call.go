@@ -55,11 +55,11 @@ func MediaHints(location, path, site string) Option {
 
 // Replacing is that an INVITE takes the place of a call of the service's (DR-17, RFC 3891): the SBC's peer in it talks to the new one.
 func Replacing(c *Call) Option {
-	ours, theirs := c.Invite().From().Tag(), ""
+	ours, theirs := c.Invite().FromTag(), ""
 	if c.Incoming() {
-		ours, theirs = c.Response().To().Tag(), ours
+		ours, theirs = c.Response().ToTag(), ours
 	} else {
-		theirs = c.Response().To().Tag()
+		theirs = c.Response().ToTag()
 	}
 	return func(r *request) {
 		addHeaders(r.m, []string{"Replaces: " + c.Invite().CallID() + ";to-tag=" + theirs + ";from-tag=" + ours, "Require: replaces"})

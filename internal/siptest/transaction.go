@@ -171,7 +171,7 @@ func (t *serverTx) reply(m *sip.Message) {
 	if t.req.Method == "INVITE" && (m.Status < 300 || t.a.udp != nil) {
 		t.repeat(m, t.last, t.a.cfg.T1, 0)
 	} else if t.req.Method == "INVITE" {
-		t.wait(m.To().Tag(), nil)
+		t.wait(m.ToTag(), nil)
 	}
 }
 
@@ -183,7 +183,7 @@ func (t *serverTx) sendLast() {
 
 // repeat sends a final answer again after d, until 64 T1 are over.
 func (t *serverTx) repeat(m *sip.Message, b []byte, d, spent time.Duration) {
-	tag := m.To().Tag()
+	tag := m.ToTag()
 	t.wait(tag, t.a.after(d, func() {
 		if t.call != nil && t.call.vanished {
 			return
@@ -269,7 +269,7 @@ func (a *Agent) receiveRequest(m *sip.Message, from peer) {
 	}
 	t := &serverTx{a: a, req: m, from: from}
 	a.servers[key] = t
-	toTag := m.To().Tag()
+	toTag := m.ToTag()
 	c := a.dialogs[m.CallID()+" "+toTag]
 	if m.Method == "CANCEL" {
 		a.receiveCancel(t)
@@ -344,10 +344,10 @@ func (t *serverTx) response(status int, headers []string) *sip.Message {
 
 func (a *Agent) receiveAck(m *sip.Message, from peer) {
 	if t := a.servers[serverKey(m, "INVITE")]; t != nil && t.final >= 300 {
-		a.record(t.call, false, from, m, !t.acked(m.To().Tag()))
+		a.record(t.call, false, from, m, !t.acked(m.ToTag()))
 		return
 	}
-	c := a.dialogs[m.CallID()+" "+m.To().Tag()]
+	c := a.dialogs[m.CallID()+" "+m.ToTag()]
 	if c == nil {
 		a.record(nil, false, from, m, false)
 		a.violation(nil, "ACK for no call: "+m.CallID())

@@ -111,7 +111,7 @@ func (c *Call) invitePeer(opts []Option) error {
 		return err
 	}
 	// Options may have changed who calls whom.
-	c.id, c.localTag = r.m.CallID(), r.m.From().Tag()
+	c.id, c.localTag = r.m.CallID(), r.m.FromTag()
 	c.localURI, c.remoteURI = r.m.From().URI, r.m.To().URI
 	if n, _, ok := r.m.CSeq(); ok {
 		c.seq = n
@@ -165,7 +165,7 @@ func (c *Call) provisional(m *sip.Message) {
 	if m.Status == 100 {
 		c.event(Trying, false, m)
 	} else {
-		c.remoteTag = m.To().Tag() // the latest fork; the one that answers counts
+		c.remoteTag = m.ToTag() // the latest fork; the one that answers counts
 		c.learn(m, true)
 		c.acknowledge(m)
 		c.event(Ringing, false, m)
@@ -182,10 +182,10 @@ func (c *Call) provisional(m *sip.Message) {
 // acknowledge sends PRACK for a reliable provisional response (RFC 3262 §4).
 func (c *Call) acknowledge(m *sip.Message) {
 	rseq := m.Get(sip.IDRSeq)
-	if rseq == "" || !m.HasToken(sip.IDRequire, "100rel") || c.acks[rseq+m.To().Tag()] != nil {
+	if rseq == "" || !m.HasToken(sip.IDRequire, "100rel") || c.acks[rseq+m.ToTag()] != nil {
 		return
 	}
-	c.acks[rseq+m.To().Tag()] = []byte{}
+	c.acks[rseq+m.ToTag()] = []byte{}
 	c.seq++
 	p := c.newRequest("PRACK", c.seq)
 	n, _, _ := m.CSeq()
@@ -195,7 +195,7 @@ func (c *Call) acknowledge(m *sip.Message) {
 
 // accepted takes a 2xx: the first one, one again, or that of another fork.
 func (c *Call) accepted(m *sip.Message) {
-	tag := m.To().Tag()
+	tag := m.ToTag()
 	if ack := c.acks[tag]; ack != nil {
 		c.a.send(c.hop(), ack)
 		return
@@ -232,7 +232,7 @@ func (c *Call) sendAck(inv, resp *sip.Message, offered bool) {
 	}
 	c.a.addVia(ack)
 	b := ack.Append(nil)
-	c.acks[resp.To().Tag()] = b
+	c.acks[resp.ToTag()] = b
 	c.a.record(c, true, c.hop(), ack, false)
 	c.a.send(c.hop(), b)
 	c.event(Acked, true, ack)
@@ -413,8 +413,8 @@ func (c *Call) renewed(req, m *sip.Message, method string, offered bool) {
 		c.a.send(c.hop(), ack)
 		return
 	}
-	first := c.acks[m.To().Tag()]
+	first := c.acks[m.ToTag()]
 	c.sendAck(req, m, offered)
-	c.acks[key], c.acks[m.To().Tag()] = c.acks[m.To().Tag()], first
+	c.acks[key], c.acks[m.ToTag()] = c.acks[m.ToTag()], first
 	c.event(Reinvited, true, m)
 }

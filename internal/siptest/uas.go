@@ -22,7 +22,7 @@ func (a *Agent) arrive(t *serverTx, key string) {
 	c := a.newCall(true)
 	m := t.req
 	c.id, c.invite, c.in, c.to, t.call = m.CallID(), m, t, t.from, c
-	c.remoteTag, c.remoteURI, c.localURI = m.From().Tag(), m.From().URI, m.To().URI
+	c.remoteTag, c.remoteURI, c.localURI = m.FromTag(), m.From().URI, m.To().URI
 	c.keys = append(c.keys, key)
 	c.own(c.localTag)
 	c.learn(m, true)
@@ -146,7 +146,7 @@ func (c *Call) cancelled(inv *serverTx) {
 // receive takes a request within the dialog.
 func (c *Call) receive(t *serverTx) {
 	m := t.req
-	if m.To().Tag() != c.localTag { // another fork of ours; it is not the call
+	if m.ToTag() != c.localTag { // another fork of ours; it is not the call
 		t.reply(t.response(200, nil))
 		c.event(Request, false, m)
 		return
@@ -231,7 +231,7 @@ func (c *Call) receiveOffer(t *serverTx) {
 func (c *Call) receiveAck(m *sip.Message, from peer) {
 	n, _, _ := m.CSeq()
 	t := c.invites[n]
-	again := t == nil || !t.acked(m.To().Tag())
+	again := t == nil || !t.acked(m.ToTag())
 	c.a.record(c, false, from, m, again)
 	if t == nil {
 		c.a.violation(c, "ACK with CSeq "+strconv.FormatUint(uint64(n), 10)+", which no INVITE had")

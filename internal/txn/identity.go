@@ -27,8 +27,7 @@ type identity2543 struct {
 
 // ours remembers a request that we send.
 func (k *kept) ours(req *sip.Message) {
-	v, _ := req.TopVia()
-	k.send.CallID, k.send.Branch = req.CallID(), v.Branch()
+	k.send.CallID, k.send.Branch = req.CallID(), req.TopBranch()
 }
 
 // answers tells whether a response belongs to the request that we sent: same branch, at whichever address, same
@@ -37,8 +36,7 @@ func (k *kept) answers(r *sip.Message, method string) bool {
 	if r.IsRequest() {
 		return false
 	}
-	v, _ := r.TopVia()
-	if !sentAs(v.Branch(), k.send.Branch) {
+	if !sentAs(r.TopBranch(), k.send.Branch) {
 		return false
 	}
 	_, m, _ := r.CSeq()
@@ -48,7 +46,7 @@ func (k *kept) answers(r *sip.Message, method string) bool {
 // theirs remembers a request that we received. Nothing of the datagram stays referenced.
 func (k *kept) theirs(req *sip.Message) {
 	v, _ := req.TopVia()
-	branch, callID := v.Branch(), req.CallID()
+	branch, callID := req.TopBranch(), req.CallID()
 	all := strings.Clone(callID + branch + v.Host)
 	k.send.CallID, all = all[:len(callID)], all[len(callID):]
 	k.send.Branch, k.id.host = all[:len(branch)], all[len(branch):]
@@ -60,8 +58,8 @@ func (k *kept) theirs(req *sip.Message) {
 	k.id.old = &identity2543{
 		via:     strings.Clone(rawVia(req)),
 		uri:     strings.Clone(req.URI),
-		fromTag: strings.Clone(req.From().Tag()),
-		toTag:   strings.Clone(req.To().Tag()),
+		fromTag: strings.Clone(req.FromTag()),
+		toTag:   strings.Clone(req.ToTag()),
 		seq:     seq,
 	}
 }
@@ -83,7 +81,7 @@ func (k *kept) cancelledBy(req *sip.Message) bool {
 // same compares what names a transaction, the method apart.
 func (k *kept) same(req *sip.Message, ack bool) bool {
 	v, _ := req.TopVia()
-	if v.Branch() != k.send.Branch || v.Port != k.id.port || !strings.EqualFold(v.Host, k.id.host) {
+	if req.TopBranch() != k.send.Branch || v.Port != k.id.port || !strings.EqualFold(v.Host, k.id.host) {
 		return false
 	}
 	old := k.id.old
@@ -96,13 +94,13 @@ func (k *kept) same(req *sip.Message, ack bool) bool {
 	}
 	seq, _, _ := req.CSeq()
 	return seq == old.seq && rawVia(req) == old.via && req.URI == old.uri &&
-		req.CallID() == k.send.CallID && req.From().Tag() == old.fromTag && req.To().Tag() == toTag
+		req.CallID() == k.send.CallID && req.FromTag() == old.fromTag && req.ToTag() == toTag
 }
 
 // answered remembers the To tag of a final response, for the ACK of an RFC 2543 peer.
 func (k *kept) answered(resp *sip.Message) {
 	if k.id.old != nil {
-		k.id.old.ackTag = strings.Clone(resp.To().Tag())
+		k.id.old.ackTag = strings.Clone(resp.ToTag())
 	}
 }
 
@@ -110,8 +108,8 @@ func (k *kept) answered(resp *sip.Message) {
 func (k *kept) ack(r *sip.Message) *sip.Message {
 	inv := k.sent()
 	a := answering(inv, "ACK")
-	if v, _ := r.TopVia(); v.Branch() != k.send.Branch {
-		a.Set(sip.IDVia, strings.Replace(a.Get(sip.IDVia), k.send.Branch, v.Branch(), 1))
+	if branch := r.TopBranch(); branch != k.send.Branch {
+		a.Set(sip.IDVia, strings.Replace(a.Get(sip.IDVia), k.send.Branch, branch, 1))
 	}
 	a.Set(sip.IDTo, r.Get(sip.IDTo))
 	for i := range inv.Headers {

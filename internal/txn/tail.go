@@ -28,12 +28,11 @@ func (m *machine) Tail() (Tail, bool) {
 // Repeats tells whether a request has the branch of the one that was received; its method is to be looked at besides.
 func (t *Tail) Repeats(req *sip.Message) bool {
 	v, _ := req.TopVia()
-	return v.Branch() == t.Branch && v.Port == t.Port && strings.EqualFold(v.Host, t.Host)
+	return req.TopBranch() == t.Branch && v.Port == t.Port && strings.EqualFold(v.Host, t.Host)
 }
 
 // Answers tells whether a response is to the INVITE that was sent.
 func (t *Tail) Answers(r *sip.Message) bool {
-	v, _ := r.TopVia()
 	_, method, _ := r.CSeq()
-	return sentAs(v.Branch(), t.Branch) && method == "INVITE"
+	return sentAs(r.TopBranch(), t.Branch) && method == "INVITE"
 }

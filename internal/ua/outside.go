@@ -35,7 +35,7 @@ func (c *Core) outside(now time.Time, src sip.Source, m *sip.Message) {
 	switch {
 	case m.Method == "CANCEL":
 		c.refuse(src, m, diag.CallGone, 0)
-	case m.To().Tag() != "" || withinDialogs(m.Method):
+	case m.ToTag() != "" || withinDialogs(m.Method):
 		c.refuse(src, m, diag.CallGone, 0)
 	case m.Method == "INVITE" && !c.authenticated(now, src, m, t):
 	case m.Method == "INVITE" && m.Has(sip.IDReplaces):
@@ -149,9 +149,7 @@ func Refusal(m *sip.Message, why *diag.Reason, status int, detail string) *sip.M
 func statelessTag(m *sip.Message) string {
 	h := fnv.New64a()
 	h.Write([]byte(m.CallID()))
-	if v, ok := m.TopVia(); ok {
-		h.Write([]byte(v.Branch()))
-	}
+	h.Write([]byte(m.TopBranch()))
 	return "s" + strconv.FormatUint(h.Sum64(), 36)
 }
 

@@ -45,7 +45,7 @@ func (c *Core) forward(to way, f b2bua.Forward) {
 	c.counts.Stray++
 	if m := f.Msg; m != nil && m.IsRequest() && m.Method != "ACK" {
 		c.refuse(f.Source, m, diag.CallGone, 0)
-		if m.To().Tag() == "" {
+		if m.ToTag() == "" {
 			c.out.Left = append(c.out.Left, m.CallID())
 		}
 	}
@@ -128,7 +128,7 @@ func (c *Core) Forwarded(now time.Time, f b2bua.Forward, out *Out) {
 	if f.Hops >= c.cfg.Shards {
 		away = false // it went after a dialog that was on its way back: where is that now?
 	}
-	if away || c.calls[m.CallID()] != nil || m.Method != "INVITE" || !m.Has(sip.IDReplaces) || m.To().Tag() != "" {
+	if away || c.calls[m.CallID()] != nil || m.Method != "INVITE" || !m.Has(sip.IDReplaces) || m.ToTag() != "" {
 		c.Receive(now, f.Source, m, out)
 		return
 	}
