@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"encoding/binary"
 	"errors"
 	"strconv"
 	"strings"
@@ -81,11 +82,15 @@ func (d *description) answers(offer *sdp.Session) bool {
 	return err == nil && sdp.AnswerFits(offer, ours) == nil && len(sdp.AnswerRemarks(offer, ours)) == 0
 }
 
-// fingerprint is the same for two descriptions that differ in nothing but the version of o= (FNV-1a). Who forges a collision
+// fingerprint is the same for two descriptions that differ in nothing but the version of o= (FNV-1a, eight octets at a time). Who forges a collision
 // deceives only itself: its own change is then not carried on.
 func fingerprint(s *sdp.Session) uint64 {
 	h := uint64(14695981039346656037)
 	mix := func(t string) {
+		for ; len(t) >= 8; t = t[8:] {
+			h = (h ^ binary.LittleEndian.Uint64([]byte(t[:8]))) * 1099511628211
+			h ^= h >> 32 // a product carries upwards only
+		}
 		for i := 0; i < len(t); i++ {
 			h = (h ^ uint64(t[i])) * 1099511628211
 		}

@@ -26,9 +26,7 @@ func (c *Call) query(req *sip.Message) routing.Query {
 	caller := identity.ReadCaller(req, c.a.trunk)
 	who := caller.Presented()
 	q.CallingURI, q.Display = strings.Clone(who.URI), strings.Clone(who.Display)
-	if u, err := sip.ParseURI(q.CallingURI); err == nil {
-		q.Calling = cmp.Or(strings.Clone(who.Line), identity.Number(u))
-	}
+	q.Calling = strings.Clone(cmp.Or(who.Line, who.Number))
 	c.hidden = caller.Hidden() || who.URI != caller.From.URI
 	if c.a.trunk.Gateway.Kind == topology.KindUC {
 		if a := &caller.Asserted; a.URI != "" { // a user is known by what the platform vouches for, whatever is shown in From

@@ -182,7 +182,7 @@ func (e *ending) compare(r *cdr.Record, call *siptest.Call, in []*siptest.Call, 
 	}
 	dialled, _ := sip.ParseURI(call.Invite().URI)
 	from, _ := sip.ParseURI(call.Invite().From().URI)
-	if r.In.CallID != call.ID() || r.In.Trunk != "pbx" || r.Called.Received != dialled.User || r.Calling.Received != from.User || r.In.FromTag != call.Invite().From().Tag() {
+	if r.In.CallID != call.ID() || r.In.Trunk != "pbx" || r.Called.Received != dialled.User || r.Calling.Received != from.User || r.In.FromTag != call.Invite().FromTag() {
 		fault("in %+v, called %+v, calling %+v", r.In, r.Called, r.Calling)
 	}
 	var reasons []string
@@ -213,7 +213,7 @@ func (e *ending) compare(r *cdr.Record, call *siptest.Call, in []*siptest.Call, 
 	last := in[len(in)-1]
 	sent, _ := sip.ParseURI(last.Invite().URI)
 	who, _ := sip.ParseURI(last.Invite().From().URI)
-	if o := r.Out; o == nil || o.CallID != last.ID() || o.FromTag != last.Invite().From().Tag() || r.Called.Sent != sent.User || r.Calling.Sent != who.User {
+	if o := r.Out; o == nil || o.CallID != last.ID() || o.FromTag != last.Invite().FromTag() || r.Called.Sent != sent.User || r.Calling.Sent != who.User {
 		fault("out %+v, called %+v, calling %+v; the INVITE went to %s from %s", o, r.Called, r.Calling, last.Invite().URI, last.Invite().From().URI)
 	}
 	if e.rings {

@@ -271,7 +271,7 @@ func (p *walker) receive(data []byte) {
 	}
 	s := &served{req: m}
 	p.served[branchOf(m)] = s
-	if m.To().Tag() == "" && m.Method == "INVITE" {
+	if m.ToTag() == "" && m.Method == "INVITE" {
 		p.invited(s)
 		return
 	}
@@ -283,7 +283,7 @@ func (p *walker) receive(data []byte) {
 		}
 		return
 	}
-	if p.over || m.CallID() != p.callID || m.To().Tag() != p.tag {
+	if p.over || m.CallID() != p.callID || m.ToTag() != p.tag {
 		p.respond(s, 481, "")
 		return
 	}
@@ -328,7 +328,7 @@ func (p *walker) response(m *sip.Message) {
 		p.w.fault("%s got a response to nothing: %s", p.name, m.StartLine())
 	case m.Status < 200:
 		c.heard = true
-		if p.peerTag == "" && m.To().Tag() != "" {
+		if p.peerTag == "" && m.ToTag() != "" {
 			p.learn(m)
 		}
 		if n, _ := strconv.Atoi(m.Get(sip.IDRSeq)); n > c.rseq {
@@ -358,7 +358,7 @@ func (p *walker) response(m *sip.Message) {
 }
 
 func (p *walker) learn(m *sip.Message) {
-	p.peerTag = m.To().Tag()
+	p.peerTag = m.ToTag()
 	if !m.IsRequest() {
 		if a, ok := m.Contact(); ok {
 			p.target = a.URI
@@ -604,7 +604,7 @@ func (p *walker) common(o *mline, had *stream) (list []format) {
 // invited takes a call.
 func (p *walker) invited(s *served) {
 	m := s.req
-	p.callID, p.peerTag = m.CallID(), m.From().Tag()
+	p.callID, p.peerTag = m.CallID(), m.FromTag()
 	p.local, p.remote = m.To().URI, m.From().URI
 	if a, ok := m.Contact(); ok {
 		p.target = a.URI
@@ -837,7 +837,7 @@ func (p *walker) changedBy(c *client, m *sip.Message) {
 	if a, ok := m.Contact(); ok {
 		p.target = a.URI
 	}
-	p.up, p.peerTag = true, m.To().Tag()
+	p.up, p.peerTag = true, m.ToTag()
 	if p.first == c {
 		p.first, p.early = nil, false
 		if ok {

@@ -15,6 +15,8 @@ type Party struct {
 	Number  string // see Number; a name when the URI has no number
 	Tel     bool   // a tel URI was given as well, or alone
 	Line    string // the number of that, behind a URI that has none
+
+	host string // of a SIP URI
 }
 
 // dialled is the number by which the party is called back, or a name.
@@ -62,17 +64,13 @@ func party(a sip.Address) Party {
 	if err != nil {
 		return Party{}
 	}
-	return Party{Display: a.Display, URI: a.URI, Number: Number(u), Tel: u.Scheme == "tel"}
+	return Party{Display: a.Display, URI: a.URI, Number: Number(u), Tel: u.Scheme == "tel", host: u.Host}
 }
 
 // anonymous tells whether a From names nobody: anonymous as user, or a host below anonymous.invalid, or unknown.invalid where a telephone network has not said who
 // calls (3GPP TS 23.003 §13.6, §13.7).
 func (p *Party) anonymous() bool {
-	if strings.EqualFold(p.Number, "anonymous") {
-		return true
-	}
-	u, err := sip.ParseURI(p.URI)
-	return err == nil && (below(u.Host, "anonymous.invalid") || below(u.Host, "unknown.invalid"))
+	return strings.EqualFold(p.Number, "anonymous") || below(p.host, "anonymous.invalid") || below(p.host, "unknown.invalid")
 }
 
 // below tells whether a host is a domain or in it.

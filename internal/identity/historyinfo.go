@@ -54,7 +54,7 @@ func historyEntry(v string) (e entry, ok bool) {
 	if err != nil {
 		return e, false
 	}
-	e.Party = Party{Display: a.Display, URI: a.URI, Number: Number(u)}
+	e.Party = Party{Display: a.Display, URI: a.URI, Number: Number(u), host: u.Host}
 	e.cause, _ = u.Params.Get("cause")
 	for _, p := range [...]sip.Params{a.Params, u.Params} { // Lync's way to say it
 		if s, found := p.Get("ms-retarget-reason"); found && !strings.EqualFold(s, "none") {

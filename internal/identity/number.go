@@ -12,7 +12,7 @@ import (
 func Number(u sip.URI) string {
 	n := u.Number()
 	_, own, _ := strings.Cut(u.User, ";")
-	if own == "" && u.Params == "" {
+	if own == "" && (u.Params == "" || u.Params == "user=phone") {
 		return n
 	}
 	for _, name := range [...]string{"ext", "phone-context"} {

@@ -30,7 +30,7 @@ var codecs = [...]struct {
 // CodecNamed finds a codec by its encoding name, in any case; OtherCodec: none that is known.
 func CodecNamed(name string) Codec {
 	for c := PCMU; int(c) < len(codecs); c++ {
-		if strings.EqualFold(codecs[c].name, name) {
+		if n := codecs[c].name; len(n) == len(name) && strings.EqualFold(n, name) {
 			return c
 		}
 	}

@@ -61,8 +61,8 @@ func fateOfLower(name []byte) fate {
 // a double colon among hexadecimal digits, or the seven colons of a full IPv6 address (eight or nine with an attribute
 // name before it and a port behind it; a fingerprint has fifteen and more).
 func hasAddress(s string) bool {
-	if strings.IndexByte(s, '.') < 0 && strings.IndexByte(s, ':') < 0 {
-		return false
+	if colon := strings.IndexByte(s, ':'); strings.IndexByte(s, '.') < 0 && (colon < 0 || strings.IndexByte(s[colon+1:], ':') < 0) {
+		return false // as nearly all, with no more than the colon behind a name
 	}
 	dots, colons, pair := 0, 0, false
 	for i := 0; i < len(s); i++ {

@@ -18,7 +18,18 @@ func (a Absent) Count() int { return bits.OnesCount64(uint64(a)) }
 const mediaBegin = "\nm="
 
 // MediaLines counts the m-lines of a description.
-func MediaLines(body string) int { return strings.Count(body, mediaBegin) }
+func MediaLines(body string) int {
+	n := 0
+	for at := 0; ; at++ { // a description has more lines than the letter
+		next := strings.IndexByte(body[at:], 'm')
+		if next < 0 {
+			return n
+		}
+		if at += next; at > 0 && body[at-1] == '\n' && at+1 < len(body) && body[at+1] == '=' {
+			n++
+		}
+	}
+}
 
 // section is an m-line in a text, and what belongs to it.
 type section struct {

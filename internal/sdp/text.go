@@ -83,7 +83,7 @@ func isRTP(proto string) bool { return containsFold(proto, "RTP/") }
 // containsFold is strings.Contains without regard to the case of ASCII letters.
 func containsFold(s, part string) bool {
 	for i := 0; i+len(part) <= len(s); i++ {
-		if strings.EqualFold(s[i:i+len(part)], part) {
+		if s[i]|0x20 == part[0]|0x20 && strings.EqualFold(s[i:i+len(part)], part) {
 			return true
 		}
 	}
