@@ -63,10 +63,10 @@ func (c *Call) beforeAnswer(l *Leg, m *sip.Message) *description {
 		return nil
 	}
 	if l == &c.a {
-		if f := c.forkOf(m.To().Tag()); f != nil && f.rel != nil && !f.rel.offers {
+		if f := c.forkOf(m.ToTag()); f != nil && f.rel != nil && !f.rel.offers {
 			return &f.sdp
 		}
-	} else if e := l.earlyDialog(m.From().Tag()); e != nil {
+	} else if e := l.earlyDialog(m.FromTag()); e != nil {
 		return &e.sdp
 	}
 	return nil
