@@ -28,8 +28,8 @@ type exchange struct {
 	gone    bool         // its sender cancelled it: answered 487, the result goes nowhere
 }
 
-// exchangeTime is how long the other leg may take over a re-INVITE or UPDATE, a person who is asked included. askTime is how long over one without an offer, which asks no
-// person: what it can do it knows, and who has asked hears nothing meanwhile if that is to end a hold.
+// exchangeTime is how long the other leg may take over a re-INVITE or UPDATE, a person who is asked included. askTime is how long over what no
+// person is asked: one without an offer, as it knows what it can do and who has asked hears nothing meanwhile if that is to end a hold, and one of our own, which keeps others out.
 const (
 	exchangeTime = time.Minute
 	askTime      = 10 * time.Second
@@ -359,7 +359,8 @@ func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Ou
 		return
 	}
 	c.plan.dirty = true
-	e.from.stood, e.to.stood = "", ""
+	e.from.informed()
+	e.to.informed()
 	e.from.oa.LocalAnswer()
 	if e.invite {
 		c.acceptReinvite(now, e.from, sdp, out)

@@ -14,6 +14,7 @@ import (
 // session, or to tell a peer what has changed since it was told last.
 type reoffer struct {
 	seq   uint32
+	said  string    // its description
 	until time.Time // when it is cancelled for want of an answer; zero: it has its final response
 
 	corrects bool      // it tells the peer what it does not know yet, so that after glare it is sent again
@@ -35,7 +36,7 @@ func (c *Call) reoffer(now time.Time, l *Leg, out *Out) bool {
 	c.say(l, m, l.sdp.again())
 	l.unoffered = false
 	l.auth.begin(c.env, m)
-	l.again = &reoffer{seq: l.dlg.LocalSeq, until: now.Add(exchangeTime)}
+	l.again = &reoffer{seq: l.dlg.LocalSeq, said: l.sdp.body, until: now.Add(askTime)}
 	l.ackSeq = l.again.seq
 	l.shelve()
 	l.invc.Start(now, m, l.hop, c.env.Timers, &out.Out)
@@ -52,14 +53,17 @@ func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message
 		return true
 	}
 	l.again.until = time.Time{}
+	waits := l.again.said != l.sdp.body // something else is to be told since, and what is said to that counts
 	if m.Status < 300 {
 		l.dlg.Refresh(m)
 		l.learn(m)
 		c.follow(l)
-		if body, ok := m.SDP(); ok && l.oa.RemoteAnswer() {
+		if body, ok := m.SDP(); ok && l.oa.RemoteAnswer() && !waits {
 			c.hear(now, l, body, out)
 		}
-		l.stood = ""
+		if !waits {
+			l.stood = ""
+		}
 		l.oa.Failed("INVITE")
 		c.sendAck(now, l, seq, "", out)
 		return true
@@ -72,11 +76,18 @@ func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message
 	if r := l.again; (m.Status == 491 || m.Status == 500 || m.Status == 503) && r.corrects && r.glares < glareTries {
 		r.glares++
 		r.retry = now.Add(dialog.GlareDelay(l.dlg.UAC, c.env.Rand.Uint64()))
-	} else if l.stood != "" {
+	} else if l.stood != "" && !waits {
 		c.staysHeld(now, l, out)
 	}
 	c.refreshRefused(now, l, m)
 	return true
+}
+
+// informed notes that a leg knows all that stands: nothing of it waits to be told.
+func (l *Leg) informed() {
+	if l.stood = ""; l.again != nil {
+		l.again.retry = time.Time{}
+	}
 }
 
 // correctTo tells a leg what the other side says now.

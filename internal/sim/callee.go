@@ -255,6 +255,9 @@ func (p *Party) cancelled(inv *server) {
 	}
 	if p.state == up { // of a re-INVITE
 		p.busy = false
+		if d := readSDP(inv.req.Body); d != nil {
+			p.denied = append(p.denied, denial{d.media[0].dir, true, p.w().now})
+		}
 		p.respond(inv, 487, nil)
 		return
 	}

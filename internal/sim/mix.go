@@ -78,6 +78,9 @@ func (s *Scenario) bare(r *rand.Rand) {
 			m.Then = append(m.Then, Action{at, []Verb{ResumeBare, ResumeBare, ResumeBare, Resume}[r.IntN(4)]})
 			at += ms(r, 0, 3000)
 		}
+		if one(r, 8) { // longer than who asks for an offer waits, or about as long
+			m.Slow = []time.Duration{ms(r, 9900, 10100), ms(r, 5000, 15000), time.Hour}[r.IntN(3)]
+		}
 	}
 	some(&s.Caller.Manner)
 	for _, h := range slices.Sorted(maps.Keys(s.Callees)) {

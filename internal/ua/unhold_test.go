@@ -83,7 +83,7 @@ func TestRefusesUnhold(t *testing.T) {
 	}
 }
 
-// TestHoldIsOverBeforeItIsRefused: who resumes itself before it is asked once more to be taken off hold, and refuses that then, is not on hold.
+// TestHoldIsOverBeforeItIsRefused: who resumes itself before it is asked once more to be taken off hold is not on hold, and knows it.
 func TestHoldIsOverBeforeItIsRefused(t *testing.T) {
 	r := newRig(t)
 	caller, callee := r.acknowledged()
@@ -92,8 +92,9 @@ func TestHoldIsOverBeforeItIsRefused(t *testing.T) {
 	caller.answers("200 OK", r.first("INVITE"), bodies[0])
 	callee.ack(callee.seq)
 	r.pass(5 * time.Second)
-	callee.answers("488 Not Acceptable Here", r.unholds(callee, sdp.SendRecv), "")
-	r.sent("ACK")
+	if r.first("INVITE") != nil {
+		t.Errorf("sent\n%s", r.lines())
+	}
 	callee.says("INVITE", bodies[1])
 	if ok, said := r.told("SIP/2.0 200"); said.Media[0].Direction != sdp.SendRecv {
 		t.Errorf("a refresh is answered\n%s", ok)
@@ -189,5 +190,51 @@ func TestResumesWhereTheAnswerIsLate(t *testing.T) {
 	r.sent("ACK")
 	if !r.side(0).Send || !r.side(1).Send {
 		t.Errorf("the relay has %+v", r.session.Streams[0].Side)
+	}
+}
+
+// TestCorrectionIsOvertaken: what a side says to a re-INVITE of ours is its answer to that, and not to what it is to be told since: who has resumed meanwhile is not held by it.
+func TestCorrectionIsOvertaken(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	caller.says("INVITE", held)
+	callee.answers("200 OK", r.first("INVITE"), heldAnswer)
+	caller.ack(caller.seq)
+	resume := caller.says("INVITE", directed(0, "sendrecv"))
+	ours := r.first("INVITE")
+	callee.answers("100 Trying", ours, "")
+	caller.cancel(resume)
+	callee.answers("487 Request Terminated", r.first("CANCEL"), "")
+	callee.answers("200 OK", ours, bodies[1])
+	callee.answers("491 Request Pending", r.unholds(callee, sdp.SendOnly), "") // it crossed one of its own
+	caller.says("INVITE", "")
+	callee.answers("400 Bad Request", r.first("INVITE"), "")
+	if ok, said := r.told("SIP/2.0 200"); said.Media[0].Direction != sdp.SendRecv {
+		t.Fatalf("who resumes is offered\n%s", ok)
+	}
+	r.pass(5 * time.Second)
+	late := r.unholds(callee, sdp.SendOnly)
+	r.out.Reset()
+	r.in(r.uc, caller.write("ACK", caller.seq, bodies[0]))
+	callee.answers("200 OK", late, heldAnswer)
+	r.sent("ACK")
+	r.pass(time.Second)
+	callee.answers("200 OK", r.unholds(callee, sdp.SendRecv), bodies[1])
+	r.sent("ACK")
+	if !r.side(0).Send || !r.side(1).Send {
+		t.Errorf("the relay has %+v", r.session.Streams[0].Side)
+	}
+}
+
+// TestCorrectionIsNoNews: what waits to be told is told by the next change, too, and not once more behind it.
+func TestCorrectionIsNoNews(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	refusesUnhold(r, caller, callee, "491 Request Pending")
+	caller.says("INVITE", held)
+	callee.answers("200 OK", r.first("INVITE"), heldAnswer)
+	caller.ack(caller.seq)
+	if r.pass(10 * time.Second); r.first("INVITE") != nil {
+		t.Errorf("sent\n%s", r.lines())
 	}
 }
