@@ -62,20 +62,29 @@ func (p *plan) decline(c *Call, l *Leg, offer string) string {
 	if l == c.seat(l.side) && p.converts() {
 		spoken = func(text string) string { return c.standsSpoken(l, text, s) }
 	}
-	if b, err := sdp.Parse(spoken(stands)); c.end == nil && err == nil && sdp.AnswerFits(s, b) == nil {
+	changes := stands != l.sdp.body
+	if n := len(s.Media); n > sdp.MediaLines(stands) { // what it has besides is refused, and keeps its place from now on (RFC 3264 §6, §8)
+		changes = changes || n > sdp.MediaLines(l.wide)
+		l.wide = strings.Clone(offer)
+	}
+	whole := func(text string) string {
+		text, _ = sdp.Complete(offer, spoken(text))
+		return text
+	}
+	if b, err := sdp.Parse(whole(stands)); c.end == nil && err == nil && sdp.AnswerFits(s, b) == nil {
 		if l == c.seat(l.side) && !p.converts() && !p.bypass {
 			p.follow(l, offer)
 		}
-		if stands != l.sdp.body {
-			return spoken(l.sdp.anew(stands))
-		}
-		if l == c.seat(l.side) && !p.bypass && mirror(s, b) { // who holds is to be held, and what stands stays
+		if stands == l.sdp.body && l == c.seat(l.side) && !p.bypass && mirror(s, b) { // who holds is to be held, and what stands stays
 			stood := l.sdp.body
 			text := p.write(c, b, l, &l.sdp, asAnswer)
 			l.sdp.body = stood
 			return text
 		}
-		return spoken(l.sdp.again())
+		if changes {
+			return whole(l.sdp.anew(stands))
+		}
+		return whole(l.sdp.again())
 	}
 	return p.refuse(c, s, l, &l.sdp)
 }

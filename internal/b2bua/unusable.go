@@ -97,6 +97,9 @@ func (c *Call) utter(l *Leg, text string, answer bool) string {
 		}
 		d.cut, d.cutOf = absent, originVersion(text)
 	}
+	if !answer && l.wide != "" {
+		text, _ = sdp.Complete(l.wide, text)
+	}
 	if text = c.seal(l, text, !answer); absent != 0 {
 		text = sdp.Shorten(text, absent)
 	}

@@ -627,3 +627,32 @@ func TestRecordNamesWhoAnswered(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// RFC 3264 §6, §8: who is asked for an offer that nobody takes any more, and names more than the call has, goes on with what stands; what it named besides is refused, and keeps its
+// m-line.
+func TestCancelOfReinviteCrossesAWiderOffer(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.endsOf(described(0, 0, speech), described(1, 0, speech))
+	caller.ack(1)
+	before, ask := r.streams(), caller.says("INVITE", "")
+	ours := r.last()
+	callee.answers("100 Trying", ours, "")
+	caller.cancel(ask)
+	callee.answers("200 OK", ours, described(1, 1, speech+video))
+	if ack, said := r.told("ACK"); kinds(said) != "audio -video" || r.streams() != before {
+		t.Fatalf("the callee is answered\n%s", ack)
+	}
+	for version, c := range []struct{ offer, answer, offered, answered string }{
+		{speech + "a=sendonly\r\n", speech + "a=recvonly\r\n" + refuse(video, 0), "audio -video", "audio"},
+		{speech, speech + refuse(video, 0), "audio -video", "audio"},
+		{speech + video, speech + video, "audio video", "audio video"},
+	} {
+		if offered, answered := change(caller, callee, "INVITE", 1+version, c.offer, "200 OK", c.answer); offered != c.offered || answered != c.answered {
+			t.Errorf("the callee is offered %q, the caller answered %q", offered, answered)
+		}
+		r.pass(1e9)
+	}
+	if r.streams() == before {
+		t.Errorf("the relay has %s", r.streams())
+	}
+}
