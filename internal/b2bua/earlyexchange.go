@@ -169,8 +169,9 @@ func (c *Call) mayPass(x *earlyExchange) bool {
 	if x.e == nil || x.f.rel == nil || x.toCaller && x.f.rel.held { // not before the PRACK (RFC 3311 §5.1)
 		return false
 	}
-	if s := x.f.leg.invc.State(); s != txn.Proceeding && !x.f.leg.up {
-		return false // the target has refused: its dialog is no more
+	l := x.f.leg
+	if s := l.invc.State(); s != txn.Proceeding && !l.up || l.up && l.dlg.RemoteTag != x.e.dlg.RemoteTag {
+		return false // the target has refused, or another branch of it has answered: that dialog is no more
 	}
 	to, oa, _ := x.to(c)
 	return (x.toCaller || !x.e.busy) && to.allow.has(allowUpdate) && oa.Agreed() && !oa.LocalPending() && !oa.RemotePending()

@@ -32,6 +32,7 @@ func (w *World) Mix(n int) {
 		}
 		s.Caller.Located = s.Number == "112" && s.Start%3 == 0
 		s.bare(rand.New(rand.NewPCG(w.Seed, uint64(i)<<8|0xba)))
+		s.fork(rand.New(rand.NewPCG(w.Seed, uint64(i)<<8|0xf0)))
 		if strings.Contains(w.Document, "\nnetwork:") {
 			s.grow(rand.New(rand.NewPCG(w.Seed, uint64(i))))
 		}
@@ -54,6 +55,34 @@ func (s *Scenario) grow(r *rand.Rand) {
 	for _, h := range slices.Sorted(maps.Keys(s.Callees)) {
 		for i := range s.Callees[h] {
 			more(&s.Callees[h][i].Manner)
+		}
+	}
+}
+
+// fork has a target of one call in eight be several telephones behind a proxy: they ring, change their sessions before the answer, and answer when they like, also when another one
+// has.
+func (s *Scenario) fork(r *rand.Rand) {
+	if !one(r, 8) {
+		return
+	}
+	for _, h := range slices.Sorted(maps.Keys(s.Callees)) {
+		c := &s.Callees[h][0]
+		if c.Fork != nil || c.Silent || c.Final != 200 || c.ByeEarly || c.Late > 0 {
+			continue
+		}
+		for range 1 + r.IntN(3) {
+			b := callee(r)
+			b.Fork, b.Silent, b.No100, b.Ask, b.Stale, b.Locked = nil, false, false, 0, 0, false
+			b.Timer = c.Timer
+			b.ByeEarly, b.Late = false, 0 // a proxy keeps a refusal to itself while another telephone rings (RFC 3261 §16.7)
+			if b.Final != 200 {
+				b.Final, b.Cause, b.Contact, b.RetryAfter = 0, 0, "", ""
+			}
+			if one(r, 3) { // with the other one
+				b.After = c.After + ms(r, -20, 200)
+			}
+			b.After = max(b.After, 0)
+			c.Fork = append(c.Fork, b)
 		}
 	}
 }

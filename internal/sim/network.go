@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -19,8 +20,10 @@ type Link struct {
 type Network struct {
 	Default Link
 	Links   map[string]Link // by name of the host
+	Breaks  float64         // probability for each message by a connection that this breaks, and loses it and what is on its way
 
 	w      *World
+	broken *rand.Rand
 	conns  []*conn
 	flying int
 	names  map[string][]netip.Addr
@@ -45,9 +48,11 @@ type conn struct {
 	tr     sip.Transport
 	last   [2]time.Time // when the last message of each direction arrives
 	open   bool
+	ended  time.Time
 }
 
 func (n *Network) start(w *World) {
+	n.broken = rand.New(rand.NewPCG(w.Seed, 0xb4ea))
 	n.w, n.Default = w, Link{Delay: 10 * time.Millisecond}
 	n.Links = make(map[string]Link)
 	n.names = map[string][]netip.Addr{
@@ -139,6 +144,13 @@ func (n *Network) stream(from, to station, hop sip.Hop, data []byte) bool {
 		if h, ok := to.(*Host); ok && h.NoTCP {
 			return false
 		}
+		if _, ok := from.(*Host); ok {
+			for _, old := range n.conns { // who dials back does so where the other listens
+				if old.dialer == hop.Remote {
+					hop.Remote = old.listen
+				}
+			}
+		}
 		c = &conn{flow: uint64(len(n.conns) + 1), dialer: netip.AddrPortFrom(hop.Local.Addr(), uint16(30000+len(n.conns)%30000)),
 			listen: hop.Local, remote: hop.Remote, tr: hop.Transport, open: true}
 		n.conns = append(n.conns, c)
@@ -155,8 +167,19 @@ func (n *Network) stream(from, to station, hop sip.Hop, data []byte) bool {
 		at = c.last[dir].Add(time.Microsecond)
 	}
 	c.last[dir] = at
+	if n.Breaks > 0 && n.broken.Float64() < n.Breaks {
+		c.open, c.ended = false, n.w.now
+		n.w.Trace.add(n.w, from, to, data, hop.Transport, 0)
+		return one(n.broken, 2) // it was written, or was not
+	}
 	n.w.Trace.add(n.w, from, to, data, hop.Transport, 1)
-	n.deliver(to, p, at)
+	n.flying++
+	n.w.atTime(at, func() {
+		n.flying--
+		if c.open || c.ended.After(at) {
+			to.arrive(p)
+		}
+	})
 	return true
 }
 

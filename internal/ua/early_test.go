@@ -1,6 +1,9 @@
 package ua_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestTargetsRequestsBeforeTheAnswer: a target has early dialogs with us whether or not its provisional responses are reliable, and may send requests in them (RFC 3261 §12.1,
 // RFC 3311 §5.1), as PBXs do to say by UPDATE who rings. None is told that there is no such dialog, for which it would end its call (RFC 5057 §5.1).
@@ -30,5 +33,35 @@ func TestTargetsRequestsBeforeTheAnswer(t *testing.T) {
 		e.to = header(inv, "From") + "x"
 		e.says("OPTIONS", "")
 		r.sent("SIP/2.0 481")
+	}
+}
+
+// TestUpdateInABranchThatIsOver: a branch of the target whose 200 came second is hung up, and nothing more is asked of it, though the caller may still speak in its early dialog while the
+// answer of the first waits for a PRACK.
+func TestUpdateInABranchThatIsOver(t *testing.T) {
+	r := newRig(t)
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+	inv, _ := r.told("INVITE")
+	rings := map[string][]byte{}
+	for _, branch := range []string{"one", "two"} {
+		r.out.Reset()
+		r.in(r.pstn, with(response("183 Session Progress", inv, branch, bodies[1]), "Require: 100rel", "RSeq: 1"))
+		for _, s := range r.out.Sends {
+			if strings.HasPrefix(string(s.Data), "SIP/2.0 183") {
+				rings[branch] = s.Data
+			}
+		}
+		r.in(r.pstn, response("200 OK", r.first("PRACK"), "", ""))
+	}
+	caller := &end{r: r, src: r.uc, callID: "call", from: header(rings["two"], "From"), to: header(rings["two"], "To"), seq: 1}
+	caller.says("PRACK", "", "RAck: "+header(rings["two"], "RSeq")+" 1 INVITE")
+	r.sent("SIP/2.0 200")
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", inv, "one", "")) // the caller has not acknowledged what it was told of that one
+	r.in(r.pstn, response("200 OK", inv, "two", ""))
+	r.sent("ACK", "ACK", "BYE")
+	caller.says("UPDATE", bodies[0]+"a=x\r\n")
+	if r.first("UPDATE") != nil {
+		t.Errorf("who is hung up is asked\n%s", r.lines())
 	}
 }
