@@ -219,6 +219,9 @@ func (p *Party) request(s *server) {
 		return
 	}
 	if p.guard.stops(s) {
+		if d := readSDP(s.req.Body); d != nil { // a node without the password tells it nothing
+			p.denied = append(p.denied, denial{d.media[0].dir, true, p.w().now})
+		}
 		if m.Method == "BYE" { // who never gets in stays up here until the media is missed
 			p.w().after(40*time.Second, p.end)
 		}
