@@ -1,7 +1,10 @@
 package relay
 
 import (
+	"fmt"
 	"net/netip"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +64,47 @@ func TestClosedPortIsNoticed(t *testing.T) {
 		if n := r.from(2, 0, 1).Refused; n != 0 {
 			t.Errorf("%v: the next session has %d", ip, n)
 		}
+	}
+}
+
+// TestRefusalsOfEveryKind: whatever ICMP says of a packet, the next one to somebody who hears leaves, and what was said is told.
+func TestRefusalsOfEveryKind(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	nft(t, "add table inet ours; add chain inet ours input { type filter hook input priority 0; }")
+	for ip, kinds := range map[netip.Addr][]string{
+		ip4: {"icmp net-unreachable", "icmp host-unreachable", "icmp prot-unreachable", "icmp port-unreachable", "icmp net-prohibited", "icmp host-prohibited",
+			"icmp admin-prohibited"},
+		ip6: {"icmpv6 no-route", "icmpv6 admin-prohibited", "icmpv6 addr-unreachable", "icmpv6 port-unreachable", "icmpv6 policy-fail", "icmpv6 reject-route"},
+	} {
+		hears, shut := listen(t, ip), listen(t, ip)
+		s, err := newSockets(Config{DSCP: -1}).bind(addrPort(ip, 40000), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		toShut, toHears := sockaddrOf(address(shut)), sockaddrOf(address(hears))
+		for _, kind := range kinds {
+			nft(t, fmt.Sprintf("add rule inet ours input udp dport %d reject with %s", address(shut).Port(), strings.Replace(kind, " ", " type ", 1)))
+			if errno := s.send([]byte("lost"), &toShut); errno != 0 {
+				t.Errorf("%s: %v", kind, errno)
+			}
+			if n, err := unix.Poll([]unix.PollFd{{Fd: s.fd}}, int(patience/time.Millisecond)); n != 1 || err != nil {
+				t.Fatalf("%s: no error comes: %v", kind, err)
+			}
+			if errno := s.send([]byte(kind), &toHears); errno != 0 {
+				t.Errorf("%s: what is sent next: %v", kind, errno)
+			}
+			if errno := s.refusal(); errno == 0 {
+				t.Errorf("%s: nothing is told", kind)
+			}
+			s.forgetErrors()
+			nft(t, "flush chain inet ours input")
+		}
+		s.close()
 	}
 }
 

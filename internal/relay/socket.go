@@ -200,10 +200,11 @@ func (s socket) receive(b []byte, from *sockaddr) (n int, errno unix.Errno) {
 	return int(r), errno
 }
 
-// send sends one datagram without waiting. An ICMP error of an earlier one, be it to another address, is told once in place of sending.
+// send sends one datagram without waiting. An ICMP error of an earlier one, be it to another address, is told once in place of sending: which it is hangs on what the
+// other host, a router or a firewall says. What is of this host comes again.
 func (s socket) send(b []byte, to *sockaddr) unix.Errno {
 	errno := s.sendOnce(b, to)
-	if errno == unix.ECONNREFUSED || errno == unix.EHOSTUNREACH {
+	if errno != 0 && errno != unix.EAGAIN && errno != unix.ENOBUFS {
 		errno = s.sendOnce(b, to)
 	}
 	return errno
