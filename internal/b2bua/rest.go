@@ -50,7 +50,12 @@ func (c *Call) Rest() *Rest {
 			return nil
 		}
 	}
-	r := &Rest{env: c.env, legs: make([]restLeg, 0, 1+len(c.attempts))}
+	roomy := &struct {
+		Rest
+		room [2]restLeg
+	}{Rest: Rest{env: c.env}}
+	r := &roomy.Rest
+	r.legs = roomy.room[:0]
 	first, _ := c.a.rest()
 	first.seq, first.after = c.a.first, c.a.after
 	r.legs = append(r.legs, first)
@@ -109,7 +114,8 @@ func (l *Leg) rest() (restLeg, bool) {
 		whole.ours, whole.acks, whole.auth = append(whole.ours, &t), l.acks, l.auth
 	}
 	if len(whole.invites)+len(whole.servers)+len(whole.ours) > 0 {
-		r.machines = &whole
+		kept := whole // for nearly all legs nothing
+		r.machines = &kept
 	}
 	r.own()
 	return r, len(r.owed) > 0 || r.machines != nil

@@ -126,8 +126,13 @@ func (m *Message) FixTopVia(remote netip.AddrPort) {
 	}
 	ip := remote.Addr().Unmap().WithZone("")
 	_, rport := v.RPort()
-	sent, err := netip.ParseAddr(v.Host)
-	same := err == nil && sent.Unmap() == ip
+	var text [64]byte
+	remoteText := ip.AppendTo(text[:0])
+	same := v.Host == string(remoteText)
+	if !same {
+		sent, err := netip.ParseAddr(v.Host)
+		same = err == nil && sent.Unmap() == ip
+	}
 	if same && !rport && !v.Params.Has("received") {
 		return
 	}
@@ -153,7 +158,7 @@ func (m *Message) FixTopVia(remote netip.AddrPort) {
 	}
 	if rport || !same {
 		b = append(b, ";received="...)
-		b = ip.AppendTo(b)
+		b = append(b, remoteText...)
 	}
 	end := len(b)
 	if _, rest, more := cutList(value); more {
