@@ -12,15 +12,18 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/directsip/directsip/internal/server"
 )
 
 // client speaks to the control socket of a running server.
 type client struct {
-	path string
-	http *http.Client
+	path     string
+	http     *http.Client
+	patience time.Duration // after which a server that says nothing is asked whether it lives
 }
 
 func (a *app) client() *client {
@@ -32,7 +35,7 @@ func (a *app) client() *client {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
-	return &client{path, &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	return &client{path, &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}, 5 * time.Second}
 }
 
 // errNotRunning says that nobody answers on the socket.
@@ -47,6 +50,42 @@ func (c *client) post(ctx context.Context, path string, body []byte, v any) erro
 }
 
 func (c *client) do(ctx context.Context, method, path string, body []byte, v any) error {
+	ctx, stop := c.watch(ctx)
+	defer stop()
+	err := c.ask(ctx, method, path, body, v)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errHangs) {
+		return cause
+	}
+	return err
+}
+
+// errHangs says that somebody has the socket and does not answer.
+var errHangs = errors.New("the server does not answer")
+
+// watch ends what is asked when the server says nothing for long and does not even tell its status: what takes long is waited for, and a server that hangs is not. stop
+// is to be called at the end.
+func (c *client) watch(ctx context.Context) (watched context.Context, stop func()) {
+	watched, cancel := context.WithCancelCause(ctx)
+	var done sync.WaitGroup
+	done.Go(func() {
+		for {
+			select {
+			case <-watched.Done():
+				return
+			case <-time.After(c.patience):
+			}
+			alive, end := context.WithTimeout(watched, 2*c.patience)
+			err := c.ask(alive, http.MethodGet, "/status", nil, new(json.RawMessage))
+			end()
+			if err != nil && watched.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+				cancel(fmt.Errorf("%w: it has taken the connection on %s and said nothing for %v; it hangs, or its process is stopped", errHangs, c.path, 3*c.patience))
+			}
+		}
+	})
+	return watched, func() { cancel(nil); done.Wait() }
+}
+
+func (c *client) ask(ctx context.Context, method, path string, body []byte, v any) error {
 	req, err := http.NewRequestWithContext(ctx, method, "http://directsip"+path, bytes.NewReader(body))
 	if err != nil {
 		return err
