@@ -141,6 +141,7 @@ func TestNothingIsLeftOfAnyKind(t *testing.T) {
 		}
 	}
 	r.cool()
+	r.settle()
 	if n := r.Totals(); n.Sessions != 0 || n.Sockets != 0 || n.Streams != 0 {
 		t.Errorf("%+v", n)
 	}
