@@ -76,6 +76,7 @@ func TestPacketsAt(t *testing.T) {
 		audio + "a=maxptime:10\r\n":                                     {Time: 10},
 		audio + "a=maxptime:200\r\n":                                    {}, // Lync's
 		audio + "a=maxptime:-7\r\na=ptime:0\r\n":                        {},
+		audio + "a=maxptime:0\r\na=ptime:30\r\n":                        {Time: 30},
 		audio + "a=ptime:9999\r\n":                                      {Time: 255},
 		"m=audio 0 RTP/AVP 0\r\na=ptime:10\r\n":                         {},
 		"m=video 4002 RTP/AVP 96\r\na=ptime:10\r\n":                     {},
@@ -135,6 +136,7 @@ func TestWidestAndNarrow(t *testing.T) {
 		{both, []string{"PCMA"}, all, [2]int{85, 85}, "PCMA"},
 		{both, []string{"PCMU"}, most(50, 50), [2]int{29, 33}, "G729"}, // the trunk's codecs leave nothing, so all stay
 		{described(t, "m=audio 0 RTP/AVP 8\r\nm=image 4000 udptl t38\r\n"), nil, all, [2]int{85, 85}, ""},
+		{described(t, "m=video 4002 RTP/AVP 31\r\nm=audio 0 RTP/AVP 9\r\nm=audio 4000 RTP/AVP 18\r\n"), nil, all, [2]int{29, 29}, "G729"}, // behind lines that do not speak
 		{nil, nil, all, [2]int{85, 85}, ""},
 		{nil, nil, most(84, 84), [2]int{}, ""},
 		{nil, []string{"G729", "telephone-event"}, most(84, 84), [2]int{29, 33}, ""},
@@ -147,6 +149,9 @@ func TestWidestAndNarrow(t *testing.T) {
 				t.Errorf("%v within %+v: %s, want %s", x.names, x.limits, got, x.narrow)
 			}
 		}
+	}
+	if none := most(28, 28); strings.Join(Narrow(both, []string{"PCMA"}, &none), " ") != "PCMA" {
+		t.Error("where nothing fits the codecs of the trunk do not stay")
 	}
 	if l := most(30, topology.Unlimited); WidestOf([]string{"G722", "telephone-event", "G729"}, &l[0]) != 29 || WidestOf([]string{"G722"}, &l[0]) != 0 ||
 		WidestOf([]string{"G722"}, &l[1]) != 89 {
@@ -373,5 +378,39 @@ func TestVideoBandwidth(t *testing.T) {
 	}
 	if VideoOf(nil) != 0 {
 		t.Error("no description needs something")
+	}
+}
+
+// TestLinks: those that bound something are told, in the order of the document, with what they have refused, which another document that has them keeps.
+func TestLinks(t *testing.T) {
+	n := network(t, wide)
+	var a Account
+	told := func() (list []string) {
+		for _, u := range a.Links(n) {
+			list = append(list, fmt.Sprint(u.Link.Name, " ", u.Kind, " ", u.Refused))
+		}
+		return list
+	}
+	for _, l := range n.Links {
+		a.Refuse(l, topology.Audio)
+	}
+	first := told()
+	for _, l := range n.Links {
+		for kind := range topology.MediaKinds {
+			is := slices.ContainsFunc(first, func(s string) bool { return strings.HasPrefix(s, fmt.Sprint(l.Name, " ", kind, " ")) })
+			if want := l.Profile != nil && (kind == topology.Audio || l.Profile.Kinds[kind].Limits()); is != want {
+				t.Errorf("%s %v: told %v", l.Name, kind, is)
+			}
+		}
+	}
+	if !slices.Contains(first, `site "reno" audio 1`) || !slices.Contains(first, `site "reno" video 0`) {
+		t.Errorf("%q", first)
+	}
+	a.Keep(n)
+	if again := told(); !slices.Equal(again, first) {
+		t.Errorf("%q, and before %q", again, first)
+	}
+	if a.Keep(nil); a.Links(nil) != nil || slices.Contains(told(), `site "reno" audio 1`) {
+		t.Error("without a network links are remembered")
 	}
 }
