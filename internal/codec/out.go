@@ -25,7 +25,7 @@ type Sent struct {
 type KeyPress struct{ Key byte }
 
 const (
-	mostOut = 24
+	mostOut = 32
 	outRoom = 8192
 	// mostSamples bounds what one packet may hold: 120 ms at 16 kHz, the most of Opus (RFC 6716 §2.1.4).
 	mostSamples = 16000 * 120 / 1000
