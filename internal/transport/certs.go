@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// certStore holds the certificate of a TLS listener and reads its files again when they have changed, which it
+// certStore holds the certificate of a TLS listener and reads its files again when they have changed and been left alone, which it
 // looks for at every handshake. A file that cannot be used leaves the old certificate in place.
 type certStore struct {
 	log      *slog.Logger
@@ -67,7 +67,7 @@ func (s *certStore) current() *bundle {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stamps := stampsOf(s.spec)
-	if stamps == s.stamps {
+	if stamps == s.stamps || written(stamps, s.stamps, time.Now()) {
 		return s.now
 	}
 	s.stamps = stamps // a bad file is complained about once, until it changes again
@@ -80,6 +80,19 @@ func (s *certStore) current() *bundle {
 	s.counters.reloads.Add(1)
 	s.log.Info("certificate files read again", "listener", s.spec.Addr, "expires", b.cert.Leaf.NotAfter)
 	return b
+}
+
+// settled is how long a file must have been left alone before it is read anew: certificate, chain and key are written one after the other.
+const settled = time.Second
+
+// written tells whether one of the files that have changed may still be being written.
+func written(stamps, before [3]stamp, now time.Time) bool {
+	for i, st := range stamps {
+		if age := now.Sub(st.modified); st != before[i] && age >= 0 && age < settled {
+			return true
+		}
+	}
+	return false
 }
 
 func stampsOf(spec ListenSpec) (st [3]stamp) {

@@ -260,8 +260,10 @@ func TestTLSRenewedCertificateIsUsedByTheNextHandshake(t *testing.T) {
 	ca.issue(t, dir, "b.example.com")
 	// The time of a file may be coarse and its size the same: make sure that it differs.
 	later := time.Now().Add(time.Minute)
-	if err := os.Chtimes(spec.Cert, later, later); err != nil {
-		t.Fatal(err)
+	for _, f := range []string{spec.Cert, spec.Key} {
+		if err := os.Chtimes(f, later, later); err != nil {
+			t.Fatal(err)
+		}
 	}
 	after, renewed := serialOf(t, ca, own, to)
 	if after == before {
@@ -290,6 +292,43 @@ func TestTLSRenewedCertificateIsUsedByTheNextHandshake(t *testing.T) {
 		t.Error("a key that does not fit was taken")
 	}
 	serialOf(t, ca, own, to)
+}
+
+// TestTLSFilesThatAreBeingWritten: a chain of which only the beginning is there yet is not shown, although its key fits.
+func TestTLSFilesThatAreBeingWritten(t *testing.T) {
+	ca, dir := newAuthority(t, "ca"), t.TempDir()
+	own := ca.issue(t, t.TempDir(), "a.example.com")
+	spec := ca.issue(t, dir, "b.example.com")
+	n := newNode(t, Config{}, spec)
+	to := n.addr(t, sip.TLS)
+	age := func(d time.Duration) {
+		for _, f := range []string{spec.Cert, spec.Key} {
+			if err := os.Chtimes(f, time.Time{}, time.Now().Add(-d)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	before, _ := serialOf(t, ca, own, to)
+	ca.issue(t, dir, "b.example.com") // the leaf; what follows it is not yet written
+	age(0)
+	if s, _ := serialOf(t, ca, own, to); s != before {
+		t.Error("a file is shown that is being written")
+	}
+	chain, err := os.ReadFile(spec.Cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(spec.Cert, append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.cert.Raw})...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	age(2 * settled)
+	s, c := serialOf(t, ca, own, to)
+	if got := len(c.ConnectionState().PeerCertificates); s == before || got != 2 {
+		t.Errorf("serial %d, before %d, with %d certificates", s, before, got)
+	}
+	if got := n.stats(t, sip.TLS).CertificateReload; got != 1 {
+		t.Errorf("read %d times", got)
+	}
 }
 
 func TestTLSListenerNeedsItsFiles(t *testing.T) {
