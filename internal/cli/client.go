@@ -95,7 +95,7 @@ func (c *client) ask(ctx context.Context, method, path string, body []byte, v an
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w: nothing answers on %s; start one with `directsip serve`, or name its directory with --data", errNotRunning, c.path)
 	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("control socket %s: permission denied; run as the user that runs the server", c.path)
+		return fmt.Errorf("control socket %s: permission denied; run as the user that runs the server, or name its view socket with --socket", c.path)
 	case errors.Is(err, syscall.EINVAL) && len(c.path) > server.MaxSocketPath:
 		return fmt.Errorf("control socket %s: the path has %d bytes, and that of a socket may have %d; name another with --socket", c.path, len(c.path),
 			server.MaxSocketPath)
