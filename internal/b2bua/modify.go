@@ -28,10 +28,12 @@ type exchange struct {
 	gone    bool         // its sender cancelled it: answered 487, the result goes nowhere
 }
 
-// exchangeTime is how long the other leg may take over a re-INVITE or UPDATE, a person who is asked included. askTime is how long over what no
-// person is asked: one without an offer, as it knows what it can do and who has asked hears nothing meanwhile if that is to end a hold, and one of our own, which keeps others out.
+// exchangeTime is how long the other leg may take over a re-INVITE or UPDATE, a person who is asked included. updateTime is how long where an UPDATE waits for that, which its sender
+// gives up after 64*T1, and its call with it (RFC 3311 §5.2, RFC 3261 §12.2.1.2). askTime is how long over what no person is asked: a re-INVITE without an offer, as the other side
+// knows what it can do and who has asked hears nothing meanwhile if that is to end a hold, and one of our own, which keeps others out.
 const (
 	exchangeTime = time.Minute
+	updateTime   = 20 * time.Second
 	askTime      = 10 * time.Second
 )
 
@@ -40,8 +42,11 @@ func (e *exchange) asks() bool { return e.invite && !e.offer }
 
 // patience is how long the other leg may take over it.
 func (e *exchange) patience() time.Duration {
-	if e.asks() {
+	switch {
+	case e.asks():
 		return askTime
+	case !e.invite:
+		return updateTime
 	}
 	return exchangeTime
 }
@@ -474,9 +479,10 @@ func (c *Call) exchangeTimedOut(now time.Time, e *exchange, out *Out) {
 	if e.to.ackWaits || e.gone {
 		return // the ACK has its own timer; what was cancelled has its own end
 	}
-	if !e.again.IsZero() { // nothing is under way
+	switch {
+	case !e.again.IsZero(): // nothing is under way
 		c.exch = nil
-	} else {
+	case e.forward == "INVITE":
 		c.cancelReinvite(now, e.to, out)
 	}
 	if e.asks() {

@@ -656,3 +656,28 @@ func TestCancelOfReinviteCrossesAWiderOffer(t *testing.T) {
 		t.Errorf("the relay has %s", r.streams())
 	}
 }
+
+// RFC 3311 §5.2: an UPDATE that waits for the other side is refused before its sender gives it up, which would end the call. Who then accepts it all the same is told that it is as before.
+func TestUpdateWaitsForAPerson(t *testing.T) {
+	for _, method := range []string{"INVITE", "UPDATE"} {
+		r := newRig(t)
+		caller, callee := r.acknowledged()
+		if method == "INVITE" { // the other side takes no UPDATE
+			callee.seq++
+			r.in(callee.src, bytes.Replace(callee.write("INVITE", callee.seq, bodies[1]), []byte(" UPDATE,"), nil, 1))
+			callee.ack(callee.seq)
+		}
+		caller.says("UPDATE", held)
+		ours := r.first(method)
+		if method == "INVITE" {
+			callee.answers("100 Trying", ours, "")
+		}
+		r.pass(25 * time.Second)
+		r.told("SIP/2.0 500")
+		callee.answers("200 OK", ours, heldAnswer)
+		callee.answers("200 OK", r.unholds(callee, sdp.SendRecv), bodies[1])
+		caller.says("INVITE", held)
+		callee.answers("200 OK", r.first("INVITE"), heldAnswer)
+		r.told("SIP/2.0 200")
+	}
+}
