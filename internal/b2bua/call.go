@@ -323,6 +323,7 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 	}
 	t := l.invite(m)
 	if t == nil {
+		c.answeredAfterAll(now, l, seq, m, out)
 		return
 	}
 	l.mute = false
@@ -386,12 +387,7 @@ func (c *Call) advanceLeg(now time.Time, l *Leg, out *Out) {
 		c.inviteClientEvent(now, l, l.invc.Advance(now, &out.Out), out)
 	}
 	if !l.drop.IsZero() && !now.Before(l.drop) {
-		l.drop, l.invc = time.Time{}, txn.InviteClient{}
-		if e := c.exch; e != nil && e.to == l {
-			c.exch = nil
-			c.plan.restore(e)
-		}
-		l.oa.Failed("INVITE")
+		c.forgetReinvite(l)
 	}
 	for _, p := range l.past {
 		if due(p.Deadline())(now) {

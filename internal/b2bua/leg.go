@@ -54,23 +54,26 @@ type Leg struct {
 	news   *news         // nil: the other leg knows what it has said
 	again  *reoffer      // our own re-INVITE, under way or the last one; nil: there was none
 
-	first     uint32 // CSeq of the initial INVITE
-	after     uint32 // CSeq of the first attempt that this INVITE supersedes; 0: none
-	turned    uint32 // CSeq of the INVITE with Replaces that was refused; 0: none
-	caller    string // leg A: its From tag
-	ackSeq    uint32 // CSeq of the INVITE that the next ACK is for
-	number    uint8  // 0: leg A; n: the n-th attempt
-	byes      uint8  // BYEs sent
-	allow     methods
-	up        bool       // the dialog is confirmed and no BYE was sent or received
-	acked     bool       // leg A: the ACK to our 2xx came; leg B: we sent it
-	ackWaits  bool       // our ACK to a 2xx with an offer waits for the answer of the other leg
-	mute      bool       // the INVITE is left behind: not repeated any more
-	offerless bool       // our initial INVITE had no offer
-	unoffered bool       // our last INVITE had none: what its answers say is an offer
-	absent    sdp.Absent // m-lines that the peer left out of what it said last
-	pending   bool       // BYE waits for the ACK to our 2xx (RFC 3261 §15)
-	unheld    bool       // our offer in a 2xx may take it off hold, and the other leg does not know what it takes of that
+	first       uint32 // CSeq of the initial INVITE
+	after       uint32 // CSeq of the first attempt that this INVITE supersedes; 0: none
+	turned      uint32 // CSeq of the INVITE with Replaces that was refused; 0: none
+	forgot      uint32 // CSeq of the last re-INVITE that was cancelled and got no final response; 0: none
+	caller      string // leg A: its From tag
+	ackSeq      uint32 // CSeq of the INVITE that the next ACK is for
+	number      uint8  // 0: leg A; n: the n-th attempt
+	byes        uint8  // BYEs sent
+	allow       methods
+	up          bool       // the dialog is confirmed and no BYE was sent or received
+	acked       bool       // leg A: the ACK to our 2xx came; leg B: we sent it
+	ackWaits    bool       // our ACK to a 2xx with an offer waits for the answer of the other leg
+	mute        bool       // the INVITE is left behind: not repeated any more
+	offerless   bool       // our initial INVITE had no offer
+	unoffered   bool       // our last INVITE had none: what its answers say is an offer
+	absent      sdp.Absent // m-lines that the peer left out of what it said last
+	stops       bool       // our re-INVITE is to be cancelled as soon as it has a response
+	forgotAsked bool       // forgot had no offer
+	pending     bool       // BYE waits for the ACK to our 2xx (RFC 3261 §15)
+	unheld      bool       // our offer in a 2xx may take it off hold, and the other leg does not know what it takes of that
 }
 
 // sentAck is an ACK to a 2xx. A 2xx is repeated until its ACK arrives, and belongs to the dialog, not to a transaction.
@@ -301,6 +304,7 @@ func (l *Leg) invite(m *sip.Message) *txn.InviteClient {
 
 // shelve keeps an INVITE of ours that has its final response while another one begins.
 func (l *Leg) shelve() {
+	l.stops = false
 	if l.invc.Live() {
 		old := l.invc
 		l.past = append(l.past, &old)

@@ -221,6 +221,9 @@ func (c *Call) sendOffer(now time.Time, e *exchange, sdp string, out *Out) {
 
 // receiveReinviteResponse takes a response to a re-INVITE of ours.
 func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip.Message, out *Out) {
+	if m.Status < 200 && l.stops && l.up && seq == l.ackSeq {
+		c.cancelReinvite(now, l, out)
+	}
 	if c.reofferAnswered(now, l, seq, m, out) {
 		return
 	}
@@ -451,14 +454,45 @@ func (c *Call) withdraw(now time.Time, e *exchange, out *Out) {
 	c.cancelReinvite(now, e.to, out)
 }
 
-// cancelReinvite cancels a re-INVITE of ours if that is allowed yet.
+// cancelReinvite cancels a re-INVITE of ours, as soon as that is allowed: after the first provisional response (RFC 3261 §9.1).
 func (c *Call) cancelReinvite(now time.Time, l *Leg, out *Out) {
 	l.drop = now.Add(lingerTime)
-	if m := l.invc.Cancel(); m != nil {
-		q := &request{}
-		l.clients = append(l.clients, q)
-		q.Start(now, m, l.invc.Hop(), c.env.Timers, &out.Out)
-		c.note(now, l, true, m)
+	m := l.invc.Cancel()
+	if l.stops = m == nil && l.invc.State() == txn.Calling; m == nil {
+		return
+	}
+	q := &request{}
+	l.clients = append(l.clients, q)
+	q.Start(now, m, l.invc.Hop(), c.env.Timers, &out.Out)
+	c.note(now, l, true, m)
+}
+
+// forgetReinvite forgets a re-INVITE that has been cancelled, or whose dialog has ended, and that gets no final response (RFC 3261 §9.1).
+func (c *Call) forgetReinvite(l *Leg) {
+	l.forgot, l.forgotAsked = l.ackSeq, l.unoffered
+	l.drop, l.invc = time.Time{}, txn.InviteClient{}
+	if e := c.exch; e != nil && e.to == l {
+		c.exch = nil
+		c.plan.restore(e)
+	}
+	l.oa.Failed("INVITE")
+}
+
+// answeredAfterAll takes a 2xx to a re-INVITE that is forgotten: whoever sends it would end the call for want of an ACK, and has accepted what is withdrawn.
+func (c *Call) answeredAfterAll(now time.Time, l *Leg, seq uint32, m *sip.Message, out *Out) {
+	if !l.up || l.forgot == 0 || seq != l.forgot || m.Status < 200 || m.Status >= 300 || m.To().Tag() != l.dlg.RemoteTag {
+		return
+	}
+	body := ""
+	if offer, ok := m.SDP(); ok && l.forgotAsked {
+		body = c.plan.decline(c, l, offer)
+	}
+	waits := l.ackWaits // for the answer to another one
+	offered := l.offered
+	c.sendAck(now, l, seq, body, out)
+	l.ackWaits, l.offered = waits, offered
+	if l.again == nil || l.again.retry.IsZero() {
+		c.correct(now, l, 0, out)
 	}
 }
 

@@ -681,3 +681,53 @@ func TestUpdateWaitsForAPerson(t *testing.T) {
 		r.told("SIP/2.0 200")
 	}
 }
+
+// RFC 3261 §9.1: a re-INVITE that is withdrawn before anything has come for it is cancelled when something does, so that nobody is asked for what is wanted no more.
+func TestCancelOfReinviteWaitsForAResponse(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	hold := caller.says("INVITE", held)
+	ours := r.first("INVITE")
+	caller.cancel(hold)
+	r.sent("SIP/2.0 200", "SIP/2.0 487")
+	callee.answers("100 Trying", ours, "")
+	r.sent("CANCEL")
+	callee.answers("100 Trying", ours, "")
+	r.sent()
+	callee.answers("487 Request Terminated", ours, "")
+	r.sent("ACK")
+	caller.ack(caller.seq)
+	caller.says("INVITE", held)
+	r.sent("SIP/2.0 100", "INVITE")
+}
+
+// TestReinviteIsAnsweredAfterAll: who takes no notice of a CANCEL, and accepts after the INVITE has been forgotten, gets its ACK, or it would end the call for want of one, and is told
+// that its session is as before.
+func TestReinviteIsAnsweredAfterAll(t *testing.T) {
+	for _, offer := range []string{held, ""} {
+		r := newRig(t)
+		caller, callee := r.acknowledged()
+		hold := caller.says("INVITE", offer)
+		ours := r.first("INVITE")
+		callee.answers("100 Trying", ours, "")
+		caller.cancel(hold)
+		callee.answers("200 OK", r.first("CANCEL"), "")
+		r.pass(40 * time.Second)
+		answer := heldAnswer
+		if offer == "" {
+			answer = bodies[1]
+		}
+		callee.answers("200 OK", ours, answer)
+		ack := r.first("ACK")
+		if ack == nil || bytes.Contains(ack, []byte("m=audio")) != (offer == "") || header(ack, "CSeq")[:1] != header(ours, "CSeq")[:1] {
+			t.Fatalf("offer %v: answered\n%s", offer != "", r.lines())
+		}
+		again := r.unholds(callee, sdp.SendRecv)
+		callee.answers("200 OK", ours, answer) // repeated
+		r.sent("ACK")
+		callee.answers("200 OK", again, bodies[1])
+		r.sent("ACK")
+		caller.says("INVITE", held)
+		r.sent("SIP/2.0 100", "INVITE")
+	}
+}
