@@ -27,6 +27,13 @@ type earlyExchange struct {
 	absent   sdp.Absent // m-lines that the offer has left out
 }
 
+// forgetAbsent notes that what a peer leaves out in one early dialog says nothing of others.
+func (l *Leg) forgetAbsent() {
+	if !l.up {
+		l.absent = 0
+	}
+}
+
 // forkOf finds the early dialog that the caller names by our tag.
 func (c *Call) forkOf(ours string) *fork {
 	for _, f := range c.forks {
@@ -48,6 +55,7 @@ func (c *Call) receiveEarlyUpdate(now time.Time, l *Leg, src sip.Source, m *sip.
 		return
 	}
 	x := &earlyExchange{leg: l, method: "UPDATE", server: s, req: m, absent: l.absent}
+	l.forgetAbsent()
 	if l == &c.a {
 		x.f = c.forkOf(m.ToTag())
 	} else {
@@ -245,6 +253,7 @@ func (c *Call) acceptEarly(now time.Time, x *earlyExchange, text string, out *Ou
 	r.Add(sip.IDContact, c.contact(from.hop))
 	from.absent = x.absent
 	c.say(from, r, text)
+	from.forgetAbsent()
 	if x.f.rel != nil {
 		x.f.rel.told = x.f.sdp.body
 	}

@@ -150,7 +150,9 @@ func (c *Call) receivePrack(now time.Time, l *Leg, src sip.Source, m *sip.Messag
 		c.reply(now, l, s, c.okEarly(m), out)
 		c.answeredByPrack(now, rel, body, out)
 	case hasBody:
-		c.offeredEarly(now, &earlyExchange{leg: l, f: c.forkOf(m.ToTag()), method: "PRACK", server: s, req: m, absent: l.absent}, body, out)
+		x := &earlyExchange{leg: l, f: c.forkOf(m.ToTag()), method: "PRACK", server: s, req: m, absent: l.absent}
+		l.forgetAbsent()
+		c.offeredEarly(now, x, body, out)
 	default:
 		c.reply(now, l, s, c.okEarly(m), out)
 	}

@@ -83,3 +83,29 @@ func TestVideoLeftOutBeforeTheAnswer(t *testing.T) {
 		}
 	}
 }
+
+// TestLeftOutInOneEarlyDialog: what the caller leaves out in one early dialog it has not left out in its INVITE, which another target answers whole (RFC 3264 §6).
+func TestLeftOutInOneEarlyDialog(t *testing.T) {
+	r := newRig(t)
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", described(0, 0, speech+video)))
+	inv, _ := r.told("INVITE")
+	for _, tag := range []string{"one", "two"} {
+		r.out.Reset()
+		r.in(r.pstn, with(response("183 Session Progress", inv, tag, described(1, 0, speech+video)), "Require: 100rel", "RSeq: 1"))
+		ring, said := r.told("SIP/2.0 183")
+		if kinds(said) != "audio video" {
+			t.Fatalf("%s: told\n%s", tag, ring)
+		}
+		if tag == "two" {
+			break
+		}
+		prack := r.first("PRACK")
+		caller := &end{r: r, src: r.uc, callID: "call", from: header(ring, "From"), to: header(ring, "To"), seq: 1}
+		callee := &end{r: r, src: r.pstn, callID: header(inv, "Call-ID"), from: header(prack, "To"), to: header(prack, "From"), seq: 100}
+		callee.answers("200 OK", prack, "")
+		caller.says("PRACK", "", "RAck: "+header(ring, "RSeq")+" 1 INVITE")
+		if _, answered := change(caller, callee, "UPDATE", 1, speech, "200 OK", speech+refuse(video, 0)); answered != "audio" {
+			t.Errorf("answered %q", answered)
+		}
+	}
+}
