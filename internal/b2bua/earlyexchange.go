@@ -216,6 +216,7 @@ func (c *Call) answeredEarly(now time.Time, x *earlyExchange, status int, body s
 	from, fromOA, theirs := x.from(c)
 	to, toOA, ours := x.to(c)
 	s, err := sdp.Parse(to.answered(ours.body, body))
+	to.forgetAbsent()
 	if err == nil {
 		err = fitTo(ours.body, s)
 	}
