@@ -30,8 +30,8 @@ type Passage struct {
 	leg    Leg
 	status int // how it ended: 200, or why the leg comes back
 	why    *diag.Reason
-	places [maxLines]netip.Addr // of its media: its description does not say so if it holds by 0.0.0.0
-	told   bool                 // the leg was told of other media and must be told of its own again
+	places [mostLines]netip.Addr // of its media: its description does not say so if it holds by 0.0.0.0
+	told   bool                  // the leg was told of other media and must be told of its own again
 }
 
 // Forward is a message of a leg that lives in another shard, or an INVITE that asks for the place of one.
@@ -74,7 +74,7 @@ func (c *Call) lend(now time.Time, x *transfer, out *Out) {
 	x.stage = transferLent
 	c.rec.Transfers[x.entry].How = "join"
 	p := &Passage{From: c.id, CallID: l.callID, Dialog: x.dialog, Key: x.dialog.CallID, by: x.by.trunk, to: x.referral.uri, leg: *l}
-	for i := range min(len(c.plan.lines), maxLines) {
+	for i := range min(len(c.plan.lines), mostLines) {
 		p.places[i] = c.plan.lines[i].peer[l.side].place
 	}
 	out.Passages = append(out.Passages, p)

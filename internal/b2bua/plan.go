@@ -10,8 +10,22 @@ import (
 	"github.com/directsip/directsip/internal/sdp"
 )
 
-// maxLines bounds the m-lines that get ports; further ones are refused with port 0.
-const maxLines = 4
+// maxLines bounds the m-lines of RTP that get ports, and mostLines those of T.38, which may stand behind what a telephone with video has; further ones are refused with port 0.
+const (
+	maxLines  = 4
+	mostLines = 8
+)
+
+// places is how many m-lines of a description get ports.
+func places(s *sdp.Session) int {
+	n := min(len(s.Media), maxLines)
+	for i := n; i < min(len(s.Media), mostLines); i++ {
+		if m := &s.Media[i]; !m.IsRTP() && !m.Rejected() && m.Relayable(false) {
+			n = i + 1
+		}
+	}
+	return n
+}
 
 // plan is the media of a call: what each side has said, our ports, and the session that the relay runs.
 type plan struct {
@@ -76,7 +90,7 @@ type end struct {
 
 // offered takes the caller's first offer.
 func (p *plan) offered(l *Leg, s *sdp.Session) {
-	p.lines = make([]line, min(len(s.Media), maxLines))
+	p.lines = make([]line, places(s))
 	p.take(l, s)
 }
 

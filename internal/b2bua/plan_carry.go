@@ -42,12 +42,12 @@ func (p *plan) write(c *Call, s *sdp.Session, l *Leg, d *description, what as) s
 
 // writeAt is write with an address of ours that l's side may not have yet.
 func (p *plan) writeAt(c *Call, s *sdp.Session, l *Leg, d *description, base netip.Addr, what as) string {
-	var slots [maxLines]sdp.MediaAddr
+	var slots [mostLines]sdp.MediaAddr
 	base = c.env.shownMedia(l.trunk, base)
 	n := min(len(s.Media), len(p.lines))
 	for i := range n {
 		slots[i] = sdp.MediaAddr{Addr: base, Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1,
-			Drop: p.noVideo && strings.EqualFold(s.Media[i].Kind, "video") || !s.Media[i].Relayable(p.passKeys)}
+			Drop: p.noVideo && strings.EqualFold(s.Media[i].Kind, "video") || !s.Media[i].Relayable(p.passKeys) || i >= maxLines && s.Media[i].IsRTP()}
 	}
 	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: c.codecs(s, l.trunk.Settings, what), Mux: p.passKeys, KeepKeys: p.passKeys})
 }
@@ -178,7 +178,7 @@ func (p *plan) fits(c *Call, from *Leg, answer *sdp.Session) error {
 // stands, see keepSession. Where that is no answer to it none would do but one that rejects its m-lines, and that cuts the call (RFC 3261 §14.1): it goes on and is counted.
 func (p *plan) offerFrom(c *Call, from, to *Leg, body string) (string, *diag.Reason) {
 	s, err := parseOffer(body)
-	if err != nil || !p.bypass && s.Unrelayable(p.passKeys, maxLines) { // without any m-line of it the call would be silent: it stays as it is
+	if err != nil || !p.bypass && s.Unrelayable(p.passKeys, maxLines, mostLines) { // without any m-line of it the call would be silent: it stays as it is
 		return "", diag.NotAcceptable
 	}
 	if why := c.roomForOffer(from, to, s); why != nil && (c.exch == nil || c.exch.from == from || !p.converts() && from.sdp.answers(s)) {

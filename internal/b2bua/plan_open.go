@@ -99,7 +99,7 @@ func (p *plan) give(back func(port uint16)) {
 
 // grow gives ports to m-lines that a later offer adds.
 func (p *plan) grow(c *Call, s *sdp.Session) {
-	for len(p.lines) < min(len(s.Media), maxLines) && p.opened {
+	for len(p.lines) < places(s) && p.opened {
 		a, okA := c.takePort(c.now)
 		if !okA {
 			return

@@ -97,7 +97,7 @@ func (v *voices) has(codec media.Codec) (pt uint8, ok bool) {
 
 // speak is our own answer to an offer of the caller's, as nobody else answers it: one codec on one m-line, the others refused.
 func (p *plan) speak(c *Call, s *sdp.Session, d *description, v voice) string {
-	var slots [maxLines]sdp.MediaAddr
+	var slots [mostLines]sdp.MediaAddr
 	n, shown := min(len(s.Media), len(p.lines)), c.env.shownMedia(c.a.trunk, p.base[0])
 	for i := range n {
 		slots[i] = sdp.MediaAddr{Addr: shown, Port: p.lines[i].ours[0], RTCPPort: p.lines[i].ours[0] + 1, Drop: i != v.stream,

@@ -61,8 +61,8 @@ func (c *Call) acceptable(req *sip.Message) (*diag.Reason, string) {
 	if offer.Held() && c.a.trunk.Settings.HeldOffer == "refuse" {
 		return diag.HeldOffer, ""
 	}
-	if set := c.a.trunk.Settings; !set.EnableBypass && offer.Unrelayable(set.SRTPMode == "pass", maxLines) {
-		return diag.NotAcceptable, "all of it is to go over TCP, or under DTLS without SRTP, or is behind the fourth m-line"
+	if set := c.a.trunk.Settings; !set.EnableBypass && offer.Unrelayable(set.SRTPMode == "pass", maxLines, mostLines) {
+		return diag.NotAcceptable, "all of it is to go over TCP, or under DTLS without SRTP, or is behind the fourth m-line, T.38 behind the eighth"
 	}
 	if c.unreachable(offer) {
 		return diag.MediaFamily, ""

@@ -95,12 +95,12 @@ func TestRelayable(t *testing.T) {
 		"UDP/DTLS/SCTP": {false, true}, "TCP": {false, false}, "tcp/TLS/MSRP": {false, false}} {
 		s := mustParse(t, crlf("v=0", "m=image 1 "+proto+" x", "m=audio 0 RTP/AVP 0"))
 		for k, keysPass := range []bool{false, true} {
-			if got := s.Media[0].Relayable(keysPass); got != want[k] || s.Unrelayable(keysPass, 1) == got {
+			if got := s.Media[0].Relayable(keysPass); got != want[k] || s.Unrelayable(keysPass, 1, 1) == got {
 				t.Errorf("%s, keys pass %v: %v", proto, keysPass, got)
 			}
 		}
 	}
-	if mustParse(t, crlf("v=0", "m=image 0 TCP x")).Unrelayable(false, 1) {
+	if mustParse(t, crlf("v=0", "m=image 0 TCP x")).Unrelayable(false, 1, 1) {
 		t.Error("what is off cannot be relayed")
 	}
 }

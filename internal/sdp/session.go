@@ -116,11 +116,15 @@ func (m *Media) Relayable(keysPass bool) bool {
 	return !strings.EqualFold(proto, "TCP") && (keysPass || m.IsRTP() || !containsFold(within, "TLS/"))
 }
 
-// Unrelayable says whether the session has live m-lines and none of them is Relayable and among the first so many.
-func (s *Session) Unrelayable(keysPass bool, most int) bool {
+// Unrelayable says whether the session has live m-lines and none of them is Relayable and among the first so many, of RTP and of anything else.
+func (s *Session) Unrelayable(keysPass bool, rtp, others int) bool {
 	live := false
 	for i := range s.Media {
 		if m := &s.Media[i]; !m.Rejected() {
+			most := others
+			if m.IsRTP() {
+				most = rtp
+			}
 			if i < most && m.Relayable(keysPass) {
 				return false
 			}
