@@ -446,6 +446,11 @@ func (c *Call) acknowledged(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	}
 	l.oa.RemoteAnswer()
 	c.plan.forgetHold(l)
+	if e := c.exch; e != nil && e.seat && e.to == other { // who is asked to talk to somebody else: it is told if nothing comes of that
+		c.hear(now, l, body, out)
+		l.unheld = false
+		return
+	}
 	said, unheld := other.sdp, l.unheld
 	l.unheld = false
 	sdp, err := c.plan.answerFrom(c, l, other, body)

@@ -137,12 +137,13 @@ func (c *Call) hear(now time.Time, l *Leg, body string, out *Out) {
 	if err != nil || p.fits(c, l, s) != nil {
 		return
 	}
-	if fingerprint(s) == l.sdp.peer && l.stood == "" {
+	unheld := l.stood != "" || l.unheld
+	if fingerprint(s) == l.sdp.peer && !unheld {
 		c.confirmed(l)
 		return
 	}
 	l.sdp.peer = fingerprint(s)
-	n := &news{said: s, was: slices.Clone(p.lines), unheld: l.stood != ""}
+	n := &news{said: s, was: slices.Clone(p.lines), unheld: unheld}
 	if before := l.news; before != nil {
 		n.was, n.unheld = before.was, n.unheld || before.unheld
 	}
