@@ -326,3 +326,38 @@ func TestPortsKept(t *testing.T) {
 		t.Error("a pair of quarantine does not come back once")
 	}
 }
+
+// TestSplitInQuarantine: pairs that rest when the range is shared out stay in quarantine, and go out once each after it.
+func TestSplitInQuarantine(t *testing.T) {
+	now := time.Unix(1000, 0)
+	p := NewPorts(20000, 20019, time.Minute)
+	var out []uint16
+	for range 6 {
+		rtp, _ := p.Take(now)
+		out = append(out, rtp)
+	}
+	for _, rtp := range out[:5] {
+		p.Release(now, rtp)
+	}
+	parts := p.Split(3)
+	seen := map[uint16]bool{out[5]: true}
+	take := func(at time.Time) {
+		for _, part := range parts {
+			for rtp, ok := part.Take(at); ok; rtp, ok = part.Take(at) {
+				if seen[rtp] {
+					t.Errorf("%d goes out twice", rtp)
+				}
+				seen[rtp] = true
+			}
+		}
+	}
+	if take(now.Add(59 * time.Second)); len(seen) != 10-5 {
+		t.Errorf("%d pairs are out, with 5 in quarantine", len(seen))
+	}
+	if take(now.Add(time.Minute)); len(seen) != 10 {
+		t.Errorf("%d pairs are out", len(seen))
+	}
+	if !p.Release(now, out[5]) || p.InUse() != 0 {
+		t.Error("what was out is not taken back")
+	}
+}

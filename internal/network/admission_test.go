@@ -77,6 +77,7 @@ func TestPacketsAt(t *testing.T) {
 		audio + "a=maxptime:200\r\n":                                    {}, // Lync's
 		audio + "a=maxptime:-7\r\na=ptime:0\r\n":                        {},
 		audio + "a=maxptime:0\r\na=ptime:30\r\n":                        {Time: 30},
+		audio + "a=mid:1\r\na=ptime:30\r\na=label:7\r\n":                {Time: 30},
 		audio + "a=ptime:9999\r\n":                                      {Time: 255},
 		"m=audio 0 RTP/AVP 0\r\na=ptime:10\r\n":                         {},
 		"m=video 4002 RTP/AVP 96\r\na=ptime:10\r\n":                     {},

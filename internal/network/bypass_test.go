@@ -112,6 +112,9 @@ func TestBypass(t *testing.T) {
 			no(`RTP is offered, and srtpMode is required on trunk "uc"`)},
 		{"no offer and no way to agree", []string{"trunk:uc: {", "trunk:uc: {srtpMode: required, ", "global: {", "global: {srtpMode: notSupported, "}, "uc", "", "", "pstn", "", NotOffered,
 			no(`srtpMode is required on trunk "uc" and notSupported on trunk "pstn"`)},
+		{"no offer and no way to agree, the other way round", []string{"trunk:uc: {", "trunk:uc: {srtpMode: notSupported, ", "global: {", "global: {srtpMode: required, "}, "uc", "", "", "pstn", "",
+			NotOffered, no(`srtpMode is notSupported on trunk "uc" and required on trunk "pstn"`)},
+		{"no offer, and both want SRTP", []string{"global: {", "global: {srtpMode: required, "}, "uc", "", "", "pstn", "", NotOffered, Verdict{Why: "the caller has said no address yet"}},
 	} {
 		s := compile(t, x.change...)
 		caller := Party{Trunk: s.TrunkByName(x.from), Media: at(x.media), Signalling: at("10.1.0.20"), Said: x.said}
