@@ -2,6 +2,7 @@ package relay
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/directsip/directsip/internal/media"
 )
@@ -47,7 +48,9 @@ func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 			a = &association{want: want.DTLS, crypt: &crypt{keys: &media.Crypt{}}}
 			p.dtls = a
 		case fresh:
-			a.end()
+			if !a.awaits(want.DTLS) {
+				a.end()
+			}
 			a.want, a.crypt, a.past = want.DTLS, &crypt{keys: &media.Crypt{}}, ""
 		}
 		if want.Remote.IsValid() {
@@ -65,6 +68,20 @@ func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 		}
 		a.held = nil
 	}
+}
+
+// awaits tells whether the handshake that is under way may be the one that is wanted now: a peer that begins it need not wait until its answer has reached us (RFC 5763 §6.2).
+// Its certificate decides. It is told.
+func (a *association) awaits(want *media.DTLS) bool {
+	h := a.run
+	if h == nil || h.done || a.want.Active || want.Active || !slices.Equal(h.want.Suites, want.Suites) {
+		return false
+	}
+	select {
+	case h.told <- struct{}{}:
+	default:
+	}
+	return true
 }
 
 // rest puts the association of a port aside.

@@ -530,6 +530,55 @@ func TestDTLSRestart(t *testing.T) {
 	third.until(a, a.rtp, la, b.rtp)
 }
 
+// TestDTLSAheadOfItsAnswer: a peer that has another certificate from its answer on shakes hands before the answer comes, and gets its keys when it has; nothing passes
+// before, and nothing under the old keys after.
+func TestDTLSAheadOfItsAnswer(t *testing.T) {
+	for _, late := range []bool{false, true} { // has our flight come to the peer, or has its certificate come to us
+		r := newRig(t, Config{})
+		a, b := newPhone(t, ip4), newPhone(t, ip4)
+		s := call(1, a, b)
+		side := &s.Streams[0].Side[0]
+		first, next := newShaker(t, true, 1), newShaker(t, true, 1)
+		side.DTLS, side.Mux = first.dtls(""), true
+		r.open(s)
+		old := first.shake(a.rtp, side.Local, r.Fingerprint())
+		old.until(a, a.rtp, side.Local, b.rtp)
+
+		begun, keys := make(chan struct{}, 16), make(chan *lock, 1)
+		next.misses = func([]byte) bool {
+			select {
+			case begun <- struct{}{}:
+			default:
+			}
+			return false
+		}
+		go func() { keys <- next.shake(a.rtp, side.Local, r.Fingerprint()) }()
+		<-begun
+		ses := r.find(1)
+		odd := func() bool {
+			ses.mu.Lock()
+			defer ses.mu.Unlock()
+			h := ses.streams[0].side[0].rtp.dtls.run
+			return h != nil && h.odd
+		}
+		if late {
+			eventually(t, "a certificate that nobody has announced", odd)
+		}
+		update := &media.Session{ID: 1, Streams: []media.Stream{s.Streams[0]}}
+		update.Streams[0].Side[0].DTLS = next.dtls("")
+		if err := r.Update(update); err != nil {
+			t.Fatal(err)
+		}
+		fresh := <-keys
+		if fresh == nil {
+			t.Fatalf("late %v: no keys", late)
+		}
+		fresh.until(a, a.rtp, side.Local, b.rtp)
+		a.send(a.rtp, side.Local, old.rtp(t, rtpPacket(8, 60000, 160, 7)))
+		eventually(t, "a packet of old keys that is not heard", func() bool { return r.from(1, 0, 0).Unauthentic > 0 })
+	}
+}
+
 // TestDTLSBeforeTheAnswer: a ClientHello that comes before the fingerprint is known is kept until it is.
 func TestDTLSBeforeTheAnswer(t *testing.T) {
 	r := newRig(t, Config{Workers: 1})

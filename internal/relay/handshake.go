@@ -30,6 +30,9 @@ const (
 	recordQueue   = 16 // records that wait for one
 	// maxRecords are the octets that one is given in all, several times what certificates and repetitions come to: what cannot be put together yet is kept.
 	maxRecords = 128 << 10
+	// answerTime is how long a certificate that nobody has announced is kept: the answer that does may be on its way (RFC 5763 §6.2). The peer repeats itself meanwhile, and
+	// a refusal would be for ever.
+	answerTime = 2 * time.Second
 )
 
 var errNotOurs = errors.New("the certificate is not the one that the SDP announces")
@@ -43,6 +46,7 @@ type handshake struct {
 	random [32]byte // of the ClientHello that began it
 	since  int64
 	in     chan []byte
+	told   chan struct{} // of another description of the peer
 	ctx    stdcontext.Context
 	cancel stdcontext.CancelFunc
 
@@ -50,10 +54,12 @@ type handshake struct {
 	past chan struct{} // closed when reading is to end
 
 	// Guarded by the session.
-	peer sockaddr // where the last record came from; size 0: none has
-	took int      // octets
-	done bool     // the keys are in place
-	mute bool     // nothing is sent any more: above all no close_notify, which some peers take for the end of the call
+	peer  sockaddr    // where the last record came from; size 0: none has
+	took  int         // octets
+	meant *media.DTLS // what the peer's certificate fits; nil: it has not been seen, or fits nothing yet
+	odd   bool        // it fits nothing yet
+	done  bool        // the keys are in place
+	mute  bool        // nothing is sent any more: above all no close_notify, which some peers take for the end of the call
 }
 
 // shake begins a handshake on a port in place of what was there; hello is what the peer has sent for it. The session is locked.
@@ -63,7 +69,7 @@ func (r *Relay) shake(p *port, hello []byte, from sockaddr) {
 		r.count.handshakes.Add(-1)
 		return
 	}
-	h := &handshake{relay: r, port: p, want: p.dtls.want, since: r.now(), in: make(chan []byte, recordQueue), past: make(chan struct{}), peer: from}
+	h := &handshake{relay: r, port: p, want: p.dtls.want, since: r.now(), in: make(chan []byte, recordQueue), told: make(chan struct{}, 1), past: make(chan struct{}), peer: from}
 	h.ctx, h.cancel = stdcontext.WithCancel(stdcontext.Background())
 	p.dtls.run = h
 	if hello != nil {
@@ -109,7 +115,7 @@ func (h *handshake) run() {
 
 // try makes one handshake and puts its keys in place.
 func (h *handshake) try() (*dtls.Conn, error) {
-	config := h.relay.dtlsConfig(h.want)
+	config := h.relay.dtlsConfig(h.want, h.isPeers)
 	open := dtls.Server
 	if h.want.Active {
 		open = dtls.Client
@@ -124,7 +130,7 @@ func (h *handshake) try() (*dtls.Conn, error) {
 		_ = conn.Close()
 		return nil, err
 	}
-	keys, err := exported(conn, h.want)
+	keys, err := exported(conn, h.announced())
 	if err == nil && !h.keyed(keys) {
 		err = stdcontext.Canceled
 	}
@@ -186,12 +192,54 @@ func (h *handshake) over(err error) bool {
 	return true
 }
 
-func (r *Relay) dtlsConfig(want *media.DTLS) *dtls.Config {
+// isPeers tells whether a certificate is the one that the SDP announces. The SDP of who begins may come behind it.
+func (h *handshake) isPeers(certificate []byte) bool {
+	patience := time.NewTimer(answerTime)
+	defer patience.Stop()
+	for !h.fits(certificate) {
+		if h.want.Active {
+			return false
+		}
+		select {
+		case <-h.told:
+		case <-patience.C:
+			return false
+		case <-h.ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+func (h *handshake) fits(certificate []byte) bool {
+	h.port.stream.session.mu.Lock()
+	defer h.port.stream.session.mu.Unlock()
+	a := h.port.dtls
+	if a == nil || a.run != h {
+		return false
+	}
+	if h.odd = !fits(certificate, a.want.Peer); !h.odd {
+		h.meant = a.want
+	}
+	return !h.odd
+}
+
+// announced is what the peer's certificate has fitted.
+func (h *handshake) announced() *media.DTLS {
+	h.port.stream.session.mu.Lock()
+	defer h.port.stream.session.mu.Unlock()
+	if h.meant == nil {
+		return h.want
+	}
+	return h.meant
+}
+
+func (r *Relay) dtlsConfig(want *media.DTLS, isPeers func(certificate []byte) bool) *dtls.Config {
 	c := &dtls.Config{
 		Certificates: []tls.Certificate{r.identity.certificate}, InsecureSkipVerify: true, ClientAuth: dtls.RequireAnyClientCert,
 		ExtendedMasterSecret: dtls.RequestExtendedMasterSecret, LoggerFactory: silent, FlightInterval: flightTime,
 		VerifyPeerCertificate: func(chain [][]byte, _ [][]*x509.Certificate) error {
-			if len(chain) == 0 || !fits(chain[0], want.Peer) {
+			if len(chain) == 0 || !isPeers(chain[0]) {
 				return errNotOurs
 			}
 			return nil
