@@ -26,3 +26,14 @@ func TestNobodyRuns(t *testing.T) {
 		t.Errorf("completion: %s\n%s", out, errs)
 	}
 }
+
+// TestRefusalsWithoutRecord: who looks for calls that were refused before there was a call is told why there are none.
+func TestRefusalsWithoutRecord(t *testing.T) {
+	dir := monday(t)
+	for reason, want := range map[string]bool{"overload": true, "unknown-source": true, "media-ports": false} {
+		_, out, errs := command(t, "calls", "--reason", reason, "--since", "2026-01-25 00:00", "--data", dir)
+		if !strings.Contains(out, "no calls") || strings.Contains(out, "are in no record") != want {
+			t.Errorf("%s: %s%s", reason, out, errs)
+		}
+	}
+}

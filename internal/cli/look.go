@@ -74,6 +74,9 @@ func (a *app) callsCmd() *cobra.Command {
 			}
 			return a.print(list, func(w io.Writer) {
 				writeHistory(w, list, a.roomUnless(wide))
+				if len(list) == 0 && slices.Contains(unrecorded, reason) {
+					fmt.Fprintf(w, "calls that are refused with %s are in no record: `directsip status`, the metrics and the log tell of them\n", reason)
+				}
 				if len(list) == 0 && strings.HasPrefix(bare(number), "0") {
 					fmt.Fprintf(w, "--number is the end of a number as it came, with its country, or as it was sent: without the zeros in front %s may be there\n",
 						strings.TrimLeft(bare(number), "0"))
@@ -104,6 +107,9 @@ func (a *app) callsCmd() *cobra.Command {
 	})
 	return c
 }
+
+// unrecorded are the reasons of refusals that come before there is a call, and so in no record.
+var unrecorded = []string{diag.Overload.ID, diag.UnknownSource.ID, diag.PasswordMissing.ID, diag.PasswordGuessed.ID}
 
 // notLive are the flags of calls that ask for what a running call has not.
 var notLive = []string{"csv", "failed", "poor", "audio", "reason", "before"}

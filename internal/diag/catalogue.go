@@ -152,7 +152,7 @@ var (
 		Fix:  "Let the caller offer a narrower codec, G.729 for example, or raise audio.perSession of the profile."}
 	Overload = &Reason{ID: "overload", Status: 503, Phrase: "Service Unavailable", Cause: 42,
 		Text: "The server has more work than it can do in time and sheds new calls.",
-		Fix:  "Look at the load metrics; add a server or limit maxCPS."}
+		Fix:  "Look at the load metrics, and at `directsip health`: the calls that are shed are in no record. Add a server, or limit maxCPS."}
 	Draining = &Reason{ID: "draining", Status: 503, Phrase: "Service Unavailable", Cause: 41,
 		Text: "The server is being taken out of service and takes no new calls.",
 		Fix:  "Nothing: the peer should use another member of the pool."}

@@ -268,7 +268,7 @@ func (s *Server) rate(now tally, trunks []TrunkView) Rating {
 	add(t)
 	h := s.targets.before(now, poorWithin)
 	some(Target{Name: "audio-poor", Bound: "most", Limit: mostPoor, Unit: "% in an hour", Look: "directsip calls --poor --since 1h"}, now.poor-h.poor, now.rated-h.rated)
-	add(Target{Name: "overload", Value: float64(now.overload - d.overload), Bound: "most", Unit: "refused in 15 minutes", Look: "directsip calls --reason overload, and the CPU of this host"})
+	add(Target{Name: "overload", Value: float64(now.overload - d.overload), Bound: "most", Unit: "refused in 15 minutes", Look: "the CPU of this host; what was refused is in no record, directsip_sip_events_total counts it"})
 	add(Target{Name: "faults", Value: float64(now.faults - d.faults), Bound: "most", Unit: "calls in 15 minutes", Look: "the log has the recording, please report it"})
 	ports := math.Inf(1)
 	for _, l := range s.engine.Loads() {
