@@ -145,11 +145,9 @@ func explain(m *sip.Message, why *diag.Reason, cause int, detail string) {
 		m.Add(sip.IDAccept, "application/sdp")
 	case 503:
 		switch why {
-		case diag.ServerLimit, diag.PoolLimit:
-			m.Add(sip.IDRetryAfter, "5")
-		case diag.Overload, diag.RateLimited:
-			// Its second is over by then. Overload ends within one, too, and who heeds this sends no call at all meanwhile: when two servers of a pool are busy at
-			// once, longer pauses switch both off and on (RFC 5390), and carry a fraction of what they could.
+		case diag.Overload, diag.ServerLimit, diag.PoolLimit, diag.RateLimited:
+			// By then a second is over, the worst of the load, or some call. Who heeds this sends no call at all meanwhile, not even an emergency call, which has no limit
+			// here: when two servers of a pool are busy at once, longer pauses switch both off and on (RFC 5390), and carry a fraction of what they could.
 			m.Add(sip.IDRetryAfter, "1")
 		}
 	}

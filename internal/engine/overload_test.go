@@ -203,12 +203,12 @@ func TestMailboxCountsWhatIsUnderWay(t *testing.T) {
 }
 
 // TestRetryAfterIsOfTheWholeServer: who is asked to come later makes no call at all until then (RFC 3261 §21.5.4). So a call that one target has no room for is
-// refused without that, and one that came too fast may come again when its second is over.
+// refused without that, and one that came too fast, or when the server was full, may come again after a second: a pause keeps emergency calls away, too.
 func TestRetryAfterIsOfTheWholeServer(t *testing.T) {
 	for name, c := range map[string]struct{ old, limit, want string }{
 		"the caller's trunk":      {"trunk:pbx: {", "trunk:pbx: {maxCPS: 1, ", "1"},
 		"the server":              {"addresses: ", "maxCPS: 1, addresses: ", "1"},
-		"calls of the server":     {"addresses: ", "maxCalls: 1, addresses: ", "5"},
+		"calls of the server":     {"addresses: ", "maxCalls: 1, addresses: ", "1"},
 		"the target's trunk":      {"trunk:pbx: {", "trunk:gw: {maxCPS: 1, options: false}\n  trunk:pbx: {", ""},
 		"calls of the target":     {"trunk:pbx: {", "trunk:gw: {maxCalls: 1, options: false}\n  trunk:pbx: {", ""},
 		"a target that has asked": {"", "", ""},
