@@ -33,6 +33,8 @@ type names struct {
 	mu   sync.Mutex
 	seen map[string]map[netip.Addr]time.Time // by host: when DNS has last named the address
 	told map[string]time.Time                // by host that has none: when the log has last said so
+
+	publishing sync.Mutex
 }
 
 // missing notes that a host has no address, and tells whether the log has not said so for a while: it is asked for every few seconds.
@@ -148,8 +150,7 @@ func (e *Engine) learn(ctx context.Context, docs []document) bool {
 	}
 	wg.Wait()
 	e.names.note(time.Now(), list, results, errs)
-	known := e.names.addresses()
-	e.addrs.Store(newHosts(known))
+	known := e.publishNames()
 	failed := make(map[string]bool)
 	for i, err := range errs {
 		failed[list[i].host] = failed[list[i].host] || err != nil
@@ -164,6 +165,37 @@ func (e *Engine) learn(ctx context.Context, docs []document) bool {
 		}
 	}
 	return !slices.ContainsFunc(errs, func(err error) bool { return err != nil })
+}
+
+// meet makes the addresses that a call goes to known at once: DNS may have named them only now, and what comes from there must not be a stranger's.
+func (e *Engine) meet(host string, hops []resolve.Addr) {
+	have, named := e.addrs.Load().byHost[host] // what is given by address has none
+	if named && slices.ContainsFunc(hops, func(h resolve.Addr) bool { return !slices.Contains(have, h.AddrPort.Addr().Unmap()) }) && e.names.add(time.Now(), host, hops) {
+		e.publishNames()
+	}
+}
+
+// publishNames lets all see what is known.
+func (e *Engine) publishNames() map[string][]netip.Addr {
+	e.names.publishing.Lock() // what is older must not come later
+	defer e.names.publishing.Unlock()
+	known := e.names.addresses()
+	e.addrs.Store(newHosts(known))
+	return known
+}
+
+// add notes addresses of a gateway's host; false: no document has a gateway of that host any more.
+func (n *names) add(now time.Time, host string, hops []resolve.Addr) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	have := n.seen[host]
+	if have == nil {
+		return false
+	}
+	for _, h := range hops {
+		have[h.AddrPort.Addr().Unmap()] = now
+	}
+	return true
 }
 
 // note takes one round of answers. Where DNS gave none, what was known stays known; where it says that there is no such

@@ -155,6 +155,41 @@ func TestGatewaysByName(t *testing.T) {
 	}
 }
 
+// TestNewAddressIsHeardAtOnce: the peer at an address that DNS names only since a call has asked is known before it can answer.
+func TestNewAddressIsHeardAtOnce(t *testing.T) {
+	z := newZone(t)
+	resolver, err := resolve.New(resolve.Config{Servers: []string{z.addr}, MinTTL: time.Millisecond, MaxTTL: 10 * time.Millisecond, NegativeTTL: 10 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.set("one.test", "192.0.2.9")
+	r := newRig(t, replace(basic, "gw: {kind: gateway, host: NET.3", "gw: {kind: gateway, host: one.test"), func(c *Config) { c.Resolver, c.Refresh = resolver, time.Hour })
+	at := topology.Listener{Transport: sip.UDP, AddrPort: netip.MustParseAddrPort(r.net + "1:5060")}
+	r.await(at, "192.0.2.9", true)
+	z.set("one.test", r.net+"4")
+	called := func(addr string) bool {
+		r.wire.mu.Lock()
+		defer r.wire.mu.Unlock()
+		for i, m := range r.wire.sent {
+			if m.Method == "INVITE" && r.wire.hops[i].Remote.Addr().String() == addr {
+				return true
+			}
+		}
+		return false
+	}
+	for i := 1; !called(r.net + "4"); i++ {
+		if i > 1000 {
+			t.Fatal("no call goes to the new address")
+		}
+		r.invite("+14255550101", fmt.Sprint("c", i))
+		r.Flush()
+		r.wire.wait(t, "INVITE", i)
+	}
+	if !r.Known(at, netip.MustParseAddr(r.net+"4")) {
+		t.Error("a call has gone to an address from which nobody is heard")
+	}
+}
+
 // TestApplyLearnsNamesSoon does not wait for the next refresh.
 func TestApplyLearnsNamesSoon(t *testing.T) {
 	z := newZone(t)

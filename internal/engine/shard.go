@@ -170,6 +170,7 @@ func (s *shard) resolve(q b2bua.Resolve) {
 }
 
 func (s *shard) resolved(q b2bua.Resolve, r resolve.Result, why string) {
+	s.e.meet(q.Host, r.Hops)
 	addrs := make([]b2bua.Addr, len(r.Hops))
 	for i, h := range r.Hops {
 		addrs[i] = b2bua.Addr{Remote: h.AddrPort, Name: h.Name}
