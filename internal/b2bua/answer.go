@@ -128,6 +128,9 @@ func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	if f, _ := c.fork(l, m); c.unsettled(f) {
 		c.ackAnswer(now, l, m, out)
 		c.answering = &answering{t, m}
+		if x := c.early; x != nil {
+			x.until = earlier(x.until, now.Add(hastyTime))
+		}
 		return
 	}
 	c.conclude(now, t, m, out)

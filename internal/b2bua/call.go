@@ -366,6 +366,7 @@ func (c *Call) Advance(now time.Time, out *Out) {
 	c.advanceLeg(now, &c.a, out)
 	c.advanceReliable(now, out)
 	c.advanceExchange(now, out)
+	c.advanceEarly(now, out)
 	c.advanceTransfer(now, out)
 	c.advanceSounds(now, out)
 	if c.invited() && !c.expires.IsZero() && !now.Before(c.expires) {
@@ -440,6 +441,9 @@ func (c *Call) Deadline() (time.Time, string) {
 	if c.exch != nil {
 		d.add(c.exch.until, "answer of the other leg")
 		d.add(c.exch.again, "once more after glare")
+	}
+	if c.early != nil {
+		d.add(c.early.until, "answer of the other leg, before that of the call")
 	}
 	if c.invited() {
 		d.add(c.expires, "Expires of the INVITE")

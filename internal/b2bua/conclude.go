@@ -103,3 +103,11 @@ func (c *Call) ackAnswer(now time.Time, l *Leg, m *sip.Message, out *Out) {
 		c.sendAck(now, l, seq, "", out)
 	}
 }
+
+// earlier is the first of two times.
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -24,6 +24,7 @@ type earlyExchange struct {
 	offer    string
 	undo     exchange   // what stood
 	stood    string     // our description to the other side
+	until    time.Time  // when the other side has taken too long
 	absent   sdp.Absent // m-lines that the offer has left out
 }
 
@@ -192,7 +193,7 @@ func (c *Call) passEarly(now time.Time, x *earlyExchange, s *sdp.Session, body s
 	oa.LocalOffer("UPDATE")
 	x.undo = exchange{from: from, to: to, before: c.plan.standing(from, to)}
 	x.stood, x.offer = ours.body, strings.Clone(body)
-	c.early = x
+	c.early, x.until = x, now.Add(earlyTime)
 	text := c.plan.carryInto(c, from, to, ours, s, asOffer)
 	d, hop := &x.f.rel.dlg, c.a.hop
 	if !x.toCaller {
@@ -210,7 +211,8 @@ func (c *Call) passEarly(now time.Time, x *earlyExchange, s *sdp.Session, body s
 // answeredEarly takes the result of a passed offer. status is 408 when none came.
 func (c *Call) answeredEarly(now time.Time, x *earlyExchange, status int, body string, out *Out) {
 	if c.early != x {
-		return // the call ended
+		c.answeredEarlyLate(now, x, status, out)
+		return
 	}
 	c.early = nil
 	from, fromOA, theirs := x.from(c)
@@ -246,6 +248,43 @@ func (c *Call) answeredEarly(now time.Time, x *earlyExchange, status int, body s
 		c.acceptEarly(now, x, text, out)
 	}
 	c.release(now, out)
+}
+
+// earlyTime is how long an offer before the answer waits for the other side, where no person is asked, and hastyTime how long when the call is answered meanwhile: whoever has
+// picked up hears nothing.
+const (
+	earlyTime = 10 * time.Second
+	hastyTime = 3 * time.Second
+)
+
+// advanceEarly gives up on a side that says nothing to an offer before the answer.
+func (c *Call) advanceEarly(now time.Time, out *Out) {
+	x := c.early
+	if x == nil || now.Before(x.until) {
+		return
+	}
+	c.early = nil
+	_, oa, _ := x.from(c)
+	_, _, ours := x.to(c)
+	oa.Failed(x.method)
+	ours.body = x.stood
+	c.plan.restore(&x.undo)
+	c.denyRequestWith(now, x.leg, x.server, x.req, 504, diag.PeerVanished, out)
+	c.release(now, out)
+}
+
+// answeredEarlyLate takes the result of an offer that nobody waits for any more: until then the dialog takes no other one (RFC 3311 §5.1).
+func (c *Call) answeredEarlyLate(now time.Time, x *earlyExchange, status int, out *Out) {
+	to, oa, _ := x.to(c)
+	oa.Failed("UPDATE")
+	ours := !x.toCaller && to.dlg.RemoteTag == x.e.dlg.RemoteTag || x.toCaller && to.tag == x.f.ours
+	if c.end != nil || !to.up || !ours {
+		return
+	}
+	to.oa.Failed("UPDATE")
+	if status < 300 {
+		c.correct(now, to, 0, out) // it has accepted what is withdrawn
+	}
 }
 
 func (c *Call) acceptEarly(now time.Time, x *earlyExchange, text string, out *Out) {

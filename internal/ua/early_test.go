@@ -3,6 +3,9 @@ package ua_test
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/sdp"
 )
 
 // TestTargetsRequestsBeforeTheAnswer: a target has early dialogs with us whether or not its provisional responses are reliable, and may send requests in them (RFC 3261 §12.1,
@@ -64,4 +67,38 @@ func TestUpdateInABranchThatIsOver(t *testing.T) {
 	if r.first("UPDATE") != nil {
 		t.Errorf("who is hung up is asked\n%s", r.lines())
 	}
+}
+
+// TestUpdateIsNotAnsweredBeforeTheCall: who has picked up is not kept from the caller for longer than a moment by an UPDATE that the target says nothing to. If it accepts that
+// after all it is told that its session is as before.
+func TestUpdateIsNotAnsweredBeforeTheCall(t *testing.T) {
+	r := newRig(t)
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+	inv, _ := r.told("INVITE")
+	r.out.Reset()
+	r.in(r.pstn, with(response("183 Session Progress", inv, "to", bodies[1]), "Require: 100rel", "RSeq: 1"))
+	ring, _ := r.told("SIP/2.0 183")
+	callee := &end{r: r, src: r.pstn, callID: header(inv, "Call-ID")}
+	callee.answers("200 OK", r.first("PRACK"), "")
+	caller := &end{r: r, src: r.uc, callID: "call", from: header(ring, "From"), to: header(ring, "To"), seq: 1}
+	caller.says("PRACK", "", "RAck: "+header(ring, "RSeq")+" 1 INVITE")
+	caller.says("UPDATE", held)
+	update := r.first("UPDATE")
+	if update == nil {
+		t.Fatalf("%s", r.lines())
+	}
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", inv, "to", ""))
+	r.sent("ACK")
+	r.pass(4 * time.Second)
+	r.told("SIP/2.0 500")
+	r.told("SIP/2.0 200")
+	caller.ack(1)
+	caller.says("INVITE", held) // not while the target may still take the other one
+	r.sent("SIP/2.0 100", "SIP/2.0 491")
+	caller.ack(caller.seq)
+	callee.answers("200 OK", update, heldAnswer)
+	callee.answers("200 OK", r.unholds(&end{callID: callee.callID}, sdp.SendRecv), bodies[1])
+	caller.says("INVITE", held)
+	r.sent("SIP/2.0 100", "INVITE")
 }
