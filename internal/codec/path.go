@@ -294,7 +294,11 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 		case hushed && p.samples(mostGap) >= away: // the beat has not come so far
 			p.fill(away, out)
 			away = 0
-		case p.missed(away, in.Lost, out) || in.Lost == 0 || p.data || now-p.heard > 2*longestRest: // or it would be sent long after its time
+		case p.missed(away, in.Lost, out):
+			if own, ok := input.Decoder.(Concealer); ok { // nothing of it is heard, but its state goes on
+				own.Conceal(pcm[:p.gap(away)], in.Payload)
+			}
+		case in.Lost == 0 || p.data || now-p.heard > 2*longestRest: // or it would be sent long after its time
 		default:
 			away -= p.conceal(input, away, in.Payload, out)
 		}
@@ -326,15 +330,15 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 // (RFC 6716 §2.1.7) may be as long as that.
 func (p *Path) conceal(input *Input, away int, next []byte, out *Out) int {
 	if own, ok := input.Decoder.(Concealer); ok {
-		n := min(away, p.config.Rate*longestGap/1000)
-		n -= n % (p.config.Rate / 400) // of 2.5 ms, which is the step of Opus
+		n := p.gap(away)
 		if n < away {
 			next = nil // of which it would not be in its place
 		}
 		pcm := out.pcm[:n]
 		own.Conceal(pcm, next)
 		p.cover.remember(pcm)
-		p.push(pcm, out)
+		p.config.Gain.Apply(pcm)
+		p.listen(pcm, out)
 		return n
 	}
 	n := min(away, p.config.Rate*longestCover/1000)
@@ -342,9 +346,16 @@ func (p *Path) conceal(input *Input, away int, next []byte, out *Out) int {
 		pcm := out.pcm[:min(left, p.config.Rate/50)]
 		left -= len(pcm)
 		p.cover.Bad(pcm)
+		p.config.Gain.Apply(pcm)
 		p.push(pcm, out)
 	}
 	return n
+}
+
+// gap is how much of one a codec hides by itself, in steps of 2.5 ms as Opus has them.
+func (p *Path) gap(away int) int {
+	n := min(away, p.config.Rate*longestGap/1000)
+	return n - n%(p.config.Rate/400)
 }
 
 // pause lets time pass in which nothing is sent.

@@ -295,6 +295,24 @@ func TestPacketTimeChanges(t *testing.T) {
 	}
 }
 
+// TestGapsAreAsLoud: what hides a lost packet is made louder as the others are.
+func TestGapsAreAsLoud(t *testing.T) {
+	r := newRig(func(c *PathConfig) { c.Gain = NewGain(12) })
+	said := sine(160*20, 8000, 200, 2000)
+	for n := range 20 {
+		if n != 10 {
+			r.say(n, said[160*n:160*(n+1)])
+		}
+	}
+	heard := r.heard()
+	if len(heard) != len(said) {
+		t.Fatalf("%d samples of %d", len(heard), len(said))
+	}
+	if whole, gap := power(heard[160*5:160*9]), power(heard[160*10:160*10+80]); gap < whole/2 || gap > whole*2 {
+		t.Errorf("the power of a gap is %.0f, and of the rest %.0f", gap, whole)
+	}
+}
+
 // TestEventsPassAnew: a key goes on as one event with one timestamp, its ends repeated, and speech goes on behind it in time.
 func TestEventsPassAnew(t *testing.T) {
 	r := newRig(func(c *PathConfig) { c.Event = Output{96, 8000} })

@@ -2,6 +2,7 @@ package opus
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -124,5 +125,47 @@ func TestPausesOfThePeer(t *testing.T) {
 				t.Errorf("packets of %d ms, %d not sent: %d samples of %d", ms, skipped, len(pcm), 8*6000)
 			}
 		}
+	}
+}
+
+// TestKeysThroughLosses: where the peer repeats what is lost (in-band FEC) few keys that are pressed as tones are told twice or not at all, though every fifteenth packet is.
+func TestKeysThroughLosses(t *testing.T) {
+	const ms, key = 20, 320 // ms of packets; a key and the pause behind it
+	l := library(t)
+	random := rand.New(rand.NewPCG(5, 6))
+	wrong := 0
+	for range 40 {
+		said, want := make([]int16, peerRate/2), ""
+		for range 8 {
+			k := "0123456789*#"[random.IntN(12)]
+			tone, _ := codec.NewTone(k, -8, peerRate)
+			pressed := make([]int16, peerRate/1000*key)
+			tone.Fill(pressed[:len(pressed)*5/8])
+			said, want = append(said, pressed...), want+string(k)
+		}
+		e, out, got := peer(l, setInbandFEC, 1), new(codec.Out), ""
+		p := codec.NewPath(codec.PathConfig{Rate: 8000, Encoder: codec.MuLaw, Output: codec.Output{Clock: 8000}, Event: codec.Output{PayloadType: 101, Clock: 8000}, Listen: true,
+			Samples: 160, Inputs: []codec.Input{{PayloadType: 111, Clock: 48000, Decoder: l.NewDecoder(8000)}}})
+		n, lost := peerRate/1000*ms, false
+		for i := range len(said) / n {
+			packet := e.Encode(nil, said[i*n:(i+1)*n])
+			if lost = !lost && random.IntN(15) == 0; lost {
+				continue
+			}
+			now := time.Duration(i*ms) * time.Millisecond
+			p.Put(&codec.Packet{Sequence: uint16(i), Timestamp: uint32(48 * ms * i), PayloadType: 111, Payload: packet}, now)
+			for out.Reset(); p.Next(now, out); out.Reset() {
+				for _, k := range out.Keys {
+					got += string(k.Key)
+				}
+			}
+		}
+		if got != want {
+			wrong++
+			t.Logf("%q, want %q", got, want)
+		}
+	}
+	if wrong > 6 {
+		t.Errorf("%d of 40 rows of 8 keys are wrong", wrong)
 	}
 }
