@@ -23,6 +23,7 @@ type certStore struct {
 	spec   ListenSpec
 	stamps [3]stamp
 	now    *bundle
+	bad    error // of the files with these stamps; then now is of those before
 }
 
 // bundle is the content of the files at one time.
@@ -43,16 +44,20 @@ func newCertStore(spec ListenSpec, log *slog.Logger, c *counters, signing *gate)
 	return s, s.use(spec)
 }
 
-// use changes to the files of spec, or keeps the old ones and returns what is wrong with the new.
+// use changes to the files of spec, or keeps the old ones and returns what is wrong with the new. Files that it has already are read when they have changed, as ever.
 func (s *certStore) use(spec ListenSpec) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stamps := stampsOf(spec)
+	if s.now != nil && spec.Cert == s.spec.Cert && spec.Key == s.spec.Key && spec.CA == s.spec.CA && (stamps == s.stamps || written(stamps, s.stamps, time.Now())) {
+		s.spec = spec
+		return s.bad
+	}
 	b, err := s.load(spec)
 	if err != nil {
 		return err
 	}
-	s.spec, s.stamps, s.now = spec, stamps, b
+	s.spec, s.stamps, s.now, s.bad = spec, stamps, b, nil
 	return nil
 }
 
@@ -72,7 +77,7 @@ func (s *certStore) current() *bundle {
 	}
 	s.stamps = stamps // a bad file is complained about once, until it changes again
 	b, err := s.load(s.spec)
-	if err != nil {
+	if s.bad = err; err != nil {
 		s.log.Error("certificate files changed and cannot be used, the old ones stay", "listener", s.spec.Addr, "error", err)
 		return s.now
 	}

@@ -314,6 +314,12 @@ func TestTLSFilesThatAreBeingWritten(t *testing.T) {
 	if s, _ := serialOf(t, ca, own, to); s != before {
 		t.Error("a file is shown that is being written")
 	}
+	if err := n.Reconcile([]ListenSpec{spec}); err != nil { // as when a document is applied meanwhile
+		t.Error(err)
+	}
+	if s, _ := serialOf(t, ca, own, to); s != before {
+		t.Error("a file is shown that is being written, as a document was applied")
+	}
 	chain, err := os.ReadFile(spec.Cert)
 	if err != nil {
 		t.Fatal(err)
@@ -328,6 +334,16 @@ func TestTLSFilesThatAreBeingWritten(t *testing.T) {
 	}
 	if got := n.stats(t, sip.TLS).CertificateReload; got != 1 {
 		t.Errorf("read %d times", got)
+	}
+	if err := os.WriteFile(spec.Key, []byte("no key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	age(3 * settled)
+	if s, _ := serialOf(t, ca, own, to); s == before {
+		t.Error("of the pair that was good the one before is shown")
+	}
+	if err := n.Reconcile([]ListenSpec{spec}); err == nil {
+		t.Error("a document is applied whose certificate cannot be used")
 	}
 }
 
