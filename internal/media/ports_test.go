@@ -361,3 +361,35 @@ func TestSplitInQuarantine(t *testing.T) {
 		t.Error("what was out is not taken back")
 	}
 }
+
+// TestReleaseOnce: what is not out is not taken back, and a pair that was given back twice goes out once.
+func TestReleaseOnce(t *testing.T) {
+	now := time.Unix(1000, 0)
+	p := NewPorts(20000, 20003, time.Second)
+	rtp, _ := p.Take(now)
+	if p.Release(now, rtp+1) || p.Release(now, rtp+2000) || p.Release(now, rtp-2000) {
+		t.Error("a port that is none of its pairs is taken back")
+	}
+	if !p.Release(now, rtp) || p.Release(now, rtp) || p.InUse() != 0 || p.Free() != 2 {
+		t.Errorf("%d are in use, %d free", p.InUse(), p.Free())
+	}
+	now = now.Add(time.Second)
+	first, _ := p.Take(now)
+	second, _ := p.Take(now)
+	if third, ok := p.Take(now); ok || first == second {
+		t.Errorf("%d, %d and %d of two pairs", first, second, third)
+	}
+}
+
+// TestPayloadTypes: a set has what was added, and nothing else.
+func TestPayloadTypes(t *testing.T) {
+	var set PayloadTypes
+	for _, pt := range []uint8{0, 8, 63, 64, 101, 127} {
+		set.Add(pt)
+	}
+	for pt := range uint8(128) {
+		if want := slices.Contains([]uint8{0, 8, 63, 64, 101, 127}, pt); set.Has(pt) != want {
+			t.Errorf("%d: %v", pt, !want)
+		}
+	}
+}
