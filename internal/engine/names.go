@@ -167,7 +167,8 @@ func (e *Engine) learn(ctx context.Context, docs []document) bool {
 	return !slices.ContainsFunc(errs, func(err error) bool { return err != nil })
 }
 
-// meet makes the addresses that a call goes to known at once: DNS may have named them only now, and what comes from there must not be a stranger's.
+// meet makes the addresses known at once that a message to a gateway's name goes to: DNS may have named them only now, and what comes from there must not be a
+// stranger's. What else peers name makes nobody known.
 func (e *Engine) meet(host string, hops []resolve.Addr) {
 	have, named := e.addrs.Load().byHost[host] // what is given by address has none
 	if named && slices.ContainsFunc(hops, func(h resolve.Addr) bool { return !slices.Contains(have, h.AddrPort.Addr().Unmap()) }) && e.names.add(time.Now(), host, hops) {

@@ -20,6 +20,7 @@ import (
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/siptest"
 	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/ua"
 )
 
 func TestNamesAge(t *testing.T) {
@@ -187,6 +188,15 @@ func TestNewAddressIsHeardAtOnce(t *testing.T) {
 	}
 	if !r.Known(at, netip.MustParseAddr(r.net+"4")) {
 		t.Error("a call has gone to an address from which nobody is heard")
+	}
+	for _, x := range [][2]string{{"elsewhere.test", "192.0.2.11"}, {"one.test", "192.0.2.10"}} { // that peers name in their dialogs
+		s, found := r.shards[0], resolve.Result{Hops: []resolve.Addr{{AddrPort: netip.MustParseAddrPort(x[1] + ":5060")}}}
+		s.box.post(func(now time.Time, _ *ua.Core, out *ua.Out) { s.found(now, resolve.Query{Host: x[0]}, found, out) })
+	}
+	r.Flush()
+	r.await(at, "192.0.2.10", true)
+	if r.Known(at, netip.MustParseAddr("192.0.2.11")) {
+		t.Error("a peer makes somebody known by naming him")
 	}
 }
 

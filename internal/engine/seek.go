@@ -64,6 +64,7 @@ func (s *shard) seek(now time.Time, m *txn.Send) bool {
 		s.held[q] = append(waiting, *m)
 		return false
 	}
+	s.e.meet(q.Host, r.Hops)
 	s.aim(now, m, r.Hops)
 	return true
 }
@@ -72,6 +73,7 @@ func (s *shard) seek(now time.Time, m *txn.Send) bool {
 func (s *shard) found(now time.Time, q resolve.Query, r resolve.Result, out *ua.Out) {
 	list := s.held[q]
 	delete(s.held, q)
+	s.e.meet(q.Host, r.Hops)
 	for i := range list {
 		s.aim(now, &list[i], r.Hops)
 	}
