@@ -83,7 +83,7 @@ func TestAllOverSteered(t *testing.T) {
 	for _, test := range []func(*testing.T){
 		TestAllOverSteered, TestTiersAreAlike, TestWithoutRights, TestCallsOutliveTheNetwork, TestRoutesByPorts, TestRoutesByMarks, TestNATOfThisHost, TestBoundToADevice,
 		TestDescriptorsRunOut, TestReusedDescriptor, TestNothingQueuedReachesTheNextCall, TestFloodedWarmSocket,
-		TestWarmSocketsAreTakenOver, TestWarmDiscards, TestWarmAcrossWorkers, TestWarmBounds, TestWarmGivesWayToAllAddresses, TestWarmAddressIsLost,
+		TestRefusalsOfEveryKind, TestWarmSocketsAreTakenOver, TestWarmDiscards, TestWarmAcrossWorkers, TestWarmBounds, TestWarmGivesWayToAllAddresses, TestWarmAddressIsLost,
 	} {
 		name := runtime.FuncForPC(reflect.ValueOf(test).Pointer()).Name()
 		but = append(but, "^"+name[strings.LastIndexByte(name, '.')+1:]+"$")

@@ -225,7 +225,7 @@ func (c *consumer) run(ctx context.Context, at store.Position) {
 			c.note(at)
 		}
 	}()
-	most, unreadable := consumerBatch, false
+	most, unreadable, waits := consumerBatch, false, false
 	failures, refusals := 0, 0     // in a row; of records that were refused alone
 	var tried, sure store.Position // up to where one further on was tried, and in front of one that was taken
 	for {
@@ -257,10 +257,10 @@ func (c *consumer) run(ctx context.Context, at store.Position) {
 				c.counts.posted.Add(uint64(len(body.Records)))
 				c.counts.dropped.Add(old)
 				c.counts.oldest.Store(0)
-				if failures > 0 {
+				if waits {
 					c.log.Info("quality records are taken again", "consumer", c.host)
 				}
-				wait, failures, refusals, most = 0, 0, 0, min(2*most, consumerBatch)
+				waits, wait, failures, refusals, most = false, 0, 0, 0, min(2*most, consumerBatch)
 			case ctx.Err() != nil:
 				return
 			case refused && len(body.Records) > 1: // which one it is shows when they are fewer
@@ -289,7 +289,8 @@ func (c *consumer) run(ctx context.Context, at store.Position) {
 					}
 				}
 				c.counts.oldest.Store(body.Records[0].End.UnixNano())
-				if failures == 0 {
+				if !waits {
+					waits = true
 					c.log.Warn("quality records wait: they are not taken", "consumer", c.host, "err", err)
 				}
 				wait = min(c.pause<<min(failures, 20), consumerMost)
