@@ -127,7 +127,8 @@ func (c *Call) advanceReoffer(now time.Time, l *Leg, out *Out) {
 	}
 }
 
-// hear takes the answer to a description that stands. Where the peer wants its media now is of no interest to the other leg, but what it has given up is.
+// hear takes the answer to a description that stands. Where the peer wants its media now is of no interest to the other leg unless media goes past us, but what it has
+// given up is.
 func (c *Call) hear(now time.Time, l *Leg, body string, out *Out) {
 	p := &c.plan
 	if l != c.seat(l.side) { // whose place was taken meanwhile: its media is another's now
@@ -191,11 +192,17 @@ func (c *Call) passNews(now time.Time, l *Leg, out *Out) {
 	for i := range min(len(was), len(p.lines), len(s.Media), len(told.Media), len(speaks.Media)) {
 		ln := &p.lines[i]
 		changes := (was[i].flows(ln, l.side) || n.unheld) && ln.peer[1-l.side].misled(&told.Media[i], &s.Media[i])
-		if changes || ln.peer[l.side].live && ln.peer[1-l.side].live && !ln.converts() && givesUp(&told.Media[i], &s.Media[i], &speaks.Media[i]) {
+		moved := p.bypass && !samePlace(&told.Media[i], &s.Media[i])
+		if changes || moved || ln.peer[l.side].live && ln.peer[1-l.side].live && !ln.converts() && givesUp(&told.Media[i], &s.Media[i], &speaks.Media[i]) {
 			c.correctTo(now, other, s, out)
 			return
 		}
 	}
+}
+
+// samePlace tells whether two descriptions of an m-line want its media at the same address.
+func samePlace(a, b *sdp.Media) bool {
+	return a.Rejected() == b.Rejected() && (a.Rejected() || a.Conn == b.Conn && a.ConnName == b.ConnName && a.Port == b.Port)
 }
 
 // misled tells whether a side takes something else to flow than does, as it was told other than is.

@@ -157,7 +157,7 @@ func (c *Call) level(now time.Time, l *Leg, said, answer *sdp.Session, out *Out)
 	moved := false
 	if told, err := sdp.Parse(l.sdp.body); c.plan.bypass && err == nil {
 		moved = !slices.EqualFunc(told.Media, answer.Media, func(x, y sdp.Media) bool {
-			return x.Rejected() == y.Rejected() && (x.Rejected() || x.Conn == y.Conn && x.Port == y.Port)
+			return samePlace(&x, &y)
 		})
 	}
 	for i := range said.Media {

@@ -212,3 +212,20 @@ func TestBYP01MirrorsHold(t *testing.T) {
 	_, said := r.told("SIP/2.0 200")
 	passes(t, "hold is answered", said, 1, sdp.RecvOnly)
 }
+
+// TestBYP01MovesWhenAsked: who answers a re-INVITE of ours with another address is heard of by the other side, whose media goes there (RFC 3264 §8).
+func TestBYP01MovesWhenAsked(t *testing.T) {
+	r, caller, callee := bypassed(t)
+	resumesBare(r, caller, callee, "recvonly", "400 Bad Request", "")
+	r.out.Reset()
+	r.in(r.uc, caller.write("ACK", caller.seq, bodies[0]))
+	said, err := sdp.Parse(bodies[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := "m=audio " + strconv.Itoa(int(said.Media[0].Port)) + " "
+	callee.answers("200 OK", r.unholds(callee, sdp.SendRecv), strings.Replace(bodies[1], port, "m=audio 50170 ", 1))
+	if inv, said := r.told("INVITE"); said.Media[0].Port != 50170 || header(inv, "Call-ID") != caller.callID {
+		t.Errorf("told\n%s", inv)
+	}
+}
