@@ -64,7 +64,7 @@ func (c *Call) hungUpUnanswered(now time.Time, t *attempt, out *Out) {
 // vanished takes that a peer does not know its dialog, or says nothing any more (RFC 3261 §12.2.1.2).
 func (c *Call) vanished(now time.Time, l *Leg, detail string, out *Out) {
 	switch {
-	case c.candidate(l):
+	case c.missed(l):
 		c.candidateGone(now, l, 408, diag.PeerVanished, out)
 	case !c.parted(l):
 		c.finish(now, diag.PeerVanished, c.name(l), detail, out)

@@ -259,7 +259,7 @@ func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip
 	}
 	c.exch = nil
 	if m.Status == 408 || m.Status == 481 { // the dialog is gone (RFC 3261 §12.2.1.2)
-		joins := c.candidate(l) // who then goes back, and is missed there
+		joins := c.missed(l) // who then goes back, and is missed there
 		if c.failExchange(now, e, diag.PeerVanished, m.Status, out); !joins {
 			c.vanished(now, l, "re-INVITE answered "+m.StartLine(), out)
 		}
@@ -421,7 +421,7 @@ func (c *Call) failExchange(now time.Time, e *exchange, why *diag.Reason, status
 
 // reinviteTimedOut ends a call whose peer no longer answers re-INVITEs (RFC 3261 §12.2.1.2).
 func (c *Call) reinviteTimedOut(now time.Time, l *Leg, out *Out) {
-	joins := c.candidate(l) // as above
+	joins := c.missed(l) // as above
 	if e := c.exch; e != nil && e.to == l {
 		c.exch = nil
 		l.oa.Failed("INVITE")

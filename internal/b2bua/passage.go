@@ -32,6 +32,7 @@ type Passage struct {
 	why    *diag.Reason
 	places [mostLines]netip.Addr // of its media: its description does not say so if it holds by 0.0.0.0
 	told   bool                  // the leg was told of other media and must be told of its own again
+	over   bool                  // its own dialog is over, and not that of who was to be joined with it
 }
 
 // Forward is a message of a leg that lives in another shard, or an INVITE that asks for the place of one.
@@ -241,9 +242,9 @@ func (c *Call) Returned(now time.Time, p *Passage, out *Out) {
 			c.transferFailed(now, x, p.status, p.why, out)
 		}
 		switch {
-		case p.why == diag.PeerVanished: // its dialog is over, here as there (RFC 3261 §12.2.1.2)
+		case p.over && p.why == diag.PeerVanished: // here as there (RFC 3261 §12.2.1.2)
 			c.vanished(now, x.rest, "re-INVITE was not answered when it was to be joined with another call", out)
-		case p.why == diag.SessionExpired:
+		case p.over && p.why == diag.SessionExpired:
 			c.finish(now, p.why, "directsip", "the "+c.name(x.rest)+" did not refresh", out)
 		case p.told:
 			c.correct(now, x.rest, 0, out)

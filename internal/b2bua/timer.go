@@ -195,7 +195,7 @@ func (c *Call) advanceTimer(now time.Time, l *Leg, out *Out) {
 		}
 		t.interval = 0
 		switch {
-		case c.candidate(l):
+		case c.missed(l):
 			c.candidateGone(now, l, 408, diag.SessionExpired, out)
 		case !c.parted(l):
 			c.finish(now, diag.SessionExpired, "directsip", who, out)

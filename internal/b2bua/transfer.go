@@ -239,6 +239,17 @@ func (c *Call) candidate(l *Leg) bool {
 	return x != nil && !x.connects() && x.new != nil && l == &x.new.leg && x.stage < transferTelling
 }
 
+// missed is candidate of a leg whose dialog is over, which the call that it came from is told.
+func (c *Call) missed(l *Leg) bool {
+	if !c.candidate(l) {
+		return false
+	}
+	if p := c.xfer.passage; p != nil {
+		p.over = true
+	}
+	return true
+}
+
 // candidateGone takes that it will not: the two who talk go on.
 func (c *Call) candidateGone(now time.Time, l *Leg, status int, why *diag.Reason, out *Out) {
 	switch e := c.exch; {

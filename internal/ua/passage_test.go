@@ -258,3 +258,40 @@ func TestWhoStaysVanishes(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoIsJoinedVanishes: who is to be joined with somebody of another call and does not know its dialog any more, or says nothing, is missed in its own call. The one that the other
+// lives in goes on.
+func TestWhoIsJoinedVanishes(t *testing.T) {
+	for _, status := range []string{"", "481 Call/Transaction Does Not Exist"} {
+		s := newShards(t)
+		one, two := s.call(0), s.call(1)
+		refer := request("REFER", "2", "refer1", one.a, one.tagA, one.ourA, "")
+		refer = bytes.Replace(refer, []byte("Max-Forwards"), []byte("Refer-To: <sip:+14255550100@198.51.100.1?Replaces="+two.a+"%3Bto-tag%3D"+two.ourA+"%3Bfrom-tag%3D"+two.tagA+">\r\nMax-Forwards"), 1)
+		list := s.in(s.uc, refer)
+		for _, m := range list {
+			if bytes.HasPrefix(m, []byte("NOTIFY ")) {
+				s.in(s.uc, response("200 OK", m, "", ""))
+			}
+		}
+		join := s.pick(s.in(s.pstn, response("200 OK", s.pick(list, "INVITE"), "", bodies[1])), "INVITE")
+		if header(join, "Call-ID") != two.b {
+			t.Fatalf("asked\n%s", join)
+		}
+		if status == "" {
+			s.sent = nil
+			s.now = s.now.Add(40 * time.Second)
+			s.do(1, func(c *ua.Core, out *ua.Out) { c.Advance(s.now, out) })
+			list = s.sent
+		} else {
+			list = s.in(s.pstn, response(status, join, "", ""))
+		}
+		for _, m := range list {
+			if id := header(m, "Call-ID"); bytes.HasPrefix(m, []byte("BYE ")) && (id == one.a || id == one.b) {
+				t.Errorf("%q: who is there is hung up\n%s", status, m)
+			}
+		}
+		if len(s.records) != 1 || s.records[0] != "peer-vanished" {
+			t.Errorf("%q: records %q", status, s.records)
+		}
+	}
+}
