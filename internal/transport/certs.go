@@ -30,7 +30,7 @@ type certStore struct {
 type bundle struct {
 	cert   tls.Certificate
 	roots  *x509.CertPool
-	accept [2]*tls.Config // by turn
+	accept *tls.Config // without the certificate
 }
 
 // stamp tells whether a file has changed.
@@ -137,20 +137,13 @@ func (s *certStore) load(spec ListenSpec) (*bundle, error) {
 	}
 	s.inspect(spec, cert.Leaf)
 	b := &bundle{cert: cert, roots: roots}
-	for _, t := range [...]turn{ofPeers, ofOthers} {
-		accepts := cert
-		if key, ok := cert.PrivateKey.(crypto.Signer); ok {
-			accepts.PrivateKey = gated{key, s.signing, t}
-		}
-		b.accept[t] = &tls.Config{
-			MinVersion:       tls.VersionTLS12,
-			Certificates:     []tls.Certificate{accepts},
-			ClientAuth:       tls.RequireAnyClientCert, // and verified by VerifyConnection
-			ClientCAs:        roots,
-			VerifyConnection: verifyClient(roots),
-			// A resumed session would outlive the certificates that it was made with.
-			SessionTicketsDisabled: true,
-		}
+	b.accept = &tls.Config{
+		MinVersion:       tls.VersionTLS12,
+		ClientAuth:       tls.RequireAnyClientCert, // and verified by VerifyConnection
+		ClientCAs:        roots,
+		VerifyConnection: verifyClient(roots),
+		// A resumed session would outlive the certificates that it was made with.
+		SessionTicketsDisabled: true,
 	}
 	return b, nil
 }
@@ -167,12 +160,18 @@ func (s *certStore) inspect(spec ListenSpec, leaf *x509.Certificate) {
 	}
 }
 
-// acceptConfig makes each handshake ask for the bundle of its time.
-func (s *certStore) acceptConfig(t turn) *tls.Config {
+// acceptConfig is for one accepted connection, whose handshake asks for the bundle of its time, and waits for its turn to sign until gone is closed.
+func (s *certStore) acceptConfig(t turn, gone <-chan struct{}) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			return s.current().accept[t], nil
+			b := s.current()
+			cert, config := b.cert, b.accept.Clone()
+			if key, ok := cert.PrivateKey.(crypto.Signer); ok {
+				cert.PrivateKey = gated{key, s.signing, t, gone}
+			}
+			config.Certificates = []tls.Certificate{cert}
+			return config, nil
 		},
 	}
 }

@@ -29,6 +29,7 @@ type conn struct {
 	state   connState
 	raw     net.Conn // the TCP connection; nil while connecting
 	nc      net.Conn // raw or TLS over it; nil until open
+	quit    func()   // ends what its opening waits for; nil: nothing
 	ending  bool     // Close was called: nothing more is queued
 	queue   []Send
 	spare   []Send // the other half of queue's memory
@@ -51,10 +52,20 @@ const (
 	stateClosed
 )
 
+// untilOpen has quit called if the connection ends before it is open.
+func (c *conn) untilOpen(quit func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.quit = quit; c.state == stateClosed {
+		quit()
+	}
+}
+
 // open makes the connection usable and starts on what is queued.
 func (c *conn) open(nc net.Conn, p peer) {
 	c.peer = p
 	c.mu.Lock()
+	c.quit = nil
 	if c.state == stateOpening {
 		c.state, c.nc = stateOpen, nc
 		c.startWriter()
@@ -110,7 +121,7 @@ func (c *conn) close(err error) {
 		return
 	}
 	c.state, c.cause = stateClosed, err
-	nc, lost, unproven := c.nc, c.queue, c.unproven
+	nc, lost, unproven, quit := c.nc, c.queue, c.unproven, c.quit
 	if nc == nil {
 		nc = c.raw
 	}
@@ -129,6 +140,9 @@ func (c *conn) close(err error) {
 	c.lose(lost, err)
 	if nc != nil {
 		nc.Close()
+	}
+	if quit != nil {
+		quit()
 	}
 }
 

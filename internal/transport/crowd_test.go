@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -142,7 +143,7 @@ func TestHandshakesTakeTurns(t *testing.T) {
 	n := newNode(t, Config{}, ca.issue(t, t.TempDir(), "n.example.com"), ListenSpec{Transport: sip.UDP, Addr: netip.MustParseAddrPort("127.0.0.1:0")})
 	busy := n.turns.room
 	for range busy {
-		n.turns.enter(ofOthers) // signatures under way
+		n.turns.enter(ofOthers, nil) // signatures under way
 	}
 	var peers [5]node
 	for i := range peers {
@@ -180,7 +181,7 @@ func TestPeersDoNotWaitForStrangers(t *testing.T) {
 	}}, ca.issue(t, t.TempDir(), "n.example.com"))
 	busy := n.turns.room
 	for range busy {
-		n.turns.enter(ofOthers)
+		n.turns.enter(ofOthers, nil)
 	}
 	var others [5]node
 	for i := range others {
@@ -207,5 +208,44 @@ func TestPeersDoNotWaitForStrangers(t *testing.T) {
 	}
 	for range len(others) + 1 {
 		n.next(t)
+	}
+}
+
+// TestWhoIsGoneWaitsForNoTurn: a handshake that is over, because its time is or because its connection gave way to another, waits no more and is not signed for.
+func TestWhoIsGoneWaitsForNoTurn(t *testing.T) {
+	for name, lim := range map[string]Limits{"late": {HandshakeTimeout: 300 * time.Millisecond}, "in the way": {MaxConns: 2, HandshakeTimeout: time.Minute}} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t, Config{Limits: lim}, newAuthority(t, "ca").issue(t, t.TempDir(), "n.example.com"))
+			busy := n.turns.room
+			for range busy {
+				n.turns.enter(ofPeers, nil)
+			}
+			waits := func() int {
+				n.turns.mu.Lock()
+				defer n.turns.mu.Unlock()
+				return len(n.turns.waiting[ofPeers]) + len(n.turns.waiting[ofOthers])
+			}
+			const begun = 5
+			var list [begun]net.Conn
+			ended := make(chan error, begun)
+			for i := range list {
+				list[i] = client(t, "tcp4", n.addr(t, sip.TLS))
+				go func() { ended <- tls.Client(list[i], &tls.Config{InsecureSkipVerify: true}).Handshake() }()
+				if lim.MaxConns > 0 {
+					until(t, "it is heard", func() bool { return n.stats(t, sip.TLS).Accepted == uint64(i+1) && waits() == min(i+1, lim.MaxConns) })
+				}
+			}
+			left := max(0, lim.MaxConns)
+			until(t, "who is gone has left", func() bool { return n.stats(t, sip.TLS).HandshakeFailed == uint64(begun-left) && waits() == left })
+			for range begun - left {
+				if <-ended == nil {
+					t.Error("it was signed for")
+				}
+			}
+			for range busy {
+				n.turns.leave()
+			}
+			until(t, "every turn has ended", func() bool { n.turns.mu.Lock(); defer n.turns.mu.Unlock(); return n.turns.room == busy })
+		})
 	}
 }

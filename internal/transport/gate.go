@@ -2,10 +2,14 @@ package transport
 
 import (
 	"crypto"
+	"errors"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 )
+
+var errLeft = errors.New("it was over before its turn had come")
 
 // turn says whose signatures come first.
 type turn int
@@ -25,17 +29,32 @@ type gate struct {
 // newGate leaves half of the processors to those who do not sign.
 func newGate() *gate { return &gate{room: max(1, runtime.GOMAXPROCS(0)/2)} }
 
-func (g *gate) enter(t turn) {
+// enter waits for a turn. False: gone was closed before it came. Who is gone must not be served, or while there are more than can be, none would be in time.
+func (g *gate) enter(t turn, gone <-chan struct{}) bool {
 	g.mu.Lock()
 	if g.room > 0 {
 		g.room--
 		g.mu.Unlock()
-		return
+		return true
 	}
 	in := make(chan struct{})
 	g.waiting[t] = append(g.waiting[t], in)
 	g.mu.Unlock()
-	<-in
+	select {
+	case <-in:
+		return true
+	case <-gone:
+	}
+	g.mu.Lock()
+	i := slices.Index(g.waiting[t], in)
+	if i >= 0 {
+		g.waiting[t] = slices.Delete(g.waiting[t], i, i+1)
+	}
+	g.mu.Unlock()
+	if i < 0 { // its turn has come meanwhile
+		g.leave()
+	}
+	return false
 }
 
 func (g *gate) leave() {
@@ -57,10 +76,13 @@ type gated struct {
 	crypto.Signer
 	signing *gate
 	turn    turn
+	gone    <-chan struct{} // the handshake is over
 }
 
 func (g gated) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	g.signing.enter(g.turn)
+	if !g.signing.enter(g.turn, g.gone) {
+		return nil, errLeft
+	}
 	defer g.signing.leave()
 	return g.Signer.Sign(rand, digest, opts)
 }

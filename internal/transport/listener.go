@@ -143,8 +143,11 @@ func (l *listener) serve(c *conn, t turn) {
 		c.read()
 		return
 	}
-	tc := tls.Server(c.raw, l.certs.acceptConfig(t))
+	ctx, quit := context.WithTimeout(context.Background(), l.t.cfg.Limits.HandshakeTimeout)
+	c.untilOpen(quit)
+	tc := tls.Server(c.raw, l.certs.acceptConfig(t, ctx.Done()))
 	p, err := handshake(tc, l.t.cfg.Limits.HandshakeTimeout)
+	quit()
 	if err == nil && l.t.cfg.AllowTLS != nil && !l.t.cfg.AllowTLS(l.local, c.remote.Addr(), p.names) {
 		err = ErrName
 	}
