@@ -26,6 +26,7 @@ type exchange struct {
 	glares  uint8        // 491 so far
 	seat    bool         // it puts from on a seat, see join: nobody of the two asked for it
 	gone    bool         // its sender cancelled it: answered 487, the result goes nowhere
+	heard   bool         // what went on has a provisional response
 }
 
 // exchangeTime is how long the other leg may take over a re-INVITE or UPDATE, a person who is asked included. updateTime is how long where an UPDATE waits for that, which its sender
@@ -233,6 +234,9 @@ func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip
 	}
 	switch {
 	case m.Status < 200:
+		if e != nil && e.asks() && !e.heard && !e.gone { // on a bad way it may have needed that long to get there
+			e.heard, e.until = true, now.Add(askTime)
+		}
 		return
 	case l.ackWaits && l.ackSeq == seq:
 		return // repeated: the ACK waits for the answer of the other leg

@@ -16,9 +16,10 @@ type reoffer struct {
 	seq   uint32
 	said  string    // its description
 	until time.Time // when it is cancelled for want of an answer; zero: it has its final response
+	heard bool      // it has a provisional response
 
 	corrects bool      // it tells the peer what it does not know yet, so that after glare it is sent again
-	glares   uint8     // 491, or 500 or 503 of a peer that is busy or not to be reached, so far
+	glares   uint8     // 491, or 500 or 503 of a peer that is busy or not to be reached, or 487 of one that is slow, so far
 	retry    time.Time // when; zero: not at all
 }
 
@@ -50,6 +51,9 @@ func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message
 		return false
 	}
 	if m.Status < 200 {
+		if r := l.again; !r.heard && !r.until.IsZero() { // on a bad way it may have needed that long to get there
+			r.heard, r.until = true, now.Add(askTime)
+		}
 		return true
 	}
 	l.again.until = time.Time{}
@@ -73,7 +77,7 @@ func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message
 		c.vanished(now, l, "re-INVITE answered "+m.StartLine(), out)
 		return true
 	}
-	if r := l.again; (m.Status == 491 || m.Status == 500 || m.Status == 503) && r.corrects && r.glares < glareTries {
+	if r := l.again; (m.Status == 491 || m.Status == 500 || m.Status == 503 || m.Status == 487) && r.corrects && r.glares < glareTries {
 		r.glares++
 		r.retry = now.Add(dialog.GlareDelay(l.dlg.UAC, c.env.Rand.Uint64()))
 	} else if l.stood != "" && !waits {

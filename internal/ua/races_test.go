@@ -731,3 +731,26 @@ func TestReinviteIsAnsweredAfterAll(t *testing.T) {
 		r.sent("SIP/2.0 100", "INVITE")
 	}
 }
+
+// TestSlowPeerIsToldAgain: who takes too long over what it is told, which is cancelled then, is told once more; it has its time from when it has heard of it.
+func TestSlowPeerIsToldAgain(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	resumesBare(r, caller, callee, "recvonly", "400 Bad Request", "")
+	r.out.Reset()
+	r.in(r.uc, caller.write("ACK", caller.seq, bodies[0]))
+	first := r.unholds(callee, sdp.SendRecv)
+	r.pass(8 * time.Second)
+	callee.answers("100 Trying", first, "")
+	if r.pass(8 * time.Second); r.first("CANCEL") != nil {
+		t.Fatalf("cancelled\n%s", r.lines())
+	}
+	r.pass(3 * time.Second)
+	callee.answers("200 OK", r.first("CANCEL"), "")
+	callee.answers("487 Request Terminated", first, "")
+	r.pass(5 * time.Second)
+	callee.answers("200 OK", r.unholds(callee, sdp.SendRecv), bodies[1])
+	if r.sent("ACK"); !r.side(0).Send || !r.side(1).Send {
+		t.Errorf("the relay has %+v", r.session.Streams[0].Side)
+	}
+}
