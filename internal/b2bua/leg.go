@@ -48,6 +48,7 @@ type Leg struct {
 
 	early  []*early      // of our initial INVITE; nil: no target has answered reliably
 	toward string        // the tag of who is to hear the next description, see sayings
+	cuts   sdp.Absent    // m-lines that are left out of it, see sayings
 	timer  *sessionTimer // nil: nobody spoke of one
 	srtp   *strongbox    // nil: SRTP was not spoken of
 	speech *speech       // nil: it was offered nothing of ours

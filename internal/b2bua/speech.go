@@ -62,7 +62,7 @@ func (c *Call) widen(l *Leg, text string, offer bool) string {
 	if changed {
 		text = string(s.Respeak(make([]byte, 0, len(text)+256), to[:n]))
 	}
-	return l.speech.said.revise(text, s.Origin.ID, s.Origin.Version, l.sdp.cut, l.toward)
+	return l.speech.said.revise(text, s.Origin.ID, s.Origin.Version, l.cuts, l.toward)
 }
 
 // wider are the codecs that an m-line is offered with; nil: it is offered as it is.

@@ -466,7 +466,7 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 	if n == 1 && offer && to[0].Mux && b.lines[0].ice.offered && hasDTLS(&to[0]) {
 		session = append(session, "group:BUNDLE "+b.lines[0].ice.mid) // by itself: there are stacks of WebRTC that refuse an m-line outside of any
 	}
-	return b.said.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n], session...)), s.Origin.ID, s.Origin.Version, l.sdp.cut, l.toward)
+	return b.said.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n], session...)), s.Origin.ID, s.Origin.Version, l.cuts, l.toward)
 }
 
 // offerKeys decides what an m-line is offered with. What stands is said again, so that a refresh changes nothing.

@@ -100,6 +100,7 @@ func (c *Call) utter(l *Leg, text string, answer bool) string {
 	if !answer && l.wide != "" {
 		text, _ = sdp.Complete(l.wide, text)
 	}
+	l.cuts = d.cut
 	if text = c.seal(l, text, !answer); absent != 0 {
 		text = sdp.Shorten(text, absent)
 	}

@@ -109,3 +109,39 @@ func TestLeftOutInOneEarlyDialog(t *testing.T) {
 		}
 	}
 }
+
+// TestVideoLeftOutIsNoNews: what is said again after the answer as it was before, without the m-line that the target leaves out, has the version that it had (RFC 3264 §8), also where
+// codecs are added on its way.
+func TestVideoLeftOutIsNoNews(t *testing.T) {
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {codecs: [PCMA]}`+"\n  "+`"trunk:uc": {`, 1))
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", described(0, 0, speech+video)))
+	inv, _ := r.told("INVITE")
+	r.out.Reset()
+	r.in(r.pstn, with(response("183 Session Progress", inv, "to", described(1, 0, speech+refuse(video, 0))), "Require: 100rel", "RSeq: 1"))
+	ring, prack := r.last(), r.first("PRACK")
+	for _, s := range r.out.Sends {
+		if bytes.HasPrefix(s.Data, []byte("SIP/2.0 183")) {
+			ring = s.Data
+		}
+	}
+	caller := &end{r: r, src: r.uc, callID: "call", from: header(ring, "From"), to: header(ring, "To"), seq: 1}
+	callee := &end{r: r, src: r.pstn, callID: header(inv, "Call-ID"), from: header(prack, "To"), to: header(prack, "From"), seq: 100}
+	callee.answers("200 OK", prack, "")
+	caller.says("PRACK", "", "RAck: "+header(ring, "RSeq")+" 1 INVITE")
+	r.told("SIP/2.0 200")
+	callee.says("UPDATE", described(1, 1, speech))
+	caller.answers("200 OK", r.first("UPDATE"), described(0, 1, speech+refuse(video, 0)))
+	before, _ := r.told("SIP/2.0 200")
+	r.in(r.pstn, response("200 OK", inv, "to", ""))
+	caller.ack(1)
+	callee.says("INVITE", described(1, 1, speech))
+	after, _ := r.told("SIP/2.0 200")
+	origin := func(m []byte) string {
+		_, o, _ := strings.Cut(string(m), "\r\no=")
+		o, _, _ = strings.Cut(o, "\r\n")
+		return o
+	}
+	if origin(before) != origin(after) {
+		t.Errorf("answered before the call was up with\n%s\nand behind that with\n%s", before, after)
+	}
+}
