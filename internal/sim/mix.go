@@ -114,7 +114,10 @@ func (s *Scenario) bare(r *rand.Rand) {
 	some(&s.Caller.Manner)
 	for _, h := range slices.Sorted(maps.Keys(s.Callees)) {
 		for i := range s.Callees[h] {
-			some(&s.Callees[h][i].Manner)
+			c := &s.Callees[h][i]
+			if some(&c.Manner); c.Deaf { // it answers when its INVITE is forgotten (RFC 3261 §9.1)
+				c.Slow = min(c.Slow, 15*time.Second)
+			}
 		}
 	}
 }
