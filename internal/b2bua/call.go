@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
@@ -129,7 +130,7 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 // Superseded tells whether a message is a new attempt of a caller whose call was refused, or of who was refused a seat: an INVITE with the same Call-ID and a
 // higher CSeq (RFC 3261 §8.1.3.5).
 func (c *Call) Superseded(m *sip.Message) bool {
-	return m.Method == "INVITE" && (c.Ended() && supersedes(m, c.a.callID, c.a.ackSeq) || c.turnedAway(m) >= 0)
+	return m.Method == "INVITE" && (c.Ended() && supersedes(m, c.a.callID, cmp.Or(c.a.first, c.a.ackSeq)) || c.turnedAway(m) >= 0)
 }
 
 // supersedes compares an INVITE with the one that began an ended call.

@@ -754,3 +754,25 @@ func TestSlowPeerIsToldAgain(t *testing.T) {
 		t.Errorf("the relay has %+v", r.session.Streams[0].Side)
 	}
 }
+
+// RFC 3261 §8.2.2.2: a copy of the caller's INVITE that comes by another way when the call has just ended is merged, and begins no other call, also where we have sent a re-INVITE to the
+// caller, whose CSeq is ours.
+func TestMergedInviteBehindTheEnd(t *testing.T) {
+	r := newRig(t)
+	r.in(r.uc, request("INVITE", "9", "i1", "call", "from", "", bodies[0]))
+	inv := r.first("INVITE")
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+	ok := r.last()
+	r.in(r.uc, request("ACK", "9", "a1", "call", "from", tagOf(header(ok, "To")), ""))
+	callee := &end{r: r, src: r.pstn, callID: header(inv, "Call-ID"), from: header(inv, "To") + ";tag=to", to: header(inv, "From"), seq: 100}
+	callee.says("INVITE", directed(1, "sendonly"))
+	ours := r.first("INVITE")
+	r.out.Reset()
+	r.in(r.uc, response("481 Call/Transaction Does Not Exist", ours, "", ""))
+	r.out.Reset()
+	r.in(r.uc, request("INVITE", "9", "i2", "call", "from", "", bodies[0]))
+	if said := r.lines(); r.first("INVITE") != nil || r.first("SIP/2.0 482") == nil {
+		t.Errorf("answered with\n%s", said)
+	}
+}
