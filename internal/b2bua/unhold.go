@@ -41,11 +41,24 @@ func (p *plan) unhold(from *Leg, s *sdp.Session) (changed bool) {
 	return changed
 }
 
-// offerStanding answers a re-INVITE without an offer with what stands, off hold.
+// giveUp refuses the m-lines of an offer that one of the sides has refused: whoever took one now would not be heard.
+func (p *plan) giveUp(s *sdp.Session) (changed bool) {
+	for i := range s.Media[:min(len(s.Media), len(p.lines))] {
+		if m, peer := &s.Media[i], &p.lines[i].peer; !m.Rejected() && !(peer[0].live && peer[1].live) {
+			m.Port, changed = 0, true
+		}
+	}
+	return changed
+}
+
+// offerStanding answers a re-INVITE without an offer with what stands, off hold. What the other side does not have it cannot be asked for: it has refused to be asked.
 func (c *Call) offerStanding(now time.Time, l *Leg, out *Out) {
 	other := c.other(l)
-	if s, err := sdp.Parse(l.sdp.body); err == nil && other != nil && c.plan.unhold(other, s) {
-		c.plan.write(c, s, l, &l.sdp, asOffer)
+	if s, err := sdp.Parse(l.sdp.body); err == nil && other != nil {
+		unheld, less := c.plan.unhold(other, s), c.plan.giveUp(s)
+		if unheld || less {
+			c.plan.write(c, s, l, &l.sdp, asOffer)
+		}
 	}
 	text := l.sdp.again()
 	l.unheld = true

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/topology"
 )
 
 // RFC 3264 §6.1, §8.4: what a side wants cannot be told from an answer to hold, nor from what it offers when it is asked for an offer; from what it asks for it can.
@@ -36,5 +37,24 @@ func TestRFC3264_8WishUnderHold(t *testing.T) {
 		if e.wish(c.said, &end{live: true, dir: c.with}, c.asks); e.wants != c.want {
 			t.Errorf("%s: it wants %q, not %q", c.name, e.wants, c.want)
 		}
+	}
+}
+
+// RFC 6337 §5.3: who asks for an offer that the other side does not want to make is offered what both have: an m-line that one of them has refused stays so.
+func TestOffersNothingThatWasRefused(t *testing.T) {
+	c := conversing(topology.TrunkSettings{}, topology.TrunkSettings{})
+	c.plan.lines = make([]line, 3)
+	for i, live := range [][2]bool{{true, true}, {true, false}, {false, true}} {
+		c.plan.lines[i].peer[0].live, c.plan.lines[i].peer[1].live = live[0], live[1]
+	}
+	s, err := sdp.Parse(head + "m=audio 4000 RTP/AVP 0\r\nm=video 4002 RTP/AVP 96\r\nm=audio 4004 RTP/AVP 0\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.plan.giveUp(s) || s.Media[0].Rejected() || !s.Media[1].Rejected() || !s.Media[2].Rejected() {
+		t.Errorf("offered are ports %d, %d and %d", s.Media[0].Port, s.Media[1].Port, s.Media[2].Port)
+	}
+	if c.plan.giveUp(s) {
+		t.Error("changed once more")
 	}
 }
