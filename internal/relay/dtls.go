@@ -194,7 +194,7 @@ func (h *handshake) keyed(keys *media.Crypt) bool {
 	h.port.stream.session.mu.Lock()
 	defer h.port.stream.session.mu.Unlock()
 	p := h.port
-	if p.dtls == nil || p.dtls.run != h {
+	if p.dtls == nil || p.dtls.run != h || h.meant != nil && !slices.Equal(h.meant.Peer, p.dtls.want.Peer) { // another certificate has been announced since this one came
 		return false
 	}
 	p.stream.session.recall() // what goes to the peer has its new keys at once

@@ -702,3 +702,25 @@ func handshakes(b *testing.B, active bool, deaf int) {
 		_ = c.Close()
 	}
 }
+
+// TestDTLSOfAnotherCertificate: the keys of a handshake whose certificate is not the one that is announced when it ends are not taken.
+func TestDTLSOfAnotherCertificate(t *testing.T) {
+	r, err := newRelay(Config{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { r.shaking.Wait(); r.workers[0].release() }()
+	p := &newStream(&session{id: 1}, 0, r.sockets).side[0].rtp
+	first, then := newShaker(t, true, 1).dtls(""), newShaker(t, true, 1).dtls("")
+	h := &handshake{relay: r, port: p, meant: first}
+	p.dtls = &association{want: then, run: h, crypt: &crypt{keys: &media.Crypt{}}}
+	key := string(make([]byte, media.Suite(1).KeySize()))
+	keys := &media.Crypt{Suite: 1, Send: key, Recv: []media.MasterKey{{Key: key}}}
+	if h.keyed(keys) || h.done {
+		t.Error("the keys of the certificate before are in place")
+	}
+	p.dtls.want = first
+	if !h.keyed(keys) || p.dtls.crypt.keys != keys {
+		t.Error("the keys of the announced certificate are not in place")
+	}
+}
