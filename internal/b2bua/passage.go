@@ -28,7 +28,8 @@ type Passage struct {
 	by     *topology.Trunk // of who asks for it
 	to     string          // the Refer-To
 	leg    Leg
-	status int // how it ended: 200, or why the leg comes back
+	first  uint32 // CSeq of the INVITE by which its peer has begun the call that it leaves
+	status int    // how it ended: 200, or why the leg comes back
 	why    *diag.Reason
 	places [mostLines]netip.Addr // of its media: its description does not say so if it holds by 0.0.0.0
 	told   bool                  // the leg was told of other media and must be told of its own again
@@ -130,7 +131,7 @@ func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
 	l.srtp.renew(c.env)
 	p.leg = Leg{}
 	if !l.dlg.UAC {
-		l.first = 0 // that was the peer's
+		p.first, l.first = l.first, 0 // that began another call
 	}
 	out.CallIDs = append(out.CallIDs, l.callID)
 	if r := c.env.Limits; !c.holds(l.trunk) && r.Acquire(now, l.trunk, c.id, true) == nil { // it had a place already
@@ -235,6 +236,9 @@ func (c *Call) Returned(now time.Time, p *Passage, out *Out) {
 		side, number, who := x.rest.side, x.rest.number, x.rest.who
 		*x.rest = p.leg
 		x.rest.side, x.rest.number, x.rest.who = side, number, who
+		if p.first != 0 {
+			x.rest.first = p.first
+		}
 		out.CallIDs = append(out.CallIDs, p.leg.callID)
 		if p.why == diag.CallGone && c.back(x.by, x.referral.host) != nil { // no dialog of ours: its owner is asked by INVITE with Replaces
 			c.huntTransfer(now, x, out)

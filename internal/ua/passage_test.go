@@ -295,3 +295,32 @@ func TestWhoIsJoinedVanishes(t *testing.T) {
 		}
 	}
 }
+
+// RFC 3261 §8.2.2.2: a copy of the INVITE, by another way, of a caller who was to talk to somebody else, came back and has hung up begins no call.
+func TestMergedInviteOfWhoCameBack(t *testing.T) {
+	s := newShards(t)
+	one, two := s.call(0), s.call(1)
+	list := s.in(s.pstn, s.fromCallee(&one, "REFER", "Refer-To: <sip:+14255550100@198.51.100.2?Replaces="+two.b+"%3Bto-tag%3D"+two.ourB+"%3Bfrom-tag%3D"+two.tagB+">"))
+	s.pick(list, "SIP/2.0 202")
+	asked := s.pick(list, "INVITE")
+	if header(asked, "Call-ID") != one.a {
+		t.Fatalf("asked\n%s", asked)
+	}
+	s.agree(s.in(s.uc, response("488 Not Acceptable Here", asked, "", "")))
+	s.now = s.now.Add(40 * time.Second)
+	for i := range s.cores {
+		s.do(i, func(c *ua.Core, out *ua.Out) { c.Advance(s.now, out) })
+	}
+	bye := s.in(s.uc, request("BYE", "2", "bye", one.a, one.tagA, one.ourA, ""))
+	if got := header(s.pick(bye, "BYE"), "Call-ID"); got != one.b {
+		t.Fatalf("hung up is %q, want %q", got, one.b)
+	}
+	s.agree(bye)
+	late := s.in(s.uc, request("INVITE", "1", "late", one.a, one.tagA, "", bodies[0]))
+	s.pick(late, "SIP/2.0 482")
+	for _, m := range late {
+		if bytes.HasPrefix(m, []byte("INVITE ")) {
+			t.Errorf("somebody is called\n%s", m)
+		}
+	}
+}
