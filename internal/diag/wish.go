@@ -1,5 +1,7 @@
 package diag
 
+import "slices"
+
 // carried are the reasons by which a call ends as one of its parties wants it.
 var carried = []*Reason{NormalClearing, Transferred, CallerCancelled, Busy, NoAnswer, NoUserResponse, Declined}
 
@@ -16,10 +18,5 @@ func Wished(id string) bool {
 var pointless = []*Reason{CallerRefused, NotFound, NumberChanged, NumberInvalid, UnassignedNumber}
 
 func has(list []*Reason, id string) bool {
-	for _, r := range list {
-		if r.ID == id {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(r *Reason) bool { return r.ID == id })
 }

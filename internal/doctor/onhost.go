@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"time"
 
+	"github.com/directsip/directsip/internal/files"
 	"github.com/directsip/directsip/internal/opus"
 	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/transport"
@@ -114,14 +114,7 @@ func consumers(snap *topology.Snapshot, file string) (list topology.Problems) {
 
 // token tells why the file of a token cannot be used. It is not shown.
 func token(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() { // it may keep who reads it waiting for ever
-		return &fs.PathError{Op: "read", Path: path, Err: errors.New("not a file")}
-	}
-	text, err := os.ReadFile(path)
+	text, err := files.Secret(path)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/directsip/directsip/internal/files"
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -43,7 +44,7 @@ func (f *consumerFiles) read() (*access, error) {
 		return fmt.Errorf("server %q: %s %s: %w; mend the file, or remove the key", f.server, key, file, err)
 	}
 	if f.token != "" {
-		text, err := readSecret(f.token)
+		text, err := files.Secret(f.token)
 		if err == nil {
 			a.token, err = topology.ConsumerToken(text)
 		}
@@ -53,7 +54,7 @@ func (f *consumerFiles) read() (*access, error) {
 	}
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.ca != "" {
-		pem, err := readRegular(f.ca, maxAuthorities)
+		pem, err := files.Read(f.ca, maxAuthorities)
 		if err != nil {
 			return nil, bad("ca", f.ca, err)
 		}
