@@ -84,7 +84,9 @@ func (p Params) check() bool {
 // checkPlain is check where there is no quote.
 func (p Params) checkPlain() bool {
 	for rest := string(p); rest != ""; {
-		rest = trim(rest)
+		for rest != "" && isBlank(rest[0]) {
+			rest = rest[1:]
+		}
 		if rest == "" || rest[0] == ';' || rest[0] == '=' {
 			return false
 		}

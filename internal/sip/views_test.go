@@ -116,3 +116,42 @@ func TestManyHeaders(t *testing.T) {
 		}
 	}
 }
+
+// TestParamsReadAlike: what has no quotes is read by a shorter way, and comes to the same as by the other one.
+func TestParamsReadAlike(t *testing.T) {
+	const letters = "ab=; \tB;"
+	found, refused := 0, 0
+	var text [6]byte
+	for n := range 1 << 18 { // each text of so many letters
+		for i := range text {
+			text[i] = letters[n>>(3*i)&7]
+		}
+		p, valid := Params(text[:]), true
+		values := map[string]string{}
+		for rest := string(p); rest != ""; {
+			var name, value string
+			var ok bool
+			name, value, rest, ok = cutParam(rest)
+			valid = valid && ok && name != ""
+			if _, had := values[lower(name)]; !had {
+				values[lower(name)] = value
+			}
+		}
+		for _, name := range []string{"a", "b", "ab"} {
+			want, has := values[name]
+			if got, ok := p.Get(name); got != want || ok != has {
+				t.Fatalf("%q: %s is %q, %v, want %q, %v", p, name, got, ok, want, has)
+			} else if ok {
+				found++
+			}
+		}
+		if p.check() != valid {
+			t.Fatalf("%q is taken: %v", p, !valid)
+		} else if !valid {
+			refused++
+		}
+	}
+	if found < 1000 || refused < 1000 {
+		t.Errorf("%d parameters found, %d texts refused", found, refused)
+	}
+}
