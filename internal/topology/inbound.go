@@ -100,7 +100,7 @@ func (in *inbound) add(t *Trunk, at listenKey) {
 	if t.Gateway == nil {
 		return
 	}
-	if at.transport == sip.TLS {
+	if at.transport == sip.TLS { // the address tells no more than who comes first
 		for _, name := range t.Gateway.Names {
 			name = strings.ToLower(name)
 			in.byName[nameKey{at, name}] = append(in.byName[nameKey{at, name}], t)
@@ -109,7 +109,6 @@ func (in *inbound) add(t *Trunk, at listenKey) {
 				in.byName[wild] = append(in.byName[wild], t)
 			}
 		}
-		return
 	}
 	for _, a := range t.Gateway.sources() {
 		key := addrKey{at, a}
@@ -154,9 +153,7 @@ func (s *Snapshot) InboundTrunk(srv *Server, transport sip.Transport, local neti
 func (s *Snapshot) CallsFrom(srv *Server, local netip.AddrPort, remote netip.Addr, resolved func(*Gateway) []netip.Addr) bool {
 	remote = remote.Unmap().WithZone("")
 	here := met{srv, local.Addr().Unmap().WithZone("")}
-	return slices.ContainsFunc(s.inbound.byListener[listenKey{srv.Pool, sip.TLS, local.Port()}], func(t *Trunk) bool {
-		return t.Gateway != nil && here.by(t) && t.Gateway.reaches(remote, resolved)
-	})
+	return s.byAddress(listenKey{srv.Pool, sip.TLS, local.Port()}, here, remote, resolved) != nil
 }
 
 // met is the address of a server at which somebody came.
