@@ -50,6 +50,15 @@ func (r *rig) acknowledged() (caller, callee *end) {
 	return caller, callee
 }
 
+// holding is a call whose caller holds it, which the callee has taken.
+func (r *rig) holding() (caller, callee *end) {
+	caller, callee = r.acknowledged()
+	caller.says("INVITE", held)
+	callee.answers("200 OK", r.first("INVITE"), heldAnswer)
+	caller.ack(caller.seq)
+	return caller, callee
+}
+
 // write is a request of the end; lines are further headers.
 func (e *end) write(method string, seq int, body string, lines ...string) []byte {
 	e.n++

@@ -141,6 +141,12 @@ func (s *shards) fromCallee(c *talk, method string, more ...string) []byte {
 	return []byte(strings.Join(lines, "\r\n") + "\r\nContent-Length: 0\r\n\r\n")
 }
 
+// joins is the REFER by which a caller wants the one at its other end to talk to the one at the other end of another call of its own.
+func (c *talk) joins(o *talk) []byte {
+	refer := request("REFER", "2", "refer1", c.a, c.tagA, c.ourA, "")
+	return bytes.Replace(refer, []byte("Max-Forwards"), []byte("Refer-To: <sip:+14255550100@198.51.100.1?Replaces="+o.a+"%3Bto-tag%3D"+o.ourA+"%3Bfrom-tag%3D"+o.tagA+">\r\nMax-Forwards"), 1)
+}
+
 // agree answers every re-INVITE that is sent, until none is.
 func (s *shards) agree(list [][]byte) (all [][]byte) {
 	for len(list) > 0 {
@@ -164,8 +170,7 @@ func (s *shards) agree(list [][]byte) (all [][]byte) {
 func TestLegGoesOn(t *testing.T) {
 	s := newShards(t)
 	one, two, three := s.call(0), s.call(1), s.call(2)
-	refer := request("REFER", "2", "refer1", one.a, one.tagA, one.ourA, "")
-	refer = bytes.Replace(refer, []byte("Max-Forwards"), []byte("Refer-To: <sip:+14255550100@198.51.100.1?Replaces="+two.a+"%3Bto-tag%3D"+two.ourA+"%3Bfrom-tag%3D"+two.tagA+">\r\nMax-Forwards"), 1)
+	refer := one.joins(&two)
 	list := s.in(s.uc, refer)
 	s.pick(list, "SIP/2.0 202")
 	s.agree(list)
@@ -214,8 +219,7 @@ func TestReplacesFollowsALeg(t *testing.T) {
 	for from := range 3 {
 		s := newShards(t)
 		one, two := s.call(0), s.call(1)
-		refer := request("REFER", "2", "refer1", one.a, one.tagA, one.ourA, "")
-		refer = bytes.Replace(refer, []byte("Max-Forwards"), []byte("Refer-To: <sip:+14255550100@198.51.100.1?Replaces="+two.a+"%3Bto-tag%3D"+two.ourA+"%3Bfrom-tag%3D"+two.tagA+">\r\nMax-Forwards"), 1)
+		refer := one.joins(&two)
 		s.agree(s.in(s.uc, refer))
 		inv := request("INVITE", "1", "pickup", string(rune('0'+from))+"-seeks", "tag", "", bodies[0])
 		inv = bytes.Replace(inv, []byte("Max-Forwards"), []byte("Replaces: "+one.b+";to-tag="+one.ourB+";from-tag="+one.tagB+"\r\nMax-Forwards"), 1)
@@ -230,8 +234,7 @@ func TestWhoStaysVanishes(t *testing.T) {
 	for _, status := range []string{"", "481 Call/Transaction Does Not Exist"} {
 		s := newShards(t)
 		one, two := s.call(0), s.call(1)
-		refer := request("REFER", "2", "refer1", one.a, one.tagA, one.ourA, "")
-		refer = bytes.Replace(refer, []byte("Max-Forwards"), []byte("Refer-To: <sip:+14255550100@198.51.100.1?Replaces="+two.a+"%3Bto-tag%3D"+two.ourA+"%3Bfrom-tag%3D"+two.tagA+">\r\nMax-Forwards"), 1)
+		refer := one.joins(&two)
 		list := s.in(s.uc, refer)
 		ask := s.pick(list, "INVITE")
 		if header(ask, "Call-ID") != one.b {
@@ -265,8 +268,7 @@ func TestWhoIsJoinedVanishes(t *testing.T) {
 	for _, status := range []string{"", "481 Call/Transaction Does Not Exist"} {
 		s := newShards(t)
 		one, two := s.call(0), s.call(1)
-		refer := request("REFER", "2", "refer1", one.a, one.tagA, one.ourA, "")
-		refer = bytes.Replace(refer, []byte("Max-Forwards"), []byte("Refer-To: <sip:+14255550100@198.51.100.1?Replaces="+two.a+"%3Bto-tag%3D"+two.ourA+"%3Bfrom-tag%3D"+two.tagA+">\r\nMax-Forwards"), 1)
+		refer := one.joins(&two)
 		list := s.in(s.uc, refer)
 		for _, m := range list {
 			if bytes.HasPrefix(m, []byte("NOTIFY ")) {

@@ -49,26 +49,32 @@ func TestVideoLeftOut(t *testing.T) {
 	r.told("SIP/2.0 488")
 }
 
+// ringing is a call whose target has answered the offer in an early dialog. inv is what has called it.
+func (r *rig) ringing(offer, answer string) (caller, callee *end, inv []byte) {
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", described(0, 0, offer)))
+	inv, _ = r.told("INVITE")
+	r.out.Reset()
+	r.in(r.pstn, with(response("183 Session Progress", inv, "to", described(1, 0, answer)), "Require: 100rel", "RSeq: 1"))
+	ring, prack := r.last(), r.first("PRACK")
+	for _, s := range r.out.Sends {
+		if bytes.HasPrefix(s.Data, []byte("SIP/2.0 183")) {
+			ring = s.Data
+		}
+	}
+	caller = &end{r: r, src: r.uc, callID: "call", from: header(ring, "From"), to: header(ring, "To"), seq: 1}
+	callee = &end{r: r, src: r.pstn, callID: header(inv, "Call-ID"), from: header(prack, "To"), to: header(prack, "From"), seq: 100}
+	callee.answers("200 OK", prack, "")
+	caller.says("PRACK", "", "RAck: "+header(ring, "RSeq")+" 1 INVITE")
+	r.told("SIP/2.0 200")
+	return caller, callee, inv
+}
+
 // TestVideoLeftOutBeforeTheAnswer is the same in an early dialog (RFC 3311 §5): from the caller, and from the target.
 func TestVideoLeftOutBeforeTheAnswer(t *testing.T) {
 	for _, from := range []int{0, 1} {
 		for _, answer := range []string{speech + video, speech + refuse(video, 0)} {
 			r := newRig(t)
-			r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", described(0, 0, speech+video)))
-			inv, _ := r.told("INVITE")
-			r.out.Reset()
-			r.in(r.pstn, with(response("183 Session Progress", inv, "to", described(1, 0, answer)), "Require: 100rel", "RSeq: 1"))
-			ring, prack := r.last(), r.first("PRACK")
-			for _, s := range r.out.Sends {
-				if bytes.HasPrefix(s.Data, []byte("SIP/2.0 183")) {
-					ring = s.Data
-				}
-			}
-			caller := &end{r: r, src: r.uc, callID: "call", from: header(ring, "From"), to: header(ring, "To"), seq: 1}
-			callee := &end{r: r, src: r.pstn, callID: header(inv, "Call-ID"), from: header(prack, "To"), to: header(prack, "From"), seq: 100}
-			callee.answers("200 OK", prack, "")
-			caller.says("PRACK", "", "RAck: "+header(ring, "RSeq")+" 1 INVITE")
-			r.told("SIP/2.0 200")
+			caller, callee, inv := r.ringing(speech+video, answer)
 			ends := []*end{caller, callee}
 			offered, answered := change(ends[from], ends[1-from], "UPDATE", 1, speech, "200 OK", speech+refuse(video, 0))
 			if offered != "audio -video" || answered != "audio" || r.streams() != spoken {
@@ -114,21 +120,7 @@ func TestLeftOutInOneEarlyDialog(t *testing.T) {
 // codecs are added on its way.
 func TestVideoLeftOutIsNoNews(t *testing.T) {
 	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {codecs: [PCMA]}`+"\n  "+`"trunk:uc": {`, 1))
-	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", described(0, 0, speech+video)))
-	inv, _ := r.told("INVITE")
-	r.out.Reset()
-	r.in(r.pstn, with(response("183 Session Progress", inv, "to", described(1, 0, speech+refuse(video, 0))), "Require: 100rel", "RSeq: 1"))
-	ring, prack := r.last(), r.first("PRACK")
-	for _, s := range r.out.Sends {
-		if bytes.HasPrefix(s.Data, []byte("SIP/2.0 183")) {
-			ring = s.Data
-		}
-	}
-	caller := &end{r: r, src: r.uc, callID: "call", from: header(ring, "From"), to: header(ring, "To"), seq: 1}
-	callee := &end{r: r, src: r.pstn, callID: header(inv, "Call-ID"), from: header(prack, "To"), to: header(prack, "From"), seq: 100}
-	callee.answers("200 OK", prack, "")
-	caller.says("PRACK", "", "RAck: "+header(ring, "RSeq")+" 1 INVITE")
-	r.told("SIP/2.0 200")
+	caller, callee, inv := r.ringing(speech+video, speech+refuse(video, 0))
 	callee.says("UPDATE", described(1, 1, speech))
 	caller.answers("200 OK", r.first("UPDATE"), described(0, 1, speech+refuse(video, 0)))
 	before, _ := r.told("SIP/2.0 200")

@@ -141,10 +141,7 @@ func TestResumesForWhoOnlyListens(t *testing.T) {
 // when it is free.
 func TestResumesWhereNobodyAnswers(t *testing.T) {
 	r := newRig(t)
-	caller, callee := r.acknowledged()
-	caller.says("INVITE", held)
-	callee.answers("200 OK", r.first("INVITE"), heldAnswer)
-	caller.ack(caller.seq)
+	caller, callee := r.holding()
 	caller.says("INVITE", "")
 	ours := r.first("INVITE")
 	callee.answers("100 Trying", ours, "")
@@ -170,10 +167,7 @@ func TestResumesWhereNobodyAnswers(t *testing.T) {
 // The same where the answer of the other side crosses our CANCEL: what it offers is answered with what stands.
 func TestResumesWhereTheAnswerIsLate(t *testing.T) {
 	r := newRig(t)
-	caller, callee := r.acknowledged()
-	caller.says("INVITE", held)
-	callee.answers("200 OK", r.first("INVITE"), heldAnswer)
-	caller.ack(caller.seq)
+	caller, callee := r.holding()
 	caller.says("INVITE", "")
 	ours := r.first("INVITE")
 	callee.answers("100 Trying", ours, "")
@@ -196,10 +190,7 @@ func TestResumesWhereTheAnswerIsLate(t *testing.T) {
 // TestCorrectionIsOvertaken: what a side says to a re-INVITE of ours is its answer to that, and not to what it is to be told since: who has resumed meanwhile is not held by it.
 func TestCorrectionIsOvertaken(t *testing.T) {
 	r := newRig(t)
-	caller, callee := r.acknowledged()
-	caller.says("INVITE", held)
-	callee.answers("200 OK", r.first("INVITE"), heldAnswer)
-	caller.ack(caller.seq)
+	caller, callee := r.holding()
 	resume := caller.says("INVITE", directed(0, "sendrecv"))
 	ours := r.first("INVITE")
 	callee.answers("100 Trying", ours, "")
