@@ -296,7 +296,7 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 			away = 0
 		case p.missed(away, in.Lost, out):
 			if own, ok := input.Decoder.(Concealer); ok { // nothing of it is heard, but its state goes on
-				own.Conceal(pcm[:p.gap(away)], in.Payload)
+				p.hide(own, away, in.Payload, out)
 			}
 		case in.Lost == 0 || p.data || now-p.heard > 2*longestRest: // or it would be sent long after its time
 		default:
@@ -330,16 +330,11 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 // (RFC 6716 §2.1.7) may be as long as that.
 func (p *Path) conceal(input *Input, away int, next []byte, out *Out) int {
 	if own, ok := input.Decoder.(Concealer); ok {
-		n := p.gap(away)
-		if n < away {
-			next = nil // of which it would not be in its place
-		}
-		pcm := out.pcm[:n]
-		own.Conceal(pcm, next)
+		pcm := p.hide(own, away, next, out)
 		p.cover.remember(pcm)
 		p.config.Gain.Apply(pcm)
 		p.listen(pcm, out)
-		return n
+		return len(pcm)
 	}
 	n := min(away, p.config.Rate*longestCover/1000)
 	for left := n; left > 0; {
@@ -352,10 +347,15 @@ func (p *Path) conceal(input *Input, away int, next []byte, out *Out) int {
 	return n
 }
 
-// gap is how much of one a codec hides by itself, in steps of 2.5 ms as Opus has them.
-func (p *Path) gap(away int) int {
+// hide has a codec make up for as much of a gap as it can, in steps of 2.5 ms as Opus has them.
+func (p *Path) hide(own Concealer, away int, next []byte, out *Out) []int16 {
 	n := min(away, p.config.Rate*longestGap/1000)
-	return n - n%(p.config.Rate/400)
+	n -= n % (p.config.Rate / 400)
+	if n < away {
+		next = nil // of which it would not be in its place
+	}
+	own.Conceal(out.pcm[:n], next)
+	return out.pcm[:n]
 }
 
 // pause lets time pass in which nothing is sent.
