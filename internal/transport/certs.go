@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -49,7 +50,7 @@ func (s *certStore) use(spec ListenSpec) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stamps := stampsOf(spec)
-	if s.now != nil && spec.Cert == s.spec.Cert && spec.Key == s.spec.Key && spec.CA == s.spec.CA && (stamps == s.stamps || written(stamps, s.stamps, time.Now())) {
+	if s.now != nil && spec.Cert == s.spec.Cert && spec.Key == s.spec.Key && spec.CA == s.spec.CA && !s.due(stamps) {
 		s.spec = spec
 		return s.bad
 	}
@@ -72,19 +73,33 @@ func (s *certStore) current() *bundle {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stamps := stampsOf(s.spec)
-	if stamps == s.stamps || written(stamps, s.stamps, time.Now()) {
+	if !s.due(stamps) {
 		return s.now
 	}
-	s.stamps = stamps // a bad file is complained about once, until it changes again
+	before := s.bad
 	b, err := s.load(s.spec)
 	if s.bad = err; err != nil {
-		s.log.Error("certificate files changed and cannot be used, the old ones stay", "listener", s.spec.Addr, "error", err)
+		if s.stamps != stamps || before == nil || err.Error() != before.Error() { // a bad file is complained about once, until it changes again
+			s.log.Error("certificate files changed and cannot be used, the old ones stay", "listener", s.spec.Addr, "error", err)
+		}
+		s.stamps = stamps
 		return s.now
 	}
+	s.stamps = stamps
 	s.now = b
 	s.counters.reloads.Add(1)
 	s.log.Info("certificate files read again", "listener", s.spec.Addr, "expires", b.cert.Leaf.NotAfter)
 	return b
+}
+
+// due tells whether the files are to be read: they have changed since, or could not even be opened, which rights that are given later or a descriptor that is free again
+// mends without a trace in them.
+func (s *certStore) due(stamps [3]stamp) bool {
+	if stamps == s.stamps {
+		var unread *fs.PathError
+		return errors.As(s.bad, &unread)
+	}
+	return !written(stamps, s.stamps, time.Now())
 }
 
 // settled is how long a file must have been left alone before it is read anew: certificate, chain and key are written one after the other.

@@ -232,9 +232,15 @@ func serialOf(t *testing.T, ca *authority, own ListenSpec, to netip.AddrPort) (i
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serialBy(t, ca, cert, client(t, "tcp4", to))
+}
+
+// serialBy is serialOf over a connection that is there.
+func serialBy(t *testing.T, ca *authority, cert tls.Certificate, by net.Conn) (int64, *tls.Conn) {
+	t.Helper()
 	roots := x509.NewCertPool()
 	roots.AddCert(ca.cert)
-	c := tls.Client(client(t, "tcp4", to), &tls.Config{
+	c := tls.Client(by, &tls.Config{
 		RootCAs: roots, ServerName: "b.example.com", Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12,
 	})
 	if err := c.Handshake(); err != nil {
