@@ -87,7 +87,7 @@ func (r *Resolver) exchangeWith(ctx context.Context, server string, k question) 
 	ask.SetQuestion(dns.Fqdn(k.name), k.kind)
 	ask.SetEdns0(1232, false)
 	m, err := r.once(ctx, "udp", server, ask)
-	if err == nil && (m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented) {
+	if err == nil && unread(m) {
 		ask.Extra = nil
 		m, err = r.once(ctx, "udp", server, ask)
 	}
@@ -103,6 +103,11 @@ func (r *Resolver) exchangeWith(ctx context.Context, server string, k question) 
 	return m, nil
 }
 
+// unread tells whether the server could not read the question, which it then need not repeat (RFC 6891 §7).
+func unread(m *dns.Msg) bool {
+	return m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented
+}
+
 func (r *Resolver) once(ctx context.Context, network, server string, ask *dns.Msg) (*dns.Msg, error) {
 	ask.Id = dns.Id()
 	c := dns.Client{Net: network, Timeout: patience * r.cfg.Timeout}
@@ -115,6 +120,9 @@ func (r *Resolver) once(ctx context.Context, network, server string, ask *dns.Ms
 	m, _, err := c.ExchangeWithConnContext(ctx, ask, conn)
 	if err != nil {
 		return nil, err
+	}
+	if m.Response && len(m.Question) == 0 && unread(m) {
+		return m, nil
 	}
 	if !m.Response || len(m.Question) != 1 || m.Question[0].Qtype != ask.Question[0].Qtype ||
 		!strings.EqualFold(m.Question[0].Name, ask.Question[0].Name) {

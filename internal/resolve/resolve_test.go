@@ -226,6 +226,19 @@ func TestTruncatedAnswerComesByTCP(t *testing.T) {
 	}
 }
 
+// TestRFC6891_7_ServerThatDoesNotKnowEDNS: such a server says so by a bare header, with or without the question, and is asked as it was in 1987.
+func TestRFC6891_7_ServerThatDoesNotKnowEDNS(t *testing.T) {
+	for _, bare := range []bool{false, true} {
+		z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
+		z.change(func() { z.old, z.bare = true, bare })
+		r, _ := newResolver(t, "", Config{Servers: []string{z.addr}})
+		res, err := r.Lookup(t.Context(), Query{Host: "a.example.com", Port: 5060, IPv4: true})
+		if err != nil || text(res) != "UDP/192.0.2.1:5060" {
+			t.Errorf("bare %v: %q, %v", bare, text(res), err)
+		}
+	}
+}
+
 func TestServersAreAskedInTurn(t *testing.T) {
 	dead, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {

@@ -26,6 +26,8 @@ type zone struct {
 	rcode   map[question]int
 	chop    bool                       // over UDP answer with the truncated bit only
 	mute    bool                       // answer nothing
+	old     bool                       // EDNS is an error
+	bare    bool                       // … and what was asked is not repeated with it
 	deaf    map[question]chan struct{} // questions whose answers wait for it
 	asked   map[string]int
 	held    chan struct{} // when not nil, answers wait for it
@@ -118,6 +120,13 @@ func (z *zone) ServeDNS(w dns.ResponseWriter, req *dns.Msg) {
 		m.Rcode = dns.RcodeNameError
 		soa, _ := dns.NewRR("example.com. 60 IN SOA ns.example.com. a.example.com. 1 2 3 4 20")
 		m.Ns = append(m.Ns, soa)
+	}
+	if z.old && req.IsEdns0() != nil {
+		m.SetRcode(req, dns.RcodeFormatError)
+		m.Answer, m.Ns = nil, nil
+		if z.bare {
+			m.Question = nil
+		}
 	}
 	if udp && z.chop {
 		m.Answer, m.Truncated = nil, true
