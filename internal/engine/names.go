@@ -22,8 +22,8 @@ const (
 	// remember is how long an address is known that DNS does not name any more. A name with many addresses may
 	// have some of them in each answer, and calls from the old one go on.
 	remember = 10 * time.Minute
-	// lookups bounds the names that are looked up at the same time.
-	lookups = 8
+	// lookups bounds the names that are looked up at the same time. Those of a zone whose servers are silent take five seconds each, in front of the others.
+	lookups = 32
 	// tellAgain is when the log says again that a name cannot be looked up.
 	tellAgain = 10 * time.Minute
 )
@@ -146,6 +146,10 @@ func (e *Engine) learn(ctx context.Context, docs []document) bool {
 			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 			defer cancel()
 			results[i], errs[i] = e.cfg.Resolver.Lookup(ctx, list[i].q)
+			if errs[i] == nil && e.news(list[i].host, results[i].Hops) { // nobody's calls wait for the names of others
+				e.names.found(time.Now(), list[i].host, results[i].Hops)
+				e.publishNames()
+			}
 		})
 	}
 	wg.Wait()
@@ -170,10 +174,16 @@ func (e *Engine) learn(ctx context.Context, docs []document) bool {
 // meet makes the addresses known at once that a message to a gateway's name goes to: DNS may have named them only now, and what comes from there must not be a
 // stranger's. What else peers name makes nobody known.
 func (e *Engine) meet(host string, hops []resolve.Addr) {
-	have, named := e.addrs.Load().byHost[host] // what is given by address has none
-	if named && slices.ContainsFunc(hops, func(h resolve.Addr) bool { return !slices.Contains(have, h.AddrPort.Addr().Unmap()) }) && e.names.add(time.Now(), host, hops) {
+	_, named := e.addrs.Load().byHost[host] // what is given by address has none
+	if named && e.news(host, hops) && e.names.add(time.Now(), host, hops) {
 		e.publishNames()
 	}
+}
+
+// news tells whether a host has an address that is not known.
+func (e *Engine) news(host string, hops []resolve.Addr) bool {
+	have := e.addrs.Load().byHost[host]
+	return slices.ContainsFunc(hops, func(h resolve.Addr) bool { return !slices.Contains(have, h.AddrPort.Addr().Unmap()) })
 }
 
 // publishNames lets all see what is known.
@@ -197,6 +207,19 @@ func (n *names) add(now time.Time, host string, hops []resolve.Addr) bool {
 		have[h.AddrPort.Addr().Unmap()] = now
 	}
 	return true
+}
+
+// found notes addresses of a host that a document has.
+func (n *names) found(now time.Time, host string, hops []resolve.Addr) {
+	n.mu.Lock()
+	if n.seen == nil {
+		n.seen = make(map[string]map[netip.Addr]time.Time)
+	}
+	if n.seen[host] == nil {
+		n.seen[host] = make(map[netip.Addr]time.Time)
+	}
+	n.mu.Unlock()
+	n.add(now, host, hops)
 }
 
 // note takes one round of answers. Where DNS gave none, what was known stays known; where it says that there is no such

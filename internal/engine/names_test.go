@@ -259,6 +259,48 @@ func TestEveryTargetIsKnown(t *testing.T) {
 	}
 }
 
+// TestSilentNamesKeepNoOtherWaiting: what DNS says of one gateway holds while it says nothing of many others.
+func TestSilentNamesKeepNoOtherWaiting(t *testing.T) {
+	pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	siptest.ServeNames(t, &dns.Server{PacketConn: pc, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		if m := new(dns.Msg).SetReply(q); q.Question[0].Name == "well.test." {
+			if q.Question[0].Qtype == dns.TypeA {
+				rr, _ := dns.NewRR("well.test. 60 IN A 192.0.2.9")
+				m.Answer = append(m.Answer, rr)
+			}
+			w.WriteMsg(m)
+		}
+	})})
+	resolver, err := resolve.New(resolve.Config{Servers: []string{pc.LocalAddr().String()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, basic, func(c *Config) { c.Resolver, c.Refresh = resolver, time.Hour })
+	doc := replace(basic, "gw: {kind: gateway, host: NET.3", "gw: {kind: gateway, host: well.test")
+	for i := range 12 {
+		doc = replace(doc, "usages: [all, sos]", fmt.Sprintf("  gw%d: {kind: gateway, host: ill%d.test, root: {transport: UDP, port: 5060}}\nusages: [all, sos]", i, i))
+	}
+	next, all := compile(t, r.expand(doc)), make(chan struct{})
+	go func() {
+		defer close(all)
+		r.Learn(r.ctx, next)
+	}()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for len(r.addrs.Load().byHost["well.test"]) == 0 {
+		select {
+		case <-tick.C:
+		case <-all:
+			t.Fatal("a name that DNS has told at once is known only when the others have been waited for")
+		}
+	}
+	r.cancel()
+	<-all
+}
+
 // TestUnknownName: the log says once that a name has no address, not every few seconds, and when it has one again; a call that fails for it says why.
 func TestUnknownName(t *testing.T) {
 	z := newZone(t)
