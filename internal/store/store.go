@@ -18,7 +18,7 @@
 // When the disk is slow or stuck nothing is dropped silently. The order of giving up is:
 //
 //  1. The index cannot be written: records are searched without it, which is slower.
-//  2. Segments cannot be written: records wait in memory, up to [Config.MaxQueued].
+//  2. Segments cannot be written: records wait in memory, up to [Config.MaxQueued]. Questions are answered without them.
 //  3. Above half of MaxQueued the ladder and the decision are left out of records (Stats.Slimmed).
 //  4. Above MaxQueued records are dropped (Stats.Dropped). 3 and 4 are logged once a second.
 //
@@ -67,6 +67,7 @@ type Config struct {
 
 	recordsSize, callsSize int64                // of segments; 0: the constants
 	fsync                  func(*os.File) error // nil: (*os.File).Sync
+	stuckAfter             time.Duration        // 0: the constant
 }
 
 // Opened is what is known of a call when its INVITE arrives (or later: a second Begin replaces the first).
@@ -122,6 +123,8 @@ type Store struct {
 	sync    syncer
 	opened  time.Time
 	trust   trust // the indexer's
+
+	writing, syncing stall
 
 	put, acked, written, duplicates  atomic.Uint64
 	slimmed, dropped, droppedBegins  atomic.Uint64
@@ -213,6 +216,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.fsync == nil {
 		c.fsync = (*os.File).Sync
+	}
+	if c.stuckAfter == 0 {
+		c.stuckAfter = stuckAfter
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -148,6 +148,8 @@ func (s *Store) runSync() {
 // syncFiles tells whether a sync failed; the first failure in a row is logged. What failed is written anew, and nothing that it
 // may be needed for is removed.
 func (s *Store) syncFiles(before bool) (failed bool) {
+	s.enter(&s.syncing)
+	defer s.syncing.leave()
 	list, closes, remove, dirs := s.sync.take()
 	note := func(err error) {
 		if err == nil {

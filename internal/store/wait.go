@@ -55,6 +55,8 @@ func (s *Store) Waiting() (records uint64, refusal error) {
 	put, acked := s.put.Load(), s.acked.Load()
 	if err := s.refused.Load(); err != nil {
 		refusal = *err
+	} else if s.stuck(&s.writing) {
+		refusal = errStuck
 	}
 	return put - min(put, acked), refusal
 }

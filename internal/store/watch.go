@@ -8,7 +8,10 @@ func (s *Store) runWatch() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	var dropped, begins, slimmed uint64
+	var write, sync bool
 	report := func() {
+		s.tellStuck(&s.writing, &write, "call records cannot be written; they wait in memory", "call records can be written again")
+		s.tellStuck(&s.syncing, &sync, "call records cannot be synced; a power cut may lose some", "call records can be synced again")
 		if n := s.dropped.Load(); n != dropped {
 			s.log.Error("call records lost: the disk is stuck", "lost", n-dropped, "total", n)
 			dropped = n

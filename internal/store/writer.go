@@ -87,6 +87,8 @@ func countRecords(items []item) (n uint64) {
 // write writes one batch, repeating until the disk takes it or Close gives up. It returns the frames of begun calls
 // that belong to later items.
 func (w *writer) write(items []item, begins []byte, seq uint64) []byte {
+	w.s.enter(&w.s.writing)
+	defer w.s.writing.leave()
 	w.calls = w.calls[:0]
 	repeated := 0
 	for i := range items {
@@ -202,7 +204,9 @@ func (w *writer) repeat(do func() error) bool {
 		if w.s.abandon.Load() {
 			return false
 		}
+		w.s.writing.leave()
 		time.Sleep(retryEvery)
+		w.s.enter(&w.s.writing)
 	}
 }
 
@@ -255,6 +259,8 @@ func (w *writer) seal() {
 
 // alive notes that the server lives, so that the end of a lost call is known to aliveEvery.
 func (w *writer) alive() {
+	w.s.enter(&w.s.writing)
+	defer w.s.writing.leave()
 	if len(w.j.open) > 0 {
 		b, at := beginFrame(nil, frameAlive)
 		b = endFrame(binary.LittleEndian.AppendUint64(b, uint64(time.Now().UnixNano())), at)
