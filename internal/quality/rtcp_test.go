@@ -62,6 +62,20 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestRoundTripOfAClockThatStands: the SR of a peer all have one time; the other one answers each at once, in 300 ms, and means the last.
+func TestRoundTripOfAClockThatStands(t *testing.T) {
+	var a, b Witness
+	s := Sent{NTP: NTP(time.Unix(1e9, 0))}
+	for i := range int64(6) {
+		sent := i*2e9 + 1
+		a.Take(AppendReport(nil, 0xa, &s, nil, "a"), [2]Source{}, &b, sent)
+		b.Take(answer(Block{Source: 0xa, Highest: 65010, LSR: s.Middle(), DLSR: 1 << 16}), sources, &a, sent+13e8)
+	}
+	if b.Trip.Count != 6 || math.Abs(float64(b.Trip.Mean()-300*time.Millisecond)) > 1e5 {
+		t.Fatalf("%+v", b.Trip)
+	}
+}
+
 // TestLastSR: a report of ours names the last SR of its source that was seen, and for how long that has been kept here, in units of 1/65536 s.
 func TestLastSR(t *testing.T) {
 	var w Witness

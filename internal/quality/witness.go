@@ -149,8 +149,8 @@ func (t *Trip) take(r *Block, other *Witness, now int64) {
 	if r.LSR == 0 || r.DLSR == 0 { // who says that it has kept an SR for no time at all does not count it
 		return
 	}
-	for i := range other.marks {
-		m := &other.marks[i]
+	for i := range marks { // from the newest on: there are peers whose SR all have one time, by which their clock would stand still for as long as those before are kept
+		m := &other.marks[(other.mark+marks-1-i)%marks]
 		if m.source != r.Source || m.middle != r.LSR {
 			continue
 		}
