@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"encoding/binary"
 	"slices"
 
 	pionrtcp "github.com/pion/rtcp"
@@ -269,9 +270,12 @@ func (c *crypt) seal(b []byte, k kind) ([]byte, bool) {
 	var err error
 	switch k {
 	case rtp:
-		if h := peek(b); !c.send.begins(h.ssrc, h.sequence) {
+		h := peek(b)
+		number, ok := c.send.begins(h.ssrc, h.sequence)
+		if !ok {
 			return nil, false
 		}
+		binary.BigEndian.PutUint16(b[2:], number)
 		b, err = c.send.context.EncryptRTP(b, b, &c.rtp)
 	case rtcp:
 		if c.send.admit(senderOf(b)) == nil {

@@ -417,6 +417,50 @@ func protected(l *lock) *crypt {
 	return sd.crypt
 }
 
+// TestNumbersGoBackUnderAKey: a source whose numbers go back under one SSRC, as a PBX does that puts another player or person behind it, is heard at once by a peer
+// with SRTP, which takes no number twice; and so it is where one number alone was far ahead.
+func TestNumbersGoBackUnderAKey(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	l := newLock(t, media.AESCM128HMACSHA180, "")
+	s := call(1, a, b)
+	s.Streams[0].Side[1].Crypt = l.crypt
+	r.open(s)
+	la := s.Streams[0].Side[0].Local
+	ahead := uint16(0) // by which what is heard is
+	says := func(number uint16) {
+		t.Helper()
+		x := rtpPacket(8, number, 160*uint32(number), 7)
+		a.send(a.rtp, la, x)
+		binary.BigEndian.PutUint16(x[2:], number+ahead)
+		l.wants(b, x)
+	}
+	turn := func(number uint16) { a.send(a.rtp, la, rtpPacket(8, number, 160*uint32(number), 7)) } // the first of a run, of which nobody knows what it is
+	says(40000)
+	says(40001)
+	turn(20000)
+	ahead = 40003 - 20001
+	says(20001) // and the number before counts as lost
+	says(20002)
+	says(20004)
+	says(20003)
+	for number := uint16(20005); number < 20100; number++ {
+		says(number)
+	}
+	a.send(a.rtp, la, rtpPacket(8, 20098, 0, 7)) // a repetition is none
+	says(30000)                                  // a stray one
+	turn(20100)
+	ahead += 9901
+	says(20101)
+	says(20102)
+	for number := uint16(20103); number < 20110; number++ {
+		says(number)
+	}
+	if c := r.from(1, 0, 0); c.Unsealed != 0 {
+		t.Errorf("counted %+v", c)
+	}
+}
+
 // TestSourcesAreBounded: a peer that changes its SSRC with every packet cannot fill memory, and no key stream is used twice.
 func TestSourcesAreBounded(t *testing.T) {
 	c := protected(newLock(t, media.AESCM128HMACSHA180, ""))

@@ -3,6 +3,8 @@ package relay
 import (
 	"time"
 
+	"github.com/pion/srtp/v3"
+
 	"github.com/directsip/directsip/internal/codec"
 	"github.com/directsip/directsip/internal/fastpath"
 	"github.com/directsip/directsip/internal/media"
@@ -92,6 +94,8 @@ func (st *stream) secret(side media.SideIndex, now int64) (s *fastpath.Secret, w
 		want.rollovers[1], known[1] = to.send.rollovers(c)
 	}
 	switch {
+	case to != nil && to.send.shifts(c.ssrc):
+		return nil, "numbers that have gone back"
 	case !known[0] || !known[1]:
 		return nil, "a late packet"
 	case want == k.kept && want.secret != nil:
@@ -173,6 +177,12 @@ func (s *sender) rollovers(c *counter) (n uint32, known bool) {
 	return rollovers(s.sources, s.context.ROC, c)
 }
 
+// shifts tells whether the peer has other numbers of a source than we.
+func (s *sender) shifts(ssrc uint32) bool {
+	source := find(s.sources, ssrc)
+	return source != nil && source.shift != 0
+}
+
 func rollovers(list []cryptSource, last func(uint32) (uint32, bool), c *counter) (n uint32, known bool) {
 	s := find(list, c.ssrc)
 	if s == nil || s.highest != c.highest || c.highest == 1<<16-1 {
@@ -188,6 +198,11 @@ type cryptSource struct {
 	highest uint16 // number
 	base    uint16 // number up to which the context knows what has come; of a sender, the highest that it knows
 	taken   uint64 // which of the last numbers the kernel has let in, or of a sender, which were used: the highest in bit 0
+
+	// Of a sender.
+	shift uint16 // by which the peer has other numbers
+	back  bool   // the last packet was far behind
+	again uint16 // then: what would follow upon it
 }
 
 // find looks from the newest one on, which mostly is the one that sends.
@@ -200,35 +215,48 @@ func find(list []cryptSource, ssrc uint32) *cryptSource {
 	return nil
 }
 
-// begins notes a number under a key of ours. False: it was used, or nobody knows any more, and the key stream of one packet must not be that of another (RFC 3711 §9.1); to the peer
-// it would be a repetition, or too late.
-func (s *sender) begins(ssrc uint32, number uint16) bool {
+// begins notes a number under a key of ours, and tells the one that the packet has to the peer. False: it was used, or nobody knows any more, and the key stream of one packet must
+// not be that of another (RFC 3711 §9.1); to the peer it would be a repetition, or too late. So a source whose numbers go back under one SSRC would not be heard until they are where they
+// were, which may take eleven minutes: where two follow upon one another there, its numbers go on behind the highest, as if the first of the two were lost.
+func (s *sender) begins(ssrc uint32, number uint16) (as uint16, ok bool) {
 	source := s.admit(ssrc)
 	if source == nil {
-		return false
+		return number, false
 	}
+	number += source.shift
 	rollovers, _ := s.context.ROC(ssrc)
 	switch behind := source.highest - number; {
 	case !source.begun:
 		source.begun, source.highest, source.base, source.taken = true, number, number, 1
 	case behind < replayWindow:
 		if rollovers == 0 && number > source.highest || source.taken>>behind&1 != 0 { // from before the first, or used
-			return false
+			return number, false
 		}
 		source.taken |= 1 << behind
 	case behind > 1<<15, rollovers == 0 && number > source.highest:
-		if source.base != source.highest { // the context is where it was before the kernel went on
-			if number < source.highest {
-				rollovers++
-			}
-			s.context.SetROC(ssrc, rollovers)
-		}
-		source.taken = source.taken<<-behind | 1
-		source.highest, source.base = number, number
+		source.rise(s.context, rollovers, number)
+	case source.back && number == source.again:
+		source.shift += source.highest + 2 - number
+		number = source.highest + 2
+		source.rise(s.context, rollovers, number)
 	default:
-		return false
+		source.back, source.again = true, number+1
+		return number, false
 	}
-	return true
+	source.back = false
+	return number, true
+}
+
+// rise goes on to a higher number.
+func (source *cryptSource) rise(context *srtp.Context, rollovers uint32, number uint16) {
+	if source.base != source.highest { // the context is where it was before the kernel went on
+		if number < source.highest {
+			rollovers++
+		}
+		context.SetROC(source.ssrc, rollovers)
+	}
+	source.taken = source.taken<<-(source.highest-number) | 1
+	source.highest, source.base = number, number
 }
 
 // took notes what the kernel has sealed of a source: behind the highest, so far as it was seen.

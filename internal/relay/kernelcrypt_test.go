@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -110,6 +111,39 @@ func TestKernelSealsOnce(t *testing.T) {
 	if c := k.from(1, 0, 0); c.Packets != before.Packets+21 || c.Unsealed != 0 {
 		t.Errorf("counted %+v", c)
 	}
+}
+
+// TestKernelAndNumbersThatGoBack: a source whose numbers go back behind what the kernel has sealed is heard on, from then on by user space, which gives them others.
+func TestKernelAndNumbersThatGoBack(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	l := newLock(t, media.AESCM128HMACSHA180, "")
+	k := newKernelRig(t, Config{}, func(s *media.Session) { s.Streams[0].Side[1].Crypt = l.crypt })
+	k.number = 65530 // so the kernel has another rollover counter than the context
+	ahead := uint16(0)
+	talk := func(packets int) {
+		t.Helper()
+		for range packets {
+			x := k.packet(7)
+			k.number++
+			k.passes(0, func() {
+				k.a.send(k.a.rtp, k.la, x)
+				binary.BigEndian.PutUint16(x[2:], binary.BigEndian.Uint16(x[2:])+ahead)
+				l.wants(k.b, x)
+			})
+		}
+	}
+	talk(50)
+	k.wantTier(media.TierKernel, "")
+	last := k.number - 1
+	k.number -= 5000
+	k.a.send(k.a.rtp, k.la, k.packet(7))
+	k.counts(func(c *media.Counters) bool { return c.Dropped == 1 })
+	k.number++
+	ahead = last + 2 - k.number
+	talk(50)
+	k.wantTier(media.TierSteered, "numbers that have gone back")
 }
 
 // TestKernelIsNotFooled: packets that a stranger sends as the peer, from its address and port, neither pass nor keep the peer's from passing.
