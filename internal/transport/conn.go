@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/directsip/directsip/internal/sip"
@@ -24,6 +25,7 @@ type conn struct {
 	counters *counters
 	unknown  *list.Element // in connTable.unknown, which guards it; nil: a peer
 	peer     peer          // set before the connection is published
+	heard    atomic.Int64  // when the peer has last sent something, or has connected
 
 	mu      sync.Mutex
 	state   connState

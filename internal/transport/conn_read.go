@@ -119,6 +119,7 @@ func (k *readClock) arm(partial bool, now time.Duration) error {
 
 // prove notes that the peer speaks.
 func (c *conn) prove() {
+	c.heard.Store(int64(c.t.now()))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.proven, c.unproven = true, nil

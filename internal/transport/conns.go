@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/directsip/directsip/internal/sip"
 )
@@ -49,29 +50,56 @@ func (ct *connTable) count() (accepted, dialled int) {
 }
 
 // admit enters an accepted connection if the limits allow one more. When there are too many, the oldest one that is not known to be a peer's makes room, which
-// the caller has to close: strangers who only connect keep nobody out.
+// the caller has to close: strangers who only connect keep nobody out. So does the one that was silent longest, of the same source when that has too many: there are
+// peers that open one for each call and close none, and their next call must not wait until those are idle for long enough.
 func (ct *connTable) admit(c *conn, lim *Limits, unknown bool) (ok bool, instead *conn) {
 	ct.mu.Lock()
 	defer ct.mu.Unlock()
 	source := c.remote.Addr()
-	if ct.closed || ct.perSource[source] >= lim.MaxConnsPerSource {
+	switch {
+	case ct.closed:
+		return false, nil
+	case ct.perSource[source] >= lim.MaxConnsPerSource:
+		instead = ct.silent(c.t.now(), source)
+	case ct.accepted < lim.MaxConns:
+		ct.take(c, unknown)
+		return true, nil
+	case ct.unknown.Len() > 0:
+		instead = ct.unknown.Front().Value.(*conn)
+	default:
+		instead = ct.silent(c.t.now(), netip.Addr{})
+	}
+	if instead == nil {
 		return false, nil
 	}
-	if ct.accepted >= lim.MaxConns {
-		oldest := ct.unknown.Front()
-		if oldest == nil {
-			return false, nil
+	ct.leave(instead)
+	ct.take(c, unknown)
+	return true, instead
+}
+
+// silentFor is how long nothing must have come by a connection that gives way to another: longer than a transaction lasts (RFC 3261 §17.1.1.2).
+const silentFor = 40 * time.Second
+
+// silent is the accepted connection of a source, or of any, by which nothing has come for longest; nil: there is none. ct.mu is held.
+func (ct *connTable) silent(now time.Duration, source netip.Addr) (longest *conn) {
+	at := now - silentFor
+	for _, c := range ct.byFlow {
+		if heard := time.Duration(c.heard.Load()); c.accepted && heard < at && (!source.IsValid() || c.remote.Addr() == source) {
+			longest, at = c, heard
 		}
-		instead = oldest.Value.(*conn)
-		ct.leave(instead)
 	}
+	return longest
+}
+
+// take counts an accepted connection; ct.mu is held.
+func (ct *connTable) take(c *conn, unknown bool) {
+	source := c.remote.Addr()
 	ct.accepted++
 	ct.perSource[source]++
 	ct.enter(c)
 	if unknown {
 		c.unknown = ct.unknown.PushBack(c)
 	}
-	return true, instead
 }
 
 // dialKey is the key of a connection that is dialled for a hop.

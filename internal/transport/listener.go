@@ -89,6 +89,7 @@ func (l *listener) admit(nc *net.TCPConn) {
 		t: l.t, accepted: true, proven: true, counters: &l.counters, raw: nc,
 		key: connKey{transport: l.transport, local: l.local, remote: remote}, remote: remote,
 	}
+	c.heard.Store(int64(l.t.now()))
 	unknown := verdict == Unknown || l.transport == sip.TLS // which the certificate may change
 	admitted, instead := l.t.conns.admit(c, &l.t.cfg.Limits, unknown)
 	if !admitted {
@@ -99,7 +100,7 @@ func (l *listener) admit(nc *net.TCPConn) {
 	}
 	if instead != nil {
 		instead.counters.refused.Add(1)
-		instead.close(ErrConnLimit)
+		l.t.running.Go(func() { instead.close(ErrConnLimit) }) // TLS says good-bye, which may take long where nobody reads
 	}
 	l.counters.accepted.Add(1)
 	turn := ofPeers

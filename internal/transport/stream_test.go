@@ -350,6 +350,43 @@ func TestConnectionLimits(t *testing.T) {
 	}
 }
 
+// TestSilentConnectionsGiveWay: a peer that opens a connection for each call and closes none goes on calling.
+func TestSilentConnectionsGiveWay(t *testing.T) {
+	for name, lim := range map[string]Limits{"of a source": {MaxConnsPerSource: 3}, "altogether": {MaxConns: 3}} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t, Config{Limits: lim}, tcp4)
+			to := n.addr(t, sip.TCP)
+			var open []net.Conn
+			for i := range 3 {
+				open = append(open, client(t, "tcp4", to))
+				write(t, open[i], message(fmt.Sprint(i), ""))
+				n.next(t)
+			}
+			if c, err := net.Dial("tcp4", to.String()); err == nil { // all have spoken a moment ago
+				defer c.Close()
+				if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+					t.Fatal(err)
+				}
+				closed(t, c)
+			}
+			for i, c := range n.conns.all() {
+				c.heard.Add(-int64(silentFor + time.Duration(i)*time.Second))
+			}
+			write(t, open[0], message("alive", ""))
+			n.next(t)
+			write(t, client(t, "tcp4", to), message("new", ""))
+			if got := n.next(t); !strings.Contains(got.data, "Call-ID: new") {
+				t.Errorf("%+v", got)
+			}
+			write(t, open[0], message("more", ""))
+			n.next(t)
+			if s := n.stats(t, sip.TCP); s.Refused != 2 || s.Open != 3 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
 func TestDialLimit(t *testing.T) {
 	n := newNode(t, Config{Limits: Limits{MaxConns: 1}}, tcp4)
 	a, b := newNode(t, Config{}, tcp4), newNode(t, Config{}, tcp4)
