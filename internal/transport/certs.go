@@ -155,10 +155,12 @@ func (s *certStore) load(spec ListenSpec) (*bundle, error) {
 	b.accept = &tls.Config{
 		MinVersion:       tls.VersionTLS12,
 		ClientAuth:       tls.RequireAnyClientCert, // and verified by VerifyConnection
-		ClientCAs:        roots,
 		VerifyConnection: verifyClient(roots),
 		// A resumed session would outlive the certificates that it was made with.
 		SessionTicketsDisabled: true,
+	}
+	if spec.CA != "" { // told to peers, that those with several certificates choose: the 150 of the system are 15 kB, more than some devices take in a handshake
+		b.accept.ClientCAs = roots
 	}
 	return b, nil
 }

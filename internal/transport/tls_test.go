@@ -353,6 +353,33 @@ func TestTLSFilesThatAreBeingWritten(t *testing.T) {
 	}
 }
 
+// RFC 5246 §7.4.4: a peer is told the authorities that were chosen, by which it chooses its certificate, and not all that a system has.
+func TestTLSAuthoritiesThatPeersAreTold(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	own := ca.issue(t, t.TempDir(), "a.example.com")
+	cert, err := tls.LoadX509KeyPair(own.Cert, own.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]int{ca.file: 1, "": 0} {
+		spec := ca.issue(t, t.TempDir(), "b.example.com")
+		spec.CA = file
+		n := newNode(t, Config{}, spec)
+		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			told := -1
+			c := tls.Client(client(t, "tcp4", n.addr(t, sip.TLS)), &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version,
+				GetClientCertificate: func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+					told = len(r.AcceptableCAs)
+					return &cert, nil
+				}})
+			_ = c.Handshake() // who is not of the system's authorities is refused
+			if told != want {
+				t.Errorf("ca %q, %s: %d authorities, want %d", file, tls.VersionName(version), told, want)
+			}
+		}
+	}
+}
+
 func TestTLSListenerNeedsItsFiles(t *testing.T) {
 	ca := newAuthority(t, "ca")
 	good := ca.issue(t, t.TempDir(), "b.example.com")
