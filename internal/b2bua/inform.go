@@ -35,12 +35,17 @@ func (c *Call) receiveRequestResponse(now time.Time, l *Leg, r *request, m *sip.
 	switch r.Method() {
 	case "UPDATE":
 		if r.tells {
-			c.checkGone(now, l, m.Status, "UPDATE", out)
+			c.checkHere(now, l, m.Status, "UPDATE", out)
 			return
 		}
 		c.receiveUpdateResponse(now, l, m, out)
 	case "BYE", "CANCEL":
 	case "REFER":
+		if m.Status == 481 {
+			c.handBack(now, l, r, m, out)
+			c.vanished(now, l, "REFER answered 481", out)
+			return
+		}
 		c.referAnswered(now, r, m.Status, out)
 	case "NOTIFY":
 		if r.waiter == nil {
@@ -51,7 +56,7 @@ func (c *Call) receiveRequestResponse(now time.Time, l *Leg, r *request, m *sip.
 	default:
 		c.handBack(now, l, r, m, out)
 		if !ofSubscription(r.Method()) {
-			c.checkGone(now, l, m.Status, r.Method(), out)
+			c.checkHere(now, l, m.Status, r.Method(), out)
 		}
 	}
 }
@@ -93,6 +98,27 @@ func (c *Call) checkGone(now time.Time, l *Leg, status int, method string, out *
 	}
 }
 
+// checkHere is checkGone of a request that has no part in the session: INFO, MESSAGE, REFER, or an UPDATE that only tells something. There are peers and proxies that drop what they do not
+// care for, or say 408 to it, and who talks through them is not to be hung up for that (RFC 5057 §4.2: it affects at most the usage that it is of).
+func (c *Call) checkHere(now time.Time, l *Leg, status int, method string, out *Out) {
+	if status == 408 {
+		c.doubt(now, l, out)
+		return
+	}
+	c.checkGone(now, l, status, method, out)
+}
+
+// doubt asks a peer that has said nothing to such a request whether it is there, by what no peer drops: a re-INVITE with what stands. One that says nothing to that either is gone. Once is
+// enough for all that a peer leaves unanswered at that time.
+func (c *Call) doubt(now time.Time, l *Leg, out *Out) {
+	if c.end != nil || c.xfer != nil || l != c.seat(l.side) || !l.asked.IsZero() && now.Sub(l.asked) <= lingerTime {
+		return
+	}
+	if c.reoffer(now, l, out) { // else something else is under way, which tells as well
+		l.asked = now
+	}
+}
+
 // ofSubscription tells whether a method is one of subscriptions, which may share the dialog of a call: what becomes of them says nothing of that (RFC 5057 §5.1,
 // RFC 6665 §4.1.2.2, §4.2.2).
 func ofSubscription(method string) bool { return method == "SUBSCRIBE" || method == "NOTIFY" }
@@ -131,14 +157,23 @@ func (c *Call) requestFailed(now time.Time, l *Leg, r *request, out *Out) {
 		m.SetToTag(r.from.tag)
 		c.reply(now, r.from, r.waiter, m, out)
 		r.waiter, r.from, r.req = nil, nil, nil
+		if x := c.xfer; r.Method() == "REFER" && x != nil && x.stage == transferReferred && x.rest == l {
+			x.sub = nil // nobody has been told that it is accepted
+			c.transferFailed(now, x, 408, diag.TransferFailed, out)
+		}
 	}
-	if e := c.exch; e != nil && e.to == l && e.forward == "UPDATE" {
+	changes := r.Method() == "UPDATE" && !r.tells
+	if e := c.exch; changes && e != nil && e.to == l && e.forward == "UPDATE" {
 		c.exch = nil
 		l.oa.Failed("UPDATE")
 		c.failExchange(now, e, diag.PeerVanished, 408, out)
 	}
-	if l.up && !ofSubscription(r.Method()) {
+	switch {
+	case !l.up || ofSubscription(r.Method()):
+	case changes:
 		c.vanished(now, l, "no answer to a request", out)
+	default:
+		c.doubt(now, l, out)
 	}
 }
 

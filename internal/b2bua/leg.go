@@ -33,6 +33,7 @@ type Leg struct {
 	acks     []sentAck           // our ACKs, for repeated 2xx
 	auth     *auth               // nil: never challenged
 	drop     time.Time           // when an INVITE without final response is forgotten, because its dialog is over; zero: not at all
+	asked    time.Time           // when it was asked last whether it is there; zero: never
 	byeAgain time.Time           // when a BYE that could not be sent is tried again; zero: not at all
 	clients  []*request
 

@@ -1,0 +1,61 @@
+package ua_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/directsip/directsip/internal/sdp"
+)
+
+// TestRFC5057_4_2: a peer that does not answer an INFO, a MESSAGE or a REFER that is relayed to it, or whose proxy says 408, may be in its call all the same. It is asked by a re-INVITE
+// with what stands, and only who says nothing to that, or does not know it, is gone.
+func TestRFC5057_4_2(t *testing.T) {
+	const set = "options: false, relayMethods: [INFO, MESSAGE], acceptRefer: true, enable3pccRefer: false, enableReferSupport: true"
+	for _, method := range []string{"INFO", "MESSAGE", "REFER"} {
+		for _, answer := range []string{"408 Request Timeout", ""} {
+			for _, then := range []struct {
+				status, body string
+				over         bool
+			}{{"200 OK", bodies[1], false}, {"488 Not Acceptable Here", "", false}, {"481 Call/Transaction Does Not Exist", "", true}, {"", "", true}} {
+				if method == "REFER" && answer != "" { // its target is called without the peer then
+					continue
+				}
+				r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {`+set+"}\n  \"trunk:uc\": {usages: [all], "+set+"}\n# ", 1))
+				caller, callee := r.acknowledged()
+				callee.says("UPDATE", "", "Allow: INVITE, ACK, BYE, CANCEL, UPDATE, INFO, MESSAGE, REFER")
+				caller.says(method, "", "Refer-To: <sip:+14255550123@192.0.2.10>")
+				first := r.first(method)
+				if first == nil {
+					t.Fatalf("%s does not go on:\n%s", method, r.lines())
+				}
+				caller.says(method, "", "Refer-To: <sip:+14255550123@192.0.2.10>") // one more of its kind asks nothing more
+				if answer == "" {
+					r.pass(33 * time.Second)
+				} else {
+					callee.answers(answer, first, "")
+				}
+				r.told("SIP/2.0 408")
+				if r.first("BYE") != nil {
+					t.Errorf("%s, %q: the call is over\n%s", method, answer, r.lines())
+					continue
+				}
+				ask := r.unholds(callee, sdp.SendRecv)
+				if then.status != "" {
+					callee.answers(then.status, ask, then.body)
+				} else {
+					r.pass(33 * time.Second)
+				}
+				if over := r.first("BYE") != nil; over != then.over {
+					t.Errorf("%s, %q, then %q: over %v\n%s", method, answer, then.status, over, r.lines())
+				}
+				if then.over {
+					continue
+				}
+				if r.pass(time.Minute); r.first("INVITE") != nil || r.core.Live() != 1 {
+					t.Errorf("%s, %q, then %q: afterwards\n%s", method, answer, then.status, r.lines())
+				}
+			}
+		}
+	}
+}
