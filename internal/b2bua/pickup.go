@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/network"
 	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/topology"
 )
 
 // Call pick-up: an INVITE with Replaces names an early dialog that our INVITE has made. Only who has initiated an early dialog may have it
@@ -43,7 +45,7 @@ func (c *Call) judgePickUp(in Caller, l *Leg, d *Replaces, t *attempt) (p pickUp
 		return p, why
 	}
 	body, ok := in.Req.SDP()
-	if !ok || c.offer == "" || c.plan.bypass {
+	if !ok || c.offer == "" {
 		return p, diag.NotAcceptable
 	}
 	p.of, p.fork = t, c.forkFor(c.forkFrom(&t.leg, d.Remote))
@@ -51,6 +53,9 @@ func (c *Call) judgePickUp(in Caller, l *Leg, d *Replaces, t *attempt) (p pickUp
 	answer, err := parseOffer(body)
 	if err != nil {
 		return p, diag.BadSDP
+	}
+	if c.plan.bypass && !c.picksUp(in.Trunk, answer) {
+		return p, diag.NotAcceptable
 	}
 	back := strings.Clone(c.offered.Body())
 	if n, most := sdp.MediaLines(back), sdp.MediaLines(body); n < most { // a telephone with video picks up one without
@@ -62,11 +67,15 @@ func (c *Call) judgePickUp(in Caller, l *Leg, d *Replaces, t *attempt) (p pickUp
 	if err == nil {
 		refuseAlike(p.back, answer)
 	}
-	if err != nil || p.fork == nil || !eitherWay(p.back, answer) || c.plan.passKeys && !muxedAlike(p.back, answer) {
+	between := c.plan.passKeys || c.plan.bypass // what is agreed on is so between the peers
+	if err != nil || p.fork == nil || !eitherWay(p.back, answer) || between && !muxedAlike(p.back, answer) {
 		return p, diag.NotAcceptable
 	}
 	p.answer, _ = sdp.Parse(body)
-	refuseAlike(p.back, p.answer)
+	if refuseAlike(p.back, p.answer); c.plan.bypass { // they pass as they are written
+		p.answer, _ = sdp.Parse(refusedAlso(body, p.back))
+		p.back, _ = sdp.Parse(refusedAlso(back, answer))
+	}
 	if !c.plan.passKeys {
 		p.answer, p.back = shared(p.answer, p.back), shared(p.back, p.answer)
 	}
@@ -114,6 +123,12 @@ func shared(s, other *sdp.Session) *sdp.Session {
 		return answer
 	}
 	return s
+}
+
+// picksUp tells whether the media of who picks up on a trunk with said goes past us as that of the target would have: there may be no ports for it.
+func (c *Call) picksUp(t *topology.Trunk, said *sdp.Session) bool {
+	caller, guest := c.callerParty(), network.Party{Trunk: t, Media: mediaHost(said), Said: said.BypassID()}
+	return network.Bypass(c.snap.Network, &caller, &guest, c.security()).Bypass
 }
 
 // forkFor is the early dialog in which the caller is answered by who came instead of the target of f: the same one if nothing was described in

@@ -229,3 +229,54 @@ func TestBYP01MovesWhenAsked(t *testing.T) {
 		t.Errorf("told\n%s", inv)
 	}
 }
+
+// TestBYP02PickedUp: a bypassed call that rings is picked up by who is where it is bypassed too, and each is told of the media of the other.
+func TestBYP02PickedUp(t *testing.T) {
+	for _, c := range []struct {
+		conn, caller, guest string
+		want                string // in answer to the guest, "" refused
+	}{
+		{"198.51.100.2", "", "", "audio"},
+		{"198.51.100.2", video, "", "audio"},
+		{"198.51.100.2", video, refuse(video, 0), "audio -video"},
+		{"198.51.100.2", video, video, "audio video"},
+		{"198.51.100.2", muxed, "", ""},
+		{"203.0.113.9", "", "", ""},
+	} {
+		r := rigOf(t, placed)
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]+c.caller))
+		inv, _ := r.told("INVITE")
+		if r.session != nil {
+			t.Fatal("it has ports")
+		}
+		r.in(r.pstn, response("180 Ringing", inv, "to", ""))
+		r.out.Reset()
+		r.in(r.pstn, inPlaceOf(header(inv, "Call-ID"), tagOf(header(inv, "From")), "to",
+			strings.NewReplacer("49170", "49180", "c=IN IP4 198.51.100.2", "c=IN IP4 "+c.conn).Replace(bodies[1]+c.guest)))
+		said := map[string]*sdp.Session{}
+		for _, s := range r.out.Sends {
+			if text, err := sdp.Parse(string(bytes.Join(bytes.SplitAfter(s.Data, []byte("\r\n\r\n"))[1:], nil))); err == nil && bytes.HasPrefix(s.Data, []byte("SIP/2.0 200")) {
+				said[header(s.Data, "Call-ID")] = text
+			}
+		}
+		caller, guest := said["call"], said["other"]
+		if c.want == "" {
+			if caller != nil || guest != nil || r.first("CANCEL") != nil {
+				t.Errorf("%+v: picked up\n%s", c, r.lines())
+			}
+			r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+			r.told("SIP/2.0 200")
+			continue
+		}
+		if caller == nil || guest == nil {
+			t.Errorf("%+v: not picked up\n%s", c, r.lines())
+			continue
+		}
+		if m := &caller.Media[0]; m.Port != 49180 || m.Conn.String() != c.conn || len(caller.Media) != 1+strings.Count(c.caller, "m=") {
+			t.Errorf("%+v: the caller is told\n%s", c, caller.Body())
+		}
+		if m := &guest.Media[0]; m.Port != 49170 || m.Conn.String() != "198.51.100.1" || kinds(guest) != c.want {
+			t.Errorf("%+v: who picks up is told\n%s", c, guest.Body())
+		}
+	}
+}
