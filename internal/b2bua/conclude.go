@@ -92,7 +92,12 @@ func (c *Call) conclude(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	c.answerCaller(now, m, f, sdp, out)
 	if changed { // the target has changed its mind since
 		c.a.sdp.unsaid(&last)
+	}
+	if changed || rel != nil && rel.misled {
 		c.correct(now, &c.a, 0, out)
+	}
+	if e != nil && e.misled {
+		c.correct(now, l, 0, out)
 	}
 }
 

@@ -12,15 +12,16 @@ import (
 // early is an early dialog of a target that has sent a reliable provisional response. Requests go by it before the answer: PRACK
 // (RFC 3262), and UPDATE (RFC 3311).
 type early struct {
-	dlg  dialog.Dialog
-	hop  sip.Hop
-	oa   dialog.OfferAnswer
-	sdp  description // ours in this dialog
-	said string      // the target's description that stands; "" none
-	bid  bool        // … which was an offer of its own
-	busy bool        // a PRACK of ours is under way: nothing may overtake it
-	rseq uint32      // of the last response in order
-	rack string      // of the response whose offer waits for the caller's answer; "" none waits
+	dlg    dialog.Dialog
+	hop    sip.Hop
+	oa     dialog.OfferAnswer
+	sdp    description // ours in this dialog
+	said   string      // the target's description that stands; "" none
+	bid    bool        // … which was an offer of its own
+	busy   bool        // a PRACK of ours is under way: nothing may overtake it
+	rseq   uint32      // of the last response in order
+	misled bool        // it has accepted an offer that was withdrawn meanwhile
+	rack   string      // of the response whose offer waits for the caller's answer; "" none waits
 }
 
 // maxEarly bounds the early dialogs of one INVITE that are acknowledged.

@@ -277,6 +277,14 @@ func (c *Call) advanceEarly(now time.Time, out *Out) {
 func (c *Call) answeredEarlyLate(now time.Time, x *earlyExchange, status int, out *Out) {
 	to, oa, _ := x.to(c)
 	oa.Failed("UPDATE")
+	if status < 300 && c.end == nil && c.phase < phaseAnswered { // it has accepted what is withdrawn, and is told so when the call is up, if it is that dialog
+		if x.toCaller {
+			x.f.rel.misled = true
+		} else {
+			x.e.misled = true
+		}
+		return
+	}
 	ours := !x.toCaller && to.dlg.RemoteTag == x.e.dlg.RemoteTag || x.toCaller && to.tag == x.f.ours
 	if c.end != nil || !to.up || !ours {
 		return

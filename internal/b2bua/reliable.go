@@ -22,6 +22,7 @@ type reliable struct {
 	offers bool           // … which is an offer, for the PRACK to answer
 	told   string         // our description that the caller has by a reliable response, or will have; "" none
 	heard  string         // the caller's description that stands, when it is not the offer of its INVITE
+	misled bool           // the caller has accepted an offer that was withdrawn meanwhile
 	again  dialog.Answer  // repeats it until then
 	data   []byte         // it
 	queue  []*sip.Message // later ones: one at a time

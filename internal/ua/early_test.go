@@ -102,3 +102,35 @@ func TestUpdateIsNotAnsweredBeforeTheCall(t *testing.T) {
 	caller.says("INVITE", held)
 	r.sent("SIP/2.0 100", "INVITE")
 }
+
+// TestUpdateIsAcceptedTooLate: a target that accepts an UPDATE of the caller's after that has been told that it says nothing, and rings on, is told when it has answered that its session
+// is as before: it would go on taking itself to be on hold. So is a caller that accepts one of the target's too late.
+func TestUpdateIsAcceptedTooLate(t *testing.T) {
+	for _, from := range []int{0, 1} {
+		r := newRig(t)
+		caller, callee, inv := r.ringing(speech, speech)
+		ends, hold := []*end{caller, callee}, speech+"a=sendonly\r\n"
+		who, other := ends[from], ends[1-from]
+		who.says("UPDATE", described(from, 1, hold))
+		update := r.first("UPDATE")
+		if update == nil {
+			t.Fatalf("%d: %s", from, r.lines())
+		}
+		r.pass(11 * time.Second)
+		if r.first("BYE") != nil || !strings.Contains(r.lines(), "SIP/2.0 50") {
+			t.Fatalf("%d: %s", from, r.lines())
+		}
+		other.answers("200 OK", update, described(1-from, 1, speech+"a=recvonly\r\n"))
+		r.out.Reset()
+		r.in(r.pstn, response("200 OK", inv, "to", ""))
+		r.told("SIP/2.0 200")
+		caller.ack(1)
+		if r.pass(time.Second); r.first("INVITE") == nil {
+			t.Errorf("of %d: the other one is not told:\n%s", from, r.lines())
+			continue
+		}
+		if inv, said := r.told("INVITE"); header(inv, "Call-ID") != other.callID || said.Media[0].Direction != sdp.SendRecv {
+			t.Errorf("of %d: told\n%s", from, inv)
+		}
+	}
+}
