@@ -82,6 +82,9 @@ func (p *Party) respond(s *server, status int, with func(r *sip.Message)) {
 		if status > 100 {
 			p.own(r)
 			r.Add(sip.IDContact, p.contact())
+			if s.req.Method == "INVITE" && s.req.ToTag() == "" {
+				p.record(r)
+			}
 			allow := "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
 			if p.callee == nil || !p.callee.NoUpdate {
 				allow += ", UPDATE"
@@ -171,6 +174,7 @@ func (p *Party) answer() {
 	default:
 		body = p.speaker.answer(p.speaker.remote)
 	}
+	p.move()
 	p.respond(s, 200, func(r *sip.Message) {
 		if body != "" {
 			r.SetBody("application/sdp", body)
@@ -182,6 +186,7 @@ func (p *Party) answer() {
 		p.speaker.mine = readSDP(body)
 	}
 	p.state = up
+	p.belated(s)
 	p.repeatAnswer(s, t1, 64*t1)
 	p.silenceOthers()
 	if how.ByeEarly {

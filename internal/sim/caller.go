@@ -59,6 +59,7 @@ func (p *Party) firstInvite() *sip.Message {
 	m := p.message("INVITE", p.seq)
 	p.askReliable(m)
 	p.introduce(m)
+	p.record(m)
 	if !p.scenario.Caller.Offerless {
 		m.SetBody("application/sdp", p.speaker.offer())
 	}

@@ -186,10 +186,11 @@ func (s *Scenario) hearEarly(w *World, d *desc) {
 	}
 }
 
-// tells tells whether the node has something to tell a party, or to hear from it: a re-INVITE is under way, or an ACK with an answer.
+// tells tells whether the node has something to tell a party, or to hear from it: a re-INVITE is under way, or an ACK with an answer, or it leaves a party alone for a moment that has just
+// been busy with a change of its own.
 func (n *Node) tells(p *Party) bool {
 	leg := n.watch.legs[p.callID]
-	return leg != nil && (!leg.ours && !leg.acknowledged() || leg.offersOf().invite != nil || leg.offersOf().who != "")
+	return leg != nil && (!leg.ours && !leg.acknowledged() || leg.offersOf().invite != nil || leg.offersOf().who != "" || n.w.now.Sub(leg.calm) < 500*time.Millisecond)
 }
 
 // settled tells whether the party is in the call and nothing of it changes.

@@ -41,6 +41,9 @@ func (w *World) Mix(n int) {
 		}
 		w.Call(s)
 	}
+	if w.Odd {
+		w.odd()
+	}
 }
 
 // grow has a call begin small, and its parties ask for more, and for less again.

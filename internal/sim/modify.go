@@ -16,6 +16,8 @@ func (p *Party) act(v Verb) {
 	case Vanish:
 		p.gone = true
 		p.end()
+	case Forget:
+		p.end()
 	case Mute:
 		p.mute = true
 	case Fax, FaxBehind:
@@ -98,6 +100,7 @@ func (p *Party) reinvite(dir string, v Verb) {
 	}
 	p.pending = true
 	p.seq++
+	p.move()
 	m := p.message("INVITE", p.seq)
 	if v != Offerless && v != ResumeBare && v != Recant {
 		old := p.speaker.dir
@@ -171,6 +174,7 @@ func (p *Party) update(offer bool) {
 		return
 	}
 	p.seq++
+	p.move()
 	m := p.message("UPDATE", p.seq)
 	if offer {
 		p.pending = true
@@ -233,6 +237,7 @@ func (p *Party) modify(s *server) {
 	if d != nil {
 		p.denied = nil
 	}
+	p.move()
 	if a, ok := m.Contact(); ok {
 		p.target = a.URI
 	}
@@ -262,6 +267,10 @@ func (p *Party) modify(s *server) {
 				}
 				r.SetBody("application/sdp", p.speaker.offer())
 				p.speaker.dir, p.offered = wants, true
+				return
+			}
+			if p.manner.Odd.Blank {
+				p.scenario.withdrawn = true
 				return
 			}
 			p.speaker.remote = d

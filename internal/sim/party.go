@@ -62,8 +62,10 @@ type Party struct {
 	reliable relCaller
 	rel      relCallee
 	clock    clock
-	leastSE  time.Duration // of a 422
-	held     string        // direction that we asked for last
+	leastSE  time.Duration  // of a 422
+	held     string         // direction that we asked for last
+	place    int            // how often it has moved
+	told     map[string]int // Contacts, and which one it was
 	tries    int
 	logins   int // INVITEs with a password
 	glares   int
@@ -129,11 +131,11 @@ func (p *Party) via() string {
 }
 
 func (p *Party) contact() string {
-	c := fmt.Sprintf("<sip:%sline@%s", p.host.mark(), p.host.listen())
+	c := fmt.Sprintf("<sip:%sline@%s", p.host.mark(), p.at())
 	if p.to.Transport == sip.TCP {
 		c += ";transport=tcp"
 	}
-	return c + ">"
+	return p.tell(c + ">")
 }
 
 // request of the dialog, sent.
@@ -215,6 +217,7 @@ func (p *Party) request(s *server) {
 	if p.remoteTag != "" && from != p.remoteTag {
 		p.w().fail("%s: %s with From tag %q, not %q", p.host.Name, m.Method, from, p.remoteTag)
 	}
+	p.addressed(m)
 	if !p.inOrder(s) {
 		return
 	}
@@ -246,7 +249,10 @@ func (p *Party) request(s *server) {
 		p.notified(s)
 	case "REFER":
 		p.referred(s)
-	case "INFO", "OPTIONS", "MESSAGE":
+	case "INFO", "MESSAGE", "OPTIONS":
+		if p.manner.Odd.Ignores && m.Method != "OPTIONS" {
+			return
+		}
 		p.host.respond(s, 200, nil)
 	default:
 		p.host.respond(s, 405, nil)

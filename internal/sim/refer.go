@@ -273,7 +273,7 @@ func (s *Scenario) hearMoved(w *World) {
 	// The one who came last is told of a hold of the other by a re-INVITE, which it may refuse, or which may be under way.
 	told := late.manner.Reinvite == 0 && late.manner.Glare == 0 && w.now.Sub(first.changed) > 30*time.Second
 	x, y := first.direction(), late.direction()
-	if s.bared && (n.tells(first) || n.tells(late) || s.untold(late, x)) {
+	if (s.bared || s.Caller.Offerless) && (n.tells(first) || n.tells(late) || s.untold(late, x)) {
 		told = false
 	}
 	if told && x != reversed(y) && !withMusic(want, first, late) && !s.untold(first, y) {

@@ -101,6 +101,7 @@ type Manner struct {
 	Timer    Timer
 	Ask      int // 401 or 407: challenges every request but ACK and CANCEL (RFC 3261 §22); 0: none
 	Rel      Rel
+	Odd      Odd
 	Early    []time.Duration // UPDATEs before the answer, so long after the INVITE
 }
 
@@ -130,6 +131,7 @@ const (
 	AddVideo    Verb = "video"    // re-INVITE with one m-line more
 	Bye         Verb = "bye"
 	Vanish      Verb = "vanish" // no packet any more
+	Forget      Verb = "forget" // knows nothing of the call any more, as after a restart
 	Mute        Verb = "mute"   // neither RTP nor RTCP any more
 	Garbage     Verb = "garbage"
 	Fax         Verb = "fax"            // re-INVITE to T.38

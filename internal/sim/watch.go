@@ -40,6 +40,7 @@ type legWatch struct {
 	origin   map[string]*desc // what we described last, by our tag and the peer's
 	heard    bool             // any response to the last INVITE
 	unsent   bool             // … it found no way to the peer
+	calm     time.Time        // when the last ACK of the peer came
 	ringing  bool
 	final    int
 	started  time.Time
@@ -132,6 +133,9 @@ func (x *watch) received(p *packet, m *sip.Message, owned bool) {
 			l.order = append(l.order, r)
 		}
 		x.offerIn(l, r, m)
+		if m.Method == "ACK" {
+			l.calm = x.n.w.now
+		}
 		if m.Method == "BYE" {
 			x.timerOver(l)
 		}
@@ -148,6 +152,7 @@ func (x *watch) received(p *packet, m *sip.Message, owned bool) {
 func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	tag := m.ToTag()
 	initial := r.method == "INVITE" && r.msg.ToTag() == ""
+	forgotten := !r.heard && !x.n.w.now.Before(r.at.Add(64*t1)) // timer B has ended its transaction (RFC 3261 §17.1.1.2)
 	r.heard = true
 	l.heard = l.heard || r.seq == l.seq[""] // not one that was challenged, or refused with 422, before
 	if m.Status < 200 {
@@ -163,7 +168,9 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 		if r.owed == nil {
 			r.owed, r.acked = make(map[string]int), make(map[string]bool)
 		}
-		r.owed[tag] = m.Status
+		if !forgotten || m.Status < 300 {
+			r.owed[tag] = m.Status
+		}
 	}
 	first := r.status == 0
 	if first {

@@ -34,6 +34,8 @@ type World struct {
 	Bypass bool
 	// Faxes: in many calls one side wants T.38 instead of speech, or beside it.
 	Faxes bool
+	// Odd: many peers do what few do, and some forget their calls.
+	Odd bool
 	// Lag is how long a message waits at most in front of a shard.
 	Lag time.Duration
 
