@@ -40,7 +40,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"report --since 2026-01-02T00:00:00Z --until 2026-01-01T00:00:00Z", 2,
 			"directsip: --until 2026-01-01T00:00:00Z is before --since 2026-01-02T00:00:00Z\nTry: directsip report --help\n"},
 		{"calls --csv --json", 2, "{\"error\":\"calls are written as --csv or as --json, not as both\"}\n"},
-		{"calls --since tomorrow", 2, "directsip: \"tomorrow\" is neither a time like 12:00, 2026-01-31 12:00 or 2026-01-31T12:00:00Z nor an age like 90m, 24h or 7d\n" +
+		{"calls --since tomorrow", 2, "directsip: \"tomorrow\" is neither a time like 12:00, yesterday 22:00, 2026-01-31 12:00 or 2026-01-31T12:00:00Z nor an age like 90m, 24h or 7d\n" +
 			"Try: directsip calls --help\n"},
 		{"calls --reason no_answer", 2, "directsip: there is no reason \"no_answer\"; docs/diagnostics.md has them all\nTry: directsip calls --help\n"},
 		{"calls --limit 0", 2, "directsip: --limit is 0: write 1 to 10000; with --csv it may be more\nTry: directsip calls --help\n"},

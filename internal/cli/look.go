@@ -39,16 +39,9 @@ func (a *app) callsCmd() *cobra.Command {
 			if reason != "" && !slices.ContainsFunc(diag.All, func(r *diag.Reason) bool { return r.ID == reason }) {
 				return &usageError{"calls", fmt.Errorf("there is no reason %q; docs/diagnostics.md has them all", reason)}
 			}
-			from, err := when(since, time.Now())
+			from, to, err := between(since, until, time.Now())
 			if err != nil {
 				return &usageError{"calls", err}
-			}
-			to, err := when(until, time.Now())
-			if err != nil {
-				return &usageError{"calls", err}
-			}
-			if from != "" && to != "" && to < from { // both in UTC
-				return &usageError{"calls", fmt.Errorf("--until %s is before --since %s", until, since)}
 			}
 			q := url.Values{"number": {bare(number)}, "trunk": {trunk}, "reason": {reason}, "before": {before}, "limit": {strconv.Itoa(limit)},
 				"failed": {strconv.FormatBool(failed)}, "poor": {strconv.FormatBool(poor)}, "audio": {strconv.FormatBool(audio)}, "since": {from}, "until": {to}}
@@ -93,8 +86,8 @@ func (a *app) callsCmd() *cobra.Command {
 	f.StringVar(&number, "number", "", "end of a called or calling number; +1425* for a beginning")
 	f.StringVar(&trunk, "trunk", "", "trunk that the call came by, or that was tried for it")
 	f.StringVar(&reason, "reason", "", "reason of the end (see docs/diagnostics.md)")
-	f.StringVar(&since, "since", "", "time (12:00, 2026-01-31 12:00, 2026-01-31T12:00:00Z) or age (90m, 24h, 7d)")
-	f.StringVar(&until, "until", "", "time or age")
+	f.StringVar(&since, "since", "", whenForms)
+	f.StringVar(&until, "until", "", "the same, or now")
 	f.StringVar(&before, "before", "", "continue behind this call")
 	f.IntVar(&limit, "limit", 50, "number of calls, the latest, at most 10000; with --live all if there is no limit")
 	c.RegisterFlagCompletionFunc("trunk", a.runningTrunks)

@@ -137,11 +137,7 @@ func (a *app) reportCmd() *cobra.Command {
 		Example: "  directsip report\n  directsip report --by out --since 30d\n  directsip report --by hour --trunk itsp --since 7d --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			now := time.Now()
-			from, err := when(cmp.Or(since, day), now)
-			if err != nil {
-				return &usageError{"report", err}
-			}
-			to, err := when(until, now)
+			from, to, err := between(cmp.Or(since, day), until, now)
 			if err != nil {
 				return &usageError{"report", err}
 			}
@@ -171,8 +167,8 @@ func (a *app) reportCmd() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&by, "by", "", "one table alone: "+strings.Join(viewNames(), ", "))
 	f.StringVar(&trunk, "trunk", "", "only calls that came by this trunk, or were tried on it")
-	f.StringVar(&since, "since", day, "time (12:00, 2026-01-31 12:00, 2026-01-31T12:00:00Z) or age (90m, 24h, 7d)")
-	f.StringVar(&until, "until", "", "time or age")
+	f.StringVar(&since, "since", day, whenForms)
+	f.StringVar(&until, "until", "", "the same, or now")
 	f.BoolVar(&wide, "wide", false, "all columns, however wide the terminal is")
 	f.IntVar(&top, "top", 10, "lines of a table, those with most calls; 0: all. Tables by time have all")
 	c.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(viewNames(), cobra.ShellCompDirectiveNoFileComp))
