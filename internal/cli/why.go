@@ -56,6 +56,11 @@ func explain(r *cdr.Record, now time.Time) explained {
 
 // lookAt is what to look at when a call ends so; "": nothing.
 func lookAt(r *cdr.Record) string {
+	if gaveUp(r) {
+		if look := triedLook(r); look != "" {
+			return look
+		}
+	}
 	if d := diag.ByID(r.Reason); d != nil && !r.End.IsZero() && !strings.HasPrefix(d.Fix, "Nothing") {
 		return d.Fix
 	}
@@ -191,6 +196,12 @@ func sentence(r *cdr.Record, now time.Time) string {
 		s += ": " + d.Text
 	} else {
 		s += ": " + dash(r.Reason) + "."
+	}
+	if gaveUp(r) {
+		s += tried(r)
+		if r.Detail == r.Attempts[len(r.Attempts)-1].Detail { // which has just been said
+			return s
+		}
 	}
 	return s + detail(r)
 }

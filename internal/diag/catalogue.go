@@ -90,8 +90,8 @@ var (
 		Text: "The peer cannot take the call in the form that was offered.",
 		Fix:  "The attempt says what was offered: compare its codecs and transport profile (RTP or SRTP) with what the peer supports. The Warning header of its response, which stands there too, often says which."}
 	Redirected = &Reason{ID: "redirected", Status: 480, Phrase: "Temporarily Unavailable", Cause: 23,
-		Text: "The peer redirected the call (3xx) to somewhere that routing does not allow.",
-		Fix:  "Let the peer forward the call itself, or give the trunk usages that allow the new number."}
+		Text: "The peer redirected the call (3xx), and its trunk does not follow, or routing does not allow where that leads.",
+		Fix:  "Set redirect of the trunk to follow, and see that the caller may call the new number, or let the peer forward the call itself."}
 	NoResponse = &Reason{ID: "no-response", Status: 504, Phrase: "Server Time-out", Cause: 102,
 		Text: "The peer did not answer the INVITE at all.",
 		Fix:  "Check the peer, the way to it (firewall, NAT) and its address; the time is noResponseTimeout of the trunk."}
