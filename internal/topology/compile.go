@@ -17,6 +17,7 @@ type compiler struct {
 	errors   int // also those that are not listed
 	warnings int
 	alike    alike
+	wanted   map[wanting]*wanted // names that nothing has
 
 	withoutOpus []*Problem // for the snapshot's
 

@@ -1,6 +1,9 @@
 package topology
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // One mistake is told once. What is said of an object as a whole, that it lacks something or contradicts itself, follows from a mistake inside of it; and
 // a name that nothing has may be one that a broken section was to give. Such errors are left out beside their cause, and are told
@@ -14,6 +17,7 @@ type origin struct {
 	apart  bool   // what is wrong inside of its object has nothing to do with it
 	// unnamed: it is in the key that was to be an object's name.
 	unnamed bool
+	meant   string // keys that an unknown one may stand for, with blanks between them
 }
 
 // givers are the sections in which an object of a kind gets its name.
@@ -74,7 +78,12 @@ func (p *Problem) follows(causes []cause) bool {
 		case of != nil && !p.apart && o.at != p.at && (o.at.within(of) || p.of != nil && o.whole.within(of)):
 			return true
 		}
-		return slices.Contains(givers[p.misses], o.section) && o.costsNames(p.misses)
+		for _, section := range givers[p.misses] {
+			if o.section == section && o.costsNames(p.misses) || o.level == 0 && slices.Contains(strings.Fields(o.meant), section) { // usage: for usages:
+				return true
+			}
+		}
+		return false
 	})
 }
 

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"fmt"
 	"strings"
 )
 
@@ -67,14 +68,17 @@ func (c *compiler) unknownKey(key *node, known []string) {
 	}
 	p := c.errorf(key, "there is no key %q", key.text)
 	if ours := lyncName(key); ours != "" {
+		p.meant = ours
 		p.fixf("It is called %s here", ours)
 		return
 	}
 	if near := nearest(key.text, known); near != "" {
+		p.meant = near
 		p.fixf("Did you mean %s?", near)
 		return
 	}
 	if akin := akin(key.text, known); len(akin) > 0 {
+		p.meant = strings.Join(akin, " ")
 		p.fixf("Did you mean %s?", strings.Join(akin, " or "))
 		return
 	}
@@ -113,7 +117,11 @@ func (ns *names[T]) get(c *compiler, ref *node) (v T, ok bool) {
 	if ok {
 		return v, true
 	}
+	if !c.absent(ns.what, ref) {
+		return v, false
+	}
 	p := c.errorf(ref, "there is no %s %q", ns.what, ref.text).missing(ns.what)
+	c.wanted[wanting{ns.what, strings.ToLower(ref.text)}].last = p
 	switch near := nearest(ref.text, ns.list); {
 	case near != "":
 		p.fixf("Did you mean %q?", near)
@@ -123,6 +131,38 @@ func (ns *names[T]) get(c *compiler, ref *node) (v T, ok bool) {
 		p.fixf("The document has %s", strings.Join(ns.list, ", "))
 	}
 	return v, false
+}
+
+// wanting is a name that nothing has, and what it was to be of.
+type wanting struct{ what, name string }
+
+// wanted counts the places that want such a name.
+type wanted struct {
+	places int
+	last   *Problem // the last that is listed
+}
+
+// absent notes that a name is missing at ref, and tells whether to say so: where a pool of a thousand users is misspelled, that is one mistake.
+func (c *compiler) absent(what string, ref *node) bool {
+	if c.wanted == nil {
+		c.wanted = map[wanting]*wanted{}
+	}
+	key := wanting{what, strings.ToLower(ref.text)}
+	if c.wanted[key] == nil {
+		c.wanted[key] = &wanted{}
+	}
+	c.wanted[key].places++
+	return c.wanted[key].places <= maxAlike
+}
+
+// closeAbsent has the last place that is listed of each name tell of those that are not.
+func (c *compiler) closeAbsent() {
+	for _, w := range c.wanted {
+		if more := w.places - maxAlike; more > 0 {
+			w.last.Why += fmt.Sprintf(" (and so for %d more, which are not listed)", more)
+			w.places = maxAlike
+		}
+	}
 }
 
 // checkName refuses what cannot be a name: it is shown in messages and becomes a metric label.

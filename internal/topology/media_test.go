@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -53,9 +54,28 @@ func TestWarningsAlike(t *testing.T) {
 	if snap == nil || kinds[true] != maxAlike || kinds[false] == 0 || !strings.Contains(problems.Error(), "begin with + (and so for 1480 more, which are not listed).") {
 		t.Errorf("taken %v, %v:\n%.3000s", snap != nil, kinds, problems.Error())
 	}
-	_, problems = Compile("x", []byte(strings.ReplaceAll(doc.String(), "gateway: uc", "gateway: pbx")))
+	others := 0
+	_, problems = Compile("x", []byte(regexp.MustCompile("gateway: uc").ReplaceAllStringFunc(doc.String(), func(string) string { others++; return fmt.Sprint("gateway: pbx", others) })))
 	if last := problems[len(problems)-1]; len(problems) != maxProblems+1 || last.Why != "500 more mistakes are not listed" {
 		t.Errorf("%d problems; the last is %s", len(problems), last)
+	}
+}
+
+// TestNameThatIsMissedOften: a pool that is misspelled where it is defined is one mistake, and not one for each user of it.
+func TestNameThatIsMissedOften(t *testing.T) {
+	var doc strings.Builder
+	doc.WriteString("pools: {p.test: {servers: {m.test: {addresses: [10.2.0.10]}}}}\ngateways: {uc: {kind: uc, host: 10.0.0.1, root: {transport: UDP}}}\nusers:\n")
+	for i := range 1500 {
+		fmt.Fprintf(&doc, "  u%d: {uri: 'sip:u%[1]d@example.com', gateway: uc, pool: q.test}\n", i)
+	}
+	_, problems := Compile("x", []byte(doc.String()))
+	if len(problems) != maxAlike || problems[maxAlike-1].Why != `there is no pool "q.test" (and so for 1480 more, which are not listed)` {
+		t.Errorf("%d problems:\n%.2000s", len(problems), problems.Error())
+	}
+	doc.WriteString("  u0: {uri: 'sip:x@example.com', gateway: uc, pool: r.test}\n") // there twice, and so not looked at
+	_, problems = Compile("x", []byte(doc.String()+"sites: {here: {dialPlan: us}}\n"))
+	if text := problems.Error(); len(problems) != maxAlike+2 || !strings.Contains(text, "there is no dial plan") || !strings.Contains(text, "is there twice") {
+		t.Errorf("%d problems:\n%.2000s", len(problems), text)
 	}
 }
 

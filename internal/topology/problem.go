@@ -112,6 +112,7 @@ func (c *compiler) result() Problems {
 	seen := make(map[Problem]bool, len(c.problems))
 	causes := c.causes()
 	c.alike.close()
+	c.closeAbsent()
 	for _, p := range c.withoutOpus {
 		c.snap.WithoutOpus = append(c.snap.WithoutOpus, *p)
 	}

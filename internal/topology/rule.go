@@ -1,8 +1,10 @@
 package topology
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 )
@@ -92,6 +94,10 @@ func (c *compiler) oneRule(item *node, fields []field[ruleDoc]) (compiled, bool)
 	if r.doc.translation.kind == null {
 		r.rule.Translation = "" // "translation:" and "translation: ~" remove the match
 	}
+	if at := strings.IndexByte(r.rule.Translation, '\\'); at >= 0 {
+		c.backslash(r.doc.translation, r.rule.Translation[at+1:])
+		return r, false
+	}
 	expand, why, fix := expansion(r.rule.Translation, r.rule.Re)
 	if why != "" {
 		c.errorf(r.doc.translation, "the translation %q %s", r.rule.Translation, why).fixf("%s", fix)
@@ -99,6 +105,20 @@ func (c *compiler) oneRule(item *node, fields []field[ruleDoc]) (compiled, bool)
 	}
 	r.rule.Expand = expand
 	return r, true
+}
+
+// backslash refuses one in a translation, where it would become part of the number: it is how sed and voice translation rules of Cisco write groups, and
+// how patterns write a plus sign.
+func (c *compiler) backslash(n *node, behind string) {
+	p := c.errorf(n, "the translation %s has a backslash, and no number has one", n.text)
+	switch {
+	case behind != "" && behind[0] >= '0' && behind[0] <= '9':
+		p.fixf("Write $%c for group %c", behind[0], behind[0])
+	case behind != "":
+		p.fixf("Write %c alone: only patterns need the backslash", behind[0])
+	default:
+		p.fixf("Remove it")
+	}
 }
 
 // pattern compiles a pattern, nil after a mistake.
@@ -114,8 +134,16 @@ func (c *compiler) pattern(n *node) *regexp.Regexp {
 	re, err := regexp.Compile(n.text)
 	if err != nil {
 		why := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
-		c.errorf(n, "the pattern %s is not a regular expression: %s", n.text, why).fixf("Use the syntax of RE2")
+		p := c.errorf(n, "the pattern %s is not a regular expression: %s", n.text, why)
+		p.fixf("Use the syntax of RE2")
+		if e := new(syntax.Error); errors.As(err, &e) && e.Code == syntax.ErrMissingRepeatArgument {
+			p.fixf("Write \\%s for the character %s", e.Expr, e.Expr)
+		}
 		return nil
+	}
+	if strings.HasPrefix(n.text, "_") || strings.Contains(n.text, "XX") {
+		c.warnf(n, "the pattern %s is a regular expression, in which X and _ stand for themselves, and no number has them", n.text).
+			fixf(`Write \d for a digit, \d{4} for four, \d+ for any number of them, and ^ and $ for the ends`)
 	}
 	if repeatsAnchor(n.text) {
 		c.warnf(n, "the pattern %s repeats an anchor: a +, * or ? behind ^ or $ stands for no character", n.text).fixf("Write \\+, \\* or \\? for the character")

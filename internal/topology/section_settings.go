@@ -89,6 +89,9 @@ var mediaFields = []field[settingsDoc]{
 				c.errorf(at[i], "%q is not the name of a codec", codec).fixf("Write it as in SDP: PCMA, PCMU, G722, telephone-event")
 				return
 			}
+			if name := ofSDP(codec); name != "" {
+				c.warnf(at[i], "peers know no codec by the name %q, so it is never offered", codec).fixf("Write it as in SDP: %s", name)
+			}
 		}
 		d.out.Codecs = list
 	}},

@@ -1,6 +1,11 @@
 package topology
 
-import "github.com/goccy/go-yaml/token"
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml/token"
+)
 
 func (r *reader) peek() *token.Token {
 	if r.i >= len(r.tokens) || r.failed {
@@ -276,6 +281,10 @@ func (r *reader) scalar(parent *node) *node {
 	}
 	n := r.node(scalar, t, parent)
 	n.text = t.Value
+	if first, _ := utf8.DecodeRuneInString(t.Value); t.Type == token.StringType && strings.ContainsRune("\u2018\u2019\u201a\u201c\u201d\u201e", first) {
+		at := &node{line: n.line, col: n.col} // without what was written, which may be a password
+		r.c.warnf(at, "the text begins with %c, which is no quote to YAML and becomes part of it", first).fixf("Put the text between ' and '")
+	}
 	if t.Type == token.NullType || t.Type == token.ImplicitNullType {
 		n.kind = null
 	}

@@ -44,6 +44,10 @@ func (c *compiler) read(src []byte) (root *node) {
 		c.errorf(at, "the character %q does not belong into a text file", at.text).fixf("Remove it, or write it as an escape in double quotes")
 		return nil
 	}
+	if at := blankNot(src); at != nil {
+		c.errorf(at, "the character %q looks like a blank and is none", at.text).fixf("Write a blank there, as of the space bar")
+		return nil
+	}
 	tokens, ok := tokenize(string(src))
 	if !ok {
 		c.errorf(nil, "the document is not YAML that can be read")
@@ -94,6 +98,38 @@ func strange(src []byte) *node {
 	return nil
 }
 
+// blankNot finds a character that is written as a blank and is none to YAML, as a no-break space that comes with text out of a web page or a word processor:
+// it becomes part of a key or value, and what is said of that says nothing. They may stand within text and comments.
+func blankNot(src []byte) *node {
+	const these = "\u00a0\u1680\u2007\u200b\u202f\u2060\u3000\ufeff"
+	if !bytes.ContainsAny(src, these) {
+		return nil
+	}
+	line := 0
+	for text := range strings.Lines(string(src)) {
+		line++
+		col, quote, before := 0, rune(0), ' ' // before is what stands in front, a blank at the beginning
+		for _, r := range text {
+			col++
+			switch {
+			case quote != 0:
+				if r == quote {
+					quote = 0
+				}
+			case r == '#' && before == ' ':
+				goto next
+			case strings.ContainsRune(these, r) && strings.ContainsRune(" :-,[{", before):
+				return &node{kind: scalar, text: string(r), line: line, col: col}
+			case (r == '\'' || r == '"') && strings.ContainsRune(" :,[{", before):
+				quote = r
+			}
+			before = r
+		}
+	next:
+	}
+	return nil
+}
+
 // tokenize guards against a lexer that fails on hostile text.
 func tokenize(src string) (tokens token.Tokens, ok bool) {
 	defer func() {
@@ -135,7 +171,13 @@ func (r *reader) refuse() bool {
 				r.fail(t, "a tab, where YAML takes blanks alone").fixf("Indent with blanks")
 				continue
 			}
-			r.fail(t, "syntax error: %s", why)
+			p := r.fail(t, "syntax error: %s", why)
+			switch {
+			case strings.Contains(why, "escape character"):
+				p.fixf("Put the text into single quotes, in which a backslash is one")
+			case strings.Contains(why, "reserved character"):
+				p.fixf("Put the text into single quotes")
+			}
 		default:
 			kept = append(kept, t)
 		}
