@@ -92,7 +92,7 @@ func (r *Resolver) exchangeWith(ctx context.Context, server string, k question) 
 		m, err = r.once(ctx, "udp", server, ask)
 	}
 	if err == nil && m.Truncated {
-		m, err = r.once(ctx, "tcp", server, ask)
+		m, err = r.whole(ctx, server, ask, m)
 	}
 	if err != nil {
 		return nil, err
@@ -101,6 +101,20 @@ func (r *Resolver) exchangeWith(ctx context.Context, server string, k question) 
 		return nil, fmt.Errorf("%w: %s", ErrAnswer, dns.RcodeToString[m.Rcode])
 	}
 	return m, nil
+}
+
+// whole asks by TCP for an answer that was cut. Many a router that answers for its network has no TCP (RFC 5625 §4.4.2), and some of the records are better than none.
+func (r *Resolver) whole(ctx context.Context, server string, ask, part *dns.Msg) (*dns.Msg, error) {
+	if len(part.Answer) == 0 {
+		return r.once(ctx, "tcp", server, ask)
+	}
+	short, stop := context.WithTimeout(ctx, r.cfg.Timeout)
+	defer stop()
+	m, err := r.once(short, "tcp", server, ask)
+	if err != nil && ctx.Err() == nil {
+		return part, nil
+	}
+	return m, err
 }
 
 // unread tells whether the server could not read the question, which it then need not repeat (RFC 6891 §7).

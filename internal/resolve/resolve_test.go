@@ -226,6 +226,31 @@ func TestTruncatedAnswerComesByTCP(t *testing.T) {
 	}
 }
 
+// TestTruncatedAnswerOfAServerWithoutTCP: what there is of it is taken, whether TCP is refused or nobody answers there.
+func TestTruncatedAnswerOfAServerWithoutTCP(t *testing.T) {
+	for name, hangs := range map[string]bool{"refused": false, "hangs": true} {
+		pc, ln := listenBoth(t)
+		defer ln.Close()
+		if !hangs {
+			ln.Close()
+		}
+		siptest.ServeNames(t, &dns.Server{PacketConn: pc, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+			m := new(dns.Msg).SetReply(q)
+			for i := range 100 {
+				rr, _ := dns.NewRR(fmt.Sprintf("a.example.com. 60 IN A 192.0.2.%d", i+1))
+				m.Answer = append(m.Answer, rr)
+			}
+			m.Truncate(dns.MinMsgSize)
+			w.WriteMsg(m) // a client that is gone needs no answer
+		})})
+		r, _ := newResolver(t, "", Config{Servers: []string{pc.LocalAddr().String()}, Timeout: patient})
+		res, err := r.Lookup(t.Context(), Query{Host: "a.example.com", Port: 5060, IPv4: true})
+		if err != nil || len(res.Hops) < 10 {
+			t.Errorf("%s: %q, %v", name, text(res), err)
+		}
+	}
+}
+
 // TestRFC6891_7_ServerThatDoesNotKnowEDNS: such a server says so by a bare header, with or without the question, and is asked as it was in 1987.
 func TestRFC6891_7_ServerThatDoesNotKnowEDNS(t *testing.T) {
 	for _, bare := range []bool{false, true} {
