@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -48,6 +49,9 @@ func (p *plan) run(q Query) (Result, error) {
 	err := p.domain()
 	if err == nil && len(p.hops) == 0 {
 		err = ErrNotFound
+	}
+	if errors.Is(err, ErrNotFound) && !strings.Contains(p.name, ".") { // ping and others put a domain behind it (resolv.conf(5), search), so it looks as if it were there
+		err = fmt.Errorf("%w: it is asked for as it is, without a domain that resolv.conf searches; write the whole name", err)
 	}
 	if err != nil {
 		return Result{}, err

@@ -385,6 +385,21 @@ func TestHostileAnswer(t *testing.T) {
 	}
 }
 
+// TestNameWithoutDomain: whoever has written a name that ping finds in a search domain is told what is wrong with it.
+func TestNameWithoutDomain(t *testing.T) {
+	z := newZone(t, "sbc.example.com. 60 IN A 192.0.2.1")
+	r, _ := newResolver(t, "192.0.2.2 pbx\n", Config{Servers: []string{z.addr}})
+	for host, want := range map[string]bool{"sbc": true, "gone.example.com": false} {
+		_, err := r.Lookup(t.Context(), Query{Host: host, Port: 5060})
+		if !errors.Is(err, ErrNotFound) || strings.Contains(err.Error(), "write the whole name") != want {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+	if res, err := r.Lookup(t.Context(), Query{Host: "pbx", Port: 5060}); err != nil || text(res) != "UDP/192.0.2.2:5060" {
+		t.Errorf("%q, %v", text(res), err)
+	}
+}
+
 // RFC 2782: of more services than are taken, those that are to be tried first, wherever in the answer they stand.
 func TestManyServices(t *testing.T) {
 	list := []string{"target.example.com. 60 IN A 192.0.2.1"}
