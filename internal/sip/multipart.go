@@ -117,8 +117,9 @@ func parsePart(s string) (Part, error) {
 	return part, nil
 }
 
-// SDP is the application/sdp body, also when it is the first such part of a multipart; false when there
-// is none. A part in base64 or quoted-printable is not decoded and does not count.
+// SDP is the application/sdp body, also when it is the first such part of a multipart, of alternatives the last, which is the best of them for who has understood
+// it (RFC 2046 §5.1.4): a UC platform puts one for its oldest servers before the one that it means. False when there is none. A part in base64 or
+// quoted-printable is not decoded and does not count.
 func (m *Message) SDP() (string, bool) {
 	switch m.Get(IDContentType) { // nearly all
 	case "application/sdp":
@@ -138,6 +139,9 @@ func findSDP(mediaType string, params Params, body string, depth int) (string, b
 		return "", false
 	}
 	parts, _ := splitParts(body, params) // what stands before a fault may still serve
+	if mediaType == "multipart/alternative" {
+		slices.Reverse(parts)
+	}
 	for i := range parts {
 		if e := lower(parts[i].encoding()); e == "base64" || e == "quoted-printable" {
 			continue

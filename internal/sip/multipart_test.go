@@ -103,12 +103,15 @@ func TestRFC5621_SDP(t *testing.T) {
 	for name, c := range map[string]struct {
 		contentType, body, want string
 	}{
-		"none":        {"text/plain", "v=0", ""},
-		"empty":       {"application/sdp", "", ""},
-		"case":        {"Application/SDP ;a=b", "v=0", "v=0"},
-		"second part": {"multipart/mixed;boundary=b", "--b\r\nContent-Type: application/isup\r\n\r\n\x00\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b--", "v=0\r\n"},
-		"not closed":  {"multipart/mixed;boundary=b", "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n", "v=0\r\n"},
-		"encoded":     {"multipart/mixed;boundary=b", "--b\r\nContent-Type: application/sdp\r\nContent-Transfer-Encoding: Base64\r\n\r\ndj0w\r\n--b--", ""},
+		"none":         {"text/plain", "v=0", ""},
+		"empty":        {"application/sdp", "", ""},
+		"case":         {"Application/SDP ;a=b", "v=0", "v=0"},
+		"second part":  {"multipart/mixed;boundary=b", "--b\r\nContent-Type: application/isup\r\n\r\n\x00\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b--", "v=0\r\n"},
+		"first of two": {"multipart/mixed;boundary=b", "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=1\r\n--b--", "v=0"},
+		"of alternatives the last": {"multipart/alternative;boundary=b", "--b\r\nContent-Type: application/sdp\r\nContent-Disposition: session;handling=optional\r\n\r\nv=0\r\n" +
+			"--b\r\nContent-Type: application/sdp\r\n\r\nv=1\r\n--b\r\nContent-Type: text/plain\r\n\r\nv=2\r\n--b--", "v=1"},
+		"not closed": {"multipart/mixed;boundary=b", "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n", "v=0\r\n"},
+		"encoded":    {"multipart/mixed;boundary=b", "--b\r\nContent-Type: application/sdp\r\nContent-Transfer-Encoding: Base64\r\n\r\ndj0w\r\n--b--", ""},
 	} {
 		s, ok := multipart(c.contentType, c.body).SDP()
 		if s != c.want || ok != (c.want != "") {
