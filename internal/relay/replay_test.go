@@ -114,29 +114,31 @@ func TestSealedOnce(t *testing.T) {
 				if b, ok = c.seal(b, rtp); !ok {
 					continue
 				}
-				rollovers, kernel = c.send.rollovers(&count)
+				if rollovers, kernel = c.send.rollovers(&count); c.send.shifts(7) {
+					kernel = false
+				}
 				highest, seen = count.highest, r.Uint64() // which has what was opened, too
 			}
 			passed++
 			if _, err := peer.DecryptRTP(nil, b, nil); err != nil {
 				t.Fatalf("seed %d, packet %d of number %d: %v", seed, n, number, err)
 			}
-			index := uint64(0)
+			said, index := peek(b).sequence, uint64(0)
 			for roc := range uint64(100) {
 				any := context(l.crypt.Suite, l.crypt.Send)
 				any.SetROC(7, uint32(roc))
 				if _, err := any.DecryptRTP(nil, b, nil); err == nil {
-					index = roc<<16 | uint64(number)
+					index = roc<<16 | uint64(said)
 					break
 				}
 			}
 			if used[index] {
-				t.Fatalf("seed %d: packet %d has the key stream of another, number %d", seed, n, number)
+				t.Fatalf("seed %d: packet %d has the key stream of another, number %d for %d", seed, n, said, number)
 			}
 			used[index] = true
 		}
 	}
-	if passed < 40*1000 || inKernel < passed/2 {
+	if passed < 40*1000 || inKernel < passed/4 { // none of a source whose numbers have gone back
 		t.Errorf("%d packets passed, %d of them in the kernel", passed, inKernel)
 	}
 }
