@@ -15,7 +15,7 @@ import (
 	"github.com/directsip/directsip/internal/media"
 )
 
-const patience = 5 * time.Second
+const patience = 20 * time.Second
 
 var (
 	ip4 = netip.MustParseAddr("127.0.0.1")

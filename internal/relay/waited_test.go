@@ -17,8 +17,8 @@ import (
 // the processor when it wanted it, which it looks at itself: what was disturbed says nothing, and is done again.
 func TestWaited(t *testing.T) {
 	keepStamps(t)
-	r := newStillRig(t)
 	for id := media.SessionID(1); id < 200; id++ {
+		r := newStillRig(t) // whose sockets nobody has asked for times yet
 		w := vigil{r: r, id: id, a: newPhone(t, ip4), b: newPhone(t, ip4), began: time.Now()}
 		w.session = call(id, w.a, w.b)
 		r.open(w.session)
