@@ -42,5 +42,6 @@
 // A trunk that went down because calls failed while probes were answered waits: OptionsIntervalDown at first, twice as
 // long each time a trial call fails, at most twelve times as long. Answered probes alone do not make it Up; trial calls
 // must succeed (or, where no call comes, ten probes in a row; then the next failure takes it down again).
-// A trunk without probes lives on calls alone, with the same waiting times.
+// A trunk without probes lives on calls alone, with the same waiting times. One whose peer has carried calls and never answered a probe goes down when nothing speaks
+// for it, as any other, and comes back like one without probes: no answer will say that it may.
 package health

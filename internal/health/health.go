@@ -95,8 +95,10 @@ type Trunk struct {
 	rtt     time.Duration
 	alive   time.Time
 	retried bool // a call found no connection, and an early probe was asked for
+	spoke   bool // a probe was answered, with whatever code
 
 	// Live calls.
+	carried   bool // one at least
 	failures  int
 	congested int
 	byCalls   bool      // down because calls failed although probes were answered
@@ -192,6 +194,7 @@ func (t *Trunk) ProbeResult(now time.Time, status int) Event {
 	if status == 0 {
 		return t.ProbeFailed(now, "")
 	}
+	t.spoke = true
 	if !t.sent.IsZero() {
 		t.rtt = now.Sub(t.sent)
 	}

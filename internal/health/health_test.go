@@ -1,6 +1,7 @@
 package health
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -220,11 +221,54 @@ func TestPeerThatIgnoresOptionsButCarriesCalls(t *testing.T) {
 		}
 	}
 	p.run(10 * time.Minute) // a quiet hour: nothing speaks for it
-	p.want(Down)
+	if !slices.ContainsFunc(p.events, func(ev Event) bool { return ev.To == Down }) {
+		t.Error("it does not go down when it is silent and carries nothing")
+	}
+	p.want(HalfOpen) // and nothing but a call will
 	p.calls(Good, 1)
 	p.want(HalfOpen)
 	p.calls(Good, 1)
 	p.want(Up)
+}
+
+// TestPeerThatIgnoresOptionsComesBack: after a fault it is tried again by calls, less and less often while they fail, and there is no other way back where other trunks
+// take all calls.
+func TestPeerThatIgnoresOptionsComesBack(t *testing.T) {
+	set := settings()
+	p := newPeer(t, set)
+	p.status = 0
+	p.calls(Good, 1)
+	p.calls(Bad, set.FailuresDown)
+	p.want(Down)
+	for _, pause := range []time.Duration{1, 2, 4, 8, 12, 12} {
+		pause *= set.OptionsIntervalDown
+		p.run(pause - time.Second)
+		p.want(Down)
+		p.run(3 * set.OptionsIntervalDown) // until the next probe is missed
+		p.want(HalfOpen)
+		p.run(time.Minute)
+		p.want(HalfOpen)
+		p.calls(Bad, 1)
+		p.want(Down)
+	}
+	p.run(15 * set.OptionsIntervalDown)
+	p.calls(Good, set.HalfOpenCalls)
+	p.want(Up)
+	// One that has answered OPTIONS once has to do so again.
+	p.status = 200
+	p.run(time.Minute)
+	p.status = 0
+	p.run(30 * time.Minute)
+	p.want(Down)
+}
+
+// TestPeerThatIsOutOfServiceStaysDown: who answers OPTIONS with 503 has said something, whatever calls it took before.
+func TestPeerThatIsOutOfServiceStaysDown(t *testing.T) {
+	p := newPeer(t, settings())
+	p.status = 503
+	p.calls(Good, 1)
+	p.run(30 * time.Minute)
+	p.want(Down)
 }
 
 func TestWithoutOptionsTimeOpensTheGate(t *testing.T) {

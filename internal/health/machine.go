@@ -39,24 +39,36 @@ func (t *Trunk) missed(now time.Time, why string) Event {
 	t.misses++
 	if t.misses >= t.optionsMisses() {
 		t.misses = t.optionsMisses()
-		t.byCalls = false // probes and calls agree again
-		t.hold = time.Time{}
+		if !t.deaf() {
+			t.byCalls = false // probes and calls agree again
+			t.hold = time.Time{}
+		}
 	}
 	ev := t.same(now)
 	switch t.state {
 	case Up, Degraded:
 		switch {
 		case t.misses >= t.optionsMisses():
+			t.byCalls, t.hold = false, time.Time{}
 			ev = t.move(now, Down, why)
 		case t.state == Up && t.misses >= t.optionsMisses()-1:
 			ev = t.move(now, Degraded, why)
 		}
 	case HalfOpen:
-		ev = t.move(now, Down, why)
+		if !t.deaf() {
+			ev = t.move(now, Down, why)
+		}
+	case Down:
+		if t.deaf() && !now.Before(t.hold) {
+			ev = t.move(now, HalfOpen, "time for a trial call: it has carried calls and never answered OPTIONS")
+		}
 	}
 	t.schedule(now)
 	return ev
 }
+
+// deaf tells whether the peer is one that carries calls and ignores OPTIONS. Its silence says no more than that it is down, and nothing would ever say that it is back.
+func (t *Trunk) deaf() bool { return t.carried && !t.spoke }
 
 // schedule sets the time of the next probe.
 func (t *Trunk) schedule(now time.Time) {
@@ -79,6 +91,7 @@ func (t *Trunk) probeNow(now time.Time) {
 
 func (t *Trunk) callGood(now time.Time) Event {
 	// A call that was carried is better evidence than OPTIONS that were not: some peers ignore those.
+	t.carried = true
 	t.failures, t.congested, t.misses = 0, 0, 0
 	switch t.state {
 	case Up:
