@@ -42,6 +42,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"calls --csv --json", 2, "{\"error\":\"calls are written as --csv or as --json, not as both\"}\n"},
 		{"calls --since tomorrow", 2, "directsip: \"tomorrow\" is neither a time like 12:00, yesterday 22:00, 2026-01-31 12:00 or 2026-01-31T12:00:00Z nor an age like 90m, 24h or 7d\n" +
 			"Try: directsip calls --help\n"},
+		{"serve -", 2, "directsip: a server reads its document again when it changes and with SIGHUP, so it needs a file, not standard input\nTry: directsip serve --help\n"},
 		{"calls --reason no_answer", 2, "directsip: there is no reason \"no_answer\"; docs/diagnostics.md has them all\nTry: directsip calls --help\n"},
 		{"calls --limit 0", 2, "directsip: --limit is 0: write 1 to 10000; with --csv it may be more\nTry: directsip calls --help\n"},
 		{"calls --limit 10001", 2, "directsip: --limit is 10001: write 1 to 10000; with --csv it may be more\nTry: directsip calls --help\n"},
@@ -75,6 +76,13 @@ func TestWrongCommandLines(t *testing.T) {
 	}
 }
 
+// TestEmptyName: what a shell makes of a variable that is not set is no document to make.
+func TestEmptyName(t *testing.T) {
+	if status, _, errs := command(t, "check", ""); status != 1 || errs != "directsip: the name of the document is empty\n" {
+		t.Errorf("status %d: %s", status, errs)
+	}
+}
+
 func TestExampleIsGood(t *testing.T) {
 	_, doc, _ := command(t, "init")
 	path := filepath.Join(t.TempDir(), "directsip.yaml")
@@ -101,6 +109,8 @@ func TestCompletion(t *testing.T) {
 		{"doctor|--all|testdata/failing.yaml|--server|", "med1.test\n:4\n"},
 		{"serve|testdata/failing.yaml|--server|", "med1.test\n:4\n"},
 		{"check|", "yaml\nyml\n:8\n"},
+		{"calls|--since|", "1h\n24h\n"},
+		{"report|--until|", "1h\n24h\n"},
 	} {
 		_, out, _ := command(t, append([]string{"__complete"}, strings.Split(c.args, "|")...)...)
 		if !strings.HasPrefix(out, c.want) {

@@ -51,7 +51,7 @@ func (a *app) wouldApply(ctx context.Context, path string, src []byte) error {
 		Warnings []string          `json:"warnings"`
 		Changes  []topology.Change `json:"changes"`
 	}
-	if err := a.client().post(ctx, "/apply?dry-run=true&name="+escape(path), src, &res); err != nil {
+	if err := a.client().post(ctx, "/apply?dry-run=true&name="+escape(shown(path)), src, &res); err != nil {
 		return err
 	}
 	return a.print(res, func(w io.Writer) {

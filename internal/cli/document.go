@@ -66,6 +66,9 @@ func shown(path string) string {
 
 // noFile tells who has no document yet where to get one.
 func noFile(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) && path == "" {
+		return errors.New("the name of the document is empty")
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no document %s; name one, or make one: directsip init > %s", path, path)
 	}

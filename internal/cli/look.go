@@ -91,6 +91,7 @@ func (a *app) callsCmd() *cobra.Command {
 	f.StringVar(&before, "before", "", "continue behind this call")
 	f.IntVar(&limit, "limit", 50, "number of calls, the latest, at most 10000; with --live all if there is no limit")
 	c.RegisterFlagCompletionFunc("trunk", a.runningTrunks)
+	completeTimes(c)
 	c.RegisterFlagCompletionFunc("reason", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var ids []string
 		for _, r := range diag.All {

@@ -30,6 +30,9 @@ func (a *app) serveCmd() *cobra.Command {
 		Long: "Run one server of the document until SIGTERM or SIGINT. Then no new calls are taken, running ones may end for the time of --drain, and what\n" +
 			"remains is ended. A second signal ends at once. SIGHUP, `directsip apply` and a changed file apply a new document without touching calls.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if document(args) == "-" {
+				return &usageError{"serve", errors.New("a server reads its document again when it changes and with SIGHUP, so it needs a file, not standard input")}
+			}
 			if _, err := os.Stat(document(args)); err != nil {
 				return noFile(document(args), err)
 			}
@@ -160,7 +163,7 @@ func (a *app) applyCmd() *cobra.Command {
 				Changed  bool     `json:"changed"`
 				Warnings []string `json:"warnings"`
 			}
-			if err := a.client().post(cmd.Context(), "/apply?name="+escape(path), src, &res); err != nil {
+			if err := a.client().post(cmd.Context(), "/apply?name="+escape(shown(path)), src, &res); err != nil {
 				return err
 			}
 			return a.print(res, func(w io.Writer) {

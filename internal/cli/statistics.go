@@ -171,6 +171,7 @@ func (a *app) reportCmd() *cobra.Command {
 	f.StringVar(&until, "until", "", "the same, or now")
 	f.BoolVar(&wide, "wide", false, "all columns, however wide the terminal is")
 	f.IntVar(&top, "top", 10, "lines of a table, those with most calls; 0: all. Tables by time have all")
+	completeTimes(c)
 	c.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(viewNames(), cobra.ShellCompDirectiveNoFileComp))
 	c.RegisterFlagCompletionFunc("trunk", a.runningTrunks)
 	return c

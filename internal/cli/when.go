@@ -5,10 +5,20 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
 // whenForms is what --since and --until take, for their help.
 const whenForms = "time (12:00, yesterday 22:00, 2026-01-31 12:00, 2026-01-31T12:00:00Z) or age (90m, 24h, 7d)"
+
+// completeTimes has the shell show what --since and --until take, instead of files.
+func completeTimes(c *cobra.Command) {
+	for _, flag := range []string{"since", "until"} {
+		c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions([]string{"1h", "24h", "7d", "today", "yesterday", "monday", "now"},
+			cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveKeepOrder))
+	}
+}
 
 // between reads --since and --until, each to RFC 3339 in UTC, "" where it is not given. An --until that is a time of day is one behind --since: at three in the
 // morning 22:00 to 06:00 began yesterday and ends today.

@@ -136,6 +136,9 @@ func (c *compiler) emergencyNumbers(docs []*emergencyDoc) (list []EmergencyNumbe
 func (c *compiler) checkEmergency() {
 	c.checkEmergencyList(c.snap.Emergency, c.emergencyDocs)
 	for _, d := range c.locationPolicyDocs {
+		if !d.had {
+			c.warnf(d.key, "no site and no user has the location policy, so its numbers are like any others").fixf("Name it by locationPolicy of a site or user, or remove it")
+		}
 		c.checkEmergencyList(d.out.Numbers, d.numbers)
 	}
 }

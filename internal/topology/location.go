@@ -48,6 +48,8 @@ var locationFields = []field[locationDoc]{
 }
 
 type locationPolicyDoc struct {
+	key     *node
+	had     bool // by a site or user
 	numbers []*emergencyDoc
 	out     *LocationPolicy
 }
@@ -123,7 +125,7 @@ func (c *compiler) elins(d *locationDoc) {
 
 func (c *compiler) locationPolicies(n *node) {
 	c.each(n, "location policy", func(key, value *node) {
-		d := &locationPolicyDoc{out: &LocationPolicy{}}
+		d := &locationPolicyDoc{key: key, out: &LocationPolicy{}}
 		decode(c, value, locationPolicyFields, d)
 		if len(d.numbers) == 0 && value.get("emergencyNumbers") == nil {
 			c.errorf(key, "the location policy has no emergency numbers").fixf("Add emergencyNumbers: [{number: 112, usage: NAME}]")
@@ -162,6 +164,7 @@ func (c *compiler) locationPolicy(ref *node) *LocationPolicy {
 		return nil
 	}
 	if d, ok := c.locationPolicyNames.get(c, ref); ok {
+		d.had = true
 		return d.out
 	}
 	return nil

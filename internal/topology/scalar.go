@@ -13,6 +13,8 @@ import (
 // text reads a scalar that may not be empty.
 func (c *compiler) text(n *node) (string, bool) {
 	switch {
+	case n.kind > scalar && n.name == "" && n.parent != nil:
+		c.errorf(n, "each item of %s is a single value, not %s", n.label(), kindName(n)).fixf("Write it without braces, brackets and colons, or in quotes if it is text")
 	case n.kind == null:
 		c.errorf(n, "%s has no value", n.label()).fixf("Give it one or remove the key")
 	case n.kind != scalar:
