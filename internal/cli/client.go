@@ -109,6 +109,9 @@ func (c *client) ask(ctx context.Context, method, path string, body []byte, v an
 	data, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	var f server.Fault
 	if json.Unmarshal(data, &f) != nil || f.Error == "" {
+		if resp.StatusCode == http.StatusNotFound { // by the multiplexer: what the server knows and does not find it answers in JSON
+			return fmt.Errorf("the running server is older than this command and does not know what it asks for (%s); `directsip drain --wait` it and restart it", path)
+		}
 		return fmt.Errorf("%s %s: %s", method, path, resp.Status)
 	}
 	if len(f.Problems) > 0 {

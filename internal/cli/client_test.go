@@ -54,3 +54,13 @@ func TestServerHangs(t *testing.T) {
 		t.Errorf("of a server that is slow: %v, %v", got, err)
 	}
 }
+
+// TestOlderServer: between the new file and the restart the server knows less than the command.
+func TestOlderServer(t *testing.T) {
+	old := control(t, http.NotFound)
+	var got []int
+	err := old.get(t.Context(), "/health", &got)
+	if want := "the running server is older than this command and does not know what it asks for (/health); `directsip drain --wait` it and restart it"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
