@@ -98,8 +98,8 @@ func strange(src []byte) *node {
 	return nil
 }
 
-// blankNot finds a character that is written as a blank and is none to YAML, as a no-break space that comes with text out of a web page or a word processor:
-// it becomes part of a key or value, and what is said of that says nothing. They may stand within text and comments.
+// blankNot finds a character that stands where a blank belongs, in front of a key or a value, and is none to YAML, as a no-break space that comes with text out of a
+// web page or a word processor: it becomes part of the key or value, and what is said of that says nothing. Within text it is text.
 func blankNot(src []byte) *node {
 	const these = "\u00a0\u1680\u2007\u200b\u202f\u2060\u3000\ufeff"
 	if !bytes.ContainsAny(src, these) {
@@ -108,24 +108,15 @@ func blankNot(src []byte) *node {
 	line := 0
 	for text := range strings.Lines(string(src)) {
 		line++
-		col, quote, before := 0, rune(0), ' ' // before is what stands in front, a blank at the beginning
-		for _, r := range text {
-			col++
-			switch {
-			case quote != 0:
-				if r == quote {
-					quote = 0
-				}
-			case r == '#' && before == ' ':
-				goto next
-			case strings.ContainsRune(these, r) && strings.ContainsRune(" :-,[{", before):
-				return &node{kind: scalar, text: string(r), line: line, col: col}
-			case (r == '\'' || r == '"') && strings.ContainsRune(" :,[{", before):
-				quote = r
-			}
-			before = r
+		at := strings.IndexAny(text, these)
+		if at < 0 {
+			continue
 		}
-	next:
+		front := strings.TrimLeft(text[:at], " -")
+		if key, value, ok := strings.Cut(front, ":"); front == "" || ok && strings.Trim(value, " ") == "" && !strings.ContainsAny(key, "#\"'") {
+			r, _ := utf8.DecodeRuneInString(text[at:])
+			return &node{kind: scalar, text: string(r), line: line, col: utf8.RuneCountInString(text[:at]) + 1}
+		}
 	}
 	return nil
 }

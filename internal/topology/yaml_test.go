@@ -231,3 +231,16 @@ func TestCutDocument(t *testing.T) {
 		t.Errorf("%v", problems)
 	}
 }
+
+// A no-break space is a mistake where a blank belongs, and text within text.
+func TestBlanksThatAreNone(t *testing.T) {
+	for src, at := range map[string]int{
+		"a:\u00a0b": 3, "a: \u00a0b": 4, "\u00a0a: b": 1, "x:\n -\u00a0b": 3, "  - a: \u200bb": 8,
+		"a: Bureau\u00a0: Paris": 0, "a: 'x: \u00a0y'": 0, "a: Paris \u00a0Nord": 0, "a: b # \u00a0c": 0, "# a:\u00a0b": 0,
+	} {
+		n := blankNot([]byte(src))
+		if n == nil && at != 0 || n != nil && n.col != at {
+			t.Errorf("%q: %+v, want column %d", src, n, at)
+		}
+	}
+}
