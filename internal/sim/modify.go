@@ -17,6 +17,7 @@ func (p *Party) act(v Verb) {
 		p.gone = true
 		p.end()
 	case Forget:
+		p.forgot = true
 		p.end()
 	case Mute:
 		p.mute = true

@@ -3,6 +3,7 @@ package sim
 import (
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
@@ -169,6 +170,7 @@ func (n *Network) stream(from, to station, hop sip.Hop, data []byte) bool {
 	c.last[dir] = at
 	if n.Breaks > 0 && n.broken.Float64() < n.Breaks {
 		c.open, c.ended = false, n.w.now
+		n.lose(data)
 		n.w.Trace.add(n.w, from, to, data, hop.Transport, 0)
 		return one(n.broken, 2) // it was written, or was not
 	}
@@ -178,9 +180,18 @@ func (n *Network) stream(from, to station, hop sip.Hop, data []byte) bool {
 		n.flying--
 		if c.open || c.ended.After(at) {
 			to.arrive(p)
+		} else {
+			n.lose(data)
 		}
 	})
 	return true
+}
+
+// lose notes whose message was lost with its connection.
+func (n *Network) lose(data []byte) {
+	if m, err := sip.Parse(data, nil); err == nil {
+		n.w.cut[strings.Clone(m.CallID())] = true
+	}
 }
 
 // find looks for the connection of a hop.

@@ -25,6 +25,7 @@ type Party struct {
 	scenario *Scenario
 	state    state
 	gone     bool // fell silent
+	forgot   bool // knows nothing of the call any more
 	mute     bool // sends no media
 	rash     bool // hung up before the ACK, which it must not (RFC 3261 §15): a BYE that overtakes the 200 is for no dialog, and the 200 that is repeated is taken
 	caller   bool

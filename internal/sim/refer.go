@@ -229,7 +229,7 @@ func (x *watch) notifyOut(l *legWatch, m *sip.Message) {
 func (s *Scenario) hearMoved(w *World) {
 	var two []*Party
 	for _, p := range append([]*Party{s.caller}, s.ends...) {
-		if p != nil && (p.gone || p.rash) {
+		if p != nil && (p.gone || p.forgot || p.rash) {
 			return
 		}
 		if p != nil && p.state != over {

@@ -67,6 +67,8 @@ type requestWatch struct {
 	owed      map[string]int  // … and those that must be
 	refuse    string          // an offer that must not be accepted, and why
 	heard     bool            // sent INVITE: a response came
+	forgotten bool            // … when it was too late for one
+	unsent    bool            // sent: it found no way to the peer
 }
 
 func newWatch(n *Node) *watch {
@@ -152,7 +154,9 @@ func (x *watch) received(p *packet, m *sip.Message, owned bool) {
 func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	tag := m.ToTag()
 	initial := r.method == "INVITE" && r.msg.ToTag() == ""
-	forgotten := !r.heard && !x.n.w.now.Before(r.at.Add(64*t1)) // timer B has ended its transaction (RFC 3261 §17.1.1.2)
+	if !r.heard && !x.n.w.now.Before(r.at.Add(64*t1)) { // timer B has ended its transaction (RFC 3261 §17.1.1.2)
+		r.forgotten = true
+	}
 	r.heard = true
 	l.heard = l.heard || r.seq == l.seq[""] // not one that was challenged, or refused with 422, before
 	if m.Status < 200 {
@@ -168,7 +172,7 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 		if r.owed == nil {
 			r.owed, r.acked = make(map[string]int), make(map[string]bool)
 		}
-		if !forgotten || m.Status < 300 {
+		if !r.forgotten || m.Status < 300 {
 			r.owed[tag] = m.Status
 		}
 	}
@@ -323,7 +327,7 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 	to := m.ToTag()
 	both := m.FromTag() + "|" + to
 	last, again := l.seq[both]
-	if again && seq <= last {
+	if again && seq <= last && !(seq == last && l.wasUnsent(m, seq)) {
 		x.fail(l, "%s has CSeq %d after %d", m.Method, seq, last)
 	}
 	l.seq[both] = seq
@@ -337,6 +341,16 @@ func (x *watch) requestOut(l *legWatch, m *sip.Message, s *txn.Send) {
 		x.notifyOut(l, m)
 	}
 	x.offerOut(l, r, m)
+}
+
+// wasUnsent tells whether a request is one that found no way to the peer, once more.
+func (l *legWatch) wasUnsent(m *sip.Message, seq uint32) bool {
+	for _, r := range l.order {
+		if r.sent && r.unsent && r.seq == seq && r.method == m.Method && r.msg.ToTag() == m.ToTag() {
+			return true
+		}
+	}
+	return false
 }
 
 // givenUp tells whether a target has not confirmed its CANCEL for a second. It may never do: a peer that takes no notice of a CANCEL, or did not get it, keeps

@@ -45,7 +45,7 @@ func (x *watch) offerOut(l *legWatch, r *requestWatch, m *sip.Message) {
 		if o.invite != nil {
 			x.fail(l, "INVITE while an INVITE is under way")
 		}
-		if o.who != "" {
+		if o.who != "" && !(o.who == "we" && x.n.w.cut[l.id]) {
 			x.fail(l, "INVITE while the offer of %q is open", o.who)
 		}
 		if o.initial == nil {
@@ -62,7 +62,7 @@ func (x *watch) offerOut(l *legWatch, r *requestWatch, m *sip.Message) {
 			return
 		}
 		o = l.dialog(l.tagOf(m, true))
-		if o.who != "" || !o.agreed {
+		if (o.who != "" || !o.agreed) && !(o.who == "we" && x.n.w.cut[l.id]) {
 			x.fail(l, "UPDATE with an offer while one of %q is open, agreed %v", o.who, o.agreed)
 		}
 		if o.rel != nil && o.rel.held && !l.ours {
@@ -163,6 +163,16 @@ func (x *watch) lost(s *txn.Send) {
 	l := x.legs[s.CallID]
 	if l == nil || !s.Hop.Transport.Reliable() {
 		return
+	}
+	for _, r := range l.order {
+		if r.sent && r.branch == s.Branch {
+			r.unsent = true
+			if r.method == "PRACK" {
+				if o := l.pracked(r.msg); o != nil && o.rel != nil {
+					o.rel.unsent = true // it goes once more in another transaction
+				}
+			}
+		}
 	}
 	for _, o := range l.offers {
 		if r := o.invite; r != nil && r.sent && r.branch == s.Branch {
@@ -361,7 +371,7 @@ func (x *watch) described(l *legWatch, m *sip.Message, d *desc) {
 	switch {
 	case last.rest == d.rest && was != is:
 		x.fail(l, "version of o= changes from %d to %d without a change", was, is)
-	case last.rest != d.rest && is != was+1:
+	case last.rest != d.rest && is != was+1 && !x.n.w.cut[l.id]:
 		x.fail(l, "version of o= goes from %d to %d", was, is)
 	}
 }

@@ -16,6 +16,7 @@ type reliableWatch struct {
 	held    bool   // … and it has a description
 	offered bool   // which is an offer, so that the PRACK needs its answer
 	said    string // the description said reliably; the 2xx must not say another
+	unsent  bool   // a PRACK of ours found no way to the peer
 }
 
 // dialog is the exchange of an early dialog that has one of its own, else that of the INVITE.
@@ -190,11 +191,12 @@ type owing struct {
 // prackOut checks a PRACK of the node.
 func (x *watch) prackOut(l *legWatch, r *requestWatch, m *sip.Message) {
 	o := l.pracked(m)
-	if o == nil || o.rel == nil || !o.rel.waits {
+	if o == nil || o.rel == nil || !o.rel.waits && !o.rel.unsent {
 		x.fail(l, "PRACK of nothing: %s", m.Get(sip.IDRAck))
 		return
 	}
 	w := o.rel
+	w.unsent = false
 	if want := fmt.Sprintf("%d %d INVITE", w.rseq, l.initialSeq()); m.Get(sip.IDRAck) != want {
 		x.fail(l, "RAck %q, wanted %q", m.Get(sip.IDRAck), want)
 	}

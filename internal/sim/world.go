@@ -54,6 +54,7 @@ type World struct {
 	Document  string    // that the nodes began with, to come back to after a change; empty: the package's
 	waiting   int       // scenarios that have not begun
 	failures  []string
+	cut       map[string]bool // Call-IDs of which a message was lost with its connection: nobody sends it again
 }
 
 // station is what has an address in the network.
@@ -71,7 +72,7 @@ func New(seed uint64, snap *topology.Snapshot) *World { return NewSharded(seed, 
 // NewSharded is a World whose nodes have several shards each.
 func NewSharded(seed uint64, snap *topology.Snapshot, shards int) *World {
 	w := &World{Seed: seed, snap: snap, rnd: rand.New(rand.NewPCG(seed, 0x5eed)), now: epoch,
-		at: make(map[netip.Addr]station), scenarios: make(map[string]*Scenario)}
+		at: make(map[netip.Addr]station), scenarios: make(map[string]*Scenario), cut: make(map[string]bool)}
 	w.Net.start(w)
 	w.Fault = Fault{Drop: -1, Double: -1, Media: -1, Name: -1, Send: -1, Panic: -1}
 	for i, s := range snap.Servers {
@@ -250,7 +251,7 @@ func (w *World) stuck() {
 	}
 	for _, h := range w.Hosts {
 		for _, p := range h.all {
-			if p.state != over && w.Fault.Panic < 0 { // a call that fails inside may end without a word
+			if p.state != over && !w.cut[p.callID] && w.Fault.Panic < 0 { // a call that fails inside may end without a word
 				w.fail("%s: party %s of %s is still %s", h.Name, p.tag, p.scenario.Name, p.state)
 			}
 		}
