@@ -225,7 +225,6 @@ func (c *Call) leg(m *sip.Message) (*Leg, *attempt) {
 func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *sip.Message, out *Out) {
 	switch {
 	case m.Method == "ACK":
-		_ = c.open(l, m) // an answer is refused where it is read
 		c.receiveAck(now, l, m, out)
 		return
 	case m.Method == "CANCEL":
@@ -289,7 +288,6 @@ func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *s
 
 // response takes a response on one leg.
 func (c *Call) response(now time.Time, l *Leg, att *attempt, m *sip.Message, out *Out) {
-	_ = c.open(l, m) // as above
 	seq, method, _ := m.CSeq()
 	if method == "INVITE" {
 		c.inviteResponse(now, l, att, seq, m, out)
@@ -303,6 +301,7 @@ func (c *Call) response(now time.Time, l *Leg, att *attempt, m *sip.Message, out
 				again = r.Request()
 			}
 			if r.Receive(now, m, &out.Out) {
+				_ = c.open(l, m)
 				c.note(now, l, false, m)
 				if again != nil && c.answerRequest(now, l, r, hop, again, m, out) {
 					return
@@ -335,6 +334,9 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 	}
 	if !t.Receive(now, m, &out.Out) {
 		return
+	}
+	if t == &l.invc && !(known && l.up && m.ToTag() == l.dlg.RemoteTag) { // what is repeated says nothing of what has been said since
+		_ = c.open(l, m)
 	}
 	if !known {
 		c.note(now, l, false, m)

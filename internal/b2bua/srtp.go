@@ -137,11 +137,12 @@ func (c *Call) openOffer() *diag.Reason {
 // open completes and opens the description in a message of the peer, if it has one. The reason is that of a refused offer; an answer that cannot be is
 // refused by fits.
 func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
-	if m.Body == "" {
+	branch := l.up && !m.IsRequest() && m.ToTag() != l.dlg.RemoteTag // of a fork, with a dialog of its own: it is hung up
+	if m.Body == "" || branch {
 		return nil
 	}
-	passes, branch := c.plan.bypass || c.plan.passKeys, l.up && !m.IsRequest() && m.ToTag() != l.dlg.RemoteTag // of a fork, with a dialog of its own
-	stands, short := &l.sdp, !branch && (l.absent != 0 || l.up && l.sdp.outgrows(m.Body))
+	passes := c.plan.bypass || c.plan.passKeys
+	stands, short := &l.sdp, l.absent != 0 || l.up && l.sdp.outgrows(m.Body)
 	if d := c.beforeAnswer(l, m); d != nil {
 		stands, short = d, l.absent != 0
 		if offer, ok := m.SDP(); ok && d.outgrows(offer) {

@@ -209,6 +209,7 @@ func (c *Call) receiveAck(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	}
 	c.note(now, l, false, m)
 	l.heardAck()
+	_ = c.open(l, m) // an answer is refused where it is read
 	c.acknowledged(now, l, m, out)
 	c.announceAnswered(now, out)
 	if l.pending {
