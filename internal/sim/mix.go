@@ -44,6 +44,9 @@ func (w *World) Mix(n int) {
 	if w.Odd {
 		w.odd()
 	}
+	if w.Stalls {
+		w.stall()
+	}
 }
 
 // grow has a call begin small, and its parties ask for more, and for less again.

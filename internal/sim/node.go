@@ -35,6 +35,7 @@ type Node struct {
 	relay  *relay
 	board  *board
 	watch  *watch
+	still  time.Time                // it stands still until then
 	handed map[*sip.Message]*packet // messages on their way to another shard
 }
 

@@ -58,6 +58,19 @@ func (w *World) odd() {
 	}
 }
 
+// stall has nodes stand still for a while, as a virtual machine does that moves to another host.
+func (w *World) stall() {
+	r := rand.New(rand.NewPCG(w.Seed, 0x57a11))
+	for _, n := range w.Nodes {
+		if !one(r, 3) {
+			continue
+		}
+		for range 1 + r.IntN(2) {
+			w.after(ms(r, 0, 60000), func() { n.still = w.now.Add(ms(r, 500, 45000)) })
+		}
+	}
+}
+
 // move goes to another Contact.
 func (p *Party) move() {
 	if p.manner.Odd.Moves {

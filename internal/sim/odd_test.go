@@ -7,3 +7,8 @@ import "testing"
 func TestOddMix(t *testing.T) {
 	mixes(t, Document, 5, func(*World) {}, func(w *World) { w.Odd = true })
 }
+
+// TestStallMix is TestTenThousandCalls with nodes that stand still for up to most of a minute, and find all that has come meanwhile, and all timers, at once.
+func TestStallMix(t *testing.T) {
+	mixes(t, Document, 5, func(*World) {}, func(w *World) { w.Stalls = true })
+}

@@ -65,7 +65,20 @@ func (s *shard) post(do func()) {
 	s.n.w.after(lag, s.batch)
 }
 
+// stands tells whether the node stands still, and has do come so long after it goes on.
+func (s *shard) stands(do func(), d time.Duration) bool {
+	w, n := s.n.w, s.n
+	if !w.now.Before(n.still) {
+		return false
+	}
+	w.atTime(n.still.Add(d), do)
+	return true
+}
+
 func (s *shard) batch() {
+	if s.stands(s.batch, 0) {
+		return
+	}
 	s.woken = false
 	queue := s.queue
 	s.queue = nil
@@ -76,7 +89,7 @@ func (s *shard) batch() {
 
 // soon is post for what comes from outside, which need not wait when nothing else does.
 func (s *shard) soon(do func()) {
-	if s.n.w.Lag == 0 && len(s.queue) == 0 {
+	if s.n.w.Lag == 0 && len(s.queue) == 0 && !s.n.w.now.Before(s.n.still) {
 		do()
 		return
 	}
@@ -168,13 +181,15 @@ func (s *shard) arm() {
 		return
 	}
 	turn := s.turn
-	s.n.w.atTime(at, func() {
-		if turn != s.turn {
+	var wake func()
+	wake = func() {
+		if turn != s.turn || s.stands(wake, time.Millisecond) {
 			return
 		}
 		s.armed = time.Time{}
 		s.step(func(now time.Time, c *ua.Core, out *ua.Out) { c.Advance(now, out) })
-	})
+	}
+	s.n.w.atTime(at, wake)
 }
 
 func (s *shard) media(op b2bua.MediaOp) {

@@ -172,9 +172,7 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 		if r.owed == nil {
 			r.owed, r.acked = make(map[string]int), make(map[string]bool)
 		}
-		if !r.forgotten || m.Status < 300 {
-			r.owed[tag] = m.Status
-		}
+		r.owed[tag] = m.Status
 	}
 	first := r.status == 0
 	if first {
@@ -499,7 +497,7 @@ func (x *watch) finishRequest(l *legWatch, r *requestWatch) {
 	switch {
 	case r.sent:
 		for tag, status := range r.owed {
-			if !r.acked[tag] {
+			if !r.acked[tag] && !(r.forgotten && status >= 300) {
 				x.fail(l, "%d to INVITE (To tag %q) was never acknowledged", status, tag)
 			}
 		}

@@ -36,6 +36,8 @@ type World struct {
 	Faxes bool
 	// Odd: many peers do what few do, and some forget their calls.
 	Odd bool
+	// Stalls: nodes stand still for seconds.
+	Stalls bool
 	// Lag is how long a message waits at most in front of a shard.
 	Lag time.Duration
 
