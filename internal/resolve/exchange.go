@@ -44,13 +44,21 @@ func (r *Resolver) exchange(ctx context.Context, k question, late func(*dns.Msg)
 		})
 		under++
 		last = fmt.Errorf("ask %s: no answer within %v", server, r.cfg.Timeout)
-		timer := time.NewTimer(r.cfg.Timeout)
+		wait := r.cfg.Timeout
+		if try < len(servers)-1 && r.mute.is(r.now(), server) {
+			wait = min(wait, muteWait)
+		}
+		timer := time.NewTimer(wait)
 		for waits := true; waits; {
 			select {
 			case <-timer.C:
 				waits = false
+				r.mute.add(r.now(), server)
 			case a := <-answers:
-				if under--; a.err == nil {
+				if under--; a.err == nil || errors.Is(a.err, ErrAnswer) {
+					r.mute.remove(servers[a.try%len(servers)])
+				}
+				if a.err == nil {
 					timer.Stop()
 					stop()
 					return a.m, nil

@@ -75,6 +75,7 @@ type Resolver struct {
 	cfg    Config
 	hosts  hostsFile
 	system serversFile
+	mute   mute
 	now    func() time.Time // replaced by tests
 
 	ctx  context.Context // ends the questions under way

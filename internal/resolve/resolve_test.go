@@ -284,6 +284,45 @@ func TestServersAreAskedInTurn(t *testing.T) {
 	}
 }
 
+// TestSilentServerIsNotWaitedFor: where the first server is gone one look-up waits for it, and not each; when it is there again it is the first again.
+func TestSilentServerIsNotWaitedFor(t *testing.T) {
+	gone, well := newZone(t), newZone(t)
+	for i := range 5 {
+		gone.set(fmt.Sprintf("h%d.example.com. 60 IN A 192.0.2.1", i))
+		well.set(fmt.Sprintf("h%d.example.com. 60 IN A 192.0.2.2", i))
+	}
+	mute := func(is bool) { gone.change(func() { gone.mute = is }) }
+	r, c := newResolver(t, "", Config{Servers: []string{gone.addr, well.addr}, Timeout: 8 * muteWait})
+	look := func(i int, from string) time.Duration {
+		t.Helper()
+		began := time.Now()
+		res, err := r.Lookup(t.Context(), Query{Host: fmt.Sprintf("h%d.example.com", i), Port: 5060, IPv4: true})
+		if err != nil || text(res) != "UDP/192.0.2."+from+":5060" {
+			t.Fatalf("%q, %v, want that of server %s", text(res), err, from)
+		}
+		return time.Since(began)
+	}
+	mute(true)
+	if took := look(0, "2"); took < 8*muteWait {
+		t.Errorf("%v for a server of which nothing is known yet", took)
+	}
+	if took := look(1, "2"); took < muteWait || took >= 8*muteWait {
+		t.Errorf("%v for a server that was silent", took)
+	}
+	mute(false)
+	well.change(func() { well.mute = true }) // or it might be faster
+	look(2, "1")
+	well.change(func() { well.mute = false })
+	mute(true)
+	if took := look(3, "2"); took < 8*muteWait {
+		t.Errorf("%v for a server that has answered again", took)
+	}
+	c.move(muteFor)
+	if took := look(4, "2"); took < 8*muteWait {
+		t.Errorf("%v for a server that was silent long ago", took)
+	}
+}
+
 // TestSlowServer: a server that answers later than it is waited for costs the first look-up, and none after that.
 func TestSlowServer(t *testing.T) {
 	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
