@@ -105,6 +105,37 @@ func TestToldOfTwoSources(t *testing.T) {
 	}
 }
 
+// TestWithheld: what we have kept back while there was hold is not lost between us and a peer, who sees by the numbers that it is missing. What is lost besides is, and so is what is lost
+// later for a peer who counts anew after hold.
+func TestWithheld(t *testing.T) {
+	type step struct {
+		withheld      uint32
+		highest, lost int
+	}
+	for name, x := range map[string]struct {
+		steps []step
+		want  Told
+	}{
+		"nothing":                    {[]step{{0, 99, 1}}, Told{Expected: 100, Lost: 1}},
+		"hold":                       {[]step{{0, 99, 1}, {1000, 99, 1}, {1000, 1199, 1002}}, Told{Expected: 200, Lost: 2}},
+		"of which some were late":    {[]step{{0, 99, 5}, {100, 299, 103}}, Told{Expected: 200, Lost: 3}},
+		"before its first report":    {[]step{{50, 199, 51}}, Told{Expected: 150, Lost: 1}},
+		"twice":                      {[]step{{0, 99, 0}, {100, 299, 100}, {300, 599, 300}}, Told{Expected: 300}},
+		"two between its reports":    {[]step{{0, 99, 0}, {300, 599, 301}}, Told{Expected: 300, Lost: 1}},
+		"which it does not count":    {[]step{{0, 99, 0}, {1000, 1199, 0}, {1000, 1399, 40}}, Told{Expected: 1400, Lost: 40}},
+		"and it counts anew":         {[]step{{0, 2000, 0}, {1000, 1199, 0}, {1000, 3199, 1100}}, Told{Expected: 5201, Lost: 1100}},
+		"and its source counts anew": {[]step{{0, 99, 0}, {100, 299, 100}, {0, 399, 101}, {50, 499, 151}}, Told{Expected: 350, Lost: 1}},
+	} {
+		var a, b Witness
+		for i, s := range x.steps {
+			b.Take(answer(Block{Source: 0xa, Highest: uint32(s.highest), Lost: int32(s.lost)}), [2]Source{{SSRC: 0xa, On: true, Withheld: s.withheld}}, &a, int64(i)+1)
+		}
+		if got := b.Told(); got != x.want {
+			t.Errorf("%s: %+v, want %+v", name, got, x.want)
+		}
+	}
+}
+
 // TestTold sums up what a peer says of what reached it, over the wrap of the numbers and over two sources.
 func TestTold(t *testing.T) {
 	var a, b Witness

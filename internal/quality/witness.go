@@ -20,11 +20,13 @@ type Witness struct {
 	mark      int
 }
 
-// Source is a source whose packets go to a peer. First is the number of its first packet.
+// Source is a source whose packets go to a peer. First is the number of its first packet. Withheld is how many packets we have kept back between those that went to it, while there was
+// hold: the numbers show them, so the peer takes them for lost.
 type Source struct {
-	SSRC  uint32
-	First uint16
-	On    bool
+	SSRC     uint32
+	First    uint16
+	On       bool
+	Withheld uint32
 }
 
 // Trip is the time from us to a peer and back, as RTCP that passes shows it.
@@ -66,6 +68,8 @@ type heard struct {
 	known          bool
 	first, highest uint32 // extended numbers; what comes after first is expected
 	lost, jitter   uint32
+	withheld       uint32 // of lost, what we have kept back
+	seen           uint32 // Source.Withheld as far as it is in that
 	worst          uint8
 	past           Told // of sources before
 }
@@ -108,9 +112,9 @@ func (w *Witness) report(p *Packet, to [2]Source, other *Witness, now int64) {
 		r := p.Block(i)
 		switch {
 		case to[0].On && to[0].SSRC == r.Source:
-			w.heard.take(&r, to[0].First)
+			w.heard.take(&r, &to[0])
 		case to[1].On && to[1].SSRC == r.Source:
-			w.heard.take(&r, to[1].First)
+			w.heard.take(&r, &to[1])
 		default:
 			w.Unknown++
 			continue
@@ -166,17 +170,37 @@ func (t *Trip) take(r *Block, other *Witness, now int64) {
 	}
 }
 
-func (h *heard) take(r *Block, first uint16) {
+func (h *heard) take(r *Block, of *Source) {
 	lost := uint32(max(0, r.Lost))
 	if !h.known || h.source != r.Source || int32(r.Highest-h.highest) < 0 {
 		h.past = h.told()
-		at := uint32(uint16(r.Highest) - first) // it may have begun to count cycles later than we have
+		at := uint32(uint16(r.Highest) - of.First) // it may have begun to count cycles later than we have
 		if at >= 1<<15 {
 			at = 0
 		}
-		h.known, h.source, h.first = true, r.Source, r.Highest-at
+		before := uint32(0)
+		if h.known && h.source == r.Source { // what was kept back until now is in what it has said before
+			before = of.Withheld
+		}
+		*h = heard{known: true, source: r.Source, first: r.Highest - at, seen: before, worst: h.worst, past: h.past}
 	}
-	h.highest, h.lost, h.jitter, h.worst = r.Highest, lost, r.Jitter, max(h.worst, r.Fraction)
+	if !h.excuses(lost, of.Withheld) {
+		h.worst = max(h.worst, r.Fraction)
+	}
+	h.highest, h.lost, h.jitter = r.Highest, lost, r.Jitter
+}
+
+// excuses takes what we have kept back off what is lost, once a report has it: the next one need not yet, and who begins anew after hold never will.
+func (h *heard) excuses(lost, withheld uint32) bool {
+	if withheld < h.seen { // the source has begun anew
+		h.seen = 0
+	}
+	n := withheld - h.seen
+	if n == 0 || lost < h.lost || lost-h.lost < n-n/8 { // late ones come off what is lost meanwhile
+		return false
+	}
+	h.withheld, h.seen = h.withheld+n, withheld
+	return true
 }
 
 func (h *heard) told() Told {
@@ -184,8 +208,9 @@ func (h *heard) told() Told {
 	t.Worst, t.Jitter = h.worst, h.jitter
 	if h.known {
 		n := uint64(h.highest-h.first) + 1
+		n -= min(n, uint64(h.withheld))
 		t.Expected += n
-		t.Lost += min(uint64(h.lost), n)
+		t.Lost += min(uint64(h.lost-min(h.lost, h.withheld)), n)
 	}
 	return t
 }

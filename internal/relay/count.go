@@ -37,6 +37,9 @@ type counter struct {
 	received uint32
 	lost     uint64 // of earlier runs
 
+	// Of this run, what did not go on, as there was hold: since a packet did, and in all before one did again.
+	holding, withheld uint32
+
 	// RFC 3550 §6.4.1 and A.8.
 	clock     uint32
 	transit   int64  // arrival minus timestamp, in clock units
@@ -68,6 +71,7 @@ func (c *counter) restart(h header) {
 	c.running, c.jumped = true, false
 	c.highest, c.base, c.cycles, c.received = h.sequence, int64(h.sequence), 0, 1
 	c.clock = 0
+	c.holding, c.withheld = 0, 0
 	c.losses.Start()
 	c.late.Break()
 }

@@ -145,6 +145,9 @@ func (c *counter) strange(b []byte, onRTCPPort bool) {
 
 // stopped counts RTP that went nowhere.
 func (c *counter) stopped(held bool) {
+	if c.packets > 0 { // else nobody knows where the numbers begin
+		c.holding++
+	}
 	if held {
 		c.held++
 	} else {
@@ -183,7 +186,7 @@ const speaking = 10 * time.Second
 // heardBy are the sources whose packets go to a side: the other side's, and one of ours.
 func (st *stream) heardBy(to, other *side, now int64) (list [2]quality.Source) {
 	if c := &other.count; c.last != 0 && now-c.last < int64(speaking) {
-		list[0] = quality.Source{SSRC: c.ssrc, First: uint16(c.base), On: true}
+		list[0] = quality.Source{SSRC: c.ssrc, First: uint16(c.base), On: true, Withheld: c.withheld}
 	}
 	list[1] = to.made.source(now)
 	return list

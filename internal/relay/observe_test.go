@@ -2,10 +2,12 @@ package relay
 
 import (
 	"bytes"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/quality"
 )
 
 // seen counts packets as port.receive does.
@@ -173,5 +175,61 @@ func BenchmarkObserve(b *testing.B) {
 		c.look(p, h, agreed, false)
 		c.observe(h, 0, now)
 		now += 20e6
+	}
+}
+
+// TestHoldIsNoLoss: who keeps sending while it is held is heard with a hole in its numbers, which the other side reports as lost. Nothing was, on either way, in each tier.
+func TestHoldIsNoLoss(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	for _, tier := range tiers {
+		t.Run(tier.String(), func(t *testing.T) {
+			w := newWire(t)
+			defer w.here("link del near")
+			k := w.between(us4, peer4, Config{Best: tier}, nil)
+			hold := func(on bool) { k.update(func(s *media.Session) { s.Streams[0].Side[1].Send = !on }) }
+			heard := uint32(0) // by b
+			report := func() quality.Told {
+				t.Helper()
+				block := quality.Block{Source: 7, Highest: uint32(k.number) - 1, Lost: int32(uint32(k.number) - heard)}
+				rr := quality.AppendReport(nil, 8, &quality.Sent{NTP: 1}, &block, "")
+				before := k.from(1, 0, 1).RTCP
+				for k.b.send(k.b.rtcp, rtcpPort(k.lb), rr); k.from(1, 0, 1).RTCP == before; {
+					runtime.Gosched()
+				}
+				return k.from(1, 0, 1).Witness.Told()
+			}
+			hold(true)
+			for range 5 { // before anything was heard nobody misses it
+				k.a.send(k.a.rtp, k.la, k.packet(7))
+				k.number++
+			}
+			k.counts(func(c *media.Counters) bool { return c.Held == 5 })
+			hold(false)
+			heard = uint32(k.number)
+			for i := range uint64(2) {
+				k.talk(100)
+				heard += 100
+				hold(true)
+				for range 50 {
+					k.a.send(k.a.rtp, k.la, k.packet(7))
+					k.number++
+				}
+				k.counts(func(c *media.Counters) bool { return c.Held == 5+50*(i+1) })
+				hold(false)
+				k.talk(10)
+				heard += 10
+			}
+			if got := report(); got.Lost != 0 || got.Expected != uint64(heard) {
+				t.Errorf("%+v, want none of %d lost", got, heard)
+			}
+			k.number += 7 // what is lost is
+			k.talk(10)
+			heard += 10
+			if got := report(); got.Lost != 7 || got.Expected != uint64(heard)+7 {
+				t.Errorf("%+v, want 7 of %d lost", got, heard+7)
+			}
+		})
 	}
 }
