@@ -40,6 +40,8 @@ type counter struct {
 	// Of this run, what did not go on, as there was hold: since a packet did, and in all before one did again.
 	holding, withheld uint32
 
+	paused bool // there is hold, or there was since a packet went on
+
 	// RFC 3550 §6.4.1 and A.8.
 	clock     uint32
 	transit   int64  // arrival minus timestamp, in clock units
@@ -58,11 +60,29 @@ func (c *counter) observe(h header, clock uint32, now int64) {
 		c.sources++
 	} else {
 		c.pause(h, now)
-		c.sequence(h, c.renumbered(h, clock, now))
+		renumbered := c.renumbered(h, clock, now)
+		if c.paused && !renumbered {
+			c.skip(h, now)
+		}
+		c.sequence(h, renumbered)
 	}
 	c.payloadType, c.seen = h.payloadType, now
 	if !c.digits.Has(h.payloadType) { // all of an event have the time at which it began (RFC 4733 §2.2.1), and there may be sound between them
 		c.observeJitter(h, clockRate(h.payloadType, clock), now)
+	}
+}
+
+// skip takes what is missing where hold has been for no loss: it did not go on here either, and who is between its source and us, another relay for example, keeps it back.
+func (c *counter) skip(h header, now int64) {
+	const least = int64(500 * time.Millisecond) // of silence, or it is not for the hold
+	missing := uint32(h.sequence - c.highest - 1)
+	if missing == 0 || missing >= maxDropout-1 || now-c.seen < least {
+		return
+	}
+	c.rise(missing)
+	c.received += missing
+	if c.packets > 0 {
+		c.holding += missing
 	}
 }
 

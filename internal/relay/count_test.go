@@ -3,6 +3,8 @@ package relay
 import (
 	"testing"
 	"time"
+
+	"github.com/directsip/directsip/internal/media"
 )
 
 // feed observes packets of 20 ms with the given sequence numbers, arriving on time.
@@ -165,5 +167,73 @@ func TestJitterKnowsTheClock(t *testing.T) {
 	}
 	if c.jitter != 0 {
 		t.Errorf("jitter %d", c.jitter)
+	}
+}
+
+// TestHoldOfAnotherRelay: where somebody between the source and us keeps its packets back while there is hold, the numbers that are missing are no loss, on neither way. Elsewhere they are, and
+// so are those of a moment, and what is lost before hold.
+func TestHoldOfAnotherRelay(t *testing.T) {
+	for name, x := range map[string]struct {
+		hold, late bool // late: the first packet is there before we know that hold is over
+		silence    time.Duration
+		missing    uint16
+		lost       uint64
+	}{
+		"hold":                    {true, false, 20 * time.Second, 1000, 0},
+		"hold, and it is ahead":   {true, true, 20 * time.Second, 1000, 0},
+		"hold of the telephone":   {true, false, 20 * time.Second, 0, 0},
+		"a moment":                {true, false, 200 * time.Millisecond, 9, 9},
+		"no hold":                 {false, false, 20 * time.Second, 1000, 1000},
+		"hold of over an hour":    {true, false, time.Hour, 50000, 0}, // of which nobody knows any more whether the source has begun anew
+		"numbers that begin anew": {true, false, time.Second, 2900, 0},
+	} {
+		s := newStream(&session{}, 0, nil)
+		now, number := int64(1), uint16(65000)
+		want := &media.Stream{}
+		set := func(hold bool) {
+			for i := range want.Side {
+				want.Side[i].Send, want.Side[i].Recv = !hold, !hold
+			}
+			s.set(want, now)
+		}
+		c := &s.side[0].count
+		comes := func(passes bool) {
+			now += 20e6
+			number++
+			c.observe(peek(rtpPacket(8, number, 160*uint32(number), 7)), 8000, now)
+			if passes {
+				c.sent(rtp, 172, now)
+			} else {
+				c.stopped(true)
+			}
+		}
+		set(false)
+		for range 10 {
+			comes(true)
+		}
+		number++ // is lost, as another one will be
+		comes(true)
+		set(x.hold)
+		now += int64(x.silence)
+		number += x.missing
+		if x.late {
+			comes(false)
+		}
+		set(false)
+		for range 10 {
+			comes(true)
+		}
+		number++
+		comes(true)
+		withheld := uint32(x.missing)
+		if x.late {
+			withheld++
+		}
+		if x.missing >= maxDropout || x.lost > 0 || name == "numbers that begin anew" {
+			withheld = 0
+		}
+		if lost, pattern := c.allLost(), c.losses.Sum().Lost; lost != x.lost+2 || pattern != x.lost+2 || c.withheld != withheld {
+			t.Errorf("%s: %d lost, %d of the pattern, want %d; %d withheld, want %d", name, lost, pattern, x.lost+2, c.withheld, withheld)
+		}
 	}
 }

@@ -31,21 +31,25 @@ func check(s *media.Session) error {
 // set takes the wanted policy of a stream over. The session is locked.
 func (st *stream) set(want *media.Stream, now int64) {
 	spoken := st.opaque && !want.Opaque // from now on, again
-	var before [2]bool
+	var before, flowed [2]bool
 	for i := range before {
-		before[i] = st.awaits(media.SideIndex(i))
+		before[i], flowed[i] = st.awaits(media.SideIndex(i)), st.flows(i)
 	}
 	st.opaque, st.clock, st.sealed = want.Opaque, want.ClockRate, want.Sealed
 	for i := range st.side {
 		st.side[i].set(&want.Side[i], now)
 	}
 	for i := range before {
+		st.side[i].count.paused = st.side[i].count.paused || !flowed[i] || !st.flows(i)
 		if spoken || !before[i] && st.awaits(media.SideIndex(i)) {
 			st.side[i].armed = now
 		}
 	}
 	st.speaks(want)
 }
+
+// flows tells whether what comes from a side may go on, as far as there is no hold.
+func (st *stream) flows(i int) bool { return st.side[i].recv && st.side[1-i].send }
 
 func (sd *side) set(want *media.Side, now int64) {
 	reopen := want.Relatch != sd.relatch

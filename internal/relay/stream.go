@@ -243,7 +243,7 @@ func (c *counter) sent(k kind, size int, now int64) {
 		return
 	}
 	c.packets++
-	c.withheld, c.holding = c.withheld+c.holding, 0
+	c.withheld, c.holding, c.paused = c.withheld+c.holding, 0, false
 	if k == opaque {
 		c.t38++
 	}
