@@ -174,6 +174,9 @@ func (r *receiver) fresh(h header) bool {
 }
 
 func (s *sender) rollovers(c *counter) (n uint32, known bool) {
+	if s.shifts(c.ssrc) { // the kernel gives no other numbers
+		return 0, false
+	}
 	return rollovers(s.sources, s.context.ROC, c)
 }
 
