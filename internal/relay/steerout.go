@@ -166,6 +166,7 @@ func (o *outlet) send(from *port, b []byte, to *sockaddr) unix.Errno {
 	}
 	failed := len(o.failed)
 	errno := o.transmit()
+	clear(o.failed[failed:])
 	o.failed = o.failed[:failed] // the caller knows
 	return errno
 }
@@ -272,6 +273,7 @@ func (o *outlet) transmit() (errno unix.Errno) {
 		o.failed = append(o.failed, o.pending[i])
 		i++
 	}
+	clear(o.pending[:o.n]) // or calls that are over would stay in memory until others have taken their place
 	o.n = 0
 	return errno
 }
@@ -318,6 +320,7 @@ func (w *worker) dispatch() {
 		}
 		o.open = false
 		w.failures = append(w.failures, o.failed...)
+		clear(o.failed)
 		o.failed = o.failed[:0]
 		o.mu.Unlock()
 	}
