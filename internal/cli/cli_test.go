@@ -185,3 +185,16 @@ func TestCheckOpensCertificates(t *testing.T) {
 		t.Errorf("status %d, %v\n%s", status, err, out)
 	}
 }
+
+// TestPastedNumber: a number with blanks, as letters and web pages have it, is called as one would dial it.
+func TestPastedNumber(t *testing.T) {
+	_, want, _ := command(t, "route", "--trunk", "pbx", "--from", "+4930100", "--to", "+14255550100", "testdata/failing.yaml")
+	for _, to := range []string{"+1 425 555 0100", "+1\u00a0(425) 555-0100"} {
+		if _, out, errs := command(t, "route", "--trunk", "pbx", "--from", "+49 30 100", "--to", to, "testdata/failing.yaml"); out != want || want == "" {
+			t.Errorf("%s: %s%s, want\n%s", to, out, errs, want)
+		}
+	}
+	if got := pasted("alice b"); got != "alice b" {
+		t.Error(got)
+	}
+}

@@ -132,11 +132,19 @@ func (a *app) writeRunning(cmd *cobra.Command, q url.Values, wide bool) error {
 
 // bare is a number without what people write between its digits (RFC 3966 §5.1.1), which no record has; a name is as it is.
 func bare(s string) string {
-	n := strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "").Replace(s)
+	n := strings.NewReplacer(" ", "", "\u00a0", "", "-", "", ".", "", "(", "", ")", "").Replace(s)
 	if strings.Trim(n, "+0123456789*#") != "" {
 		return s
 	}
 	return n
+}
+
+// pasted is a number as it came out of a letter or a page, with blanks between its digits, as one would dial it.
+func pasted(s string) string {
+	if strings.ContainsAny(s, " \u00a0") {
+		return bare(s)
+	}
+	return s
 }
 
 // runningTrunks completes the name of a trunk of the running server.

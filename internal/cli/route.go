@@ -23,7 +23,7 @@ func (a *app) routeCmd() *cobra.Command {
 		Example: "  directsip route --from alice --to 0425550100\n  directsip route --trunk pstn --to +14255550100 --json\n" +
 			"  directsip route --dial-plan us --voice-policy staff --to 0425550100",
 		RunE: func(_ *cobra.Command, args []string) error {
-			if to == "" {
+			if to, from = pasted(to), pasted(from); to == "" {
 				return &usageError{"route", errors.New("route needs the called number: --to NUMBER")}
 			}
 			snap, err := a.mustLoad(document(args))

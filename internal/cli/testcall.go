@@ -62,6 +62,7 @@ func (a *app) callCmd() *cobra.Command {
 		Example:           "  directsip call --trunk tester --to +14255550100 --digits 123# --talk 10s",
 		ValidArgsFunction: yamlFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			to, from = pasted(to), pasted(from)
 			switch {
 			case to == "" || trunk == "":
 				return &usageError{"call", errors.New("call needs the trunk that the call comes from and the called number: --trunk TRUNK --to NUMBER; `directsip calls` lists calls")}

@@ -16,8 +16,8 @@ func gaveUp(r *cdr.Record) bool {
 	return (r.Reason == diag.AllTrunksFailed.ID || r.Reason == diag.AllTrunksDown.ID) && len(r.Attempts) > 0 && !r.End.IsZero()
 }
 
-// maxTried bounds what a sentence says of attempts that differ.
-const maxTried = 4
+// maxTried and maxTrunks bound what a sentence says of attempts that differ, and of those that do not.
+const maxTried, maxTrunks = 6, 4
 
 // group is what some attempts have in common, and their trunks.
 type group struct {
@@ -51,8 +51,8 @@ func writeGroups(groups []group, separator string) string {
 			break
 		}
 		names, more := g.trunks, ""
-		if len(names) > maxTried {
-			names, more = names[:maxTried-1], fmt.Sprintf(" and %d more", len(names)-maxTried+1)
+		if len(names) > maxTrunks {
+			names, more = names[:maxTrunks-1], fmt.Sprintf(" and %d more", len(names)-maxTrunks+1)
 		}
 		quoted := make([]string, len(names))
 		for k, name := range names {
@@ -71,7 +71,7 @@ func tried(r *cdr.Record) string {
 // became says how an attempt failed: in the words of the peer, and in ours where the peer has said nothing or its words do not say enough.
 func became(x *cdr.Attempt) string {
 	said := strings.TrimSuffix(x.Detail, ".")
-	if said == "" && x.Status > 0 && !ownVerdict(x.Reason) {
+	if said == "" && x.Status > 0 && !ownVerdict(x) {
 		said = strconv.Itoa(x.Status)
 	}
 	if x.Cause > 0 {

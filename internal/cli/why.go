@@ -72,7 +72,7 @@ func writeAttempts(w io.Writer, r *cdr.Record, now time.Time) {
 	for i := range r.Attempts {
 		x := &r.Attempts[i]
 		status := dash("")
-		if x.Status > 0 && !ownVerdict(x.Reason) {
+		if x.Status > 0 && !ownVerdict(x) {
 			status = strconv.Itoa(x.Status)
 		}
 		if x.Cause > 0 {
@@ -99,8 +99,11 @@ func writeAttempts(w io.Writer, r *cdr.Record, now time.Time) {
 }
 
 // ownVerdict tells of the reason of an attempt that it is ours: the peer has said nothing, and the status of the attempt is what such a reason counts as.
-func ownVerdict(reason string) bool {
-	switch reason {
+func ownVerdict(x *cdr.Attempt) bool {
+	if x.Remote == "" { // nobody was asked: the trunk is full, or makes a pause
+		return x.Reason != ""
+	}
+	switch x.Reason {
 	case diag.NoResponse.ID, diag.NoProgress.ID, diag.TransportFailed.ID, diag.DNSFailed.ID, diag.LinkFull.ID, diag.SessionTooWide.ID:
 		return true
 	}

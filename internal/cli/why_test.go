@@ -145,12 +145,13 @@ func TestAttemptWithoutAnswerHasNoStatus(t *testing.T) {
 func TestWhyOfACallThatEveryTargetFailed(t *testing.T) {
 	at := time.Unix(1700000000, 0)
 	r := &cdr.Record{Start: at, End: at, Status: 503, Reason: "all-trunks-failed", EndedBy: "directsip", Detail: "407 Proxy Authentication Required", Attempts: []cdr.Attempt{
-		{Trunk: "a", Took: 4 * time.Second, Status: 408, Class: "peer-fault", Reason: "no-response"},
-		{Trunk: "b", Took: 4 * time.Second, Status: 408, Class: "peer-fault", Reason: "no-response"},
-		{Trunk: "c", Took: time.Second, Status: 503, Cause: 34, Class: "congestion", Reason: "peer-congestion"},
-		{Trunk: "d", Took: time.Second, Status: 500, Class: "peer-fault", Detail: "500 Server Error"},
-		{Trunk: "e", Took: time.Second, Status: 407, Class: "peer-fault", Reason: "credentials-missing", Detail: "407 Proxy Authentication Required"}}}
-	want := `: Every target was tried and none took the call. "a", "b": the peer did not answer the INVITE at all; ` +
+		{Trunk: "full", Status: 503, Class: "congestion", Reason: "trunk-limit"},
+		{Trunk: "a", Remote: "192.0.2.1:5060", Took: 4 * time.Second, Status: 408, Class: "peer-fault", Reason: "no-response"},
+		{Trunk: "b", Remote: "192.0.2.1:5060", Took: 4 * time.Second, Status: 408, Class: "peer-fault", Reason: "no-response"},
+		{Trunk: "c", Remote: "192.0.2.1:5060", Took: time.Second, Status: 503, Cause: 34, Class: "congestion", Reason: "peer-congestion"},
+		{Trunk: "d", Remote: "192.0.2.1:5060", Took: time.Second, Status: 500, Class: "peer-fault", Detail: "500 Server Error"},
+		{Trunk: "e", Remote: "192.0.2.1:5060", Took: time.Second, Status: 407, Class: "peer-fault", Reason: "credentials-missing", Detail: "407 Proxy Authentication Required"}}}
+	want := `: Every target was tried and none took the call. "full": the trunk has as many calls as it may (maxCalls of the trunk); "a", "b": the peer did not answer the INVITE at all; ` +
 		`"c": the peer has no free channel or is overloaded: 503 (Q.850 34); "d": 500 Server Error; ` +
 		`"e": the peer asked for a user name and password, and the trunk has none for it: 407 Proxy Authentication Required.`
 	if got := explain(r, at); !strings.HasSuffix(got.Sentence, want) {
@@ -164,7 +165,7 @@ func TestWhyOfACallThatEveryTargetFailed(t *testing.T) {
 	}
 	r.Detail, r.Attempts = "something else", nil
 	for range 9 {
-		r.Attempts = append(r.Attempts, cdr.Attempt{Trunk: "itsp-" + string(rune('1'+len(r.Attempts))), Status: 503, Class: "peer-fault"})
+		r.Attempts = append(r.Attempts, cdr.Attempt{Trunk: "itsp-" + string(rune('1'+len(r.Attempts))), Remote: "192.0.2.1:5060", Status: 503, Class: "peer-fault"})
 	}
 	if got := explain(r, at).Sentence; !strings.HasSuffix(got, ` "itsp-1", "itsp-2", "itsp-3" and 6 more: 503. Detail: something else.`) {
 		t.Error(got)

@@ -66,7 +66,7 @@ var (
 		Fix:  "Nothing if that is the law of the place. Else compare the sites in the decision: of the trunk, and of the user or PBX."}
 	NoTrunk = &Reason{ID: "no-trunk", Status: 503, Phrase: "Service Unavailable", Cause: 38,
 		Text: "Routes match, but none of their trunks can be used from this pool for this call.",
-		Fix:  "Give the route a trunk of this pool, and look at the reasons in the decision: other pool, gateway not routable, or the trunk that the call came from."}
+		Fix:  "Give the route a trunk of this pool, and look at the reasons in the decision: other pool, out of service (enabled), gateway not routable, or the trunk that the call came from."}
 	UserUnreachable = &Reason{ID: "user-unreachable", Status: 480, Phrase: "Temporarily Unavailable", Cause: 20,
 		Text: "The number belongs to a user, but no trunk of this pool leads to the user's UC platform.",
 		Fix:  "Give the UC gateway of the user a trunk to this pool."}
