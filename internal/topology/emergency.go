@@ -134,24 +134,62 @@ func (c *compiler) emergencyNumbers(docs []*emergencyDoc) (list []EmergencyNumbe
 
 // checkEmergency: an emergency number reaches a trunk.
 func (c *compiler) checkEmergency() {
-	c.checkEmergencyList(c.snap.Emergency, c.emergencyDocs)
+	in := c.emergencyCallers()
+	c.checkEmergencyList(c.snap.Emergency, c.emergencyDocs, in[nil])
 	for _, d := range c.locationPolicyDocs {
 		if !d.had {
 			c.warnf(d.key, "no site and no user has the location policy, so its numbers are like any others").fixf("Name it by locationPolicy of a site or user, or remove it")
 		}
-		c.checkEmergencyList(d.out.Numbers, d.numbers)
+		c.checkEmergencyList(d.out.Numbers, d.numbers, in[d.out])
 	}
 }
 
-func (c *compiler) checkEmergencyList(list []EmergencyNumber, docs []*emergencyDoc) {
+// emergencyCallers are trunks on which calls arrive that emergency numbers are for, one of each pool, by whose numbers hold for them; nil: those of the document.
+func (c *compiler) emergencyCallers() map[*LocationPolicy][]*Trunk {
+	in := map[*LocationPolicy][]*Trunk{}
+	add := func(p *LocationPolicy, t *Trunk) {
+		if !t.Disabled && !slices.ContainsFunc(in[p], func(o *Trunk) bool { return o.Pool == t.Pool }) {
+			in[p] = append(in[p], t)
+		}
+	}
+	for _, t := range c.snap.Trunks {
+		if k := t.Gateway.Kind; k == KindUC || k == KindPBX {
+			add(ofSite(t.Site, sitePolicy), t)
+		}
+	}
+	for _, u := range c.snap.Users {
+		for _, t := range u.Trunks {
+			add(u.LocationPolicy, t)
+		}
+	}
+	return in
+}
+
+// checkEmergencyList looks at the numbers of one list, for who calls on one of some trunks: a call leaves by trunks of the pool that it came to.
+func (c *compiler) checkEmergencyList(list []EmergencyNumber, docs []*emergencyDoc, in []*Trunk) {
 	for i, e := range list {
 		bare := strings.TrimPrefix(e.Number, "+")
-		reached := slices.ContainsFunc(c.snap.Routes, func(r *Route) bool {
-			return len(r.Trunks) > 0 && slices.Contains(r.Usages, e.Usage) && (r.Matches(bare) || r.Matches("+"+bare))
-		})
-		if !reached {
+		var routes []*Route
+		for _, r := range c.snap.Routes {
+			if len(r.Trunks) > 0 && slices.Contains(r.Usages, e.Usage) && (r.Matches(bare) || r.Matches("+"+bare)) {
+				routes = append(routes, r)
+			}
+		}
+		if len(routes) == 0 {
 			c.errorf(docs[i].usage, "no route of the usage %q with a trunk matches %s or +%s", e.Usage, bare, bare).
 				fixf(`Add a route with this usage and pattern: ^\+?%s$`, regexp.QuoteMeta(bare))
+			continue
+		}
+		for _, t := range in {
+			out := slices.ContainsFunc(routes, func(r *Route) bool {
+				return slices.ContainsFunc(r.Trunks, func(o RouteTrunk) bool {
+					return o.Trunk.Pool == t.Pool && !o.Trunk.Disabled && o.Trunk.Gateway.Routable
+				})
+			})
+			if !out {
+				c.warnf(docs[i].usage, "nobody is reached by a call to %s that comes to pool %q, as on trunk %q: the routes of usage %q for it have no trunk of that pool in service", e.Number, t.Pool.Name, t.Name, e.Usage).
+					fixf("Add a trunk of pool %q to such a route", t.Pool.Name)
+			}
 		}
 	}
 }
