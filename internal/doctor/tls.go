@@ -70,7 +70,7 @@ func (hs *Handshake) verify(chain []*x509.Certificate, roots *x509.CertPool) {
 		}
 	}
 	leaf := chain[0]
-	if err := leaf.VerifyHostname(hs.Name); err != nil {
+	if err := transport.VerifyName(leaf, hs.Name); err != nil {
 		hs.NameError = clip(err.Error())
 	}
 	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: within(leaf, time.Now())}); err != nil {

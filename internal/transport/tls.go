@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,13 +23,17 @@ func (p peer) is(name string) bool {
 	if name == "" {
 		return true
 	}
-	if p.cert == nil {
-		return false
+	return p.cert != nil && VerifyName(p.cert, name) == nil
+}
+
+// VerifyName tells why a certificate is not one of a name: besides the names of hosts there are SIP URIs, and where there is neither, as on many a gateway that has made
+// its own, the common name (RFC 5922 §7.1).
+func VerifyName(cert *x509.Certificate, name string) error {
+	err := cert.VerifyHostname(name)
+	if err != nil && slices.Contains(PeerNames(cert), strings.ToLower(name)) {
+		return nil
 	}
-	if p.cert.VerifyHostname(name) == nil {
-		return true
-	}
-	return len(p.cert.DNSNames) == 0 && strings.EqualFold(p.cert.Subject.CommonName, name)
+	return err
 }
 
 // handshake runs the handshake of either side within timeout.
@@ -66,6 +71,27 @@ func PeerNames(cert *x509.Certificate) []string {
 		names = append(names, strings.ToLower(cert.Subject.CommonName))
 	}
 	return names
+}
+
+// verifyServer checks the chain and the name of a peer that we call, as crypto/tls would but for the names that it does not know.
+func verifyServer(roots *x509.CertPool, name string) func(tls.ConnectionState) error {
+	return func(cs tls.ConnectionState) error {
+		if len(cs.PeerCertificates) == 0 {
+			return errors.New("peer has no certificate")
+		}
+		between := x509.NewCertPool()
+		for _, c := range cs.PeerCertificates[1:] {
+			between.AddCert(c)
+		}
+		_, err := cs.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
+		if err == nil {
+			err = VerifyName(cs.PeerCertificates[0], name)
+		}
+		if err != nil {
+			return &tls.CertificateVerificationError{UnverifiedCertificates: cs.PeerCertificates, Err: err}
+		}
+		return nil
+	}
 }
 
 // verifyClient checks the chain of a peer that called us. SIP peers are servers on both ends of a connection and public

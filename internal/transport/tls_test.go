@@ -78,8 +78,15 @@ func (a *authority) issueFor(t testing.TB, dir string, usage []x509.ExtKeyUsage,
 	key := newKey(t)
 	a.next++
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(a.next), Subject: pkix.Name{CommonName: "cn.example.com"}, DNSNames: names, ExtKeyUsage: usage,
+		SerialNumber: big.NewInt(a.next), Subject: pkix.Name{CommonName: "cn.example.com"}, ExtKeyUsage: usage,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
+	}
+	for _, n := range names {
+		if u, err := url.Parse(n); err == nil && u.Scheme == "sip" {
+			template.URIs = append(template.URIs, u)
+		} else {
+			template.DNSNames = append(template.DNSNames, n)
+		}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
 	if err != nil {
@@ -136,6 +143,41 @@ func TestTLSBothSidesProveTheirNames(t *testing.T) {
 	}
 	if s := b.stats(t, sip.TLS); s.Accepted != 1 {
 		t.Errorf("%d connections, want one", s.Accepted)
+	}
+}
+
+// RFC 5922 §7.1: a peer that we call may have its name in a SIP URI, or as the common name where there is no other, as one that calls us may.
+func TestTLSNamesOfWhoIsCalled(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	a := newNode(t, Config{}, ca.issue(t, t.TempDir(), "a.example.com"))
+	for _, x := range []struct {
+		carries []string
+		name    string
+		want    bool
+	}{
+		{nil, "CN.example.com", true}, // the common name
+		{nil, "b.example.com", false},
+		{[]string{"b.example.com"}, "cn.example.com", false},
+		{[]string{"sip:b.example.com"}, "b.example.com", true},
+		{[]string{"sip:b.example.com"}, "cn.example.com", false},
+		{[]string{"sip:bob@b.example.com"}, "b.example.com", false},
+	} {
+		b := newNode(t, Config{}, ca.issue(t, t.TempDir(), x.carries...))
+		a.Send(one(tlsHop(a, b, t, x.name), "1"))
+		if x.want {
+			b.next(t)
+			continue
+		}
+		var wrong x509.HostnameError
+		if f := a.failure(t); !errors.As(f.err, &wrong) {
+			t.Errorf("%v is taken for %q: %v", x.carries, x.name, f.err)
+		}
+	}
+	other := newNode(t, Config{}, newAuthority(t, "other").issue(t, t.TempDir()))
+	a.Send(one(tlsHop(a, other, t, "cn.example.com"), "1"))
+	var unknown x509.UnknownAuthorityError
+	if f := a.failure(t); !errors.As(f.err, &unknown) {
+		t.Errorf("an authority that nobody knows: %v", f.err)
 	}
 }
 
