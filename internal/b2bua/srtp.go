@@ -479,6 +479,9 @@ func (c *Call) offerKeys(l *Leg, i int, proto string) {
 		if hasDTLS(&at.shown) {
 			at.shown.Lines = at.describeDTLS(c.env, "actpass", true)
 		}
+		if c.xfer == nil && !l.up { // the target is called again, at its next address or by another transport
+			c.expectKeys(l, i)
+		}
 		return
 	}
 	at.shown, at.must = sdp.Protection{Proto: proto}, false
@@ -512,13 +515,22 @@ func (c *Call) offerKeys(l *Leg, i int, proto string) {
 	if keying != "sdes" {
 		at.shown.Lines = at.describeDTLS(c.env, "actpass", true) // RFC 5763 §5
 	}
-	if i < len(c.plan.lines) {
-		if e := &c.plan.lines[i].peer[l.side]; e.crypt == nil && e.dtls == nil { // until the answer says which
-			e.crypt, c.plan.dirty = &media.Crypt{}, true
-			if keying != "sdes" {
-				e.dtls = &media.DTLS{Association: at.dtls.id}
-			}
-		}
+	c.expectKeys(l, i)
+}
+
+// expectKeys has the relay wait for the keys that an m-line is offered with: nothing passes until the answer says which, and a peer that begins a handshake need not wait for its answer to come here
+// (RFC 5763 §6.2).
+func (c *Call) expectKeys(l *Leg, i int) {
+	if i >= len(c.plan.lines) {
+		return
+	}
+	at, e := &l.srtp.lines[i], &c.plan.lines[i].peer[l.side]
+	if e.crypt != nil || e.dtls != nil {
+		return
+	}
+	e.crypt, c.plan.dirty = &media.Crypt{}, true
+	if hasDTLS(&at.shown) {
+		e.dtls = &media.DTLS{Association: at.dtls.id}
 	}
 }
 

@@ -123,6 +123,11 @@ func (r *rig) in(src sip.Source, data []byte) {
 		r.b.Fatalf("%+v\n%s", f, data)
 	}
 	r.core.Receive(r.now, src, m, &r.out)
+	r.relays()
+}
+
+// relays performs the media effects.
+func (r *rig) relays() {
 	for i := 0; i < len(r.out.Media); i++ {
 		switch op := r.out.Media[i]; op.Verb {
 		case b2bua.MediaOpen:

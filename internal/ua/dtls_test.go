@@ -8,6 +8,7 @@ import (
 
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/sip"
 )
 
 var (
@@ -171,6 +172,30 @@ func TestRFC5763_5Offer(t *testing.T) {
 				t.Errorf("the relay has %+v", d)
 			}
 		})
+	}
+}
+
+// TestRFC5763_6_2SaidAgain: an INVITE that goes by UDP after all, or to the next address, is offered with the keys of before: the relay waits for them as after the first, so that a handshake
+// which begins before the answer is here is not lost, and nothing passes in clear.
+func TestRFC5763_6_2SaidAgain(t *testing.T) {
+	for settings, dtls := range map[string]bool{"required": false, "required, srtpKeying: dtls": true, "required, srtpKeying: both": true, "optional, srtpKeying: both": true} {
+		r := shaking(t, "accept", settings+", ice: full, udpMaxRequest: 500")
+		r.out.Reset()
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+		for _, transport := range []sip.Transport{sip.TCP, sip.UDP} {
+			last := r.out.Sends[len(r.out.Sends)-1]
+			if !strings.HasPrefix(string(last.Data), "INVITE ") || last.Hop.Transport != transport {
+				t.Fatalf("by %v\n%s", last.Hop.Transport, last.Data)
+			}
+			if pending := r.side(1); pending.Crypt == nil || dtls != (pending.DTLS != nil) {
+				t.Errorf("%s, by %v: the relay has %+v", settings, transport, pending)
+			}
+			if transport == sip.TCP {
+				r.out.Media = r.out.Media[:0]
+				r.core.SendFailed(r.now, last.CallID, last.Branch, "connection refused", &r.out)
+				r.relays()
+			}
+		}
 	}
 }
 
