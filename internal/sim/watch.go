@@ -497,7 +497,7 @@ func (x *watch) finishRequest(l *legWatch, r *requestWatch) {
 	switch {
 	case r.sent:
 		for tag, status := range r.owed {
-			if !r.acked[tag] && !(r.forgotten && status >= 300) {
+			if !r.acked[tag] && !(r.forgotten && (status >= 300 || r.msg.ToTag() != "")) {
 				x.fail(l, "%d to INVITE (To tag %q) was never acknowledged", status, tag)
 			}
 		}
