@@ -42,6 +42,9 @@ func (s *Scenario) hear(w *World) {
 	if leg := w.Nodes[s.Node].watch.legs[a.callID]; s.Caller.Offerless && (leg == nil || !leg.acknowledged()) {
 		return // its answer is on its way
 	}
+	if w.Nodes[s.Node].stood() {
+		return // it may have something to tell
+	}
 	if s.moved {
 		if !w.Faxes {
 			s.hearMoved(w)
@@ -65,6 +68,10 @@ func (s *Scenario) hear(w *World) {
 		id, open := n.relay.ports[a.speaker.remote.media[0].port]
 		if !open && n.ended(a.callID) {
 			return // the BYE of the node is on its way
+		}
+		if !open && w.Bypass {
+			s.meet(w, a, b)
+			return
 		}
 		if !open {
 			w.fail("%s: the caller sends to port %d, which is not open", s.Name, a.speaker.remote.media[0].port)
@@ -94,6 +101,26 @@ func (s *Scenario) hear(w *World) {
 		s.heard++
 	}
 }
+
+// meet checks of a bypassed call that each end sends to where the other one is, when both have gone along with all that they were told.
+func (s *Scenario) meet(w *World, a, b *Party) {
+	if n := w.Nodes[s.Node]; n.tells(a) || n.tells(b) || len(a.denied)+len(b.denied) > 0 {
+		return
+	}
+	for _, x := range [...][2]*Party{{a, b}, {b, a}} {
+		told, is := x[0].speaker.remote.media[0], x[1].speaker.mine.media[0]
+		if is.port > 0 && !is.addr.IsUnspecified() && !told.addr.IsUnspecified() && (told.port != is.port || told.addr != is.addr) {
+			w.fail("%s: %s sends to %v port %d, and %s is at %v port %d", s.Name, x[0].host.Name, told.addr, told.port, x[1].host.Name, is.addr, is.port)
+		}
+	}
+	if x, y := a.direction(), b.direction(); x != reversed(y) && !a.speaker.stubborn && !b.speaker.stubborn {
+		w.fail("%s: media is %s for the caller and %s for the callee, and goes past us", s.Name, x, y)
+	}
+	s.heard++
+}
+
+// stood tells whether the node stands still, or has done so until just now.
+func (n *Node) stood() bool { return n.w.now.Before(n.still.Add(5 * time.Second)) }
 
 // faces checks that two parties have the same m-lines live, and that the relay has them where they are. False: there is T.38 or nothing, of which there is no more to say.
 func (s *Scenario) faces(w *World, a, b *Party) bool {
