@@ -90,7 +90,7 @@ func (s *Server) remarks(name string, me *topology.Server) (list topology.Proble
 	if me.MediaTier != s.mediaTier {
 		list = append(list, s.laterTier(name, me))
 	}
-	return append(list, missingMedia(name, me)...)
+	return slices.Concat(list, missingMedia(name, me), scarcePorts(name, me, s.cfg.Shards))
 }
 
 // read checks a document, and that it has this server and its secrets.

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -101,7 +102,7 @@ func Start(cfg Config) (s *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range append(problems, missingMedia(cfg.Document, me)...) {
+	for _, p := range slices.Concat(problems, missingMedia(cfg.Document, me), scarcePorts(cfg.Document, me, cfg.Shards)) {
 		cfg.Logger.Warn("document", "problem", p.String())
 	}
 	if problems := unlock(snap, me); len(problems) > 0 {

@@ -108,6 +108,7 @@ func (c *compiler) checkServer(p *poolDoc, d *serverDoc) {
 		c.warnf(ports, "mediaPorts has %d ports, two pairs for each of %d calls, and maxCalls of the pool lets this server have %d", size, size/4, share).
 			fixf("Widen mediaPorts or lower maxCalls of the pool")
 	}
+	c.checkTrunkPorts(p.out, s, ports, size/4)
 	for _, t := range c.snap.Trunks {
 		if t.Pool != p.out || t.Transport != sip.UDP || t.Port < r.First || t.Port > r.Last {
 			continue
@@ -115,6 +116,20 @@ func (c *compiler) checkServer(p *poolDoc, d *serverDoc) {
 		if slices.ContainsFunc(s.AllMedia(), func(a netip.Addr) bool { return slices.Contains(s.Toward(t).Addresses, a) }) {
 			c.errorf(ports, "mediaPorts %d-%d contains the port %d that trunk %q listens on over UDP", r.First, r.Last, t.Port, t.Name).
 				fixf("Move the port or the range")
+			return
+		}
+	}
+}
+
+// checkTrunkPorts: a server without a limit has media ports for as many calls as each of its trunks may have.
+func (c *compiler) checkTrunkPorts(p *Pool, s *Server, ports *node, calls int) {
+	if s.MaxCalls > 0 || p.Share().MaxCalls > 0 {
+		return // which stands for all trunks together
+	}
+	for _, t := range c.snap.Trunks {
+		if t.Pool == p && !t.Settings.EnableBypass && t.Settings.MaxCalls > calls {
+			c.warnf(ports, "mediaPorts are enough for %d calls, two pairs for each, and maxCalls lets trunk %q alone have %d", calls, t.Name, t.Settings.MaxCalls).
+				fixf("Widen mediaPorts or lower maxCalls of the trunk")
 			return
 		}
 	}
