@@ -42,6 +42,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"calls --csv --json", 2, "{\"error\":\"calls are written as --csv or as --json, not as both\"}\n"},
 		{"calls --since tomorrow", 2, "directsip: \"tomorrow\" is neither a time like 12:00, yesterday 22:00, 2026-01-31 12:00 or 2026-01-31T12:00:00Z nor an age like 90m, 24h or 7d\n" +
 			"Try: directsip calls --help\n"},
+		{"serve --drain -1s x.yaml", 2, "directsip: --drain is a time like 30s, and --shards 1 to 1024, or 0 for one per processor\nTry: directsip serve --help\n"},
+		{"serve --shards 5000 x.yaml", 2, "directsip: --drain is a time like 30s, and --shards 1 to 1024, or 0 for one per processor\nTry: directsip serve --help\n"},
 		{"serve -", 2, "directsip: a server reads its document again when it changes and with SIGHUP, so it needs a file, not standard input\nTry: directsip serve --help\n"},
 		{"calls --reason no_answer", 2, "directsip: there is no reason \"no_answer\"; docs/diagnostics.md has them all\nTry: directsip calls --help\n"},
 		{"calls --limit 0", 2, "directsip: --limit is 0: write 1 to 10000; with --csv it may be more\nTry: directsip calls --help\n"},
@@ -196,5 +198,14 @@ func TestPastedNumber(t *testing.T) {
 	}
 	if got := pasted("alice b"); got != "alice b" {
 		t.Error(got)
+	}
+}
+
+// TestListeningIsOneLine: in a journal it stands among lines of the log, each of which is an object with --json.
+func TestListeningIsOneLine(t *testing.T) {
+	var out strings.Builder
+	a := &app{out: &out, json: true}
+	if err := a.sayListening("here"); err != nil || out.String() != "{\"listening\":\"here\"}\n" {
+		t.Errorf("%v, %q", err, out.String())
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,18 @@ import (
 	"github.com/directsip/directsip/internal/store"
 )
 
+// maxShards is more than any machine has use for: each shard has a part of the media ports.
+const maxShards = 1024
+
+// sayListening is one line also as JSON: a journal has it among those of the log.
+func (a *app) sayListening(where string) error {
+	if a.json {
+		return json.NewEncoder(a.out).Encode(map[string]string{"listening": where})
+	}
+	_, err := fmt.Fprintln(a.out, where)
+	return err
+}
+
 func (a *app) serveCmd() *cobra.Command {
 	var name string
 	keep := age{time: store.DefaultRetention}
@@ -32,6 +45,9 @@ func (a *app) serveCmd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if document(args) == "-" {
 				return &usageError{"serve", errors.New("a server reads its document again when it changes and with SIGHUP, so it needs a file, not standard input")}
+			}
+			if drain < 0 || shards < 0 || shards > maxShards {
+				return &usageError{"serve", fmt.Errorf("--drain is a time like 30s, and --shards 1 to %d, or 0 for one per processor", maxShards)}
 			}
 			if _, err := os.Stat(document(args)); err != nil {
 				return noFile(document(args), err)
@@ -49,7 +65,7 @@ func (a *app) serveCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := a.print(map[string]string{"listening": s.Listening()}, func(w io.Writer) { fmt.Fprintln(w, s.Listening()) }); err != nil {
+			if err := a.sayListening(s.Listening()); err != nil {
 				return errors.Join(err, s.Shutdown(cmd.Context()))
 			}
 			notify(log, daemon.SdNotifyReady, s.Listening())
