@@ -40,7 +40,7 @@
 //
 // A side whose keys come from DTLS (RFC 5764) has an association on each of its ports. The worker tells records by their first octet (RFC 7983) and
 // hands them to the goroutine of the handshake through a short queue; what that sends leaves by the port's carrier. A record must come from where media
-// may come from. When the certificate fits the fingerprint the keys are put in place under the session's mutex, and packets are carried as with any
+// may come from; a ClientHello that comes ahead of the answer, which says where that is, waits for it. When the certificate fits the fingerprint the keys are put in place under the session's mutex, and packets are carried as with any
 // other keys. The goroutine stays to answer repetitions until a packet shows that the peer has the keys, too, and ends without a close_notify. A ClientHello
 // with another random begins another handshake, and the keys stay until that has succeeded. Handshakes have a bound in number and in time.
 //

@@ -15,7 +15,7 @@ type association struct {
 	past  string         // what became of the last one that has brought no keys
 	at    netip.AddrPort // of the peer by its SDP, without ICE
 
-	held     []byte // a ClientHello from before the peer's fingerprint was known
+	held     []byte // a ClientHello from before the peer's fingerprint was known, perhaps of a stranger
 	heldFrom sockaddr
 }
 
@@ -64,7 +64,12 @@ func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 				r.shake(p, nil, sockaddr{})
 			}
 		case !a.want.Active && fresh && a.held != nil:
-			r.shake(p, a.held, a.heldFrom)
+			if p.gate.mayGreet(&a.heldFrom, &sd.trust) {
+				r.shake(p, a.held, a.heldFrom)
+			} else {
+				sd.count.gated++
+				sd.count.gatedFrom = a.heldFrom
+			}
 		}
 		a.held = nil
 	}
@@ -127,20 +132,26 @@ func (p *port) guard() *crypt {
 	return p.stream.side[p.side].crypt
 }
 
-// record takes a record of DTLS that came to a port. It must come from where media may come from; the certificate decides later. The session is
-// locked.
+// record takes a record of DTLS that came to a port. It must come from where media may come from; the certificate decides later. Where that is the answer may have to tell, and a ClientHello
+// may come ahead of it, as its fingerprint is in that: of sources that nobody knows yet the last is kept, and judged then. The session is locked.
 func (r *Relay) record(p *port, b []byte, src *sockaddr, now int64, count *batch) {
 	a, sd := p.dtls, &p.stream.side[p.side]
-	if len(b) > recordLimit || !p.gate.mayGreet(src, &sd.trust) || !a.hears(p, src, now) {
+	random, hello := clientHello(b)
+	ahead := hello && !a.want.Active && len(a.want.Peer) == 0
+	known := p.gate.mayGreet(src, &sd.trust)
+	if ahead && !known && len(b) <= recordLimit && (a.held == nil || !p.gate.mayGreet(&a.heldFrom, &sd.trust)) {
+		a.held, a.heldFrom = append(a.held[:0], b...), *src
+		return
+	}
+	if len(b) > recordLimit || !known || !a.hears(p, src, now) {
 		sd.count.gated++
 		sd.count.gatedFrom = *src
 		count.gated++
 		return
 	}
-	random, hello := clientHello(b)
 	switch {
 	case hello && a.want.Active: // what answers ours is its ServerHello
-	case hello && len(a.want.Peer) == 0: // the answer that has its fingerprint is on its way (RFC 5763 §6.2)
+	case ahead: // the answer that has its fingerprint is on its way (RFC 5763 §6.2)
 		a.held, a.heldFrom = append(a.held[:0], b...), *src
 	case hello && (a.run == nil || a.run.random != random):
 		if a.run == nil || a.run.done || now-a.run.since >= int64(restartGap) { // the peer begins anew

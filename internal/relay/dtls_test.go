@@ -600,6 +600,39 @@ func TestDTLSBeforeTheAnswer(t *testing.T) {
 	}
 }
 
+// TestDTLSBeforeItsAddress: what comes before the answer comes from where nobody has said that the peer is, beside its signalling. The ClientHello waits for the answer, and is nothing
+// if that names somebody else.
+func TestDTLSBeforeItsAddress(t *testing.T) {
+	for _, its := range []bool{true, false} {
+		r := newRig(t, Config{Workers: 1})
+		a, b, c, d := newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4)
+		s, pace := call(1, a, b), call(2, c, d)
+		side := &s.Streams[0].Side[0]
+		answer := *side
+		side.DTLS, side.Mux, side.Latch, side.Remote, side.RemoteRTCP = &media.DTLS{}, true, media.LatchOff, netip.AddrPort{}, netip.AddrPort{}
+		r.open(s)
+		r.open(pace)
+		from := a
+		if !its {
+			from = newPhone(t, ip4)
+		}
+		from.send(from.rtp, side.Local, hello('x'))
+		r.caughtUp(pace, c, d)
+		answer.DTLS, answer.Mux, answer.Latch = newShaker(t, true, 1).dtls(""), true, media.LatchOff
+		update := &media.Session{ID: 1, Streams: []media.Stream{s.Streams[0]}}
+		update.Streams[0].Side[0] = answer
+		if err := r.Update(update); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Totals().Handshakes; (got == 1) != its {
+			t.Errorf("the peer's own %v: %d handshakes are under way", its, got)
+		}
+		if got := r.from(1, 0, 0).Gated; (got == 0) != its {
+			t.Errorf("the peer's own %v: %d gated", its, got)
+		}
+	}
+}
+
 // TestDTLSEndsWithItsCall: no handshake outlives its call.
 func TestDTLSEndsWithItsCall(t *testing.T) {
 	r := newRig(t, Config{})
