@@ -271,7 +271,7 @@ func (c *crypt) seal(b []byte, k kind) ([]byte, bool) {
 	switch k {
 	case rtp:
 		h := peek(b)
-		number, ok := c.send.begins(h.ssrc, h.sequence)
+		number, ok := c.send.begins(h)
 		if !ok {
 			return nil, false
 		}

@@ -428,16 +428,18 @@ func TestNumbersGoBackUnderAKey(t *testing.T) {
 	r.open(s)
 	la := s.Streams[0].Side[0].Local
 	ahead := uint16(0) // by which what is heard is
+	since := uint32(0) // the timestamps
 	says := func(number uint16) {
 		t.Helper()
-		x := rtpPacket(8, number, 160*uint32(number), 7)
+		x := rtpPacket(8, number, since+160*uint32(number), 7)
 		a.send(a.rtp, la, x)
 		binary.BigEndian.PutUint16(x[2:], number+ahead)
 		l.wants(b, x)
 	}
-	turn := func(number uint16) { a.send(a.rtp, la, rtpPacket(8, number, 160*uint32(number), 7)) } // the first of a run, of which nobody knows what it is
+	turn := func(number uint16) { a.send(a.rtp, la, rtpPacket(8, number, since+160*uint32(number), 7)) } // the first of a run, of which nobody knows what it is
 	says(40000)
 	says(40001)
+	since = 1 << 31
 	turn(20000)
 	ahead = 40003 - 20001
 	says(20001) // and the number before counts as lost
@@ -448,12 +450,29 @@ func TestNumbersGoBackUnderAKey(t *testing.T) {
 		says(number)
 	}
 	a.send(a.rtp, la, rtpPacket(8, 20098, 0, 7)) // a repetition is none
-	says(30000)                                  // a stray one
+	since -= 160 * 20000
+	says(30000) // a stray one
+	since += 160 * 20000
 	turn(20100)
 	ahead += 9901
 	says(20101)
 	says(20102)
 	for number := uint16(20103); number < 20110; number++ {
+		says(number)
+	}
+	for number := uint16(20110); number < 20200; number++ { // as on two ways, of which the one is late, and everything comes by both
+		says(number)
+		if number%10 == 0 {
+			for late := range uint16(10) {
+				turn(number - 100 + late)
+			}
+		}
+	}
+	for number := uint16(20100); number < 20124; number++ { // a piece that is played again
+		turn(number)
+	}
+	ahead += 20199 + 2 - 20124
+	for number := uint16(20124); number < 20300; number++ {
 		says(number)
 	}
 	if c := r.from(1, 0, 0); c.Unsealed != 0 {

@@ -203,9 +203,11 @@ type cryptSource struct {
 	taken   uint64 // which of the last numbers the kernel has let in, or of a sender, which were used: the highest in bit 0
 
 	// Of a sender.
-	shift uint16 // by which the peer has other numbers
-	back  bool   // the last packet was far behind
-	again uint16 // then: what would follow upon it
+	shift   uint16 // by which the peer has other numbers
+	stamped uint16 // the highest of which the timestamp is known
+	stamp   uint32
+	row     uint8  // so many packets before this one were far behind, each of which follows upon the one before
+	again   uint16 // then: what would follow upon the last
 }
 
 // find looks from the newest one on, which mostly is the one that sends.
@@ -221,13 +223,13 @@ func find(list []cryptSource, ssrc uint32) *cryptSource {
 // begins notes a number under a key of ours, and tells the one that the packet has to the peer. False: it was used, or nobody knows any more, and the key stream of one packet must
 // not be that of another (RFC 3711 §9.1); to the peer it would be a repetition, or too late. So a source whose numbers go back under one SSRC would not be heard until they are where they
 // were, which may take eleven minutes: where two follow upon one another there, its numbers go on behind the highest, as if the first of the two were lost.
-func (s *sender) begins(ssrc uint32, number uint16) (as uint16, ok bool) {
-	source := s.admit(ssrc)
+func (s *sender) begins(h header) (as uint16, ok bool) {
+	source := s.admit(h.ssrc)
 	if source == nil {
-		return number, false
+		return h.sequence, false
 	}
-	number += source.shift
-	rollovers, _ := s.context.ROC(ssrc)
+	number := h.sequence + source.shift
+	rollovers, _ := s.context.ROC(h.ssrc)
 	switch behind := source.highest - number; {
 	case !source.begun:
 		source.begun, source.highest, source.base, source.taken = true, number, number, 1
@@ -238,16 +240,41 @@ func (s *sender) begins(ssrc uint32, number uint16) (as uint16, ok bool) {
 		source.taken |= 1 << behind
 	case behind > 1<<15, rollovers == 0 && number > source.highest:
 		source.rise(s.context, rollovers, number)
-	case source.back && number == source.again:
+	case source.restarts(number, h.timestamp):
 		source.shift += source.highest + 2 - number
 		number = source.highest + 2
 		source.rise(s.context, rollovers, number)
 	default:
-		source.back, source.again = true, number+1
 		return number, false
 	}
-	source.back = false
+	source.row = 0
+	if number == source.highest {
+		source.stamped, source.stamp = number, h.timestamp
+	}
 	return number, true
+}
+
+const (
+	proofOfRestart = 2  // packets that follow upon one another
+	proofOfReplay  = 25 // … by whose timestamps they are of the same run, as those of a piece that is played again are, and of a way on which all comes a second time, and late
+)
+
+// restarts takes a number far behind and tells whether its source has begun anew there.
+func (source *cryptSource) restarts(number uint16, timestamp uint32) bool {
+	if number != source.again {
+		source.row = 0
+	}
+	source.row++
+	source.again = number + 1
+	const shortest, longest = 40, 4000 // ticks of a packet: 5 ms at 8 kHz, and beyond 80 ms at 48 kHz
+	ago, ticks := int64(int16(source.stamped-number)), int64(int32(source.stamp-timestamp))
+	if ago < 0 {
+		ago, ticks = -ago, -ticks
+	}
+	if ticks >= ago*shortest && ticks <= ago*longest {
+		return source.row >= proofOfReplay
+	}
+	return source.row >= proofOfRestart
 }
 
 // rise goes on to a higher number.
