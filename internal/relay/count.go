@@ -62,7 +62,7 @@ func (c *counter) observe(h header, clock uint32, now int64) {
 		c.pause(h, now)
 		renumbered := c.renumbered(h, clock, now)
 		if c.paused && !renumbered {
-			c.skip(h, now)
+			c.skip(h)
 		}
 		c.sequence(h, renumbered)
 	}
@@ -73,10 +73,9 @@ func (c *counter) observe(h header, clock uint32, now int64) {
 }
 
 // skip takes what is missing where hold has been for no loss: it did not go on here either, and who is between its source and us, another relay for example, keeps it back.
-func (c *counter) skip(h header, now int64) {
-	const least = int64(500 * time.Millisecond) // of silence, or it is not for the hold
-	missing := uint32(h.sequence - c.highest - 1)
-	if missing == 0 || missing >= maxDropout-1 || now-c.seen < least {
+func (c *counter) skip(h header) {
+	missing, ticks := uint32(h.sequence-c.highest-1), h.timestamp-c.timestamp
+	if missing == 0 || missing >= maxDropout-1 || c.clock == 0 || ticks < c.clock/2 || ticks > 1<<31 { // for less than half a second it is not for the hold
 		return
 	}
 	c.rise(missing)

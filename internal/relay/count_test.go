@@ -176,7 +176,7 @@ func TestHoldOfAnotherRelay(t *testing.T) {
 	for name, x := range map[string]struct {
 		hold, late bool // late: the first packet is there before we know that hold is over
 		silence    time.Duration
-		missing    uint16
+		missing    uint32
 		lost       uint64
 	}{
 		"hold":                    {true, false, 20 * time.Second, 1000, 0},
@@ -188,7 +188,7 @@ func TestHoldOfAnotherRelay(t *testing.T) {
 		"numbers that begin anew": {true, false, time.Second, 2900, 0},
 	} {
 		s := newStream(&session{}, 0, nil)
-		now, number := int64(1), uint16(65000)
+		now, number := int64(1), uint32(65000)
 		want := &media.Stream{}
 		set := func(hold bool) {
 			for i := range want.Side {
@@ -200,7 +200,7 @@ func TestHoldOfAnotherRelay(t *testing.T) {
 		comes := func(passes bool) {
 			now += 20e6
 			number++
-			c.observe(peek(rtpPacket(8, number, 160*uint32(number), 7)), 8000, now)
+			c.observe(peek(rtpPacket(8, uint16(number), 160*number, 7)), 8000, now)
 			if passes {
 				c.sent(rtp, 172, now)
 			} else {
@@ -225,7 +225,7 @@ func TestHoldOfAnotherRelay(t *testing.T) {
 		}
 		number++
 		comes(true)
-		withheld := uint32(x.missing)
+		withheld := x.missing
 		if x.late {
 			withheld++
 		}
