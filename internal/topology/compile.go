@@ -18,6 +18,7 @@ type compiler struct {
 	warnings int
 	alike    alike
 	wanted   map[wanting]*wanted // names that nothing has
+	blank    *node               // a character that looks like a blank and is none, where one belongs
 
 	withoutOpus []*Problem // for the snapshot's
 
@@ -109,6 +110,7 @@ func CompileWith(name string, src []byte, files Files) (*Snapshot, Problems) {
 	if root := c.read(src); root != nil {
 		c.document(root)
 	}
+	c.tellBlank()
 	if c.failed() {
 		return nil, c.result()
 	}

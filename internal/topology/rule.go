@@ -7,6 +7,7 @@ import (
 	"regexp/syntax"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // MaxNumber is the longest number, in bytes, that a rule or route looks at. Longer ones match nothing.
@@ -95,8 +96,7 @@ func (c *compiler) oneRule(item *node, fields []field[ruleDoc]) (compiled, bool)
 		r.rule.Translation = "" // "translation:" and "translation: ~" remove the match
 	}
 	if at := strings.IndexByte(r.rule.Translation, '\\'); at >= 0 {
-		c.backslash(r.doc.translation, r.rule.Translation[at+1:])
-		return r, false
+		c.backslash(r.doc.translation, strings.TrimLeft(r.rule.Translation[at:], "\\"))
 	}
 	expand, why, fix := expansion(r.rule.Translation, r.rule.Re)
 	if why != "" {
@@ -107,15 +107,15 @@ func (c *compiler) oneRule(item *node, fields []field[ruleDoc]) (compiled, bool)
 	return r, true
 }
 
-// backslash refuses one in a translation, where it would become part of the number: it is how sed and voice translation rules of Cisco write groups, and
-// how patterns write a plus sign.
+// backslash warns of one in a translation, where it becomes part of the number: it is how sed and voice translation rules of Cisco write groups, and
+// how patterns write a plus sign. What is done with the rule is as before: a server that has run with it, perhaps without need of it, has to start.
 func (c *compiler) backslash(n *node, behind string) {
-	p := c.errorf(n, "the translation %s has a backslash, and no number has one", n.text)
-	switch {
-	case behind != "" && behind[0] >= '0' && behind[0] <= '9':
-		p.fixf("Write $%c for group %c", behind[0], behind[0])
+	p := c.warnf(n, "the translation %s has a backslash, which becomes part of the number, and no number has one", n.text)
+	switch first, _ := utf8.DecodeRuneInString(behind); {
+	case first >= '0' && first <= '9':
+		p.fixf("Write $%c for group %c", first, first)
 	case behind != "":
-		p.fixf("Write %c alone: only patterns need the backslash", behind[0])
+		p.fixf("Write %c alone: only patterns need the backslash", first)
 	default:
 		p.fixf("Remove it")
 	}

@@ -44,10 +44,7 @@ func (c *compiler) read(src []byte) (root *node) {
 		c.errorf(at, "the character %q does not belong into a text file", at.text).fixf("Remove it, or write it as an escape in double quotes")
 		return nil
 	}
-	if at := blankNot(src); at != nil {
-		c.errorf(at, "the character %q looks like a blank and is none", at.text).fixf("Write a blank there, as of the space bar")
-		return nil
-	}
+	c.blank = blankNot(src)
 	tokens, ok := tokenize(string(src))
 	if !ok {
 		c.errorf(nil, "the document is not YAML that can be read")
@@ -119,6 +116,19 @@ func blankNot(src []byte) *node {
 		}
 	}
 	return nil
+}
+
+// tellBlank says of a character that looks like a blank what is wrong with it, instead of what has come of it. Where nothing has, as in text of several lines, the document is
+// taken as it is.
+func (c *compiler) tellBlank() {
+	tell := c.warnf
+	switch {
+	case c.blank == nil:
+		return
+	case c.failed():
+		c.problems, c.errors, tell = nil, 0, c.errorf
+	}
+	tell(c.blank, "the character %q looks like a blank and is none", c.blank.text).fixf("Write a blank there, as of the space bar")
 }
 
 // tokenize guards against a lexer that fails on hostile text.

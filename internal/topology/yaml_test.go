@@ -244,3 +244,32 @@ func TestBlanksThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+// TestTakenAsBefore: a server has to start with a document that it has run with, whatever strange is in it that keeps nothing from being read.
+func TestTakenAsBefore(t *testing.T) {
+	const doc = `
+pools: {p.test: {servers: {m.test: {addresses: [192.0.2.10]}}}}
+gateways: {pbx: {kind: pbx, host: 192.0.2.20, root: {transport: UDP}}, itsp: {kind: sbc, host: 192.0.2.30, root: {transport: UDP}}}
+usages: [all]
+routes:
+  - name: >-
+      all of
+      NAME
+    pattern: '^\+'
+    usages: [all]
+    trunks: [itsp]
+trunkSettings:
+  trunk:pbx: {usages: [all], calledRules: [{pattern: '^0', translation: 'TRANSLATION'}]}
+`
+	for _, c := range []struct{ name, translation, want string }{
+		{"this", "+49", ""},
+		{"\u00a0this", "+49", `x:8:7: warning: the character "\u00a0" looks like a blank and is none. Write a blank there, as of the space bar.`},
+		{"this", `\\+49`, `x:13:73: warning: trunk settings "trunk:pbx": the translation \\+49 has a backslash, which becomes part of the number, and no number has one. Write + alone: only patterns need the backslash.`},
+		{"this", `\é`, `x:13:73: warning: trunk settings "trunk:pbx": the translation \é has a backslash, which becomes part of the number, and no number has one. Write é alone: only patterns need the backslash.`},
+	} {
+		snap, problems := Compile("x", []byte(strings.NewReplacer("NAME", c.name, "TRANSLATION", c.translation).Replace(doc)))
+		if snap == nil || problems.Error() != c.want {
+			t.Errorf("%q, %s: taken %v\n got %s\nwant %s", c.name, c.translation, snap != nil, problems.Error(), c.want)
+		}
+	}
+}
