@@ -55,12 +55,11 @@ func (r *Resolver) exchange(ctx context.Context, k question, late func(*dns.Msg)
 				waits = false
 				r.mute.add(r.now(), server)
 			case a := <-answers:
-				if under--; a.err == nil || errors.Is(a.err, ErrAnswer) {
-					r.mute.remove(servers[a.try%len(servers)])
-				}
+				under--
+				r.heard(servers, a)
 				if a.err == nil {
 					timer.Stop()
-					stop()
+					r.hearOn(servers, answers, under, stop)
 					return a.m, nil
 				}
 				if waits = a.try != try; !waits {
@@ -86,6 +85,30 @@ func (r *Resolver) exchange(ctx context.Context, k question, late func(*dns.Msg)
 		return nil, err
 	}
 	return nil, last
+}
+
+// heard notes that a server has said something.
+func (r *Resolver) heard(servers []string, a said) {
+	if a.err == nil || errors.Is(a.err, ErrAnswer) {
+		r.mute.remove(servers[a.try%len(servers)])
+	}
+}
+
+// hearOn listens to those that were asked before the one that has answered, for as long as the first of them would have been waited for: one that is only slow, and was silent
+// once, would never be waited for again where the next one always is faster.
+func (r *Resolver) hearOn(servers []string, answers <-chan said, under int, stop func()) {
+	if under == 0 {
+		stop()
+		return
+	}
+	timer := time.AfterFunc(r.cfg.Timeout, stop)
+	r.wg.Go(func() {
+		defer stop()
+		defer timer.Stop()
+		for range under {
+			r.heard(servers, <-answers)
+		}
+	})
 }
 
 // exchangeWith asks one server by UDP, by TCP when the answer was cut (RFC 7766 §5), and without EDNS when the server

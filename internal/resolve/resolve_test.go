@@ -323,6 +323,41 @@ func TestSilentServerIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+// TestSlowServerIsWaitedForAgain: the first server alone knows the names, and takes longer than is waited for one that was silent. One question that it has not answered keeps it no longer
+// from being heard than until it answers another.
+func TestSlowServerIsWaitedForAgain(t *testing.T) {
+	slow, public := newZone(t), newZone(t)
+	for i := range 3 {
+		slow.set(fmt.Sprintf("h%d.example.com. 60 IN A 192.0.2.1", i))
+	}
+	r, _ := newResolver(t, "", Config{Servers: []string{slow.addr, public.addr}, Timeout: 8 * muteWait})
+	look := func(i int) error {
+		_, err := r.Lookup(t.Context(), Query{Host: fmt.Sprintf("h%d.example.com", i), Port: 5060, IPv4: true})
+		return err
+	}
+	slow.change(func() { slow.mute = true })
+	if err := look(0); !errors.Is(err, ErrNotFound) {
+		t.Fatalf("%v of a name that only the silent server knows", err)
+	}
+	hold := make(chan struct{})
+	slow.change(func() { slow.mute, slow.held = false, hold })
+	if err := look(1); !errors.Is(err, ErrNotFound) {
+		t.Fatalf("%v of a name that only the slow server knows", err)
+	}
+	close(hold)
+	for deadline := time.Now().Add(20 * time.Second); r.mute.is(r.now(), slow.addr); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a server that has answered counts as silent")
+		}
+	}
+	hold = make(chan struct{})
+	slow.change(func() { slow.held = hold })
+	time.AfterFunc(2*muteWait, func() { close(hold) })
+	if err := look(2); err != nil {
+		t.Errorf("%v of a name that the slow server knows", err)
+	}
+}
+
 // TestSlowServer: a server that answers later than it is waited for costs the first look-up, and none after that.
 func TestSlowServer(t *testing.T) {
 	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
