@@ -114,7 +114,7 @@ func (x *watch) timerOver(l *legWatch) {
 		return
 	}
 	t.over = true
-	if late := x.n.w.now.Sub(t.at) - t.interval; late > 0 {
+	if late := x.n.w.now.Sub(t.at) - t.interval; late > 0 && !x.n.stood() {
 		x.fail(l, "hung up %v after the session timer had run out", late)
 	}
 }
