@@ -76,7 +76,7 @@ type Engine struct {
 	addrs    atomic.Pointer[hosts] // of gateways given by name
 	relearn  chan struct{}
 
-	quit   chan struct{}
+	closed atomic.Bool
 	once   sync.Once
 	wg     sync.WaitGroup
 	ctx    context.Context
@@ -107,7 +107,7 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{cfg: cfg, log: cfg.Logger, seed: maphash.MakeSeed(), quit: make(chan struct{}), relearn: make(chan struct{}, 1)}
+	e := &Engine{cfg: cfg, log: cfg.Logger, seed: maphash.MakeSeed(), relearn: make(chan struct{}, 1)}
 	crand.Read(e.nonceKey[:])
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.docs.Store(&[]document{{snap: cfg.Snapshot, server: server}})
@@ -169,9 +169,10 @@ func (e *Engine) Start() {
 func (e *Engine) Close() {
 	e.once.Do(func() {
 		e.cancel()
-		close(e.quit)
+		e.closed.Store(true)
 	})
 	for _, s := range e.shards {
+		s.box.ring()
 		<-s.done
 	}
 	e.wg.Wait()

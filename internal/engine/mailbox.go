@@ -48,9 +48,13 @@ func (m *mailbox) put(in input) {
 
 // signal wakes the shard if there is something to take.
 func (m *mailbox) signal() {
-	if m.depth.Load() == 0 {
-		return
+	if m.depth.Load() > 0 {
+		m.ring()
 	}
+}
+
+// ring wakes the shard.
+func (m *mailbox) ring() {
 	select {
 	case m.wake <- struct{}{}:
 	default:

@@ -33,6 +33,8 @@ type shard struct {
 	ports atomic.Int64 // free pairs
 	stats atomic.Pointer[ua.Counts]
 	done  chan struct{}
+	rang  atomic.Bool // the timer has run out
+	told  ua.Counts   // as stats has them
 
 	shedding bool      // new calls are refused
 	refused  refusals  // which of them, of late
@@ -40,22 +42,25 @@ type shard struct {
 	seeker
 }
 
-// run is the goroutine of the shard.
+// run is the goroutine of the shard. One channel tells of all that there is to do: to wait for several at once takes and leaves the lock of each, for every message.
 func (s *shard) run() {
 	defer close(s.done)
-	timer := time.NewTimer(time.Hour)
+	timer := time.AfterFunc(time.Hour, func() {
+		s.rang.Store(true)
+		s.box.ring()
+	})
 	defer timer.Stop()
 	armed := time.Time{}
-	for {
-		select {
-		case <-s.e.quit:
-			s.batch() // what was still on its way
-			return
-		case <-s.box.wake:
-		case <-timer.C:
+	for range s.box.wake {
+		last := s.e.closed.Load() // then what was still on its way is handled
+		if s.rang.Load() {
+			s.rang.Store(false)
 			armed = time.Time{}
 		}
 		s.batch()
+		if last {
+			return
+		}
 		if at := s.wakes(); !at.IsZero() && !at.Equal(armed) {
 			armed = at
 			timer.Reset(max(time.Until(at), 0) + tick)
@@ -92,8 +97,10 @@ func (s *shard) batch() {
 	s.flush()
 	s.live.Store(int64(s.core.Live()))
 	s.ports.Store(int64(s.env.Ports.Free()))
-	counts := s.core.Counts()
-	s.stats.Store(&counts)
+	if counts := s.core.Counts(); counts != s.told {
+		s.told = counts
+		s.stats.Store(&counts)
+	}
 }
 
 // handle gives one input to the core.

@@ -53,6 +53,7 @@ func (s *udpSocket) prepare(buffer int) error {
 		r.iovs[i].SetLen(maxDatagram)
 		h := &r.msgs[i].Hdr
 		h.Name = (*byte)(unsafe.Pointer(&r.names[i]))
+		h.Namelen = unix.SizeofSockaddrInet6
 		h.Iov = &r.iovs[i]
 		h.SetIovlen(1)
 	}
@@ -96,7 +97,7 @@ func (s *udpSocket) readBatch() (int, error) {
 // recv does not wait, and so needs no scheduler round it: a call of which the runtime knows wakes its monitor thread each time that
 // the process was idle, 2000 times a second for nothing. The same holds for sendmmsg.
 func (r *rxBatch) recv(fd uintptr) bool {
-	for i := range r.msgs {
+	for i := range r.n { // where the last ones have written how long theirs are
 		r.msgs[i].Hdr.Namelen = unix.SizeofSockaddrInet6
 	}
 	for {
@@ -105,7 +106,9 @@ func (r *rxBatch) recv(fd uintptr) bool {
 		if errno == unix.EINTR {
 			continue
 		}
-		r.n, r.errno = int(n), errno
+		if r.n, r.errno = int(n), errno; errno != 0 {
+			r.n = 0
+		}
 		return errno != unix.EAGAIN
 	}
 }
