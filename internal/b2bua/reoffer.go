@@ -37,7 +37,11 @@ func (c *Call) reoffer(now time.Time, l *Leg, out *Out) bool {
 	c.say(l, m, l.sdp.again())
 	l.unoffered = false
 	l.auth.begin(c.env, m)
+	last := l.again
 	l.again = &reoffer{seq: l.dlg.LocalSeq, said: l.sdp.body, until: now.Add(askTime)}
+	if last != nil && !last.retry.IsZero() { // what that was to tell this tells, whatever it is asked for
+		l.again.corrects, l.again.glares = last.corrects, last.glares
+	}
 	l.ackSeq = l.again.seq
 	l.shelve()
 	l.invc.Start(now, m, l.hop, c.env.Timers, &out.Out)

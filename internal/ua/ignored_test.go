@@ -59,3 +59,34 @@ func TestRFC5057_4_2(t *testing.T) {
 		}
 	}
 }
+
+// TestDoubtKeepsWhatIsToBeTold: a peer that has to be told what stands, and was busy, is told in the end, also when it leaves an INFO unanswered before.
+func TestDoubtKeepsWhatIsToBeTold(t *testing.T) {
+	const set = "options: false, relayMethods: [INFO]"
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {`+set+"}\n  \"trunk:uc\": {usages: [all], "+set+"}\n# ", 1))
+	caller, callee, inv := r.ringing(speech, speech)
+	caller.says("UPDATE", described(0, 1, speech+"a=sendonly\r\n"))
+	update := r.first("UPDATE")
+	r.pass(11 * time.Second)
+	callee.answers("200 OK", update, described(1, 1, speech+"a=recvonly\r\n"))
+	r.out.Reset()
+	r.in(r.pstn, with(response("200 OK", inv, "to", ""), "Allow: INFO"))
+	caller.ack(1)
+	if r.pass(time.Second); r.first("INVITE") == nil {
+		t.Fatalf("it is not told:\n%s", r.lines())
+	}
+	callee.answers("491 Request Pending", r.first("INVITE"), "")
+	r.out.Reset()
+	caller.says("INFO", "")
+	info := r.first("INFO")
+	if info == nil {
+		t.Fatalf("INFO does not go on:\n%s", r.lines())
+	}
+	callee.answers("408 Request Timeout", info, "")
+	if again := r.first("INVITE"); again != nil {
+		callee.answers("491 Request Pending", again, "")
+	}
+	if r.pass(10 * time.Second); r.first("INVITE") == nil {
+		t.Errorf("it is never told:\n%s", r.lines())
+	}
+}
