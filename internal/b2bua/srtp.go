@@ -176,7 +176,7 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 		}
 	}
 	if why == nil && clean != body {
-		m.Body = strings.Replace(m.Body, body, clean, 1)
+		m.ReplaceSDP(body, clean)
 	}
 	return why
 }

@@ -154,6 +154,21 @@ func findSDP(mediaType string, params Params, body string, depth int) (string, b
 	return "", false
 }
 
+// ReplaceSDP puts a description in the place of the one that SDP gives, which may stand in other parts of the body, too, as in an alternative that is the same.
+func (m *Message) ReplaceSDP(old, text string) {
+	body := m.Body
+	for at := len(body); ; { // of alternatives the last
+		if at = strings.LastIndex(body[:at], old); at < 0 {
+			m.Body = body
+			return
+		}
+		m.Body = body[:at] + text + body[at+len(old):]
+		if got, _ := m.SDP(); got == text {
+			return
+		}
+	}
+}
+
 // Handling is what a Content-Disposition says of a body that is not understood: "required" or "optional" (RFC 3261 §20.11); "" when it says nothing.
 func Handling(disposition string) string {
 	_, params, _ := strings.Cut(disposition, ";")

@@ -148,3 +148,19 @@ func TestRFC5621_8_Insists(t *testing.T) {
 		t.Errorf("a body of its own: %q", got)
 	}
 }
+
+// TestReplaceSDP: what is put in the place of a description is what is read from then on, wherever else the same stands.
+func TestReplaceSDP(t *testing.T) {
+	const twice = "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b--"
+	for contentType, body := range map[string]string{
+		"application/sdp": "v=0", "multipart/mixed;boundary=b": twice, "multipart/alternative;boundary=b": twice,
+		"multipart/related;boundary=b": "--b\r\n\r\nv=0\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b\r\nContent-Type: text/plain\r\n\r\nv=0\r\n--b--",
+	} {
+		m := multipart(contentType, body)
+		old, _ := m.SDP()
+		m.ReplaceSDP(old, "v=1 and more")
+		if got, _ := m.SDP(); got != "v=1 and more" || len(m.Body) != len(body)+len("v=1 and more")-len("v=0") {
+			t.Errorf("%s: %q", contentType, m.Body)
+		}
+	}
+}
