@@ -24,6 +24,8 @@ const (
 	remember = 10 * time.Minute
 	// lookups bounds the names that are looked up at the same time. Those of a zone whose servers are silent take five seconds each, in front of the others.
 	lookups = 32
+	// publishEvery is how often names that have become known are published at most: each time all are, and there may be thousands.
+	publishEvery = 20 * time.Millisecond
 	// tellAgain is when the log says again that a name cannot be looked up.
 	tellAgain = 10 * time.Minute
 )
@@ -138,7 +140,7 @@ func (e *Engine) learn(ctx context.Context, docs []document) bool {
 	var wg sync.WaitGroup
 	results := make([]resolve.Result, len(list))
 	errs := make([]error, len(list))
-	slots := make(chan struct{}, lookups)
+	slots, news := make(chan struct{}, lookups), make(chan struct{}, 1)
 	for i := range list {
 		wg.Go(func() {
 			slots <- struct{}{}
@@ -148,11 +150,24 @@ func (e *Engine) learn(ctx context.Context, docs []document) bool {
 			results[i], errs[i] = e.cfg.Resolver.Lookup(ctx, list[i].q)
 			if errs[i] == nil && e.news(list[i].host, results[i].Hops) { // nobody's calls wait for the names of others
 				e.names.found(time.Now(), list[i].host, results[i].Hops)
-				e.publishNames()
+				select {
+				case news <- struct{}{}:
+				default:
+				}
 			}
 		})
 	}
-	wg.Wait()
+	go func() {
+		wg.Wait()
+		close(news)
+	}()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for range news {
+		<-pause.C
+		e.publishNames()
+		pause.Reset(publishEvery)
+	}
 	e.names.note(time.Now(), list, results, errs)
 	known := e.publishNames()
 	failed := make(map[string]bool)

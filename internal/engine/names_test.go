@@ -8,6 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -299,6 +302,43 @@ func TestSilentNamesKeepNoOtherWaiting(t *testing.T) {
 	}
 	r.cancel()
 	<-all
+}
+
+// TestManyNamesAreLearntTogether: where DNS knows thousands of names at once, not each of them has all of them published.
+func TestManyNamesAreLearntTogether(t *testing.T) {
+	const many = 2000
+	var file strings.Builder
+	for i := range many {
+		fmt.Fprintf(&file, "10.%d.%d.%d gw%d.test\n", 1+i>>16, i>>8&255, i&255, i)
+	}
+	path := filepath.Join(t.TempDir(), "hosts")
+	if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	resolver, err := resolve.New(resolve.Config{Servers: []string{}, HostsFile: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, basic, func(c *Config) { c.Resolver, c.Refresh = resolver, time.Hour })
+	file.Reset()
+	for i := range many {
+		fmt.Fprintf(&file, "  gw%d: {kind: gateway, host: gw%[1]d.test, root: {transport: UDP, port: 5060}}\n", i)
+	}
+	snap := compile(t, r.expand(replace(basic, "usages: [all, sos]", file.String()+"usages: [all, sos]")))
+	allocated := func(do func()) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		do()
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	learnt := allocated(func() { r.Learn(r.ctx, snap) })
+	if n := len(r.addrs.Load().byHost); n < many {
+		t.Fatalf("%d names are known", n)
+	}
+	if once := allocated(func() { r.publishNames() }); learnt > many/4*once {
+		t.Errorf("%d octets to learn %d names, %d to publish them once", learnt, many, once)
+	}
 }
 
 // TestUnknownName: the log says once that a name has no address, not every few seconds, and when it has one again; a call that fails for it says why.
