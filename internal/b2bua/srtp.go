@@ -479,7 +479,7 @@ func (c *Call) offerKeys(l *Leg, i int, proto string) {
 		if hasDTLS(&at.shown) {
 			at.shown.Lines = at.describeDTLS(c.env, "actpass", true)
 		}
-		if c.xfer == nil && !l.up { // the target is called again, at its next address or by another transport
+		if !l.up { // the target is called again, at its next address or by another transport
 			c.expectKeys(l, i)
 		}
 		return
@@ -521,7 +521,7 @@ func (c *Call) offerKeys(l *Leg, i int, proto string) {
 // expectKeys has the relay wait for the keys that an m-line is offered with: nothing passes until the answer says which, and a peer that begins a handshake need not wait for its answer to come here
 // (RFC 5763 §6.2).
 func (c *Call) expectKeys(l *Leg, i int) {
-	if i >= len(c.plan.lines) {
+	if i >= len(c.plan.lines) || c.xfer != nil { // until a transfer is through, the side is another leg's
 		return
 	}
 	at, e := &l.srtp.lines[i], &c.plan.lines[i].peer[l.side]

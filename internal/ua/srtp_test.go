@@ -238,3 +238,26 @@ func TestRFC4568_6_1(t *testing.T) {
 		}
 	}
 }
+
+// The seat of who asks for a transfer is that of the target when that has answered, and not before: who stays hears the referrer's music until then, and the call goes on where the
+// target does not take it. So what the target is offered says nothing of the media that flow.
+func TestTransferToATargetWithKeys(t *testing.T) {
+	for _, mode := range []string{"optional", "required"} {
+		r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {srtpMode: `+mode+`}`+"\n  "+`"trunk:uc": {acceptRefer: true, srtpMode: accept, `, 1))
+		answer := bodies[1]
+		if mode == "required" {
+			answer = keyed(bodies[1], strings.Replace(uc80, ":3 ", ":1 ", 1))
+		}
+		caller, _ := r.endsOf(bodies[0], answer)
+		caller.ack(1)
+		invite := refer(r, caller)
+		if c := r.side(0).Crypt; c != nil {
+			t.Errorf("%s: while the target rings, the referrer's side is to have %+v", mode, c)
+		}
+		r.out.Reset()
+		r.in(r.pstn, response("486 Busy Here", invite, "target", ""))
+		if c := r.side(0).Crypt; c != nil {
+			t.Errorf("%s: after the transfer has failed, the referrer's side is to have %+v", mode, c)
+		}
+	}
+}
