@@ -73,17 +73,23 @@ func PeerNames(cert *x509.Certificate) []string {
 	return names
 }
 
+// verifyChain checks who has issued the certificate of a peer, for one of some purposes, of a server if none is given.
+func verifyChain(cs *tls.ConnectionState, roots *x509.CertPool, purposes ...x509.ExtKeyUsage) error {
+	if len(cs.PeerCertificates) == 0 {
+		return errors.New("peer has no certificate")
+	}
+	between := x509.NewCertPool()
+	for _, c := range cs.PeerCertificates[1:] {
+		between.AddCert(c)
+	}
+	_, err := cs.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, KeyUsages: purposes})
+	return err
+}
+
 // verifyServer checks the chain and the name of a peer that we call, as crypto/tls would but for the names that it does not know.
 func verifyServer(roots *x509.CertPool, name string) func(tls.ConnectionState) error {
 	return func(cs tls.ConnectionState) error {
-		if len(cs.PeerCertificates) == 0 {
-			return errors.New("peer has no certificate")
-		}
-		between := x509.NewCertPool()
-		for _, c := range cs.PeerCertificates[1:] {
-			between.AddCert(c)
-		}
-		_, err := cs.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
+		err := verifyChain(&cs, roots)
 		if err == nil {
 			err = VerifyName(cs.PeerCertificates[0], name)
 		}
@@ -98,17 +104,6 @@ func verifyServer(roots *x509.CertPool, name string) func(tls.ConnectionState) e
 // authorities issue certificates for servers only, so either purpose will do (RFC 5924 §4 asks for no particular one).
 func verifyClient(roots *x509.CertPool) func(tls.ConnectionState) error {
 	return func(cs tls.ConnectionState) error {
-		if len(cs.PeerCertificates) == 0 {
-			return errors.New("peer has no certificate")
-		}
-		between := x509.NewCertPool()
-		for _, c := range cs.PeerCertificates[1:] {
-			between.AddCert(c)
-		}
-		_, err := cs.PeerCertificates[0].Verify(x509.VerifyOptions{
-			Roots: roots, Intermediates: between,
-			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-		})
-		return err
+		return verifyChain(&cs, roots, x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth)
 	}
 }
