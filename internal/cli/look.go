@@ -203,6 +203,9 @@ func (a *app) reader() (*store.Reader, error) {
 
 // call finds one call at the running server, or in the records.
 func (a *app) call(ctx context.Context, id string) (*cdr.Record, error) {
+	if id == "." || id == ".." { // which would lead to another place
+		return nil, fmt.Errorf("%q: %w; `directsip calls` lists them", id, store.ErrNotFound)
+	}
 	var rec cdr.Record
 	err := a.client().get(ctx, "/call/"+url.PathEscape(id), &rec)
 	if err == nil {

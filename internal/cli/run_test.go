@@ -208,6 +208,7 @@ func TestServe(t *testing.T) {
 		{"drain --off --json", 0, []string{`"draining": false`}},
 		{"apply " + s.path, 0, []string{"is the one that the server has; nothing has changed\n"}},
 		{"apply --json " + s.path, 0, []string{`"changed": false`}},
+		{"why ..", 1, []string{"directsip: \"..\": no such call; `directsip calls` lists them\n"}},
 		{"apply -", 1, []string{"the document is refused, the old one stays:\nstdin: the document is empty"}},
 		{"apply --dry-run -", 1, []string{"\nstdin: the document is empty"}},
 		{"apply testdata/bad.yaml", 1, []string{"the document is refused, the old one stays:\ntestdata/bad.yaml:4:"}},
