@@ -121,6 +121,14 @@ func (c *Call) openOffer() *diag.Reason {
 		return nil
 	}
 	clean, why := c.openText(&c.a, c.offer, true)
+	if why != nil {
+		c.a.srtp = nil
+		if text, open, ok := c.another(&c.a, c.a.inv, c.offer); ok {
+			clean, why, c.offer = open, nil, text
+			c.offered, _ = parseOffer(text)
+			p.offered(&c.a, c.offered)
+		}
+	}
 	clean = c.narrow(&c.a, clean, true)
 	if why != nil || clean == c.offer && c.a.srtp == nil {
 		return why
@@ -132,6 +140,20 @@ func (c *Call) openOffer() *diag.Reason {
 	}
 	p.take(&c.a, c.offered) // also where nothing was left out: now it is known with which keys
 	return nil
+}
+
+// another opens the best of the alternatives of an offer that can be, where the one that is meant cannot, as RTP for who has no SRTP (RFC 2046 §5.1.4).
+func (c *Call) another(l *Leg, m *sip.Message, not string) (text, clean string, ok bool) {
+	for _, text = range m.SDPs() {
+		offer, err := parseOffer(text)
+		if err != nil || text == not || l == &c.a && c.unreachable(offer) {
+			continue
+		}
+		if clean, why := c.openText(l, text, true); why == nil {
+			return text, clean, true
+		}
+	}
+	return "", "", false
 }
 
 // open completes and opens the description in a message of the peer, if it has one. The reason is that of a refused offer; an answer that cannot be is
@@ -170,6 +192,11 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 			clean, absent = sdp.Complete(l.sdp.body, clean)
 		}
 		clean, why = c.openText(l, clean, offer)
+		if why != nil && offer && !short {
+			if _, other, ok := c.another(l, m, body); ok {
+				clean, why = other, nil
+			}
+		}
 		clean = c.narrow(l, clean, offer)
 		if absent != 0 {
 			clean = sdp.Shorten(clean, absent)

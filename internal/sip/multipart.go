@@ -127,19 +127,28 @@ func (m *Message) SDP() (string, bool) {
 	case "":
 		return "", false
 	}
-	t, params := m.ContentType()
-	return findSDP(t, params, m.Body, maxNesting)
+	if list := m.SDPs(); len(list) > 0 {
+		return list[0], true
+	}
+	return "", false
 }
 
-func findSDP(mediaType string, params Params, body string, depth int) (string, bool) {
-	if mediaType == "application/sdp" {
-		return body, body != ""
+// SDPs are the description that SDP gives and, if it is one of alternatives, the others, the best of them first: who cannot have the one may have another.
+func (m *Message) SDPs() []string {
+	t, params := m.ContentType()
+	return findSDPs(t, params, m.Body, maxNesting)
+}
+
+func findSDPs(mediaType string, params Params, body string, depth int) (list []string) {
+	if mediaType == "application/sdp" && body != "" {
+		return []string{body}
 	}
 	if depth == 0 || !strings.HasPrefix(mediaType, "multipart/") {
-		return "", false
+		return nil
 	}
 	parts, _ := splitParts(body, params) // what stands before a fault may still serve
-	if mediaType == "multipart/alternative" {
+	alternative := mediaType == "multipart/alternative"
+	if alternative {
 		slices.Reverse(parts)
 	}
 	for i := range parts {
@@ -147,11 +156,12 @@ func findSDP(mediaType string, params Params, body string, depth int) (string, b
 			continue
 		}
 		_, inner := splitMediaType(parts[i].Get(IDContentType))
-		if s, ok := findSDP(parts[i].ContentType, inner, parts[i].Body, depth-1); ok {
-			return s, true
+		list = append(list, findSDPs(parts[i].ContentType, inner, parts[i].Body, depth-1)...)
+		if len(list) > 0 && !alternative {
+			break
 		}
 	}
-	return "", false
+	return list
 }
 
 // ReplaceSDP puts a description in the place of the one that SDP gives, which may stand in other parts of the body, too, as in an alternative that is the same.
