@@ -87,7 +87,7 @@ func (s *Scenario) hear(w *World) {
 				w.fail("%s: %s wants its media at %v, the relay sends to %v", s.Name, p.host.Name, at, side.Remote)
 			}
 			w.protects(s, p, side)
-			if p.speaker.stubborn { // it may say more than it was offered
+			if p.speaker.stubborn || w.cut[p.callID] { // it may say more than it was offered, or has not heard the answer to what it has said
 				continue
 			}
 			if side.Send != (mine.dir == "sendrecv" || mine.dir == "recvonly") || side.Recv != (mine.dir == "sendrecv" || mine.dir == "sendonly") {
