@@ -206,8 +206,8 @@ func (w *way) content() (found []finding) {
 	}
 	const least, long, enough = 3, 5, 20 // packets that were looked into: one a second, or one in five in the kernel tier
 	if w.Misfit >= least && 2*w.Misfit >= w.Measured {
-		found = append(found, finding{"codec", fmt.Sprintf("the size of its packets does not fit their payload type in %d of %d that were measured (the last was %d): it sends another codec under that number",
-			w.Misfit, w.Measured, w.PayloadType), true})
+		found = append(found, finding{"codec", fmt.Sprintf("the size of its packets does not fit their payload type in %d of %d that were measured (the last was %d): %s",
+			w.Misfit, w.Measured, w.PayloadType, otherCodec(w.PayloadType)), true})
 	}
 	if q := w.Quality; len(found) == 0 && q != nil && !w.r.faxed() && // which listens in silence
 		q.Sampled >= long && q.Silent == q.Sampled {
@@ -215,6 +215,14 @@ func (w *way) content() (found []finding) {
 			q.Sampled), q.Sampled >= enough})
 	}
 	return found
+}
+
+// otherCodec is why packets have a size that does not fit their timestamps.
+func otherCodec(payloadType uint8) string {
+	if payloadType == 9 { // RFC 3551 §4.5.2
+		return "it sends another codec under that number, or its timestamps run at 16000 Hz, where G.722 has 8000"
+	}
+	return "it sends another codec under that number"
 }
 
 // onward is what is known of the way from here to the other side.

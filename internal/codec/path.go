@@ -27,6 +27,7 @@ type Path struct {
 	made    bool          // by the clock, since speech came last
 	heard   time.Duration // when what came is over, had it been played at once
 
+	pace  pace
 	event event
 	key   keying
 	fax   *Fax // nil: nobody looks for one
@@ -55,6 +56,7 @@ type Input struct {
 	Clock       uint32
 	Decoder     Decoder
 	Kind        Kind
+	Hasty       bool // its clock may run twice as fast: that of G.722 is half its rate by a historical error (RFC 3551 §4.5.2), which not all heed
 }
 
 // Kind tells what an input is.
@@ -279,7 +281,7 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 	if len(p.frame) > 0 && now-p.heard > 2*longestRest {
 		p.sendRest(now, out)
 	}
-	away := p.follow(in, input.Clock, now)
+	away := p.follow(in, p.paced(input, in), now)
 	if p.event.covers(away, now) {
 		input.Decoder.Decode(pcm, in.Payload)
 		return
@@ -310,6 +312,7 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 		return
 	}
 	p.due = in.Timestamp + p.ticks(len(pcm))
+	p.pace.lasts = uint32(int64(len(pcm)) * int64(input.Clock) / int64(p.config.Rate))
 	pcm = p.rest(pcm)
 	if p.fax != nil {
 		p.data = p.fax.Take(pcm)
@@ -435,6 +438,6 @@ func (p *Path) comfort(input *Input, in *Packet, now time.Duration, out *Out) {
 // Restart begins anew with another source. What was sent goes on from where it is, after as long as it takes.
 func (p *Path) Restart() {
 	p.order.running, p.order.n = false, 0
-	p.clock, p.ready = 0, nil
+	p.clock, p.ready, p.pace = 0, nil, pace{}
 	p.event = event{rang: p.event.rang}
 }

@@ -164,10 +164,26 @@ func (l *coders) newPath(from, to *media.Speech) *codec.Path {
 			if in.Decoder = l.decoder(f.Codec, config.Rate); in.Decoder == nil {
 				continue
 			}
+			in.Hasty = f.Codec == media.G722
 		}
 		config.Inputs = append(config.Inputs, in)
 	}
+	config.Inputs = unagreed(config.Inputs)
 	return codec.NewPath(config)
+}
+
+// unagreed adds comfort noise where its clock is that of a codec: it may come without a word in the SDP (RFC 3389 §4), and left out it would be a dead line.
+func unagreed(list []codec.Input) []codec.Input {
+	is := func(in codec.Input) bool { return in.Kind == codec.Speech && in.Clock == noiselessClock }
+	if !slices.ContainsFunc(list, is) {
+		return list
+	}
+	for _, pt := range [...]uint8{comfortNoise, oldComfortNoise} {
+		if !slices.ContainsFunc(list, func(in codec.Input) bool { return in.PayloadType == pt }) {
+			list = append(list, codec.Input{PayloadType: pt, Clock: noiselessClock, Kind: codec.Comfort})
+		}
+	}
+	return list
 }
 
 // anew tells whether speech of either direction is coded anew.
