@@ -40,6 +40,10 @@ type counter struct {
 	// Of this run, what did not go on, as there was hold: since a packet did, and in all before one did again.
 	holding, withheld uint32
 
+	until int64 // see beyond
+	round bool  // something was
+	told  bool  // it is in the log
+
 	paused bool // there is hold, or there was since a packet went on
 
 	// RFC 3550 §6.4.1 and A.8.

@@ -135,6 +135,10 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 		from.count.gatedFrom = *src
 		return gated, k, nil, nil
 	}
+	if !st.regular(from, b, k) && from.count.beyond(now) {
+		from.count.dropped++
+		return dropped, k, nil, nil
+	}
 	from.heard = now // whether it may pass or not
 	if k == rtcp || k == keying {
 		if out = &other.rtp; k == rtcp {

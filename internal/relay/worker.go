@@ -216,6 +216,7 @@ func (w *worker) pass(p *port, n int, now int64) {
 		return
 	case dropped:
 		w.batch.dropped++
+		w.goesRound(p)
 		return
 	}
 	if k == keying {
