@@ -21,19 +21,21 @@ func TestOverdueTimersWaitForWhatWasSaid(t *testing.T) {
 	s.box.post(func(_ time.Time, c *ua.Core, _ *ua.Out) {
 		defer close(done)
 		at := c.Deadline()
-		for _, late := range []time.Duration{0, overdue - 1, overdue, overdue + hearing - 1} {
-			got = append(got, s.hears(at.Add(late)))
-		}
-		if w := s.wakes(); !w.Equal(at.Add(overdue + hearing)) {
-			t.Errorf("it wakes %v after its deadline", w.Sub(at))
-		}
-		got = append(got, s.hears(at.Add(overdue+hearing)))
-		if w := s.wakes(); !w.Equal(at) {
-			t.Errorf("it wakes %v after its deadline when it has heard", w.Sub(at))
+		for _, x := range []struct{ late, hears time.Duration }{{overdue, overdue / 4}, {time.Minute, hearing}} {
+			for _, late := range []time.Duration{0, overdue - 1, x.late, x.late + x.hears - 1} {
+				got = append(got, s.hears(at.Add(late)))
+			}
+			if w := s.wakes(); !w.Equal(at.Add(x.late + x.hears)) {
+				t.Errorf("%v late it wakes %v after its deadline", x.late, w.Sub(at))
+			}
+			got = append(got, s.hears(at.Add(x.late+x.hears)))
+			if w := s.wakes(); !w.Equal(at) {
+				t.Errorf("it wakes %v after its deadline when it has heard", w.Sub(at))
+			}
 		}
 	})
 	<-done
-	if want := []bool{false, false, true, true, false}; !slices.Equal(got, want) {
+	if want := []bool{false, false, true, true, false, false, false, true, true, false}; !slices.Equal(got, want) {
 		t.Errorf("timers wait: %v, want %v", got, want)
 	}
 }
