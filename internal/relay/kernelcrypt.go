@@ -222,7 +222,8 @@ func find(list []cryptSource, ssrc uint32) *cryptSource {
 
 // begins notes a number under a key of ours, and tells the one that the packet has to the peer. False: it was used, or nobody knows any more, and the key stream of one packet must
 // not be that of another (RFC 3711 §9.1); to the peer it would be a repetition, or too late. So a source whose numbers go back under one SSRC would not be heard until they are where they
-// were, which may take eleven minutes: where two follow upon one another there, its numbers go on behind the highest, as if the first of the two were lost.
+// were, which may take eleven minutes: where some follow upon one another there, see restarts, its numbers go on behind the highest, as if those before
+// the last of them were lost.
 func (s *sender) begins(h header) (as uint16, ok bool) {
 	source := s.admit(h.ssrc)
 	if source == nil {
