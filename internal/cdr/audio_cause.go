@@ -46,6 +46,8 @@ func (w *way) refused(least uint64) (found []finding) {
 	}
 	text := fmt.Sprintf("%d packets came from %s, ", w.Gated, cmp.Or(w.GatedFrom, "elsewhere"))
 	switch {
+	case w.ICE && w.Lapsed:
+		add(w.Gated, "consent", "%s", text+"after it had answered no check of ICE of ours for 30 s, without which nothing is sent to it or taken from it (RFC 7675)")
 	case w.ICE:
 		add(w.Gated, "ice-unchecked", "%s", text+"from where no check of ICE with our password came")
 	case sameHost(w.Source, w.GatedFrom):
@@ -77,6 +79,9 @@ func (w *way) refused(least uint64) (found []finding) {
 	case w.far.Unusable != "":
 		add(w.OnHold+w.Nowhere, "zero-address", "%s gives %s as the address of its media, to which nothing can be sent; %d packets were dropped: look whether a hold was never taken back, or the two legs have IP versions of their own",
 			w.to, w.far.Unusable, w.OnHold+w.Nowhere)
+	case w.far.Lapsed:
+		add(w.OnHold+w.Nowhere, "consent-there", "%d packets came after %s had answered no check of ICE of ours for 30 s, without which nothing may be sent to it (RFC 7675): the way to it or back is broken, or it is gone",
+			w.OnHold+w.Nowhere, w.to)
 	case w.far.Unchecked:
 		add(w.OnHold+w.Nowhere, "unchecked-there", "%d packets came while no check of ICE had come from %s with our password, which shows where to send", w.OnHold+w.Nowhere, w.to)
 	default:

@@ -53,6 +53,7 @@ type Evidence struct {
 	UnshakenWhy string `json:"unshakenWhy,omitempty"`
 	ICE         bool   `json:"ice,omitempty"`       // checks of ICE decide who may send
 	Unchecked   bool   `json:"unchecked,omitempty"` // and none came with our password
+	Lapsed      bool   `json:"lapsed,omitempty"`    // ours were answered, and then none for so long that nothing was sent there any more
 
 	HeldFor time.Duration `json:"heldFor,omitempty"` // that it did not send by its SDP: hold, or receive only
 	Over    bool          `json:"over,omitempty"`    // at the end the stream was no audio any more: given up, or T.38
@@ -73,7 +74,7 @@ const (
 	fESaysSent, fEReports, fEExpected, fEMissed, fEDeaf, fEOurs, fEUnusable, fEKeysFailed = 20, 21, 22, 23, 24, 25, 26, 27
 	fEUnsealed, fEUnfit, fEUnshaken, fEICE, fEUnchecked, fENoise, fEPauses                = 28, 29, 30, 31, 32, 33, 34
 	fEHeldFor, fEOver                                                                     = 35, 36
-	fEUnshakenWhy, fEWaited, fET38                                                        = 40, 41, 42
+	fEUnshakenWhy, fEWaited, fET38, fELapsed                                              = 40, 41, 42, 43
 )
 
 // fewPauses may be something else: hold, a transfer, a line that is bad for a moment.
@@ -112,6 +113,7 @@ func (w *binaryWriter) evidence(e *Evidence) {
 	w.text(fEUnshakenWhy, e.UnshakenWhy)
 	w.bool(fEICE, e.ICE)
 	w.bool(fEUnchecked, e.Unchecked)
+	w.bool(fELapsed, e.Lapsed)
 	w.int(fEHeldFor, e.HeldFor.Microseconds())
 	w.bool(fEOver, e.Over)
 	w.end()
@@ -148,6 +150,8 @@ func (d *decoder) evidence(f field) *Evidence {
 			e.ICE = d.uint(f) != 0
 		case fEUnchecked:
 			e.Unchecked = d.uint(f) != 0
+		case fELapsed:
+			e.Lapsed = d.uint(f) != 0
 		case fEHeldFor:
 			e.HeldFor = d.duration(f)
 		case fEOver:

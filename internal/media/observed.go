@@ -47,6 +47,7 @@ type Observed struct {
 	Anew      bool // speech is coded anew, so the other side has a source of ours
 	ICE       bool // checks of ICE decide who may send
 	Unchecked bool // and none came with our password
+	Lapsed    bool // they did, and then ours were not answered for so long that nothing is sent there any more (RFC 7675)
 	Unshaken  bool // keys come from a handshake of DTLS, and there are none
 	// UnshakenWhy is what became of the handshake.
 	UnshakenWhy string

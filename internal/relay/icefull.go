@@ -37,6 +37,7 @@ type agent struct {
 	listed   bool  // the clock has it
 	asked    int64 // consent, last
 	agreed   int64
+	lapsed   bool // it was not given for so long that nothing is sent any more
 }
 
 // pair is our one address and one of the peer's.
@@ -261,6 +262,7 @@ func (a *agent) settle(c *component, k *pair, now int64) {
 		c.nominate(s, now)
 	}
 	if !a.settled || c.selected != before {
+		a.lapsed = false
 		a.settled, a.asked, a.agreed = true, now, now
 	}
 	for i := range a.pairs {
@@ -318,7 +320,7 @@ func (a *agent) consent(c *component, now, since int64) {
 	case !a.settled || c.selected.size == 0:
 	case now-max(a.agreed, since) >= int64(consentExpiry):
 		c.selected = sockaddr{}
-		c.sources = c.sources[:0]
+		c.sources, a.lapsed = c.sources[:0], true
 	case now-a.asked >= int64(consentPause):
 		a.inquire(c, now)
 	case a.controls && a.agreed < a.asked && now-a.asked >= int64(quietAfter):

@@ -218,6 +218,11 @@ func TestRFC7675Consent(t *testing.T) {
 	if a.consent(c, a.agreed+int64(consentExpiry), 0); c.selected.size != 0 {
 		t.Error("it is never over")
 	}
+	sd, m := &p.stream.side[0], media.Counters{}
+	sd.rtp.gate.ice = c
+	if sd.agreement(&m); !m.Lapsed || m.Unchecked {
+		t.Errorf("of who has agreed, and does no more, the record says %+v", m.Observed)
+	}
 }
 
 // TestConsentIsASignOfLife: a lite peer asks nothing of its own accord, and while it is held what it answers is all that comes.

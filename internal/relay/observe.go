@@ -199,7 +199,9 @@ func (sd *side) agreement(m *media.Counters) {
 		m.UnshakenWhy = p.dtls.trouble()
 	}
 	if p.gate.ice != nil {
-		m.ICE, m.Unchecked = true, len(p.gate.ice.sources) == 0
+		c := p.gate.ice
+		m.ICE, m.Lapsed = true, c.agent != nil && c.agent.lapsed
+		m.Unchecked = len(c.sources) == 0 && !m.Lapsed
 	}
 }
 
