@@ -69,3 +69,37 @@ func TestHastyClockEnds(t *testing.T) {
 		t.Errorf("%d packets, the last at %d", got, last.Timestamp)
 	}
 }
+
+// choosy decodes none that begins with 0.
+type choosy struct{ G711 }
+
+func (c choosy) Decode(pcm []int16, payload []byte) int {
+	if len(payload) == 0 || payload[0] == 0 {
+		return 0
+	}
+	return c.G711.Decode(pcm, payload)
+}
+
+// TestPacketsOfNothing: packets without a payload, by which some keep a NAT open while they are muted, and such as cannot be decoded, take the time that they take and no more.
+func TestPacketsOfNothing(t *testing.T) {
+	for _, payload := range [][]byte{nil, make([]byte, 160)} {
+		for _, lost := range []uint16{0, 10} {
+			r := newRig(func(p *PathConfig) { p.Inputs[0].Decoder = choosy{MuLaw} })
+			put := func(n uint16, payload []byte) {
+				r.put(Packet{Sequence: n, Timestamp: 160 * uint32(n), Payload: payload}, time.Duration(n)*20*time.Millisecond)
+			}
+			for n := range uint16(61) {
+				switch {
+				case n == lost && n > 0:
+				case n < 5 || n == 60:
+					put(n, MuLaw.Encode(nil, make([]int16, 160)))
+				default:
+					put(n, payload)
+				}
+			}
+			if last := r.sent[len(r.sent)-1]; last.Timestamp != 160*60 {
+				t.Errorf("%d octets, %d lost: speech goes on at %d, want %d", len(payload), lost, last.Timestamp, 160*60)
+			}
+		}
+	}
+}

@@ -274,6 +274,9 @@ func (p *Path) catchUp(away int) int {
 
 func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 	pcm := out.pcm[:]
+	if len(in.Payload) == 0 { // it keeps a NAT open; who muted it is silent
+		return
+	}
 	if p.key.ringing {
 		input.Decoder.Decode(pcm, in.Payload) // its state goes on
 		return
@@ -309,6 +312,9 @@ func (p *Path) speech(input *Input, in *Packet, now time.Duration, out *Out) {
 	pcm = pcm[:input.Decoder.Decode(pcm, in.Payload)]
 	p.heard = now + p.lasting(len(pcm))
 	if len(pcm) == 0 {
+		if int32(in.Timestamp-p.due) > 0 { // or what it was away would count again
+			p.due = in.Timestamp
+		}
 		return
 	}
 	p.due = in.Timestamp + p.ticks(len(pcm))
