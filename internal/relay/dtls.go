@@ -13,6 +13,7 @@ type association struct {
 	crypt *crypt         // keys of the last handshake that succeeded; without any, nothing passes
 	run   *handshake     // under way, or over and answering repetitions; nil: none
 	past  string         // what became of the last one that has brought no keys
+	rival bool           // the peer begins one itself, where it is to answer ours
 	at    netip.AddrPort // of the peer by its SDP, without ICE
 
 	held     []byte // a ClientHello from before the peer's fingerprint was known, perhaps of a stranger
@@ -51,7 +52,7 @@ func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 			if !a.awaits(want.DTLS) {
 				a.end()
 			}
-			a.want, a.crypt, a.past = want.DTLS, &crypt{keys: &media.Crypt{}}, ""
+			a.want, a.crypt, a.past, a.rival = want.DTLS, &crypt{keys: &media.Crypt{}}, "", false
 		}
 		if want.Remote.IsValid() {
 			a.at = want.Remote
@@ -114,6 +115,8 @@ const unfinished = "it has begun and not come to an end, so perhaps what is sent
 // trouble is why there are no keys.
 func (a *association) trouble() string {
 	switch h := a.run; {
+	case a.rival && (h != nil && h.peer.size == 0 || h == nil && a.past == ""):
+		return "by a=setup of the SDP the peer is to answer, and it has sent a ClientHello, as who begins does: both wait for the other's ServerHello"
 	case h != nil && h.peer.size == 0:
 		return "the peer is to answer, and nothing of DTLS has come from it"
 	case h != nil:
@@ -151,6 +154,7 @@ func (r *Relay) record(p *port, b []byte, src *sockaddr, now int64, count *batch
 	}
 	switch {
 	case hello && a.want.Active: // what answers ours is its ServerHello
+		a.rival = true
 	case ahead: // the answer that has its fingerprint is on its way (RFC 5763 §6.2)
 		a.held, a.heldFrom = append(a.held[:0], b...), *src
 	case hello && (a.run == nil || a.run.random != random):

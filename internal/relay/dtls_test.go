@@ -432,6 +432,21 @@ func TestDTLSHalfWay(t *testing.T) {
 	}
 }
 
+// TestDTLSThatBothBegin: a peer that is to answer and begins itself is not one of which nothing has come.
+func TestDTLSThatBothBegin(t *testing.T) {
+	r := newRig(t, Config{})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	s.Streams[0].Side[0].DTLS = newShaker(t, false, 1).dtls("1")
+	r.open(s)
+	a.send(a.rtp, s.Streams[0].Side[0].Local, hello(1))
+	eventually(t, "who begins in the record", func() bool { return strings.Contains(r.from(1, 0, 0).UnshakenWhy, "it has sent a ClientHello") })
+	stats, _ := r.Close(1)
+	if why := stats.Streams[0].From[0].UnshakenWhy; !strings.Contains(why, "a=setup") {
+		t.Errorf("at the end: %q", why)
+	}
+}
+
 // TestDTLSOfTwo: while one source shakes hands another one that has no more to do with the peer cannot take its place, nor have anything sent to it.
 func TestDTLSOfTwo(t *testing.T) {
 	r, err := newRelay(Config{Workers: 1})
