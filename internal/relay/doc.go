@@ -36,6 +36,9 @@
 // FixedSSRC a packet with another SSRC is dropped, and its sender counts as alive, too. RTCP passes without the names and addresses of its sources, which have
 // others here, unless the peers have keys of their own.
 //
+// What is no RTP that goes on from what came before, RTCP, T.38, repetitions, and what is coded anew, passes up to a bound (mostIrregular), so that media does not go
+// round for ever where legs of ours have each other for their peers.
+//
 // # Handshakes
 //
 // A side whose keys come from DTLS (RFC 5764) has an association on each of its ports. The worker tells records by their first octet (RFC 7983) and
