@@ -80,15 +80,15 @@ func (c *Call) openICE(l *Leg, s *sdp.Session, i int, offer bool) []string {
 		return nil
 	}
 	began, known := len(at.theirs) > 0, at.knows(&said)
+	at.controls = mode == "full" && (said.Lite || !offer) // RFC 8445 §6.1.1
 	switch e := c.standing(l, i); {
+	case e != nil && e.ice != nil && e.ice.PeerUfrag == said.Ufrag && e.ice.PeerPwd == said.Pwd: // whatever offers came to nothing since, and the role stays
+		at.ufrag, at.pwd, at.controls = e.ice.Ufrag, e.ice.Pwd, e.ice.Controls
 	case !offer:
-	case e != nil && e.ice != nil && e.ice.PeerUfrag == said.Ufrag && e.ice.PeerPwd == said.Pwd:
-		at.ufrag, at.pwd = e.ice.Ufrag, e.ice.Pwd // whatever offers came to nothing since
 	case began && !known, e != nil && e.ice != nil && e.ice.Ufrag == at.ufrag:
 		at.ufrag = ""
 	}
 	at.begin(c.env)
-	at.controls = mode == "full" && (said.Lite || !offer) // RFC 8445 §6.1.1
 	return heardICE(&said)
 }
 

@@ -197,7 +197,7 @@ func (c *Call) seatByInvite(now time.Time, x *transfer, said *sdp.Session, out *
 // guest makes room for a leg that is about to take a seat and was not called by us.
 func (c *Call) guest(now time.Time, by *Leg, l Leg) *attempt {
 	c.rec.Attempts = append(c.rec.Attempts, cdr.Attempt{Trunk: l.trunk.Name, Remote: l.hop.Remote.String(), At: c.moment(now), Class: "joined"})
-	t := &attempt{leg: l, state: attemptAnswered, index: len(c.rec.Attempts) - 1}
+	t := &attempt{leg: l, state: attemptAnswered, index: len(c.rec.Attempts) - 1, hops: []Addr{{Remote: l.hop.Remote}}} // where it has been met, see host
 	t.leg.side, t.leg.number = by.side, uint8(min(len(c.rec.Attempts), 255))
 	c.attempts = append(c.attempts, t)
 	return t

@@ -179,6 +179,9 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 		return nil
 	}
 	offer := c.isOffer(l, m)
+	if offer && m.IsRequest() && l.up && (l.oa.LocalPending() || l.oa.RemotePending()) { // it is refused, and is not to change what the answer to the other one means
+		return nil
+	}
 	clean, why := body, (*diag.Reason)(nil)
 	if !offer {
 		clean = sdp.Trim(body, sdp.MediaLines(l.sdp.body))
@@ -474,6 +477,9 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 		}
 		if offer {
 			at.ice.offered = c.offersICE(l, i)
+			if e := c.standing(l, i); e != nil && e.ice != nil {
+				at.ice.ufrag, at.ice.pwd = e.ice.Ufrag, e.ice.Pwd // as with DTLS
+			}
 		}
 		if offer && at.ice.offered || !offer && at.ice.answers {
 			to[i].Lines = slices.Concat(to[i].Lines, c.sayICE(l, i, m, to[i].Mux && (!offer || at.ice.muxed)))
@@ -504,6 +510,10 @@ func (c *Call) offerKeys(l *Leg, i int, proto string) {
 	if len(at.shown.Crypto) > 0 || hasDTLS(&at.shown) {
 		at.must = at.must || strings.Contains(at.shown.Proto, "SAVP") // an answer of ours was
 		if hasDTLS(&at.shown) {
+			if e := c.standing(l, i); e != nil && e.dtls != nil { // whatever offers of the peer came to nothing since
+				at.dtls.id, at.dtls.theirs, _ = strings.Cut(e.dtls.Association, " ")
+				at.dtls.active = e.dtls.Active
+			}
 			at.shown.Lines = at.describeDTLS(c.env, "actpass", true)
 		}
 		if !l.up { // the target is called again, at its next address or by another transport
