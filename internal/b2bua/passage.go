@@ -34,6 +34,7 @@ type Passage struct {
 	places [mostLines]netip.Addr // of its media: its description does not say so if it holds by 0.0.0.0
 	told   bool                  // the leg was told of other media and must be told of its own again
 	over   bool                  // its own dialog is over, and not that of who was to be joined with it
+	box    *strongbox            // its keys in the call that it leaves
 }
 
 // Forward is a message of a leg that lives in another shard, or an INVITE that asks for the place of one.
@@ -128,6 +129,10 @@ func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
 	x.new = c.guest(now, by, p.leg)
 	x.new.leg.side = by.side
 	l := &x.new.leg
+	if l.srtp != nil {
+		box := *l.srtp
+		p.box = &box
+	}
 	l.srtp.renew(c.env)
 	p.leg = Leg{}
 	if !l.dlg.UAC {
@@ -204,6 +209,10 @@ func (c *Call) sendGuestBack(now time.Time, x *transfer, status int, why *diag.R
 	if x.kept != "" {
 		p.leg.sdp.body = x.kept
 	}
+	if p.box != nil && !p.told { // what it was offered here it has not taken
+		p.box.said = p.leg.srtp.said
+		p.leg.srtp = p.box
+	}
 	t.leg = Leg{side: t.leg.side, number: t.leg.number, trunk: t.leg.trunk}
 	t.state = attemptOver
 	p.SendBack(status, why, out)
@@ -240,6 +249,9 @@ func (c *Call) Returned(now time.Time, p *Passage, out *Out) {
 			x.rest.first = p.first
 		}
 		out.CallIDs = append(out.CallIDs, p.leg.callID)
+		if p.told {
+			c.rekeyed(x.rest)
+		}
 		if p.why == diag.CallGone && c.back(x.by, x.referral.host) != nil { // no dialog of ours: its owner is asked by INVITE with Replaces
 			c.huntTransfer(now, x, out)
 		} else {

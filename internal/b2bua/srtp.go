@@ -97,6 +97,33 @@ func (b *strongbox) renew(e *Env) {
 	}
 }
 
+// rekeyed has the relay use the keys and credentials that the peer of a leg has taken in another call, from which it is back.
+func (c *Call) rekeyed(l *Leg) {
+	for i := range c.plan.lines[:min(len(c.plan.lines), maxLines)] {
+		e := &c.plan.lines[i].peer[l.side]
+		if l.srtp == nil || !e.live {
+			continue
+		}
+		at := &l.srtp.lines[i]
+		if e.crypt != nil && e.crypt.Suite != 0 {
+			crypt := *e.crypt
+			crypt.Send = l.srtp.key(c.env, i, crypt.Suite)
+			e.crypt = &crypt
+		}
+		if e.dtls != nil && at.dtls.id != "" {
+			shakes := *e.dtls
+			shakes.Association = at.dtls.id + " " + at.dtls.theirs
+			e.dtls = &shakes
+		}
+		if e.ice != nil && at.ice.ufrag != "" {
+			checks := *e.ice
+			checks.Ufrag, checks.Pwd = at.ice.ufrag, at.ice.pwd
+			e.ice = &checks
+		}
+	}
+	c.plan.dirty = true
+}
+
 // passesKeys decides, when the targets are known, whether keys are between the peers.
 func (c *Call) passesKeys() bool {
 	all := c.a.trunk.Settings.SRTPMode == "pass"

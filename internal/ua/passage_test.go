@@ -2,6 +2,8 @@ package ua_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,10 +24,14 @@ type shards struct {
 	forwards int
 	records  []string // why calls have ended
 	n        int
+	sessions [3]*media.Session // as the relay was last told of a call of each
 }
 
-func newShards(t *testing.T) *shards {
-	snap := compile(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {acceptRefer: true}`+"\n  "+`"trunk:uc": {acceptRefer: true, `, 1))
+func newShards(t *testing.T) *shards { return newShardsOf(t, "") }
+
+// newShardsOf is newShards with further settings of the callees' trunk.
+func newShardsOf(t *testing.T, settings string) *shards {
+	snap := compile(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {acceptRefer: true`+settings+"}\n  "+`"trunk:uc": {acceptRefer: true, `, 1))
 	s := &shards{t: t, now: begin, uc: ucSource, pstn: pstnSource}
 	for i := range s.cores {
 		env := newEnv(snap, uint64(i))
@@ -53,6 +59,7 @@ func (s *shards) do(i int, f func(c *ua.Core, out *ua.Out)) {
 			if named == "" || named != op.Session.Call {
 				s.t.Errorf("logs would name the call %q, not %q", op.Session.Call, named)
 			}
+			s.sessions[i] = op.Session
 			c.MediaOpened(s.now, op.Session.ID, nil, &o)
 		case b2bua.MediaClose:
 			c.MediaClosed(s.now, media.Stats{ID: op.Session.ID}, &o)
@@ -164,6 +171,42 @@ func (s *shards) agree(list [][]byte) (all [][]byte) {
 		}
 	}
 	return all
+}
+
+// lent has the callee of a call with SRTP asked for another one, which it or who is there takes or does not; and checks which key it is sent with after it has said again what stands.
+func lent(t *testing.T, takes bool) {
+	s := newShardsOf(t, ", srtpMode: required")
+	said := keyed(bodies[1], strings.Replace(uc80, "crypto:3", "crypto:1", 1))
+	one, two := s.callOf(0, bodies[0], said), s.callOf(1, bodies[0], said)
+	told := ""
+	for list := s.in(s.uc, one.joins(&two)); len(list) > 0; list = list[1:] {
+		m := list[0]
+		switch {
+		case bytes.HasPrefix(m, []byte("NOTIFY ")):
+			list = append(list, s.in(s.uc, response("200 OK", m, "", ""))...)
+		case !bytes.HasPrefix(m, []byte("INVITE ")):
+		case header(m, "Call-ID") == two.b || told == "" && !takes:
+			list = append(list, s.in(s.pstn, response("488 Not Acceptable Here", m, "", ""))...)
+			if told == "" {
+				told = "nothing"
+			}
+		default:
+			told = string(m)
+			list = append(list, s.in(s.pstn, response("200 OK", m, "", said))...)
+		}
+	}
+	refresh := with(s.fromCallee(&one, "INVITE"), "Content-Type: application/sdp")
+	refresh = append(bytes.Replace(refresh, []byte("Content-Length: 0"), []byte("Content-Length: "+strconv.Itoa(len(said))), 1), said...)
+	told = string(s.pick(s.in(s.pstn, refresh), "SIP/2.0 200"))
+	if c := s.sessions[0].Streams[0].Side[1].Crypt; c == nil || !strings.Contains(told, base64.StdEncoding.EncodeToString([]byte(c.Send))) {
+		t.Errorf("%v: the relay sends with another key than is in\n%s", takes, told)
+	}
+}
+
+// A leg that has been offered other keys in another call, and comes back from there, is sent those that it is told.
+func TestKeysOfALegThatComesBack(t *testing.T) {
+	lent(t, false)
+	lent(t, true)
 }
 
 // TestLegGoesOn: a leg that has joined a call of another shard goes on to a call of a third one, and what its peer sends follows it.
