@@ -319,6 +319,9 @@ func (c *Call) crowdedOut(now time.Time, t *attempt, out *Out) bool {
 	if r == nil {
 		return false
 	}
+	if c.xfer != nil { // those who talk go on
+		c.plan.noVideo = false
+	}
 	if t.hop == 0 {
 		c.tried-- // it was not
 	}

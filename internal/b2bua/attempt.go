@@ -224,6 +224,7 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	switch {
 	case c.xfer != nil:
 		body = c.plan.standingOffer(c, l)
+		c.plan.noVideo = false // between the two who talk there is room
 	case c.offer != "":
 		body = c.plan.offerTo(c, l)
 	case trunk.Settings.OutboundOffer == "always" && !c.plan.bypass:
