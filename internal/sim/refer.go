@@ -264,6 +264,7 @@ func (s *Scenario) hearMoved(w *World) {
 				if at := netip.AddrPortFrom(p.speaker.addr, mine.port); side.Remote != at && !mine.addr.IsUnspecified() {
 					w.fail("%s: %s wants its media at %v, the relay sends to %v", s.Name, p.host.Name, at, side.Remote)
 				}
+				w.protects(s, p, side)
 			}
 		}
 		if !found {

@@ -476,6 +476,9 @@ func TestFailedTransfersChangeNothing(t *testing.T) {
 			for k, c := range sorted(mixes) {
 				for n := range 2 { // of the ways each pair of kinds meets all
 					how := ways[(i+3*j+5*k+6*n)%len(ways)]
+					if testing.Short() && (i+2*j+k+n)%4 != 0 {
+						continue
+					}
 					t.Run(fmt.Sprintf("%s-%s-%s/%s", a, b, c, how), func(t *testing.T) {
 						x := beginMix(t, [3]string{a, b, c})
 						transfers[how](x)
@@ -493,6 +496,9 @@ func TestTransfersAreWhatIsSaid(t *testing.T) {
 		for j, b := range sorted(mixes) {
 			for k, c := range sorted(mixes) {
 				replaces := (i+j+k)%2 == 0
+				if testing.Short() && (i+2*j+3*k)%4 > 1 {
+					continue
+				}
 				t.Run(fmt.Sprintf("%s-%s-%s/%v", a, b, c, replaces), func(t *testing.T) {
 					x := beginMix(t, [3]string{a, b, c})
 					if replaces {
@@ -623,6 +629,9 @@ func TestFailedChangesChangeNothing(t *testing.T) {
 		for j, b := range sorted(mixes) {
 			for k, how := range sorted(failures) {
 				for from := range 2 {
+					if testing.Short() && (i+2*j+k+from)%4 != 0 {
+						continue
+					}
 					t.Run(fmt.Sprintf("%s-%s/%s/%d", a, b, how, from), func(t *testing.T) {
 						x := beginMix(t, [3]string{a, b, "rtp"})
 						ends := [...]*voice{x.a, x.b}
