@@ -226,7 +226,7 @@ func (c *Call) answeredEarly(now time.Time, x *earlyExchange, status int, body s
 		toOA.Failed("UPDATE")
 		fromOA.Failed(x.method)
 		ours.body = x.stood
-		c.plan.restore(&x.undo)
+		c.apart(x, func() { c.plan.restore(&x.undo) })
 		why := diag.NotAcceptable
 		switch status {
 		case 491:
@@ -238,7 +238,8 @@ func (c *Call) answeredEarly(now time.Time, x *earlyExchange, status int, body s
 	} else {
 		toOA.RemoteAnswer()
 		fromOA.LocalAnswer()
-		text := c.plan.carryInto(c, to, from, theirs, s, asAnswer)
+		text := ""
+		c.apart(x, func() { text = c.plan.carryInto(c, to, from, theirs, s, asAnswer) })
 		c.moved = true
 		if body = strings.Clone(body); x.toCaller {
 			x.e.said, x.e.bid, x.f.rel.heard = x.offer, true, body
@@ -248,6 +249,22 @@ func (c *Call) answeredEarly(now time.Time, x *earlyExchange, status int, body s
 		c.acceptEarly(now, x, text, out)
 	}
 	c.release(now, out)
+}
+
+// apart does what the result of an offer asks for, and where another target is called meanwhile nothing of that on its side.
+func (c *Call) apart(x *earlyExchange, f func()) {
+	if c.current == nil || &c.current.leg == x.f.leg {
+		f()
+		return
+	}
+	var is [mostLines]end
+	for i := range c.plan.lines {
+		is[i] = c.plan.lines[i].peer[1]
+	}
+	f()
+	for i := range c.plan.lines {
+		c.plan.lines[i].peer[1] = is[i]
+	}
 }
 
 // earlyTime is how long an offer before the answer waits for the other side, where no person is asked, and hastyTime how long when the call is answered meanwhile: whoever has
@@ -268,7 +285,7 @@ func (c *Call) advanceEarly(now time.Time, out *Out) {
 	_, _, ours := x.to(c)
 	oa.Failed(x.method)
 	ours.body = x.stood
-	c.plan.restore(&x.undo)
+	c.apart(x, func() { c.plan.restore(&x.undo) })
 	c.denyRequestWith(now, x.leg, x.server, x.req, 504, diag.PeerVanished, out)
 	c.release(now, out)
 }
