@@ -145,7 +145,7 @@ type mix struct {
 	stands media.Session
 }
 
-// begins places the call.
+// beginMix places the call.
 func beginMix(t *testing.T, kinds [3]string) *mix {
 	t.Helper()
 	x := &mix{rig: mixed(t, kinds[0], kinds[1], kinds[2]), t: t}
@@ -481,6 +481,12 @@ func TestFailedTransfersChangeNothing(t *testing.T) {
 					}
 					t.Run(fmt.Sprintf("%s-%s-%s/%s", a, b, c, how), func(t *testing.T) {
 						x := beginMix(t, [3]string{a, b, c})
+						if holds := (i+j+2*k+n)%3 == 0; holds {
+							x.a.direction = "sendonly"
+							x.changes(x.a, x.b)
+							x.relays()
+							x.stands = bare(x.session)
+						}
 						transfers[how](x)
 						x.goesOn((i+j+k)%2 == 0)
 					})
@@ -548,6 +554,22 @@ var failures = map[string]func(x *mix, v, w *voice){
 		}
 		v.ack(v.seq)
 	},
+	"T.38": func(x *mix, v, w *voice) {
+		v.version++
+		v.says("INVITE", fmt.Sprintf("v=0\r\no=- %d %d IN IP4 198.51.100.%d\r\ns=-\r\nc=IN IP4 198.51.100.%d\r\nt=0 0\r\n%s", 100+v.host, v.version, v.host, v.host, t38))
+		inv := x.first("INVITE")
+		x.unchanged("while T.38 is offered")
+		w.answers("488 Not Acceptable Here", inv, "")
+		v.ack(v.seq)
+	},
+	"an offer is asked for, and refused": func(x *mix, v, w *voice) {
+		v.says("INVITE", "")
+		w.answers("488 Not Acceptable Here", x.first("INVITE"), "")
+		_, offer := x.rig.told("SIP/2.0 200")
+		x.out.Reset()
+		x.in(v.src, v.write("ACK", v.seq, v.agrees(offer)))
+		x.takes()
+	},
 	"UPDATE refused": func(x *mix, v, w *voice) {
 		_, update := x.tries(v, "UPDATE")
 		w.answers("488 Not Acceptable Here", update, "")
@@ -597,9 +619,8 @@ var failures = map[string]func(x *mix, v, w *voice){
 		u.fresh++
 		u.port++
 		v.version++
-		refused := v.says("INVITE", u.describes(nil))
+		v.says("INVITE", u.describes(nil))
 		x.rig.told("SIP/2.0 491")
-		_ = refused
 		v.ack(v.seq)
 		v.answers("200 OK", inv, v.agrees(offer))
 		_, w.told = x.rig.told("SIP/2.0 200")
