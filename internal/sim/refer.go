@@ -243,7 +243,9 @@ func (s *Scenario) hearMoved(w *World) {
 		two[0], two[1] = two[1], two[0]
 	}
 	late, first := two[0], two[1]
-	if first.waits() || late.upSince.Sub(first.upSince) > 100*time.Millisecond && !first.changed.After(late.upSince.Add(-100*time.Millisecond)) {
+	stay := late.upSince.Before(s.referred) && !w.Nodes[s.Node].tells(first) && !w.Nodes[s.Node].tells(late) // the two of before
+	unsure := late.upSince.Sub(first.upSince) > 100*time.Millisecond && !first.changed.After(late.upSince.Add(-100*time.Millisecond))
+	if first.waits() || unsure && !stay {
 		return // it may not know yet
 	}
 	n := w.Nodes[s.Node]
@@ -270,6 +272,9 @@ func (s *Scenario) hearMoved(w *World) {
 		if !found {
 			w.fail("%s: %s sends to port %d, which is none of the call", s.Name, p.host.Name, theirs.port)
 		}
+	}
+	if unsure { // of whom either may have refused what the other has said since
+		return
 	}
 	if w.now.Sub(s.referred) > time.Minute { // else a target may be called, and has its room already
 		w.counts(s.Name, n, id, two...)
