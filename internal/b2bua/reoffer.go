@@ -83,7 +83,10 @@ func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message
 	}
 	if r := l.again; (m.Status == 491 || m.Status == 500 || m.Status == 503 || m.Status == 487) && r.corrects && r.glares < glareTries {
 		r.glares++
-		r.retry = now.Add(dialog.GlareDelay(l.dlg.UAC, c.env.Rand.Uint64()))
+		r.retry = now
+		if m.Status != 500 || seq == l.dlg.LocalSeq { // else a later request has overtaken it, and the peer could not take it for that (RFC 3261 §12.2.2)
+			r.retry = now.Add(dialog.GlareDelay(l.dlg.UAC, c.env.Rand.Uint64()))
+		}
 	} else if l.stood != "" && !waits {
 		c.staysHeld(now, l, out)
 	}

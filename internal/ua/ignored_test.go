@@ -90,3 +90,34 @@ func TestDoubtKeepsWhatIsToBeTold(t *testing.T) {
 		t.Errorf("it is never told:\n%s", r.lines())
 	}
 }
+
+// TestCorrectionIsOvertakenByINFO: a re-INVITE that was lost and that a later INFO has overtaken is refused for its number (RFC 3261 §12.2.2), and what it was to tell is told
+// at once: the peer may be on hold.
+func TestCorrectionIsOvertakenByINFO(t *testing.T) {
+	const set = "options: false, relayMethods: [INFO]"
+	for _, overtaken := range []bool{true, false} {
+		r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {`+set+"}\n  \"trunk:uc\": {usages: [all], "+set+"}\n# ", 1))
+		caller, callee, inv := r.ringing(speech, speech)
+		caller.says("UPDATE", described(0, 1, speech+"a=sendonly\r\n"))
+		update := r.first("UPDATE")
+		r.pass(11 * time.Second)
+		callee.answers("200 OK", update, described(1, 1, speech+"a=recvonly\r\n"))
+		r.out.Reset()
+		r.in(r.pstn, with(response("200 OK", inv, "to", ""), "Allow: INFO"))
+		caller.ack(1)
+		r.pass(time.Second)
+		correction := r.first("INVITE")
+		if correction == nil {
+			t.Fatalf("it is not told:\n%s", r.lines())
+		}
+		if overtaken {
+			r.out.Reset()
+			caller.says("INFO", "")
+			callee.answers("200 OK", r.first("INFO"), "")
+		}
+		callee.answers("500 Server Internal Error", correction, "")
+		if r.pass(time.Second); (r.first("INVITE") != nil) != overtaken {
+			t.Errorf("overtaken %v: within a second\n%s", overtaken, r.lines())
+		}
+	}
+}
