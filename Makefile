@@ -1,6 +1,6 @@
 # Everything starts here: `make demo` shows directsip at work, `make test` proves it.
 GO       ?= go
-PACKAGES  = sip-tester baresip-core kamailio libnet-sip-perl rtpengine-daemon nftables libopus0 sox ffmpeg espeak-ng openssl iproute2 clang llvm
+PACKAGES  = sip-tester baresip-core kamailio libnet-sip-perl rtpengine-daemon nftables libopus0 sox ffmpeg espeak-ng openssl iproute2 procps clang llvm
 
 export CGO_ENABLED = 0
 
