@@ -214,27 +214,31 @@ func (e *Engine) publishNames() map[string][]netip.Addr {
 func (n *names) add(now time.Time, host string, hops []resolve.Addr) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	have := n.seen[host]
-	if have == nil {
+	if n.seen[host] == nil {
 		return false
 	}
-	for _, h := range hops {
-		have[h.AddrPort.Addr().Unmap()] = now
-	}
+	n.take(now, host, hops)
 	return true
 }
 
 // found notes addresses of a host that a document has.
 func (n *names) found(now time.Time, host string, hops []resolve.Addr) {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.seen == nil {
 		n.seen = make(map[string]map[netip.Addr]time.Time)
 	}
 	if n.seen[host] == nil {
 		n.seen[host] = make(map[netip.Addr]time.Time)
 	}
-	n.mu.Unlock()
-	n.add(now, host, hops)
+	n.take(now, host, hops)
+}
+
+// take notes when addresses of a host were named. n is locked.
+func (n *names) take(now time.Time, host string, hops []resolve.Addr) {
+	for _, h := range hops {
+		n.seen[host][h.AddrPort.Addr().Unmap()] = now
+	}
 }
 
 // note takes one round of answers. Where DNS gave none, what was known stays known; where it says that there is no such
