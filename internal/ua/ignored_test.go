@@ -60,10 +60,11 @@ func TestRFC5057_4_2(t *testing.T) {
 	}
 }
 
-// TestDoubtKeepsWhatIsToBeTold: a peer that has to be told what stands, and was busy, is told in the end, also when it leaves an INFO unanswered before.
-func TestDoubtKeepsWhatIsToBeTold(t *testing.T) {
+// corrected is a call whose callee has accepted an UPDATE too late while it rang, and the re-INVITE that tells it of that. INFO goes on.
+func corrected(t *testing.T) (r *rig, caller, callee *end, correction []byte) {
+	t.Helper()
 	const set = "options: false, relayMethods: [INFO]"
-	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {`+set+"}\n  \"trunk:uc\": {usages: [all], "+set+"}\n# ", 1))
+	r = rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {`+set+"}\n  \"trunk:uc\": {usages: [all], "+set+"}\n# ", 1))
 	caller, callee, inv := r.ringing(speech, speech)
 	caller.says("UPDATE", described(0, 1, speech+"a=sendonly\r\n"))
 	update := r.first("UPDATE")
@@ -72,10 +73,17 @@ func TestDoubtKeepsWhatIsToBeTold(t *testing.T) {
 	r.out.Reset()
 	r.in(r.pstn, with(response("200 OK", inv, "to", ""), "Allow: INFO"))
 	caller.ack(1)
-	if r.pass(time.Second); r.first("INVITE") == nil {
+	r.pass(time.Second)
+	if correction = r.first("INVITE"); correction == nil {
 		t.Fatalf("it is not told:\n%s", r.lines())
 	}
-	callee.answers("491 Request Pending", r.first("INVITE"), "")
+	return r, caller, callee, correction
+}
+
+// TestDoubtKeepsWhatIsToBeTold: a peer that has to be told what stands, and was busy, is told in the end, also when it leaves an INFO unanswered before.
+func TestDoubtKeepsWhatIsToBeTold(t *testing.T) {
+	r, caller, callee, correction := corrected(t)
+	callee.answers("491 Request Pending", correction, "")
 	r.out.Reset()
 	caller.says("INFO", "")
 	info := r.first("INFO")
@@ -94,22 +102,8 @@ func TestDoubtKeepsWhatIsToBeTold(t *testing.T) {
 // TestCorrectionIsOvertakenByINFO: a re-INVITE that was lost and that a later INFO has overtaken is refused for its number (RFC 3261 §12.2.2), and what it was to tell is told
 // at once: the peer may be on hold.
 func TestCorrectionIsOvertakenByINFO(t *testing.T) {
-	const set = "options: false, relayMethods: [INFO]"
 	for _, overtaken := range []bool{true, false} {
-		r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {`+set+"}\n  \"trunk:uc\": {usages: [all], "+set+"}\n# ", 1))
-		caller, callee, inv := r.ringing(speech, speech)
-		caller.says("UPDATE", described(0, 1, speech+"a=sendonly\r\n"))
-		update := r.first("UPDATE")
-		r.pass(11 * time.Second)
-		callee.answers("200 OK", update, described(1, 1, speech+"a=recvonly\r\n"))
-		r.out.Reset()
-		r.in(r.pstn, with(response("200 OK", inv, "to", ""), "Allow: INFO"))
-		caller.ack(1)
-		r.pass(time.Second)
-		correction := r.first("INVITE")
-		if correction == nil {
-			t.Fatalf("it is not told:\n%s", r.lines())
-		}
+		r, caller, callee, correction := corrected(t)
 		if overtaken {
 			r.out.Reset()
 			caller.says("INFO", "")
