@@ -164,19 +164,24 @@ func findSDPs(mediaType string, params Params, body string, depth int) (list []s
 	return list
 }
 
-// ReplaceSDP puts a description in the place of the one that SDP gives, which may stand in other parts of the body, too, as in an alternative that is the same.
+// maxCopies bounds where ReplaceSDP looks: each place costs a reading of the body, and a part has a description once.
+const maxCopies = maxParts * maxNesting
+
+// ReplaceSDP puts a description in the place of the one that SDP gives, which may stand in other parts of the body, too, as in an alternative that is the same. Where it
+// stands in more than maxCopies places behind that the body stays as it is.
 func (m *Message) ReplaceSDP(old, text string) {
 	body := m.Body
-	for at := len(body); ; { // of alternatives the last
+	at := len(body)
+	for range maxCopies { // of alternatives the last
 		if at = strings.LastIndex(body[:at], old); at < 0 {
-			m.Body = body
-			return
+			break
 		}
 		m.Body = body[:at] + text + body[at+len(old):]
 		if got, _ := m.SDP(); got == text {
 			return
 		}
 	}
+	m.Body = body
 }
 
 // Handling is what a Content-Disposition says of a body that is not understood: "required" or "optional" (RFC 3261 §20.11); "" when it says nothing.

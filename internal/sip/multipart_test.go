@@ -149,6 +149,16 @@ func TestRFC5621_8_Insists(t *testing.T) {
 	}
 }
 
+// TestReplaceSDPHasABound: a body that has a description in thousands of places is not read as often.
+func TestReplaceSDPHasABound(t *testing.T) {
+	body := "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b\r\nContent-Type: text/plain\r\n\r\n" + strings.Repeat("v=0\r\n", 5000) + "--b--"
+	m := multipart("multipart/mixed;boundary=b", body)
+	old, _ := m.SDP()
+	if m.ReplaceSDP(old, "v=1"); m.Body != body {
+		t.Errorf("it is replaced behind %d others", strings.Count(m.Body, old))
+	}
+}
+
 // TestReplaceSDP: what is put in the place of a description is what is read from then on, wherever else the same stands.
 func TestReplaceSDP(t *testing.T) {
 	const twice = "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b--"
