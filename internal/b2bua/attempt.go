@@ -422,11 +422,12 @@ func (c *Call) advanceAttempt(now time.Time, t *attempt, out *Out) {
 		}
 	case passed(t.noResponse):
 		t.noResponse = time.Time{}
-		why := diag.NoResponse
+		r := ownRejection(diag.NoResponse)
+		r.detail = t.failure
 		if t.state == attemptResolving {
-			why = diag.DNSFailed
+			r = ownRejection(diag.DNSFailed)
 		}
-		c.nextAddress(now, t, ownRejection(why), out)
+		c.nextAddress(now, t, r, out)
 	case passed(t.noProgress):
 		t.noProgress = time.Time{}
 		c.weighAttempt(now, t, ownRejection(diag.NoProgress), out)

@@ -562,6 +562,21 @@ func (c *Call) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 	c.settle(now, out)
 }
 
+// Undelivered reports that one copy of a request did not arrive, by what the network says. In time that tells a first INVITE to try elsewhere (RFC 3261 §18.4); where there is nothing
+// else it goes on being repeated, as a gateway may just be starting anew, and the attempt keeps why.
+func (c *Call) Undelivered(now time.Time, callID, branch, why string, out *Out) {
+	c.now = now
+	t := c.current
+	if t == nil || t.state != attemptTrying || t.leg.callID != callID || t.leg.invc.Branch() != branch || t.leg.invc.Responded() || t.leg.invc.Hop().Transport != sip.UDP {
+		return
+	}
+	t.failure = clip(why, maxFailure)
+	if t.hop+1 < len(t.hops) || c.hasNext() {
+		c.attemptFailed(now, t, txn.Failed, out)
+	}
+	c.settle(now, out)
+}
+
 // sendFailed finds the transaction. After the first response to an INVITE its branch means a CANCEL or an ACK.
 func (c *Call) sendFailed(now time.Time, l *Leg, branch string, out *Out) {
 	udp := l.invc.Hop().Transport == sip.UDP

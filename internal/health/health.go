@@ -89,6 +89,7 @@ type Trunk struct {
 	// Probes.
 	next    time.Time // when the next probe is due
 	sent    time.Time // of the probe under way; zero when none
+	hint    string    // what the network says of it
 	misses  int
 	goods   int // answered in a row since the state began
 	code    int
@@ -180,10 +181,10 @@ func (t *Trunk) Advance(now time.Time) Action {
 	var a Action
 	a.Event = t.same(now)
 	if !t.sent.IsZero() && !now.Before(t.sent.Add(t.timeout())) {
-		a.Event = t.missed(now, "OPTIONS not answered")
+		a.Event = t.missed(now, "OPTIONS not answered"+t.hint)
 	}
 	if t.sent.IsZero() && !now.Before(t.next) {
-		t.sent, a.Probe = now, true
+		t.sent, t.hint, a.Probe = now, "", true
 	}
 	return a
 }
@@ -217,6 +218,9 @@ func (t *Trunk) ProbeFailed(now time.Time, why string) Event {
 	}
 	return t.missed(now, "OPTIONS not answered")
 }
+
+// Hint tells what the network says of the probe under way. It may still be answered: one of its copies has not arrived.
+func (t *Trunk) Hint(why string) { t.hint = ": " + why }
 
 // CallResult reports what a call said about the peer: once per attempt, also for attempts that Allow was not asked for.
 func (t *Trunk) CallResult(now time.Time, r Result) Event {

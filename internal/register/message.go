@@ -34,7 +34,7 @@ func (r *Registrant) send(now time.Time, out *txn.Out) {
 	m.Add(sip.IDSupported, "path") // a proxy may put itself on the way to us (RFC 3327)
 	m.Add(sip.IDUserAgent, r.env.UserAgent)
 	r.nonces.Authorize(m, r.account, r.env.Rand.Uint64())
-	r.status.Next = time.Time{}
+	r.status.Next, r.hint = time.Time{}, ""
 	r.client.Start(now, m, hop, r.env.Timers, out)
 	if r.status.State != Leaving {
 		r.silent = now.Add(r.trunk.Settings.NoResponseTimeout)

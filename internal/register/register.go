@@ -84,6 +84,7 @@ type Registrant struct {
 	client   txn.Client
 	wants    time.Duration // that the request under way asks for
 	silent   time.Time     // when an address that says nothing is given up
+	hint     string        // what the network says of that
 	round    digest.Round
 	nonces   digest.Client
 	retry    time.Duration // asked for by Retry-After
@@ -179,13 +180,13 @@ func (r *Registrant) Advance(now time.Time, out *txn.Out) {
 	due := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
 	if d, _ := r.client.Deadline(); due(d) {
 		if r.client.Advance(now, out) == txn.TimedOut {
-			r.unanswered(now, "no answer", out)
+			r.unanswered(now, "no answer"+r.hint, out)
 		}
 	}
 	if due(r.silent) {
 		r.silent = time.Time{}
 		r.client = txn.Client{} // what still comes is no answer any more
-		r.unanswered(now, "no answer", out)
+		r.unanswered(now, "no answer"+r.hint, out)
 	}
 	if r.status.State == Registered && due(r.status.Until) {
 		r.move(now, Failed)
@@ -399,6 +400,19 @@ func (r *Registrant) Failed(now time.Time, branch, why string, out *txn.Out) {
 	}
 	r.silent = time.Time{}
 	r.unanswered(now, "it could not be sent: "+clean(why), out)
+}
+
+// Undelivered takes the report that one copy of a REGISTER did not arrive, and what the network says of it: another address of the registrar is asked at once,
+// the only one as long as without that news.
+func (r *Registrant) Undelivered(now time.Time, branch, why string, out *txn.Out) {
+	switch {
+	case r.client.Branch() != branch || r.silent.IsZero(): // it has spoken since
+	case r.at+1 < len(r.addrs):
+		r.client, r.silent = txn.Client{}, time.Time{}
+		r.unanswered(now, clean(why), out)
+	default:
+		r.hint = ": " + clean(why)
+	}
 }
 
 // clean keeps foreign text short and on one line.

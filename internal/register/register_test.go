@@ -468,6 +468,40 @@ func TestNEW02_Leave(t *testing.T) {
 	same(t, "silence ends it after", g.now.Sub(begin), leaveTime)
 }
 
+// RFC 3261 §18.4: where ICMP says that nobody has taken a REGISTER the next address is asked at once, and the last one on and on.
+func TestRFC3261_18_4_Undelivered(t *testing.T) {
+	const why = "nobody listens there (ICMP port unreachable from 198.51.100.2)"
+	g := newRig(t, trunk(t, "host: HOST", "host: sbc.provider.example", "root:", "root:\n      gatewayPort: dns"), 5)
+	addrs := []Addr{{Remote: netip.MustParseAddrPort("198.51.100.1:5060")}, {Remote: netip.MustParseAddrPort("198.51.100.2:5060")}}
+	tell := func() { g.Undelivered(g.now, fmt.Sprint("z9hG4bK", g.branch), why, &g.out) }
+	g.wait(0)
+	g.Resolved(g.now, addrs, "", &g.out)
+	begin := g.now
+	g.sent()
+	tell()
+	_, to := g.sent()
+	same(t, "next", to[0], addrs[1].Remote)
+	same(t, "after", g.now.Sub(begin), 0)
+	g.Undelivered(g.now, "z9hG4bKother", why, &g.out)
+	tell()
+	for g.Status().State != Failed {
+		g.wait(time.Minute)
+		if _, to = g.sent(); len(to) > 0 {
+			same(t, "again", to[0], addrs[1].Remote)
+		}
+	}
+	same(t, "given up after", g.now.Sub(begin), 4*time.Second)
+	g.is(Failed, "no answer: "+why)
+
+	g.wait(time.Hour) // the next round, which somebody has heard
+	g.Resolved(g.now, addrs[:1], "", &g.out)
+	list, _ := g.sent()
+	g.answer(list[0], 100)
+	tell()
+	g.answer(list[0], 200)
+	g.is(Registered, "")
+}
+
 // TestNEW02_Adopt: a new document goes on with what it does not change.
 func TestNEW02_Adopt(t *testing.T) {
 	for _, row := range []struct {

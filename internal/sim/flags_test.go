@@ -49,7 +49,7 @@ func lossy(snap *topology.Snapshot, seed uint64) *World {
 }
 
 // worst is a network that loses, doubles and reorders a tenth of all packets.
-var worst = Link{Loss: 0.1, Double: 0.1, Delay: 5 * time.Millisecond, Jitter: 150 * time.Millisecond}
+var worst = Link{Loss: 0.1, Told: 0.3, Double: 0.1, Delay: 5 * time.Millisecond, Jitter: 150 * time.Millisecond}
 
 // mixed runs a world to the end of its mixed calls.
 func mixed(w *World) {

@@ -14,6 +14,7 @@ import (
 // Link is how the network treats datagrams to and from one host.
 type Link struct {
 	Loss, Double  float64       // probability for each packet
+	Told          float64       // probability for each lost packet that its sender hears of that (ICMP)
 	Delay, Jitter time.Duration // one way; the jitter is uniform and reorders
 }
 
@@ -27,6 +28,7 @@ type Network struct {
 	broken *rand.Rand
 	conns  []*conn
 	flying int
+	told   bool // of the last packet
 	names  map[string][]netip.Addr
 }
 
@@ -117,6 +119,7 @@ func (n *Network) datagram(from, to station, p *packet) {
 	copies := 1
 	if l.Loss > 0 && n.w.rnd.Float64() < l.Loss || f.Drop == i {
 		copies = 0
+		n.told = l.Told > 0 && n.w.rnd.Float64() < l.Told
 	} else if l.Double > 0 && n.w.rnd.Float64() < l.Double || f.Double == i {
 		copies = 2
 	}

@@ -48,7 +48,7 @@ func (w *World) odd() {
 		}
 		w.after(ms(r, 0, 40000), func() {
 			was, had := w.Net.Links[h.Name]
-			w.Net.Links[h.Name] = Link{Loss: 1}
+			w.Net.Links[h.Name] = Link{Loss: 1, Told: float64(r.IntN(2))}
 			w.after(ms(r, 1000, 20000), func() {
 				if w.Net.Links[h.Name] = was; !had {
 					delete(w.Net.Links, h.Name)

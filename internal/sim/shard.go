@@ -154,14 +154,19 @@ func (s *shard) perform() {
 		f := &w.Fault
 		f.Count.Sends++
 		n.watch.sent(t)
-		if f.Send == f.Count.Sends-1 || !w.Net.send(n, t.Hop, t.Data) {
-			id, branch := t.CallID, t.Branch
+		w.Net.told = false
+		id, branch, tell := t.CallID, t.Branch, (func(now time.Time, c *ua.Core, out *ua.Out))(nil)
+		switch {
+		case f.Send == f.Count.Sends-1 || !w.Net.send(n, t.Hop, t.Data):
 			n.watch.lost(t)
+			tell = func(now time.Time, c *ua.Core, out *ua.Out) { c.SendFailed(now, id, branch, "no way there", out) }
+		case w.Net.told:
+			tell = func(now time.Time, c *ua.Core, out *ua.Out) { c.Undelivered(now, id, branch, "nobody listens", out) }
+		}
+		if tell != nil {
 			w.after(time.Millisecond, func() {
 				on := n.shardOf(id)
-				on.soon(func() {
-					on.step(func(now time.Time, c *ua.Core, out *ua.Out) { c.SendFailed(now, id, branch, "no way there", out) })
-				})
+				on.soon(func() { on.step(tell) })
 			})
 		}
 	}

@@ -8,6 +8,7 @@ package ua
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
@@ -438,6 +439,22 @@ func (c *Core) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 	}
 	if e := c.calls[callID]; e != nil && e.call != nil {
 		c.guard(now, e, func() { e.call.SendFailed(now, callID, branch, why, out) })
+	}
+}
+
+// Undelivered reports that one copy of a request did not arrive, by what the network says (ICMP): the next may.
+func (c *Core) Undelivered(now time.Time, callID, branch, why string, out *Out) {
+	c.out = out
+	if p := c.probes[callID]; p != nil {
+		p.health.Hint(strings.ToValidUTF8(why, ""))
+		return
+	}
+	if r := c.registrars[callID]; r != nil {
+		c.undelivered(now, r, branch, why)
+		return
+	}
+	if e := c.calls[callID]; e != nil && e.call != nil {
+		c.guard(now, e, func() { e.call.Undelivered(now, callID, branch, why, out) })
 	}
 }
 

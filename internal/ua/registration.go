@@ -193,3 +193,10 @@ func (c *Core) registerFailed(now time.Time, r *registration, branch, why string
 	r.Failed(now, branch, why, &c.out.Out)
 	c.afterRegistration(now, r)
 }
+
+// undelivered takes the report that one copy of a REGISTER did not arrive.
+func (c *Core) undelivered(now time.Time, r *registration, branch, why string) {
+	defer c.survive()
+	r.Undelivered(now, branch, why, &c.out.Out)
+	c.afterRegistration(now, r)
+}
