@@ -5,6 +5,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"log/slog"
 	"math/rand/v2"
@@ -238,6 +239,11 @@ func (e *Engine) Flush() {
 
 // Failed is transport.Handler.
 func (e *Engine) Failed(callID, branch string, hop sip.Hop, err error) {
+	if _, ok := errors.AsType[*transport.ICMPError](err); ok {
+		e.log.Debug("message not delivered", "callId", callID, "to", hop.Remote, "transport", hop.Transport, "err", err)
+		e.shardOf(callID).box.put(input{run: func(now time.Time, c *ua.Core, out *ua.Out) { c.Undelivered(now, callID, branch, err.Error(), out) }})
+		return
+	}
 	e.log.Debug("message not sent", "callId", callID, "to", hop.Remote, "transport", hop.Transport, "err", err)
 	e.shardOf(callID).box.put(input{run: func(now time.Time, c *ua.Core, out *ua.Out) { c.SendFailed(now, callID, branch, err.Error(), out) }})
 }

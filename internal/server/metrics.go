@@ -204,7 +204,7 @@ func (g gauges) transport(count func(*prometheus.Desc, uint64, ...string), gauge
 		count(descMessages, l.In.Messages, tr, addr, "in")
 		count(descMessages, l.Out.Messages, tr, addr, "out")
 		for _, e := range []event{{"unknown-source", l.Drops.UnknownSource}, {"rate", l.Drops.Rate}, {"oversize", l.Drops.Oversize},
-			{"malformed", l.Drops.Malformed}, {"slow", l.Drops.Slow}, {"queue-full", l.Drops.QueueFull}, {"send-error", l.Drops.SendError},
+			{"malformed", l.Drops.Malformed}, {"slow", l.Drops.Slow}, {"queue-full", l.Drops.QueueFull}, {"send-error", l.Drops.SendError}, {"unreachable", l.Drops.Unreachable},
 			{"kernel", l.Drops.Kernel}, {"handshake", l.HandshakeFailed}, {"connection-limit", l.Refused}, {"dial", l.DialFailed}} {
 			count(descDrops, e.n, tr, addr, e.name)
 		}

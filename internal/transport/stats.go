@@ -53,6 +53,7 @@ type Drops struct {
 	Slow          uint64 // connections closed because a message or a write did not end in time
 	QueueFull     uint64 // messages to send
 	SendError     uint64 // messages that the operating system refused
+	Unreachable   uint64 // datagrams sent of which ICMP said that nobody got them
 	Kernel        uint64 // datagrams that found the receive buffer full, as the kernel counts
 }
 
@@ -61,7 +62,7 @@ type counters struct {
 	inMessages, inBytes, outMessages, outBytes  atomic.Uint64
 	keepAlives                                  atomic.Uint64
 	unknown, rate, delayed, oversize, malformed atomic.Uint64
-	slow, queueFull, sendError                  atomic.Uint64
+	slow, queueFull, sendError, unreachable     atomic.Uint64
 	accepted, refused, dialled, dialFailed      atomic.Uint64
 	handshakeFailed, reloads                    atomic.Uint64
 	open                                        atomic.Int64
@@ -95,7 +96,7 @@ func (c *counters) snapshot(start time.Time) ListenerStats {
 		Drops: Drops{
 			UnknownSource: c.unknown.Load(), Rate: c.rate.Load(), Delayed: c.delayed.Load(),
 			Oversize: c.oversize.Load(), Malformed: c.malformed.Load(), Slow: c.slow.Load(),
-			QueueFull: c.queueFull.Load(), SendError: c.sendError.Load(),
+			QueueFull: c.queueFull.Load(), SendError: c.sendError.Load(), Unreachable: c.unreachable.Load(),
 		},
 		Accepted: c.accepted.Load(), Refused: c.refused.Load(),
 		Dialled: c.dialled.Load(), DialFailed: c.dialFailed.Load(),

@@ -280,6 +280,7 @@ func (s *udpSocket) write(wait bool) bool {
 		case errors.Is(err, syscall.ENOBUFS): // the interface is busy: lost as on any wire
 			s.counters.queueFull.Add(1)
 			s.tx.drop()
+		case s.overheard(err):
 		default:
 			s.counters.sendError.Add(1)
 			s.t.fails.add(s.tx.drop(), err)

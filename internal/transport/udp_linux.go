@@ -4,8 +4,10 @@ package transport
 
 import (
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"syscall"
 	"unsafe"
@@ -28,6 +30,7 @@ type rxBatch struct {
 	n     int
 	errno syscall.Errno
 	call  func(fd uintptr) bool // recvmmsg as RawConn.Read wants it, made once
+	woken bool                  // nothing was there, and the poller was asked to wait
 }
 
 // txBatch is what sendmmsg gets: messages first to n.
@@ -38,6 +41,7 @@ type txBatch struct {
 	sends    [txBatchSize]Send // keeps the data alive and names the message that fails
 	first, n int
 	done     int // messages that the last system call took
+	foretold int // errors in a row that may have been those of other messages
 	errno    syscall.Errno
 	try      func(fd uintptr)      // for RawConn.Control
 	wait     func(fd uintptr) bool // for RawConn.Write: false waits until there is room
@@ -63,7 +67,7 @@ func (s *udpSocket) prepare(buffer int) error {
 		h.Iov = &x.iovs[i]
 		h.SetIovlen(1)
 	}
-	r.call = r.recv
+	r.call = s.recv
 	x.sendmmsg = sendmmsg
 	x.try = func(fd uintptr) { x.send(fd) }
 	x.wait = func(fd uintptr) bool {
@@ -73,6 +77,7 @@ func (s *udpSocket) prepare(buffer int) error {
 	return s.raw.Control(func(fd uintptr) {
 		setBuffer(int(fd), unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, buffer)
 		setBuffer(int(fd), unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, buffer)
+		askErrors(int(fd), s.local.Addr().Is4())
 	})
 }
 
@@ -83,32 +88,45 @@ func setBuffer(fd, force, plain, size int) {
 	}
 }
 
-// readBatch waits for datagrams and returns how many are in rx.
+// readBatch waits for datagrams and returns how many are in rx; none when there was only news of ICMP.
 func (s *udpSocket) readBatch() (int, error) {
-	if s.raw.Read(s.rx.call) != nil {
-		return 0, net.ErrClosed // a RawConn fails for no other reason
+	s.rx.woken = false
+	switch err := s.raw.Read(s.rx.call); {
+	case errors.Is(err, net.ErrClosed):
+		return 0, net.ErrClosed
+	case err != nil: // the poller has nothing but an error to tell, while the send buffer is full, and wants to be asked again
+		_ = s.raw.Control(func(fd uintptr) { s.hearErrors(fd) })
+		return 0, err
+	case s.rx.errno == 0:
+		return s.rx.n, nil
 	}
-	if s.rx.errno != 0 {
-		return 0, s.rx.errno
-	}
-	return s.rx.n, nil
+	return 0, s.rx.errno
 }
 
 // recv does not wait, and so needs no scheduler round it: a call of which the runtime knows wakes its monitor thread each time that
 // the process was idle, 2000 times a second for nothing. The same holds for sendmmsg.
-func (r *rxBatch) recv(fd uintptr) bool {
+func (s *udpSocket) recv(fd uintptr) bool {
+	r := &s.rx
 	for i := range r.n { // where the last ones have written how long theirs are
 		r.msgs[i].Hdr.Namelen = unix.SizeofSockaddrInet6
 	}
+	r.n = 0
 	for {
 		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.msgs[0])), rxBatchSize,
 			unix.MSG_DONTWAIT, 0, 0)
-		if errno == unix.EINTR {
+		switch {
+		case errno == unix.EINTR:
 			continue
+		case errno == 0:
+			r.n = int(n)
+		case errno != unix.EAGAIN || r.woken: // woken for nothing: who sends has met the error first
+			if s.hearErrors(fd) {
+				errno = 0
+			}
+		default:
+			r.woken = true
 		}
-		if r.n, r.errno = int(n), errno; errno != 0 {
-			r.n = 0
-		}
+		r.errno = errno
 		return errno != unix.EAGAIN
 	}
 }
@@ -120,8 +138,10 @@ func (r *rxBatch) data(i int) (data []byte, whole bool) {
 }
 
 // from is the source of datagram i.
-func (r *rxBatch) from(i int) (netip.AddrPort, bool) {
-	a := &r.names[i]
+func (r *rxBatch) from(i int) (netip.AddrPort, bool) { return source(&r.names[i]) }
+
+// source reads what the kernel has written; false: it has no port.
+func source(a *unix.RawSockaddrInet6) (netip.AddrPort, bool) {
 	port := networkOrder(a.Port)
 	switch a.Family {
 	case unix.AF_INET:
@@ -219,10 +239,28 @@ func (s *udpSocket) writeBatch(wait bool) (n, bytes int, err error) {
 		bytes += len(x.sends[x.first].Data)
 		x.first++
 	}
+	if x.done > 0 {
+		x.foretold = 0
+		if x.errno == 0 && x.first < x.n { // sendmmsg keeps to itself why it stopped
+			_ = s.raw.Control(func(fd uintptr) { s.hearErrors(fd) })
+		}
+	}
 	if x.errno != 0 {
 		return x.done, bytes, x.errno
 	}
 	return x.done, bytes, nil
+}
+
+// overheard tells whether the error of writeBatch may be what ICMP said of an earlier message: then the first that waits is none the worse for it.
+func (s *udpSocket) overheard(err error) bool {
+	x := &s.tx
+	if !slices.ContainsFunc(foretold[:], func(e syscall.Errno) bool { return err == e }) || x.foretold >= mostForetold {
+		x.foretold = 0
+		return false
+	}
+	x.foretold++
+	_ = s.raw.Control(func(fd uintptr) { s.hearErrors(fd) })
+	return true
 }
 
 func (x *txBatch) send(fd uintptr) {

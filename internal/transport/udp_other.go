@@ -46,6 +46,7 @@ func (r *rxBatch) from(int) (netip.AddrPort, bool) { return r.remote, r.remote.P
 func (x *txBatch) len() int                        { return x.n - x.first }
 func (x *txBatch) full() bool                      { return x.n == len(x.sends) }
 func (s *udpSocket) kernelDrops() uint64           { return 0 }
+func (s *udpSocket) overheard(error) bool          { return false }
 
 func (x *txBatch) add(m *Send, is4 bool) error {
 	to := m.Hop.Remote.Addr().Unmap()
