@@ -446,12 +446,28 @@ func (e *Env) nextHop(now time.Time, hop sip.Hop, d *dialog.Dialog, t *topology.
 		return hop
 	}
 	if reachable {
-		if d.UAC && !hop.Way.IsValid() && hop.Transport.Reliable() && addr != hop.Remote.Addr() {
-			hop.Way = hop.Remote
+		at := netip.AddrPortFrom(addr, port)
+		if !hop.Way.IsValid() && hop.Transport.Reliable() {
+			hop.Way = reachedAt(hop, d, t, at)
 		}
-		hop.Remote = netip.AddrPortFrom(addr, port)
+		hop.Remote = at
 	}
 	return hop
+}
+
+// reachedAt is where a peer is reached if nobody is where it says, which is at: a target where it was called, a caller where its gateway listens, as there are those
+// that give the port they call from, or the one behind a port that is forwarded to them. Not valid: nowhere else.
+func reachedAt(hop sip.Hop, d *dialog.Dialog, t *topology.Trunk, at netip.AddrPort) (way netip.AddrPort) {
+	switch {
+	case d.UAC:
+		way = hop.Remote
+	case t != nil && t.GatewayPort != 0:
+		way = netip.AddrPortFrom(hop.Remote.Addr(), t.GatewayPort)
+	}
+	if way == at {
+		return netip.AddrPort{}
+	}
+	return way
 }
 
 // deadline adds the leg's timers to d.

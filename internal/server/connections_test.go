@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"strconv"
@@ -160,17 +161,7 @@ func TestAnswerToACallerWhoseConnectionIsGone(t *testing.T) {
 	gw := r.agent(3)
 	lost := make(chan struct{})
 	gw.Answer(siptest.Provisional(180), siptest.Custom(func(*siptest.Call) bool { <-lost; return true }), siptest.OK())
-	request := func(method, to string) *sip.Message {
-		m := sip.NewRequest(method, "sip:+14255550101@"+r.net+"1")
-		m.Add(sip.IDVia, "SIP/2.0/TCP "+r.net+"2:5066;branch=z9hG4bK"+method)
-		m.Add(sip.IDMaxForwards, "70")
-		m.Add(sip.IDFrom, "<sip:+14255550100@"+r.net+"2>;tag=pbx")
-		m.Add(sip.IDTo, "<sip:+14255550101@"+r.net+"1>"+to)
-		m.Add(sip.IDCallID, "gone")
-		m.Add(sip.IDCSeq, "1 "+method)
-		m.Add(sip.IDContact, "<sip:pbx@"+r.net+"2:5066;transport=tcp>")
-		return m
-	}
+	request := func(method, to string) *sip.Message { return r.fromPBX(5066, method, to) }
 	first := dial(t, r.net+"2", r.net+"1:5060")
 	inv := request("INVITE", "")
 	inv.SetBody("application/sdp", expand(r.net, "v=0\r\no=- 1 1 IN IP4 NET.2\r\ns=-\r\nc=IN IP4 NET.2\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n"))
@@ -189,6 +180,45 @@ func TestAnswerToACallerWhoseConnectionIsGone(t *testing.T) {
 	second.says(request("OPTIONS", ";tag="+ok.ToTag())) // behind its ACK
 	second.hears(200)
 	r.endsBehind(second, n, in)
+}
+
+// fromPBX is a request of a PBX that says that it listens at that port.
+func (r *rig) fromPBX(port int, method, to string) *sip.Message {
+	m := sip.NewRequest(method, "sip:+14255550101@"+r.net+"1")
+	m.Add(sip.IDVia, fmt.Sprintf("SIP/2.0/TCP %s2:%d;branch=z9hG4bK%s", r.net, port, method))
+	m.Add(sip.IDMaxForwards, "70")
+	m.Add(sip.IDFrom, "<sip:+14255550100@"+r.net+"2>;tag=pbx")
+	m.Add(sip.IDTo, "<sip:+14255550101@"+r.net+"1>"+to)
+	m.Add(sip.IDCallID, "gone")
+	m.Add(sip.IDCSeq, "1 "+method)
+	m.Add(sip.IDContact, fmt.Sprintf("<sip:pbx@%s2:%d;transport=tcp>", r.net, port))
+	return m
+}
+
+// A caller that names the port it calls from, where it does not listen, is hung up at the port of its trunk when its connection is gone.
+func TestCallerNamesAPortOfNobody(t *testing.T) {
+	t.Parallel()
+	doc := strings.ReplaceAll(basic, "kind: pbx, host: NET.2, root: {transport: UDP, port: 5060}", "kind: pbx, host: NET.2, root: {transport: TCP, port: 5060, gatewayPort: 5066}")
+	r := start(t, strings.ReplaceAll(doc, "port: 5070", "port: 5070, gatewayPort: 5060"))
+	n := newNode(t, "tcp", r.net+"2:5066")
+	gw := r.agent(3)
+	first := dial(t, r.net+"2", r.net+"1:5060")
+	inv := r.fromPBX(5099, "INVITE", "")
+	inv.SetBody("application/sdp", description(r.net, "1", "audio 30000 RTP/AVP 0"))
+	first.says(inv)
+	in := r.tester.Incoming(gw, 1)
+	first.hears(100)
+	ok := first.hears(200)
+	first.says(r.fromPBX(5099, "ACK", ";tag="+ok.ToTag()))
+	r.tester.Wait(in, siptest.Acked)
+	first.says(r.fromPBX(5099, "OPTIONS", ";tag="+ok.ToTag())) // behind its ACK
+	first.hears(200)
+	first.drop()
+	until(t, "end of the connection", func() bool { return r.transport.Stats().Accepted == 0 })
+	in.Hangup()
+	n.takes("BYE")
+	r.tester.Wait(in, siptest.Ended)
+	r.records(1)
 }
 
 // TestCallThatFindsNoConnection has the trunk looked at: it is down after seconds, not when its next OPTIONS would have been due.

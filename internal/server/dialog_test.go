@@ -394,3 +394,24 @@ func TestPeerWithoutTheTCPThatItNames(t *testing.T) {
 	}
 	r.records(3)
 }
+
+// Behind a port that is forwarded to it, or after the port where it has been called, a gateway names one at which nobody is to be reached: it is reached where it has been called.
+func TestTargetNamesAPortOfNobody(t *testing.T) {
+	t.Parallel()
+	for name, contact := range map[string]string{"another port": "sip:gw@NET.3:5099;transport=tcp", "no port": "sip:gw@NET.3;transport=tcp", "by UDP": "sip:gw@NET.3:5099;transport=udp"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, strings.ReplaceAll(overTCP, "gatewayPort: 5060", "gatewayPort: 5066"))
+			r.tester.Allow("Request-URI is not our Contact")
+			pbx, gw := r.agent(2), r.tester.Agent(siptest.Config{Name: "gw", Network: "tcp", Listen: r.net + "3:5066"})
+			gw.Answer(says(r.net, contact, ""))
+			out, in := r.call(pbx, gw)
+			if m, err := out.Reinvite(r.tester.Context(), siptest.SendOnly); err != nil || m.Status != 200 {
+				t.Fatalf("re-INVITE: %v, %v", m, err)
+			}
+			out.Hangup()
+			r.tester.Wait(in, siptest.Ended)
+			r.records(1)
+		})
+	}
+}
