@@ -138,6 +138,9 @@ func (p *Packet) Voice() (v Voice, ok bool) {
 	return v, false
 }
 
+// possible tells whether the shares may be those of one stream: what is lost is not discarded, too. Who fills in 255 for what it does not know has both.
+func (v *Voice) possible() bool { return int(v.Lost)+int(v.Discarded) <= 256 }
+
 func readVoice(b []byte) Voice {
 	word := binary.BigEndian.Uint16
 	return Voice{Source: binary.BigEndian.Uint32(b), Lost: b[4], Discarded: b[5], BurstDensity: b[6], GapDensity: b[7], Burst: word(b[8:]), Gap: word(b[10:]),

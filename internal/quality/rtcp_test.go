@@ -116,14 +116,15 @@ func TestWithheld(t *testing.T) {
 		steps []step
 		want  Told
 	}{
-		"nothing":                    {[]step{{0, 99, 1}}, Told{Expected: 100, Lost: 1}},
-		"hold":                       {[]step{{0, 99, 1}, {1000, 99, 1}, {1000, 1199, 1002}}, Told{Expected: 200, Lost: 2}},
-		"of which some were late":    {[]step{{0, 99, 5}, {100, 299, 103}}, Told{Expected: 200, Lost: 3}},
-		"before its first report":    {[]step{{50, 199, 51}}, Told{Expected: 150, Lost: 1}},
-		"twice":                      {[]step{{0, 99, 0}, {100, 299, 100}, {300, 599, 300}}, Told{Expected: 300}},
-		"two between its reports":    {[]step{{0, 99, 0}, {300, 599, 301}}, Told{Expected: 300, Lost: 1}},
-		"which it does not count":    {[]step{{0, 99, 0}, {1000, 1199, 0}, {1000, 1399, 40}}, Told{Expected: 1400, Lost: 40}},
-		"and it counts anew":         {[]step{{0, 2000, 0}, {1000, 1199, 0}, {1000, 3199, 1100}}, Told{Expected: 5201, Lost: 1100}},
+		"nothing":                 {[]step{{0, 99, 1}}, Told{Expected: 100, Lost: 1}},
+		"hold":                    {[]step{{0, 99, 1}, {1000, 99, 1}, {1000, 1199, 1002}}, Told{Expected: 200, Lost: 2}},
+		"of which some were late": {[]step{{0, 99, 5}, {100, 299, 103}}, Told{Expected: 200, Lost: 3}},
+		"before its first report": {[]step{{50, 199, 51}}, Told{Expected: 150, Lost: 1}},
+		"twice":                   {[]step{{0, 99, 0}, {100, 299, 100}, {300, 599, 300}}, Told{Expected: 300}},
+		"two between its reports": {[]step{{0, 99, 0}, {300, 599, 301}}, Told{Expected: 300, Lost: 1}},
+		"which it does not count": {[]step{{0, 99, 0}, {1000, 1199, 0}, {1000, 1399, 40}}, Told{Expected: 1400, Lost: 40}},
+		// Here no report has a share, which contradicts that.
+		"and it counts anew":         {[]step{{0, 2000, 0}, {1000, 1199, 0}, {1000, 3199, 1100}}, Told{Expected: 5201, Lost: 1100, Doubtful: true}},
 		"and its source counts anew": {[]step{{0, 99, 0}, {100, 299, 100}, {0, 399, 101}, {50, 499, 151}}, Told{Expected: 350, Lost: 1}},
 	} {
 		var a, b Witness
@@ -146,8 +147,8 @@ func TestTold(t *testing.T) {
 	if got := b.Told(); got != (Told{Expected: 1000, Lost: 6, Worst: 20, Jitter: 40}) {
 		t.Errorf("%+v", got)
 	}
-	b.Take(answer(Block{Source: 0xe, Lost: 500, Highest: 1<<20 + 99}), [2]Source{{SSRC: 0xe, First: 0, On: true}}, &a, 1) // more lost than there was
-	if got := b.Told(); got.Expected != 1100 || got.Lost != 106 {
+	b.Take(answer(Block{Source: 0xe, Lost: 500, Fraction: 64, Highest: 1<<20 + 99}), [2]Source{{SSRC: 0xe, First: 0, On: true}}, &a, 1) // more lost than there was
+	if got := b.Told(); got.Expected != 1100 || got.Lost != 31 || got.Worst != 64 {
 		t.Errorf("%+v", got)
 	}
 	if b.Reports != 4 || b.Deaf != 0 {
@@ -166,6 +167,33 @@ func TestTold(t *testing.T) {
 	}
 }
 
+// TestToldNonsense: a sum of what is lost that is more than there was is not believed, nor later when there would have been as much, and one that the shares of the same reports
+// contradict is doubtful.
+func TestToldNonsense(t *testing.T) {
+	for name, x := range map[string]struct {
+		blocks []Block
+		want   Told
+	}{
+		"a base of another source": {[]Block{{Lost: 30000, Highest: 249}, {Lost: 30000, Highest: 499}, {Lost: 30000, Highest: 32766}}, Told{Expected: 32767}},
+		"of which some are lost":   {[]Block{{Lost: 30000, Highest: 255}, {Lost: 30064, Fraction: 64, Highest: 511}}, Told{Expected: 512, Lost: 64, Worst: 64}},
+		"all lost, and no share":   {[]Block{{Lost: 245, Highest: 249}, {Lost: 490, Highest: 499}}, Told{Expected: 500, Lost: 490, Doubtful: true}},
+		"all lost":                 {[]Block{{Lost: 245, Fraction: 250, Highest: 249}, {Lost: 490, Fraction: 250, Highest: 499}}, Told{Expected: 500, Lost: 490, Worst: 250}},
+		"few, and no share":        {[]Block{{Lost: 2, Highest: 249}, {Lost: 9, Highest: 499}}, Told{Expected: 500, Lost: 9}},
+		"less than none":           {[]Block{{Lost: -1 << 23, Highest: 249}, {Lost: -5, Highest: 499}}, Told{Expected: 500}},
+		"a half, of which a report did not come": {[]Block{{Lost: 0, Highest: 99}, {Lost: 150, Fraction: 128, Highest: 299}, {Lost: 150, Highest: 399}},
+			Told{Expected: 400, Lost: 150, Worst: 128}},
+	} {
+		var a, b Witness
+		for i, r := range x.blocks {
+			r.Source = 0xa
+			b.Take(answer(r), [2]Source{{SSRC: 0xa, On: true}}, &a, int64(i)+1)
+		}
+		if got := b.Told(); got != x.want {
+			t.Errorf("%s: %+v, want %+v", name, got, x.want)
+		}
+	}
+}
+
 func TestVoiceMetrics(t *testing.T) {
 	x := []byte{2 << 6, TypeXR, 0, 13, 0, 0, 0, 0xb, 4, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 7, 0, 0, 8}
 	x = append(x, 0, 0, 0, 0xa, 25, 13, 128, 2, 0, 200, 3, 0xe8, 0, 90, 0, 60, 0xec, 0xbf, 40, 16, 82, 127, 41, 39, 0, 0, 0, 40, 0, 80, 0, 120)
@@ -176,6 +204,16 @@ func TestVoiceMetrics(t *testing.T) {
 		EchoLoss: 40, R: 82, ListeningMOS: 41, ConversationMOS: 39, Nominal: 40, Most: 80}
 	if !b.HasVoice || b.Voice != want {
 		t.Errorf("%+v", b.Voice)
+	}
+}
+
+// TestVoiceNonsense: shares that are more than all are no metrics.
+func TestVoiceNonsense(t *testing.T) {
+	for _, v := range []Voice{{Source: 0xa, Lost: 255, Discarded: 255}, {Source: 0xa, Lost: 200, Discarded: 57}} {
+		var a, b Witness
+		if b.Take(AppendVoice(nil, 9, &v), sources, &a, 1); b.HasVoice {
+			t.Errorf("%+v", b.Voice)
+		}
 	}
 }
 

@@ -59,8 +59,12 @@ const (
 type Told struct {
 	Expected, Lost uint64
 	Worst          uint8  // the highest share lost between two reports, of 256
+	Doubtful       bool   // the shares and the sums of what is lost contradict each other
 	Jitter         uint32 // of its last report, in clock units
 }
+
+// bad is which part of a stream is lost so that everybody hears it.
+const bad = 20
 
 // heard sums up report blocks.
 type heard struct {
@@ -71,7 +75,9 @@ type heard struct {
 	withheld       uint32 // of lost, what we have kept back
 	seen           uint32 // Source.Withheld as far as it is in that
 	worst          uint8
-	past           Told // of sources before
+	shares         uint64 // lost by the shares of its reports, times 256
+	absurd         bool   // it has reported more lost than there was
+	past           Told   // of sources before
 }
 
 // Take reads a compound that came from a peer at now, in ns. to are the sources that are sent to it, other is who gets the compound.
@@ -90,7 +96,7 @@ func (w *Witness) Take(b []byte, to [2]Source, other *Witness, now int64) {
 		case TypeBYE:
 			w.Left = true
 		case TypeXR:
-			if v, ok := p.Voice(); ok && isOne(to, v.Source) {
+			if v, ok := p.Voice(); ok && isOne(to, v.Source) && v.possible() {
 				w.Voice, w.HasVoice = v, true
 			}
 		}
@@ -182,25 +188,29 @@ func (h *heard) take(r *Block, of *Source) {
 		if h.known && h.source == r.Source { // what was kept back until now is in what it has said before
 			before = of.Withheld
 		}
-		*h = heard{known: true, source: r.Source, first: r.Highest - at, seen: before, worst: h.worst, past: h.past}
+		*h = heard{known: true, source: r.Source, first: r.Highest - at, highest: r.Highest - at - 1, seen: before, worst: h.worst, past: h.past}
 	}
-	if !h.excuses(lost, of.Withheld) {
+	if excused := h.excuses(lost, of.Withheld); excused == 0 {
 		h.worst = max(h.worst, r.Fraction)
+		h.shares += uint64(r.Fraction) * uint64(r.Highest-h.highest)
+	} else { // its share is of the hold
+		h.shares += uint64(lost-h.lost-min(excused, lost-h.lost)) << 8
 	}
 	h.highest, h.lost, h.jitter = r.Highest, lost, r.Jitter
+	h.absurd = h.absurd || lost > h.highest-h.first+1
 }
 
-// excuses takes what we have kept back off what is lost, once a report has it: the next one need not yet, and who begins anew after hold never will.
-func (h *heard) excuses(lost, withheld uint32) bool {
+// excuses takes what we have kept back off what is lost, once a report has it, and tells how much: the next one need not yet, and who begins anew after hold never will.
+func (h *heard) excuses(lost, withheld uint32) uint32 {
 	if withheld < h.seen { // the source has begun anew
 		h.seen = 0
 	}
 	n := withheld - h.seen
 	if n == 0 || lost < h.lost || lost-h.lost < n-n/8 { // late ones come off what is lost meanwhile
-		return false
+		return 0
 	}
 	h.withheld, h.seen = h.withheld+n, withheld
-	return true
+	return n
 }
 
 func (h *heard) told() Told {
@@ -210,7 +220,14 @@ func (h *heard) told() Told {
 		n := uint64(h.highest-h.first) + 1
 		n -= min(n, uint64(h.withheld))
 		t.Expected += n
-		t.Lost += min(uint64(h.lost-min(h.lost, h.withheld)), n)
+		lost, shares := min(uint64(h.lost-min(h.lost, h.withheld)), n), min(h.shares>>8, n)
+		switch {
+		case h.absurd: // as where somebody goes on to count from the number at which another source began (RFC 3550 A.3)
+			lost = shares
+		case lost > 2*shares && bad*(lost-shares) >= n:
+			t.Doubtful = true
+		}
+		t.Lost += lost
 	}
 	return t
 }
