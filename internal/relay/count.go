@@ -5,6 +5,7 @@ import (
 
 	"github.com/directsip/directsip/internal/codec"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/quality"
 )
 
 // Bounds of RFC 3550 A.1.
@@ -167,7 +168,7 @@ func (c *counter) observeJitter(h header, clock uint32, now int64) {
 		c.late.Break()
 	}
 	c.late.Take(c.moved, clock)
-	if d > 5*int64(clock) {
+	if d > 5*int64(clock) || h.marker && d > quality.Late(clock) { // who begins to talk may have let its clock stand; else a pause would be jitter, and delay for the rating
 		return
 	}
 	c.jitter = uint32(int64(c.jitter) + d - (int64(c.jitter)+8)>>4)

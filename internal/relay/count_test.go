@@ -77,6 +77,31 @@ func TestRFC3550_6_4_1_Jitter(t *testing.T) {
 	}
 }
 
+// TestClockThatStandsIsNoJitter: a source whose clock stands while it is silent, and says so by the marker (RFC 3551 §4.1), does not seem to have jitter in the second behind each
+// pause; without it nobody knows, and a marker hides no jitter of the network.
+func TestClockThatStandsIsNoJitter(t *testing.T) {
+	run := func(marker bool, late time.Duration) time.Duration {
+		var c counter
+		for i := range int64(1000) {
+			at := 1 + i*int64(20*time.Millisecond) + i/200*int64(3*time.Second) + i%2*int64(late)
+			c.observe(header{sequence: uint16(i), timestamp: uint32(i) * 160, ssrc: 1, marker: marker && (i%200 == 0 || late > 0)}, 0, at)
+			if i == 810 { // a fifth of a second behind a pause
+				break
+			}
+		}
+		return c.snapshot(time.Now()).Jitter
+	}
+	if got := run(true, 0); got > time.Millisecond {
+		t.Errorf("jitter %v", got)
+	}
+	if got := run(false, 0); got < 50*time.Millisecond {
+		t.Errorf("without a marker: jitter %v", got)
+	}
+	if got := run(true, 5*time.Millisecond); got < 4*time.Millisecond || got > 6*time.Millisecond {
+		t.Errorf("of packets that all have it: jitter %v", got)
+	}
+}
+
 // An event has the time at which it began in each of its packets, also where the sender goes on with sound between them.
 func TestRFC4733_2_2_1_EventsAreNotLate(t *testing.T) {
 	var c counter
