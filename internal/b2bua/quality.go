@@ -68,12 +68,17 @@ func evidence(n *media.Counters) *cdr.Evidence {
 		Nowhere: n.Nowhere, OtherSource: n.OtherSource, STUN: n.STUN, DTLS: n.DTLS, Misported: n.Misported, Oversized: n.Oversized, Unsealed: n.Unsealed, Unfit: n.Unfit, ICE: n.ICE, Unchecked: n.Unchecked, Lapsed: n.Lapsed, Unshaken: n.Unshaken, UnshakenWhy: n.UnshakenWhy, SendErrors: n.SendErrors,
 		Noise: n.Noise, Pauses: n.Pauses, Waited: n.Waited,
 		SendError: n.SendError, Refused: n.Refused, RefusedWhy: n.RefusedWhy}
+	s := &n.Since
+	e.Since = cdr.Refusals{Gated: s.Gated, Unauthentic: s.Unauthentic, OnHold: s.Held, Nowhere: s.Nowhere, OtherSource: s.OtherSource, Unsealed: s.Unsealed,
+		Unfit: s.Unfit, SendErrors: s.SendErrors}
+	e.Scattered = n.Scattered
 	if n.Sources > 1 {
 		e.Sources = uint64(n.Sources)
 	}
 	if w := n.Witness; w != nil {
 		told := w.Told()
 		e.SaysSent, e.Reports, e.Expected, e.Missed, e.Deaf = uint64(w.Sent.Packets), w.Reports, told.Expected, told.Lost, w.Deaf
+		e.Doubtful = told.Doubtful
 	}
 	return e
 }

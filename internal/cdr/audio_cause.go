@@ -10,14 +10,14 @@ import (
 // nothing says why nothing at all was passed on: what came and was refused, and else why nothing came. A few packets may be of a stranger, or of the moment
 // in which a hold began; they are no more than one thing that would explain it. But STUN and DTLS are repeated seldom.
 func (w *way) nothing() []finding {
-	const few = 8
-	if found := w.refused(few); len(found) > 0 {
+	const few, repeated = 8, 3
+	if found := certain(w.refused(few)); len(found) > 0 {
 		return found
 	}
 	found := w.absent()
 	for _, f := range w.refused(1) {
 		switch {
-		case f.cause == "dtls" || f.cause == "ice":
+		case (f.cause == "dtls" || f.cause == "ice") && w.STUN+w.DTLS >= repeated:
 			return []finding{f}
 		case found[0].sure && found[0].cause != "nothing", found[0].cause == f.cause:
 		default:
@@ -31,7 +31,11 @@ func (w *way) nothing() []finding {
 // refused is what came and did not pass, where it is so many packets at least, and no few strays beside many others.
 func (w *way) refused(least uint64) (found []finding) {
 	const stray = 20 // so many times fewer
-	least = max(least, max(w.Unauthentic, w.Gated, w.Dropped, w.SendErrors)/stray)
+	most, flood := max(w.Unauthentic, w.Dropped, w.SendErrors), w.flooded()
+	if !flood {
+		most = max(most, w.Gated)
+	}
+	least = max(least, most/stray)
 	add := func(n uint64, cause, format string, args ...any) {
 		if n >= least {
 			found = append(found, finding{cause, fmt.Sprintf(format, args...), true})
@@ -44,7 +48,11 @@ func (w *way) refused(least uint64) (found []finding) {
 	} else {
 		add(w.Unauthentic, "srtp-key", "%d packets of SRTP came that its key does not open, the one that its SDP says: it encrypts with another, or not at all", w.Unauthentic)
 	}
-	text := fmt.Sprintf("%d packets came from %s, ", w.Gated, cmp.Or(w.GatedFrom, "elsewhere"))
+	from := cmp.Or(w.GatedFrom, "elsewhere")
+	if w.Scattered {
+		from = "several hosts, " + from + " among them"
+	}
+	text, before := fmt.Sprintf("%d packets came from %s, ", w.Gated, from), len(found)
 	switch {
 	case w.ICE && w.Lapsed:
 		add(w.Gated, "consent", "%s", text+"after it had answered no check of ICE of ours for 30 s, without which nothing is sent to it or taken from it (RFC 7675)")
@@ -57,6 +65,9 @@ func (w *way) refused(least uint64) (found []finding) {
 		add(w.Gated, "elsewhere", "%s", text+"which may not send by rtpLatching of its trunk; its SDP says "+w.Announced)
 	default:
 		add(w.Gated, "elsewhere", "%s", text+"which may not send by rtpLatching of its trunk")
+	}
+	for i := before; i < len(found); i++ {
+		found[i].sure = !flood
 	}
 	add(w.Unfit, "unfit", "%d packets came of a payload type that %s does not take, and that cannot be converted", w.Unfit, w.to)
 	if w.far.Unshaken {
@@ -95,6 +106,34 @@ func (w *way) refused(least uint64) (found []finding) {
 	return found
 }
 
+// flooded tells whether what came from where it may not is of strangers at least in part: of several hosts, or more than a telephone sends.
+func (w *way) flooded() bool {
+	const pace = 150 // packets a second: RTP of 10 ms, with its RTCP
+	return w.Scattered || float64(w.Gated) > pace*max(1, w.end.Sub(w.r.Start).Seconds())
+}
+
+// certain is what is enough, so that nothing needs to be added to it.
+func certain(found []finding) (sure []finding) {
+	for _, f := range found {
+		if f.sure {
+			sure = append(sure, f)
+		}
+	}
+	return sure
+}
+
+// lately is what came since something was heard for the last time: what did not pass before that is not what is in the way.
+func (w *way) lately() *way {
+	m, e, s := *w.Media, *w.Evidence, &w.Since
+	m.Gated, m.Unauthentic = s.Gated, s.Unauthentic
+	m.Dropped = s.OnHold + s.Nowhere + s.OtherSource + s.Unsealed + s.Unfit
+	e.OnHold, e.Nowhere, e.OtherSource, e.Unsealed, e.Unfit, e.SendErrors = s.OnHold, s.Nowhere, s.OtherSource, s.Unsealed, s.Unfit, s.SendErrors
+	e.STUN, e.DTLS, e.Misported, e.Oversized = 0, 0, 0, 0
+	x := *w
+	x.Media, x.Evidence = &m, &e
+	return &x
+}
+
 // absent says why nothing came, most certain first.
 func (w *way) absent() []finding {
 	sure := func(cause, format string, args ...any) []finding {
@@ -109,7 +148,7 @@ func (w *way) absent() []finding {
 		return []finding{{"rtcp-only", fmt.Sprintf("it sent %d packets of RTCP and no RTP: it is muted, or RTP is filtered on the way", w.RTCP), false}}
 	case w.Announced == "" && w.Unusable == "":
 		return sure("no-address", "it never said where its media is")
-	case w.refuses(w.FirstRefused):
+	case w.refuses(w.r.Answered): // before that it may not have listened yet
 		return sure("port-closed", "nothing came, and what was sent to it at %s came back %d times (ICMP: %s): nobody listens there, or a firewall says so", w.Announced, w.Refused, w.RefusedWhy)
 	}
 	var found []finding
@@ -123,10 +162,15 @@ func (w *way) absent() []finding {
 	if w.Unshaken {
 		found = append(found, finding{"dtls-unfinished", "the handshake of DTLS-SRTP with it has not succeeded, before which it has no keys to send" + w.handshake(), false})
 	}
-	if private(w.Ours) && public(w.self) {
+	if private(w.Ours) && abroad(w.self) && realmOf(w.Ours) != realmOf(w.self) {
 		found = append(found, finding{"our-private", fmt.Sprintf("it was told to send to %s, a private address of this server, and is itself at %s", w.Ours, w.self), false})
 	}
-	if private(w.Announced) && !private(w.self) && w.self != "" {
+	switch there := realmOf(w.Announced); {
+	case w.self == "" || there == unknown || there == everywhere || there == realmOf(w.self):
+	case there == own:
+		found = append(found, finding{"private", fmt.Sprintf("its SDP says %s, which nobody reaches but itself and its neighbours, and its signalling comes from %s: it does not know its address, and only its own packets, of which none came, show where it is",
+			w.Announced, w.self), false})
+	default:
 		found = append(found, finding{"private", fmt.Sprintf("its SDP says %s, a private address, and its signalling comes from %s: NAT is between, and its own packets, of which none came, have to open it",
 			w.Announced, w.self), false})
 	}
@@ -153,14 +197,15 @@ func (e *Evidence) refuses(since time.Time) bool {
 
 // early is of a side that was heard before the answer and not since.
 func (w *way) early() []finding {
-	if found := w.refused(many); len(found) > 0 {
-		return found
+	found := w.lately().refused(many)
+	if sure := certain(found); len(sure) > 0 {
+		return sure
 	}
 	if w.wholly() {
 		return []finding{{"held", "by its SDP it did not send: hold, or receive only", true}}
 	}
-	return []finding{{"early-only", fmt.Sprintf("its %d packets all came before, the last %s before the answer: it changed its address or its port with the answer, or stopped sending",
-		w.Packets, w.r.Answered.Sub(w.Last).Round(packetTime)), !w.sparse()}}
+	return append(found, finding{"early-only", fmt.Sprintf("its %d packets all came before, the last %s before the answer: it changed its address or its port with the answer, or stopped sending",
+		w.Packets, w.r.Answered.Sub(w.Last).Round(packetTime)), !w.sparse() && len(found) == 0})
 }
 
 // holds tells whether the side says by an address of zeros that it has the other on hold (RFC 3264 §8.4): it takes nothing, and mostly sends nothing.
@@ -178,14 +223,15 @@ func (w *way) part() []finding {
 	switch late, silent := w.First.Sub(w.r.Answered), w.end.Sub(w.Last); {
 	case w.First.IsZero() || w.Last.IsZero():
 	case silent-w.held() > most && !w.Over && !w.holds():
-		if found := w.refused(many); len(found) > 0 {
-			return found
+		found := w.lately().refused(many)
+		if sure := certain(found); len(sure) > 0 {
+			return sure
 		}
 		text := fmt.Sprintf("until %s before the end, then its packets stopped", silent.Round(packetTime))
 		if w.refuses(w.Last) {
 			return []finding{{"port-closed", text + fmt.Sprintf("; what was sent to it came back since (ICMP: %s), so it has closed its port", w.RefusedWhy), true}}
 		}
-		return []finding{{"stopped", text + w.transferred(), !w.sparse()}}
+		return append(found, finding{"stopped", text + w.transferred(), !w.sparse() && len(found) == 0})
 	case late-w.held() > most && w.T38 == 0:
 		return []finding{{"late", fmt.Sprintf("from %s after the answer on, and nothing of it was passed on before", late.Round(packetTime)), !w.sparse()}}
 	}
@@ -206,13 +252,17 @@ func (w *way) transferred() string {
 
 // content is of packets that pass and hold nothing that can be heard.
 func (w *way) content() (found []finding) {
-	if w.Foreign >= many && 2*w.Foreign >= w.Packets {
+	const least, long, enough = 3, 5, 20 // packets that were looked into: one a second, or one in five in the kernel tier
+	if w.Foreign >= many && 2*w.Foreign >= w.Packets || w.Foreign >= least && w.Foreign >= w.Packets {
 		found = append(found, finding{"payload-type", fmt.Sprintf("%d of its packets have payload type %d, which %s did not agree to in its SDP", w.Foreign, w.ForeignType, w.to), true})
 	}
-	const least, long, enough = 3, 5, 20 // packets that were looked into: one a second, or one in five in the kernel tier
 	if w.Misfit >= least && 2*w.Misfit >= w.Measured {
 		found = append(found, finding{"codec", fmt.Sprintf("the size of its packets does not fit their payload type in %d of %d that were measured (the last was %d): %s",
 			w.Misfit, w.Measured, w.PayloadType, otherCodec(w.PayloadType)), true})
+	}
+	if (w.PayloadType == 13 || w.PayloadType == 19) && w.Noise+1 >= w.Packets { // of the first one the relay does not know
+		found = append(found, finding{"silence", fmt.Sprintf("its packets, %d in all, describe comfort noise (RFC 3389) and none has speech: its microphone is muted, or what is behind it delivers nothing",
+			w.Packets), false})
 	}
 	if q := w.Quality; len(found) == 0 && q != nil && !w.r.faxed() && // which listens in silence
 		q.Sampled >= long && q.Silent == q.Sampled {
@@ -236,7 +286,7 @@ func (w *way) onward() (found []finding) {
 		found = append(found, finding{"send-error", fmt.Sprintf("%d packets could not be sent to it (%s), %d could: look at routes and firewall of this server", w.SendErrors, w.SendError, w.Packets), true})
 	}
 	switch {
-	case w.back == nil || !w.far.refuses(w.far.FirstRefused):
+	case w.back == nil || !w.far.refuses(w.r.Answered):
 	case w.back.Packets > 0 && w.far.LastRefused.After(w.back.Last) && w.end.Sub(w.back.Last) > longPause:
 		found = append(found, finding{"unreachable", fmt.Sprintf("what goes to it comes back since its own packets stopped (ICMP: %s, %d times), %s before the end: it has closed its port",
 			w.far.RefusedWhy, w.far.Refused, w.end.Sub(w.back.Last).Round(packetTime)), true})
@@ -249,7 +299,7 @@ func (w *way) onward() (found []finding) {
 			b.Source, w.end.Sub(b.Last).Round(packetTime), b.Gated, b.GatedFrom), false})
 	}
 	if w.far.Expected >= many && 10*w.far.Missed >= 9*w.far.Expected {
-		found = append(found, finding{"lost-beyond", fmt.Sprintf("by its RTCP %d of %d packets have not reached it, and %d came here: they are lost between this server and it", w.far.Missed, w.far.Expected, w.Packets), true})
+		found = append(found, finding{"lost-beyond", fmt.Sprintf("by its RTCP %d of %d packets have not reached it, and %d came here: they are lost between this server and it%s", w.far.Missed, w.far.Expected, w.Packets, w.doubt()), !w.far.Doubtful})
 	}
 	if len(found) > 0 || w.back == nil || w.back.Held {
 		return found
@@ -257,10 +307,18 @@ func (w *way) onward() (found []finding) {
 	if w.far.Reports > 0 && w.far.Deaf >= 3 {
 		return []finding{{"deaf", fmt.Sprintf("its last %d RTCP packets report of nothing that is sent to it, and %d earlier ones did", w.far.Deaf, w.far.Reports), false}}
 	}
-	if w.back.Packets+w.back.RTCP == 0 && w.back.Source == "" && private(w.back.Announced) && public(w.there) {
+	if w.back.Packets+w.back.RTCP == 0 && w.back.Source == "" && private(w.back.Announced) && abroad(w.there) && realmOf(w.back.Announced) != realmOf(w.there) {
 		return []finding{{"to-private", fmt.Sprintf("the packets go to %s, a private address of its SDP, and nothing has come from there that would show another", w.back.Announced), false}}
 	}
 	return nil
+}
+
+// doubt goes on with a sentence about losses that the other side reports.
+func (w *way) doubt() string {
+	if w.far.Doubtful {
+		return ", if that is so, for the shares in the same reports are less than half of it"
+	}
+	return ""
 }
 
 // badly is of packets that are heard, and too few of them in time.
@@ -290,10 +348,10 @@ func (w *way) badly() (found []finding) {
 	switch q := w.Quality; {
 	case q == nil || q.Reported == nil:
 	case q.Anew && q.Reported.Loss >= bad:
-		found = append(found, finding{"loss-beyond", fmt.Sprintf("%s reports that %.1f %% of what is coded anew for it are lost, between this server and it", w.to, q.Reported.Loss.Float()), true})
+		found = append(found, finding{"loss-beyond", fmt.Sprintf("%s reports that %.1f %% of what is coded anew for it are lost, between this server and it%s", w.to, q.Reported.Loss.Float(), w.doubt()), !w.far.Doubtful})
 	case !q.Anew && q.Reported.Loss >= here+bad:
-		found = append(found, finding{"loss-beyond", fmt.Sprintf("%s reports that %.1f %% are lost on the whole way, and on the way here %.1f %% were: the rest is lost between this server and it",
-			w.to, q.Reported.Loss.Float(), here.Float()), true})
+		found = append(found, finding{"loss-beyond", fmt.Sprintf("%s reports that %.1f %% are lost on the whole way, and on the way here %.1f %% were: the rest is lost between this server and it%s",
+			w.to, q.Reported.Loss.Float(), here.Float(), w.doubt()), !w.far.Doubtful})
 	}
 	return found
 }
@@ -343,15 +401,39 @@ func sameHost(a, b string) bool {
 	return err == nil && err2 == nil && x.Addr().Unmap() == y.Addr().Unmap()
 }
 
-// private tells whether an address is one of RFC 1918 or RFC 4193.
-func private(address string) bool {
+// realm is from where an address can be reached.
+type realm uint8
+
+const (
+	unknown    realm = iota
+	everywhere       // from anywhere
+	inside           // within a network (RFC 1918, RFC 4193)
+	carrier          // behind the NAT of a carrier (RFC 6598)
+	own              // on the same link or host
+)
+
+var carrierNAT = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
+
+func realmOf(address string) realm {
 	a, err := netip.ParseAddrPort(address)
-	return err == nil && a.Addr().Unmap().IsPrivate()
+	if err != nil {
+		return unknown
+	}
+	switch ip := a.Addr().Unmap(); {
+	case ip.IsPrivate():
+		return inside
+	case carrierNAT.Contains(ip):
+		return carrier
+	case ip.IsLinkLocalUnicast(), ip.IsLoopback():
+		return own
+	case ip.IsGlobalUnicast():
+		return everywhere
+	}
+	return unknown
 }
 
-// public tells whether it is one that is reached from anywhere.
-func public(address string) bool {
-	a, err := netip.ParseAddrPort(address)
-	ip := a.Addr().Unmap()
-	return err == nil && ip.IsGlobalUnicast() && !ip.IsPrivate()
-}
+// private tells whether an address is one of a network behind NAT.
+func private(address string) bool { r := realmOf(address); return r == inside || r == carrier }
+
+// abroad tells whether it is one outside of all such networks, or outside of those that are not a carrier's.
+func abroad(address string) bool { r := realmOf(address); return r == everywhere || r == carrier }

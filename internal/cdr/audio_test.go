@@ -25,7 +25,7 @@ func flows(m Media) Media {
 // lasted is an answered call of a minute with the media of its caller and callee.
 func lasted(caller, callee Media) *Record {
 	caller.From, callee.From = "caller", "callee"
-	return &Record{Answered: answered, End: answered.Add(time.Minute), In: Leg{Trunk: "pbx", Remote: "198.51.100.1:5060"}, Out: &Leg{Trunk: "itsp", Remote: "198.51.100.2:5060"},
+	return &Record{Start: answered.Add(-2 * time.Second), Answered: answered, End: answered.Add(time.Minute), In: Leg{Trunk: "pbx", Remote: "198.51.100.1:5060"}, Out: &Leg{Trunk: "itsp", Remote: "198.51.100.2:5060"},
 		Media: []Media{callee, {Stream: 1, From: "caller"}, caller}}
 }
 
@@ -44,9 +44,9 @@ func TestJudge(t *testing.T) {
 		{"elsewhere", "from 203.0.113.9:5000, which may not send by rtpLatching of its trunk; its SDP says 10.0.0.5:4000",
 			Media{Gated: 30, GatedFrom: "203.0.113.9:5000", Announced: "10.0.0.5:4000"}, Media{}},
 		{"elsewhere", "900 packets came from 203.0.113.9:5002, another port of who was heard from 203.0.113.9:5000 before: its NAT has forgotten it",
-			flows(Media{Last: late, Gated: 900, GatedFrom: "203.0.113.9:5002", Source: "203.0.113.9:5000"}), Media{}},
+			flows(Media{Last: late, Gated: 900, GatedFrom: "203.0.113.9:5002", Source: "203.0.113.9:5000", Evidence: &Evidence{Since: Refusals{Gated: 900}}}), Media{}},
 		{"elsewhere", "since the answer: 70 packets came from 203.0.113.9:5002, another port of who",
-			flows(Media{First: early, Last: early, Gated: 70, GatedFrom: "203.0.113.9:5002", Source: "203.0.113.9:5000"}), Media{}},
+			flows(Media{First: early, Last: early, Gated: 70, GatedFrom: "203.0.113.9:5002", Source: "203.0.113.9:5000", Evidence: &Evidence{Since: Refusals{Gated: 70}}}), Media{}},
 		{"srtp-key+elsewhere", "12 packets of SRTP came that its key does not open, the one that its SDP says: it encrypts with another, or not at all; and 9 packets came from",
 			Media{Unauthentic: 12, Gated: 9, Announced: there}, Media{}},
 		{"srtp-key", "does not open", Media{Unauthentic: 12, Gated: 3, Announced: there}, Media{}},
@@ -64,8 +64,8 @@ func TestJudge(t *testing.T) {
 		{"nowhere", "50 packets came while the callee on trunk \"itsp\" had not said where", Media{Dropped: 50, Evidence: &Evidence{Nowhere: 50}}, Media{}},
 		{"unchecked-there", "50 packets came while no check of ICE had come from", Media{Dropped: 50, Evidence: &Evidence{Nowhere: 50}}, Media{Evidence: &Evidence{Unchecked: true}}},
 		{"consent-there", "50 packets came after the callee on trunk \"itsp\" had answered no check", Media{Dropped: 50, Evidence: &Evidence{Nowhere: 50}}, Media{Evidence: &Evidence{ICE: true, Lapsed: true}}},
-		{"consent-there", "50 packets came after the callee", flows(Media{Last: late, Dropped: 50, Evidence: &Evidence{Nowhere: 50}}), Media{Evidence: &Evidence{ICE: true, Lapsed: true}}},
-		{"consent", "900 packets came from 192.0.2.9:7, after it had answered no check", flows(Media{Last: late, Gated: 900, GatedFrom: "192.0.2.9:7", Announced: there, Evidence: &Evidence{ICE: true, Lapsed: true}}), Media{}},
+		{"consent-there", "50 packets came after the callee", flows(Media{Last: late, Dropped: 50, Evidence: &Evidence{Nowhere: 50, Since: Refusals{Nowhere: 50}}}), Media{Evidence: &Evidence{ICE: true, Lapsed: true}}},
+		{"consent", "900 packets came from 192.0.2.9:7, after it had answered no check", flows(Media{Last: late, Gated: 900, GatedFrom: "192.0.2.9:7", Announced: there, Evidence: &Evidence{ICE: true, Lapsed: true, Since: Refusals{Gated: 900}}}), Media{}},
 		{"unusable", "50 packets came that are no RTP, or repeat others", Media{Dropped: 50, Announced: there}, Media{}},
 		{"dtls-unfinished", "handshake of DTLS-SRTP with it has not succeeded: it failed", Media{Unauthentic: 12, Evidence: &Evidence{KeysFailed: true, Unshaken: true, UnshakenWhy: "it failed"}}, Media{}},
 		{"ice-unchecked", "12 packets came from 192.0.2.9:7, from where no check", Media{Gated: 12, GatedFrom: "192.0.2.9:7", Announced: there, Evidence: &Evidence{ICE: true, Unchecked: true}}, Media{}},
@@ -88,19 +88,43 @@ func TestJudge(t *testing.T) {
 		{"nothing+on-hold", "not certain why", Media{Dropped: 1, Announced: there, Evidence: &Evidence{OnHold: 1}}, Media{}},
 		{"rtp-filtered", "has sent 900", Media{RTCP: 7, Gated: 3, Announced: there, Evidence: &Evidence{SaysSent: 900}}, Media{}},
 		{"private", "10.0.0.5:4000, a private address, and its signalling comes from 198.51.100.1:5060", Media{Announced: "10.0.0.5:4000"}, Media{}},
+		{"private", "100.64.0.5:4000, a private address", Media{Announced: "100.64.0.5:4000"}, Media{}},
+		{"private", "169.254.7.5:4000, which nobody reaches but itself and its neighbours, and its signalling comes from 198.51.100.1:5060: it does not know its address", Media{Announced: "169.254.7.5:4000"}, Media{}},
+		{"private", "127.0.0.1:4000, which nobody reaches but itself", Media{Announced: "127.0.0.1:4000"}, Media{}},
 		{"our-private", "it was told to send to 10.1.1.1:49152, a private address of this server", Media{Announced: there, Evidence: &Evidence{Ours: "10.1.1.1:49152"}}, Media{}},
 		{"our-private+private", "not certain why, it may be that it was told to send to 10.1.1.1:49152", Media{Announced: "10.0.0.5:4000", Evidence: &Evidence{Ours: "10.1.1.1:49152"}}, Media{}},
 		{"nothing", "192.0.2.20:4000: look at firewalls", Media{Announced: there}, Media{}},
 		// Not all the time.
 		{"early-only", "came before, the last 1s before the answer", flows(Media{First: early, Last: early}), Media{}},
-		{"elsewhere", "since the answer: 70 packets came from", flows(Media{First: early, Last: early, Gated: 70}), Media{}},
+		{"elsewhere", "since the answer: 70 packets came from", flows(Media{First: early, Last: early, Gated: 70, Evidence: &Evidence{Since: Refusals{Gated: 70}}}), Media{}},
 		{"late", "from 20s after the answer", flows(Media{First: late}), Media{}},
 		{"stopped", "until 40s before the end", flows(Media{Last: late}), Media{}},
-		{"on-hold", "has it on hold", flows(Media{Last: late, Dropped: 2000, Evidence: &Evidence{OnHold: 2000}}), Media{}},
+		{"on-hold", "has it on hold", flows(Media{Last: late, Dropped: 2000, Evidence: &Evidence{OnHold: 2000, Since: Refusals{OnHold: 2000}}}), Media{}},
 		{"port-closed", "so it has closed its port", flows(Media{Last: late, Evidence: &Evidence{Refused: 9, RefusedWhy: "connection refused", FirstRefused: late, LastRefused: late.Add(30 * time.Second)}}), Media{}},
 		{"stopped", "until 40s before the end, then its packets stopped.", flows(Media{Last: late, Evidence: &Evidence{Refused: 1, RefusedWhy: "connection refused",
 			FirstRefused: answered.Add(time.Minute), LastRefused: answered.Add(time.Minute)}}), Media{}},
 		{"heard", "", flows(Media{Last: late, Held: true}), Media{}},
+		// What did not pass before something was heard for the last time is not in the way.
+		{"stopped", "until 40s before the end, then its packets stopped.", flows(Media{Last: late, Dropped: 2000, Evidence: &Evidence{OnHold: 2000}}), Media{}},
+		{"stopped", "until 40s before the end", flows(Media{Last: late, Gated: 200, Unauthentic: 300, SRTP: "X", Evidence: &Evidence{Since: Refusals{Gated: 3}}}), Media{}},
+		{"srtp-key", "300 packets of SRTP came that its key does not open", flows(Media{Last: late, Gated: 900, Unauthentic: 700, SRTP: "X", Evidence: &Evidence{Since: Refusals{Unauthentic: 300}}}), Media{}},
+		{"early-only", "came before", flows(Media{First: early, Last: early, Gated: 70}), Media{}},
+		// Strangers' packets may hide the peer's own, and need not be its.
+		{"nothing+elsewhere", "; or that 900 packets came from several hosts, 203.0.113.9:5000 among them, which may not send by rtpLatching of its trunk; its SDP says 192.0.2.20:4000.",
+			Media{Gated: 900, GatedFrom: "203.0.113.9:5000", Announced: there, Evidence: &Evidence{Scattered: true}}, Media{}},
+		{"nothing+elsewhere", "not certain why", Media{Gated: 90000, GatedFrom: "203.0.113.9:5000", Announced: there}, Media{}},
+		{"elsewhere", "", Media{Gated: 5900, GatedFrom: "203.0.113.9:5000", Announced: there}, Media{}}, // 100 a second
+		{"held", "3000 packets that came all the same", Media{Gated: 90000, GatedFrom: "203.0.113.9:5000", Held: true, Dropped: 3000, Announced: there}, Media{}},
+		{"elsewhere+stopped", "not certain why", flows(Media{Last: late, Gated: 90000, GatedFrom: "203.0.113.9:5000", Evidence: &Evidence{Scattered: true, Since: Refusals{Gated: 900}}}), Media{}},
+		{"nothing+ice", "or that it sent 1 packets of STUN", Media{Dropped: 1, Announced: there, Evidence: &Evidence{STUN: 1}}, Media{}},
+		// Nobody need listen before the answer.
+		{"port-closed", "not certain why, but of what was sent to it at 192.0.2.20:4000 9 packets came back (ICMP: connection refused), all within 10s: nobody listened there then", Media{Announced: there, Evidence: &Evidence{Refused: 9, RefusedWhy: "connection refused", FirstRefused: early.Add(-8 * time.Second), LastRefused: answered.Add(time.Second)}}, Media{}},
+		{"heard", "", flows(Media{}), Media{Announced: there, Evidence: &Evidence{Refused: 9, RefusedWhy: "connection refused", FirstRefused: early.Add(-8 * time.Second), LastRefused: early}}},
+		// Comfort noise and nothing else, and the packets of who keeps the way open.
+		{"silence", "not certain why, but its packets, 12 in all, describe comfort noise (RFC 3389)", Media{Packets: 12, Announced: there, First: answered, Last: answered.Add(time.Minute), Evidence: &Evidence{PayloadType: 13, Noise: 11}}, Media{}},
+		{"silence", "not certain why", Media{Packets: 1, Announced: there, First: answered, Last: answered.Add(time.Minute), Evidence: &Evidence{PayloadType: 19}}, Media{}},
+		{"heard", "", flows(Media{Evidence: &Evidence{PayloadType: 13, Noise: 40}}), Media{}},
+		{"payload-type", "4 of its packets have payload type 20", Media{Packets: 4, Announced: there, First: answered, Last: answered.Add(time.Minute), Evidence: &Evidence{PayloadType: 20, Foreign: 4, ForeignType: 20}}, Media{}},
 		// Hold for a part of the call.
 		{"nothing", "nothing came to", Media{Held: true, Announced: there, Evidence: &Evidence{HeldFor: 10 * time.Second}}, Media{}},
 		{"held", "hold, or receive only", Media{Announced: there, Evidence: &Evidence{HeldFor: 55 * time.Second}}, Media{}},
@@ -143,12 +167,15 @@ func TestJudge(t *testing.T) {
 		{"heard", "", flows(Media{}), Media{Announced: there, Evidence: &Evidence{Refused: 2, FirstRefused: late, LastRefused: late.Add(time.Second)}}}, // as it hung up
 		{"heard", "", flows(Media{}), flows(Media{Evidence: &Evidence{Refused: 9, FirstRefused: answered, LastRefused: late}})},                         // another target, before
 		{"lost-beyond", "by its RTCP 990 of 1000 packets have not reached it", flows(Media{}), Media{Evidence: &Evidence{Expected: 1000, Missed: 990}}},
+		{"lost-beyond", "not certain why, but by its RTCP 990 of 1000 packets have not reached it, and 3000 came here: they are lost between this server and it, if that is so",
+			flows(Media{}), Media{Evidence: &Evidence{Expected: 1000, Missed: 990, Doubtful: true}}},
 		{"old-port", "not certain why, but the packets go to 203.0.113.9:5000, where it was until 40s before the end; 900 packets came from 203.0.113.9:5002",
 			flows(Media{}), flows(Media{Last: late, Gated: 900, GatedFrom: "203.0.113.9:5002", Source: "203.0.113.9:5000"})},
 		{"heard", "", flows(Media{}), flows(Media{Last: late, Gated: 900, GatedFrom: "203.0.113.8:5002", Source: "203.0.113.9:5000"})},
 		{"heard", "", flows(Media{}), flows(Media{Gated: 900, GatedFrom: "203.0.113.9:5002", Source: "203.0.113.9:5000"})},
 		{"deaf", "not certain why, but its last 5 RTCP packets report of nothing", flows(Media{}), flows(Media{Evidence: &Evidence{Reports: 3, Deaf: 5}})},
 		{"heard", "", flows(Media{}), flows(Media{Evidence: &Evidence{Deaf: 5}})}, // it never reports
+		{"to-private", "", flows(Media{}), Media{Announced: "100.64.0.5:4000"}},
 		{"to-private", "not certain why, but the packets go to 10.0.0.7:4000", flows(Media{}), Media{Announced: "10.0.0.7:4000"}},
 		// How well.
 		{"heard", "12 packets, 14.3 % lost", Media{Packets: 12, Lost: 2, Announced: there, First: answered, Last: answered.Add(time.Minute), Evidence: &Evidence{Noise: 3}}, Media{}},
@@ -161,6 +188,7 @@ func TestJudge(t *testing.T) {
 		{"loss+jitter", "5.0 % of its packets were lost on the way here; and 6.0 %", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 500, Late: 600}}}), Media{}},
 		{"heard", "reports 3.0 % lost from here.", flows(Media{Quality: &Quality{Anew: true, Reported: &Heard{Loss: 300}}}), Media{}},
 		{"loss+loss-beyond", "reports that 6.0 % of what is coded anew for it are lost", flows(Media{Quality: &Quality{Anew: true, Arrived: Heard{Loss: 500}, Reported: &Heard{Loss: 600}}}), Media{}},
+		{"loss-beyond", "not certain", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 100}, Reported: &Heard{Loss: 700}}}), Media{Evidence: &Evidence{Doubtful: true}}},
 		{"loss-beyond", "reports that 7.0 % are lost on the whole way, and on the way here 1.0 % were", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 100}, Reported: &Heard{Loss: 700}}}), Media{}},
 	} {
 		r := lasted(c.m, c.back)

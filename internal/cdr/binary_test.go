@@ -27,7 +27,7 @@ func full() *Record {
 				Reported: &Heard{MOS: 9}, RoundTrip: time.Second, RoundTripMost: 2 * time.Second, Signal: -2000, Noise: -6000, Sampled: 8, Silent: 9, Anew: true},
 			Evidence: &Evidence{PayloadType: 1, Foreign: 2, ForeignType: 3, Measured: 4, Misfit: 5, Noise: 23, Pauses: 24, Waited: 25, T38: 26, Sources: 6, OnHold: 7, Nowhere: 8, OtherSource: 9, STUN: 10, DTLS: 11, Misported: 12,
 				Oversized: 13, SendErrors: 14, SendError: "a", Refused: 15, RefusedWhy: "b", FirstRefused: at, LastRefused: at, SaysSent: 16, Reports: 17, Expected: 18, Missed: 19,
-				Deaf: 20, Ours: "c", Unusable: "d", KeysFailed: true, Unsealed: 21, Unfit: 22, Unshaken: true, UnshakenWhy: "e", ICE: true, Unchecked: true, Lapsed: true, HeldFor: time.Second, Over: true}, First: at, Last: at.Add(time.Microsecond)}},
+				Deaf: 20, Ours: "c", Unusable: "d", KeysFailed: true, Unsealed: 21, Unfit: 22, Unshaken: true, UnshakenWhy: "e", ICE: true, Unchecked: true, Lapsed: true, Scattered: true, Doubtful: true, Since: Refusals{1, 2, 3, 4, 5, 6, 7, 8}, HeldFor: time.Second, Over: true}, First: at, Last: at.Add(time.Microsecond)}},
 		Audio:    []Audio{{From: "caller", Cause: "held", Certain: true, Text: "t"}, {}},
 		Decision: []string{"a", "", "rule one matched", "rule two matched", "rule two matched"},
 		Ladder: []Message{{At: at, Leg: "a", Line: "INVITE sip:x"}, {At: at.Add(999000), Leg: "b1", Out: true, Line: "200 OK (INVITE)", SDP: true},

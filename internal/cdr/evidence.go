@@ -28,6 +28,11 @@ type Evidence struct {
 	Unsealed    uint64 `json:"unsealed,omitempty"` // for want of keys of the other side
 	Unfit       uint64 `json:"unfit,omitempty"`    // of a payload type that the other side does not take
 
+	// Since is what did not pass, by the reason, since a packet passed for the last time.
+	Since Refusals `json:"since,omitzero"`
+	// Scattered: of what came from where it may not, a quarter at least was of other hosts than the one that is named.
+	Scattered bool `json:"scattered,omitempty"`
+
 	SendErrors uint64 `json:"sendErrors,omitempty"` // toward the other side
 	SendError  string `json:"sendError,omitempty"`  // the last of them
 
@@ -44,6 +49,8 @@ type Evidence struct {
 	Expected uint64 `json:"expected,omitempty"`
 	Missed   uint64 `json:"missed,omitempty"`
 	Deaf     uint64 `json:"deaf,omitempty"`
+	// Doubtful: its reports contradict themselves in how much was lost.
+	Doubtful bool `json:"doubtful,omitempty"`
 
 	Ours       string `json:"ours,omitempty"`       // our address that the side was told
 	Unusable   string `json:"unusable,omitempty"`   // address of its SDP that nothing can be sent to: 0.0.0.0, or of another IP version
@@ -57,6 +64,18 @@ type Evidence struct {
 
 	HeldFor time.Duration `json:"heldFor,omitempty"` // that it did not send by its SDP: hold, or receive only
 	Over    bool          `json:"over,omitempty"`    // at the end the stream was no audio any more: given up, or T.38
+}
+
+// Refusals are packets that came and did not pass, by the reason.
+type Refusals struct {
+	Gated       uint64 `json:"gated,omitempty"`
+	Unauthentic uint64 `json:"unauthentic,omitempty"`
+	OnHold      uint64 `json:"onHold,omitempty"`
+	Nowhere     uint64 `json:"nowhere,omitempty"`
+	OtherSource uint64 `json:"otherSource,omitempty"`
+	Unsealed    uint64 `json:"unsealed,omitempty"`
+	Unfit       uint64 `json:"unfit,omitempty"`
+	SendErrors  uint64 `json:"sendErrors,omitempty"`
 }
 
 // handshake goes on with a sentence that says that there was no end to it.
@@ -75,6 +94,9 @@ const (
 	fEUnsealed, fEUnfit, fEUnshaken, fEICE, fEUnchecked, fENoise, fEPauses                = 28, 29, 30, 31, 32, 33, 34
 	fEHeldFor, fEOver                                                                     = 35, 36
 	fEUnshakenWhy, fEWaited, fET38, fELapsed                                              = 40, 41, 42, 43
+	fESinceGated, fESinceUnauthentic, fESinceOnHold, fESinceNowhere                       = 44, 45, 46, 47
+	fESinceOtherSource, fESinceUnsealed, fESinceUnfit, fESinceSendErrors, fEScattered     = 48, 49, 50, 51, 52
+	fEDoubtful                                                                            = 53
 )
 
 // fewPauses may be something else: hold, a transfer, a line that is bad for a moment.
@@ -84,8 +106,11 @@ const fewPauses = 5
 func (e *Evidence) Bare() bool { return e != nil && e.Noise == 0 && e.Pauses >= fewPauses }
 
 // numbers are the fields that are counts, by their place in the binary form.
-func (e *Evidence) numbers() [43]*uint64 {
-	return [43]*uint64{fET38: &e.T38, fEWaited: &e.Waited, fENoise: &e.Noise, fEPauses: &e.Pauses, fEUnsealed: &e.Unsealed, fEUnfit: &e.Unfit, fEForeign: &e.Foreign, fEMeasured: &e.Measured, fEMisfit: &e.Misfit, fESources: &e.Sources, fEOnHold: &e.OnHold, fENowhere: &e.Nowhere,
+func (e *Evidence) numbers() [52]*uint64 {
+	s := &e.Since
+	return [52]*uint64{fESinceGated: &s.Gated, fESinceUnauthentic: &s.Unauthentic, fESinceOnHold: &s.OnHold, fESinceNowhere: &s.Nowhere,
+		fESinceOtherSource: &s.OtherSource, fESinceUnsealed: &s.Unsealed, fESinceUnfit: &s.Unfit, fESinceSendErrors: &s.SendErrors,
+		fET38: &e.T38, fEWaited: &e.Waited, fENoise: &e.Noise, fEPauses: &e.Pauses, fEUnsealed: &e.Unsealed, fEUnfit: &e.Unfit, fEForeign: &e.Foreign, fEMeasured: &e.Measured, fEMisfit: &e.Misfit, fESources: &e.Sources, fEOnHold: &e.OnHold, fENowhere: &e.Nowhere,
 		fEOtherSource: &e.OtherSource, fESTUN: &e.STUN, fEDTLS: &e.DTLS, fEMisported: &e.Misported, fEOversized: &e.Oversized, fESendErrors: &e.SendErrors,
 		fERefused: &e.Refused, fESaysSent: &e.SaysSent, fEReports: &e.Reports, fEExpected: &e.Expected, fEMissed: &e.Missed, fEDeaf: &e.Deaf}
 }
@@ -114,6 +139,8 @@ func (w *binaryWriter) evidence(e *Evidence) {
 	w.bool(fEICE, e.ICE)
 	w.bool(fEUnchecked, e.Unchecked)
 	w.bool(fELapsed, e.Lapsed)
+	w.bool(fEScattered, e.Scattered)
+	w.bool(fEDoubtful, e.Doubtful)
 	w.int(fEHeldFor, e.HeldFor.Microseconds())
 	w.bool(fEOver, e.Over)
 	w.end()
@@ -152,6 +179,10 @@ func (d *decoder) evidence(f field) *Evidence {
 			e.Unchecked = d.uint(f) != 0
 		case fELapsed:
 			e.Lapsed = d.uint(f) != 0
+		case fEScattered:
+			e.Scattered = d.uint(f) != 0
+		case fEDoubtful:
+			e.Doubtful = d.uint(f) != 0
 		case fEHeldFor:
 			e.HeldFor = d.duration(f)
 		case fEOver:

@@ -165,6 +165,31 @@ var wrongs = []wrong{
 			c.bRTP.WriteToUDP([]byte{0x81, 203, 0, 1, 0, 0, 0, 0xb}, above(c.toB))
 		}
 	}},
+	{name: "reports what another source has lost", b: func(c *talk, n int) { // and has no share for it
+		c.fromB("speech")
+		if n%5 == 0 {
+			p := append([]byte{0x81, 201, 0, 7, 0, 0, 0, 0xb, 0, 0, 0, 0xa, 0, 0x75, 0x30}, make([]byte, 17)...)
+			binary.BigEndian.PutUint32(p[16:], uint32(n))
+			c.bRTP.WriteToUDP(p, above(c.toB))
+		}
+	}},
+	{name: "comfort noise alone", a: func(c *talk, n int) {
+		if n%10 == 1 {
+			c.aSeq++
+			p := append(packet(c.aSeq, 0xa, "")[:12], 60)
+			p[1] = 13
+			binary.BigEndian.PutUint32(p[4:], uint32(n)*160)
+			c.aRTP.WriteToUDP(p, c.toA)
+		}
+	}, caller: "silence"},
+	{name: "STUN of a stranger", a: func(c *talk, n int) {
+		if n%20 == 1 {
+			c.other.WriteToUDP(append([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 12)...), c.toA)
+		}
+	}, caller: "nothing"},
+	{name: "SRTP, and RTP of a stranger", offer: func(sdp string) string {
+		return strings.Replace(sdp, "RTP/AVP", "RTP/SAVP", 1) + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n"
+	}, a: func(c *talk, n int) { c.other.WriteToUDP(packet(uint16(n), 0xa, "speech"), c.toA) }, caller: "elsewhere"},
 	{name: "private address, and RTCP", offer: replaced("c=IN IP4 127.", "c=IN IP4 10."), a: func(c *talk, n int) { c.rtcpFromA(n, receiverReport(0xa)) }, caller: "rtcp-only", callee: "send-error"},
 }
 
@@ -237,7 +262,7 @@ func TestMED08_OneWayAudioIsExplained(t *testing.T) {
 			t.Errorf("%s is poor: %+v", w.name, r.Media[0].Quality)
 		}
 	}
-	for cause, want := range map[string]float64{"elsewhere": 3, "rtcp-port": 2, "codec": 1, "srtp-key": 1} {
+	for cause, want := range map[string]float64{"elsewhere": 4, "rtcp-port": 2, "codec": 1, "srtp-key": 1} {
 		if got := s.metric("directsip_audio_faults_total", `trunk="pbx"`, `cause="`+cause+`"`); got != want {
 			t.Errorf("%v calls with cause %s are counted, want %v", got, cause, want)
 		}
@@ -276,7 +301,7 @@ func (c *talk) reports(n int, lost uint32) {
 	c.fromB("speech")
 	if n%5 == 0 {
 		p := append([]byte{0x81, 201, 0, 7, 0, 0, 0, 0xb, 0, 0, 0, 0xa}, make([]byte, 20)...)
-		binary.BigEndian.PutUint32(p[12:], lost&0xffffff)
+		binary.BigEndian.PutUint32(p[12:], min(lost<<8/uint32(n), 255)<<24|lost&0xffffff)
 		binary.BigEndian.PutUint32(p[16:], uint32(n))
 		c.bRTP.WriteToUDP(p, above(c.toB))
 	}

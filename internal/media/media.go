@@ -78,7 +78,8 @@ type Counters struct {
 	Lost           uint64         // by sequence numbers (RFC 3550 A.3)
 	Jitter         time.Duration  // RFC 3550 §6.4.1, in the unit of the clock rate given by PT, 8 kHz when unknown
 	Gated          uint64         // dropped: not the latched source
-	GatedFrom      netip.AddrPort // the last of those
+	GatedFrom      netip.AddrPort // of the host that most of those came from, the last
+	Scattered      bool           // a quarter of those at least came from other hosts
 	Dropped        uint64         // dropped: no destination yet, not RTP, held, SSRC policy
 	Unauthentic    uint64         // dropped: SRTP that the keys do not fit, or a replay
 	SendErrors     uint64

@@ -52,9 +52,23 @@ type Observed struct {
 	// UnshakenWhy is what became of the handshake.
 	UnshakenWhy string
 
+	// Since is what did not pass, by the reason, since a packet passed for the last time.
+	Since Refusals
+
 	SendError  string // the last of SendErrors, which are toward the other side
 	Refused    uint64 // ICMP that answers what we send to this side: nobody is there, or no way
 	RefusedWhy string // the last one
 	// FirstRefused and LastRefused are when the first and the last came.
 	FirstRefused, LastRefused time.Time
+}
+
+// Refusals are packets that came and did not pass, by the reason.
+type Refusals struct {
+	Gated, Unauthentic, Held, Nowhere, OtherSource, Unsealed, Unfit, SendErrors uint64
+}
+
+// Less is what has come to it since it was before.
+func (r *Refusals) Less(before *Refusals) Refusals {
+	return Refusals{r.Gated - before.Gated, r.Unauthentic - before.Unauthentic, r.Held - before.Held, r.Nowhere - before.Nowhere,
+		r.OtherSource - before.OtherSource, r.Unsealed - before.Unsealed, r.Unfit - before.Unfit, r.SendErrors - before.SendErrors}
 }

@@ -226,32 +226,47 @@ func (c *converter) inPlace(b []byte) bool {
 	return true
 }
 
-// change makes a packet fit for the other side. False: it does not go there. Done: what it became was sent, or it is RTCP of a source that nobody hears
-// and was read.
-func (w *worker) change(p, out *port, to *sockaddr, b []byte, k kind, now int64) (done, ok bool) {
+// outcome is what a conversion has made of a packet.
+type outcome uint8
+
+const (
+	goesOn outcome = iota // the packet itself
+	unfit                 // the other side does not take it
+	taken                 // what it became was sent, which may be nothing yet, or it is RTCP of a source that nobody hears and was read
+	stuck                 // what it became could not be sent
+)
+
+// change makes a packet fit for the other side.
+func (w *worker) change(p, out *port, to *sockaddr, b []byte, k kind, now int64) outcome {
 	c := p.stream.convert[p.side]
 	switch {
-	case k == rtcp:
-		return p.stream.anew(), true
-	case c == nil:
-		return false, true
+	case k == rtcp && p.stream.anew():
+		return taken
+	case k == rtcp, c == nil:
+		return goesOn
 	case c.path == nil, c.list[c.steps[b[1]&0x7f]].how == beside:
-		return false, c.inPlace(b)
+		if c.inPlace(b) {
+			return goesOn
+		}
+		return unfit
 	}
-	w.convert(c, p, out, to, b, now)
-	return true, true
+	return w.convert(c, p, out, to, b, now)
 }
 
 // convert takes a packet of RTP whose stream is coded anew, and sends what it becomes, which may be nothing yet.
-func (w *worker) convert(c *converter, p, out *port, to *sockaddr, b []byte, now int64) {
+func (w *worker) convert(c *converter, p, out *port, to *sockaddr, b []byte, now int64) outcome {
 	h := peek(b)
 	if !c.takes(h, now) {
-		return
+		return taken
 	}
 	c.path.Put(&codec.Packet{Sequence: h.sequence, Timestamp: h.timestamp, PayloadType: h.payloadType, Marker: b[1]&0x80 != 0, Payload: payloadOf(b)},
 		time.Duration(now))
-	w.emit(c, p, out, to, now)
+	sent, failed := w.emit(c, p, out, to, now)
 	p.stream.keep(p.side)
+	if failed > 0 && sent == 0 {
+		return stuck
+	}
+	return taken
 }
 
 // rival is how long a source must have been silent for the one before it to be heard again, if that does not say that it begins to speak.
@@ -273,14 +288,16 @@ func (c *converter) takes(h header, now int64) bool {
 }
 
 // emit sends all that the path has.
-func (w *worker) emit(c *converter, p, out *port, to *sockaddr, now int64) {
+func (w *worker) emit(c *converter, p, out *port, to *sockaddr, now int64) (sent, failed int) {
 	for w.out.Reset(); c.path.Next(time.Duration(now), &w.out); w.out.Reset() {
-		w.sendAll(c, p, out, to, now)
+		n, m := w.sendAll(c, p, out, to, now)
+		sent, failed = sent+n, failed+m
 	}
+	return sent, failed
 }
 
-// sendAll sends what is in w.out.
-func (w *worker) sendAll(c *converter, p, out *port, to *sockaddr, now int64) {
+// sendAll sends what is in w.out, and tells how much of it went and did not.
+func (w *worker) sendAll(c *converter, p, out *port, to *sockaddr, now int64) (sent, failed int) {
 	for _, k := range w.out.Keys {
 		if c.tells {
 			w.notices.list = append(w.notices.list, notice{kind: media.EventKey, session: p.stream.session.id, stream: p.stream.index, side: p.side, key: k.Key})
@@ -299,18 +316,25 @@ func (w *worker) sendAll(c *converter, p, out *port, to *sockaddr, now int64) {
 		ok := true
 		if protected := out.guard(); protected != nil {
 			if b, ok = protected.seal(b, rtp); !ok {
+				p.stream.side[p.side].count.unseal(protected)
+				w.batch.dropped++
+				failed++
 				continue
 			}
 		}
 		if errno := out.stream.carrier.send(out, b, to); errno != 0 {
 			c := &p.stream.side[p.side].count
+			c.block()
 			c.sendErrors++
 			c.sendError = errno
 			w.batch.sendErrors++
+			failed++
 			continue
 		}
 		w.noted(out, coded, 0)
+		sent++
 	}
+	return sent, failed
 }
 
 // packet writes a packet of ours into b.

@@ -22,7 +22,8 @@ type counter struct {
 	unauthentic                uint64
 	first, last                int64 // of RTP relayed, ns since the relay started; 0: never
 	seen                       int64 // of RTP that was let in
-	source, gatedFrom          sockaddr
+	source                     sockaddr
+	refusers
 
 	ssrc        uint32
 	payloadType uint8
@@ -178,7 +179,7 @@ func (c *counter) observeJitter(h header, clock uint32, now int64) {
 func (c *counter) snapshot(start time.Time) media.Counters {
 	m := media.Counters{
 		Packets: c.packets, T38: c.t38, Bytes: c.bytes, RTCP: c.rtcp, Lost: c.allLost(),
-		Gated: c.gated, GatedFrom: c.gatedFrom.addrPort(), Dropped: c.dropped, Unauthentic: c.unauthentic, SendErrors: c.sendErrors,
+		Gated: c.gated, GatedFrom: c.gatedFrom.addrPort(), Scattered: c.scattered(), Dropped: c.dropped, Unauthentic: c.unauthentic, SendErrors: c.sendErrors,
 		Source: c.source.addrPort(), PayloadType: c.payloadType, SSRC: c.ssrc,
 	}
 	if c.clock != 0 {
@@ -188,6 +189,7 @@ func (c *counter) snapshot(start time.Time) media.Counters {
 		m.First, m.Last = start.Add(time.Duration(c.first)), start.Add(time.Duration(c.last))
 	}
 	c.observed.snapshot(&m, start)
+	m.Since = c.since()
 	return m
 }
 

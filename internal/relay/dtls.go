@@ -68,8 +68,7 @@ func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 			if p.gate.mayGreet(&a.heldFrom, &sd.trust) {
 				r.shake(p, a.held, a.heldFrom)
 			} else {
-				sd.count.gated++
-				sd.count.gatedFrom = a.heldFrom
+				sd.count.gate(&a.heldFrom)
 			}
 		}
 		a.held = nil
@@ -147,8 +146,7 @@ func (r *Relay) record(p *port, b []byte, src *sockaddr, now int64, count *batch
 		return
 	}
 	if len(b) > recordLimit || !known || !a.hears(p, src, now) {
-		sd.count.gated++
-		sd.count.gatedFrom = *src
+		sd.count.gate(src)
 		count.gated++
 		return
 	}

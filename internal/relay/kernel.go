@@ -297,6 +297,9 @@ func (c *counter) advance(k *fastpath.Count) {
 	c.bytes += uint64(k.Bytes)
 	c.last, c.seen = k.Last, k.Last
 	c.received += k.Packets
+	if c.payloadType == comfortNoise || c.payloadType == oldComfortNoise {
+		c.noise += uint64(k.Packets)
+	}
 	rest := k.Packets
 	for _, g := range k.Gaps() {
 		c.rise(uint32(g.Run))

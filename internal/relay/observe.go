@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"encoding/binary"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -134,7 +135,7 @@ func (c *counter) strange(b []byte, onRTCPPort bool) {
 		return
 	}
 	switch first := b[0]; {
-	case first <= 3:
+	case isCheck(b):
 		c.stun++
 	case first >= 20 && first <= 63:
 		c.dtls++
@@ -153,6 +154,12 @@ func (c *counter) stopped(held bool) {
 	} else {
 		c.nowhere++
 	}
+}
+
+// isCheck tells whether a datagram is a request of STUN, as checks of ICE are (RFC 8445 §7.1). Other STUN, and packets of zeros, keep the way through a NAT open (RFC 6263 §4).
+func isCheck(b []byte) bool {
+	const header, request, cookie = 20, 0x0001, 0x2112a442 // RFC 8489 §5
+	return len(b) >= header && binary.BigEndian.Uint16(b) == request && binary.BigEndian.Uint32(b[4:]) == cookie
 }
 
 // oversized counts a datagram that was cut.

@@ -95,7 +95,10 @@ func TestPayloadOf(t *testing.T) {
 
 func TestWhatIsNoMedia(t *testing.T) {
 	var c counter
-	for _, b := range [][]byte{{}, {0, 1}, {22, 0xfe, 0xfd}, {0x80, 0}, bytes.Repeat([]byte{0xff}, 20)} {
+	check := append([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 12)...)
+	indication, reply := bytes.Clone(check), bytes.Clone(check)
+	indication[1], reply[0] = 0x11, 1
+	for _, b := range [][]byte{{}, {0, 1}, make([]byte, 4), make([]byte, 40), check, indication, reply, {22, 0xfe, 0xfd}, {0x80, 0}, bytes.Repeat([]byte{0xff}, 20)} {
 		c.strange(b, false)
 	}
 	c.strange(rtpPacket(0, 1, 1, 1), true)

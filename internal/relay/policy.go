@@ -60,6 +60,9 @@ func (sd *side) set(want *media.Side, now int64) {
 	if reopen {
 		sd.first, sd.ssrcKnown = false, false
 	}
+	if remote != sd.rtp.gate.announced { // what came back was sent elsewhere
+		sd.count.refused, sd.count.firstRefused, sd.count.lastRefused = 0, 0, 0
+	}
 	if want.Confirmed != sd.confirmed {
 		sd.rtp.gate.movable, sd.rtp.gate.confirmed = true, now
 	}

@@ -126,13 +126,14 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 	case k == notMedia && st.sealed && isDTLS(b):
 		k = keying
 	case k == notMedia:
-		from.count.dropped++
-		from.count.strange(b, p.isRTCP)
+		if !p.stray(src) { // else it says nothing of the peer
+			from.count.dropped++
+			from.count.strange(b, p.isRTCP)
+		}
 		return dropped, k, nil, nil
 	}
 	if !from.admits(p, src, now) && (k != rtp || !from.moves(p, src, peek(b), now)) {
-		from.count.gated++
-		from.count.gatedFrom = *src
+		from.count.gate(src)
 		return gated, k, nil, nil
 	}
 	if !st.regular(from, b, k) && from.count.beyond(now) {
@@ -156,6 +157,7 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 	if k == rtp {
 		h := peek(b)
 		if from.fixed && !from.holds(h.ssrc) {
+			from.count.block()
 			from.count.dropped++
 			from.count.otherSource++
 			return dropped, k, nil, nil
@@ -174,6 +176,7 @@ func (p *port) receive(b []byte, src *sockaddr, now int64, notices *notices) (v 
 	out = other.portFor(k)
 	to = out.gate.destination(other.trust.latch)
 	if !from.recv || !other.send || to.size == 0 || !out.socket.open() {
+		from.count.block()
 		from.count.dropped++
 		from.count.stopped(!from.recv || !other.send)
 		return dropped, k, nil, nil

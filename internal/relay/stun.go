@@ -64,8 +64,7 @@ func (w *worker) check(p *port, b []byte, now int64) {
 		p.stream.review()
 		w.found(p, before)
 	} else {
-		sd.count.gated++
-		sd.count.gatedFrom = w.from
+		sd.count.gate(&w.from)
 		w.batch.gated++
 	}
 	p.stream.carrier.send(p, w.binder.answer(c.key, code, &w.from), &w.from)

@@ -81,7 +81,7 @@ func TestAllOverSteered(t *testing.T) {
 	needSteered(t)
 	but := []string{"^TestKernel", "^TestExit"}
 	for _, test := range []func(*testing.T){
-		TestAllOverSteered, TestTiersAreAlike, TestWithoutRights, TestCallsOutliveTheNetwork, TestRoutesByPorts, TestRoutesByMarks, TestNATOfThisHost, TestBoundToADevice, TestHoldIsNoLoss,
+		TestAllOverSteered, TestTiersAreAlike, TestWithoutRights, TestCallsOutliveTheNetwork, TestRoutesByPorts, TestRoutesByMarks, TestNATOfThisHost, TestBoundToADevice, TestHoldIsNoLoss, TestWhatIsInTheWayNow,
 		TestDescriptorsRunOut, TestReusedDescriptor, TestNothingQueuedReachesTheNextCall, TestFloodedWarmSocket,
 		TestRefusalsOfEveryKind, TestWarmSocketsAreTakenOver, TestWarmDiscards, TestWarmAcrossWorkers, TestWarmBounds, TestWarmGivesWayToAllAddresses, TestWarmAddressIsLost,
 	} {

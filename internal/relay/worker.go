@@ -203,8 +203,12 @@ func (w *worker) pass(p *port, n int, now int64) {
 	}
 	if protected := p.guard(); protected != nil && !p.stream.opaque {
 		if b, ok = w.open(p, protected, b, now); !ok { // before the gate: a source that has no key is never latched to
-			c.unauthentic++
-			w.batch.unauthentic++
+			if w.batch.unauthentic++; p.stray(&w.from) {
+				c.gate(&w.from)
+			} else {
+				c.block()
+				c.unauthentic++
+			}
 			return
 		}
 		n = len(b)
@@ -235,12 +239,16 @@ func (w *worker) pass(p *port, n int, now int64) {
 		}
 	}
 	if p.stream.converting() && !p.stream.opaque {
-		if done, ok := w.change(p, out, to, b, k, now); !ok {
+		switch w.change(p, out, to, b, k, now) {
+		case unfit:
+			c.block()
 			c.dropped++
 			c.unfit++
 			w.batch.dropped++
 			return
-		} else if done {
+		case stuck: // what it became is counted
+			return
+		case taken:
 			c.sent(k, n, now)
 			if k == rtp {
 				w.batch.packets++
@@ -254,15 +262,13 @@ func (w *worker) pass(p *port, n int, now int64) {
 	}
 	if protected := out.guard(); protected != nil && !out.stream.opaque {
 		if b, ok = protected.seal(b, k); !ok {
-			c.dropped++
-			if protected.send == nil {
-				c.unsealed++
-			}
+			c.unseal(protected)
 			w.batch.dropped++
 			return
 		}
 	}
 	if errno := out.stream.carrier.send(out, b, to); errno != 0 {
+		c.block()
 		c.sendErrors++
 		c.sendError = errno
 		w.batch.sendErrors++
