@@ -41,7 +41,11 @@ func (c *Call) judgePickUp(in Caller, l *Leg, d *Replaces, t *attempt) (p pickUp
 	if !mayTake(in.Trunk, &t.leg) {
 		return p, diag.ReplacesRefused
 	}
-	if why = c.admit(in, l, &c.a); why != nil {
+	before := ""
+	if c.offered != nil {
+		before = c.offered.Body()
+	}
+	if why = c.admit(in, l, &c.a, before); why != nil {
 		return p, why
 	}
 	body, ok := in.Req.SDP()
@@ -49,7 +53,6 @@ func (c *Call) judgePickUp(in Caller, l *Leg, d *Replaces, t *attempt) (p pickUp
 		return p, diag.NotAcceptable
 	}
 	p.of, p.fork = t, c.forkFor(c.forkFrom(&t.leg, d.Remote))
-	body = l.complete(c.offered.Body(), body)
 	answer, err := parseOffer(body)
 	if err != nil {
 		return p, diag.BadSDP

@@ -148,8 +148,9 @@ func (c *Call) refuseGuest(now time.Time, l Leg, why *diag.Reason, out *Out) {
 	c.attempts = append(c.attempts, &attempt{leg: l, state: attemptOver, index: -1})
 }
 
-// admit says why who sends an INVITE with Replaces cannot talk to who stays, or opens its keys on the leg that is to be.
-func (c *Call) admit(in Caller, l, stays *Leg) *diag.Reason {
+// admit says why who sends an INVITE with Replaces cannot talk to who stays, or opens its keys on the leg that is to be, where its m-lines stand there: those that stays has by before
+// keep their places (RFC 3264 §8).
+func (c *Call) admit(in Caller, l, stays *Leg, before string) *diag.Reason {
 	switch {
 	case Unserved(in.Trunk.Settings, in.Req) != "":
 		return diag.UnsupportedExtension
@@ -158,7 +159,14 @@ func (c *Call) admit(in Caller, l, stays *Leg) *diag.Reason {
 	case !c.mayJoin(stays, c.at(in.Trunk, in.Req.From().URI)):
 		return diag.TollBypass
 	}
-	return c.open(l, in.Req)
+	body, _ := in.Req.SDP()
+	whole, absent := sdp.Complete(before, body)
+	if absent != 0 {
+		in.Req.ReplaceSDP(body, whole)
+	}
+	why := c.open(l, in.Req)
+	l.absent = absent
+	return why
 }
 
 // judgeReplaces reads an INVITE with Replaces, or says why it is refused.
@@ -166,14 +174,14 @@ func (c *Call) judgeReplaces(in Caller, l *Leg, d *Replaces) (by *Leg, said *sdp
 	if by, why = c.mayReplace(d, in.Trunk); why != nil {
 		return nil, nil, why
 	}
-	if why = c.admit(in, l, c.other(by)); why != nil {
+	if why = c.admit(in, l, c.other(by), c.other(by).sdp.body); why != nil {
 		return nil, nil, why
 	}
 	body, ok := in.Req.SDP()
 	if !ok {
 		return nil, nil, diag.NotAcceptable
 	}
-	said, err := parseOffer(l.complete(c.other(by).sdp.body, body)) // the dialog of who stays never has fewer m-lines than before (RFC 3264 §8)
+	said, err := parseOffer(body)
 	if err != nil {
 		return nil, nil, diag.BadSDP
 	}

@@ -2,6 +2,7 @@ package ua_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -243,6 +244,33 @@ func TestReplacesWithoutVideo(t *testing.T) {
 	callee.answers("200 OK", r.audioAlone("INVITE", sdp.SendRecv), described(1, 1, speech+refuse(video, 0)))
 	if ok, said := r.told("SIP/2.0 200"); kinds(said) != "audio" || r.streams() != "rtp 49180-49170" {
 		t.Errorf("the relay has %s, answered\n%s", r.streams(), ok)
+	}
+}
+
+// TestReplacesBehindARefusedLine: who has keys takes a place in a call whose first m-line stands refused. Its keys are those of the m-line that it gets, also for what it is answered.
+func TestReplacesBehindARefusedLine(t *testing.T) {
+	for _, kind := range []string{"sdes", "dtls"} {
+		r := mixed(t, "rtp", "rtp", kind)
+		caller, callee := r.endsOf(described(0, 0, noT38+speech), described(1, 0, noT38+speech))
+		caller.ack(1)
+		guest := &voice{kind: kind, host: 3, port: 40030, direction: "sendrecv"}
+		r.out.Reset()
+		m := []byte(strings.ReplaceAll(string(request("INVITE", "1", "i3", "other", "other", "", guest.describes(nil))), "198.51.100.1:5060", "198.51.100.3:5060"))
+		r.in(thirdSource, with(m, "Replaces: call-1;to-tag="+tagOf(caller.to)+";from-tag=from1"))
+		callee.answers("200 OK", r.first("INVITE"), described(1, 1, noT38+speech))
+		_, told := r.told("SIP/2.0 200")
+		r.relays()
+		s := r.session.Streams[1].Side[0]
+		if kinds(told) != "audio" || told.Media[0].Port != s.Local.Port() || s.Remote.Port() != 40030 {
+			t.Fatalf("%s: told %s at %d, the relay has %+v", kind, kinds(told), told.Media[0].Port, s)
+		}
+		if keys := strings.Join(keysOf(told), " "); kind == "sdes" && (s.Crypt == nil || len(s.Crypt.Recv) != 1 || s.Crypt.Recv[0].Key != guest.material() ||
+			!strings.Contains(keys, base64.StdEncoding.EncodeToString([]byte(s.Crypt.Send)))) {
+			t.Errorf("told %q, the relay has %+v", keys, s.Crypt)
+		}
+		if said := linesOf(told, "setup", "ice-ufrag"); kind == "dtls" && (s.DTLS == nil || s.ICE == nil || !slices.Equal(said, []string{"setup:passive", "ice-ufrag:" + s.ICE.Ufrag})) {
+			t.Errorf("told %q, the relay has %+v and %+v", said, s.DTLS, s.ICE)
+		}
 	}
 }
 
