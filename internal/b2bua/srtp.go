@@ -583,9 +583,9 @@ func (c *Call) offerKeys(l *Leg, i int, proto string) {
 }
 
 // expectKeys has the relay wait for the keys that an m-line is offered with: nothing passes until the answer says which, and a peer that begins a handshake need not wait for its answer to come here
-// (RFC 5763 §6.2).
+// (RFC 5763 §6.2). What stands without keys goes on so until it is agreed that it has some.
 func (c *Call) expectKeys(l *Leg, i int) {
-	if i >= len(c.plan.lines) || c.xfer != nil { // until a transfer is through, the side is another leg's
+	if i >= len(c.plan.lines) || c.xfer != nil || c.standing(l, i) != nil { // until a transfer is through, the side is another leg's
 		return
 	}
 	at, e := &l.srtp.lines[i], &c.plan.lines[i].peer[l.side]

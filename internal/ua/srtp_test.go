@@ -195,6 +195,33 @@ func TestTRK03Optional(t *testing.T) {
 	}
 }
 
+// TestTRK03RefreshedInRTP: a caller that has called in RTP, though its trunk has SRTP as well, is asked with keys when we refresh its session, and goes on in RTP until it has taken them.
+func TestTRK03RefreshedInRTP(t *testing.T) {
+	for _, settings := range []string{"optional", "optional, srtpKeying: dtls", "optional, srtpKeying: dtls, ice: lite"} {
+		for answer, keyed := range map[string]bool{bodies[0]: false, bodies[0] + strings.Replace(uc80, "crypto:3", "crypto:1", 1): !strings.Contains(settings, "dtls")} {
+			r := secured(t, settings, "accept")
+			r.env.Fingerprint = ourPrint
+			caller, _ := r.acknowledged()
+			caller.says("UPDATE", "", "Supported: timer", "Session-Expires: 120;refresher=uas")
+			r.pass(60e9)
+			caller.answers("501 Not Implemented", r.first("UPDATE"), "")
+			r.pass(10e9)
+			refresh, offer := r.told("INVITE")
+			r.relays()
+			if keys := len(keysOf(offer)) > 0 || len(linesOf(offer, "fingerprint")) > 0; !keys || r.side(0).Crypt != nil || r.side(0).DTLS != nil || r.side(0).ICE != nil {
+				t.Errorf("%s: offered\n%s\nthe relay has %+v", settings, refresh, r.side(0))
+			}
+			if !keyed {
+				answer = bodies[0]
+			}
+			caller.answers("200 OK", refresh, answer, "Supported: timer", "Session-Expires: 120;refresher=uac")
+			if c := r.side(0).Crypt; keyed != (c != nil && len(c.Recv) == 1) || !keyed && c != nil || r.side(0).DTLS != nil {
+				t.Errorf("%s, answered %v: the relay has %+v", settings, keyed, r.side(0))
+			}
+		}
+	}
+}
+
 // TestTRK03Emergency: an emergency call is taken with whatever its caller has (NEW-18), and the trunk that it leaves by keeps its own.
 func TestTRK03Emergency(t *testing.T) {
 	r := rigOf(t, strings.NewReplacer(`"trunk:uc": {`, `"trunk:pstn": {srtpMode: required}`+"\n  "+`"trunk:uc": {srtpMode: required, `,
