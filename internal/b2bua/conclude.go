@@ -93,11 +93,14 @@ func (c *Call) conclude(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	if changed { // the target has changed its mind since
 		c.a.sdp.unsaid(&last)
 	}
-	if changed || rel != nil && rel.misled {
+	switch {
+	case rel != nil && rel.misled:
+		c.withdrawn(now, &c.a, out)
+	case changed:
 		c.correct(now, &c.a, 0, out)
 	}
 	if e != nil && e.misled {
-		c.correct(now, l, 0, out)
+		c.withdrawn(now, l, out)
 	}
 }
 

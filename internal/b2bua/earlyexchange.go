@@ -308,7 +308,7 @@ func (c *Call) answeredEarlyLate(now time.Time, x *earlyExchange, status int, ou
 	}
 	to.oa.Failed("UPDATE")
 	if status < 300 {
-		c.correct(now, to, 0, out) // it has accepted what is withdrawn
+		c.withdrawn(now, to, out)
 	}
 }
 

@@ -82,7 +82,7 @@ func (c *Call) receiveUpdateResponse(now time.Time, l *Leg, m *sip.Message, out 
 	case !ok:
 		l.oa.Failed("UPDATE")
 		c.failExchange(now, e, diag.BadAnswer, 500, out)
-		c.correct(now, l, 0, out) // it has accepted what is refused
+		c.withdrawn(now, l, out)
 	default:
 		l.dlg.Refresh(m)
 		c.follow(l)

@@ -308,7 +308,7 @@ func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out 
 		if !ok {
 			l.oa.Failed("INVITE")
 			c.failExchange(now, e, diag.BadAnswer, 500, out)
-			c.correct(now, l, 0, out) // as below
+			c.withdrawn(now, l, out)
 			return
 		}
 		l.oa.RemoteAnswer()
@@ -357,7 +357,7 @@ func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Ou
 	if e.gone {
 		c.plan.restore(e)
 		e.to.drop = time.Time{}
-		c.correct(now, e.to, 0, out) // it has accepted what is withdrawn
+		c.withdrawn(now, e.to, out)
 		return
 	}
 	if e.seat {
@@ -367,7 +367,7 @@ func (c *Call) finishExchange(now time.Time, e *exchange, answer string, out *Ou
 	sdp, err := c.plan.answerFrom(c, e.to, e.from, answer)
 	if err != nil {
 		c.failExchange(now, e, diag.BadAnswer, 488, out)
-		c.correct(now, e.to, 0, out) // it has accepted what is refused
+		c.withdrawn(now, e.to, out)
 		return
 	}
 	c.plan.dirty = true
@@ -496,7 +496,7 @@ func (c *Call) answeredAfterAll(now time.Time, l *Leg, seq uint32, m *sip.Messag
 	c.sendAck(now, l, seq, body, out)
 	l.ackWaits, l.offered = waits, offered
 	if l.again == nil || l.again.retry.IsZero() {
-		c.correct(now, l, 0, out)
+		c.withdrawn(now, l, out)
 	}
 }
 

@@ -263,7 +263,7 @@ func (c *Call) Returned(now time.Time, p *Passage, out *Out) {
 		case p.over && p.why == diag.SessionExpired:
 			c.finish(now, p.why, "directsip", "the "+c.name(x.rest)+" did not refresh", out)
 		case p.told:
-			c.correct(now, x.rest, 0, out)
+			c.withdrawn(now, x.rest, out)
 		}
 	}
 	c.settle(now, out)

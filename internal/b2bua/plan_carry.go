@@ -67,10 +67,7 @@ func (p *plan) decline(c *Call, l *Leg, offer string) string {
 		changes = changes || n > sdp.MediaLines(l.wide)
 		l.wide = strings.Clone(offer)
 	}
-	whole := func(text string) string {
-		text, _ = sdp.Complete(offer, spoken(text))
-		return text
-	}
+	whole := func(text string) string { return sdp.Extend(spoken(text), offer) }
 	if b, err := sdp.Parse(whole(stands)); c.end == nil && err == nil && sdp.AnswerFits(s, b) == nil {
 		if l == c.seat(l.side) && !p.converts() && !p.bypass {
 			p.follow(l, offer)
@@ -92,7 +89,7 @@ func (p *plan) decline(c *Call, l *Leg, offer string) string {
 // refusedAlso is what we have said, without what the peer refuses in an offer: it may have done so in the answer to that.
 func refusedAlso(body string, offer *sdp.Session) string {
 	b, err := sdp.Parse(body)
-	if err != nil || len(b.Media) != len(offer.Media) {
+	if err != nil || len(b.Media) > len(offer.Media) {
 		return body
 	}
 	refused := sdp.Absent(0)

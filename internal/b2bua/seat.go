@@ -111,7 +111,7 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 	if err != nil {
 		p.restore(e)
 		c.transferFailed(now, x, 488, diag.BadAnswer, out)
-		c.correct(now, e.to, 0, out) // it has accepted what is withdrawn
+		c.withdrawn(now, e.to, out)
 		return
 	}
 	l, side := e.from, e.from.side

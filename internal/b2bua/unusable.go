@@ -97,8 +97,8 @@ func (c *Call) utter(l *Leg, text string, answer bool) string {
 		}
 		d.cut, d.cutOf = absent, originVersion(text)
 	}
-	if !answer && l.wide != "" {
-		text, _ = sdp.Complete(l.wide, text)
+	if !answer {
+		text = sdp.Extend(text, l.wide)
 	}
 	l.cuts = d.cut
 	if text = c.seal(l, text, !answer); absent != 0 {

@@ -105,9 +105,29 @@ func Complete(before, body string) (whole string, absent Absent) {
 			has = has[1:]
 			continue
 		}
-		b.WriteString("m=" + had[i].kind + " 0 " + had[i].protocol + " " + had[i].formats + "\r\n")
+		b.WriteString(had[i].refused())
 	}
 	return b.String(), absent
+}
+
+// Extend puts behind the m-lines of a description those that another has further, with port 0.
+func Extend(body, by string) string {
+	n, most := MediaLines(body), MediaLines(by)
+	if n == 0 || n >= most || most > MaxMedia {
+		return body
+	}
+	_, list := sections(by)
+	var b strings.Builder
+	b.WriteString(strings.TrimRight(body, "\r\n\x00") + "\r\n")
+	for _, s := range list[n:] {
+		b.WriteString(s.refused())
+	}
+	return b.String()
+}
+
+// refused is the m-line as one that is refused.
+func (s *section) refused() string {
+	return "m=" + s.kind + " 0 " + s.protocol + " " + s.formats + "\r\n"
 }
 
 // Tail is what a description leaves out that has all but the last of so many m-lines.

@@ -657,6 +657,54 @@ func TestCancelOfReinviteCrossesAWiderOffer(t *testing.T) {
 	}
 }
 
+// The same of an offer that is withdrawn as it is accepted: what the callee is told again has the m-line that it has taken, refused, and so has what it is offered from then on.
+func TestCancelOfReinviteCrossesAnotherLine(t *testing.T) {
+	for _, answered := range []bool{true, false} { // in time, or when it was forgotten
+		r := newRig(t)
+		caller, callee := r.endsOf(described(0, 0, speech), described(1, 0, speech))
+		caller.ack(1)
+		before, ask := r.streams(), caller.says("INVITE", described(0, 1, speech+video))
+		ours := r.first("INVITE")
+		callee.answers("100 Trying", ours, "")
+		caller.cancel(ask)
+		if !answered {
+			r.pass(33e9)
+			r.relays()
+		}
+		callee.answers("200 OK", ours, described(1, 1, speech+video))
+		again, said := r.told("INVITE")
+		if kinds(said) != "audio -video" || r.streams() != before {
+			t.Fatalf("the callee is told\n%s", again)
+		}
+		callee.answers("200 OK", again, described(1, 2, speech+refuse(video, 0)))
+		for version, c := range []struct{ offer, answer, offered, answered string }{
+			{speech + "a=sendonly\r\n", speech + "a=recvonly\r\n" + refuse(video, 0), "audio -video", "audio"},
+			{speech + video, speech + video, "audio video", "audio video"},
+			{speech + refuse(video, 0), speech + refuse(video, 0), "audio -video", "audio -video"},
+		} {
+			if offered, answered := change(caller, callee, "INVITE", 2+version, c.offer, "200 OK", c.answer); offered != c.offered || answered != c.answered {
+				t.Errorf("the callee is offered %q, the caller answered %q", offered, answered)
+			}
+			r.pass(1e9)
+		}
+	}
+}
+
+// And where an m-line before it was offered and refused: each keeps its place.
+func TestCancelOfReinviteCrossesAThirdLine(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.endsOf(described(0, 0, speech+video), described(1, 0, speech+refuse(video, 0)))
+	caller.ack(1)
+	ask := caller.says("INVITE", described(0, 1, speech+refuse(video, 0)+video))
+	ours := r.first("INVITE")
+	callee.answers("100 Trying", ours, "")
+	caller.cancel(ask)
+	callee.answers("200 OK", ours, described(1, 1, speech+refuse(video, 0)+video))
+	if again, said := r.told("INVITE"); kinds(said) != "audio video -video" || said.Media[1].Port != r.session.Streams[1].Side[1].Local.Port() {
+		t.Errorf("the callee is told\n%s", again)
+	}
+}
+
 // RFC 3311 §5.2: an UPDATE that waits for the other side is refused before its sender gives it up, which would end the call. Who then accepts it all the same is told that it is as before.
 func TestUpdateWaitsForAPerson(t *testing.T) {
 	for _, method := range []string{"INVITE", "UPDATE"} {
