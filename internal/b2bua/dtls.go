@@ -72,7 +72,7 @@ func spoken(s *sdp.Session, i int) string {
 // also behind NAT. A role that was taken stays, and so does our name for the association; for another one of the peer's we have another (RFC 8842 §5.3).
 // What stood before T.38 stands behind it.
 func (c *Call) takesDTLS(l *Leg, s *sdp.Session, i int, to *sdp.Protection) bool {
-	at := &l.srtp.lines[i]
+	at := l.srtp.line(i)
 	setup := s.Setup(i)
 	was := at.dtls.active
 	said, name, theirs := spoken(s, i), at.dtls.id, at.dtls.theirs
@@ -109,7 +109,7 @@ func (l *Leg) dtls(s *sdp.Session, i int) *media.DTLS {
 	if l.srtp == nil || i >= maxLines || s.Media[i].Crypto || !s.Media[i].Fingerprint {
 		return nil
 	}
-	d := &media.DTLS{Active: s.Setup(i) != "active", Suites: l.suites(), Association: l.srtp.lines[i].dtls.id + " " + spoken(s, i)}
+	d := &media.DTLS{Active: s.Setup(i) != "active", Suites: l.suites(), Association: l.srtp.line(i).dtls.id + " " + spoken(s, i)}
 	for _, f := range s.Fingerprints(i) {
 		d.Peer = append(d.Peer, media.Fingerprint{Hash: strings.Clone(f.Hash), Value: f.Value})
 	}

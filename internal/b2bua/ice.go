@@ -65,7 +65,7 @@ func heardICE(said *sdp.ICE) []string {
 // openICE takes what a description of the peer says of ICE where the trunk has it, and where its addresses are still its own. Other credentials in an offer ask to begin anew (RFC 8839 §4.4.1.1.1),
 // and get other ones of ours.
 func (c *Call) openICE(l *Leg, s *sdp.Session, i int, offer bool) []string {
-	at := &l.srtp.lines[i].ice
+	at := &l.srtp.line(i).ice
 	mode := l.trunk.Settings.ICE
 	said, ok := sdp.ICE{}, false
 	if mode != "off" && (offer || at.offered) {
@@ -100,7 +100,7 @@ func (c *Call) offersICE(l *Leg, i int) bool {
 	if e := c.standing(l, i); e != nil {
 		return e.ice != nil
 	}
-	return !l.srtp.lines[i].ice.declined
+	return !l.srtp.line(i).ice.declined
 }
 
 // standing is how an m-line of RTP stands on the side of a leg that has its seat; nil: nothing stands yet, or it is new, off or T.38. A fork that answers
@@ -117,7 +117,7 @@ func (c *Call) standing(l *Leg, i int) *end {
 
 // sayICE is what we say of ICE in an m-line with that address.
 func (c *Call) sayICE(l *Leg, i int, m *sdp.Media, mux bool) []string {
-	at := &l.srtp.lines[i].ice
+	at := &l.srtp.line(i).ice
 	at.begin(c.env)
 	list := append(make([]string, 0, 4), "ice-ufrag:"+at.ufrag, "ice-pwd:"+at.pwd)
 	for component := uint8(1); component <= 2 && (component == 1 || !mux); component++ {
@@ -134,12 +134,12 @@ func (c *Call) hearNames(l *Leg, s *sdp.Session, offer bool) {
 	}
 	for i := range min(len(s.Media), maxLines) {
 		if mid := s.Mid(i); offer || mid != "" {
-			l.srtp.lines[i].ice.mid = strings.Clone(mid)
+			l.srtp.line(i).ice.mid = strings.Clone(mid)
 		}
 		if m := &s.Media[i]; offer {
-			l.srtp.lines[i].ice.maps = nil
+			l.srtp.line(i).ice.maps = nil
 			if m.IsRTP() && (i > 0 || !strings.EqualFold(m.Kind, "audio")) { // speech is not refused alone
-				l.srtp.lines[i].ice.maps = mappings(s, i)
+				l.srtp.line(i).ice.maps = mappings(s, i)
 			}
 		}
 	}
@@ -148,7 +148,7 @@ func (c *Call) hearNames(l *Leg, s *sdp.Session, offer bool) {
 // name is the a=mid of an m-line that we describe; nil: it has none. An answer has that of the offer (RFC 5888 §9.1). An offer of ICE and DTLS has one in any case
 // (RFC 8829 §5.2.1): there are stacks of WebRTC that refuse a description without.
 func (b *strongbox) name(s *sdp.Session, i int, must bool) []string {
-	at := &b.lines[i].ice
+	at := &b.line(i).ice
 	if at.mid == "" && must {
 		at.mid = strings.Clone(s.Mid(i)) // of the other side
 		for n := 0; at.mid == "" || b.named(s, i, at.mid); n++ {
@@ -164,7 +164,7 @@ func (b *strongbox) name(s *sdp.Session, i int, must bool) []string {
 // refuse lists the formats of an m-line that is refused: they mean nothing (RFC 3264 §6), but there are stacks of WebRTC that look for the a=rtpmap of each, and for the
 // codec that they send. An answer has those of the offer, with what is said of them.
 func (b *strongbox) refuse(i int, offer bool, lines *[]string) string {
-	maps := b.lines[i].ice.maps
+	maps := b.line(i).ice.maps
 	if offer || maps == nil {
 		return "0" // by RFC 3551; it needs none
 	}
@@ -204,7 +204,7 @@ func mappings(s *sdp.Session, i int) (list []string) {
 // named tells whether another m-line has a name.
 func (b *strongbox) named(s *sdp.Session, i int, mid string) bool {
 	for j := range min(len(s.Media), maxLines) {
-		if j != i && (b.lines[j].ice.mid == mid || s.Mid(j) == mid) {
+		if j != i && (b.line(j).ice.mid == mid || s.Mid(j) == mid) {
 			return true
 		}
 	}
@@ -216,7 +216,7 @@ func (c *Call) expectICE(l *Leg, i int) {
 	if i >= len(c.plan.lines) || c.xfer != nil { // until a transfer is through, the side is another leg's
 		return
 	}
-	at, e := &l.srtp.lines[i].ice, &c.plan.lines[i].peer[l.side]
+	at, e := &l.srtp.line(i).ice, &c.plan.lines[i].peer[l.side]
 	if e.ice == nil {
 		e.ice, c.plan.dirty = &media.ICE{Ufrag: at.ufrag, Pwd: at.pwd, Full: l.trunk.Settings.ICE == "full", Controls: true}, true
 	}
@@ -231,7 +231,7 @@ func (l *Leg) ice(s *sdp.Session, i int) *media.ICE {
 	if !ok {
 		return nil
 	}
-	at := &l.srtp.lines[i].ice
+	at := &l.srtp.line(i).ice
 	ice := &media.ICE{Ufrag: at.ufrag, Pwd: at.pwd, Full: l.trunk.Settings.ICE == "full", Controls: at.controls,
 		PeerUfrag: strings.Clone(said.Ufrag), PeerPwd: strings.Clone(said.Pwd), PeerLite: said.Lite}
 	for _, c := range said.Candidates {

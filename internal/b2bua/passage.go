@@ -130,8 +130,7 @@ func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
 	x.new.leg.side = by.side
 	l := &x.new.leg
 	if l.srtp != nil {
-		box := *l.srtp
-		p.box = &box
+		p.box = l.srtp.clone()
 	}
 	l.srtp.renew(c.env)
 	p.leg = Leg{}

@@ -18,20 +18,20 @@ import (
 
 // strongbox is the SRTP of a leg; nil until it is spoken of.
 type strongbox struct {
-	ours  [maxLines][media.Suites]string // our keys, drawn when first needed and kept as long as the leg: RFC 4568 §7.1.4
-	lines [maxLines]protection
-	fault error // why the last answer of the peer cannot be
+	lines [maxLines]*protection // of the m-lines that there are: most calls have one
+	fault error                 // why the last answer of the peer cannot be
 
 	said sayings
 }
 
 // protection is how an m-line stands on a leg.
 type protection struct {
-	asked sdp.Protection // how the peer's last offer is answered; zero: with RTP
-	shown sdp.Protection // what we said last while it was in use
-	proto string         // the profile that we said last
-	must  bool           // our last offer was of SRTP alone
-	mux   bool           // our last offer had rtcp-mux, or an answer of ours has
+	ours  [media.Suites]string // our keys, drawn when first needed and kept as long as the leg: RFC 4568 §7.1.4
+	asked sdp.Protection       // how the peer's last offer is answered; zero: with RTP
+	shown sdp.Protection       // what we said last while it was in use
+	proto string               // the profile that we said last
+	must  bool                 // our last offer was of SRTP alone
+	mux   bool                 // our last offer had rtcp-mux, or an answer of ours has
 	dtls  association
 	ice   connectivity
 	rtp   bool   // the peer has offered RTP although its trunk has SRTP, and it was taken
@@ -63,9 +63,29 @@ func (l *Leg) box() *strongbox {
 	return l.srtp
 }
 
+// line is that of an m-line, made on demand.
+func (b *strongbox) line(i int) *protection {
+	if b.lines[i] == nil {
+		b.lines[i] = &protection{}
+	}
+	return b.lines[i]
+}
+
+// clone is one that goes its own way.
+func (b *strongbox) clone() *strongbox {
+	other := *b
+	for i, at := range b.lines {
+		if at != nil {
+			line := *at
+			other.lines[i] = &line
+		}
+	}
+	return &other
+}
+
 // key is our key for an m-line and suite.
 func (b *strongbox) key(e *Env, line int, s media.Suite) string {
-	k := &b.ours[line][s-1]
+	k := &b.line(line).ours[s-1]
 	if *k == "" {
 		raw := make([]byte, s.KeySize())
 		for i := range raw {
@@ -82,18 +102,21 @@ func (b *strongbox) renew(e *Env) {
 	if b == nil {
 		return
 	}
-	b.ours = [maxLines][media.Suites]string{}
-	for i := range b.lines {
-		lines := slices.Clone(b.lines[i].shown.Crypto)
+	for i, at := range b.lines {
+		if at == nil {
+			continue
+		}
+		at.ours = [media.Suites]string{}
+		lines := slices.Clone(at.shown.Crypto)
 		for n, value := range lines {
 			if k, ok := sdp.ParseCrypto(value); ok {
 				suite, _ := media.SuiteNamed(k.Suite)
 				lines[n] = sdp.FormatCrypto(k.Tag, k.Suite, b.key(e, i, suite))
 			}
 		}
-		b.lines[i].shown.Crypto = lines
-		b.lines[i].dtls = association{}
-		b.lines[i].ice.ufrag = ""
+		at.shown.Crypto = lines
+		at.dtls = association{}
+		at.ice.ufrag = ""
 	}
 }
 
@@ -104,7 +127,7 @@ func (c *Call) rekeyed(l *Leg) {
 		if l.srtp == nil || !e.live {
 			continue
 		}
-		at := &l.srtp.lines[i]
+		at := l.srtp.line(i)
 		if e.crypt != nil && e.crypt.Suite != 0 {
 			crypt := *e.crypt
 			crypt.Send = l.srtp.key(c.env, i, crypt.Suite)
@@ -281,8 +304,8 @@ func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) 
 		to[i].Plain = to[i].Proto == "RTP/AVP"
 		if m.Rejected() {
 			if offer {
-				b.lines[i].asked = sdp.Protection{Proto: m.Proto}
-			} else if told := b.lines[i].told; told != "" {
+				b.line(i).asked = sdp.Protection{Proto: m.Proto}
+			} else if told := b.line(i).told; told != "" {
 				to[i].Proto = told
 			}
 			continue
@@ -293,13 +316,13 @@ func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) 
 				continue
 			}
 			to[i].Mux = m.RTCPMux && l.trunk.Settings.RTCPMux != "off"
-			b.lines[i].asked.Mux = to[i].Mux
+			b.line(i).asked.Mux = to[i].Mux
 		} else {
 			b.openAnswered(s, i, &to[i])
-			to[i].Mux = m.RTCPMux && b.lines[i].mux // an offer of rtcp-mux is no agreement without the answer's (RFC 5761 §5.1.1)
+			to[i].Mux = m.RTCPMux && b.line(i).mux // an offer of rtcp-mux is no agreement without the answer's (RFC 5761 §5.1.1)
 		}
 		to[i].Lines = append(to[i].Lines, c.openICE(l, s, i, offer)...)
-		b.lines[i].ice.muxed = to[i].Mux
+		b.line(i).ice.muxed = to[i].Mux
 	}
 	if why := unspoken(s, refused[:n]); why != nil {
 		return body, why
@@ -334,7 +357,7 @@ func unspoken(s *sdp.Session, refused []*diag.Reason) (why *diag.Reason) {
 // the trunk says which, and the profile of DTLS means it.
 func (c *Call) openOffered(l *Leg, s *sdp.Session, i int, to *sdp.Protection) *diag.Reason {
 	m, b, set := &s.Media[i], l.srtp, l.trunk.Settings
-	at := &b.lines[i]
+	at := b.line(i)
 	at.asked, at.rtp = sdp.Protection{Proto: m.Proto}, false
 	mode := c.srtpMode(l)
 	if mode == "notSupported" {
@@ -370,10 +393,10 @@ func (c *Call) openOffered(l *Leg, s *sdp.Session, i int, to *sdp.Protection) *d
 
 // openAnswered finds the line that the peer has chosen of ours (RFC 4568 §5.1.3), or its DTLS.
 func (b *strongbox) openAnswered(s *sdp.Session, i int, to *sdp.Protection) {
-	m, at := &s.Media[i], &b.lines[i]
+	m, at := &s.Media[i], b.line(i)
 	for k := range s.Cryptos(i) {
 		suite, ok := usable(&k)
-		if !ok || !slices.Contains(at.shown.Crypto, sdp.FormatCrypto(k.Tag, k.Suite, b.ours[i][suite-1])) {
+		if !ok || !slices.Contains(at.shown.Crypto, sdp.FormatCrypto(k.Tag, k.Suite, at.ours[suite-1])) {
 			continue
 		}
 		to.Crypto = []string{k.Value}
@@ -420,10 +443,10 @@ func (l *Leg) crypt(s *sdp.Session, i int) *media.Crypt {
 	c := &media.Crypt{}
 	for k := range s.Cryptos(i) {
 		suite, ok := usable(&k)
-		if !ok || l.srtp.ours[i][suite-1] == "" {
+		if !ok || l.srtp.line(i).ours[suite-1] == "" {
 			break
 		}
-		c.Suite, c.Send = suite, l.srtp.ours[i][suite-1]
+		c.Suite, c.Send = suite, l.srtp.line(i).ours[suite-1]
 		for _, key := range k.Keys {
 			c.Recv = append(c.Recv, media.MasterKey{Key: strings.Clone(key.Material), MKI: key.MKI})
 		}
@@ -472,7 +495,7 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 	n, lite := min(len(s.Media), maxLines), false
 	var to [maxLines]sdp.Protection
 	for i := range n {
-		m, at := &s.Media[i], &b.lines[i]
+		m, at := &s.Media[i], b.line(i)
 		to[i].Proto = m.Proto
 		if !m.IsRTP() {
 			to[i].Lines = b.name(s, i, false)
@@ -524,8 +547,8 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 	if lite {
 		session = []string{"ice-lite"}
 	}
-	if n == 1 && offer && to[0].Mux && b.lines[0].ice.offered && hasDTLS(&to[0]) {
-		session = append(session, "group:BUNDLE "+b.lines[0].ice.mid) // by itself: there are stacks of WebRTC that refuse an m-line outside of any
+	if n == 1 && offer && to[0].Mux && b.line(0).ice.offered && hasDTLS(&to[0]) {
+		session = append(session, "group:BUNDLE "+b.line(0).ice.mid) // by itself: there are stacks of WebRTC that refuse an m-line outside of any
 	}
 	return b.said.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n], session...)), s.Origin.ID, s.Origin.Version, l.cuts, l.toward)
 }
@@ -533,7 +556,7 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 // offerKeys decides what an m-line is offered with. What stands is said again, so that a refresh changes nothing.
 func (c *Call) offerKeys(l *Leg, i int, proto string) {
 	b, set := l.srtp, l.trunk.Settings
-	at := &b.lines[i]
+	at := b.line(i)
 	if len(at.shown.Crypto) > 0 || hasDTLS(&at.shown) {
 		at.must = at.must || strings.Contains(at.shown.Proto, "SAVP") // an answer of ours was
 		if hasDTLS(&at.shown) {
@@ -588,7 +611,7 @@ func (c *Call) expectKeys(l *Leg, i int) {
 	if i >= len(c.plan.lines) || c.xfer != nil || c.standing(l, i) != nil { // until a transfer is through, the side is another leg's
 		return
 	}
-	at, e := &l.srtp.lines[i], &c.plan.lines[i].peer[l.side]
+	at, e := l.srtp.line(i), &c.plan.lines[i].peer[l.side]
 	if e.crypt != nil || e.dtls != nil {
 		return
 	}
@@ -600,8 +623,11 @@ func (c *Call) expectKeys(l *Leg, i int) {
 
 // agreed is the way of SRTP in which another m-line stands, if one does: who has chosen that for what it says wants no video in clear beside it.
 func (b *strongbox) agreed() (mode, keying string) {
-	for i := range b.lines {
-		said := &b.lines[i].shown
+	for _, at := range b.lines {
+		if at == nil {
+			continue
+		}
+		said := &at.shown
 		mode, keying = "optional", "sdes"
 		if strings.Contains(said.Proto, "SAVP") {
 			mode = "required"

@@ -59,11 +59,21 @@ func tendMemory(ctx context.Context) {
 			}
 		case <-tick.C:
 			if h.look(readHeap()) {
-				runtime.GC()
+				collect()
 			}
 		}
 	}
 }
+
+// collect has the runtime give back what it does not need: it knows that only by a second collection, and returns the rest in the background.
+func collect() {
+	for range collections {
+		runtime.GC()
+	}
+}
+
+// collections are those of collect.
+const collections = 2
 
 // machineMemory is the memory that the machine has, or the groups that this process is in may take, in octets; 0 if the system does not say.
 func machineMemory() uint64 {
@@ -134,28 +144,23 @@ func (p *pace) adapt(now time.Time, u usage) bool {
 type heap struct {
 	cycles uint64 // collections, those that look led to included
 	quiet  int    // looks without another collection
-	full   bool   // there was garbage
+	full   bool   // there was garbage, or may be
 }
 
-// look tells whether it is time to collect: at the first and second quiet look after a load that left garbage, and again at the
-// fourth and fifth, when the transactions of its last calls have run out (64*T1, 32 s). Each time twice: only the second collection
-// shows the runtime how little memory it needs, and it returns the rest in the background.
+// look tells whether it is time to collect: at the first quiet look after a load, and again at the
+// fourth, when the transactions of its last calls have run out (64*T1, 32 s).
 func (h *heap) look(u usage) bool {
 	if u.cycles != h.cycles {
-		*h = heap{cycles: u.cycles}
+		*h = heap{cycles: u.cycles, full: true} // what was in use then may be garbage by now, and nothing counts that
 		return false
 	}
 	h.quiet++
 	if u.objects > u.live+u.live/4+slack { // of too little load for a collection, or since the last one of ours
 		h.quiet, h.full = 1, true
 	}
-	switch h.quiet {
-	case 1, 2, 4, 5:
-	default:
+	if !h.full || h.quiet != 1 && h.quiet != 4 {
 		return false
 	}
-	if h.full {
-		h.cycles++
-	}
-	return h.full
+	h.cycles += collections
+	return true
 }
