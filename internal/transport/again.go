@@ -11,11 +11,14 @@ import (
 
 // A connection that has served before may be dead without our knowing: its peer was restarted, or closes it while we write. Nothing repeats a
 // request on a stream (RFC 3261 §17.1.1.2), so one that is lost with its connection would cost its transaction the time until it is given up. It is
-// sent once more, by another connection: who has got it twice takes the second for a repetition (§17.2.3).
+// sent once more, by another connection: who has got it twice takes the second for a repetition (§17.2.3). A firewall that knows the connection no longer drops
+// all that comes by it, which shows when the kernel has repeated it for so long as to give up (unacknowledged): by then a call may have gone elsewhere, so an INVITE fails, and
+// what else lives still (§17.1.2.2) is sent once more.
 
 const (
-	maxAsked = 16              // written requests remembered of one connection
-	askedFor = 2 * time.Second // … for so long: a peer that is there and has lost the connection says so at once
+	maxAsked = 16               // written requests remembered of one connection
+	askedFor = 2 * time.Second  // … for so long: a peer that is there and has lost the connection says so at once; …
+	outFor   = 32 * time.Second // … for so long where nobody says anything any more
 )
 
 // asked is a request that is being written, or was at that time.
@@ -53,12 +56,20 @@ func (c *conn) taken() {
 	}
 }
 
-// unheard takes the requests behind which nothing was heard, if they were not written long ago; c.mu is held.
-func (c *conn) unheard() (list []Send) {
+// unheard takes the requests behind which nothing was heard, if they were not written too long ago for why the connection ends; c.mu is held.
+func (c *conn) unheard(why error) (list []Send) {
+	most := askedFor
+	if errors.Is(why, syscall.ETIMEDOUT) {
+		most = outFor
+	}
 	for i := range c.asked {
-		if a := &c.asked[i]; !a.written || c.t.now()-a.at < askedFor {
-			list = append(list, a.send)
+		a := &c.asked[i]
+		age := c.t.now() - a.at
+		if a.written && age >= most {
+			continue
 		}
+		a.send.again = a.written && age >= askedFor && bytes.HasPrefix(a.send.Data, []byte("INVITE ")) // fails
+		list = append(list, a.send)
 	}
 	c.asked = nil
 	return list

@@ -127,7 +127,7 @@ func (c *conn) close(err error) {
 	if nc == nil {
 		nc = c.raw
 	}
-	unheard := c.unheard()
+	unheard := c.unheard(err)
 	known := c.proven && !c.accepted && !c.ending
 	c.queue, c.unproven = nil, nil
 	c.mu.Unlock()
