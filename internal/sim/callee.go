@@ -34,16 +34,16 @@ func (p *Party) ring(s *server) {
 		p.provisional(100, false)
 	}
 	for _, g := range how.Progress {
-		w.after(g.After, func() { p.provisional(g.Status, g.SDP) })
+		p.after(g.After, func() { p.provisional(g.Status, g.SDP) })
 	}
 	if how.Final > 0 {
-		w.after(how.After, p.decide)
+		p.after(how.After, p.decide)
 	}
 	for _, d := range p.manner.Early {
-		w.after(d, p.earlyUpdate)
+		p.after(d, p.earlyUpdate)
 	}
 	if how.Taken > 0 {
-		w.after(how.Taken, func() {
+		p.after(how.Taken, func() {
 			if p.state == early && p.live() {
 				p.pickup(p.callID, p.remoteTag, p.tag)
 			}
@@ -270,7 +270,7 @@ func (p *Party) cancelled(inv *server) {
 		return
 	}
 	if d := p.callee.Late; d > 0 && p.final == 0 && !p.rel.waits && len(p.rel.queue) == 0 {
-		p.w().after(d, func() {
+		p.after(d, func() {
 			if p.final == 0 && p.live() {
 				p.answer()
 			}

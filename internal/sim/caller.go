@@ -48,9 +48,9 @@ func (h *Host) call(sc *Scenario) {
 	if give == 0 {
 		give = 200 * time.Second
 	}
-	h.w.after(give, p.giveUp)
+	p.after(give, p.giveUp)
 	for _, d := range p.manner.Early {
-		h.w.after(d, p.earlyUpdate)
+		p.after(d, p.earlyUpdate)
 	}
 }
 
@@ -224,12 +224,12 @@ func (p *Party) accepted(m *sip.Message) {
 		bye := p.message("BYE", p.seq)
 		p.seq--
 		p.send(bye, nil)
-		p.w().after(5*time.Millisecond, func() { p.ackAnswer(m) })
+		p.after(5*time.Millisecond, func() { p.ackAnswer(m) })
 		p.seq++
 		p.end()
 		return
 	}
-	p.w().after(sc.AckDelay, func() {
+	p.after(sc.AckDelay, func() {
 		if p.gone || p.invite.ackOf[tag] != nil {
 			return
 		}

@@ -119,7 +119,7 @@ func (p *Party) reinvite(dir string, v Verb) {
 	var c *client
 	c = p.send(m, func(r *sip.Message) { p.reinvited(c, r, dir, v) })
 	if v == Withdraw || v == Recant || v == FaxWithdraw {
-		p.w().after(60*time.Millisecond, func() {
+		p.after(60*time.Millisecond, func() {
 			if c.heard && c.final == 0 {
 				p.sendCancel(c)
 			}
@@ -288,7 +288,7 @@ func (p *Party) modify(s *server) {
 	}
 	if p.manner.Slow > 0 {
 		p.respond(s, 100, nil)
-		p.w().after(p.manner.Slow, finish)
+		p.after(p.manner.Slow, finish)
 		return
 	}
 	finish()

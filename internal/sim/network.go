@@ -116,6 +116,10 @@ func (n *Network) datagram(from, to station, p *packet) {
 	l, f := n.link(from, to), &n.w.Fault
 	i := f.Count.Packets
 	f.Count.Packets++
+	if x := n.w.Paths; x != nil {
+		n.w.Trace.add(n.w, from, to, p.data, p.transport, x.send(n.w, from, to, func() { to.arrive(p) }))
+		return
+	}
 	copies := 1
 	if l.Loss > 0 && n.w.rnd.Float64() < l.Loss || f.Drop == i {
 		copies = 0
@@ -178,6 +182,10 @@ func (n *Network) stream(from, to station, hop sip.Hop, data []byte) bool {
 		return one(n.broken, 2) // it was written, or was not
 	}
 	n.w.Trace.add(n.w, from, to, data, hop.Transport, 1)
+	if x := n.w.Paths; x != nil {
+		x.sendSafely(from, to, func() { to.arrive(p) })
+		return true
+	}
 	n.flying++
 	n.w.atTime(at, func() {
 		n.flying--

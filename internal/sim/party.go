@@ -169,7 +169,7 @@ func (p *Party) established() {
 	w := p.w()
 	p.state, p.upSince = up, w.now
 	for _, a := range p.manner.Then {
-		w.after(a.After, func() {
+		p.after(a.After, func() {
 			if p.state == up && p.live() {
 				p.act(a.Do)
 			}

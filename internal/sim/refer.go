@@ -173,11 +173,10 @@ func (p *Party) referred(s *server) {
 	}
 	p.host.respond(s, 202, func(r *sip.Message) { r.Add(sip.IDContact, p.contact()) })
 	quiet := s.req.GetName("Refer-Sub") == "false"
-	w := p.w()
 	if !quiet {
 		p.report(100, false)
 	}
-	w.after(700*time.Millisecond, func() {
+	p.after(700*time.Millisecond, func() {
 		if p.state != up || !p.live() {
 			return
 		}
@@ -185,7 +184,7 @@ func (p *Party) referred(s *server) {
 			p.report(how.Refers, true)
 		}
 		if how.Refers < 300 {
-			w.after(300*time.Millisecond, p.leave)
+			p.after(300*time.Millisecond, p.leave)
 		}
 	})
 }

@@ -158,7 +158,7 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 		r.forgotten = true
 	}
 	r.heard = true
-	l.heard = l.heard || r.seq == l.seq[""] // not one that was challenged, or refused with 422, before
+	l.heard = l.heard || r.seq == l.seq[r.msg.FromTag()+"|"] // not one that was challenged, or refused with 422, before
 	if m.Status < 200 {
 		if initial && m.Status > 100 && l.final == 0 && !isMoved(r.msg) {
 			l.ringing = true

@@ -38,6 +38,8 @@ type World struct {
 	Odd bool
 	// Stalls: nodes stand still for seconds.
 	Stalls bool
+	// Paths: the order of events is chosen by it.
+	Paths *Paths
 	// Lag is how long a message waits at most in front of a shard.
 	Lag time.Duration
 
@@ -131,6 +133,18 @@ func (w *World) atTime(t time.Time, do func()) {
 	heap.Push(&w.queue, event{t, w.serial, do})
 }
 
+// after is World.after for what a party does of its own accord.
+func (p *Party) after(d time.Duration, do func()) {
+	switch w := p.w(); {
+	case w.Paths == nil:
+		w.after(d, do)
+	case d == 0:
+		do()
+	default:
+		w.Paths.plan(w, p, d, do)
+	}
+}
+
 // Since is how long the run has lasted.
 func (w *World) Since() time.Duration { return w.now.Sub(epoch) }
 
@@ -170,13 +184,21 @@ func (w *World) Run(limit time.Duration) {
 
 func (w *World) runFor(limit time.Duration) {
 	end := w.now.Add(limit)
-	for len(w.queue) > 0 && !w.rest() && w.steps < maxSteps {
-		if w.queue[0].at.After(end) {
+	for w.more() && !w.rest() && w.steps < maxSteps {
+		if w.Paths == nil && w.queue[0].at.After(end) || w.now.After(end) {
 			w.now = end
 			break
 		}
 		w.step()
 	}
+}
+
+// more tells whether anything is left to happen.
+func (w *World) more() bool {
+	if x := w.Paths; x != nil {
+		return !x.over && len(w.queue)+len(x.flights)+len(x.acts) > 0
+	}
+	return len(w.queue) > 0
 }
 
 // unmissed tells whether the calls that are left are on hold, and both their parties have vanished: on hold nobody is missed, so they last until somebody ends them.
@@ -203,8 +225,13 @@ func (w *World) RunUntil(t time.Duration) {
 }
 
 func (w *World) step() {
-	e := heap.Pop(&w.queue).(event)
-	w.now = e.at
+	e := event{at: w.now}
+	if w.Paths == nil {
+		e = heap.Pop(&w.queue).(event)
+		w.now = e.at
+	} else {
+		e.do = func() { w.Paths.step(w) }
+	}
 	if w.now.Sub(w.second) >= time.Second {
 		w.second, w.steps = w.now, 0
 	}
@@ -219,7 +246,7 @@ const maxSteps = 100000
 
 // rest tells whether nothing is left but probes.
 func (w *World) rest() bool {
-	if w.waiting > 0 || w.parties > 0 || w.Net.flying > 0 {
+	if w.waiting > 0 || w.parties > 0 || w.Net.flying > 0 || w.Paths != nil && len(w.Paths.flights) > 0 {
 		return false
 	}
 	for _, n := range w.Nodes {
