@@ -120,6 +120,8 @@ type Voice struct {
 
 const voiceBlock, voiceWords = 7, 8
 
+const mostDelay = 10000 // ms
+
 // Voice finds the VoIP metrics in an XR packet; further blocks of that kind are left alone.
 func (p *Packet) Voice() (v Voice, ok bool) {
 	if p.Type != TypeXR {
@@ -143,7 +145,11 @@ func (v *Voice) possible() bool { return int(v.Lost)+int(v.Discarded) <= 256 }
 
 func readVoice(b []byte) Voice {
 	word := binary.BigEndian.Uint16
-	return Voice{Source: binary.BigEndian.Uint32(b), Lost: b[4], Discarded: b[5], BurstDensity: b[6], GapDensity: b[7], Burst: word(b[8:]), Gap: word(b[10:]),
+	v := Voice{Source: binary.BigEndian.Uint32(b), Lost: b[4], Discarded: b[5], BurstDensity: b[6], GapDensity: b[7], Burst: word(b[8:]), Gap: word(b[10:]),
 		RoundTrip: word(b[12:]), EndSystem: word(b[14:]), Signal: int8(b[16]), Noise: int8(b[17]), EchoLoss: b[18], R: b[20], ListeningMOS: b[22],
 		ConversationMOS: b[23], Nominal: word(b[26:]), Most: word(b[28:])}
+	if v.EndSystem > mostDelay { // nobody speaks over so much: it is not known
+		v.EndSystem = 0
+	}
+	return v
 }

@@ -217,6 +217,17 @@ func TestVoiceNonsense(t *testing.T) {
 	}
 }
 
+// TestVoiceOfNoDelay: what a telephone keeps for a minute is no delay of its own.
+func TestVoiceOfNoDelay(t *testing.T) {
+	var a, b Witness
+	v := Voice{Source: 0xa, Discarded: 3}
+	x := AppendVoice(nil, 9, &v)
+	binary.BigEndian.PutUint16(x[8+4+14:], 65535)
+	if b.Take(x, sources, &a, 1); !b.HasVoice || b.Voice.EndSystem != 0 || b.Voice.Discarded != 3 {
+		t.Errorf("%+v", b.Voice)
+	}
+}
+
 // TestNotWhole: what is cut, or lies about its lengths, is counted and harms nothing.
 func TestNotWhole(t *testing.T) {
 	whole := AppendReport(nil, 0xb, &Sent{}, &Block{Source: 0xa, Highest: 65000}, "name")
