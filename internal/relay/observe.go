@@ -139,7 +139,7 @@ func (c *counter) strange(b []byte, onRTCPPort bool) {
 		c.stun++
 	case first >= 20 && first <= 63:
 		c.dtls++
-	case onRTCPPort && first>>6 == 2 && len(b) >= rtpHeader:
+	case onRTCPPort && first>>6 == 2 && len(b) >= rtpHeader && (b[1] < 192 || b[1] > 223): // else it is RTCP whose length is wrong
 		c.misported++
 	}
 }

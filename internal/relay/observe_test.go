@@ -102,6 +102,7 @@ func TestWhatIsNoMedia(t *testing.T) {
 		c.strange(b, false)
 	}
 	c.strange(rtpPacket(0, 1, 1, 1), true)
+	c.strange([]byte{0x80, 201, 0, 7, 0, 0, 0, 1, 0, 0, 0, 2}, true) // a report that is cut
 	if c.stun != 1 || c.dtls != 1 || c.misported != 1 {
 		t.Errorf("%d STUN, %d DTLS, %d at the wrong port", c.stun, c.dtls, c.misported)
 	}
