@@ -156,13 +156,13 @@ func (w *way) trouble() (a Audio, troubled bool) {
 	if found := w.part(); len(found) > 0 {
 		return w.verdict(capital(w.from)+" was heard only for a part of the call: ", found), true
 	}
-	if found := w.content(); len(found) > 0 {
+	if found := w.inTurn(w.content(), w.Media); len(found) > 0 {
 		return w.verdict(capital(w.from)+" sends, and what "+w.to.String()+" hears of it is no speech: ", found), true
 	}
 	if found := w.onward(); len(found) > 0 {
 		return w.verdict(capital(w.from)+" sends, and "+w.to.String()+" does not hear it: ", found), true
 	}
-	if found := w.badly(); len(found) > 0 {
+	if found := append(w.inTurn(w.badly(), w.Media), w.inTurn(w.worse(), w.Media, w.back)...); len(found) > 0 {
 		return w.verdict(capital(w.from)+" was heard badly: ", found), true
 	}
 	return a, false

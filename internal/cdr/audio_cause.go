@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -299,7 +300,7 @@ func (w *way) onward() (found []finding) {
 			b.Source, w.end.Sub(b.Last).Round(packetTime), b.Gated, b.GatedFrom), false})
 	}
 	if w.far.Expected >= many && 10*w.far.Missed >= 9*w.far.Expected {
-		found = append(found, finding{"lost-beyond", fmt.Sprintf("by its RTCP %d of %d packets have not reached it, and %d came here: they are lost between this server and it%s", w.far.Missed, w.far.Expected, w.Packets, w.doubt()), !w.far.Doubtful})
+		found = append(found, w.inTurn([]finding{{"lost-beyond", fmt.Sprintf("by its RTCP %d of %d packets have not reached it, and %d came here: they are lost between this server and it%s", w.far.Missed, w.far.Expected, w.Packets, w.doubt()), !w.far.Doubtful}}, w.Media, w.back)...)
 	}
 	if len(found) > 0 || w.back == nil || w.back.Held {
 		return found
@@ -313,6 +314,17 @@ func (w *way) onward() (found []finding) {
 	return nil
 }
 
+// inTurn takes from what was found by sums over the call that it is sure where they are of several who sat there one after the other, by a transfer.
+func (w *way) inTurn(found []finding, of ...*Media) []finding {
+	if !slices.ContainsFunc(of, func(m *Media) bool { return m != nil && m.Trunk != "" }) {
+		return found
+	}
+	for i := range found {
+		found[i].text, found[i].sure = found[i].text+", counted over all who had a place in the call before and after it was transferred", false
+	}
+	return found
+}
+
 // doubt goes on with a sentence about losses that the other side reports.
 func (w *way) doubt() string {
 	if w.far.Doubtful {
@@ -321,9 +333,11 @@ func (w *way) doubt() string {
 	return ""
 }
 
+// enough packets: of few one makes a share that says nothing.
+const enough = 100
+
 // badly is of packets that are heard, and too few of them in time.
 func (w *way) badly() (found []finding) {
-	const enough = 100 // packets; of few one makes a share that says nothing
 	if w.Packets+w.Lost < enough {
 		return nil
 	}
@@ -345,8 +359,13 @@ func (w *way) badly() (found []finding) {
 	if late-ours >= bad {
 		found = append(found, finding{"jitter", fmt.Sprintf("%.1f %% of its packets came more than 60 ms late, which most telephones throw away", (late - ours).Float()), true})
 	}
-	switch q := w.Quality; {
-	case q == nil || q.Reported == nil:
+	return found
+}
+
+// worse is what the other side reports beside.
+func (w *way) worse() (found []finding) {
+	switch q, here := w.Quality, w.lost(); {
+	case q == nil || q.Reported == nil || w.Packets+w.Lost < enough:
 	case q.Anew && q.Reported.Loss >= bad:
 		found = append(found, finding{"loss-beyond", fmt.Sprintf("%s reports that %.1f %% of what is coded anew for it are lost, between this server and it%s", w.to, q.Reported.Loss.Float(), w.doubt()), !w.far.Doubtful})
 	case !q.Anew && q.Reported.Loss >= here+bad:

@@ -1,6 +1,7 @@
 package cdr
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -224,6 +225,37 @@ func TestJudgeAfterATransfer(t *testing.T) {
 	}
 	if got := (&Record{}).Judge(r.End); len(got) != 0 {
 		t.Errorf("of a call to nobody: %v", got)
+	}
+}
+
+// TestJudgeOfSeveral: what is a sum over all who had a place is not said for certain of who had it last.
+func TestJudgeOfSeveral(t *testing.T) {
+	bad := &Quality{Arrived: Heard{Loss: 700}}
+	silent := &Quality{Sampled: 60, Silent: 60}
+	gone := Media{Trunk: "pstn", Evidence: &Evidence{Expected: 1000, Missed: 990}}
+	for _, c := range []struct {
+		cause, text    string
+		caller, callee Media
+	}{
+		{"loss", "not certain why, but 7.0 % of its packets were lost on the way here, counted over all who had a place", flows(Media{}), flows(Media{Trunk: "pstn", Quality: bad})},
+		{"loss", "not certain", flows(Media{Trunk: "pstn", Quality: bad}), flows(Media{})},
+		{"silence", "not certain", flows(Media{}), flows(Media{Trunk: "pstn", Quality: silent})},
+		{"lost-beyond", "not certain", flows(Media{}), gone},
+	} {
+		r := lasted(c.caller, c.callee)
+		got := r.Trouble(r.End)
+		got = slices.DeleteFunc(got, func(a Audio) bool { return a.Cause != c.cause })
+		if len(got) != 1 || got[0].Certain || !strings.Contains(got[0].Text, c.text) {
+			t.Errorf("%s: %+v", c.cause, got)
+		}
+	}
+	r := lasted(flows(Media{}), flows(Media{Quality: bad}))
+	if got := r.Trouble(r.End); len(got) != 1 || !got[0].Certain {
+		t.Errorf("without a transfer: %+v", got)
+	}
+	r = lasted(flows(Media{Quality: bad}), flows(Media{Trunk: "pstn"}))
+	if got := r.Trouble(r.End); len(got) != 1 || !got[0].Certain {
+		t.Errorf("of who was there all the time: %+v", got)
 	}
 }
 
