@@ -261,6 +261,11 @@ func (w *way) content() (found []finding) {
 		found = append(found, finding{"codec", fmt.Sprintf("the size of its packets does not fit their payload type in %d of %d that were measured (the last was %d): %s",
 			w.Misfit, w.Measured, w.PayloadType, otherCodec(w.PayloadType)), true})
 	}
+	const turn = 5                                                                                 // packets: so few that no piece of sound is meant
+	if w.Sources >= many && turn*w.Sources >= w.Packets && (w.Quality == nil || !w.Quality.Anew) { // what is coded anew has one source
+		found = append(found, finding{"sources", fmt.Sprintf("its %d packets change their source (SSRC) %d times: two of whom one should be heard send at once, or it does not keep one, and a telephone takes each for a new beginning",
+			w.Packets, w.Sources-1), false})
+	}
 	if (w.PayloadType == 13 || w.PayloadType == 19) && w.Noise+1 >= w.Packets { // of the first one the relay does not know
 		found = append(found, finding{"silence", fmt.Sprintf("its packets, %d in all, describe comfort noise (RFC 3389) and none has speech: its microphone is muted, or what is behind it delivers nothing",
 			w.Packets), false})

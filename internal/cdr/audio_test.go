@@ -121,6 +121,9 @@ func TestJudge(t *testing.T) {
 		// Nobody need listen before the answer.
 		{"port-closed", "not certain why, but of what was sent to it at 192.0.2.20:4000 9 packets came back (ICMP: connection refused), all within 10s: nobody listened there then", Media{Announced: there, Evidence: &Evidence{Refused: 9, RefusedWhy: "connection refused", FirstRefused: early.Add(-8 * time.Second), LastRefused: answered.Add(time.Second)}}, Media{}},
 		{"heard", "", flows(Media{}), Media{Announced: there, Evidence: &Evidence{Refused: 9, RefusedWhy: "connection refused", FirstRefused: early.Add(-8 * time.Second), LastRefused: early}}},
+		{"sources", "its 3000 packets change their source (SSRC) 2999 times", flows(Media{Evidence: &Evidence{Sources: 3000}}), Media{}},
+		{"heard", "", flows(Media{Evidence: &Evidence{Sources: 300}}), Media{}}, // each half a second has one of its own
+		{"heard", "", flows(Media{Quality: &Quality{Anew: true}, Evidence: &Evidence{Sources: 3000}}), Media{}},
 		// Comfort noise and nothing else, and the packets of who keeps the way open.
 		{"silence", "not certain why, but its packets, 12 in all, describe comfort noise (RFC 3389)", Media{Packets: 12, Announced: there, First: answered, Last: answered.Add(time.Minute), Evidence: &Evidence{PayloadType: 13, Noise: 11}}, Media{}},
 		{"silence", "not certain why", Media{Packets: 1, Announced: there, First: answered, Last: answered.Add(time.Minute), Evidence: &Evidence{PayloadType: 19}}, Media{}},

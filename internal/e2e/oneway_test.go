@@ -165,6 +165,11 @@ var wrongs = []wrong{
 			c.bRTP.WriteToUDP([]byte{0x81, 203, 0, 1, 0, 0, 0, 0xb}, above(c.toB))
 		}
 	}},
+	{name: "two sources at once", a: func(c *talk, n int) {
+		for ssrc := range uint32(2) {
+			c.aRTP.WriteToUDP(packet(uint16(n), 0xa+ssrc, "speech"), c.toA)
+		}
+	}, caller: "sources"},
 	{name: "reports what another source has lost", b: func(c *talk, n int) { // and has no share for it
 		c.fromB("speech")
 		if n%5 == 0 {
