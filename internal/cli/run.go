@@ -257,6 +257,9 @@ func (a *app) statusCmd() *cobra.Command {
 				if st.Draining {
 					state = "draining"
 				}
+				if st.Stopping {
+					state = "draining, and stops when its calls have ended"
+				}
 				fmt.Fprintf(w, "server    %s (%s)\npool      %s\ndocument  %s\nversion   %s\nup        %s\ncalls     %d\nmedia     %s%s\n", st.Server, state, st.Pool,
 					st.Document, st.Version, lasting(st.Uptime), st.Calls, st.MediaTier, inBrackets(st.MediaTierWhy))
 				fmt.Fprintf(w, "trunks    %d%s\n", st.Trunks, inBrackets(downTrunks(st.TrunksDown)))

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -116,6 +117,20 @@ func (s *Server) laterTier(name string, me *topology.Server) topology.Problem {
 	p.Value, p.Warning = me.MediaTier, true
 	p.Why, p.Fix = fmt.Sprintf("mediaTier %s is taken when the server starts; until then %s holds", me.MediaTier, s.mediaTier), "Drain and restart the server"
 	return p
+}
+
+// otherFile warns that the document that was applied is not the one in the file of the server, which holds again when the server is started.
+func (s *Server) otherFile(src []byte) topology.Problems {
+	kept, err := os.ReadFile(s.cfg.Document)
+	if err == nil && bytes.Equal(kept, src) {
+		return nil
+	}
+	p := topology.Problem{File: s.cfg.Document, Warning: true, Why: "this file, which the server reads when it starts, has another document, which a restart brings back", Fix: "Write there what was applied"}
+	if err != nil {
+		p.Why = fmt.Sprintf("this file, which the server reads when it starts, cannot be read: %v: without it no restart succeeds", err)
+	}
+	s.log.Warn("document", "problem", p.String())
+	return topology.Problems{p}
 }
 
 // change goes from one document to the next. On error everything is as before.

@@ -154,6 +154,49 @@ func TestRefusalNamesItsReason(t *testing.T) {
 	}
 }
 
+// post is the answer of the control socket to a command.
+func (r *rig) post(path, body string) (status int, text string) {
+	r.t.Helper()
+	resp, err := overSocket(r.socketPath(r.current.Load())).Post("http://directsip"+path, "", strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+// TestApplyOfAnotherFile: the file that the server was started with has the say again when it is started anew, so whoever applies another document is told, each time.
+func TestApplyOfAnotherFile(t *testing.T) {
+	t.Parallel()
+	r := start(t, basic)
+	file, other := expand(r.net, basic), expand(r.net, basic)+"# another\n"
+	for i, c := range []struct{ doc, want string }{
+		{file, ""}, {other, "has another document, which a restart brings back"}, {other, "has another document, which a restart brings back"}, {file, ""},
+	} {
+		status, text := r.post("/apply?name=other.yaml", c.doc)
+		var res struct{ Warnings []string }
+		if err := json.Unmarshal([]byte(text), &res); err != nil || status != http.StatusOK {
+			t.Fatalf("document %d: %d %s", i, status, text)
+		}
+		if all := strings.Join(res.Warnings, "\n"); (c.want == "") != (all == "") || !strings.Contains(all, c.want) || c.want != "" && !strings.HasPrefix(all, r.cfg.Document) {
+			t.Errorf("document %d: %q", i, res.Warnings)
+		}
+	}
+	if err := os.Remove(r.cfg.Document); err != nil {
+		t.Fatal(err)
+	}
+	if _, text := r.post("/apply?name=other.yaml", file); !strings.Contains(text, "cannot be read") {
+		t.Errorf("without the file: %s", text)
+	}
+	if log := r.log.String(); !strings.Contains(log, "which a restart brings back") {
+		t.Errorf("the log does not tell\n%s", log)
+	}
+}
+
 // overSocket asks who listens on a socket.
 func overSocket(path string) *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

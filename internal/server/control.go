@@ -29,6 +29,7 @@ type Status struct {
 	Uptime   time.Duration `json:"uptime"`
 	Calls    int           `json:"calls"`
 	Draining bool          `json:"draining"`
+	Stopping bool          `json:"stopping,omitempty"` // it drains and ends then
 	// MediaTier is the best tier that media can travel in, and MediaTierWhy why it is not a better one.
 	MediaTier    string `json:"mediaTier"`
 	MediaTierWhy string `json:"mediaTierWhy,omitempty"`
@@ -190,7 +191,7 @@ func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
 	}
 	answer(w, Status{Trunks: len(trunks), TrunksDown: down,
 		Server: me.Name, Pool: me.Pool.Name, Version: Version, Document: s.engine.Snapshot().Version,
-		Uptime: time.Since(s.started).Round(time.Second), Calls: s.engine.Live(), Draining: s.engine.Draining(),
+		Uptime: time.Since(s.started).Round(time.Second), Calls: s.engine.Live(), Draining: s.engine.Draining(), Stopping: s.ends(),
 		MediaTier: tier.String(), MediaTierWhy: why, RecordsWait: s.recordsWait(), Missed: rating.Missed(), Strangers: s.strangers()})
 }
 
@@ -440,6 +441,9 @@ func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {
 		fault(w, http.StatusUnprocessableEntity, err, problems)
 		return
 	}
+	if !dry {
+		problems = append(problems, s.otherFile(src)...)
+	}
 	warnings := []string{}
 	for _, p := range problems {
 		warnings = append(warnings, p.String())
@@ -454,7 +458,10 @@ func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) postDrain(w http.ResponseWriter, r *http.Request) {
-	s.Drain(r.URL.Query().Get("off") != "true")
+	if err := s.Drain(r.URL.Query().Get("off") != "true"); err != nil {
+		fault(w, http.StatusConflict, err, nil)
+		return
+	}
 	s.getStatus(w, r)
 }
 

@@ -65,6 +65,8 @@ type Server struct {
 	retiring              *time.Timer
 	undoing               sync.WaitGroup
 	listing               sync.Mutex // held by who reads a list of ended calls
+	draining              sync.Mutex // guards what follows, and who drains
+	stopping              bool       // new calls are refused until the end
 	ended                 bool
 
 	current atomic.Pointer[topology.Server]
@@ -233,8 +235,16 @@ func (s *Server) mediaEvent(ev media.Event) {
 	}
 }
 
-// Drain refuses new calls, or takes them again.
-func (s *Server) Drain(on bool) {
+// errStopping refuses to take calls again that would be ended with the server.
+var errStopping = errors.New("the server was told to stop and ends when its calls have, or their time is over: what it took now would be cut off. Start it again for new calls")
+
+// Drain refuses new calls, or takes them again, but not once the server was told to stop.
+func (s *Server) Drain(on bool) error {
+	s.draining.Lock()
+	defer s.draining.Unlock()
+	if s.stopping && !on {
+		return errStopping
+	}
 	if was := s.engine.Draining(); on != was {
 		what := "new calls are refused"
 		if !on {
@@ -243,6 +253,22 @@ func (s *Server) Drain(on bool) {
 		s.log.Info(what, "calls", s.engine.Live())
 	}
 	s.engine.Drain(on)
+	return nil
+}
+
+// stop has new calls refused until the end.
+func (s *Server) stop() {
+	s.draining.Lock()
+	defer s.draining.Unlock()
+	s.stopping = true
+	s.engine.Drain(true)
+}
+
+// ends tells whether the server was told to stop.
+func (s *Server) ends() bool {
+	s.draining.Lock()
+	defer s.draining.Unlock()
+	return s.stopping
 }
 
 // linger is how long messages that ended calls may still be repeated and answered.
@@ -256,7 +282,7 @@ const farewellTime = 2 * time.Second
 func (s *Server) Shutdown(ctx context.Context) error {
 	calls := s.engine.Live()
 	s.log.Info("stopping, new calls are refused", "calls", calls)
-	s.engine.Drain(true)
+	s.stop()
 	if !over(ctx, func() bool { return s.engine.Live() > 0 }) {
 		why := "drain limit reached, the remaining calls are ended"
 		if errors.Is(ctx.Err(), context.Canceled) {

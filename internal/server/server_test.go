@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -239,6 +240,16 @@ func TestDrainLetsCallsEnd(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- r.Shutdown(t.Context()) }()
 	until(t, "draining", r.engine.Draining)
+	// An alarm about draining names drain --off: what would be taken now would be cut off soon.
+	if st := r.status(); !st.Stopping {
+		t.Errorf("a server that stops says %+v", st)
+	}
+	if status, text := r.post("/drain?off=true", ""); status != http.StatusConflict || !strings.Contains(text, "told to stop") || !r.engine.Draining() {
+		t.Errorf("calls are taken again by a server that stops: %d %s", status, text)
+	}
+	if status, text := r.post("/drain", ""); status != http.StatusOK {
+		t.Errorf("draining a server that drains: %d %s", status, text)
+	}
 	refused := r.tester.Dial(pbx, r.net+"1:5060", "sip:+14255550102@"+r.net+"1")
 	r.tester.Wait(refused, siptest.Failed)
 	if refused.Status() != 503 {
