@@ -38,6 +38,9 @@ func ParseAddress(s string) (Address, error) {
 		return Address{}, errEmpty
 	}
 	var a Address
+	if s[0] == '<' {
+		return a.bracketed(s)
+	}
 	if s[0] == '"' {
 		end := quoteEnd(s, 0)
 		if end < 0 {

@@ -25,6 +25,7 @@ const (
 	ofToken = 1 << iota
 	ofHost
 	ofURI
+	ofMark // parts a SIP URI
 )
 
 var classes = func() (t [256]uint8) {
@@ -38,6 +39,9 @@ var classes = func() (t [256]uint8) {
 		}
 		if c > ' ' && c != 0x7f && c != '<' && c != '>' && c != '"' {
 			t[c] |= ofURI
+		}
+		if c == '@' || c == ':' || c == ';' || c == '?' {
+			t[c] |= ofMark
 		}
 	}
 	return t

@@ -11,6 +11,9 @@ import (
 // none; what 32 bits do not hold is as much as they do.
 func DeltaSeconds(v string) time.Duration {
 	v = strings.TrimLeft(v, " \t")
+	if v == "" {
+		return 0
+	}
 	if i := strings.IndexAny(v, " \t;("); i >= 0 {
 		v = v[:i]
 	}

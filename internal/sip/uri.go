@@ -17,6 +17,9 @@ type URI struct {
 // ParseURI reads a URI. Another scheme gives ErrScheme and a URI of which Scheme alone is set; every
 // other error is a ValueError too.
 func ParseURI(s string) (URI, error) {
+	if rest, ok := strings.CutPrefix(s, "sip:"); ok { // as nearly all
+		return parseSIP("sip", rest)
+	}
 	scheme, rest, ok := cutScheme(s)
 	if !ok || !allURI(rest) {
 		return URI{}, errURI
@@ -46,21 +49,45 @@ func cutScheme(s string) (scheme, rest string, ok bool) {
 	return s[:i], s[i+1:], true
 }
 
+// parseSIP reads what follows the scheme. ";" and "?" may stand in the user part (RFC 4475 §3.1.1.9), "@" may not: the first one ends it.
 func parseSIP(scheme, s string) (URI, error) {
+	colon, at, semi, query := -1, -1, -1, -1 // the first of each that counts
+	for i := 0; i < len(s); i++ {
+		switch class := classes[s[i]]; {
+		case class&(ofURI|ofMark) == ofURI:
+		case class&ofURI == 0:
+			return URI{}, errURI
+		case s[i] == '@' && at < 0:
+			at, semi, query = i, -1, -1
+		case s[i] == ':' && at < 0 && colon < 0:
+			colon = i
+		case s[i] == ';' && semi < 0 && query < 0:
+			semi = i
+		case s[i] == '?' && query < 0:
+			query = i
+		}
+	}
 	u := URI{Scheme: scheme}
-	// ";" and "?" may stand in the user part (RFC 4475 §3.1.1.9), "@" may not.
-	if i := strings.IndexByte(s, '@'); i >= 0 {
-		u.User, u.Password, _ = strings.Cut(s[:i], ":")
-		s = s[i+1:]
+	end := len(s)
+	if query >= 0 {
+		end, u.Headers = query, s[query+1:]
 	}
-	if i := strings.IndexByte(s, '?'); i >= 0 {
-		s, u.Headers = s[:i], s[i+1:]
+	if semi >= 0 {
+		params := s[semi+1 : end]
+		for params != "" && params[0] == ';' {
+			params = params[1:]
+		}
+		end, u.Params = semi, Params(params)
 	}
-	if i := strings.IndexByte(s, ';'); i >= 0 {
-		s, u.Params = s[:i], Params(strings.TrimLeft(s[i:], ";"))
+	switch {
+	case at < 0:
+	case colon >= 0:
+		u.User, u.Password = s[:colon], s[colon+1:at]
+	default:
+		u.User = s[:at]
 	}
 	var err error
-	u.Host, u.Port, err = parseHostPort(s)
+	u.Host, u.Port, err = parseHostPort(s[at+1 : end])
 	if err != nil {
 		return URI{}, err
 	}

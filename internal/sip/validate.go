@@ -1,5 +1,7 @@
 package sip
 
+import "strings"
+
 // Fault says how a message breaks the rules of RFC 3261 whatever the receiver's role. A request is
 // answered with Status and Phrase; a response with a Fault is dropped without a word.
 type Fault struct {
@@ -212,16 +214,19 @@ func (m *Message) checkAddresses(id ID, list string) *Fault {
 }
 
 func (m *Message) checkAddress(id ID, s string) *Fault {
-	a, err := ParseAddress(s)
-	if err != nil {
-		return badValue(id, err)
-	}
-	tag, tagged := "", false
-	if id == IDFrom || id == IDTo { // whose tags count, and whose URI need not lead anywhere
-		tag, tagged = a.Params.Get("tag")
-	}
-	if tagged && tag == "" {
-		return bad(id, "tag is empty")
+	a, tag, plain := plainAddress(s)
+	if !plain {
+		var err error
+		if a, err = ParseAddress(s); err != nil {
+			return badValue(id, err)
+		}
+		tagged := false
+		if id == IDFrom || id == IDTo { // whose tags count, and whose URI need not lead anywhere
+			tag, tagged = a.Params.Get("tag")
+		}
+		if tagged && tag == "" {
+			return bad(id, "tag is empty")
+		}
 	}
 	if v := m.view(id); v != nil && v.text == "" {
 		*v = view{a, s, tag}
@@ -233,6 +238,27 @@ func (m *Message) checkAddress(id ID, s string) *Fault {
 		return badValue(id, err)
 	}
 	return nil
+}
+
+// plainAddress reads an address that is a URI in brackets and a tag or nothing, as those in most messages are; false: it is something else.
+func plainAddress(s string) (a Address, tag string, ok bool) {
+	if s == "" || s[0] != '<' {
+		return Address{}, "", false
+	}
+	end := strings.IndexByte(s, '>')
+	if end < 2 || isBlank(s[1]) || isBlank(s[end-1]) || strings.IndexByte(s[1:end], ' ') >= 0 {
+		return Address{}, "", false
+	}
+	a.URI = s[1:end]
+	if end+1 == len(s) {
+		return a, "", true
+	}
+	tag, ok = strings.CutPrefix(s[end+1:], ";tag=")
+	if !ok || !allToken(tag) {
+		return Address{}, "", false
+	}
+	a.Params = Params(s[end+2:])
+	return a, tag, true
 }
 
 func isMediaType(s string) bool {
