@@ -2,17 +2,39 @@ package sip
 
 import "slices"
 
-// roomy is a message in one piece with the headers that nearly all have.
-type roomy struct {
-	Message
-	room [16]Header
+// A message of ours is in one piece with room for the headers that nearly all have: few, or those of an INVITE and of what has come by proxies.
+const (
+	fewHeaders  = 9
+	manyHeaders = 16
+)
+
+// empty is a message without headers.
+func empty(headers int) *Message {
+	if headers <= fewHeaders {
+		m := new(struct {
+			Message
+			room [fewHeaders]Header
+		})
+		m.Headers = m.room[:0]
+		return &m.Message
+	}
+	m := new(struct {
+		Message
+		room [manyHeaders]Header
+	})
+	m.Headers = m.room[:0]
+	return &m.Message
 }
 
 // NewRequest is a request without headers.
 func NewRequest(method, uri string) *Message {
-	m := &roomy{Message: Message{Method: method, URI: uri}}
-	m.Headers = m.room[:0]
-	return &m.Message
+	room := fewHeaders
+	if method == "INVITE" {
+		room = manyHeaders
+	}
+	m := empty(room)
+	m.Method, m.URI = method, uri
+	return m
 }
 
 // NewResponse answers req (RFC 3261 §8.2.6): all Via in order, From, To, Call-ID, CSeq, and Timestamp in
@@ -22,8 +44,12 @@ func NewResponse(req *Message, status int, phrase string) *Message {
 	if phrase == "" {
 		phrase = Phrase(status)
 	}
-	m := &roomy{Message: Message{Status: status, Reason: phrase, views: req.views}}
-	m.Headers = m.room[:0]
+	room := fewHeaders
+	if len(req.Headers) > 1 && req.Headers[1].ID == IDVia {
+		room = manyHeaders
+	}
+	m := empty(room)
+	m.Status, m.Reason, m.views = status, phrase, req.views
 	for i := range req.Headers {
 		if req.Headers[i].ID == IDVia {
 			m.Headers = append(m.Headers, req.Headers[i])
@@ -34,7 +60,7 @@ func NewResponse(req *Message, status int, phrase string) *Message {
 			m.Headers = append(m.Headers, req.Headers[i])
 		}
 	}
-	return &m.Message
+	return m
 }
 
 // Clone copies the message; headers and their order are then independent, the text is shared.

@@ -40,6 +40,7 @@ type parser struct {
 	err    *SyntaxError // the first fault; after one in a header reading goes on, for the sake of a 400
 	// nexts are where the lines behind the first ones begin, as far as there is room: measure has found them, headers need not look again.
 	nexts [32]int32
+	found int // how many of them
 }
 
 // fail notes the first fault.
@@ -52,8 +53,7 @@ func (p *parser) fail(offset int, header, why string) {
 // message is nil when the start line is not one of SIP.
 func (p *parser) message() *Message {
 	lines, head := p.measure()
-	lines = min(lines, p.lim.MaxHeaders)
-	m := newMessage(lines)
+	m := newMessage(min(lines-1, p.lim.MaxHeaders))
 	end, pos := p.line(p.text, 0, 0)
 	if end > p.lim.MaxHeaderLine {
 		p.fail(p.lim.MaxHeaderLine, "", "start line is longer than the limit")
@@ -74,21 +74,29 @@ func (p *parser) message() *Message {
 
 // newMessage is a message with room for so many headers, in one piece where nearly all have their place.
 func newMessage(headers int) *Message {
-	if headers > len(roomy{}.room) {
+	switch {
+	case headers <= 10:
 		m := new(struct {
 			Message
 			views
+			room [10]Header
 		})
-		m.Message.views = &m.views
-		m.Headers = make([]Header, 0, headers)
+		m.Message.views, m.Headers = &m.views, m.room[:0]
+		return &m.Message
+	case headers <= 16:
+		m := new(struct {
+			Message
+			views
+			room [16]Header
+		})
+		m.Message.views, m.Headers = &m.views, m.room[:0]
 		return &m.Message
 	}
 	m := new(struct {
-		roomy
+		Message
 		views
 	})
-	m.Message.views = &m.views
-	m.Headers = m.room[:0]
+	m.Message.views, m.Headers = &m.views, make([]Header, 0, headers)
 	return &m.Message
 }
 
@@ -104,6 +112,7 @@ func (p *parser) measure() (lines, head int) {
 		next := pos + length + 1
 		if lines < len(p.nexts) {
 			p.nexts[lines] = int32(next)
+			p.found = lines + 1
 		}
 		if length > 0 && p.text[next-2] == '\r' {
 			returns++
@@ -146,7 +155,7 @@ func line(s string, pos int) (end, next int) {
 
 // line is line for the nth line, from 0, which begins at pos.
 func (p *parser) line(s string, n, pos int) (end, next int) {
-	if n >= len(p.nexts) || p.nexts[n] == 0 {
+	if n >= p.found {
 		return line(s, pos)
 	}
 	next = int(p.nexts[n])
