@@ -107,7 +107,7 @@ func fingerprint(s *sdp.Session) uint64 {
 			}
 			continue
 		}
-		mix(strings.TrimRight(value, " \t"))
+		mix(value)
 	}
 	return max(h, 1)
 }

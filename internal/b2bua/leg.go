@@ -402,10 +402,11 @@ func (e *Env) nextHop(now time.Time, hop sip.Hop, d *dialog.Dialog, t *topology.
 	}
 	hop.Secure = hop.Secure || hop.Transport == sip.TLS && u.Scheme == "sips" // RFC 3261 §8.1.1.8
 	host, ok := u.Params.Get("maddr")                                         // overrides the host (RFC 3261 §19.1.1, RFC 3263 §4)
+	literal := strings.Trim(host, "[]")
 	if !ok {
-		host = u.Host
+		host, literal = u.Host, u.Host
 	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	addr, err := netip.ParseAddr(literal)
 	named := err != nil
 	hop.Host, hop.Port = "", 0
 	if named {

@@ -176,6 +176,9 @@ func reasonValue(why *diag.Reason, cause int) string {
 
 // quotable makes text fit for a quoted-string and keeps it short.
 func quotable(s string) string {
+	if len(s) <= 200 && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+		return s
+	}
 	s = strings.Map(func(r rune) rune {
 		if r == '"' || r == '\\' || r < ' ' || r == 127 {
 			return '\''

@@ -15,7 +15,9 @@ func nameAddr(v string, a sip.Address) string {
 	if strings.ContainsAny(a.Display, `,"`) { // which the peer may have written without quotes (RFC 4475 §3.1.2.15)
 		return sip.Address{Display: a.Display, URI: a.URI}.String()
 	}
-	if at := strings.LastIndex(v, string(a.Params)); a.Params != "" && at > 0 {
+	if bare, ok := strings.CutSuffix(v, string(a.Params)); ok && bare != "" { // as nearly all
+		v = bare
+	} else if at := strings.LastIndex(v, string(a.Params)); a.Params != "" && at > 0 {
 		v = v[:at]
 	}
 	return strings.TrimRight(v, "; \t")
@@ -45,7 +47,7 @@ func target(m *sip.Message) string {
 // requestURI leaves out what may not stand in a Request-URI: headers and the method
 // parameter (RFC 3261 §19.1.1).
 func requestURI(s string) string {
-	if !strings.Contains(s, "?") && !strings.Contains(strings.ToLower(s), ";method=") {
+	if strings.IndexByte(s, '?') < 0 && (strings.IndexByte(s, ';') < 0 || !strings.Contains(strings.ToLower(s), ";method=")) {
 		return s
 	}
 	u, err := sip.ParseURI(s)

@@ -7,7 +7,7 @@ import (
 )
 
 // Is compares the encoding name, without regard to case (RFC 8866 §6.6 leaves names case-insensitive, RFC 4855 §3).
-func (c Codec) Is(name string) bool { return strings.EqualFold(c.Name, name) }
+func (c Codec) Is(name string) bool { return c.Name == name || strings.EqualFold(c.Name, name) }
 
 // Auxiliary says whether the format only goes along with a codec: DTMF and tones (RFC 4733) or comfort noise (RFC 3389).
 func (c Codec) Auxiliary() bool {

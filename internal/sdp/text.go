@@ -78,7 +78,7 @@ func address(s string) (netip.Addr, bool) {
 	return a.Unmap(), err == nil
 }
 
-func isRTP(proto string) bool { return containsFold(proto, "RTP/") }
+func isRTP(proto string) bool { return strings.HasPrefix(proto, "RTP/") || containsFold(proto, "RTP/") }
 
 // containsFold is strings.Contains without regard to the case of ASCII letters.
 func containsFold(s, part string) bool {

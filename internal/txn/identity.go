@@ -81,7 +81,7 @@ func (k *kept) cancelledBy(req *sip.Message) bool {
 // same compares what names a transaction, the method apart.
 func (k *kept) same(req *sip.Message, ack bool) bool {
 	v, _ := req.TopVia()
-	if req.TopBranch() != k.send.Branch || v.Port != k.id.port || !strings.EqualFold(v.Host, k.id.host) {
+	if req.TopBranch() != k.send.Branch || v.Port != k.id.port || v.Host != k.id.host && !strings.EqualFold(v.Host, k.id.host) {
 		return false
 	}
 	old := k.id.old

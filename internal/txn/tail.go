@@ -28,7 +28,7 @@ func (m *machine) Tail() (Tail, bool) {
 // Repeats tells whether a request has the branch of the one that was received; its method is to be looked at besides.
 func (t *Tail) Repeats(req *sip.Message) bool {
 	v, _ := req.TopVia()
-	return req.TopBranch() == t.Branch && v.Port == t.Port && strings.EqualFold(v.Host, t.Host)
+	return req.TopBranch() == t.Branch && v.Port == t.Port && (v.Host == t.Host || strings.EqualFold(v.Host, t.Host))
 }
 
 // Answers tells whether a response is to the INVITE that was sent.
