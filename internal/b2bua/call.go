@@ -34,9 +34,10 @@ type Call struct {
 	now  time.Time // of the input being handled
 
 	a        Leg
-	won      *attempt   // the attempt that answered
-	current  *attempt   // the attempt being tried
-	attempts []*attempt // those that have live transactions
+	won      *attempt    // the attempt that answered
+	current  *attempt    // the attempt being tried
+	attempts []*attempt  // those that have live transactions
+	tries    [1]*attempt // room for those of most calls
 	decision routing.Decision
 	best     *rejection // the most telling refusal so far
 	verdict  *rejection // came late from a target left behind, and ends the hunt
@@ -58,6 +59,7 @@ type Call struct {
 
 	rungs    []rung
 	words    []string          // of the rungs
+	wordRoom [2]string         // for those of most calls
 	held     []*topology.Trunk // trunks on which Limits gave us a place
 	heldRoom [2]*topology.Trunk
 	heldUser *topology.User // on whose calls Limits gave us a place
@@ -92,6 +94,7 @@ type Caller struct {
 // Prepare is a call that has done nothing yet, so that its owner holds it whatever happens in Start.
 func Prepare(env *Env, snap *topology.Snapshot, id media.SessionID, now time.Time, in Caller) *Call {
 	c := &Call{env: env, snap: snap, id: id, now: now}
+	c.attempts, c.words = c.tries[:0], c.wordRoom[:0]
 	c.plan.reckons = c.admits()
 	c.rec = c.newRecord(now, in)
 	return c

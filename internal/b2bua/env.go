@@ -43,6 +43,7 @@ type Env struct {
 	Fingerprint media.Fingerprint
 
 	selves []self
+	page   routing.Page // for the explanations of decisions
 	allows map[*topology.TrunkSettings]string
 }
 
@@ -78,11 +79,13 @@ func Token(r *rand.Rand, n int) string {
 func appendToken(b []byte, r *rand.Rand, n int) []byte {
 	for n > 0 {
 		v := r.Uint64()
-		for k := 0; k < 12 && n > 0; k++ {
-			b = append(b, tokenAlphabet[v&31])
+		var drawn [12]byte
+		for k := range drawn {
+			drawn[k] = tokenAlphabet[v&31]
 			v >>= 5
-			n--
 		}
+		b = append(b, drawn[:min(n, len(drawn))]...)
+		n -= len(drawn)
 	}
 	return b
 }

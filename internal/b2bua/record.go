@@ -158,7 +158,11 @@ func (c *Call) write(_ time.Time, out *Out) {
 		c.summarize(&c.attempts[len(c.attempts)-1].leg)
 	}
 	r.Audio = r.Trouble(r.End)
-	r.Decision = append(r.Decision, c.decision.Explain()...)
+	if lines := c.decision.ExplainOn(&c.env.page); len(r.Decision) == 0 {
+		r.Decision = lines
+	} else {
+		r.Decision = append(r.Decision, lines...)
+	}
 	r.Ladder = c.Ladder()
 	c.rungs, c.words, c.decision, c.passings = nil, nil, routing.Decision{}, nil
 	c.early, c.answering, c.late = nil, nil, nil

@@ -4,9 +4,11 @@ import "github.com/directsip/directsip/internal/diag"
 
 // Explain tells the decision in lines of text, in the order in which it was made, and ends with the targets or the
 // refusal.
-func (d *Decision) Explain() []string {
-	n := len(d.Steps) + len(d.Targets) + 1
-	p := page{prose: make(prose, 0, 96*n), ends: make([]int, 0, n)}
+func (d *Decision) Explain() []string { return d.ExplainOn(&Page{}) }
+
+// ExplainOn is Explain for who explains many decisions and keeps a page for them.
+func (d *Decision) ExplainOn(p *Page) []string {
+	p.prose, p.ends = p.prose[:0], p.ends[:0]
 	for i := 0; i < len(d.Steps); i++ {
 		if next, names := withoutRoutes(d.Steps, i); len(names) >= 3 {
 			p.begin(StepUsage.indent())
@@ -64,7 +66,7 @@ func withoutRoutes(steps []Step, i int) (next int, names []string) {
 }
 
 // result says what came of it.
-func (p *page) result(d *Decision) {
+func (p *Page) result(d *Decision) {
 	p.begin(0)
 	p.put("result")
 	p.subject()

@@ -47,8 +47,8 @@ func (p *prose) some(names []string) {
 	p.quoted(names)
 }
 
-// page collects lines of three columns in one text.
-type page struct {
+// Page collects lines of three columns in one text. What is read from it does not change when it is written anew.
+type Page struct {
 	prose
 	start int // of the line that is written
 	ends  []int
@@ -61,7 +61,7 @@ const (
 )
 
 // begin begins a line, in the first column: what it tells of.
-func (p *page) begin(indent int) {
+func (p *Page) begin(indent int) {
 	p.start = len(p.prose)
 	for range indent {
 		p.put("  ")
@@ -69,24 +69,24 @@ func (p *page) begin(indent int) {
 }
 
 // subject goes to the second column: which one.
-func (p *page) subject() { p.pad(p.start + labelWidth) }
+func (p *Page) subject() { p.pad(p.start + labelWidth) }
 
 // comment goes to the third column: what became of it.
-func (p *page) comment() { p.pad(p.start + labelWidth + subjectWidth) }
+func (p *Page) comment() { p.pad(p.start + labelWidth + subjectWidth) }
 
 const blanks = "                                        " // to the third column
 
 // pad fills up to a column, with at least one blank.
-func (p *page) pad(column int) { p.put(blanks[:min(max(1, column-len(p.prose)), len(blanks))]) }
+func (p *Page) pad(column int) { p.put(blanks[:min(max(1, column-len(p.prose)), len(blanks))]) }
 
 // end ends the line.
-func (p *page) end() {
+func (p *Page) end() {
 	p.prose = bytes.TrimRight(p.prose, " ")
 	p.ends = append(p.ends, len(p.prose))
 }
 
 // lines are pieces of the text.
-func (p *page) lines() []string {
+func (p *Page) lines() []string {
 	all, from := string(p.prose), 0
 	list := make([]string, len(p.ends))
 	for i, end := range p.ends {

@@ -97,9 +97,10 @@ type entry struct {
 	call   *b2bua.Call
 	rest   *b2bua.Rest // when call is nil
 	names  []string
-	guests []string // those of names that belong to other shards
-	seq    uint32   // CSeq of the INVITE that began it
-	before *entry   // the attempt that it superseded, whose refusal waits for its ACK
+	room   [2]string // for names: most calls have two
+	guests []string  // those of names that belong to other shards
+	seq    uint32    // CSeq of the INVITE that began it
+	before *entry    // the attempt that it superseded, whose refusal waits for its ACK
 	ended  bool
 	gone   bool // forgotten
 	faults int  // of ours
@@ -203,7 +204,7 @@ func (c *Core) begin(now time.Time, src sip.Source, m *sip.Message, t *topology.
 	c.serial++
 	id := media.SessionID(c.serial*uint64(c.cfg.Shards) + uint64(c.cfg.Shard))
 	e := &entry{}
-	e.owner = e
+	e.owner, e.names = e, e.room[:0]
 	c.byID[id] = e
 	c.live++
 	c.counts.Calls++
