@@ -4,21 +4,29 @@ import "github.com/directsip/directsip/internal/media"
 
 // refusers is who sent what did not pass, and what of that came before a packet passed for the last time.
 type refusers struct {
-	gatedFrom sockaddr        // of the host that more came from than from any other
-	majority  uint64          // by how many
-	blockedAt int64           // counter.last as it was when before was noted
-	before    *media.Refusals // nil: none, as for most
+	gatedFrom sockaddr  // of the host that more came from than from any other
+	majority  uint64    // by how many
+	before    *lastPass // nil: nothing was refused since the first packet passed
+}
+
+// lastPass is what had been refused when a packet passed for the last time.
+type lastPass struct {
+	at int64 // counter.last
+	media.Refusals
 }
 
 // block comes before a packet is counted that does not pass. What has come since one did is what is in the way now: the others may have been of a hold that was taken back,
 // or have come ahead of the answer.
 func (c *counter) block() {
-	if c.blockedAt != c.last {
-		if c.before == nil {
-			c.before = new(media.Refusals)
-		}
-		c.blockedAt, *c.before = c.last, c.refusals()
+	switch {
+	case c.last == 0:
+		return
+	case c.before == nil:
+		c.before = new(lastPass)
+	case c.before.at == c.last:
+		return
 	}
+	*c.before = lastPass{c.last, c.refusals()}
 }
 
 func (c *counter) refusals() media.Refusals {
@@ -28,11 +36,12 @@ func (c *counter) refusals() media.Refusals {
 
 // since is what did not pass since a packet did.
 func (c *counter) since() (r media.Refusals) {
-	if c.blockedAt != c.last {
-		return r
-	}
-	if r = c.refusals(); c.before != nil {
-		r = r.Less(c.before)
+	all := c.refusals()
+	switch {
+	case c.last == 0:
+		return all
+	case c.before != nil && c.before.at == c.last:
+		return all.Less(&c.before.Refusals)
 	}
 	return r
 }
