@@ -76,7 +76,7 @@ type Counters struct {
 	T38            uint64         // the latter
 	RTCP           uint64         // RTCP packets relayed, or read where speech is coded anew
 	Lost           uint64         // by sequence numbers (RFC 3550 A.3)
-	Jitter         time.Duration  // RFC 3550 §6.4.1, in the unit of the clock rate given by PT, 8 kHz when unknown
+	Jitter         time.Duration  // RFC 3550 §6.4.1, the mean of once a second, by the clock rate given by PT, 8 kHz when unknown
 	Gated          uint64         // dropped: not the latched source
 	GatedFrom      netip.AddrPort // of the host that most of those came from, the last
 	Scattered      bool           // a quarter of those at least came from other hosts

@@ -54,6 +54,7 @@ type counter struct {
 	moved     int64  // how far transit has gone, over wraps of the timestamp
 	timestamp uint32 // of the packet before
 	jitter    uint32 // times 16
+	mean      mean   // of that, over the call
 
 	observed
 }
@@ -175,6 +176,41 @@ func (c *counter) observeJitter(h header, clock uint32, now int64) {
 	c.jitter = uint32(int64(c.jitter) + d - (int64(c.jitter)+8)>>4)
 }
 
+// jitterNow is what the last packets had, of which there are some 16 in it.
+func (c *counter) jitterNow() time.Duration {
+	if c.clock == 0 {
+		return 0
+	}
+	return time.Duration(c.jitter) * time.Second / 16 / time.Duration(c.clock)
+}
+
+// sample takes the jitter of a side that has sent within a time into that of the call, which would else be that of its last moment.
+func (c *counter) sample(now int64, within time.Duration) {
+	if c.clock != 0 && c.packets > 0 && now-c.seen < int64(within) {
+		c.mean.add(c.jitterNow())
+	}
+}
+
+// mean is that of what was added.
+type mean struct {
+	seconds float32
+	n       uint32
+}
+
+func (m *mean) add(d time.Duration) {
+	m.n++
+	m.seconds += (float32(d.Seconds()) - m.seconds) / float32(m.n)
+}
+
+// or is the mean, or what it is as long as there are few.
+func (m *mean) or(few time.Duration) time.Duration {
+	const enough = 3
+	if m.n < enough {
+		return few
+	}
+	return time.Duration(m.seconds * float32(time.Second))
+}
+
 // snapshot is the counter in the words of the call.
 func (c *counter) snapshot(start time.Time) media.Counters {
 	m := media.Counters{
@@ -182,9 +218,7 @@ func (c *counter) snapshot(start time.Time) media.Counters {
 		Gated: c.gated, GatedFrom: c.gatedFrom.addrPort(), Scattered: c.scattered(), Dropped: c.dropped, Unauthentic: c.unauthentic, SendErrors: c.sendErrors,
 		Source: c.source.addrPort(), PayloadType: c.payloadType, SSRC: c.ssrc,
 	}
-	if c.clock != 0 {
-		m.Jitter = time.Duration(c.jitter) * time.Second / 16 / time.Duration(c.clock)
-	}
+	m.Jitter = c.mean.or(c.jitterNow())
 	if c.first != 0 {
 		m.First, m.Last = start.Add(time.Duration(c.first)), start.Add(time.Duration(c.last))
 	}

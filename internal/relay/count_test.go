@@ -77,6 +77,41 @@ func TestRFC3550_6_4_1_Jitter(t *testing.T) {
 	}
 }
 
+// TestJitterOfTheCall: the jitter of a call is not that of its last moment, be that worse or better, and what was silent has none.
+func TestJitterOfTheCall(t *testing.T) {
+	run := func(bad func(second int64) bool) time.Duration {
+		var c counter
+		c.packets = 1
+		for i := range int64(50 * 100) {
+			second, late := i/50, int64(0)
+			if bad(second) {
+				late = i % 2 * int64(40*time.Millisecond)
+			}
+			at := 1 + i*int64(20*time.Millisecond)
+			c.observe(header{sequence: uint16(i), timestamp: uint32(i) * 160, ssrc: 1}, 0, at+late)
+			if i%50 == 49 {
+				c.sample(at+late, time.Second)
+			}
+		}
+		for i := range int64(100) { // nothing comes any more
+			c.sample(int64(102+i)*int64(time.Second), time.Second)
+		}
+		return c.snapshot(time.Now()).Jitter
+	}
+	for name, x := range map[string]struct {
+		bad  func(int64) bool
+		want time.Duration
+	}{
+		"at the end":    {func(s int64) bool { return s == 99 }, 0},
+		"but there":     {func(s int64) bool { return s != 99 }, 39 * time.Millisecond},
+		"half the call": {func(s int64) bool { return s < 50 }, 19500 * time.Microsecond},
+	} {
+		if got := run(x.bad); (got - x.want).Abs() > time.Millisecond {
+			t.Errorf("%s: %v, want %v", name, got, x.want)
+		}
+	}
+}
+
 // TestClockThatStandsIsNoJitter: a source whose clock stands while it is silent, and says so by the marker (RFC 3551 §4.1), does not seem to have jitter in the second behind each
 // pause; without it nobody knows, and a marker hides no jitter of the network.
 func TestClockThatStandsIsNoJitter(t *testing.T) {

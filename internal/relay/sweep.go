@@ -87,6 +87,7 @@ func (r *Relay) sweep(list []*session, found *notices) {
 	for _, ses := range list {
 		ses.mu.Lock()
 		ses.silent(now, r.sweeper.resumed, found)
+		ses.sample(now, r.sweeper.interval)
 		ses.report(r, at, now)
 		ses.mu.Unlock()
 		r.count.dead.Add(uint64(len(found.list)))
@@ -126,6 +127,17 @@ func (s *session) silent(now, since int64, found *notices) {
 		if timeout := int64(s.timeout[i]); awaited != nil && timeout > 0 && now-last >= timeout && s.missed[i] != last+1 {
 			s.missed[i] = last + 1
 			found.add(media.EventDead, awaited, i)
+		}
+	}
+}
+
+// sample notes the jitter of who has sent since the last time. The session is locked, and what the kernel has counted is known.
+func (s *session) sample(now int64, since time.Duration) {
+	for _, st := range s.streams {
+		for i := range st.side {
+			if !st.opaque {
+				st.side[i].count.sample(now, since)
+			}
 		}
 	}
 }
