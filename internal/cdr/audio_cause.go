@@ -235,6 +235,8 @@ func (w *way) part() []finding {
 		return append(found, finding{"stopped", text + w.transferred(), !w.sparse() && len(found) == 0})
 	case late-w.held() > most && w.T38 == 0:
 		return []finding{{"late", fmt.Sprintf("from %s after the answer on, and nothing of it was passed on before", late.Round(packetTime)), !w.sparse()}}
+	case w.SendErrors >= many && w.SendErrors > w.Packets/2:
+		return []finding{{"send-error", fmt.Sprintf("%d packets could not be sent on to %s (%s), %d could: look at routes and firewall of this server", w.SendErrors, w.to, w.SendError, w.Packets), true}}
 	}
 	return nil
 }
@@ -288,9 +290,6 @@ func otherCodec(payloadType uint8) string {
 
 // onward is what is known of the way from here to the other side.
 func (w *way) onward() (found []finding) {
-	if w.SendErrors >= many && w.SendErrors > w.Packets/2 {
-		found = append(found, finding{"send-error", fmt.Sprintf("%d packets could not be sent to it (%s), %d could: look at routes and firewall of this server", w.SendErrors, w.SendError, w.Packets), true})
-	}
 	switch {
 	case w.back == nil || !w.far.refuses(w.r.Answered):
 	case w.back.Packets > 0 && w.far.LastRefused.After(w.back.Last) && w.end.Sub(w.back.Last) > longPause:

@@ -163,7 +163,7 @@ func TestJudge(t *testing.T) {
 		{"heard", "lost on the way here.", flows(Media{Evidence: &Evidence{Pauses: 4}}), Media{}},
 		{"heard", "lost on the way here.", flows(Media{Evidence: &Evidence{Pauses: 50, Noise: 1}}), Media{}},
 		// Behind us.
-		{"send-error", "2000 packets could not be sent to it (operation not permitted), 3000 could", flows(Media{Evidence: &Evidence{SendErrors: 2000, SendError: "operation not permitted"}}), Media{}},
+		{"send-error", "was heard only for a part of the call: 2000 packets could not be sent on to the callee on trunk \"itsp\" (operation not permitted), 3000 could", flows(Media{Evidence: &Evidence{SendErrors: 2000, SendError: "operation not permitted"}}), Media{}},
 		{"unreachable", "what goes to 192.0.2.20:4000 comes back (ICMP: connection refused, 9 times)", flows(Media{}),
 			Media{Announced: there, Evidence: &Evidence{Refused: 9, RefusedWhy: "connection refused", FirstRefused: answered, LastRefused: late}}},
 		{"unreachable", "since its own packets stopped (ICMP: connection refused, 30 times), 40s before the end", flows(Media{}),
