@@ -205,6 +205,9 @@ func readAll(in io.Reader, path string) ([]byte, error) {
 	return src, noFile(path, err)
 }
 
+// errNotDrained keeps a script from going on that waits for the last call.
+var errNotDrained = errors.New("the server takes calls again: somebody has ended the draining (`directsip drain --off`), or it was started anew meanwhile")
+
 func (a *app) drainCmd() *cobra.Command {
 	var off, wait bool
 	c := &cobra.Command{Use: "drain", Short: "Take no new calls; running ones go on", Args: none,
@@ -230,6 +233,9 @@ func (a *app) drainCmd() *cobra.Command {
 				}
 				if err := a.client().get(cmd.Context(), "/status", &st); err != nil {
 					return err
+				}
+				if !st.Draining {
+					return errNotDrained
 				}
 			}
 			return a.print(st, func(w io.Writer) {
