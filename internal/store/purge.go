@@ -87,6 +87,7 @@ func (s *Store) purge(stop <-chan struct{}) {
 const (
 	setBy     = time.Hour // what a clock is corrected by is less
 	provenFor = 24 * time.Hour
+	restedFor = 7 * provenFor // a server that has taken calls has rarely had none for longer
 )
 
 // trust is what tells whether the clock may say how old records are. One that has been set ahead may be wrong, and what is purged then does not come back.
@@ -94,6 +95,15 @@ type trust struct {
 	wall  time.Time
 	up    time.Duration
 	until time.Duration // it is not trusted
+}
+
+// begin is for a clock of which only the end of the last record is known, and by how much it is ahead of that. One that was wrong when the machine was started is not told by any step.
+func (t *trust) begin(wall, last time.Time) (ahead time.Duration) {
+	if ahead = wall.Sub(last); ahead <= restedFor {
+		return 0
+	}
+	t.wall, t.until = wall, provenFor
+	return ahead
 }
 
 // ask tells whether the clock, which shows wall when the store has been open for up, is trusted, and by how much it was set ahead since it was asked last.

@@ -198,7 +198,19 @@ func (s *Store) open() error {
 	}
 	s.journal = journal
 	s.sync.named(calls)
+	s.doubt()
 	return nil
+}
+
+// doubt purges nothing for a while where the clock is far ahead of the last record.
+func (s *Store) doubt() {
+	last, ok := s.index.lastEnd()
+	if !ok || s.cfg.Retention < 0 {
+		return
+	}
+	if ahead := s.trust.begin(s.opened.Round(0), last); ahead > 0 {
+		s.log.Warn("the last call record is old, or the clock is wrong; call records are purged when the server has run for a day, or the clock was set back", "age", ahead.Round(time.Second))
+	}
 }
 
 func (c Config) withDefaults() Config {

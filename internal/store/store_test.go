@@ -363,6 +363,45 @@ func TestClockThatIsSetPurgesNothing(t *testing.T) {
 	}
 }
 
+// TestClockThatIsWrongAtTheStartPurgesNothing for a day, or until it is set right: no step tells of it.
+func TestClockThatIsWrongAtTheStartPurgesNothing(t *testing.T) {
+	const week = 7 * 24 * time.Hour
+	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	for i, c := range []struct {
+		rest      time.Duration // since the last record
+		up, ahead time.Duration
+		ok        bool
+	}{
+		{rest: week, up: time.Minute, ok: true},
+		{rest: week + time.Second, up: time.Minute},
+		{rest: 400 * week, up: 24*time.Hour - time.Minute},
+		{rest: 400 * week, up: 24 * time.Hour, ok: true},
+		{rest: 400 * week, up: time.Minute, ahead: -399 * week, ok: true},
+		{rest: -week, up: time.Minute, ok: true},
+	} {
+		var k trust
+		k.begin(start, start.Add(-c.rest))
+		if ok, _ := k.ask(start.Add(c.up+c.ahead), c.up); ok != c.ok {
+			t.Errorf("case %d: trusted %v", i, ok)
+		}
+	}
+	dir := t.TempDir()
+	s := mustOpen(t, Config{Dir: dir, Retention: time.Hour})
+	s.Put(sample(0)) // of long ago
+	mustClose(t, s)
+	s = mustOpen(t, Config{Dir: dir, Retention: time.Hour})
+	defer mustClose(t, s)
+	s.purge(nil)
+	if n, err := s.Count(t.Context(), Filter{}); n != 1 || err != nil {
+		t.Errorf("%d records are left, want 1, %v", n, err)
+	}
+	s.trust = trust{}
+	s.purge(nil)
+	if n, err := s.Count(t.Context(), Filter{}); n != 0 || err != nil {
+		t.Errorf("%d records are left of a clock that is trusted, %v", n, err)
+	}
+}
+
 func TestMaxRowsPurgesTheOldest(t *testing.T) {
 	s := mustOpen(t, Config{Dir: t.TempDir(), MaxRows: 10})
 	defer mustClose(t, s)
