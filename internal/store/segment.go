@@ -135,9 +135,12 @@ func numbered(dir string, suffixes ...string) ([]int, error) {
 	return slices.Compact(list), nil
 }
 
-// syncDir makes created and removed names durable.
+// syncDir makes created and removed names durable. A directory that somebody has removed has none.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,23 @@ func TestFailedSyncIsWrittenAnew(t *testing.T) {
 	}
 }
 
+// TestSyncOfARemovedDirectory is no failure of the disk: there is nothing in it.
+func TestSyncOfARemovedDirectory(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, Config{Dir: dir})
+	for _, name := range []string{recordsDir, journalDir} {
+		s.sync.named(filepath.Join(dir, name))
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		s.sync.named(filepath.Join(dir, name))
+	}
+	mustClose(t, s)
+	if n := s.Stats().WriteErrors; n != 0 {
+		t.Errorf("%d errors", n)
+	}
+}
+
 // TestCloseTellsOfAFailedSync once the disk has failed twice.
 func TestCloseTellsOfAFailedSync(t *testing.T) {
 	s := mustOpen(t, Config{Dir: t.TempDir(), fsync: func(*os.File) error { return syscall.EIO }})
