@@ -175,6 +175,52 @@ func TestStaleSocket(t *testing.T) {
 	}
 }
 
+// TestSocketsThatAreRemoved come again: who has emptied the data directory to make room still commands the server.
+func TestSocketsThatAreRemoved(t *testing.T) {
+	t.Parallel()
+	r := start(t, basic)
+	view := r.dir + "/view.sock"
+	r.applyGood(strings.ReplaceAll(basic, "mediaPorts", "viewSocket: "+view+", mediaPorts"))
+	control := SocketPath(r.cfg.DataDir)
+	r.restore()
+	if r.status(); strings.Contains(r.log.String(), "a socket was removed") {
+		t.Error("opened again without need")
+	}
+	for range 2 {
+		if err := errors.Join(os.RemoveAll(r.cfg.DataDir), os.Remove(view)); err != nil {
+			t.Fatal(err)
+		}
+		r.restore()
+		for path, mode := range map[string]os.FileMode{control: 0o600, view: 0o660} {
+			if fi, err := os.Stat(path); err != nil || fi.Mode() != os.ModeSocket|mode {
+				t.Fatalf("%s: %v %v", path, fi, err)
+			}
+			resp, err := overSocket(path).Get("http://directsip/status")
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				t.Errorf("%s: %s", path, resp.Status)
+			}
+		}
+	}
+	if status, text := r.post("/drain", ""); status != http.StatusOK || !r.engine.Draining() {
+		t.Errorf("drain: %d %s", status, text)
+	}
+	if n := strings.Count(r.log.String(), "a socket was removed and is opened again"); n != 4 {
+		t.Errorf("%d lines of log, want 4", n)
+	}
+	if err := r.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{control, view} {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", path, err)
+		}
+	}
+}
+
 // TestShutdownEndsCalls has a limit that calls outlive.
 func TestShutdownEndsCalls(t *testing.T) {
 	t.Parallel()

@@ -213,7 +213,7 @@ func (s *Server) tally() tally {
 		lost: st.Dropped, unwritten: st.WriteErrors, refused: s.consumed.dropped.Load()}
 }
 
-// tend keeps a tally each minute until ctx ends.
+// tend keeps a tally each minute until ctx ends, and looks after the sockets.
 func (s *Server) tend(ctx context.Context) {
 	t := time.NewTicker(sampling)
 	defer t.Stop()
@@ -223,6 +223,7 @@ func (s *Server) tend(ctx context.Context) {
 			return
 		case <-t.C:
 			s.targets.keep(s.tally())
+			s.restore()
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -148,6 +149,45 @@ func (n webs) commit(s *Server) {
 		}
 	}
 	s.undoing.Go(n.undo) // not here: the request that brought the document may come by the old socket
+}
+
+// restore opens the Unix sockets again whose files somebody has removed, perhaps with all of a data directory that was in the way: without them the server can only
+// be stopped.
+func (s *Server) restore() {
+	if !s.apply.TryLock() { // a document is applied, or the server ends
+		return
+	}
+	defer s.apply.Unlock()
+	if s.ended {
+		return
+	}
+	me := s.current.Load()
+	again := func(old *web, h http.Handler, open func() (*web, error)) *web {
+		if old.at == "" {
+			return old
+		}
+		if _, err := os.Lstat(old.at); !errors.Is(err, os.ErrNotExist) {
+			return old
+		}
+		old.l.Close() // it would remove the new one later
+		w, err := open()
+		if err != nil {
+			s.log.Error("a socket was removed and cannot be opened again", "socket", old.at, "err", err)
+			return old
+		}
+		s.log.Warn("a socket was removed and is opened again", "socket", old.at)
+		w.start(h, s.log)
+		s.undoing.Go(old.close)
+		return w
+	}
+	s.control = again(s.control, s.controlHandler(), func() (*web, error) {
+		_ = os.MkdirAll(s.cfg.DataDir, 0o700) // if it cannot be made, the socket says so
+		return openControl(s.control.at)
+	})
+	s.view = again(s.view, s.viewHandler(), func() (*web, error) {
+		w, _, err := s.openView(nil, me)
+		return w, err
+	})
 }
 
 // openPublic opens the address of /metrics and /healthz, if there is one.
