@@ -16,11 +16,19 @@ import (
 	"github.com/directsip/directsip/internal/txn"
 )
 
+// Ports are the media ports of a server (media.Ports).
+type Ports interface {
+	Take(now time.Time) (rtp uint16, ok bool)
+	TakeUrgent(now time.Time) (rtp uint16, ok bool)
+	Release(now time.Time, rtp uint16) bool
+	Refuse(rtp uint16)
+}
+
 // Env is what all calls of one shard share. Its owner is the shard; it does not change while calls run.
 type Env struct {
 	Server *topology.Server
 	Rand   *rand.Rand    // of a cryptographically strong source: tags, nonces and the keys of SRTP are drawn from it
-	Ports  *media.Ports  // this shard's slice of the port range
+	Ports  Ports         // of all shards of the server
 	State  routing.State // trunk health and round-robin turns
 	Limits Limits
 	Timers *txn.Timers // nil: the defaults of RFC 3261

@@ -29,12 +29,7 @@ type means struct {
 func (s *server) means() means {
 	s.t.Helper()
 	n := s.samples()
-	m := means{calls: int(n["directsip_calls"]), sessions: int(n[`directsip_media{what="sessions"}`]), goroutines: int(n["go_goroutines"])}
-	for name, v := range n {
-		if strings.HasPrefix(name, "directsip_media_ports_free{") {
-			m.ports += int(v)
-		}
-	}
+	m := means{calls: int(n["directsip_calls"]), sessions: int(n[`directsip_media{what="sessions"}`]), goroutines: int(n["go_goroutines"]), ports: int(n["directsip_media_ports_free"])}
 	dir := fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid)
 	list, err := os.ReadDir(dir)
 	if err != nil {

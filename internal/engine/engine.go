@@ -61,6 +61,7 @@ type Engine struct {
 	cfg    Config
 	log    *slog.Logger
 	board  Board
+	ports  *ports
 	shards []*shard
 	seed   maphash.Seed
 
@@ -117,22 +118,20 @@ func New(cfg Config) (*Engine, error) {
 	e.board.crowded = func(t *topology.Trunk, calls int) {
 		e.log.Warn("trunk is nearly full", "trunk", t.Name, "calls", calls, "maxCalls", t.Settings.MaxCalls)
 	}
-	ports := e.ports(server)
-	kept, first := keptPorts(cfg.Snapshot, server, cfg.Shards), firstPort(server, rand.Uint64())
+	e.ports = newPorts(server, cfg.Quarantine, firstPort(server, rand.Uint64()))
+	e.ports.keep(keptPorts(cfg.Snapshot, server))
 	for i := range cfg.Shards {
-		ports[i].Keep(kept)
-		ports[i].Begin(first)
-		e.shards = append(e.shards, e.newShard(i, server, ports[i]))
+		e.shards = append(e.shards, e.newShard(i, server))
 	}
 	return e, nil
 }
 
-func (e *Engine) newShard(i int, server *topology.Server, ports *media.Ports) *shard {
+func (e *Engine) newShard(i int, server *topology.Server) *shard {
 	var seed [32]byte
 	crand.Read(seed[:])
 	s := &shard{e: e, index: i, box: newMailbox(), done: make(chan struct{})}
 	rnd := rand.New(rand.NewChaCha8(seed))
-	s.env = &b2bua.Env{Server: server, Rand: rnd, Ports: ports, State: e.board.View(), Limits: &e.board, Timers: e.cfg.Timers, UserAgent: e.cfg.UserAgent,
+	s.env = &b2bua.Env{Server: server, Rand: rnd, Ports: e.ports, State: e.board.View(), Limits: &e.board, Timers: e.cfg.Timers, UserAgent: e.cfg.UserAgent,
 		Binding: e.board.Binding, Silent: &e.silent, NoTCP: &e.noTCP}
 	if e.cfg.Relay != nil {
 		s.env.Fingerprint = e.cfg.Relay.Fingerprint()
@@ -271,19 +270,13 @@ func (e *Engine) MediaEvent(ev media.Event) {
 
 // configure gives the shards a document.
 func (e *Engine) configure(snap *topology.Snapshot, server *topology.Server, v *view, newPorts bool) {
-	var ports []*media.Ports
 	if newPorts {
-		ports = e.ports(server)
+		e.ports.move(server, e.cfg.Quarantine)
 	}
-	kept := keptPorts(snap, server, len(e.shards))
-	for i, s := range e.shards {
+	e.ports.keep(keptPorts(snap, server))
+	for _, s := range e.shards {
 		s.box.post(func(now time.Time, c *ua.Core, _ *ua.Out) {
 			s.env.State = v
-			if newPorts {
-				ports[i].Succeed(s.env.Ports)
-				s.env.Ports = ports[i]
-			}
-			s.env.Ports.Keep(kept)
 			c.Configure(now, snap)
 		})
 	}

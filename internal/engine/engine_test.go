@@ -237,11 +237,7 @@ func TestMediaPortsOfANewDocument(t *testing.T) {
 	for range 2 {
 		<-r.records
 	}
-	free := 0
-	for _, l := range r.Loads() {
-		free += l.Ports
-	}
-	if free != 50 {
+	if free := r.FreePorts(); free != 50 {
 		t.Errorf("%d pairs are free, want the 50 of the new range", free)
 	}
 }
@@ -272,12 +268,26 @@ func TestMediaPortsOfAWiderRange(t *testing.T) {
 			t.Errorf("a call had no ports: %s", c.Detail)
 		}
 	}
-	free := 0
-	for _, l := range r.Loads() {
-		free += l.Ports
-	}
-	if free != 300 {
+	if free := r.FreePorts(); free != 300 {
 		t.Errorf("%d pairs are free, want the 300 of the range", free)
+	}
+}
+
+// TestMediaPortsOfAllShards: no call is refused while there are ports, whatever shards the calls fall to.
+func TestMediaPortsOfAllShards(t *testing.T) {
+	r := newRig(t, replace(basic, "40000-40399", "40000-40063"), func(c *Config) { c.Shards = 16 })
+	for i := range 16 {
+		r.invite("+14255550101", fmt.Sprint("c", i))
+	}
+	r.Flush()
+	r.wire.wait(t, "INVITE", 16)
+	if n := r.FreePorts(); n != 0 {
+		t.Errorf("%d pairs are free", n)
+	}
+	r.invite("+14255550101", "more")
+	r.Flush()
+	if c := <-r.records; c.Reason != diag.MediaPorts.ID {
+		t.Errorf("ended with %s: %s", c.Reason, c.Detail)
 	}
 }
 

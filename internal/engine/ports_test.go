@@ -14,24 +14,23 @@ func TestKeptPorts(t *testing.T) {
 		snap        *topology.Snapshot
 		first, last uint16
 		maxCalls    int
-		shards      int
 		want        int
 	}{
-		{&topology.Snapshot{}, 49152, 57500, 0, 1, 0},
-		{numbers, 49152, 57500, 0, 1, 32}, {someone, 49152, 57500, 0, 2, 32}, {numbers, 49152, 57500, 0, 8, 16},
-		{numbers, 50000, 50063, 0, 1, 0}, {numbers, 50000, 50127, 0, 1, 2}, {numbers, 50000, 50039, 0, 1, 0},
-		{numbers, 50000, 50999, 250, 1, 0}, {numbers, 50000, 50999, 245, 1, 10}, {numbers, 50000, 50999, 248, 2, 2}, {numbers, 50000, 50999, 300, 1, 0},
+		{&topology.Snapshot{}, 49152, 57500, 0, 0},
+		{numbers, 49152, 57500, 0, 64}, {someone, 49152, 57500, 0, 64},
+		{numbers, 50000, 50063, 0, 0}, {numbers, 50000, 50127, 0, 2}, {numbers, 50000, 50039, 0, 0},
+		{numbers, 50000, 50999, 250, 0}, {numbers, 50000, 50999, 245, 10}, {numbers, 50000, 50999, 248, 4}, {numbers, 50000, 50999, 300, 0},
 	} {
 		alone := &topology.Server{MediaPorts: topology.PortRange{First: c.first, Last: c.last}, MaxCalls: c.maxCalls}
 		alone.Pool = &topology.Pool{Servers: []*topology.Server{alone}}
 		pooled := &topology.Server{MediaPorts: alone.MediaPorts} // of three, which share what the pool may have
 		pooled.Pool = &topology.Pool{Servers: []*topology.Server{pooled, alone, alone}, Limit: topology.Limit{MaxCalls: 3 * c.maxCalls}}
 		for _, srv := range []*topology.Server{alone, pooled} {
-			got := keptPorts(c.snap, srv, c.shards)
+			got := keptPorts(c.snap, srv)
 			if got == c.want {
 				continue
 			}
-			t.Errorf("of %d-%d with %d calls at most and %d shards %d pairs are kept, want %d", c.first, c.last, c.maxCalls, c.shards, got, c.want)
+			t.Errorf("of %d-%d with %d calls at most %d pairs are kept, want %d", c.first, c.last, c.maxCalls, got, c.want)
 		}
 	}
 }

@@ -30,7 +30,6 @@ type shard struct {
 	sends []transport.Send
 	lag   atomic.Int64 // ns that the last message had waited
 	live  atomic.Int64
-	ports atomic.Int64 // free pairs
 	stats atomic.Pointer[ua.Counts]
 	done  chan struct{}
 	rang  atomic.Bool // the timer has run out
@@ -96,7 +95,6 @@ func (s *shard) batch() {
 	s.perform(now)
 	s.flush()
 	s.live.Store(int64(s.core.Live()))
-	s.ports.Store(int64(s.env.Ports.Free()))
 	if counts := s.core.Counts(); counts != s.told {
 		s.told = counts
 		s.stats.Store(&counts)

@@ -95,14 +95,16 @@ type Load struct {
 	Queue int           // inputs that wait
 	Lag   time.Duration // that the last message waited
 	Calls int           // that run
-	Ports int           // free pairs of media ports
 }
+
+// FreePorts is how many pairs of media ports no call has.
+func (e *Engine) FreePorts() int { return e.ports.free() }
 
 // Loads is how busy the shards are.
 func (e *Engine) Loads() []Load {
 	list := make([]Load, len(e.shards))
 	for i, s := range e.shards {
-		list[i] = Load{int(s.box.depth.Load()), time.Duration(s.lag.Load()), int(s.live.Load()), int(s.ports.Load())}
+		list[i] = Load{int(s.box.depth.Load()), time.Duration(s.lag.Load()), int(s.live.Load())}
 	}
 	return list
 }

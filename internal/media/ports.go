@@ -11,7 +11,7 @@ import (
 // reach the next. Of the pairs that have rested so long the one that came back first goes out; a pair that was never
 // used only when there is none. So the pairs in circulation are as few as calls and quarantine allow — the peak of
 // calls plus what came back in one quarantine — and their sockets may be kept for the next call.
-// Not safe for concurrent use: each shard owns its own (see Split).
+// Not safe for concurrent use.
 type Ports struct {
 	quarantine time.Duration
 	base       uint16     // the lowest even port
@@ -37,18 +37,10 @@ func NewPorts(first, last uint16, quarantine time.Duration) *Ports {
 	}
 	low += low & 1
 	pairs := max(0, (high-low+1)/2)
-	p := newPorts(uint16(low), (pairs+63)/64, pairs, quarantine)
+	p := &Ports{quarantine: quarantine, base: uint16(low), used: make([]uint64, (pairs+63)/64), fresh: make([]uint16, 0, pairs), rested: make([]pairBack, pairs)}
 	for i := range pairs {
 		p.fresh = append(p.fresh, uint16(low+2*i))
 	}
-	return p
-}
-
-// NewShare is NewPorts of the pairs that fall to the i-th of n owners. A pair falls to the same one whatever the range is.
-func NewShare(first, last uint16, quarantine time.Duration, i, n int) *Ports {
-	p := NewPorts(first, last, quarantine)
-	p.fresh = slices.DeleteFunc(p.fresh, func(rtp uint16) bool { return int(rtp)/2%n != i })
-	p.rested = make([]pairBack, len(p.fresh))
 	return p
 }
 
@@ -58,7 +50,7 @@ func (p *Ports) Begin(port uint16) {
 	p.fresh = append(p.fresh[i:len(p.fresh):len(p.fresh)], p.fresh[:i]...)
 }
 
-// Succeed makes a new allocator take the place of one of another range and the same share, whose pairs that are out come back here. Those that this range
+// Succeed makes a new allocator take the place of one of another range, whose pairs that are out come back here. Those that this range
 // has too are not given out before, and keep their quarantine; those that it has not are remembered, for the range may come back as well.
 func (p *Ports) Succeed(o *Ports) {
 	p.away = o.away
@@ -87,11 +79,6 @@ func (p *Ports) Succeed(o *Ports) {
 		}
 		return back[rtp]
 	})
-}
-
-func newPorts(base uint16, words, pairs int, quarantine time.Duration) *Ports {
-	return &Ports{quarantine: quarantine, base: base, used: make([]uint64, words),
-		fresh: make([]uint16, 0, pairs), rested: make([]pairBack, pairs)}
 }
 
 // Keep has so many pairs left for TakeUrgent.
@@ -169,28 +156,6 @@ func (p *Ports) Free() int { return len(p.fresh) + p.n }
 
 // InUse is how many pairs are out.
 func (p *Ports) InUse() int { return p.inUse }
-
-// Split moves the free pairs into n allocators of nearly equal size. p keeps only what is out, which stays its own
-// to take back; so no pair ever belongs to two.
-func (p *Ports) Split(n int) []*Ports {
-	if n < 1 {
-		return nil
-	}
-	parts := make([]*Ports, n)
-	for i := range parts {
-		size := p.Free() / (n - i)
-		part := newPorts(p.base, len(p.used), size, p.quarantine)
-		fresh := min(size, len(p.fresh))
-		part.fresh = append(part.fresh, p.fresh[:fresh]...)
-		p.fresh = p.fresh[fresh:]
-		for part.Free() < size {
-			part.rested[part.n] = p.nextRested()
-			part.n++
-		}
-		parts[i] = part
-	}
-	return parts
-}
 
 func (p *Ports) taken(rtp uint16) bool {
 	i := (int(rtp) - int(p.base)) / 2

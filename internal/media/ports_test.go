@@ -49,7 +49,7 @@ func TestPortsBeginAnywhere(t *testing.T) {
 	}{
 		{40, []uint16{50, 52, 54, 56}}, {50, []uint16{50, 52, 54, 56}}, {51, []uint16{52, 54, 56, 50}}, {56, []uint16{56, 50, 52, 54}}, {60, []uint16{50, 52, 54, 56}},
 	} {
-		p := NewShare(50, 57, time.Second, 0, 1)
+		p := NewPorts(50, 57, time.Second)
 		p.Begin(c.begin)
 		var got []uint16
 		for range c.want {
@@ -64,7 +64,7 @@ func TestPortsBeginAnywhere(t *testing.T) {
 				t.Errorf("%d does not come back", rtp)
 			}
 		}
-		next := NewShare(54, 59, time.Second, 0, 1)
+		next := NewPorts(54, 59, time.Second)
 		next.Succeed(p)
 		if n := next.Free(); n != 3 {
 			t.Errorf("of the next range %d pairs are free, want 3", n)
@@ -170,24 +170,18 @@ func TestPortsProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const quarantine = 10
 		pairs := rapid.IntRange(1, 12).Draw(t, "pairs")
-		whole := NewPorts(40000, uint16(40000+2*pairs-1), quarantine)
-		parts := []*Ports{whole}
-		if n := rapid.IntRange(0, 4).Draw(t, "split"); n > 0 {
-			parts = append(parts, whole.Split(n)...)
-		}
-		owner := map[uint16]*Ports{}
-		home := map[uint16]*Ports{} // who gave a port out first
+		p := NewPorts(40000, uint16(40000+2*pairs-1), quarantine)
+		owner := map[uint16]bool{}
 		released := map[uint16]time.Time{}
 		now := epoch
 		for range rapid.IntRange(1, 100).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 6).Draw(t, "pass")))
-			p := rapid.SampledFrom(parts).Draw(t, "part")
 			if rapid.Bool().Draw(t, "take") {
 				port, ok := p.Take(now)
 				if !ok {
 					continue
 				}
-				if owner[port] != nil {
+				if owner[port] {
 					t.Fatalf("%d is out twice", port)
 				}
 				at, used := released[port]
@@ -195,28 +189,23 @@ func TestPortsProperty(t *testing.T) {
 					t.Fatalf("%d came back after %d", port, now.Sub(at))
 				}
 				for other, back := range released {
-					if home[other] != p || other == port || owner[other] != nil {
+					if other == port || owner[other] {
 						continue
 					}
 					if !used && now.Sub(back) >= quarantine || used && back.Before(at) {
 						t.Fatalf("%d went out while %d rests since %v", port, other, back)
 					}
 				}
-				owner[port], home[port] = p, p
+				owner[port] = true
 			} else if len(owner) > 0 {
 				port := rapid.SampledFrom(sorted(owner)).Draw(t, "port")
-				if p.Release(now, port) != (owner[port] == p) {
+				if !p.Release(now, port) {
 					t.Fatalf("release of %d", port)
 				}
-				if owner[port] == p {
-					released[port] = now
-					delete(owner, port)
-				}
+				released[port] = now
+				delete(owner, port)
 			}
-			free, out := 0, 0
-			for _, q := range parts {
-				free, out = free+q.Free(), out+q.InUse()
-			}
+			free, out := p.Free(), p.InUse()
 			if free+out != pairs || out != len(owner) {
 				t.Fatalf("free %d and out %d of %d, %d known to be out", free, out, pairs, len(owner))
 			}
@@ -224,24 +213,13 @@ func TestPortsProperty(t *testing.T) {
 	})
 }
 
-func sorted(owner map[uint16]*Ports) (ports []uint16) {
+func sorted(owner map[uint16]bool) (ports []uint16) {
 	for p := uint16(40000); p < 40100; p += 2 {
-		if owner[p] != nil {
+		if owner[p] {
 			ports = append(ports, p)
 		}
 	}
 	return ports
-}
-
-func TestSplitIsFair(t *testing.T) {
-	p := NewPorts(40000, 40021, 0) // 11 pairs
-	parts := p.Split(3)
-	if p.Free() != 0 || parts[0].Free() != 3 || parts[1].Free() != 4 || parts[2].Free() != 4 {
-		t.Fatalf("%d | %d %d %d", p.Free(), parts[0].Free(), parts[1].Free(), parts[2].Free())
-	}
-	if p.Split(0) != nil {
-		t.Fatal("split into nothing")
-	}
 }
 
 func BenchmarkPorts(b *testing.B) {
@@ -261,21 +239,21 @@ func BenchmarkPorts(b *testing.B) {
 // TestPortsSucceed: what running calls have is given to nobody, and comes back to whoever has the range now.
 func TestPortsSucceed(t *testing.T) {
 	now := time.Now()
-	share := func(first, last uint16) *Ports { return NewShare(first, last, time.Second, 1, 2) }
-	a := share(40000, 40019) // pairs 40002, 40006, … 40018
+	of := func(first, last uint16) *Ports { return NewPorts(first, last, time.Second) }
+	a := of(40000, 40009)
 	kept, _ := a.Take(now)
 	back, _ := a.Take(now)
 	a.Release(now, back)
-	b := share(50000, 50019)
+	b := of(50000, 50009)
 	b.Succeed(a)
 	other, _ := b.Take(now)
-	c := share(40000, 40039)
+	c := of(40000, 40019)
 	c.Succeed(b)
-	if kept != 40002 || back != 40006 || c.Free() != 9 || c.InUse() != 1 {
+	if kept != 40000 || back != 40002 || c.Free() != 9 || c.InUse() != 1 {
 		t.Fatalf("%d and %d, then %d pairs free and %d in use", kept, back, c.Free(), c.InUse())
 	}
 	for range c.Free() {
-		if rtp, _ := c.Take(now.Add(time.Minute)); rtp == kept || rtp/2%2 != 1 {
+		if rtp, _ := c.Take(now.Add(time.Minute)); rtp == kept {
 			t.Errorf("%d goes out", rtp)
 		}
 	}
@@ -285,7 +263,7 @@ func TestPortsSucceed(t *testing.T) {
 	if !c.Release(now, kept) || c.Release(now, kept) || c.Free() != 1 {
 		t.Error("the pair of a running call does not come back once")
 	}
-	d := share(40000, 40019)
+	d := of(40000, 40009)
 	d.Succeed(c)
 	if rtp, ok := d.Take(now); ok {
 		t.Errorf("%d goes out before its quarantine is over", rtp)
@@ -324,41 +302,6 @@ func TestPortsKept(t *testing.T) {
 	}
 	if !p.Release(now, out[1]) || p.Release(now, out[1]) {
 		t.Error("a pair of quarantine does not come back once")
-	}
-}
-
-// TestSplitInQuarantine: pairs that rest when the range is shared out stay in quarantine, and go out once each after it.
-func TestSplitInQuarantine(t *testing.T) {
-	now := time.Unix(1000, 0)
-	p := NewPorts(20000, 20019, time.Minute)
-	var out []uint16
-	for range 6 {
-		rtp, _ := p.Take(now)
-		out = append(out, rtp)
-	}
-	for _, rtp := range out[:5] {
-		p.Release(now, rtp)
-	}
-	parts := p.Split(3)
-	seen := map[uint16]bool{out[5]: true}
-	take := func(at time.Time) {
-		for _, part := range parts {
-			for rtp, ok := part.Take(at); ok; rtp, ok = part.Take(at) {
-				if seen[rtp] {
-					t.Errorf("%d goes out twice", rtp)
-				}
-				seen[rtp] = true
-			}
-		}
-	}
-	if take(now.Add(59 * time.Second)); len(seen) != 10-5 {
-		t.Errorf("%d pairs are out, with 5 in quarantine", len(seen))
-	}
-	if take(now.Add(time.Minute)); len(seen) != 10 {
-		t.Errorf("%d pairs are out", len(seen))
-	}
-	if !p.Release(now, out[5]) || p.InUse() != 0 {
-		t.Error("what was out is not taken back")
 	}
 }
 

@@ -91,7 +91,7 @@ func (s *Server) remarks(name string, me *topology.Server) (list topology.Proble
 	if me.MediaTier != s.mediaTier {
 		list = append(list, s.laterTier(name, me))
 	}
-	return slices.Concat(list, missingMedia(name, me), scarcePorts(name, me, s.cfg.Shards))
+	return append(list, missingMedia(name, me)...)
 }
 
 // read checks a document, and that it has this server and its secrets.

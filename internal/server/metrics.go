@@ -89,7 +89,7 @@ var (
 	descPackets    = desc("media_packets_total", "Packets of the media relay by what became of them.", "event")
 	descDead       = desc("media_silences_total", "Sides of a call that fell silent for mediaTimeout.")
 	descUnshaken   = desc("media_handshakes_failed_total", "Handshakes of DTLS-SRTP that failed.")
-	descPorts      = desc("media_ports_free", "Pairs of media ports that are not in use.", "shard")
+	descPorts      = desc("media_ports_free", "Pairs of media ports that are not in use.")
 	descQueue      = desc("shard_queue", "Messages and events that wait for a shard.", "shard")
 	descLag        = desc("shard_lag_seconds", "How long the last message had waited for its shard.", "shard")
 	descConns      = desc("sip_connections", "Open TCP and TLS connections by who opened them.", "opened")
@@ -145,9 +145,9 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 			gauge(descTrunkMax, float64(n), t.Trunk.Name)
 		}
 	}
+	gauge(descPorts, float64(s.engine.FreePorts()))
 	for i, l := range s.engine.Loads() {
 		shard := strconv.Itoa(i)
-		gauge(descPorts, float64(l.Ports), shard)
 		gauge(descQueue, float64(l.Queue), shard)
 		gauge(descLag, l.Lag.Seconds(), shard)
 	}

@@ -104,7 +104,7 @@ func Start(cfg Config) (s *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range slices.Concat(problems, missingMedia(cfg.Document, me), scarcePorts(cfg.Document, me, cfg.Shards)) {
+	for _, p := range slices.Concat(problems, missingMedia(cfg.Document, me)) {
 		cfg.Logger.Warn("document", "problem", p.String())
 	}
 	if problems := unlock(snap, me); len(problems) > 0 {

@@ -271,11 +271,7 @@ func (s *Server) rate(now tally, trunks []TrunkView) Rating {
 	some(Target{Name: "audio-poor", Bound: "most", Limit: mostPoor, Unit: "% in an hour", Look: "directsip calls --poor --since 1h"}, now.poor-h.poor, now.rated-h.rated)
 	add(Target{Name: "overload", Value: float64(now.overload - d.overload), Bound: "most", Unit: "refused in 15 minutes", Look: "the CPU of this host; what was refused is in no record, directsip_sip_events_total counts it"})
 	add(Target{Name: "faults", Value: float64(now.faults - d.faults), Bound: "most", Unit: "calls in 15 minutes", Look: "the log has the recording, please report it"})
-	ports := math.Inf(1)
-	for _, l := range s.engine.Loads() {
-		ports = min(ports, float64(l.Ports))
-	}
-	add(Target{Name: "media-ports", Value: ports, Bound: "least", Limit: leastPorts, Unit: "free pairs of a shard", Look: "widen mediaPorts, or set maxCalls"})
+	add(Target{Name: "media-ports", Value: float64(s.engine.FreePorts()), Bound: "least", Limit: leastPorts, Unit: "free pairs", Look: "widen mediaPorts, or set maxCalls"})
 	st := s.store.Stats()
 	add(Target{Name: "records-wait", Value: float64(st.Put - min(st.Put, st.Acknowledged)), Bound: "most", Limit: mostWaiting, Unit: "call records", Look: "directsip status"})
 	add(Target{Name: "records-lost", Value: float64(now.lost - d.lost), Bound: "most", Unit: "call records in 15 minutes", Look: "directsip status, and the log"})

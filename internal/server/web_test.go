@@ -28,7 +28,7 @@ func TestMetricsAfterCalls(t *testing.T) {
 	for _, want := range []string{
 		"directsip_calls 1\n", "directsip_draining 0\n", `directsip_trunk_state{trunk="gw"} 3`, `directsip_trunk_calls{trunk="gw"} 1`,
 		`directsip_sip_events_total{event="call"} 1`, `directsip_sip_messages_total{address="` + r.net + `1:5060",direction="in",transport="UDP"}`,
-		`directsip_media{what="sessions"} 1`, `directsip_shard_queue{shard="0"}`, `directsip_media_ports_free{shard="1"}`,
+		`directsip_media{what="sessions"} 1`, `directsip_shard_queue{shard="0"}`, `directsip_media_ports_free `,
 		`directsip_info{document="` + r.engine.Snapshot().Version + `",pool="pool.test",server="med1.test",version="` + Version + `"} 1`,
 	} {
 		if !strings.Contains(page, want) {

@@ -26,7 +26,7 @@ usages: [all, sos]
 // mediaAt notes at a time how many ports the node has open, and where the caller's media goes.
 func mediaAt(w *World, at time.Duration, ports *int, toCaller *bool) {
 	w.after(at, func() {
-		*ports = w.Nodes[0].ports[0].InUse()
+		*ports = w.Nodes[0].ports.InUse()
 		for _, b := range w.order[0].ends {
 			if b.state == up {
 				*toCaller = b.speaker.remote.media[0].addr == w.Host("uca").Addr

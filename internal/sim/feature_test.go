@@ -147,7 +147,7 @@ func TestTRK05Bypass(t *testing.T) {
 	w.after(2*second, func() {
 		b := w.order[0].ends[0]
 		seen = b.speaker.remote.media[0].addr == w.Host("uca").Addr
-		if n := w.Nodes[0].ports[0].InUse(); n > 0 {
+		if n := w.Nodes[0].ports.InUse(); n > 0 {
 			t.Errorf("%d ports in use", n)
 		}
 	})

@@ -30,7 +30,7 @@ type Node struct {
 	id     int
 	server *topology.Server
 	shards []*shard
-	ports  []*media.Ports
+	ports  *media.Ports
 	free   int // ports at the beginning
 	relay  *relay
 	board  *board
@@ -41,16 +41,14 @@ type Node struct {
 
 func newNode(w *World, id int, s *topology.Server, shards int) *Node {
 	n := &Node{w: w, id: id, server: s, handed: make(map[*sip.Message]*packet)}
-	n.ports = media.NewPorts(s.MediaPorts.First, s.MediaPorts.Last, quarantine).Split(shards)
-	for _, p := range n.ports {
-		n.free += p.Free()
-	}
+	n.ports = media.NewPorts(s.MediaPorts.First, s.MediaPorts.Last, quarantine)
+	n.free = n.ports.Free()
 	n.relay = &relay{n: n, sessions: make(map[media.SessionID]*session), ever: make(map[media.SessionID]bool), ports: make(map[uint16]media.SessionID),
 		keys: make(map[string]media.SessionID)}
 	n.board = newBoard(w, s)
 	n.watch = newWatch(n)
 	for i := range shards {
-		n.shards = append(n.shards, newShard(n, i, shards, n.ports[i]))
+		n.shards = append(n.shards, newShard(n, i, shards))
 	}
 	for _, s := range n.shards {
 		s.perform()
@@ -199,16 +197,12 @@ func (n *Node) finish() {
 			w.fail("%s: call %s from %s: %d records missing", n.name(), r.In.CallID, r.Calling.Received, k)
 		}
 	}
-	calls, free := uint64(0), 0
+	calls := uint64(0)
 	for i, s := range n.shards {
 		calls += s.core.Counts().Calls
 		if k := s.core.Counts().Panics; k > 0 && w.Fault.Panic < 0 {
 			w.fail("%s: %d faults inside", n.name(), k)
 		}
-		if k := n.ports[i].InUse(); k != 0 {
-			w.fail("%s: %d media ports were not returned", n.name(), k)
-		}
-		free += n.ports[i].Free()
 		if k := s.core.Away(); k > 0 && n.held() == 0 {
 			w.fail("%s: shard %d still looks for %d legs elsewhere", n.name(), i, k)
 		}
@@ -216,7 +210,10 @@ func (n *Node) finish() {
 	if uint64(len(began)) != calls {
 		w.fail("%s: %d calls counted, %d began", n.name(), calls, len(began))
 	}
-	if free != n.free {
+	if k := n.ports.InUse(); k != 0 {
+		w.fail("%s: %d media ports were not returned", n.name(), k)
+	}
+	if free := n.ports.Free(); free != n.free {
 		w.fail("%s: %d media ports are free, %d were", n.name(), free, n.free)
 	}
 	if len(n.handed) > 0 {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
-	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/ua"
 )
@@ -24,11 +23,11 @@ type shard struct {
 	woken bool
 }
 
-func newShard(n *Node, index, shards int, ports *media.Ports) *shard {
+func newShard(n *Node, index, shards int) *shard {
 	w := n.w
 	s := &shard{n: n, index: index}
 	rnd := rand.New(rand.NewPCG(w.Seed, uint64(n.id)+77+uint64(index)<<32))
-	s.env = &b2bua.Env{Server: n.server, Rand: rnd, Ports: ports, State: n.board, Limits: n.board, UserAgent: "directsip", Binding: n.board.Binding, Fingerprint: thePrint}
+	s.env = &b2bua.Env{Server: n.server, Rand: rnd, Ports: n.ports, State: n.board, Limits: n.board, UserAgent: "directsip", Binding: n.board.Binding, Fingerprint: thePrint}
 	s.env.CallID = func() string {
 		if s.core != nil {
 			w.Fault.visit()
