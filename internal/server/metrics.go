@@ -100,13 +100,15 @@ var (
 	descLinkUsed   = desc("link_kbps", "What the calls of this server need on a link of the network.", "link", "kind")
 	descLinkShare  = desc("link_kbps_limit", "The share of this server of a link.", "link", "kind")
 	descLinkNo     = desc("link_refused_total", "Calls and changes of calls that a link had no room for.", "link", "kind")
+	descTracked    = desc("host_tracked", "Connections that the host keeps track of for its packet filter.")
+	descTrackedMax = desc("host_tracked_limit", "Connections that the host can keep track of.")
 	descInfo       = desc("info", "1; what runs here.", "version", "server", "pool", "document")
 )
 
 // Describe is prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descLive, descDraining, descTrunk, descTrunkCall, descRegistered, descTrunkMax, descCert, descSIP,
-		descMessages, descDrops, descRecords, descMedia, descPackets, descDead, descUnshaken, descPorts, descQueue, descLag, descConns, descLost, descWaiting, descQuality, descOldest, descLinkUsed, descLinkShare, descLinkNo, descInfo} {
+		descMessages, descDrops, descRecords, descMedia, descPackets, descDead, descUnshaken, descPorts, descQueue, descLag, descConns, descLost, descWaiting, descQuality, descOldest, descLinkUsed, descLinkShare, descLinkNo, descTracked, descTrackedMax, descInfo} {
 		ch <- d
 	}
 }
@@ -146,6 +148,9 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	gauge(descPorts, float64(s.engine.FreePorts()))
+	n, most := tracked(host)
+	gauge(descTracked, n)
+	gauge(descTrackedMax, most)
 	for i, l := range s.engine.Loads() {
 		shard := strconv.Itoa(i)
 		gauge(descQueue, float64(l.Queue), shard)

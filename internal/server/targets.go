@@ -30,6 +30,7 @@ const (
 	fewTried     = 20   // … of so many at least
 	leastPorts   = 20   // free pairs of media ports in a shard
 	mostWaiting  = 100  // call records that are not written
+	mostTracked  = 80   // % of the host's table of connections
 	leastDisk    = 1000 // MiB free where the records are
 	leastDays    = 30   // until our certificate expires
 	mostLag      = 3600 // seconds that a quality record waits for its consumer
@@ -277,6 +278,7 @@ func (s *Server) rate(now tally, trunks []TrunkView) Rating {
 	add(Target{Name: "records-lost", Value: float64(now.lost - d.lost), Bound: "most", Unit: "call records in 15 minutes", Look: "directsip status, and the log"})
 	add(Target{Name: "disk-errors", Value: float64(now.unwritten - d.unwritten), Bound: "most", Unit: "failed writes in 15 minutes", Look: "directsip status, and the log"})
 	s.rateDisk(add)
+	rateTracked(host, add)
 	if me.QualityConsumer != "" {
 		add(Target{Name: "quality-wait", Value: s.consumed.lag(now.at).Seconds(), Bound: "most", Limit: mostLag, Unit: "seconds", Look: "the log says why the consumer does not take them"})
 		add(Target{Name: "quality-lost", Value: float64(now.refused - h.refused), Bound: "most", Unit: "quality records in an hour", Look: "the log says why the consumer refuses them"})

@@ -19,7 +19,7 @@ import (
 func verdicts(r Rating) (list []string) {
 	for _, t := range r.Targets {
 		switch {
-		case t.Name == "disk-free": // is the machine's
+		case t.Name == "disk-free" || t.Name == "tracked": // are the machine's
 		case t.Unknown != "":
 			list = append(list, t.Name+"?")
 		case !t.Met:
@@ -194,6 +194,7 @@ func TestTargetsAreThoseOfTheAlerts(t *testing.T) {
 		`class=~"peer-fault|incompatible"}[1h]))`,
 		fmt.Sprintf("directsip_attempts_total[1h])) >= %d) > %v", fewTried, mostRefused/100.0),
 		fmt.Sprintf("directsip_media_ports_free < %d", leastPorts),
+		fmt.Sprintf("directsip_host_tracked / directsip_host_tracked_limit > %v", mostTracked/100.0),
 		fmt.Sprintf("directsip_records_waiting > %d", mostWaiting),
 		fmt.Sprintf("/ 86400 < %d", leastDays),
 		fmt.Sprintf("directsip_quality_records_lag_seconds > %d", mostLag),
@@ -209,7 +210,7 @@ func TestTargetsAreThoseOfTheAlerts(t *testing.T) {
 	}
 	for name, bound := range map[string]string{"draining": "0", "trunks-down": "0", "not-registered": "0", "trunk-full": fmt.Sprint(mostFull, " %"), "calls": fmt.Sprint(mostFull, " %"),
 		"calls-failed": fmt.Sprint(mostFailed, " %"), "audio-poor": fmt.Sprint(mostPoor, " %"), "overload": "0", "faults": "0", "trunk-fails": fmt.Sprint(mostRefused, " %"), "media-ports": fmt.Sprint(leastPorts),
-		"disk-errors": "0", "quality-wait": fmt.Sprint(mostLag, " s"), "quality-lost": "0", "quality-files": "0", "records-wait": fmt.Sprint(mostWaiting), "records-lost": "0", "disk-free": fmt.Sprint(leastDisk, " MiB"), "certificate": fmt.Sprint(leastDays, " days")} {
+		"disk-errors": "0", "quality-wait": fmt.Sprint(mostLag, " s"), "quality-lost": "0", "quality-files": "0", "records-wait": fmt.Sprint(mostWaiting), "records-lost": "0", "disk-free": fmt.Sprint(leastDisk, " MiB"), "tracked": fmt.Sprint(mostTracked, " %"), "certificate": fmt.Sprint(leastDays, " days")} {
 		if !regexp.MustCompile("(?m)^\\| `" + name + "` \\| (most|least) " + bound + " \\|").Match(page) {
 			t.Errorf("operation.md lacks %s with %s", name, bound)
 		}
