@@ -101,8 +101,7 @@ func refusedAlso(body string, offer *sdp.Session) string {
 	if refused == 0 {
 		return body
 	}
-	text, _ := sdp.Complete(body, sdp.Shorten(body, refused))
-	return text
+	return sdp.Without(body, refused)
 }
 
 // carry takes a description of one leg and writes it for the other.

@@ -34,6 +34,7 @@ func (c *Call) reoffer(now time.Time, l *Leg, out *Out) bool {
 	m.Add(sip.IDContact, c.contact(l.hop))
 	m.Add(sip.IDAllow, c.env.Allow(l.trunk.Settings))
 	l.askTimer(m)
+	c.lessRefused(l)
 	c.say(l, m, l.sdp.again())
 	l.unoffered = false
 	l.auth.begin(c.env, m)
@@ -47,6 +48,16 @@ func (c *Call) reoffer(now time.Time, l *Leg, out *Out) bool {
 	l.invc.Start(now, m, l.hop, c.env.Timers, &out.Out)
 	c.note(now, l, true, m)
 	return true
+}
+
+// lessRefused takes from what stands what one of the two sides has refused: who is only refreshed is not asked for video again.
+func (c *Call) lessRefused(l *Leg) {
+	if l != c.seat(l.side) || c.other(l) == nil {
+		return
+	}
+	if s, less := c.plan.giveUp(l.sdp.body); less {
+		c.plan.write(c, s, l, &l.sdp, asOffer)
+	}
 }
 
 // reofferAnswered takes a response to it; false: the response is to another re-INVITE.

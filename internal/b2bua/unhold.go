@@ -41,22 +41,30 @@ func (p *plan) unhold(from *Leg, s *sdp.Session) (changed bool) {
 	return changed
 }
 
-// giveUp refuses the m-lines of an offer that one of the sides has refused: whoever took one now would not be heard.
-func (p *plan) giveUp(s *sdp.Session) (changed bool) {
+// giveUp is what stands on a leg without the m-lines that one of the sides has refused: whoever took one now would not be heard. nil: nothing stands.
+func (p *plan) giveUp(body string) (s *sdp.Session, less bool) {
+	s, err := sdp.Parse(body)
+	if err != nil {
+		return nil, false
+	}
+	refused := sdp.Absent(0)
 	for i := range s.Media[:min(len(s.Media), len(p.lines))] {
-		if m, peer := &s.Media[i], &p.lines[i].peer; !m.Rejected() && !(peer[0].live && peer[1].live) {
-			m.Port, changed = 0, true
+		if peer := &p.lines[i].peer; !s.Media[i].Rejected() && !(peer[0].live && peer[1].live) {
+			refused |= 1 << i
 		}
 	}
-	return changed
+	if refused == 0 {
+		return s, false
+	}
+	s, err = sdp.Parse(sdp.Without(body, refused))
+	return s, err == nil
 }
 
 // offerStanding answers a re-INVITE without an offer with what stands, off hold. What the other side does not have it cannot be asked for: it has refused to be asked.
 func (c *Call) offerStanding(now time.Time, l *Leg, out *Out) {
 	other := c.other(l)
-	if s, err := sdp.Parse(l.sdp.body); err == nil && other != nil {
-		unheld, less := c.plan.unhold(other, s), c.plan.giveUp(s)
-		if unheld || less {
+	if s, less := c.plan.giveUp(l.sdp.body); s != nil && other != nil {
+		if unheld := c.plan.unhold(other, s); unheld || less {
 			c.plan.write(c, s, l, &l.sdp, asOffer)
 		}
 	}

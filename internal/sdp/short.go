@@ -125,6 +125,21 @@ func Extend(body, by string) string {
 	return b.String()
 }
 
+// Without is a description with some of its m-lines refused: they are the bits of which.
+func Without(body string, which Absent) string {
+	head, list := sections(body)
+	var b strings.Builder
+	b.WriteString(head)
+	for i := range list {
+		if which>>i&1 == 0 {
+			b.WriteString(list[i].text)
+		} else {
+			b.WriteString(list[i].refused())
+		}
+	}
+	return b.String()
+}
+
 // refused is the m-line as one that is refused.
 func (s *section) refused() string {
 	return "m=" + s.kind + " 0 " + s.protocol + " " + s.formats + "\r\n"

@@ -222,6 +222,36 @@ func refreshed(r *rig, e *end, holds string, busy func()) {
 	e.answers("200 OK", r.first("INVITE"), holds)
 }
 
+// TestRefreshWithoutWhatIsRefused: who has refused video is not asked for it again when its session is refreshed, wherever media goes, and is told once what it has said.
+func TestRefreshWithoutWhatIsRefused(t *testing.T) {
+	for name, doc := range map[string]string{"anchored": document, "bypassed": placed} {
+		r := rigOf(t, doc)
+		caller, callee := r.endsOf(described(0, 0, speech+video), described(1, 0, speech+refuse(video, 0)))
+		caller.ack(1)
+		callee.says("UPDATE", "", "Supported: timer", "Session-Expires: 120;refresher=uas")
+		versions := ""
+		for range 3 {
+			if r.pass(60 * time.Second); r.first("UPDATE") != nil {
+				callee.answers("405 Method Not Allowed", r.first("UPDATE"), "")
+				r.pass(time.Second)
+			}
+			refresh, said := r.told("INVITE")
+			if kinds(said) != "audio -video" {
+				t.Errorf("%s: refreshed by\n%s", name, refresh)
+			}
+			versions += said.Origin.Version
+			callee.answers("200 OK", refresh, described(1, 0, speech+refuse(video, 0)), "Supported: timer", "Session-Expires: 120;refresher=uac")
+			r.sent("ACK")
+		}
+		if versions != "222" {
+			t.Errorf("%s: the refreshes have versions %s", name, versions)
+		}
+		if offered, answered := change(callee, caller, "INVITE", 1, speech+video, "200 OK", speech+video); offered != "audio video" || answered != "audio video" {
+			t.Errorf("%s: offered %s, answered %s", name, offered, answered)
+		}
+	}
+}
+
 // TestRefreshAnsweredWithLessMeanwhile: what a peer answers to a refresh while a transfer or another change is under way the other side is told behind that, unless it has left.
 func TestRefreshAnsweredWithLessMeanwhile(t *testing.T) {
 	for _, status := range []string{"486 Busy Here", "200 OK"} {

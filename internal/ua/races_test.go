@@ -690,7 +690,7 @@ func TestCancelOfReinviteCrossesAnotherLine(t *testing.T) {
 	}
 }
 
-// And where an m-line before it was offered and refused: each keeps its place.
+// And where an m-line before it was offered and refused: each keeps its place, and is not offered again.
 func TestCancelOfReinviteCrossesAThirdLine(t *testing.T) {
 	r := newRig(t)
 	caller, callee := r.endsOf(described(0, 0, speech+video), described(1, 0, speech+refuse(video, 0)))
@@ -700,7 +700,7 @@ func TestCancelOfReinviteCrossesAThirdLine(t *testing.T) {
 	callee.answers("100 Trying", ours, "")
 	caller.cancel(ask)
 	callee.answers("200 OK", ours, described(1, 1, speech+refuse(video, 0)+video))
-	if again, said := r.told("INVITE"); kinds(said) != "audio video -video" || said.Media[1].Port != r.session.Streams[1].Side[1].Local.Port() {
+	if again, said := r.told("INVITE"); kinds(said) != "audio -video -video" {
 		t.Errorf("the callee is told\n%s", again)
 	}
 }
