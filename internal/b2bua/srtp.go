@@ -232,7 +232,7 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 		return nil
 	}
 	offer := c.isOffer(l, m)
-	if offer && m.IsRequest() && l.up && (l.oa.LocalPending() || l.oa.RemotePending()) { // it is refused, and is not to change what the answer to the other one means
+	if offer && m.IsRequest() && l.up && (l.oa.LocalPending() || l.oa.RemotePending() || c.candidate(l)) { // it is refused, and is not to change what the answer to the other one means
 		return nil
 	}
 	clean, why := body, (*diag.Reason)(nil)

@@ -55,7 +55,7 @@ func (v *voice) material() string {
 	return fmt.Sprintf("%-30.30s", fmt.Sprintf("key %d of %d", v.fresh, v.host))
 }
 func (v *voice) ufrag() string { return fmt.Sprintf("uf%d%d", v.host, v.fresh) }
-func (v *voice) print() string { return strings.Repeat(string(rune('a'+10*v.host+v.fresh)), 32) }
+func (v *voice) print() string { return strings.Repeat(string(rune('A'+10*v.host+v.fresh)), 32) }
 
 // describes is its offer, or its answer to one.
 func (v *voice) describes(offer *sdp.Session) string {
@@ -513,6 +513,14 @@ func TestTransfersAreWhatIsSaid(t *testing.T) {
 						x.third.end = x.seats()
 					}
 					inv, offer := x.rig.told("INVITE")
+					if !replaces { // who has answered asks for a change before it has its place
+						u := *x.third
+						u.fresh++
+						u.says("INVITE", u.describes(nil))
+						x.rig.sent("SIP/2.0 100", "SIP/2.0 491")
+						x.third.version = u.version
+						u.ack(u.seq)
+					}
 					x.b.answers("200 OK", inv, x.b.agrees(offer))
 					if replaces {
 						var ok []byte
