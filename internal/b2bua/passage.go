@@ -7,7 +7,6 @@ import (
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/media"
-	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/txn"
@@ -163,11 +162,6 @@ func (c *Call) inviteGuest(now time.Time, x *transfer, out *Out) {
 	}
 	was := l.sdp
 	body := c.plan.standingOffer(c, l)
-	if whole, absent := sdp.Complete(before.body, body); absent != 0 { // a dialog never has fewer m-lines than before (RFC 3264 §8)
-		l.sdp = was
-		l.sdp.body = whole
-		body = l.sdp.again() // what was said before and refused is said so
-	}
 	if body == "" {
 		l.oa.Failed("INVITE")
 		l.sdp = was // nothing of it was said

@@ -40,6 +40,7 @@ func (p *plan) standingOffer(c *Call, l *Leg) string {
 	if p.bypass {
 		body = offHold.Replace(body)
 	}
+	body, _ = sdp.Complete(l.sdp.body, body) // a dialog never has fewer m-lines than before (RFC 3264 §8), and what it has had keeps its place
 	s, err := parseOffer(body)
 	if err != nil {
 		return ""
@@ -47,6 +48,7 @@ func (p *plan) standingOffer(c *Call, l *Leg) string {
 	if p.bypass {
 		return l.sdp.pass(s)
 	}
+	p.grow(c, s)
 	for i := range s.Media {
 		if !c.xfer.connects() { // who holds does so for the referrer
 			s.Media[i].Direction = sdp.SendRecv

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -378,6 +379,50 @@ func TestTransferBetweenCallsOneWithVideo(t *testing.T) {
 			if len(told) == 0 || !bytes.Contains(told[0], []byte("SIP/2.0 200 OK")) {
 				t.Errorf("%q: the referrer is told\n%s", lines, told)
 			}
+		}
+	}
+}
+
+// TestTransferBetweenCallsOfOtherLines: of two calls that are joined one is spoken on behind an m-line that stands refused, as of telephones that offer speech with SRTP and without. In the call
+// that is left each of the two is told of one and the same m-line of ours.
+func TestTransferBetweenCallsOfOtherLines(t *testing.T) {
+	for _, lines := range [][2]string{{noSpeech + speech, speech}, {speech, noSpeech + speech}, {noT38 + speech, speech}, {noSpeech + t38, t38}} {
+		s := newShards(t)
+		one := s.callOf(0, described(0, 0, lines[0]), described(1, 0, lines[0]))
+		s.n++
+		two := s.callOf(1, described(0, 0, lines[1]), described(1, 0, lines[1]))
+		refer := "Refer-To: <sip:+14255550100@198.51.100.2?Replaces=" + two.b + "%3Bto-tag%3D" + two.ourB + "%3Bfrom-tag%3D" + two.tagB + ">"
+		told := map[uint16]int{} // the ports of ours that they send to
+		for list := s.in(s.pstn, s.fromCallee(&one, "REFER", refer)); len(list) > 0; list = list[1:] {
+			m, _ := sip.Parse(list[0], nil)
+			body, offers := m.SDP()
+			switch {
+			case m.Method == "INVITE" && offers:
+				said, _ := sdp.Parse(body)
+				answer := ""
+				for i := range said.Media {
+					line := map[string]string{"audio": speech, "image": t38}[said.Media[i].Kind]
+					if said.Media[i].Rejected() {
+						line = map[string]string{"audio": noSpeech, "image": noT38}[said.Media[i].Kind]
+					} else {
+						for at := range s.sessions[1].Streams {
+							for side := range 2 {
+								if s.sessions[1].Streams[at].Side[side].Local.Port() == said.Media[i].Port {
+									told[said.Media[i].Port] = at
+								}
+							}
+						}
+					}
+					answer += line
+				}
+				list = append(list, s.in(s.uc, response("200 OK", list[0], "", described(0, 1, answer)))...)
+			case m.Method == "BYE", m.Method == "NOTIFY":
+				list = append(list, s.in(s.pstn, response("200 OK", list[0], "", ""))...)
+			}
+		}
+		places := slices.Sorted(maps.Values(told))
+		if len(places) != 2 || places[0] != places[1] {
+			t.Errorf("%q: they send to %v", lines, told)
 		}
 	}
 }
