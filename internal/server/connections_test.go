@@ -221,6 +221,49 @@ func TestCallerNamesAPortOfNobody(t *testing.T) {
 	r.records(1)
 }
 
+// A caller behind a NAT, to which nobody can connect, opens a new connection when the one of its call is lost: what it is told of the call goes by that, the answer and the BYE.
+func TestCallerIsReachedByItsNextConnection(t *testing.T) {
+	t.Parallel()
+	doc := strings.ReplaceAll(basic, "kind: pbx, host: NET.2, root: {transport: UDP, port: 5060}", "kind: pbx, host: NET.2, root: {transport: TCP, port: 5060}")
+	r := start(t, strings.ReplaceAll(doc, "port: 5070", "port: 5070, gatewayPort: 5060"))
+	gw := r.agent(3)
+	lost := make(chan struct{})
+	gw.Answer(siptest.Provisional(180), siptest.Custom(func(*siptest.Call) bool { <-lost; return true }), siptest.OK())
+	request := func(method, callID, to string) *sip.Message {
+		m := r.fromPBX(5099, method, to)
+		m.Set(sip.IDCallID, callID)
+		m.Set(sip.IDContact, "<sip:pbx@10.1.1.1:5099;transport=tcp>")
+		return m
+	}
+	again := func(before *wire) *wire {
+		before.drop()
+		until(t, "end of the connection", func() bool { return r.transport.Stats().Accepted == 0 })
+		w := dial(t, r.net+"2", r.net+"1:5060")
+		w.says(request("OPTIONS", "ping", ""))
+		w.hears(200)
+		return w
+	}
+	first := dial(t, r.net+"2", r.net+"1:5060")
+	inv := request("INVITE", "gone", "")
+	inv.SetBody("application/sdp", description(r.net, "1", "audio 30000 RTP/AVP 0"))
+	first.says(inv)
+	in := r.tester.Incoming(gw, 1)
+	first.hears(100)
+	first.hears(180)
+	second := again(first)
+	close(lost)
+	ok := second.hears(200)
+	second.says(request("ACK", "gone", ";tag="+ok.ToTag()))
+	r.tester.Wait(in, siptest.Acked)
+	second.says(request("INFO", "gone", ";tag="+ok.ToTag())) // behind its ACK
+	second.next()
+	third := again(second)
+	in.Hangup()
+	third.says(sip.NewResponse(third.takes("BYE"), 200, ""))
+	r.tester.Wait(in, siptest.Ended)
+	r.records(1)
+}
+
 // TestCallThatFindsNoConnection has the trunk looked at: it is down after seconds, not when its next OPTIONS would have been due.
 func TestCallThatFindsNoConnection(t *testing.T) {
 	t.Parallel()

@@ -75,7 +75,7 @@ func (c *conn) unheard(why error) (list []Send) {
 	return list
 }
 
-// lose deals with messages that the end of the connection has kept from the peer. Where nobody was to be reached they go where the peer has been.
+// lose deals with messages that the end of the connection has kept from the peer. Where nobody was to be reached they go where the peer has been, or by another connection of its.
 func (c *conn) lose(list []Send, err error) {
 	c.mu.Lock()
 	proven := c.proven
@@ -85,6 +85,9 @@ func (c *conn) lose(list []Send, err error) {
 		if !proven && m.Hop.Way.IsValid() && m.Hop.Way != m.Hop.Remote {
 			c.t.absent.add(c.t.now(), c.remote)
 			c.t.sendStream(&m)
+			continue
+		}
+		if !proven && c.t.sendByAnother(&m) {
 			continue
 		}
 		if !again || m.again || m.Hop.Transport == 0 {

@@ -72,6 +72,7 @@ type Send struct {
 	CallID, Branch string
 
 	again, asked bool // it was lost with a connection before; its connection remembers it
+	another      bool // it goes by a connection that it was not meant for
 }
 
 // ListenSpec is one listener. Transport and Addr identify it: two specs that differ only in the rest are the same
