@@ -326,9 +326,10 @@ func (c *Call) bye(now time.Time, l *Leg, out *Out) {
 	c.sendBye(now, l, out)
 }
 
-// A BYE that finds no connection is tried again: without it the peer would hold the call, and the line, until it notices.
+// A BYE that finds no connection is tried again, for about as long as it would be repeated over UDP, in which a proxy or its host is started anew: without it the
+// peer would hold the call, and the line, until it notices.
 const (
-	byeTries = 3
+	byeTries = 8
 	byePause = 4 * time.Second
 )
 

@@ -274,6 +274,26 @@ func TestRFC3261_8_1_3_1NotSentWithinACall(t *testing.T) {
 	}
 }
 
+// A BYE that cannot be sent is tried again for half a minute, and no longer.
+func TestByeNotSent(t *testing.T) {
+	r := overTCP(t)
+	caller, _ := r.acknowledged()
+	caller.says("BYE", "")
+	last := time.Duration(0)
+	for after := time.Duration(0); after < 2*time.Minute; after += time.Second {
+		for _, m := range r.out.Sends {
+			if bytes.HasPrefix(m.Data, []byte("BYE ")) {
+				last = after
+				r.core.SendFailed(r.now, m.CallID, m.Branch, "connection refused", &r.out)
+			}
+		}
+		r.pass(time.Second)
+	}
+	if last < 24*time.Second || last > 40*time.Second {
+		t.Errorf("tried for the last time after %v", last)
+	}
+}
+
 // A refresh of the session that cannot be sent is tried again, as often as the interval allows.
 func TestRefreshNotSent(t *testing.T) {
 	r := overTCP(t)
