@@ -60,10 +60,8 @@ func (s *Session) index() (formats int, err error) {
 	}
 	s.head = -1
 	media := 0
-	for at := 0; at < len(s.body); {
-		next, end := lineEnd(s.body, at)
-		l := span{uint32(at), uint32(end)}
-		at = next
+	for c := (cutter{body: s.body, feed: -1}); c.at < len(s.body); {
+		l := c.next()
 		for l.to > l.from && blank(s.body[l.to-1]) {
 			l.to--
 		}
@@ -101,23 +99,34 @@ func (s *Session) index() (formats int, err error) {
 	return formats, nil
 }
 
-// lineEnd returns where the line that begins at from ends and where the next one begins. CR LF, LF and a lone CR end
-// a line: a lone CR that were kept inside would be a line of its own to the next reader.
-func lineEnd(body string, from int) (next, end int) {
-	line := body[from:]
-	next = len(body)
-	if i := strings.IndexByte(line, '\n'); i >= 0 {
-		line, next = line[:i], from+i+1
+// cutter cuts a body into lines. CR LF, LF and a lone CR end a line: a lone CR that were kept inside would be a line of its own to the next reader.
+type cutter struct {
+	body     string
+	at       int // where the next line begins
+	feed     int // the first LF that is not before the line last cut, the length of the body when there is none; -1: nobody has looked
+	searched int // octets in which an LF was looked for: each once, also where lines end by CR alone
+}
+
+// next cuts the next line off. There must be one.
+func (c *cutter) next() span {
+	from := c.at
+	if c.feed < from {
+		n := strings.IndexByte(c.body[from:], '\n')
+		if n < 0 {
+			n = len(c.body) - from
+		}
+		c.feed = from + n
+		c.searched += n
 	}
-	i := strings.IndexByte(line, '\r')
-	switch {
-	case i < 0:
-		return next, from + len(line)
-	case i == len(line)-1:
-		return next, from + i
-	default:
-		return from + i + 1, from + i
+	line := c.body[from:c.feed]
+	c.at = min(c.feed+1, len(c.body))
+	if i := strings.IndexByte(line, '\r'); i >= 0 {
+		if i < len(line)-1 {
+			c.at = from + i + 1
+		}
+		line = line[:i]
 	}
+	return span{uint32(from), uint32(from + len(line))}
 }
 
 func (s *Session) fail(at uint32, why string) *SyntaxError {

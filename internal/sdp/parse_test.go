@@ -182,6 +182,20 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// TestLinesAreSearchedOnce: however a body ends its lines, to cut them takes no more than to read it.
+func TestLinesAreSearchedOnce(t *testing.T) {
+	for name, body := range map[string]string{"CR": strings.Repeat("\r", MaxBody), "blank CR": strings.Repeat(" \r", MaxBody/2), "LF": strings.Repeat("\n", MaxBody),
+		"CR LF": strings.Repeat("\r\n", MaxBody/2), "CR, LF at the end": strings.Repeat("\r", MaxBody-1) + "\n"} {
+		c, lines := cutter{body: body, feed: -1}, 0
+		for ; c.at < len(body); lines++ {
+			c.next()
+		}
+		if lines < MaxBody/2 || c.searched > len(body) {
+			t.Errorf("%s: %d octets searched for %d lines of %d octets", name, c.searched, lines, len(body))
+		}
+	}
+}
+
 // TestRFC8866_5_TwoStreams reads a description in the form of the example of RFC 8866 §5.
 func TestRFC8866_5_TwoStreams(t *testing.T) {
 	s := mustParse(t, crlf("v=0", "o=alice 3724394400 3724394405 IN IP4 198.51.100.1", "s=Call to John", "i=An offer",
