@@ -289,8 +289,12 @@ func (c *Call) lateInviteResponse(now time.Time, t *attempt, m *sip.Message, out
 	}
 }
 
-// hangUpFork ends a second dialog of a forked INVITE: its peer answered after another branch had (RFC 3261 §13.2.2.4).
+// hangUpFork ends a second dialog of a forked INVITE: its peer answered after another branch had (RFC 3261 §13.2.2.4). Branches beyond maxEarly are not heard: each is
+// remembered for half a minute, and gives up by itself without an ACK.
 func (c *Call) hangUpFork(now time.Time, l *Leg, m *sip.Message, out *Out) {
+	if len(l.acks) >= maxEarly {
+		return
+	}
 	extra := Leg{side: l.side, number: l.number, trunk: l.trunk, callID: l.callID, tag: l.tag, hop: l.hop, auth: l.auth, offerless: l.offerless}
 	extra.sdp.start(c.env)
 	extra.dlg = dialog.NewUAC(l.sent, m)

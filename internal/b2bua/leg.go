@@ -86,7 +86,7 @@ type sentAck struct {
 	body bool // it has an answer
 }
 
-// maxAcks bounds the ACKs that are kept; each is needed for 32 s.
+// maxAcks bounds the ACKs that are kept, beside those to branches of a fork; each is needed for 32 s.
 const maxAcks = 8
 
 // request is a non-INVITE request of ours in flight.
@@ -202,10 +202,7 @@ func (c *Call) reply(now time.Time, l *Leg, s *txn.Server, m *sip.Message, out *
 func (c *Call) serve(now time.Time, l *Leg, src sip.Source, m *sip.Message) *txn.Server {
 	s := &txn.Server{}
 	s.Start(now, m, Back(src, m), c.env.Timers)
-	if len(l.servers) > 2*maxRequests { // a flood: the oldest answers are forgotten
-		l.servers = append(l.servers[:0], l.servers[1:]...)
-	}
-	l.servers = append(l.servers, s)
+	l.servers = remember(l.servers, s, 2*maxRequests) // in a flood the oldest answers are forgotten
 	return s
 }
 
@@ -252,10 +249,7 @@ func (c *Call) sendAck(now time.Time, l *Leg, cseq uint32, body string, out *Out
 		l.toward = ""
 	}
 	a := writeAck(c.env, &l.dlg, l.hop, cseq, body, l.auth)
-	if len(l.acks) == maxAcks {
-		l.acks = append(l.acks[:0], l.acks[1:]...)
-	}
-	l.acks = append(l.acks, a)
+	l.acks = remember(l.acks, a, max(maxAcks, len(l.acks))) // with those to the branches of a fork they may be more
 	l.acked, l.ackWaits, l.offered = true, false, ""
 	out.Sends = append(out.Sends, a.send)
 	c.noteAck(now, l, body != "")
@@ -309,8 +303,17 @@ func (l *Leg) shelve() {
 	l.stops = false
 	if l.invc.Live() {
 		old := l.invc
-		l.past = append(l.past, &old)
+		l.past = remember(l.past, &old, maxRequests)
 	}
+}
+
+// remember adds to a list, which is to have so many at most: of what a peer can make us keep, one after the other, the oldest is forgotten. All of them are looked at
+// with every message of their call.
+func remember[T any](list []T, t T, most int) []T {
+	if len(list) >= most {
+		list = append(list[:0], list[1:]...)
+	}
+	return append(list, t)
 }
 
 // bye ends the leg's dialog. Before the ACK to our own 2xx it waits (RFC 3261 §15).

@@ -75,7 +75,7 @@ func (c *Call) receiveReinvite(now time.Time, l *Leg, src sip.Source, m *sip.Mes
 	}
 	if l.invs.Live() {
 		old := l.invs
-		l.refused = append(l.refused, &old)
+		l.refused = remember(l.refused, &old, maxRequests)
 	}
 	l.inv = m
 	l.invs.Start(now, m, Back(src, m), c.env.Timers)

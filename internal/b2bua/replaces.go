@@ -126,7 +126,7 @@ func (c *Call) again(l *Leg) {
 	if i := c.turnedAway(l.inv); i >= 0 {
 		before := &c.attempts[i].leg
 		t := before.invs
-		l.refused, l.servers = append(before.refused, &t), before.servers
+		l.refused, l.servers = remember(before.refused, &t, maxRequests), before.servers
 		c.attempts = slices.Delete(c.attempts, i, i+1)
 	}
 }

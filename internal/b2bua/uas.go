@@ -377,10 +377,7 @@ func (c *Call) turnAway(now time.Time, l *Leg, src sip.Source, m *sip.Message, w
 	if m.Method == "INVITE" {
 		t := &txn.InviteServer{}
 		t.Start(now, m, Back(src, m), c.env.Timers)
-		if len(l.refused) > maxRequests {
-			l.refused = append(l.refused[:0], l.refused[1:]...)
-		}
-		l.refused = append(l.refused, t)
+		l.refused = remember(l.refused, t, maxRequests)
 		t.Respond(now, r, &out.Out)
 		c.note(now, l, true, r)
 		return

@@ -18,6 +18,9 @@ import (
 // maxAway bounds the legs that are remembered as being elsewhere.
 const maxAway = 1 << 16
 
+// maxGuests bounds the Call-IDs that come to one call by INVITE with Replaces and that it knows until its end, the refused ones too.
+const maxGuests = 256
+
 // way is where a leg went when it was here last: to the shard of a Call-ID, or back to that of the call it had come from. So whoever follows
 // it comes to where it is, and to no shard twice.
 type way struct {
@@ -104,6 +107,11 @@ func (c *Core) replaceHere(now time.Time, src sip.Source, m *sip.Message, t *top
 	}
 	if e.ended { // RFC 3891 §3: the dialog is over
 		c.refuse(src, m, diag.Declined, 0)
+		c.out.Left = append(c.out.Left, m.CallID())
+		return
+	}
+	if len(e.guests) >= maxGuests {
+		c.refuse(src, m, diag.TransferLimit, 0)
 		c.out.Left = append(c.out.Left, m.CallID())
 		return
 	}
