@@ -39,11 +39,19 @@ func serves(set *topologySettings, tag string) bool {
 	return false
 }
 
+// maxUnsupported bounds the lines of a 420 that name an extension: a request has room for thousands, each shorter than its line, and the answer is kept.
+const maxUnsupported = 32
+
 // RefuseRequired names on a 420 the extensions that a request requires and that the trunk does not have (RFC 3261 §8.2.2.3).
 func RefuseRequired(set *topologySettings, r, req *sip.Message) {
+	n := 0
 	for v := range req.Values(sip.IDRequire) {
-		if v != "" && !serves(set, v) {
-			r.Add(sip.IDUnsupported, v)
+		if v == "" || serves(set, v) {
+			continue
 		}
+		if n++; n > maxUnsupported {
+			return
+		}
+		r.Add(sip.IDUnsupported, v)
 	}
 }

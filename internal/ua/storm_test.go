@@ -1,8 +1,10 @@
 package ua_test
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -84,5 +86,22 @@ func TestStormOfReplaces(t *testing.T) {
 	}
 	if owned != kept {
 		t.Errorf("%d of %d are remembered, want %d", owned, storm, kept)
+	}
+}
+
+// TestRefusalsAreNoLongerThanRequests: an answer that names what a request requires does not outgrow it.
+func TestRefusalsAreNoLongerThanRequests(t *testing.T) {
+	r := newRig(t)
+	var lines []string
+	for range 7 {
+		lines = append(lines, "Require: "+strings.TrimSuffix(strings.Repeat("x,", 4000), ","))
+	}
+	for _, method := range []string{"INVITE", "OPTIONS"} {
+		req := with(request(method, "1", "i"+method, "call-"+method, "from", "", ""), lines...)
+		r.out.Reset()
+		r.in(r.uc, req)
+		if got := r.last(); !bytes.HasPrefix(got, []byte("SIP/2.0 420")) || bytes.Count(got, []byte("\r\nUnsupported: x\r\n")) == 0 || len(got) > len(req) {
+			t.Errorf("%d octets to %s of %d octets: %.40s", len(got), method, len(req), got)
+		}
 	}
 }
