@@ -259,7 +259,7 @@ func (c *Call) fitInvite(now time.Time, t *attempt, body string) *sip.Message {
 func (c *Call) sendInvite(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	l := &t.leg
 	l.oa.LocalInvite(!l.offerless)
-	t.state = attemptTrying
+	t.state, t.failure = attemptTrying, ""
 	t.noResponse = after(now, c.settings(t).NoResponseTimeout)
 	c.note(now, l, true, m)
 	l.sent = m

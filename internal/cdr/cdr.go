@@ -99,7 +99,7 @@ type Media struct {
 	SRTP    string        `json:"srtp,omitempty"` // crypto suite; "": RTP
 	// Unauthentic: SRTP that the keys do not fit, or that came twice; dropped.
 	Unauthentic uint64 `json:"unauthentic,omitempty"`
-	// Announced is where the SDP of the side has its media, and GatedFrom who else sent last.
+	// Announced is where the SDP of the side has its media, and GatedFrom who else sent: of the host that most came from, the last.
 	Announced string `json:"announced,omitempty"`
 	GatedFrom string `json:"gatedFrom,omitempty"`
 	Held      bool   `json:"held,omitempty"` // by its last SDP the side did not send

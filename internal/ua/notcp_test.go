@@ -44,6 +44,22 @@ func TestRFC3261_18_1_1_NoTCPIsRemembered(t *testing.T) {
 	call("e", sip.TCP)
 }
 
+// TestSilentBehindNoTCP: that nobody answers by UDP is not laid to the TCP that failed before.
+func TestSilentBehindNoTCP(t *testing.T) {
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {udpMaxRequest: 500}
+  "trunk:uc": {`, 1))
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+	inv := r.invite()
+	r.core.SendFailed(r.now, inv.CallID, inv.Branch, "connection refused", &r.out)
+	r.pass(4 * time.Second) // noResponseTimeout
+	r.told("SIP/2.0 504")
+	r.relays()
+	const want = "larger than udpMaxRequest, and went by UDP because TCP failed (connection refused)"
+	if a := r.out.Records[0].Attempts[0]; a.Reason != "no-response" || a.Detail != want {
+		t.Errorf("%s %q, want %q", a.Reason, a.Detail, want)
+	}
+}
+
 // RFC 3261 §19.1.1: a peer that says in its Contact that it wants TCP, and takes none there, gets the ACK by UDP; the next calls know it, although they are sent elsewhere first.
 func TestNoTCPAtAContactIsRemembered(t *testing.T) {
 	for _, contact := range []string{"198.51.100.2:5070", "node.test:5070", "node.test"} {
