@@ -21,7 +21,7 @@ import (
 	"github.com/directsip/directsip/internal/store"
 )
 
-// maxShards is more than any machine has use for: each shard has a part of the media ports.
+// maxShards is more than any machine has use for.
 const maxShards = 1024
 
 // sayListening is one line also as JSON: a journal has it among those of the log.

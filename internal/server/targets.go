@@ -28,7 +28,7 @@ const (
 	fewCalls     = 50   // fewer of them say nothing
 	mostRefused  = 20   // percent of the calls tried on a trunk that it fails, in an hour, …
 	fewTried     = 20   // … of so many at least
-	leastPorts   = 20   // free pairs of media ports in a shard
+	leastPorts   = 20   // free pairs of media ports
 	mostWaiting  = 100  // call records that are not written
 	mostTracked  = 80   // % of the host's table of connections
 	leastDisk    = 1000 // MiB free where the records are
