@@ -193,9 +193,14 @@ const retireEvery = 2 * time.Second
 // caller holds s.apply.
 func (s *Server) retire() {
 	left := s.engine.Forget()
+	trouble := ""
 	if err := s.transport.Reconcile(s.wanted(s.engine.Snapshot(), s.current.Load())); err != nil {
-		s.log.Warn("listener of an older document", "err", err)
+		trouble = err.Error()
 	}
+	if trouble != "" && trouble != s.trouble { // and not every two seconds until the last call has ended
+		s.log.Warn("listeners, while calls run under an older document", "err", trouble)
+	}
+	s.trouble = trouble
 	if s.retiring != nil {
 		s.retiring.Stop()
 	}

@@ -63,6 +63,7 @@ type Server struct {
 	apply                 sync.Mutex // guards the change of documents, and what follows
 	control, view, public *web
 	retiring              *time.Timer
+	trouble               string // that retire has told of; "": there is none
 	undoing               sync.WaitGroup
 	listing               sync.Mutex // held by who reads a list of ended calls
 	draining              sync.Mutex // guards what follows, and who drains

@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/tls"
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -129,4 +130,32 @@ func TestWhoComesFirstByTLS(t *testing.T) {
 			t.Errorf("%s is %v, want %v", r.net+at, got, want)
 		}
 	}
+}
+
+// TestCertificateThatBreaksWhileOldCallsRun is told once, not each time that it is asked whether the older document has calls still.
+func TestCertificateThatBreaksWhileOldCallsRun(t *testing.T) {
+	t.Parallel()
+	r := start(t, basic)
+	secure := r.withTLS(basic)
+	r.applyGood(secure)
+	pbx, gw := r.agent(2), r.agent(3)
+	out, in := r.call(pbx, gw)
+	r.applyGood(strings.Replace(secure, "host: NET.3", "host: NET.4", 1))
+	if n := len(r.engine.Older()); n == 0 {
+		t.Fatal("no call runs under an older document")
+	}
+	key := filepath.Join(r.dir, "one.test.key")
+	past := time.Now().Add(-time.Minute)
+	if err := errors.Join(os.WriteFile(key, []byte("half a file"), 0o600), os.Chtimes(key, past, past)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		r.apply.Lock()
+		r.retire()
+		r.apply.Unlock()
+	}
+	if n := strings.Count(r.log.String(), "listeners, while calls run under an older document"); n != 1 {
+		t.Errorf("told %d times, want once:\n%s", n, r.log)
+	}
+	r.hangup(in, out)
 }
