@@ -385,6 +385,40 @@ func TestLongCallsDoNotPinCallSegments(t *testing.T) {
 	}
 }
 
+// TestNumberThatIsTaken: somebody has put files of a copy into the directory of a running server. It goes on behind them, and does not wait for ever.
+func TestNumberThatIsTaken(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, Config{Dir: dir, recordsSize: 1, callsSize: 1}) // each batch begins new files
+	for n := range 3 {
+		s.Begin(sample(n).ID, opened(sample(n)))
+		s.Put(sample(n))
+		if err := s.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for no := range 10 {
+			for _, path := range []string{filepath.Join(dir, recordsDir, fileName(10*n+no, recordSuffix)), filepath.Join(dir, journalDir, fileName(10*n+no, callSuffix))} {
+				f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+				if err != nil {
+					t.Fatal(err)
+				}
+				f.Close()
+			}
+		}
+	}
+	if n, err := s.Count(t.Context(), Filter{}); n != 3 || err != nil {
+		t.Errorf("%d records, %v", n, err)
+	}
+	if st := s.Stats(); st.WriteErrors != 0 {
+		t.Errorf("%+v", st)
+	}
+	mustClose(t, s)
+	s = mustOpen(t, Config{Dir: dir})
+	defer mustClose(t, s)
+	if n, err := s.Count(t.Context(), Filter{}); n != 3 || err != nil {
+		t.Errorf("%d records after a restart, %v", n, err)
+	}
+}
+
 // TestStuckJournal: first ladders go, then records, and all is counted.
 func TestStuckJournal(t *testing.T) {
 	stuck, release := make(chan struct{}), make(chan struct{})

@@ -41,11 +41,10 @@ func newJournal(dir string, next int) (*journal, error) {
 }
 
 func (j *journal) newCalls() error {
-	f, err := createLog(j.dir, j.next, callSuffix)
+	f, err := createNext(j.dir, &j.next, callSuffix)
 	if err != nil {
 		return err
 	}
-	j.next++
 	if j.calls != nil {
 		j.old = append(j.old, j.calls)
 	}

@@ -50,6 +50,19 @@ func createLog(dir string, no int, suffix string) (*logFile, error) {
 	return &logFile{no: no, path: path, f: f, born: time.Now()}, nil
 }
 
+// createNext makes a new file with the next number that is free: who brings back a copy of the directory while it is written to may have taken some.
+func createNext(dir string, next *int, suffix string) (*logFile, error) {
+	for {
+		f, err := createLog(dir, *next, suffix)
+		if err == nil || errors.Is(err, os.ErrExist) {
+			*next++
+		}
+		if !errors.Is(err, os.ErrExist) {
+			return f, err
+		}
+	}
+}
+
 // write appends b as a whole or not at all.
 func (l *logFile) write(b []byte) error {
 	n, err := l.f.WriteAt(b, l.size)
@@ -88,12 +101,11 @@ func (l *recordLog) add(rec *cdr.Record) {
 // write appends what was added. It may be called again after an error.
 func (l *recordLog) write() error {
 	if l.file == nil {
-		f, err := createLog(l.dir, l.next, recordSuffix)
+		f, err := createNext(l.dir, &l.next, recordSuffix)
 		if err != nil {
 			return err
 		}
 		l.file = f
-		l.next++
 	}
 	return l.file.write(l.buf)
 }
