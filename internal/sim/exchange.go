@@ -13,7 +13,7 @@ func (s *shard) exchange() {
 	for _, p := range o.Passages {
 		n.Moves++
 		to := n.shardOf(p.Key)
-		to.post(func() {
+		to.hand(func() {
 			to.step(func(now time.Time, c *ua.Core, out *ua.Out) { c.Seat(now, p, out) })
 		})
 	}
@@ -24,7 +24,7 @@ func (s *shard) exchange() {
 			to = n.shardWith(f.Home)
 		}
 		feed := func(now time.Time, c *ua.Core, out *ua.Out) { c.Forwarded(now, f, out) }
-		to.post(func() {
+		to.hand(func() {
 			if f.Msg == nil {
 				to.step(feed)
 			} else {
@@ -34,17 +34,26 @@ func (s *shard) exchange() {
 	}
 	for _, p := range o.Returns {
 		to := n.shardWith(p.From)
-		to.post(func() {
+		to.hand(func() {
 			to.step(func(now time.Time, c *ua.Core, out *ua.Out) { c.Returned(now, p, out) })
 		})
 	}
 	for _, id := range o.Left {
 		for _, to := range n.shards {
-			to.post(func() {
+			to.hand(func() {
 				to.step(func(_ time.Time, c *ua.Core, _ *ua.Out) { c.Left(id) })
 			})
 		}
 	}
+}
+
+// hand is post for what another shard says.
+func (s *shard) hand(do func()) {
+	if x := s.n.w.Paths; x != nil {
+		x.sendWithin(s.n, s.index, do)
+		return
+	}
+	s.post(do)
 }
 
 // shardOf is the shard that owns a Call-ID.

@@ -224,6 +224,12 @@ func (x *Paths) sendSafely(from, to station, do func()) {
 	x.flights = append(x.flights, &flight{channel: channel, id: x.name(channel), to: to, do: do})
 }
 
+// sendWithin hands something to a shard.
+func (x *Paths) sendWithin(n *Node, shard int, do func()) {
+	channel := fmt.Sprint(n.name(), " shard ", shard)
+	x.flights = append(x.flights, &flight{channel: channel, id: x.name(channel), to: n, do: do})
+}
+
 // plan notes what a party does later of its own accord.
 func (x *Paths) plan(w *World, p *Party, d time.Duration, do func()) {
 	by := fmt.Sprint(p.host.Name, " party ", slices.Index(p.host.all, p))

@@ -1,21 +1,27 @@
 package sim
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/topology"
 )
 
 var (
-	pathsFlag  = flag.Int("sim.paths", 100, "runs of TestPaths of each call")
-	boundsFlag = flag.String("sim.bounds", "0,0,0,0", "packets that are lost, come twice and come late in a run of TestPaths, and timers that run out while others are on their way")
+	pathsFlag    = flag.Int("sim.paths", 20, "runs of TestPaths of each call")
+	drawnFlag    = flag.Int("sim.drawn", 0, "orders of each call in TestPaths that are drawn; 0: as many as usual")
+	settingsFlag = flag.String("sim.settings", "", "of the trunks in TestPaths besides, each with a comma behind it")
+	boundsFlag   = flag.String("sim.bounds", "0,0,0,0", "packets that are lost, come twice and come late in a run of TestPaths, and timers that run out while others are on their way")
 )
 
 // little is a document of one server that asks nobody whether it is there.
@@ -39,128 +45,31 @@ routes:
 
 // tale is what is tried in all orders.
 type tale struct {
-	name  string
-	calls []Scenario
-	since time.Duration // when the orders begin to be tried
+	name   string
+	calls  []Scenario
+	since  time.Duration // when the orders begin to be tried
+	shards int           // of the node; 0: one
+	seed   uint64        // 0: 7
+	timers bool          // the node wants sessions refreshed
 }
 
 // When nothing is tried any more, when all ends must be of one mind, and when those who are left hang up.
 const (
 	triedUntil = 60 * time.Second
-	agreedAt   = 170 * time.Second
+	agreedAt   = 80 * time.Second
 	overAt     = 190 * time.Second
 )
 
-func tales() []tale {
-	rings := Callee{Progress: ringing, After: second, Final: 200}
-	mid := then
-	does := func(acts ...Action) Callee {
-		c := rings
-		c.Then = acts
-		return c
-	}
-	one := func(name string, c Caller, callees map[string][]Callee) tale {
-		return tale{name: name, calls: []Scenario{plain(c, callees)}}
-	}
-	// races has the two of a call that is up do what they do at the same time, or one earlier or later than the other.
-	races := func(name string, a, b []Verb) tale {
-		acts := func(verbs []Verb) (list []Action) {
-			for i, v := range verbs {
-				list = append(list, Action{2*second + time.Duration(i)*8*second, v})
-			}
-			return list
-		}
-		x := one(name, Caller{Manner: mid(acts(a)...)}, at(does(acts(b)...), "gwa"))
-		x.since = 2500 * time.Millisecond
-		return x
-	}
-	verbs := func(v ...Verb) []Verb { return v }
-	rel := func(c Callee) Callee {
-		c.Rel = Rel{Known: true}
-		return c
-	}
-	late := func(c Callee, d time.Duration) Callee {
-		c.Late = d
-		return c
-	}
-	early := []Progress{{ms100(2), 183, true}}
-	reliable := rel(Callee{Progress: early, After: second, Final: 200})
-	updates := reliable
-	updates.Early = []time.Duration{ms100(5)}
-	moved := func(name string, stays []Verb, target Callee, more ...Verb) tale {
-		x := races(name, append(verbs(Refer), more...), stays)
-		x.calls[0].Callees["gwb"] = []Callee{target}
-		x.calls[0].Caller.ReferTo = "+2"
-		return x
-	}
-	// joined is an attended transfer: who called joins the two that it has called.
-	joined := func(name string, a, b, c []Verb) tale {
-		x := races(name, verbs(ReferJoin), a)
-		other := plain(Caller{Manner: mid()}, at(rings, "gwb"))
-		other.Name, other.Number = "other", "+24255550100"
-		for i, v := range b {
-			other.Callees["gwb"][0].Then = append(other.Callees["gwb"][0].Then, Action{2*second + time.Duration(i)*8*second, v})
-		}
-		for _, v := range c {
-			other.Caller.Then = append([]Action{{2 * second, v}}, other.Caller.Then...)
-		}
-		x.calls = append(x.calls, other)
-		return x
-	}
-	return []tale{
-		one("cancel", Caller{GiveUp: 5 * second, Manner: mid()}, at(rings, "gwa")),
-		one("cancel-early-media", Caller{GiveUp: 5 * second, Manner: mid()}, at(Callee{Progress: early, After: second, Final: 200}, "gwa")),
-		one("cancel-crossed", Caller{GiveUp: 5 * second, Manner: mid()}, at(late(rings, 1), "gwa")),
-		one("cancel-challenged", Caller{GiveUp: 5 * second, Manner: mid()}, at(asks(407, rings), "gwa")),
-		one("cancel-hunting", Caller{GiveUp: 5 * second, Manner: mid()}, map[string][]Callee{"gwa": {{Progress: ringing, After: second, Final: 503}}, "gwb": {rings}}),
-		one("hunting-late", Caller{GiveUp: 20 * second, Manner: mid()}, map[string][]Callee{"gwa": {{No100: true, After: 5 * second, Final: 200}}, "gwb": {{Progress: ringing, After: 9 * second, Final: 200}}}),
-		one("hunting-cancelled", Caller{GiveUp: 20 * second, Manner: mid()}, map[string][]Callee{"gwa": {late(Callee{}, 1)}, "gwb": {rings}}),
-		one("fork", Caller{GiveUp: 5 * second, Manner: mid()}, at(Callee{Progress: ringing, After: second, Final: 200, Fork: []Callee{{Progress: ringing, After: second, Final: 200}}}, "gwa")),
-		one("prack", Caller{GiveUp: 5 * second, Manner: Manner{Rel: Rel{Known: true}}}, at(reliable, "gwa")),
-		one("prack-offer", Caller{Manner: Manner{Rel: Rel{Known: true, Reoffer: true}}}, at(reliable, "gwa")),
-		one("prack-offerless", Caller{Offerless: true, Manner: Manner{Rel: Rel{Known: true}}}, at(reliable, "gwa")),
-		one("early-update", Caller{Manner: Manner{Rel: Rel{Known: true}, Early: []time.Duration{ms100(5)}}}, at(reliable, "gwa")),
-		one("early-update-callee", Caller{Manner: Manner{Rel: Rel{Known: true}}}, at(updates, "gwa")),
-		one("early-update-both", Caller{Manner: Manner{Rel: Rel{Known: true}, Early: []time.Duration{ms100(5)}}}, at(updates, "gwa")),
-		races("glare", verbs(Hold), verbs(Hold)),
-		races("glare-resume", verbs(Hold, Resume), verbs(Hold)),
-		races("hold-bye", verbs(Hold), verbs(Bye)),
-		races("bye-hold", verbs(Bye), verbs(Hold)),
-		races("bye-bye", verbs(Bye), verbs(Bye)),
-		races("update-hold", verbs(Update), verbs(Hold)),
-		races("update-update", verbs(Update), verbs(Update)),
-		races("info-hold", verbs(Info), verbs(Hold)),
-		races("info-bye", verbs(Info), verbs(Bye)),
-		races("offerless-hold", verbs(Offerless), verbs(Hold)),
-		races("hold-offerless", verbs(Hold), verbs(Offerless)),
-		races("offerless-bye", verbs(Offerless), verbs(Bye)),
-		races("withdraw-hold", verbs(Withdraw), verbs(Hold)),
-		races("withdraw-bye", verbs(Withdraw), verbs(Bye)),
-		races("recant-hold", verbs(Recant), verbs(Hold)),
-		moved("transfer", verbs(Bye), rings),
-		moved("transfer-busy", verbs(Bye), Callee{Progress: ringing, After: second, Final: 486}),
-		moved("transfer-held", verbs(Hold), rings),
-		moved("transfer-busy-held", verbs(Hold), Callee{Progress: ringing, After: second, Final: 486}),
-		moved("transfer-leaves", nil, rings, Bye),
-		moved("transfer-target-leaves", nil, does(Action{2 * second, Bye})),
-		joined("join", nil, nil, nil),
-		joined("join-bye-here", verbs(Bye), nil, nil),
-		joined("join-bye-there", nil, verbs(Bye), nil),
-		joined("join-hold-here", verbs(Hold), nil, nil),
-		joined("join-hold-there", nil, verbs(Hold), nil),
-		joined("join-leaves", nil, nil, verbs(Bye)),
-		races("pickup", verbs(Pickup), verbs(Hold)),
-		races("pickup-bye", verbs(Pickup), verbs(Bye)),
-	}
-}
-
 // attempt runs a tale once, in the order that is chosen.
 func (s *tale) attempt(snap *topology.Snapshot, x *Paths, trace bool) *World {
-	w := New(7, snap)
+	w := NewSharded(cmp.Or(s.seed, 7), snap, max(s.shards, 1))
 	w.Paths, w.Trace.Off = x, !trace
 	w.Strict = x.Bounds == Bounds{}
 	for _, c := range s.calls {
 		w.Call(c)
+	}
+	if w.Strict && !s.timers { // nothing has to be repeated, or given up
+		w.atTime(epoch.Add(agreedAt/2), func() { agree(w) })
 	}
 	w.atTime(epoch.Add(agreedAt), func() { agree(w) })
 	for i := range 3 {
@@ -176,7 +85,7 @@ func (s *tale) explore(t *testing.T, snap *topology.Snapshot, x *Paths, limit in
 	x.Since, x.Until = s.since, triedUntil
 	heard, longest := 0, 0
 	found := make(map[string][]int) // the shortest way to each failure
-	reasons := make(map[string]int)
+	reasons, moves := make(map[string]int), 0
 	for x.Runs < limit && x.Next() {
 		w := s.attempt(snap, x, limit == 1)
 		if limit == 1 {
@@ -189,6 +98,7 @@ func (s *tale) explore(t *testing.T, snap *topology.Snapshot, x *Paths, limit in
 		for _, c := range w.order {
 			heard += c.heard
 		}
+		moves += w.Nodes[0].Moves
 		for _, r := range w.Nodes[0].Records {
 			reasons[r.Reason]++
 		}
@@ -199,8 +109,8 @@ func (s *tale) explore(t *testing.T, snap *topology.Snapshot, x *Paths, limit in
 			}
 		}
 	}
-	t.Logf("%d runs with at most %+v, drawn %v; %d were the same as others, %d choices at most, media looked at %d times, %v",
-		x.Runs, x.Bounds, x.Drawn != nil, x.Same, longest, heard, reasons)
+	t.Logf("%d runs with at most %+v, drawn %v; %d were the same as others, %d choices at most, media looked at %d times, %d legs moved, %v",
+		x.Runs, x.Bounds, x.Drawn != nil, x.Same, longest, heard, moves, reasons)
 	s.shortest(t, snap, x, found)
 	return x.Runs
 }
@@ -253,6 +163,41 @@ func agree(w *World) {
 	if live := w.Nodes[0].Live(); n != 2*live {
 		w.fail("%d calls, and parties are%s", live, list)
 	}
+	for _, s := range w.Nodes[0].relay.sessions {
+		meets(w, s.want)
+	}
+}
+
+// meets checks that each side of a session is one party, and that the two, and the relay between them, speak of the same.
+func meets(w *World, m *media.Session) {
+	var two []*Party
+	for k := range m.Streams[0].Side {
+		side := &m.Streams[0].Side[k]
+		for _, h := range w.Hosts {
+			for _, p := range h.all {
+				switch {
+				case p.state != up:
+				case p.pending || p.busy || p.offered:
+					w.fail("%s: a change is still under way: %v %v %v", h.Name, p.pending, p.busy, p.offered)
+				case p.speaker.mine == nil || p.speaker.remote == nil:
+					w.fail("%s: nothing is agreed on", h.Name)
+				case p.speaker.remote.media[0].port == side.Local.Port():
+					mine := p.speaker.mine.media[0]
+					if two = append(two, p); side.Remote != netip.AddrPortFrom(p.speaker.addr, mine.port) {
+						w.fail("%s wants its media at port %d, the relay sends to %v", h.Name, mine.port, side.Remote)
+					}
+					if side.Send != (mine.dir == "sendrecv" || mine.dir == "recvonly") || side.Recv != (mine.dir == "sendrecv" || mine.dir == "sendonly") {
+						w.fail("%s is %s, the relay sends %v, receives %v", h.Name, mine.dir, side.Send, side.Recv)
+					}
+				}
+			}
+		}
+	}
+	if len(two) != 2 {
+		w.fail("%d parties send to the session", len(two))
+	} else if x, y := two[0].direction(), two[1].direction(); x != reversed(y) && !withMusic(m, two[0], two[1]) {
+		w.fail("media is %s for %s and %s for %s", x, two[0].host.Name, y, two[1].host.Name)
+	}
 }
 
 // hangUpOne has one of those who are left hang up, and looks before at what it hears.
@@ -286,10 +231,16 @@ func kindOf(failure string) string {
 }
 
 // TestPaths has small calls in which two things meet go in all orders: of what comes from their peers, and of what these do. Where there are more than a
-// moment's, and where packets are lost, doubled and late as well, orders are drawn. It makes some 3400 runs. -sim.paths=20000 has nearly all tales in all orders,
-// -sim.bounds=1,0,0,0 those in which one packet is lost besides, and -sim.paths=1 shows the ladder of each.
+// moment's, and where packets are lost, doubled and late as well, orders are drawn. It makes some 3000 runs. -sim.paths=5000 has most calls in all orders, 100000 runs in
+// a quarter of an hour; -sim.bounds=1,0,0,0 those in which one packet is lost besides; and -sim.paths=1 shows the ladder of each.
 func TestPaths(t *testing.T) {
-	snap, err := Compile(little)
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // worlds are small, and gone at once
+	document := strings.ReplaceAll(little, "{options: false,", "{options: false, "+*settingsFlag)
+	snap, err := Compile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refreshing, err := Compile(strings.ReplaceAll(document, "{options: false,", "{options: false, enableSessionTimer: true, sessionExpires: 90s,"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,13 +253,20 @@ func TestPaths(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range tales() {
+		snap := snap
+		if s.timers {
+			snap = refreshing
+		}
 		t.Run(s.name, func(t *testing.T) {
-			x := &Paths{Bounds: bounds}
-			n := s.explore(t, snap, x, limit)
+			n := s.explore(t, snap, &Paths{Bounds: bounds}, limit)
 			if sum += n; n < limit {
 				whole++
 			}
-			sum += s.explore(t, snap, &Paths{Bounds: Bounds{2, 1, 2, 1}, Drawn: rand.New(rand.NewPCG(*seedFlag, 0xa7))}, limit/4)
+			x := &Paths{Bounds: Bounds{2, 1, 2, 1}, Drawn: rand.New(rand.NewPCG(*seedFlag, 0xa7))}
+			if bounds != (Bounds{}) {
+				x.Bounds = bounds
+			}
+			sum += s.explore(t, snap, x, max(*drawnFlag, limit/4))
 		})
 	}
 	t.Logf("%d runs; %d of %d calls were had in all orders", sum, whole, len(tales()))
