@@ -105,6 +105,24 @@ func TestToldOfTwoSources(t *testing.T) {
 	}
 }
 
+// TestToldOfTwoSourcesInEachReport: two blocks in a report, and the next one has both again; then a third source.
+func TestToldOfTwoSourcesInEachReport(t *testing.T) {
+	var a, b Witness
+	to := [2]Source{{SSRC: 0xa, On: true}, {SSRC: 0xe, On: true}}
+	for i := range 3 {
+		b.Take(answer(Block{Source: 0xa, Lost: 3, Highest: 999}), to, &a, 1)
+		b.Take(answer(Block{Source: 0xe, Lost: int32(i), Highest: uint32(50*i + 49), Jitter: 8}), to, &a, 1)
+	}
+	if got := b.Told(); got != (Told{Expected: 1150, Lost: 5, Jitter: 8}) {
+		t.Errorf("%+v", got)
+	}
+	to[1].SSRC = 0xf
+	b.Take(answer(Block{Source: 0xf, Lost: 1, Highest: 9}), to, &a, 1)
+	if got := b.Told(); got != (Told{Expected: 1160, Lost: 6}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestWithheld: what we have kept back while there was hold is not lost between us and a peer, who sees by the numbers that it is missing. What is lost besides is, and so is what is lost
 // later for a peer who counts anew after hold.
 func TestWithheld(t *testing.T) {

@@ -15,7 +15,9 @@ type Witness struct {
 	Trip      Trip
 	Voice     Voice // of its last XR
 	HasVoice  bool
-	heard     heard
+	heard     heard // of the source that it reported on last, and of the one before: it may report on both
+	former    heard
+	past      Told // of those before
 	marks     [marks]mark
 	mark      int
 }
@@ -63,8 +65,8 @@ type Told struct {
 	Jitter         uint32 // of its last report, in clock units
 }
 
-// bad is which part of a stream is lost so that everybody hears it.
-const bad = 20
+// bad is which part of a stream is lost so that everybody hears it, and some are so many packets that they may be told apart from rounding.
+const bad, some = 20, 10
 
 // heard sums up report blocks.
 type heard struct {
@@ -77,7 +79,6 @@ type heard struct {
 	worst          uint8
 	shares         uint64 // lost by the shares of its reports, times 256
 	absurd         bool   // it has reported more lost than there was
-	past           Told   // of sources before
 }
 
 // Take reads a compound that came from a peer at now, in ns. to are the sources that are sent to it, other is who gets the compound.
@@ -118,9 +119,9 @@ func (w *Witness) report(p *Packet, to [2]Source, other *Witness, now int64) {
 		r := p.Block(i)
 		switch {
 		case to[0].On && to[0].SSRC == r.Source:
-			w.heard.take(&r, &to[0])
+			w.take(&r, &to[0])
 		case to[1].On && to[1].SSRC == r.Source:
-			w.heard.take(&r, &to[1])
+			w.take(&r, &to[1])
 		default:
 			w.Unknown++
 			continue
@@ -176,19 +177,26 @@ func (t *Trip) take(r *Block, other *Witness, now int64) {
 	}
 }
 
-func (h *heard) take(r *Block, of *Source) {
-	lost := uint32(max(0, r.Lost))
-	if !h.known || h.source != r.Source || int32(r.Highest-h.highest) < 0 {
-		h.past = h.told()
+func (w *Witness) take(r *Block, of *Source) {
+	if h := &w.heard; h.known && h.source != r.Source {
+		w.heard, w.former = w.former, w.heard
+		if h.known && h.source != r.Source { // a third one
+			w.past.add(h)
+			*h = heard{}
+		}
+	}
+	h, lost := &w.heard, uint32(max(0, r.Lost))
+	if !h.known || int32(r.Highest-h.highest) < 0 {
+		w.past.add(h)
 		at := uint32(uint16(r.Highest) - of.First) // it may have begun to count cycles later than we have
 		if at >= 1<<15 {
 			at = 0
 		}
 		before := uint32(0)
-		if h.known && h.source == r.Source { // what was kept back until now is in what it has said before
+		if h.known { // what was kept back until now is in what it has said before
 			before = of.Withheld
 		}
-		*h = heard{known: true, source: r.Source, first: r.Highest - at, highest: r.Highest - at - 1, seen: before, worst: h.worst, past: h.past}
+		*h = heard{known: true, source: r.Source, first: r.Highest - at, highest: r.Highest - at - 1, seen: before, worst: h.worst}
 	}
 	if excused := h.excuses(lost, of.Withheld); excused == 0 {
 		h.worst = max(h.worst, r.Fraction)
@@ -213,24 +221,30 @@ func (h *heard) excuses(lost, withheld uint32) uint32 {
 	return n
 }
 
-func (h *heard) told() Told {
-	t := h.past
-	t.Worst, t.Jitter = h.worst, h.jitter
-	if h.known {
-		n := uint64(h.highest-h.first) + 1
-		n -= min(n, uint64(h.withheld))
-		t.Expected += n
-		lost, shares := min(uint64(h.lost-min(h.lost, h.withheld)), n), min(h.shares>>8, n)
-		switch {
-		case h.absurd: // as where somebody goes on to count from the number at which another source began (RFC 3550 A.3)
-			lost = shares
-		case lost > 2*shares && bad*(lost-shares) >= n:
-			t.Doubtful = true
-		}
-		t.Lost += lost
+// add adds what is told of a source.
+func (t *Told) add(h *heard) {
+	if !h.known {
+		return
 	}
-	return t
+	n := uint64(h.highest-h.first) + 1
+	n -= min(n, uint64(h.withheld))
+	t.Expected += n
+	t.Worst = max(t.Worst, h.worst)
+	lost, shares := min(uint64(h.lost-min(h.lost, h.withheld)), n), min(h.shares>>8, n)
+	switch {
+	case h.absurd: // as where somebody goes on to count from the number at which another source began (RFC 3550 A.3)
+		lost = shares
+	case lost > 2*shares && lost-shares >= some && bad*(lost-shares) >= n:
+		t.Doubtful = true
+	}
+	t.Lost += lost
 }
 
 // Told sums up its report blocks.
-func (w *Witness) Told() Told { return w.heard.told() }
+func (w *Witness) Told() Told {
+	t := w.past
+	t.add(&w.former)
+	t.add(&w.heard)
+	t.Jitter = w.heard.jitter
+	return t
+}
