@@ -25,8 +25,8 @@ func (c *Call) query(req *sip.Message) routing.Query {
 	}
 	caller := identity.ReadCaller(req, c.a.trunk)
 	who := caller.Presented()
-	q.CallingURI, q.Display = strings.Clone(who.URI), strings.Clone(who.Display)
-	q.Calling = strings.Clone(cmp.Or(who.Line, who.Number))
+	q.CallingURI, q.Display, q.Calling = who.URI, who.Display, cmp.Or(who.Line, who.Number)
+	sip.Own(&q.CallingURI, &q.Display, &q.Calling)
 	c.hidden = caller.Hidden() || who.URI != caller.From.URI
 	if c.a.trunk.Gateway.Kind == topology.KindUC {
 		if a := &caller.Asserted; a.URI != "" { // a user is known by what the platform vouches for, whatever is shown in From

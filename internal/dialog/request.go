@@ -37,16 +37,26 @@ func (d *Dialog) build(method string, seq uint32) *sip.Message {
 		m.URI = requestURI(inner(d.RouteSet[0]))
 	}
 	m.Add(sip.IDMaxForwards, "70")
-	m.Add(sip.IDFrom, tagged(d.LocalURI, d.LocalTag))
-	m.Add(sip.IDTo, tagged(d.RemoteURI, d.RemoteTag))
+	var room [256]byte
+	text := appendTagged(room[:0], d.LocalURI, d.LocalTag)
+	from := len(text)
+	text = appendTagged(text, d.RemoteURI, d.RemoteTag)
+	to := len(text)
+	text = strconv.AppendUint(text, uint64(seq), 10)
+	text = append(text, ' ')
+	all := string(append(text, method...)) // the three are pieces of one text
+	m.Add(sip.IDFrom, all[:from])
+	m.Add(sip.IDTo, all[from:to])
 	m.Add(sip.IDCallID, d.CallID)
-	m.Add(sip.IDCSeq, strconv.FormatUint(uint64(seq), 10)+" "+method)
+	m.Add(sip.IDCSeq, all[to:])
 	return m
 }
 
-func tagged(nameAddr, tag string) string {
+func appendTagged(b []byte, nameAddr, tag string) []byte {
+	b = append(b, nameAddr...)
 	if tag == "" {
-		return nameAddr
+		return b
 	}
-	return nameAddr + ";tag=" + tag
+	b = append(b, ";tag="...)
+	return append(b, tag...)
 }

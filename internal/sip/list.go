@@ -45,7 +45,7 @@ func cutList(s string) (first, rest string, more bool) {
 	if comma < 0 {
 		return trim(s), "", false
 	}
-	if allToken(s[:comma]) || strings.IndexByte(s[:comma], '<') < 0 && strings.IndexByte(s[:comma], '"') < 0 {
+	if strings.IndexByte(s[:comma], '<') < 0 && strings.IndexByte(s[:comma], '"') < 0 {
 		return trim(s[:comma]), s[comma+1:], true
 	}
 	for i := 0; i < len(s); i++ {

@@ -28,7 +28,9 @@ func ParseVia(s string) (Via, error) {
 		}
 		s = rest
 	}
-	s = strings.TrimLeft(s, " \t")
+	for s != "" && isBlank(s[0]) {
+		s = s[1:]
+	}
 	n := 0
 	for n < len(s) && isToken(s[n]) {
 		n++
@@ -71,6 +73,15 @@ func (v Via) String() string {
 
 // Branch is the branch parameter, "" when there is none.
 func (v Via) Branch() string {
+	if branch, ok := strings.CutPrefix(string(v.Params), "branch="); ok { // it stands first and is a token, as nearly always
+		end := 0
+		for end < len(branch) && isToken(branch[end]) {
+			end++
+		}
+		if end == len(branch) || branch[end] == ';' {
+			return branch[:end]
+		}
+	}
 	b, _ := v.Params.Get("branch")
 	return b
 }

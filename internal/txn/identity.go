@@ -46,12 +46,9 @@ func (k *kept) answers(r *sip.Message, method string) bool {
 // theirs remembers a request that we received. Nothing of the datagram stays referenced.
 func (k *kept) theirs(req *sip.Message) {
 	v, _ := req.TopVia()
-	branch, callID := req.TopBranch(), req.CallID()
-	all := strings.Clone(callID + branch + v.Host)
-	k.send.CallID, all = all[:len(callID)], all[len(callID):]
-	k.send.Branch, k.id.host = all[:len(branch)], all[len(branch):]
-	k.id.port = v.Port
-	if strings.HasPrefix(branch, sip.MagicCookie) {
+	k.send.CallID, k.send.Branch, k.id.host, k.id.port = req.CallID(), req.TopBranch(), v.Host, v.Port
+	sip.Own(&k.send.CallID, &k.send.Branch, &k.id.host)
+	if strings.HasPrefix(k.send.Branch, sip.MagicCookie) {
 		return
 	}
 	seq, _, _ := req.CSeq()
