@@ -30,7 +30,7 @@ type fork struct {
 func (c *Call) receiveInviteResponse(now time.Time, t *attempt, m *sip.Message, out *Out) {
 	t.noResponse = time.Time{}
 	c.env.silent().Forget(WayOf(&t.leg.hop))
-	t.leg.learn(m)
+	t.leg.learn(c.env, m)
 	switch {
 	case m.Status < 200:
 		c.progress(now, t, m, out)

@@ -240,7 +240,7 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	if t.patience.IsZero() {
 		t.patience = t.noProgress
 	}
-	c.rec.Attempts[t.index].Remote = l.hop.Remote.String()
+	c.rec.Attempts[t.index].Remote = c.env.written(l.hop.Remote)
 }
 
 // fitInvite writes the INVITE of an attempt, for TCP when it is too large for UDP (RFC 3261 §18.1.1) and the peer has not been without TCP lately.

@@ -110,7 +110,7 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 	topology.ApplyHeaderRules(in.Trunk.Settings.HeaderRules.In, req, req)
 	a.hop, a.inv = Back(in.Source, req), req
 	a.hop.As, a.hop.Secure = env.As(in.Trunk, a.hop.Local), secureDialog(in.Source, req)
-	a.learn(req)
+	a.learn(c.env, req)
 	a.hearTimer(req)
 	a.sdp.start(env)
 	a.invs.Start(now, req, a.hop, env.Timers)

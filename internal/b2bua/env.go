@@ -50,9 +50,10 @@ type Env struct {
 	// Fingerprint of the certificate that the relay has in handshakes of DTLS; zero: it has none, and nothing is said of DTLS.
 	Fingerprint media.Fingerprint
 
-	selves []self
-	page   routing.Page // for the explanations of decisions
-	allows map[*topology.TrunkSettings]string
+	familiar familiar
+	selves   []self
+	page     routing.Page // for the explanations of decisions
+	allows   map[*topology.TrunkSettings]string
 }
 
 // Binding is what a registration says of the calls on its trunk.

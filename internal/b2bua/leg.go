@@ -116,20 +116,15 @@ const (
 func (m methods) has(f methods) bool { return m&f != 0 }
 
 // learn reads the peer's Allow (RFC 3261 §20.5).
-func (l *Leg) learn(m *sip.Message) {
-	if !m.Has(sip.IDAllow) {
-		return
-	}
-	l.allow = allowKnown
-	for method := range m.Values(sip.IDAllow) {
-		switch method {
-		case "UPDATE":
-			l.allow |= allowUpdate
-		case "REFER":
-			l.allow |= allowRefer
-		case "INFO":
-			l.allow |= allowInfo
+func (l *Leg) learn(e *Env, m *sip.Message) {
+	said := methods(0)
+	for i := range m.Headers {
+		if h := &m.Headers[i]; h.ID == sip.IDAllow {
+			said |= e.allowed(h.Value)
 		}
+	}
+	if said != 0 {
+		l.allow = said
 	}
 }
 
@@ -516,7 +511,13 @@ type earliest struct {
 }
 
 func (d *earliest) add(at time.Time, why string) {
-	if !at.IsZero() && (d.at.IsZero() || at.Before(d.at)) {
+	if !at.IsZero() { // most are
+		d.take(at, why)
+	}
+}
+
+func (d *earliest) take(at time.Time, why string) {
+	if d.at.IsZero() || at.Before(d.at) {
 		d.at, d.why = at, why
 	}
 }

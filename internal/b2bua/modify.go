@@ -245,7 +245,7 @@ func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip
 		return
 	case m.Status < 300:
 		l.dlg.Refresh(m)
-		l.learn(m)
+		l.learn(c.env, m)
 		c.follow(l)
 		c.reinviteAccepted(now, e, m, out)
 		return

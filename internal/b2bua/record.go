@@ -56,7 +56,7 @@ func (c *Call) newRecord(now time.Time, in Caller) *cdr.Record {
 	req, t := in.Req, in.Trunk
 	r := &cdr.Record{
 		ID: Token(c.env.Rand, 16), Server: c.env.Server.Name, Pool: t.Pool.Name, Version: c.snap.Version, Start: now,
-		In: cdr.Leg{Trunk: t.Name, Gateway: t.Gateway.Name, CallID: req.CallID(), Remote: in.Source.Remote.String(),
+		In: cdr.Leg{Trunk: t.Name, Gateway: t.Gateway.Name, CallID: req.CallID(), Remote: c.env.written(in.Source.Remote),
 			Transport: in.Source.Transport.String(), UserAgent: clip(req.Get(sip.IDUserAgent), 80)},
 	}
 	r.Called.Received = clip(calledNumber(dialled(req, t)), 80)
@@ -116,16 +116,16 @@ func (c *Call) summarize(l *Leg) {
 	if l == nil {
 		return
 	}
-	if leg := factsOf(l); r.Out == nil || *r.Out != leg { // what was told of it before is not changed
+	if leg := c.factsOf(l); r.Out == nil || *r.Out != leg { // what was told of it before is not changed
 		now := leg
 		r.Out = &now
 	}
 }
 
 // factsOf is what the record says of a leg toward a target.
-func factsOf(l *Leg) cdr.Leg {
+func (c *Call) factsOf(l *Leg) cdr.Leg {
 	return cdr.Leg{Trunk: l.trunk.Name, Gateway: l.trunk.Gateway.Name, CallID: l.callID, FromTag: l.tag, ToTag: l.dlg.RemoteTag,
-		Remote: l.hop.Remote.String(), Transport: l.hop.Transport.String(), Codec: l.sdp.codec}
+		Remote: c.env.written(l.hop.Remote), Transport: l.hop.Transport.String(), Codec: l.sdp.codec}
 }
 
 // noteAnswered tells anew of a call that has been answered, so that what is kept of it, should it be lost with the server, says when and by whom.
@@ -372,7 +372,7 @@ func (c *Call) Legs() (in, out string) {
 func (c *Call) Live() cdr.Record {
 	r := *c.rec
 	if c.won != nil && c.transfers == 0 { // its codecs may be others by now
-		leg := factsOf(&c.won.leg)
+		leg := c.factsOf(&c.won.leg)
 		r.Out, r.In.Codec = &leg, c.a.sdp.codec
 	}
 	r.HeldBy = c.heldBy()

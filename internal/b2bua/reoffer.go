@@ -75,7 +75,7 @@ func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message
 	waits := l.again.said != l.sdp.body // something else is to be told since, and what is said to that counts
 	if m.Status < 300 {
 		l.dlg.Refresh(m)
-		l.learn(m)
+		l.learn(c.env, m)
 		c.follow(l)
 		if body, ok := m.SDP(); ok && l.oa.RemoteAnswer() && !waits {
 			c.hear(now, l, body, out)

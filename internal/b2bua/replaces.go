@@ -215,7 +215,7 @@ func (c *Call) guest(now time.Time, by *Leg, l Leg) *attempt {
 func (c *Call) beginGuest(now time.Time, l *Leg) {
 	req := l.inv
 	l.ackSeq, _, _ = req.CSeq()
-	l.learn(req)
+	l.learn(c.env, req)
 	l.hearTimer(req)
 	l.sdp.start(c.env)
 	l.oa.RemoteInvite(true)

@@ -396,7 +396,7 @@ func (c *Call) refresh(l *Leg, src sip.Source, m *sip.Message) {
 	}
 	if m.Method == "INVITE" || m.Method == "UPDATE" {
 		l.dlg.Refresh(m)
-		l.learn(m)
+		l.learn(c.env, m)
 		l.hearTimer(m)
 		c.follow(l)
 	}

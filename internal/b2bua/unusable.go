@@ -63,7 +63,12 @@ func (l *Leg) complete(ours, said string) string {
 
 // answered is complete of an answer, without refused m-lines that were not offered.
 func (l *Leg) answered(ours, said string) string {
-	return l.complete(ours, sdp.Trim(said, sdp.MediaLines(ours)))
+	n := sdp.MediaLines(ours)
+	if n == sdp.MediaLines(said) { // as nearly all
+		l.absent = 0
+		return said
+	}
+	return l.complete(ours, sdp.Trim(said, n))
 }
 
 // uttered is whose last text a description of ours is: that of an early dialog, which keeps its own, or else the leg's.
