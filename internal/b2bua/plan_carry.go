@@ -3,6 +3,7 @@ package b2bua
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/directsip/directsip/internal/diag"
@@ -69,7 +70,14 @@ func (p *plan) decline(c *Call, l *Leg, offer string) string {
 	}
 	whole := func(text string) string { return sdp.Extend(spoken(text), offer) }
 	if b, err := sdp.Parse(whole(stands)); c.end == nil && err == nil && sdp.AnswerFits(s, b) == nil {
-		if l == c.seat(l.side) && !p.converts() && !p.bypass {
+		switch {
+		case l != c.seat(l.side):
+		case p.bypass && fingerprint(s) != l.sdp.peer: // it may be elsewhere now, where the other side has to send
+			l.sdp.peer = fingerprint(s)
+			n := &news{said: s, was: slices.Clone(p.lines)}
+			p.take(l, s)
+			l.news = n
+		case !p.bypass && !p.converts():
 			p.follow(l, offer)
 		}
 		if stands == l.sdp.body && l == c.seat(l.side) && !p.bypass && mirror(s, b) { // who holds is to be held, and what stands stays

@@ -230,6 +230,31 @@ func TestBYP01MovesWhenAsked(t *testing.T) {
 	}
 }
 
+// TestBYP01MovesTooLate: who answers with an offer when it is not waited for any more may be elsewhere by then. The other side hears of that all the same.
+func TestBYP01MovesTooLate(t *testing.T) {
+	r, caller, callee := bypassed(t)
+	caller.says("INVITE", "")
+	asked := r.first("INVITE")
+	callee.answers("100 Trying", asked, "")
+	r.pass(11 * time.Second)
+	_, offer := r.told("SIP/2.0 200")
+	passes(t, "what stands", offer, 1, sdp.SendRecv)
+	r.out.Reset()
+	r.in(r.uc, caller.write("ACK", caller.seq, bodies[0]))
+	moved := strings.Replace(strings.Replace(bodies[1], "20518 0", "20518 1", 1), "49170", "49190", 1)
+	callee.answers("200 OK", asked, moved)
+	r.told("ACK")
+	tells, told := r.told("INVITE")
+	if told.Media[0].Port != 49190 {
+		t.Errorf("the caller is told\n%s", tells)
+	}
+	caller.answers("200 OK", tells, bodies[0])
+	r.sent("ACK")
+	if r.pass(time.Minute); r.first("INVITE") != nil {
+		t.Errorf("then\n%s", r.lines())
+	}
+}
+
 // TestBYP02PickedUp: a bypassed call that rings is picked up by who is where it is bypassed too, and each is told of the media of the other.
 func TestBYP02PickedUp(t *testing.T) {
 	for _, c := range []struct {
