@@ -15,6 +15,8 @@ type description struct {
 	shown       string     // that body
 	cut         sdp.Absent // m-lines that the peer was not shown of it
 	cutOf       string     // the version that it had then
+	lines       int        // … and its m-lines
+	wide        string     // a description with m-lines that the session has not, and that were refused or are to be: they keep their places; "" there was none
 	body        string     // ours that stands
 	peer        uint64     // the fingerprint of theirs that stands; 0 none
 	codec       string
@@ -32,9 +34,9 @@ func (d *description) again() string {
 		return d.body
 	}
 	shown, stands := originVersion(d.shown), " "+originVersion(d.body)+" IN IP"
-	if strings.Replace(d.body, stands, " "+shown+" IN IP", 1) == d.shown {
-		d.body = d.shown // the refused one said the same
-		return d.body
+	same := strings.Replace(d.body, stands, " "+shown+" IN IP", 1)
+	if same == d.shown || d.wide != "" && sdp.Extend(same, d.wide) == sdp.Extend(d.shown, d.wide) {
+		return d.say(same) // the refused one said the same
 	}
 	return d.anew(d.body)
 }
@@ -139,6 +141,7 @@ func (d *description) rewrite(s *sdp.Session, r *sdp.Rewrite) string {
 	case string(text) == d.shown:
 		d.body = d.shown
 		return d.body
+	case d.wide != "" && sdp.Extend(string(text), d.wide) == sdp.Extend(d.shown, d.wide): // it has been said so
 	case d.shown != "":
 		d.version++
 		r.Version = d.version

@@ -43,7 +43,6 @@ type Leg struct {
 	refused []*txn.InviteServer // INVITEs answered beside the one being served
 	servers []*txn.Server
 	offered string // the offer in a 2xx to our INVITE, while our ACK waits
-	wide    string // a description with m-lines that the session has not, and that were refused or are to be: they keep their places; "" there was none
 	stood   string // what we had said before a re-INVITE that takes it off hold, which is under way or to come; "" there is none
 	who     *party // since the first transfer of the call; nil before
 

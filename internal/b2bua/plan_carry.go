@@ -65,8 +65,8 @@ func (p *plan) decline(c *Call, l *Leg, offer string) string {
 	}
 	changes := stands != l.sdp.body
 	if n := len(s.Media); n > sdp.MediaLines(stands) { // what it has besides is refused, and keeps its place from now on (RFC 3264 §6, §8)
-		changes = changes || n > sdp.MediaLines(l.wide)
-		l.wide = strings.Clone(offer)
+		changes = changes || n > sdp.MediaLines(l.sdp.wide)
+		l.sdp.wide = strings.Clone(offer)
 	}
 	whole := func(text string) string { return sdp.Extend(spoken(text), offer) }
 	if b, err := sdp.Parse(whole(stands)); c.end == nil && err == nil && sdp.AnswerFits(s, b) == nil {

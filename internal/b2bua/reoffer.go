@@ -137,8 +137,8 @@ func (c *Call) correct(now time.Time, l *Leg, glares uint8, out *Out) {
 
 // withdrawn corrects a leg whose peer has accepted an offer that is withdrawn. What it was offered beside what stands keeps its m-lines (RFC 3264 §8).
 func (c *Call) withdrawn(now time.Time, l *Leg, out *Out) {
-	if n := sdp.MediaLines(l.sdp.shown); n > max(sdp.MediaLines(l.sdp.body), sdp.MediaLines(l.wide)) {
-		l.wide = l.sdp.shown
+	if n := sdp.MediaLines(l.sdp.shown); n > max(sdp.MediaLines(l.sdp.body), sdp.MediaLines(l.sdp.wide)) {
+		l.sdp.wide = l.sdp.shown
 	}
 	c.correct(now, l, 0, out)
 }

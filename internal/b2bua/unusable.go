@@ -96,15 +96,20 @@ func (c *Call) utter(l *Leg, text string, answer bool) string {
 	if answer {
 		absent = l.absent
 	}
-	if text == d.shown {
-		if d.cut != absent && d.cutOf == originVersion(text) {
-			text = d.anew(text)
-		}
-		d.cut, d.cutOf = absent, originVersion(text)
-	}
+	whole := text
 	if !answer {
-		text = sdp.Extend(text, l.wide)
+		whole = sdp.Extend(text, l.sdp.wide)
 	}
+	if n := sdp.MediaLines(whole); text == d.shown {
+		if (d.cut != absent || d.lines != n) && d.cutOf == originVersion(text) {
+			text = d.anew(text)
+			if whole = text; !answer {
+				whole = sdp.Extend(text, l.sdp.wide)
+			}
+		}
+		d.cut, d.cutOf, d.lines = absent, originVersion(text), n
+	}
+	text = whole
 	l.cuts = d.cut
 	if text = c.seal(l, text, !answer); absent != 0 {
 		text = sdp.Shorten(text, absent)

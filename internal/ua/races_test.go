@@ -710,6 +710,32 @@ func TestCancelOfReinviteCrossesAnotherLine(t *testing.T) {
 	}
 }
 
+// RFC 3264 §8: what has that m-line has another version than what has it not, and the same where it says the same, whoever it comes from.
+func TestVersionOfAnotherLine(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.endsOf(described(0, 0, speech), described(1, 0, speech))
+	caller.ack(1)
+	ask := caller.says("INVITE", described(0, 1, speech+video))
+	ours := r.first("INVITE")
+	callee.answers("100 Trying", ours, "")
+	caller.cancel(ask)
+	callee.answers("200 OK", ours, described(1, 1, speech+video))
+	again, told := r.told("INVITE")
+	callee.answers("200 OK", again, described(1, 2, speech+refuse(video, 0)))
+	caller.says("INVITE", described(0, 2, speech+refuse(video, 0)))
+	same, said := r.told("INVITE")
+	if kinds(said) != "audio -video" || said.Origin.Version != told.Origin.Version {
+		t.Errorf("told version %s, and then\n%s", told.Origin.Version, same)
+	}
+	callee.answers("488 Not Acceptable Here", same, "")
+	caller.ack(caller.seq)
+	callee.says("INVITE", described(1, 2, speech)) // it leaves the m-line out
+	less, said := r.told("SIP/2.0 200")
+	if kinds(said) != "audio" || said.Origin.Version == told.Origin.Version {
+		t.Errorf("told version %s, and then\n%s", told.Origin.Version, less)
+	}
+}
+
 // And where an m-line before it was offered and refused: each keeps its place, and is not offered again.
 func TestCancelOfReinviteCrossesAThirdLine(t *testing.T) {
 	r := newRig(t)
