@@ -197,6 +197,7 @@ func TestToldNonsense(t *testing.T) {
 		"all lost, and no share":   {[]Block{{Lost: 245, Highest: 249}, {Lost: 490, Highest: 499}}, Told{Expected: 500, Lost: 490, Doubtful: true}},
 		"all lost":                 {[]Block{{Lost: 245, Fraction: 250, Highest: 249}, {Lost: 490, Fraction: 250, Highest: 499}}, Told{Expected: 500, Lost: 490, Worst: 250}},
 		"few, and no share":        {[]Block{{Lost: 2, Highest: 249}, {Lost: 9, Highest: 499}}, Told{Expected: 500, Lost: 9}},
+		"an outage of two reports": {[]Block{{Highest: 249}, {Highest: 499}, {Lost: 500, Fraction: 25, Highest: 1249}, {Lost: 500, Highest: 1499}}, Told{Expected: 1500, Lost: 500, Worst: 25}},
 		"less than none":           {[]Block{{Lost: -1 << 23, Highest: 249}, {Lost: -5, Highest: 499}}, Told{Expected: 500}},
 		"a half, of which a report did not come": {[]Block{{Lost: 0, Highest: 99}, {Lost: 150, Fraction: 128, Highest: 299}, {Lost: 150, Highest: 399}},
 			Told{Expected: 400, Lost: 150, Worst: 128}},

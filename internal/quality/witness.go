@@ -68,6 +68,12 @@ type Told struct {
 // bad is which part of a stream is lost so that everybody hears it, and some are so many packets that they may be told apart from rounding.
 const bad, some = 20, 10
 
+// mostOdd is which part of its reports at most contradict themselves of who reports well: each that comes behind one that was lost, as in an outage of both ways.
+const mostOdd = 3
+
+// contradict tells whether a sum of what is lost of n packets is none of these shares.
+func contradict(lost, shares, n uint64) bool { return lost > 2*shares && bad*(lost-shares) >= n }
+
 // heard sums up report blocks.
 type heard struct {
 	source         uint32
@@ -79,6 +85,7 @@ type heard struct {
 	worst          uint8
 	shares         uint64 // lost by the shares of its reports, times 256
 	absurd         bool   // it has reported more lost than there was
+	reports, odd   uint32 // how many, and of those whose share contradicts what is lost since the one before
 }
 
 // Take reads a compound that came from a peer at now, in ns. to are the sources that are sent to it, other is who gets the compound.
@@ -198,9 +205,14 @@ func (w *Witness) take(r *Block, of *Source) {
 		}
 		*h = heard{known: true, source: r.Source, first: r.Highest - at, highest: r.Highest - at - 1, seen: before, worst: h.worst}
 	}
+	h.reports++
 	if excused := h.excuses(lost, of.Withheld); excused == 0 {
 		h.worst = max(h.worst, r.Fraction)
-		h.shares += uint64(r.Fraction) * uint64(r.Highest-h.highest)
+		n := uint64(r.Highest - h.highest)
+		share := uint64(r.Fraction) * n
+		if h.shares += share; contradict(uint64(lost-min(lost, h.lost))<<8, share, n<<8) {
+			h.odd++
+		}
 	} else { // its share is of the hold
 		h.shares += uint64(lost-h.lost-min(excused, lost-h.lost)) << 8
 	}
@@ -234,7 +246,7 @@ func (t *Told) add(h *heard) {
 	switch {
 	case h.absurd: // as where somebody goes on to count from the number at which another source began (RFC 3550 A.3)
 		lost = shares
-	case lost > 2*shares && lost-shares >= some && bad*(lost-shares) >= n:
+	case contradict(lost, shares, n) && lost-shares >= some && mostOdd*h.odd > h.reports:
 		t.Doubtful = true
 	}
 	t.Lost += lost
