@@ -4,8 +4,6 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-
-	"github.com/directsip/directsip/internal/sip"
 )
 
 const (
@@ -37,12 +35,21 @@ func (a *absent) has(now time.Duration, remote netip.AddrPort) bool {
 	return known && now < until
 }
 
-// turn leads a hop to where its peer has been reached, if nobody is where it says that it is.
-func (a *absent) turn(now time.Duration, h *sip.Hop) {
+// forget has an address tried again.
+func (a *absent) forget(remote netip.AddrPort) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.until, remote)
+}
+
+// turn leads a message to where its peer has been reached, if nobody is where it says that it is.
+func (a *absent) turn(now time.Duration, m *Send) {
+	h := &m.Hop
 	if !h.Way.IsValid() {
 		return
 	}
 	if a.has(now, h.Remote) {
+		m.instead = h.Remote
 		h.Remote, h.Way = h.Way, netip.AddrPort{}
 	}
 }

@@ -87,6 +87,9 @@ func (c *conn) lose(list []Send, err error) {
 			c.t.sendStream(&m)
 			continue
 		}
+		if !proven && m.instead.IsValid() { // nor there: it may as well be back where it says
+			c.t.absent.forget(m.instead)
+		}
 		if !proven && c.t.sendByAnother(&m) {
 			continue
 		}

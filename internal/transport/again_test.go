@@ -141,3 +141,23 @@ func TestWayOfAPeerThatIsElsewhere(t *testing.T) {
 		t.Errorf("%d attempts to find it where it is not", s.DialFailed)
 	}
 }
+
+// Where nobody is at either address, as when the peer is started anew, the next message finds it where it says that it is.
+func TestWayOfAPeerThatComesBack(t *testing.T) {
+	f, gone := newFickle(t), newFickle(t)
+	n := newNode(t, Config{}, tcp4)
+	at := gone.ln.Addr().String()
+	h := hop(sip.TCP, n.addr(t, sip.TCP), addrPort(gone.ln.Addr()))
+	h.Way = addrPort(f.ln.Addr())
+	gone.ln.Close()
+	f.ln.Close()
+	n.Send(one(h, "a"))
+	n.failure(t)
+	ln, err := net.Listen("tcp4", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	n.Send(one(h, "b"))
+	(&fickle{t, ln.(*net.TCPListener)}).hears("b")
+}

@@ -13,7 +13,7 @@ import (
 // sendStream queues m on its connection, dialling one if there is none. Others that want the same connection
 // queue on it too while it is being dialled.
 func (t *Transport) sendStream(m *Send) {
-	t.absent.turn(t.now(), &m.Hop)
+	t.absent.turn(t.now(), m)
 	for range 3 { // a connection found may close before it takes the message
 		c, isNew, err := t.conns.find(&m.Hop, func() *conn { return t.newDialled(&m.Hop) }, t.cfg.Limits.MaxConns)
 		if err != nil {

@@ -71,8 +71,9 @@ type Send struct {
 	// CallID and Branch come back in Handler.Failed.
 	CallID, Branch string
 
-	again, asked bool // it was lost with a connection before; its connection remembers it
-	another      bool // it goes by a connection that it was not meant for
+	again, asked bool           // it was lost with a connection before; its connection remembers it
+	another      bool           // it goes by a connection that it was not meant for
+	instead      netip.AddrPort // it goes to the way of its hop instead of there; not valid: it does not
 }
 
 // ListenSpec is one listener. Transport and Addr identify it: two specs that differ only in the rest are the same
