@@ -3,6 +3,7 @@ package ua_test
 import (
 	"bytes"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,6 +36,7 @@ func newShardsOf(t *testing.T, settings string) *shards {
 	s := &shards{t: t, now: begin, uc: ucSource, pstn: pstnSource}
 	for i := range s.cores {
 		env := newEnv(snap, uint64(i))
+		env.Fingerprint = ourPrint
 		token := env.CallID
 		env.CallID = func() string { return string(rune('0'+i)) + token() }
 		s.cores[i] = ua.New(ua.Config{Env: env, Snapshot: snap, Shard: i, Shards: len(s.cores),
@@ -207,6 +209,52 @@ func lent(t *testing.T, takes bool) {
 func TestKeysOfALegThatComesBack(t *testing.T) {
 	lent(t, false)
 	lent(t, true)
+}
+
+// The same of credentials of ICE and of the name of an association (RFC 8842): until the leg has been told otherwise, the relay has those by which it knows us since it has answered in the other call.
+func TestCredentialsOfALegThatComesBack(t *testing.T) {
+	s := newShardsOf(t, ", srtpMode: required, srtpKeying: dtls, ice: lite")
+	peers := map[string]*voice{}
+	call := func(shard, port int) talk {
+		v := &voice{kind: "dtls", host: 2, port: port, direction: "sendrecv"}
+		var c talk
+		c.a, c.tagA, c.tagB = string(rune('0'+shard))+"-call", "from"+string(rune('0'+shard)), "to"+string(rune('0'+shard))
+		inv := s.pick(s.in(s.uc, request("INVITE", "1", "i"+c.a, c.a, c.tagA, "", bodies[0])), "INVITE")
+		c.b = header(inv, "Call-ID")
+		ok := s.pick(s.in(s.pstn, response("200 OK", inv, c.tagB, v.agrees(sdpOf(t, inv)))), "SIP/2.0 200")
+		c.ourA = tagOf(header(ok, "To"))
+		s.in(s.uc, request("ACK", "1", "a"+c.a, c.a, c.tagA, c.ourA, ""))
+		peers[c.b] = v
+		return c
+	}
+	one, two := call(0, 40020), call(1, 40040)
+	asked := 0
+	for list := s.in(s.uc, one.joins(&two)); len(list) > 0; list = list[1:] {
+		m := list[0]
+		switch id := ""; {
+		case bytes.HasPrefix(m, []byte("NOTIFY ")):
+			list = append(list, s.in(s.uc, response("200 OK", m, "", ""))...)
+		case !bytes.HasPrefix(m, []byte("INVITE ")):
+		default:
+			if id = header(m, "Call-ID"); id == two.b {
+				list = append(list, s.in(s.pstn, response("488 Not Acceptable Here", m, "", ""))...)
+				continue
+			}
+			v := peers[id]
+			if asked++; asked == 2 {
+				side := s.sessions[0].Streams[0].Side[1]
+				knows := linesOf(v.told, "ice-ufrag", "tls-id")
+				name, _, _ := strings.Cut(side.DTLS.Association, " ")
+				if !slices.Contains(knows, "ice-ufrag:"+side.ICE.Ufrag) || !slices.Contains(knows, "tls-id:"+name) {
+					t.Errorf("it knows %q, the relay has %q and %q", knows, side.ICE.Ufrag, name)
+				}
+			}
+			list = append(list, s.in(s.pstn, response("200 OK", m, "", v.agrees(sdpOf(t, m))))...)
+		}
+	}
+	if asked != 2 {
+		t.Errorf("the leg is asked %d times", asked)
+	}
 }
 
 // TestLegGoesOn: a leg that has joined a call of another shard goes on to a call of a third one, and what its peer sends follows it.
