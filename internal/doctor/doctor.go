@@ -93,6 +93,9 @@ func Examine(ctx context.Context, cfg Config, trunk *topology.Trunk) *Report {
 		f.Hops = append(f.Hops, Hop{Address: hop.AddrPort})
 		x.try(ctx, &f.Hops[len(f.Hops)-1], hop)
 	}
+	if cfg.Media {
+		x.unheard()
+	}
 	x.identify()
 	x.Findings = Judge(trunk, cfg.Server, f, time.Now())
 	return &x.Report

@@ -31,6 +31,7 @@ type MediaAddress struct {
 	Known   netip.Addr `json:"known,omitzero"` // as what peers are told it, where that is another (public)
 	Here    bool       `json:"here"`           // this host has it
 	Held    []Held     `json:"held,omitempty"`
+	Unheard []Reverse  `json:"unheard,omitempty"`
 }
 
 // Held is ports of the range that a program has.
@@ -64,6 +65,25 @@ func (x *examination) media() {
 		m.tier()
 	}
 	x.step("media", begin, false, "%s, ports %d-%d, tier %s", strings.Join(words, " and "), m.First, m.Last, cmp.Or(m.Tier, "not known here"))
+}
+
+// unheard looks for addresses of the peer whose media this host would drop.
+func (x *examination) unheard() {
+	for i := range x.Facts.Hops {
+		h := &x.Facts.Hops[i]
+		peers := []netip.Addr{h.Address.Addr()}
+		if h.Answer != nil && h.Answer.Describes != nil {
+			peers = append(peers, h.Answer.Describes.Addresses...)
+		}
+		for k := range x.Facts.Media.Addresses {
+			at := &x.Facts.Media.Addresses[k]
+			for _, peer := range peers {
+				if r, dropped := reverse(peer, at.Address); at.Here && dropped && !slices.Contains(at.Unheard, r) {
+					at.Unheard = append(at.Unheard, r)
+				}
+			}
+		}
+	}
 }
 
 // tier finds the best one.
