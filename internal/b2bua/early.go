@@ -24,7 +24,8 @@ type early struct {
 	rack   string      // of the response whose offer waits for the caller's answer; "" none waits
 }
 
-// maxEarly bounds the early dialogs of one INVITE that are acknowledged.
+// maxEarly bounds the early dialogs of one INVITE that are acknowledged, and the requests that may be under way when another response is: of who sends ever more of them
+// none is heard until some of those are over.
 const maxEarly = 100
 
 // earlyDialog finds the early dialog of a target's tag, nil when it has none.
@@ -38,7 +39,7 @@ func (l *Leg) earlyDialog(tag string) *early {
 }
 
 // hearReliable takes the RSeq of a provisional response (RFC 3262 §4). rack is "" when the response is not reliable. A response that
-// repeats an earlier one, or runs ahead of one that was lost, is not fresh: it is for the network to repeat.
+// repeats an earlier one, or runs ahead of one that was lost, is not fresh: it is for the network to repeat. Neither is one beyond what may be under way.
 func (c *Call) hearReliable(l *Leg, m *sip.Message) (e *early, rack string, fresh bool) {
 	tag := m.ToTag()
 	e = l.earlyDialog(tag)
@@ -52,6 +53,8 @@ func (c *Call) hearReliable(l *Leg, m *sip.Message) (e *early, rack string, fres
 	switch {
 	case e == nil && len(l.early) >= maxEarly:
 		return nil, "", true
+	case len(l.clients) >= maxEarly:
+		return e, "", false
 	case e == nil:
 		e = &early{dlg: dialog.NewUAC(l.sent, m), oa: l.oa, sdp: l.sdp}
 		l.early = append(l.early, e)

@@ -89,6 +89,35 @@ func TestStormOfReplaces(t *testing.T) {
 	}
 }
 
+// TestStormOfReliableResponses: a target that sends ever more reliable responses has some of them acknowledged, and further ones when those are over.
+func TestStormOfReliableResponses(t *testing.T) {
+	r := newRig(t)
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+	inv := r.last()
+	n := 0
+	storm := func(until int) (acknowledged int) {
+		r.out.Reset()
+		for range until {
+			m := response("183 Session Progress", inv, "to", "")
+			r.in(r.pstn, bytes.Replace(m, []byte("Content-Length"), []byte("Require: 100rel\r\nRSeq: "+strconv.Itoa(n+1)+"\r\nContent-Length"), 1))
+			prack := r.first("PRACK")
+			r.out.Reset()
+			if prack != nil {
+				acknowledged, n = acknowledged+1, n+1
+				r.in(r.pstn, response("200 OK", prack, "", ""))
+			}
+		}
+		return acknowledged
+	}
+	if got := storm(300); got != 100 {
+		t.Errorf("%d are acknowledged, want 100", got)
+	}
+	r.pass(6 * time.Second) // timer K
+	if got := storm(10); got != 10 {
+		t.Errorf("later %d of 10 are acknowledged", got)
+	}
+}
+
 // TestRefusalsAreNoLongerThanRequests: an answer that names what a request requires does not outgrow it.
 func TestRefusalsAreNoLongerThanRequests(t *testing.T) {
 	r := newRig(t)
