@@ -23,9 +23,9 @@ func (j *judge) ourMedia() {
 				fmt.Sprintf("Correct media of server %q, give the host the address, or run this on the server itself", j.server.Name))
 			continue
 		}
-		for _, r := range a.Unheard {
+		for _, r := range a.Unheard { // in the name of a setting the dot of a VLAN is a slash (sysctl(8))
 			j.add(Warning, "media-reverse", fmt.Sprintf("this host drops what %s sends to the media address %s of %s: its own packets to there leave by %s, and rp_filter of %s is strict", r.From, r.To, r.Arrives, r.Leaves, r.Arrives),
-				"the peer is not heard", fmt.Sprintf("Set net.ipv4.conf.%s.rp_filter to 2, or have a route to %s by %s, or give server %q a media address of %s", r.Arrives, r.From, r.Arrives, j.server.Name, r.Leaves))
+				"the peer is not heard", fmt.Sprintf("Set net.ipv4.conf.%s.rp_filter to 2, or have a route to %s by %s, or give server %q a media address of %s", strings.ReplaceAll(r.Arrives, ".", "/"), r.From, r.Arrives, j.server.Name, r.Leaves))
 		}
 		taken, who := 0, []string(nil)
 		for _, h := range a.Held {

@@ -45,6 +45,8 @@ func TestJudgeMedia(t *testing.T) {
 		"known by another": {"", Media{Addresses: []MediaAddress{{Address: addr("10.0.0.1"), Known: addr("203.0.113.1"), Here: true}}}, "198.51.100.1", nil, nil, ""},
 		"dropped here": {"", Media{Addresses: []MediaAddress{{Address: addr("203.0.113.1"), Here: true, Unheard: []Reverse{{addr("198.51.100.1"), addr("203.0.113.1"), "eth1", "eth0"}}}}}, "198.51.100.1", nil, nil,
 			"warning media-reverse: drops what 198.51.100.1 sends to the media address 203.0.113.1 of eth1"},
+		"dropped at a VLAN": {"", Media{Addresses: []MediaAddress{{Address: addr("203.0.113.1"), Here: true, Unheard: []Reverse{{addr("198.51.100.1"), addr("203.0.113.1"), "eth1.20", "eth0"}}}}}, "198.51.100.1", nil, nil,
+			"warning media-reverse: of eth1.20: its own packets to there leave by eth0, and rp_filter of eth1.20 is strict; the peer is not heard; Set net.ipv4.conf.eth1/20.rp_filter to 2"},
 		"both are private":  {"", Media{Addresses: here("10.0.0.1")}, "10.0.0.2", nil, nil, ""},
 		"another family":    {"", Media{Addresses: here("203.0.113.1")}, "2001:db8::1", nil, nil, "warning media-family: no media address of that family"},
 		"takes no SDP":      {"", Media{Addresses: here("203.0.113.1")}, "198.51.100.1", []string{"text/plain", "message/sipfrag"}, nil, "warning accept-sdp: accepts text/plain, message/sipfrag, and not application/sdp"},
