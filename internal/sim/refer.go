@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -223,6 +224,12 @@ func (x *watch) notifyOut(l *legWatch, m *sip.Message) {
 	}
 }
 
+// dismissed tells whether the node has hung up on a party, which may not have heard of it yet.
+func (n *Node) dismissed(p *Party) bool {
+	leg := n.watch.legs[p.callID]
+	return leg != nil && slices.ContainsFunc(leg.order, func(r *requestWatch) bool { return r.sent && r.method == "BYE" && r.msg.ToTag() == p.tag })
+}
+
 // hearMoved is hear for a call in which a transfer was asked for: when two parties are left, and the one that was there first has
 // been told of the other, each is heard by the other.
 func (s *Scenario) hearMoved(w *World) {
@@ -231,7 +238,7 @@ func (s *Scenario) hearMoved(w *World) {
 		if p != nil && (p.gone || p.forgot || p.rash) {
 			return
 		}
-		if p != nil && p.state != over {
+		if p != nil && p.state != over && !w.Nodes[s.Node].dismissed(p) {
 			two = append(two, p)
 		}
 	}
