@@ -163,6 +163,7 @@ func (c *Call) prefer(now time.Time, t *attempt, out *Out) {
 func (c *Call) turnTo(t *attempt) {
 	c.current = t
 	if c.xfer == nil {
+		c.goWith(t)
 		c.plan.face(c, &t.leg)
 	}
 }

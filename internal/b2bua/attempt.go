@@ -45,6 +45,7 @@ type attempt struct {
 	hop    int
 	state  attemptState
 
+	bypass    bool // its media goes past us
 	rang      bool // an 18x came
 	cancelled bool // CANCEL was sent
 	elsewhere bool // … because somebody else has answered

@@ -81,11 +81,30 @@ func (c *Call) chooseMedia(t *attempt) {
 		c.rec.BypassWarning = c.rec.BypassWarning || v.Warning
 		c.noteMedia(t.target.Trunk, v)
 	}
-	if p.offers != nil {
+	t.bypass = p.bypass
+	c.goWith(t)
+}
+
+// goWith has the media go where it was decided for a target, which may be another one than that called last.
+func (c *Call) goWith(t *attempt) {
+	p := &c.plan
+	if p.bypass = t.bypass; p.offers != nil {
 		if c.offered = p.offers.opened; p.bypass {
 			c.offered = p.offers.raw
 		}
 	}
+}
+
+// passes tells whether media goes past us for who says something: a target that was left behind has what was decided for it.
+func (c *Call) passes(l *Leg) bool {
+	if c.won == nil && c.xfer == nil {
+		for _, t := range c.attempts {
+			if &t.leg == l && !t.linger.IsZero() {
+				return t.bypass
+			}
+		}
+	}
+	return c.plan.bypass
 }
 
 // noteMedia puts a verdict into the explanation.

@@ -216,7 +216,7 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 	if m.Body == "" || branch {
 		return nil
 	}
-	passes := c.plan.bypass || c.plan.passKeys
+	passes := c.passes(l) || c.plan.passKeys
 	stands, short := &l.sdp, l.absent != 0 || l.up && l.sdp.outgrows(m.Body)
 	if d := c.beforeAnswer(l, m); d != nil {
 		stands, short = d, l.absent != 0

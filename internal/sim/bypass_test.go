@@ -40,17 +40,21 @@ func mediaAt(w *World, at time.Duration, ports *int, toCaller *bool) {
 func TestBYP01EachTargetForItself(t *testing.T) {
 	refuses := []Callee{{After: ms100(2), Final: 503}}
 	takes := []Callee{{Progress: media183, After: second, Final: 200}}
+	late, rings := []Callee{{No100: true, After: 4500 * time.Millisecond, Final: 200}}, []Callee{{Progress: ringing, After: 9 * second, Final: 200}}
 	for _, x := range []struct {
 		name, number string
 		callees      map[string][]Callee
 		bypassed     bool
 		why          []string
+		at           time.Duration // it is up
 	}{
 		{"first one that is bypassed, then one that is not", "+14255550100", map[string][]Callee{"gwa": refuses, "gwb": takes}, false, []string{
 			`media         "gwa"                   bypassed: caller and target have the same bypass id: the caller at 198.51.100.1 is in network region "emea", the target at 198.51.100.11 is in network region "emea"`,
-			`media         "gwb"                   not bypassed: the caller at 198.51.100.1 is in network region "emea", the target at 198.51.100.12 is at network site "branch"`}},
-		{"first one that is not, then one that is bypassed", "+64255550100", map[string][]Callee{"gwb": refuses, "gwa": takes}, true, nil},
-		{"one that is bypassed", "+24255550100", map[string][]Callee{"gwc": takes}, true, nil},
+			`media         "gwb"                   not bypassed: the caller at 198.51.100.1 is in network region "emea", the target at 198.51.100.12 is at network site "branch"`}, 0},
+		{"first one that is not, then one that is bypassed", "+64255550100", map[string][]Callee{"gwb": refuses, "gwa": takes}, true, nil, 0},
+		{"one that is bypassed, and answers while one is tried that is not", "+14255550100", map[string][]Callee{"gwa": late, "gwb": rings}, true, nil, 6 * second},
+		{"one that is not, and answers while one is tried that is bypassed", "+64255550100", map[string][]Callee{"gwb": late, "gwa": rings}, false, nil, 6 * second},
+		{"one that is bypassed", "+24255550100", map[string][]Callee{"gwc": takes}, true, nil, 0},
 	} {
 		for _, secret := range []bool{false, true} {
 			changes := bypassing()
@@ -65,7 +69,7 @@ func TestBYP01EachTargetForItself(t *testing.T) {
 			sc.Number = x.number
 			w.Call(sc)
 			ports, direct := -1, false
-			mediaAt(w, 3*second, &ports, &direct)
+			mediaAt(w, max(x.at, 3*second), &ports, &direct)
 			w.Run(20 * time.Minute)
 			w.failures = drop(w.failures, "sends to port", "is not open")
 			t.Run(x.name, func(t *testing.T) { done(t, w) })
