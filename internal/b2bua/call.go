@@ -122,13 +122,16 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 
 	if r, detail := c.acceptable(req); r != nil {
 		c.refuse(now, r, detail, out)
-	} else if env.Draining {
+	} else if env.Draining && !c.lastResort() {
 		c.refuse(now, diag.Draining, "", out)
 	} else {
 		c.route(now, req, out)
 	}
 	c.settle(now, out)
 }
+
+// lastResort tells whether a server that drains must look what a call is: no other server of the pool would take an emergency call that is refused (NEW-18).
+func (c *Call) lastResort() bool { return len(c.env.Server.Pool.Servers) == 1 && c.snap.HasEmergency() }
 
 // Superseded tells whether a message is a new attempt of a caller whose call was refused, or of who was refused a seat: an INVITE with the same Call-ID and a
 // higher CSeq (RFC 3261 §8.1.3.5).
@@ -171,6 +174,10 @@ func (c *Call) route(now time.Time, req *sip.Message, out *Out) {
 	c.decision = routing.Decide(c.snap, &q, c.env.State)
 	c.recordDecision()
 	c.keepCallback(now)
+	if c.env.Draining && c.decision.Kind != routing.Emergency {
+		c.refuse(now, diag.Draining, "", out)
+		return
+	}
 	if r, detail := c.mannerly(req); r != nil {
 		c.refuse(now, r, detail, out)
 		return
