@@ -284,23 +284,29 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	calls := s.engine.Live()
 	s.log.Info("stopping, new calls are refused", "calls", calls)
 	s.stop()
-	if !over(ctx, func() bool { return s.engine.Live() > 0 }) {
-		why := "drain limit reached, the remaining calls are ended"
-		if errors.Is(ctx.Err(), context.Canceled) {
-			why = "told not to wait, the remaining calls are ended"
+	for lately := calls > 0; ; lately = true {
+		if !over(ctx, func() bool { return s.engine.Live() > 0 }) {
+			why := "drain limit reached, the remaining calls are ended"
+			if errors.Is(ctx.Err(), context.Canceled) {
+				why = "told not to wait, the remaining calls are ended"
+			}
+			s.log.Warn(why, "calls", s.engine.Live())
+			s.engine.Terminate(diag.ServerShutdown)
+			time.Sleep(linger)
+			s.engine.Terminate(diag.ServerShutdown) // who has called for help meanwhile is not left in silence
+			return s.close()
 		}
-		s.log.Warn(why, "calls", s.engine.Live())
-		s.engine.Terminate(diag.ServerShutdown)
-		time.Sleep(linger)
-		return s.close()
+		if lately {
+			s.log.Info("the last call has ended")
+			time.Sleep(linger) // the last one has ended just now, and its BYE may have been lost
+		}
+		farewell, cancel := context.WithTimeout(ctx, farewellTime)
+		over(farewell, s.engine.Leaving)
+		cancel()
+		if s.engine.Live() == 0 { // else it is a call for help, which a server that drains may take
+			return s.close()
+		}
 	}
-	if calls > 0 {
-		time.Sleep(linger) // the last one has ended just now, and its BYE may have been lost
-	}
-	ctx, cancel := context.WithTimeout(ctx, farewellTime)
-	defer cancel()
-	over(ctx, s.engine.Leaving)
-	return s.close()
 }
 
 // over waits until something is over, and tells whether that was before ctx ended.

@@ -312,6 +312,36 @@ func TestDrainLetsCallsEnd(t *testing.T) {
 	}
 }
 
+// TestCallForHelpAtTheEnd: an emergency call that a server takes when its last call has ended just now keeps it from stopping.
+func TestCallForHelpAtTheEnd(t *testing.T) {
+	t.Parallel()
+	r := start(t, strings.Replace(basic, "routes: [", "emergency: [{number: 112, usage: all}]\nroutes: [{name: sos, pattern: '^112$', usages: [all], trunks: [gw]}, ", 1))
+	pbx, gw := r.agent(2), r.agent(3)
+	out, in := r.call(pbx, gw)
+	done := make(chan error, 1)
+	go func() { done <- r.Shutdown(t.Context()) }()
+	until(t, "draining", r.engine.Draining)
+	r.hangup(in, out)
+	until(t, "the end of the last call", func() bool { return strings.Contains(r.log.String(), "the last call has ended") })
+	help := r.tester.Dial(pbx, r.net+"1:5060", "sip:112@"+r.net+"1")
+	r.tester.Wait(help, siptest.Answered)
+	select {
+	case <-done:
+		t.Fatal("the server has stopped, and somebody calls for help")
+	case <-time.After(2 * linger):
+	}
+	help.Hangup()
+	r.tester.Wait(help, siptest.Ended)
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(timeout):
+		t.Fatal("the last call has ended, and the server has not")
+	}
+}
+
 // TestLastByeIsRepeated: the server that drains stops when the last call has ended, and its BYE may have been lost on the way by then.
 func TestLastByeIsRepeated(t *testing.T) {
 	t.Parallel()
