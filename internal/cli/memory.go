@@ -145,13 +145,16 @@ type heap struct {
 	cycles uint64 // collections, those that look led to included
 	quiet  int    // looks without another collection
 	full   bool   // there was garbage, or may be
+
+	allocated uint64 // octets until the last one that look led to
 }
 
 // look tells whether it is time to collect: at the first quiet look after a load, and again at the
 // fourth, when the transactions of its last calls have run out (64*T1, 32 s).
 func (h *heap) look(u usage) bool {
 	if u.cycles != h.cycles {
-		*h = heap{cycles: u.cycles, full: true} // what was in use then may be garbage by now, and nothing counts that
+		// What was in use then may be garbage by now, and nothing counts that. Of a server at rest nothing is.
+		*h = heap{cycles: u.cycles, full: u.allocated-h.allocated > slack, allocated: h.allocated}
 		return false
 	}
 	h.quiet++
@@ -162,5 +165,6 @@ func (h *heap) look(u usage) bool {
 		return false
 	}
 	h.cycles += collections
+	h.allocated = u.allocated
 	return true
 }
