@@ -103,6 +103,10 @@ func (t *InviteServer) Acked() {
 
 // Advance fires the timers that are due. TimedOut is timer H: no ACK came.
 func (t *InviteServer) Advance(now time.Time, out *Out) Event {
+	again := due(t.retry, now)
+	if again {
+		t.again(out) // also when both are due, as after the process has stood still for that long: nobody else tells the peer that waits for it
+	}
 	if due(t.end, now) {
 		ev := Ended
 		if t.state == Completed {
@@ -111,8 +115,7 @@ func (t *InviteServer) Advance(now time.Time, out *Out) Event {
 		t.stop()
 		return ev
 	}
-	if due(t.retry, now) {
-		t.again(out)
+	if again {
 		t.arm(now, min(2*t.step, t.t2))
 	}
 	return None

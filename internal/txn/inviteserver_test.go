@@ -94,6 +94,23 @@ func TestInviteServerRepeat(t *testing.T) {
 	same(t, "after the end", brief(t, &out), "")
 }
 
+// A process that has stood still for longer than timer H says a final response once more before it forgets it: the peer may never have had it.
+func TestInviteServerStoodStill(t *testing.T) {
+	for _, c := range []struct {
+		hop   sip.Hop
+		sends string
+	}{{udp, "486+"}, {tcp, ""}} {
+		var s InviteServer
+		var out Out
+		req := request("INVITE")
+		s.Start(epoch, req, c.hop, nil)
+		s.Respond(epoch, response(req, 486), &out)
+		brief(t, &out)
+		same(t, "event", s.Advance(at(40000), &out), TimedOut)
+		same(t, "sends", brief(t, &out), c.sends)
+	}
+}
+
 func TestRFC3261_17_2_4_TransportError(t *testing.T) {
 	for _, row := range []struct {
 		name   string
