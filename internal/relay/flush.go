@@ -21,6 +21,7 @@ func (r *Relay) flush(changes []change) error {
 				continue
 			}
 			c := &part[i]
+			c.fresh.leave()
 			c.fresh.close()
 			s, err := c.port.stream.carrier.bind(c.local, r.nextGeneration())
 			c.fresh = s

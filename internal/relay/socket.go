@@ -30,6 +30,9 @@ func (s socket) close() {
 	}
 }
 
+// leave takes a socket out of its ready list, so that closing it sets its port free at once: whoever looks at that list just then holds the file for a moment.
+func (s socket) leave() { _ = unix.EpollCtl(s.worker.epoll, unix.EPOLL_CTL_DEL, int(s.fd), nil) }
+
 // carrier moves the datagrams of a stream between its ports and the network. It is chosen per stream when the stream
 // gets its ports, and never sees a policy: what may pass, and where to, is decided by port.receive alone. Another tier
 // is another carrier that finds the port of a datagram its own way and then calls worker.pass.
