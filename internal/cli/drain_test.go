@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,19 @@ import (
 	"github.com/directsip/directsip/internal/siptest"
 )
 
+// refusing is a log that tells when a server begins to refuse calls.
+type refusing chan struct{}
+
+func (r refusing) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte("new calls are refused")) {
+		select {
+		case r <- struct{}{}:
+		default:
+		}
+	}
+	return len(line), nil
+}
+
 // TestDrainThatIsEnded: who waits for the last call before the server is replaced is told when it takes calls again, and does not wait for ever.
 func TestDrainThatIsEnded(t *testing.T) {
 	dir := shortDir(t)
@@ -18,7 +33,8 @@ func TestDrainThatIsEnded(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(served, "NET.", network)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.Start(server.Config{Document: path, DataDir: dir, Shards: 1, Watch: -1, DNS: []string{}})
+	drains := make(refusing, 1)
+	s, err := server.Start(server.Config{Document: path, DataDir: dir, Shards: 1, Watch: -1, DNS: []string{}, Logger: slog.New(slog.NewTextHandler(drains, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,13 +54,10 @@ func TestDrainThatIsEnded(t *testing.T) {
 		status, _, errs := command(t, "drain", "--wait", "--data", dir)
 		done <- result{status, errs}
 	}()
-	for end := time.Now().Add(timeout); ; time.Sleep(10 * time.Millisecond) {
-		if _, out, _ := command(t, "status", "--data", dir); strings.Contains(out, "(draining)") {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatal("it does not drain")
-		}
+	select {
+	case <-drains:
+	case <-time.After(timeout):
+		t.Fatal("it does not drain")
 	}
 	if status, _, errs := command(t, "drain", "--off", "--data", dir); status != 0 {
 		t.Fatal(errs)
