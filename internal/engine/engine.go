@@ -238,13 +238,12 @@ func (e *Engine) Flush() {
 
 // Failed is transport.Handler.
 func (e *Engine) Failed(callID, branch string, hop sip.Hop, err error) {
+	what, tell := "message not sent", (*ua.Core).SendFailed
 	if _, ok := errors.AsType[*transport.ICMPError](err); ok {
-		e.log.Debug("message not delivered", "callId", callID, "to", hop.Remote, "transport", hop.Transport, "err", err)
-		e.shardOf(callID).box.put(input{run: func(now time.Time, c *ua.Core, out *ua.Out) { c.Undelivered(now, callID, branch, err.Error(), out) }})
-		return
+		what, tell = "message not delivered", (*ua.Core).Undelivered
 	}
-	e.log.Debug("message not sent", "callId", callID, "to", hop.Remote, "transport", hop.Transport, "err", err)
-	e.shardOf(callID).box.put(input{run: func(now time.Time, c *ua.Core, out *ua.Out) { c.SendFailed(now, callID, branch, err.Error(), out) }})
+	e.log.Debug(what, "callId", callID, "to", hop.Remote, "transport", hop.Transport, "err", err)
+	e.shardOf(callID).box.put(input{run: func(now time.Time, c *ua.Core, out *ua.Out) { tell(c, now, callID, branch, err.Error(), out) }})
 }
 
 // answerFault answers a request that cannot be read, if it says where to.

@@ -8,7 +8,6 @@ package ua
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
@@ -447,7 +446,7 @@ func (c *Core) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 func (c *Core) Undelivered(now time.Time, callID, branch, why string, out *Out) {
 	c.out = out
 	if p := c.probes[callID]; p != nil {
-		p.health.Hint(strings.ToValidUTF8(why, ""))
+		p.health.Hint(why)
 		return
 	}
 	if r := c.registrars[callID]; r != nil {
