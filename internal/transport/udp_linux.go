@@ -254,7 +254,7 @@ func (s *udpSocket) writeBatch(wait bool) (n, bytes int, err error) {
 // overheard tells whether the error of writeBatch may be what ICMP said of an earlier message: then the first that waits is none the worse for it.
 func (s *udpSocket) overheard(err error) bool {
 	x := &s.tx
-	if !slices.ContainsFunc(foretold[:], func(e syscall.Errno) bool { return err == e }) || x.foretold >= mostForetold {
+	if errno, ok := err.(syscall.Errno); !ok || !slices.Contains(foretold[:], errno) || x.foretold >= mostForetold {
 		x.foretold = 0
 		return false
 	}
