@@ -41,10 +41,7 @@ type protection struct {
 // marked tells whether something in a description must be opened.
 func marked(body string) bool {
 	for body != "" {
-		line, rest := body, ""
-		if end := strings.IndexByte(body, '\n'); end >= 0 {
-			line, rest = body[:end], body[end+1:]
-		}
+		line, rest, _ := strings.Cut(body, "\n")
 		if attribute, ok := strings.CutPrefix(line, "a="); ok {
 			if strings.HasPrefix(attribute, "crypto:") || strings.HasPrefix(attribute, "rtcp-mux") || strings.HasPrefix(attribute, "fingerprint:") ||
 				strings.HasPrefix(attribute, "ice-ufrag:") {
