@@ -50,13 +50,11 @@ func (c *counter) since() (r media.Refusals) {
 func (c *counter) gate(src *sockaddr) {
 	c.block()
 	c.gated++
-	switch {
-	case c.majority > 0 && !src.sameHost(&c.gatedFrom):
+	if c.majority > 0 && !src.sameHost(&c.gatedFrom) {
 		c.majority--
 		return
-	default:
-		c.majority++
 	}
+	c.majority++
 	c.gatedFrom = *src
 }
 
