@@ -258,8 +258,15 @@ func (w *walk) resumeBare() {
 	w.what += " " + p.name + " resumes without an offer"
 	w.log = append(w.log, fmt.Sprintf("%7.3f step %d: %s", time.Since(w.began).Seconds(), w.steps, w.what))
 	p.steady, q.steady = true, true // who then takes nothing at all cannot be told of
+	was := slices.Clone(p.streams)
 	resume(p, p.streams)
-	p.change("INVITE", nil)
+	c := p.change("INVITE", nil)
+	c.done = func(m *sip.Message) {
+		if m.Status >= 300 { // as when it crosses the ACK of the other side: 491
+			copy(p.streams, was)
+		}
+		p.changedBy(c, m)
+	}
 }
 
 // opened checks that what both sides want to flow does.

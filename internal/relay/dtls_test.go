@@ -421,8 +421,10 @@ func TestDTLSHalfWay(t *testing.T) {
 	s.Streams[0].Side[0].DTLS, s.Streams[0].Side[0].Mux = newShaker(t, true, 1).dtls(""), true
 	s.Streams[0].Side[1].DTLS, s.Streams[0].Side[1].Mux = newShaker(t, false, 1).dtls(""), true
 	r.open(s)
-	a.send(a.rtp, s.Streams[0].Side[0].Local, hello('x'))
-	eventually(t, "a handshake that waits", func() bool { return r.from(1, 0, 0).UnshakenWhy == unfinished })
+	eventually(t, "a handshake that waits", func() bool {
+		a.send(a.rtp, s.Streams[0].Side[0].Local, hello('x'))
+		return r.from(1, 0, 0).UnshakenWhy == unfinished
+	})
 	if got := r.from(1, 0, 1); !strings.Contains(got.UnshakenWhy, "nothing of DTLS has come from it") {
 		t.Errorf("of who is to answer: %q", got.UnshakenWhy)
 	}
@@ -439,8 +441,10 @@ func TestDTLSThatBothBegin(t *testing.T) {
 	s := call(1, a, b)
 	s.Streams[0].Side[0].DTLS = newShaker(t, false, 1).dtls("1")
 	r.open(s)
-	a.send(a.rtp, s.Streams[0].Side[0].Local, hello(1))
-	eventually(t, "who begins in the record", func() bool { return strings.Contains(r.from(1, 0, 0).UnshakenWhy, "it has sent a ClientHello") })
+	eventually(t, "who begins in the record", func() bool {
+		a.send(a.rtp, s.Streams[0].Side[0].Local, hello(1)) // until it is answered (RFC 6347 §4.2.4)
+		return strings.Contains(r.from(1, 0, 0).UnshakenWhy, "it has sent a ClientHello")
+	})
 	stats, _ := r.Close(1)
 	if why := stats.Streams[0].From[0].UnshakenWhy; !strings.Contains(why, "a=setup") {
 		t.Errorf("at the end: %q", why)
