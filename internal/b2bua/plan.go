@@ -52,6 +52,7 @@ type plan struct {
 type line struct {
 	opaque bool   // not RTP
 	audio  bool   // of RTP
+	kind   kind   // what it is, once it was audio that
 	sealed bool   // SRTP whose keys pass
 	clock  uint32 // of dynamic payload types, Hz
 	ours   [2]uint16
@@ -111,6 +112,7 @@ func (p *plan) takeAs(l *Leg, s *sdp.Session, asks bool) {
 		m, e := &s.Media[i], &p.lines[i].peer[l.side]
 		p.lines[i].opaque = !m.IsRTP()
 		p.lines[i].audio = m.IsRTP() && strings.EqualFold(m.Kind, "audio")
+		p.lines[i].kind = p.lines[i].kind.and(m.Kind)
 		was, sent, heard := e.rtp, e.sends(), e.hears()
 		if !m.Rejected() {
 			e.wish(m.Direction, &p.lines[i].peer[1-l.side], asks)

@@ -59,7 +59,16 @@ func (c *Call) measure(until time.Time, m *cdr.Media, st *media.Stats, stream, s
 	if n.Sources == 0 { // nothing came, or it is no RTP
 		return
 	}
-	m.Quality = c.quality(n, back, media.SideIndex(side), rate)
+	q := c.quality(n, back, media.SideIndex(side), rate)
+	if m.Quality = q; m.Kind == "" {
+		return
+	}
+	q.Codec = "" // the codec of the call is that of its audio, and so are its bounds and the E-model
+	for _, h := range [...]*cdr.Heard{&q.Arrived, q.Reported} {
+		if h != nil {
+			h.R, h.MOS, h.Wideband, h.Poor = 0, 0, false, ""
+		}
+	}
 }
 
 // evidence is what a side's counters and its RTCP show.

@@ -190,6 +190,7 @@ func (c *Call) recordMedia(until time.Time, r *cdr.Record, st *media.Stats) {
 			m.Trunk, m.Remote = c.successor(r, media.SideIndex(k))
 			if i < len(c.plan.lines) {
 				e := &c.plan.lines[i].peer[k]
+				m.Kind = c.plan.lines[i].kind.name()
 				m.SRTP, m.Held = e.keyed(st.Streams[i].Keyed[k]), e.quiet()
 				if e.rtp.IsValid() && !e.unusable.IsValid() {
 					m.Announced = e.rtp.String()

@@ -25,7 +25,7 @@ const (
 	packetTime = 20 * time.Millisecond
 )
 
-// Judge judges the first stream of a call that was answered by somebody and is over, or runs at now. It is empty where nothing can be said: of a call too short, or
+// Judge judges the speech, or the fax, of a call that was answered by somebody and is over, or runs at now. It is empty where nothing can be said: of a call too short, or
 // without media here.
 func (r *Record) Judge(now time.Time) []Audio { return r.judge(now, true) }
 
@@ -40,28 +40,79 @@ func (r *Record) judge(now time.Time, all bool) (list []Audio) {
 	if r.Answered.IsZero() || r.Out == nil || end.Sub(r.Answered) < shortTalk {
 		return nil
 	}
-	var way [2]*Media
+	speech, fax := r.speech(), r.fax()
+	for i := range speech {
+		a, said := r.direction(speech[i], speech[1-i], end, all)
+		if said && a.Cause != heard || fax[i] == nil {
+			// nothing else is asked for
+		} else if b, other := r.direction(fax[i], fax[1-i], end, all); other && (b.Cause != heard || !said) {
+			a, said = b, true
+		}
+		if said {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// heard is the cause of a verdict that says that nothing was in the way.
+const heard = "heard"
+
+// direction judges what comes by a stream from one side; all: also if it was heard.
+func (r *Record) direction(m, back *Media, end time.Time, all bool) (a Audio, said bool) {
+	if m == nil || m.Packets == 0 && m.Evidence != nil && m.Evidence.Over && !back.faxes() {
+		return a, false
+	}
+	w := newWay(r, m, back, end)
+	if a, said = w.trouble(); !said && all {
+		a, said = Audio{From: w.From, Cause: heard, Certain: true, Text: w.heard()}, true
+	}
+	return a, said
+}
+
+// speech is both directions of the m-line of audio that is listened to: the first in which there was anything, or else that is not over.
+func (r *Record) speech() [2]*Media {
+	best, stream := 0, -1
+	for i := range r.Media {
+		m, worth := &r.Media[i], 0
+		switch {
+		case m.Kind != "":
+		case m.Packets > 0:
+			worth = 3
+		case m.Evidence == nil || !m.Evidence.Over:
+			worth = 2
+		default:
+			worth = 1
+		}
+		if worth > best || worth == best && m.Stream < stream {
+			best, stream = worth, m.Stream
+		}
+	}
+	return r.stream(stream)
+}
+
+// fax is both directions of an m-line that was never audio and has T.38, as where the one of audio is refused beside it.
+func (r *Record) fax() [2]*Media {
+	for i := range r.Media {
+		if m := &r.Media[i]; m.Kind != "" && m.faxes() {
+			return r.stream(m.Stream)
+		}
+	}
+	return [2]*Media{}
+}
+
+// stream is both directions of an m-line: of the caller, and of the callee.
+func (r *Record) stream(n int) (way [2]*Media) {
 	for i := range r.Media {
 		switch m := &r.Media[i]; {
-		case m.Stream != 0:
+		case m.Stream != n:
 		case m.From == "caller":
 			way[0] = m
 		default:
 			way[1] = m
 		}
 	}
-	for i, m := range way {
-		if m == nil || m.Packets == 0 && m.Evidence != nil && m.Evidence.Over && !way[1-i].faxes() {
-			continue
-		}
-		w := newWay(r, m, way[1-i], end)
-		if a, troubled := w.trouble(); troubled {
-			list = append(list, a)
-		} else if all {
-			list = append(list, Audio{From: w.From, Cause: "heard", Certain: true, Text: w.heard()})
-		}
-	}
-	return list
+	return way
 }
 
 // faxes tells whether a side sends T.38, a second of it at least.

@@ -262,6 +262,50 @@ func TestJudgeOfSeveral(t *testing.T) {
 	}
 }
 
+// TestJudgeWhatIsHeard: the verdict is of the m-line that is listened to, wherever it stands: of the audio behind video, of T.38 beside audio that was refused, and of
+// that behind speech.
+func TestJudgeWhatIsHeard(t *testing.T) {
+	line := func(n int, kind string, caller, callee Media) []Media {
+		caller.Stream, caller.Kind, caller.From = n, kind, "caller"
+		callee.Stream, callee.Kind, callee.From = n, kind, "callee"
+		return []Media{caller, callee}
+	}
+	over := Media{Evidence: &Evidence{Over: true}}
+	fax := flows(Media{Evidence: &Evidence{Over: true, T38: 3000}})
+	spoke := flows(Media{Evidence: &Evidence{Over: true}})
+	for _, c := range []struct {
+		name, caller, callee string
+		media                []Media
+	}{
+		{"video first, whose audio is heard from one side", "heard", "nothing", append(line(0, "video", flows(Media{}), flows(Media{})), line(1, "", flows(Media{}), Media{Announced: there})...)},
+		{"video first that is refused", "heard", "heard", append(line(0, "video", over, over), line(1, "", flows(Media{}), flows(Media{}))...)},
+		{"video behind, from one side", "heard", "heard", append(line(0, "", flows(Media{}), flows(Media{})), line(1, "video", flows(Media{}), Media{Announced: there})...)},
+		{"audio in two alternatives, of which the second lives", "heard", "nothing", append(line(0, "", over, over), line(1, "", flows(Media{}), Media{Announced: there})...)},
+		{"fax beside audio that is refused", "heard", "heard", append(line(0, "", over, over), line(1, "image", fax, fax)...)},
+		{"such a fax from one side", "heard", "no-address", append(line(0, "", over, over), line(1, "image", fax, over)...)},
+		{"a fax behind speech", "heard", "heard", append(line(0, "", spoke, spoke), line(1, "image", fax, fax)...)},
+		{"a fax from one side behind speech", "no-address", "heard", append(line(0, "", spoke, spoke), line(1, "image", over, fax)...)},
+		{"a fax behind speech from one side", "", "heard", append(line(0, "", over, spoke), line(1, "image", over, over)...)},
+	} {
+		r := lasted(Media{}, Media{})
+		r.Media = c.media
+		again, err := DecodeBinary(r.AppendBinary(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for _, a := range again.Judge(r.End) {
+			if got[a.From] != "" {
+				t.Errorf("%s: two verdicts on the %s", c.name, a.From)
+			}
+			got[a.From] = a.Cause
+		}
+		if got["caller"] != c.caller || got["callee"] != c.callee {
+			t.Errorf("%s: %v, want %q and %q", c.name, got, c.caller, c.callee)
+		}
+	}
+}
+
 // A stream that never had a packet and is no audio is not judged, and one that stopped when somebody else came is.
 func TestJudgeOtherThings(t *testing.T) {
 	r := lasted(Media{Evidence: &Evidence{Over: true}}, flows(Media{Last: answered.Add(20 * time.Second)}))

@@ -76,7 +76,7 @@ const (
 
 	fStream, fFrom, fSource, fPackets, fBytes, fRTCP, fLost, fJitter, fGated, fDropped, fFirst, fLast, fSRTP, fUnauthentic = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
 
-	fAnnounced, fGatedFrom, fHeld, fTier, fTierWhy, fMediaTrunk, fMediaRemote = 15, 16, 17, 18, 19, 20, 21
+	fAnnounced, fGatedFrom, fHeld, fTier, fTierWhy, fMediaTrunk, fMediaRemote, fKind = 15, 16, 17, 18, 19, 20, 21, 22
 
 	fQuality, fEvidence = 40, 41 // each has fields of its own
 
@@ -363,6 +363,7 @@ func (w *binaryWriter) tried(at time.Time, took time.Duration, status int, reaso
 func (w *binaryWriter) media(m *Media) {
 	w.begin(fMedia)
 	w.int(fStream, int64(m.Stream))
+	w.text(fKind, m.Kind)
 	w.word(fFrom, m.From)
 	w.text(fSource, m.Source)
 	w.text(fMediaTrunk, m.Trunk)

@@ -22,7 +22,7 @@ func full() *Record {
 		Attempts: []Attempt{{Trunk: "uc", At: at}, {Trunk: "uc2", Remote: "10.0.0.1:5060", Called: "1", Calling: "2", At: at, Took: time.Second,
 			Status: 503, Cause: 34, Class: "peer-fault", Reason: "x", Detail: "connection refused"}},
 		Reason: "normal-clearing", Status: 200, Cause: 16, EndedBy: "caller", Detail: "quoted \"<&>\" \u2028 \x00 é 😀 \xff\xfe",
-		Media: []Media{{From: "caller"}, {Stream: 1, From: "callee", Source: "s", Packets: 1, Bytes: 2, RTCP: 3, Lost: 4, Jitter: 5 * time.Microsecond, Gated: 6, Dropped: 7, SRTP: "AEAD_AES_128_GCM", Unauthentic: 3, Tier: "sockets", TierWhy: "not RTP",
+		Media: []Media{{From: "caller"}, {Stream: 1, Kind: "video", From: "callee", Source: "s", Packets: 1, Bytes: 2, RTCP: 3, Lost: 4, Jitter: 5 * time.Microsecond, Gated: 6, Dropped: 7, SRTP: "AEAD_AES_128_GCM", Unauthentic: 3, Tier: "sockets", TierWhy: "not RTP",
 			Quality: &Quality{Codec: "opus", Arrived: Heard{R: 1, Wideband: true, MOS: 2, Loss: 3, Late: 4, Jitter: time.Millisecond, BurstLoss: 5, GapLoss: 6, BurstPackets: 7, Unmeasured: true, Poor: "MOS"},
 				Reported: &Heard{MOS: 9}, RoundTrip: time.Second, RoundTripMost: 2 * time.Second, Signal: -2000, Noise: -6000, Sampled: 8, Silent: 9, Anew: true},
 			Evidence: &Evidence{PayloadType: 1, Foreign: 2, ForeignType: 3, Measured: 4, Misfit: 5, Noise: 23, Pauses: 24, Waited: 25, T38: 26, Sources: 6, OnHold: 7, Nowhere: 8, OtherSource: 9, STUN: 10, DTLS: 11, Misported: 12,

@@ -84,7 +84,8 @@ type Attempt struct {
 // Media is one direction of one stream.
 type Media struct {
 	Stream int    `json:"stream"`
-	From   string `json:"from"` // "caller" or "callee"
+	Kind   string `json:"kind,omitempty"` // of the m-line, where it never was audio: "video", "image" …
+	From   string `json:"from"`           // "caller" or "callee"
 	Source string `json:"source,omitempty"`
 	// Trunk and Remote are who had that place in the end, where a transfer gave it to another party than the leg of the record.
 	Trunk   string        `json:"trunk,omitempty"`

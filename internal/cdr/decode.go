@@ -360,6 +360,8 @@ func (d *decoder) media(f field) {
 		switch f.no {
 		case fStream:
 			m.Stream = int(d.int(f))
+		case fKind:
+			m.Kind = d.text(f)
 		case fFrom:
 			m.From = d.text(f)
 		case fSource:

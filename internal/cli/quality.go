@@ -27,7 +27,7 @@ func writeQuality(w io.Writer, r *cdr.Record, now time.Time) {
 		if m.From == other {
 			other = "caller"
 		}
-		name := cmp.Or(q.Codec, "unknown codec")
+		name := cmp.Or(q.Codec, m.Kind, "unknown codec")
 		if q.Arrived.Wideband {
 			name += " (wideband)"
 		}

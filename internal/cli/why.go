@@ -122,7 +122,7 @@ func writeMedia(w io.Writer, list []cdr.Media) {
 		if refused {
 			kept = fmt.Sprintf("\t%d gated\t%d dropped", m.Gated, m.Dropped)
 		}
-		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP%s\n", m.Stream, m.From, dash(m.Source),
+		fmt.Fprintf(t, "  stream %s\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP%s\n", strings.TrimSpace(strconv.Itoa(m.Stream)+" "+m.Kind), m.From, dash(m.Source),
 			m.Packets, m.Lost, m.Jitter.Round(100*time.Microsecond), m.RTCP, kept+faxed(m)+protection(m)+travelled(m))
 	}
 	t.Flush()

@@ -48,6 +48,9 @@ func (q *qualityMetrics) ended(r *cdr.Record, log *slog.Logger) {
 	callee, _ := r.Party("callee")
 	for i := range r.Media {
 		m := &r.Media[i]
+		if m.Kind != "" {
+			continue
+		}
 		near, far := caller, callee
 		if m.From != "caller" {
 			near, far = far, near

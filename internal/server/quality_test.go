@@ -34,3 +34,14 @@ func TestQualityAfterATransfer(t *testing.T) {
 		t.Errorf("counted for %v", trunks)
 	}
 }
+
+// TestQualityOfVideo: what was lost of the video of a call counts for no audio.
+func TestQualityOfVideo(t *testing.T) {
+	q, reg := newQualityMetrics(), prometheus.NewRegistry()
+	reg.MustRegister(q.collectors()...)
+	q.ended(&cdr.Record{In: cdr.Leg{Trunk: "pbx"}, Out: &cdr.Leg{Trunk: "gw"}, Media: []cdr.Media{
+		{Kind: "video", From: "caller", Packets: cdr.LeastRated, Quality: &cdr.Quality{Arrived: cdr.Heard{Loss: 3000}, RoundTrip: 1}}}}, slog.New(slog.DiscardHandler))
+	if families, err := reg.Gather(); err != nil || len(families) != 0 {
+		t.Errorf("%v, %v", families, err)
+	}
+}
