@@ -104,7 +104,9 @@ func (c *Call) quality(n, back *media.Counters, side media.SideIndex, rate int) 
 		q.Noise = cdr.Hundredths(v)
 	}
 	near, far := trip(n.Witness), trip(back.Witness)
-	q.RoundTrip, q.RoundTripMost = near.Mean(), near.Most
+	if q.RoundTrip = near.Mean(); q.RoundTrip > 0 {
+		q.RoundTripMost = near.Most
+	}
 	h := &q.Arrived
 	expected, lost := n.Pattern.Packets, n.Pattern.Lost
 	if h.Unmeasured = expected == 0; h.Unmeasured {

@@ -76,6 +76,43 @@ func TestRoundTripOfAClockThatStands(t *testing.T) {
 	}
 }
 
+// TestRoundTripByAnotherUnit: who counts how long it has kept an SR in another unit than 1/65536 s has no round trip, and who is slow at times, or answers at once, has the one that it has.
+func TestRoundTripByAnotherUnit(t *testing.T) {
+	const right = 65536
+	for _, c := range []struct {
+		name string
+		unit float64 // of DLSR in a second
+		trip func(i int) float64
+		keep func(i int) float64
+		want bool
+	}{
+		{name: "ms", unit: 1000, want: false},
+		{name: "time of RTP", unit: 8000, want: false},
+		{name: "µs", unit: 1e6, want: false},
+		{name: "as it should be", unit: right, want: true},
+		{name: "from 50 ms to 3 s, as on a line that is full", unit: right, trip: func(i int) float64 { return 0.05 + 0.4*float64(i*i%8) }, want: true},
+		{name: "at once", unit: right, trip: func(i int) float64 { return 0.05 + 0.5*float64(i%3) }, keep: func(i int) float64 { return 0.002 + 0.001*float64(i*i%5) }, want: true},
+		{name: "by a timer of 10 ms", unit: right, trip: func(int) float64 { return 0.0003 }, keep: func(i int) float64 { return 0.01 * float64(1+i%7) }, want: true},
+	} {
+		if c.trip == nil {
+			c.trip = func(i int) float64 { return 0.04 + 0.01*float64(i%3) }
+		}
+		if c.keep == nil {
+			c.keep = func(i int) float64 { return 0.3 + 0.9*float64(i*3%5) }
+		}
+		var a, b Witness
+		for i := range 12 {
+			s := Sent{NTP: NTP(time.Unix(1e9+int64(5*i), 0))}
+			sent := int64(5e9 * float64(i+1))
+			a.Take(AppendReport(nil, 0xa, &s, nil, "a"), [2]Source{}, &b, sent)
+			b.Take(answer(Block{Source: 0xa, Highest: 65010, LSR: s.Middle(), DLSR: uint32(c.keep(i) * c.unit)}), sources, &a, sent+int64(1e9*(c.trip(i)+c.keep(i))))
+		}
+		if got := b.Trip.Mean() > 0; got != c.want {
+			t.Errorf("%s: a round trip of %v from %d reports", c.name, b.Trip.Mean(), b.Trip.Count)
+		}
+	}
+}
+
 // TestLastSR: a report of ours names the last SR of its source that was seen, and for how long that has been kept here, in units of 1/65536 s.
 func TestLastSR(t *testing.T) {
 	var w Witness

@@ -1,7 +1,5 @@
 package quality
 
-import "time"
-
 // Witness is what the RTCP of one peer has said: of what reached it, and of itself. The zero value is ready.
 type Witness struct {
 	Packets   uint64 // compounds
@@ -31,20 +29,6 @@ type Source struct {
 	Withheld uint32
 }
 
-// Trip is the time from us to a peer and back, as RTCP that passes shows it.
-type Trip struct {
-	Count          uint64
-	Sum, Most, End time.Duration // End: the last one
-}
-
-// Mean is 0 when nothing was measured.
-func (t *Trip) Mean() time.Duration {
-	if t.Count == 0 {
-		return 0
-	}
-	return t.Sum / time.Duration(t.Count)
-}
-
 // mark is an SR that went by: RTCP passes us as it is, so the peer whom it reaches names it in a report, and the time between the two, less what it says that it
 // kept the SR (RFC 3550 §6.4.1), is the round trip from here to that peer alone.
 type mark struct {
@@ -52,10 +36,7 @@ type mark struct {
 	at             int64
 }
 
-const (
-	marks    = 4 // peers answer the last SR, or one before
-	longTrip = 10 * time.Second
-)
+const marks = 4 // peers answer the last SR, or one before
 
 // Told is what a peer reports of a stream that we sent to it, over all its sources.
 type Told struct {
@@ -160,28 +141,6 @@ func (w *Witness) LastSR(source uint32, now int64) (middle, since uint32) {
 		}
 	}
 	return 0, 0
-}
-
-// take measures by a report block that answers an SR which we have seen go by.
-func (t *Trip) take(r *Block, other *Witness, now int64) {
-	if r.LSR == 0 || r.DLSR == 0 { // who says that it has kept an SR for no time at all does not count it
-		return
-	}
-	for i := range marks { // from the newest on: there are peers whose SR all have one time, by which their clock would stand still for as long as those before are kept
-		m := &other.marks[(other.mark+marks-1-i)%marks]
-		if m.source != r.Source || m.middle != r.LSR {
-			continue
-		}
-		kept := time.Duration(uint64(r.DLSR) * 1e9 >> 16)
-		d := time.Duration(now-m.at) - kept
-		if d < 0 || d > longTrip {
-			return // its clock is not what it says
-		}
-		t.Count++
-		t.Sum += d
-		t.Most, t.End = max(t.Most, d), d
-		return
-	}
 }
 
 func (w *Witness) take(r *Block, of *Source) {
