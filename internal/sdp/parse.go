@@ -101,10 +101,9 @@ func (s *Session) index() (formats int, err error) {
 
 // cutter cuts a body into lines. CR LF, LF and a lone CR end a line: a lone CR that were kept inside would be a line of its own to the next reader.
 type cutter struct {
-	body     string
-	at       int // where the next line begins
-	feed     int // the first LF that is not before the line last cut, the length of the body when there is none; -1: nobody has looked
-	searched int // octets in which an LF was looked for: each once, also where lines end by CR alone
+	body string
+	at   int // where the next line begins
+	feed int // the first LF that is not before the line last cut, so that each octet is searched once, also where lines end by CR alone; the length of the body when there is none; -1: nobody has looked
 }
 
 // next cuts the next line off. There must be one.
@@ -116,7 +115,6 @@ func (c *cutter) next() span {
 			n = len(c.body) - from
 		}
 		c.feed = from + n
-		c.searched += n
 	}
 	line := c.body[from:c.feed]
 	c.at = min(c.feed+1, len(c.body))
