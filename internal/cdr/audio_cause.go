@@ -215,6 +215,14 @@ func (w *way) holds() bool {
 	return err == nil && a.IsUnspecified()
 }
 
+// keeping is how long the side has had the other one on hold in the end, as far as it is known: who holds with sendonly has to play nothing.
+func (w *way) keeping() time.Duration {
+	if w.back == nil || !w.back.Held {
+		return 0
+	}
+	return w.far.HeldFor
+}
+
 // part is of a side whose packets begin late or end early. The time of hold is left out: it may all have been there. Who leaves silence out may have been listening.
 func (w *way) part() []finding {
 	most := longPause
@@ -223,7 +231,7 @@ func (w *way) part() []finding {
 	}
 	switch late, silent := w.First.Sub(w.r.Answered), w.end.Sub(w.Last); {
 	case w.First.IsZero() || w.Last.IsZero():
-	case silent-w.held() > most && !w.Over && !w.holds():
+	case silent-max(w.held(), w.keeping()) > most && !w.Over && !w.holds():
 		found := w.lately().refused(many)
 		if sure := certain(found); len(sure) > 0 {
 			return sure
@@ -388,6 +396,9 @@ func (w *way) heard() string {
 	end := "."
 	if w.Bare() {
 		end = fmt.Sprintf("; in %d pauses it sent nothing, and no comfort noise (RFC 3389).", w.Pauses)
+	}
+	if silent := w.end.Sub(w.Last); w.keeping() > 0 && silent > longPause && !w.Last.IsZero() {
+		end = fmt.Sprintf("; it sent nothing for the last %s, in which it had %s on hold", silent.Round(packetTime), w.to) + end
 	}
 	q := w.Quality
 	if q == nil {

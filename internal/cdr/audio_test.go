@@ -138,6 +138,12 @@ func TestJudge(t *testing.T) {
 		{"stopped", "until 40s before the end", flows(Media{Last: late, Evidence: &Evidence{Unusable: "fd00::1"}}), Media{}},
 		{"held", "not certain why, but its SDP gives 0.0.0.0", Media{Evidence: &Evidence{Unusable: "0.0.0.0"}}, Media{}},
 		{"stopped", "until 40s before the end", flows(Media{Last: late, Held: true, Evidence: &Evidence{HeldFor: 5 * time.Second}}), Media{}},
+		// Who has the other one on hold need not play anything.
+		{"heard", `it sent nothing for the last 40s, in which it had the callee on trunk "itsp" on hold.`, flows(Media{Last: late}), Media{Held: true, Evidence: &Evidence{HeldFor: 39 * time.Second}}},
+		{"heard", "", flows(Media{Last: late, Held: true, Evidence: &Evidence{HeldFor: 38 * time.Second}}), Media{Held: true, Evidence: &Evidence{HeldFor: 38 * time.Second}}},
+		{"stopped", "until 40s before the end", flows(Media{Last: late, Held: true, Evidence: &Evidence{HeldFor: 20 * time.Second}}), Media{Held: true, Evidence: &Evidence{HeldFor: 20 * time.Second}}},
+		{"stopped", "until 40s before the end", flows(Media{Last: late}), Media{Held: true, Evidence: &Evidence{HeldFor: 20 * time.Second}}},
+		{"stopped", "until 40s before the end", flows(Media{Last: late}), Media{Evidence: &Evidence{HeldFor: 39 * time.Second}}},
 		// Who leaves silence out may have been listening.
 		{"heard", "", flows(Media{Last: answered.Add(40 * time.Second), Evidence: &Evidence{Noise: 3}}), Media{}},
 		{"heard", "", flows(Media{Last: answered.Add(40 * time.Second), Evidence: &Evidence{PayloadType: 18}}), Media{}},
