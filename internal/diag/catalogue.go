@@ -247,7 +247,7 @@ var (
 		Fix:  "A proxy in front forks the call to several addresses of this server; give it one."}
 	CallGone = &Reason{ID: "call-gone", Status: 481, Phrase: "Call/Transaction Does Not Exist", Cause: 81,
 		Text: "The request belongs to a call that this server does not know, or no longer.",
-		Fix:  "Usually a crossing of two requests at the end of a call. If it is frequent, the peer sends in-dialog requests to the wrong member of the pool."}
+		Fix:  "Usually a crossing of two requests at the end of a call. If it is frequent, the peer sends in-dialog requests to the wrong member of the pool. As the result of a transfer: the other call of who transfers is at another server of the pool, or over; calls of two servers cannot be joined, so let equipment that transfers by REFER with Replaces prefer one server and use the others when that one is away (priorities of its SRV records, not weights)."}
 	OutOfOrder = &Reason{ID: "out-of-order", Status: 500, Phrase: "Server Internal Error", Cause: 98,
 		Text: "A request within the call came out of order, or before the one before it was settled.",
 		Fix:  "Nothing when it is rare: the peer tries again after Retry-After. Else compare the CSeq numbers in a capture."}
