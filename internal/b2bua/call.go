@@ -559,12 +559,12 @@ func (c *Call) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 	c.now = now
 	if branch != "" {
 		if c.a.callID == callID {
-			c.sendFailed(now, &c.a, branch, out)
+			c.sendFailed(now, &c.a, branch, why, out)
 		}
 		for _, t := range c.attempts {
 			if t.leg.callID == callID {
 				t.failure = clip(why, maxFailure)
-				c.sendFailed(now, &t.leg, branch, out)
+				c.sendFailed(now, &t.leg, branch, why, out)
 				break
 			}
 		}
@@ -588,12 +588,13 @@ func (c *Call) Undelivered(now time.Time, callID, branch, why string, out *Out) 
 }
 
 // sendFailed finds the transaction. After the first response to an INVITE its branch means a CANCEL or an ACK.
-func (c *Call) sendFailed(now time.Time, l *Leg, branch string, out *Out) {
+func (c *Call) sendFailed(now time.Time, l *Leg, branch, why string, out *Out) {
 	udp := l.invc.Hop().Transport == sip.UDP
 	if l.invc.Branch() == branch && !l.invc.Responded() && !(udp && l.up) {
 		ev, inv := txn.Failed, l.invc.Request()
 		if !udp { // by UDP an earlier copy may have got through: the transaction stays for its answer
 			ev = l.invc.Fail(now, &out.Out)
+			c.noteUnsent(now, l, "INVITE", why)
 		}
 		if hop := l.invc.Hop(); l.up && ev == txn.Failed && inv != nil && c.backToUDP(now, l, &hop) && c.reinviteByUDP(now, l, inv, hop, out) {
 			return
@@ -612,6 +613,7 @@ func (c *Call) sendFailed(now time.Time, l *Leg, branch string, out *Out) {
 			if hop.Transport == sip.UDP || r.Fail(now, &out.Out) != txn.Failed {
 				return
 			}
+			c.noteUnsent(now, l, r.Method(), why)
 			if req != nil && req.Method != "CANCEL" && c.backToUDP(now, l, &hop) {
 				c.requestByUDP(now, l, r, req, hop, out)
 				return

@@ -29,7 +29,7 @@ const (
 type rung struct {
 	at     uint32 // since the start of the call, in units of rungTime; what is later than that can tell stands at its end
 	status uint16
-	method uint8 // in methods
+	method uint8 // in methods, or remark
 	leg    uint8
 	word   uint8 // 1 more than the place in words of the Request-URI or of a method that has no number; 0 none
 	out    bool
@@ -41,6 +41,9 @@ const rungTime = 100 * time.Microsecond
 
 // ladderMethods are the methods that have a number; the first stands for all others.
 var ladderMethods = [...]string{"", "INVITE", "ACK", "BYE", "CANCEL", "UPDATE", "INFO", "OPTIONS", "PRACK", "REFER", "NOTIFY"}
+
+// remark is the method of a line that is no message, but says something of the one before.
+const remark = 255
 
 func methodNumber(m string) uint8 {
 	for i, k := range ladderMethods {
@@ -252,9 +255,21 @@ func (c *Call) note(now time.Time, l *Leg, out bool, m *sip.Message) {
 	if r.method == 0 {
 		word = method
 	}
+	c.wording(r, word, 120)
+}
+
+// wording puts words into a line of the ladder.
+func (c *Call) wording(r *rung, word string, most int) {
 	if word != "" && len(c.words) < maxRungs {
-		c.words = append(c.words, strings.Clone(clip(word, 120)))
+		c.words = append(c.words, strings.Clone(clip(word, most)))
 		r.word = uint8(len(c.words))
+	}
+}
+
+// noteUnsent says on the ladder of a call that is up that a message on it did not leave, and why: else it looks as if the peer had not answered. Before that its attempt has it.
+func (c *Call) noteUnsent(now time.Time, l *Leg, method, why string) {
+	if !c.written && l.up && len(c.words) < maxRungs {
+		c.wording(c.rung(now, l, true, remark), method+" to the "+c.name(l)+" could not be sent: "+why, maxFailure)
 	}
 }
 
@@ -304,7 +319,9 @@ func (c *Call) Ladder() []cdr.Message {
 	for i := range rungs {
 		r := &rungs[i]
 		list[i] = cdr.Message{At: c.rec.Start.Add(time.Duration(r.at) * rungTime), Leg: legName(r.leg), Out: r.out, SDP: r.sdp, Line: all[from:ends[i]]}
-		from = ends[i]
+		if from = ends[i]; r.method == remark {
+			list[i].Leg, list[i].Out = "", false
+		}
 	}
 	if c.lostRungs > 0 {
 		list = slices.Insert(list, firstRungs, cdr.Message{At: list[firstRungs].At, Line: strconv.FormatUint(uint64(c.lostRungs), 10) + " more messages"})
@@ -326,10 +343,14 @@ func legName(n uint8) string {
 
 // line appends what the ladder says of a message: "180 Ringing (INVITE)", "INVITE sip:+1…".
 func (r *rung) line(b []byte, words []string) []byte {
-	method, word := ladderMethods[r.method], ""
+	word := ""
 	if r.word > 0 {
 		word = words[r.word-1]
 	}
+	if r.method == remark {
+		return append(b, word...)
+	}
+	method := ladderMethods[r.method]
 	if r.method == 0 {
 		method, word = word, ""
 	}

@@ -3,12 +3,14 @@ package ua_test
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
@@ -270,6 +272,11 @@ func TestRFC3261_8_1_3_1NotSentWithinACall(t *testing.T) {
 			caller.says("UPDATE", held) // the next one finds a new connection
 			callee.answers("200 OK", r.last(), heldAnswer)
 			r.sent("SIP/2.0 200")
+			caller.says("BYE", "")
+			if want := method + " to the callee could not be sent: connection reset by peer"; len(r.out.Records) != 1 ||
+				!slices.ContainsFunc(r.out.Records[0].Ladder, func(m cdr.Message) bool { return m.Leg == "" && m.Line == want }) {
+				t.Errorf("the ladder does not say that it did not leave: %+v", r.out.Records)
+			}
 		})
 	}
 }
