@@ -2,6 +2,7 @@ package cdr
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -70,6 +71,11 @@ const LeastRated = 100
 
 // Telling tells whether the direction lasted long enough for its figures to say something.
 func (m *Media) Telling() bool { return m.Quality != nil && m.Packets+m.Lost >= LeastRated }
+
+// Telling tells whether the audio of the call was measured for long enough, also in a codec that has no MOS.
+func (r *Record) Telling() bool {
+	return slices.ContainsFunc(r.Media, func(m Media) bool { return m.Kind == "" && m.Telling() })
+}
 
 // Worst is what has the lowest R of the call, of any direction at any place that lasted long enough; nil: nothing is rated. MOS would not do to find it: legs may be on
 // unlike scales.

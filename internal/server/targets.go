@@ -116,11 +116,10 @@ func (t *targets) note(r *cdr.Record) {
 	if !diag.Wished(r.Reason) {
 		t.failed.Add(1)
 	}
-	switch poor := r.Poor(); {
-	case poor:
+	if r.Poor() {
 		t.poor.Add(1)
 		t.rated.Add(1)
-	case r.Worst() != nil:
+	} else if r.Telling() {
 		t.rated.Add(1)
 	}
 }

@@ -92,6 +92,23 @@ func TestOPS12Targets(t *testing.T) {
 	}
 }
 
+// TestCallsThatCountForTargets: what is refused as the document says, or by a server that drains, is no failure; and of calls in a codec that has no MOS those count that are not poor, too.
+func TestCallsThatCountForTargets(t *testing.T) {
+	var x targets
+	for _, why := range []*diag.Reason{diag.Draining, diag.InboundRefused, diag.TrunkDisabled, diag.ServerShutdown} {
+		x.note(&cdr.Record{Reason: why.ID})
+	}
+	if n := x.failed.Load(); n != 1 {
+		t.Errorf("%d of them have failed", n)
+	}
+	for _, poor := range []string{"", "", "", "loss"} {
+		x.note(&cdr.Record{Reason: diag.NormalClearing.ID, Media: []cdr.Media{{Packets: cdr.LeastRated, Quality: &cdr.Quality{Codec: "AMR", Arrived: cdr.Heard{Poor: poor}}}}})
+	}
+	if rated, poor := x.rated.Load(), x.poor.Load(); rated != 4 || poor != 1 {
+		t.Errorf("%d of %d are poor", poor, rated)
+	}
+}
+
 // TestOPS12TrunksDown names the trunks that are down, and none that is out of service.
 func TestOPS12TrunksDown(t *testing.T) {
 	r := start(t, strings.NewReplacer("trunk:pbx: {options: false,", "trunk:gw: {optionsInterval: 1s, optionsIntervalDown: 1s, optionsTimeout: 500ms, optionsMisses: 1}\n  trunk:pbx: {options: false,",
@@ -190,7 +207,7 @@ func TestTargetsAreThoseOfTheAlerts(t *testing.T) {
 	for _, want := range []string{
 		fmt.Sprintf("directsip_trunk_calls_limit > %v", mostFull/100.0),
 		fmt.Sprintf("[15m])) >= %d) > %v", fewCalls, mostFailed/100.0),
-		fmt.Sprintf(`directsip_audio_mos_count{direction="from"}[1h])) > %v`, mostPoor/100.0),
+		fmt.Sprintf(`directsip_audio_loss_ratio_count{direction="from"}[1h])) > %v`, mostPoor/100.0),
 		`class=~"peer-fault|incompatible"}[1h]))`,
 		fmt.Sprintf("directsip_attempts_total[1h])) >= %d) > %v", fewTried, mostRefused/100.0),
 		fmt.Sprintf("directsip_media_ports_free < %d", leastPorts),
