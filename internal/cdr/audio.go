@@ -2,6 +2,7 @@ package cdr
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -113,6 +114,22 @@ func (r *Record) stream(n int) (way [2]*Media) {
 		}
 	}
 	return way
+}
+
+// Absent tells of audio that was to be heard and of which nothing came: neither packets nor anything that was refused.
+func (m *Media) Absent() bool {
+	return m.Kind == "" && m.Packets+m.RTCP+m.Gated+m.Dropped+m.Unauthentic == 0 && m.Evidence != nil && !m.Evidence.Over && !m.Held
+}
+
+// Sender is the host that the media of a side is to come from: that of its SDP, or of its signalling where NAT is between.
+func (r *Record) Sender(m *Media) netip.Addr {
+	_, remote := r.Party(m.From)
+	at := m.Announced
+	if realmOf(at) != realmOf(remote) && abroad(remote) {
+		at = remote
+	}
+	x, _ := netip.ParseAddrPort(at)
+	return x.Addr().Unmap()
 }
 
 // faxes tells whether a side sends T.38, a second of it at least.

@@ -175,6 +175,13 @@ func (w *way) absent() []finding {
 		found = append(found, finding{"private", fmt.Sprintf("its SDP says %s, a private address, and its signalling comes from %s: NAT is between, and its own packets, of which none came, have to open it",
 			w.Announced, w.self), false})
 	}
+	if w.Arrives != "" {
+		found = append(found, finding{"reverse-path", fmt.Sprintf("this host drops what arrives from there by %s, as answers leave by %s and rp_filter of %s is strict: set that to 2, or have a route back by %s",
+			w.Arrives, w.Leaves, w.Arrives, w.Arrives), false})
+	}
+	if w.Full {
+		found = append(found, finding{"table-full", "this host dropped packets about then as its table of connections was full, the first of each new stream: raise net.netfilter.nf_conntrack_max, or take the media ports out (notrack)", false})
+	}
 	if w.holds() {
 		found = append(found, finding{"held", "its SDP gives " + w.Unusable + " as the address of its media, which is how hold was said before RFC 3264, and who holds need not send", false})
 	}

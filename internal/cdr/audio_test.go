@@ -95,6 +95,8 @@ func TestJudge(t *testing.T) {
 		{"our-private", "it was told to send to 10.1.1.1:49152, a private address of this server", Media{Announced: there, Evidence: &Evidence{Ours: "10.1.1.1:49152"}}, Media{}},
 		{"our-private+private", "not certain why, it may be that it was told to send to 10.1.1.1:49152", Media{Announced: "10.0.0.5:4000", Evidence: &Evidence{Ours: "10.1.1.1:49152"}}, Media{}},
 		{"nothing", "192.0.2.20:4000: look at firewalls", Media{Announced: there}, Media{}},
+		{"reverse-path", "not certain why, but this host drops what arrives from there by eth0, as answers leave by eth1", Media{Announced: there, Evidence: &Evidence{Arrives: "eth0", Leaves: "eth1"}}, Media{}},
+		{"private+table-full", "or that this host dropped packets about then", Media{Announced: "10.0.0.5:4000", Evidence: &Evidence{Full: true}}, Media{}},
 		// Not all the time.
 		{"early-only", "came before, the last 1s before the answer", flows(Media{First: early, Last: early}), Media{}},
 		{"elsewhere", "since the answer: 70 packets came from", flows(Media{First: early, Last: early, Gated: 70, Evidence: &Evidence{Since: Refusals{Gated: 70}}}), Media{}},

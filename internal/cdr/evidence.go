@@ -62,6 +62,12 @@ type Evidence struct {
 	Unchecked   bool   `json:"unchecked,omitempty"` // and none came with our password
 	Lapsed      bool   `json:"lapsed,omitempty"`    // ours were answered, and then none for so long that nothing was sent there any more
 
+	// What the host knows of a side of which nothing came: that by its strict reverse path filter it takes from there nothing that arrives by this device, as answers leave by another one;
+	// and that its table of connections had no room for new ones while the call ran.
+	Arrives string `json:"arrives,omitempty"`
+	Leaves  string `json:"leaves,omitempty"`
+	Full    bool   `json:"full,omitempty"`
+
 	HeldFor time.Duration `json:"heldFor,omitempty"` // that it did not send by its SDP: hold, or receive only
 	Over    bool          `json:"over,omitempty"`    // at the end the stream was no audio any more: given up, or T.38
 }
@@ -96,7 +102,7 @@ const (
 	fEUnshakenWhy, fEWaited, fET38, fELapsed                                              = 40, 41, 42, 43
 	fESinceGated, fESinceUnauthentic, fESinceOnHold, fESinceNowhere                       = 44, 45, 46, 47
 	fESinceOtherSource, fESinceUnsealed, fESinceUnfit, fESinceSendErrors, fEScattered     = 48, 49, 50, 51, 52
-	fEDoubtful                                                                            = 53
+	fEDoubtful, fEArrives, fELeaves, fEFull                                               = 53, 54, 55, 56
 )
 
 // fewPauses may be something else: hold, a transfer, a line that is bad for a moment.
@@ -141,6 +147,9 @@ func (w *binaryWriter) evidence(e *Evidence) {
 	w.bool(fELapsed, e.Lapsed)
 	w.bool(fEScattered, e.Scattered)
 	w.bool(fEDoubtful, e.Doubtful)
+	w.text(fEArrives, e.Arrives)
+	w.text(fELeaves, e.Leaves)
+	w.bool(fEFull, e.Full)
 	w.int(fEHeldFor, e.HeldFor.Microseconds())
 	w.bool(fEOver, e.Over)
 	w.end()
@@ -183,6 +192,12 @@ func (d *decoder) evidence(f field) *Evidence {
 			e.Scattered = d.uint(f) != 0
 		case fEDoubtful:
 			e.Doubtful = d.uint(f) != 0
+		case fEArrives:
+			e.Arrives = d.text(f)
+		case fELeaves:
+			e.Leaves = d.text(f)
+		case fEFull:
+			e.Full = d.uint(f) != 0
 		case fEHeldFor:
 			e.HeldFor = d.duration(f)
 		case fEOver:

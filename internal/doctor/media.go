@@ -13,6 +13,7 @@ import (
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/relay"
 	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/ways"
 )
 
 // Media is where the server has media, and how it can travel.
@@ -27,11 +28,11 @@ type Media struct {
 
 // MediaAddress is one address of ours.
 type MediaAddress struct {
-	Address netip.Addr `json:"address"`
-	Known   netip.Addr `json:"known,omitzero"` // as what peers are told it, where that is another (public)
-	Here    bool       `json:"here"`           // this host has it
-	Held    []Held     `json:"held,omitempty"`
-	Unheard []Reverse  `json:"unheard,omitempty"`
+	Address netip.Addr     `json:"address"`
+	Known   netip.Addr     `json:"known,omitzero"` // as what peers are told it, where that is another (public)
+	Here    bool           `json:"here"`           // this host has it
+	Held    []Held         `json:"held,omitempty"`
+	Unheard []ways.Reverse `json:"unheard,omitempty"`
 }
 
 // Held is ports of the range that a program has.
@@ -78,7 +79,7 @@ func (x *examination) unheard() {
 		for k := range x.Facts.Media.Addresses {
 			at := &x.Facts.Media.Addresses[k]
 			for _, peer := range peers {
-				if r, dropped := reverse(peer, at.Address); at.Here && dropped && !slices.Contains(at.Unheard, r) {
+				if r, dropped := ways.Reversed(peer, at.Address); at.Here && dropped && !slices.Contains(at.Unheard, r) {
 					at.Unheard = append(at.Unheard, r)
 				}
 			}

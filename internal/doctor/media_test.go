@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/sip"
+	"github.com/directsip/directsip/internal/ways"
 )
 
 // TestJudgeMedia is the table of what is thought of media, ours and that of the answer.
@@ -43,9 +44,9 @@ func TestJudgeMedia(t *testing.T) {
 		"no relay":         {"", Media{Addresses: here("203.0.113.1"), TierWhy: "too many open files"}, "198.51.100.1", nil, nil, "warning media-relay: too many open files"},
 		"ours is private":  {"", Media{Addresses: here("10.0.0.1")}, "198.51.100.1", nil, nil, "warning media-private: 10.0.0.1 is private"},
 		"known by another": {"", Media{Addresses: []MediaAddress{{Address: addr("10.0.0.1"), Known: addr("203.0.113.1"), Here: true}}}, "198.51.100.1", nil, nil, ""},
-		"dropped here": {"", Media{Addresses: []MediaAddress{{Address: addr("203.0.113.1"), Here: true, Unheard: []Reverse{{addr("198.51.100.1"), addr("203.0.113.1"), "eth1", "eth0"}}}}}, "198.51.100.1", nil, nil,
+		"dropped here": {"", Media{Addresses: []MediaAddress{{Address: addr("203.0.113.1"), Here: true, Unheard: []ways.Reverse{{From: addr("198.51.100.1"), To: addr("203.0.113.1"), Arrives: "eth1", Leaves: "eth0"}}}}}, "198.51.100.1", nil, nil,
 			"warning media-reverse: drops what 198.51.100.1 sends to the media address 203.0.113.1 of eth1"},
-		"dropped at a VLAN": {"", Media{Addresses: []MediaAddress{{Address: addr("203.0.113.1"), Here: true, Unheard: []Reverse{{addr("198.51.100.1"), addr("203.0.113.1"), "eth1.20", "eth0"}}}}}, "198.51.100.1", nil, nil,
+		"dropped at a VLAN": {"", Media{Addresses: []MediaAddress{{Address: addr("203.0.113.1"), Here: true, Unheard: []ways.Reverse{{From: addr("198.51.100.1"), To: addr("203.0.113.1"), Arrives: "eth1.20", Leaves: "eth0"}}}}}, "198.51.100.1", nil, nil,
 			"warning media-reverse: of eth1.20: its own packets to there leave by eth0, and rp_filter of eth1.20 is strict; the peer is not heard; Set net.ipv4.conf.eth1/20.rp_filter to 2"},
 		"both are private":  {"", Media{Addresses: here("10.0.0.1")}, "10.0.0.2", nil, nil, ""},
 		"another family":    {"", Media{Addresses: here("203.0.113.1")}, "2001:db8::1", nil, nil, "warning media-family: no media address of that family"},

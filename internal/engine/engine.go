@@ -43,6 +43,8 @@ type Config struct {
 	Logger    *slog.Logger
 	UserAgent string
 	Timers    *txn.Timers // nil: RFC 3261
+	// Explain sees every record before it is kept, and may add to it; nil: nobody. It is called by shards and must not block.
+	Explain func(*cdr.Record)
 	// Ended sees every record; nil: nobody. It is called by shards and must not block.
 	Ended func(*cdr.Record)
 	// Quarantine is how long a media port rests before it is used again; 0: 2 s.
@@ -296,6 +298,9 @@ func (e *Engine) health(t *topology.Trunk, ev health.Event, st health.Status) {
 
 // finished takes the record of a call.
 func (e *Engine) finished(r *cdr.Record) {
+	if e.cfg.Explain != nil {
+		e.cfg.Explain(r)
+	}
 	e.cfg.Records.Put(r)
 	if e.cfg.Ended != nil {
 		e.cfg.Ended(r)

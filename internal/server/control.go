@@ -343,6 +343,9 @@ func (s *Server) getCall(w http.ResponseWriter, r *http.Request) {
 // call has.
 func (s *Server) findCall(ctx context.Context, id string) (*cdr.Record, error) {
 	begins, exact := s.engine.Named(id)
+	if len(begins) == 1 {
+		s.onHost.explain(&begins[0])
+	}
 	if exact {
 		return &begins[0], nil
 	}

@@ -53,6 +53,7 @@ type Server struct {
 	store     *store.Store
 	metrics   *metrics
 	targets   targets
+	onHost    onHost
 	consumer  *consumer // of quality records; nil: nobody wants them. Guarded by apply
 	consumed  consumerCounts
 	rest      context.CancelFunc // ends tend; nil: it has not begun
@@ -150,7 +151,7 @@ func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) 
 		return err
 	}
 	s.engine, err = engine.New(engine.Config{Server: me.Name, Snapshot: snap, Shards: s.cfg.Shards, Relay: s.relay, Resolver: s.resolver,
-		Records: s.store, Logger: s.log, UserAgent: "directsip/" + Version, Ended: s.metrics.ended})
+		Records: s.store, Logger: s.log, UserAgent: "directsip/" + Version, Explain: s.onHost.explain, Ended: s.metrics.ended})
 	if err != nil {
 		return err
 	}
@@ -168,6 +169,7 @@ func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) 
 	s.engine.Listen()
 	s.turnConsumer(wanted)
 	ctx, s.rest = context.WithCancel(context.Background())
+	s.onHost.sample()
 	s.undoing.Go(func() { s.tend(ctx) })
 	s.control.start(s.controlHandler(), s.log)
 	s.view.start(s.viewHandler(), s.log)

@@ -223,6 +223,7 @@ func (s *Server) tend(ctx context.Context) {
 			return
 		case <-t.C:
 			s.targets.keep(s.tally())
+			s.onHost.sample()
 			s.restore()
 		}
 	}

@@ -1,4 +1,4 @@
-package doctor
+package ways
 
 import (
 	"net"
@@ -21,8 +21,8 @@ type Reverse struct {
 	Leaves  string     `json:"leaves"`
 }
 
-// reverse tells whether what comes from an address to one of ours by the device that has ours would be dropped.
-func reverse(from, to netip.Addr) (r Reverse, dropped bool) {
+// Reversed tells whether what comes from an address to one of ours by the device that has ours would be dropped.
+func Reversed(from, to netip.Addr) (r Reverse, dropped bool) {
 	if !from.Is4() || !to.Is4() {
 		return r, false
 	}

@@ -1,4 +1,4 @@
-package doctor
+package ways
 
 import (
 	"net"
@@ -15,7 +15,7 @@ import (
 	"github.com/directsip/directsip/internal/lack"
 )
 
-// TestReversePath: on a host with two cards what the peer sends to the address of one is dropped while the route to it leads through the other, and the doctor knows.
+// TestReversePath: on a host with two cards what the peer sends to the address of one is dropped while the route to it leads through the other, and that is known.
 func TestReversePath(t *testing.T) {
 	runtime.LockOSThread() // for good: no other goroutine gets a thread that is elsewhere
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
@@ -113,7 +113,7 @@ func TestReversePath(t *testing.T) {
 		heard bool
 	}{{"2", true}, {"1", false}, {"0", true}} {
 		set("inside/rp_filter", c.value)
-		if r, found := reverse(peer, ours); found == c.heard || r != (Reverse{peer, ours, "inside", "outside"}) {
+		if r, found := Reversed(peer, ours); found == c.heard || r != (Reverse{peer, ours, "inside", "outside"}) {
 			t.Errorf("rp_filter %s: %+v, %v", c.value, r, found)
 		}
 		before := dropped()
@@ -135,13 +135,13 @@ func TestReversePath(t *testing.T) {
 	}
 	set("inside/rp_filter", "1")
 	for from, to := range map[string]string{"10.1.0.2": "10.1.0.1", "10.2.0.2": "10.2.0.1", "198.51.100.9": "10.2.0.1", "192.0.2.1": "10.1.0.1", "2001:db8::1": "2001:db8::2"} {
-		if r, found := reverse(netip.MustParseAddr(from), netip.MustParseAddr(to)); found {
+		if r, found := Reversed(netip.MustParseAddr(from), netip.MustParseAddr(to)); found {
 			t.Errorf("%+v", r)
 		}
 	}
 	run("ip route add " + peer.String() + "/32 dev inside metric 0 table 7")
 	run("ip rule add from 10.1.0.1 table 7")
-	if r, found := reverse(peer, ours); found { // which the kernel asks as well
+	if r, found := Reversed(peer, ours); found { // which the kernel asks as well
 		t.Errorf("by policy: %+v", r)
 	}
 }
