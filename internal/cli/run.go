@@ -276,10 +276,18 @@ func (a *app) statusCmd() *cobra.Command {
 					fmt.Fprintf(w, "health    misses %s: %s (directsip health)\n", plural(n, "target"), strings.Join(st.Missed, ", "))
 				}
 				for _, v := range st.Strangers {
-					fmt.Fprintf(w, "strangers %s refused %d from addresses of no gateway, the last from %s %s ago\n", v.Listener, v.Refused, v.Last, span(time.Since(v.LastAt)))
+					fmt.Fprintf(w, "strangers %s refused %d that no trunk is for, the last from %s %s ago%s\n", v.Listener, v.Refused, v.Last, span(time.Since(v.LastAt)), astray(&v))
 				}
 			})
 		}}
+}
+
+// astray says that the last stranger is a gateway which comes to the wrong listener.
+func astray(v *server.StrangerView) string {
+	if v.Gateway == "" {
+		return ""
+	}
+	return fmt.Sprintf(": that is gateway %q, which by its trunks comes to %s and not there", v.Gateway, strings.Join(v.Meets, ", "))
 }
 
 // downTrunks names the trunks that are down, the first of many.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -152,18 +153,24 @@ func (s *serving) until(what string, ok func() bool) {
 	}
 }
 
-// strange sends something from an address of no gateway until the status tells of it.
+// strange sends something from an address of no gateway, and from that of the PBX to the port of the gateway, until the status tells of both.
 func (s *serving) strange() {
 	s.t.Helper()
-	d := net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(s.net + "9")}}
-	c, err := d.Dial("udp", s.net+"1:5060")
+	s.strangeFrom("9", "5060", " ago\n")
+	s.strangeFrom("2", "5070", ` ago: that is gateway "pbx", which by its trunks comes to UDP NET.1:5060 and not there`+"\n")
+}
+
+func (s *serving) strangeFrom(host, port, says string) {
+	s.t.Helper()
+	d := net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(s.net + host)}}
+	c, err := d.Dial("udp", s.net+"1:"+port)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer c.Close()
 	c.Write([]byte("OPTIONS sip:x SIP/2.0\r\n\r\n"))
-	want := s.expand("strangers UDP NET.1:5060 refused 1 from addresses of no gateway, the last from ") + c.LocalAddr().String() + " "
-	s.until("the status names the stranger", func() bool { return strings.Contains(s.run(0, "status"), want) })
+	want := regexp.MustCompile(regexp.QuoteMeta(s.expand("strangers UDP NET.1:"+port+" refused 1 that no trunk is for, the last from ")+c.LocalAddr().String()+" ") + `[^ ]+` + regexp.QuoteMeta(s.expand(says)))
+	s.until("the status names the stranger", func() bool { return want.MatchString(s.run(0, "status")) })
 }
 
 // TestServe is the life of a server: it says where it listens, answers every command, takes signals and ends with 0.

@@ -128,6 +128,22 @@ func (e *Engine) Known(listener topology.Listener, remote netip.Addr) bool {
 	return false
 }
 
+// Met says where this server is met by a gateway that has an address: listeners of its trunks, and the gateway's name; "" for a stranger.
+func (e *Engine) Met(remote netip.Addr) (gateway string, at []topology.Listener) {
+	d := e.documents()[0]
+	for _, t := range d.snap.TrunksFrom(d.server.Pool, remote, e.resolvedFor(remote)) {
+		if gateway == "" {
+			gateway = t.Gateway.Name
+		}
+		for _, a := range d.server.Toward(t).Addresses {
+			if x := (topology.Listener{Transport: t.Transport, AddrPort: netip.AddrPortFrom(a, t.Port)}); t.Gateway.Name == gateway && a.Is4() == remote.Unmap().Is4() && !slices.Contains(at, x) {
+				at = append(at, x)
+			}
+		}
+	}
+	return gateway, at
+}
+
 // KnownNames tells whether a verified certificate is a peer's.
 func (e *Engine) KnownNames(listener topology.Listener, remote netip.Addr, names []string) bool {
 	resolved := e.resolvedFor(remote)

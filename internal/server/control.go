@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,16 +41,35 @@ type Status struct {
 	RecordsWait string `json:"recordsWait,omitempty"`
 	// Missed are the targets that the server is rated by and does not meet: see /health.
 	Missed []string `json:"missed,omitempty"`
-	// Strangers are the listeners that have dropped or refused what came from no gateway of the document.
+	// Strangers are the listeners that have dropped or refused what no trunk of theirs is for.
 	Strangers []StrangerView `json:"strangers,omitempty"`
 }
 
-// StrangerView is who is in no gateway, at one listener: often a peer that has another address, too.
+// StrangerView is who came in vain, at one listener: often a peer that has another address, too, or comes to another port.
 type StrangerView struct {
 	Listener string    `json:"listener"`
 	Refused  uint64    `json:"refused"` // what was dropped or refused: datagrams, connections and requests
 	Last     string    `json:"last"`    // address and port
 	LastAt   time.Time `json:"lastAt"`
+	// Gateway is whose address the last one has all the same, and Meets the listeners that its trunks are met at, of which this is none.
+	Gateway string   `json:"gateway,omitempty"`
+	Meets   []string `json:"meets,omitempty"`
+}
+
+// astray says of who came last whether a gateway has that address, which only comes to the wrong listener.
+func (s *Server) astray(v *StrangerView) {
+	from, err := netip.ParseAddrPort(v.Last)
+	if err != nil {
+		return
+	}
+	gateway, at := s.engine.Met(from.Addr())
+	var meets []string
+	for _, l := range at {
+		meets = append(meets, l.Transport.String()+" "+l.AddrPort.String())
+	}
+	if len(meets) > 0 && !slices.Contains(meets, v.Listener) { // by TLS its certificate was refused
+		v.Gateway, v.Meets = gateway, meets
+	}
 }
 
 func (s *Server) strangers() (list []StrangerView) {
@@ -67,11 +87,14 @@ func (s *Server) strangers() (list []StrangerView) {
 	}
 	for _, l := range s.transport.Stats().Listeners {
 		if l.LastUnknown.IsValid() {
-			add(StrangerView{l.Transport.String() + " " + l.Addr.String(), l.Drops.UnknownSource, l.LastUnknown.String(), l.LastUnknownAt})
+			add(StrangerView{Listener: l.Transport.String() + " " + l.Addr.String(), Refused: l.Drops.UnknownSource, Last: l.LastUnknown.String(), LastAt: l.LastUnknownAt})
 		}
 	}
 	for _, x := range s.engine.Strangers() {
-		add(StrangerView{x.Transport.String() + " " + x.Listener.String(), x.Requests, x.Last.String(), x.LastAt})
+		add(StrangerView{Listener: x.Transport.String() + " " + x.Listener.String(), Refused: x.Requests, Last: x.Last.String(), LastAt: x.LastAt})
+	}
+	for i := range list {
+		s.astray(&list[i])
 	}
 	slices.SortFunc(list, func(a, b StrangerView) int { return strings.Compare(a.Listener, b.Listener) })
 	return list

@@ -156,6 +156,17 @@ func (s *Snapshot) CallsFrom(srv *Server, local netip.AddrPort, remote netip.Add
 	return s.byAddress(listenKey{srv.Pool, sip.TLS, local.Port()}, here, remote, resolved) != nil
 }
 
+// TrunksFrom are the trunks of a pool whose gateway has an address, wherever they are met: to tell of who comes to the wrong listener. It looks through all of them.
+func (s *Snapshot) TrunksFrom(p *Pool, remote netip.Addr, resolved func(*Gateway) []netip.Addr) (list []*Trunk) {
+	remote = remote.Unmap().WithZone("")
+	for _, t := range s.Trunks {
+		if t.Pool == p && t.Carrier == nil && t.Gateway.reaches(remote, resolved) {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
 // met is the address of a server at which somebody came.
 type met struct {
 	srv   *Server
