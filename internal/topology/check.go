@@ -13,9 +13,10 @@ import (
 func (c *compiler) check() {
 	c.checkServers()
 	c.checkInterfaces()
+	listening := c.listening()
 	for _, d := range c.trunkDocs {
 		c.checkTrunk(d)
-		c.checkLoop(d)
+		c.checkLoop(d, listening)
 	}
 	c.checkTuples()
 	c.checkContactHosts()
@@ -153,15 +154,33 @@ func (c *compiler) checkMetrics(d *serverDoc) {
 	}
 }
 
+// doorKey is a port of a pool, which may be open at several interfaces and for several transports.
+type doorKey struct {
+	pool *Pool
+	port uint16
+}
+
+// listening has trunks by the port that they listen on: of those that do so with one transport at one interface the first.
+func (c *compiler) listening() map[doorKey][]*Trunk {
+	doors := map[doorKey][]*Trunk{}
+	for _, t := range c.snap.Trunks {
+		key := doorKey{t.Pool, t.Port}
+		if !slices.ContainsFunc(doors[key], func(o *Trunk) bool { return o.Transport == t.Transport && o.Gateway.Interface == t.Gateway.Interface }) {
+			doors[key] = append(doors[key], t)
+		}
+	}
+	return doors
+}
+
 // checkLoop: a gateway is no listener of the pool that calls it, where every call would come in again.
-func (c *compiler) checkLoop(d *trunkDoc) {
+func (c *compiler) checkLoop(d *trunkDoc, listening map[doorKey][]*Trunk) {
 	t := d.out
 	if t.GatewayPort == 0 || d.byDNS {
 		return
 	}
 	for _, s := range t.Pool.Servers {
-		for _, o := range c.snap.Trunks {
-			if o.Pool == t.Pool && o.Port == t.GatewayPort && s.meets(o, t.Gateway) && (o.Transport == t.Transport || o.Transport == sip.UDP && t.Transport == sip.TCP) {
+		for _, o := range listening[doorKey{t.Pool, t.GatewayPort}] {
+			if s.meets(o, t.Gateway) && (o.Transport == t.Transport || o.Transport == sip.UDP && t.Transport == sip.TCP) {
 				c.errorf(d.nameNode(), "port %d of gateway %q at %s is where server %q listens for trunk %q: every call to it would come in again",
 					t.GatewayPort, t.Gateway.Name, t.Gateway.Host, s.Name, o.Name).fixf("Set host or port to those of the peer")
 				return

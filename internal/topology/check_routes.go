@@ -17,17 +17,16 @@ func (d *routeDoc) nameNode() *node {
 }
 
 func (c *compiler) checkRoutes() {
-	var earlier []*routeDoc
-	var matchers []matcher
+	var earlier matchers
 	plus := c.numbersHavePlus()
 	for _, d := range c.routeDocs {
 		c.checkRoute(d)
 		m := newMatcher(quoted("route", d.out.Name), d.out.Re)
-		c.checkRouteReached(d, m, earlier, matchers)
+		c.checkRouteReached(d, m, &earlier)
 		if plus {
 			c.checkPlus(d, m)
 		}
-		earlier, matchers = append(earlier, d), append(matchers, m)
+		earlier.add(m)
 	}
 }
 
@@ -66,14 +65,14 @@ func (c *compiler) numbersHavePlus() bool {
 }
 
 // withoutPlus matches what does not begin with +.
-var withoutPlus = newMatcher("", regexp.MustCompile(`^([^+]|$)`))
+var withoutPlus = newMatchers(newMatcher("", regexp.MustCompile(`^([^+]|$)`)))
 
 // checkPlus: the pattern of a number as it is dialled, without its +, is the mistake that is made most often.
 func (c *compiler) checkPlus(d *routeDoc, m matcher) {
 	if repeatsAnchor(d.out.Pattern) || slices.ContainsFunc(d.out.Usages, c.rescues) { // that has been told, or emergency numbers are as dialled
 		return
 	}
-	if names, ok := whatCovers(m, []matcher{withoutPlus}); ok && len(names) > 0 {
+	if names, ok := withoutPlus.cover(m, nil); ok && len(names) > 0 {
 		c.warnf(d.pattern, "the pattern %s matches no number that begins with +, and dial plans make no other", d.out.Pattern).fixf(`Begin it with ^\+, as in ^\+1`)
 	}
 }
@@ -88,24 +87,19 @@ func (c *compiler) rescues(usage string) bool {
 
 // checkRouteReached: several routes that match are tried one after the other, so a route is dead only when earlier ones
 // that take every number of it have all of its usages and all of its trunks.
-func (c *compiler) checkRouteReached(d *routeDoc, m matcher, earlier []*routeDoc, matchers []matcher) {
-	if names, ok := whatCovers(m, nil); ok && len(names) == 0 {
+func (c *compiler) checkRouteReached(d *routeDoc, m matcher, earlier *matchers) {
+	if m.empty() {
 		c.errorf(d.pattern, "the pattern %s matches no number at all", d.out.Pattern).fixf("Correct it or remove the route")
 		return
 	}
 	if len(d.out.Usages) == 0 || len(d.out.Trunks) == 0 {
 		return
 	}
-	var same []matcher
-	for i, e := range earlier {
-		if len(e.out.Except) == 0 && containsAll(e.out, d.out) {
-			same = append(same, matchers[i])
-		}
-	}
-	if len(same) == 0 {
-		return
-	}
-	if names, ok := whatCovers(m, same); ok {
+	names, ok := earlier.cover(m, func(i int) bool {
+		e := c.routeDocs[i].out
+		return len(e.Except) == 0 && containsAll(e, d.out)
+	})
+	if ok {
 		c.warnf(d.nameNode(), "the route never carries a call: its numbers, usages and trunks are all in %s before it", strings.Join(names, " and ")).
 			fixf("Remove it or change its trunks")
 	}
@@ -175,30 +169,42 @@ func (c *compiler) checkUsages() {
 // outside at the company's cost (spec 2.2 rule 7). A route whose only trunk is the one that the call came from is a
 // loop and refused; where there are others, routing leaves that trunk out.
 func (c *compiler) checkInterTrunk() {
+	routes := map[string][]*routeDoc{} // by usage
+	for _, d := range c.routeDocs {
+		for i, u := range d.out.Usages {
+			if !contains(d.out.Usages[:i], u) {
+				routes[u] = append(routes[u], d)
+			}
+		}
+	}
+	before := c.alike.noted
 	for _, t := range c.snap.Trunks {
 		if !t.PSTN() {
 			continue
 		}
 		for _, u := range t.Settings.Usages {
-			for _, d := range c.routeDocs {
-				if slices.Contains(d.out.Usages, u) {
-					c.checkTransit(t, u, d)
-				}
+			for _, d := range routes[u] {
+				c.checkTransit(t, u, d, c.alike.noted-before < maxProblems)
 			}
 		}
 	}
 }
 
-func (c *compiler) checkTransit(in *Trunk, usage string, d *routeDoc) {
-	at := c.settingsNames.of[strings.ToLower(in.Settings.Scope)].usages
+// checkTransit says of mistakes always, and warns only while there are not too many of them: of thousands of trunks and of routes there are millions of pairs.
+func (c *compiler) checkTransit(in *Trunk, usage string, d *routeDoc, warn bool) {
+	at := func() *node { return c.settingsNames.of[strings.ToLower(in.Settings.Scope)].usages }
 	if len(d.out.Trunks) == 1 && d.out.Trunks[0].Trunk == in {
-		c.errorf(at, "a call that arrives on trunk %q may use %q, whose route %q leads back out of the same trunk", in.Name, usage, d.out.Name).
+		c.errorf(at(), "a call that arrives on trunk %q may use %q, whose route %q leads back out of the same trunk", in.Name, usage, d.out.Name).
 			fixf("Remove the usage from these settings")
 		return
 	}
 	for _, o := range d.out.Trunks {
 		if o.Trunk != in && o.Trunk.PSTN() {
-			c.warnf(at, "toll fraud: a call from outside that arrives on trunk %q may use %q, whose route %q leads outside through trunk %q",
+			if !warn {
+				c.alike.cut = true
+				return
+			}
+			c.warnf(at(), "toll fraud: a call from outside that arrives on trunk %q may use %q, whose route %q leads outside through trunk %q",
 				in.Name, usage, d.out.Name, o.Trunk.Name).fixf("Remove the usage, or give calls from outside usages of their own")
 			return
 		}

@@ -215,11 +215,11 @@ func spell(queue []state, at int) string {
 }
 
 // covered tells which of the earlier patterns together match all that pattern does; nil and false when some string is
-// left, or when the search gave up. An empty list and true: the pattern matches nothing at all. match runs the earlier
-// pattern with an index on a string.
+// left, or when the search gave up. An empty list and true: the pattern matches nothing at all. match finds the first
+// earlier pattern that matches a string and is none of some, -1 when none does.
 //
 // Only those earlier patterns that match some string in question join the search, which keeps it small.
-func covered(pattern automaton, earlier []automaton, match func(i int, s string) bool) (by []int, ok bool) {
+func covered(pattern automaton, earlier func(i int) automaton, match func(s string, but []int) int) (by []int, ok bool) {
 	var joined []automaton
 	for {
 		s, v := witness(pattern, joined)
@@ -230,13 +230,10 @@ func covered(pattern automaton, earlier []automaton, match func(i int, s string)
 		case perhaps:
 			return nil, false
 		}
-		i := 0
-		for i < len(earlier) && (slices.Contains(by, i) || !match(i, s)) {
-			i++
-		}
-		if i == len(earlier) || len(by) == 16 {
+		i := match(s, by)
+		if i < 0 || len(by) == 16 {
 			return nil, false
 		}
-		by, joined = append(by, i), append(joined, earlier[i])
+		by, joined = append(by, i), append(joined, earlier(i))
 	}
 }

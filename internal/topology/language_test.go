@@ -3,6 +3,7 @@ package topology
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,17 +12,20 @@ import (
 
 func coveredBy(t testing.TB, pattern string, earlier ...string) (by []int, ok bool) {
 	t.Helper()
-	a, small := newAutomaton(pattern)
-	if !small {
+	m := newMatcher("", regexp.MustCompile(pattern))
+	if !m.small {
 		t.Fatalf("%s is too large", pattern)
 	}
-	var automata []automaton
-	var res []*regexp.Regexp
-	for _, e := range earlier {
-		ea, _ := newAutomaton(e)
-		automata, res = append(automata, ea), append(res, regexp.MustCompile(e))
+	var before matchers
+	for i, e := range earlier {
+		before.add(newMatcher(strconv.Itoa(i), regexp.MustCompile(e)))
 	}
-	return covered(a, automata, func(i int, s string) bool { return res[i].MatchString(s) })
+	names, ok := before.cover(m, nil)
+	for _, name := range names {
+		i, _ := strconv.Atoi(name)
+		by = append(by, i)
+	}
+	return by, ok
 }
 
 func TestCovered(t *testing.T) {
@@ -91,6 +95,39 @@ func TestCoveredIsSound(t *testing.T) {
 			rt.Fatalf("%q is no witness of %s without %q", s, p, earlier)
 		}
 	})
+}
+
+// TestBeginnings: every string that a pattern matches begins with one of its beginnings.
+func TestBeginnings(t *testing.T) {
+	for pattern, want := range map[string][]string{
+		`^\+1425`: {"+1425"}, `^(\+1)?425.+$`: {"+1425", "425"}, `^\+?(0|1[12])`: {"+0", "+11", "+12", "0", "11", "12"}, `1425`: {""},
+		`^1|2`: {""}, `^\d{2}`: {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, `(?i)^a`: {""}, `^.*$`: {""}, `^(00)+1`: {"00"},
+	} {
+		if got := beginnings(pattern); !slices.Equal(got, want) {
+			t.Errorf("%s begins with %q, want %q", pattern, got, want)
+		}
+	}
+	piece := rapid.SampledFrom([]string{"1", "2", "[12]", `\d`, ".", "1*", "(12)?", "(1|2)+", "(1|^2)", "^", "$", `\b`, "2{0,2}", "(?i:a)", "[^1]", ""})
+	rapid.Check(t, func(rt *rapid.T) {
+		pattern := strings.Join(rapid.SliceOfN(piece, 1, 5).Draw(rt, "pieces"), "")
+		s := rapid.StringOfN(rapid.SampledFrom([]rune("123aA ")), 0, 6, -1).Draw(rt, "s")
+		list := beginnings(pattern)
+		if regexp.MustCompile(pattern).MatchString(s) && !slices.ContainsFunc(list, func(b string) bool { return strings.HasPrefix(s, b) }) {
+			rt.Fatalf("%s matches %q, which begins with none of %q", pattern, s, list)
+		}
+	})
+}
+
+// TestManyMatchers: of thousands of patterns only those are looked at that may match.
+func TestManyMatchers(t *testing.T) {
+	var all matchers
+	for i := range 4000 {
+		all.add(newMatcher(strconv.Itoa(i), regexp.MustCompile(`^\+?1`+strconv.Itoa(10_000+i)+`\d{3,9}$`)))
+	}
+	asked := 0
+	if got := all.first("+113999555", func(int) bool { asked++; return true }); got != 3999 || asked > 10 {
+		t.Errorf("found %d after %d patterns", got, asked)
+	}
 }
 
 // BenchmarkShadowed is a dial plan of 400 rules, all different.

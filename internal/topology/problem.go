@@ -71,10 +71,11 @@ const maxProblems = 1000
 
 // errorf notes a mistake at n; the message names what n belongs to. Chain fixf to it.
 func (c *compiler) errorf(n *node, format string, args ...any) *Problem {
-	p := c.problem(n, format, args...)
-	if c.errors++; c.errors <= maxProblems {
-		c.problems = append(c.problems, p)
+	if c.errors++; c.errors > maxProblems {
+		return &Problem{} // which nobody sees; to say of a million what is wrong takes long
 	}
+	p := c.problem(n, format, args...)
+	c.problems = append(c.problems, p)
 	return p
 }
 
