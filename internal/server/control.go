@@ -37,7 +37,7 @@ type Status struct {
 	// Trunks are those of the server's pool; TrunksDown the names of those that no call leaves by, unless nothing else is left.
 	Trunks     int      `json:"trunks"`
 	TrunksDown []string `json:"trunksDown,omitempty"`
-	// RecordsWait says that the disk does not take call records, and why; "": it does.
+	// RecordsWait says which call records no question finds yet, and why: the disk does not take them, or they are read anew; "": all are found.
 	RecordsWait string `json:"recordsWait,omitempty"`
 	// Missed are the targets that the server is rated by and does not meet: see /health.
 	Missed []string `json:"missed,omitempty"`
@@ -219,11 +219,14 @@ func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) recordsWait() string {
-	n, err := s.store.Waiting()
-	if err == nil {
-		return ""
+	var wait []string
+	if n, err := s.store.Waiting(); err != nil {
+		wait = append(wait, fmt.Sprintf("%d cannot be written and wait in memory: %v", n, err))
 	}
-	return fmt.Sprintf("%d cannot be written and wait in memory: %v", n, err)
+	if n := s.store.Unread(); n > 0 {
+		wait = append(wait, fmt.Sprintf("%d files are still being read, the latest first, since they had no index", n))
+	}
+	return strings.Join(wait, "; ")
 }
 
 // getCalls answers with the running calls, oldest first; a limit leaves the latest.

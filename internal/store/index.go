@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -25,6 +26,7 @@ type index struct {
 	wake     chan struct{} // capacity 1: there are blocks to write
 	doomed   []*segment    // purged; their files go when no question can see them any more
 	unmarked bool          // marks could not be written
+	late     []int         // numbers of segments that are still to be read, ascending; see late.go
 }
 
 // segment is a file of records and the blocks of its index, in order.
@@ -71,12 +73,9 @@ func (s *segment) push(b *block) {
 }
 
 // loadSegment has a segment whose index may end before its records do; from there on they are scanned.
-func loadSegment(dir string, no int, check bool) (*segment, *scanned, error) {
+func loadSegment(dir string, no int, check bool, pace *pacer) (*segment, *scanned, error) {
 	s := &segment{no: no, dir: dir}
-	blocks, stored, err := loadIndex(s.indexPath(), check)
-	if err != nil {
-		return nil, nil, err
-	}
+	blocks, stored, broken := loadIndex(s.indexPath(), check) // what cannot be read of it is made of the records
 	s.stored = stored
 	covered := int64(0)
 	for _, b := range blocks {
@@ -88,34 +87,42 @@ func loadSegment(dir string, no int, check bool) (*segment, *scanned, error) {
 		return s, &scanned{missing: true}, nil // the index still tells of the calls
 	}
 	if err != nil || info.Size() <= covered {
-		return s, &scanned{}, err
+		return s, &scanned{broken: broken}, err
 	}
-	more, err := scan(s.recordPath(), covered, info.Size())
-	return s, more, err
+	more, err := scan(s.recordPath(), covered, info.Size(), pace)
+	if err != nil {
+		return s, &scanned{broken: broken}, err
+	}
+	more.broken = broken
+	return s, more, nil
 }
 
-// open loads the index of a directory that is ours.
+// open loads the index of a directory that is ours. What cannot be read of it is logged, and keeps nobody from calling; only a form of records that this
+// version does not know is an error.
 func (x *index) open(found *Recovered, log *slog.Logger) error {
 	var err error
 	if x.marks, err = readMarks(x.dir); err != nil {
-		return err
+		log.Error("what was purged is not known; old call records are found until the next purge", "err", err)
+		x.marks, x.unmarked = marks{}, true
 	}
 	list, err := numbered(x.dir, recordSuffix, indexSuffix)
 	if err != nil {
 		return err
 	}
 	for i, no := range list {
-		s, more, err := loadSegment(x.dir, no, i >= len(list)-2)
-		if err != nil {
+		last := i >= len(list)-2
+		if !last && x.behind(no) {
+			x.late = append(x.late, no)
+			continue
+		}
+		s, more, err := loadSegment(x.dir, no, last, nil)
+		if errors.As(err, new(*fs.PathError)) {
+			log.Error(unreadable, "err", err)
+		} else if err != nil {
 			return err
 		}
 		found.Records += more.records
-		if more.missing {
-			log.Error("a segment of call records is missing; only its index is left", "segment", s.recordPath(), "records", s.rows())
-		}
-		if more.skipped > 0 {
-			log.Warn("a segment of call records has unreadable bytes; they stay where they are", "segment", s.recordPath(),
-				"bytes", more.skipped, "unfinished_write", more.cut)
+		if more.tell(s, log); more.skipped > 0 {
 			found.TornBytes += more.skipped
 			found.TornFiles++
 		}
@@ -123,11 +130,30 @@ func (x *index) open(found *Recovered, log *slog.Logger) error {
 			x.push(s, b)
 		}
 		if s.hidden, err = x.countHidden(s, x.marks); err != nil {
-			return err
+			log.Error(unpurged, "segment", s.recordPath(), "err", err)
 		}
 		x.segs = append(x.segs, s)
 	}
 	return nil
+}
+
+const (
+	unreadable = "a file of call records cannot be read; it stays where it is, and its calls are found as far as its index goes"
+	unpurged   = "a file of call records cannot be looked through for what is purged"
+)
+
+// tell logs what is wrong with a segment.
+func (more *scanned) tell(s *segment, log *slog.Logger) {
+	if more.broken != nil {
+		log.Error("an index of call records cannot be read; it is made of the records", "err", more.broken)
+	}
+	if more.missing {
+		log.Error("a segment of call records is missing; only its index is left", "segment", s.recordPath(), "records", s.rows())
+	}
+	if more.skipped > 0 {
+		log.Warn("a segment of call records has unreadable bytes; they stay where they are", "segment", s.recordPath(),
+			"bytes", more.skipped, "unfinished_write", more.cut)
+	}
 }
 
 // lastNo is the number of the newest segment.

@@ -20,6 +20,9 @@ func (s *Store) runIndexer() {
 	defer retry.Stop()
 	w := indexWriter{s: s, pace: newPacer(s.stopIndexer)}
 	for {
+		if w.readLate() {
+			s.index.signal() // so that it goes on, when nothing else is to be done before
+		}
 		select {
 		case <-s.index.wake:
 		case <-retry.C:

@@ -25,14 +25,25 @@ func (p *pacer) pause() {
 	p.rest()
 }
 
+// stopped tells whether the work has to end.
+func (p *pacer) stopped() bool {
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.stop:
+		return true
+	default:
+		return false
+	}
+}
+
 // rest begins a new slice after a rest.
 func (p *pacer) rest() {
 	if p == nil {
 		return
 	}
-	select {
-	case <-p.stop:
-	default:
+	if !p.stopped() {
 		time.Sleep(sliceRest)
 	}
 	p.at = time.Now()

@@ -30,12 +30,10 @@ func (s *Store) replay(dir string) error {
 	}
 	for _, no := range list {
 		if err := s.replayCalls(&r, filepath.Join(dir, fileName(no, callSuffix))); err != nil {
-			return err
+			s.log.Error("a call journal segment cannot be read; calls that it alone notes get no record", "err", err)
 		}
 	}
-	if err := s.replayLost(&r); err != nil {
-		return err
-	}
+	s.replayLost(&r)
 	if !r.waits {
 		s.sync.drop(r.paths...)
 	}
@@ -92,7 +90,7 @@ func (r *recovery) seen(t time.Time) {
 }
 
 // replayLost makes the records of calls that the dead server could not finish.
-func (s *Store) replayLost(r *recovery) error {
+func (s *Store) replayLost(r *recovery) {
 	lost := make([]*cdr.Record, 0, len(r.open))
 	for _, rec := range r.open {
 		lost = append(lost, rec)
@@ -109,7 +107,7 @@ func (s *Store) replayLost(r *recovery) error {
 		for _, rec := range batch {
 			known, err := v.hasEnded(rec.ID, rec.Start)
 			if err != nil {
-				return err
+				s.log.Error("cannot tell whether a call that was lost has its record already; it gets one", "id", rec.ID, "err", err)
 			}
 			if !known { // else its record was written, the note of its end was not
 				r.finish(rec)
@@ -123,7 +121,6 @@ func (s *Store) replayLost(r *recovery) error {
 		s.sync.touch(f.f, f.size)
 		s.sync.named(s.records.dir)
 	}
-	return nil
 }
 
 // writeLost writes what was added, or leaves it to the writer.

@@ -16,10 +16,11 @@ type scanned struct {
 	skipped int64 // bytes that are no frame
 	cut     bool  // these are an unfinished write at the end and nothing else
 	missing bool  // there is no file
+	broken  error // of the index; nil: it is well, or there is none
 }
 
-// scan builds the blocks of the bytes [from, to) of a segment; what the file does not have counts as skipped.
-func scan(path string, from, to int64) (*scanned, error) {
+// scan builds the blocks of the bytes [from, to) of a segment; what the file does not have counts as skipped. A pacer that is told to stop ends it.
+func scan(path string, from, to int64, pace *pacer) (*scanned, error) {
 	data, err := readRange(path, from, to)
 	if err != nil {
 		return nil, err
@@ -27,9 +28,13 @@ func scan(path string, from, to int64) (*scanned, error) {
 	s := &scanned{}
 	b := newBuilder(from, &header{})
 	skipped, cut := frames(data, func(at int, kind frameKind, payload []byte) {
+		if err == nil && pace.stopped() {
+			err = errStopped
+		}
 		if err != nil || kind != frameRecord {
 			return
 		}
+		pace.pause()
 		rec, e := cdr.DecodeBinary(payload)
 		if e != nil {
 			err = fmt.Errorf("%s: the record at %d: %w", path, from+int64(at), e)
@@ -106,6 +111,8 @@ func loadIndex(path string, check bool) (blocks []*block, size int64, err error)
 	}
 	return blocks, size, nil
 }
+
+var errStopped = errors.New("the store is being closed")
 
 var errDamaged = errors.New("a block of the index is damaged")
 

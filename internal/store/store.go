@@ -199,6 +199,10 @@ func (s *Store) open() error {
 	s.journal = journal
 	s.sync.named(calls)
 	s.doubt()
+	if n := s.Unread(); n > 0 {
+		s.log.Warn("files of call records have no whole index; they are read while calls are served, the latest first, and their calls are found from then on", "files", n)
+		s.index.signal()
+	}
 	return nil
 }
 

@@ -31,7 +31,24 @@ func mustOpen(t *testing.T, cfg Config) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	allRead(t, s)
 	return s
+}
+
+// allRead waits until nothing of what was there before is left to be read.
+func allRead(t *testing.T, s *Store) {
+	t.Helper()
+	for {
+		moved := s.waiters.channel()
+		if s.Unread() == 0 {
+			return
+		}
+		select {
+		case <-moved:
+		case <-t.Context().Done():
+			t.Fatal("call records are still being read")
+		}
+	}
 }
 
 func mustClose(t *testing.T, s *Store) {

@@ -34,7 +34,7 @@ func (r *Reader) view() (*view, error) {
 		return nil, err
 	}
 	for _, no := range list {
-		s, more, err := loadSegment(r.dir, no, false)
+		s, more, err := loadSegment(r.dir, no, false, nil)
 		if errors.Is(err, os.ErrNotExist) {
 			continue // it was purged by now
 		}
@@ -90,7 +90,7 @@ func (v *view) content(b *block) (*content, error) {
 		}
 		damage = fmt.Errorf("%s: %w", b.seg.indexPath(), err)
 	}
-	s, err := scan(b.seg.recordPath(), b.from, b.to)
+	s, err := scan(b.seg.recordPath(), b.from, b.to, nil)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && (damage == nil || errors.Is(damage, os.ErrNotExist)):
 		return &content{}, nil // somebody has removed both
@@ -112,7 +112,7 @@ func (v *view) look(b *block, low, high uint64) (rows []uint16, err error) {
 	}
 	c := b.mem
 	if c == nil {
-		s, err := scan(b.seg.recordPath(), b.from, b.to)
+		s, err := scan(b.seg.recordPath(), b.from, b.to, nil)
 		if errors.Is(err, os.ErrNotExist) {
 			return nil, nil
 		}
