@@ -131,9 +131,10 @@ func (c *Call) answered(now time.Time, t *attempt, m *sip.Message, out *Out) {
 		if x := c.early; x != nil {
 			x.until = earlier(x.until, now.Add(hastyTime))
 		}
-		return
+	} else {
+		c.conclude(now, t, m, out)
 	}
-	c.conclude(now, t, m, out)
+	c.keepPlaces()
 }
 
 // took notes that a target has answered. It may have been left behind for another address of its gateway, which has its place in the record then.

@@ -132,6 +132,7 @@ func (c *Call) hunt(now time.Time, out *Out) {
 		t.leg.side, t.leg.number, t.leg.trunk = c.seatOfTarget(), uint8(min(len(c.rec.Attempts), 255)), target.Trunk
 		c.current = t
 		c.attempts = append(c.attempts, t)
+		c.keepPlaces() // not that of a trunk whose peer has refused the call
 		c.locate(now, t, out)
 		return
 	}

@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
@@ -398,11 +399,23 @@ func (x *transfer) deadline(d *earliest) {
 func (c *Call) keepPlaces() {
 	keep := c.held[:0]
 	for _, t := range c.held {
-		if t == c.seat(0).trunk || t == c.seat(1).trunk {
+		if c.occupies(t) {
 			keep = append(keep, t)
 			continue
 		}
 		c.env.Limits.Release(t, c.id)
 	}
 	c.held = keep
+}
+
+// occupies tells whether a leg with a seat is on a trunk, or, while targets are called, one that may still answer.
+func (c *Call) occupies(trunk *topology.Trunk) bool {
+	for side := range media.SideIndex(2) {
+		if l := c.seat(side); l != nil && l.trunk == trunk {
+			return true
+		}
+	}
+	return c.current != nil && slices.ContainsFunc(c.attempts, func(t *attempt) bool {
+		return t.leg.trunk == trunk && (!t.done() || !t.linger.IsZero())
+	})
 }

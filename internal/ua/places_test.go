@@ -68,6 +68,43 @@ func TestReplacesNeedsAPlace(t *testing.T) {
 	}
 }
 
+// A call that a trunk has refused has no place there while another one rings, or has taken it: the trunk would be full of calls that are elsewhere.
+func TestRefusedCallLeavesItsPlace(t *testing.T) {
+	r := rigOf(t, strings.NewReplacer("kind: gateway, host: 198.51.100.2, root: {transport: UDP}}",
+		"kind: gateway, host: 198.51.100.2, root: {transport: UDP}}\n  third: {kind: gateway, host: 198.51.100.3, root: {transport: UDP}}", "trunks: [pstn]", "trunks: [pstn, third], selection: ordered",
+		"options: false}\n", "options: false, noProgressTimeout: 5s, noResponseTimeout: 2s}\n").Replace(document))
+	elsewhere := r.pstn
+	elsewhere.Remote = third
+	for name, row := range map[string]struct {
+		first   func(ours []byte)
+		ringing int // places on the first trunk while the second rings
+	}{
+		"refused": {func(ours []byte) { r.in(r.pstn, response("503 Service Unavailable", ours, "to", "")) }, 0},
+		"silent":  {func([]byte) { r.pass(3 * time.Second) }, 1}, // it may have heard us, and answer
+		"cancelled": {func(ours []byte) {
+			r.in(r.pstn, response("100 Trying", ours, "", ""))
+			r.pass(5500 * time.Millisecond)
+			r.in(r.pstn, response("487 Request Terminated", ours, "to", ""))
+		}, 0},
+	} {
+		limits := &full{trunks: map[string]bool{}, held: map[string]int{}}
+		r.env.Limits = limits
+		r.out.Reset()
+		r.in(r.uc, request("INVITE", "1", "i"+name, name, "from", "", bodies[0]))
+		r.sent("SIP/2.0 100", "INVITE")
+		row.first(r.last())
+		ours := r.last()
+		r.in(elsewhere, response("180 Ringing", ours, "to", ""))
+		if limits.held["pstn"] != row.ringing || limits.held["third"] != 1 || limits.held["uc"] != 1 {
+			t.Errorf("%s: %v while the second one rings", name, limits.held)
+		}
+		r.in(elsewhere, response("200 OK", ours, "to", bodies[1]))
+		if limits.held["pstn"] != 0 || limits.held["third"] != 1 || limits.held["uc"] != 1 {
+			t.Errorf("%s: %v when it has answered", name, limits.held)
+		}
+	}
+}
+
 // The record of a call that nobody took says what was sent where it was sent last, whoever had no room behind that.
 func TestRecordOfALastTargetWithoutRoom(t *testing.T) {
 	r := rigOf(t, strings.NewReplacer("kind: gateway, host: 198.51.100.2, root: {transport: UDP}}",
