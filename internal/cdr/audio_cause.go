@@ -278,6 +278,9 @@ func (w *way) content() (found []finding) {
 		found = append(found, finding{"codec", fmt.Sprintf("the size of its packets does not fit their payload type in %d of %d that were measured (the last was %d): %s",
 			w.Misfit, w.Measured, w.PayloadType, otherCodec(w.PayloadType)), true})
 	}
+	if w.Still >= least && 4*w.Still >= 3*w.Measured {
+		found = append(found, finding{"timestamps", fmt.Sprintf("the RTP timestamps of its packets stand still, in %d of %d that were looked at: who hears it takes most of them for the same moment, and throws them away", w.Still, w.Measured), true})
+	}
 	const turn = 5                                                                                 // packets: so few that no piece of sound is meant
 	if w.Sources >= many && turn*w.Sources >= w.Packets && (w.Quality == nil || !w.Quality.Anew) { // what is coded anew has one source
 		found = append(found, finding{"sources", fmt.Sprintf("its %d packets change their source (SSRC) %d times: two of whom one should be heard send at once, or it does not keep one, and a telephone takes each for a new beginning",

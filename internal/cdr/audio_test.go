@@ -95,6 +95,8 @@ func TestJudge(t *testing.T) {
 		{"our-private", "it was told to send to 10.1.1.1:49152, a private address of this server", Media{Announced: there, Evidence: &Evidence{Ours: "10.1.1.1:49152"}}, Media{}},
 		{"our-private+private", "not certain why, it may be that it was told to send to 10.1.1.1:49152", Media{Announced: "10.0.0.5:4000", Evidence: &Evidence{Ours: "10.1.1.1:49152"}}, Media{}},
 		{"nothing", "192.0.2.20:4000: look at firewalls", Media{Announced: there}, Media{}},
+		{"timestamps", "stand still, in 40 of 41", flows(Media{Evidence: &Evidence{Still: 40, Measured: 41}}), Media{}},
+		{"heard", "", flows(Media{Evidence: &Evidence{Still: 20, Measured: 41}}), Media{}},
 		{"reverse-path", "not certain why, but this host drops what arrives from there by eth0, as answers leave by eth1", Media{Announced: there, Evidence: &Evidence{Arrives: "eth0", Leaves: "eth1"}}, Media{}},
 		{"private+table-full", "or that this host dropped packets about then", Media{Announced: "10.0.0.5:4000", Evidence: &Evidence{Full: true}}, Media{}},
 		// Not all the time.

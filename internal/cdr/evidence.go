@@ -10,6 +10,7 @@ type Evidence struct {
 	ForeignType uint8  `json:"foreignType"`        // the last of those
 	Measured    uint64 `json:"measured,omitempty"` // RTP whose size was compared with its time
 	Misfit      uint64 `json:"misfit,omitempty"`   // of that, what the codec cannot be
+	Still       uint64 `json:"still,omitempty"`    // of that, what has the time of the packet before
 	Sources     uint64 `json:"sources,omitempty"`  // SSRCs, when there were several
 
 	Waited uint64 `json:"waited,omitempty"` // of what came too late, what had lain in this server for longer than that
@@ -102,7 +103,7 @@ const (
 	fEUnshakenWhy, fEWaited, fET38, fELapsed                                              = 40, 41, 42, 43
 	fESinceGated, fESinceUnauthentic, fESinceOnHold, fESinceNowhere                       = 44, 45, 46, 47
 	fESinceOtherSource, fESinceUnsealed, fESinceUnfit, fESinceSendErrors, fEScattered     = 48, 49, 50, 51, 52
-	fEDoubtful, fEArrives, fELeaves, fEFull                                               = 53, 54, 55, 56
+	fEDoubtful, fEArrives, fELeaves, fEFull, fEStill                                      = 53, 54, 55, 56, 57
 )
 
 // fewPauses may be something else: hold, a transfer, a line that is bad for a moment.
@@ -112,9 +113,9 @@ const fewPauses = 5
 func (e *Evidence) Bare() bool { return e != nil && e.Noise == 0 && e.Pauses >= fewPauses }
 
 // numbers are the fields that are counts, by their place in the binary form.
-func (e *Evidence) numbers() [52]*uint64 {
+func (e *Evidence) numbers() [58]*uint64 {
 	s := &e.Since
-	return [52]*uint64{fESinceGated: &s.Gated, fESinceUnauthentic: &s.Unauthentic, fESinceOnHold: &s.OnHold, fESinceNowhere: &s.Nowhere,
+	return [58]*uint64{fEStill: &e.Still, fESinceGated: &s.Gated, fESinceUnauthentic: &s.Unauthentic, fESinceOnHold: &s.OnHold, fESinceNowhere: &s.Nowhere,
 		fESinceOtherSource: &s.OtherSource, fESinceUnsealed: &s.Unsealed, fESinceUnfit: &s.Unfit, fESinceSendErrors: &s.SendErrors,
 		fET38: &e.T38, fEWaited: &e.Waited, fENoise: &e.Noise, fEPauses: &e.Pauses, fEUnsealed: &e.Unsealed, fEUnfit: &e.Unfit, fEForeign: &e.Foreign, fEMeasured: &e.Measured, fEMisfit: &e.Misfit, fESources: &e.Sources, fEOnHold: &e.OnHold, fENowhere: &e.Nowhere,
 		fEOtherSource: &e.OtherSource, fESTUN: &e.STUN, fEDTLS: &e.DTLS, fEMisported: &e.Misported, fEOversized: &e.Oversized, fESendErrors: &e.SendErrors,

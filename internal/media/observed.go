@@ -29,6 +29,7 @@ type Observed struct {
 	Foreign     uint64 // RTP of payload types that were not agreed on
 	ForeignType uint8  // the last of those
 	Measured    uint64 // RTP whose size was compared with its time
+	Still       uint64 // of that, what has the time of the packet before
 	Misfit      uint64 // of that, what its codec cannot be
 
 	Noise  uint64 // packets of comfort noise (RFC 3389)

@@ -76,11 +76,14 @@ func (l *Losses) jump(n int) {
 	l.seen |= 1
 }
 
-// Late says that the packet came that is n below the highest.
-func (l *Losses) Late(n int) {
-	if n < int(l.pending) {
-		l.seen |= 1 << n
+// Late says that the packet came that is n below the highest, and tells whether it is known to have come before.
+func (l *Losses) Late(n int) (again bool) {
+	if n >= int(l.pending) {
+		return false
 	}
+	again = l.seen>>n&1 != 0
+	l.seen |= 1 << n
+	return again
 }
 
 // settle counts a packet that no one waits for any more.

@@ -14,6 +14,9 @@ const (
 	maxMisorder = 100  // a jump back up to here is reordering
 )
 
+// video is the clock of nearly all that is no audio (RFC 3551 §5), in Hz.
+const video = 90000
+
 // counter counts the packets that come from one side of a stream. Only the worker writes it, under the session's lock.
 type counter struct {
 	packets, bytes, rtcp       uint64
@@ -61,6 +64,7 @@ type counter struct {
 
 // observe takes an RTP packet that the gate let through, whether it is relayed or held.
 func (c *counter) observe(h header, clock uint32, now int64) {
+	again := false
 	if !c.running || h.ssrc != c.ssrc {
 		c.restart(h)
 		c.ssrc = h.ssrc
@@ -71,10 +75,10 @@ func (c *counter) observe(h header, clock uint32, now int64) {
 		if c.paused && !renumbered {
 			c.skip(h)
 		}
-		c.sequence(h, renumbered)
+		again = c.sequence(h, renumbered)
 	}
 	c.payloadType, c.seen = h.payloadType, now
-	if !c.digits.Has(h.payloadType) { // all of an event have the time at which it began (RFC 4733 §2.2.1), and there may be sound between them
+	if !again && !c.digits.Has(h.payloadType) { // all of an event have the time at which it began (RFC 4733 §2.2.1), and there may be sound between them
 		c.observeJitter(h, clockRate(h.payloadType, clock), now)
 	}
 }
@@ -105,38 +109,39 @@ func (c *counter) restart(h header) {
 // renumbered tells whether the numbers have gone on by more than time has: so many packets were never sent. A PBX that puts another player or person behind one SSRC
 // does so. Of video whole frames come and go at once, so nothing is said of it.
 func (c *counter) renumbered(h header, clock uint32, now int64) bool {
-	const shortest, video = int64(2500 * time.Microsecond), 90000 // packets of 5 ms occur, and half of them may come at once
+	const shortest = int64(2500 * time.Microsecond) // packets of 5 ms occur, and half of them may come at once
 	delta := h.sequence - c.highest
 	return delta > maxMisorder && now-c.seen < int64(delta)*shortest && clockRate(h.payloadType, clock) < video
 }
 
 // sequence is update_seq of RFC 3550 A.1 without probation: the gate has done that. A far jump counts nothing until
-// the next packet shows whether the sender began anew.
-func (c *counter) sequence(h header, renumbered bool) {
+// the next packet shows whether the sender began anew. It tells whether the packet has come before: copies, sent again or doubled on the way, say nothing about delay.
+func (c *counter) sequence(h header, renumbered bool) (again bool) {
 	switch delta := h.sequence - c.highest; {
 	case delta < maxDropout && !renumbered:
 		if h.sequence < c.highest {
 			c.cycles += 1 << 16
 		}
 		c.highest = h.sequence
-		if delta != 0 {
+		if again = delta == 0; !again {
 			c.losses.Next(int(delta))
 		}
 	case delta <= 0xffff-maxMisorder:
 		if !c.jumped || h.sequence != c.jump {
 			c.jumped, c.jump = true, h.sequence+1
-			return
+			return false
 		}
 		c.restart(h)
 		c.base-- // the packet before belongs to this run
 		c.received = 2
 		c.losses.Next(1)
-		return
+		return false
 	default:
-		c.losses.Late(1<<16 - int(delta))
+		again = c.losses.Late(1<<16 - int(delta))
 	}
 	c.jumped = false
 	c.received++
+	return again
 }
 
 // allLost is RFC 3550 A.3 over all runs; duplicates do not make it negative.

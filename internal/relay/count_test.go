@@ -137,6 +137,30 @@ func TestClockThatStandsIsNoJitter(t *testing.T) {
 	}
 }
 
+// TestCopiesAreNotLate: of packets that come twice, the second time long after the first, the copies are neither late nor irregular; what overtakes others is.
+func TestCopiesAreNotLate(t *testing.T) {
+	var c counter
+	at := func(i int) (header, int64) {
+		return header{sequence: uint16(65000 + i), timestamp: uint32(i) * 160, ssrc: 1}, 1 + int64(i)*int64(20*time.Millisecond)
+	}
+	for i := range 1000 {
+		h, now := at(i)
+		if i%10 != 9 { // a tenth comes the second time alone
+			c.observe(h, 0, now)
+		}
+		if i >= 5 {
+			h, _ = at(i - 5) // of 100 ms before
+			c.observe(h, 0, now+1)
+		}
+	}
+	if c.late.Count != 99 || c.losses.Sum().Lost > 1 {
+		t.Errorf("%d are late and %d lost, want 99 and none", c.late.Count, c.losses.Sum().Lost)
+	}
+	if got := c.snapshot(time.Now()).Jitter; got > 30*time.Millisecond {
+		t.Errorf("jitter %v", got)
+	}
+}
+
 // An event has the time at which it began in each of its packets, also where the sender goes on with sound between them.
 func TestRFC4733_2_2_1_EventsAreNotLate(t *testing.T) {
 	var c counter

@@ -23,6 +23,7 @@ type observed struct {
 	foreign     uint64
 	measured    uint64
 	misfit      uint64
+	still       uint64
 
 	held, nowhere, otherSource uint64
 	stun, dtls, misported      uint64
@@ -66,7 +67,14 @@ func (c *counter) look(b []byte, h header, agreed media.PayloadTypes, sealed boo
 // and the codec in it another. Half and double are other codecs; what is between may be packets of 20 and 30 ms in turn, or an octet too many.
 func (c *counter) measure(payloadType uint8, size int, step uint32) {
 	const most = 960 // 120 ms; beyond there was a pause
-	if step == 0 || step > most {
+	switch {
+	case step == 0: // of video a frame has many packets, and of a key all have the time at which it was pressed
+		if c.clock != 0 && c.clock < video && !c.digits.Has(payloadType) && payloadType == c.payloadType {
+			c.measured++
+			c.still++
+		}
+		return
+	case step > most:
 		return
 	}
 	is := size // in ticks
@@ -223,7 +231,7 @@ func (sd *side) refuse(errno unix.Errno, now int64) {
 func (o *observed) snapshot(m *media.Counters, start time.Time) {
 	m.Observed = media.Observed{
 		Pattern: o.losses.Sum(), Late: o.late.Count, Waited: o.waited, Levels: o.levels, Sources: o.sources, Foreign: o.foreign, ForeignType: o.foreignType,
-		Measured: o.measured, Misfit: o.misfit, Held: o.held, Nowhere: o.nowhere, OtherSource: o.otherSource, STUN: o.stun, DTLS: o.dtls,
+		Measured: o.measured, Misfit: o.misfit, Still: o.still, Held: o.held, Nowhere: o.nowhere, OtherSource: o.otherSource, STUN: o.stun, DTLS: o.dtls,
 		Misported: o.misported, Oversized: o.oversize, Unsealed: o.unsealed, Unfit: o.unfit, Refused: o.refused,
 		Noise: o.noise, Pauses: o.pauses,
 	}

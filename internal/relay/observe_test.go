@@ -31,7 +31,7 @@ func train(n int, payloadType uint8, size int, step uint32) (list [][]byte) {
 // TestWhatIsInThePackets: one of fifty is looked into, for its size, its level and what was agreed.
 func TestWhatIsInThePackets(t *testing.T) {
 	var agreed media.PayloadTypes
-	for _, pt := range []uint8{0, 9, 18, 101} {
+	for _, pt := range []uint8{0, 9, 18, 101, 111} {
 		agreed.Add(pt)
 	}
 	for _, c := range []struct {
@@ -39,24 +39,28 @@ func TestWhatIsInThePackets(t *testing.T) {
 		packets                           [][]byte
 		sealed                            bool
 		foreign, measured, misfit, levels uint64
+		still                             uint64
 	}{
-		{"G.711", train(200, 0, 160, 160), false, 0, 3, 0, 4},
-		{"G.722, whose clock is wrong for ever", train(200, 9, 160, 160), false, 0, 3, 0, 0},
-		{"G.729", train(200, 18, 20, 160), false, 0, 3, 0, 0},
-		{"G.729 with comfort noise", train(200, 18, 12, 160), false, 0, 3, 0, 0},
-		{"G.729 as G.711", train(200, 0, 20, 160), false, 0, 3, 3, 4},
-		{"G.711 as G.729", train(200, 18, 160, 160), false, 0, 3, 3, 0},
-		{"wideband with a clock of 16 kHz", train(200, 9, 160, 320), false, 0, 3, 3, 0},
-		{"another payload type", train(200, 97, 160, 160), false, 200, 0, 0, 0},
-		{"comfort noise", train(200, 13, 1, 160), false, 0, 0, 0, 0},
-		{"digits", train(200, 101, 4, 0), false, 0, 0, 0, 0},
-		{"a pause", train(200, 0, 160, 8000), false, 0, 0, 0, 4},
-		{"sealed", train(200, 0, 20, 160), true, 0, 0, 0, 0},
+		{"G.711", train(200, 0, 160, 160), false, 0, 3, 0, 4, 0},
+		{"G.722, whose clock is wrong for ever", train(200, 9, 160, 160), false, 0, 3, 0, 0, 0},
+		{"G.729", train(200, 18, 20, 160), false, 0, 3, 0, 0, 0},
+		{"G.729 with comfort noise", train(200, 18, 12, 160), false, 0, 3, 0, 0, 0},
+		{"G.729 as G.711", train(200, 0, 20, 160), false, 0, 3, 3, 4, 0},
+		{"G.711 as G.729", train(200, 18, 160, 160), false, 0, 3, 3, 0, 0},
+		{"wideband with a clock of 16 kHz", train(200, 9, 160, 320), false, 0, 3, 3, 0, 0},
+		{"another payload type", train(200, 97, 160, 160), false, 200, 0, 0, 0, 0},
+		{"comfort noise", train(200, 13, 1, 160), false, 0, 0, 0, 0, 0},
+		{"digits", train(200, 101, 4, 0), false, 0, 0, 0, 0, 0},
+		{"a pause", train(200, 0, 160, 8000), false, 0, 0, 0, 4, 0},
+		{"sealed", train(200, 0, 20, 160), true, 0, 0, 0, 0, 0},
+		{"G.711 whose clock stands", train(200, 0, 160, 0), false, 0, 3, 0, 4, 3},
+		{"Opus whose clock stands", train(200, 111, 80, 0), false, 0, 3, 0, 0, 3},
 	} {
 		var n counter
+		n.digits.Add(101)
 		seen(&n, agreed, c.sealed, c.packets...)
-		if n.foreign != c.foreign || n.measured != c.measured || n.misfit != c.misfit || n.levels.Packets != c.levels {
-			t.Errorf("%s: foreign %d, measured %d, misfit %d, levels %d", c.name, n.foreign, n.measured, n.misfit, n.levels.Packets)
+		if n.foreign != c.foreign || n.measured != c.measured || n.misfit != c.misfit || n.levels.Packets != c.levels || n.still != c.still {
+			t.Errorf("%s: foreign %d, measured %d, misfit %d, levels %d, still %d", c.name, n.foreign, n.measured, n.misfit, n.levels.Packets, n.still)
 		}
 	}
 	var n counter
