@@ -15,7 +15,7 @@
 //     address, but its signalling and its media share the public one. Each latches with its first packet.
 //   - With LatchPeer nobody else ever passes, whatever it sends and however silent the peer is.
 //   - With LatchAny another host may, below all those, once it has proved itself with five packets over at least 200 ms.
-//     One such candidate is watched at a time. That keeps sprays out, not somebody who knows the port and goes on.
+//     The first that goes on is the one. That keeps sprays out, not somebody who knows the port and goes on.
 //   - What is latched stays. Only a source of higher rank takes over, so the announced address always wins in the end,
 //     and nobody takes over from it.
 //   - A changed Relatch (new SDP) opens the gate again. If the announced address is the same, a session refresh for

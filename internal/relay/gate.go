@@ -23,6 +23,7 @@ const (
 	proofPackets = 5
 	proofSpan    = 200 * time.Millisecond
 	proofGap     = 500 * time.Millisecond // a candidate silent for so long is forgotten
+	secondGap    = 100 * time.Millisecond // one of a single packet gives way to another as soon: of a spray nearly all are such
 )
 
 // trust is what the call says of a side's sources, besides what its SDP announces.
@@ -37,11 +38,11 @@ type gate struct {
 	latched   sockaddr // valid while rank is not none
 	previous  sockaddr // latched before the gate was opened again for the same announced address
 	rank      rank
-	movable   bool       // once, to another port of its host
-	confirmed int64      // since when, ns since the relay started
-	rtp       *gate      // of the RTP port, if this is the gate of an RTCP port
-	watched   *candidate // nil until there is one
-	ice       *component // checks decide alone; nil: all of the above
+	movable   bool        // once, to another port of its host
+	confirmed int64       // since when, ns since the relay started
+	rtp       *gate       // of the RTP port, if this is the gate of an RTCP port
+	watched   *candidates // nil until there is one
+	ice       *component  // checks decide alone; nil: all of the above
 }
 
 // candidate is a stranger that is being watched.
@@ -50,6 +51,9 @@ type candidate struct {
 	packets     int
 	since, last int64 // ns since the relay started
 }
+
+// candidates are those that are watched at a time, each in the place of its address: a spray takes them all again and again, and leaves one to a peer soon.
+type candidates [8]candidate
 
 // announce sets what the SDP says. With reopen the gate forgets its source, and with another address: that of RTCP may change alone (RFC 3605), and that of RTP
 // come when the other side takes an m-line that it has refused so far. It remembers it as the destination when the
@@ -138,22 +142,32 @@ func (g *gate) rankOf(src *sockaddr, t *trust) rank {
 	return none
 }
 
-// proven counts a stranger's packets. One candidate is watched at a time, and it keeps its place while it sends.
+// proven counts a stranger's packets. A candidate keeps its place while it sends, and before all that came after it.
 func (g *gate) proven(src *sockaddr, now int64) bool {
-	c := g.watched
-	if c == nil {
-		c = new(candidate)
-		g.watched = c
+	if g.watched == nil {
+		g.watched = new(candidates)
 	}
-	if c.packets == 0 || now-c.last >= int64(proofGap) {
+	c := &g.watched[src.place(len(g.watched))]
+	switch silent := now - c.last; {
+	case c.packets == 0, silent >= int64(proofGap):
 		*c = candidate{source: *src, since: now}
-	}
-	if c.source != *src {
+	case c.source == *src:
+	case c.packets == 1 && silent >= int64(secondGap):
+		*c = candidate{source: *src, since: now}
+	default:
 		return false
 	}
 	c.last = now
 	c.packets++
-	return c.packets >= proofPackets && now-c.since >= int64(proofSpan)
+	if c.packets < proofPackets || now-c.since < int64(proofSpan) {
+		return false
+	}
+	for i := range g.watched {
+		if x := &g.watched[i]; x.packets > 1 && x.since < c.since && now-x.last < int64(proofGap) {
+			return false
+		}
+	}
+	return true
 }
 
 // destination is where packets to this peer go; size 0: not known yet.

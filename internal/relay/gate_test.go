@@ -99,7 +99,11 @@ func TestGate(t *testing.T) {
 			[]arrival{{third, 0, false}, {thief, 5, false}, {third, 60, false}, {thief, 65, false}, {third, 120, false}, {thief, 125, false},
 				{third, 180, false}, {thief, 210, false}, {third, 240, true}}, third},
 		{"any: a silent candidate loses it", any, sdp,
-			append([]arrival{{thief, 0, false}}, stream20(third, 510, 20, proof20)...), third},
+			append([]arrival{{thief, 0, false}, {thief, 20, false}}, append(stream20(third, 20, 25, 25), stream20(third, 520, 20, 0)...)...), third},
+		{"any: one of a single packet keeps nobody waiting", any, sdp,
+			append([]arrival{{thief, 0, false}}, stream20(third, 10, 20, proof20)...), third},
+		{"any: one that sends at long times does not", any, sdp,
+			[]arrival{{thief, 0, false}, {thief, 150, false}, {third, 160, false}, {third, 180, false}, {third, 200, false}, {third, 220, false}, {thief, 310, false}, {third, 380, false}, {thief, 400, false}, {thief, 410, true}}, thief},
 		{"any: early media before any SDP", any, "", stream20(third, 0, 20, proof20), third},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -109,6 +113,30 @@ func TestGate(t *testing.T) {
 			play(t, &g, by, c.in)
 			wantDestination(t, &g, by, c.to)
 		})
+	}
+}
+
+// TestLatchesUnderASpray: a stream whose address nobody has told is heard within seconds although nineteen packets of others come to its port between two of its own.
+func TestLatchesUnderASpray(t *testing.T) {
+	longest := time.Duration(0)
+	for seed := range uint64(20) {
+		r, peer := rand.New(rand.NewPCG(seed, 2)), addr(third)
+		var g gate
+		by := trusting(media.LatchAny)
+		g.announce(addr(sdp), false, by)
+		for now := ms; ; now += ms {
+			if now%(20*ms) == 0 && g.admit(&peer, by, now) {
+				longest = max(longest, time.Duration(now))
+				break
+			}
+			other := sockaddrOf(netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(r.Uint32())}), uint16(1024+r.IntN(60000))))
+			if other != peer && r.IntN(20) > 0 && g.admit(&other, by, now) {
+				t.Fatalf("seed %d: %v is heard", seed, other.addrPort())
+			}
+		}
+	}
+	if longest > 5*time.Second {
+		t.Errorf("after %v at last", longest)
 	}
 }
 

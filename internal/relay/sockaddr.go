@@ -58,6 +58,15 @@ func (s *sockaddr) tidy() {
 
 func (s *sockaddr) v4() bool { return s.size == unix.SizeofSockaddrInet4 }
 
+// place is one of n for each address, spread evenly (FNV-1a).
+func (s *sockaddr) place(n int) int {
+	h := uint32(2166136261)
+	for _, b := range s.raw[:s.size] {
+		h = (h ^ uint32(b)) * 16777619
+	}
+	return int(h>>16) % n
+}
+
 func (s *sockaddr) port() uint16 { return binary.BigEndian.Uint16(s.raw[2:]) }
 
 // sameHost compares the IP addresses.
