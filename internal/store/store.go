@@ -13,7 +13,7 @@
 //	records/000000001.index    its index: blocks, see block.go
 //	records/purged             which records are purged although they are still there
 //	journal/000000001.calls    calls that run
-//	lock                       held by the process that writes
+//	lock                       held by the process that writes, as the directory is
 //
 // When the disk is slow or stuck nothing is dropped silently. The order of giving up is:
 //
@@ -113,7 +113,7 @@ type Recovered struct {
 type Store struct {
 	cfg  Config
 	log  *slog.Logger
-	lock *os.File
+	lock []*os.File
 
 	queue   queue
 	waiters waiters
@@ -297,7 +297,7 @@ func (s *Store) release() {
 	if s.journal == nil && s.records.file != nil {
 		s.records.file.f.Close()
 	}
-	if s.lock != nil {
-		s.lock.Close()
+	for _, f := range s.lock {
+		f.Close()
 	}
 }

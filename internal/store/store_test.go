@@ -552,6 +552,12 @@ func TestFilesAreForTheOwnerOnly(t *testing.T) {
 	if _, err := Open(Config{Dir: dir}); !errors.Is(err, ErrLocked) {
 		t.Errorf("a second writer: %v", err)
 	}
+	if err := os.Remove(filepath.Join(dir, lockName)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(Config{Dir: dir}); !errors.Is(err, ErrLocked) {
+		t.Errorf("with the file of the lock removed: %v", err)
+	}
 }
 
 func TestReadOnlyBesideAWriterAndAlone(t *testing.T) {
