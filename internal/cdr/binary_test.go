@@ -188,6 +188,30 @@ func BenchmarkAppendBinary(b *testing.B) {
 	}
 }
 
+// TestOutline: a list looks at all but decision and ladder, and pays for no more.
+func TestOutline(t *testing.T) {
+	b := full().AppendBinary(nil)
+	whole, err := DecodeBinary(b)
+	if err != nil || len(whole.Ladder) == 0 || len(whole.Decision) == 0 {
+		t.Fatalf("%+v, %v", whole, err)
+	}
+	got, err := DecodeOutline(b)
+	whole.Ladder, whole.Decision = nil, nil
+	if err != nil || !reflect.DeepEqual(got, whole) {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, whole)
+	}
+}
+
+func BenchmarkDecodeOutline(b *testing.B) {
+	buf := full().AppendBinary(nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := DecodeOutline(buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkDecodeBinary(b *testing.B) {
 	buf := full().AppendBinary(nil)
 	b.ReportAllocs()

@@ -14,7 +14,12 @@ var errBinary = errors.New("call record is damaged")
 
 // DecodeBinary reads what AppendBinary wrote; times are UTC. It fails on damaged bytes and on a version that it
 // does not know, and never allocates more than some 30 times len(b) plus 10 MiB.
-func DecodeBinary(b []byte) (*Record, error) {
+func DecodeBinary(b []byte) (*Record, error) { return decode(b, false) }
+
+// DecodeOutline is DecodeBinary without decision and ladder, which are most of a record: what lists and searches look at.
+func DecodeOutline(b []byte) (*Record, error) { return decode(b, true) }
+
+func decode(b []byte, outline bool) (*Record, error) {
 	if len(b) == 0 {
 		return nil, errBinary
 	}
@@ -22,7 +27,7 @@ func DecodeBinary(b []byte) (*Record, error) {
 		return nil, fmt.Errorf("call record has form %d, which this version does not know", b[0])
 	}
 	r := &Record{}
-	d := decoder{b: b[1:], r: r}
+	d := decoder{b: b[1:], r: r, outline: outline}
 	for len(d.b) > 0 && !d.bad {
 		d.record(d.next())
 	}
@@ -43,6 +48,7 @@ type decoder struct {
 	used           int   // bytes of text
 	decision, line string
 	oneScale       bool // see Record.rescale
+	outline        bool // without decision and ladder
 	bad            bool
 }
 
@@ -220,6 +226,10 @@ func (d *decoder) record(f field) {
 // outcome is record for the fields that tell how the call went.
 func (d *decoder) outcome(f field) {
 	r := d.r
+	if d.outline && (f.no == fDecision || f.no == fLadder) {
+		d.skip(f)
+		return
+	}
 	switch f.no {
 	case fEmergency:
 		r.Emergency = d.uint(f) != 0

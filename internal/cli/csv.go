@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"encoding/csv"
+	"fmt"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +43,7 @@ func (a *app) writeCSV(ctx context.Context, q url.Values, limit int) error {
 
 // eachCall asks page by page for the calls of a question, latest first; limit 0: all of them.
 func (a *app) eachCall(ctx context.Context, q url.Values, limit int, do func(*store.Summary) error) error {
+	far := progress{since: time.Now(), watched: a.watched()}
 	for left := limit; limit == 0 || left > 0; left -= historyPage {
 		page := historyPage
 		if limit > 0 {
@@ -59,9 +62,38 @@ func (a *app) eachCall(ctx context.Context, q url.Values, limit int, do func(*st
 		if len(list) < page {
 			break
 		}
+		if text := far.add(list, time.Now()); text != "" {
+			a.notice(text)
+		}
 		q.Set("before", list[len(list)-1].ID)
 	}
 	return nil
+}
+
+// progressEvery is how often is said how far a long list is, and how long nothing is.
+const progressEvery = 5 * time.Second
+
+// progress says how far a long list is to who sits at a terminal and waits.
+type progress struct {
+	since   time.Time // of what was said last
+	calls   int
+	watched bool
+}
+
+// add counts a page, and has what is to be said now; "": nothing.
+func (p *progress) add(list []store.Summary, now time.Time) string {
+	p.calls += len(list)
+	if !p.watched || now.Sub(p.since) < progressEvery {
+		return ""
+	}
+	p.since = now
+	return fmt.Sprintf("%d calls so far, back to %s", p.calls, clock(list[len(list)-1].Start))
+}
+
+// watched tells whether standard error is a terminal.
+func (a *app) watched() bool {
+	f, ok := a.err.(*os.File)
+	return ok && isTerminal(f)
 }
 
 func csvRow(s *store.Summary) []string {

@@ -84,3 +84,22 @@ func TestNumbersAsPeopleWriteThem(t *testing.T) {
 		}
 	}
 }
+
+// TestProgress: who waits at a terminal is told every few seconds how far a long list is; a file or a pipe is not.
+func TestProgress(t *testing.T) {
+	begin := time.Date(2026, 3, 1, 9, 0, 0, 0, time.Local)
+	page := []store.Summary{{Start: begin.Add(-time.Minute)}, {Start: begin.Add(-time.Hour)}}
+	p := progress{since: begin, watched: true}
+	for _, c := range []struct {
+		after time.Duration
+		want  string
+	}{{progressEvery - 1, ""}, {progressEvery, "4 calls so far, back to " + clock(begin.Add(-time.Hour))}, {progressEvery + 1, ""}, {2 * progressEvery, "8 calls so far, back to " + clock(begin.Add(-time.Hour))}} {
+		if got := p.add(page, begin.Add(c.after)); got != c.want {
+			t.Errorf("after %v: %q, want %q", c.after, got, c.want)
+		}
+	}
+	p.watched = false
+	if got := p.add(page, begin.Add(time.Hour)); got != "" {
+		t.Errorf("to nobody: %q", got)
+	}
+}

@@ -41,7 +41,7 @@ func (v *view) find(ctx context.Context, kind keyKind, what string, exact bool) 
 			match := kind == keyID && same(id)
 			if kind == keyCallID {
 				// A damaged record cannot be what is looked for.
-				rec, err := v.record(b, r)
+				rec, err := v.outline(b, r)
 				match = err == nil && (same(rec.In.CallID) || rec.Out != nil && same(rec.Out.CallID))
 			}
 			if match {

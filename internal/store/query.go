@@ -121,7 +121,7 @@ func (q *question) rows(v *view, b *block, each func(c *content, r row)) error {
 			return true
 		}
 		if q.look || elsewhere || q.Audio {
-			rec, err := v.record(b, r)
+			rec, err := v.outline(b, r)
 			if err != nil || q.look && !hasNumber(rec, q.Number) || elsewhere && !q.hasTrunk(rec) || q.Audio && len(rec.Audio) == 0 {
 				return true // a damaged record cannot be what is looked for
 			}
@@ -232,7 +232,7 @@ func (q *question) latest(ctx context.Context, v *view) ([]hit, error) {
 
 // summary has of a damaged record what the index knows.
 func (v *view) summary(h *hit) Summary {
-	rec, err := v.record(h.b, h.row)
+	rec, err := v.outline(h.b, h.row)
 	if err == nil {
 		return summary(rec)
 	}

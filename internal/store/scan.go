@@ -35,7 +35,7 @@ func scan(path string, from, to int64, pace *pacer) (*scanned, error) {
 			return
 		}
 		pace.pause()
-		rec, e := cdr.DecodeBinary(payload)
+		rec, e := cdr.DecodeOutline(payload)
 		if e != nil {
 			err = fmt.Errorf("%s: the record at %d: %w", path, from+int64(at), e)
 			return

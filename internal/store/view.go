@@ -209,7 +209,14 @@ func lookFile(f io.ReaderAt, b *block, low, high uint64) (rows []uint16, err err
 }
 
 // record reads the record of a row.
-func (v *view) record(b *block, r row) (*cdr.Record, error) {
+func (v *view) record(b *block, r row) (*cdr.Record, error) { return v.decode(b, r, cdr.DecodeBinary) }
+
+// outline reads it without decision and ladder.
+func (v *view) outline(b *block, r row) (*cdr.Record, error) {
+	return v.decode(b, r, cdr.DecodeOutline)
+}
+
+func (v *view) decode(b *block, r row, decode func([]byte) (*cdr.Record, error)) (*cdr.Record, error) {
 	at, length := r.place()
 	path := b.seg.recordPath()
 	f, err := v.file(path)
@@ -228,5 +235,5 @@ func (v *view) record(b *block, r row) (*cdr.Record, error) {
 	if n != length || kind != frameRecord {
 		return nil, fmt.Errorf("%s: the record at %d is damaged", path, at)
 	}
-	return cdr.DecodeBinary(payload)
+	return decode(payload)
 }
