@@ -392,9 +392,31 @@ func (s *Server) findCall(ctx context.Context, id string) (*cdr.Record, error) {
 	case errors.Is(err, store.ErrNotFound) && s.recordsWait() != "":
 		return nil, fmt.Errorf("%w: it may be one of the call records of which %s", err, s.recordsWait())
 	case errors.Is(err, store.ErrNotFound):
-		return nil, fmt.Errorf("%w: that is neither the id of a record nor the Call-ID of a leg, nor the beginning of one; `directsip calls` lists them", err)
+		return nil, fmt.Errorf("%w: that is neither the id of a record nor the Call-ID of a leg, nor the beginning of one%s; `directsip calls` lists them", err, s.neighbours())
 	}
 	return rec, err
+}
+
+// neighbours says, where there are other servers in the pool, that a call may have been theirs: each has the records of its own.
+func (s *Server) neighbours() string {
+	snap := s.engine.Snapshot()
+	me := snap.ServerByName(s.cfg.Server)
+	if me == nil {
+		return ""
+	}
+	var others []string
+	for _, x := range me.Pool.Servers {
+		if x != me {
+			others = append(others, x.Name)
+		}
+	}
+	if n := len(others); n > 3 {
+		others = append(others[:3], fmt.Sprintf("%d more", n-3))
+	}
+	if len(others) == 0 {
+		return ""
+	}
+	return " on this server; the calls of " + strings.Join(others, ", ") + " are in the records there"
 }
 
 func (s *Server) getTrunks(w http.ResponseWriter, _ *http.Request) { answer(w, s.trunkViews()) }
