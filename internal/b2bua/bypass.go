@@ -121,6 +121,9 @@ func (c *Call) noteStep(st routing.Step) {
 
 // reachable tells whether a target that comes up in the hunt can be called: where no port is open it must be one to bypass.
 func (c *Call) reachable(t *topology.Trunk) bool {
+	if x := c.xfer; x != nil {
+		return !c.plan.bypass || c.joins(x.by, x.rest, t, nil)
+	}
 	return c.plan.opened || network.Wanted(c.a.trunk, t) && c.judgeBypass(t, netip.Addr{}).Bypass
 }
 

@@ -26,7 +26,10 @@ type elsewhere struct {
 // it names none that is allowed and has not been tried. An emergency call goes where routing sends it and nowhere else.
 func (c *Call) redirect(t *attempt, m *sip.Message) bool {
 	set := t.target.Trunk.Settings
-	if set.Redirect != "follow" || m.Status < 300 || m.Status >= 400 || c.asked() == nil || c.decision.Kind == routing.Emergency {
+	if set.Redirect != "follow" || m.Status < 300 || m.Status >= 400 || c.decision.Kind == routing.Emergency {
+		return false
+	}
+	if x := c.xfer; x != nil && x.referral.replaces != "" { // the dialog that is to be replaced is nowhere else
 		return false
 	}
 	var list []routing.Target
@@ -111,15 +114,23 @@ func (c *Call) tellForwarded(now time.Time, out *Out) {
 	}
 }
 
-// redirected asks routing as if the caller had dialled the number: the 3xx of a peer reaches nothing that the caller may not call, and
-// the rules of the trunk hold for its number, which is normalized with it. False: the number does not lead to the trunk.
+// redirected asks routing as if the caller had dialled the number, or as if the referrer had named it whose transfer it is: the 3xx of a peer reaches nothing that
+// they may not call, and the rules of the trunk hold for its number, which is normalized with it. False: the number does not lead to the trunk.
 func (c *Call) redirected(trunk *topology.Trunk, number, parameters string) (to routing.Target, normalized string, ok bool) {
 	if trunk == nil || number == "" {
 		return to, "", false
 	}
-	q := c.query(c.asked())
+	x, in, q := c.xfer, c.asked(), routing.Query{}
+	if in != nil {
+		q = c.query(in)
+	} else {
+		q = c.referred(x.by, x.rest)
+	}
 	q.CalledURI, q.Called, q.Parameters = "", strings.Clone(number), strings.Clone(parameters)
 	d := routing.Decide(c.snap, &q, unturned{c.env.State})
+	if in == nil {
+		c.hideReferrer(x.by, &d)
+	}
 	i := slices.IndexFunc(d.Targets, func(t routing.Target) bool { return t.Trunk == trunk })
 	if i < 0 || d.Kind == routing.Emergency {
 		return to, "", false

@@ -169,7 +169,7 @@ func (c *Call) decideTransfer(by, rest *Leg, r *referral) routing.Decision {
 	calling := c.partyOf(rest).number
 	if at := c.back(by, r.host); at != nil {
 		if at.Gateway.Kind == topology.KindPBX && r.plain {
-			if d := c.routeTransfer(by, rest, r, calling); len(d.Targets) > 0 && d.Targets[0].Trunk.Gateway != at.Gateway {
+			if d := c.routeTransfer(by, rest, r); len(d.Targets) > 0 && d.Targets[0].Trunk.Gateway != at.Gateway {
 				return d
 			}
 		}
@@ -180,24 +180,34 @@ func (c *Call) decideTransfer(by, rest *Leg, r *referral) routing.Decision {
 		return routing.Decision{Kind: routing.ToRoute, Number: r.number, CallerNumber: calling,
 			Targets: []routing.Target{{Trunk: at, Called: r.number, URI: r.uri, Calling: calling}}}
 	}
-	return c.routeTransfer(by, rest, r, calling)
+	return c.routeTransfer(by, rest, r)
 }
 
 // routeTransfer routes the target of a REFER like a call of the referrer.
-func (c *Call) routeTransfer(by, rest *Leg, r *referral, calling string) routing.Decision {
-	who := c.partyOf(by)
-	q := routing.Query{Server: c.env.Server, Trunk: by.trunk, Called: r.number, CalledURI: r.uri, Calling: calling, User: who.user,
-		Stays: &routing.Party{User: c.partyOf(rest).user, Trunk: rest.trunk}}
+func (c *Call) routeTransfer(by, rest *Leg, r *referral) routing.Decision {
+	q := c.referred(by, rest)
+	q.Called, q.CalledURI = r.number, r.uri
 	d := routing.Decide(c.snap, &q, c.env.State)
 	if len(d.Targets) > 0 {
 		d.Announcement = nil // who stays hears the other party
 	}
-	if who.number == routing.Anonymous && who.user != nil { // who calls by right of a user who is hidden
+	c.hideReferrer(by, &d)
+	return d
+}
+
+// referred is what routing must know of a referrer and who stays.
+func (c *Call) referred(by, rest *Leg) routing.Query {
+	return routing.Query{Server: c.env.Server, Trunk: by.trunk, Calling: c.partyOf(rest).number, User: c.partyOf(by).user,
+		Stays: &routing.Party{User: c.partyOf(rest).user, Trunk: rest.trunk}}
+}
+
+// hideReferrer shows a target nothing of who calls by right of a user who is hidden.
+func (c *Call) hideReferrer(by *Leg, d *routing.Decision) {
+	if who := c.partyOf(by); who.number == routing.Anonymous && who.user != nil {
 		for i := range d.Targets {
 			d.Targets[i].Calling, d.Targets[i].Display, d.Targets[i].SuppressID = routing.Anonymous, "", true
 		}
 	}
-	return d
 }
 
 // home is the trunk by which a host is reached that is the referrer's own equipment: the referrer's, or that to another proxy of the same UC platform,

@@ -62,6 +62,59 @@ func TestRFC5806_4_RedirectedByOur3xx(t *testing.T) {
 	}
 }
 
+// RFC 3261 §8.1.3.4: the target of a transfer that has its calls sent elsewhere is reached there as by any other call, if the referrer may call there; what is to replace a dialog is not
+// sent elsewhere.
+func TestRFC3261_8_1_3_4_TransferToWhoForwards(t *testing.T) {
+	for name, row := range map[string]struct {
+		to, elsewhere, follow string
+		want                  bool
+	}{
+		"followed":             {"<sip:+14255550123@example.com>", "+14255550177", "follow", true},
+		"not followed":         {"<sip:+14255550123@example.com>", "+14255550177", "off", false},
+		"in a circle":          {"<sip:+14255550123@example.com>", "+14255550123", "follow", false},
+		"not for the referrer": {"<sip:+14255550123@example.com>", "+99255550177", "follow", false},
+		"with Replaces":        {"<sip:+14255550123@198.51.100.1?Replaces=far%3Bto-tag%3D1%3Bfrom-tag%3D2>", "+14255550177", "follow", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			doc := strings.NewReplacer(`"trunk:uc": {`, `"trunk:pstn": {options: false, enable3pccRefer: true, forwardCallHistory: true, callHistoryForm: diversion, redirect: `+row.follow+"}\n  "+
+				`"trunk:uc": {acceptRefer: true, `+map[string]string{"follow": "redirect: follow, redirectHosts: [198.51.100.2], "}[row.follow], `pattern: '^\+'`, `pattern: '^\+1'`).Replace(document)
+			r := rigOf(t, doc)
+			caller, callee := r.acknowledged()
+			caller.says("REFER", "", "Refer-To: "+row.to, "Refer-Sub: false")
+			target := r.pstn
+			if name == "with Replaces" { // of a dialog that no call here has
+				target = r.uc
+				r.core.Seat(r.now, r.out.Passages[0], &r.out)
+				r.core.Returned(r.now, r.out.Returns[0], &r.out)
+			}
+			inv := r.first("INVITE")
+			r.out.Reset()
+			r.in(target, moved(inv, "302 Moved Temporarily", row.elsewhere))
+			next := r.first("INVITE")
+			if (next != nil) != row.want {
+				t.Fatalf("sent\n%s", r.lines())
+			}
+			if !row.want {
+				return
+			}
+			if want := "INVITE sip:" + row.elsewhere + "@"; !bytes.HasPrefix(next, []byte(want)) || !strings.Contains(values(next, "Diversion"), "+14255550123@") {
+				t.Errorf("sent\n%s", next)
+			}
+			r.out.Reset()
+			r.in(r.pstn, response("200 OK", next, "to2", bodies[1]))
+			ask := r.first("INVITE") // who stays is told
+			if header(ask, "Call-ID") != callee.callID {
+				t.Fatalf("sent\n%s", r.lines())
+			}
+			callee.answers("200 OK", ask, bodies[1])
+			r.sent("ACK", "BYE")
+			if m := r.last(); header(m, "Call-ID") != caller.callID {
+				t.Errorf("hung up is\n%s", m)
+			}
+		})
+	}
+}
+
 func comma(s string) string {
 	if s == "" {
 		return ""
