@@ -32,7 +32,8 @@ type walk struct {
 	n        int
 	sessions map[media.SessionID]*media.Session
 	calls    map[string]*phone
-	past     bool // media goes past us
+	past     bool      // media goes past us
+	handed   time.Time // when a transfer was asked for last
 	ended    string
 	trace    []string
 }
@@ -85,7 +86,7 @@ func (w *walk) until(at time.Time) {
 // sends takes what the core has sent on its way.
 func (w *walk) sends() {
 	for _, c := range w.out.Records {
-		if w.note("record %s %s", c.Reason, c.Detail); c.Reason != "transferred" {
+		if w.note("record %s %s", c.Reason, c.Detail); c.Reason != "transferred" && !c.Answered.IsZero() {
 			w.ended = c.Reason + " " + c.Detail
 		}
 	}
@@ -190,23 +191,28 @@ func (w *walk) hands() {
 			free = append(free, p)
 		}
 	}
-	if len(talk) < 2 {
+	if len(talk) < 2 || w.now.Sub(w.handed) < 10*time.Second { // who may refuse what it is asked for one must not refuse what another one's failure tells it
 		return
 	}
+	w.handed = w.now
 	by := talk[w.rnd.IntN(len(talk))]
 	if by.invite != nil || by.unacked {
 		return
+	}
+	one, two := w.phones[0], w.phones[3]
+	if w.rnd.IntN(2) == 0 {
+		one, two = two, one
+	}
+	joins := one.d != nil && two.d != nil && one.said != nil && two.said != nil && one.invite == nil && w.rnd.IntN(3) > 0
+	if joins {
+		by = one
 	}
 	for _, p := range w.phones {
 		if p.refusable = p.d != nil && p != by && p.host%10 != 1; p.refusable {
 			w.after(8*time.Second, func() { p.refusable = false })
 		}
 	}
-	one, two := w.phones[0], w.phones[3]
-	if w.rnd.IntN(2) == 0 {
-		one, two = two, one
-	}
-	if one.d != nil && two.d != nil && one.said != nil && two.said != nil && one.invite == nil && w.rnd.IntN(3) > 0 {
+	if joins {
 		one.d.seq++
 		one.sends(one.d.write("REFER", one.d.seq, "", "Refer-To: <sip:+14255550100@198.51.100.1?Replaces="+two.d.callID+"%3Bto-tag%3D"+tagOf(two.d.to)+"%3Bfrom-tag%3D"+tagOf(two.d.from)+">", "Refer-Sub: false"))
 		return
@@ -220,17 +226,39 @@ func (w *walk) hands() {
 		by.sends(by.d.write("REFER", by.d.seq, "", "Refer-To: <sip:"+numbers[to.host%10-1]+"@example.com>", "Refer-Sub: false"))
 		return
 	}
+	w.comes(to, by.host, by.d.callID, tagOf(by.d.to), tagOf(by.d.from))
+}
+
+// picksUp has a telephone that is free answer in place of one that rings.
+func (w *walk) picksUp() {
+	var rings, free *phone
+	for _, p := range w.phones {
+		switch {
+		case p.serves != nil && p.serves.ToTag() == "":
+			rings = p
+		case p.d == nil && p.invite == nil && p.serves == nil:
+			free = p
+		}
+	}
+	if rings != nil && free != nil {
+		w.comes(free, rings.host, rings.serves.CallID(), rings.serves.FromTag(), "target")
+	}
+}
+
+// comes has a telephone that is free send an INVITE with Replaces for the place of another one in a dialog.
+func (w *walk) comes(to *phone, host int, callID, ours, theirs string) {
 	to.is = state{hold: "sendrecv", fresh: to.is.fresh + 1, lines: []mline{{kind: "audio", port: to.port()}}}
 	if w.rnd.IntN(4) == 0 {
 		to.is.lines = append(to.is.lines, mline{kind: "video", port: to.port()})
 	}
+	clear(to.early)
 	to.pend, to.first, to.refusable = to.is.clone(), true, false
 	text := to.proposesAnew(&to.pend)
 	to.offered = parsed(text)
 	w.n++
-	e := &end{r: w.rig, src: to.src(), callID: "repl" + strconv.Itoa(w.n), from: "<sip:" + numbers[to.host%10-1] + "@198.51.100." + strconv.Itoa(to.host%10) + ">;tag=r" + strconv.Itoa(w.n), to: "<sip:" + numbers[by.host%10-1] + "@192.0.2.10>", seq: 1}
+	e := &end{r: w.rig, src: to.src(), callID: "repl" + strconv.Itoa(w.n), from: "<sip:" + numbers[to.host%10-1] + "@198.51.100." + strconv.Itoa(to.host%10) + ">;tag=r" + strconv.Itoa(w.n), to: "<sip:" + numbers[host%10-1] + "@192.0.2.10>", seq: 1}
 	w.calls[e.callID] = to
-	to.invite = e.write("INVITE", 1, text, "Replaces: "+by.d.callID+";to-tag="+tagOf(by.d.to)+";from-tag="+tagOf(by.d.from))
+	to.invite = e.write("INVITE", 1, text, "Replaces: "+callID+";to-tag="+ours+";from-tag="+theirs)
 	to.sends(to.invite)
 }
 
@@ -254,9 +282,9 @@ func beginWalk(t *testing.T, seed uint64, past bool) *walk {
 		kinds = []string{"rtp"}
 	}
 	for i := range w.phones {
-		w.phones[i] = &phone{w: w, host: []int{1, 2, 3, 11, 12}[i], kind: kinds[rnd.IntN(len(kinds))], seen: make(map[string]bool), is: state{hold: "sendrecv"}, old: rnd.IntN(2) == 0}
+		w.phones[i] = &phone{w: w, host: []int{1, 2, 3, 11, 12}[i], kind: kinds[rnd.IntN(len(kinds))], seen: make(map[string]bool), is: state{hold: "sendrecv"}, old: rnd.IntN(2) == 0, reliable: rnd.IntN(2) == 0, early: make(map[string]*early)}
 		if i >= 3 {
-			w.phones[i].kind, w.phones[i].old = w.phones[i-3].kind, w.phones[i-3].old
+			w.phones[i].kind, w.phones[i].old, w.phones[i].reliable = w.phones[i-3].kind, w.phones[i-3].old, w.phones[i-3].reliable
 		}
 	}
 	k := func(i int) string {
@@ -289,16 +317,24 @@ func (w *walk) places() {
 			a.is.lines = append(a.is.lines, mline{kind: "video", port: a.port()})
 		}
 		a.pend, a.first = a.is.clone(), true
+		clear(a.early)
 		text := a.proposesAnew(&a.pend)
 		a.offered = parsed(text)
 		w.n++
 		n := strconv.Itoa(w.n)
 		w.calls["call-"+n] = a
 		a.invite = request("INVITE", "1", "i"+n, "call-"+n, "from"+n, "", text)
+		if !a.reliable {
+			a.invite = []byte(strings.Replace(string(a.invite), "Supported: 100rel, timer", "Supported: timer", 1))
+		}
 		if i == 1 {
 			a.invite = []byte(strings.ReplaceAll(string(a.invite), "+14255550100", numbers[2]))
 		}
 		a.sends(a.invite)
+	}
+	if w.rnd.IntN(3) == 0 {
+		w.until(w.now.Add(time.Duration(w.rnd.IntN(4000)) * time.Millisecond))
+		w.picksUp()
 	}
 	w.until(w.now.Add(60 * time.Second))
 	w.ended = ""

@@ -61,6 +61,10 @@ type phone struct {
 	crossed  bool // it has accepted what is withdrawn
 	withdrew time.Time
 	old      bool // it knows no UPDATE
+
+	reliable  bool              // it acknowledges provisional responses, and sends some that must be
+	unpracked bool              // one of its own is not acknowledged yet
+	early     map[string]*early // by our tag, or by its own
 }
 
 // sends has a message of it come to us a little later, behind those before.
@@ -268,7 +272,7 @@ func (p *phone) hears(data []byte) {
 		w.t.Fatal(err)
 	}
 	_, method, _ := m.CSeq()
-	key := m.TopBranch() + m.StartLine() + method + m.ToTag()
+	key := m.TopBranch() + m.StartLine() + method + m.ToTag() + m.GetName("RSeq")
 	line, _, _ := strings.Cut(string(data), "\r\n")
 	if p.seen[key] {
 		return
@@ -308,6 +312,10 @@ func (p *phone) hears(data []byte) {
 			p.responds("487 Request Terminated", p.data, "target", "")
 			p.serves = nil
 		}
+	case "PRACK":
+		if !p.askedEarly(m, data) {
+			p.responds("481 Gone", data, "", "")
+		}
 	case "INVITE", "UPDATE":
 		p.asked(m, data)
 	default:
@@ -320,6 +328,8 @@ func (p *phone) leaves() {
 	p.d, p.invite, p.serves, p.proposes, p.unacked, p.updates, p.offered = nil, nil, nil, nil, false, false, nil
 	p.is = state{hold: "sendrecv", fresh: p.is.fresh + 1}
 	p.said, p.told = nil, nil
+	clear(p.early)
+	p.unpracked = false
 }
 
 // asked takes our INVITE or UPDATE.
@@ -330,6 +340,8 @@ func (p *phone) asked(m *sip.Message, data []byte) {
 	switch {
 	case m.Method == "UPDATE" && !has:
 		p.responds("200 OK", data, "", "")
+		return
+	case !begins && m.Method == "UPDATE" && p.askedEarly(m, data):
 		return
 	case begins && (p.d != nil || p.invite != nil || p.serves != nil):
 		p.responds("486 Busy Here", data, "busy", "")
@@ -351,8 +363,13 @@ func (p *phone) asked(m *sip.Message, data []byte) {
 	crossed := p.crossed
 	p.crossed = false
 	refuses := w.mayRefuse(p, begins) && !crossed
-	decide := func() {
+	var decide func()
+	decide = func() {
 		if p.serves != m {
+			return
+		}
+		if begins && (p.unpracked || p.updates) { // RFC 3262 §3
+			w.after(100*time.Millisecond, decide)
 			return
 		}
 		switch k := w.rnd.IntN(10); {
@@ -366,23 +383,34 @@ func (p *phone) asked(m *sip.Message, data []byte) {
 	ms := func(n int) time.Duration { return time.Duration(w.rnd.IntN(n)) * time.Millisecond }
 	if begins {
 		p.is, p.refusable = state{hold: "sendrecv", fresh: p.is.fresh + 1}, false
+		clear(p.early)
+		p.unpracked = false
+		reliably := p.reliable && m.HasToken(sip.IDSupported, "100rel")
 		p.responds("100 Trying", data, "", "")
 		w.after(ms(1000), func() {
 			if p.serves != m {
 				return
 			}
 			if w.rnd.IntN(2) == 0 {
+				if reliably {
+					p.ringsReliably(m, data, "180 Ringing", "target", nil, "")
+					return
+				}
 				p.responds("180 Ringing", data, "target", "")
 			} else if body, ok := m.SDP(); ok {
 				if s, text, ok := p.agrees(parsed(body)); ok {
 					p.is = s
+					if reliably {
+						p.ringsReliably(m, data, "183 Session Progress", "target", &s, text)
+						return
+					}
 					p.responds("183 Session Progress", data, "target", text)
 				}
 			}
 		})
 		if w.rnd.IntN(8) > 0 {
 			w.after(1000*time.Millisecond+ms(6000), func() {
-				if p.serves == m && w.rnd.IntN(4) == 0 {
+				if p.serves == m && !p.unpracked && !p.updates && w.rnd.IntN(4) == 0 {
 					p.serves = nil
 					p.responds("486 Busy Here", data, "target", "")
 					return
@@ -414,6 +442,16 @@ func (p *phone) accepts() {
 	body, has := m.SDP()
 	if m.ToTag() == "" {
 		p.d = &end{r: p.w.rig, src: p.src(), callID: m.CallID(), from: header(data, "To") + ";tag=target", to: header(data, "From"), seq: 100}
+		e := p.early["target"]
+		if e != nil {
+			p.d.n = e.at.n
+		}
+		if e != nil && e.told != nil {
+			p.stands(e.is, e.said, e.told)
+			p.unacked = true
+			p.responds("200 OK", data, "target", "")
+			return
+		}
 	}
 	if !has {
 		s := p.is.clone()
@@ -443,10 +481,14 @@ func (p *phone) accepts() {
 func (p *phone) answered(m *sip.Message, data []byte) {
 	seq, method, _ := m.CSeq()
 	if m.Status < 200 {
+		if method == "INVITE" && p.first && p.invite != nil && m.HasToken(sip.IDRequire, "100rel") {
+			p.acknowledges(m, data)
+		}
 		return
 	}
 	body, has := m.SDP()
 	switch {
+	case method != "INVITE" && p.answeredEarly(m):
 	case method == "UPDATE" && p.updates:
 		p.updates = false
 		if m.Status < 300 {
@@ -461,13 +503,23 @@ func (p *phone) answered(m *sip.Message, data []byte) {
 			head, _, _ = strings.Cut(head, "Content-Length")
 			p.sends([]byte(strings.NewReplacer("INVITE sip", "ACK sip", " INVITE\r\n", " ACK\r\n", "\r\nTo: "+header(was, "To"), "\r\nTo: "+header(data, "To")).Replace(head) + "Content-Length: 0\r\n\r\n"))
 			p.offered = nil
+			p.ends()
 			return
 		}
+		var e *early
 		if p.first {
 			p.d = &end{r: p.w.rig, src: p.src(), callID: m.CallID(), from: header(data, "From"), to: header(data, "To"), seq: int(seq)}
+			if e = p.early[m.ToTag()]; e != nil {
+				p.d.seq, p.d.n = e.at.seq, e.at.n
+			}
 		}
 		answer := ""
-		if p.offered != nil {
+		if e != nil && e.told != nil {
+			if has {
+				p.w.t.Errorf("%d is answered twice", p.host)
+			}
+			p.stands(e.is, e.said, e.told)
+		} else if p.offered != nil {
 			if !has {
 				p.w.t.Errorf("no answer")
 				return
@@ -485,6 +537,14 @@ func (p *phone) answered(m *sip.Message, data []byte) {
 		}
 		p.offered = nil
 		p.sends(p.d.write("ACK", int(seq), answer))
+	}
+}
+
+// ends forgets the early dialogs of an INVITE that was refused.
+func (p *phone) ends() {
+	if p.first {
+		clear(p.early)
+		p.updates = false
 	}
 }
 
