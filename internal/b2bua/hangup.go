@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
@@ -91,7 +92,7 @@ func (c *Call) finishTelling(now time.Time, why *diag.Reason, by, detail, told s
 	}
 	c.end = why
 	detail = c.unsuited(why, detail)
-	c.rec.End, c.rec.Reason, c.rec.EndedBy, c.rec.Detail, c.rec.Cause = c.moment(now), why.ID, by, detail, why.Cause
+	c.rec.End, c.rec.Reason, c.rec.EndedBy, c.rec.Detail, c.rec.Cause = c.moment(now), why.ID, by, detail, cmp.Or(int(c.endCause), why.Cause)
 	c.hush(now)
 	c.endExchange(now, out)
 	c.giveBack(out)
@@ -134,7 +135,7 @@ func (c *Call) endCaller(now time.Time, why *diag.Reason, detail string, out *Ou
 		return
 	}
 	status := int(c.finalStatus)
-	if status == 0 {
+	if status < 400 { // a redirection is none for the caller
 		status = why.Status
 	}
 	if status < 400 {

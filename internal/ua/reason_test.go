@@ -1,8 +1,11 @@
 package ua_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/directsip/directsip/internal/diag"
 )
 
 // TestRFC3326_ReasonOfTheEnd: what a BYE or a CANCEL says of the end beyond that it is a normal one stands in the record, in part if it is long.
@@ -56,6 +59,7 @@ func TestRFC3326_CausePassesOn(t *testing.T) {
 		{"500 Server Internal Error", "SIP;cause=486", "41"},
 		{"503 Service Unavailable", "Q.850;cause=300", "34"},
 		{"488 Not Acceptable Here", "Q.850;cause=27", "17"}, // taken for 486 by a response rule
+		{"302 Moved Temporarily", "SIP;cause=302", "23"},
 	} {
 		r := rigOf(t, strings.Replace(document, `  "trunk:uc"`, "  \"trunk:pstn\": {options: false, responseRules: [{code: 488, to: 486}]}\n  \"trunk:uc\"", 1))
 		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
@@ -66,6 +70,11 @@ func TestRFC3326_CausePassesOn(t *testing.T) {
 		if got := header(r.last(), "Reason"); !strings.HasPrefix(got, "Q.850;cause="+c.want+";") {
 			t.Errorf("%s with %s: Reason: %s, want %s", c.status, c.reason, got, c.want)
 		}
+		if rec := r.out.Records[0]; strconv.Itoa(rec.Cause) != c.want || !strings.HasPrefix(string(r.last()), "SIP/2.0 "+strconv.Itoa(rec.Status)) {
+			t.Errorf("%s with %s: the record has cause %d and status %d", c.status, c.reason, rec.Cause, rec.Status)
+		} else if d := diag.ByID(rec.Reason); c.status[0] == '3' && rec.Status != d.Status {
+			t.Errorf("%s: the caller has %d, and %s is %d", c.status, rec.Status, d.ID, d.Status)
+		}
 	}
 	for reason, want := range map[string]string{"Q.850;cause=27": "27", "Q.850;cause=16": "16", "SIP;cause=200": "16", "x": "16"} {
 		r := newRig(t)
@@ -74,6 +83,9 @@ func TestRFC3326_CausePassesOn(t *testing.T) {
 		r.sent("SIP/2.0 200", "BYE")
 		if got := header(r.last(), "Reason"); !strings.HasPrefix(got, "Q.850;cause="+want+";") {
 			t.Errorf("BYE with %s: Reason: %s, want %s", reason, got, want)
+		}
+		if got := strconv.Itoa(r.out.Records[0].Cause); got != want {
+			t.Errorf("BYE with %s: the record has cause %s, want %s", reason, got, want)
 		}
 	}
 }
