@@ -95,7 +95,7 @@ func (r *Record) speech() [2]*Media {
 // fax is both directions of an m-line that was never audio and has T.38, as where the one of audio is refused beside it.
 func (r *Record) fax() [2]*Media {
 	for i := range r.Media {
-		if m := &r.Media[i]; m.Kind != "" && m.faxes() {
+		if m := &r.Media[i]; m.Kind == "image" && m.Evidence != nil && m.Evidence.T38 > 0 {
 			return r.stream(m.Stream)
 		}
 	}

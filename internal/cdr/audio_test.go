@@ -282,6 +282,7 @@ func TestJudgeWhatIsHeard(t *testing.T) {
 	}
 	over := Media{Evidence: &Evidence{Over: true}}
 	fax := flows(Media{Evidence: &Evidence{Over: true, T38: 3000}})
+	short := Media{Packets: 20, First: answered, Last: answered.Add(time.Second), Evidence: &Evidence{Over: true, T38: 20}}
 	spoke := flows(Media{Evidence: &Evidence{Over: true}})
 	for _, c := range []struct {
 		name, caller, callee string
@@ -295,6 +296,8 @@ func TestJudgeWhatIsHeard(t *testing.T) {
 		{"such a fax from one side", "heard", "no-address", append(line(0, "", over, over), line(1, "image", fax, over)...)},
 		{"a fax behind speech", "heard", "heard", append(line(0, "", spoke, spoke), line(1, "image", fax, fax)...)},
 		{"a fax from one side behind speech", "no-address", "heard", append(line(0, "", spoke, spoke), line(1, "image", over, fax)...)},
+		{"a short one alone", "heard", "heard", line(0, "image", short, short)},
+		{"presentations beside audio", "heard", "heard", append(line(0, "", flows(Media{}), flows(Media{})), line(1, "application", fax, over)...)},
 		{"a fax behind speech from one side", "", "heard", append(line(0, "", over, spoke), line(1, "image", over, over)...)},
 	} {
 		r := lasted(Media{}, Media{})
