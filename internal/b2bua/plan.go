@@ -50,11 +50,12 @@ type plan struct {
 
 // line is one m-line.
 type line struct {
-	opaque bool   // not RTP
-	audio  bool   // of RTP
-	kind   kind   // what it is, once it was audio that
-	sealed bool   // SRTP whose keys pass
-	clock  uint32 // of dynamic payload types, Hz
+	opaque bool               // not RTP
+	audio  bool               // of RTP
+	kind   kind               // what it is, once it was audio that
+	sealed bool               // SRTP whose keys pass
+	clock  uint32             // of dynamic payload types, Hz, …
+	slow   media.PayloadTypes // … of which these have 8000
 	ours   [2]uint16
 	peer   [2]end
 }
@@ -119,7 +120,7 @@ func (p *plan) takeAs(l *Leg, s *sdp.Session, asks bool) {
 		}
 		e.live, e.refused = !m.Rejected(), m.Rejected()
 		e.mux, e.dir, e.voices = m.RTCPMux, m.Direction, voicesOf(m)
-		e.takes, e.digits, p.lines[i].clock = payloadTypes(m)
+		e.takes, e.digits, p.lines[i].slow, p.lines[i].clock = payloadTypes(m)
 		if p.reckons {
 			e.video, e.packets = network.VideoBandwidth(s, i), packetsAt(s, i)
 		}

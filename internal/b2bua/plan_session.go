@@ -44,7 +44,7 @@ func (p *plan) session(c *Call) *media.Session {
 				side.Remote, side.RemoteRTCP, side.ICE = p.reach(k, e.rtp), p.reach(k, e.rtcp), e.ice
 			}
 		}
-		s.Streams[i].Opaque, s.Streams[i].ClockRate, s.Streams[i].Sealed = ln.opaque, ln.clock, ln.sealed
+		s.Streams[i].Opaque, s.Streams[i].ClockRate, s.Streams[i].Slow, s.Streams[i].Sealed = ln.opaque, ln.clock, ln.slow, ln.sealed
 		c.speak(ln, &s.Streams[i])
 	}
 	if c.phase == phaseAnswered && !c.announces() {

@@ -13,23 +13,30 @@ import (
 	"github.com/directsip/directsip/internal/sdp"
 )
 
-// payloadTypes are those that an m-line names, which its sender takes (RFC 3264 §6.1), those of them that are telephone-event, and the clock of the first dynamic
-// one that is audio.
-func payloadTypes(m *sdp.Media) (set, digits media.PayloadTypes, clock uint32) {
-	const firstDynamic = 96 // RFC 3551 §6
+// payloadTypes are those that an m-line names, which its sender takes (RFC 3264 §6.1), those of them that are telephone-event, and the clock of the dynamic ones that are none. Where some
+// have 8000 Hz and others not, as AMR beside AMR-WB, it is that of the others, and slow are the first.
+func payloadTypes(m *sdp.Media) (set, digits, slow media.PayloadTypes, clock uint32) {
+	const firstDynamic, telephone = 96, 8000 // RFC 3551 §6
 	if !m.IsRTP() || m.Rejected() {
-		return set, digits, 0
+		return set, digits, slow, 0
 	}
 	for i := range m.Codecs {
 		c := &m.Codecs[i]
 		set.Add(c.PT)
 		if strings.EqualFold(c.Name, "telephone-event") {
 			digits.Add(c.PT)
-		} else if clock == 0 && c.PT >= firstDynamic {
+		} else if c.PT < firstDynamic {
+			continue
+		} else if c.Rate == telephone {
+			slow.Add(c.PT)
+		} else if clock == 0 {
 			clock = uint32(max(0, c.Rate))
 		}
 	}
-	return set, digits, clock
+	if clock == 0 && slow != (media.PayloadTypes{}) {
+		return set, digits, media.PayloadTypes{}, telephone
+	}
+	return set, digits, slow, clock
 }
 
 // measure fills in what the counters say of the quality of one direction of a stream until then, and of why it is not heard.
@@ -42,7 +49,9 @@ func (c *Call) measure(until time.Time, m *cdr.Media, st *media.Stats, stream, s
 	if stream < len(c.plan.lines) {
 		ln := &c.plan.lines[stream]
 		end := &ln.peer[side]
-		rate = int(ln.clock)
+		if rate = int(ln.clock); ln.slow.Has(n.PayloadType) {
+			rate = 0
+		}
 		e.HeldFor, e.Over = end.held(until.Sub(c.rec.Start)), ln.opaque || !ln.peer[0].live || !ln.peer[1].live
 		if base := c.plan.base[side]; base.IsValid() {
 			e.Ours = netip.AddrPortFrom(base, ln.ours[side]).String()

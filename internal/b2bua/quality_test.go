@@ -90,7 +90,7 @@ func TestPayloadTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, digits, clock := payloadTypes(&s.Media[0])
+	set, digits, slow, clock := payloadTypes(&s.Media[0])
 	for pt := range uint8(128) {
 		if want := pt == 0 || pt == 101 || pt == 111; set.Has(pt) != want {
 			t.Errorf("payload type %d: %v", pt, !want)
@@ -99,12 +99,32 @@ func TestPayloadTypes(t *testing.T) {
 			t.Errorf("payload type %d is of keys: %v", pt, pt != 101)
 		}
 	}
-	if clock != 48000 {
-		t.Errorf("clock %d", clock)
+	if clock != 48000 || slow != (media.PayloadTypes{}) {
+		t.Errorf("clock %d, slow %v", clock, slow)
 	}
 	for _, m := range s.Media[1:] {
-		if set, _, clock := payloadTypes(&m); set != (media.PayloadTypes{}) || clock != 0 {
+		if set, _, _, clock := payloadTypes(&m); set != (media.PayloadTypes{}) || clock != 0 {
 			t.Errorf("%s %v: %v, %d", m.Kind, m.Formats, set, clock)
+		}
+	}
+}
+
+// TestPayloadTypesOfUnlikeClocks: of AMR beside AMR-WB each keeps its clock, in either order.
+func TestPayloadTypesOfUnlikeClocks(t *testing.T) {
+	for formats, want := range map[string]struct {
+		clock uint32
+		slow  []uint8
+	}{"96 97 101": {16000, []uint8{97}}, "97 96": {16000, []uint8{97}}, "97 101": {8000, nil}, "96": {16000, nil}, "8 101": {0, nil}} {
+		s, err := sdp.Parse("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP " + formats + "\r\na=rtpmap:96 AMR-WB/16000\r\na=rtpmap:97 AMR/8000\r\na=rtpmap:101 telephone-event/16000\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var slow media.PayloadTypes
+		for _, pt := range want.slow {
+			slow.Add(pt)
+		}
+		if _, _, got, clock := payloadTypes(&s.Media[0]); clock != want.clock || got != slow {
+			t.Errorf("%s: clock %d, slow %v", formats, clock, got)
 		}
 	}
 }

@@ -33,6 +33,8 @@ type Stream struct {
 	Opaque bool
 	// ClockRate of the dynamic payload types in Hz, for the jitter; 0: 8000.
 	ClockRate uint32
+	// Slow are those of them that have 8000 Hz where others have more.
+	Slow PayloadTypes
 	// Sealed: SRTP whose keys are between the peers, so that nothing behind the headers is known.
 	Sealed bool
 }

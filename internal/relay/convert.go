@@ -205,6 +205,9 @@ func (st *stream) clockFor(side media.SideIndex, payloadType uint8) uint32 {
 			}
 		}
 	}
+	if st.slow.Has(payloadType) {
+		return 0
+	}
 	return st.clock
 }
 

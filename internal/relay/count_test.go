@@ -321,3 +321,22 @@ func TestHoldOfAnotherRelay(t *testing.T) {
 		}
 	}
 }
+
+// TestJitterOfUnlikeClocks: a telephone that goes from AMR-WB to AMR, whose clock is half as fast, is neither late nor irregular then.
+func TestJitterOfUnlikeClocks(t *testing.T) {
+	st := stream{clock: 16000}
+	st.slow.Add(97)
+	var c counter
+	stamp := uint32(5)
+	for i := range int64(1000) {
+		h := header{sequence: uint16(i), timestamp: stamp, ssrc: 1, payloadType: 96}
+		if stamp += 320; i >= 500 {
+			h.payloadType = 97
+			stamp -= 160
+		}
+		c.observe(h, st.clockFor(0, h.payloadType), 1+i*int64(20*time.Millisecond))
+	}
+	if c.late.Count != 0 || c.jitter != 0 {
+		t.Errorf("jitter %v, %d late", c.jitterNow(), c.late.Count)
+	}
+}

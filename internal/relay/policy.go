@@ -35,7 +35,7 @@ func (st *stream) set(want *media.Stream, now int64) {
 	for i := range before {
 		before[i], flowed[i] = st.awaits(media.SideIndex(i)), st.flows(i)
 	}
-	st.opaque, st.clock, st.sealed = want.Opaque, want.ClockRate, want.Sealed
+	st.opaque, st.clock, st.slow, st.sealed = want.Opaque, want.ClockRate, want.Slow, want.Sealed
 	for i := range st.side {
 		st.side[i].set(&want.Side[i], now)
 	}

@@ -33,8 +33,9 @@ type stream struct {
 	session *session
 	index   int
 	opaque  bool
-	sealed  bool // SRTP between the peers: what is in the packets is not known
-	clock   uint32
+	sealed  bool               // SRTP between the peers: what is in the packets is not known
+	clock   uint32             // of dynamic payload types, …
+	slow    media.PayloadTypes // … of which these have 8000 Hz
 	carrier carrier
 	kernel  *kernel // nil: none is asked
 	side    [2]side
