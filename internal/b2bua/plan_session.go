@@ -6,6 +6,7 @@ import (
 
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/topology"
 )
 
 // What the relay is told of a call.
@@ -122,13 +123,18 @@ func (p *plan) timeouts(c *Call) (t [2]time.Duration) {
 
 // sideSettings are the settings of the trunk on a side.
 func (c *Call) sideSettings(side media.SideIndex) *topologySettings {
+	return c.sideTrunk(side).Settings
+}
+
+// sideTrunk is the trunk on a side: of who is there, is called, or would be first.
+func (c *Call) sideTrunk(side media.SideIndex) *topology.Trunk {
 	switch {
 	case c.seat(side) != nil:
-		return c.seat(side).trunk.Settings
+		return c.seat(side).trunk
 	case c.current != nil:
-		return c.current.target.Trunk.Settings
+		return c.current.target.Trunk
 	case len(c.decision.Targets) > 0:
-		return c.decision.Targets[0].Trunk.Settings
+		return c.decision.Targets[0].Trunk
 	}
-	return c.a.trunk.Settings
+	return c.a.trunk
 }

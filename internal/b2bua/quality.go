@@ -54,7 +54,10 @@ func (c *Call) measure(until time.Time, m *cdr.Media, st *media.Stats, stream, s
 		}
 		e.HeldFor, e.Over = end.held(until.Sub(c.rec.Start)), ln.opaque || !ln.peer[0].live || !ln.peer[1].live
 		if base := c.plan.base[side]; base.IsValid() {
-			e.Ours = netip.AddrPortFrom(base, ln.ours[side]).String()
+			here, shown := netip.AddrPortFrom(base, ln.ours[side]), c.env.shownMedia(c.sideTrunk(media.SideIndex(side)), base)
+			if e.Ours = here.String(); shown != base {
+				e.Ours, e.Here = netip.AddrPortFrom(shown, here.Port()).String(), e.Ours
+			}
 		}
 		switch {
 		case end.unusable.IsValid():

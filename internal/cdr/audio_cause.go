@@ -188,8 +188,12 @@ func (w *way) absent() []finding {
 	if len(found) > 0 {
 		return found
 	}
-	return sure("nothing", "nothing came to %s. Its SDP says %s: look at firewalls from there to the media ports of this server, and whether the device sends at all",
-		cmp.Or(w.Ours, "our port"), cmp.Or(w.Announced, w.Unusable))
+	behind := ""
+	if w.Here != "" {
+		behind = ", which NAT in front of this server is to send on to " + w.Here
+	}
+	return sure("nothing", "nothing came to %s%s. Its SDP says %s: look at firewalls from there to the media ports of this server, and whether the device sends at all",
+		cmp.Or(w.Ours, "our port"), behind, cmp.Or(w.Announced, w.Unusable))
 }
 
 // lasting is for how long packets come back where nobody listens: ports are opened and closed around the beginning and the end of a call.

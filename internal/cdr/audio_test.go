@@ -95,6 +95,7 @@ func TestJudge(t *testing.T) {
 		{"our-private", "it was told to send to 10.1.1.1:49152, a private address of this server", Media{Announced: there, Evidence: &Evidence{Ours: "10.1.1.1:49152"}}, Media{}},
 		{"our-private+private", "not certain why, it may be that it was told to send to 10.1.1.1:49152", Media{Announced: "10.0.0.5:4000", Evidence: &Evidence{Ours: "10.1.1.1:49152"}}, Media{}},
 		{"nothing", "192.0.2.20:4000: look at firewalls", Media{Announced: there}, Media{}},
+		{"nothing", "nothing came to 203.0.113.2:49152, which NAT in front of this server is to send on to 10.1.1.1:49152. Its SDP", Media{Announced: there, Evidence: &Evidence{Ours: "203.0.113.2:49152", Here: "10.1.1.1:49152"}}, Media{}},
 		{"timestamps", "stand still, in 40 of 41", flows(Media{Evidence: &Evidence{Still: 40, Measured: 41}}), Media{}},
 		{"heard", "", flows(Media{Evidence: &Evidence{Still: 20, Measured: 41}}), Media{}},
 		{"reverse-path", "not certain why, but this host drops what arrives from there by eth0, as answers leave by eth1", Media{Announced: there, Evidence: &Evidence{Arrives: "eth0", Leaves: "eth1"}}, Media{}},

@@ -25,7 +25,7 @@ func full() *Record {
 		Media: []Media{{From: "caller"}, {Stream: 1, Kind: "video", From: "callee", Source: "s", Packets: 1, Bytes: 2, RTCP: 3, Lost: 4, Jitter: 5 * time.Microsecond, Gated: 6, Dropped: 7, SRTP: "AEAD_AES_128_GCM", Unauthentic: 3, Tier: "sockets", TierWhy: "not RTP",
 			Quality: &Quality{Codec: "opus", Arrived: Heard{R: 1, Wideband: true, MOS: 2, Loss: 3, Late: 4, Jitter: time.Millisecond, BurstLoss: 5, GapLoss: 6, BurstPackets: 7, Unmeasured: true, Poor: "MOS"},
 				Reported: &Heard{MOS: 9}, RoundTrip: time.Second, RoundTripMost: 2 * time.Second, Signal: -2000, Noise: -6000, Sampled: 8, Silent: 9, Anew: true},
-			Evidence: &Evidence{PayloadType: 1, Foreign: 2, ForeignType: 3, Measured: 4, Misfit: 5, Noise: 23, Pauses: 24, Waited: 25, T38: 26, Still: 27, Arrives: "eth0", Leaves: "eth1", Full: true, Sources: 6, OnHold: 7, Nowhere: 8, OtherSource: 9, STUN: 10, DTLS: 11, Misported: 12,
+			Evidence: &Evidence{PayloadType: 1, Foreign: 2, ForeignType: 3, Measured: 4, Misfit: 5, Noise: 23, Pauses: 24, Waited: 25, T38: 26, Still: 27, Here: "h", Arrives: "eth0", Leaves: "eth1", Full: true, Sources: 6, OnHold: 7, Nowhere: 8, OtherSource: 9, STUN: 10, DTLS: 11, Misported: 12,
 				Oversized: 13, SendErrors: 14, SendError: "a", Refused: 15, RefusedWhy: "b", FirstRefused: at, LastRefused: at, SaysSent: 16, Reports: 17, Expected: 18, Missed: 19,
 				Deaf: 20, Ours: "c", Unusable: "d", KeysFailed: true, Unsealed: 21, Unfit: 22, Unshaken: true, UnshakenWhy: "e", ICE: true, Unchecked: true, Lapsed: true, Scattered: true, Doubtful: true, Since: Refusals{1, 2, 3, 4, 5, 6, 7, 8}, HeldFor: time.Second, Over: true}, First: at, Last: at.Add(time.Microsecond)}},
 		Audio:    []Audio{{From: "caller", Cause: "held", Certain: true, Text: "t"}, {}},

@@ -53,7 +53,8 @@ type Evidence struct {
 	// Doubtful: its reports contradict themselves in how much was lost.
 	Doubtful bool `json:"doubtful,omitempty"`
 
-	Ours       string `json:"ours,omitempty"`       // our address that the side was told
+	Ours       string `json:"ours,omitempty"`       // our address that the side was told, …
+	Here       string `json:"here,omitempty"`       // … and what it is behind our NAT; "": the same
 	Unusable   string `json:"unusable,omitempty"`   // address of its SDP that nothing can be sent to: 0.0.0.0, or of another IP version
 	KeysFailed bool   `json:"keysFailed,omitempty"` // SRTP was agreed on, and there are no keys
 	Unshaken   bool   `json:"unshaken,omitempty"`   // they were to come from a handshake of DTLS
@@ -103,7 +104,7 @@ const (
 	fEUnshakenWhy, fEWaited, fET38, fELapsed                                              = 40, 41, 42, 43
 	fESinceGated, fESinceUnauthentic, fESinceOnHold, fESinceNowhere                       = 44, 45, 46, 47
 	fESinceOtherSource, fESinceUnsealed, fESinceUnfit, fESinceSendErrors, fEScattered     = 48, 49, 50, 51, 52
-	fEDoubtful, fEArrives, fELeaves, fEFull, fEStill                                      = 53, 54, 55, 56, 57
+	fEDoubtful, fEArrives, fELeaves, fEFull, fEStill, fEHere                              = 53, 54, 55, 56, 57, 58
 )
 
 // fewPauses may be something else: hold, a transfer, a line that is bad for a moment.
@@ -139,6 +140,7 @@ func (w *binaryWriter) evidence(e *Evidence) {
 	w.time(fEFirstRefused, e.FirstRefused)
 	w.time(fELastRefused, e.LastRefused)
 	w.text(fEOurs, e.Ours)
+	w.text(fEHere, e.Here)
 	w.text(fEUnusable, e.Unusable)
 	w.bool(fEKeysFailed, e.KeysFailed)
 	w.bool(fEUnshaken, e.Unshaken)
@@ -175,6 +177,8 @@ func (d *decoder) evidence(f field) *Evidence {
 			e.LastRefused = d.time(f)
 		case fEOurs:
 			e.Ours = d.text(f)
+		case fEHere:
+			e.Here = d.text(f)
 		case fEUnusable:
 			e.Unusable = d.text(f)
 		case fEKeysFailed:

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"io/fs"
 	"net/netip"
 	"slices"
@@ -17,6 +18,7 @@ import (
 const (
 	wayAge   = 10 * time.Second
 	mostWays = 32
+	countAge = time.Second // of what the table of connections had no room for
 )
 
 // onHost is what the host keeps back, of which the relay sees nothing: records of calls name it where a side was not heard.
@@ -26,6 +28,7 @@ type onHost struct {
 	ways    map[[2]netip.Addr]ways.Reverse // from whom, to which address of ours; the zero value: nothing is dropped
 	dropped uint64                         // by the kernel that had no room to keep track of more, by its count
 	counted bool
+	looked  time.Time
 	full    time.Time // when that was seen to grow for the last time
 }
 
@@ -42,10 +45,13 @@ func (o *onHost) explain(r *cdr.Record) {
 		if !m.Absent() {
 			continue
 		}
-		if o.count(host, now); !o.full.Before(r.Start) {
+		if age := now.Sub(o.looked); age < 0 || age >= countAge {
+			o.count(host, now)
+		}
+		if !o.full.Before(r.Start) {
 			m.Evidence.Full, found = true, true
 		}
-		ours, err := netip.ParseAddrPort(m.Evidence.Ours)
+		ours, err := netip.ParseAddrPort(cmp.Or(m.Evidence.Here, m.Evidence.Ours))
 		if from := r.Sender(m); from.IsValid() && err == nil {
 			if w := o.way(from, ours.Addr().Unmap(), now); w.Arrives != "" {
 				m.Evidence.Arrives, m.Evidence.Leaves, found = w.Arrives, w.Leaves, true
@@ -85,7 +91,7 @@ func (o *onHost) count(host fs.FS, now time.Time) {
 	if ok && o.counted && n > o.dropped {
 		o.full = now
 	}
-	o.dropped, o.counted = n, ok
+	o.dropped, o.counted, o.looked = n, ok, now
 }
 
 // untracked is how many packets the kernel has dropped as it had no room to keep track of their connections: a line for each processor, in hexadecimal numbers, below their names.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/directsip/directsip/internal/media"
 )
 
 // behindNAT is a rig whose UC platform knows the server as 203.0.113.1 and its media as 203.0.113.2; the gateway knows both as they are.
@@ -49,6 +51,13 @@ func TestTOP12_BehindNAT(t *testing.T) {
 	}
 	tag := tagOf(header(ok, "To"))
 	r.in(r.uc, asKnown(request("ACK", "1", "a1", "call", "from", tag, "")))
+	rec, _ := r.core.Measured(r.now, r.core.Running()[0], &media.Stats{Streams: make([]media.StreamStats, 1)})
+	for i, want := range [2][2]string{{"203.0.113.2", "192.0.2.11"}, {"192.0.2.10", ""}} {
+		e, host := rec.Media[i].Evidence, func(at string) string { h, _, _ := strings.Cut(at, ":"); return h }
+		if host(e.Ours) != want[0] || host(e.Here) != want[1] {
+			t.Errorf("the record says that the %s was told %s, which is %q here; want %v", rec.Media[i].From, e.Ours, e.Here, want)
+		}
+	}
 	r.out.Reset() // and what it is told of video that the gateway refuses
 	r.in(r.uc, asKnown(request("INVITE", "2", "i2", "call", "from", tag, bodies[0]+"m=video 5004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n")))
 	again, _ := r.told("INVITE")
