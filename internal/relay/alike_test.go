@@ -156,7 +156,7 @@ func (w *wire) play(t *testing.T, tier media.Tier, content *content, keys [2]*me
 		c := &stats.Streams[0].From[i]
 		// When packets come, the two runs differ in; what is in them is looked at less often in the kernel.
 		c.Jitter, c.First, c.Last, c.Late, c.Waited, c.LastRefused = 0, time.Time{}, time.Time{}, 0, 0, time.Time{}
-		c.Levels, c.Measured, c.Misfit = media.Observed{}.Levels, 0, 0
+		c.Levels, c.Measured, c.Misfit, c.Still = media.Observed{}.Levels, 0, 0, 0
 		c.Source, c.GatedFrom = netip.AddrPort{}, netip.AddrPort{}
 		c.Witness = nil
 		s.trace = append(s.trace, fmt.Sprintf("%+v", *c))
