@@ -374,10 +374,14 @@ func (w *way) badly() (found []finding) {
 	if w.Evidence != nil && w.Packets > 0 {
 		ours = min(Hundredths(100*float64(w.Evidence.Waited)/float64(w.Packets)), late)
 	}
-	if here >= bad {
+	slow := late >= bad && 2*ours >= late
+	switch {
+	case here >= bad && slow: // where packets wait for so long queues are full, too
+		found = append(found, finding{"loss", fmt.Sprintf("%.1f %% of its packets were lost on the way here, or in queues of this server that were full", here.Float()), true})
+	case here >= bad:
 		found = append(found, finding{"loss", fmt.Sprintf("%.1f %% of its packets were lost on the way here", here.Float()), true})
 	}
-	if late >= bad && 2*ours >= late {
+	if slow {
 		found = append(found, finding{"overload", fmt.Sprintf("%.1f %% of its packets waited in this server for more than 60 ms, until most telephones throw them away: it has too little CPU", ours.Float()), true})
 	} else {
 		ours = 0

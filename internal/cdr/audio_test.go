@@ -198,6 +198,7 @@ func TestJudge(t *testing.T) {
 		{"jitter", "6.0 % of its packets came more than 60 ms late", flows(Media{Quality: &Quality{Arrived: Heard{Late: 600}}}), Media{}},
 		{"overload", "6.0 % of its packets waited in this server for more than 60 ms", flows(Media{Quality: &Quality{Arrived: Heard{Late: 600}}, Evidence: &Evidence{Waited: 200}}), Media{}},
 		{"jitter", "6.0 % of its packets came more than 60 ms late", flows(Media{Quality: &Quality{Arrived: Heard{Late: 600}}, Evidence: &Evidence{Waited: 80}}), Media{}},
+		{"loss+overload", "9.0 % of its packets were lost on the way here, or in queues of this server that were full; and 6.0 %", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 900, Late: 600}}, Evidence: &Evidence{Waited: 200}}), Media{}},
 		{"overload+jitter", "8.0 % of its packets waited in this server for more than 60 ms, until most telephones throw them away: it has too little CPU; and 7.0 %",
 			flows(Media{Quality: &Quality{Arrived: Heard{Late: 1500}}, Evidence: &Evidence{Waited: 240}}), Media{}},
 		{"loss+jitter", "5.0 % of its packets were lost on the way here; and 6.0 %", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 500, Late: 600}}}), Media{}},
