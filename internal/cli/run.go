@@ -272,6 +272,9 @@ func (a *app) statusCmd() *cobra.Command {
 				if st.RecordsWait != "" {
 					fmt.Fprintf(w, "records   %s\n", st.RecordsWait)
 				}
+				for _, why := range st.Closed {
+					fmt.Fprintf(w, "closed    %s\n", why)
+				}
 				if n := len(st.Missed); n > 0 {
 					fmt.Fprintf(w, "health    misses %s: %s (directsip health)\n", plural(n, "target"), strings.Join(st.Missed, ", "))
 				}

@@ -39,6 +39,8 @@ type Status struct {
 	TrunksDown []string `json:"trunksDown,omitempty"`
 	// RecordsWait says which call records no question finds yet, and why: the disk does not take them, or they are read anew; "": all are found.
 	RecordsWait string `json:"recordsWait,omitempty"`
+	// Closed says what only shows and could not be opened at the start: metrics, the view socket.
+	Closed []string `json:"closed,omitempty"`
 	// Missed are the targets that the server is rated by and does not meet: see /health.
 	Missed []string `json:"missed,omitempty"`
 	// Strangers are the listeners that have dropped or refused what no trunk of theirs is for.
@@ -215,7 +217,7 @@ func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
 	answer(w, Status{Trunks: len(trunks), TrunksDown: down,
 		Server: me.Name, Pool: me.Pool.Name, Version: Version, Document: s.engine.Snapshot().Version,
 		Uptime: time.Since(s.started).Round(time.Second), Calls: s.engine.Live(), Draining: s.engine.Draining(), Stopping: s.ends(),
-		MediaTier: tier.String(), MediaTierWhy: why, RecordsWait: s.recordsWait(), Missed: rating.Missed(), Strangers: s.strangers()})
+		MediaTier: tier.String(), MediaTierWhy: why, RecordsWait: s.recordsWait(), Closed: s.closed(), Missed: rating.Missed(), Strangers: s.strangers()})
 }
 
 func (s *Server) recordsWait() string {

@@ -63,6 +63,8 @@ type Server struct {
 
 	apply                 sync.Mutex // guards the change of documents, and what follows
 	control, view, public *web
+	closedView            atomic.Pointer[error] // why the view socket could not be opened at the start; nil: it is open, or there is none
+	closedPublic          atomic.Pointer[error] // the same of metrics
 	retiring              *time.Timer
 	trouble               string // that retire has told of; "": there is none
 	undoing               sync.WaitGroup

@@ -53,13 +53,6 @@ func TestStartFails(t *testing.T) {
 		}
 		t.Cleanup(func() { c.Close() })
 	}
-	busyTCP := func(t *testing.T, net_ string) {
-		l, err := net.Listen("tcp", net_+"1:9090")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { l.Close() })
-	}
 	for _, c := range []struct {
 		name, net, doc string
 		prepare        func(*testing.T, string)
@@ -68,7 +61,6 @@ func TestStartFails(t *testing.T) {
 	}{
 		{"SIP port in use", "", basic, busyUDP, nil,
 			[]string{`server "med1.test"`, `listener UDP NET.1:5070`, `trunk "gw"`, "another program has the port", "sport = :5070", "another port"}},
-		{"metrics port in use", "", basic, busyTCP, nil, []string{`server "med1.test"`, "metrics NET.1:9090", "another program", "change `metrics`"}},
 		{"address of another host", "192.0.2.", strings.ReplaceAll(basic, `, metrics: "NET.1:9090"`, ""), nil, nil,
 			[]string{"192.0.2.1:5060", `trunk "pbx"`, "this host does not have the address", "--server"}},
 		{"unknown server", "", basic, nil, func(_ *testing.T, c *Config) { c.Server = "med9.test" }, []string{`no server "med9.test"`, "med1.test"}},
@@ -115,6 +107,40 @@ func TestStartFails(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestStartWithoutWhatShows: an address of metrics that another program has, and a view socket for a group that nobody knows now, keep no telephone from calling. They
+// are told, and open when they can.
+func TestStartWithoutWhatShows(t *testing.T) {
+	t.Parallel()
+	at := siptest.Net(t)
+	taken, err := net.Listen("tcp", at+"1:9090")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	dir := filepath.Join(tempDir(t), "run")
+	sock := filepath.Join(dir, "view.sock")
+	r := startWith(t, at, strings.Replace(basic, "mediaPorts", "viewSocket: "+sock+", mediaPorts", 1), func(*Config) {})
+	pbx, gw := r.agent(2), r.agent(3)
+	r.hangup(func() (in, out *siptest.Call) { out, in = r.call(pbx, gw); return }())
+	for _, want := range []string{"another program has the port", sock} {
+		if told := strings.Join(r.closed(), "\n"); !strings.Contains(told, want) || !strings.Contains(r.log.String(), want) {
+			t.Errorf("%s is not told:\n%s\n%s", want, told, r.log)
+		}
+	}
+	r.restore()
+	if n := len(r.closed()); n != 2 || strings.Contains(r.Listening(), "metrics") {
+		t.Errorf("%d are closed: %s", n, r.Listening())
+	}
+	taken.Close()
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.restore()
+	if got := r.get("http://" + at + "1:9090/healthz"); got != "ok calls=0\n" || len(r.closed()) > 0 || !strings.Contains(r.Listening(), sock) {
+		t.Errorf("%q, %q, %s", got, r.closed(), r.Listening())
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -93,7 +94,8 @@ type webs struct {
 	back                  func() // gives the view socket the group back that it had; nil: that was not changed
 }
 
-// reopen opens what the new document has elsewhere than the old one; before is nil at the start.
+// reopen opens what the new document has elsewhere than the old one; before is nil at the start. Then view socket and metrics, which only show, keep nobody
+// from calling: the log and `directsip status` tell of them, and they are tried again.
 func (s *Server) reopen(before, me *topology.Server) (n webs, err error) {
 	if path := s.socketPath(me); before == nil || path != s.socketPath(before) {
 		if n.control, err = openControl(path); err != nil {
@@ -101,18 +103,45 @@ func (s *Server) reopen(before, me *topology.Server) (n webs, err error) {
 		}
 	}
 	if before == nil || me.ViewSocket != before.ViewSocket || me.ViewGroup != before.ViewGroup {
-		if n.view, n.back, err = s.openView(before, me); err != nil {
-			n.undo()
-			return n, fmt.Errorf("server %q: %w", me.Name, err)
+		had := before
+		if s.view.l == nil { // it could not be opened so far
+			had = nil
+		}
+		if n.view, n.back, err = s.openView(had, me); err != nil {
+			if err = fmt.Errorf("server %q: %w", me.Name, err); before != nil {
+				n.undo()
+				return n, err
+			}
+			n.view = s.unopened(me.ViewSocket, &s.closedView, err)
 		}
 	}
 	if before == nil || me.Metrics != before.Metrics {
 		if n.public, err = openPublic(me.Metrics); err != nil {
-			n.undo()
-			return n, fmt.Errorf("server %q: %w", me.Name, err)
+			if err = fmt.Errorf("server %q: %w", me.Name, err); before != nil {
+				n.undo()
+				return n, err
+			}
+			n.public = s.unopened(me.Metrics, &s.closedPublic, err)
 		}
 	}
 	return n, nil
+}
+
+// unopened stands for what could not be opened, and logs why.
+func (s *Server) unopened(at string, closed *atomic.Pointer[error], why error) *web {
+	s.log.Error("the server takes calls without it, and tries it again every minute", "err", why)
+	closed.Store(&why)
+	return &web{at: at}
+}
+
+// closed says what is not open of what only shows.
+func (s *Server) closed() (list []string) {
+	for _, why := range []*error{s.closedView.Load(), s.closedPublic.Load()} {
+		if why != nil {
+			list = append(list, (*why).Error())
+		}
+	}
+	return list
 }
 
 // undo closes what was opened, and takes back what was changed.
@@ -138,10 +167,12 @@ func (n webs) commit(s *Server) {
 	if n.view != nil {
 		n.view.start(s.viewHandler(), s.log)
 		s.view, n.view = n.view, s.view
+		s.closedView.Store(nil)
 	}
 	if n.public != nil {
 		n.public.start(s.publicHandler(), s.log)
 		s.public, n.public = n.public, s.public
+		s.closedPublic.Store(nil)
 	}
 	for _, w := range []*web{n.control, n.view, n.public} {
 		if w != nil && w.l != nil {
@@ -152,7 +183,7 @@ func (n webs) commit(s *Server) {
 }
 
 // restore opens the Unix sockets again whose files somebody has removed, perhaps with all of a data directory that was in the way: without them the server can only
-// be stopped.
+// be stopped. And it opens what could not be opened at the start.
 func (s *Server) restore() {
 	if !s.apply.TryLock() { // a document is applied, or the server ends
 		return
@@ -163,7 +194,7 @@ func (s *Server) restore() {
 	}
 	me := s.current.Load()
 	again := func(old *web, h http.Handler, open func() (*web, error)) *web {
-		if old.at == "" {
+		if old.at == "" || old.l == nil {
 			return old
 		}
 		if _, err := os.Lstat(old.at); !errors.Is(err, os.ErrNotExist) {
@@ -188,6 +219,26 @@ func (s *Server) restore() {
 		w, _, err := s.openView(nil, me)
 		return w, err
 	})
+	late := func(old *web, closed *atomic.Pointer[error], h http.Handler, open func() (*web, error)) *web {
+		if old.l != nil || closed.Load() == nil {
+			return old
+		}
+		w, err := open()
+		if err != nil {
+			err = fmt.Errorf("server %q: %w", me.Name, err)
+			closed.Store(&err)
+			return old
+		}
+		closed.Store(nil)
+		s.log.Info("what could not be opened at the start is open", "at", w.at)
+		w.start(h, s.log)
+		return w
+	}
+	s.view = late(s.view, &s.closedView, s.viewHandler(), func() (*web, error) {
+		w, _, err := s.openView(nil, me)
+		return w, err
+	})
+	s.public = late(s.public, &s.closedPublic, s.publicHandler(), func() (*web, error) { return openPublic(me.Metrics) })
 }
 
 // openPublic opens the address of /metrics and /healthz, if there is one.
@@ -237,11 +288,11 @@ func (s *Server) Listening() string {
 		}
 		fmt.Fprintf(&b, " %s %s", l.Transport, l.Addr)
 	}
-	if s.public.at != "" {
+	if s.public.l != nil {
 		fmt.Fprintf(&b, "; metrics http://%s/metrics", s.public.at)
 	}
 	fmt.Fprintf(&b, "; control socket %s", s.control.at)
-	if s.view.at != "" {
+	if s.view.l != nil {
 		fmt.Fprintf(&b, "; view socket %s", s.view.at)
 	}
 	return b.String()
