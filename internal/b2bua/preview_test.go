@@ -84,7 +84,7 @@ tests: [{name: location, dialed: 112, trunk: pbx, from: '201', expect: {headers:
 	if snap == nil {
 		t.Fatal(problems.Error())
 	}
-	for _, r := range RunTests(snap) {
+	for _, r := range RunTests(snap, true) {
 		if !r.OK() {
 			t.Errorf("%s: %v", r.Case.Name, r.Failures)
 		}

@@ -126,7 +126,7 @@ func (a *app) checkCmd() *cobra.Command {
 			if snap != nil {
 				problems = append(problems, doctor.OnHost(snap, shown(document(args)), time.Now())...)
 				res.Document = snap.Version
-				tests = b2bua.RunTests(snap)
+				tests = b2bua.RunTests(snap, a.json)
 			}
 			ok := !problems.Failed()
 			res.Problems = server.ProblemViews(problems)
@@ -179,6 +179,9 @@ func writeTests(w io.Writer, list []routing.TestResult, all bool) (failed int) {
 			fmt.Fprintf(w, "      | %s\n", l)
 		}
 	}
+	if failed > b2bua.MostExplained {
+		fmt.Fprintf(w, "how calls were decided is shown of the first %d that failed; `directsip route` shows it of any, and --json of all\n", b2bua.MostExplained)
+	}
 	return failed
 }
 
@@ -189,7 +192,7 @@ func (a *app) testCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list := b2bua.RunTests(snap)
+			list := b2bua.RunTests(snap, a.json)
 			failed := 0
 			for i := range list {
 				if !list[i].OK() {
