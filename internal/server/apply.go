@@ -49,9 +49,11 @@ func (s *Server) take(name string, src []byte) (snap *topology.Snapshot, changed
 		s.engine.RetryRegistrations()
 		return snap, false, append(problems, s.remarks(name, me)...), nil
 	}
-	if bad := unusable(name, snap, me); bad.Failed() {
+	bad := s.unusable(name, snap, me)
+	if bad.Failed() {
 		return nil, false, bad, bad
 	}
+	problems = append(problems, bad...)
 	if err := s.change(snap, me); err != nil {
 		return nil, false, problems, err
 	}
@@ -69,9 +71,11 @@ func (s *Server) Compare(name string, src []byte) (*topology.Snapshot, []topolog
 	if err != nil {
 		return nil, nil, problems, err
 	}
-	if bad := unusable(name, snap, me); bad.Failed() {
+	bad := s.unusable(name, snap, me)
+	if bad.Failed() {
 		return nil, nil, bad, bad
 	}
+	problems = append(problems, bad...)
 	if _, err := s.openConsumer(me); err != nil {
 		return nil, nil, nil, err
 	}

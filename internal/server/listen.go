@@ -48,14 +48,37 @@ func stream(s transport.ListenSpec) bool { return s.Transport != sip.UDP }
 // listen opens the listeners of a document beside those that are open. Its error names the listener and its trunks.
 func (s *Server) listen(snap *topology.Snapshot, me *topology.Server) error {
 	for _, spec := range specs(snap, me) {
-		if err := s.transport.Listen([]transport.ListenSpec{spec}); err != nil {
+		if err := s.transport.Listen([]transport.ListenSpec{spec}); err != nil && !s.certified(spec) {
 			return listenError(spec, snap, me, err)
 		}
 	}
 	return nil
 }
 
-// unusable says why TLS could not be listened for with the certificate files that a document names.
+// certified tells whether a TLS listener is open and has a certificate from the same files, which stays in use when they have become unusable since.
+func (s *Server) certified(spec transport.ListenSpec) bool {
+	return spec.Transport == sip.TLS && slices.ContainsFunc(s.transport.Listeners(), func(l transport.ListenSpec) bool {
+		return l.Transport == sip.TLS && l.Addr == spec.Addr && l.Cert == spec.Cert && l.Key == spec.Key && l.CA == spec.CA
+	})
+}
+
+// unusable says why TLS could not be listened for with the certificate files that a document names. Where it is listened for already, with what was read of the same files
+// before, that is a warning: who has to change a route now must not wait for who renews certificates.
+func (s *Server) unusable(name string, snap *topology.Snapshot, me *topology.Server) (list topology.Problems) {
+	list = unusable(name, snap, me)
+	if slices.ContainsFunc(specs(snap, me), func(spec transport.ListenSpec) bool { return spec.Transport == sip.TLS && !s.certified(spec) }) {
+		return list
+	}
+	for i := range list {
+		p := &list[i]
+		p.Warning = true
+		p.Why = strings.TrimSuffix(p.Why, withoutIt) + ": the one that was read before stays in use, and a restart fails"
+	}
+	return list
+}
+
+const withoutIt = ": no TLS trunk works without it"
+
 func unusable(name string, snap *topology.Snapshot, me *topology.Server) (list topology.Problems) {
 	for _, spec := range specs(snap, me) {
 		if spec.Transport != sip.TLS {
@@ -64,7 +87,7 @@ func unusable(name string, snap *topology.Snapshot, me *topology.Server) (list t
 		if err := transport.TryCertificate(spec); err != nil {
 			p := me.Problem(name, "cert")
 			p.Value = me.Cert
-			p.Why, p.Fix = fmt.Sprintf("our certificate cannot be used: %v: no TLS trunk works without it", err), fmt.Sprintf("Correct cert, key and ca of server %q", me.Name)
+			p.Why, p.Fix = fmt.Sprintf("our certificate cannot be used: %v%s", err, withoutIt), fmt.Sprintf("Correct cert, key and ca of server %q", me.Name)
 			list = append(list, p)
 		}
 		break // all listeners of a server have the same files

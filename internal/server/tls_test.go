@@ -119,6 +119,53 @@ func TestPortGoesFromTCPToTLS(t *testing.T) {
 	}
 }
 
+// TestChangeBesideABrokenCertificate: a certificate that is being renewed, or was badly, keeps nobody from changing a route. What needs it anew is refused.
+func TestChangeBesideABrokenCertificate(t *testing.T) {
+	t.Parallel()
+	r := start(t, basic)
+	secure := r.withTLS(basic)
+	r.applyGood(secure)
+	at := r.net + "1:5061"
+	if got := presented(at); got != "one.test" {
+		t.Fatalf("presented %s", got)
+	}
+	key := filepath.Join(r.dir, "one.test.key")
+	good, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	past := time.Now().Add(-time.Minute)
+	write := func(text []byte) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(key, text, 0o600), os.Chtimes(key, past, past)); err != nil {
+			t.Fatal(err)
+		}
+		past = past.Add(time.Second)
+	}
+	write([]byte("half a file"))
+	changed := []byte(expand(r.net, strings.Replace(secure, "port: 5070", "port: 5080", 1)))
+	const want = "the one that was read before stays in use, and a restart fails"
+	if _, changes, problems, err := r.Compare("test.yaml", changed); err != nil || len(changes) != 1 || !strings.Contains(problems.Error(), want) {
+		t.Errorf("a dry run: %v, %v, %v", changes, problems, err)
+	}
+	snap, problems, err := r.Apply("test.yaml", changed)
+	if err != nil || problems.Failed() || !strings.Contains(problems.Error(), want) || !strings.Contains(problems.Error(), key) {
+		t.Fatalf("%v, %v", problems, err)
+	}
+	if r.engine.Snapshot() != snap || presented(at) != "one.test" || !strings.Contains(r.Listening(), r.net+"1:5080") {
+		t.Errorf("presented %s; %s", presented(at), r.Listening())
+	}
+	elsewhere := strings.Replace(secure, "port: 5061", "port: 5067", 1)
+	if _, problems, err := r.Apply("test.yaml", []byte(expand(r.net, elsewhere))); elsewhere == secure || err == nil || !problems.Failed() {
+		t.Errorf("another port of TLS: %v, %v", problems, err)
+	}
+	if got := presented(at); got != "one.test" {
+		t.Errorf("after a refused document: presented %s", got)
+	}
+	write(good)
+	r.applyGood(elsewhere)
+}
+
 // TestWhoComesFirstByTLS: who calls from an address of a gateway is a peer before it has shown a certificate, and others are heard all the same.
 func TestWhoComesFirstByTLS(t *testing.T) {
 	t.Parallel()
