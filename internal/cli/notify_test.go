@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -81,5 +82,36 @@ func TestServiceManagerIsDeaf(t *testing.T) {
 	}
 	if status := <-s.status; status != 0 {
 		t.Errorf("status %d\n%s", status, s.log)
+	}
+}
+
+// TestStopWhileStarting: a server that hangs while it starts, here on its document, obeys who tells it to stop.
+func TestStopWhileStarting(t *testing.T) {
+	path := filepath.Join(shortDir(t), "hangs.yaml")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var errs strings.Builder
+	data, ended := shortDir(t), make(chan int)
+	go func() {
+		ended <- Main([]string{"serve", path, "--data", data}, strings.NewReader(""), io.Discard, &errs)
+	}()
+	hold, err := os.OpenFile(path, os.O_WRONLY, 0) // returns when it is being read
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hold.Close()
+	for range 2 {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case status := <-ended:
+		if status != 1 || !strings.Contains(errs.String(), "before the server had started") {
+			t.Errorf("status %d: %s", status, errs.String())
+		}
+	case <-time.After(timeout):
+		t.Fatal("it goes on")
 	}
 }

@@ -60,7 +60,7 @@ func (a *app) serveCmd() *cobra.Command {
 			defer sig.stop()
 			log := newLog(a.err, a.json, verbose)
 			defer log.close()
-			s, err := server.Start(server.Config{Document: document(args), Server: name, DataDir: a.dataDir, Shards: shards, Watch: watch, Keep: keep.retention(),
+			s, err := begin(sig, server.Config{Document: document(args), Server: name, DataDir: a.dataDir, Shards: shards, Watch: watch, Keep: keep.retention(),
 				Logger: log.logger()})
 			if err != nil {
 				return err
@@ -129,6 +129,50 @@ func (s *signals) stop() {
 	signal.Stop(s.end)
 	signal.Stop(s.reload)
 	signal.Stop(s.pipe)
+}
+
+// startsWithin is how long a server that was told to stop may still take to start, before it stops as any other.
+const startsWithin = 5 * time.Second
+
+// errNotStarted is for a server that was told to stop while it could not start.
+var errNotStarted = errors.New("told to stop before the server had started: something that it needs, such as a disk, does not answer")
+
+// begin starts a server. One that hangs in that, as on a disk that does not answer, can be told to stop all the same: nothing of it has to be ended in order.
+func begin(sig *signals, cfg server.Config) (*server.Server, error) {
+	type result struct {
+		s   *server.Server
+		err error
+	}
+	started, gone := make(chan result), make(chan struct{})
+	go func() {
+		s, err := server.Start(cfg)
+		select {
+		case started <- result{s, err}:
+		case <-gone:
+			if err == nil {
+				over, cancel := context.WithCancel(context.Background())
+				cancel()
+				s.Shutdown(over)
+			}
+		}
+	}()
+	select {
+	case r := <-started:
+		return r.s, r.err
+	case first := <-sig.end:
+		select {
+		case r := <-started:
+			select {
+			case sig.end <- first: // run obeys it
+			default: // or those that came since
+			}
+			return r.s, r.err
+		case <-sig.end:
+		case <-time.After(startsWithin):
+		}
+	}
+	close(gone)
+	return nil, errNotStarted
 }
 
 // run serves until a signal. Any number of SIGHUP that come while a document is applied are one: there is nothing newer to read.
