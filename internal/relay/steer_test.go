@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -108,14 +109,17 @@ func TestSteeredBacklogEnds(t *testing.T) {
 	if none := in.backlog(); none != (backlog{}) || !in.past(&none) {
 		t.Fatalf("nothing waits: %+v", none)
 	}
-	in.working.Add(1)
-	if read := in.backlog(); read.turns != in.turns.Load()+1 {
-		t.Errorf("a turn has taken all that waited: %+v", read)
+	in.steps.Store(dealing)
+	if read := in.backlog(); read.emptied != 3 {
+		t.Errorf("a reading has taken all that waited: %+v", read)
 	}
-	in.working.Add(1)
+	in.steps.Store(over)
 	b.phones[0].send(rtpPacket(8, 1, 160, 7), &b.to[0])
 	arrived(t, socket{fd: in.fd})
 	some := in.backlog()
+	if some.emptied != 3 {
+		t.Errorf("the next reading takes it: %+v", some)
+	}
 	in.taken.Add(inletMost - 1)
 	if in.past(&some) {
 		t.Errorf("%+v is over too soon", some)
@@ -123,11 +127,65 @@ func TestSteeredBacklogEnds(t *testing.T) {
 	if in.taken.Add(1); !in.past(&some) {
 		t.Errorf("%+v does not end", some)
 	}
-	in.working.Add(1)
-	if during := in.backlog(); during.turns != some.turns+1 {
-		t.Errorf("%+v during a turn, %+v before it", during, some)
+	for _, step := range []uint64{reading, dealing} {
+		in.steps.Store(step)
+		if during := in.backlog(); during.emptied != 6 {
+			t.Errorf("%+v during step %d of a reading: what waits may not be in it", during, step)
+		}
 	}
-	in.working.Add(1)
+	in.steps.Store(over)
+}
+
+// TestSteeredBacklogIsOver: when the worker is at rest and nothing waits, nothing is waited for that anybody was told of meanwhile. Else the first packet of a call would be taken
+// for one of the call before, be it the first of the day.
+func TestSteeredBacklogIsOver(t *testing.T) {
+	b := newSteeredBench(t, 1)
+	w := b.relay.workers[0]
+	in := w.inlets[inet]
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() { // whose signals come in the middle of system calls
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				runtime.GC()
+			}
+		}
+	}()
+	defer func() { close(stop); <-stopped }()
+	for n := range 3000 {
+		rest, last := make(chan struct{}), make(chan backlog)
+		go func() {
+			var most backlog
+			for {
+				select {
+				case <-rest:
+					last <- most
+					return
+				default:
+				}
+				if b := in.backlog(); b.emptied > most.emptied {
+					most = b
+				}
+			}
+		}()
+		b.phones[0].send(rtpPacket(8, uint16(n), uint32(n)*160, 7), &b.to[0])
+		arrived(t, socket{fd: in.fd})
+		for w.poll(uintptr(w.epoll)) {
+			w.work()
+		}
+		close(rest)
+		if most := <-last; !in.past(&most) {
+			t.Fatalf("after packet %d: %+v, and %d, %d, %d", n, most, in.steps.Load(), in.emptied.Load(), in.taken.Load())
+		}
+	}
+	for n := range 500000 {
+		if some := in.backlog(); some != (backlog{}) {
+			t.Fatalf("%d: %+v, and nothing waits", n, some)
+		}
+	}
 }
 
 // TestSteeredTakesNobodysPort: a port that another program has is no port of ours, and it goes on to hear what comes to it.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -32,8 +33,8 @@ const (
 type inlet struct {
 	fd      int32
 	v6      bool
-	turns   atomic.Uint64 // readings that have emptied the queue and are dealt with
-	working atomic.Uint64 // odd while one is dealt with
+	steps   atomic.Uint64 // three for a reading: it begins, it is dealt with, it is over
+	emptied atomic.Uint64 // what that is at the end of the last reading that has left nothing
 	taken   atomic.Uint64 // datagrams
 
 	msgs    [inletBatch]mmsghdr
@@ -193,37 +194,63 @@ func (in *inlet) destination(i int) (ip netip.Addr, port uint16, ok bool) {
 	return ip, binary.BigEndian.Uint16(c.to[2:]), true
 }
 
-// backlog says when all is dealt with that waited at a time: when the queue was emptied once more, or so many datagrams were taken that
-// those must be among them, for under too much load it is never empty. Zero: nothing waited.
-type backlog struct{ turns, taken uint64 }
+// backlog says when all is dealt with that waited at a time: when a reading is over that has left nothing and had not come to its end then, or so many datagrams
+// were taken that those must be among them, for under too much load the queue is never empty. Zero: nothing waited.
+type backlog struct{ emptied, taken uint64 }
 
-// backlog is that of now.
+// Steps of a reading, modulo 3.
+const (
+	over = iota
+	reading
+	dealing
+)
+
+// backlogTries is how often somebody asks what waits. A reading takes a moment, unless its thread has to give way to another just then.
+const backlogTries = 8
+
+// backlog is that of now. It must not say that something waits where nothing does: the next datagram, whenever it comes, would be taken for it.
 func (in *inlet) backlog() backlog {
-	before := in.working.Load()
-	fds := [1]unix.PollFd{{Fd: in.fd, Events: unix.POLLIN}}
-	var now unix.Timespec
-	n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
-	b := backlog{in.turns.Load() + 1, in.taken.Load() + inletMost}
-	empty, busy := errno == 0 && n == 0, before%2 != 0 || in.working.Load() != before
-	switch {
-	case empty && !busy:
-		return backlog{}
-	case busy && !empty:
-		b.turns++ // the one under way may have read before; where it has left nothing, all that waited is in it
+	b := backlog{taken: in.taken.Load() + inletMost}
+	for range backlogTries {
+		step := in.steps.Load()
+		waiting := in.waiting()
+		end := step/3*3 + 3 // of the reading that is under way or comes next
+		switch {
+		case in.steps.Load() != step, waiting && step%3 == reading: // which takes what waits, or has looked before
+			runtime.Gosched()
+			unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+			continue
+		case waiting && step%3 == dealing:
+			b.emptied = end + 3
+		case waiting || step%3 != over:
+			b.emptied = end
+		default:
+			return backlog{}
+		}
+		return b
 	}
+	b.emptied = in.steps.Load()/3*3 + 6
 	return b
 }
 
+// waiting tells whether datagrams wait. A signal, of Go's own as a rule, ends the call only where nothing does (EINTR in poll(2)).
+func (in *inlet) waiting() bool {
+	fds := [1]unix.PollFd{{Fd: in.fd, Events: unix.POLLIN}}
+	var now unix.Timespec
+	n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+	return errno != unix.EINTR && (errno != 0 || n != 0)
+}
+
 func (in *inlet) past(b *backlog) bool {
-	return in.turns.Load() >= b.turns || in.taken.Load() >= b.taken
+	return in.emptied.Load() >= b.emptied || in.taken.Load() >= b.taken
 }
 
 // take deals with what has come to the worker's steered ports of one family.
 func (w *worker) take(in *inlet, at time.Time, now int64) {
-	in.working.Add(1)
-	defer in.working.Add(1)
 	for range inletCalls {
+		step := in.steps.Add(1)
 		n := in.receive()
+		in.steps.Store(step + 1)
 		in.taken.Add(uint64(n))
 		for i := range n {
 			if i%mailbagTurn == 0 {
@@ -236,7 +263,9 @@ func (w *worker) take(in *inlet, at time.Time, now int64) {
 		}
 		in.reset(n)
 		if n < inletBatch {
-			in.turns.Add(1)
+			in.emptied.Store(step + 2)
+		}
+		if in.steps.Store(step + 2); n < inletBatch {
 			return
 		}
 	}
