@@ -13,16 +13,17 @@ import (
 func TestDR24MediaBypass(t *testing.T) {
 	l := newTeamsLabOf(t, teamsDocument, true)
 	l.paired()
-	l.svc.Proxy(0).Answer(siptest.Ring(0), siptest.EarlyMediaFor(700*time.Millisecond), siptest.OK())
+	l.svc.Proxy(0).Answer(siptest.Ring(0), siptest.EarlyMediaFor(0), siptest.Custom(func(in *siptest.Call) bool {
+		return in.WaitMedia(l.Context(), "digits before the answer", func(m siptest.MediaStats) bool { return m.Digits == "42#" }) == nil
+	}), siptest.OK())
 	out := l.fromPSTN()
 	in := l.Incoming(l.svc.Proxy(0), 1)
 	l.Wait(out, siptest.EarlyMedia)
-	l.Must(out.WaitTone(l.Context(), 700)) // of a call that is not answered yet
-	out.SendDigits("42#")
-	l.Must(in.WaitMedia(l.Context(), "digits before the answer", func(m siptest.MediaStats) bool { return m.Digits == "42#" }))
+	l.Must(out.WaitTone(l.Context(), 700))
 	if out.Status() >= 200 {
-		t.Error("the digits came after the answer")
+		t.Error("it is answered before the digits were sent")
 	}
+	out.SendDigits("42#") // which it is answered for
 	l.Wait(out, siptest.Acked)
 	l.talk(in, out, out)
 

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -57,6 +58,16 @@ func over(c <-chan struct{}) bool {
 	case <-c:
 		return true
 	default:
+		return false
+	}
+}
+
+// opened waits for a channel to be closed.
+func opened(ctx context.Context, c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	case <-ctx.Done():
 		return false
 	}
 }

@@ -57,9 +57,9 @@ func (l *lab) talkFrom(callID, number, a, b string) *talk {
 func (c *talk) setUp(l *lab, number, callID, offer, answer string) {
 	l.t.Helper()
 	c.a.send(c.a.invite(l, number, callID, offer))
-	c.inv = c.b.expect("INVITE ")
+	c.inv = c.b.fresh("INVITE ")
 	c.b.send(c.b.reply(c.inv, 200, answer))
-	c.b.expect("ACK ")
+	c.b.fresh("ACK ")
 	c.answer = c.a.final("INVITE")
 	if status(c.answer) != 200 {
 		l.t.Fatal(c.answer)
@@ -73,7 +73,7 @@ func (c *talk) hangUp() {
 	c.a.t.Helper()
 	c.a.send(c.a.bye(c.answer))
 	c.a.final("BYE")
-	c.b.send(c.b.reply(c.b.expect("BYE "), 200, ""))
+	c.b.send(c.b.reply(c.b.fresh("BYE "), 200, ""))
 }
 
 // packet is one RTP packet of 20 ms PCMU (RFC 3550 §5.1).

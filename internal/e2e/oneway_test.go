@@ -198,14 +198,12 @@ var wrongs = []wrong{
 	{name: "private address, and RTCP", offer: replaced("c=IN IP4 127.", "c=IN IP4 10."), a: func(c *talk, n int) { c.rtcpFromA(n, receiverReport(0xa)) }, caller: "rtcp-only", callee: "send-error"},
 }
 
-// The laboratory of one-way audio: in each call a party's media fails in another way, over real sockets, all at the same time, and the verdict names that and nothing
-// else. A call whose media is as it should be gets none. While they run, why says the same.
-func TestMED08_OneWayAudioIsExplained(t *testing.T) {
-	l := newLab(t)
-	s := l.serve(l.document("UDP", "ice: lite", "srtpKeying: both"))
-	a, b := l.udp(2, 0), l.udp(3, 5060)
+// atOnce is how many calls run at the same time: all have to be set up before the first of them misses audio, also by a busy machine.
+const atOnce = 12
+
+// goWrong makes some of the calls, and returns how late it was with a packet at most.
+func (l *lab) goWrong(s *server, a, b *socket, elsewhere *net.UDPConn, number int, wrongs []wrong) (late time.Duration) {
 	talks := make([]*talk, len(wrongs))
-	elsewhere := l.rtp(l.ip(9))
 	for i, w := range wrongs {
 		c := &talk{a: a, b: b, aRTP: l.rtp(l.ip(2)), bRTP: l.rtp(l.ip(3)), aSSRC: 0xa, bSSRC: 0xb, other: elsewhere}
 		offer, answer := audio(l.ip(2), port(c.aRTP)), audio(l.ip(3), port(c.bRTP))
@@ -215,10 +213,9 @@ func TestMED08_OneWayAudioIsExplained(t *testing.T) {
 		if w.answer != nil {
 			answer = w.answer(answer)
 		}
-		c.setUp(l, "+14255550100", fmt.Sprint("wrong", i), offer, answer)
+		c.setUp(l, "+14255550100", fmt.Sprint("wrong", number+i), offer, answer)
 		talks[i] = c
 	}
-	late := time.Duration(0) // this machine, at most
 	for n, begin := 1, time.Now(); n <= frames; n++ {
 		due := time.Duration(n) * 20 * time.Millisecond
 		<-time.After(due - time.Since(begin))
@@ -237,14 +234,30 @@ func TestMED08_OneWayAudioIsExplained(t *testing.T) {
 			}
 		}
 	}
-	busy := late > 10*time.Millisecond
-	running := s.cli(0, "why", "wrong1")
-	if !strings.Contains(running, "has lasted") || !strings.Contains(running, `Nothing of the caller on trunk "pbx" was heard: `) || !strings.Contains(running, "packets came from "+elsewhere.LocalAddr().String()) {
-		t.Errorf("while the call runs, why says\n%s", running)
+	if number == 0 {
+		why := s.cli(0, "why", "wrong1")
+		if !strings.Contains(why, "has lasted") || !strings.Contains(why, `Nothing of the caller on trunk "pbx" was heard: `) || !strings.Contains(why, "packets came from "+elsewhere.LocalAddr().String()) {
+			l.t.Errorf("while the call runs, why says\n%s", why)
+		}
 	}
 	for i := range wrongs {
 		talks[i].hangUp()
 	}
+	return late
+}
+
+// The laboratory of one-way audio: in each call a party's media fails in another way, over real sockets, all at the same time, and the verdict names that and nothing
+// else. A call whose media is as it should be gets none. While they run, why says the same.
+func TestMED08_OneWayAudioIsExplained(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP", "ice: lite", "srtpKeying: both"))
+	a, b := l.udp(2, 0), l.udp(3, 5060)
+	elsewhere := l.rtp(l.ip(9))
+	late := time.Duration(0) // this machine, at most
+	for begin := 0; begin < len(wrongs); begin += atOnce {
+		late = max(late, l.goWrong(s, a, b, elsewhere, begin, wrongs[begin:min(begin+atOnce, len(wrongs))]))
+	}
+	busy := late > 10*time.Millisecond
 	for i, r := range s.records(len(wrongs)) {
 		w, got := wrongs[i], map[string]string{}
 		for _, v := range r.Audio {

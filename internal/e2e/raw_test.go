@@ -145,6 +145,16 @@ func (s *socket) expect(start string) string {
 	}
 }
 
+// fresh is expect, but for a message that has come before: of a call before, where a busy machine was slow to answer.
+func (s *socket) fresh(start string) string {
+	s.t.Helper()
+	for {
+		if msg := s.expect(start); !slices.Contains(s.seen[:len(s.seen)-1], msg) {
+			return msg
+		}
+	}
+}
+
 // final is the next final response to the method. One that was returned before and comes again is none: its ACK was late.
 func (s *socket) final(method string) string {
 	s.t.Helper()

@@ -129,10 +129,13 @@ func (l *teamsLab) talk(teams, pstn, by *siptest.Call) {
 func TestDRTeamsCallsBothWays(t *testing.T) {
 	l := newTeamsLab(t, teamsDocument)
 	l.paired()
-	l.svc.Proxy(0).Answer(siptest.Ring(0), siptest.EarlyMediaFor(50*time.Millisecond), siptest.OK())
+	early := make(chan struct{}) // at the caller: what it has not confirmed yet (RFC 3262 §3) the answer would overtake
+	l.svc.Proxy(0).Answer(siptest.Ring(0), siptest.EarlyMediaFor(0), siptest.Custom(func(*siptest.Call) bool { return opened(l.Context(), early) }), siptest.OK())
 	out := l.fromPSTN()
 	in := l.Incoming(l.svc.Proxy(0), 1)
-	l.Wait(out, siptest.Ringing, siptest.EarlyMedia, siptest.Acked)
+	l.Wait(out, siptest.Ringing, siptest.EarlyMedia)
+	close(early)
+	l.Wait(out, siptest.Acked)
 	m := in.Invite()
 	contact, _ := m.Contact()
 	via, _ := m.TopVia()
