@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"runtime"
 	"testing"
 	"time"
 
@@ -189,7 +188,7 @@ func (s *script) settled(side int) {
 		return
 	}
 	local, remote := s.session.Streams[0].Side[side].Local.Addr(), s.session.Streams[0].Side[side].Remote.Addr()
-	for deadline := time.Now().Add(patience); ; runtime.Gosched() {
+	for deadline := time.Now().Add(patience); ; moment() {
 		if _, _, known := s.steered.exit.ways.Now(local, remote); known {
 			return
 		}
@@ -360,6 +359,7 @@ func (s *script) send(socket string, to netip.AddrPort, b []byte) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("step %d: %s sent %d octets, which were not counted: %+v", len(s.trace), socket, len(b), after)
 		}
+		moment()
 	}
 	note := fmt.Sprintf("%s sent %d octets %x: %+v", socket, len(b), b[:min(12, len(b))], after)
 	if after.relayed > before.relayed {

@@ -490,7 +490,7 @@ func TestAnotherSourceBeginsWithAKey(t *testing.T) {
 
 // TestSilenceOfOpusIsFilled: a source of Opus that falls silent says so and nothing more for 400 ms; who has no such silence hears the noise of its room go on.
 func TestSilenceOfOpusIsFilled(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newStillRig(t)
 	if !r.Opus() {
 		lack.Of(t, "libopus is missing (apt-get install libopus0)")
 	}
@@ -498,6 +498,7 @@ func TestSilenceOfOpusIsFilled(t *testing.T) {
 	opus := media.Format{PayloadType: 111, Codec: media.Opus, Clock: 48000}
 	s := translated(1, a, b, speech(opus), speech(pcmu))
 	r.open(s)
+	defer r.Close(1)
 	toA := s.Streams[0].Side[0].Local
 	random, encoder := rand.New(rand.NewPCG(1, 2)), r.coders.encoder(opus, narrow)
 	var before, after float64
@@ -525,9 +526,15 @@ func TestSilenceOfOpusIsFilled(t *testing.T) {
 		}
 		payload = encoder.Encode(nil, pcm)
 		a.send(a.rtp, toA, spoken(111, n, 960*n, payload))
+		r.turn()
 		before += hear(n)
 	}
 	a.send(a.rtp, toA, spoken(111, 50, 960*50, []byte{payload[0] &^ 3})) // a frame without octets (RFC 6716 §3.1, §3.2.1)
+	r.turn()
+	for now, beat := r.now(), 0; beat < 25; beat++ {
+		now += int64(20 * time.Millisecond)
+		r.beatsAt(1, now)
+	}
 	hear(50)
 	for n := range 15 {
 		after += hear(51 + n)

@@ -500,6 +500,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// moment is between two looks at what takes microseconds. Who looked without a pause would keep the only processor from the worker that he waits for.
+func moment() { time.Sleep(20 * time.Microsecond) }
+
 // comes tells whether something becomes true in time.
 func comes(ok func() bool) bool {
 	deadline := time.After(patience)

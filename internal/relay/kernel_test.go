@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +90,7 @@ func (k *kernelRig) both(packets int, first, second func(packet []byte)) {
 func (k *kernelRig) passes(side int, packet func()) {
 	k.t.Helper()
 	packet()
-	for deadline := time.Now().Add(patience); k.due(side); runtime.Gosched() {
+	for deadline := time.Now().Add(patience); k.due(side); moment() {
 		if time.Now().After(deadline) {
 			k.t.Fatal("the worker's turn does not end")
 		}
@@ -120,7 +119,7 @@ func (r *rig) asked(id media.SessionID, side int) {
 		s.streams[0].offload(media.SideIndex(side), r.now())
 		return true
 	}
-	for deadline := time.Now().Add(patience); unknown(); runtime.Gosched() {
+	for deadline := time.Now().Add(patience); unknown(); moment() {
 		if time.Now().After(deadline) {
 			r.t.Fatal("the way does not become known")
 		}

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"bytes"
-	"runtime"
 	"testing"
 	"time"
 
@@ -204,7 +203,7 @@ func TestHoldIsNoLoss(t *testing.T) {
 				rr := quality.AppendReport(nil, 8, &quality.Sent{NTP: 1}, &block, "")
 				before := k.from(1, 0, 1).RTCP
 				for k.b.send(k.b.rtcp, rtcpPort(k.lb), rr); k.from(1, 0, 1).RTCP == before; {
-					runtime.Gosched()
+					moment()
 				}
 				return k.from(1, 0, 1).Witness.Told()
 			}

@@ -72,8 +72,9 @@ var ports = struct {
 // other programs have.
 func (r *rig) open(s *media.Session) {
 	r.t.Helper()
-	for range 100 {
-		if err := r.Open(assign(r.t, s)); err == nil {
+	var err error
+	for range 5000 { // another program may have very many that follow one another
+		if err = r.Open(assign(r.t, s)); err == nil {
 			return
 		} else if busy := (*PortError)(nil); !errors.As(err, &busy) {
 			r.t.Fatal(err)
@@ -84,7 +85,7 @@ func (r *rig) open(s *media.Session) {
 			}
 		}
 	}
-	r.t.Fatal("no free ports")
+	r.t.Fatal("no free ports: ", err)
 }
 
 func assign(t *testing.T, s *media.Session) *media.Session {
