@@ -44,6 +44,7 @@ func newRig(t *testing.T, config Config) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Shutdown)
+	r.overTier(t)
 	return &rig{r, t, events}
 }
 

@@ -18,6 +18,7 @@ func newStillRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { release(r) })
+	r.overTier(t)
 	w := r.workers[0]
 	w.band.close() // an eventfd has what a timerfd has for its reader: how often
 	if w.band.timer, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {

@@ -30,6 +30,14 @@ func withTier(c Config) Config {
 	return c
 }
 
+// overTier fails a test that would show another tier than the one that this process is to test: a network namespace has only so many programs that steer.
+func (r *Relay) overTier(tb testing.TB) {
+	tb.Helper()
+	if tierOfTests == media.TierSteered && r.config.Best == tierOfTests && r.steered == nil {
+		tb.Fatal("ports are not steered: ", r.unsteered)
+	}
+}
+
 // aboutSockets begins a test that shows something of the tier with a socket per port and of no other, or that runs itself over all of them. It has to be
 // left out by TestAllOverSteered.
 func aboutSockets(t *testing.T) {
