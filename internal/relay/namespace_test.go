@@ -31,11 +31,7 @@ func isolated(t *testing.T) bool {
 	if os.Getuid() != 0 {
 		lack.Of(t, "a network namespace needs root")
 	}
-	patience := time.Duration(0) // none
-	if deadline, ok := t.Deadline(); ok {
-		patience = time.Until(deadline)
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout="+patience.String())
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout="+timeLeft(t).String())
 	cmd.Env = append(os.Environ(), isolatedEnv+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
 	runtime.LockOSThread() // the death of the thread would be taken for that of the parent
@@ -49,6 +45,15 @@ func isolated(t *testing.T) bool {
 		lack.Of(t, "see above")
 	}
 	return false
+}
+
+// timeLeft is what a process that a test runs itself in may take; 0: for ever.
+func timeLeft(t *testing.T) time.Duration {
+	deadline, ok := t.Deadline()
+	if !ok {
+		return 0
+	}
+	return time.Until(deadline)
 }
 
 // wire joins the relay's network namespace, which is this process's, with one for the peers.

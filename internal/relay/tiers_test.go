@@ -96,7 +96,7 @@ func TestAllOverSteered(t *testing.T) {
 		name := runtime.FuncForPC(reflect.ValueOf(test).Pointer()).Name()
 		but = append(but, "^"+name[strings.LastIndexByte(name, '.')+1:]+"$")
 	}
-	args := []string{"-test.run=^Test", "-test.skip=" + strings.Join(but, "|"), "-test.timeout=4m"}
+	args := []string{"-test.run=^Test", "-test.skip=" + strings.Join(but, "|"), "-test.timeout=" + timeLeft(t).String()}
 	if testing.Short() {
 		args = append(args, "-test.short")
 	}
