@@ -1,6 +1,7 @@
 package quality
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -85,7 +86,11 @@ func TestRoundTripByAnotherUnit(t *testing.T) {
 		trip func(i int) float64
 		keep func(i int) float64
 		want bool
+		n    int // reports
 	}{
+		{name: "ms, in a short call", unit: 1000, n: 2},
+		{name: "as it should be, in a short call", unit: right, n: 1, want: true},
+		{name: "by two satellites", unit: right, trip: func(int) float64 { return 1.1 }, want: true},
 		{name: "ms", unit: 1000, want: false},
 		{name: "time of RTP", unit: 8000, want: false},
 		{name: "µs", unit: 1e6, want: false},
@@ -101,7 +106,7 @@ func TestRoundTripByAnotherUnit(t *testing.T) {
 			c.keep = func(i int) float64 { return 0.3 + 0.9*float64(i*3%5) }
 		}
 		var a, b Witness
-		for i := range 12 {
+		for i := range cmp.Or(c.n, 12) {
 			s := Sent{NTP: NTP(time.Unix(1e9+int64(5*i), 0))}
 			sent := int64(5e9 * float64(i+1))
 			a.Take(AppendReport(nil, 0xa, &s, nil, "a"), [2]Source{}, &b, sent)

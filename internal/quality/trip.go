@@ -40,11 +40,14 @@ func (t *Trip) fit(trip, kept float64) {
 // has kept is left in the round trip, which then grows with what it says to have kept: a true one knows nothing of that.
 func (t *Trip) wrong() bool {
 	const least, slope, spread = 4, 0.5, 0.2 // spread: of round trips, in seconds, as their standard deviation
+	const long = 0.5                         // seconds, of which few reports convince nobody
 	n := float64(t.Count)
 	switch {
 	case t.odd > t.Count:
 		return true
-	case t.Count < least || t.trips < n*spread*spread:
+	case t.Count < least:
+		return t.trip > long
+	case t.trips < n*spread*spread:
 		return false
 	}
 	return t.both > slope*t.keeps && t.both*t.both > 0.9*t.trips*t.keeps
