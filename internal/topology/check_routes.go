@@ -21,7 +21,7 @@ func (c *compiler) checkRoutes() {
 	plus := c.numbersHavePlus()
 	for _, d := range c.routeDocs {
 		c.checkRoute(d)
-		m := newMatcher(quoted("route", d.out.Name), d.out.Re)
+		m := newMatcher(d.out.Re)
 		c.checkRouteReached(d, m, &earlier)
 		if plus {
 			c.checkPlus(d, m)
@@ -65,14 +65,14 @@ func (c *compiler) numbersHavePlus() bool {
 }
 
 // withoutPlus matches what does not begin with +.
-var withoutPlus = newMatchers(newMatcher("", regexp.MustCompile(`^([^+]|$)`)))
+var withoutPlus = newMatchers(newMatcher(regexp.MustCompile(`^([^+]|$)`)))
 
 // checkPlus: the pattern of a number as it is dialled, without its +, is the mistake that is made most often.
 func (c *compiler) checkPlus(d *routeDoc, m matcher) {
 	if repeatsAnchor(d.out.Pattern) || slices.ContainsFunc(d.out.Usages, c.rescues) { // that has been told, or emergency numbers are as dialled
 		return
 	}
-	if names, ok := withoutPlus.cover(m, nil); ok && len(names) > 0 {
+	if by, ok := withoutPlus.cover(m, nil); ok && len(by) > 0 {
 		c.warnf(d.pattern, "the pattern %s matches no number that begins with +, and dial plans make no other", d.out.Pattern).fixf(`Begin it with ^\+, as in ^\+1`)
 	}
 }
@@ -95,11 +95,15 @@ func (c *compiler) checkRouteReached(d *routeDoc, m matcher, earlier *matchers) 
 	if len(d.out.Usages) == 0 || len(d.out.Trunks) == 0 {
 		return
 	}
-	names, ok := earlier.cover(m, func(i int) bool {
+	by, ok := earlier.cover(m, func(i int) bool {
 		e := c.routeDocs[i].out
 		return len(e.Except) == 0 && containsAll(e, d.out)
 	})
 	if ok {
+		var names []string
+		for _, i := range by {
+			names = append(names, quoted("route", c.routeDocs[i].out.Name))
+		}
 		c.warnf(d.nameNode(), "the route never carries a call: its numbers, usages and trunks are all in %s before it", strings.Join(names, " and ")).
 			fixf("Remove it or change its trunks")
 	}

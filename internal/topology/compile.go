@@ -61,6 +61,7 @@ type compiler struct {
 	usageNames    names[string]
 	routeNames    names[*routeDoc]
 	ruleNames     names[[]compiled]
+	shadowed      map[string][]shadow // by the patterns of a list
 	userNames     names[*userDoc]
 
 	dialPlan, policy *node // of the global scope

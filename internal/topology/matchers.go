@@ -8,14 +8,13 @@ import (
 
 // matcher is a pattern with its automaton.
 type matcher struct {
-	name      string // for messages
 	re        *regexp.Regexp
 	automaton automaton
 	small     bool // the automaton exists
 }
 
-func newMatcher(name string, re *regexp.Regexp) matcher {
-	m := matcher{name: name, re: re}
+func newMatcher(re *regexp.Regexp) matcher {
+	m := matcher{re: re}
 	m.automaton, m.small = newAutomaton(re.String())
 	return m
 }
@@ -61,26 +60,19 @@ func (s *matchers) add(m matcher) {
 	}
 }
 
-// cover names the matchers that together leave nothing to m, out of those that count; nil: all do. Nothing is claimed that is not proved.
-func (s *matchers) cover(m matcher, counts func(i int) bool) (names []string, ok bool) {
+// cover has the matchers that together leave nothing to m, out of those that count; nil: all do. Nothing is claimed that is not proved.
+func (s *matchers) cover(m matcher, counts func(i int) bool) (by []int, ok bool) {
 	for _, i := range s.byPattern[m.re.String()] {
 		if counts == nil || counts(i) { // whatever its size
-			return []string{s.list[i].name}, true
+			return []int{i}, true
 		}
 	}
 	if !m.small {
 		return nil, false
 	}
-	by, ok := covered(m.automaton, func(i int) automaton { return s.list[i].automaton }, func(text string, but []int) int {
+	return covered(m.automaton, func(i int) automaton { return s.list[i].automaton }, func(text string, but []int) int {
 		return s.first(text, func(i int) bool { return (counts == nil || counts(i)) && !slices.Contains(but, i) })
 	})
-	if !ok {
-		return nil, false
-	}
-	for _, i := range by {
-		names = append(names, s.list[i].name)
-	}
-	return names, true
 }
 
 // first is the first small matcher of a string that counts, -1 when there is none.
