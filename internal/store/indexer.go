@@ -29,11 +29,12 @@ func (s *Store) runIndexer() {
 		case <-purge.C:
 			s.purge(s.stopIndexer)
 		case <-s.stopIndexer:
+			w.again = time.Time{}
 			w.writeAll()
 			return
 		}
 		if !w.writeAll() {
-			retry.Reset(retryEvery)
+			retry.Reset(time.Until(w.again))
 		}
 	}
 }
@@ -44,12 +45,31 @@ type indexWriter struct {
 	pace   *pacer
 	enc    blockEncoder
 	failed bool // the last time, and it was logged
+	wait   time.Duration
+	again  time.Time // after a failure: not before then
+}
+
+// retryMost is how long an index that cannot be written is left alone at most: to try means to make blocks of records, and a disk may be full for days.
+const retryMost = time.Minute
+
+// settle notes how it went, and after a failure when it is tried again: later each time.
+func (w *indexWriter) settle(failed bool, now time.Time) {
+	w.failed = failed
+	if !failed {
+		w.wait, w.again = 0, time.Time{}
+		return
+	}
+	w.wait = min(max(2*w.wait, retryEvery), retryMost)
+	w.again = now.Add(w.wait)
 }
 
 // writeAll writes what is in memory only and tells whether it could. Nothing is lost otherwise: blocks are made of
 // records. A segment that cannot be indexed keeps no other one from it.
 func (w *indexWriter) writeAll() bool {
 	w.pace.at = time.Now()
+	if w.pace.at.Before(w.again) {
+		return false
+	}
 	var failure error
 	var skip *segment
 	for _, b := range w.s.index.unwritten() {
@@ -70,7 +90,7 @@ func (w *indexWriter) writeAll() bool {
 	case failure == nil && w.failed:
 		w.s.log.Info("the index of call records can be written again")
 	}
-	w.failed = failure != nil
+	w.settle(failure != nil, time.Now())
 	return failure == nil
 }
 

@@ -128,3 +128,36 @@ func TestStartWithDamage(t *testing.T) {
 		t.Errorf("%+v, %v", m, err)
 	}
 }
+
+// TestIndexThatCannotBeWritten is tried again later each time, and at once when the store is closed.
+func TestIndexThatCannotBeWritten(t *testing.T) {
+	var w indexWriter
+	now := time.Now()
+	for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+		if w.settle(true, now); !w.failed || w.again.Sub(now) != want*time.Second {
+			t.Errorf("again after %v, want %v s", w.again.Sub(now), int(want))
+		}
+	}
+	if w.settle(false, now); w.failed || !w.again.IsZero() {
+		t.Error("it waits although it was written")
+	}
+	w.settle(true, now)
+	if got := w.again.Sub(now); got != time.Second {
+		t.Errorf("the next failure is tried again after %v", got)
+	}
+	dir := t.TempDir()
+	recs, _ := withoutIndex(t, dir)
+	path := filepath.Join(dir, recordsDir, fileName(1, indexSuffix))
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := mustOpen(t, Config{Dir: dir})
+	asks(t, &Reader{index: &s.index}, recs)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, s)
+	if n := unindexed(s); n > 0 {
+		t.Errorf("%d blocks are not on disk", n)
+	}
+}
