@@ -209,9 +209,11 @@ const (
 const backlogTries = 8
 
 // backlog is that of now. It must not say that something waits where nothing does: the next datagram, whenever it comes, would be taken for it.
-func (in *inlet) backlog() backlog {
+func (in *inlet) backlog() backlog { return in.ask(backlogTries) }
+
+func (in *inlet) ask(tries int) backlog {
 	b := backlog{taken: in.taken.Load() + inletMost}
-	for range backlogTries {
+	for range tries {
 		step := in.steps.Load()
 		waiting := in.waiting()
 		end := step/3*3 + 3 // of the reading that is under way or comes next
