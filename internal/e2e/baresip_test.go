@@ -73,7 +73,7 @@ func (n *network) phone(c phoneConfig) *phone {
 	writeFile(n.t, filepath.Join(p.dir, "contacts"), "")
 	writeFile(n.t, filepath.Join(p.dir, "uuid"), fmt.Sprint("phone", c.host))
 	p.prefix = n.host(c.host)
-	args := append(p.prefix[:len(p.prefix):len(p.prefix)], path, "-f", p.dir, "-t", "40", map[bool]string{false: "-4", true: "-6"}[c.v6])
+	args := append(p.prefix[:len(p.prefix):len(p.prefix)], path, "-f", p.dir, "-t", "120", map[bool]string{false: "-4", true: "-6"}[c.v6])
 	if c.dial != "" {
 		args = append(args, "-e", "/dial "+c.dial)
 	}
@@ -122,7 +122,7 @@ func (p *phone) collect(r io.Reader) {
 // wait waits until baresip has said one of the texts.
 func (p *phone) wait(texts ...string) {
 	p.t.Helper()
-	deadline := time.After(timeout)
+	deadline := time.After(2 * timeout) // many begin at once
 	for i := 0; ; {
 		ended := over(p.exited) // then the log is whole
 		p.mu.Lock()

@@ -53,7 +53,7 @@ func TestNewDocumentAppliesToNewCallsOnly(t *testing.T) {
 			gw1 := l.sipp(peer{scenario: "uas-held", n: 3})
 			gw2 := l.sipp(peer{scenario: "uas-call", n: 4})
 			old := s.status().Document
-			first := l.sipp(peer{scenario: "uac-hold-later", n: 2, port: 5070, talk: 5000})
+			first := l.sipp(peer{scenario: "uac-hold-later", n: 2, port: 5070, talk: 10000})
 			s.waitAnswered(1)
 			change(s, toGW2(doc))
 			s.waitLog("document applied")
@@ -119,7 +119,7 @@ func TestDrainRefusesNewCallsAndKeepsOld(t *testing.T) {
 	l := newLab(t)
 	s := l.serve(l.document("UDP"))
 	gw1 := l.sipp(peer{scenario: "uas-call", n: 3, calls: 2})
-	first := l.sipp(peer{scenario: "uac-call", n: 2, port: 5070, talk: 5000})
+	first := l.sipp(peer{scenario: "uac-call", n: 2, port: 5070, talk: 10000})
 	s.waitAnswered(1)
 	s.cli(0, "drain")
 	if code := s.healthz(); code != http.StatusServiceUnavailable {
@@ -150,9 +150,9 @@ func TestDrainRefusesNewCallsAndKeepsOld(t *testing.T) {
 // OPS-20: SIGTERM waits for running calls and takes no new ones.
 func TestSIGTERMWaitsForCalls(t *testing.T) {
 	l := newLab(t)
-	s := l.serve(l.document("UDP"))
+	s := l.serve(l.document("UDP"), "--drain", "30s")
 	gw1 := l.sipp(peer{scenario: "uas-call", n: 3})
-	first := l.sipp(peer{scenario: "uac-call", n: 2, port: 5070, talk: 4000})
+	first := l.sipp(peer{scenario: "uac-call", n: 2, port: 5070, talk: 10000})
 	s.waitAnswered(1)
 	s.cmd.Process.Signal(syscall.SIGTERM)
 	until(t, "the server drains", func() bool { return s.status().Draining })

@@ -163,7 +163,7 @@ func TestFullTrunkRefusesButForEmergencies(t *testing.T) {
 	l := newLab(t)
 	s := l.serve(oneGateway(l.limited(", maxCalls: 1", "")))
 	callee := l.sipp(peer{scenario: "uas-call", n: 3, calls: 3})
-	first := l.sipp(peer{scenario: "uac-call", n: 2, port: 5070, talk: 6000})
+	first := l.sipp(peer{scenario: "uac-call", n: 2, port: 5070, talk: 10000})
 	s.waitAnswered(1)
 	l.sipp(peer{scenario: "uac-refused", n: 2, port: 5071, status: "503", expect: "trunk-limit"}).wait()
 	l.sipp(peer{scenario: "uac-call", n: 2, port: 5072, number: "112"}).wait()
