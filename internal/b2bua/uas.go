@@ -283,6 +283,9 @@ func (c *Call) inDialog(l *Leg, m *sip.Message) *diag.Reason {
 	if l == &c.a && m.Method == "INVITE" && m.ToTag() == "" {
 		return diag.MergedRequest // same Call-ID, other branch (RFC 3261 §8.2.2.2)
 	}
+	if m.Method == "INVITE" && m.ToTag() == "" && m.FromTag() == l.tag {
+		return diag.LoopDetected // our own, which a proxy that the leg goes by has sent back
+	}
 	if !l.up {
 		if l == &c.a && c.phase < phaseAnswered && m.FromTag() == c.rec.In.FromTag && c.earlyTag(m.ToTag()) {
 			return c.inEarlyDialog(m)
