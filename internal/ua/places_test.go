@@ -70,11 +70,7 @@ func TestReplacesNeedsAPlace(t *testing.T) {
 
 // A call that a trunk has refused has no place there while another one rings, or has taken it: the trunk would be full of calls that are elsewhere.
 func TestRefusedCallLeavesItsPlace(t *testing.T) {
-	r := rigOf(t, strings.NewReplacer("kind: gateway, host: 198.51.100.2, root: {transport: UDP}}",
-		"kind: gateway, host: 198.51.100.2, root: {transport: UDP}}\n  third: {kind: gateway, host: 198.51.100.3, root: {transport: UDP}}", "trunks: [pstn]", "trunks: [pstn, third], selection: ordered",
-		"options: false}\n", "options: false, noProgressTimeout: 5s, noResponseTimeout: 2s}\n").Replace(document))
-	elsewhere := r.pstn
-	elsewhere.Remote = third
+	var r *rig
 	for name, row := range map[string]struct {
 		first   func(ours []byte)
 		ringing int // places on the first trunk while the second rings
@@ -87,6 +83,11 @@ func TestRefusedCallLeavesItsPlace(t *testing.T) {
 			r.in(r.pstn, response("487 Request Terminated", ours, "to", ""))
 		}, 0},
 	} {
+		r = rigOf(t, strings.NewReplacer("kind: gateway, host: 198.51.100.2, root: {transport: UDP}}",
+			"kind: gateway, host: 198.51.100.2, root: {transport: UDP}}\n  third: {kind: gateway, host: 198.51.100.3, root: {transport: UDP}}", "trunks: [pstn]", "trunks: [pstn, third], selection: ordered",
+			"options: false}\n", "options: false, noProgressTimeout: 5s, noResponseTimeout: 2s}\n").Replace(document))
+		elsewhere := r.pstn
+		elsewhere.Remote = third
 		limits := &full{trunks: map[string]bool{}, held: map[string]int{}}
 		r.env.Limits = limits
 		r.out.Reset()
