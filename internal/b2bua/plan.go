@@ -119,12 +119,12 @@ func (p *plan) takeAs(l *Leg, s *sdp.Session, asks bool) {
 			e.wish(m.Direction, &p.lines[i].peer[1-l.side], asks)
 		}
 		e.live, e.refused = !m.Rejected(), m.Rejected()
-		e.mux, e.dir, e.voices = m.RTCPMux, m.Direction, voicesOf(m)
+		p.lines[i].sealed = p.passKeys && (m.Secure() || m.Crypto || m.Fingerprint)
+		e.mux, e.dir, e.voices = m.RTCPMux, m.Direction, voicesOf(m, p.lines[i].sealed)
 		e.takes, e.digits, p.lines[i].slow, p.lines[i].clock = payloadTypes(m)
 		if p.reckons {
 			e.video, e.packets = network.VideoBandwidth(s, i), packetsAt(s, i)
 		}
-		p.lines[i].sealed = p.passKeys && (m.Secure() || m.Crypto || m.Fingerprint)
 		if !p.passKeys {
 			e.crypt, e.dtls, e.ice = l.crypt(s, i), l.dtls(s, i), l.ice(s, i)
 		}

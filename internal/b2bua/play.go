@@ -62,15 +62,15 @@ func allowed(codec sdp.Codec, names []string) bool {
 	return len(names) == 0 || slices.ContainsFunc(names, codec.Is)
 }
 
-// voices are the payload types by which the sender of an m-line takes codecs that can be played, in plain RTP.
+// voices are the payload types by which the sender of an m-line takes codecs that can be played.
 type voices struct {
 	known uint8 // a bit for each
 	types [media.Opus + 1]uint8
 }
 
-// voicesOf reads them in an m-line.
-func voicesOf(m *sdp.Media) (v voices) {
-	if !m.IsRTP() || m.Rejected() || m.Secure() || m.Crypto || m.Fingerprint {
+// voicesOf reads them in an m-line that has been opened; sealed: its keys are for the other side alone.
+func voicesOf(m *sdp.Media, sealed bool) (v voices) {
+	if !m.IsRTP() || m.Rejected() || m.Secure() || sealed {
 		return v
 	}
 	for i := range m.Codecs {

@@ -54,6 +54,33 @@ announcements:
 	}
 }
 
+// SIG-12: who is held hears music of ours under its keys, too.
+func TestSIG12MusicOverSRTP(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(l.document("UDP", "musicOnHold: generate", "musicOnHoldSource: music") + `  "trunk:gw1": {usages: [all], options: false, srtpMode: required}
+announcements:
+  music: {file: ` + l.file("music.wav", wav(16000, 560, 2*time.Second)) + `}
+`)
+	agents := siptest.T(t)
+	pbx := agents.Agent(siptest.Config{Name: "pbx", Listen: l.ip(2) + ":5060", Audio: siptest.Tone(440), Codecs: []string{"PCMA", "PCMU"}})
+	gw := agents.Agent(siptest.Config{Name: "gw1", Listen: l.ip(3) + ":5060", SRTP: "AES_CM_128_HMAC_SHA1_80", Codecs: []string{"PCMA"}})
+	call := agents.Dial(pbx, l.ip(1)+":5060", "sip:+14255550100@"+l.ip(1))
+	agents.Wait(call, siptest.Acked)
+	in := agents.Incoming(gw, 1)
+	agents.Must(in.WaitTone(agents.Context(), 440))
+	if m, err := call.Reinvite(agents.Context(), siptest.Inactive); err != nil || m.Status != 200 {
+		t.Fatalf("%v %v", m, err)
+	}
+	agents.Must(in.WaitTone(agents.Context(), 560))
+	if m, err := call.Reinvite(agents.Context(), siptest.SendRecv); err != nil || m.Status != 200 {
+		t.Fatalf("%v %v", m, err)
+	}
+	agents.Must(in.WaitTone(agents.Context(), 440))
+	if r := s.hungUp(agents, call, in); len(r.Played) != 1 || r.Played[0].To != "callee" || r.Played[0].Why != "" {
+		t.Errorf("the record says %+v", r.Played)
+	}
+}
+
 // NEW-14, P20: the target rings and sends nothing. The caller hears 425 Hz, the ringing tone of E.180, before the answer, and the target after it; a target
 // that sends early media by itself is heard instead.
 func TestNEW14Ringback(t *testing.T) {

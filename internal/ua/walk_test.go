@@ -282,13 +282,17 @@ func beginWalk(t *testing.T, seed uint64, past bool) *walk {
 		kinds = []string{"rtp"}
 	}
 	for i := range w.phones {
-		w.phones[i] = &phone{w: w, host: []int{1, 2, 3, 11, 12}[i], kind: kinds[rnd.IntN(len(kinds))], seen: make(map[string]bool), is: state{hold: "sendrecv"}, old: rnd.IntN(2) == 0, reliable: rnd.IntN(2) == 0, early: make(map[string]*early)}
+		w.phones[i] = &phone{w: w, host: []int{1, 2, 3, 11, 12}[i], kind: kinds[rnd.IntN(len(kinds))], seen: make(map[string]bool), is: state{hold: "sendrecv"}, old: rnd.IntN(2) == 0, reliable: rnd.IntN(2) == 0, music: rnd.IntN(2) == 0, early: make(map[string]*early)}
 		if i >= 3 {
-			w.phones[i].kind, w.phones[i].old, w.phones[i].reliable = w.phones[i-3].kind, w.phones[i-3].old, w.phones[i-3].reliable
+			of := w.phones[i-3]
+			w.phones[i].kind, w.phones[i].old, w.phones[i].reliable, w.phones[i].music = of.kind, of.old, of.reliable, of.music
 		}
 	}
 	k := func(i int) string {
 		timers := map[bool]string{true: "enableSessionTimer: true, sessionExpires: 240s, "}[w.phones[i].old]
+		if w.phones[i].music && !past {
+			timers += "musicOnHold: generate, "
+		}
 		return timers + []string{"options: false, usages: [all, third]", "options: false, usages: [third, home]", "options: false, usages: [all, home]"}[i] + ", acceptRefer: true, acceptReplaces: any, " + walkKinds[w.phones[i].kind]
 	}
 	doc := strings.NewReplacer(`"trunk:uc": {usages: [all], options: false}`, `"trunk:pstn": {`+k(1)+"}\n  "+`"trunk:third": {`+k(2)+"}\n  "+`"trunk:uc": {`+k(0)+"}",

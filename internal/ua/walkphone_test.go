@@ -63,6 +63,7 @@ type phone struct {
 	old      bool // it knows no UPDATE
 
 	reliable  bool              // it acknowledges provisional responses, and sends some that must be
+	music     bool              // who it holds hears music of ours
 	unpracked bool              // one of its own is not acknowledged yet
 	early     map[string]*early // by our tag, or by its own
 }

@@ -150,9 +150,14 @@ func (w *walk) rested() bool {
 				fail("line %d: %d sends %v and hears %v, and nobody else does: %v/%v", i, p.host, p.sendsOn(i), p.hearsOn(i), dirs(p.said, i), dirs(p.told, i))
 				continue
 			}
-			if o != nil && (p.sendsOn(i) != o.hearsOn(j) || p.hearsOn(i) != o.sendsOn(j)) {
+			if o != nil && (p.sendsOn(i) != o.hearsOn(j) && !p.plays(i, o, j) || p.hearsOn(i) != o.sendsOn(j) && !o.plays(j, p, i)) {
 				fail("line %d: %d sends %v and hears %v, and line %d of %d: %v/%v and %v/%v", i, p.host, p.sendsOn(i), p.hearsOn(i), j, o.host, dirs(p.said, i), dirs(p.told, i), dirs(o.said, j), dirs(o.told, j))
 				continue
+			}
+			if i == 0 && o != nil && m.Kind == "audio" {
+				if want := p.wantsMusic(i, o, j); want != (session.Play != nil && session.Play.To == media.SideIndex(1-k) && session.Play.Stream == n) && !o.wantsMusic(j, p, i) {
+					fail("line %d: %d is to have %d hear music: %v, and the relay plays %+v", i, p.host, o.host, want, session.Play)
+				}
 			}
 			st := &session.Streams[n]
 			s := &st.Side[k]
@@ -202,6 +207,16 @@ func (w *walk) rested() bool {
 		}
 	}
 	return ok
+}
+
+// plays tells whether another telephone is told to listen to music of ours where p, which holds it, sends nothing.
+func (p *phone) plays(i int, o *phone, j int) bool {
+	return p.music && !p.w.past && p.said.Media[i].Direction == sdp.Inactive && !p.sendsOn(i) && o.hearsOn(j)
+}
+
+// wantsMusic tells whether it is to be heard.
+func (p *phone) wantsMusic(i int, o *phone, j int) bool {
+	return p.music && !p.said.Media[i].Direction.Recv() && o.said.Media[j].Direction.Recv()
 }
 
 // dirs is what a failure prints of an m-line.
