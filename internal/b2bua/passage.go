@@ -7,6 +7,7 @@ import (
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 	"github.com/directsip/directsip/internal/txn"
@@ -34,6 +35,7 @@ type Passage struct {
 	told   bool                  // the leg was told of other media and must be told of its own again
 	over   bool                  // its own dialog is over, and not that of who was to be joined with it
 	box    *strongbox            // its keys in the call that it leaves
+	said   string                // where its media goes past us there: its description; "" where it does not
 }
 
 // Forward is a message of a leg that lives in another shard, or an INVITE that asks for the place of one.
@@ -79,6 +81,9 @@ func (c *Call) lend(now time.Time, x *transfer, out *Out) {
 	for i := range min(len(c.plan.lines), mostLines) {
 		p.places[i] = c.plan.lines[i].peer[l.side].place
 	}
+	if c.plan.bypass {
+		p.said = x.by.sdp.body // as the other one was told
+	}
 	out.Passages = append(out.Passages, p)
 	*l = Leg{side: l.side, number: l.number, trunk: l.trunk, who: l.who, tag: l.tag}
 	c.plan.dirty = true
@@ -116,7 +121,7 @@ func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
 	if why == nil && !c.mayJoin(c.other(by), guestOf(&p.leg)) {
 		why = diag.TollBypass
 	}
-	if why == nil && c.plan.bypass {
+	if why == nil && c.plan.bypass && !c.seats(by, p) {
 		why = diag.NotAcceptable
 	}
 	if why != nil {
@@ -144,6 +149,12 @@ func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
 	c.plan.dirty = true
 	c.inviteGuest(now, x, out)
 	c.settle(now, out)
+}
+
+// seats tells whether a leg of another call can take part in this one, which is bypassed: as it was in that one, and with who stays.
+func (c *Call) seats(by *Leg, p *Passage) bool {
+	said, err := sdp.Parse(p.said)
+	return p.said != "" && err == nil && c.joins(by, c.other(by), p.leg.trunk, said)
 }
 
 // inviteGuest offers the leg that came from another call, or a target that has answered, what it will hear here, by a re-INVITE.

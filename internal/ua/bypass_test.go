@@ -2,6 +2,7 @@ package ua_test
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -303,5 +304,43 @@ func TestBYP02PickedUp(t *testing.T) {
 		if m := &guest.Media[0]; m.Port != 49170 || m.Conn.String() != "198.51.100.1" || kinds(guest) != c.want {
 			t.Errorf("%+v: who picks up is told\n%s", c, guest.Body())
 		}
+	}
+}
+
+// RFC 5589 §7: the two who talk to a referrer past us are joined in one call, past us too: each is told of the media of the other. Who is elsewhere is not, as there are no ports for it.
+func TestBYP01AttendedTransfer(t *testing.T) {
+	elsewhere := strings.ReplaceAll(bodies[1], "IN IP4 198.51.100.2", "IN IP4 203.0.113.9")
+	for name, row := range map[string]struct {
+		one    string // description of who comes
+		joined bool
+	}{"at one place": {strings.Replace(bodies[1], "m=audio 49170", "m=audio 49600", 1), true}, "elsewhere": {elsewhere, false}} {
+		t.Run(name, func(t *testing.T) {
+			s := shardsOf(t, strings.Replace(placed, "enableBypass: true, ", "enableBypass: true, acceptRefer: true, ", 2))
+			one, two := s.callOf(0, bodies[0], row.one), s.callOf(1, bodies[0], bodies[1])
+			told := make(map[string]string) // by Call-ID
+			for list := s.in(s.uc, one.joins(&two)); len(list) > 0; list = list[1:] {
+				m := list[0]
+				switch id := header(m, "Call-ID"); {
+				case bytes.HasPrefix(m, []byte("NOTIFY ")), bytes.HasPrefix(m, []byte("BYE ")):
+					list = append(list, s.in(s.uc, response("200 OK", m, "", ""))...)
+				case bytes.HasPrefix(m, []byte("INVITE ")):
+					told[id] = string(m)
+					list = append(list, s.in(s.pstn, response("200 OK", m, "", map[string]string{one.b: row.one, two.b: bodies[1]}[id]))...)
+				}
+			}
+			if joined := slices.Contains(s.records, "transferred"); joined != row.joined || (len(told) == 2) != row.joined {
+				t.Fatalf("joined %v, told %d, calls have ended: %v", joined, len(told), s.records)
+			}
+			if !row.joined {
+				return
+			}
+			for id, other := range map[string]string{one.b: bodies[1], two.b: row.one} {
+				_, want, _ := strings.Cut(other, "m=audio ")
+				want, _, _ = strings.Cut(want, " ")
+				if !strings.Contains(told[id], "c=IN IP4 198.51.100.2\r\n") || !strings.Contains(told[id], "m=audio "+want+" ") {
+					t.Errorf("one is told\n%s", told[id])
+				}
+			}
+		})
 	}
 }

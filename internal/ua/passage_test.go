@@ -32,7 +32,11 @@ func newShards(t *testing.T) *shards { return newShardsOf(t, "") }
 
 // newShardsOf is newShards with further settings of the callees' trunk.
 func newShardsOf(t *testing.T, settings string) *shards {
-	snap := compile(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {acceptRefer: true`+settings+"}\n  "+`"trunk:uc": {acceptRefer: true, `, 1))
+	return shardsOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {acceptRefer: true`+settings+"}\n  "+`"trunk:uc": {acceptRefer: true, `, 1))
+}
+
+func shardsOf(t *testing.T, doc string) *shards {
+	snap := compile(t, doc)
 	s := &shards{t: t, now: begin, uc: ucSource, pstn: pstnSource}
 	for i := range s.cores {
 		env := newEnv(snap, uint64(i))
