@@ -33,6 +33,7 @@ type walk struct {
 	sessions map[media.SessionID]*media.Session
 	calls    map[string]*phone
 	past     bool      // media goes past us
+	third    bool      // … but for that of calls with the third trunk
 	handed   time.Time // when a transfer was asked for last
 	ended    string
 	trace    []string
@@ -279,7 +280,7 @@ func beginWalk(t *testing.T, seed uint64, past bool) *walk {
 	w := &walk{t: t, rnd: rnd, sessions: make(map[media.SessionID]*media.Session), calls: make(map[string]*phone)}
 	kinds := sorted(walkKinds)
 	if w.past = past; past {
-		kinds = []string{"rtp"}
+		kinds = []string{"rtp", "optional"}
 	}
 	for i := range w.phones {
 		w.phones[i] = &phone{w: w, host: []int{1, 2, 3, 11, 12}[i], kind: kinds[rnd.IntN(len(kinds))], seen: make(map[string]bool), is: state{hold: "sendrecv"}, old: rnd.IntN(2) == 0, reliable: rnd.IntN(2) == 0, music: rnd.IntN(2) == 0, early: make(map[string]*early)}
@@ -301,6 +302,10 @@ func beginWalk(t *testing.T, seed uint64, past bool) *walk {
 	if w.past {
 		doc = strings.ReplaceAll(doc, "acceptRefer: true", "acceptRefer: true, enableBypass: true") + "network:\n  regions: {here: {bypassId: here}}\n  sites: {hq: {subnets: [198.51.100.0/24]}}\n"
 		doc = strings.Replace(doc, "global: {", "global: {enableBypass: true, ", 1)
+		if w.third = seed%2 == 0; w.third {
+			i := strings.Index(doc, `"trunk:third"`)
+			doc = doc[:i] + strings.Replace(doc[i:], "enableBypass: true", "enableBypass: false", 1)
+		}
 	}
 	w.rig = rigOf(t, doc)
 	w.env.Fingerprint = ourPrint
