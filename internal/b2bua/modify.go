@@ -1,11 +1,13 @@
 package b2bua
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/dialog"
+	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/txn"
 )
@@ -334,11 +336,23 @@ func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out 
 		c.exch = nil
 		c.failExchange(now, e, why, 488, out) // before its answer, which may take something of the offer
 		l.oa.LocalAnswer()
-		c.sendAck(now, l, l.ackSeq, c.plan.decline(c, l, body), out)
+		stood := l.sdp.body
+		answer := c.plan.decline(c, l, body)
+		c.sendAck(now, l, l.ackSeq, answer, out)
+		if l == c.seat(l.side) && silent(answer) && !silent(stood) { // it has offered nothing of what stands, and is offered that: the two are to go on talking
+			l.sdp.body = stood
+			c.withdrawn(now, l, out)
+		}
 		return
 	}
 	e.from.oa.LocalOffer("INVITE")
 	c.acceptReinvite(now, e.from, sdp, out)
+}
+
+// silent tells whether a description has no m-line in use.
+func silent(body string) bool {
+	s, err := sdp.Parse(body)
+	return err == nil && !slices.ContainsFunc(s.Media, func(m sdp.Media) bool { return !m.Rejected() })
 }
 
 // keepSession answers an offer in a 2xx for which links have no room with what stands, and goes on with what stands as the offer to who has asked for one: its answer, hold

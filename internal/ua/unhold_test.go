@@ -229,3 +229,25 @@ func TestCorrectionIsNoNews(t *testing.T) {
 		t.Errorf("sent\n%s", r.lines())
 	}
 }
+
+// RFC 3261 §14.1: who offers, too late for who has asked for it, nothing of what stands is refused that, and is offered what stands: the two go on talking.
+func TestRFC3261_14_1_OffersOtherCodecsTooLate(t *testing.T) {
+	r := rigOf(t, document)
+	alone := strings.NewReplacer("AVP 8 0 101", "AVP 8 101", "a=rtpmap:0 PCMU/8000\r\n", "")
+	caller, callee := r.endsOf(alone.Replace(bodies[0]), alone.Replace(bodies[1]))
+	caller.ack(1)
+	caller.says("INVITE", "")
+	asked := r.first("INVITE")
+	callee.answers("100 Trying", asked, "")
+	r.pass(11 * time.Second)
+	r.in(caller.src, caller.write("ACK", caller.seq, alone.Replace(bodies[0])))
+	callee.answers("200 OK", asked, strings.NewReplacer("AVP 8 0 101", "AVP 0 101", "a=rtpmap:8 PCMA/8000\r\n", "", "20518 0", "20518 1").Replace(bodies[1]))
+	if _, ack := r.told("ACK"); !ack.Media[0].Rejected() {
+		t.Errorf("what it offers is taken: %s", ack.Body())
+	}
+	r.pass(time.Second)
+	inv, s := r.told("INVITE")
+	if inv == nil || header(inv, "Call-ID") != callee.callID || s.Media[0].Rejected() || s.Media[0].Formats[0] != "8" {
+		t.Fatalf("then it is told\n%s", inv)
+	}
+}
