@@ -35,7 +35,6 @@ type inlet struct {
 	v6      bool
 	steps   atomic.Uint64 // three for a reading: it begins, it is dealt with, it is over
 	emptied atomic.Uint64 // what that is at the end of the last reading that has left nothing
-	taken   atomic.Uint64 // datagrams
 
 	msgs    [inletBatch]mmsghdr
 	iovs    [inletBatch]unix.Iovec
@@ -194,9 +193,12 @@ func (in *inlet) destination(i int) (ip netip.Addr, port uint16, ok bool) {
 	return ip, binary.BigEndian.Uint16(c.to[2:]), true
 }
 
-// backlog says when all is dealt with that waited at a time: when a reading is over that has left nothing and had not come to its end then, or so many datagrams
-// were taken that those must be among them, for under too much load the queue is never empty. Zero: nothing waited.
-type backlog struct{ emptied, taken uint64 }
+// backlog says when all is dealt with that waited at a time: when a reading is over at this step that has left nothing, or so many readings that those must be among
+// what they took, for under too much load the queue is never empty. Zero: nothing waited.
+type backlog uint64
+
+// backlogMost is in how many steps all that can wait is taken by readings that leave something, as they have all that they can take.
+const backlogMost = 3 * (inletMost/inletBatch + 1)
 
 // Steps of a reading, modulo 3.
 const (
@@ -212,27 +214,23 @@ const backlogTries = 8
 func (in *inlet) backlog() backlog { return in.ask(backlogTries) }
 
 func (in *inlet) ask(tries int) backlog {
-	b := backlog{taken: in.taken.Load() + inletMost}
 	for range tries {
 		step := in.steps.Load()
 		waiting := in.waiting()
-		end := step/3*3 + 3 // of the reading that is under way or comes next
+		end := backlog(step/3*3 + 3) // of the reading that is under way or comes next
 		switch {
 		case in.steps.Load() != step, waiting && step%3 == reading: // which takes what waits, or has looked before
 			runtime.Gosched()
 			unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 			continue
 		case waiting && step%3 == dealing:
-			b.emptied = end + 3
+			return end + 3
 		case waiting || step%3 != over:
-			b.emptied = end
-		default:
-			return backlog{}
+			return end
 		}
-		return b
+		return 0
 	}
-	b.emptied = in.steps.Load()/3*3 + 6
-	return b
+	return backlog(in.steps.Load()/3*3 + 6)
 }
 
 // waiting tells whether datagrams wait. A signal, of Go's own as a rule, ends the call only where nothing does (EINTR in poll(2)).
@@ -243,8 +241,8 @@ func (in *inlet) waiting() bool {
 	return errno != unix.EINTR && (errno != 0 || n != 0)
 }
 
-func (in *inlet) past(b *backlog) bool {
-	return in.emptied.Load() >= b.emptied || in.taken.Load() >= b.taken
+func (in *inlet) past(b backlog) bool {
+	return backlog(in.emptied.Load()) >= b || backlog(in.steps.Load()) >= b+backlogMost
 }
 
 // take deals with what has come to the worker's steered ports of one family.
@@ -253,7 +251,6 @@ func (w *worker) take(in *inlet, at time.Time, now int64) {
 		step := in.steps.Add(1)
 		n := in.receive()
 		in.steps.Store(step + 1)
-		in.taken.Add(uint64(n))
 		for i := range n {
 			if i%mailbagTurn == 0 {
 				w.foresee(in, i, min(i+mailbagTurn, n))
@@ -299,7 +296,7 @@ func (w *worker) deliver(in *inlet, i int, now int64) {
 	if p.socket.fd != place {
 		return
 	}
-	if p.socket.worker != w || !in.past(&p.older) { // it came to the session before
+	if p.socket.worker != w || !in.past(p.older) { // it came to the session before
 		w.steered.late.Add(1)
 		return
 	}

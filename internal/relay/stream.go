@@ -50,14 +50,14 @@ type side struct {
 	nowhere    bool // nothing is sent to it, and it is not missed
 	xr         bool // it gets extended reports with ours
 	send, recv bool
+	first      bool // the first packet is reported
+	ssrcKnown  bool // ssrc is what FixedSSRC holds on to
+	ssrc       uint32
 	trust      trust
 	relatch    uint32
 	confirmed  uint32
-	heard      int64 // last packet of the admitted source, ns since the relay started
-	armed      int64 // since when silence counts
-	first      bool  // the first packet is reported
-	ssrcKnown  bool  // ssrc is what FixedSSRC holds on to
-	ssrc       uint32
+	heard      int64  // last packet of the admitted source, ns since the relay started
+	armed      int64  // since when silence counts
 	crypt      *crypt // nil: RTP
 	agreed     media.PayloadTypes
 	senders    []*sender
