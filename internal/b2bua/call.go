@@ -117,7 +117,6 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 	out.CallIDs = append(out.CallIDs, a.callID)
 	out.Began = append(out.Began, c.rec)
 	c.note(now, a, false, req)
-	c.respond(now, a, sip.NewResponse(req, 100, ""), out)
 	c.expires = after(now, sip.DeltaSeconds(req.Get(sip.IDExpires)))
 
 	if r, detail := c.acceptable(req); r != nil {
@@ -408,8 +407,8 @@ func (c *Call) advanceLeg(now time.Time, l *Leg, out *Out) {
 			p.Advance(now, &out.Out)
 		}
 	}
-	if due(l.invs.Deadline())(now) {
-		l.invs.Advance(now, &out.Out)
+	if due(l.invs.Deadline())(now) && l.invs.Advance(now, &out.Out) == txn.Silent && l.inv != nil {
+		c.respond(now, l, sip.NewResponse(l.inv, 100, ""), out)
 	}
 	if due(l.answer.Deadline())(now) {
 		c.advanceAnswer(now, l, out)

@@ -81,7 +81,6 @@ func (c *Call) receiveReinvite(now time.Time, l *Leg, src sip.Source, m *sip.Mes
 	}
 	l.inv = m
 	l.invs.Start(now, m, Back(src, m), c.env.Timers)
-	c.respond(now, l, c.trying(m), out)
 	if hasBody && l.sdp.refreshes(body) {
 		l.oa.LocalAnswer()
 		c.confirmed(l)
@@ -91,8 +90,6 @@ func (c *Call) receiveReinvite(now time.Time, l *Leg, src sip.Source, m *sip.Mes
 	e := &exchange{from: l, to: c.other(l), invite: true, req: m, forward: "INVITE", offer: hasBody}
 	c.forward(now, e, body, out)
 }
-
-func (c *Call) trying(m *sip.Message) *sip.Message { return sip.NewResponse(m, 100, "") }
 
 func (c *Call) verdictReason(v dialog.Verdict) *diag.Reason {
 	switch v.Status() {

@@ -196,7 +196,6 @@ func (c *Call) seatByInvite(now time.Time, x *transfer, said *sdp.Session, out *
 	l := &x.new.leg
 	req := l.inv
 	c.beginGuest(now, l)
-	c.respond(now, l, c.trying(req), out)
 	x.said, x.answer, x.stage = said, req, transferJoining
 	c.plan.dirty = true
 	c.join(now, x, out)

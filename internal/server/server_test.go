@@ -255,7 +255,7 @@ func TestShutdownEndsCalls(t *testing.T) {
 	out, in := r.call(pbx, gw)
 	ringing := r.tester.Dial(pbx, r.net+"1:5060", "sip:+14255550102@"+r.net+"1")
 	gw.Answer(siptest.Ring(time.Hour))
-	r.tester.Wait(ringing, siptest.Trying)
+	r.tester.Wait(ringing, siptest.Ringing)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := r.Shutdown(ctx); err != nil {

@@ -222,7 +222,7 @@ func stories() []story {
 		one1("withdrawn", "A re-INVITE is cancelled: 487 to it, CANCEL to the other leg", "normal-clearing", 200,
 			Caller{Manner: then(Action{second, Withdraw}, Action{5 * second, Bye})}, at(Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{Slow: 3 * second}}, "gwa")),
 		one1("withdrawn-late", "RFC 3261 §9.1: the CANCEL of a re-INVITE crosses its 200 on the other leg: who has accepted is told that nothing has changed", "normal-clearing", 200,
-			Caller{Manner: then(Action{second, Withdraw}, Action{8 * second, Bye})}, at(Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{Slow: 45 * time.Millisecond}}, "gwa")),
+			Caller{Manner: then(Action{second, Withdraw}, Action{8 * second, Bye})}, at(Callee{Progress: ringing, After: second, Final: 200, Manner: Manner{Slow: 105 * time.Millisecond}}, "gwa")),
 	}
 	list = append(list, transferStories()...)
 	list = append(list, playStories()...)

@@ -117,12 +117,21 @@ func (p *Party) reinvite(dir string, v Verb) {
 		p.speaker.dir = old
 	}
 	var c *client
-	c = p.send(m, func(r *sip.Message) { p.reinvited(c, r, dir, v) })
+	wanted, sent := false, false
+	cancel := func() { // as soon as that is allowed (RFC 3261 §9.1)
+		if wanted && !sent && c.heard && c.final == 0 {
+			sent = true
+			p.sendCancel(c)
+		}
+	}
+	c = p.send(m, func(r *sip.Message) {
+		p.reinvited(c, r, dir, v)
+		cancel()
+	})
 	if v == Withdraw || v == Recant || v == FaxWithdraw {
 		p.after(60*time.Millisecond, func() {
-			if c.heard && c.final == 0 {
-				p.sendCancel(c)
-			}
+			wanted = true
+			cancel()
 		})
 	}
 }

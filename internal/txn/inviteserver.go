@@ -7,7 +7,7 @@ import (
 )
 
 // InviteServer is the INVITE server transaction of RFC 3261 §17.2.1 with RFC 6026 §8.5.
-// The 100 (Trying) is sent by the user with Respond, at once or within 200 ms.
+// The 100 (Trying) is sent by the user with Respond, at once or after Silent.
 type InviteServer struct {
 	machine
 	t1, t2    time.Duration
@@ -27,6 +27,7 @@ func (t *InviteServer) Start(now time.Time, req *sip.Message, hop sip.Hop, tm *T
 	}
 	t.kept.theirs(req)
 	t.stay(Proceeding)
+	t.retry = now.Add(TryingAfter)
 }
 
 // Matches tells whether a request is this INVITE again, or the ACK for its response
@@ -74,6 +75,7 @@ func (t *InviteServer) Respond(now time.Time, resp *sip.Message, out *Out) bool 
 	t.put(resp, out)
 	switch {
 	case resp.Status < 200:
+		t.retry = time.Time{}
 	case resp.Status < 300:
 		t.enter(Accepted, now, 64*t.t1)
 	default:
@@ -104,6 +106,10 @@ func (t *InviteServer) Acked() {
 // Advance fires the timers that are due. TimedOut is timer H: no ACK came.
 func (t *InviteServer) Advance(now time.Time, out *Out) Event {
 	again := due(t.retry, now)
+	if again && t.state == Proceeding {
+		t.retry = time.Time{}
+		return Silent
+	}
 	if again {
 		t.again(out) // also when both are due, as after the process has stood still for that long: nobody else tells the peer that waits for it
 	}
@@ -137,6 +143,8 @@ func (t *InviteServer) Fail(now time.Time, out *Out) Event {
 // Deadline is when to call Advance, and the name of the timer; zero when no timer runs.
 func (t *InviteServer) Deadline() (time.Time, string) {
 	switch t.state {
+	case Proceeding:
+		return t.retry, "100 Trying"
 	case Completed:
 		return t.next("timer G", "timer H")
 	case Confirmed:

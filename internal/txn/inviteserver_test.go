@@ -25,7 +25,9 @@ func TestRFC3261_17_2_1(t *testing.T) {
 		after string
 	}{
 		{"nothing to repeat before the first response", udp,
-			[]serverStep{{100, "INVITE", 0, false, "", Proceeding}}, ""},
+			[]serverStep{{50, "INVITE", 0, false, "", Proceeding}}, "100:Silent"},
+		{"the user is told once that nothing was said", udp, nil, "100:Silent"},
+		{"not when something was", tcp, []serverStep{{90, "", 180, true, "180", Proceeding}}, ""},
 		{"the last provisional response is repeated", udp, []serverStep{
 			{0, "", 100, true, "100", Proceeding}, {10, "INVITE", 0, false, "100+", Proceeding},
 			{20, "", 180, true, "180", Proceeding}, {30, "INVITE", 0, false, "180+", Proceeding}}, ""},
@@ -39,7 +41,7 @@ func TestRFC3261_17_2_1(t *testing.T) {
 			{300, "ACK", 0, false, "", Confirmed}, {400, "INVITE", 0, false, "", Confirmed}}, "5200:Ended"},
 		{"timer I is zero over a reliable transport", tcp, []serverStep{
 			{0, "", 404, true, "404", Completed}, {200, "ACK", 0, false, "", Terminated}}, ""},
-		{"ACK in Proceeding is nothing", udp, []serverStep{{100, "ACK", 0, false, "", Proceeding}}, ""},
+		{"ACK in Proceeding is nothing", udp, []serverStep{{50, "ACK", 0, false, "", Proceeding}}, "100:Silent"},
 		{"a second final response is refused", udp, []serverStep{
 			{0, "", 486, true, "486", Completed}, {10, "", 200, false, "", Completed},
 			{20, "", 500, false, "", Completed}, {30, "", 180, false, "", Completed}, {40, "ACK", 0, false, "", Confirmed}}, "5040:Ended"},

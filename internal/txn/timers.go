@@ -33,6 +33,11 @@ func (tm *Timers) Defaults() Timers {
 	return d
 }
 
+// TryingAfter is how long an INVITE may be without a response before it has a 100. RFC 3261 §17.2.1 has 200 ms; half of that leaves the way back of a slow
+// network its time before the peer repeats the INVITE (timer A). Where somebody rings or refuses sooner, as in a local network, the 100 would be one message of
+// seven, and would tell the peer nothing that the next one does not.
+const TryingAfter = 100 * time.Millisecond
+
 // State is a state of one of the four machines, named as in RFC 3261 §17 and RFC 6026.
 type State uint8
 
@@ -75,13 +80,14 @@ func (s State) String() string {
 // Event is what the transaction user must know after time has passed or sending has failed.
 type Event uint8
 
-// The events of a machine. All but None leave it Terminated, with one exception: an INVITE
+// The events of a machine. All but None and Silent leave it Terminated, with one exception: an INVITE
 // server in Accepted lives on after Failed (RFC 6026 §8.5).
 const (
 	None     Event = iota
 	TimedOut       // client: no (final) response in time, treat as 408 (RFC 3261 §8.1.3.1); INVITE server: no ACK (timer H)
 	Failed         // the transport could not send; a client treats it as 503 (RFC 3261 §8.1.3.1)
 	Ended          // ran its course; nothing to do but forget it
+	Silent         // INVITE server: nothing has been said for TryingAfter; the user answers 100
 )
 
 // String is for logs and test failures.
@@ -95,6 +101,8 @@ func (e Event) String() string {
 		return "Failed"
 	case Ended:
 		return "Ended"
+	case Silent:
+		return "Silent"
 	}
 	return "?"
 }

@@ -208,8 +208,8 @@ func (r *rig) answered() (callID, theirs, ours string) {
 	callID, theirs = "call-"+n+"@198.51.100.1", "from"+n
 	r.out.Reset()
 	r.in(r.uc, request("INVITE", "1", "i"+n, callID, theirs, "", bodies[0]))
-	r.sent("SIP/2.0 100", "INVITE")
-	inv := r.out.Sends[1].Data
+	r.sent("INVITE")
+	inv := r.out.Sends[0].Data
 	r.out.Reset()
 	r.in(r.pstn, response("100 Trying", inv, "", ""))
 	r.in(r.pstn, response("180 Ringing", inv, "to"+n, ""))

@@ -29,8 +29,8 @@ func (r *rig) endsOf(offer, answer string) (caller, callee *end) {
 	r.out.Reset()
 	invite := request("INVITE", "1", "i"+n, "call-"+n, "from"+n, "", offer)
 	r.in(r.uc, invite)
-	r.sent("SIP/2.0 100", "INVITE")
-	ours := r.out.Sends[1].Data
+	r.sent("INVITE")
+	ours := r.out.Sends[0].Data
 	r.out.Reset()
 	r.in(r.pstn, response("200 OK", ours, "to"+n, answer))
 	r.sent("ACK", "SIP/2.0 200")

@@ -517,7 +517,7 @@ func TestTransfersAreWhatIsSaid(t *testing.T) {
 						u := *x.third
 						u.fresh++
 						u.says("INVITE", u.describes(nil))
-						x.rig.sent("SIP/2.0 100", "SIP/2.0 491")
+						x.rig.sent("SIP/2.0 491")
 						x.third.version = u.version
 						u.ack(u.seq)
 					}

@@ -47,7 +47,7 @@ func TestRFC5407_3_2MessagesThatCrossTheEnd(t *testing.T) {
 			r := newRig(t)
 			who, other := hangsUp(r.acknowledged())
 			who.says("INVITE", hold(who))
-			r.sent("SIP/2.0 100", "INVITE")
+			r.sent("INVITE")
 			ours := r.last()
 			who.says("BYE", "")
 			r.sent("SIP/2.0 200", "SIP/2.0 487", "BYE")

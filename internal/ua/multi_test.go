@@ -45,7 +45,7 @@ func TestTRK03LineByLine(t *testing.T) {
 			r := secured(t, c.mode, "accept")
 			r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", described(0, 1, c.offer)))
 			if c.offered == "" {
-				r.sent("SIP/2.0 100", "SIP/2.0 488")
+				r.sent("SIP/2.0 488")
 				if got := r.out.Records[0].Reason; got != c.reason {
 					t.Errorf("refused for %s, want %s", got, c.reason)
 				}
@@ -174,7 +174,7 @@ func TestOpenedOfferIsTheSame(t *testing.T) {
 		}
 		caller.ack(caller.seq)
 		caller.says("INVITE", bodies[0]+uc80+muxed+ice)
-		r.sent("SIP/2.0 100", "SIP/2.0 200")
+		r.sent("SIP/2.0 200")
 	}
 }
 

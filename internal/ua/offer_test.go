@@ -39,7 +39,7 @@ func TestOffersOfAnotherFamily(t *testing.T) {
 	} {
 		r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:uc": {`+row.settings, 1))
 		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", row.body))
-		r.sent("SIP/2.0 100", row.want)
+		r.sent(row.want)
 	}
 }
 
@@ -303,7 +303,7 @@ func TestRefreshAnsweredWithLessMeanwhile(t *testing.T) {
 		t.Errorf("the callee is told\n%s\nthe relay has %+v", inv, r.side(0))
 	}
 	caller.says("INVITE", bodies[0])
-	r.sent("SIP/2.0 100", "SIP/2.0 491") // … and not taken for what stands
+	r.sent("SIP/2.0 491") // … and not taken for what stands
 }
 
 // both are two codecs.

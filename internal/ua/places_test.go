@@ -55,13 +55,13 @@ func TestReplacesNeedsAPlace(t *testing.T) {
 	r.sent("SIP/2.0 503")
 	delete(limits.trunks, "pstn")
 	replaceCaller(r, caller, "2")
-	r.sent("SIP/2.0 100", "INVITE")
+	r.sent("INVITE")
 	callee.answers("488 Not Acceptable Here", r.last(), "")
 	if limits.held["pstn"] != 0 {
 		t.Errorf("%v when the guest was refused", limits.held)
 	}
 	replaceCaller(r, caller, "3")
-	r.sent("SIP/2.0 100", "INVITE")
+	r.sent("INVITE")
 	callee.answers("200 OK", r.last(), bodies[1])
 	if limits.held["pstn"] != 1 || limits.held["uc"] != 0 {
 		t.Errorf("%v when the guest has the seat", limits.held)
@@ -113,7 +113,7 @@ func TestRecordOfALastTargetWithoutRoom(t *testing.T) {
 		`  "trunk:uc"`, "  \"trunk:third\": {options: false, calledRules: [{pattern: '^\\+1(.*)$', translation: '91$1'}]}\n  \"trunk:uc\"").Replace(document))
 	r.env.Limits = &full{trunks: map[string]bool{"third": true}, held: map[string]int{}}
 	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
-	r.sent("SIP/2.0 100", "INVITE")
+	r.sent("INVITE")
 	ours := r.last()
 	r.out.Reset()
 	r.in(r.pstn, response("503 Service Unavailable", ours, "to", ""))

@@ -77,7 +77,7 @@ func TestRefusesUnhold(t *testing.T) {
 	refusesUnhold(r, caller, callee, "488 Not Acceptable Here")
 	caller.answers("200 OK", r.unholds(caller, sdp.RecvOnly), held)
 	callee.says("INVITE", directed(1, "recvonly"))
-	r.sent("SIP/2.0 100", "SIP/2.0 200")
+	r.sent("SIP/2.0 200")
 	if ok, said := r.told("SIP/2.0 200"); said.Media[0].Direction != sdp.SendOnly {
 		t.Errorf("a refresh is answered\n%s", ok)
 	}
