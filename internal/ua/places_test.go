@@ -79,7 +79,8 @@ func TestRefusedCallLeavesItsPlace(t *testing.T) {
 		"silent":  {func([]byte) { r.pass(3 * time.Second) }, 1}, // it may have heard us, and answer
 		"cancelled": {func(ours []byte) {
 			r.in(r.pstn, response("100 Trying", ours, "", ""))
-			r.pass(5500 * time.Millisecond)
+			r.pass(5100 * time.Millisecond)
+			r.in(r.pstn, response("200 OK", r.last(), "to", "")) // to the CANCEL
 			r.in(r.pstn, response("487 Request Terminated", ours, "to", ""))
 		}, 0},
 	} {
@@ -92,7 +93,7 @@ func TestRefusedCallLeavesItsPlace(t *testing.T) {
 		r.env.Limits = limits
 		r.out.Reset()
 		r.in(r.uc, request("INVITE", "1", "i"+name, name, "from", "", bodies[0]))
-		r.sent("SIP/2.0 100", "INVITE")
+		r.sent("INVITE")
 		row.first(r.last())
 		ours := r.last()
 		r.in(elsewhere, response("180 Ringing", ours, "to", ""))
