@@ -63,7 +63,8 @@ func (r *rig) holding() (caller, callee *end) {
 func (e *end) write(method string, seq int, body string, lines ...string) []byte {
 	e.n++
 	host := e.src.Remote.String()
-	b := []byte(method + " sip:192.0.2.10:5060 SIP/2.0\r\nVia: SIP/2.0/" + e.src.Transport.String() + " " + host + ";branch=z9hG4bK-" + e.callID[:4] + strconv.Itoa(e.n) + ";rport\r\n" +
+	_, dialog, _ := strings.Cut(e.to, ";tag=") // each early one counts for itself
+	b := []byte(method + " sip:192.0.2.10:5060 SIP/2.0\r\nVia: SIP/2.0/" + e.src.Transport.String() + " " + host + ";branch=z9hG4bK-" + e.callID[:4] + dialog + strconv.Itoa(e.n) + ";rport\r\n" +
 		"Max-Forwards: 70\r\nFrom: " + e.from + "\r\nTo: " + e.to + "\r\nCall-ID: " + e.callID + "\r\nCSeq: " + strconv.Itoa(seq) + " " + method + "\r\n" +
 		"Contact: <sip:" + host + ">\r\nAllow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REFER\r\n")
 	for _, l := range lines {
