@@ -84,7 +84,8 @@ func (x *watch) offerIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	switch m.Method {
 	case "INVITE":
 		if m.ToTag() == "" && o.initial != nil {
-			if o.initial.status < 300 || r.seq <= o.initial.seq {
+			forgotten := o.initial.status >= 300 && x.n.w.now.After(o.initial.ended.Add(5*time.Second)) // timer I: by another way it came when the call was long refused
+			if o.initial.status < 300 || r.seq <= o.initial.seq && !forgotten {
 				r.refuse = "merged"
 				return
 			}
