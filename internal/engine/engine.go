@@ -43,8 +43,9 @@ type Config struct {
 	Logger    *slog.Logger
 	UserAgent string
 	Timers    *txn.Timers // nil: RFC 3261
-	// Explain sees every record before it is kept, and may add to it; nil: nobody. It is called by shards and must not block.
-	Explain func(*cdr.Record)
+	// Explain sees every record before it is kept; nil: nobody. It is called by shards and must not block. What it returns may ask the host about the call, while no shard waits: the
+	// record that comes of that is kept in place of the other. nil: nothing is to be asked.
+	Explain func(*cdr.Record) func() *cdr.Record
 	// Ended sees every record; nil: nobody. It is called by shards and must not block.
 	Ended func(*cdr.Record)
 	// Quarantine is how long a media port rests before it is used again; 0: 2 s.
@@ -299,8 +300,15 @@ func (e *Engine) health(t *topology.Trunk, ev health.Event, st health.Status) {
 // finished takes the record of a call.
 func (e *Engine) finished(r *cdr.Record) {
 	if e.cfg.Explain != nil {
-		e.cfg.Explain(r)
+		if ask := e.cfg.Explain(r); ask != nil {
+			e.wg.Go(func() { e.keep(ask()) })
+			return
+		}
 	}
+	e.keep(r)
+}
+
+func (e *Engine) keep(r *cdr.Record) {
 	e.cfg.Records.Put(r)
 	if e.cfg.Ended != nil {
 		e.cfg.Ended(r)

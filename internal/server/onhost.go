@@ -14,7 +14,7 @@ import (
 	"github.com/directsip/directsip/internal/ways"
 )
 
-// What is known of a way to this host is asked anew after a while, and shards wait for no more than so many questions in that time.
+// What is known of a way to this host is asked anew after a while, and no more than so many questions are asked in that time.
 const (
 	wayAge   = 10 * time.Second
 	mostWays = 32
@@ -30,6 +30,25 @@ type onHost struct {
 	counted bool
 	looked  time.Time
 	full    time.Time // when that was seen to grow for the last time
+}
+
+// explained is how to make the record of an ended call with what the host knows of sides of which nothing came; nil: there is none. The record itself stays, as others may read it.
+func (o *onHost) explained(r *cdr.Record) func() *cdr.Record {
+	if len(r.Audio) == 0 || !slices.ContainsFunc(r.Media, func(m cdr.Media) bool { return m.Absent() }) {
+		return nil
+	}
+	return func() *cdr.Record {
+		with := *r
+		with.Media = slices.Clone(r.Media)
+		for i := range with.Media {
+			if e := with.Media[i].Evidence; e != nil {
+				own := *e
+				with.Media[i].Evidence = &own
+			}
+		}
+		o.explain(&with)
+		return &with
+	}
 }
 
 // explain adds to a record what the host knows of sides of which nothing came, and judges the call anew by that.

@@ -50,8 +50,11 @@ func TestRecordOfWhatTheHostDrops(t *testing.T) {
 			}
 		}
 		var o onHost
-		r := silent(c.announced)
-		o.explain(r)
+		ended := silent(c.announced)
+		r := o.explained(ended)()
+		if ended.Media[1].Evidence.Arrives != "" || ended.Audio[len(ended.Audio)-1].Cause == "reverse-path" {
+			t.Errorf("the record that others read is changed: %+v", ended.Media[1].Evidence)
+		}
 		if a := r.Audio[len(r.Audio)-1]; a.From != "callee" || a.Cause != c.cause {
 			t.Errorf("%s, rp_filter %s: %+v, want %s", c.announced, c.filter, r.Audio, c.cause)
 		}
@@ -88,6 +91,22 @@ func TestRecordWhileTheTableIsFull(t *testing.T) {
 	o.full = r.Start.Add(-time.Second)
 	if o.explain(r); r.Audio[0].Cause != "nothing" {
 		t.Errorf("%+v", r.Audio)
+	}
+}
+
+// TestHeardCallsAskNothing: nobody asks the host for the record of a call whose sides were both heard, or that nobody complains of.
+func TestHeardCallsAskNothing(t *testing.T) {
+	var o onHost
+	r := silent("203.0.113.9:4000")
+	if o.explained(r) == nil {
+		t.Fatal("nothing is asked of a side that was not heard")
+	}
+	heard := *r
+	heard.Media = heard.Media[:1]
+	still := *r
+	still.Audio = nil
+	if o.explained(&heard) != nil || o.explained(&still) != nil {
+		t.Error("the host is asked")
 	}
 }
 

@@ -153,7 +153,7 @@ func (s *Server) open(snap *topology.Snapshot, me *topology.Server) (err error) 
 		return err
 	}
 	s.engine, err = engine.New(engine.Config{Server: me.Name, Snapshot: snap, Shards: s.cfg.Shards, Relay: s.relay, Resolver: s.resolver,
-		Records: s.store, Logger: s.log, UserAgent: "directsip/" + Version, Explain: s.onHost.explain, Ended: s.metrics.ended})
+		Records: s.store, Logger: s.log, UserAgent: "directsip/" + Version, Explain: s.onHost.explained, Ended: s.metrics.ended})
 	if err != nil {
 		return err
 	}
