@@ -188,13 +188,8 @@ func (s *script) settled(side int) {
 		return
 	}
 	local, remote := s.session.Streams[0].Side[side].Local.Addr(), s.session.Streams[0].Side[side].Remote.Addr()
-	for deadline := time.Now().Add(patience); ; moment() {
-		if _, _, known := s.steered.exit.ways.Now(local, remote); known {
-			return
-		}
-		if time.Now().After(deadline) {
-			s.t.Fatalf("step %d: the way to %v does not become known", len(s.trace), remote)
-		}
+	if !comes(func() bool { _, _, known := s.steered.exit.ways.Now(local, remote); return known }) {
+		s.t.Fatalf("step %d: the way to %v does not become known", len(s.trace), remote)
 	}
 }
 
@@ -354,12 +349,9 @@ func (s *script) send(socket string, to netip.AddrPort, b []byte) {
 	if _, err := s.socket[socket].WriteToUDPAddrPort(b, to); err != nil {
 		s.t.Fatal(err)
 	}
-	after := s.counted()
-	for deadline := time.Now().Add(patience); after.all() == before.all(); after = s.counted() {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("step %d: %s sent %d octets, which were not counted: %+v", len(s.trace), socket, len(b), after)
-		}
-		moment()
+	after := before
+	if !comes(func() bool { after = s.counted(); return after.all() != before.all() }) {
+		s.t.Fatalf("step %d: %s sent %d octets, which were not counted: %+v", len(s.trace), socket, len(b), after)
 	}
 	note := fmt.Sprintf("%s sent %d octets %x: %+v", socket, len(b), b[:min(12, len(b))], after)
 	if after.relayed > before.relayed {

@@ -500,22 +500,27 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// moment is between two looks at what takes microseconds. Who looked without a pause would keep the only processor from the worker that he waits for.
-func moment() { time.Sleep(20 * time.Microsecond) }
-
 // comes tells whether something becomes true in time.
 func comes(ok func() bool) bool {
+	if ok() {
+		return true
+	}
 	deadline := time.After(patience)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
+	pause := 20 * time.Microsecond // who looked without one would keep the only processor from the worker that he waits for
+	look := time.NewTimer(pause)
+	defer look.Stop()
+	for {
 		select {
-		case <-tick.C:
+		case <-look.C:
+			if ok() {
+				return true
+			}
+			pause = min(2*pause, time.Millisecond)
+			look.Reset(pause)
 		case <-deadline:
-			return false
+			return ok()
 		}
 	}
-	return true
 }
 
 // TestDTLSRestart: a peer that begins anew gets new keys, a peer of another certificate the ones of its own, and until then the old ones count or none.

@@ -91,10 +91,8 @@ func (k *kernelRig) both(packets int, first, second func(packet []byte)) {
 func (k *kernelRig) passes(side int, packet func()) {
 	k.t.Helper()
 	packet()
-	for deadline := time.Now().Add(patience); k.due(side); moment() {
-		if time.Now().After(deadline) {
-			k.t.Fatal("the worker's turn does not end")
-		}
+	if !comes(func() bool { return !k.due(side) }) {
+		k.t.Fatal("the worker's turn does not end")
 	}
 	k.asked(1, side)
 }
@@ -111,19 +109,17 @@ func (k *kernelRig) due(side int) bool {
 func (r *rig) asked(id media.SessionID, side int) {
 	r.t.Helper()
 	s := r.find(id)
-	unknown := func() bool {
+	known := func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.streams[0].side[side].kernel.why != fastpath.Asking {
-			return false
+			return true
 		}
 		s.streams[0].offload(media.SideIndex(side), r.now())
-		return true
+		return false
 	}
-	for deadline := time.Now().Add(patience); unknown(); moment() {
-		if time.Now().After(deadline) {
-			r.t.Fatal("the way does not become known")
-		}
+	if !comes(known) {
+		r.t.Fatal("the way does not become known")
 	}
 }
 
