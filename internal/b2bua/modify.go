@@ -1,7 +1,6 @@
 package b2bua
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -349,7 +348,7 @@ func (c *Call) reinviteAccepted(now time.Time, e *exchange, m *sip.Message, out 
 // silent tells whether a description has no m-line in use.
 func silent(body string) bool {
 	s, err := sdp.Parse(body)
-	return err == nil && !slices.ContainsFunc(s.Media, func(m sdp.Media) bool { return !m.Rejected() })
+	return err == nil && !s.InUse()
 }
 
 // keepSession answers an offer in a 2xx for which links have no room with what stands, and goes on with what stands as the offer to who has asked for one: its answer, hold

@@ -1,7 +1,6 @@
 package b2bua
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/directsip/directsip/internal/sdp"
@@ -108,7 +107,7 @@ func (p *plan) recall(c *Call, rel *reliable) {
 // want of an answer it needs to.
 func told(said, offer, answer string) bool {
 	s, err := sdp.Parse(said)
-	return err == nil && slices.ContainsFunc(s.Media, func(m sdp.Media) bool { return !m.Rejected() }) && takesAll(offer, answer)
+	return err == nil && s.InUse() && takesAll(offer, answer)
 }
 
 // takesAll tells whether an answer takes all that was offered, so that who has agreed to the offer need not be told.

@@ -9,6 +9,7 @@ package sdp
 import (
 	"iter"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -101,6 +102,11 @@ type Codec struct {
 
 // Rejected says whether the m-line has port 0.
 func (m *Media) Rejected() bool { return m.Port == 0 }
+
+// InUse tells whether some m-line is not rejected.
+func (s *Session) InUse() bool {
+	return slices.ContainsFunc(s.Media, func(m Media) bool { return !m.Rejected() })
+}
 
 // Held says whether the sender of this description does not want to receive: sendonly, inactive, or the address
 // 0.0.0.0 (RFC 3264 §8.4).
