@@ -8,7 +8,7 @@ func mirror(offer, answer *sdp.Session) (changed bool) {
 	for i := range answer.Media {
 		o, a := offer.Media[i].Direction, &answer.Media[i]
 		if !a.Direction.Answers(o) {
-			a.Direction, changed = direction(a.Direction.Send() && o.Recv(), a.Direction.Recv() && o.Send()), true
+			a.Direction, changed = sdp.DirectionOf(a.Direction.Send() && o.Recv(), a.Direction.Recv() && o.Send()), true
 		}
 	}
 	return changed
@@ -24,17 +24,4 @@ func fitTo(text string, answer *sdp.Session) error {
 		mirror(offer, answer)
 	}
 	return err
-}
-
-// direction is the word for what flows, seen from whoever says it.
-func direction(send, recv bool) sdp.Direction {
-	switch {
-	case send && recv:
-		return sdp.SendRecv
-	case send:
-		return sdp.SendOnly
-	case recv:
-		return sdp.RecvOnly
-	}
-	return sdp.Inactive
 }

@@ -17,9 +17,9 @@ func (e *end) wish(said sdp.Direction, other *end, asks bool) {
 	case said.Send() && said.Recv(), !other.live || other.dir.Send() && other.dir.Recv(), asks && said != e.dir && !said.Recv():
 		e.wants = said
 	case asks && said != e.dir, said.Recv() && !e.wants.Recv():
-		e.wants = direction(said.Send() || !other.dir.Recv(), said.Recv())
+		e.wants = sdp.DirectionOf(said.Send() || !other.dir.Recv(), said.Recv())
 	case said.Send():
-		e.wants = direction(true, e.wants.Recv())
+		e.wants = sdp.DirectionOf(true, e.wants.Recv())
 	}
 }
 
@@ -34,7 +34,7 @@ func (p *plan) forgetHold(l *Leg) {
 func (p *plan) unhold(from *Leg, s *sdp.Session) (changed bool) {
 	for i := range s.Media[:min(len(s.Media), len(p.lines))] {
 		m, wants := &s.Media[i], p.lines[i].peer[from.side].wants
-		if d := direction(m.Direction.Send() || wants.Send(), m.Direction.Recv() || wants.Recv()); d != m.Direction && !m.Rejected() {
+		if d := sdp.DirectionOf(m.Direction.Send() || wants.Send(), m.Direction.Recv() || wants.Recv()); d != m.Direction && !m.Rejected() {
 			m.Direction, changed = d, true
 		}
 	}
@@ -120,7 +120,7 @@ func (c *Call) staysHeld(now time.Time, l *Leg, out *Out) {
 	changed := false
 	for i := range s.Media[:min(len(s.Media), len(p.lines))] {
 		m, dir := &s.Media[i], p.lines[i].peer[l.side].dir
-		if d := direction(m.Direction.Send() && dir.Send(), m.Direction.Recv() && dir.Recv()); d != m.Direction {
+		if d := sdp.DirectionOf(m.Direction.Send() && dir.Send(), m.Direction.Recv() && dir.Recv()); d != m.Direction {
 			m.Direction, changed = d, true
 		}
 	}

@@ -27,6 +27,19 @@ func (d Direction) String() string {
 	return ""
 }
 
+// DirectionOf is the word for what flows, seen from whoever says it.
+func DirectionOf(send, recv bool) Direction {
+	switch {
+	case send && recv:
+		return SendRecv
+	case send:
+		return SendOnly
+	case recv:
+		return RecvOnly
+	}
+	return Inactive
+}
+
 // Send says whether the writer of the description sends.
 func (d Direction) Send() bool { return d != RecvOnly && d != Inactive }
 

@@ -202,15 +202,7 @@ func parsed(text string) *sdp.Session {
 // meets is the direction of an answer.
 func meets(offer sdp.Direction, wants string) string {
 	send, recv := offer.Recv() && strings.Contains("sendrecv sendonly", wants), offer.Send() && strings.Contains("sendrecv recvonly", wants)
-	switch {
-	case send && recv:
-		return "sendrecv"
-	case send:
-		return "sendonly"
-	case recv:
-		return "recvonly"
-	}
-	return "inactive"
+	return sdp.DirectionOf(send, recv).String()
 }
 
 func (p *phone) port() int { p.ports += 2; return 40000 + 1000*(p.host%10) + 500*(p.host/10) + p.ports }
