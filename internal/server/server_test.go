@@ -328,6 +328,12 @@ func TestDrainLetsCallsEnd(t *testing.T) {
 		t.Errorf("a new call got %d", refused.Status())
 	}
 	r.hangup(in, out)
+	ends(t, done)
+}
+
+// ends waits for the end of a server whose last call has ended.
+func ends(t *testing.T, done <-chan error) {
+	t.Helper()
 	select {
 	case err := <-done:
 		if err != nil {
@@ -381,14 +387,7 @@ func helpedAtTheEnd(t *testing.T) bool {
 	}
 	help.Hangup()
 	r.tester.Wait(help, siptest.Ended)
-	select {
-	case err := <-done:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(timeout):
-		t.Fatal("the last call has ended, and the server has not")
-	}
+	ends(t, done)
 	return true
 }
 
