@@ -2,10 +2,12 @@ package b2bua
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/directsip/directsip/internal/dialog"
 	"github.com/directsip/directsip/internal/media"
+	"github.com/directsip/directsip/internal/routing"
 	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/sip"
 )
@@ -19,7 +21,7 @@ type reoffer struct {
 	heard bool      // it has a provisional response
 
 	corrects bool      // it tells the peer what it does not know yet, so that after glare it is sent again
-	glares   uint8     // 491, or 500 or 503 of a peer that is busy or not to be reached, or 487 of one that is slow, so far
+	glares   uint8     // refusals so far, be it that the peer is busy or slow
 	retry    time.Time // when; zero: not at all
 }
 
@@ -92,14 +94,22 @@ func (c *Call) reofferAnswered(now time.Time, l *Leg, seq uint32, m *sip.Message
 		c.vanished(now, l, "re-INVITE answered "+m.StartLine(), out)
 		return true
 	}
-	if r := l.again; (m.Status == 491 || m.Status == 500 || m.Status == 503 || m.Status == 487) && r.corrects && r.glares < glareTries {
+	busy := m.Status == 491 || m.Status == 500 || m.Status == 503 || m.Status == 487
+	switch r := l.again; {
+	case r.corrects && l.longer(m):
+		r.retry = now
+		return true
+	case r.corrects && r.glares < glareTries && (busy || l.stood == "" && !waits): // who has something else than what stands sends what nobody hears, or hears nothing
 		r.glares++
 		r.retry = now
 		if m.Status != 500 || seq == l.dlg.LocalSeq { // else a later request has overtaken it, and the peer could not take it for that (RFC 3261 §12.2.2)
 			r.retry = now.Add(dialog.GlareDelay(l.dlg.UAC, c.env.Rand.Uint64()))
 		}
-	} else if l.stood != "" && !waits {
+	case waits:
+	case l.stood != "":
 		c.staysHeld(now, l, out)
+	case r.corrects:
+		c.noteStep(routing.UntoldStep(l.trunk, "the "+c.name(l)+" refuses to be told what is sent and heard now ("+strconv.Itoa(m.Status)+" "+sip.Phrase(m.Status)+"): the two sides may not hear each other"))
 	}
 	c.refreshRefused(now, l, m)
 	return true

@@ -69,6 +69,7 @@ const (
 	Bypassed      // media goes past the server
 	Anchored      // media passes the server
 	NoRoom        // a link has no room for the call
+	Untold        // a side does not take a change of its media
 )
 
 // MediaStep says where the media of a call to a trunk goes, and why.
@@ -78,6 +79,11 @@ func MediaStep(t *topology.Trunk, bypassed bool, why string) Step {
 		st.Outcome = Bypassed
 	}
 	return st
+}
+
+// UntoldStep says that a peer does not take what its media has become.
+func UntoldStep(t *topology.Trunk, text string) Step {
+	return Step{Kind: StepMedia, Outcome: Untold, Name: t.Name, From: text}
 }
 
 // BandwidthStep says what a call to a trunk has on links, or why it has no room there.

@@ -177,10 +177,13 @@ func (st *Step) text(p *prose) {
 		}
 		p.put(st.From)
 	case StepMedia:
-		if st.Outcome != Bypassed {
-			p.put("not ")
+		switch st.Outcome {
+		case Bypassed:
+			p.put("bypassed: ")
+		case Anchored:
+			p.put("not bypassed: ")
 		}
-		p.put("bypassed: ", st.From)
+		p.put(st.From)
 	case StepNormalize, StepInCalled, StepInCalling, StepCalled, StepCalling:
 		st.ruleText(p)
 	}

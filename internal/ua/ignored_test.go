@@ -1,6 +1,7 @@
 package ua_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -60,8 +61,8 @@ func TestRFC5057_4_2(t *testing.T) {
 	}
 }
 
-// corrected is a call whose callee has accepted an UPDATE too late while it rang, and the re-INVITE that tells it of that. INFO goes on.
-func corrected(t *testing.T) (r *rig, caller, callee *end, correction []byte) {
+// corrected is a call whose callee has accepted an UPDATE too late while it rang, and the re-INVITE that tells it of that. INFO goes on. lines are of its 200.
+func corrected(t *testing.T, lines ...string) (r *rig, caller, callee *end, correction []byte) {
 	t.Helper()
 	const set = "options: false, relayMethods: [INFO]"
 	r = rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {`+set+"}\n  \"trunk:uc\": {usages: [all], "+set+"}\n# ", 1))
@@ -71,7 +72,7 @@ func corrected(t *testing.T) (r *rig, caller, callee *end, correction []byte) {
 	r.pass(11 * time.Second)
 	callee.answers("200 OK", update, described(1, 1, speech+"a=recvonly\r\n"))
 	r.out.Reset()
-	r.in(r.pstn, with(response("200 OK", inv, "to", ""), "Allow: INFO"))
+	r.in(r.pstn, with(response("200 OK", inv, "to", ""), append(lines, "Allow: INFO")...))
 	caller.ack(1)
 	r.pass(time.Second)
 	if correction = r.first("INVITE"); correction == nil {
@@ -113,5 +114,46 @@ func TestCorrectionIsOvertakenByINFO(t *testing.T) {
 		if r.pass(time.Second); (r.first("INVITE") != nil) != overtaken {
 			t.Errorf("overtaken %v: within a second\n%s", overtaken, r.lines())
 		}
+	}
+}
+
+// TestCorrectionIsRefused: a peer that refuses to be told what stands, whatever its reason, is told again, since it has something else: here it holds who does not hold it. One that refuses
+// each time is found in the record, which is where somebody looks who was not heard.
+func TestCorrectionIsRefused(t *testing.T) {
+	for _, status := range []string{"603 Decline", "488 Not Acceptable Here", "404 Not Found"} {
+		r, caller, callee, correction := corrected(t)
+		for range 3 {
+			callee.answers(status, correction, "")
+			r.pass(5 * time.Second)
+			if correction = r.first("INVITE"); correction == nil || header(correction, "Call-ID") != callee.callID {
+				t.Fatalf("%s: it is not told again:\n%s", status, r.lines())
+			}
+		}
+		callee.answers(status, correction, "")
+		if r.pass(time.Minute); r.first("INVITE") != nil {
+			t.Errorf("%s: it is told without end:\n%s", status, r.lines())
+		}
+		caller.says("BYE", "")
+		if rec := r.out.Records; len(rec) != 1 || !strings.Contains(strings.Join(rec[0].Decision, "\n"), "the callee refuses to be told") {
+			t.Errorf("%s: the record\n%+v", status, rec)
+		}
+	}
+}
+
+// RFC 4028 §7.3: a peer that wants a longer session timer in what it is told is told again with that, and takes it.
+func TestCorrectionWithALongerTimer(t *testing.T) {
+	r, _, callee, correction := corrected(t, "Session-Expires: 1800;refresher=uas", "Require: timer")
+	if !bytes.Contains(correction, []byte("Session-Expires: ")) {
+		t.Fatalf("no timer:\n%s", correction)
+	}
+	r.out.Reset()
+	r.in(callee.src, with(response("422 Session Interval Too Small", correction, "to", ""), "Min-SE: 7200"))
+	r.pass(100 * time.Millisecond)
+	again := r.first("INVITE")
+	if again == nil {
+		t.Fatalf("it is not told again:\n%s", r.lines())
+	}
+	if header(again, "Min-SE") != "7200" {
+		t.Errorf("told\n%s", again)
 	}
 }
