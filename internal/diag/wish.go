@@ -17,8 +17,9 @@ func Wished(id string) bool {
 // pointless are the reasons by which a call ends that no network could have carried.
 var pointless = []*Reason{CallerRefused, NotFound, NumberChanged, NumberInvalid, UnassignedNumber}
 
-// unwanted are those by which calls are refused as the document says, or the command: the peer is to take another server, as it does in every upgrade.
-var unwanted = []*Reason{InboundRefused, Draining, TrunkDisabled}
+// unwanted are those by which calls are refused as the document says, or the command: the peer is to take another server, as it does in every upgrade, or to call again with a longer session
+// timer, as it does at once, since who does not know how is not told to (RFC 4028 §7.3, §9).
+var unwanted = []*Reason{InboundRefused, Draining, TrunkDisabled, SessionIntervalTooSmall}
 
 func has(list []*Reason, id string) bool {
 	return slices.ContainsFunc(list, func(r *Reason) bool { return r.ID == id })
