@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/directsip/directsip/internal/server"
+	"github.com/directsip/directsip/internal/store"
 )
 
 // app is one run of the program.
@@ -26,7 +27,8 @@ type app struct {
 	json     bool
 	dataDir  string
 	socket   string
-	quiet    bool // that no server runs is said, or nobody wants to know
+	records  *store.Reader // in the place of a server that does not run; nil: not yet opened
+	quiet    bool          // that no server runs is said, or nobody wants to know
 }
 
 // errNo is returned when the answer was printed and is no.

@@ -181,10 +181,14 @@ func (a *app) tellWaiting(ctx context.Context) {
 
 // reader reads the records in the place of a server that does not run, and says so once: who looks for the calls of today must not take the last ones for them.
 func (a *app) reader() (*store.Reader, error) {
+	if a.records != nil {
+		return a.records, nil
+	}
 	r, err := store.OpenReadOnly(a.dataDir)
 	if err != nil {
 		return nil, fmt.Errorf("no server is running, and its records cannot be read: %w (--data names the directory)", err)
 	}
+	a.records = r
 	if a.quiet {
 		return r, nil
 	}

@@ -206,6 +206,59 @@ func TestQuestionsAnswerAsRecordsSay(t *testing.T) {
 	}
 }
 
+// TestPagesOfACopyWithoutIndex: of a copy without it the records are read once, and not for each page; what changes is read again.
+func TestPagesOfACopyWithoutIndex(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, Config{Dir: dir, recordsSize: 1 << 20})
+	recs := fill(t, s, blockRows+4000)
+	mustClose(t, s)
+	records := filepath.Join(dir, recordsDir)
+	list, err := numbered(records, indexSuffix)
+	if err != nil || len(list) < 2 {
+		t.Fatal(list, err)
+	}
+	for _, no := range list {
+		if err := os.Remove(filepath.Join(records, fileName(no, indexSuffix))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := OpenReadOnly(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scanned := func() (list []*block) {
+		v, err := r.view()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.close()
+		return v.blocks
+	}
+	first := scanned()
+	asks(t, r, recs)
+	if again := scanned(); !slices.Equal(first, again) {
+		t.Error("the records were read again for another question")
+	}
+	last := filepath.Join(records, fileName(list[len(list)-1], recordSuffix))
+	f, err := os.OpenFile(last, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := varied(rand.New(rand.NewPCG(5, 6)), 1<<20)
+	b, at := beginFrame(nil, frameRecord)
+	if _, err := f.Write(endFrame(more.AppendBinary(b), at)); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	asks(t, r, append(recs, more))
+	if err := os.Remove(last); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := r.Count(t.Context(), Filter{}); err != nil || n >= int64(len(recs)) {
+		t.Errorf("%d calls, %v", n, err)
+	}
+}
+
 // TestManyBlocksThatCannotBeWritten has more of them than memory is given for.
 func TestManyBlocksThatCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()

@@ -21,7 +21,8 @@ const (
 // Reader answers questions about stored calls. It is safe for concurrent use.
 type Reader struct {
 	dir   string // of segments
-	index *index // of a store in this process; nil: read the directory for each question
+	index *index // of a store in this process; nil: look at the directory for each question
+	seen  seen
 }
 
 // OpenReadOnly opens the records of a directory whether or not a server writes to it. What a killed server wrote is

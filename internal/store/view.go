@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/directsip/directsip/internal/cdr"
 )
@@ -34,19 +36,65 @@ func (r *Reader) view() (*view, error) {
 		return nil, err
 	}
 	for _, no := range list {
-		s, more, err := loadSegment(r.dir, no, false, nil)
+		blocks, err := r.seen.blocks(r.dir, no)
 		if errors.Is(err, os.ErrNotExist) {
 			continue // it was purged by now
 		}
 		if err != nil {
 			return nil, err
 		}
-		for _, b := range more.blocks {
-			s.push(&block{header: b.header, at: -1, mem: &b.content})
-		}
-		v.blocks = append(v.blocks, s.blocks...)
+		v.blocks = append(v.blocks, blocks...)
 	}
 	return v, nil
+}
+
+// seen remembers segments that a question has read, for the next one: a list of many pages would else read all records without an index for each.
+type seen struct {
+	mu   sync.Mutex
+	segs map[int]*seenSegment
+}
+
+type seenSegment struct {
+	records, index stamp
+	blocks         []*block
+}
+
+// stamp tells a file from what it becomes when something is written to it.
+type stamp struct {
+	size int64
+	at   time.Time
+}
+
+func stampOf(path string) stamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp{size: -1}
+	}
+	return stamp{info.Size(), info.ModTime()}
+}
+
+// blocks are those of a segment, as its files are now.
+func (x *seen) blocks(dir string, no int) ([]*block, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := &segment{no: no, dir: dir}
+	is := seenSegment{records: stampOf(s.recordPath()), index: stampOf(s.indexPath())} // before they are read: what comes meanwhile is read the next time
+	if had := x.segs[no]; had != nil && had.records == is.records && had.index == is.index {
+		return had.blocks, nil
+	}
+	s, more, err := loadSegment(dir, no, false, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range more.blocks {
+		s.push(&block{header: b.header, at: -1, mem: &b.content})
+	}
+	is.blocks = s.blocks
+	if x.segs == nil {
+		x.segs = map[int]*seenSegment{}
+	}
+	x.segs[no] = &is
+	return is.blocks, nil
 }
 
 func (v *view) close() {
