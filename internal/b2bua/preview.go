@@ -109,21 +109,26 @@ func (p *Preview) invite(target *routing.Target) *sip.Message {
 // MostExplained is how many failed test cases say how they were decided.
 const MostExplained = 20
 
-// RunTests executes the test cases of the document as routing does, and compares the headers of the first target's INVITE. Decisions are kept of all, or else of
-// the first that failed: one names every route that does not match, and of thousands of routes and of tests these are gigabytes.
-func RunTests(snap *topology.Snapshot, all bool) []routing.TestResult {
+// RunTests executes the test cases of the document as routing does, and compares the headers of the first target's INVITE. Decisions are kept of the first that
+// failed: one names every route that does not match, and of thousands of routes and of tests these are gigabytes. each, unless it is nil, has all before.
+func RunTests(snap *topology.Snapshot, each func(*routing.TestResult) error) ([]routing.TestResult, error) {
 	list := make([]routing.TestResult, 0, len(snap.Tests))
 	explained := 0
 	for i := range snap.Tests {
 		r := runTest(snap, &snap.Tests[i])
-		if !all && (r.OK() || explained == MostExplained) {
+		if each != nil {
+			if err := each(&r); err != nil {
+				return nil, err
+			}
+		}
+		if r.OK() || explained == MostExplained {
 			r.Decision = routing.Decision{}
-		} else if !r.OK() {
+		} else {
 			explained++
 		}
 		list = append(list, r)
 	}
-	return list
+	return list, nil
 }
 
 func runTest(snap *topology.Snapshot, c *topology.TestCase) routing.TestResult {

@@ -84,7 +84,11 @@ tests: [{name: location, dialed: 112, trunk: pbx, from: '201', expect: {headers:
 	if snap == nil {
 		t.Fatal(problems.Error())
 	}
-	for _, r := range RunTests(snap, true) {
+	list, err := RunTests(snap, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range list {
 		if !r.OK() {
 			t.Errorf("%s: %v", r.Case.Name, r.Failures)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,14 +88,6 @@ func (a *app) mustLoad(path string) (*topology.Snapshot, error) {
 	return snap, nil
 }
 
-// checkResult is the JSON of check.
-type checkResult struct {
-	OK       bool                 `json:"ok"`
-	Document string               `json:"document,omitempty"`
-	Problems []server.ProblemView `json:"problems"`
-	Tests    []testJSON           `json:"tests"`
-}
-
 // testJSON is the outcome of a test case of the document.
 type testJSON struct {
 	Name     string            `json:"name"`
@@ -102,15 +95,6 @@ type testJSON struct {
 	OK       bool              `json:"ok"`
 	Failures []string          `json:"failures"`
 	Decision *routing.Decision `json:"decision"`
-}
-
-func testsJSON(list []routing.TestResult) []testJSON {
-	out := make([]testJSON, len(list))
-	for i := range list {
-		t := &list[i]
-		out[i] = testJSON{t.Case.Name, t.Case.Line, t.OK(), append([]string{}, t.Failures...), &t.Decision}
-	}
-	return out
 }
 
 func (a *app) checkCmd() *cobra.Command {
@@ -121,25 +105,59 @@ func (a *app) checkCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var tests []routing.TestResult
-			res := checkResult{}
 			if snap != nil {
 				problems = append(problems, doctor.OnHost(snap, shown(document(args)), time.Now())...)
-				res.Document = snap.Version
-				tests = b2bua.RunTests(snap, a.json)
 			}
-			ok := !problems.Failed()
-			res.Problems = server.ProblemViews(problems)
-			for i := range tests {
-				ok = ok && tests[i].OK()
+			ok := false
+			if a.json {
+				ok, err = writeCheckJSON(a.out, snap, problems)
+			} else {
+				var tests []routing.TestResult
+				if snap != nil {
+					tests, _ = b2bua.RunTests(snap, nil)
+				}
+				ok = !problems.Failed() && !slices.ContainsFunc(tests, failed)
+				err = a.print(nil, func(w io.Writer) { writeCheck(w, snap, problems, tests) })
 			}
-			res.OK, res.Tests = ok, testsJSON(tests)
-			err = a.print(res, func(w io.Writer) { writeCheck(w, snap, problems, tests) })
 			if err == nil && !ok {
 				err = errNo
 			}
 			return err
 		}}
+}
+
+func failed(t routing.TestResult) bool { return !t.OK() }
+
+// writeTestsJSON runs the test cases of a document and writes each as it ends, behind so many levels: how all of them were decided may not fit into memory.
+func writeTestsJSON(w io.Writer, snap *topology.Snapshot, levels int) (ok bool, err error) {
+	l := listJSON{w: w, levels: levels}
+	list, err := b2bua.RunTests(snap, func(t *routing.TestResult) error {
+		return l.add(testJSON{t.Case.Name, t.Case.Line, t.OK(), append([]string{}, t.Failures...), &t.Decision})
+	})
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(list, failed), l.end()
+}
+
+// writeCheckJSON writes what check says: document, problems, tests, and whether all is well.
+func writeCheckJSON(w io.Writer, snap *topology.Snapshot, problems topology.Problems) (ok bool, err error) {
+	o := objectJSON{w: w}
+	if snap != nil {
+		o.add("document", snap.Version)
+	}
+	o.add("problems", server.ProblemViews(problems))
+	ok = !problems.Failed()
+	o.name("tests")
+	if snap == nil {
+		o.value([]any{})
+	} else if o.err == nil {
+		var passed bool
+		passed, o.err = writeTestsJSON(w, snap, 1)
+		ok = ok && passed
+	}
+	o.add("ok", ok)
+	return ok, o.end()
 }
 
 func writeCheck(w io.Writer, snap *topology.Snapshot, problems topology.Problems, tests []routing.TestResult) {
@@ -192,18 +210,20 @@ func (a *app) testCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list := b2bua.RunTests(snap, a.json)
-			failed := 0
-			for i := range list {
-				if !list[i].OK() {
-					failed++
+			ok := false
+			if a.json {
+				if ok, err = writeTestsJSON(a.out, snap, 0); err == nil {
+					_, err = io.WriteString(a.out, "\n")
 				}
+			} else {
+				list, _ := b2bua.RunTests(snap, nil)
+				ok = !slices.ContainsFunc(list, failed)
+				err = a.print(nil, func(w io.Writer) {
+					n := writeTests(w, list, true)
+					fmt.Fprintf(w, "%d passed, %d failed\n", len(list)-n, n)
+				})
 			}
-			err = a.print(testsJSON(list), func(w io.Writer) {
-				writeTests(w, list, true)
-				fmt.Fprintf(w, "%d passed, %d failed\n", len(list)-failed, failed)
-			})
-			if err == nil && failed > 0 {
+			if err == nil && !ok {
 				err = errNo
 			}
 			return err
