@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -49,6 +50,7 @@ func (a *app) callsCmd() *cobra.Command {
 				return a.writeRunning(cmd, q, wide)
 			}
 			a.tellWaiting(cmd.Context())
+			a.untilNow(cmd.Context(), q, time.Now())
 			if asCSV {
 				if !cmd.Flags().Changed("limit") {
 					limit = 0
@@ -169,6 +171,27 @@ func (a *app) history(ctx context.Context, q url.Values) ([]store.Summary, error
 		return nil, err
 	}
 	return r.List(ctx, f)
+}
+
+// untilNow leaves calls of the future out of a list for which no end was named: a clock was ahead when they were recorded, and they would stand above, and in each
+// period up to now, until that time has come.
+func (a *app) untilNow(ctx context.Context, q url.Values, now time.Time) {
+	const slack = time.Minute // a clock is corrected by less all the time
+	end := now.Add(slack).UTC().Format(time.RFC3339)
+	if q.Get("until") != "" || q.Get("since") > end { // both in UTC
+		return
+	}
+	q.Set("until", end)
+	later := maps.Clone(q)
+	later.Set("since", end)
+	later.Set("limit", "1")
+	later.Del("until")
+	later.Del("before")
+	list, err := a.history(ctx, later)
+	if err != nil || len(list) == 0 { // the list itself says what is wrong
+		return
+	}
+	a.notice("calls that begin in the future are left out: the clock was ahead when they were recorded. --until " + clock(list[0].Start.Add(time.Second)) + " has them, too")
 }
 
 // tellWaiting says beside a list that calls are missing in it.

@@ -154,7 +154,9 @@ func (a *app) reportCmd() *cobra.Command {
 				return &usageError{"report", err}
 			}
 			a.tellWaiting(cmd.Context())
-			if err := a.sumUp(cmd.Context(), &st, names, url.Values{"trunk": {trunk}, "since": {from}, "until": {to}}); err != nil {
+			q := url.Values{"trunk": {trunk}, "since": {from}, "until": {to}}
+			a.untilNow(cmd.Context(), q, now)
+			if err := a.sumUp(cmd.Context(), &st, names, q); err != nil {
 				return err
 			}
 			if st.Total.Calls == 0 {

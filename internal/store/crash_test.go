@@ -208,6 +208,41 @@ func TestCallThatNeverEndedGetsServerLost(t *testing.T) {
 	}
 }
 
+// TestLostCallsOfAClockThatWasAhead end when the server was alive last, and not at a time that is yet to come.
+func TestLostCallsOfAClockThatWasAhead(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, Config{Dir: dir})
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	a, ended := sample(1), sample(2)
+	a.Start = now.Add(-time.Hour)
+	ended.Start, ended.End = now.Add(9*time.Hour), now.Add(10*time.Hour)
+	s.Begin(a.ID, opened(a))
+	s.Put(ended)
+	waitAcked(t, s, 1)
+	killed := crash(t, s)
+	mustClose(t, s)
+	var b []byte
+	for _, at := range []time.Time{now.Add(10 * time.Hour), now.Add(-time.Minute)} {
+		var n int
+		b, n = beginFrame(b, frameAlive)
+		b = endFrame(binary.LittleEndian.AppendUint64(b, uint64(at.UnixNano())), n)
+	}
+	f, err := os.OpenFile(filepath.Join(killed, journalDir, fileName(1, callSuffix)), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	s = mustOpen(t, Config{Dir: killed})
+	defer mustClose(t, s)
+	lost, err := s.Get(t.Context(), a.ID)
+	if err != nil || lost.Reason != ReasonServerLost || !lost.End.Equal(now.Add(-time.Minute)) {
+		t.Errorf("%+v, %v", lost, err)
+	}
+}
+
 // segmentOf makes a segment of records and tells where each ends.
 func segmentOf(records int) (seg []byte, ends []int) {
 	for n := range records {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -16,6 +17,10 @@ type marks struct {
 	cutoff int64    // rows that ended before it (Unix microseconds),
 	upto   position // and lie before this, are purged: a clock that is wrong for a while hides no later record
 	floor  position // and all rows that lie before this
+	// Rows that ended after future (Unix microseconds) were written by a clock that was ahead. They are as old as what lies behind them, and so
+	// purged where they lie before this.
+	future int64
+	past   position
 }
 
 // position is before a row of a segment.
@@ -28,13 +33,16 @@ func (p position) after(b *block, row int) bool {
 
 // hide tells whether the row i of a block is purged.
 func (m marks) hide(b *block, i int, end int64) bool {
-	return end < m.cutoff && m.upto.after(b, i) || m.floor.after(b, i)
+	return end < m.cutoff && m.upto.after(b, i) || m.floor.after(b, i) || end > m.future && m.past.after(b, i)
 }
 
 // hideAll and hideNone tell that of a block without looking at its rows.
-func (m marks) hideAll(b *block) bool { return m.hide(b, b.rows-1, b.maxEnd) }
+func (m marks) hideAll(b *block) bool {
+	last := b.rows - 1
+	return m.floor.after(b, last) || b.maxEnd < m.cutoff && m.upto.after(b, last) || b.minEnd > m.future && m.past.after(b, last)
+}
 
-func (m marks) hideNone(b *block) bool { return !m.hide(b, 0, b.minEnd) }
+func (m marks) hideNone(b *block) bool { return !m.hide(b, 0, b.minEnd) && !m.hide(b, 0, b.maxEnd) }
 
 // readMarks has nothing purged when there are none.
 func readMarks(dir string) (m marks, err error) {
@@ -46,14 +54,15 @@ func readMarks(dir string) (m marks, err error) {
 	if err != nil {
 		return m, err
 	}
-	if _, err := fmt.Sscan(string(b), &m.cutoff, &m.upto.segment, &m.upto.row, &m.floor.segment, &m.floor.row); err != nil {
-		return m, fmt.Errorf("%s: %q is not what was purged last (five numbers); remove the file: the next purge writes it", path, b)
+	n, err := fmt.Sscan(string(b), &m.cutoff, &m.upto.segment, &m.upto.row, &m.floor.segment, &m.floor.row, &m.future, &m.past.segment, &m.past.row)
+	if err != nil && n != 5 { // as it was before clocks that are ahead were thought of
+		return m, fmt.Errorf("%s: %q is not what was purged last (eight numbers); remove the file: the next purge writes it", path, b)
 	}
 	return m, nil
 }
 
 func (m marks) write(dir string) error {
-	return ReplaceFile(filepath.Join(dir, marksName), fmt.Appendln(nil, m.cutoff, m.upto.segment, m.upto.row, m.floor.segment, m.floor.row))
+	return ReplaceFile(filepath.Join(dir, marksName), fmt.Appendln(nil, m.cutoff, m.upto.segment, m.upto.row, m.floor.segment, m.floor.row, m.future, m.past.segment, m.past.row))
 }
 
 // ReplaceFile puts a file in the place of another one: after a crash there is the one or the other, whole.
@@ -131,6 +140,7 @@ func (s *Store) purgeNow(now time.Time, pace *pacer) error {
 	}
 	if s.cfg.Retention > 0 {
 		m.cutoff = now.Add(-s.cfg.Retention).UnixMicro()
+		m.believe(segs, now)
 	}
 	if s.cfg.MaxRows > 0 {
 		m.limit(segs, s.cfg.MaxRows)
@@ -159,6 +169,19 @@ func (s *Store) purgeNow(now time.Time, pace *pacer) error {
 		s.purged.Add(uint64(max(0, fresh))) // fewer when the clock was set back
 	}
 	return errors.Join(failure, x.removeHidden(pace))
+}
+
+// believe finds the last block of which everything is purged by its time. What lies before it and ended in the future is no younger.
+func (m *marks) believe(segs []*segment, now time.Time) {
+	m.future = now.Add(setBy).UnixMicro()
+	for _, seg := range slices.Backward(segs) {
+		for _, b := range slices.Backward(seg.blocks) {
+			if b.rows > 0 && b.maxEnd < m.cutoff {
+				m.past = position{seg.no, b.first + b.rows}
+				return
+			}
+		}
+	}
 }
 
 // limit moves the floor so that no more than n rows are left.

@@ -77,8 +77,8 @@ func (r *recovery) frame(kind frameKind, payload []byte) {
 	case frameEnd:
 		delete(r.open, string(payload))
 	case frameAlive:
-		if len(payload) == 8 {
-			r.seen(time.Unix(0, int64(binary.LittleEndian.Uint64(payload))).UTC())
+		if len(payload) == 8 { // the last one counts, and not the latest: the clock may have been ahead before
+			r.alive = time.Unix(0, int64(binary.LittleEndian.Uint64(payload))).UTC()
 		}
 	}
 }
@@ -97,7 +97,7 @@ func (s *Store) replayLost(r *recovery) {
 	}
 	slices.SortFunc(lost, func(a, b *cdr.Record) int { return a.Start.Compare(b.Start) })
 	if len(lost) > 0 {
-		if end, ok := s.index.lastEnd(); ok {
+		if end, ok := s.index.lastEnd(); ok && !end.After(s.opened) {
 			r.seen(end)
 		}
 	}

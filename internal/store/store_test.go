@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -432,6 +433,70 @@ func TestMaxRowsPurgesTheOldest(t *testing.T) {
 	list, err := s.List(t.Context(), Filter{})
 	if err != nil || len(list) != 10 || list[0].ID != sample(999).ID {
 		t.Errorf("%d rows, %v", len(list), err)
+	}
+}
+
+// TestPurgesWhatAClockAheadHasWritten with what was written after it, and not a year later.
+func TestPurgesWhatAClockAheadHasWritten(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, Config{Dir: dir, Retention: 30 * 24 * time.Hour, recordsSize: 1})
+	now := time.Now().UTC().Round(0)
+	const day = 24 * time.Hour
+	year := now.Add(365 * day)
+	for n, end := range []time.Time{now.Add(-40 * day), year, year.Add(time.Minute), now.Add(-39 * day), now.Add(-time.Hour), year, now.Add(-time.Minute)} {
+		r := sample(n)
+		r.Start, r.End = end.Add(-time.Minute), end
+		s.Put(r)
+		if err := s.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(s *Store) {
+		t.Helper()
+		beside, err := OpenReadOnly(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []*Reader{beside, {index: &s.index}} {
+			n, err := r.Count(t.Context(), Filter{})
+			if err != nil || n != 3 {
+				t.Errorf("%d calls, %v", n, err)
+			}
+			for _, n := range []int{4, 5, 6} {
+				if _, err := r.Get(t.Context(), sample(n).ID); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+	for range 2 { // files go at the second
+		if err := s.purgeNow(now, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(s)
+	if left, err := numbered(filepath.Join(dir, recordsDir), recordSuffix, indexSuffix); err != nil || len(left) != 3 {
+		t.Errorf("segments %v, %v", left, err)
+	}
+	mustClose(t, s)
+	s = mustOpen(t, Config{Dir: dir, Retention: 30 * day})
+	defer mustClose(t, s)
+	check(s)
+	var m marks
+	marks := filepath.Join(s.index.dir, marksName)
+	b, err := os.ReadFile(marks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A version before this one reads the first five, and this one what that one has written.
+	if _, err := fmt.Sscan(string(b), &m.cutoff, &m.upto.segment, &m.upto.row, &m.floor.segment, &m.floor.row); err != nil || m.cutoff != s.index.marks.cutoff {
+		t.Errorf("%q: %v", b, err)
+	}
+	if err := os.WriteFile(marks, fmt.Appendln(nil, m.cutoff, m.upto.segment, m.upto.row, m.floor.segment, m.floor.row), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if was, err := readMarks(s.index.dir); err != nil || was != m {
+		t.Errorf("%+v, %v", was, err)
 	}
 }
 
