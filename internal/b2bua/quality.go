@@ -148,7 +148,7 @@ func (c *Call) quality(n, back *media.Counters, side media.SideIndex, rate int) 
 			heard.BurstLoss, heard.GapLoss = cdr.Hundredths(100*float64(w.Voice.BurstDensity)/256), cdr.Hundredths(100*float64(w.Voice.GapDensity)/256)
 			heard.BurstPackets, heard.Unmeasured = cdr.Hundredths(float64(w.Voice.Burst)/20), false
 		}
-		all.into(q.Reported)
+		all.reported(q.Reported, told.Expected)
 		q.Reported.Poor = poor(q.Reported, far.Mean(), told.Expected, c.sideSettings(1-side))
 	}
 	return q
@@ -182,6 +182,13 @@ func (r *rated) into(h *cdr.Heard) {
 	const packet = 20 * time.Millisecond
 	rating := r.codec.Rate(quality.Path{Loss: r.loss + (1-r.loss)*r.late, Ratio: r.ratio, Delay: r.trip/2 + packet + 2*h.Jitter})
 	h.R, h.MOS, h.Wideband = cdr.Hundredths(rating.R), cdr.Hundredths(rating.MOS), rating.Wide
+}
+
+// reported is into of what a peer tells of so many packets. Of a few, as of a source that a transfer has brought just before its last report, one makes a share that says nothing.
+func (r *rated) reported(h *cdr.Heard, packets uint64) {
+	if r.into(h); packets < cdr.LeastRated {
+		h.R, h.MOS, h.Wideband = 0, 0, false
+	}
 }
 
 func share(part, whole uint64) float64 { return min(float64(part)/float64(max(1, whole)), 1) }

@@ -58,6 +58,17 @@ func TestRated(t *testing.T) {
 	}
 }
 
+// TestReportOfAFew: one packet of the fifteen that a report is of is no share to rate the call by, whatever else it says.
+func TestReportOfAFew(t *testing.T) {
+	for packets, want := range map[uint64]bool{15: false, 99: false, 100: true, 3000: true} {
+		h := cdr.Heard{Jitter: time.Millisecond}
+		(&rated{codec: quality.CodecNamed("G722"), loss: 1.0 / 15}).reported(&h, packets)
+		if (h.MOS > 0) != want || (h.R > 0) != want || h.Wideband != want || h.Loss != 667 {
+			t.Errorf("of %d packets: %+v", packets, h)
+		}
+	}
+}
+
 // poorMOS is of telephone calls: a wideband one with the R of a good one is not poor, although its score on its own scale is below.
 func TestPoorByEitherScale(t *testing.T) {
 	set := topology.DefaultSettings()
@@ -135,7 +146,7 @@ func TestReportedByItsOwnClock(t *testing.T) {
 	c.a.sdp.codec, c.won.leg.sdp.codec = "PCMU", "opus"
 	reports := func(jitter uint32) *quality.Witness {
 		w := &quality.Witness{}
-		b := quality.AppendReport(nil, 1, &quality.Sent{}, &quality.Block{Source: 7, Jitter: jitter}, "x")
+		b := quality.AppendReport(nil, 1, &quality.Sent{}, &quality.Block{Source: 7, Highest: 200, Jitter: jitter}, "x")
 		w.Take(b, [2]quality.Source{{SSRC: 7, On: true}}, &quality.Witness{}, 1)
 		return w
 	}

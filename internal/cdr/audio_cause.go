@@ -395,7 +395,7 @@ func (w *way) badly() (found []finding) {
 // worse is what the other side reports beside.
 func (w *way) worse() (found []finding) {
 	switch q, here := w.Quality, w.lost(); {
-	case q == nil || q.Reported == nil || w.Packets+w.Lost < enough:
+	case q == nil || q.Reported == nil || w.Packets+w.Lost < enough || w.far.Expected < enough:
 	case q.Anew && q.Reported.Loss >= bad:
 		found = append(found, finding{"loss-beyond", fmt.Sprintf("%s reports that %.1f %% of what is coded anew for it are lost, between this server and it%s", w.to, q.Reported.Loss.Float(), w.doubt()), !w.far.Doubtful})
 	case !q.Anew && q.Reported.Loss >= here+bad:

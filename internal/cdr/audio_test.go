@@ -33,6 +33,7 @@ func lasted(caller, callee Media) *Record {
 // TestJudge has the cause of each kind of silence, and of bad audio, with the evidence in the sentence.
 func TestJudge(t *testing.T) {
 	late, early := answered.Add(20*time.Second), answered.Add(-time.Second)
+	told := func(expected uint64) Media { return Media{Evidence: &Evidence{Expected: expected}} } // by reports
 	for _, c := range []struct {
 		cause, says string
 		m, back     Media
@@ -203,9 +204,11 @@ func TestJudge(t *testing.T) {
 			flows(Media{Quality: &Quality{Arrived: Heard{Late: 1500}}, Evidence: &Evidence{Waited: 240}}), Media{}},
 		{"loss+jitter", "5.0 % of its packets were lost on the way here; and 6.0 %", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 500, Late: 600}}}), Media{}},
 		{"heard", "reports 3.0 % lost from here.", flows(Media{Quality: &Quality{Anew: true, Reported: &Heard{Loss: 300}}}), Media{}},
-		{"loss+loss-beyond", "reports that 6.0 % of what is coded anew for it are lost", flows(Media{Quality: &Quality{Anew: true, Arrived: Heard{Loss: 500}, Reported: &Heard{Loss: 600}}}), Media{}},
-		{"loss-beyond", "not certain", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 100}, Reported: &Heard{Loss: 700}}}), Media{Evidence: &Evidence{Doubtful: true}}},
-		{"loss-beyond", "reports that 7.0 % are lost on the whole way, and on the way here 1.0 % were", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 100}, Reported: &Heard{Loss: 700}}}), Media{}},
+		{"loss+loss-beyond", "reports that 6.0 % of what is coded anew for it are lost", flows(Media{Quality: &Quality{Anew: true, Arrived: Heard{Loss: 500}, Reported: &Heard{Loss: 600}}}), told(1000)},
+		{"loss-beyond", "not certain", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 100}, Reported: &Heard{Loss: 700}}}), Media{Evidence: &Evidence{Expected: 1000, Doubtful: true}}},
+		{"loss-beyond", "reports that 7.0 % are lost on the whole way, and on the way here 1.0 % were", flows(Media{Quality: &Quality{Arrived: Heard{Loss: 100}, Reported: &Heard{Loss: 700}}}), told(1000)},
+		{"heard", "reports 6.7 % lost on the whole way", flows(Media{Quality: &Quality{Reported: &Heard{Loss: 667}}}), told(15)}, // since a transfer
+		{"heard", "reports 6.7 % lost from here", flows(Media{Quality: &Quality{Anew: true, Reported: &Heard{Loss: 667}}}), told(15)},
 	} {
 		r := lasted(c.m, c.back)
 		got := r.Judge(r.End)
