@@ -13,9 +13,10 @@ import (
 
 // association is how an m-line stands on a leg with respect to DTLS.
 type association struct {
-	id     string // ours (RFC 8842 §4); "" until it is needed
-	theirs string // what the peer has said of the one that has that name
-	active bool   // the role that we took last
+	id     string        // ours (RFC 8842 §4); "" until it is needed
+	theirs string        // what the peer has said of the one that has that name
+	active bool          // the role that we took last
+	before *media.Shaken // that which the peer had in another call; nil: none
 }
 
 const (
@@ -90,7 +91,7 @@ func (c *Call) takesDTLS(l *Leg, s *sdp.Session, i int, to *sdp.Protection) bool
 	if theirs != said {
 		name = ""
 	}
-	at.dtls = association{name, said, active}
+	at.dtls = association{id: name, theirs: said, active: active}
 	ours := "passive"
 	if active {
 		ours = "active"
@@ -113,7 +114,29 @@ func (l *Leg) dtls(s *sdp.Session, i int) *media.DTLS {
 	for _, f := range s.Fingerprints(i) {
 		d.Peer = append(d.Peer, media.Fingerprint{Hash: strings.Clone(f.Hash), Value: f.Value})
 	}
+	if before := l.srtp.line(i).dtls.before; !d.Active && goesOn(before, spoken(s, i)) {
+		d.Before = before
+	}
 	return d
+}
+
+// goesOn tells whether a peer that has said so much of its association keeps the one that it had before, when its call is joined with another: one that knows no names of them begins anew for another
+// fingerprint (RFC 8842 §3.1), and ours is the same everywhere. To begin ICE anew is no reason, and so browsers send on with the keys that they have. Whoever begins another handshake, may.
+func goesOn(before *media.Shaken, said string) bool {
+	if before == nil {
+		return false
+	}
+	_, was, _ := strings.Cut(before.Association, " ")
+	return was == said && strings.HasPrefix(said, " ")
+}
+
+// shaken is the association that stands on an m-line of a leg, where the peer begins handshakes; nil: none does.
+func (c *Call) shaken(l *Leg, i int) *media.Shaken {
+	e := c.standing(l, i)
+	if e == nil || e.dtls == nil || e.dtls.Active || e.dtls.Association == "" {
+		return nil
+	}
+	return &media.Shaken{Session: c.id, Stream: i, Side: l.side, Association: e.dtls.Association}
 }
 
 // suites are those of the trunk.

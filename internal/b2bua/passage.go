@@ -35,7 +35,8 @@ type Passage struct {
 	told   bool                  // the leg was told of other media and must be told of its own again
 	over   bool                  // its own dialog is over, and not that of who was to be joined with it
 	box    *strongbox            // its keys in the call that it leaves
-	said   string                // where its media goes past us there: its description; "" where it does not
+	shaken [maxLines]*media.Shaken // its associations there
+	said   string // where its media goes past us there: its description; "" where it does not
 }
 
 // Forward is a message of a leg that lives in another shard, or an INVITE that asks for the place of one.
@@ -80,6 +81,9 @@ func (c *Call) lend(now time.Time, x *transfer, out *Out) {
 	p := &Passage{From: c.id, CallID: l.callID, Dialog: x.dialog, Key: x.dialog.CallID, by: x.by.trunk, to: x.referral.uri, leg: *l}
 	for i := range min(len(c.plan.lines), mostLines) {
 		p.places[i] = c.plan.lines[i].peer[l.side].place
+		if i < maxLines {
+			p.shaken[i] = c.shaken(l, i)
+		}
 	}
 	if c.plan.bypass {
 		p.said = x.by.sdp.body // as the other one was told
@@ -136,7 +140,7 @@ func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
 	if l.srtp != nil {
 		p.box = l.srtp.clone()
 	}
-	l.srtp.renew(c.env)
+	l.srtp.renew(c.env, &p.shaken)
 	p.leg = Leg{}
 	if !l.dlg.UAC {
 		p.first, l.first = l.first, 0 // that began another call

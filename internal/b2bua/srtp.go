@@ -98,7 +98,7 @@ func (b *strongbox) key(e *Env, line int, s media.Suite) string {
 
 // renew draws other keys for a leg whose media goes on in another session, where the counters of these would begin anew (RFC 3711 §9.1). Of
 // which tags and suites there are lines stays.
-func (b *strongbox) renew(e *Env) {
+func (b *strongbox) renew(e *Env, shaken *[maxLines]*media.Shaken) {
 	if b == nil {
 		return
 	}
@@ -115,7 +115,7 @@ func (b *strongbox) renew(e *Env) {
 			}
 		}
 		at.shown.Crypto = lines
-		at.dtls = association{}
+		at.dtls = association{before: shaken[i]}
 		at.ice.ufrag = ""
 	}
 }
@@ -136,6 +136,9 @@ func (c *Call) rekeyed(l *Leg) {
 		if e.dtls != nil && at.dtls.id != "" {
 			shakes := *e.dtls
 			shakes.Association = at.dtls.id + " " + at.dtls.theirs
+			if before := c.shaken(l, i); goesOn(before, at.dtls.theirs) {
+				shakes.Before = before
+			}
 			e.dtls = &shakes
 		}
 		if e.ice != nil && at.ice.ufrag != "" {

@@ -9,6 +9,15 @@ type DTLS struct {
 	Active      bool          // we begin the handshake (RFC 4145 §4)
 	Association string        // another value asks for another handshake (RFC 8842 §4)
 	Suites      []Suite       // that we have, in order of preference
+	Before      *Shaken       // the one whose keys hold until another handshake has made some; nil: nothing does
+}
+
+// Shaken is an association of DTLS on a side of a session.
+type Shaken struct {
+	Session     SessionID
+	Stream      int
+	Side        SideIndex
+	Association string
 }
 
 // Fingerprint is the hash of a certificate (RFC 8122 §5).

@@ -79,9 +79,9 @@ func TestSame(t *testing.T) {
 			t.Error("SRTP: not the same as itself")
 		}
 	}
-	dtls := func() *DTLS { return &DTLS{[]Fingerprint{{"sha-256", "x"}}, true, "a", []Suite{1, 2}} }
+	dtls := func() *DTLS { return &DTLS{[]Fingerprint{{"sha-256", "x"}}, true, "a", []Suite{1, 2}, nil} }
 	for name, change := range map[string]func(*DTLS){
-		"": func(*DTLS) {}, "fingerprint": func(d *DTLS) { d.Peer[0].Value = "y" }, "role": func(d *DTLS) { d.Active = false },
+		"": func(d *DTLS) { d.Before = &Shaken{} }, "fingerprint": func(d *DTLS) { d.Peer[0].Value = "y" }, "role": func(d *DTLS) { d.Active = false },
 		"association": func(d *DTLS) { d.Association = "b" }, "suites": func(d *DTLS) { d.Suites = d.Suites[:1] },
 	} {
 		d := dtls()

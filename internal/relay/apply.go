@@ -52,7 +52,7 @@ func (r *Relay) apply(ses *session, want *media.Session) error {
 		ses.worker = r.workerFor(ses.id, changes)
 	}
 	var fewOld [usual]freed
-	old, err := r.install(ses, streams, changes, want, fewOld[:0])
+	old, err := r.install(ses, streams, changes, want, r.leave(want), fewOld[:0])
 	if err != nil {
 		abandon(changes)
 		return err
@@ -85,7 +85,7 @@ func (r *Relay) workerFor(id media.SessionID, changes []change) *worker {
 }
 
 // install makes the prepared changes, all or none, and appends what is no longer needed to old.
-func (r *Relay) install(ses *session, streams []*stream, changes []change, want *media.Session, old []freed) ([]freed, error) {
+func (r *Relay) install(ses *session, streams []*stream, changes []change, want *media.Session, left []left, old []freed) ([]freed, error) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
 	ses.recall()
@@ -109,6 +109,7 @@ func (r *Relay) install(ses *session, streams []*stream, changes []change, want 
 		for k := range streams[i].side {
 			streams[i].side[k].establish(r, &want.Streams[i].Side[k], want.Streams[i].Opaque)
 			streams[i].side[k].associate(r, &want.Streams[i].Side[k], want.Streams[i].Opaque)
+			streams[i].side[k].goOn(left)
 		}
 	}
 	ses.setTimeout(want.Timeout, now)

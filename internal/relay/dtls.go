@@ -52,7 +52,11 @@ func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 			if !a.awaits(want.DTLS) {
 				a.end()
 			}
-			a.want, a.crypt, a.past, a.rival = want.DTLS, &crypt{keys: &media.Crypt{}}, "", false
+			keys := &crypt{keys: &media.Crypt{}}
+			if before := want.DTLS.Before; before != nil && before.Association == a.want.Association {
+				keys = a.crypt
+			}
+			a.want, a.crypt, a.past, a.rival = want.DTLS, keys, "", false
 		}
 		if want.Remote.IsValid() {
 			a.at = want.Remote
