@@ -24,6 +24,7 @@ type connectivity struct {
 	muxed      bool     // rtcp-mux is agreed on: there is no second component
 	maps       []string // what the peer's offer says of the formats of an m-line that may be refused: "rtpmap:96 VP8/90000"
 	mid        string   // the name of the m-line (RFC 5888), as the peer has given it, or we
+	bundled    bool     // the peer's last offer has it in a group
 }
 
 // maxTheirs bounds the credentials of a peer that are remembered.
@@ -137,7 +138,7 @@ func (c *Call) hearNames(l *Leg, s *sdp.Session, offer bool) {
 			l.srtp.line(i).ice.mid = strings.Clone(mid)
 		}
 		if m := &s.Media[i]; offer {
-			l.srtp.line(i).ice.maps = nil
+			l.srtp.line(i).ice.maps, l.srtp.line(i).ice.bundled = nil, s.Bundled(i, i)
 			if m.IsRTP() && (i > 0 || !strings.EqualFold(m.Kind, "audio")) { // speech is not refused alone
 				l.srtp.line(i).ice.maps = mappings(s, i)
 			}
@@ -159,6 +160,50 @@ func (b *strongbox) name(s *sdp.Session, i int, must bool) []string {
 		return nil
 	}
 	return []string{"mid:" + at.mid}
+}
+
+// What is in a group (RFC 8843) goes over one transport, and each m-line has one of its own here. A browser that has max-bundle takes no description without a group, and one that has agreed on a
+// group none without it, whoever says it. So one m-line is in a group by itself: that which is alone, or was when the group was agreed on.
+
+// standsAlone tells, when an offer comes, which m-line is in a group with us already; nil: none is. With another certificate the peer is another one, as a page that was loaded anew.
+func (b *strongbox) standsAlone(s *sdp.Session) *protection {
+	i := b.grouped - 1
+	switch {
+	case i < 0 || i >= len(s.Media) || s.Media[i].Rejected():
+		return nil
+	case b.line(i).dtls.theirs != spoken(s, i):
+		b.grouped = 0
+		return nil
+	}
+	return b.line(i)
+}
+
+// joinsGroup tells whether an m-line of an offer can only be had together with another one.
+func (b *strongbox) joinsGroup(s *sdp.Session, i int, alone *protection) bool {
+	return alone != nil && alone != b.line(i) && s.Bundled(b.grouped-1, i) || s.OnlyBundled(i)
+}
+
+// group is the one that a description of ours says; "": none.
+func (b *strongbox) group(s *sdp.Session, to []sdp.Protection, offer bool) string {
+	alone, live := -1, 0
+	for i := range s.Media {
+		if !s.Media[i].Rejected() {
+			alone, live = i, live+1
+		}
+	}
+	if stood := b.grouped - 1; stood >= 0 && stood < len(s.Media) && !s.Media[stood].Rejected() {
+		alone, live = stood, 1
+	}
+	b.grouped = 0
+	if live != 1 || alone >= len(to) || !to[alone].Mux || !hasDTLS(&to[alone]) {
+		return ""
+	}
+	at := &b.line(alone).ice
+	if at.mid == "" || offer && !at.offered || !offer && !(at.answers && at.bundled) {
+		return ""
+	}
+	b.grouped = alone + 1
+	return "group:BUNDLE " + at.mid
 }
 
 // refuse lists the formats of an m-line that is refused: they mean nothing (RFC 3264 §6), but there are stacks of WebRTC that look for the a=rtpmap of each, and for the

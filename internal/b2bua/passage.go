@@ -31,12 +31,12 @@ type Passage struct {
 	first  uint32 // CSeq of the INVITE by which its peer has begun the call that it leaves
 	status int    // how it ended: 200, or why the leg comes back
 	why    *diag.Reason
-	places [mostLines]netip.Addr // of its media: its description does not say so if it holds by 0.0.0.0
-	told   bool                  // the leg was told of other media and must be told of its own again
-	over   bool                  // its own dialog is over, and not that of who was to be joined with it
-	box    *strongbox            // its keys in the call that it leaves
+	places [mostLines]netip.Addr   // of its media: its description does not say so if it holds by 0.0.0.0
+	told   bool                    // the leg was told of other media and must be told of its own again
+	over   bool                    // its own dialog is over, and not that of who was to be joined with it
+	box    *strongbox              // its keys in the call that it leaves
 	shaken [maxLines]*media.Shaken // its associations there
-	said   string // where its media goes past us there: its description; "" where it does not
+	said   string                  // where its media goes past us there: its description; "" where it does not
 }
 
 // Forward is a message of a leg that lives in another shard, or an INVITE that asks for the place of one.

@@ -21,6 +21,8 @@ type strongbox struct {
 	lines [maxLines]*protection // of the m-lines that there are: most calls have one
 	fault error                 // why the last answer of the peer cannot be
 
+	grouped int // the m-line that is in a group with us by itself, from 1 (RFC 8843); 0: none is
+
 	said sayings
 }
 
@@ -297,6 +299,12 @@ func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) 
 	var refused [maxLines]*diag.Reason
 	b.fault = nil
 	c.hearNames(l, s, offer)
+	var alone *protection
+	if offer {
+		alone = b.standsAlone(s)
+	} else if i := b.grouped - 1; i >= 0 && (i >= len(s.Media) || !s.Bundled(i, i)) {
+		b.grouped = 0
+	}
 	for i := range n {
 		m := &s.Media[i]
 		to[i].Proto = m.Proto
@@ -311,6 +319,11 @@ func (c *Call) openText(l *Leg, body string, offer bool) (string, *diag.Reason) 
 			} else if told := b.line(i).told; told != "" {
 				to[i].Proto = told
 			}
+			continue
+		}
+		if offer && l.trunk.Settings.ICE != "off" && b.joinsGroup(s, i, alone) {
+			b.line(i).asked = sdp.Protection{Proto: m.Proto}
+			to[i].Refused, refused[i] = true, diag.NotAcceptable
 			continue
 		}
 		if offer {
@@ -550,8 +563,8 @@ func (c *Call) seal(l *Leg, text string, offer bool) string {
 	if lite {
 		session = []string{"ice-lite"}
 	}
-	if n == 1 && offer && to[0].Mux && b.line(0).ice.offered && hasDTLS(&to[0]) {
-		session = append(session, "group:BUNDLE "+b.line(0).ice.mid) // by itself: there are stacks of WebRTC that refuse an m-line outside of any
+	if group := b.group(s, to[:n], offer); group != "" {
+		session = append(session, group)
 	}
 	return b.said.revise(string(s.Protect(make([]byte, 0, len(text)+256), to[:n], session...)), s.Origin.ID, s.Origin.Version, l.cuts, l.toward)
 }
