@@ -56,6 +56,32 @@ func (r *Record) judge(now time.Time, all bool) (list []Audio) {
 	return list
 }
 
+// partly are the causes of verdicts on a side that was heard for a while, or badly, or that was silent as somebody wanted it so.
+var partly = []string{"late", "stopped", "held", "on-hold", "silence", "sources", "codec", "timestamps", "lost-beyond", "loss-beyond", "loss", "jitter", "overload"}
+
+// Unheard tells of an ended call whether a side of it was to be heard for long enough to say something of it, and whether nothing of it was.
+func (r *Record) Unheard(side string) (asked, not bool) {
+	if r.Answered.IsZero() || r.Out == nil || r.End.Sub(r.Answered) < shortTalk {
+		return false, false
+	}
+	way := r.speech()
+	m := way[0]
+	if side != "caller" {
+		m = way[1]
+	}
+	if m == nil {
+		return false, false
+	}
+	for _, a := range r.Audio {
+		if a.From == side {
+			for cause := range strings.SplitSeq(a.Cause, "+") {
+				not = not || !slices.Contains(partly, cause)
+			}
+		}
+	}
+	return not || m.Packets > 0, not
+}
+
 // heard is the cause of a verdict that says that nothing was in the way.
 const heard = "heard"
 

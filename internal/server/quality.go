@@ -13,6 +13,7 @@ import (
 type qualityMetrics struct {
 	mos, loss, jitter, trip *prometheus.HistogramVec
 	poor, faults, bare      *prometheus.CounterVec
+	listened, unheard       *prometheus.CounterVec
 }
 
 func newQualityMetrics() *qualityMetrics {
@@ -29,13 +30,17 @@ func newQualityMetrics() *qualityMetrics {
 			Help: "Calls whose audio was beyond poorMOS, poorLoss, poorJitter or poorRoundTrip of a trunk."}, []string{"trunk"}),
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_audio_faults_total",
 			Help: "Ended calls of which the peer of a trunk was not heard, or badly, by cause (see docs/quality.md)."}, []string{"trunk", "cause"}),
+		listened: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_audio_listened_total",
+			Help: "Ended calls in which the peer of a trunk was to be heard for long enough to say whether it was."}, []string{"trunk"}),
+		unheard: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_audio_unheard_total",
+			Help: "Those of them in which nothing of it was heard."}, []string{"trunk"}),
 		bare: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_audio_no_comfort_noise_total",
 			Help: "Ended calls in which the peer of a trunk sent nothing in pauses, and no comfort noise (RFC 3389)."}, []string{"trunk"}),
 	}
 }
 
 func (q *qualityMetrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{q.mos, q.loss, q.jitter, q.trip, q.poor, q.faults, q.bare}
+	return []prometheus.Collector{q.mos, q.loss, q.jitter, q.trip, q.poor, q.faults, q.bare, q.listened, q.unheard}
 }
 
 // ended takes one call.
@@ -72,6 +77,16 @@ func (q *qualityMetrics) ended(r *cdr.Record, log *slog.Logger) {
 	}
 	for trunk := range poor {
 		q.poor.WithLabelValues(trunk).Inc()
+	}
+	for side, trunk := range map[string]string{"caller": caller, "callee": callee} {
+		asked, not := r.Unheard(side)
+		if asked {
+			q.listened.WithLabelValues(trunk).Inc()
+			q.unheard.WithLabelValues(trunk) // so that it is there before it grows
+		}
+		if not {
+			q.unheard.WithLabelValues(trunk).Inc()
+		}
 	}
 	for _, a := range r.Audio {
 		trunk, _ := r.Party(a.From)

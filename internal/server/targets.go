@@ -26,7 +26,7 @@ const (
 	mostPoor     = 5 // … and of calls whose audio is poor
 	poorWithin   = time.Hour
 	fewCalls     = 50   // fewer of them say nothing
-	mostRefused  = 20   // percent of the calls tried on a trunk that it fails, in an hour, …
+	mostRefused  = 20   // percent of the calls tried on a trunk that it fails, or in which its peer is not heard, in an hour, …
 	fewTried     = 20   // … of so many at least
 	leastPorts   = 20   // free pairs of media ports
 	mostWaiting  = 100  // call records that are not written
@@ -80,12 +80,16 @@ type tally struct {
 type targets struct {
 	ended, failed, rated, poor atomic.Uint64
 
-	mu     sync.Mutex
-	past   []tally // oldest first
-	trunks map[string]*recent
+	mu      sync.Mutex
+	past    []tally // oldest first
+	trunks  recents // with the calls that were tried on them, and those that failed
+	unheard recents // with the calls in which their peer was to be heard, and those in which it was not
 }
 
-// recent is what a trunk has done with the calls that were tried on it within an hour, in pieces of five minutes.
+// recents is what trunks have done within an hour, by their names.
+type recents map[string]*recent
+
+// recent is what a trunk has done with its calls within an hour, in pieces of five minutes.
 type recent struct {
 	piece int64 // the last one that was counted in, by Unix time
 	n     [12]struct{ tried, bad uint32 }
@@ -124,38 +128,46 @@ func (t *targets) note(r *cdr.Record) {
 	}
 }
 
-// try counts the attempts of a call that has ended. A trunk without a free channel does what it should.
+// try counts the attempts of a call that has ended, and the sides of it that were not heard. A trunk without a free channel does what it should.
 func (t *targets) try(r *cdr.Record, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
-		if t.trunks == nil {
-			t.trunks = make(map[string]*recent)
-		}
-		x := t.trunks[a.Trunk]
-		if x == nil {
-			x = &recent{}
-			t.trunks[a.Trunk] = x
-		}
-		x.to(now)
-		n := &x.n[x.piece%int64(len(x.n))]
-		n.tried++
-		if a.Class == "peer-fault" || a.Class == "incompatible" {
-			n.bad++
+		t.trunks.count(a.Trunk, a.Class == "peer-fault" || a.Class == "incompatible", now)
+	}
+	for _, side := range [...]string{"caller", "callee"} {
+		if asked, not := r.Unheard(side); asked {
+			trunk, _ := r.Party(side)
+			t.unheard.count(trunk, not, now)
 		}
 	}
 }
 
-// refusing is the trunk that fails most, in percent of the calls that were tried on it, and those that fail too many; "": none had calls enough.
-func (t *targets) refusing(now time.Time) (worst string, percent float64, beyond []string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for name, x := range t.trunks {
+func (l *recents) count(trunk string, bad bool, now time.Time) {
+	if *l == nil {
+		*l = make(recents)
+	}
+	x := (*l)[trunk]
+	if x == nil {
+		x = &recent{}
+		(*l)[trunk] = x
+	}
+	x.to(now)
+	n := &x.n[x.piece%int64(len(x.n))]
+	n.tried++
+	if bad {
+		n.bad++
+	}
+}
+
+// worst is the trunk with the largest share of bad calls, in percent, and those that have too many; "": none had calls enough.
+func (l recents) worst(now time.Time) (worst string, percent float64, beyond []string) {
+	for name, x := range l {
 		x.to(now)
 		tried, bad := x.sum()
 		if tried == 0 { // perhaps there is no such trunk any more
-			delete(t.trunks, name)
+			delete(l, name)
 		}
 		if tried < fewTried {
 			continue
@@ -169,6 +181,20 @@ func (t *targets) refusing(now time.Time) (worst string, percent float64, beyond
 	}
 	slices.Sort(beyond)
 	return worst, percent, beyond
+}
+
+// refusing is the trunk that fails most of the calls that were tried on it.
+func (t *targets) refusing(now time.Time) (worst string, percent float64, beyond []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.trunks.worst(now)
+}
+
+// silent is the trunk whose peer is not heard in most of its calls.
+func (t *targets) silent(now time.Time) (worst string, percent float64, beyond []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.unheard.worst(now)
 }
 
 // tried is how many calls were tried on a trunk within an hour, and how many of them it has failed.
@@ -270,6 +296,13 @@ func (s *Server) rate(now tally, trunks []TrunkView) Rating {
 	add(t)
 	h := s.targets.before(now, poorWithin)
 	some(Target{Name: "audio-poor", Bound: "most", Limit: mostPoor, Unit: "% in an hour", Look: "directsip calls --poor --since 1h"}, now.poor-h.poor, now.rated-h.rated)
+	worst, percent, beyond = s.targets.silent(now.at)
+	t = Target{Name: "audio-unheard", Value: percent, Bound: "most", Limit: mostRefused, Unit: "% of calls in an hour", Detail: several(beyond),
+		Look: "directsip calls --audio --since 1h --trunk " + worst + ", and directsip why of one"}
+	if worst == "" {
+		t.Unknown = fmt.Sprintf("no trunk had the %d calls that it takes", fewTried)
+	}
+	add(t)
 	add(Target{Name: "overload", Value: float64(now.overload - d.overload), Bound: "most", Unit: "refused in 15 minutes", Look: "the CPU of this host; what was refused is in no record, directsip_sip_events_total counts it"})
 	add(Target{Name: "faults", Value: float64(now.faults - d.faults), Bound: "most", Unit: "calls in 15 minutes", Look: "the log has the recording, please report it"})
 	add(Target{Name: "media-ports", Value: float64(s.engine.FreePorts()), Bound: "least", Limit: leastPorts, Unit: "free pairs", Look: "widen mediaPorts, or set maxCalls"})

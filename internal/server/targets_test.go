@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/directsip/directsip/internal/cdr"
 	"github.com/directsip/directsip/internal/diag"
@@ -44,7 +47,7 @@ func TestOPS12Targets(t *testing.T) {
 		}
 	}
 	now := r.tally()
-	is("at the start", r.rate(now, r.trunkViews()), "calls-failed?", "trunk-fails?", "audio-poor?")
+	is("at the start", r.rate(now, r.trunkViews()), "calls-failed?", "trunk-fails?", "audio-poor?", "audio-unheard?")
 	good, bad := &cdr.Record{Reason: diag.NormalClearing.ID}, &cdr.Record{Reason: diag.AllTrunksFailed.ID}
 	poor := &cdr.Record{Reason: diag.Busy.ID, Media: []cdr.Media{{Quality: &cdr.Quality{Arrived: cdr.Heard{Poor: "loss"}}}}}
 	for range 57 {
@@ -53,33 +56,33 @@ func TestOPS12Targets(t *testing.T) {
 	for range 3 {
 		r.targets.note(bad)
 	}
-	is("3 of 60 fail", r.rate(r.tally(), r.trunkViews()), "trunk-fails?", "audio-poor?")
+	is("3 of 60 fail", r.rate(r.tally(), r.trunkViews()), "trunk-fails?", "audio-poor?", "audio-unheard?")
 	r.targets.note(bad)
-	is("4 of 61 fail", r.rate(r.tally(), r.trunkViews()), "calls-failed 6.6", "trunk-fails?", "audio-poor?")
+	is("4 of 61 fail", r.rate(r.tally(), r.trunkViews()), "calls-failed 6.6", "trunk-fails?", "audio-poor?", "audio-unheard?")
 	for range 50 {
 		r.targets.note(poor)
 	}
-	is("poor", r.rate(r.tally(), r.trunkViews()), "trunk-fails?", "audio-poor 100")
+	is("poor", r.rate(r.tally(), r.trunkViews()), "trunk-fails?", "audio-poor 100", "audio-unheard?")
 	now = r.tally()
 	r.targets.keep(now)
 	later := now
 	later.at = now.at.Add(failedWithin - time.Second)
-	is("a quarter of an hour later it is not yet over", r.rate(later, r.trunkViews()), "trunk-fails?", "audio-poor 100")
+	is("a quarter of an hour later it is not yet over", r.rate(later, r.trunkViews()), "trunk-fails?", "audio-poor 100", "audio-unheard?")
 	later.at = now.at.Add(failedWithin)
 	later.ended += 60
 	later.failed += 60
-	is("all fail of the quarter of an hour after that", r.rate(later, r.trunkViews()), "calls-failed 100", "trunk-fails?", "audio-poor 100")
+	is("all fail of the quarter of an hour after that", r.rate(later, r.trunkViews()), "calls-failed 100", "trunk-fails?", "audio-poor 100", "audio-unheard?")
 	later = now
 	later.at = now.at.Add(poorWithin)
 	later.overload, later.faults, later.lost, later.unwritten = now.overload+7, now.faults+1, now.lost+2, now.unwritten+3
-	is("an hour later", r.rate(later, r.trunkViews()), "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3")
+	is("an hour later", r.rate(later, r.trunkViews()), "calls-failed?", "trunk-fails?", "audio-poor?", "audio-unheard?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3")
 	r.applyGood(strings.Replace(basic, "mediaPorts", "qualityConsumer: 'http://127.0.0.1:9/', mediaPorts", 1))
 	later.refused = now.refused + 4
 	r.consumed.oldest.Store(later.at.Add(-2 * time.Hour).UnixNano())
-	is("a consumer is away", r.rate(later, r.trunkViews()), "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3", "quality-wait 7200", "quality-lost 4")
+	is("a consumer is away", r.rate(later, r.trunkViews()), "calls-failed?", "trunk-fails?", "audio-poor?", "audio-unheard?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3", "quality-wait 7200", "quality-lost 4")
 	r.applyGood(basic)
 	r.Drain(true)
-	is("draining", r.rate(later, r.trunkViews()), "draining 1", "calls-failed?", "trunk-fails?", "audio-poor?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3")
+	is("draining", r.rate(later, r.trunkViews()), "draining 1", "calls-failed?", "trunk-fails?", "audio-poor?", "audio-unheard?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3")
 	resp, err := overSocket(SocketPath(r.cfg.DataDir)).Get("http://directsip/health")
 	if err != nil {
 		t.Fatal(err)
@@ -118,6 +121,64 @@ func TestOPS12TrunksDown(t *testing.T) {
 	i := slices.IndexFunc(rating.Targets, func(t Target) bool { return !t.Met })
 	if got := rating.Targets[i]; got.Name != "trunks-down" || got.Value != 1 || got.Detail != "gw" || !strings.HasSuffix(got.Look, "directsip doctor gw") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestOPS12TrunkThatIsNotHeard: calls in which nothing is heard of a side end as they should, and nothing of that side is measured that could be poor.
+func TestOPS12TrunkThatIsNotHeard(t *testing.T) {
+	var x targets
+	now := time.Date(2026, 1, 31, 12, 3, 0, 0, time.UTC)
+	q, reg := newQualityMetrics(), prometheus.NewRegistry()
+	reg.MustRegister(q.collectors()...)
+	r := cdr.Record{Reason: diag.NormalClearing.ID, Start: now, Answered: now, End: now.Add(time.Minute), In: cdr.Leg{Trunk: "pbx"}, Out: &cdr.Leg{Trunk: "itsp"},
+		Media: []cdr.Media{{From: "caller", Packets: 3000}, {From: "callee", Evidence: &cdr.Evidence{}}}}
+	end := func(talk time.Duration, cause string) {
+		r := r
+		r.End = r.Start.Add(talk)
+		if r.Audio = []cdr.Audio{{From: "callee", Cause: cause}}; cause == "" {
+			r.Audio = nil
+		}
+		if !strings.HasPrefix(cause, "nothing") {
+			r.Media = []cdr.Media{r.Media[0], {From: "callee", Packets: 3000}}
+		}
+		x.try(&r, now)
+		q.ended(&r, slog.New(slog.DiscardHandler))
+	}
+	is := func(want string) {
+		t.Helper()
+		worst, percent, beyond := x.silent(now)
+		if got := fmt.Sprintf("%s %.0f %v", worst, percent, beyond); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	for range fewTried - 1 {
+		end(time.Minute, "nothing+private")
+	}
+	end(time.Second, "nothing") // too short
+	is(" 0 []")
+	end(time.Minute, "nothing")
+	is("itsp 100 [itsp]")
+	for range 60 {
+		end(time.Minute, "")
+	}
+	for range 20 {
+		end(time.Minute, "late+loss") // was heard
+	}
+	is("itsp 20 []")
+	got := map[string]float64{}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			got[f.GetName()+" "+m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+		}
+	}
+	for name, want := range map[string]float64{"listened_total itsp": 100, "unheard_total itsp": 20, "listened_total pbx": 100, "unheard_total pbx": 0} {
+		if n, ok := got["directsip_audio_"+name]; !ok || n != want {
+			t.Errorf("%s %v, want %v", name, n, want)
+		}
 	}
 }
 
@@ -210,6 +271,7 @@ func TestTargetsAreThoseOfTheAlerts(t *testing.T) {
 		fmt.Sprintf(`directsip_audio_loss_ratio_count{direction="from"}[1h])) > %v`, mostPoor/100.0),
 		`class=~"peer-fault|incompatible"}[1h]))`,
 		fmt.Sprintf("directsip_attempts_total[1h])) >= %d) > %v", fewTried, mostRefused/100.0),
+		fmt.Sprintf("directsip_audio_listened_total[1h])) >= %d) > %v", fewTried, mostRefused/100.0),
 		fmt.Sprintf("directsip_media_ports_free < %d", leastPorts),
 		fmt.Sprintf("directsip_host_tracked / directsip_host_tracked_limit > %v", mostTracked/100.0),
 		fmt.Sprintf("directsip_records_waiting > %d", mostWaiting),
@@ -226,7 +288,7 @@ func TestTargetsAreThoseOfTheAlerts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, bound := range map[string]string{"draining": "0", "trunks-down": "0", "not-registered": "0", "trunk-full": fmt.Sprint(mostFull, " %"), "calls": fmt.Sprint(mostFull, " %"),
-		"calls-failed": fmt.Sprint(mostFailed, " %"), "audio-poor": fmt.Sprint(mostPoor, " %"), "overload": "0", "faults": "0", "trunk-fails": fmt.Sprint(mostRefused, " %"), "media-ports": fmt.Sprint(leastPorts),
+		"calls-failed": fmt.Sprint(mostFailed, " %"), "audio-poor": fmt.Sprint(mostPoor, " %"), "overload": "0", "faults": "0", "trunk-fails": fmt.Sprint(mostRefused, " %"), "audio-unheard": fmt.Sprint(mostRefused, " %"), "media-ports": fmt.Sprint(leastPorts),
 		"disk-errors": "0", "quality-wait": fmt.Sprint(mostLag, " s"), "quality-lost": "0", "quality-files": "0", "records-wait": fmt.Sprint(mostWaiting), "records-lost": "0", "disk-free": fmt.Sprint(leastDisk, " MiB"), "tracked": fmt.Sprint(mostTracked, " %"), "certificate": fmt.Sprint(leastDays, " days")} {
 		if !regexp.MustCompile("(?m)^\\| `" + name + "` \\| (most|least) " + bound + " \\|").Match(page) {
 			t.Errorf("operation.md lacks %s with %s", name, bound)

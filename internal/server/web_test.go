@@ -157,7 +157,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	pbx, gw := r.agent(2), r.agent(3)
 	r.hangup(r.call(pbx, gw))
 	r.records(1)
-	r.metrics.quality.ended(&cdr.Record{In: cdr.Leg{Trunk: "pbx"}, Out: &cdr.Leg{Trunk: "gw"}, Audio: []cdr.Audio{{From: "callee", Cause: "loss+jitter"}}, Media: []cdr.Media{
+	r.metrics.quality.ended(&cdr.Record{Answered: time.Unix(1, 0), End: time.Unix(9, 0), In: cdr.Leg{Trunk: "pbx"}, Out: &cdr.Leg{Trunk: "gw"}, Audio: []cdr.Audio{{From: "callee", Cause: "loss+jitter"}}, Media: []cdr.Media{
 		{From: "callee", Packets: cdr.LeastRated, Evidence: &cdr.Evidence{Pauses: 5}, Quality: &cdr.Quality{Arrived: cdr.Heard{MOS: 200, Poor: "MOS"}, Reported: &cdr.Heard{}, RoundTrip: time.Second}}}}, slog.New(slog.DiscardHandler)) // that call was too short to be rated
 	families, err := r.metrics.registry.Gather()
 	if err != nil {
