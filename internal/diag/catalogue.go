@@ -235,7 +235,7 @@ var (
 		Fix:  "Look for two systems that route the number to each other."}
 	LoopDetected = &Reason{ID: "loop-detected", Status: 482, Phrase: "Loop Detected", Cause: 25,
 		Text: "The call came back to the server that had sent it out.",
-		Fix:  "Look for the peer that returns the number: usually a range that it routes by default to us, and we to it."}
+		Fix:  "Look for the peer that returns the number: usually a range that it routes by default to us, and we to it. If it is a proxy that forwards the call to another number by way of us, it must stay on the way (Record-Route)."}
 	TooManyRedirections = &Reason{ID: "too-many-redirections", Status: 483, Phrase: "Too Many Hops", Cause: 25,
 		Text: "The call was passed on more than 10 times before it came here, by what its Diversion or History-Info says.",
 		Fix:  "Look for telephones that are forwarded to each other; the header names them, the latest first in Diversion and last in History-Info."}
@@ -244,7 +244,7 @@ var (
 		Fix:  "With enableBypass there is no privacy of the media (session); else the Privacy header has a value that nobody knows."}
 	MergedRequest = &Reason{ID: "merged-request", Status: 482, Phrase: "Loop Detected", Cause: 25,
 		Text: "The same request arrived by two ways (RFC 3261 section 8.2.2.2).",
-		Fix:  "A proxy in front forks the call to several addresses of this server: give it one. Or to several numbers by way of it, which is the same to RFC 3261: a PBX that rings several numbers should make a call of its own to each. Behind a restart of the peer, it gives its calls Call-IDs of such that have not ended here yet: their session timers and mediaTimeout say for how long."}
+		Fix:  "A proxy in front forks the call to several addresses of this server: give it one. Or to several numbers by way of it, which is the same to RFC 3261: a PBX that rings several numbers should make a call of its own to each. Behind a restart of the peer, it gives its calls Call-IDs and tags of such that have not ended here yet: their session timers and mediaTimeout say for how long."}
 	CallGone = &Reason{ID: "call-gone", Status: 481, Phrase: "Call/Transaction Does Not Exist", Cause: 81,
 		Text: "The request belongs to a call that this server does not know, or no longer.",
 		Fix:  "Usually a crossing of two requests at the end of a call. If it is frequent, the peer sends in-dialog requests to the wrong member of the pool. As the result of a transfer: the other call of who transfers is at another server of the pool, or over; calls of two servers cannot be joined, so let equipment that transfers by REFER with Replaces prefer one server and use the others when that one is away (priorities of its SRV records, not weights)."}

@@ -50,7 +50,8 @@ type Core struct {
 	cfg    Config
 	env    *b2bua.Env
 	snap   *topology.Snapshot
-	calls  map[string]*entry // by Call-ID of every leg
+	calls  map[string]*entry   // by Call-ID of every leg
+	twins  map[string][]*entry // further calls that have a Call-ID
 	byID   map[media.SessionID]*entry
 	away   map[string]way    // by Call-ID: legs that are elsewhere
 	hops   int               // how many shards have handed on what is being taken
@@ -167,7 +168,7 @@ func (e *entry) refused(ack *sip.Message) *entry {
 // Receive takes a message that the shell has parsed and found well formed.
 func (c *Core) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) {
 	c.out = out
-	if e := c.calls[m.CallID()]; e != nil && !e.superseded(m) {
+	if e := c.find(m); e != nil && !e.superseded(m) && !c.another(e, m) {
 		if m.IsRequest() {
 			m.FixTopVia(src.Remote)
 		}
@@ -209,7 +210,7 @@ func (c *Core) begin(now time.Time, src sip.Source, m *sip.Message, t *topology.
 	c.counts.Calls++
 	in := b2bua.Caller{Source: src, Req: m, Trunk: t}
 	e.seq, _, _ = m.CSeq()
-	if before := c.calls[m.CallID()]; before != nil {
+	if before := c.find(m); before != nil && before.speaks(m) {
 		in.After = before.first()
 		e.before, before.before = before, nil
 	}
@@ -285,14 +286,14 @@ func (c *Core) afterRest(e *entry) {
 // name notes the Call-IDs that the call has taken.
 func (c *Core) name(e *entry) {
 	for _, name := range c.out.CallIDs {
-		c.calls[name] = e
+		c.know(e, name)
 		e.names = append(e.names, name)
 	}
 	for _, p := range c.out.Passages {
 		c.leave(e, p)
 	}
 	for _, p := range c.out.Returns {
-		c.sentBack(p)
+		c.sentBack(e, p)
 	}
 	clear(c.out.CallIDs)
 	c.out.CallIDs = c.out.CallIDs[:0]
@@ -301,9 +302,7 @@ func (c *Core) name(e *entry) {
 func (c *Core) forget(e *entry) {
 	c.out.Left = append(c.out.Left, e.guests...)
 	for _, name := range e.names {
-		if c.calls[name] == e {
-			delete(c.calls, name)
-		}
+		c.unknow(e, name)
 	}
 	if e.rest != nil {
 		c.rests--
@@ -437,8 +436,10 @@ func (c *Core) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 		c.forward(to, b2bua.Forward{CallID: callID, Branch: branch, Why: why})
 		return
 	}
-	if e := c.calls[callID]; e != nil && e.call != nil {
-		c.guard(now, e, func() { e.call.SendFailed(now, callID, branch, why, out) })
+	for _, e := range c.sharing(callID) {
+		if e.call != nil {
+			c.guard(now, e, func() { e.call.SendFailed(now, callID, branch, why, out) })
+		}
 	}
 }
 
@@ -453,8 +454,10 @@ func (c *Core) Undelivered(now time.Time, callID, branch, why string, out *Out) 
 		c.undelivered(now, r, branch, why)
 		return
 	}
-	if e := c.calls[callID]; e != nil && e.call != nil {
-		c.guard(now, e, func() { e.call.Undelivered(now, callID, branch, why, out) })
+	for _, e := range c.sharing(callID) {
+		if e.call != nil {
+			c.guard(now, e, func() { e.call.Undelivered(now, callID, branch, why, out) })
+		}
 	}
 }
 

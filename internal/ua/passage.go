@@ -99,7 +99,7 @@ func (c *Core) replaceBy(now time.Time, src sip.Source, m *sip.Message, t *topol
 
 // replaceHere takes it in the shard of the dialog.
 func (c *Core) replaceHere(now time.Time, src sip.Source, m *sip.Message, t *topology.Trunk, d *b2bua.Replaces) {
-	e := c.calls[d.CallID]
+	e := c.holder(d.CallID, d.Local)
 	if e == nil {
 		c.refuse(src, m, diag.CallGone, 0)
 		c.out.Left = append(c.out.Left, m.CallID())
@@ -155,7 +155,7 @@ func (c *Core) Forwarded(now time.Time, f b2bua.Forward, out *Out) {
 // may have gone elsewhere itself, and the leg follows it.
 func (c *Core) Seat(now time.Time, p *b2bua.Passage, out *Out) {
 	c.out = out
-	e := c.calls[p.Dialog.CallID]
+	e := c.holder(p.Dialog.CallID, p.Dialog.Local)
 	if to, gone := c.away[p.Dialog.CallID]; e == nil && gone && to.back == 0 && p.Hops < c.cfg.Shards {
 		p.Key, p.Hops = to.key, p.Hops+1
 		out.Passages = append(out.Passages, p)
@@ -164,7 +164,7 @@ func (c *Core) Seat(now time.Time, p *b2bua.Passage, out *Out) {
 	}
 	if e == nil || e.call == nil || e.ended {
 		p.SendBack(diag.CallGone.Status, diag.CallGone, out)
-		c.sentBack(p)
+		c.sentBack(nil, p)
 		return
 	}
 	delete(c.away, p.CallID)
@@ -177,18 +177,18 @@ func (c *Core) Seat(now time.Time, p *b2bua.Passage, out *Out) {
 
 // leave notes that a leg is on its way to another call: what comes for it follows it.
 func (c *Core) leave(e *entry, p *b2bua.Passage) {
-	delete(c.calls, p.CallID)
+	c.unknow(e, p.CallID)
 	e.dismiss(p.CallID)
 	c.sendAway(p.CallID, way{key: p.Key})
 }
 
-// sentBack notes that a leg is on its way back to its call.
-func (c *Core) sentBack(p *b2bua.Passage) {
+// sentBack notes that a leg is on its way back from a call to its own; nil: that has not had it.
+func (c *Core) sentBack(e *entry, p *b2bua.Passage) {
 	if !p.Back() {
 		return
 	}
-	if e := c.calls[p.CallID]; e != nil {
-		delete(c.calls, p.CallID)
+	if e != nil {
+		c.unknow(e, p.CallID)
 		e.dismiss(p.CallID)
 	}
 	c.sendAway(p.CallID, way{back: p.From})
@@ -218,7 +218,7 @@ func (c *Core) Returned(now time.Time, p *b2bua.Passage, out *Out) {
 	}
 	e := &entry{rest: rest, names: []string{p.CallID}, guests: []string{p.CallID}, ended: true}
 	e.owner = e
-	c.calls[p.CallID] = e
+	c.know(e, p.CallID)
 	c.rests++
 	c.afterRest(e)
 }
