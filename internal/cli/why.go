@@ -113,19 +113,30 @@ func ownVerdict(x *cdr.Attempt) bool {
 // came tells of a direction whether anything came at all.
 func came(m cdr.Media) bool { return m.Packets|m.RTCP|m.Gated|m.Dropped|m.Unauthentic != 0 }
 
-// writeMedia has a line for each direction. That nothing was refused or dropped in either needs no columns.
+// writeMedia has a line for each direction. That nothing was refused or dropped in either needs no columns. STUN, by which telephones keep a NAT open, is nothing that anybody misses.
 func writeMedia(w io.Writer, list []cdr.Media) {
-	refused := slices.ContainsFunc(list, func(m cdr.Media) bool { return m.Gated|m.Dropped != 0 })
+	refused := slices.ContainsFunc(list, func(m cdr.Media) bool { return m.Gated|(m.Dropped-bindings(&m)) != 0 })
 	t := columns(w)
 	for i := range list {
 		m, kept := &list[i], ""
 		if refused {
-			kept = fmt.Sprintf("\t%d gated\t%d dropped", m.Gated, m.Dropped)
+			kept = fmt.Sprintf("\t%d gated\t%d dropped", m.Gated, m.Dropped-bindings(m))
+		}
+		if n := bindings(m); n > 0 {
+			kept += fmt.Sprintf("\t%d STUN", n)
 		}
 		fmt.Fprintf(t, "  stream %s\tfrom %s\t%s\t%d packets\t%d lost\tjitter %s\t%d RTCP%s\n", strings.TrimSpace(strconv.Itoa(m.Stream)+" "+m.Kind), m.From, dash(m.Source),
 			m.Packets, m.Lost, m.Jitter.Round(100*time.Microsecond), m.RTCP, kept+faxed(m)+protection(m)+travelled(m))
 	}
 	t.Flush()
+}
+
+// bindings are the packets of STUN among what was dropped: without ICE on the leg nobody answers them.
+func bindings(m *cdr.Media) uint64 {
+	if m.Evidence == nil {
+		return 0
+	}
+	return min(m.Evidence.STUN, m.Dropped)
 }
 
 // faxed says how much of it was T.38.

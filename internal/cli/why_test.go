@@ -39,6 +39,8 @@ func TestMediaLine(t *testing.T) {
 		{cdr.Media{Tier: "steered", Unauthentic: 1, Evidence: &cdr.Evidence{}}, "0 RTCP  no SRTP in the end, 1 unauthentic before  steered"},
 		{cdr.Media{Tier: "steered", TierWhy: "conversion", Unauthentic: 3, Quality: &cdr.Quality{}, Evidence: &cdr.Evidence{KeysFailed: true}}, "0 RTCP  no keys, 3 unauthentic  steered (conversion)"},
 		{cdr.Media{}, "0 RTCP"},
+		{cdr.Media{Tier: "kernel", Dropped: 20, Evidence: &cdr.Evidence{STUN: 20}}, "0 RTCP  20 STUN  kernel"},
+		{cdr.Media{Tier: "kernel", Gated: 1, Dropped: 23, Evidence: &cdr.Evidence{STUN: 20}}, "0 RTCP  1 gated  3 dropped  20 STUN  kernel"},
 	} {
 		var b strings.Builder
 		writeMedia(&b, []cdr.Media{c.media})
