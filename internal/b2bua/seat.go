@@ -40,6 +40,7 @@ func (p *plan) standingOffer(c *Call, l *Leg) string {
 	if p.bypass {
 		body = offHold.Replace(body)
 	}
+	body = c.standsSpokenTo(body)
 	body, _ = sdp.Complete(l.sdp.body, body) // a dialog never has fewer m-lines than before (RFC 3264 §8), and what it has had keeps its place
 	s, err := parseOffer(body)
 	if err != nil {

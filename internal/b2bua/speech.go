@@ -103,6 +103,42 @@ func (c *Call) standsSpoken(l *Leg, text string, offer *sdp.Session) string {
 	return string(s.Respeak(make([]byte, 0, len(text)+128), to[:n]))
 }
 
+// standsSpokenTo is the description of who stays in a transfer, as the referrer knows it, for the target: where the two spoke otherwise than each other, with what who stays speaks itself, which the
+// target may speak, too, in front of what the referrer was told in its place.
+func (c *Call) standsSpokenTo(text string) string {
+	if !c.plan.converts() {
+		return text
+	}
+	s, err := sdp.Parse(text)
+	if err != nil {
+		return text
+	}
+	n := min(len(s.Media), maxLines, len(c.plan.lines))
+	var to [maxLines]sdp.Formats
+	for i := range n {
+		m := &s.Media[i]
+		if !c.plan.lines[i].converts() {
+			continue
+		}
+		outer := c.wider(c.xfer.rest, s, i)
+		if outer == nil {
+			continue
+		}
+		var list, rest []sdp.Codec
+		for _, codec := range slices.Concat(outer, m.Codecs) {
+			switch has := func(o sdp.Codec) bool { return o.PT == codec.PT || sameCodec(o, codec) }; {
+			case slices.ContainsFunc(list, has) || slices.ContainsFunc(rest, has):
+			case codec.Auxiliary():
+				rest = append(rest, codec)
+			default:
+				list = append(list, codec)
+			}
+		}
+		to[i] = formatsOf(append(list, rest...), m.Codecs)
+	}
+	return string(s.Respeak(make([]byte, 0, len(text)+128), to[:n]))
+}
+
 // keeps are the codecs by name that an offer may have on its way to a trunk; none: all that it has. What is left out here cannot be converted at the edge of
 // the leg. So where the trunk names codecs to convert to, and would leave nothing to convert from, all stay until then.
 func (c *Call) keeps(s *sdp.Session, set *topologySettings) []string {

@@ -166,3 +166,51 @@ func TestMED02CodecOfWhoStays(t *testing.T) {
 		t.Errorf("%v: %+v", found, rec.Media)
 	}
 }
+
+// TestMED02TransferOfWhoIsConverted: a telephone with Opus alone sends its party, who speaks PCMA, to somebody else. Who is called is offered what the party speaks, and nothing is converted any more if
+// it takes that; what the telephone spoke stands behind, for another one like it.
+func TestMED02TransferOfWhoIsConverted(t *testing.T) {
+	const opus = "m=audio 7078 RTP/AVP 96 97 98\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:97 telephone-event/48000\r\na=rtpmap:98 telephone-event/8000\r\n"
+	law := func(events string) string {
+		return "m=audio 7078 RTP/AVP 8 " + events + "\r\na=rtpmap:" + events + " telephone-event/8000\r\n"
+	}
+	transfer := func(t *testing.T) (r *rig, callee *end, invite []byte) {
+		r = rigOf(t, strings.NewReplacer(`"trunk:uc": {`, `"trunk:pstn": {codecs: [PCMA]}`+"\n  "+`"trunk:uc": {acceptRefer: true, codecs: [opus], `,
+			"trunkSettings:", "  third: {kind: gateway, host: 198.51.100.3, root: {transport: UDP}}\ntrunkSettings:",
+			"routes:", "routes:\n"+`  - {name: third, pattern: '^\+14255550123$', usages: [all], trunks: [third]}`).Replace(document))
+		r.env.Opus = true
+		caller, callee := r.endsOf(described(0, 0, opus), described(1, 0, law("98")))
+		caller.ack(1)
+		invite = refer(r, caller)
+		_, offer := r.told("INVITE")
+		var names []string
+		for _, c := range offer.Media[0].Codecs {
+			names = append(names, c.Name)
+		}
+		if got := strings.Join(names, " "); got != "PCMA opus telephone-event" {
+			t.Fatalf("the target is offered %s:\n%s", got, invite)
+		}
+		r.out.Reset()
+		return r, callee, invite
+	}
+	t.Run("to PCMA", func(t *testing.T) {
+		r, callee, invite := transfer(t)
+		r.in(thirdSource, response("200 OK", invite, "target", described(2, 0, law("98"))))
+		callee.answers("200 OK", r.says("INVITE", "8 98"), described(1, 1, law("98")))
+		r.speak("with PCMA on both sides", [2][]media.Format{})
+	})
+	t.Run("to Opus", func(t *testing.T) {
+		r, callee, invite := transfer(t)
+		r.in(thirdSource, response("200 OK", invite, "target", described(2, 0, opus)))
+		inv, offer := r.told("INVITE")
+		if !offer.Media[0].Codecs[0].Is("PCMA") {
+			t.Fatalf("who stays is offered\n%s", inv)
+		}
+		callee.answers("200 OK", inv, described(1, 1, law("98")))
+		for side, codec := range []media.Codec{media.Opus, media.PCMA} {
+			if s := r.side(side).Speech; s == nil || s.Formats[0].Codec != codec {
+				t.Errorf("side %d speaks %+v", side, s)
+			}
+		}
+	})
+}
