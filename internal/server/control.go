@@ -39,7 +39,7 @@ type Status struct {
 	TrunksDown []string `json:"trunksDown,omitempty"`
 	// RecordsWait says which call records no question finds yet, and why: the disk does not take them, or they are read anew; "": all are found.
 	RecordsWait string `json:"recordsWait,omitempty"`
-	// Closed says what only shows and could not be opened at the start: metrics, the view socket.
+	// Closed says what only shows and could not be opened at the start: metrics, the view socket; and at which addresses nothing arrives, as the host has lost them.
 	Closed []string `json:"closed,omitempty"`
 	// Missed are the targets that the server is rated by and does not meet: see /health.
 	Missed []string `json:"missed,omitempty"`
@@ -425,6 +425,8 @@ func (s *Server) getTrunks(w http.ResponseWriter, _ *http.Request) { answer(w, s
 
 func (s *Server) trunkViews() []TrunkView {
 	list, now := []TrunkView{}, time.Now()
+	me := s.current.Load()
+	gone := lost(me)
 	for _, t := range s.engine.Trunks() {
 		v := TrunkView{Name: t.Trunk.Name, Gateway: t.Trunk.Gateway.Name, Kind: string(t.Trunk.Gateway.Kind), Peer: t.Trunk.Gateway.Host,
 			Transport: t.Trunk.Transport.String(), Port: t.Trunk.Port, Routable: t.Trunk.Gateway.Routable, State: t.Health.State.String(),
@@ -443,6 +445,9 @@ func (s *Server) trunkViews() []TrunkView {
 		v.Tried, v.Failed = s.targets.tried(v.Name, now)
 		if v.Why == health.Untried {
 			v.Why = untried(&t, v.Tried > v.Failed)
+		}
+		if t.Health.State != health.Up && !t.Trunk.Disabled {
+			v.Why = fromLost(v.Why, me.Toward(t.Trunk).Addresses, gone)
 		}
 		list = append(list, v)
 	}

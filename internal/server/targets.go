@@ -251,6 +251,7 @@ func (s *Server) tend(ctx context.Context) {
 			s.targets.keep(s.tally())
 			s.onHost.sample()
 			s.restore()
+			s.tellLost()
 		}
 	}
 }

@@ -134,12 +134,15 @@ func (s *Server) unopened(at string, closed *atomic.Pointer[error], why error) *
 	return &web{at: at}
 }
 
-// closed says what is not open of what only shows.
+// closed says what is not open of what only shows, and which addresses are gone.
 func (s *Server) closed() (list []string) {
 	for _, why := range []*error{s.closedView.Load(), s.closedPublic.Load()} {
 		if why != nil {
 			list = append(list, (*why).Error())
 		}
+	}
+	for _, a := range lost(s.current.Load()) {
+		list = append(list, lostText(a))
 	}
 	return list
 }
