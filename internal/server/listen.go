@@ -118,8 +118,9 @@ func listenError(spec transport.ListenSpec, snap *topology.Snapshot, me *topolog
 		return fmt.Errorf("%s: another program has the port; `ss -lntup 'sport = :%d'` shows which. Stop it, or give the trunk another port", what, spec.Addr.Port())
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fmt.Errorf("%s: this host does not have the address; correct `addresses` of the server, or say with --server which one this is", what)
-	case errors.Is(err, os.ErrPermission) && spec.Addr.Port() < 1024:
-		return fmt.Errorf("%s: ports below 1024 need a right: setcap cap_net_bind_service=+ep on the program, or another port", what)
+	case errors.Is(err, os.ErrPermission) && spec.Addr.Port() < 1024: // rights of the file would take those away that a unit gives (capabilities(7), ambient)
+		return fmt.Errorf("%s: ports below 1024 need CAP_NET_BIND_SERVICE: in a unit of systemd add it to AmbientCapabilities= and CapabilityBoundingSet=, and never by setcap, "+
+			"which takes the others of the unit away; without a unit start as root, or choose another port", what)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -15,6 +17,8 @@ import (
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/siptest"
 	"github.com/directsip/directsip/internal/store"
+	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/transport"
 )
 
 // TestStartAndStopLeaveNothing counts descriptors; TestMain counts goroutines. It does not run beside other tests.
@@ -444,5 +448,20 @@ func TestLastByeIsRepeated(t *testing.T) {
 	}
 	if n < 2 {
 		t.Errorf("%d BYE, none of which was answered", n)
+	}
+}
+
+// TestLowPortWithoutRight: what is said of it must not cost the rights that RTP in the kernel needs, as rights of the file would.
+func TestLowPortWithoutRight(t *testing.T) {
+	snap, problems := topology.Compile("test.yaml", []byte(strings.ReplaceAll(basic, "NET", "127.0.0")))
+	if snap == nil {
+		t.Fatal(problems)
+	}
+	spec := transport.ListenSpec{Transport: sip.UDP, Addr: netip.MustParseAddrPort("127.0.0.1:506")}
+	err := listenError(spec, snap, snap.Servers[0], &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EACCES)})
+	for _, want := range []string{"127.0.0.1:506", "AmbientCapabilities=", "never by setcap"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nlacks %q", err, want)
+		}
 	}
 }
