@@ -177,3 +177,21 @@ func TestJitterThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// TestLostBesideCopies: where packets come twice and others not at all the record has those that are missing, which its loss is of: copies make up for none.
+func TestLostBesideCopies(t *testing.T) {
+	c := conversing(*topology.DefaultSettings(), *topology.DefaultSettings())
+	c.rec = &cdr.Record{}
+	st := &media.Stats{Streams: make([]media.StreamStats, 1)}
+	for k, lost := range []uint64{0, 60} { // as the counters of RFC 3550 have it
+		n := &st.Streams[0].From[k]
+		n.Packets, n.Lost, n.Sources = 1000, lost, 1
+		n.Pattern = quality.Pattern{Packets: 1000, Lost: 50, Runs: 50}
+	}
+	c.recordMedia(time.Time{}, c.rec, st)
+	for i, want := range []uint64{50, 60} {
+		if got := c.rec.Media[i].Lost; got != want {
+			t.Errorf("%d are lost from side %d, want %d", got, i, want)
+		}
+	}
+}

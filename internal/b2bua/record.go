@@ -187,7 +187,8 @@ func (c *Call) recordMedia(until time.Time, r *cdr.Record, st *media.Stats) {
 	for i := range st.Streams {
 		for k, name := range [2]string{"caller", "callee"} {
 			n := &st.Streams[i].From[k]
-			m := cdr.Media{Stream: i, From: name, Packets: n.Packets, Bytes: n.Bytes, RTCP: n.RTCP, Lost: n.Lost, Jitter: n.Jitter,
+			// by RFC 3550 §A.3 each copy of a packet makes up for one that was lost
+			m := cdr.Media{Stream: i, From: name, Packets: n.Packets, Bytes: n.Bytes, RTCP: n.RTCP, Lost: max(n.Lost, n.Pattern.Lost), Jitter: n.Jitter,
 				Gated: n.Gated, Dropped: n.Dropped, Unauthentic: n.Unauthentic, First: c.moment(n.First), Last: c.moment(n.Last),
 				Tier: st.Streams[i].Tier.String(), TierWhy: st.Streams[i].Why}
 			m.Trunk, m.Remote = c.successor(r, media.SideIndex(k))
