@@ -72,7 +72,7 @@ type Call struct {
 	lostRungs   uint32 // messages between the first and the last of the ladder
 	next        int32  // next target of the decision
 	tried       int32
-	redirects   uint8 // targets that other ones have named
+	redirects   uint8 // targets that other ones have named, of the transfer under way or else of the call
 	endCause    uint8 // Q.850 cause that a peer has given for the end; 0: that of the reason
 	finalStatus int16 // what the caller's INVITE is refused with, when not the reason's own status
 	phase       phase

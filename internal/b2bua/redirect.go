@@ -13,7 +13,7 @@ import (
 	"github.com/directsip/directsip/internal/topology"
 )
 
-// maxRedirects bounds how often one call is sent elsewhere by its targets.
+// maxRedirects bounds how often one call is sent elsewhere by its targets, and each of its transfers.
 const maxRedirects = 5
 
 // elsewhere is a Contact of a 3xx (RFC 3261 §8.1.3.4).

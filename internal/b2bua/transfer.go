@@ -102,7 +102,7 @@ func (c *Call) huntTransfer(now time.Time, x *transfer, out *Out) {
 	c.rec.Transfers[x.entry].How = "invite"
 	c.rec.Decision = append(c.rec.Decision, c.decision.Explain()...)
 	c.decision, c.passings = x.decision, nil
-	c.next, c.tried, c.best, c.verdict = 0, 0, nil, nil
+	c.next, c.tried, c.redirects, c.best, c.verdict = 0, 0, 0, nil, nil
 	c.plan.dirty = true // nobody is missed until the transfer has its result
 	c.hunt(now, out)
 }

@@ -115,6 +115,31 @@ func TestRFC3261_8_1_3_4_TransferToWhoForwards(t *testing.T) {
 	}
 }
 
+// TestRedirectedAgainInATransfer: a call that has come to who has answered by as many redirections as there may be is transferred to somebody who forwards all the same.
+func TestRedirectedAgainInATransfer(t *testing.T) {
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {options: false, enable3pccRefer: true, redirect: follow}`+"\n  "+`"trunk:uc": {acceptRefer: true, `, 1))
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+	for i := range 6 {
+		inv := r.first("INVITE")
+		r.out.Reset()
+		if i == 5 {
+			r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+			break
+		}
+		r.in(r.pstn, moved(inv, "302 Moved Temporarily", "+1425555017"+string(rune('0'+i))))
+	}
+	ok := r.first("SIP/2.0 200")
+	caller := &end{r: r, src: r.uc, callID: "call", from: header(ok, "From"), to: header(ok, "To"), seq: 1}
+	caller.ack(1)
+	caller.says("REFER", "", "Refer-To: <sip:+14255550123@example.com>", "Refer-Sub: false")
+	inv := r.first("INVITE")
+	r.out.Reset()
+	r.in(r.pstn, moved(inv, "302 Moved Temporarily", "+14255550188"))
+	if next := r.first("INVITE"); !bytes.HasPrefix(next, []byte("INVITE sip:+14255550188@")) {
+		t.Errorf("who forwards is not followed:\n%s", r.lines())
+	}
+}
+
 func comma(s string) string {
 	if s == "" {
 		return ""
