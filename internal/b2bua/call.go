@@ -217,17 +217,23 @@ func (c *Call) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) 
 	return true
 }
 
-// leg finds the leg of a message's Call-ID, and the attempt when it is a leg B.
-func (c *Call) leg(m *sip.Message) (*Leg, *attempt) {
+// leg finds the leg of a message's Call-ID, and the attempt when it is a leg B. Legs that have joined from two calls may have it in common: then it is the one with the tags.
+func (c *Call) leg(m *sip.Message) (l *Leg, of *attempt) {
 	if c.a.owns(m) {
-		return &c.a, nil
-	}
-	for _, t := range c.attempts {
-		if t.leg.owns(m) {
-			return &t.leg, t
+		if l = &c.a; c.transfers == 0 || l.hears(m) {
+			return l, nil
 		}
 	}
-	return nil, nil
+	for _, t := range c.attempts {
+		switch {
+		case !t.leg.owns(m):
+		case c.transfers == 0 || t.leg.hears(m):
+			return &t.leg, t
+		case l == nil:
+			l, of = &t.leg, t
+		}
+	}
+	return l, of
 }
 
 // request takes a request on one leg.

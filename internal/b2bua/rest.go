@@ -134,16 +134,33 @@ func (r *Rest) Superseded(m *sip.Message) bool {
 
 // Receive takes a message of one of the call's Call-IDs. Requests are answered where they come from, which need not be where the dialog led. False: it is for the user agent core.
 func (r *Rest) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) bool {
+	l := r.leg(m)
+	switch {
+	case l == nil:
+		return false
+	case m.IsRequest():
+		return r.request(now, l, Back(src, m), m, out)
+	}
+	r.response(now, l, m, out)
+	return true
+}
+
+// leg is Call.leg.
+func (r *Rest) leg(m *sip.Message) (l *restLeg) {
+	ours, theirs := m.ToTag(), m.FromTag()
+	if !m.IsRequest() {
+		ours, theirs = theirs, ours
+	}
 	for i := range r.legs {
-		if l := &r.legs[i]; l.callID == m.CallID() {
-			if m.IsRequest() {
-				return r.request(now, l, Back(src, m), m, out)
-			}
-			r.response(now, l, m, out)
-			return true
+		switch x := &r.legs[i]; {
+		case x.callID != m.CallID():
+		case x.speaks(ours, theirs):
+			return x
+		case l == nil:
+			l = x
 		}
 	}
-	return false
+	return l
 }
 
 func (r *Rest) request(now time.Time, l *restLeg, back sip.Hop, m *sip.Message, out *Out) bool {

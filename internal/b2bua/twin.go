@@ -20,6 +20,14 @@ func (c *Call) Speaks(callID, ours, theirs string) bool {
 	return false
 }
 
+// hears is speaks of a message.
+func (l *Leg) hears(m *sip.Message) bool {
+	if m.IsRequest() {
+		return l.speaks(l.callID, m.ToTag(), m.FromTag())
+	}
+	return l.speaks(l.callID, m.FromTag(), m.ToTag())
+}
+
 func (l *Leg) speaks(callID, ours, theirs string) bool {
 	switch {
 	case l.callID != callID:
@@ -33,12 +41,18 @@ func (l *Leg) speaks(callID, ours, theirs string) bool {
 // Speaks is Call.Speaks.
 func (r *Rest) Speaks(callID, ours, theirs string) bool {
 	for i := range r.legs {
-		l := &r.legs[i]
-		if l.callID == callID && (ours != "" && ours == l.local || ours == "" && theirs != "" && (theirs == l.caller || theirs == l.remote)) {
+		if l := &r.legs[i]; l.callID == callID && l.speaks(ours, theirs) {
 			return true
 		}
 	}
 	return false
+}
+
+func (l *restLeg) speaks(ours, theirs string) bool {
+	if ours != "" {
+		return ours == l.local
+	}
+	return theirs != "" && (theirs == l.caller || theirs == l.remote)
 }
 
 // Ours tells whether an INVITE is one that the call has sent.

@@ -81,6 +81,57 @@ func TestRFC3261_8_2_2_2(t *testing.T) {
 	}
 }
 
+// TestTwinsAreJoined: who was called by both joins the two, whose legs of one call are told from each other by their tags, too.
+func TestTwinsAreJoined(t *testing.T) {
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {options: false, acceptRefer: true, enable3pccRefer: true}`+"\n  "+`"trunk:uc": {enable3pccRefer: true, `, 1))
+	a, b := r.acknowledged()
+	x, y := twin(r, a.callID, "again")
+	b.says("REFER", "", "Refer-To: <sip:x@198.51.100.2?Replaces="+y.callID+"%3Bto-tag%3D"+tagOf(y.to)+"%3Bfrom-tag%3D"+tagOf(y.from)+">", "Refer-Sub: false")
+	if len(r.out.Passages) != 1 {
+		t.Fatalf("not joined:\n%s", r.lines())
+	}
+	p := r.out.Passages[0]
+	r.out.Reset()
+	r.core.Seat(r.now, p, &r.out)
+	for _, e := range []*end{a, x} {
+		asked := r.first("INVITE")
+		if asked == nil || header(asked, "Call-ID") != a.callID || tagOf(header(asked, "To")) != tagOf(e.from) {
+			t.Fatalf("asked is not the next one:\n%s\n%s", r.lines(), asked)
+		}
+		e.answers("200 OK", asked, bodies[0])
+	}
+	for _, n := range r.out.Returns {
+		r.core.Returned(r.now, n, &r.out)
+	}
+	r.relays()
+	for _, e := range []*end{b, y} {
+		if !strings.Contains(string(bytes.Join(sends(r), nil)), "Call-ID: "+e.callID) {
+			t.Errorf("%s is not hung up:\n%s", e.from, r.lines())
+		}
+	}
+	for _, p := range [][2]*end{{a, x}, {x, a}} {
+		p[0].says("INVITE", directed(0, "sendonly"))
+		asked := r.first("INVITE")
+		if asked == nil || tagOf(header(asked, "To")) != tagOf(p[1].from) {
+			t.Fatalf("asked is not the other side:\n%s", r.lines())
+		}
+		p[1].answers("488 Not Acceptable Here", asked, "")
+		p[0].ack(p[0].seq)
+	}
+	a.says("BYE", "")
+	if bye := r.first("BYE"); bye == nil || tagOf(header(bye, "To")) != tagOf(x.from) {
+		t.Errorf("hung up is\n%s", r.lines())
+	}
+}
+
+// sends is what goes out.
+func sends(r *rig) (list [][]byte) {
+	for _, s := range r.out.Sends {
+		list = append(list, s.Data)
+	}
+	return list
+}
+
 // TestManyTwins: what has the Call-ID of too many calls is refused.
 func TestManyTwins(t *testing.T) {
 	r := newRig(t)
