@@ -37,7 +37,8 @@ type agent struct {
 	listed   bool  // the clock has it
 	asked    int64 // consent, last
 	agreed   int64
-	lapsed   bool // it was not given for so long that nothing is sent any more
+	lapsed   bool                         // it was not given for so long that nothing is sent any more
+	denied   [stun.TransactionIDSize]byte // the peer's last check that was refused for its role
 }
 
 // pair is our one address and one of the peer's.
@@ -295,7 +296,8 @@ func (a *agent) heard(c *component, src *sockaddr, priority uint32, nominates bo
 	}
 }
 
-// conflict settles who controls when the peer believes the same of itself (§7.3.1.1). True: the peer is to give way.
+// conflict settles who controls when the peer believes the same of itself (§7.3.1.1), as one does that keeps its role when ICE begins anew. True: the peer is to give way. One that sends the same
+// check again has not heard so, or does not heed it, as Firefox: then we do, or its checks would be refused for ever.
 func (a *agent) conflict(m *stun.Message) bool {
 	same := stun.AttrICEControlled
 	if a.controls {
@@ -306,7 +308,8 @@ func (a *agent) conflict(m *stun.Message) bool {
 		return false
 	}
 	stays := a.tie >= binary.BigEndian.Uint64(v)
-	if stays == a.controls {
+	if stays == a.controls && a.denied != m.TransactionID {
+		a.denied = m.TransactionID
 		return true
 	}
 	a.controls = !a.controls

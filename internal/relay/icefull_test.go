@@ -151,6 +151,14 @@ func TestRFC8445_7_3_1_1(t *testing.T) {
 		if got := a.conflict(m); got != c.refused || a.controls != c.after {
 			t.Errorf("%+v: refused %v, then it controls: %v", c, got, a.controls)
 		}
+		if !c.refused {
+			continue
+		}
+		if other := checkOf(t, m.Attributes[0]); !a.conflict(other) { // of another transaction
+			t.Errorf("%+v: it gives way at once", c)
+		} else if a.conflict(other) || a.controls == c.after || a.conflict(other) {
+			t.Errorf("%+v: a check that comes again is refused, and it controls: %v", c, a.controls)
+		}
 	}
 }
 
