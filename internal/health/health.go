@@ -166,7 +166,7 @@ func (t *Trunk) Deadline() (time.Time, string) {
 		}
 		return t.next, "probe"
 	}
-	if t.state == Down || t.state == Degraded {
+	if t.state == Down || t.state == Degraded || t.state == HalfOpen && t.byProbes() {
 		return t.hold, "retry"
 	}
 	return time.Time{}, ""

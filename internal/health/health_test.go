@@ -2,6 +2,7 @@ package health
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -429,6 +430,13 @@ func TestProbesSwitchedOffWhileDown(t *testing.T) {
 	off.Options = false
 	p.trunk.Configure(p.now, off)
 	p.run(5 * time.Second)
+	p.want(Up) // as of a trunk that never had probes: where no call comes, nothing would ever say that it is not down
+	if why := p.trunk.Status().Why; !strings.Contains(why, "until calls fail") {
+		t.Errorf("why %q", why)
+	}
+	p.calls(Bad, 5)
+	p.want(Down)
+	p.run(5 * time.Second)
 	p.want(HalfOpen)
 	p.calls(Good, 2)
 	p.want(Up)
@@ -438,6 +446,27 @@ func TestProbesSwitchedOffWhileDown(t *testing.T) {
 	p.want(Up)
 	if p.trunk.Status().LastProbe.IsZero() {
 		t.Error("no probe after they were switched on again")
+	}
+}
+
+func TestProbesSwitchedOffWhileHalfOpen(t *testing.T) {
+	p := newPeer(t, settings())
+	p.status = 0
+	p.run(time.Minute)
+	p.status = 200
+	for range 100 {
+		if p.run(100 * time.Millisecond); p.trunk.State() == HalfOpen {
+			break
+		}
+	}
+	p.want(HalfOpen)
+	off := settings()
+	off.Options = false
+	p.trunk.Configure(p.now, off)
+	p.run(6 * time.Second)
+	p.want(Up)
+	if at, why := p.trunk.Deadline(); !at.IsZero() {
+		t.Errorf("deadline %v (%s)", at, why)
 	}
 }
 

@@ -178,8 +178,13 @@ func (t *Trunk) timed(now time.Time) Event {
 		return t.same(now)
 	}
 	switch t.state {
-	case Down:
-		return t.move(now, HalfOpen, "time for a trial call")
+	case Down, HalfOpen:
+		switch {
+		case t.byProbes():
+			return t.move(now, Up, "taken for up until calls fail: options is false")
+		case t.state == Down:
+			return t.move(now, HalfOpen, "time for a trial call")
+		}
 	case Degraded:
 		t.failures = min(t.failures, t.degradeAt()-1)
 		t.congested = min(t.congested, t.failuresDown()-1)
@@ -187,6 +192,10 @@ func (t *Trunk) timed(now time.Time) Event {
 	}
 	return t.same(now)
 }
+
+// byProbes tells that no call has to do with it that the trunk is not up. When OPTIONS are not sent any more it is taken for up: where nobody calls, no trial call
+// would ever say so.
+func (t *Trunk) byProbes() bool { return !t.byCalls && t.failures == 0 }
 
 func (t *Trunk) move(now time.Time, to State, why string) Event {
 	ev := Event{From: t.state, To: to, At: now, Why: why}
