@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,5 +63,20 @@ func TestOlderServer(t *testing.T) {
 	err := old.get(t.Context(), "/health", &got)
 	if want := "the running server is older than this command and does not know what it asks for (/health); `directsip drain --wait` it and restart it"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// TestApplyToOlderServer: one that does not tell whether a document is another one has applied it all the same.
+func TestApplyToOlderServer(t *testing.T) {
+	for answer, want := range map[string]string{
+		`{"document":"0123","warnings":[]}`:                 "document 0123 applied; running calls keep theirs\n",
+		`{"document":"0123","warnings":[],"changed":true}`:  "document 0123 applied; running calls keep theirs\n",
+		`{"document":"0123","warnings":[],"changed":false}`: "document 0123 is the one that the server has; nothing has changed\n",
+	} {
+		c := control(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, answer) })
+		var out, errs strings.Builder
+		if status := Main([]string{"apply", "--socket", c.path, "-"}, strings.NewReader("pools: {}"), &out, &errs); status != 0 || out.String() != want {
+			t.Errorf("%s: status %d, %q, %s", answer, status, out.String(), errs.String())
+		}
 	}
 }

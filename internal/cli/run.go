@@ -220,7 +220,7 @@ func (a *app) applyCmd() *cobra.Command {
 			}
 			var res struct {
 				Document string   `json:"document"`
-				Changed  bool     `json:"changed"`
+				Changed  *bool    `json:"changed,omitempty"` // a server older than this command does not tell
 				Warnings []string `json:"warnings"`
 			}
 			if err := a.client().post(cmd.Context(), "/apply?name="+escape(shown(path)), src, &res); err != nil {
@@ -230,7 +230,7 @@ func (a *app) applyCmd() *cobra.Command {
 				for _, l := range res.Warnings {
 					fmt.Fprintln(w, l)
 				}
-				if !res.Changed {
+				if res.Changed != nil && !*res.Changed {
 					fmt.Fprintf(w, "document %s is the one that the server has; nothing has changed\n", res.Document)
 					return
 				}
