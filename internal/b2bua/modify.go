@@ -28,6 +28,7 @@ type exchange struct {
 	seat    bool         // it puts from on a seat, see join: nobody of the two asked for it
 	gone    bool         // its sender cancelled it: answered 487, the result goes nowhere
 	heard   bool         // what went on has a provisional response
+	stopped bool         // it puts somebody on a seat, and was cancelled for want of an answer
 }
 
 // exchangeTime is how long the other leg may take over a re-INVITE or UPDATE, a person who is asked included. updateTime is how long where an UPDATE waits for that, which its sender
@@ -37,6 +38,7 @@ const (
 	exchangeTime = time.Minute
 	updateTime   = 20 * time.Second
 	askTime      = 10 * time.Second
+	stopTime     = 4 * time.Second // how long who has not answered to be joined may take over the CANCEL: with that it can go back to its call
 )
 
 // asks tells whether an exchange is a re-INVITE without an offer.
@@ -273,6 +275,10 @@ func (c *Call) receiveReinviteResponse(now time.Time, l *Leg, seq uint32, m *sip
 		return
 	}
 	why, status := l.passed(m, refusal(m))
+	if e.stopped { // as asked, and nothing else is to come
+		l.drop = time.Time{}
+		why, status = diag.PeerVanished, within(504)
+	}
 	c.failExchange(now, e, why, status, out)
 }
 
@@ -530,8 +536,13 @@ func (c *Call) exchangeTimedOut(now time.Time, e *exchange, out *Out) {
 	switch {
 	case !e.again.IsZero(): // nothing is under way
 		c.exch = nil
+	case e.stopped:
 	case e.forward == "INVITE":
 		c.cancelReinvite(now, e.to, out)
+		if e.stopped = e.seat; e.stopped {
+			e.until = now.Add(stopTime)
+			return
+		}
 	}
 	if e.asks() {
 		c.plan.restore(e)
@@ -540,4 +551,7 @@ func (c *Call) exchangeTimedOut(now time.Time, e *exchange, out *Out) {
 		c.failExchange(now, e, diag.PeerVanished, within(504), out)
 	}
 	e.gone = true
+	if e.stopped && c.exch == e && e.to != c.seat(e.to.side) { // it is hung up, and those who talk have changes of their own
+		c.exch = nil
+	}
 }
