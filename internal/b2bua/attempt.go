@@ -542,10 +542,10 @@ func (c *Call) outOfService(now time.Time, t *attempt, m *sip.Message, r *reject
 	return c.further(now, t, r, out)
 }
 
-// further tries the next address of the same gateway. False: there is none, or the next target has its turn.
+// further tries the next address of the same gateway. False: there is none, the next target has its turn, or somebody has refused the call meanwhile.
 func (c *Call) further(now time.Time, t *attempt, r *rejection, out *Out) bool {
 	tired := !t.patience.IsZero() && !now.Before(t.patience) && c.hasNext()
-	if t.hop+1 >= len(t.hops) || tired {
+	if t.hop+1 >= len(t.hops) || tired || c.verdict != nil {
 		return false
 	}
 	next := &attempt{target: t.target, transfers: t.transfers, index: t.index, hops: t.hops, hop: t.hop + 1, patience: t.patience, pause: t.pause}

@@ -439,3 +439,19 @@ func TestLateRefusalStandsInItsAttempt(t *testing.T) {
 		t.Errorf("%s, first attempt %s: %q", r.Reason, a.Reason, a.Detail)
 	}
 }
+
+// TestLateRefusalEndsTheHunt: nobody else is called, not even at another address of the gateway being tried, when a target that was left behind says late that
+// its telephone is busy.
+func TestLateRefusalEndsTheHunt(t *testing.T) {
+	snap, err := Compile(strings.Replace(Document, "trunks: [gwa, gwb, gwc]", "trunks: [gwa, sbc]", 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := New(1, snap)
+	sc := w.Call(plain(Caller{Manner: hangUp}, map[string][]Callee{"gwa": {{No100: true, After: 5 * second, Final: 486}}, "sbc": {{Silent: true}}, "sbc2": {answers}}))
+	w.Run(20 * time.Minute)
+	report(t, w, true)
+	if r := w.Nodes[0].Records[0]; sc.caller.final != 486 || r.Reason != diag.Busy.ID || len(r.Attempts) != 2 {
+		t.Errorf("the caller is told %d, the record has %s and %d attempts", sc.caller.final, r.Reason, len(r.Attempts))
+	}
+}
