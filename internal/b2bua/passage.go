@@ -67,6 +67,12 @@ func (l *Leg) calm() bool {
 		l.drop.IsZero() && l.byeAgain.IsZero() && s != txn.Calling && s != txn.Proceeding
 }
 
+// settles tells whether a leg that cannot change hands can soon: what is under way is a matter of a round trip, as the ACK to our 2xx.
+func (l *Leg) settles() bool {
+	s := l.invc.State()
+	return l.up && !l.pending && !l.calm() && !l.ackWaits && s != txn.Calling && s != txn.Proceeding
+}
+
 // lend sends who stays on its way to the call that the REFER names, as soon as it can change hands. A blank leg keeps its seat.
 func (c *Call) lend(now time.Time, x *transfer, out *Out) {
 	l := x.rest
@@ -164,7 +170,7 @@ func (c *Call) seats(by *Leg, p *Passage) bool {
 // inviteGuest offers the leg that came from another call, or a target that has answered, what it will hear here, by a re-INVITE.
 func (c *Call) inviteGuest(now time.Time, x *transfer, out *Out) {
 	l := &x.new.leg
-	if c.exch != nil || !l.oa.LocalInvite(true) {
+	if !c.mayInvite(l) {
 		if now.Before(x.until) {
 			x.again = now.Add(joinPause)
 		}

@@ -64,7 +64,7 @@ var offHold = strings.NewReplacer("a=sendonly\r\n", "a=sendrecv\r\n", "a=recvonl
 // it was last known). Who stays may be busy with a change of its own, and is then asked a little later.
 func (c *Call) join(now time.Time, x *transfer, out *Out) {
 	l := x.rest
-	if c.exch != nil || !l.up || l.pending || l.answer.Waiting() || l.inv != nil || !l.oa.LocalInvite(true) {
+	if !c.mayInvite(l) {
 		if now.Before(x.until) {
 			x.again = now.Add(joinPause)
 		}
@@ -78,6 +78,11 @@ func (c *Call) join(now time.Time, x *transfer, out *Out) {
 	e := &exchange{from: &x.new.leg, to: l, req: x.answer, forward: "INVITE", offer: true, seat: true, before: c.plan.standing(&x.new.leg, l)}
 	c.exch, e.until = e, now.Add(exchangeTime)
 	c.sendOffer(now, e, c.plan.write(c, x.said, l, &l.sdp, asOffer), out)
+}
+
+// mayInvite begins an offer to a leg, unless an INVITE of the leg is under way, in either direction, and acknowledged too if it has succeeded (RFC 3261 §14.1).
+func (c *Call) mayInvite(l *Leg) bool {
+	return c.exch == nil && l.up && !l.pending && !l.answer.Waiting() && l.inv == nil && l.oa.LocalInvite(true)
 }
 
 // askGuestAgain offers the new party what the session has become since it was asked: who stays cannot be told of fewer m-lines than its dialog has (RFC 3264 §8).

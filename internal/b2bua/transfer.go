@@ -50,12 +50,18 @@ type transfer struct {
 	passage *Passage // by which the new party came from another call; nil: it did not
 	kept    string   // what the new party's call had told it last
 
+	failed *rejection // why it has, while the new party is about to be given back; nil: it has not
+	parts  time.Time  // then: when that has taken too long
+
 	asked *sip.Message // the caller's INVITE where this is no transfer but connects, see connect.go; nil: it is one
 	tone  *sound.Clip  // then: what the caller hears while it rings
 }
 
 // joinPause is how long a leg that is busy with a change of its own is left alone.
 const joinPause = 300 * time.Millisecond
+
+// partTime is how long the new party of a transfer that failed may take over a change of its own, before it is hung up instead of given back to its call.
+const partTime = 4 * time.Second
 
 // party is who is at a leg, for transfers of it.
 type party struct {
@@ -211,6 +217,14 @@ func (c *Call) transferFailed(now time.Time, x *transfer, status int, why *diag.
 		c.notConnected(now, why, out)
 		return
 	}
+	if x.failed == nil {
+		x.failed, x.parts = &rejection{status: status, reason: why}, now.Add(partTime)
+	}
+	if x.passage != nil && x.new != nil && x.new.leg.settles() && now.Before(x.parts) {
+		x.again = now.Add(joinPause)
+		return
+	}
+	status, why = x.failed.status, x.failed.reason
 	x.stage = transferTelling
 	r := &c.rec.Transfers[x.entry]
 	r.Status, r.Reason, r.Took = status, why.ID, now.Sub(r.At)
@@ -357,12 +371,14 @@ func (c *Call) advanceTransfer(now time.Time, out *Out) {
 	case x == nil:
 	case !x.again.IsZero() && !now.Before(x.again):
 		x.again = time.Time{}
-		switch x.stage {
-		case transferLending:
+		switch {
+		case x.failed != nil:
+			c.transferFailed(now, x, x.failed.status, x.failed.reason, out)
+		case x.stage == transferLending:
 			c.lend(now, x, out)
-		case transferInviting:
+		case x.stage == transferInviting:
 			c.inviteGuest(now, x, out)
-		case transferJoining:
+		case x.stage == transferJoining:
 			c.join(now, x, out)
 		}
 	case !now.Before(x.until):

@@ -154,6 +154,27 @@ func (s *shards) fromCallee(c *talk, method string, more ...string) []byte {
 	return []byte(strings.Join(lines, "\r\n") + "\r\nContent-Length: 0\r\n\r\n")
 }
 
+// offers is a re-INVITE of the callee.
+func (s *shards) offers(c *talk, body string) []byte {
+	m := with(s.fromCallee(c, "INVITE"), "Content-Type: application/sdp")
+	return append(bytes.Replace(m, []byte("Content-Length: 0"), []byte("Content-Length: "+strconv.Itoa(len(body))), 1), body...)
+}
+
+// acks is its ACK to the answer to its last request.
+func (s *shards) acks(c *talk) []byte {
+	s.n--
+	return s.fromCallee(c, "ACK")
+}
+
+// later lets time go by and returns what is sent meanwhile.
+func (s *shards) later(d time.Duration) [][]byte {
+	s.now, s.sent = s.now.Add(d), nil
+	for i := range s.cores {
+		s.do(i, func(c *ua.Core, out *ua.Out) { c.Advance(s.now, out) })
+	}
+	return s.sent
+}
+
 // joins is the REFER by which a caller wants the one at its other end to talk to the one at the other end of another call of its own.
 func (c *talk) joins(o *talk) []byte {
 	refer := request("REFER", "2", "refer1", c.a, c.tagA, c.ourA, "")
@@ -201,9 +222,7 @@ func lent(t *testing.T, takes bool) {
 			list = append(list, s.in(s.pstn, response("200 OK", m, "", said))...)
 		}
 	}
-	refresh := with(s.fromCallee(&one, "INVITE"), "Content-Type: application/sdp")
-	refresh = append(bytes.Replace(refresh, []byte("Content-Length: 0"), []byte("Content-Length: "+strconv.Itoa(len(said))), 1), said...)
-	told = string(s.pick(s.in(s.pstn, refresh), "SIP/2.0 200"))
+	told = string(s.pick(s.in(s.pstn, s.offers(&one, said)), "SIP/2.0 200"))
 	if c := s.sessions[0].Streams[0].Side[1].Crypt; c == nil || !strings.Contains(told, base64.StdEncoding.EncodeToString([]byte(c.Send))) {
 		t.Errorf("%v: the relay sends with another key than is in\n%s", takes, told)
 	}
@@ -419,5 +438,62 @@ func TestMergedInviteOfWhoCameBack(t *testing.T) {
 		if bytes.HasPrefix(m, []byte("INVITE ")) {
 			t.Errorf("somebody is called\n%s", m)
 		}
+	}
+}
+
+// TestRFC3261_14_1GuestOffersMeanwhile: while the call that a leg has come to is busy, the leg's peer may change its own session. It is not asked before that is acknowledged,
+// and its ACK is found.
+func TestRFC3261_14_1GuestOffersMeanwhile(t *testing.T) {
+	s := newShards(t)
+	one, two := s.call(0), s.call(1)
+	hold := strings.Replace(bodies[0], "sendrecv", "sendonly", 1)
+	asked := s.pick(s.in(s.uc, request("INVITE", "2", "hold", two.a, two.tagA, two.ourA, hold)), "INVITE")
+	s.agree(s.in(s.uc, one.joins(&two)))
+	s.pick(s.in(s.pstn, s.offers(&one, bodies[1])), "SIP/2.0 200")
+	s.in(s.pstn, response("488 Not Acceptable Here", asked, "", ""))
+	s.in(s.uc, request("ACK", "2", "hold", two.a, two.tagA, two.ourA, ""))
+	for range 5 {
+		for _, data := range s.later(100 * time.Millisecond) {
+			if bytes.HasPrefix(data, []byte("INVITE ")) {
+				t.Fatalf("asked before its ACK\n%s", data)
+			}
+		}
+	}
+	s.in(s.pstn, s.acks(&one))
+	list := s.later(time.Second)
+	if got := header(s.pick(list, "INVITE"), "Call-ID"); got != one.b {
+		t.Errorf("%q is asked", got)
+	}
+	s.agree(list)
+	for range 40 {
+		s.agree(s.later(time.Second))
+	}
+	if len(s.records) != 1 || s.records[0] != "transferred" {
+		t.Errorf("calls have ended: %q", s.records)
+	}
+}
+
+// TestGuestIsBusyWhenItGoesBack: a leg that does not get the seat in another call is given back when its peer has acknowledged what it has just changed, and not hung up.
+func TestGuestIsBusyWhenItGoesBack(t *testing.T) {
+	s := newShards(t)
+	one, two := s.call(0), s.call(1)
+	list := s.in(s.uc, one.joins(&two))
+	list = s.in(s.pstn, response("200 OK", s.pick(list, "INVITE"), "", bodies[1]))
+	joins := s.pick(list, "INVITE")
+	if header(joins, "Call-ID") != two.b {
+		t.Fatalf("not asked to join\n%s", joins)
+	}
+	s.pick(s.in(s.pstn, s.offers(&one, bodies[1])), "SIP/2.0 200")
+	s.in(s.pstn, response("606 Not Acceptable", joins, "", ""))
+	s.in(s.pstn, s.acks(&one))
+	for range 10 {
+		s.agree(s.later(time.Second))
+	}
+	if len(s.records) != 0 {
+		t.Errorf("calls have ended: %q", s.records)
+	}
+	got := s.pick(s.in(s.pstn, s.fromCallee(&one, "BYE")), "BYE")
+	if header(got, "Call-ID") != one.a {
+		t.Errorf("the callee talks with\n%s", got)
 	}
 }
