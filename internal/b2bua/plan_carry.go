@@ -77,7 +77,7 @@ func (p *plan) decline(c *Call, l *Leg, offer string) string {
 			n := &news{said: s, was: slices.Clone(p.lines)}
 			p.take(l, s)
 			l.news = n
-		case !p.bypass && !p.converts():
+		case !p.bypass:
 			p.follow(l, offer)
 		}
 		if stands == l.sdp.body && l == c.seat(l.side) && !p.bypass && mirror(s, b) { // who holds is to be held, and what stands stays

@@ -68,6 +68,12 @@ func (p *plan) follow(l *Leg, offer string) {
 	for i := range was {
 		e, had := &p.lines[i].peer[l.side], &was[i].peer[l.side]
 		e.ptime, e.packets = had.ptime, had.packets
+		if was[i].converts() { // nor how it speaks: it is answered with how it does now
+			ln, other := &p.lines[i], &p.lines[i].peer[1-l.side]
+			ln.clock, ln.slow = was[i].clock, was[i].slow
+			e.voices, e.takes, e.digits, e.asks, e.speech, e.inner, e.opus, e.said = had.voices, had.takes, had.digits, had.asks, had.speech, had.inner, had.opus, had.said
+			other.asks, other.speech = was[i].peer[1-l.side].asks, was[i].peer[1-l.side].speech
+		}
 	}
 }
 

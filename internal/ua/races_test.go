@@ -115,9 +115,12 @@ func TestCancelOfReinviteCrossesAnOfferOfAnotherCodec(t *testing.T) {
 	ours := r.last()
 	callee.answers("100 Trying", ours, "")
 	caller.cancel(ask)
-	callee.answers("200 OK", ours, speaking(bodies[1], "8"))
+	callee.answers("200 OK", ours, strings.Replace(speaking(bodies[1], "8"), "m=audio 49170", "m=audio 49600", 1))
 	r.says("ACK", "8")
 	r.speak("then", [2][]media.Format{{muLaw}, {aLaw}})
+	if at := r.session.Streams[0].Side[1].Remote; at.Port() != 49600 {
+		t.Errorf("the callee is where it has offered to be, the relay sends to %v", at)
+	}
 }
 
 // RFC 5407 §3.1.4, RFC 3261 §14.2: a re-INVITE comes before the ACK to our 2xx. It is served, and the ACK may come late or never.
