@@ -36,6 +36,7 @@ type Node struct {
 	board  *board
 	watch  *watch
 	still  time.Time                // it stands still until then
+	missed bool                     // it has stood still for so long that callers may have given up unheard, and that a BYE may have been lost and is repeated no more
 	handed map[*sip.Message]*packet // messages on their way to another shard
 }
 

@@ -66,7 +66,11 @@ func (w *World) stall() {
 			continue
 		}
 		for range 1 + r.IntN(2) {
-			w.after(ms(r, 0, 60000), func() { n.still = w.now.Add(ms(r, 500, 45000)) })
+			w.after(ms(r, 0, 60000), func() {
+				d := ms(r, 500, 45000)
+				n.missed = n.missed || d > 30*time.Second || w.now.Before(n.still)
+				n.still = w.now.Add(d)
+			})
 		}
 	}
 }
