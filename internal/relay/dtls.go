@@ -139,13 +139,15 @@ func (p *port) guard() *crypt {
 }
 
 // record takes a record of DTLS that came to a port. It must come from where media may come from; the certificate decides later. Where that is the answer may have to tell, and a ClientHello
-// may come ahead of it, as its fingerprint is in that: of sources that nobody knows yet the last is kept, and judged then. The session is locked.
+// may come ahead of it, as its fingerprint is in that: of sources that nobody knows yet the last is kept, and judged then. So is that of a fork which has our password and has described itself before
+// another: if it is the one that answers, the next repetition of its ClientHello may be a minute away. The session is locked.
 func (r *Relay) record(p *port, b []byte, src *sockaddr, now int64, count *batch) {
 	a, sd := p.dtls, &p.stream.side[p.side]
 	random, hello := clientHello(b)
 	ahead := hello && !a.want.Active && len(a.want.Peer) == 0
 	known := p.gate.mayGreet(src, &sd.trust)
-	if ahead && !known && len(b) <= recordLimit && (a.held == nil || !p.gate.mayGreet(&a.heldFrom, &sd.trust)) {
+	fork := hello && !a.want.Active && p.gate.ice != nil && p.gate.ice.find(src) != nil
+	if (ahead || fork) && !known && len(b) <= recordLimit && (a.held == nil || !p.gate.mayGreet(&a.heldFrom, &sd.trust)) {
 		a.held, a.heldFrom = append(a.held[:0], b...), *src
 		return
 	}

@@ -482,6 +482,41 @@ func TestDTLSOfTwo(t *testing.T) {
 	}
 }
 
+// TestDTLSOfForks: of two targets that have described themselves the later one has the handshake. If the earlier one answers its own begins at once, by the ClientHello that it has sent meanwhile.
+func TestDTLSOfForks(t *testing.T) {
+	r, err := newRelay(Config{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { r.shaking.Wait(); r.workers[0].release() }()
+	st := newStream(&session{id: 1}, 0, r.sockets)
+	sd := &st.side[0]
+	p, one, two := &sd.rtp, newShaker(t, true, 1), newShaker(t, true, 1)
+	at, other, stranger := sockaddrOf(netip.MustParseAddrPort("192.0.2.1:4000")), sockaddrOf(netip.MustParseAddrPort("192.0.2.2:4000")), sockaddrOf(netip.MustParseAddrPort("192.0.2.3:4000"))
+	describes := func(s *shaker, ufrag string) {
+		side := &media.Side{Mux: true, DTLS: s.dtls(ufrag), ICE: &media.ICE{Ufrag: "ours", Pwd: ourPwd, PeerUfrag: ufrag, PeerPwd: theirPwd}}
+		sd.establish(r, side, false)
+		sd.associate(r, side, false)
+	}
+	st.session.mu.Lock()
+	defer st.session.mu.Unlock()
+	defer func() { p.dtls.end() }()
+	describes(one, "fork1")
+	describes(two, "fork2")
+	p.ice.checked(&at, []byte("fork1"), 5, true, 1)
+	p.ice.checked(&other, []byte("fork2"), 5, true, 1)
+	for _, from := range []*sockaddr{&at, &other, &at, &stranger} {
+		r.record(p, hello(from.addrPort().Addr().As4()[3]), from, 1, &batch{})
+	}
+	if p.dtls.run == nil || p.dtls.run.peer != other {
+		t.Fatal("who has described itself last has no handshake")
+	}
+	describes(one, "fork1")
+	if p.dtls.run == nil || p.dtls.run.peer != at || p.dtls.run.random[0] != 1 {
+		t.Error("who answers has to send its ClientHello again")
+	}
+}
+
 // hello is the beginning of a ClientHello.
 func hello(random byte) []byte {
 	b := make([]byte, 80)
