@@ -16,6 +16,8 @@ type association struct {
 	rival bool           // the peer begins one itself, where it is to answer ours
 	at    netip.AddrPort // of the peer by its SDP, without ICE
 
+	former []former // those that had keys, latest last
+
 	held     []byte // a ClientHello from before the peer's fingerprint was known, perhaps of a stranger
 	heldFrom sockaddr
 }
@@ -52,11 +54,7 @@ func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 			if !a.awaits(want.DTLS) {
 				a.end()
 			}
-			keys := &crypt{keys: &media.Crypt{}}
-			if before := want.DTLS.Before; before != nil && before.Association == a.want.Association {
-				keys = a.crypt
-			}
-			a.want, a.crypt, a.past, a.rival = want.DTLS, keys, "", false
+			a.change(want.DTLS)
 		}
 		if want.Remote.IsValid() {
 			a.at = want.Remote
@@ -64,7 +62,7 @@ func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 		switch {
 		case len(a.want.Peer) == 0:
 			continue
-		case a.want.Active && (fresh || moved):
+		case a.want.Active && (fresh && a.crypt.recv == nil || moved):
 			if g := p.gate.ice; g == nil || g.selected.size != 0 { // else the first check begins it
 				r.shake(p, nil, sockaddr{})
 			}
@@ -77,6 +75,34 @@ func (sd *side) associate(r *Relay, want *media.Side, opaque bool) {
 		}
 		a.held = nil
 	}
+}
+
+// former is an association that has given way to another one: that of a target which has made its keys while it rang, before another described itself. Should it be the one that answers, it goes on
+// with them and makes no others.
+type former struct {
+	want  *media.DTLS
+	crypt *crypt
+}
+
+// maxFormer bounds them.
+const maxFormer = 4
+
+// change gives the association's place to another one, with the keys that it has.
+func (a *association) change(want *media.DTLS) {
+	keys := &crypt{keys: &media.Crypt{}}
+	if before := want.Before; before != nil && before.Association == a.want.Association {
+		keys = a.crypt
+	} else if a.crypt.recv != nil {
+		if len(a.former) == maxFormer {
+			a.former = slices.Delete(a.former, 0, 1)
+		}
+		a.former = append(a.former, former{a.want, a.crypt})
+	}
+	if i := slices.IndexFunc(a.former, func(f former) bool { return f.want.Same(want) }); i >= 0 {
+		keys = a.former[i].crypt
+		a.former = slices.Delete(a.former, i, i+1)
+	}
+	a.want, a.crypt, a.past, a.rival = want, keys, "", false
 }
 
 // awaits tells whether the handshake that is under way may be the one that is wanted now: a peer that begins it need not wait until its answer has reached us (RFC 5763 §6.2).

@@ -517,6 +517,49 @@ func TestDTLSOfForks(t *testing.T) {
 	}
 }
 
+// TestKeysOfForks: a target that has made its keys while it rang goes on with them when it answers, although another one has described itself, and made its own, meanwhile.
+func TestKeysOfForks(t *testing.T) {
+	for _, active := range []bool{true, false} {
+		r := newRig(t, Config{})
+		a, b, c := newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4)
+		s := call(1, a, b)
+		one, two := newShaker(t, active, media.AESCM128HMACSHA180), newShaker(t, active, media.AESCM128HMACSHA180)
+		side := &s.Streams[0].Side[0]
+		local := func() netip.AddrPort { return side.Local }
+		describes := func(p *phone, d *media.DTLS) {
+			t.Helper()
+			next, at := p.side(), side.Local
+			next.Local, next.Mux, next.DTLS = at, true, d
+			*side = next
+			if err := r.Update(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		side.DTLS, side.Mux = one.dtls("one"), true
+		r.open(s)
+		keys := one.shake(a.rtp, local(), r.Fingerprint())
+		if keys == nil {
+			t.Fatal("no handshake")
+		}
+		keys.until(a, a.rtp, local(), b.rtp)
+		describes(c, two.dtls("two"))
+		if st, _ := r.Stats(1); st.Streams[0].Keyed != [2]media.Suite{} {
+			t.Error("another target has the keys of the first")
+		}
+		others := two.shake(c.rtp, local(), r.Fingerprint())
+		if others == nil {
+			t.Fatal("no handshake of the second")
+		}
+		others.until(c, c.rtp, local(), b.rtp)
+		describes(a, one.dtls("one"))
+		x, y := rtpPacket(8, 2000, 160, 7), rtpPacket(8, 2000, 160, 8)
+		a.send(a.rtp, local(), keys.rtp(t, x))
+		b.wantOn(b.rtp, s.Streams[0].Side[1].Local, x)
+		b.send(b.rtp, s.Streams[0].Side[1].Local, y)
+		keys.wants(a, y)
+	}
+}
+
 // hello is the beginning of a ClientHello.
 func hello(random byte) []byte {
 	b := make([]byte, 80)
