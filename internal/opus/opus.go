@@ -80,27 +80,40 @@ type settings struct {
 	constant    bool
 }
 
-// settingsAt are chosen by what two voices of espeak-ng lost on the way there and back (libopus 1.3.1, 20 ms; BenchmarkSettings). SNR is that of 20 ms
-// each; the distance of spectra is in dB over bands of the ear.
+// settingsAt are the settings for samples at a rate in Hz, with most bit/s at most (0: as many as are good). They are chosen by what six voices of espeak-ng
+// lost on the way there and back (libopus 1.3.1, 20 ms; BenchmarkSettings). SNR is that of 20 ms each; the distance of spectra is in dB over bands of the
+// ear, without loss and with 5 % of the packets lost.
 //
-//	                      at 8 kHz, 24 kbit/s        at 16 kHz, 24 and 32 kbit/s
-//	                      µs   SNR dB   distance     µs   SNR dB   distance dB
-//	VoIP, complexity 5    80     9.2      1.92      130     8.8      2.49
-//	voice, 0              28    19.9      1.57       49    14.2      2.85
-//	voice, 1              34    19.5      1.56       54    14.0      2.80; at 32 kbit/s 64 µs, 17.3, 2.11
-//	voice, 2              41    20.6      1.59       76    15.2      2.78
-//	voice, 3              49    20.3      1.56      117    15.2      2.68
-//	voice, 5              65    20.6      1.52      117    16.5      2.16
-//	voice, 10            113    20.9      1.44      303    17.3      1.94
+//	                      at 8 kHz                             at 16 kHz
+//	                      µs   SNR dB   distance, with loss     µs   SNR dB   distance, with loss
+//	VoIP, 5, 24 kbit/s    88     9.3      1.88        2.91     142     8.9      2.38        3.43
+//	voice, 0, 24          42    19.9      1.52        2.69      56    14.4      2.74        3.74
+//	voice, 1, 24          58    19.5      1.49        2.62      62    14.2      2.67        3.65
+//	voice, 5, 24          89    20.5      1.48        2.54     140    16.6      2.06        3.12
+//	voice, 10, 24        146    20.9      1.43        2.50     350    17.4      1.87        2.91
+//	voice, 0, 32          43    23.6      1.07        2.34      67    17.6      2.08        3.19
+//	unsaid, 0, 24         17    17.4      1.75        2.26      22    11.8      2.92        3.29
+//	unsaid, 0, 28         23    20.1      1.36        1.91      18    13.1      2.38        2.79
+//	unsaid, 0, 32         22    22.3      1.12        1.72      27    14.6      2.01        2.45
+//	unsaid, 0, 40         21    25.6      0.86        1.48      26    17.4      1.54        2.03
+//	unsaid, 1, 32         30    21.5      1.56        2.10      27    13.9      2.47        2.87
+//	unsaid, 5, 32         48    23.3      1.42        2.34      47    15.6      2.19        2.93
 //
-// VoIP has a high-pass filter for microphones, which telephones have had already: without it everything comes nearer to what was said. Complexity
-// then gives less than it takes, and 8 kbit/s more at 16 kHz give what complexity 5 does, for half of its time. Without the word that it is voice
-// the encoder would code by MDCT: 19 µs at 8 kHz, but a distance of 2.3, and 1.5 at 32 kbit/s where voice has 1.1.
+// Unless it is told that it hears a voice, the encoder codes by MDCT at such rates. That takes half of the time or less, music is better for it (RFC 6716 §2), and
+// a lost packet is heard for less long. With some kbit/s more it comes nearer to what was said than what takes a voice for one, and the least complexity
+// comes nearest. With fewer kbit/s a voice is better coded as one. VoIP has a high-pass filter for microphones, which telephones have had already.
 // What peers send of earlier packets (in-band FEC) is used when one was lost; to send it would take of the bits that speech has.
-func settingsAt(rate int) settings {
-	s := settings{application: applicationAudio, signal: signalVoice, complexity: 1, bitrate: 24000}
+func settingsAt(rate, most int) settings {
+	good, least := 32000, 28000
 	if rate > 8000 {
-		s.bitrate = 32000
+		good, least = 40000, 32000
+	}
+	if most <= 0 || most > good {
+		most = good
+	}
+	s := settings{application: applicationAudio, bitrate: uintptr(max(most, leastBitrate))}
+	if most < least {
+		s.signal = signalVoice
 	}
 	return s
 }
@@ -142,10 +155,7 @@ const leastBitrate = 6000
 // NewEncoder returns an encoder of mono samples at 8, 12, 16, 24 or 48 kHz, with bitrate bit/s at most (0: as many as are good), and always
 // the same where constant. nil: the library refuses.
 func (l *Library) NewEncoder(rate, bitrate int, constant bool) *Encoder {
-	s := settingsAt(rate)
-	if bitrate > 0 {
-		s.bitrate = min(s.bitrate, uintptr(max(bitrate, leastBitrate)))
-	}
+	s := settingsAt(rate, bitrate)
 	s.constant = constant
 	return l.newEncoder(rate, s)
 }

@@ -80,8 +80,34 @@ func TestSpeechComesBack(t *testing.T) {
 		if r := likeness(said[rate/10:rate], heard[rate/10:], rate/25); r < 0.98 {
 			t.Errorf("%d Hz: correlation %.3f", rate, r)
 		}
-		if bits, want := octets*8/2, int(settingsAt(rate).bitrate); bits < want/2 || bits > want*3/2 {
+		if bits, want := octets*8/2, int(settingsAt(rate, 0).bitrate); bits < want/2 || bits > want*3/2 {
 			t.Errorf("%d Hz: %d bit/s", rate, bits)
+		}
+	}
+}
+
+// TestLittleRateIsVoice: the encoder codes by MDCT where it may take what it is good with, and as voice where a peer wants less (RFC 7587 §6.1); the first octet of
+// a packet says so (RFC 6716 §3.1).
+func TestLittleRateIsVoice(t *testing.T) {
+	l := library(t)
+	for _, c := range []struct {
+		rate, most int
+		voice      bool
+	}{
+		{8000, 0, false}, {8000, 64000, false}, {8000, 28000, false}, {8000, 20000, true}, {8000, 6000, true}, {8000, 1, true},
+		{16000, 0, false}, {16000, 32000, false}, {16000, 24000, true}, {16000, 12000, true},
+	} {
+		for _, constant := range []bool{false, true} {
+			e, said, octets := l.NewEncoder(c.rate, c.most, constant), voiced(2*c.rate, c.rate), 0
+			for at := 0; at < len(said); at += c.rate / 50 {
+				packet := e.Encode(nil, said[at:at+c.rate/50])
+				if octets += len(packet); packet[0]>>3 < 12 != c.voice {
+					t.Fatalf("%+v: configuration %d", c, packet[0]>>3)
+				}
+			}
+			if most := max(c.most, leastBitrate); c.most > 0 && octets*8/2 > most*11/10 {
+				t.Errorf("%+v: %d bit/s", c, octets*8/2)
+			}
 		}
 	}
 }

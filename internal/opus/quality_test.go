@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/cmplx"
+	"math/rand/v2"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -137,49 +138,64 @@ func distance(a, b []int16, rate int) float64 {
 // BenchmarkSettings is what 20 ms of speech take to code, and how near what comes back is to what was said, by the settings of the encoder: the table of settingsAt.
 func BenchmarkSettings(b *testing.B) {
 	l := library(b)
-	type row struct {
-		name string
-		settings
-	}
-	var rows []row
-	add := func(name string, s settings) {
-		rows = append(rows, row{fmt.Sprintf("%s, %d, %d kbit/s", name, s.complexity, s.bitrate/1000), s})
-	}
-	add("VoIP", settings{application: applicationVoIP, complexity: 5, bitrate: 24000})
-	for _, c := range []uintptr{0, 1, 2, 3, 5, 10} {
-		add("voice", settings{application: applicationAudio, signal: signalVoice, complexity: c, bitrate: 24000})
-	}
-	add("voice", settings{application: applicationAudio, signal: signalVoice, complexity: 1, bitrate: 32000})
-	add("unsaid", settings{application: applicationAudio, complexity: 1, bitrate: 24000})
-	add("unsaid", settings{application: applicationAudio, complexity: 1, bitrate: 32000})
 	for _, rate := range []int{8000, 16000} {
-		for _, r := range rows {
-			b.Run(fmt.Sprintf("%d Hz, %s", rate, r.name), func(b *testing.B) { benchmarkSettings(b, l, rate, r.settings) })
+		run := func(name string, s settings) {
+			b.Run(fmt.Sprintf("%d Hz, %s, %d, %d kbit/s", rate, name, s.complexity, s.bitrate/1000), func(b *testing.B) { benchmarkSettings(b, l, rate, s) })
+		}
+		run("VoIP", settings{application: applicationVoIP, complexity: 5, bitrate: 24000})
+		for _, c := range []uintptr{0, 1, 5, 10} {
+			run("voice", settings{application: applicationAudio, signal: signalVoice, complexity: c, bitrate: 24000})
+		}
+		run("voice", settings{application: applicationAudio, signal: signalVoice, bitrate: 32000})
+		for _, c := range []uintptr{0, 1, 5} {
+			run("unsaid", settings{application: applicationAudio, complexity: c, bitrate: 32000})
+		}
+		for _, bits := range []uintptr{24000, 28000, 40000} {
+			run("unsaid", settings{application: applicationAudio, bitrate: bits})
 		}
 	}
 }
 
 func benchmarkSettings(b *testing.B, l *Library, rate int, s settings) {
-	n, bits, seconds, snr, far := rate/50, 0.0, 0.0, 0.0, 0.0
+	voices := []string{"en+m3", "en-us+f2", "en-gb+m1", "en-us+f4", "de+m2", "fr+f3"}
+	n, bits, seconds, snr, far, lossy := rate/50, 0.0, 0.0, 0.0, 0.0, 0.0
 	var all []int16
-	for _, voice := range []string{"en+m3", "en-us+f2"} {
+	for _, voice := range voices {
 		said := reads(b, voice, rate)
 		all = append(all, said...)
-		e, d := l.newEncoder(rate, s), l.NewDecoder(rate)
-		heard := make([]int16, len(said))
+		var packets [][]byte
+		e := l.newEncoder(rate, s)
 		for at := 0; at < len(said); at += n {
-			packet := e.Encode(nil, said[at:at+n])
-			bits += 8 * float64(len(packet))
-			d.Decode(heard[at:at+n], packet)
+			packets = append(packets, e.Encode(nil, said[at:at+n]))
+			bits += 8 * float64(len(packets[len(packets)-1]))
 		}
+		heard := back(l, rate, packets, 0)
 		heard = heard[delayOf(said, heard, rate/40):]
-		snr, far, seconds = snr+segmentalSNR(said, heard, n)/2, far+distance(said, heard, rate)/2, seconds+float64(len(said))/float64(rate)
+		snr, far, seconds = snr+segmentalSNR(said, heard, n), far+distance(said, heard, rate), seconds+float64(len(said))/float64(rate)
+		heard = back(l, rate, packets, 0.05)
+		lossy += distance(said, heard[delayOf(said, heard, rate/40):], rate)
 	}
 	e, room := l.newEncoder(rate, s), make([]byte, 0, maxPacket)
 	for at := 0; b.Loop(); at = (at + n) % len(all) {
 		e.Encode(room, all[at:at+n])
 	}
+	count := float64(len(voices))
 	b.ReportMetric(bits/seconds, "bit/s")
-	b.ReportMetric(snr, "dB-SNR")
-	b.ReportMetric(far, "dB-distance")
+	b.ReportMetric(snr/count, "dB-SNR")
+	b.ReportMetric(far/count, "dB-distance")
+	b.ReportMetric(lossy/count, "dB-distance-of-lossy")
+}
+
+// back is what is heard of packets of 20 ms, some of which are lost.
+func back(l *Library, rate int, packets [][]byte, loss float64) []int16 {
+	n, d, chance := rate/50, l.NewDecoder(rate), rand.New(rand.NewPCG(7, 9))
+	heard := make([]int16, n*len(packets))
+	for i, packet := range packets {
+		if piece := heard[i*n:][:n]; chance.Float64() < loss {
+			d.Conceal(piece, nil)
+		} else {
+			d.Decode(piece, packet)
+		}
+	}
+	return heard
 }
