@@ -1,9 +1,12 @@
 package bench
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +17,57 @@ const (
 	relayFloor = "a loop over sockets (no relay)"
 	tierFloor  = "none"
 )
+
+// sipFloor is what a server in Go that passes calls on costs at least: it takes and sends their messages, and knows nothing but where the next hop is.
+const (
+	sipFloor = "a loop over a socket (no server)"
+	tierSIP  = "sip"
+)
+
+// startSIPLoop runs this program as that loop.
+func startSIPLoop(dir string) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	p, err := spawn(sutCore, dir, "loop", []string{"GOMAXPROCS=1", fmt.Sprintf("%s=%s 0 %s %s %s", AloneEnv, tierSIP, sutHost, calleeHost, probeHost)}, self)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.listens(sutHost)
+}
+
+// sipLoop passes on what comes to the SIP port of the first address: to the other two what is for them, and to whom their Via says what comes from there.
+func sipLoop(at [3]string) error {
+	var hosts [3]netip.Addr
+	for i := range at {
+		hosts[i] = netip.MustParseAddr(at[i])
+	}
+	c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(hosts[0], sipPort)))
+	if err != nil {
+		return err
+	}
+	var b [2048]byte
+	for {
+		n, from, err := c.ReadFromUDPAddrPort(b[:])
+		if err != nil { // what ICMP says of an earlier one
+			continue
+		}
+		to := netip.AddrPortFrom(hosts[1], sipPort)
+		line, rest, _ := bytes.Cut(b[:n], []byte("\r\n"))
+		switch {
+		case from.Addr() == hosts[1] || from.Addr() == hosts[2]:
+			_, via, _ := bytes.Cut(rest, []byte("SIP/2.0/UDP "))
+			via, _, _ = bytes.Cut(via, []byte(";"))
+			if to, err = netip.ParseAddrPort(string(via)); err != nil {
+				continue
+			}
+		case bytes.Contains(line, []byte("sip:+3")) || bytes.Contains(line, []byte(at[2])): // a call that is timed
+			to = netip.AddrPortFrom(hosts[2], sipPort)
+		}
+		_, _ = c.WriteToUDPAddrPort(b[:n], to)
+	}
+}
 
 // way is where packets of a socket go.
 type way struct {

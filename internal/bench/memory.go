@@ -77,7 +77,7 @@ func kernelMaps(pids []int) (sum float64) {
 	return sum
 }
 
-// AloneEnv makes the program a relay alone: its value has the arguments of Alone.
+// AloneEnv makes the program a relay alone, or the loop over a SIP socket: its value has the arguments of Alone.
 const AloneEnv = "DIRECTSIP_BENCH_RELAY"
 
 // relayAlone runs this program as a relay alone.
@@ -109,7 +109,7 @@ func relayAlone(n *network, dir string, calls int, tier string) (*process, []str
 func portsOf(i int) [2]uint16 { return [2]uint16{uint16(16384 + 4*i), uint16(16384 + 4*i + 2)} }
 
 // Alone relays calls until the process ends; it tells when they are open. The arguments are the tier or tierFloor, how many, and the addresses of the relay, the callers and
-// the callees.
+// the callees. With tierSIP it is sipLoop, and the addresses are its own.
 func Alone(args string, out io.Writer) error {
 	var tier string
 	var calls int
@@ -117,8 +117,11 @@ func Alone(args string, out io.Writer) error {
 	if _, err := fmt.Sscan(args, &tier, &calls, &at[0], &at[1], &at[2]); err != nil {
 		return fmt.Errorf("%s=%q: %w", AloneEnv, args, err)
 	}
-	if tier == tierFloor {
+	switch tier {
+	case tierFloor:
 		return loop(calls, at, out)
+	case tierSIP:
+		return sipLoop(at)
 	}
 	best := map[string]media.Tier{tiers[0]: media.TierSockets, tiers[1]: media.TierSteered, tiers[2]: media.TierKernel}[tier]
 	r, err := relay.New(relay.Config{Workers: 1, Best: best, Logger: slog.New(slog.NewTextHandler(out, nil))})

@@ -27,7 +27,7 @@ func (b *Bench) signalling() (*Table, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, s := range b.systems() {
+		for _, s := range append(b.systems(), b.chosen(system{name: sipFloor, start: startSIPLoop})...) {
 			if !s.installed(t) {
 				continue
 			}
