@@ -145,6 +145,21 @@ func (l *lock) until(p *phone, from *net.UDPConn, to netip.AddrPort, at *net.UDP
 	p.t.Fatal("never arrived")
 }
 
+// shaken opens a call of two telephones, the first of which makes its keys by a handshake and is heard.
+func (r *rig) shaken(peer *shaker, name string, a, b *phone) (*media.Session, *lock) {
+	r.t.Helper()
+	s := call(1, a, b)
+	side := &s.Streams[0].Side[0]
+	side.DTLS, side.Mux = peer.dtls(name), true
+	r.open(s)
+	keys := peer.shake(a.rtp, side.Local, r.Fingerprint())
+	if keys == nil {
+		r.t.Fatal("no handshake")
+	}
+	keys.until(a, a.rtp, side.Local, b.rtp)
+	return s, keys
+}
+
 // TestRFC5764 makes the keys of one side by a handshake, as either end of it, with every suite: audio passes both ways, RTCP too, on the same port.
 func TestRFC5764(t *testing.T) {
 	for suite := media.Suite(1); suite <= media.Suites; suite++ {
@@ -152,16 +167,8 @@ func TestRFC5764(t *testing.T) {
 			t.Run(suite.String()+map[bool]string{true: ", the peer begins", false: ", we begin"}[active], func(t *testing.T) {
 				r := newRig(t, Config{})
 				a, b := newPhone(t, ip4), newPhone(t, ip4)
-				s := call(1, a, b)
-				peer := newShaker(t, active, suite)
-				s.Streams[0].Side[0].DTLS, s.Streams[0].Side[0].Mux = peer.dtls(""), true
-				r.open(s)
+				s, keys := r.shaken(newShaker(t, active, suite), "", a, b)
 				la, lb := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
-				keys := peer.shake(a.rtp, la, r.Fingerprint())
-				if keys == nil {
-					t.Fatal("no handshake")
-				}
-				keys.until(a, a.rtp, la, b.rtp)
 				y := rtpPacket(8, 1, 160, 8)
 				b.send(b.rtp, lb, y)
 				keys.wants(a, y)
@@ -451,13 +458,20 @@ func TestDTLSThatBothBegin(t *testing.T) {
 	}
 }
 
-// TestDTLSOfTwo: while one source shakes hands another one that has no more to do with the peer cannot take its place, nor have anything sent to it.
-func TestDTLSOfTwo(t *testing.T) {
+// still is a relay whose worker does not run. Handshakes have ended when it goes.
+func still(t *testing.T) *Relay {
+	t.Helper()
 	r, err := newRelay(Config{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { r.shaking.Wait(); r.workers[0].release() }()
+	t.Cleanup(func() { r.shaking.Wait(); r.workers[0].release() })
+	return r
+}
+
+// TestDTLSOfTwo: while one source shakes hands another one that has no more to do with the peer cannot take its place, nor have anything sent to it.
+func TestDTLSOfTwo(t *testing.T) {
+	r := still(t)
 	st := newStream(&session{id: 1}, 0, r.sockets)
 	sd := &st.side[0]
 	sd.trust.latch = media.LatchAny
@@ -484,11 +498,7 @@ func TestDTLSOfTwo(t *testing.T) {
 
 // TestDTLSOfForks: of two targets that have described themselves the later one has the handshake. If the earlier one answers its own begins at once, by the ClientHello that it has sent meanwhile.
 func TestDTLSOfForks(t *testing.T) {
-	r, err := newRelay(Config{Workers: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { r.shaking.Wait(); r.workers[0].release() }()
+	r := still(t)
 	st := newStream(&session{id: 1}, 0, r.sockets)
 	sd := &st.side[0]
 	p, one, two := &sd.rtp, newShaker(t, true, 1), newShaker(t, true, 1)
@@ -522,8 +532,8 @@ func TestKeysOfForks(t *testing.T) {
 	for _, active := range []bool{true, false} {
 		r := newRig(t, Config{})
 		a, b, c := newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4)
-		s := call(1, a, b)
 		one, two := newShaker(t, active, media.AESCM128HMACSHA180), newShaker(t, active, media.AESCM128HMACSHA180)
+		s, keys := r.shaken(one, "one", a, b)
 		side := &s.Streams[0].Side[0]
 		local := func() netip.AddrPort { return side.Local }
 		describes := func(p *phone, d *media.DTLS) {
@@ -535,13 +545,6 @@ func TestKeysOfForks(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		side.DTLS, side.Mux = one.dtls("one"), true
-		r.open(s)
-		keys := one.shake(a.rtp, local(), r.Fingerprint())
-		if keys == nil {
-			t.Fatal("no handshake")
-		}
-		keys.until(a, a.rtp, local(), b.rtp)
 		describes(c, two.dtls("two"))
 		if st, _ := r.Stats(1); st.Streams[0].Keyed != [2]media.Suite{} {
 			t.Error("another target has the keys of the first")
@@ -843,11 +846,7 @@ func handshakes(b *testing.B, active bool, deaf int) {
 
 // TestDTLSOfAnotherCertificate: the keys of a handshake whose certificate is not the one that is announced when it ends are not taken.
 func TestDTLSOfAnotherCertificate(t *testing.T) {
-	r, err := newRelay(Config{Workers: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { r.shaking.Wait(); r.workers[0].release() }()
+	r := still(t)
 	p := &newStream(&session{id: 1}, 0, r.sockets).side[0].rtp
 	first, then := newShaker(t, true, 1).dtls(""), newShaker(t, true, 1).dtls("")
 	h := &handshake{relay: r, port: p, meant: first}

@@ -11,16 +11,9 @@ import (
 func TestKeysLeaveWithTheLeg(t *testing.T) {
 	r := newRig(t, Config{})
 	a, b, c := newPhone(t, ip4), newPhone(t, ip4), newPhone(t, ip4)
-	s := call(1, a, b)
 	peer := newShaker(t, true, media.AESCM128HMACSHA180)
-	s.Streams[0].Side[0].DTLS, s.Streams[0].Side[0].Mux = peer.dtls("one"), true
-	r.open(s)
+	s, keys := r.shaken(peer, "one", a, b)
 	la, lb := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
-	keys := peer.shake(a.rtp, la, r.Fingerprint())
-	if keys == nil {
-		t.Fatal("no handshake")
-	}
-	keys.until(a, a.rtp, la, b.rtp)
 	for _, seq := range []uint16{65535, 0} { // its rollover counter rises
 		x, y := rtpPacket(8, seq, 160, 7), rtpPacket(8, seq, 160, 8)
 		a.send(a.rtp, la, keys.rtp(t, x))
