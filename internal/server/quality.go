@@ -78,14 +78,14 @@ func (q *qualityMetrics) ended(r *cdr.Record, log *slog.Logger) {
 	for trunk := range poor {
 		q.poor.WithLabelValues(trunk).Inc()
 	}
-	for side, trunk := range map[string]string{"caller": caller, "callee": callee} {
-		asked, not := r.Unheard(side)
-		if asked {
+	for _, side := range [...]string{"caller", "callee"} {
+		if asked, not := r.Unheard(side); asked {
+			trunk, _ := r.Party(side)
 			q.listened.WithLabelValues(trunk).Inc()
-			q.unheard.WithLabelValues(trunk) // so that it is there before it grows
-		}
-		if not {
-			q.unheard.WithLabelValues(trunk).Inc()
+			unheard := q.unheard.WithLabelValues(trunk) // it is there before it grows
+			if not {
+				unheard.Inc()
+			}
 		}
 	}
 	for _, a := range r.Audio {
