@@ -153,6 +153,19 @@ func directed(end int, direction string) string {
 	return strings.NewReplacer("sendrecv", direction, "20518 0", "20518 1").Replace(bodies[end])
 }
 
+// joins has an end at a host transfer who is at its other side to the one at the other side of another end of its own (RFC 5589 §7); the leg arrives at that call.
+func (e *end) joins(other *end, host string) {
+	r := e.r
+	r.b.Helper()
+	e.says("REFER", "", "Refer-To: <sip:x@"+host+"?Replaces="+other.callID+"%3Bto-tag%3D"+tagOf(other.to)+"%3Bfrom-tag%3D"+tagOf(other.from)+">", "Refer-Sub: false")
+	if len(r.out.Passages) != 1 {
+		r.b.Fatalf("not joined:\n%s", r.lines())
+	}
+	p := r.out.Passages[0]
+	r.out.Reset()
+	r.core.Seat(r.now, p, &r.out)
+}
+
 // last is the last message that the core has sent.
 func (r *rig) last() []byte { return r.out.Sends[len(r.out.Sends)-1].Data }
 

@@ -13,13 +13,7 @@ func TestWhoIsSlowToBeJoinedGoesBack(t *testing.T) {
 		r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:uc": {acceptRefer: true, enable3pccRefer: true, `, 1))
 		a, b := r.acknowledged()
 		x, y := r.acknowledged()
-		a.says("REFER", "", "Refer-To: <sip:x@198.51.100.1?Replaces="+x.callID+"%3Bto-tag%3D"+tagOf(x.to)+"%3Bfrom-tag%3D"+tagOf(x.from)+">", "Refer-Sub: false")
-		if len(r.out.Passages) != 1 {
-			t.Fatalf("not joined:\n%s", r.lines())
-		}
-		p := r.out.Passages[0]
-		r.out.Reset()
-		r.core.Seat(r.now, p, &r.out)
+		a.joins(x, "198.51.100.1")
 		asked := r.first("INVITE")
 		if header(asked, "Call-ID") != b.callID {
 			t.Fatalf("asked is\n%s", asked)
