@@ -281,7 +281,7 @@ func (c *Call) lateInviteResponse(now time.Time, t *attempt, m *sip.Message, out
 	case m.Status >= 300:
 		t.linger, t.grace = time.Time{}, time.Time{}
 		c.lateRefusal(now, t, m)
-	case l.dlg.RemoteTag == "" && c.wants(t):
+	case l.dlg.RemoteTag == "" && c.wants(t) && c.reopen(t):
 		c.answered(now, t, m, out)
 	case l.dlg.RemoteTag == "":
 		c.establish(l, m)
@@ -289,6 +289,21 @@ func (c *Call) lateInviteResponse(now time.Time, t *attempt, m *sip.Message, out
 	case m.ToTag() != l.dlg.RemoteTag:
 		c.hangUpFork(now, l, m, out)
 	}
+}
+
+// reopen tells whether a first 2xx can still be taken: the INVITE was left behind, or was refused by a proxy before one of those behind it answered (RFC 3261 §16.7
+// item 5), and is under way once more. Of reliable responses before the refusal nothing would be right any more.
+func (c *Call) reopen(t *attempt) bool {
+	l := &t.leg
+	if !l.oa.Stable() {
+		return true
+	}
+	if l.early != nil {
+		return false
+	}
+	e := &c.rec.Attempts[t.index]
+	e.Detail = join(e.Detail, "answered after all, behind its "+strconv.Itoa(e.Status))
+	return l.oa.LocalInvite(!l.offerless)
 }
 
 // hangUpFork ends a second dialog of a forked INVITE: its peer answered after another branch had (RFC 3261 §13.2.2.4). Branches beyond maxEarly are not heard: each is

@@ -343,6 +343,7 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 	}
 	l.mute = false
 	known := t.State() == txn.Accepted // another 2xx: repeated, or of another branch of a fork
+	refused := t.State() == txn.Completed
 	var again *sip.Message
 	if l.up && t == &l.invc && l.challenged(m) {
 		again = t.Request()
@@ -358,6 +359,14 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 	}
 	if m.Status >= 300 {
 		c.noteAck(now, l, false)
+	}
+	switch {
+	case !refused:
+	case att == nil || seq > l.first: // no proxy forks a re-INVITE
+		return
+	case t != &l.invc: // it was refused with a question, and is being asked once more
+		c.hangUpFork(now, l, m, out)
+		return
 	}
 	if l.up && m.Status >= 200 && m.Status < 300 {
 		l.timerAnswered(now, m) // of a re-INVITE

@@ -11,8 +11,8 @@ import (
 )
 
 // Rest is what an ended call still owes its peers: for half a minute their repetitions must be answered or absorbed (timers I, J,
-// L and M of RFC 3261 and RFC 6026). At 1000 calls a second that is 32 000 of them, so it keeps the transactions and nothing of
-// the call.
+// L and M of RFC 3261 and RFC 6026), and who answers behind a proxy that has refused the call must be hung up (RFC 3261 §16.7
+// item 5). At 1000 calls a second that is 32 000 of them, so it keeps the transactions and nothing of the call.
 type Rest struct {
 	env  *Env
 	legs []restLeg
@@ -86,7 +86,7 @@ func (l *Leg) quiet() bool {
 	}
 	s := l.invc.State()
 	waits := s == txn.Calling || s == txn.Proceeding ||
-		s == txn.Accepted && (l.offerless || l.pracked()) // whose late 2xx need an answer in the ACK, or a CSeq after that of a PRACK
+		(s == txn.Accepted || s == txn.Completed) && (l.offerless || l.pracked()) // whose late 2xx need an answer in the ACK, or a CSeq after that of a PRACK
 	return !waits && l.inv == nil && !l.up && !l.pending && !l.ackWaits && !l.answer.Waiting() && l.drop.IsZero() &&
 		l.byeAgain.IsZero()
 }
@@ -109,7 +109,8 @@ func (l *Leg) rest() (restLeg, bool) {
 	}
 	special := func(a sentAck) bool { return a.body || a.tag != r.remote } // with an answer, or to another branch of a fork
 	whole.ours = l.past
-	if l.invc.Live() && !r.owe(owedAck, l.invc.State() == txn.Accepted && l.auth == nil && !slices.ContainsFunc(l.acks, special), &l.invc) {
+	absorbs := l.invc.State() == txn.Accepted || l.invc.Hop().Transport.Reliable() // else a refusal may be repeated
+	if l.invc.Live() && !r.owe(owedAck, absorbs && l.auth == nil && !slices.ContainsFunc(l.acks, special), &l.invc) {
 		t := l.invc
 		whole.ours, whole.acks, whole.auth = append(whole.ours, &t), l.acks, l.auth
 	}

@@ -11,7 +11,7 @@ import (
 type InviteClient struct {
 	machine
 	accepted  time.Duration // timer M
-	completed time.Duration // timer D
+	completed time.Duration // timer D; over a reliable transport, where nothing is repeated, as long as a 2xx may come
 	responded bool
 }
 
@@ -22,7 +22,10 @@ func (t *InviteClient) Start(now time.Time, req *sip.Message, hop sip.Hop, tm *T
 	*t = InviteClient{
 		machine:   machine{kept: &kept{send: Send{Hop: hop}}},
 		accepted:  64 * d.T1,
-		completed: unreliable(hop.Transport, d.D),
+		completed: d.D,
+	}
+	if hop.Transport.Reliable() {
+		t.completed = t.accepted
 	}
 	t.kept.ours(req)
 	t.enter(Calling, now, d.B)
@@ -39,6 +42,8 @@ func (t *InviteClient) Matches(r *sip.Message) bool {
 
 // Receive takes a response that Matches. It is up to the user when true; a 2xx repeated in
 // Accepted is, because the user repeats its ACK. Any other final response is acknowledged here.
+// A 2xx may come behind one: a proxy that forks passes on each 2xx, also when it has sent another
+// final response (RFC 3261 §16.7 item 5), and whoever sent it waits for the user's ACK.
 func (t *InviteClient) Receive(now time.Time, r *sip.Message, out *Out) (up bool) {
 	switch t.state {
 	case Calling, Proceeding:
@@ -51,19 +56,22 @@ func (t *InviteClient) Receive(now time.Time, r *sip.Message, out *Out) (up bool
 			t.kept.send.Data = nil
 		default:
 			t.put(t.kept.ack(r), out)
-			if t.completed == 0 {
-				t.stop()
-			} else {
-				t.enter(Completed, now, t.completed)
+			if t.kept.send.Hop.Transport.Reliable() {
+				t.kept.send.Data = nil
 			}
+			t.enter(Completed, now, t.completed)
 		}
 		return true
-	case Completed:
-		if r.Status >= 300 {
+	case Completed, Accepted:
+		switch {
+		case r.Status >= 300:
 			t.again(out)
+		case r.Status >= 200:
+			if t.state == Completed {
+				t.enter(Accepted, now, t.accepted)
+			}
+			return true
 		}
-	case Accepted:
-		return r.Status >= 200 && r.Status < 300
 	}
 	return false
 }
