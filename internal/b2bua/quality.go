@@ -131,7 +131,7 @@ func (c *Call) quality(n, back *media.Counters, side media.SideIndex, rate int) 
 	}
 	h.Jitter = n.Jitter
 	here := rated{codec: codec, loss: share(lost, expected), late: share(n.Late, expected), ratio: n.Pattern.Ratio(), trip: near.Mean()}
-	here.into(h)
+	here.into(h, expected)
 	h.Poor = poor(h, near.Mean(), expected, c.sideSettings(side))
 	if w := back.Witness; w != nil && w.Reports > 0 {
 		told := w.Told()
@@ -148,7 +148,7 @@ func (c *Call) quality(n, back *media.Counters, side media.SideIndex, rate int) 
 			heard.BurstLoss, heard.GapLoss = cdr.Hundredths(100*float64(w.Voice.BurstDensity)/256), cdr.Hundredths(100*float64(w.Voice.GapDensity)/256)
 			heard.BurstPackets, heard.Unmeasured = cdr.Hundredths(float64(w.Voice.Burst)/20), false
 		}
-		all.reported(q.Reported, told.Expected)
+		all.into(q.Reported, told.Expected)
 		q.Reported.Poor = poor(q.Reported, far.Mean(), told.Expected, c.sideSettings(1-side))
 	}
 	return q
@@ -173,22 +173,17 @@ type rated struct {
 	trip       time.Duration
 }
 
-// into writes the figures down. The delay is half the round trip, a packet, and a buffer of twice the jitter.
-func (r *rated) into(h *cdr.Heard) {
+// into writes the figures of so many packets down. The delay is half the round trip, a packet, and a buffer of twice the jitter. A few packets, as those of a call that is
+// hung up at once or of a source that a transfer has brought just before the last report, have no rating: each of them makes a share of losses that says nothing, and none lost says
+// nothing either.
+func (r *rated) into(h *cdr.Heard, packets uint64) {
 	h.Loss, h.Late = cdr.Hundredths(100*r.loss), cdr.Hundredths(100*r.late)
-	if r.codec == nil {
+	if r.codec == nil || packets < cdr.LeastRated {
 		return
 	}
 	const packet = 20 * time.Millisecond
 	rating := r.codec.Rate(quality.Path{Loss: r.loss + (1-r.loss)*r.late, Ratio: r.ratio, Delay: r.trip/2 + packet + 2*h.Jitter})
 	h.R, h.MOS, h.Wideband = cdr.Hundredths(rating.R), cdr.Hundredths(rating.MOS), rating.Wide
-}
-
-// reported is into of what a peer tells of so many packets. Of a few, as of a source that a transfer has brought just before its last report, one makes a share that says nothing.
-func (r *rated) reported(h *cdr.Heard, packets uint64) {
-	if r.into(h); packets < cdr.LeastRated {
-		h.R, h.MOS, h.Wideband = 0, 0, false
-	}
 }
 
 func share(part, whole uint64) float64 { return min(float64(part)/float64(max(1, whole)), 1) }

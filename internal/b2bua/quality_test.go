@@ -41,7 +41,7 @@ func TestPoor(t *testing.T) {
 func TestRated(t *testing.T) {
 	rate := func(r rated) cdr.Heard {
 		h := cdr.Heard{Jitter: time.Millisecond}
-		r.into(&h)
+		r.into(&h, cdr.LeastRated)
 		return h
 	}
 	pcm := quality.CodecNamed("PCMU")
@@ -58,11 +58,11 @@ func TestRated(t *testing.T) {
 	}
 }
 
-// TestReportOfAFew: one packet of the fifteen that a report is of is no share to rate the call by, whatever else it says.
-func TestReportOfAFew(t *testing.T) {
+// TestRatedOfAFew: one packet of fifteen is no share to rate a call by, nor is none of three, whoever has counted them. What was counted is told all the same.
+func TestRatedOfAFew(t *testing.T) {
 	for packets, want := range map[uint64]bool{15: false, 99: false, 100: true, 3000: true} {
 		h := cdr.Heard{Jitter: time.Millisecond}
-		(&rated{codec: quality.CodecNamed("G722"), loss: 1.0 / 15}).reported(&h, packets)
+		(&rated{codec: quality.CodecNamed("G722"), loss: 1.0 / 15}).into(&h, packets)
 		if (h.MOS > 0) != want || (h.R > 0) != want || h.Wideband != want || h.Loss != 667 {
 			t.Errorf("of %d packets: %+v", packets, h)
 		}
@@ -76,8 +76,8 @@ func TestPoorByEitherScale(t *testing.T) {
 	wide := 0
 	for loss := 0.0; loss < 0.3; loss += 0.005 {
 		var h, phone cdr.Heard
-		(&rated{codec: g722, loss: loss}).into(&h)
-		(&rated{codec: pcm, loss: loss}).into(&phone)
+		(&rated{codec: g722, loss: loss}).into(&h, 1000)
+		(&rated{codec: pcm, loss: loss}).into(&phone, 1000)
 		h.Loss, phone.Loss = 0, 0
 		got := poor(&h, 0, 1000, set)
 		if got != "" && poor(&phone, 0, 1000, set) == "" {
@@ -156,7 +156,7 @@ func TestReportedByItsOwnClock(t *testing.T) {
 		jitter uint32
 	}{{0, 0, 480}, {111, 48000, 80}} {
 		n, back := &media.Counters{PayloadType: row.came}, &media.Counters{}
-		n.Sources, n.Anew, back.Witness = 1, true, reports(row.jitter)
+		n.Packets, n.Sources, n.Anew, back.Witness = cdr.LeastRated, 1, true, reports(row.jitter)
 		if q := c.quality(n, back, media.SideIndex(side), row.rate); q.Reported == nil || q.Reported.Jitter != 10*time.Millisecond || q.Arrived.Wideband != (side == 1) || q.Reported.Wideband != (side == 0) {
 			t.Errorf("from side %d: %+v", side, q.Reported)
 		}

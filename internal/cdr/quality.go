@@ -50,7 +50,7 @@ type Quality struct {
 
 // Heard is what came of a stream at one place.
 type Heard struct {
-	R   Hundredth `json:"r,omitempty"` // E-model (ITU-T G.107); 0: it knows nothing of the codec, or nothing came
+	R   Hundredth `json:"r,omitempty"` // E-model (ITU-T G.107); 0: it knows nothing of the codec, or less than LeastRated packets came
 	MOS Hundredth `json:"mos,omitempty"`
 	// Wideband: the MOS is of the wideband scale (G.107.1), not to be compared with one of the other. R is one scale, which goes on above 100 for these.
 	Wideband bool `json:"wideband,omitempty"`
