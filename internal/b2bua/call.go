@@ -430,10 +430,12 @@ func (c *Call) advanceLeg(now time.Time, l *Leg, out *Out) {
 	}
 	c.advanceTimer(now, l, out)
 	c.advanceReoffer(now, l, out)
-	if !l.byeAgain.IsZero() && !now.Before(l.byeAgain) {
-		l.byeAgain = time.Time{}
-		c.sendBye(now, l, out)
-	}
+	l.byes.send(now, c.env, func(b *lostBye) {
+		r := &request{}
+		l.clients = append(l.clients, r)
+		r.Start(now, b.req, b.hop, c.env.Timers, &out.Out)
+		c.note(now, l, true, b.req)
+	})
 	for _, r := range l.clients {
 		if due(r.Deadline())(now) {
 			if r.Advance(now, &out.Out) == txn.TimedOut {
@@ -632,7 +634,7 @@ func (c *Call) sendFailed(now time.Time, l *Leg, branch, why string, out *Out) {
 				c.requestByUDP(now, l, r, req, hop, out)
 				return
 			}
-			c.requestNotSent(now, l, r, req, out)
+			c.requestNotSent(now, l, r, req, hop, out)
 			return
 		}
 	}

@@ -123,14 +123,12 @@ func (c *Call) doubt(now time.Time, l *Leg, out *Out) {
 // RFC 6665 §4.1.2.2, §4.2.2).
 func ofSubscription(method string) bool { return method == "SUBSCRIBE" || method == "NOTIFY" }
 
-// requestNotSent takes a non-INVITE request that could not be sent, and was req.
-func (c *Call) requestNotSent(now time.Time, l *Leg, r *request, req *sip.Message, out *Out) {
+// requestNotSent takes a non-INVITE request that could not be sent to hop, and was req.
+func (c *Call) requestNotSent(now time.Time, l *Leg, r *request, req *sip.Message, hop sip.Hop, out *Out) {
 	switch r.Method() {
 	case "CANCEL", "PRACK": // what counts is what comes for the INVITE
 	case "BYE":
-		if l.byes < byeTries {
-			l.byeAgain = now.Add(byePause)
-		}
+		l.byes.add(now, req, hop)
 	default:
 		c.receiveRequestResponse(now, l, r, sip.NewResponse(req, 503, ""), out)
 	}

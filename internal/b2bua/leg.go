@@ -27,15 +27,15 @@ type Leg struct {
 	oa     dialog.OfferAnswer
 	sdp    description
 
-	invc     txn.InviteClient    // our INVITE or re-INVITE
-	past     []*txn.InviteClient // earlier ones whose final responses may still be repeated
-	sent     *sip.Message        // our initial INVITE, while its 2xx may still make dialogs
-	acks     []sentAck           // our ACKs, for repeated 2xx
-	auth     *auth               // nil: never challenged
-	drop     time.Time           // when an INVITE without final response is forgotten, because its dialog is over; zero: not at all
-	asked    time.Time           // when it was asked last whether it is there; zero: never
-	byeAgain time.Time           // when a BYE that could not be sent is tried again; zero: not at all
-	clients  []*request
+	invc    txn.InviteClient    // our INVITE or re-INVITE
+	past    []*txn.InviteClient // earlier ones whose final responses may still be repeated
+	sent    *sip.Message        // our initial INVITE, while its 2xx may still make dialogs
+	acks    []sentAck           // our ACKs, for repeated 2xx
+	auth    *auth               // nil: never challenged
+	drop    time.Time           // when an INVITE without final response is forgotten, because its dialog is over; zero: not at all
+	asked   time.Time           // when it was asked last whether it is there; zero: never
+	byes    lostByes            // of this leg, and of the other branches of a fork
+	clients []*request
 
 	invs    txn.InviteServer    // the peer's
 	inv     *sip.Message        // the peer's INVITE while it has no final answer
@@ -62,7 +62,6 @@ type Leg struct {
 	caller      string // leg A: its From tag
 	ackSeq      uint32 // CSeq of the INVITE that the next ACK is for
 	number      uint8  // 0: leg A; n: the n-th attempt
-	byes        uint8  // BYEs sent
 	allow       methods
 	up          bool       // the dialog is confirmed and no BYE was sent or received
 	acked       bool       // leg A: the ACK to our 2xx came; leg B: we sent it
@@ -323,16 +322,8 @@ func (c *Call) bye(now time.Time, l *Leg, out *Out) {
 	c.sendBye(now, l, out)
 }
 
-// A BYE that finds no connection is tried again, for about as long as it would be repeated over UDP, in which a proxy or its host is started anew: without it the
-// peer would hold the call, and the line, until it notices.
-const (
-	byeTries = 8
-	byePause = 4 * time.Second
-)
-
 // sendBye sends a BYE for a leg that is down.
 func (c *Call) sendBye(now time.Time, l *Leg, out *Out) {
-	l.byes++
 	m := l.dlg.Request("BYE")
 	if c.end != nil {
 		m.AddName("Reason", reasonValue(c.end, int(c.endCause)))
@@ -480,7 +471,7 @@ func (l *Leg) deadline(d *earliest) {
 	}
 	d.add(l.invs.Deadline())
 	d.add(l.answer.Deadline())
-	d.add(l.byeAgain, "BYE once more")
+	l.byes.deadline(d)
 	l.timer.deadline(d)
 	if l.again != nil {
 		d.add(l.again.until, "answer to our re-INVITE")
@@ -499,7 +490,7 @@ func (l *Leg) deadline(d *earliest) {
 
 // idle tells whether no transaction of the leg is alive.
 func (l *Leg) idle() bool {
-	return !l.invc.Live() && len(l.past) == 0 && !l.invs.Live() && !l.answer.Waiting() && l.byeAgain.IsZero() && len(l.clients) == 0 &&
+	return !l.invc.Live() && len(l.past) == 0 && !l.invs.Live() && !l.answer.Waiting() && len(l.byes.wait) == 0 && len(l.clients) == 0 &&
 		len(l.servers) == 0 && len(l.refused) == 0
 }
 

@@ -64,7 +64,7 @@ func (l *Leg) calm() bool {
 	}
 	s := l.invc.State()
 	return l.up && l.acked && !l.pending && !l.ackWaits && l.inv == nil && !l.answer.Waiting() && l.oa.Stable() &&
-		l.drop.IsZero() && l.byeAgain.IsZero() && s != txn.Calling && s != txn.Proceeding
+		l.drop.IsZero() && len(l.byes.wait) == 0 && s != txn.Calling && s != txn.Proceeding
 }
 
 // settles tells whether a leg that cannot change hands can soon: what is under way is a matter of a round trip, as the ACK to our 2xx.

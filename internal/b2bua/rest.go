@@ -37,6 +37,7 @@ type machines struct {
 	acks    []sentAck
 	auth    *auth
 	clients []*txn.Client // BYEs to branches of a fork that answer late
+	byes    lostByes      // … of which these could not be sent
 }
 
 // Rest is what remains of an ended call, nil while there is more to do than to answer repetitions. The call itself is not used any
@@ -88,7 +89,7 @@ func (l *Leg) quiet() bool {
 	waits := s == txn.Calling || s == txn.Proceeding ||
 		(s == txn.Accepted || s == txn.Completed) && (l.offerless || l.pracked()) // whose late 2xx need an answer in the ACK, or a CSeq after that of a PRACK
 	return !waits && l.inv == nil && !l.up && !l.pending && !l.ackWaits && !l.answer.Waiting() && l.drop.IsZero() &&
-		l.byeAgain.IsZero()
+		len(l.byes.wait) == 0
 }
 
 // rest takes over the leg's transactions; false: none lives.
@@ -303,6 +304,11 @@ func (r *Rest) Advance(now time.Time, out *Out) {
 		if w := l.machines; w != nil {
 			w.invites, w.servers = advanced(w.invites, now, out), advanced(w.servers, now, out)
 			w.ours, w.clients = advanced(w.ours, now, out), advanced(w.clients, now, out)
+			w.byes.send(now, r.env, func(b *lostBye) {
+				t := &txn.Client{}
+				t.Start(now, b.req, b.hop, r.env.Timers, &out.Out)
+				w.clients = append(w.clients, t)
+			})
 		}
 	}
 }
@@ -337,6 +343,7 @@ func (r *Rest) Deadline() time.Time {
 			add(&d, w.servers)
 			add(&d, w.ours)
 			add(&d, w.clients)
+			w.byes.deadline(&d)
 		}
 	}
 	return d.at

@@ -439,6 +439,9 @@ func (c *Core) SendFailed(now time.Time, callID, branch, why string, out *Out) {
 	for _, e := range c.sharing(callID) {
 		if e.call != nil {
 			c.guard(now, e, func() { e.call.SendFailed(now, callID, branch, why, out) })
+		} else if e.rest != nil {
+			e.rest.SendFailed(now, branch, out)
+			c.afterRest(e)
 		}
 	}
 }
