@@ -213,7 +213,7 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	if t.hop == 0 && l.callID == "" {
 		t.hops = c.env.speaking(now, t.target.Trunk, t.hops)
 	}
-	l.callID, l.tag, l.first = c.env.CallID(), c.env.tag(), 1
+	l.callID, l.tag, l.first, l.session, l.oneSession = c.env.CallID(), c.env.tag(), 1, "", false
 	l.sdp.start(c.env)
 	out.CallIDs = append(out.CallIDs, l.callID)
 	trunk := t.target.Trunk
@@ -249,7 +249,11 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 func (c *Call) fitInvite(now time.Time, t *attempt, body string) *sip.Message {
 	l := &t.leg
 	m := c.buildInvite(t, body)
-	if l.hop.Transport == sip.UDP && tooLarge(m, l.trunk.Settings.UDPMaxRequest) && !c.env.noTCP().Is(now, WayOf(&l.hop)) {
+	if l.hop.Transport != sip.UDP || !tooLarge(m, l.trunk.Settings.UDPMaxRequest) {
+		return m
+	}
+	m.Headers = slices.DeleteFunc(m.Headers, func(h sip.Header) bool { return h.Name == sessionID }) // nothing of the call needs it
+	if tooLarge(m, l.trunk.Settings.UDPMaxRequest) && !c.env.noTCP().Is(now, WayOf(&l.hop)) {
 		t.viaTCP = true
 		l.hop.Transport = sip.TCP
 		m = c.buildInvite(t, body)
@@ -341,6 +345,7 @@ func (c *Call) buildInvite(t *attempt, body string) *sip.Message {
 		from = c.asked()
 	}
 	topology.ApplyHeaderRules(t.target.Trunk.Settings.HeaderRules.Out, m, from)
+	c.tellSession(l, m)
 	l.auth.authorize(c.env, m)
 	return m
 }

@@ -111,6 +111,10 @@ func (c *Call) Start(now time.Time, in Caller, out *Out) {
 	a.hop, a.inv = Back(in.Source, req), req
 	a.hop.As, a.hop.Secure = env.As(in.Trunk, a.hop.Local), secureDialog(in.Source, req)
 	a.learn(c.env, req)
+	if c.hearSession(a, req); a.session == "" {
+		a.session = env.newSession()
+	}
+	c.rec.In.Session = a.session
 	a.hearTimer(req)
 	a.sdp.start(env)
 	a.invs.Start(now, req, a.hop, env.Timers)
@@ -282,8 +286,10 @@ func (c *Call) request(now time.Time, l *Leg, att *attempt, src sip.Source, m *s
 	c.refresh(l, src, m)
 	switch m.Method {
 	case "INVITE":
+		c.hearSession(l, m)
 		c.receiveReinvite(now, l, src, m, out)
 	case "UPDATE":
+		c.hearSession(l, m)
 		c.receiveUpdate(now, l, src, m, out)
 	case "PRACK":
 		c.receivePrack(now, l, src, m, out)
@@ -355,6 +361,7 @@ func (c *Call) inviteResponse(now time.Time, l *Leg, att *attempt, seq uint32, m
 		_ = c.open(l, m)
 	}
 	if !known {
+		c.hearSession(l, m)
 		c.note(now, l, false, m)
 	}
 	if m.Status >= 300 {

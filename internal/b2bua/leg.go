@@ -21,11 +21,14 @@ type Leg struct {
 	side   media.SideIndex
 	trunk  *topology.Trunk
 	callID string
-	tag    string  // ours
-	hop    sip.Hop // where requests within the dialog go
-	dlg    dialog.Dialog
-	oa     dialog.OfferAnswer
-	sdp    description
+	tag    string // ours
+	// session is the UUID of the peer (RFC 7989); "": it has said none. oneSession: it has one for both ends (RFC 7329).
+	session    string
+	oneSession bool
+	hop        sip.Hop // where requests within the dialog go
+	dlg        dialog.Dialog
+	oa         dialog.OfferAnswer
+	sdp        description
 
 	invc    txn.InviteClient    // our INVITE or re-INVITE
 	past    []*txn.InviteClient // earlier ones whose final responses may still be repeated
@@ -141,6 +144,7 @@ func (c *Call) begin(now time.Time, l *Leg, m *sip.Message, out *Out) *request {
 func (c *Call) beginAt(now time.Time, l *Leg, hop sip.Hop, m *sip.Message, out *Out) *request {
 	l.auth.authorize(c.env, m)
 	m.AddFirst(sip.IDVia, c.env.via(hop))
+	c.tellSession(l, m)
 	r := &request{}
 	l.clients = append(l.clients, r)
 	r.Start(now, m, hop, c.env.Timers, &out.Out)
@@ -170,6 +174,9 @@ func (c *Call) inviteReply(l *Leg, tag string, status int, phrase string) *sip.M
 func (c *Call) respond(now time.Time, l *Leg, m *sip.Message, out *Out) {
 	if l.timer != nil && m.Status >= 200 && m.Status < 300 {
 		c.answerTimer(now, l, m)
+	}
+	if m.Status > 100 {
+		c.tellSession(l, m)
 	}
 	if l.invs.Respond(now, m, &out.Out) {
 		c.note(now, l, true, m)

@@ -216,6 +216,7 @@ func (c *Call) sendOffer(now time.Time, e *exchange, sdp string, out *Out) {
 	e.seq = l.dlg.LocalSeq
 	l.ackSeq = e.seq
 	l.shelve()
+	c.tellSession(l, m)
 	l.invc.Start(now, m, l.hop, c.env.Timers, &out.Out)
 	c.note(now, l, true, m)
 }

@@ -27,6 +27,7 @@ func NewPreview(snap *topology.Snapshot, q *routing.Query, headers []string) *Pr
 	c.env = &Env{Server: q.Server, Rand: rand.New(rand.NewPCG(1, 1)), UserAgent: "directsip"}
 	if in != nil {
 		topology.ApplyHeaderRules(in.Settings.HeaderRules.In, p.req, p.req)
+		c.hearSession(&c.a, p.req)
 		if len(headers) > 0 {
 			p.read(q)
 		}

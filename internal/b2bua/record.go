@@ -127,7 +127,7 @@ func (c *Call) summarize(l *Leg) {
 
 // factsOf is what the record says of a leg toward a target.
 func (c *Call) factsOf(l *Leg) cdr.Leg {
-	return cdr.Leg{Trunk: l.trunk.Name, Gateway: l.trunk.Gateway.Name, CallID: l.callID, FromTag: l.tag, ToTag: l.dlg.RemoteTag,
+	return cdr.Leg{Trunk: l.trunk.Name, Gateway: l.trunk.Gateway.Name, CallID: l.callID, Session: l.session, FromTag: l.tag, ToTag: l.dlg.RemoteTag,
 		Remote: c.env.written(l.hop.Remote), Transport: l.hop.Transport.String(), Codec: l.sdp.codec}
 }
 
@@ -380,15 +380,16 @@ func (c *Call) Measured(now time.Time, st *media.Stats) cdr.Record {
 	return r
 }
 
-// Legs are the Call-IDs that Live has.
-func (c *Call) Legs() (in, out string) {
+// Names are what a call is found by: the id of its record, and the Call-IDs and Session-IDs of the legs that Live has. Those that it has not are "".
+func (c *Call) Names() (list [5]string) {
+	list[0], list[1], list[2] = c.RecordID(), c.rec.In.CallID, c.rec.In.Session
 	switch {
 	case c.won != nil && c.transfers == 0:
-		out = c.won.leg.callID
+		list[3], list[4] = c.won.leg.callID, c.won.leg.session
 	case c.rec.Out != nil:
-		out = c.rec.Out.CallID
+		list[3], list[4] = c.rec.Out.CallID, c.rec.Out.Session
 	}
-	return c.rec.In.CallID, out
+	return list
 }
 
 // Live is the call as it stands, for those who watch.

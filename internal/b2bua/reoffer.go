@@ -47,6 +47,7 @@ func (c *Call) reoffer(now time.Time, l *Leg, out *Out) bool {
 	}
 	l.ackSeq = l.again.seq
 	l.shelve()
+	c.tellSession(l, m)
 	l.invc.Start(now, m, l.hop, c.env.Timers, &out.Out)
 	c.note(now, l, true, m)
 	return true

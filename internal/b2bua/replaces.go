@@ -79,6 +79,7 @@ func (c *Call) Replace(now time.Time, in Caller, d *Replaces, out *Out) {
 	l.hop.As, l.hop.Secure = c.env.As(in.Trunk, l.hop.Local), secureDialog(in.Source, req)
 	l.invs.Start(now, req, l.hop, c.env.Timers)
 	out.CallIDs = append(out.CallIDs, l.callID)
+	c.hearSession(&l, req)
 	c.again(&l)
 	if t := c.ringing(d); t != nil {
 		p, why := c.judgePickUp(in, &l, d, t)

@@ -66,7 +66,7 @@ const (
 
 // Fields of parts.
 const (
-	fTrunk, fGateway, fCallID, fFromTag, fToTag, fRemote, fTransport, fCodec, fUserAgent = 1, 2, 3, 4, 5, 6, 7, 8, 9
+	fTrunk, fGateway, fCallID, fFromTag, fToTag, fRemote, fTransport, fCodec, fUserAgent, fSession = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 	fReceived, fNormalized, fSent = 1, 2, 3
 
@@ -325,6 +325,7 @@ func (w *binaryWriter) leg(field byte, l *Leg) {
 	w.word(fTransport, l.Transport)
 	w.word(fCodec, l.Codec)
 	w.text(fUserAgent, l.UserAgent)
+	w.text(fSession, l.Session)
 	w.end()
 }
 

@@ -58,6 +58,7 @@ type Leg struct {
 	Trunk     string `json:"trunk,omitempty"`
 	Gateway   string `json:"gateway,omitempty"`
 	CallID    string `json:"callID"`
+	Session   string `json:"session,omitempty"` // UUID of the peer's end of the session (RFC 7989), the same at every server that the call passes; "": not known
 	FromTag   string `json:"fromTag,omitempty"`
 	ToTag     string `json:"toTag,omitempty"`
 	Remote    string `json:"remote,omitempty"` // address:port of the peer

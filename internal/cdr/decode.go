@@ -294,6 +294,8 @@ func (d *decoder) leg(f field, l *Leg) {
 			l.Codec = d.text(f)
 		case fUserAgent:
 			l.UserAgent = d.text(f)
+		case fSession:
+			l.Session = d.text(f)
 		default:
 			d.skip(f)
 		}

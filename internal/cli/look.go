@@ -374,7 +374,7 @@ func (a *app) callArg(cmd *cobra.Command, args []string, _ string) ([]string, co
 
 func (a *app) whyCmd() *cobra.Command {
 	return &cobra.Command{Use: "why CALL-ID", Short: "Explain one call: decision, attempts, ladder, media, end", Args: call, ValidArgsFunction: a.callArg,
-		Long: "Explain one call. CALL-ID is the id of the record, the Call-ID of either leg, or the unique beginning of one.",
+		Long: "Explain one call. CALL-ID is the id of the record, the Call-ID or the Session-ID (RFC 7989) of either leg, or the unique beginning of one.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := a.call(cmd.Context(), args[0])
 			if err != nil {
@@ -391,6 +391,9 @@ func (a *app) ladderCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(r.Ladder, func(w io.Writer) { WriteLadder(w, r) })
+			return a.print(r.Ladder, func(w io.Writer) {
+				writeSession(w, r)
+				WriteLadder(w, r)
+			})
 		}}
 }

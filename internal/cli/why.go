@@ -19,6 +19,7 @@ func WriteWhy(w io.Writer, r *cdr.Record) { writeWhy(w, r, time.Now()) }
 
 func writeWhy(w io.Writer, r *cdr.Record, now time.Time) {
 	fmt.Fprintf(w, "call %s of %s on %s, document %s\n%s\n", r.ID, clock(r.Start), r.Server, r.Version, sentence(r, now))
+	writeSession(w, r)
 	if look := lookAt(r); look != "" {
 		fmt.Fprintf(w, "What to look at: %s\n", look)
 	}
@@ -41,6 +42,18 @@ func writeWhy(w io.Writer, r *cdr.Record, now time.Time) {
 		writeMedia(w, r.Media)
 	}
 	writeQuality(w, r, now)
+}
+
+// writeSession names the two ends of a call by which other servers that it has passed know it too (RFC 7989).
+func writeSession(w io.Writer, r *cdr.Record) {
+	if r.In.Session == "" {
+		return
+	}
+	fmt.Fprintf(w, "Session-ID: %s of the caller", r.In.Session)
+	if r.Out != nil && r.Out.Session != "" {
+		fmt.Fprintf(w, ", %s of the callee", r.Out.Session)
+	}
+	fmt.Fprintln(w)
 }
 
 // explained is a record with what is said of it in words.

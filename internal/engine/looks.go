@@ -35,7 +35,7 @@ func (e *Engine) calls() []cdr.Record {
 	return list
 }
 
-// Named is the running call that has that id of a record or Call-ID of a leg, with what its media has counted so far; exact is false when there is none, and the calls
+// Named is the running call that has that id of a record, or Call-ID or Session-ID of a leg, with what its media has counted so far; exact is false when there is none, and the calls
 // are then those that have one which begins so, eleven at most.
 func (e *Engine) Named(what string) (list []cdr.Record, exact bool) {
 	type name struct {
@@ -45,11 +45,11 @@ func (e *Engine) Named(what string) (list []cdr.Record, exact bool) {
 	found := make([]struct{ same, begin []name }, len(e.shards))
 	e.pieces(namePiece, func(s *shard, _ time.Time, c *ua.Core, ids []media.SessionID) {
 		f := &found[s.index]
-		c.Names(ids, func(id media.SessionID, record, in, out string) {
-			switch {
-			case record == what || in == what || out == what:
+		c.Names(ids, func(id media.SessionID, names [5]string) {
+			switch begins := func(name string) bool { return strings.HasPrefix(name, what) }; {
+			case slices.Contains(names[:], what):
 				f.same = append(f.same, name{s, id})
-			case len(f.begin) < mostNamed && (strings.HasPrefix(record, what) || strings.HasPrefix(in, what) || strings.HasPrefix(out, what)):
+			case len(f.begin) < mostNamed && slices.ContainsFunc(names[:], begins):
 				f.begin = append(f.begin, name{s, id})
 			}
 		})

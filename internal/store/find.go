@@ -42,7 +42,7 @@ func (v *view) find(ctx context.Context, kind keyKind, what string, exact bool) 
 			if kind == keyCallID {
 				// A damaged record cannot be what is looked for.
 				rec, err := v.outline(b, r)
-				match = err == nil && (same(rec.In.CallID) || rec.Out != nil && same(rec.Out.CallID))
+				match = err == nil && (same(rec.In.CallID) || same(rec.In.Session) || rec.Out != nil && (same(rec.Out.CallID) || same(rec.Out.Session)))
 			}
 			if match {
 				out = append(out, hit{b: b, row: r, start: r.start(), id: id})
@@ -56,7 +56,7 @@ func (v *view) find(ctx context.Context, kind keyKind, what string, exact bool) 
 	return out, nil
 }
 
-// Get finds a call by record id, Call-ID of either leg, or the unique beginning of one of them. Errors:
+// Get finds a call by record id, Call-ID or Session-ID (RFC 7989) of either leg, or the unique beginning of one of them. Errors:
 // ErrNotFound, *AmbiguousError.
 func (r *Reader) Get(ctx context.Context, what string) (*cdr.Record, error) {
 	if what == "" {

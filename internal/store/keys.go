@@ -111,8 +111,10 @@ func appendKeys(keys []keyRow, rec *cdr.Record, row uint16) []keyRow {
 	}
 	text(keyID, rec.ID)
 	text(keyCallID, rec.In.CallID)
+	text(keyCallID, rec.In.Session)
 	if rec.Out != nil {
 		text(keyCallID, rec.Out.CallID)
+		text(keyCallID, rec.Out.Session)
 	}
 	for _, n := range [...]*cdr.Number{&rec.Called, &rec.Calling} {
 		for i, v := range [...]string{n.Normalized, n.Received, n.Sent} {

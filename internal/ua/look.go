@@ -29,12 +29,11 @@ func (c *Core) Look(ids []media.SessionID, list []cdr.Record) []cdr.Record {
 	return list
 }
 
-// Names calls each with what is known of those of the calls that still run: the ids of their records, and the Call-IDs of both legs.
-func (c *Core) Names(ids []media.SessionID, each func(id media.SessionID, record, in, out string)) {
+// Names calls each with what those of the calls that still run are found by (b2bua.Call.Names).
+func (c *Core) Names(ids []media.SessionID, each func(id media.SessionID, names [5]string)) {
 	for _, id := range ids {
 		if e := c.running(id); e != nil {
-			in, out := e.call.Legs()
-			each(id, e.call.RecordID(), in, out)
+			each(id, e.call.Names())
 		}
 	}
 }

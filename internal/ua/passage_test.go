@@ -61,7 +61,7 @@ func (s *shards) do(i int, f func(c *ua.Core, out *ua.Out)) {
 		switch op := o.Media[k]; op.Verb {
 		case b2bua.MediaOpen, b2bua.MediaUpdate:
 			named := ""
-			c.Names([]media.SessionID{op.Session.ID}, func(_ media.SessionID, record, _, _ string) { named = record })
+			c.Names([]media.SessionID{op.Session.ID}, func(_ media.SessionID, names [5]string) { named = names[0] })
 			if named == "" || named != op.Session.Call {
 				s.t.Errorf("logs would name the call %q, not %q", op.Session.Call, named)
 			}
