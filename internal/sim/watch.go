@@ -62,6 +62,7 @@ type requestWatch struct {
 	final     []byte // the final response, first as sent or received
 	status    int
 	at, ended time.Time       // when it came or went first, and its final response
+	behind    time.Time       // sent INVITE: when a 2xx came after a refusal; zero: none has
 	cancelled time.Time       // sent INVITE: when its CANCEL was sent
 	acked     map[string]bool // … To tags of final responses that were acknowledged
 	owed      map[string]int  // … and those that must be
@@ -177,6 +178,9 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 	first := r.status == 0
 	if first {
 		r.status, r.ended = m.Status, x.n.w.now
+	}
+	if initial && r.status >= 300 && m.Status < 300 && r.behind.IsZero() { // of a telephone behind a proxy that has refused (RFC 3261 §16.7 item 5)
+		l.final, r.behind = m.Status, x.n.w.now
 	}
 	if initial && first {
 		l.ringing, l.final = false, m.Status
