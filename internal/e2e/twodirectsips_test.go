@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/directsip/directsip/internal/siptest"
@@ -61,6 +62,12 @@ func TestSecondDirectsip(t *testing.T) {
 		hear()
 		in.Hangup()
 		agents.Wait(out, siptest.Ended)
+	}
+	for _, r := range one.records(2) { // RFC 7989: by what the first server has of a call the second one finds it
+		id := r.In.Session
+		if out := two.cli(0, "why", id); !strings.Contains(out, "on med2.test") || !strings.Contains(out, "Session-ID: "+id+" of the caller") {
+			t.Errorf("%s of %s at the other server:\n%s", id, r.ID, out)
+		}
 	}
 	for _, s := range []*server{one, two} {
 		s.want = 2
