@@ -20,6 +20,9 @@ type description struct {
 	body        string     // ours that stands
 	peer        uint64     // the fingerprint of theirs that stands; 0 none
 	codec       string
+	// maps: bodies have a=rtpmap of all that they list, as they should (RFC 3264 §5.1), also where the other side has left it out of a static payload type: there are
+	// telephones that are silent and deaf after an answer without. Who has been answered first is told so; an INVITE of ours has no room to spare where it goes by UDP.
+	maps bool
 }
 
 // start draws the session id of o= (RFC 8866 §5.2).
@@ -134,7 +137,7 @@ func (d *description) say(body string) string {
 
 // rewrite says what r makes of a description of a peer's, with a new version when it is not what was said last.
 func (d *description) rewrite(s *sdp.Session, r *sdp.Rewrite) string {
-	r.SessionID, r.Version, r.UserName = d.id, d.version, "directsip"
+	r.SessionID, r.Version, r.UserName, r.Maps = d.id, d.version, "directsip", d.maps
 	var buf [1024]byte
 	text := s.Rewrite(buf[:0], r)
 	switch {

@@ -44,6 +44,9 @@ func (p *plan) write(c *Call, s *sdp.Session, l *Leg, d *description, what as) s
 // writeAt is write with an address of ours that l's side may not have yet.
 func (p *plan) writeAt(c *Call, s *sdp.Session, l *Leg, d *description, base netip.Addr, what as) string {
 	var slots [mostLines]sdp.MediaAddr
+	if d.shown == "" {
+		d.maps = what == asAnswer
+	}
 	base = c.env.shownMedia(l.trunk, base)
 	n := min(len(s.Media), len(p.lines))
 	for i := range n {

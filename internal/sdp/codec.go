@@ -48,6 +48,7 @@ func (m *Media) rtpmap(value string) {
 	}
 	rate, channels, _ := strings.Cut(rest, "/")
 	c.Name, c.Channels = name, 1
+	m.mapped.add(pt)
 	if n, _, ok := number(rate, 1<<30); ok {
 		c.Rate = n
 	}

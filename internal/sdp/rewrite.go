@@ -16,6 +16,7 @@ type Rewrite struct {
 	// Codecs, when not empty, are the encoding names that RTP audio may keep, besides telephone-event and CN. The
 	// order of the peer stays. An m-line that would have no codec left keeps all of them.
 	Codecs   []string
+	Maps     bool // write a=rtpmap also where the peer has left that of a static payload type to RFC 3551
 	Mux      bool // keep a=rtcp-mux where the peer has it
 	KeepKeys bool // keep a=crypto, a=fingerprint, a=setup and their kin; else the caller must set MediaAddr.Proto to match
 }
@@ -110,6 +111,9 @@ func (s *Session) rewriteMedia(dst []byte, r *Rewrite, m *Media, at MediaAddr) [
 			dst = appendLine(dst, "a=", value)
 		}
 	}
+	if r.Maps {
+		dst = m.appendStaticMaps(dst, kept)
+	}
 	if at.RTCPPort != 0 && (m.RTCP.Port() != 0 || at.RTCPPort != at.Port+1) {
 		dst = append(dst, "a=rtcp:"...)
 		dst = strconv.AppendUint(dst, uint64(at.RTCPPort), 10)
@@ -121,6 +125,27 @@ func (s *Session) rewriteMedia(dst []byte, r *Rewrite, m *Media, at MediaAddr) [
 	}
 	if d != SendRecv || m.stated != DirectionUnset || s.Direction != DirectionUnset {
 		dst = appendLine(dst, "a=", d.String())
+	}
+	return dst
+}
+
+// appendStaticMaps writes a=rtpmap of the kept payload types that the peer left to RFC 3551.
+func (m *Media) appendStaticMaps(dst []byte, kept types) []byte {
+	for _, c := range m.Codecs {
+		if c.Name == "" || m.mapped.has(c.PT) || !kept.has(c.PT) {
+			continue
+		}
+		dst = append(dst, "a=rtpmap:"...)
+		dst = strconv.AppendUint(dst, uint64(c.PT), 10)
+		dst = append(dst, ' ')
+		dst = append(dst, c.Name...)
+		dst = append(dst, '/')
+		dst = strconv.AppendUint(dst, uint64(c.Rate), 10)
+		if c.Channels > 1 {
+			dst = append(dst, '/')
+			dst = strconv.AppendUint(dst, uint64(c.Channels), 10)
+		}
+		dst = append(dst, "\r\n"...)
 	}
 	return dst
 }

@@ -43,6 +43,37 @@ func TestOffersOfAnotherFamily(t *testing.T) {
 	}
 }
 
+// TestAnswerHasEveryMapping: who calls is answered with the mapping of static payload types, though the target has left it to RFC 3551 (RFC 3264 §5.1): Jami, which is
+// made of PJSIP, takes an answer without for a refused m-line. So it
+// is in later offers too. The INVITE to the target is no longer than the caller's.
+func TestAnswerHasEveryMapping(t *testing.T) {
+	const mapping = "a=rtpmap:8 PCMA/8000\r\n"
+	terse := func(body string) string { return strings.Replace(body, mapping, "", 1) }
+	if terse(bodies[0]) == bodies[0] || terse(bodies[1]) == bodies[1] {
+		t.Fatal("the bodies have no mapping to leave out")
+	}
+	for _, status := range []string{"183 Session Progress", "200 OK"} {
+		r := newRig(t)
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", terse(bodies[0])))
+		inv, _ := r.told("INVITE")
+		if bytes.Contains(inv, []byte(mapping)) {
+			t.Errorf("offered\n%s", inv)
+		}
+		r.out.Reset()
+		r.in(r.pstn, response(status, inv, "to", terse(bodies[1])))
+		if answer, _ := r.told("SIP/2.0 " + status[:3]); bytes.Count(answer, []byte(mapping)) != 1 {
+			t.Errorf("answered\n%s", answer)
+		}
+	}
+	r := newRig(t)
+	caller, callee := r.endsOf(terse(bodies[0]), terse(bodies[1]))
+	caller.ack(1)
+	callee.says("INVITE", strings.Replace(terse(bodies[1]), "sendrecv", "sendonly", 1))
+	if hold, _ := r.told("INVITE"); bytes.Count(hold, []byte(mapping)) != 1 {
+		t.Errorf("held\n%s", hold)
+	}
+}
+
 const video = "m=video 5004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
 
 // audioAlone is the message of ours that begins so; it says that audio is taken, in a direction, and video is not.
