@@ -37,13 +37,17 @@ func (c *Call) redirect(t *attempt, m *sip.Message) bool {
 		if c.redirects == maxRedirects {
 			break
 		}
-		to, number, ok := c.redirected(c.redirectTrunk(t.target.Trunk, r.uri), identity.Number(r.uri), identity.Parameters(r.uri, t.target.Trunk))
-		if !ok || c.visited(list, &to) || !c.reachable(to.Trunk) {
-			continue
+		to, number := c.redirected(identity.Number(r.uri), identity.Parameters(r.uri, t.target.Trunk))
+		leads, found := c.leads(t, r.uri), len(list)
+		for _, to := range to {
+			if leads(to.Trunk) && !c.visited(list, &to) && c.reachable(to.Trunk) {
+				list = append(list, to)
+				c.passings = append(c.passings, passing{to: to, number: number, by: c.passedBy(t, m)})
+			}
 		}
-		list = append(list, to)
-		c.passings = append(c.passings, passing{to: to, number: number, by: c.passedBy(t, m)})
-		c.redirects++
+		if len(list) > found {
+			c.redirects++
+		}
 	}
 	if len(list) == 0 {
 		return false
@@ -115,10 +119,10 @@ func (c *Call) tellForwarded(now time.Time, out *Out) {
 }
 
 // redirected asks routing as if the caller had dialled the number, or as if the referrer had named it whose transfer it is: the 3xx of a peer reaches nothing that
-// they may not call, and the rules of the trunk hold for its number, which is normalized with it. False: the number does not lead to the trunk.
-func (c *Call) redirected(trunk *topology.Trunk, number, parameters string) (to routing.Target, normalized string, ok bool) {
-	if trunk == nil || number == "" {
-		return to, "", false
+// they may not call, and the rules of each trunk hold for its number, which is normalized with it.
+func (c *Call) redirected(number, parameters string) (to []routing.Target, normalized string) {
+	if number == "" {
+		return nil, ""
 	}
 	x, in, q := c.xfer, c.asked(), routing.Query{}
 	if in != nil {
@@ -131,11 +135,10 @@ func (c *Call) redirected(trunk *topology.Trunk, number, parameters string) (to 
 	if in == nil {
 		c.hideReferrer(x.by, &d)
 	}
-	i := slices.IndexFunc(d.Targets, func(t routing.Target) bool { return t.Trunk == trunk })
-	if i < 0 || d.Kind == routing.Emergency {
-		return to, "", false
+	if d.Kind == routing.Emergency {
+		return nil, ""
 	}
-	return d.Targets[i], d.Number, true
+	return d.Targets, d.Number
 }
 
 // unturned is a State for questions that place no call: they take no turn of a route from the calls that do, which would all begin with the same trunk.
@@ -175,7 +178,19 @@ func contacts(m *sip.Message) (list []elsewhere) {
 	return list[:min(len(list), maxRedirects)]
 }
 
-// redirectTrunk is the trunk that a redirection leads to: that of the gateway whose host it names, else the one that it came on. nil:
+// leads tells by which trunks a Contact of a target's is followed. One at our own host is for routing to place, as if it had been dialled: a telephone that is
+// forwarded knows no other name for the rest of the world. Else it is the trunk of the gateway whose host is named, or the one that the 3xx came on; none where
+// redirectHosts does not name the host.
+func (c *Call) leads(t *attempt, u sip.URI) func(*topology.Trunk) bool {
+	from := t.target.Trunk
+	if u.Scheme != "tel" && c.env.isUs(t.leg.hop, u.Host) {
+		return func(*topology.Trunk) bool { return true }
+	}
+	trunk := c.redirectTrunk(from, u)
+	return func(t *topology.Trunk) bool { return t == trunk }
+}
+
+// redirectTrunk is the trunk that a redirection to a host of others leads to: that of the gateway whose host it names, else the one that it came on. nil:
 // it leads to a host that redirectHosts does not name.
 func (c *Call) redirectTrunk(from *topology.Trunk, u sip.URI) *topology.Trunk {
 	if u.Scheme == "tel" || isHostOf(from.Gateway, u.Host) {

@@ -110,6 +110,8 @@ func setupStories() []story {
 			map[string][]Callee{"gwa": {elsewhere("<sip:+14255550199@198.51.100.12>")}, "gwb": {answers}}),
 		one1("redirect", "redirect follow: the 302 names another gateway that redirectHosts allows", "normal-clearing", 200, up,
 			map[string][]Callee{"gwa": {elsewhere("<sip:+14255550199@198.51.100.12>")}, "gwb": {answers}}),
+		one1("redirect-through-us", "redirect follow: the 302 names our own host, as a telephone that is forwarded does: the number goes where routing has it", "normal-clearing", 200, up,
+			map[string][]Callee{"gwa": {elsewhere("<sip:+34255550199@192.0.2.11>")}, "sbc": {answers}}),
 		one1("redirect-order", "RFC 3261 section 20.10: the Contact with the highest q is tried first; it is on the same trunk", "normal-clearing", 200, up,
 			map[string][]Callee{"gwa": {elsewhere("<sip:+14255550198@198.51.100.12>;q=0.2, <sip:+14255550199@198.51.100.11>;q=0.9"), answers}}),
 		one1("redirect-loop", "RFC 3261 section 8.1.3.4: two gateways that name each other are each tried once", "all-trunks-failed", 503, up,
