@@ -472,7 +472,9 @@ func (c *Call) withdraw(now time.Time, e *exchange, out *Out) {
 		c.plan.restore(e)
 		return
 	}
-	c.cancelReinvite(now, e.to, out)
+	if !e.stopped {
+		c.cancelReinvite(now, e.to, out)
+	}
 }
 
 // cancelReinvite cancels a re-INVITE of ours, as soon as that is allowed: after the first provisional response (RFC 3261 §9.1).

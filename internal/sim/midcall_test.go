@@ -73,3 +73,15 @@ func TestOfferIn200ToWithdrawn(t *testing.T) {
 		t.Errorf("the callee's media is where it was\n%s", w.Trace.String())
 	}
 }
+
+// RFC 3261 §9.1: who is asked to talk to the target of a transfer and has been told that it need not be is told so once, also when the target hangs up before it has confirmed that.
+func TestRFC3261_9_1OneCancel(t *testing.T) {
+	w := world(t)
+	slow, target := answers, answers
+	slow.Slow, slow.Deaf = time.Hour, true
+	target.Then = []Action{{61 * second, Bye}}
+	w.Call(plain(Caller{Manner: then(Action{second, Refer}, Action{20 * second, Bye})}, at(slow, "gwa")))
+	w.order[0].Callees["gwa"] = append(w.order[0].Callees["gwa"], target)
+	w.Run(20 * time.Minute)
+	done(t, w)
+}
