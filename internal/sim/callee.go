@@ -39,9 +39,7 @@ func (p *Party) ring(s *server) {
 	if how.Final > 0 {
 		p.after(how.After, p.decide)
 	}
-	for _, d := range p.manner.Early {
-		p.after(d, p.earlyUpdate)
-	}
+	p.beforeAnswer()
 	if how.Taken > 0 {
 		p.after(how.Taken, func() {
 			if p.state == early && p.live() {
@@ -81,7 +79,9 @@ func (p *Party) respond(s *server, status int, with func(r *sip.Message)) {
 	p.host.respond(s, status, func(r *sip.Message) {
 		if status > 100 {
 			p.own(r)
-			r.Add(sip.IDContact, p.contact())
+			if !p.manner.Odd.Nowhere || s.req.ToTag() == "" {
+				r.Add(sip.IDContact, p.contact())
+			}
 			if s.req.Method == "INVITE" && s.req.ToTag() == "" {
 				p.record(r)
 			}
@@ -172,6 +172,9 @@ func (p *Party) answer() {
 	case how.Misfit:
 		body = p.speaker.answer(p.speaker.remote) + "m=video 5006 RTP/AVP 96\r\n"
 	default:
+		if p.manner.Odd.Shifts && p.rang {
+			p.speaker.port += 2
+		}
 		body = p.speaker.answer(p.speaker.remote)
 	}
 	p.move()
@@ -271,13 +274,16 @@ func (p *Party) cancelled(inv *server) {
 	}
 	if d := p.callee.Late; d > 0 && p.final == 0 && !p.rel.waits && len(p.rel.queue) == 0 {
 		p.after(d, func() {
-			if p.final == 0 && p.live() {
+			if p.final == 0 && p.state != over && p.live() {
 				p.answer()
 			}
 		})
 		return
 	}
-	if p.final == 0 {
+	if p.final == 0 && p.manner.Odd.Mum {
+		p.end()
+	}
+	if p.final == 0 && p.state != over {
 		p.refuse(487)
 	}
 	for _, x := range p.host.parties[p.callID] {

@@ -49,9 +49,7 @@ func (h *Host) call(sc *Scenario) {
 		give = 200 * time.Second
 	}
 	p.after(give, p.giveUp)
-	for _, d := range p.manner.Early {
-		p.after(d, p.earlyUpdate)
-	}
+	p.beforeAnswer()
 }
 
 // firstInvite is the INVITE that makes the call.
@@ -286,6 +284,10 @@ func (p *Party) ackAnswer(m *sip.Message) {
 	}
 	data := a.Append(nil)
 	c.ackOf[m.ToTag()] = data
+	if p.manner.Odd.Unacked && c != p.invite {
+		c.ackOf[m.ToTag()] = []byte{}
+		return
+	}
 	p.w().Net.send(p.host, p.hop(), data)
 }
 

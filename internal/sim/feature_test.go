@@ -178,9 +178,8 @@ func TestSIG16ProbesMoveCalls(t *testing.T) {
 	w := world(t)
 	w.Host("gwa").Dead = true
 	n := w.Nodes[0]
-	gwa := w.snap.TrunkByName("gwa").Index
 	w.RunUntil(3 * time.Minute)
-	if st := n.board.state[gwa]; st != health.Down {
+	if st := n.board.state["gwa"]; st != health.Down {
 		t.Fatalf("gwa is %v after three minutes of silence", st)
 	}
 	s := plain(Caller{Manner: hangUp}, map[string][]Callee{"*": {answers}})
@@ -188,7 +187,7 @@ func TestSIG16ProbesMoveCalls(t *testing.T) {
 	w.RunUntil(4 * time.Minute)
 	w.Host("gwa").Dead = false
 	w.RunUntil(15 * time.Minute)
-	if st := n.board.state[gwa]; st != health.Up && st != health.HalfOpen {
+	if st := n.board.state["gwa"]; st != health.Up && st != health.HalfOpen {
 		t.Errorf("gwa is %v eleven minutes after it came back", st)
 	}
 	w.Run(20 * time.Minute)

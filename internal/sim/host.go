@@ -45,6 +45,8 @@ type server struct {
 	sent []byte // last response
 	done bool   // final response sent
 	ack  bool   // INVITE: acknowledged
+
+	retags bool // is answered with another To tag
 }
 
 // client is a request that the host has sent.
@@ -160,6 +162,7 @@ func (h *Host) request(p *packet, m *sip.Message) {
 	}
 	for _, x := range list {
 		if x.tag == m.ToTag() {
+			s.retags = x.manner.Odd.Retags && m.Method != "INVITE" && m.Method != "UPDATE" && m.Method != "PRACK"
 			x.request(s)
 			return
 		}
@@ -247,6 +250,11 @@ func (h *Host) respond(s *server, status int, with func(r *sip.Message)) {
 	}
 	if with != nil {
 		with(r)
+	}
+	if s.retags {
+		a := r.To()
+		a.Params = ""
+		r.Set(sip.IDTo, a.String()+";tag="+h.token())
 	}
 	s.sent, s.done = r.Append(nil), status >= 200
 	h.reply(s.from, s.sent)
@@ -341,7 +349,9 @@ func (h *Host) response(m *sip.Message) {
 	}
 	if method == "INVITE" {
 		if ack := c.ackOf[m.ToTag()]; ack != nil {
-			h.w.Net.send(h, c.to, ack)
+			if len(ack) > 0 {
+				h.w.Net.send(h, c.to, ack)
+			}
 			return
 		}
 		if m.Status >= 300 {

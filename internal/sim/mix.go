@@ -44,6 +44,9 @@ func (w *World) Mix(n int) {
 	if w.Odd {
 		w.odd()
 	}
+	if w.Restless {
+		w.restless()
+	}
 	if w.Stalls {
 		w.stall()
 	}
@@ -197,18 +200,19 @@ func (w *World) takeOut(r *rand.Rand) {
 		w.fail("%s cannot be taken out of service: %v", host, err)
 		return
 	}
-	before := w.snap
-	set := func(s *topology.Snapshot) func() {
-		return func() {
-			w.snap = s
-			for _, n := range w.Nodes {
-				n.Configure(s)
-			}
+	at := ms(r, 0, 20000)
+	w.after(at, w.apply(snap))
+	w.after(at+ms(r, 1000, 20000), w.apply(w.snap))
+}
+
+// apply gives every node a document.
+func (w *World) apply(snap *topology.Snapshot) func() {
+	return func() {
+		w.snap = snap
+		for _, n := range w.Nodes {
+			n.Configure(snap)
 		}
 	}
-	at := ms(r, 0, 20000)
-	w.after(at, set(snap))
-	w.after(at+ms(r, 1000, 20000), set(before))
 }
 
 func number(r *rand.Rand) string {

@@ -108,7 +108,7 @@ func (n *Node) Configure(snap *topology.Snapshot) {
 }
 
 func (n *Node) health(t *topology.Trunk, _ health.Event, st health.Status) {
-	n.board.state[t.Index] = st.State
+	n.board.state[t.Name] = st.State
 }
 
 // arrive takes a packet, as the engine does.

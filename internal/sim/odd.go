@@ -19,6 +19,11 @@ type Odd struct {
 	Routed  bool // is behind a proxy that stays in the dialog (RFC 3261 §16.6)
 	Belated bool // rings once more behind its 200
 	Blank   bool // accepts a re-INVITE without an answer
+	Shifts  bool // answers at another port than it has said, unreliably, while it rang
+	Unacked bool // does not acknowledge the 2xx to its re-INVITEs
+	Nowhere bool // has no Contact in what it answers to a re-INVITE or an UPDATE
+	Retags  bool // answers requests that change nothing with another To tag
+	Mum     bool // takes a CANCEL, and says no more of its INVITE
 }
 
 // odd has the parties of some calls be so, or forget their calls as after a restart, and the network to a host be out for a while.
@@ -144,4 +149,22 @@ func (p *Party) belated(s *server) {
 			}
 		})
 	}
+}
+
+// actEarly does what the script says before the answer, in an early dialog.
+func (p *Party) actEarly(v Verb) {
+	if p.state != early || p.cancel || !p.live() {
+		return
+	}
+	was := p.remoteTag
+	if p.caller {
+		p.remoteTag = slices.Min(slices.Collect(maps.Keys(p.early)))
+	}
+	if v == Ping {
+		p.seq++
+		p.send(p.message("UPDATE", p.seq), nil)
+	} else {
+		p.act(v)
+	}
+	p.remoteTag = was
 }

@@ -238,6 +238,9 @@ func (s *Scenario) hearMoved(w *World) {
 		if p != nil && (p.gone || p.forgot || p.rash) {
 			return
 		}
+		if p != nil && p.state == over && w.now.Sub(p.stopped) < time.Second {
+			return // its BYE may be on its way, and somebody else may be about to be told that a transfer has moved it out of the call
+		}
 		if p != nil && p.state != over && !w.Nodes[s.Node].dismissed(p) {
 			two = append(two, p)
 		}

@@ -173,7 +173,7 @@ func (r *relay) close(id media.SessionID) media.Stats {
 type board struct {
 	routing.CallbackTable
 	server   *topology.Server
-	state    []health.State
+	state    map[string]health.State // by trunk: their numbers change with the document
 	turns    []int
 	calls    map[*topology.Trunk]map[media.SessionID]bool
 	users    map[string]map[media.SessionID]bool
@@ -184,7 +184,7 @@ type board struct {
 }
 
 func newBoard(w *World, server *topology.Server) *board {
-	return &board{w: w, server: server, state: make([]health.State, len(w.snap.Trunks)), turns: make([]int, len(w.snap.Routes)),
+	return &board{w: w, server: server, state: make(map[string]health.State), turns: make([]int, len(w.snap.Routes)),
 		calls: make(map[*topology.Trunk]map[media.SessionID]bool), paused: make(map[*topology.Trunk]time.Time),
 		bindings: make(map[string]register.Status)}
 }
@@ -196,7 +196,7 @@ var (
 // TrunkState is routing.State.
 func (b *board) TrunkState(t *topology.Trunk) health.State {
 	b.w.Fault.visit()
-	return b.state[t.Index]
+	return b.state[t.Name]
 }
 
 // Binding is b2bua.Env.Binding.

@@ -258,6 +258,16 @@ func (p *Party) answerNow() {
 	}
 }
 
+// beforeAnswer plans what the party does before the answer.
+func (p *Party) beforeAnswer() {
+	for _, d := range p.manner.Early {
+		p.after(d, p.earlyUpdate)
+	}
+	for _, a := range p.manner.Before {
+		p.after(a.After, func() { p.actEarly(a.Do) })
+	}
+}
+
 // earlyUpdate moves the media of a call that is not answered yet, once its first offer has been answered reliably (RFC 3311 §5.1).
 func (p *Party) earlyUpdate() {
 	tag := p.remoteTag

@@ -102,6 +102,7 @@ type Manner struct {
 	Ask      int // 401 or 407: challenges every request but ACK and CANCEL (RFC 3261 §22); 0: none
 	Rel      Rel
 	Odd      Odd
+	Before   []Action        // before the answer, so long after the INVITE
 	Early    []time.Duration // UPDATEs before the answer, so long after the INVITE
 }
 

@@ -141,8 +141,11 @@ func (s *shard) perform() {
 		if r.Pause > 0 {
 			n.board.paused[r.Trunk.Watched()] = r.At.Add(r.Pause)
 		}
-		t, what := r.Trunk.Watched(), r.What
-		on := n.shards[t.Index%len(n.shards)]
+		t, what := w.snap.TrunkByName(r.Trunk.Watched().Name), r.What
+		if t == nil || !t.SamePeer(r.Trunk.Watched()) { // of an older document
+			continue
+		}
+		on := n.shards[ua.Watcher(t, len(n.shards))]
 		on.post(func() {
 			on.step(func(now time.Time, c *ua.Core, _ *ua.Out) { c.CallResult(now, t.Name, what) })
 		})

@@ -25,8 +25,8 @@ type World struct {
 	Nodes []*Node
 	Hosts []*Host
 
-	// Played is how much the nodes have played.
-	Played int
+	// Played is how much the nodes have played, Faced how often a session at rest was looked at.
+	Played, Faced int
 
 	// Strict: the network is perfect and peers keep the rules, so that rules can be checked which loss alone can break.
 	Strict bool
@@ -36,6 +36,8 @@ type World struct {
 	Faxes bool
 	// Odd: many peers do what few do, and some forget their calls.
 	Odd bool
+	// Restless: everybody does much at once, and the surroundings change.
+	Restless bool
 	// Stalls: nodes stand still for seconds.
 	Stalls bool
 	// Paths: the order of events is chosen by it.
@@ -58,6 +60,7 @@ type World struct {
 	Document  string    // that the nodes began with, to come back to after a change; empty: the package's
 	waiting   int       // scenarios that have not begun
 	failures  []string
+	strangers bool            // gwa is not in every document: who is in none is not answered
 	cut       map[string]bool // Call-IDs of which a message was lost with its connection: nobody sends it again
 }
 
