@@ -157,7 +157,8 @@ func (c *Call) offeredEarly(now time.Time, x *earlyExchange, body string, out *O
 	if x.toCaller {
 		x.e.said, x.e.bid = strings.Clone(body), true
 	} else {
-		c.moved, x.f.rel.heard = true, strings.Clone(body)
+		c.moved = true
+		x.f.rel.hear(body, "")
 	}
 	c.acceptEarly(now, x, ours.again(), out)
 }
@@ -217,7 +218,8 @@ func (c *Call) answeredEarly(now time.Time, x *earlyExchange, status int, body s
 	c.early = nil
 	from, fromOA, theirs := x.from(c)
 	to, toOA, ours := x.to(c)
-	s, err := sdp.Parse(to.answered(ours.body, body))
+	said := to.answered(ours.body, body)
+	s, err := sdp.Parse(said)
 	to.forgetAbsent()
 	if err == nil {
 		err = fitTo(ours.body, s)
@@ -241,10 +243,12 @@ func (c *Call) answeredEarly(now time.Time, x *earlyExchange, status int, body s
 		text := ""
 		c.apart(x, func() { text = c.plan.carryInto(c, to, from, theirs, s, asAnswer) })
 		c.moved = true
-		if body = strings.Clone(body); x.toCaller {
-			x.e.said, x.e.bid, x.f.rel.heard = x.offer, true, body
+		if x.toCaller {
+			x.e.said, x.e.bid = x.offer, true
+			x.f.rel.hear(said, ours.body)
 		} else {
-			x.e.said, x.e.bid, x.f.rel.heard = body, false, x.offer
+			x.e.said, x.e.bid = strings.Clone(body), false
+			x.f.rel.hear(x.offer, "")
 		}
 		c.acceptEarly(now, x, text, out)
 	}

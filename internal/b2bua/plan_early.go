@@ -94,7 +94,9 @@ func (p *plan) recall(c *Call, rel *reliable) {
 	s := c.offered
 	if rel != nil && rel.heard != "" {
 		if said, err := sdp.Parse(rel.heard); err == nil {
-			s = said
+			if s = said; rel.asked != "" {
+				_ = fitTo(rel.asked, s) // it did when it came
+			}
 		}
 	}
 	if s != nil {

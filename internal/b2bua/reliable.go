@@ -22,6 +22,7 @@ type reliable struct {
 	offers bool           // … which is an offer, for the PRACK to answer
 	told   string         // our description that the caller has by a reliable response, or will have; "" none
 	heard  string         // the caller's description that stands, when it is not the offer of its INVITE
+	asked  string         // our offer that it answers; "" it is an offer
 	misled bool           // the caller has accepted an offer that was withdrawn meanwhile
 	again  dialog.Answer  // repeats it until then
 	data   []byte         // it
@@ -167,6 +168,9 @@ func (c *Call) receivePrack(now time.Time, l *Leg, src sip.Source, m *sip.Messag
 	c.release(now, out)
 }
 
+// hear notes the caller's description that stands in this early dialog, and our offer that it answers.
+func (rel *reliable) hear(body, asked string) { rel.heard, rel.asked = strings.Clone(body), asked }
+
 // okEarly is a 200 within an early dialog of the caller's, whose tag the request has.
 func (c *Call) okEarly(m *sip.Message) *sip.Message { return sip.NewResponse(m, 200, "") }
 
@@ -178,6 +182,8 @@ func (c *Call) answeredByPrack(now time.Time, rel *reliable, body string, out *O
 		return
 	}
 	rel.oa.RemoteAnswer()
+	c.moved = true
+	rel.hear(c.a.answered(f.sdp.body, body), f.sdp.body)
 	sdp, err := c.plan.answerEarly(c, f, e, body)
 	switch {
 	case err != nil:

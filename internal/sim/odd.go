@@ -19,7 +19,7 @@ type Odd struct {
 	Routed  bool // is behind a proxy that stays in the dialog (RFC 3261 §16.6)
 	Belated bool // rings once more behind its 200
 	Blank   bool // accepts a re-INVITE without an answer
-	Shifts  bool // answers at another port than it has said, unreliably, while it rang
+	Shifts  bool // answers at another port than it has said, unreliably, while it rang; as a caller it answers each that rings at another one
 	Unacked bool // does not acknowledge the 2xx to its re-INVITEs
 	Nowhere bool // has no Contact in what it answers to a re-INVITE or an UPDATE
 	Retags  bool // answers requests that change nothing with another To tag

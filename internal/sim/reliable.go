@@ -100,6 +100,9 @@ func (p *Party) prack(m *sip.Message, tag string, rseq uint64) {
 	case d != nil && p.reliable.said[tag] != "":
 		p.w().fail("%s: a second description in reliable responses of one dialog", p.scenario.Name)
 	case d != nil && p.scenario.Caller.Offerless:
+		if p.manner.Odd.Shifts {
+			p.speaker.port += 2
+		}
 		p.speaker.remote = d
 		a.SetBody("application/sdp", p.speaker.answer(d))
 		p.speaker.mine = readSDP(p.speaker.last)

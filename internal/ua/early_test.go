@@ -134,3 +134,25 @@ func TestUpdateIsAcceptedTooLate(t *testing.T) {
 		}
 	}
 }
+
+// TestTheAnswerInTheBranchThatAnswers: a caller that leaves the offer to who is called answers each branch that rings in a PRACK, and may listen elsewhere for each (RFC 3262 §5,
+// RFC 3261 §13.2.2.4). What counts is what it has said to the one that picks up, not what it has said last.
+func TestTheAnswerInTheBranchThatAnswers(t *testing.T) {
+	r := newRig(t)
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", ""))
+	inv, _ := r.told("INVITE")
+	caller := &end{r: r, src: r.uc, callID: "call", seq: 1}
+	for i, branch := range []string{"one", "two"} {
+		r.out.Reset()
+		r.in(r.pstn, with(response("183 Session Progress", inv, branch, bodies[1]), "Require: 100rel", "RSeq: 1"))
+		ring, _ := r.told("SIP/2.0 183")
+		caller.from, caller.to = header(ring, "From"), header(ring, "To")
+		caller.says("PRACK", strings.Replace(bodies[0], "m=audio 49170", "m=audio "+[]string{"4100", "4200"}[i], 1), "RAck: "+header(ring, "RSeq")+" 1 INVITE")
+		r.in(r.pstn, response("200 OK", r.first("PRACK"), "", ""))
+	}
+	r.in(r.pstn, response("200 OK", inv, "one", ""))
+	r.told("SIP/2.0 200")
+	if at := r.side(0).Remote; at.Port() != 4100 {
+		t.Errorf("the relay sends to %v\n%s", at, r.lines())
+	}
+}
