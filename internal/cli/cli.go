@@ -180,7 +180,7 @@ func defaultDataDir() string {
 		return d
 	}
 	if os.Geteuid() == 0 {
-		return "/var/lib/directsip"
+		return serviceData
 	}
 	if home, err := os.UserHomeDir(); err == nil {
 		return filepath.Join(home, ".local", "state", "directsip")

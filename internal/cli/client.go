@@ -26,6 +26,9 @@ type client struct {
 	patience time.Duration // after which a server that says nothing is asked whether it lives
 }
 
+// The directories that the unit gives the service.
+const serviceData, serviceRun = "/var/lib/directsip", "/run/directsip"
+
 func (a *app) client() *client {
 	path := a.socket
 	if path == "" {
@@ -33,7 +36,13 @@ func (a *app) client() *client {
 	}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
+		c, err := d.DialContext(ctx, "unix", path)
+		if err != nil && path == server.SocketPath(serviceData) { // whose disk may not take it
+			if spare, e := d.DialContext(ctx, "unix", server.SocketPath(serviceRun)); e == nil {
+				return spare, nil
+			}
+		}
+		return c, err
 	}
 	return &client{path, &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}, 5 * time.Second}
 }

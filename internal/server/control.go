@@ -39,7 +39,7 @@ type Status struct {
 	TrunksDown []string `json:"trunksDown,omitempty"`
 	// RecordsWait says which call records no question finds yet, and why: the disk does not take them, or they are read anew; "": all are found.
 	RecordsWait string `json:"recordsWait,omitempty"`
-	// Closed says what only shows and could not be opened at the start: metrics, the view socket; and at which addresses nothing arrives, as the host has lost them.
+	// Closed says what could not be opened at the start, and keeps nobody from calling: the control socket, the view socket, metrics; and at which addresses nothing arrives, as the host has lost them.
 	Closed []string `json:"closed,omitempty"`
 	// Missed are the targets that the server is rated by and does not meet: see /health.
 	Missed []string `json:"missed,omitempty"`
@@ -222,7 +222,10 @@ func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) recordsWait() string {
 	var wait []string
-	if n, err := s.store.Waiting(); err != nil {
+	switch n, err := s.store.Waiting(); {
+	case err != nil && n == 0:
+		wait = append(wait, fmt.Sprintf("none can be written: %v", err))
+	case err != nil:
 		wait = append(wait, fmt.Sprintf("%d cannot be written and wait in memory: %v", n, err))
 	}
 	if n := s.store.Unread(); n > 0 {

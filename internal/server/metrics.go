@@ -230,5 +230,9 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 		state = "draining"
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	w.Write([]byte(state + " calls=" + strconv.Itoa(s.engine.Live()) + "\n"))
+	text := state + " calls=" + strconv.Itoa(s.engine.Live())
+	if _, refusal := s.store.Waiting(); refusal != nil { // it serves calls all the same
+		text += ", the disk refuses call records"
+	}
+	w.Write([]byte(text + "\n"))
 }

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/directsip/directsip/internal/diag"
@@ -64,7 +63,8 @@ type Server struct {
 
 	apply                 sync.Mutex // guards the change of documents, and what follows
 	control, view, public *web
-	closedView            atomic.Pointer[error] // why the view socket could not be opened at the start; nil: it is open, or there is none
+	closedControl         atomic.Pointer[error] // why the control socket could not be opened at the start; nil: it is open
+	closedView            atomic.Pointer[error] // the same of the view socket; nil: it is open, or there is none
 	closedPublic          atomic.Pointer[error] // the same of metrics
 	retiring              *time.Timer
 	trouble               string // that retire has told of; "": there is none
@@ -185,8 +185,6 @@ func dataError(dir string, err error) error {
 	switch {
 	case errors.Is(err, store.ErrLocked):
 		return fmt.Errorf("data directory %s: another directsip writes to it (`directsip status --data %s` shows which); give this one a directory of its own with --data", dir, dir)
-	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("data directory %s: call records cannot be written (%w); make it writable for this user, or name another with --data", dir, err)
 	}
 	return fmt.Errorf("data directory %s: %w; name another with --data", dir, err)
 }

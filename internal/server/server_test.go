@@ -2,18 +2,23 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/directsip/directsip/internal/diag"
+	"github.com/directsip/directsip/internal/lack"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/siptest"
 	"github.com/directsip/directsip/internal/store"
@@ -149,19 +154,67 @@ func TestStartWithoutWhatShows(t *testing.T) {
 	}
 }
 
-func TestDataDirectoryThatCannotBeWritten(t *testing.T) {
-	if os.Geteuid() == 0 {
-		if err := dataError("/d", &os.PathError{Op: "open", Path: "/d/lock", Err: os.ErrPermission}); !strings.Contains(err.Error(), "make it writable for this user") {
-			t.Error(err)
+// TestReadOnlyDataDirectory: a server that is started while its disk is read-only carries calls. Everybody who looks is told, by a control socket elsewhere; when the disk can be
+// written nothing is lost, and the socket is where it belongs.
+func TestReadOnlyDataDirectory(t *testing.T) {
+	disk, run := tempDir(t), tempDir(t)
+	mount := func(flags uintptr) {
+		t.Helper()
+		if err := unix.Mount("none", disk, "tmpfs", flags, ""); err != nil {
+			lack.Of(t, "mounting takes root: ", err)
 		}
-		return // root may write everywhere
 	}
-	cfg, _ := config(t, siptest.Net(t), basic)
-	if err := os.Mkdir(cfg.DataDir, 0o500); err != nil {
+	mount(0)
+	t.Cleanup(func() { _ = unix.Unmount(disk, unix.MNT_DETACH) })
+	data := filepath.Join(disk, "data")
+	if err := os.Mkdir(data, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Start(cfg); err == nil || !strings.Contains(err.Error(), "make it writable for this user") {
-		t.Error(err)
+	mount(unix.MS_REMOUNT | unix.MS_RDONLY)
+	t.Setenv("RUNTIME_DIRECTORY", run)
+	r := startWith(t, siptest.Net(t), basic, func(c *Config) { c.DataDir = data })
+	pbx, gw := r.agent(2), r.agent(3)
+	r.hangup(func() (in, out *siptest.Call) { out, in = r.call(pbx, gw); return }())
+	until(t, "its end", func() bool { n, _ := r.store.Waiting(); return n == 1 })
+	var st Status
+	var rating Rating
+	for path, v := range map[string]any{"/status": &st, "/health": &rating} {
+		resp, err := overSocket(SocketPath(run)).Get("http://directsip" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(json.NewDecoder(resp.Body).Decode(v), resp.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if closed := strings.Join(st.Closed, "\n"); !strings.Contains(closed, SocketPath(data)) || !strings.Contains(closed, "read-only file system") {
+		t.Errorf("the socket that is not open: %s", closed)
+	}
+	if want := "1 cannot be written and wait in memory: data directory " + data; !strings.HasPrefix(st.RecordsWait, want) {
+		t.Errorf("records wait: %s", st.RecordsWait)
+	}
+	at := slices.IndexFunc(rating.Targets, func(t Target) bool { return t.Name == "disk-errors" })
+	if g := rating.Targets[at]; g.Met || !strings.Contains(g.Detail, "read-only file system") {
+		t.Errorf("health: %+v", g)
+	}
+	if got := r.get("http://" + r.net + "1:9090/healthz"); got != "ok calls=0, the disk refuses call records\n" {
+		t.Errorf("healthz: %q", got)
+	}
+	if log := r.log.String(); !strings.Contains(log, "the data directory cannot be written") || !strings.Contains(log, "--data") {
+		t.Errorf("the log does not tell:\n%s", log)
+	}
+	mount(unix.MS_REMOUNT)
+	until(t, "the record", func() bool { n, refusal := r.store.Waiting(); return n == 0 && refusal == nil })
+	if list, err := r.store.List(t.Context(), store.Filter{}); err != nil || len(list) != 1 {
+		t.Errorf("%d calls, %v", len(list), err)
+	}
+	r.restore()
+	if n := len(r.closed()); n > 0 || !strings.Contains(r.Listening(), SocketPath(data)) {
+		t.Errorf("%d are closed: %s", n, r.Listening())
+	}
+	until(t, "the end of the other socket", func() bool { _, err := os.Stat(SocketPath(run)); return errors.Is(err, os.ErrNotExist) })
+	if got := r.get("http://" + r.net + "1:9090/healthz"); got != "ok calls=0\n" {
+		t.Errorf("healthz: %q", got)
 	}
 }
 

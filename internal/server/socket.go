@@ -70,7 +70,7 @@ func (s *Server) openView(before, me *topology.Server) (w *web, back func(), err
 
 func (k socketKind) fault(path string, err error) error {
 	if errors.Is(err, os.ErrPermission) && k.group >= 0 {
-		return fmt.Errorf("%s %s: %w; the user of the server has to be in the group, and its directory writable", k.name, path, err)
+		return fmt.Errorf("%s %s: %w; the user of the server has to be in the group, which a running server is only after a restart, and its directory writable", k.name, path, err)
 	}
 	return fmt.Errorf("%s %s: %w; its directory must exist and be writable", k.name, path, err)
 }

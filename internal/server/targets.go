@@ -310,7 +310,11 @@ func (s *Server) rate(now tally, trunks []TrunkView) Rating {
 	st := s.store.Stats()
 	add(Target{Name: "records-wait", Value: float64(st.Put - min(st.Put, st.Acknowledged)), Bound: "most", Limit: mostWaiting, Unit: "call records", Look: "directsip status"})
 	add(Target{Name: "records-lost", Value: float64(now.lost - d.lost), Bound: "most", Unit: "call records in 15 minutes", Look: "directsip status, and the log"})
-	add(Target{Name: "disk-errors", Value: float64(now.unwritten - d.unwritten), Bound: "most", Unit: "failed writes in 15 minutes", Look: "directsip status, and the log"})
+	t = Target{Name: "disk-errors", Value: float64(now.unwritten - d.unwritten), Bound: "most", Unit: "failed writes in 15 minutes", Look: "directsip status, and the log"}
+	if _, err := s.store.Waiting(); err != nil {
+		t.Detail = err.Error()
+	}
+	add(t)
 	s.rateDisk(add)
 	rateTracked(host, add)
 	if me.QualityConsumer != "" {

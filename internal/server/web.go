@@ -94,12 +94,16 @@ type webs struct {
 	back                  func() // gives the view socket the group back that it had; nil: that was not changed
 }
 
-// reopen opens what the new document has elsewhere than the old one; before is nil at the start. Then view socket and metrics, which only show, keep nobody
-// from calling: the log and `directsip status` tell of them, and they are tried again.
+// reopen opens what the new document has elsewhere than the old one; before is nil at the start. Then the control socket on a disk that refuses it, and view socket and
+// metrics, which only show, keep nobody from calling: the log and `directsip status` tell of them, and they are tried again.
 func (s *Server) reopen(before, me *topology.Server) (n webs, err error) {
 	if path := s.socketPath(me); before == nil || path != s.socketPath(before) {
 		if n.control, err = openControl(path); err != nil {
-			return n, fmt.Errorf("server %q: %w", me.Name, err)
+			err = fmt.Errorf("server %q: %w", me.Name, err)
+			if before != nil || !errors.As(err, new(syscall.Errno)) { // another server has it, or it is none
+				return n, err
+			}
+			n.control = s.elsewhere(s.unopened(path, &s.closedControl, err))
 		}
 	}
 	if before == nil || me.ViewSocket != before.ViewSocket || me.ViewGroup != before.ViewGroup {
@@ -134,9 +138,23 @@ func (s *Server) unopened(at string, closed *atomic.Pointer[error], why error) *
 	return &web{at: at}
 }
 
+// elsewhere opens the control socket where systemd gives the service a directory that is on no disk (RuntimeDirectory=): who looks why the disk is gone needs it most.
+func (s *Server) elsewhere(closed *web) *web {
+	dir := os.Getenv("RUNTIME_DIRECTORY")
+	if dir == "" {
+		return closed
+	}
+	w, err := openControl(SocketPath(dir))
+	if err != nil {
+		s.log.Error("nor can the control socket be opened there", "err", err)
+		return closed
+	}
+	return w
+}
+
 // closed says what is not open of what only shows, and which addresses are gone.
 func (s *Server) closed() (list []string) {
-	for _, why := range []*error{s.closedView.Load(), s.closedPublic.Load()} {
+	for _, why := range []*error{s.closedControl.Load(), s.closedView.Load(), s.closedPublic.Load()} {
 		if why != nil {
 			list = append(list, (*why).Error())
 		}
@@ -166,6 +184,7 @@ func (n webs) commit(s *Server) {
 	if n.control != nil {
 		n.control.start(s.controlHandler(), s.log)
 		s.control, n.control = n.control, s.control
+		s.closedControl.Store(nil)
 	}
 	if n.view != nil {
 		n.view.start(s.viewHandler(), s.log)
@@ -223,7 +242,7 @@ func (s *Server) restore() {
 		return w, err
 	})
 	late := func(old *web, closed *atomic.Pointer[error], h http.Handler, open func() (*web, error)) *web {
-		if old.l != nil || closed.Load() == nil {
+		if closed.Load() == nil {
 			return old
 		}
 		w, err := open()
@@ -235,8 +254,13 @@ func (s *Server) restore() {
 		closed.Store(nil)
 		s.log.Info("what could not be opened at the start is open", "at", w.at)
 		w.start(h, s.log)
+		if old.l != nil {
+			old.l.Close() // the next document may need it
+			s.undoing.Go(old.close)
+		}
 		return w
 	}
+	s.control = late(s.control, &s.closedControl, s.controlHandler(), func() (*web, error) { return openControl(s.socketPath(me)) })
 	s.view = late(s.view, &s.closedView, s.viewHandler(), func() (*web, error) {
 		w, _, err := s.openView(nil, me)
 		return w, err
@@ -268,7 +292,7 @@ func (s *Server) publicHandler() http.Handler {
 	return mux
 }
 
-// SocketPath is where the control socket of a data directory is.
+// SocketPath is where the control socket of a data directory is, or in that which takes its place; see elsewhere.
 func SocketPath(dataDir string) string { return filepath.Join(dataDir, "control.sock") }
 
 func (s *Server) socketPath(me *topology.Server) string {
@@ -294,7 +318,9 @@ func (s *Server) Listening() string {
 	if s.public.l != nil {
 		fmt.Fprintf(&b, "; metrics http://%s/metrics", s.public.at)
 	}
-	fmt.Fprintf(&b, "; control socket %s", s.control.at)
+	if s.control.l != nil {
+		fmt.Fprintf(&b, "; control socket %s", s.control.at)
+	}
 	if s.view.l != nil {
 		fmt.Fprintf(&b, "; view socket %s", s.view.at)
 	}

@@ -100,6 +100,7 @@ func loadSegment(dir string, no int, check bool, pace *pacer) (*segment, *scanne
 // open loads the index of a directory that is ours. What cannot be read of it is logged, and keeps nobody from calling; only a form of records that this
 // version does not know is an error.
 func (x *index) open(found *Recovered, log *slog.Logger) error {
+	x.segs, x.late, x.memory, x.unmarked = nil, nil, 0, false
 	var err error
 	if x.marks, err = readMarks(x.dir); err != nil {
 		log.Error("what was purged is not known; old call records are found until the next purge", "err", err)

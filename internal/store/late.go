@@ -29,6 +29,9 @@ func (x *index) behind(no int) bool {
 
 // Unread is how many files of records are still being read since Open: no question finds the calls in them.
 func (s *Store) Unread() int {
+	if !s.isOpen.Load() {
+		return 0
+	}
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
 	return len(s.index.late)

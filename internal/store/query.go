@@ -262,7 +262,10 @@ func summary(r *cdr.Record) Summary {
 }
 
 func (s *Store) reader(ctx context.Context) (*Reader, error) {
-	return &Reader{index: &s.index}, s.settle(ctx)
+	if err := s.settle(ctx); err != nil || s.isOpen.Load() {
+		return &Reader{index: &s.index}, err
+	}
+	return OpenReadOnly(s.cfg.Dir) // what cannot be written may well be read
 }
 
 // Get is Reader.Get, of everything that was put before and that the disk takes.

@@ -22,12 +22,8 @@ type recovery struct {
 // replay makes records of calls that never ended and has the journal removed when they are durable. It may be interrupted at any
 // point and repeated: a call that has a record gets no other. A disk that is full keeps no server from its calls: then the
 // records wait as those of other calls do, and the journal stays for the next Open.
-func (s *Store) replay(dir string) error {
+func (s *Store) replay(dir string, list []int) {
 	r := recovery{open: map[string]*cdr.Record{}}
-	list, err := numbered(dir, callSuffix)
-	if err != nil {
-		return err
-	}
 	for _, no := range list {
 		if err := s.replayCalls(&r, filepath.Join(dir, fileName(no, callSuffix))); err != nil {
 			s.log.Error("a call journal segment cannot be read; calls that it alone notes get no record", "err", err)
@@ -40,7 +36,6 @@ func (s *Store) replay(dir string) error {
 	if rec := s.recovered; rec != (Recovered{}) {
 		s.log.Info("call records recovered", "records", rec.Records, "lost_calls", rec.Lost, "torn_bytes", rec.TornBytes)
 	}
-	return nil
 }
 
 // replayCalls reads a call segment. Torn bytes are counted, and kept aside unless they are just an unfinished write.

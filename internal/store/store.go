@@ -18,7 +18,7 @@
 // When the disk is slow or stuck nothing is dropped silently. The order of giving up is:
 //
 //  1. The index cannot be written: records are searched without it, which is slower.
-//  2. Segments cannot be written: records wait in memory, up to [Config.MaxQueued]. Questions are answered without them.
+//  2. Segments cannot be written, or the directory not even be opened: records wait in memory, up to [Config.MaxQueued]. Questions are answered without them.
 //  3. Above half of MaxQueued the ladder and the decision are left out of records (Stats.Slimmed).
 //  4. Above MaxQueued records are dropped (Stats.Dropped). 3 and 4 are logged once a second.
 //
@@ -131,17 +131,19 @@ type Store struct {
 	writeErrors, indexErrors         atomic.Uint64
 	purged                           atomic.Uint64
 	openCalls                        atomic.Int64
-	recovered                        Recovered
+	recovered                        Recovered // when isOpen
 	wg                               sync.WaitGroup
 	stopWriter, stopIndexer, stopAux chan struct{}
 	abandon                          atomic.Bool           // Close ran out of time: leave the rest to the next Open
 	unsynced                         atomic.Bool           // the last sync failed
-	refused                          atomic.Pointer[error] // of the write that is being repeated; nil: none is
+	refused                          atomic.Pointer[error] // of the write that is being repeated, or of the directory; nil: none is
+	isOpen                           atomic.Bool           // what open has made may be used
 	closeOnce                        sync.Once
 	closeErr                         error
 }
 
-// Open opens or creates the store in cfg.Dir and recovers what a killed server left. The error names the file.
+// Open opens or creates the store in cfg.Dir and recovers what a killed server left. The error names the file. What the operating system refuses for now is no error:
+// Waiting tells of it, until it is granted.
 func Open(cfg Config) (*Store, error) {
 	if cfg.Dir == "" {
 		return nil, errors.New("store: Dir is empty")
@@ -153,23 +155,42 @@ func Open(cfg Config) (*Store, error) {
 	}
 	s.queue.wake = make(chan struct{}, 1)
 	s.index.wake = make(chan struct{}, 1)
-	if err := s.open(); err != nil {
+	s.index.dir = filepath.Join(cfg.Dir, recordsDir)
+	err := s.open()
+	if err != nil {
 		s.release()
-		return nil, storeError(err)
+		if !refusedForNow(err) {
+			return nil, storeError(err)
+		}
+		s.refuse(err)
 	}
-	s.wg.Add(4)
-	go s.runWriter()
-	go s.runSync()
-	go s.runIndexer()
+	s.wg.Add(1)
 	go s.runWatch()
+	if err != nil {
+		s.wg.Add(1)
+		go s.openLater()
+	} else {
+		s.run()
+	}
 	return s, nil
 }
 
+// run begins what needs an open store.
+func (s *Store) run() {
+	s.isOpen.Store(true)
+	s.wg.Add(3)
+	go s.runWriter()
+	go s.runSync()
+	go s.runIndexer()
+}
+
+// open may be repeated where it fails.
 func (s *Store) open() error {
 	if err := refuseOld(s.cfg.Dir); err != nil {
 		return err
 	}
-	records, calls := filepath.Join(s.cfg.Dir, recordsDir), filepath.Join(s.cfg.Dir, journalDir)
+	s.recovered = Recovered{}
+	records, calls := s.index.dir, filepath.Join(s.cfg.Dir, journalDir)
 	for _, dir := range []string{records, calls} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
@@ -179,27 +200,28 @@ func (s *Store) open() error {
 	if s.lock, err = lockDir(s.cfg.Dir); err != nil {
 		return err
 	}
-	s.index.dir = records
-	if err = s.index.open(&s.recovered, s.log); err != nil {
-		return err
-	}
-	// Numbers that were purged do not come again: their records would be hidden.
-	s.records = recordLog{dir: records, next: max(s.index.lastNo(), s.index.marks.upto.segment) + 1}
-	if err = s.replay(calls); err != nil {
+	// What may fail comes first: what a killed server left behind is recovered once.
+	had, err := numbered(calls, callSuffix)
+	if err != nil {
 		return err
 	}
 	next, err := journalNext(calls)
 	if err != nil {
 		return err
 	}
-	journal, err := newJournal(calls, next)
-	if err != nil {
+	if err = s.index.open(&s.recovered, s.log); err != nil {
 		return err
 	}
-	s.journal = journal
+	if s.journal, err = newJournal(calls, next); err != nil {
+		s.journal = nil
+		return err
+	}
+	// Numbers that were purged do not come again: their records would be hidden.
+	s.records = recordLog{dir: records, next: max(s.index.lastNo(), s.index.marks.upto.segment) + 1}
+	s.replay(calls, had)
 	s.sync.named(calls)
 	s.doubt()
-	if n := s.Unread(); n > 0 {
+	if n := len(s.index.late); n > 0 {
 		s.log.Warn("files of call records have no whole index; they are read while calls are served, the latest first, and their calls are found from then on", "files", n)
 		s.index.signal()
 	}
@@ -252,8 +274,15 @@ func (s *Store) Stats() Stats {
 		Put: s.put.Load(), Acknowledged: s.acked.Load(), Written: s.written.Load(), Duplicates: s.duplicates.Load(),
 		Slimmed: s.slimmed.Load(), Dropped: s.dropped.Load(), DroppedBegins: s.droppedBegins.Load(),
 		WriteErrors: s.writeErrors.Load(), IndexErrors: s.indexErrors.Load(), Purged: s.purged.Load(),
-		Queued: s.queue.len(), OpenCalls: int(s.openCalls.Load()), Recovered: s.recovered,
+		Queued: s.queue.len(), OpenCalls: int(s.openCalls.Load()), Recovered: s.found(),
 	}
+}
+
+func (s *Store) found() Recovered {
+	if s.isOpen.Load() {
+		return s.recovered
+	}
+	return Recovered{}
 }
 
 // Close writes everything that was put, and the index, and closes the files. When ctx ends first, ctx's error is returned
@@ -292,12 +321,10 @@ func (s *Store) close(ctx context.Context) error {
 	}
 }
 
-// release closes what open has left open when it fails, and the lock.
+// release gives the lock up.
 func (s *Store) release() {
-	if s.journal == nil && s.records.file != nil {
-		s.records.file.f.Close()
-	}
 	for _, f := range s.lock {
 		f.Close()
 	}
+	s.lock = nil
 }
