@@ -39,6 +39,8 @@ type Record struct {
 	EndedBy string `json:"endedBy"`          // "caller", "callee", "directsip"
 	HeldBy  string `json:"heldBy,omitempty"` // "caller", "callee", "both"; of a running call alone, no file has it
 	Detail  string `json:"detail,omitempty"` // what exactly, in words
+	// Running is how long a running call has lasted since its start, by a clock that nobody sets; 0: it has ended. No file has it.
+	Running time.Duration `json:"running,omitempty"`
 
 	Media    []Media   `json:"media,omitempty"`
 	Audio    []Audio   `json:"audio,omitempty"`    // directions that were not heard, or badly

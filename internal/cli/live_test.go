@@ -34,6 +34,21 @@ func TestLiveCallsLookLikeEndedOnes(t *testing.T) {
 	}
 }
 
+// TestClockThatIsSetDuringACall by hours ages no call: its server says how long it has run.
+func TestClockThatIsSetDuringACall(t *testing.T) {
+	for _, by := range []time.Duration{-5 * time.Hour, 5 * time.Hour} {
+		start := time.Now().Add(-by)
+		r := cdr.Record{ID: "id", Start: start, Answered: start.Add(2 * time.Second), Running: 12 * time.Second}
+		var list, why strings.Builder
+		if writeLive(&list, []cdr.Record{r}, 0); !strings.Contains(list.String(), "talking 10s ") {
+			t.Errorf("set by %v:\n%s", by, list.String())
+		}
+		if WriteWhy(&why, &r); !strings.Contains(why.String(), "has lasted 10s so far") {
+			t.Errorf("set by %v:\n%s", by, why.String())
+		}
+	}
+}
+
 // TestTransferUnderWay: what has no result while the call runs may still get one.
 func TestTransferUnderWay(t *testing.T) {
 	r := cdr.Record{Transfers: []cdr.Transfer{{By: "caller", To: "sip:7@pbx.test", How: "invite"}}}

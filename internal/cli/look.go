@@ -304,7 +304,7 @@ func writeLive(w io.Writer, list []cdr.Record, room int) {
 			state = "ringing"
 		}
 		if !r.Answered.IsZero() {
-			state = "talking " + span(now.Sub(r.Answered)) + holding(r)
+			state = "talking " + span(present(r).Sub(r.Answered)) + holding(r)
 		}
 		if r.Out != nil {
 			if out, codec = r.Out.Trunk, r.Out.Codec; r.In.Codec != "" && r.In.Codec != codec { // converted here
@@ -317,6 +317,15 @@ func writeLive(w io.Writer, list []cdr.Record, room int) {
 	if len(list) == 0 {
 		fmt.Fprintln(w, "no calls")
 	}
+}
+
+// present is the time as a running call has it, to tell ages from: a clock that was set since has the call begin hours ago, or in the future. Where its server does not say how
+// long it has run, it is the time of this host.
+func present(r *cdr.Record) time.Time {
+	if r.Running > 0 {
+		return r.Start.Add(r.Running)
+	}
+	return time.Now()
 }
 
 // shownNumber is a number as lists of calls have it.
@@ -380,7 +389,7 @@ func (a *app) whyCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(explain(r, time.Now()), func(w io.Writer) { WriteWhy(w, r) })
+			return a.print(explain(r, present(r)), func(w io.Writer) { WriteWhy(w, r) })
 		}}
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // WriteWhy explains a call to a person.
-func WriteWhy(w io.Writer, r *cdr.Record) { writeWhy(w, r, time.Now()) }
+func WriteWhy(w io.Writer, r *cdr.Record) { writeWhy(w, r, present(r)) }
 
 func writeWhy(w io.Writer, r *cdr.Record, now time.Time) {
 	fmt.Fprintf(w, "call %s of %s on %s, document %s\n%s\n", r.ID, clock(r.Start), r.Server, r.Version, sentence(r, now))

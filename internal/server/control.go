@@ -253,7 +253,9 @@ func (s *Server) getCalls(w http.ResponseWriter, r *http.Request) {
 	}
 	a := array{w: w}
 	for _, c := range fit {
-		if a.add(c) != nil {
+		own := *c
+		own.Running = time.Since(c.Start)
+		if a.add(&own) != nil {
 			return
 		}
 	}
@@ -376,6 +378,7 @@ func (s *Server) findCall(ctx context.Context, id string) (*cdr.Record, error) {
 	begins, exact := s.engine.Named(id)
 	if len(begins) == 1 {
 		s.onHost.explain(&begins[0])
+		begins[0].Running = time.Since(begins[0].Start)
 	}
 	if exact {
 		return &begins[0], nil

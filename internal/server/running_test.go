@@ -29,6 +29,11 @@ func TestRunningCallsByFilter(t *testing.T) {
 		t.Fatalf("%d calls run", len(all))
 	}
 	first, second := all[0].ID, all[1].ID
+	var one cdr.Record
+	r.view("/call/"+first, &one)
+	if all[1].Running <= 0 || all[0].Running <= all[1].Running || one.Running < all[0].Running {
+		t.Errorf("they have run for %v and %v, then %v", all[0].Running, all[1].Running, one.Running)
+	}
 	between := all[1].Start.Format(time.RFC3339Nano)
 	for _, c := range []struct{ query, want string }{
 		{"trunk=pbx", first + " " + second}, {"trunk=GW", first + " " + second}, {"trunk=spare", second}, {"trunk=nobody", ""},
