@@ -44,6 +44,10 @@ func (c *compiler) read(src []byte) (root *node) {
 		c.errorf(at, "the character %q does not belong into a text file", at.text).fixf("Remove it, or write it as an escape in double quotes")
 		return nil
 	}
+	if at := conflict(src); at != nil {
+		c.errorf(at, "here begin two versions that a merge could not join").fixf("Keep what is right of them, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>")
+		return nil
+	}
 	c.blank = blankNot(src)
 	tokens, ok := tokenize(string(src))
 	if !ok {
@@ -62,6 +66,18 @@ func (c *compiler) read(src []byte) (root *node) {
 		return nil
 	}
 	return root
+}
+
+// conflict is the place of the first mark that git leaves in a file which two people have changed at once.
+func conflict(src []byte) *node {
+	line := 1
+	for text := range bytes.Lines(src) {
+		if bytes.HasPrefix(text, []byte("<<<<<<< ")) {
+			return &node{line: line, col: 1}
+		}
+		line++
+	}
+	return nil
 }
 
 // undecodable is the place of the first octet that is not UTF-8.
