@@ -54,6 +54,7 @@ func (s *Server) take(name string, src []byte) (snap *topology.Snapshot, changed
 		return nil, false, bad, bad
 	}
 	problems = append(problems, bad...)
+	old := s.engine.Snapshot()
 	if err := s.change(snap, me); err != nil {
 		return nil, false, problems, err
 	}
@@ -61,7 +62,7 @@ func (s *Server) take(name string, src []byte) (snap *topology.Snapshot, changed
 	for _, p := range problems {
 		s.log.Warn("document", "problem", p.String())
 	}
-	s.log.Info("document applied", "document", snap.Version, "name", name)
+	s.log.Info("document applied", "document", snap.Version, "name", name, "before", old.Version, "changed", differences(old.Source, src))
 	return snap, true, problems, nil
 }
 
