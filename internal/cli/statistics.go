@@ -81,18 +81,32 @@ var views = []struct {
 	name, title string
 	key         func(*store.Summary) string // "": the call does not count
 	byTime      bool                        // in the order of time, not of the number of calls
+	alone       bool                        // only where it is asked for: it has as many rows as there are numbers
 }{
-	{"hour", "HOUR", func(c *store.Summary) string { return hourOf(c.Start.Local()) }, true},
-	{"day", "DAY", func(c *store.Summary) string { return c.Start.Local().Format(time.DateOnly) }, true},
-	{"in", "CAME IN ON", func(c *store.Summary) string { return c.TrunkIn }, false},
-	{"out", "TRIED ON", lastTrunk, false}, // and those before it
-	{"server", "SERVER", func(c *store.Summary) string { return c.Server }, false},
+	{"hour", "HOUR", func(c *store.Summary) string { return hourOf(c.Start.Local()) }, true, false},
+	{"day", "DAY", func(c *store.Summary) string { return c.Start.Local().Format(time.DateOnly) }, true, false},
+	{"in", "CAME IN ON", func(c *store.Summary) string { return c.TrunkIn }, false, false},
+	{"out", "TRIED ON", lastTrunk, false, false}, // and those before it
+	{"called", "CALLED", func(c *store.Summary) string { return numberRange(c.Called) }, false, true},
+	{"calling", "CALLING", func(c *store.Summary) string { return dash(c.Calling) }, false, true},
+	{"server", "SERVER", func(c *store.Summary) string { return c.Server }, false, false},
 	{"failure", "FAILED WITH", func(c *store.Summary) string {
 		if !c.Failed() {
 			return ""
 		}
 		return c.Reason
-	}, false},
+	}, false, false},
+}
+
+// rangeOf is how many characters of a number a range has: the plus, the code of the country, and of what follows what tells a kind of number from another.
+const rangeOf = 6
+
+// numberRange is the range of a number as `directsip calls --number` takes it.
+func numberRange(number string) string {
+	if r := []rune(number); len(r) > rangeOf {
+		return string(r[:rangeOf]) + "*"
+	}
+	return dash(number)
 }
 
 // lastTrunk is the trunk that a call left by, or that was tried last for it.
@@ -129,12 +143,13 @@ func (a *app) reportCmd() *cobra.Command {
 	var by, trunk, since, until string
 	var top int
 	var wide bool
-	c := &cobra.Command{Use: "report", Short: "Sum up calls: by time, by trunk, by server, by what they failed with", Args: none,
+	c := &cobra.Command{Use: "report", Short: "Sum up calls: by time, by trunk, by number, by server, by what they failed with", Args: none,
 		Long: "Sum up the calls of the records. ASR is the share of calls that were answered; NER, the network effectiveness ratio, of those that were answered or\n" +
 			"ended by a party's wish (busy, no answer, declined, given up); it means little below some 100 calls. ACD is the mean time of talk of an answered call.\n" +
 			"FAILED is what `directsip calls --failed` lists. TRIED ON has a call with every trunk that was tried for it; WENT ON are those that failed on that\n" +
-			"trunk and went on to another one, which calls --failed has only if nobody took them in the end.",
-		Example: "  directsip report\n  directsip report --by out --since 30d\n  directsip report --by hour --trunk itsp --since 7d --json",
+			"trunk and went on to another one, which calls --failed has only if nobody took them in the end. --by called has ranges of numbers, of which\n" +
+			"`directsip calls --number '+49900*'` lists the calls, and --by calling each caller: whose calls fail, and whose run up a bill.",
+		Example: "  directsip report\n  directsip report --by out --since 30d\n  directsip report --by called --trunk itsp --since 1h\n  directsip report --by hour --trunk itsp --since 7d --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			now := time.Now()
 			from, to, err := between(cmp.Or(since, day), until, now)
@@ -199,7 +214,9 @@ func viewsOf(by string, period time.Duration) ([]string, error) {
 	if period <= 49*time.Hour {
 		coarse = "day"
 	}
-	return slices.DeleteFunc(all, func(name string) bool { return name == coarse }), nil
+	return slices.DeleteFunc(all, func(name string) bool {
+		return name == coarse || views[slices.Index(viewNames(), name)].alone
+	}), nil
 }
 
 // sumUp reads the calls page by page.

@@ -73,8 +73,59 @@ func TestOPS10Report(t *testing.T) {
 		}
 		golden(t, name, out)
 	}
-	if status, _, errs := command(t, "report", "--data", dir, "--by", "colour"); status != 2 || !strings.Contains(errs, "hour, day, in, out, server, failure") {
+	if status, _, errs := command(t, "report", "--data", dir, "--by", "colour"); status != 2 || !strings.Contains(errs, "hour, day, in, out, called, calling, server, failure") {
 		t.Errorf("status %d: %s", status, errs)
+	}
+}
+
+// TestOPS10ReportByNumber: that a provider refuses one range of numbers, and that one telephone runs up a bill, is seen at a glance; a range is what `calls --number` takes.
+func TestOPS10ReportByNumber(t *testing.T) {
+	dir := t.TempDir()
+	s, err := store.Open(store.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	put := func(from, to string, status int, talk time.Duration) {
+		n++
+		r := &cdr.Record{ID: fmt.Sprintf("c%03d", n), Server: "med1", Start: time.Date(2026, 1, 26, 9, n, 0, 0, time.UTC), In: cdr.Leg{Trunk: "pbx"}, Out: &cdr.Leg{Trunk: "itsp"},
+			Calling: cdr.Number{Received: from}, Called: cdr.Number{Received: to}, Reason: "normal-clearing", EndedBy: "caller", Status: status}
+		r.Answered = r.Start.Add(time.Second)
+		if status != 200 {
+			r.Answered, r.Reason, r.EndedBy = time.Time{}, "peer-fault", "directsip"
+		}
+		r.End = r.Start.Add(time.Second + talk)
+		s.Put(r)
+	}
+	for i := range 3 {
+		put("201", fmt.Sprint("+4990012345", i), 403, 0)
+		put("202", fmt.Sprint("+1425555010", i), 200, time.Minute)
+	}
+	put("203", "+37190011111", 200, 50*time.Minute)
+	put("203", "+37190022222", 200, 50*time.Minute)
+	put("201", "112", 200, time.Second)
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	report := func(by string) string {
+		_, out, errs := command(t, "report", "--data", dir, "--since", "2026-01-25", "--until", "2026-01-29", "--by", by)
+		if !strings.Contains(errs, "no server is running") {
+			t.Fatal(errs)
+		}
+		_, out, _ = strings.Cut(out, "\n\n") // the total
+		_, out, _ = strings.Cut(out, "\n\n")
+		return strings.Join(strings.Fields(out), " ")
+	}
+	rest := "CALLS ANSWERED ASR NER FAILED POOR TALK ACD "
+	if got, want := report("called"), "CALLED "+rest+"+14255* 3 3 100.0% 100.0% 0 0 3m0s 1m0s +49900* 3 0 0.0% 0.0% 3 0 0s - +37190* 2 2 100.0% 100.0% 0 0 1h40m0s 50m0s 112 1 1 100.0% 100.0% 0 0 1s 1s"; got != want {
+		t.Errorf("by called:\n%s\n%s", got, want)
+	}
+	if got := report("calling"); !strings.HasPrefix(got, "CALLING "+rest+"201 4 1 25.0%") || !strings.Contains(got, " 203 2 2 100.0% 100.0% 0 0 1h40m") {
+		t.Errorf("by calling: %s", got)
+	}
+	_, out, _ := command(t, "calls", "--data", dir, "--since", "2026-01-25", "--until", "2026-01-29", "--number", "+49900*", "--json")
+	if got := strings.Count(out, `"called":`); got != 3 {
+		t.Errorf("%d calls of the range: %s", got, out)
 	}
 }
 
@@ -85,7 +136,7 @@ func TestOPS10AddsUp(t *testing.T) {
 		since string
 		calls int
 	}{{"2026-01-01", 15}, {"2026-01-27 04:00", 4}, {"2026-01-28", 1}} {
-		for _, by := range []string{"hour", "day", "in", "server"} {
+		for _, by := range []string{"hour", "day", "in", "called", "calling", "server"} {
 			_, out, errs := command(t, "report", "--data", dir, "--since", row.since, "--by", by, "--json")
 			var st statistics
 			if err := json.Unmarshal([]byte(out), &st); err != nil {

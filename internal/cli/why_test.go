@@ -173,3 +173,15 @@ func TestWhyOfACallThatEveryTargetFailed(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestForbiddenNamesTheReport: of a 403 the next step is to see which numbers are meant.
+func TestForbiddenNamesTheReport(t *testing.T) {
+	r := cdr.Record{Reason: "peer-fault", EndedBy: "directsip", Status: 403, Start: time.Now(), End: time.Now(), Attempts: []cdr.Attempt{{Trunk: "itsp", Class: "peer-fault", Status: 403}}}
+	if look := lookAt(&r); !strings.Contains(look, "directsip report --by called --trunk itsp") {
+		t.Errorf("%s", look)
+	}
+	r.Attempts[0].Status = 500
+	if look := lookAt(&r); strings.Contains(look, "--by called") {
+		t.Errorf("of a 500: %s", look)
+	}
+}

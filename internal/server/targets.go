@@ -287,7 +287,7 @@ func (s *Server) rate(now tally, trunks []TrunkView) Rating {
 		add(t)
 	}
 	d := s.targets.before(now, failedWithin)
-	some(Target{Name: "calls-failed", Bound: "most", Limit: mostFailed, Unit: "% in 15 minutes", Look: "directsip report --since 15m, directsip calls --failed"}, now.failed-d.failed, now.ended-d.ended)
+	some(Target{Name: "calls-failed", Bound: "most", Limit: mostFailed, Unit: "% in 15 minutes", Look: "directsip report --since 15m, also with --by called, and directsip calls --failed"}, now.failed-d.failed, now.ended-d.ended)
 	worst, percent, beyond := s.targets.refusing(now.at)
 	t := Target{Name: "trunk-fails", Value: percent, Bound: "most", Limit: mostRefused, Unit: "% of calls tried in an hour", Detail: several(beyond),
 		Look: "directsip report --by out --since 1h, directsip calls --trunk " + worst}
