@@ -383,6 +383,12 @@ func TestDamagedRecord(t *testing.T) {
 	if list, err := s.List(t.Context(), Filter{}); len(list) != 2 || err != nil {
 		t.Errorf("%v, %v", list, err)
 	}
+	if err := os.Truncate(path, int64(len(b)-1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(t.Context(), sample(2).ID); err == nil || !strings.Contains(err.Error(), path+": the record at ") || !strings.Contains(err.Error(), "shorter than it was") {
+		t.Errorf("of a file that was cut: %v", err)
+	}
 }
 
 // TestRecordPutAgain is known as such from another block, another segment and another run of the server.

@@ -276,7 +276,9 @@ func (v *view) decode(b *block, r row, decode func([]byte) (*cdr.Record, error))
 			b.seg.indexPath())
 	}
 	data := make([]byte, length)
-	if _, err := f.ReadAt(data, at); err != nil {
+	if _, err := f.ReadAt(data, at); errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: the record at %d is gone: the file is shorter than it was", path, at)
+	} else if err != nil { // which names the file
 		return nil, fmt.Errorf("the record at %d cannot be read: %w", at, err)
 	}
 	kind, payload, n := frame(data)
