@@ -30,6 +30,7 @@ type entry struct {
 	err     error     // ErrNotFound, or why there is no answer
 	expires time.Time // ask again after that
 	stale   time.Time // do not use after that; zero for errors
+	kept    error     // why it is still used although it had expired; nil: it had not
 }
 
 type srv struct {
@@ -146,7 +147,7 @@ func (r *Resolver) store(k question, e *entry, err error) *entry {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		if old := r.cache[k]; old != nil && old.err == nil && now.Before(old.stale) {
 			again := *old
-			again.expires = now.Add(failureTTL)
+			again.expires, again.kept = now.Add(failureTTL), err
 			e = &again
 		} else {
 			e = &entry{err: err, expires: now.Add(failureTTL)}

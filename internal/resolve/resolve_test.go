@@ -193,6 +193,10 @@ func TestRFC8767_5_StaleAnswersDuringOutage(t *testing.T) {
 	if _, err := r.Lookup(t.Context(), q); err != nil || z.count("a.example.com A udp") != before {
 		t.Errorf("a dead server was asked again at once (%v)", err)
 	}
+	names, until, why := r.Kept()
+	if strings.Join(names, " ") != "a.example.com" || why == nil || until.Sub(c.now()) != 59*time.Minute { // it expired a minute ago
+		t.Errorf("kept: %q until %v, %v", names, until, why)
+	}
 	z.change(func() {
 		z.mute = false
 		z.records[question{"a.example.com", dns.TypeA}] = nil
@@ -205,6 +209,9 @@ func TestRFC8767_5_StaleAnswersDuringOutage(t *testing.T) {
 	settle(t, r)
 	if res, err := r.Lookup(t.Context(), q); err != nil || text(res) != "UDP/192.0.2.2:5060" {
 		t.Errorf("after the outage: %q, %v", text(res), err)
+	}
+	if names, _, why := r.Kept(); len(names) > 0 || why != nil {
+		t.Errorf("kept after the outage: %q, %v", names, why)
 	}
 	z.change(func() { z.mute = true })
 	c.move(2 * time.Hour)

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/directsip/directsip/internal/topology"
 )
@@ -56,4 +57,25 @@ func fromLost(why string, own, gone []netip.Addr) string {
 		}
 	}
 	return why
+}
+
+// keptText says of names that the addresses are used which they had before, since no name server answers; "": there is none.
+func (s *Server) keptText() string {
+	names, until, why := s.resolver.Kept()
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("no name server answers for %s: %v. The addresses that were known are used until %s, and a restart would lose them", several(names), why, until.UTC().Format(time.RFC3339))
+}
+
+// tellKept logs that names are kept, and that they are not any more.
+func (s *Server) tellKept() {
+	text := s.keptText()
+	switch {
+	case text != "" && !s.kept:
+		s.log.Error("DNS is away", "err", text)
+	case text == "" && s.kept:
+		s.log.Info("name servers answer again, or nobody needs them")
+	}
+	s.kept = text != ""
 }

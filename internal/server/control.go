@@ -39,7 +39,8 @@ type Status struct {
 	TrunksDown []string `json:"trunksDown,omitempty"`
 	// RecordsWait says which call records no question finds yet, and why: the disk does not take them, or they are read anew; "": all are found.
 	RecordsWait string `json:"recordsWait,omitempty"`
-	// Closed says what could not be opened at the start, and keeps nobody from calling: the control socket, the view socket, metrics; and at which addresses nothing arrives, as the host has lost them.
+	// Closed says what could not be opened at the start, and keeps nobody from calling: the control socket, the view socket, metrics; at which addresses nothing arrives, as the host
+	// has lost them; and of which names no server says anything any more.
 	Closed []string `json:"closed,omitempty"`
 	// Missed are the targets that the server is rated by and does not meet: see /health.
 	Missed []string `json:"missed,omitempty"`

@@ -5,11 +5,13 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"github.com/directsip/directsip/internal/resolve"
 	"github.com/directsip/directsip/internal/siptest"
 )
 
@@ -17,6 +19,7 @@ import (
 type zone struct {
 	addr string
 	rrs  []dns.RR
+	mute atomic.Bool // it says nothing
 }
 
 // newZone starts a name server that knows records in the form of a zone file, NET. being the network.
@@ -40,6 +43,9 @@ func newZone(t *testing.T, network string, records ...string) *zone {
 }
 
 func (z *zone) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
+	if z.mute.Load() {
+		return
+	}
 	m := new(dns.Msg).SetReply(q)
 	known := false
 	for _, rr := range z.rrs {
@@ -159,5 +165,36 @@ func TestHostOutOfServiceIsPassedBy(t *testing.T) {
 	}
 	if n := len(one.Calls()); n != 6 {
 		t.Errorf("the last call tried the other host %d times", n-5)
+	}
+}
+
+// TestDNSIsAway: while no name server answers, calls go to the addresses that were known, and people are told before these are too old, or a restart loses them.
+func TestDNSIsAway(t *testing.T) {
+	t.Parallel()
+	network := siptest.Net(t)
+	z := newZone(t, network, "gw.test. 1 IN A NET.3")
+	r := startWith(t, network, strings.Replace(basic, "host: NET.3", "host: gw.test", 1), func(c *Config) { c.DNS = []string{z.addr} })
+	pbx, gw := r.agent(2), r.agent(3)
+	r.hangup(func() (in, out *siptest.Call) { out, in = r.call(pbx, gw); return }())
+	z.mute.Store(true)
+	asked := func(want bool) func() bool {
+		return func() bool {
+			_, _ = r.resolver.Lookup(t.Context(), resolve.Query{Host: "gw.test", Port: 5060, IPv4: true}) // as OPTIONS and calls do
+			return len(r.closed()) > 0 == want
+		}
+	}
+	until(t, "names that are kept", asked(true))
+	r.hangup(func() (in, out *siptest.Call) { out, in = r.call(pbx, gw); return }())
+	r.tellKept()
+	for where, text := range map[string]string{"status": strings.Join(r.closed(), "\n"), "the log": r.log.String()} {
+		if !strings.Contains(text, "no name server answers for gw.test: ") || !strings.Contains(text, "a restart would lose them") {
+			t.Errorf("%s does not tell: %s", where, text)
+		}
+	}
+	z.mute.Store(false)
+	until(t, "names that are known", asked(false))
+	r.tellKept()
+	if !strings.Contains(r.log.String(), "name servers answer again") {
+		t.Error("the end is not told")
 	}
 }

@@ -56,6 +56,7 @@ type Server struct {
 	consumer  *consumer // of quality records; nil: nobody wants them. Guarded by apply
 	consumed  consumerCounts
 	lost      []netip.Addr       // that tend has told of
+	kept      bool               // tend has told that names are kept
 	rest      context.CancelFunc // ends tend; nil: it has not begun
 	started   time.Time
 	stamp     fileStamp // of the document when it was read

@@ -252,6 +252,7 @@ func (s *Server) tend(ctx context.Context) {
 			s.onHost.sample()
 			s.restore()
 			s.tellLost()
+			s.tellKept()
 		}
 	}
 }

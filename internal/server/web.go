@@ -152,7 +152,7 @@ func (s *Server) elsewhere(closed *web) *web {
 	return w
 }
 
-// closed says what is not open of what only shows, and which addresses are gone.
+// closed says what is not open of what only shows, which addresses are gone, and which names.
 func (s *Server) closed() (list []string) {
 	for _, why := range []*error{s.closedControl.Load(), s.closedView.Load(), s.closedPublic.Load()} {
 		if why != nil {
@@ -161,6 +161,9 @@ func (s *Server) closed() (list []string) {
 	}
 	for _, a := range lost(s.current.Load()) {
 		list = append(list, lostText(a))
+	}
+	if text := s.keptText(); text != "" {
+		list = append(list, text)
 	}
 	return list
 }
