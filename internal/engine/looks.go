@@ -47,7 +47,7 @@ func (e *Engine) Named(what string) (list []cdr.Record, exact bool) {
 		f := &found[s.index]
 		c.Names(ids, func(id media.SessionID, names [5]string) {
 			switch begins := func(name string) bool { return strings.HasPrefix(name, what) }; {
-			case slices.Contains(names[:], what):
+			case what != "" && slices.Contains(names[:], what): // a leg may have no Session-ID
 				f.same = append(f.same, name{s, id})
 			case len(f.begin) < mostNamed && slices.ContainsFunc(names[:], begins):
 				f.begin = append(f.begin, name{s, id})
