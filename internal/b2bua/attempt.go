@@ -252,7 +252,7 @@ func (c *Call) fitInvite(now time.Time, t *attempt, body string) *sip.Message {
 	if l.hop.Transport != sip.UDP || !tooLarge(m, l.trunk.Settings.UDPMaxRequest) {
 		return m
 	}
-	m.Headers = slices.DeleteFunc(m.Headers, func(h sip.Header) bool { return h.Name == sessionID }) // nothing of the call needs it
+	m.Del(sip.IDSessionID) // nothing of the call needs it
 	if tooLarge(m, l.trunk.Settings.UDPMaxRequest) && !c.env.noTCP().Is(now, WayOf(&l.hop)) {
 		t.viaTCP = true
 		l.hop.Transport = sip.TCP

@@ -21,14 +21,15 @@ type Leg struct {
 	side   media.SideIndex
 	trunk  *topology.Trunk
 	callID string
-	tag    string // ours
-	// session is the UUID of the peer (RFC 7989); "": it has said none. oneSession: it has one for both ends (RFC 7329).
-	session    string
-	oneSession bool
-	hop        sip.Hop // where requests within the dialog go
-	dlg        dialog.Dialog
-	oa         dialog.OfferAnswer
-	sdp        description
+	tag    string  // ours
+	hop    sip.Hop // where requests within the dialog go
+	dlg    dialog.Dialog
+	oa     dialog.OfferAnswer
+	sdp    description
+
+	session     string // the UUID of the peer (RFC 7989); "" it has said none
+	toldSession string // the Session-ID that was told last
+	oneSession  bool   // the peer has one UUID for both ends (RFC 7329)
 
 	invc    txn.InviteClient    // our INVITE or re-INVITE
 	past    []*txn.InviteClient // earlier ones whose final responses may still be repeated

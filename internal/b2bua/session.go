@@ -8,9 +8,8 @@ import (
 	"github.com/directsip/directsip/internal/sip"
 )
 
-// sessionID is the header of RFC 7989. Each end of a session has a UUID, which passes every B2BUA on the way, and says nothing of who or where that is: by it the records of
+// Session-ID is the header of RFC 7989. Each end of a session has a UUID, which passes every B2BUA on the way, and says nothing of who or where that is: by it the records of
 // one call at several servers are found together.
-const sessionID = "Session-ID"
 
 // nilUUID stands for the UUID of an end that is not known (RFC 7989 §4).
 const nilUUID = "00000000000000000000000000000000"
@@ -26,7 +25,7 @@ func (e *Env) newSession() string {
 
 // hearSession takes the UUID that a peer has in a message. One of RFC 7329 has one for both ends, which it repeats in its answers: that is the caller's.
 func (c *Call) hearSession(l *Leg, m *sip.Message) {
-	id, params, _ := strings.Cut(m.GetName(sessionID), ";")
+	id, params, _ := strings.Cut(m.Get(sip.IDSessionID), ";")
 	id = strings.TrimSpace(id)
 	if !isUUID(id) || l != &c.a && id == c.a.session {
 		return
@@ -50,13 +49,13 @@ func isUUID(s string) bool {
 	return true
 }
 
-// tellSession adds to a message on a leg who talk to each other on it. A rule of the trunk may have said something else.
+// tellSession adds to a message on a leg who talk to each other on it, unless a rule of the trunk has said something else or removes it.
 func (c *Call) tellSession(l *Leg, m *sip.Message) {
-	if m.GetName(sessionID) != "" {
+	if m.Has(sip.IDSessionID) || l.trunk.Settings.HeaderRules.Removes(sip.IDSessionID) {
 		return
 	}
 	if l.oneSession { // RFC 7989 §11
-		m.AddName(sessionID, l.session)
+		m.Add(sip.IDSessionID, l.session)
 		return
 	}
 	ours, theirs := nilUUID, nilUUID
@@ -66,9 +65,14 @@ func (c *Call) tellSession(l *Leg, m *sip.Message) {
 	if l.session != "" {
 		theirs = l.session
 	}
-	if ours != nilUUID || theirs != nilUUID {
-		m.AddName(sessionID, ours+";remote="+theirs)
+	if ours == nilUUID && theirs == nilUUID {
+		return
 	}
+	const between = ";remote="
+	if n := len(nilUUID); l.toldSession == "" || l.toldSession[:n] != ours || l.toldSession[n+len(between):] != theirs {
+		l.toldSession = ours + between + theirs
+	}
+	m.Add(sip.IDSessionID, l.toldSession)
 }
 
 // across is the leg at whose end somebody talks, or is to talk, with that of another one; nil: there is none yet.

@@ -4,7 +4,7 @@ import "slices"
 
 // A message of ours is in one piece with room for the headers that nearly all have: few, or those of an INVITE and of what has come by proxies.
 const (
-	fewHeaders  = 9
+	fewHeaders  = 10
 	manyHeaders = 16
 )
 

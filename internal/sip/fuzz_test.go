@@ -48,7 +48,7 @@ func FuzzParse(f *testing.F) {
 		checkViews(t, m)
 		m.SDP()
 		m.Insists("application/sdp")
-		for id := IDVia; id <= IDPath; id++ {
+		for id := IDVia; id <= IDSessionID; id++ {
 			for range m.Values(id) {
 			}
 		}

@@ -17,8 +17,7 @@ type Message struct {
 	Headers []Header
 	Body    string
 
-	version string // of a parsed start line when it is not SIP/2.0, for the 505 of Validate; it is never written
-	views   *views // nil in a request of ours; a response to a request has those of it
+	views *views // nil in a request of ours; a response to a request has those of it
 }
 
 // Header is one header line, unfolded. A comma-separated list stays one Header.
@@ -89,4 +88,5 @@ const (
 	IDPriority
 	IDGeolocation
 	IDPath
+	IDSessionID
 )

@@ -61,6 +61,7 @@ var names = [...]string{
 	IDPriority:           "Priority",
 	IDGeolocation:        "Geolocation",
 	IDPath:               "Path",
+	IDSessionID:          "Session-ID",
 }
 
 // lookup finds the ID of a header name in any case, long or compact. It branches on length and one
@@ -218,7 +219,12 @@ func candidate12(name string) ID {
 			return IDTimestamp
 		}
 	case 10:
-		return IDUserAgent
+		switch name[0] | 0x20 {
+		case 's':
+			return IDSessionID
+		case 'u':
+			return IDUserAgent
+		}
 	case 11:
 		switch name[2] | 0x20 {
 		case 'f':

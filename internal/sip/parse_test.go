@@ -223,7 +223,7 @@ func TestParseLeadingEmptyLines(t *testing.T) {
 }
 
 func TestHeaderNames(t *testing.T) {
-	for id := IDOther + 1; id <= IDPath; id++ {
+	for id := IDOther + 1; id <= IDSessionID; id++ {
 		name := id.String()
 		if name == "" {
 			t.Fatalf("ID %d has no name", id)
@@ -237,7 +237,7 @@ func TestHeaderNames(t *testing.T) {
 			t.Errorf("a name near %s is taken for a known one", name)
 		}
 	}
-	if len(names) != int(IDPath)+1 || ID(200).String() != "" || IDOther.String() != "" {
+	if len(names) != int(IDSessionID)+1 || ID(200).String() != "" || IDOther.String() != "" {
 		t.Error("the table of names does not fit the IDs")
 	}
 	for short, id := range map[string]ID{"v": IDVia, "F": IDFrom, "t": IDTo, "i": IDCallID, "M": IDContact, "l": IDContentLength,

@@ -55,7 +55,7 @@ func (m *Message) setVersion(s string) bool {
 	if !ok || !allDigits(major) || !allDigits(minor) {
 		return false
 	}
-	m.version = s
+	m.views.version = s
 	return true
 }
 

@@ -15,7 +15,7 @@ type Fault struct {
 // stand once only, and the form of the values that every element must understand. It returns nil when all
 // is well. Scheme (416), extensions (420), media types (415), hops (483) and methods are for the core.
 func (m *Message) Validate() *Fault {
-	if m.version != "" {
+	if m.views != nil && m.views.version != "" {
 		return &Fault{Status: 505, Phrase: Phrase(505), Why: "version is not SIP/2.0"}
 	}
 	if m.IsRequest() {

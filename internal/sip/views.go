@@ -3,6 +3,7 @@ package sip
 // views are values that Validate has read, so that nobody reads them again. Each stands beside the text that it was read from: a header may be given
 // another value, and then it is that one that counts. Nothing is written here after Validate and FixTopVia, so that a message can be read from anywhere.
 type views struct {
+	version  string // of a start line that is not of SIP/2.0, for the 505 of Validate
 	via      Via
 	branch   string
 	viaText  string // of the first Via header, which may have more values

@@ -61,6 +61,16 @@ func ApplyHeaderRules(rules []HeaderRule, m, other *sip.Message) {
 	}
 }
 
+// Removes tells whether no INVITE leaves with a header, since a rule takes it out whatever it says.
+func (r *HeaderRules) Removes(id sip.ID) bool {
+	for i := range r.Out {
+		if o := &r.Out[i]; o.Op == HeaderRemove && o.id == id && o.Match == nil && o.Codes == nil && (len(o.Methods) == 0 || slices.Contains(o.Methods, "INVITE")) {
+			return true
+		}
+	}
+	return false
+}
+
 // means tells whether the rule is for a message.
 func (r *HeaderRule) means(m *sip.Message, method string) bool {
 	if len(r.Methods) > 0 && !slices.Contains(r.Methods, method) {

@@ -121,3 +121,18 @@ func TestRFC7989TwoServers(t *testing.T) {
 		t.Errorf("%+v and %+v", a, b)
 	}
 }
+
+// A peer that cannot bear the header is told it in nothing, where a rule of its trunk removes it from INVITEs.
+func TestRFC7989Removed(t *testing.T) {
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {headerRules: {out: [{remove: Session-ID}]}}`+"\n  "+`"trunk:uc": {`, 1))
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+	inv, _ := r.told("INVITE")
+	r.in(r.pstn, response("200 OK", inv, "to", bodies[1]))
+	ok, _ := r.told("SIP/2.0 200")
+	r.in(r.uc, request("ACK", "1", "a1", "call", "from", tagOf(header(ok, "To")), ""))
+	r.in(r.uc, request("BYE", "2", "b1", "call", "from", tagOf(header(ok, "To")), ""))
+	bye, _ := r.told("BYE")
+	if header(ok, "Session-ID") == "" || bytes.Contains(inv, []byte("Session-ID:")) || bytes.Contains(bye, []byte("Session-ID:")) {
+		t.Errorf("the caller is told\n%sand the callee\n%s%s", ok, inv, bye)
+	}
+}
