@@ -223,10 +223,6 @@ func sentence(r *cdr.Record, now time.Time) string {
 		}
 		s += ended(r)
 	}
-	if n := len(r.Attempts); n > 0 && r.Reason == diag.PeerFault.ID && r.Attempts[n-1].Status == 403 {
-		return fmt.Sprintf("403 is mostly said of the number that is called, or of the one that is shown as the caller's: `directsip report --by called --trunk %[1]s` and `--by calling` tell of which. "+
-			"Who runs %[1]s knows why.", r.Attempts[n-1].Trunk)
-	}
 	if d := diag.ByID(r.Reason); d != nil {
 		s += ": " + d.Text
 	} else {

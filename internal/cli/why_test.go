@@ -177,8 +177,12 @@ func TestWhyOfACallThatEveryTargetFailed(t *testing.T) {
 // TestForbiddenNamesTheReport: of a 403 the next step is to see which numbers are meant.
 func TestForbiddenNamesTheReport(t *testing.T) {
 	r := cdr.Record{Reason: "peer-fault", EndedBy: "directsip", Status: 403, Start: time.Now(), End: time.Now(), Attempts: []cdr.Attempt{{Trunk: "itsp", Class: "peer-fault", Status: 403}}}
+	r.Calling.Received, r.Called.Received = "+1", "+2"
 	if look := lookAt(&r); !strings.Contains(look, "directsip report --by called --trunk itsp") {
 		t.Errorf("%s", look)
+	}
+	if said := sentence(&r, time.Now()); !strings.HasPrefix(said, "+1 called +2") || strings.Contains(said, "--by called") {
+		t.Errorf("the call is told so: %s", said)
 	}
 	r.Attempts[0].Status = 500
 	if look := lookAt(&r); strings.Contains(look, "--by called") {
