@@ -75,15 +75,6 @@ func writeChanges(w io.Writer, list []topology.Change) {
 			fmt.Fprintln(w, c.Object)
 			object = c.Object
 		}
-		switch c.Kind {
-		case topology.Added:
-			fmt.Fprintf(w, "  + %s: %s\n", c.Path, c.New)
-		case topology.Removed:
-			fmt.Fprintf(w, "  - %s: %s\n", c.Path, c.Old)
-		case topology.Moved:
-			fmt.Fprintf(w, "  %s in another order: %s → %s\n", c.Path, c.Old, c.New)
-		default:
-			fmt.Fprintf(w, "  %s: %s → %s\n", c.Path, c.Old, c.New)
-		}
+		fmt.Fprintf(w, "  %s\n", c)
 	}
 }

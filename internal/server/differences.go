@@ -29,14 +29,8 @@ func differences(before, after []byte) string {
 			fmt.Fprintf(&b, "and %d more", len(list)-i)
 			break
 		}
-		switch c.Kind {
-		case topology.Added:
-			fmt.Fprintf(&b, "+ %s: %s", c.Path, brief(c.New))
-		case topology.Removed:
-			fmt.Fprintf(&b, "- %s: %s", c.Path, brief(c.Old))
-		default:
-			fmt.Fprintf(&b, "%s: %s → %s", c.Path, brief(c.Old), brief(c.New))
-		}
+		c.Old, c.New = brief(c.Old), brief(c.New)
+		b.WriteString(c.String())
 	}
 	return b.String()
 }

@@ -42,6 +42,9 @@ func TestDifferencesFitALine(t *testing.T) {
 	if got := differences([]byte("a: b\nc: d\n"), []byte("a: b\ne: f\n")); got != "- c: d; + e: f" {
 		t.Errorf("%s", got)
 	}
+	if got := differences([]byte("routes: [{name: a}, {name: b}]\n"), []byte("routes: [{name: b}, {name: a}]\n")); got != "routes in another order: a, b → b, a" {
+		t.Errorf("%s", got)
+	}
 	if got := differences([]byte("a: b\n"), []byte("a:   b # as it was\n")); got != "" {
 		t.Errorf("%s", got)
 	}

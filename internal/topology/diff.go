@@ -14,6 +14,19 @@ type Change struct {
 	Kind   ChangeKind `json:"kind"`
 }
 
+// String is the change in a line, without its object: "+ port: 5061".
+func (c *Change) String() string {
+	switch c.Kind {
+	case Added:
+		return "+ " + c.Path + ": " + c.New
+	case Removed:
+		return "- " + c.Path + ": " + c.Old
+	case Moved:
+		return c.Path + " in another order: " + c.Old + " → " + c.New
+	}
+	return c.Path + ": " + c.Old + " → " + c.New
+}
+
 // ChangeKind is what has become of a key.
 type ChangeKind string
 
