@@ -38,9 +38,9 @@ func (c *Call) redirect(t *attempt, m *sip.Message) bool {
 			break
 		}
 		to, number := c.redirected(identity.Number(r.uri), identity.Parameters(r.uri, t.target.Trunk))
-		leads, found := c.leads(t, r.uri), len(list)
+		found := len(list)
 		for _, to := range to {
-			if leads(to.Trunk) && !c.visited(list, &to) && c.reachable(to.Trunk) {
+			if c.leads(t, r.uri, to.Trunk) && !c.visited(list, &to) && c.reachable(to.Trunk) {
 				list = append(list, to)
 				c.passings = append(c.passings, passing{to: to, number: number, by: c.passedBy(t, m)})
 			}
@@ -178,16 +178,11 @@ func contacts(m *sip.Message) (list []elsewhere) {
 	return list[:min(len(list), maxRedirects)]
 }
 
-// leads tells by which trunks a Contact of a target's is followed. One at our own host is for routing to place, as if it had been dialled: a telephone that is
+// leads tells whether a Contact of a target's is followed by a trunk. One at our own host is for routing to place, as if it had been dialled: a telephone that is
 // forwarded knows no other name for the rest of the world. Else it is the trunk of the gateway whose host is named, or the one that the 3xx came on; none where
 // redirectHosts does not name the host.
-func (c *Call) leads(t *attempt, u sip.URI) func(*topology.Trunk) bool {
-	from := t.target.Trunk
-	if u.Scheme != "tel" && c.env.isUs(t.leg.hop, u.Host) {
-		return func(*topology.Trunk) bool { return true }
-	}
-	trunk := c.redirectTrunk(from, u)
-	return func(t *topology.Trunk) bool { return t == trunk }
+func (c *Call) leads(t *attempt, u sip.URI, trunk *topology.Trunk) bool {
+	return u.Scheme != "tel" && c.env.isUs(t.leg.hop, u.Host) || trunk == c.redirectTrunk(t.target.Trunk, u)
 }
 
 // redirectTrunk is the trunk that a redirection to a host of others leads to: that of the gateway whose host it names, else the one that it came on. nil:
