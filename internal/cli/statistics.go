@@ -203,9 +203,8 @@ func viewNames() (list []string) {
 
 // viewsOf are the tables of a report: the one that was asked for, else all, of those by time the one that suits the period.
 func viewsOf(by string, period time.Duration) ([]string, error) {
-	all := viewNames()
 	if by != "" {
-		if !slices.Contains(all, by) {
+		if all := viewNames(); !slices.Contains(all, by) {
 			return nil, fmt.Errorf("there is no report by %q; there is one by %s", by, strings.Join(all, ", "))
 		}
 		return []string{by}, nil
@@ -214,9 +213,13 @@ func viewsOf(by string, period time.Duration) ([]string, error) {
 	if period <= 49*time.Hour {
 		coarse = "day"
 	}
-	return slices.DeleteFunc(all, func(name string) bool {
-		return name == coarse || views[slices.Index(viewNames(), name)].alone
-	}), nil
+	var list []string
+	for _, v := range views {
+		if v.name != coarse && !v.alone {
+			list = append(list, v.name)
+		}
+	}
+	return list, nil
 }
 
 // sumUp reads the calls page by page.
