@@ -31,13 +31,17 @@ func writeQuality(w io.Writer, r *cdr.Record, now time.Time) {
 		if q.Arrived.Wideband {
 			name += " (wideband)"
 		}
-		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%s\n", m.Stream, m.From, name, figures(&q.Arrived, q.RoundTrip)+levels(q))
+		unrated := "MOS unknown"
+		if !m.Telling() {
+			unrated = "too short for a MOS"
+		}
+		fmt.Fprintf(t, "  stream %d\tfrom %s\t%s\t%s\n", m.Stream, m.From, name, figures(&q.Arrived, q.RoundTrip, unrated)+levels(q))
 		if q.Reported != nil {
 			by := "by its RTCP"
 			if q.Reported.Wideband {
 				by += " (wideband)"
 			}
-			fmt.Fprintf(t, "  stream %d\tto %s\t%s\t%s\n", m.Stream, other, by, figures(q.Reported, 0))
+			fmt.Fprintf(t, "  stream %d\tto %s\t%s\t%s\n", m.Stream, other, by, figures(q.Reported, 0, unrated))
 		}
 	}
 	t.Flush()
@@ -67,9 +71,9 @@ func score(s *store.Summary) string {
 	return text
 }
 
-// figures are those of one place, in one line.
-func figures(h *cdr.Heard, roundTrip time.Duration) string {
-	s := "MOS unknown"
+// figures are those of one place, in one line, with what is said where there is no MOS.
+func figures(h *cdr.Heard, roundTrip time.Duration, unrated string) string {
+	s := unrated
 	if h.MOS > 0 {
 		s = fmt.Sprintf("MOS %.2f, R %.0f", h.MOS.Float(), h.R.Float())
 	}

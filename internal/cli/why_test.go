@@ -189,3 +189,14 @@ func TestForbiddenNamesTheReport(t *testing.T) {
 		t.Errorf("of a 500: %s", look)
 	}
 }
+
+// TestUnratedSaysWhy: a call too short to be rated is told from one in a codec that the E-model does not know.
+func TestUnratedSaysWhy(t *testing.T) {
+	for packets, want := range map[uint64]string{10: "too short for a MOS, lost", cdr.LeastRated: "MOS unknown, lost"} {
+		r := cdr.Record{Start: time.Now(), End: time.Now(), Media: []cdr.Media{{From: "caller", Packets: packets, Quality: &cdr.Quality{}}}}
+		var b strings.Builder
+		if WriteWhy(&b, &r); !strings.Contains(b.String(), want) {
+			t.Errorf("of %d packets:\n%s", packets, b.String())
+		}
+	}
+}
