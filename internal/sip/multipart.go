@@ -100,17 +100,12 @@ func cutDelimiter(s, delimiter string) (end, next int, last bool) {
 
 func parsePart(s string) (Part, error) {
 	part := Part{ContentType: "text/plain"}
-	var m Message
-	p := parser{text: s, lim: Limits{MaxHeaders: maxPartHeaders, MaxHeaderLine: 1024}, length: -1}
-	_, head := p.measure()
-	if head == len(s) && !strings.HasSuffix(s, "\n") {
-		p.err = nil // headers only, their line end taken by the delimiter
-	}
-	p.headers(&m, 0, 0, head)
+	p := parser{text: s, lim: Limits{MaxHeaders: maxPartHeaders, MaxHeaderLine: 1024}, length: -1, open: true} // of headers only the delimiter takes the last line end
+	list, head := p.headers(nil, 0)
 	if p.err != nil {
 		return part, ValueError("part of a multipart: " + p.err.Why)
 	}
-	part.Headers, part.Body = m.Headers, s[head:]
+	part.Headers, part.Body = list, s[head:]
 	if t, _ := splitMediaType(part.Get(IDContentType)); t != "" {
 		part.ContentType = t
 	}

@@ -38,9 +38,7 @@ type parser struct {
 	lim    Limits
 	length int          // Content-Length, -1 while there is none
 	err    *SyntaxError // the first fault; after one in a header reading goes on, for the sake of a 400
-	// nexts are where the lines behind the first ones begin, as far as there is room: measure has found them, headers need not look again.
-	nexts [32]int32
-	found int // how many of them
+	open   bool         // the last line may be without an end
 }
 
 // fail notes the first fault.
@@ -52,14 +50,14 @@ func (p *parser) fail(offset int, header, why string) {
 
 // message is nil when the start line is not one of SIP.
 func (p *parser) message() *Message {
-	lines, head := p.measure()
-	m := newMessage(min(lines-1, p.lim.MaxHeaders))
-	end, pos := p.line(p.text, 0, 0)
+	end, pos := line(p.text, 0)
 	if end > p.lim.MaxHeaderLine {
 		p.fail(p.lim.MaxHeaderLine, "", "start line is longer than the limit")
 		return nil
 	}
-	if why := m.parseStartLine(p.text[:end]); why != "" {
+	var m Message
+	version, why := m.parseStartLine(p.text[:end])
+	if why != "" {
 		p.fail(0, "", why)
 		return nil
 	}
@@ -67,27 +65,32 @@ func (p *parser) message() *Message {
 		p.fail(pos, "", "start line is folded")
 		return nil
 	}
-	p.headers(m, 1, pos, head)
-	p.body(m, head)
-	return m
+	var room [manyHeaders]Header
+	list, head := p.headers(room[:0], pos)
+	m.Body = p.body(head)
+	read := newMessage(len(list))
+	m.Headers, m.views = append(read.Headers, list...), read.views
+	m.views.version = version
+	*read = m
+	return read
 }
 
 // newMessage is a message with room for so many headers, in one piece where nearly all have their place.
 func newMessage(headers int) *Message {
 	switch {
-	case headers <= 10:
+	case headers <= fewHeaders:
 		m := new(struct {
 			Message
 			views
-			room [10]Header
+			room [fewHeaders]Header
 		})
 		m.Message.views, m.Headers = &m.views, m.room[:0]
 		return &m.Message
-	case headers <= 16:
+	case headers <= manyHeaders:
 		m := new(struct {
 			Message
 			views
-			room [16]Header
+			room [manyHeaders]Header
 		})
 		m.Message.views, m.Headers = &m.views, m.room[:0]
 		return &m.Message
@@ -98,44 +101,6 @@ func newMessage(headers int) *Message {
 	})
 	m.Message.views, m.Headers = &m.views, make([]Header, 0, headers)
 	return &m.Message
-}
-
-// measure counts the lines before the body and finds where the body begins.
-func (p *parser) measure() (lines, head int) {
-	returns := 0
-	for pos := 0; pos < len(p.text); lines++ {
-		length := strings.IndexByte(p.text[pos:], '\n')
-		if length < 0 { // the sender or the network cut it
-			p.fail(len(p.text), "", "last header line has no end")
-			break
-		}
-		next := pos + length + 1
-		if lines < len(p.nexts) {
-			p.nexts[lines] = int32(next)
-			p.found = lines + 1
-		}
-		if length > 0 && p.text[next-2] == '\r' {
-			returns++
-			length--
-		}
-		if length == 0 {
-			return lines, p.checkReturns(next, returns)
-		}
-		pos = next
-	}
-	return lines, p.checkReturns(len(p.text), returns)
-}
-
-// checkReturns refuses CR outside a line end: the next reader might take it for one.
-func (p *parser) checkReturns(head, returns int) int {
-	if p.err == nil && strings.Count(p.text[:head], "\r") != returns {
-		at := 0
-		for at+1 < head && (p.text[at] != '\r' || p.text[at+1] == '\n') {
-			at++
-		}
-		p.fail(at, "", "carriage return inside a line")
-	}
-	return head
 }
 
 // line gives the end of the line at pos without its CRLF or LF, and the start of the next one.
@@ -153,85 +118,89 @@ func line(s string, pos int) (end, next int) {
 	return end, next
 }
 
-// line is line for the nth line, from 0, which begins at pos.
-func (p *parser) line(s string, n, pos int) (end, next int) {
-	if n >= p.found {
-		return line(s, pos)
+// headers reads the lines from pos to the empty one, behind which the body begins, at head.
+func (p *parser) headers(list []Header, pos int) (headers []Header, head int) {
+	s := p.text
+	returns := 0 // CR that end a line
+	if pos > 1 && s[pos-2] == '\r' {
+		returns = 1
 	}
-	next = int(p.nexts[n])
-	if end = next - 1; end > pos && s[end-1] == '\r' {
-		end--
-	}
-	return end, next
-}
-
-// headers reads the lines from the nth, at pos, to head.
-func (p *parser) headers(m *Message, n, pos, head int) {
-	s := p.text[:head]
-	for ; pos < head; n++ {
-		end, next := p.line(s, n, pos)
+	for pos < len(s) {
+		end, next := line(s, pos)
+		returns += next - end - 1
 		if end == pos {
-			return
+			pos = next
+			break
 		}
 		folded := false
-		for next < head && isBlank(s[next]) {
+		for next < len(s) && isBlank(s[next]) {
 			folded = true
-			n++
-			end, next = p.line(s, n, next)
+			end, next = line(s, next)
+			returns += next - end - 1
 		}
-		switch {
-		case end-pos > p.lim.MaxHeaderLine:
+		if end-pos > p.lim.MaxHeaderLine {
 			p.fail(pos+p.lim.MaxHeaderLine, "", "header line is longer than the limit")
-		case len(m.Headers) == p.lim.MaxHeaders:
+		} else if len(list) == p.lim.MaxHeaders {
 			p.fail(pos, "", "more headers than the limit")
-			return
-		default:
-			p.header(m, pos, s[pos:end], folded)
+			return list, len(s)
+		} else if list = append(list, Header{}); !p.header(&list[len(list)-1], pos, s[pos:end], folded) {
+			list = list[:len(list)-1]
 		}
 		pos = next
 	}
+	p.checkEnds(pos, returns)
+	return list, pos
 }
 
-// header reads one line with its folds.
-func (p *parser) header(m *Message, pos int, s string, folded bool) {
-	colon := strings.IndexByte(s, ':')
-	if colon > 0 {
-		if id := lookup(s[:colon]); id != IDOther { // then all of it is a token
-			p.add(m, pos, id, s, colon, colon, folded)
-			return
+// checkEnds refuses a head whose last line the sender or the network has cut, and CR outside a line end: the next reader might take it for one.
+func (p *parser) checkEnds(head, returns int) {
+	s := p.text[:head]
+	if s != "" && s[head-1] != '\n' {
+		returns++ // which the last line has been taken to lack
+		if !p.open {
+			p.err = nil // that is why
+			p.fail(head, "", "last header line has no end")
 		}
 	}
-	n := 0
-	for n < len(s) && isToken(s[n]) {
-		n++
-	}
-	colon = n
-	if folded {
-		for colon < len(s) && (isBlank(s[colon]) || s[colon] == '\r' || s[colon] == '\n') {
-			colon++
+	if p.err == nil && strings.Count(s, "\r") != returns {
+		at := 0
+		for at+1 < head && (s[at] != '\r' || s[at+1] == '\n') {
+			at++
 		}
-	} else {
-		for colon < len(s) && isBlank(s[colon]) {
-			colon++
-		}
+		p.fail(at, "", "carriage return inside a line")
 	}
-	if n == 0 || colon == len(s) || s[colon] != ':' {
-		p.fail(pos+n, "", "header line has no name and colon")
-		return
-	}
-	p.add(m, pos, lookup(s[:n]), s, n, colon, folded)
 }
 
-// add appends the header in line s, of which the name ends at n.
-func (p *parser) add(m *Message, pos int, id ID, s string, n, colon int, folded bool) {
-	h := Header{ID: id, Name: s[:n], Value: trim(s[colon+1:])}
+// header reads one line with its folds; false when it is no header, which is noted.
+func (p *parser) header(h *Header, pos int, s string, folded bool) bool {
+	n := strings.IndexByte(s, ':')
+	colon, id := n, IDOther
+	if n > 0 {
+		id = lookup(s[:n]) // if it is a known one, then all of it is a token
+	}
+	if id == IDOther {
+		n = 0
+		for n < len(s) && isToken(s[n]) {
+			n++
+		}
+		colon = n
+		for colon < len(s) && (isBlank(s[colon]) || folded && (s[colon] == '\r' || s[colon] == '\n')) {
+			colon++
+		}
+		if n == 0 || colon == len(s) || s[colon] != ':' {
+			p.fail(pos+n, "", "header line has no name and colon")
+			return false
+		}
+		id = lookup(s[:n])
+	}
+	h.ID, h.Name, h.Value = id, s[:n], trim(s[colon+1:])
 	if folded {
 		h.Value = unfold(h.Value)
 	}
-	m.Headers = append(m.Headers, h)
-	if h.ID == IDContentLength {
+	if id == IDContentLength {
 		p.contentLength(pos, h.Value)
 	}
+	return true
 }
 
 // unfold replaces each line end and the blanks round it by one blank (RFC 3261 §7.3.1).
@@ -273,14 +242,15 @@ const (
 	whyLengths = "Content-Length headers disagree"
 )
 
-func (p *parser) body(m *Message, head int) {
+// body is what Content-Length says of what begins at head.
+func (p *parser) body(head int) string {
 	rest := p.text[head:]
-	if p.length > len(rest) {
+	switch {
+	case p.length > len(rest):
 		p.fail(len(p.text), "Content-Length", "body is shorter than Content-Length")
-		return
+		return ""
+	case p.length >= 0:
+		return rest[:p.length]
 	}
-	if p.length >= 0 {
-		rest = rest[:p.length]
-	}
-	m.Body = rest
+	return rest
 }
