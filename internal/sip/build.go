@@ -70,12 +70,13 @@ func (m *Message) Clone() *Message {
 	return &c
 }
 
-// Add appends a header with its long name. CR and LF are taken out of the value.
+// Add appends a header with its long name. Nothing is looked for in values that headers are given: Append leaves CR and LF out.
 func (m *Message) Add(id ID, value string) {
-	m.Headers = append(m.Headers, Header{ID: id, Name: id.String(), Value: stripLines(value)})
+	m.Headers = append(m.Headers, Header{ID: id, Name: id.String(), Value: value})
 }
 
-// AddName appends a header by name, which is written as given. A name that is no token is not added.
+// AddName appends a header by name, which is written as given. A name that is no token is not added. CR and LF are taken out of the value, as it may be one that
+// header rules look at.
 func (m *Message) AddName(name, value string) {
 	if allToken(name) {
 		m.Headers = append(m.Headers, Header{ID: lookup(name), Name: name, Value: stripLines(value)})
@@ -84,7 +85,7 @@ func (m *Message) AddName(name, value string) {
 
 // AddFirst puts a header before all others of its ID, or at the front when there are none: for Via and Route.
 func (m *Message) AddFirst(id ID, value string) {
-	h := Header{ID: id, Name: id.String(), Value: stripLines(value)}
+	h := Header{ID: id, Name: id.String(), Value: value}
 	m.Headers = slices.Insert(m.Headers, max(0, m.index(id)), h)
 }
 
@@ -95,7 +96,7 @@ func (m *Message) Set(id ID, value string) {
 		m.Add(id, value)
 		return
 	}
-	m.Headers[i] = Header{ID: id, Name: id.String(), Value: stripLines(value)}
+	m.Headers[i] = Header{ID: id, Name: id.String(), Value: value}
 	m.delFrom(i+1, id)
 }
 
@@ -119,7 +120,7 @@ func (m *Message) SetToTag(tag string) {
 	if i < 0 || tag == "" || m.ToTag() != "" {
 		return
 	}
-	m.Headers[i].Value = stripLines(m.Headers[i].Value + ";tag=" + tag)
+	m.Headers[i].Value += ";tag=" + tag
 }
 
 // SetBody sets body and Content-Type; an empty body takes Content-Type away.

@@ -104,11 +104,6 @@ func TestNoInjection(t *testing.T) {
 	m.Set(IDTo, "<sip:a@h>")
 	m.SetToTag("t" + evil)
 	m.SetBody("text/plain"+evil, "b\r\n\r\nc")
-	for _, h := range m.Headers {
-		if strings.ContainsAny(h.Name+h.Value, "\r\n") {
-			t.Errorf("%q", h)
-		}
-	}
 	m.Headers = append(m.Headers, Header{Name: "X-Direct", Value: evil}, Header{Name: "X\r\nInjected", Value: "\n"}, Header{ID: IDSubject, Value: "\r"})
 	res := NewResponse(m, 400, "why"+evil)
 	for _, out := range []string{m.String(), res.String()} {
