@@ -240,8 +240,19 @@ func (m *Message) checkAddress(id ID, s string) *Fault {
 	return nil
 }
 
-// plainAddress reads an address that is a URI in brackets and a tag or nothing, as those in most messages are; false: it is something else.
+// plainAddress reads an address that is a URI in brackets, with a name in quotes or none before it and a tag or nothing behind it, as those in most messages
+// are; false: it is something else.
 func plainAddress(s string) (a Address, tag string, ok bool) {
+	if s != "" && s[0] == '"' {
+		quote := strings.IndexByte(s[1:], '"') + 1
+		if quote < 2 || strings.IndexByte(s[:quote], '\\') >= 0 {
+			return Address{}, "", false
+		}
+		a.Display, s = s[1:quote], s[quote+1:]
+		if s != "" && s[0] == ' ' {
+			s = s[1:]
+		}
+	}
 	if s == "" || s[0] != '<' {
 		return Address{}, "", false
 	}

@@ -115,16 +115,18 @@ func (m *Message) TopVia() (Via, bool) {
 
 // TopBranch is the branch of the first Via value, "" when there is none.
 func (m *Message) TopBranch() string {
-	if value := m.Get(IDVia); m.views != nil && m.views.viaText == value && value != "" {
+	value := m.Get(IDVia)
+	if m.views != nil && m.views.viaText == value && value != "" {
 		return m.views.branch
 	}
-	v, _ := m.TopVia()
-	return v.Branch()
+	first, _, _ := cutList(value)
+	_, params, _ := strings.Cut(first, ";")
+	return Via{Params: Params(params)}.Branch()
 }
 
 // FixTopVia notes in the top Via of a received request where it came from: received= when sent-by is not
 // that address (RFC 3261 §18.2.1), and with rport always both (RFC 3581 §4). What the sender wrote into
-// the two is replaced, so that it cannot turn the answer elsewhere. A Via that cannot be read is left.
+// the two is replaced, so that it cannot turn the answer elsewhere; all else stays as written. A Via that cannot be read is left.
 func (m *Message) FixTopVia(remote netip.AddrPort) {
 	i := m.index(IDVia)
 	if i < 0 {
@@ -136,7 +138,6 @@ func (m *Message) FixTopVia(remote netip.AddrPort) {
 		return
 	}
 	ip := remote.Addr().Unmap().WithZone("")
-	_, rport := v.RPort()
 	var text [64]byte
 	remoteText := ip.AppendTo(text[:0])
 	same := v.Host == string(remoteText)
@@ -144,22 +145,21 @@ func (m *Message) FixTopVia(remote netip.AddrPort) {
 		sent, err := netip.ParseAddr(v.Host)
 		same = err == nil && sent.Unmap() == ip
 	}
-	if same && !rport && !v.Params.Has("received") {
-		return
-	}
+	first, rest, more := cutList(value)
 	var room [256]byte
-	b := append(room[:0], "SIP/2.0/"...)
-	b = append(b, v.Transport...)
-	b = append(b, ' ')
-	b = appendHost(b, v.Host, v.Port)
+	b := append(room[:0], strings.TrimRight(first[:len(first)-len(v.Params)], "; \t")...)
 	params := len(b) + 1
+	rport, received := false, false
 	for left := string(v.Params); left != ""; {
 		name, _, tail, _ := cutParam(left)
 		raw := trim(strings.TrimSuffix(left[:len(left)-len(tail)], ";"))
 		left = tail
 		switch {
-		case name == "" || equalFold(name, "received"):
+		case name == "":
+		case equalFold(name, "received"):
+			received = true
 		case equalFold(name, "rport"):
+			rport = true
 			b = append(b, ";rport="...)
 			b = appendUint(b, uint64(remote.Port()))
 		default:
@@ -167,12 +167,15 @@ func (m *Message) FixTopVia(remote netip.AddrPort) {
 			b = append(b, raw...)
 		}
 	}
+	if same && !rport && !received {
+		return
+	}
 	if rport || !same {
 		b = append(b, ";received="...)
 		b = append(b, remoteText...)
 	}
 	end := len(b)
-	if _, rest, more := cutList(value); more {
+	if more {
 		b = append(b, ',')
 		b = append(b, rest...)
 	}

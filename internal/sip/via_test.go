@@ -68,6 +68,7 @@ func TestRFC3261_18_2_FixTopVia(t *testing.T) {
 		{"IPv6 same, other spelling", "SIP/2.0/UDP [2001:DB8:0::1]", "[2001:db8::1]:5060", "SIP/2.0/UDP [2001:DB8:0::1]", "[2001:db8::1]:5060"},
 		{"mapped source", "SIP/2.0/UDP 192.0.2.1", "[::ffff:192.0.2.1]:5070", "SIP/2.0/UDP 192.0.2.1", "[::ffff:192.0.2.1]:5060"},
 		{"list", "SIP/2.0/TCP a.example;x=\"a;b,c\" ; y, SIP/2.0/UDP b.example;rport", "192.0.2.1:9", "SIP/2.0/TCP a.example;x=\"a;b,c\";y;received=192.0.2.1, SIP/2.0/UDP b.example;rport", "192.0.2.1:5060"},
+		{"as written", "SIP / 2.0 /UDP  a.example : 5070 ;branch=z9hG4bK1;rport", "192.0.2.1:9988", "SIP / 2.0 /UDP  a.example : 5070;branch=z9hG4bK1;rport=9988;received=192.0.2.1", "192.0.2.1:9988"},
 		{"unreadable", "SIP/9.0/UDP 10.0.0.1", "192.0.2.1:9", "SIP/9.0/UDP 10.0.0.1", "192.0.2.1:9"},
 	} {
 		m := &Message{Method: "OPTIONS"}

@@ -25,6 +25,30 @@ func checkViews(t *testing.T, m *Message) {
 	if got, want := said(m), said(&plain); !reflect.DeepEqual(got, want) {
 		t.Fatalf("read once %q\nread again %q", got, want)
 	}
+	for i := range m.Headers {
+		v := m.Headers[i].Value
+		if a, tag, ok := plainAddress(v); ok {
+			if want, err := ParseAddress(v); err != nil || a != want || tag != want.Tag() {
+				t.Fatalf("%q is plain: %q with tag %q, read %q, %v", v, a, tag, want, err)
+			}
+		}
+	}
+}
+
+// TestPlainAddress: which addresses are read at once.
+func TestPlainAddress(t *testing.T) {
+	for in, want := range map[string]bool{
+		"<sip:a@h>": true, "<sip:a@h>;tag=1": true, `"A, <B>" <sip:a@h>;tag=1`: true, `"A"<tel:+1>`: true,
+		`"" <sip:a@h>`: false, `"A \"B\"" <sip:a@h>`: false, `"A\\" <sip:a@h>`: false, `"A" "B" <sip:a@h>`: false, `"A"  <sip:a@h>`: false, `"A`: false, `"`: false, `"A" `: false,
+		"A <sip:a@h>": false, "sip:a@h;tag=1": false, "<sip:a@h>;tag=1;x": false, "<sip:a@h>;tag=": false, "< sip:a@h>": false, "<sip:+1 2@h>": false, "<>": false, "": false,
+	} {
+		m := &Message{}
+		m.Add(IDFrom, in)
+		if _, _, ok := plainAddress(in); ok != want {
+			t.Errorf("%s: %v", in, ok)
+		}
+		checkViews(t, m)
+	}
 }
 
 // TestValuesReadOnce: the values that are read once follow their headers, whoever changes them.
