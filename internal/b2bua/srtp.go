@@ -43,16 +43,26 @@ type protection struct {
 // marked tells whether something in a description must be opened.
 func marked(body string) bool {
 	for body != "" {
-		line, rest, _ := strings.Cut(body, "\n")
-		if attribute, ok := strings.CutPrefix(line, "a="); ok {
+		line := body
+		if end := strings.IndexByte(body, '\n'); end >= 0 {
+			line = body[:end+1]
+		}
+		body = body[len(line):]
+		if len(line) < 3 || line[1] != '=' {
+			continue
+		}
+		switch line[0] {
+		case 'a':
+			attribute := line[2:]
 			if strings.HasPrefix(attribute, "crypto:") || strings.HasPrefix(attribute, "rtcp-mux") || strings.HasPrefix(attribute, "fingerprint:") ||
 				strings.HasPrefix(attribute, "ice-ufrag:") {
 				return true
 			}
-		} else if strings.HasPrefix(line, "m=") && (strings.Contains(line, "RTP/SAVP") || strings.Contains(line, "RTP/AVPF")) {
-			return true
+		case 'm':
+			if strings.Contains(line, "RTP/SAVP") || strings.Contains(line, "RTP/AVPF") {
+				return true
+			}
 		}
-		body = rest
 	}
 	return false
 }
@@ -238,15 +248,17 @@ func (c *Call) open(l *Leg, m *sip.Message) *diag.Reason {
 		return nil
 	}
 	clean, why := body, (*diag.Reason)(nil)
-	if !offer {
-		clean = sdp.Trim(body, sdp.MediaLines(l.sdp.body))
+	lines := sdp.MediaLines(l.sdp.body)
+	whole := offer || sdp.MediaLines(body) == lines // as nearly all answers
+	if !whole {
+		clean = sdp.Trim(body, lines)
 	}
 	if offer && short {
 		clean = l.complete(stands.body, body)
 	}
 	if !passes {
 		absent := sdp.Absent(0)
-		if !offer { // where its m-lines belong: it is completed for good by those who read it
+		if !whole { // where its m-lines belong: it is completed for good by those who read it
 			clean, absent = sdp.Complete(l.sdp.body, clean)
 		}
 		clean, why = c.openText(l, clean, offer)

@@ -100,14 +100,16 @@ func (c *Call) utter(l *Leg, text string, answer bool) string {
 	if !answer {
 		whole = sdp.Extend(text, l.sdp.wide)
 	}
-	if n := sdp.MediaLines(whole); text == d.shown {
-		if (d.cut != absent || d.lines != n) && d.cutOf == originVersion(text) {
+	if text == d.shown {
+		n, version := sdp.MediaLines(whole), originVersion(text)
+		if (d.cut != absent || d.lines != n) && d.cutOf == version {
 			text = d.anew(text)
+			version = originVersion(text)
 			if whole = text; !answer {
 				whole = sdp.Extend(text, l.sdp.wide)
 			}
 		}
-		d.cut, d.cutOf, d.lines = absent, originVersion(text), n
+		d.cut, d.cutOf, d.lines = absent, version, n
 	}
 	text = whole
 	l.cuts = d.cut

@@ -112,6 +112,9 @@ func Complete(before, body string) (whole string, absent Absent) {
 
 // Extend puts behind the m-lines of a description those that another has further, with port 0.
 func Extend(body, by string) string {
+	if by == "" {
+		return body
+	}
 	n, most := MediaLines(body), MediaLines(by)
 	if n == 0 || n >= most || most > MaxMedia {
 		return body
