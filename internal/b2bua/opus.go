@@ -47,9 +47,9 @@ func mostOf(c sdp.Codec) (m media.Most) {
 
 // mostOfLine is mostOf for the first Opus of an m-line.
 func mostOfLine(m *sdp.Media) media.Most {
-	for _, c := range m.Codecs {
-		if mediaCodec(c) == media.Opus {
-			return mostOf(c)
+	for i := range m.Codecs {
+		if c := &m.Codecs[i]; c.Is("opus") && mediaCodec(*c) == media.Opus {
+			return mostOf(*c)
 		}
 	}
 	return media.Most{}

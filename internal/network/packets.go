@@ -1,7 +1,6 @@
 package network
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/directsip/directsip/internal/media"
@@ -77,14 +76,9 @@ func settled(ms uint8) uint8 {
 
 // TimeAt is a=ptime of an m-line, which is no more than its a=maxptime (RFC 8866 §6.4); 0: neither says anything.
 func TimeAt(s *sdp.Session, line int) uint8 {
-	ms := s.Media[line].Ptime
-	for name, value := range s.Attributes(line) {
-		if name != "maxptime" {
-			continue
-		}
-		if most, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && most > 0 && (most < ms || ms == 0 && most < usual) {
-			ms = most
-		}
+	ms, most := s.Media[line].Ptime, s.Media[line].Maxptime
+	if most > 0 && (most < ms || ms == 0 && most < usual) {
+		ms = most
 	}
 	return uint8(min(ms, 255))
 }

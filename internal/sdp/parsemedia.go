@@ -105,6 +105,10 @@ func (m *Media) attribute(line string) {
 		if n, _, ok := number(trimBlanks(value), 10000); ok && m.Ptime == 0 {
 			m.Ptime = n
 		}
+	case "maxptime":
+		if n, rest, ok := number(trimBlanks(value), 10000); ok && n > 0 && rest == "" && (m.Maxptime == 0 || n < m.Maxptime) {
+			m.Maxptime = n
+		}
 	case "rtcp":
 		m.rtcp(value)
 	case "rtcp-mux":

@@ -86,6 +86,7 @@ type Media struct {
 	Fingerprint bool // a=fingerprint here or in the session (RFC 8122)
 	Trickles    bool // a=ice-ufrag here or in the session, and the port of "no address yet" (RFC 8839 §4.1)
 	Ptime       int  // a=ptime in ms; 0 when not stated
+	Maxptime    int  // a=maxptime in ms, the least of several; 0 when not stated
 
 	mapped   types     // payload types that have an a=rtpmap
 	stated   Direction // of this m-line, before the session's and c= were taken into account
