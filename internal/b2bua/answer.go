@@ -209,12 +209,13 @@ func (c *Call) answerCaller(now time.Time, m *sip.Message, f *fork, sdp string, 
 		c.tellConnected(r, a, m, &c.won.leg)
 	}
 	c.say(a, r, sdp)
-	a.dlg = dialog.NewUAS(a.inv, a.tag)
-	if f.rel != nil {
-		a.dlg.LocalSeq, a.dlg.RemoteSeq = f.rel.dlg.LocalSeq, f.rel.dlg.RemoteSeq
-		if f.rel.waits {
-			c.late = f.rel
-			f.rel.queue, f.rel.data = nil, nil
+	if rel := f.rel; rel == nil {
+		a.dlg = dialog.NewUAS(a.inv, a.tag)
+	} else {
+		a.dlg = rel.dlg // of the same INVITE, with the same tag
+		if rel.waits {
+			c.late = rel
+			rel.queue, rel.data = nil, nil
 		}
 	}
 	a.up = true

@@ -12,7 +12,7 @@ func nameAddr(v string, a sip.Address) string {
 	if a.URI == "" {
 		return v
 	}
-	if strings.ContainsAny(a.Display, `,"`) { // which the peer may have written without quotes (RFC 4475 §3.1.2.15)
+	if strings.IndexByte(a.Display, ',') >= 0 || strings.IndexByte(a.Display, '"') >= 0 { // which the peer may have written without quotes (RFC 4475 §3.1.2.15)
 		return sip.Address{Display: a.Display, URI: a.URI}.String()
 	}
 	if bare, ok := strings.CutSuffix(v, string(a.Params)); ok && bare != "" { // as nearly all

@@ -141,7 +141,14 @@ func (u URI) Number() string {
 		v, _ := u.Params.Get("user")
 		phone = equalFold(v, "phone")
 	}
-	if !phone || !strings.ContainsAny(user, "-.() ") {
+	if !phone {
+		return user
+	}
+	plain := 0
+	for plain < len(user) && (isDigit(user[plain]) || user[plain] == '+' && plain == 0) {
+		plain++
+	}
+	if plain == len(user) { // as nearly all
 		return user
 	}
 	b := make([]byte, 0, len(user))

@@ -43,5 +43,8 @@ func (m *Message) address(id ID, text string) (Address, error) {
 	if v := m.view(id); v != nil && v.text == text && text != "" {
 		return v.Address, nil
 	}
+	if a, _, ok := plainAddress(text); ok {
+		return a, nil
+	}
 	return ParseAddress(text)
 }
