@@ -31,7 +31,7 @@ func TestRunningCallsByFilter(t *testing.T) {
 	first, second := all[0].ID, all[1].ID
 	var one cdr.Record
 	r.view("/call/"+first, &one)
-	if all[1].Running <= 0 || all[0].Running <= all[1].Running || one.Running < all[0].Running {
+	if all[0].Running <= 0 || all[1].Running <= 0 || one.Running < all[0].Running || one.Running > time.Since(one.Start) { // each shard looks at its calls when it is asked
 		t.Errorf("they have run for %v and %v, then %v", all[0].Running, all[1].Running, one.Running)
 	}
 	between := all[1].Start.Format(time.RFC3339Nano)
