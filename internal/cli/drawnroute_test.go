@@ -30,6 +30,7 @@ var (
 // with which numbers, identities and redirections, or why they are refused; and that is what the server does with them, whose peers refuse, answer or
 // say nothing.
 func TestRouteIsWhatIsSent(t *testing.T) {
+	t.Parallel()
 	for i := range *drawCount {
 		seed := *drawFirst + uint64(i)
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { startDrawn(t, seed).compare(*drawCalls) })

@@ -32,6 +32,7 @@ routes:
 
 // OPS-04: a real call by the program, answered, refused, and coming back over its own trunk.
 func TestOPS04Call(t *testing.T) {
+	t.Parallel()
 	network := siptest.Net(t)
 	doc := filepath.Join(t.TempDir(), "directsip.yaml")
 	if err := os.WriteFile(doc, []byte(strings.ReplaceAll(testCallDocument, "NET.", network)), 0o600); err != nil {

@@ -13,6 +13,7 @@ import (
 // P11, P14: fax machines behind NAT, whose descriptions have private addresses. UDPTL goes back to where it comes from, as RTP does; where it has the ports that
 // audio had it is there at once, also for the one that only listens; and a stranger's reaches nobody.
 func TestP11_FaxBehindNAT(t *testing.T) {
+	t.Parallel()
 	for _, own := range []bool{true, false} {
 		t.Run(map[bool]string{true: "with ports of its own", false: "on the ports of audio"}[own], func(t *testing.T) {
 			l := newLab(t)

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,18 +18,12 @@ var program string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
-// run builds the program once. Tests wait for timers much more than they compute, so more of them run at once than there are
-// processors, unless -parallel says otherwise.
+// run builds the program once.
 func run(m *testing.M) int {
 	if names := os.Getenv(namesEnv); names != "" {
 		return serveNames(names)
 	}
-	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given {
-		flag.Set("test.parallel", "12")
-	}
+	lack.Processors(12)
 	dir, err := os.MkdirTemp("", "directsip-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -27,6 +27,7 @@ trunkSettings:
 // SIG-02: behind a link that carries less than our own, as a tunnel does, and a firewall that swallows what ICMP says of that, a long INVITE arrives all the
 // same, and so does the long answer over a connection.
 func TestLongMessagesOverANarrowLink(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"UDP", "TCP"} {
 		t.Run(transport, func(t *testing.T) {
 			n := newNetwork(t)

@@ -24,6 +24,7 @@ trunkSettings:
 // SIG-03: the Contact of a PBX behind two NATs is an address of its own network, where nobody is from here. What belongs to its dialog reaches it all the same where its messages come from: answers, also where
 // its Via does not ask for that by rport, a change of the other side's, and the end. Where the NAT stands between two private networks the address is tried first.
 func TestContactBehindNAT(t *testing.T) {
+	t.Parallel()
 	for name, row := range map[string]struct{ network, rport, route string }{
 		"internet, with rport":       {"198.51.100", ";rport", ""},
 		"internet, without":          {"198.51.100", "", ""},

@@ -111,6 +111,7 @@ func (n *overlap) call(from, to, number string) string {
 // TOP-12: two networks with the same addresses, each behind a card of the server. A peer is known by its address and by the side that it comes to, and signalling and media
 // go back there.
 func TestTOP12_TwoNetworksWithOneAddress(t *testing.T) {
+	t.Parallel()
 	for _, tier := range []string{"kernel", "steered", "sockets"} {
 		t.Run(tier, func(t *testing.T) {
 			n := newOverlap(t, tier)

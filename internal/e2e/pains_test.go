@@ -51,6 +51,7 @@ func TestP11_T38Passes(t *testing.T) {
 // P11: a fax has ports of its own at both ends, and passes both ways between them, whatever the m-lines are and however few the answer has; refused it changes nothing, and
 // afterwards there is audio again where it was. The record tells what was T.38.
 func TestP11_FaxWithinACall(t *testing.T) {
+	t.Parallel()
 	for name, v := range map[string]struct{ fax, answer, audio string }{
 		"in the place of audio":       {"m=image %d udptl t38\r\n", "m=image %d udptl t38\r\n", "m=audio %d RTP/AVP 0\r\n"},
 		"behind audio":                {"m=audio 0 RTP/AVP 0\r\nm=image %d udptl t38\r\n", "m=audio 0 RTP/AVP 0\r\nm=image %d udptl t38\r\n", "m=audio %d RTP/AVP 0\r\nm=image 0 udptl t38\r\n"},
@@ -163,6 +164,7 @@ func TestP13_TwoNetworkCards(t *testing.T) {
 // P14: peers behind NAT, whose descriptions have private addresses, hear each other by default; with rtpLatching off only what the description
 // says counts.
 func TestP14_PrivateAddressInSDP(t *testing.T) {
+	t.Parallel()
 	for setting, heard := range map[string]bool{"rtpLatching: peer": true, "rtpLatching: off": false} {
 		t.Run(setting, func(t *testing.T) {
 			l := newLab(t)
@@ -190,6 +192,7 @@ func TestP14_PrivateAddressInSDP(t *testing.T) {
 
 // P18: a TLS handshake that fails has its reason in words: in the call record where we call, in the log where we are called.
 func TestP18_WhyTheHandshakeFails(t *testing.T) {
+	t.Parallel()
 	for what, c := range map[string]struct {
 		change func(cfg *tls.Config)
 		cert   string
@@ -236,6 +239,7 @@ func TestP18_WhyTheHandshakeFails(t *testing.T) {
 
 // P18: … and where we are called.
 func TestP18_WhyTheirHandshakeFails(t *testing.T) {
+	t.Parallel()
 	for file, says := range map[string]string{"wrong": "sbc.elsewhere.test", "foreign": "unknown authority", "": "certificate"} {
 		t.Run(file, func(t *testing.T) {
 			l := newLab(t)
@@ -259,6 +263,7 @@ func TestP18_WhyTheirHandshakeFails(t *testing.T) {
 // P19: a TCP trunk needs no SRTP, and gets RTP also where the caller's side insists on SRTP: that ends here. Only with srtpMode pass on both
 // trunks does it pass as it is.
 func TestP19_TCPTrunkWithoutSRTP(t *testing.T) {
+	t.Parallel()
 	const key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^31|1:1\r\n"
 	for _, c := range []struct{ mode, offered, want string }{
 		{"accept", "RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n", "RTP/AVP 0"},
@@ -277,6 +282,7 @@ func TestP19_TCPTrunkWithoutSRTP(t *testing.T) {
 
 // P30: the lifetime and index of a key (RFC 4568 §6.1) neither offend nor, where keys pass, get lost.
 func TestP30_KeyLifetime(t *testing.T) {
+	t.Parallel()
 	for _, params := range []string{"", "|2^31", "|2^48|1:1", "|1:4", "|2147483648"} {
 		key := "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz" + params + "\r\n"
 		for mode, kept := range map[string]bool{"pass": true, "accept": false} {

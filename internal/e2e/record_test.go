@@ -91,6 +91,7 @@ func endings() []ending {
 // OPS-08: whatever becomes of a call, its record says what its peers have seen on the wire: who has ended it, why and with what, when it rang, was answered and
 // ended, whom it went to and with which numbers, and what audio passed.
 func TestRecordsSayWhatPeersSaw(t *testing.T) {
+	t.Parallel()
 	var together []ending
 	for _, e := range endings() {
 		if !e.alone {

@@ -145,6 +145,7 @@ func (n *sides) call(from, to, number string) string {
 
 // TOP-12: each peer meets the server at the address that it has, or is known by, on its side: in SIP, in SDP and with RTP. No message names those of the others.
 func TestTOP12_InsideAndOutside(t *testing.T) {
+	t.Parallel()
 	for _, tier := range []string{"kernel", "steered", "sockets"} {
 		t.Run(tier, func(t *testing.T) {
 			n := newSides(t, tier)

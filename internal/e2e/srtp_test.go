@@ -25,6 +25,7 @@ func (l *lab) secured(pbx, gw string) string {
 // TRK-03, MED-03, MED-04: each side has RTP or SRTP of its own, with every suite; audio goes both ways, also after hold, and in a call from
 // the other side. Keys are in no log, record or answer of ours to who may see calls.
 func TestTRK03SRTPOnEachSide(t *testing.T) {
+	t.Parallel()
 	const cm80, cm32, gcm128, gcm256 = "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"
 	for _, c := range []struct{ name, pbx, gw, pbxMode, gwMode string }{
 		{"SRTP to RTP", cm80, "", "accept", "accept"},
@@ -105,6 +106,7 @@ func (s *server) tellsNoKey() {
 
 // TRK-03: what the mode of a trunk does not allow is refused with 488 and the reason, on either side.
 func TestTRK03Refused(t *testing.T) {
+	t.Parallel()
 	const suite = "AES_CM_128_HMAC_SHA1_80"
 	for _, c := range []struct{ name, pbx, gw, pbxMode, gwMode, reason string }{
 		{"RTP from a caller who must have SRTP", "", "", "required", "accept", "srtp-required"},

@@ -231,6 +231,7 @@ func TestDRTeamsDrain(t *testing.T) {
 // DR-15, DR-16: REFER is in our Allow, so the service transfers by it, and the new INVITE has its long tokens as they came, also where it is for
 // another proxy of the service.
 func TestDRTeamsTransfer(t *testing.T) {
+	t.Parallel()
 	for i, name := range []string{"to the same proxy", "to another proxy"} {
 		t.Run(name, func(t *testing.T) {
 			l := newTeamsLab(t, teamsDocument)

@@ -2,7 +2,9 @@
 package lack
 
 import (
+	"flag"
 	"os"
+	"strconv"
 	"testing"
 )
 
@@ -20,4 +22,15 @@ func Of(t TB, why ...any) {
 		t.Fatal(append([]any{"nothing may be left out where CI is set: "}, why...)...)
 	}
 	t.Skip(why...)
+}
+
+// Processors lets n tests that say Parallel run at once, however few processors there are, unless -parallel says otherwise: it is for the TestMain of tests that wait for
+// timers much more than they compute.
+func Processors(n int) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		flag.Set("test.parallel", strconv.Itoa(n))
+	}
 }

@@ -22,6 +22,7 @@ import (
 const isolatedEnv = "DIRECTSIP_RELAY_ISOLATED"
 
 // isolated runs the test again in a process of its own, whose network goes with it, and reports whether this is that one.
+// It does so beside other tests.
 func isolated(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(isolatedEnv) != "" {
@@ -31,6 +32,7 @@ func isolated(t *testing.T) bool {
 	if os.Getuid() != 0 {
 		lack.Of(t, "a network namespace needs root")
 	}
+	t.Parallel()
 	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout="+timeLeft(t).String())
 	cmd.Env = append(os.Environ(), isolatedEnv+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/directsip/directsip/internal/lack"
 	"github.com/directsip/directsip/internal/media"
 )
 
@@ -26,6 +27,7 @@ func TestMain(m *testing.M) {
 		phones(n, os.Stdin, os.Stdout)
 		return
 	}
+	lack.Processors(6)
 	os.Exit(m.Run())
 }
 

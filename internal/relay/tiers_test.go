@@ -100,6 +100,7 @@ func TestAllOverSteered(t *testing.T) {
 	if testing.Short() {
 		args = append(args, "-test.short")
 	}
+	t.Parallel()
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), tierEnv+"="+media.TierSteered.String())
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -23,7 +23,10 @@ import (
 	"github.com/directsip/directsip/internal/siptest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	lack.Processors(6)
+	goleak.VerifyTestMain(m)
+}
 
 // patient is long enough for a name server on a busy machine, and short enough to wait for one that is silent.
 const patient = 500 * time.Millisecond
@@ -174,6 +177,7 @@ func TestRFC2308_5_NegativeCaching(t *testing.T) {
 }
 
 func TestRFC8767_5_StaleAnswersDuringOutage(t *testing.T) {
+	t.Parallel()
 	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
 	r, c := newResolver(t, "", Config{Servers: []string{z.addr}, Timeout: patient, StaleTTL: time.Hour})
 	q := Query{Host: "a.example.com", Port: 5060, IPv4: true}
@@ -293,6 +297,7 @@ func TestServersAreAskedInTurn(t *testing.T) {
 
 // TestSilentServerIsNotWaitedFor: where the first server is gone one look-up waits for it, and not each; when it is there again it is the first again.
 func TestSilentServerIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
 	gone, well := newZone(t), newZone(t)
 	for i := range 5 {
 		gone.set(fmt.Sprintf("h%d.example.com. 60 IN A 192.0.2.1", i))
@@ -333,6 +338,7 @@ func TestSilentServerIsNotWaitedFor(t *testing.T) {
 // TestSlowServerIsWaitedForAgain: the first server alone knows the names, and takes longer than is waited for one that was silent. One question that it has not answered keeps it no longer
 // from being heard than until it answers another.
 func TestSlowServerIsWaitedForAgain(t *testing.T) {
+	t.Parallel()
 	slow, public := newZone(t), newZone(t)
 	for i := range 3 {
 		slow.set(fmt.Sprintf("h%d.example.com. 60 IN A 192.0.2.1", i))
@@ -366,6 +372,7 @@ func TestSlowServerIsWaitedForAgain(t *testing.T) {
 
 // TestSlowServer: a server that answers later than it is waited for costs the first look-up, and none after that.
 func TestSlowServer(t *testing.T) {
+	t.Parallel()
 	z := newZone(t, "a.example.com. 60 IN A 192.0.2.1")
 	slow := make(chan struct{})
 	z.change(func() { z.held = slow })
@@ -657,6 +664,7 @@ func BenchmarkCached(b *testing.B) {
 
 // RFC 8305 §3: what DNS does not answer keeps nobody from what it has answered: the other family, or the other targets of a service.
 func TestSilenceOfAPart(t *testing.T) {
+	t.Parallel()
 	z := newZone(t, append([]string{
 		"_sip._udp.part.example.com. 300 IN SRV 1 0 5060 silent.example.com.",
 		"_sip._udp.part.example.com. 300 IN SRV 2 0 5060 four.example.com.",

@@ -56,7 +56,7 @@ func (r *rig) trunk(name string) TrunkView {
 
 // TestNEW02_RegistersAndCalls: the server registers with a password, calls with it, takes calls to its contact, and says good-bye.
 func TestNEW02_RegistersAndCalls(t *testing.T) {
-	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
+	t.Parallel()
 	r := start(t, provider("calledFrom: to"))
 	gw := r.registrar(siptest.Registrar{Realm: "provider.example", Algorithm: "SHA-512-256", Calls: true, Least: 2 * time.Hour, Expires: 3 * time.Hour,
 		Headers: []string{"Service-Route: <sip:" + r.net + "3;lr>"}})
@@ -125,6 +125,7 @@ func (r *rig) view(path string, to any) {
 
 // TestNEW02_RefusedPassword: the trunk is down and says why; the right password, from the same document, brings it up.
 func TestNEW02_RefusedPassword(t *testing.T) {
+	t.Parallel()
 	dir := tempDir(t)
 	file := filepath.Join(dir, "secret")
 	write := func(s string) {
@@ -184,7 +185,7 @@ func TestNEW02_RefusedPassword(t *testing.T) {
 
 // TestNEW02_Drain: draining ends the registration, and taking calls again begins it.
 func TestNEW02_Drain(t *testing.T) {
-	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
+	t.Parallel()
 	r := start(t, provider("contact: pool"))
 	gw := r.registrar(siptest.Registrar{})
 	r.bound(gw)
@@ -204,7 +205,6 @@ func TestNEW02_Drain(t *testing.T) {
 // RFC 5626 §4.5: a provider calls by the connection that we have registered by, and when that is gone we register anew, not with the next refresh. One
 // that hangs up behind every answer has no REGISTER more often than once a minute.
 func TestNEW02_LostConnection(t *testing.T) {
-	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
 	net := siptest.Net(t)
 	gw := newNode(t, "tcp", net+"3:5066")
 	doc := strings.Replace(provider(""), "root: {transport: UDP, port: 5070", "root: {transport: TCP, port: 5070", 1)
@@ -228,7 +228,7 @@ func TestNEW02_LostConnection(t *testing.T) {
 
 // NEW-02: a registration that the registrar has refused is tried again with the next document, changed or not, and not a minute later.
 func TestNEW02_ApplyRetriesARegistration(t *testing.T) {
-	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
+	t.Parallel()
 	doc := provider("")
 	for name, next := range map[string]string{"unchanged": doc, "changed elsewhere": strings.Replace(doc, "gateways:", "gateways:\n  more: {host: NET.9, root: {transport: UDP, port: 5090}}", 1)} {
 		t.Run(name, func(t *testing.T) {
@@ -253,7 +253,7 @@ func TestNEW02_ApplyRetriesARegistration(t *testing.T) {
 
 // NEW-02: trunks that come and go leave the registrations of the others alone, and what is known of their health.
 func TestNEW02_OtherTrunksComeAndGo(t *testing.T) {
-	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
+	t.Parallel()
 	doc := strings.Replace(provider(""), "  global: {options: false}", "  global: {options: false}\n  trunk:silent: {optionsInterval: 1s, optionsTimeout: 500ms, optionsMisses: 1}", 1)
 	doc = strings.Replace(doc, "\nusages:", "\n  silent: {host: NET.4, root: {transport: UDP, port: 5075}}\nusages:", 1)
 	r := start(t, doc)
@@ -280,7 +280,7 @@ func TestNEW02_OtherTrunksComeAndGo(t *testing.T) {
 // TestRegistrationOfARenamedTrunk: the registration under the new name takes the place of the one under the old, which says no good-bye that could
 // end it. So it is with other credentials, and when the trunk is gone it does say good-bye.
 func TestRegistrationOfARenamedTrunk(t *testing.T) {
-	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
+	t.Parallel()
 	doc := provider("")
 	renamed := strings.NewReplacer("  gw:", "  other:", "[gw]", "[other]").Replace(doc)
 	r := start(t, doc)
@@ -302,8 +302,8 @@ func TestRegistrationOfARenamedTrunk(t *testing.T) {
 
 // OPS-13: that a trunk is not registered yet is no alarm; that its registration is refused is one.
 func TestNotRegisteredYetIsNoAlarm(t *testing.T) {
+	t.Parallel()
 	const alarm, calm = "no trunk of a route is up", "route has a trunk again"
-	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
 	r := start(t, provider("calledFrom: to"))
 	if up := r.trunk("gw").State; up != "down" {
 		t.Errorf("calls may take the trunk: it is %s", up)

@@ -14,11 +14,16 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/directsip/directsip/internal/lack"
 	"github.com/directsip/directsip/internal/siptest"
 	"github.com/directsip/directsip/internal/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	os.Setenv("DIRECTSIP_TEST_SECRET", secret)
+	lack.Processors(12)
+	goleak.VerifyTestMain(m)
+}
 
 // timeout bounds every wait of a test.
 const timeout = 20 * time.Second

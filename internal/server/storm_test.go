@@ -17,7 +17,7 @@ import (
 // TestDocumentsInAStorm: a call, a registration and a trunk that is down stand while documents are applied from several sides at once, some of them
 // refused, and while the server drains and takes calls again. What was there before is there afterwards, and nothing more.
 func TestDocumentsInAStorm(t *testing.T) {
-	t.Setenv("DIRECTSIP_TEST_SECRET", secret)
+	t.Parallel()
 	doc := strings.Replace(provider(""), "  global: {options: false}", "  global: {options: false}\n  trunk:silent: {optionsInterval: 1s, optionsTimeout: 500ms, optionsMisses: 1}", 1)
 	doc = strings.Replace(doc, "\nusages:", "\n  silent: {host: NET.4, root: {transport: UDP, port: 5075}}\nusages:", 1)
 	r := start(t, doc)

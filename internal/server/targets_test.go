@@ -114,6 +114,7 @@ func TestCallsThatCountForTargets(t *testing.T) {
 
 // TestOPS12TrunksDown names the trunks that are down, and none that is out of service.
 func TestOPS12TrunksDown(t *testing.T) {
+	t.Parallel()
 	r := start(t, strings.NewReplacer("trunk:pbx: {options: false,", "trunk:gw: {optionsInterval: 1s, optionsIntervalDown: 1s, optionsTimeout: 500ms, optionsMisses: 1}\n  trunk:pbx: {options: false,",
 		"port: 5060}}", "port: 5060, enabled: false}}").Replace(basic))
 	until(t, "the gateway is down", func() bool { return len(r.Rate().Missed()) > 0 })

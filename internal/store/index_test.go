@@ -150,6 +150,7 @@ func unindexed(s *Store) (n int) {
 // TestQuestionsAnswerAsRecordsSay asks while blocks are in memory, in files and gone: written, half written, damaged
 // at any place, removed.
 func TestQuestionsAnswerAsRecordsSay(t *testing.T) {
+	t.Parallel()
 	s := mustOpen(t, Config{Dir: t.TempDir(), recordsSize: 1 << 20})
 	recs := fill(t, s, blockRows+4000)
 	asks(t, &Reader{index: &s.index}, recs)
@@ -208,6 +209,7 @@ func TestQuestionsAnswerAsRecordsSay(t *testing.T) {
 
 // TestPagesOfACopyWithoutIndex: of a copy without it the records are read once, and not for each page; what changes is read again.
 func TestPagesOfACopyWithoutIndex(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := mustOpen(t, Config{Dir: dir, recordsSize: 1 << 20})
 	recs := fill(t, s, blockRows+4000)
@@ -303,6 +305,7 @@ func TestManyBlocksThatCannotBeWritten(t *testing.T) {
 
 // TestEveryByteOfAnIndexMayBeDamaged: a look-up notices it, wherever it is.
 func TestEveryByteOfAnIndexMayBeDamaged(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := mustOpen(t, Config{Dir: dir})
 	recs := fill(t, s, 40)
