@@ -185,6 +185,7 @@ func (r *Relay) detach(old []freed, p *port, s socket) []freed {
 	if !s.open() {
 		return old
 	}
+	old = r.disconnect(old, p)
 	p.stream.carrier.detach(s)
 	r.count.sockets.Add(-1)
 	return append(old, freed{p.stream.carrier, p.local(), s})

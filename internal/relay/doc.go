@@ -78,6 +78,11 @@
 // a session wants their port at another address that excludes theirs, when the host loses their address, and at
 // Shutdown. An error of Open is the same as without them, except that for so long no other program can have the port.
 //
+// # Peers that have settled
+//
+// A port of which the peer has sent for a while, and that sends to it, gets a second socket that is connected to it (connected). The first stays, and hears everybody
+// else; what a datagram may do does not depend on the socket that it came by. When a quarter of all descriptors are in use there are no more second ones.
+//
 // # What is played
 //
 // Announcements, tones and music are sent by the worker itself (player), to one side of a session at a time, 20 ms a packet, at the beat of one

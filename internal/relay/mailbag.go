@@ -76,7 +76,7 @@ func (w *worker) post() {
 		mu := &l.pending.port.stream.session.mu
 		mu.Lock()
 		if s := l.pending.port.socket; s.fd == l.socket.fd && s.generation == l.socket.generation {
-			errno = s.send(b, &l.to)
+			errno = l.pending.port.send(b, &l.to)
 		}
 		mu.Unlock()
 		if errno != 0 {

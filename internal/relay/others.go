@@ -39,7 +39,7 @@ const (
 	diagUser         = 64 // offset in it
 	diagInode        = 68
 	diagOnlyV6       = 11 // INET_DIAG_SKV6ONLY
-	connected        = 1  // TCP_ESTABLISHED, which a connected UDP socket has, too
+	established      = 1  // TCP_ESTABLISHED, which a connected UDP socket has, too
 )
 
 // holder is a UDP socket of this host.
@@ -70,7 +70,7 @@ func everybody(s *netlink.Socket, each func(holder)) error {
 				only = only || kind == diagOnlyV6 && len(value) > 0 && value[0] != 0
 			})
 			each(holder{local: netip.AddrPortFrom(ip.Unmap(), binary.BigEndian.Uint16(b[4:])), dual: b[0] == unix.AF_INET6 && ip.IsUnspecified() && !only,
-				connected: b[1] == connected, user: binary.NativeEndian.Uint32(b[diagUser:]), inode: binary.NativeEndian.Uint32(b[diagInode:])})
+				connected: b[1] == established, user: binary.NativeEndian.Uint32(b[diagUser:]), inode: binary.NativeEndian.Uint32(b[diagInode:])})
 		})
 		if err != nil {
 			return err

@@ -35,11 +35,11 @@ func (s socket) refusal() unix.Errno {
 	return unix.Errno(binary.NativeEndian.Uint32(control[header:]))
 }
 
-// refused takes what ICMP says of what was sent from a port. The session is locked.
-func (p *port) refused(now int64) {
+// refused takes what ICMP says of what was sent from a socket of a port. The session is locked.
+func (p *port) refused(from socket, now int64) {
 	sd := &p.stream.side[p.side]
 	for range mostErrors {
-		errno := p.socket.refusal()
+		errno := from.refusal()
 		if errno == 0 {
 			return
 		}

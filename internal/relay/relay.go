@@ -78,7 +78,8 @@ type Relay struct {
 	reels    reels
 
 	generation atomic.Int32
-	maxQueued  int // see flush
+	maxQueued  int   // see flush
+	mayConnect int64 // sockets, at which no more get a second one: descriptors are for calls
 }
 
 // sessionShards keeps signalling shards out of each other's way.
@@ -124,7 +125,7 @@ func newRelay(config Config) (*Relay, error) {
 	if config.WarmSockets <= 0 {
 		config.WarmSockets = int(min(limit/2, 65536))
 	}
-	r := &Relay{coders: newCoders(config.Logger), config: config, start: time.Now(), sockets: newSockets(config), maxQueued: maxQueued}
+	r := &Relay{coders: newCoders(config.Logger), config: config, start: time.Now(), sockets: newSockets(config), maxQueued: maxQueued, mayConnect: int64(limit / 4)}
 	var err error
 	if r.identity, err = newIdentity(r.start); err != nil {
 		return nil, err

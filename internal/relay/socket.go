@@ -100,7 +100,7 @@ func (*sockets) send(from *port, b []byte, to *sockaddr) unix.Errno {
 	if w := from.socket.worker; w != nil && w.mailbag.send(from, b, to) {
 		return 0
 	}
-	return from.socket.send(b, to)
+	return from.send(b, to)
 }
 
 // bind takes over the warm socket of local or opens one.
@@ -207,10 +207,15 @@ func (s socket) receive(b []byte, from *sockaddr) (n int, errno unix.Errno) {
 // other host, a router or a firewall says. What is of this host comes again.
 func (s socket) send(b []byte, to *sockaddr) unix.Errno {
 	errno := s.sendOnce(b, to)
-	if errno != 0 && errno != unix.EAGAIN && errno != unix.ENOBUFS {
+	if ofAnother(errno) {
 		errno = s.sendOnce(b, to)
 	}
 	return errno
+}
+
+// ofAnother tells whether an error may be of an earlier packet.
+func ofAnother(errno unix.Errno) bool {
+	return errno != 0 && errno != unix.EAGAIN && errno != unix.ENOBUFS
 }
 
 func (s socket) sendOnce(b []byte, to *sockaddr) unix.Errno {

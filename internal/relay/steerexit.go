@@ -35,13 +35,13 @@ const longestExit = 1280
 
 // way is how packets of a port to one host leave.
 type way struct {
-	place  int32    // of the port
-	to     [16]byte // the host
 	until  uint64   // it is true as long as there are so many changes, plus one; 0: it is not known
+	to     [16]byte // the host
+	hop    [4]byte  // zeros: by the routes
+	place  int32    // of the port
 	device uint32   // 0: by the raw socket
 	mtu    uint16   // octets with the IP header
 	left   uint8    // packets that leave by the next hop before one leaves by the routes
-	hop    [4]byte  // zeros: by the routes
 }
 
 // openExit takes tcx, and somebody to ask for routes of packets of a class.

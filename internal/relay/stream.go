@@ -74,6 +74,7 @@ type port struct {
 	stream *stream
 	side   media.SideIndex
 	isRTCP bool
+	heard  uint8 // datagrams by its socket since it was looked whether the peer has settled
 	gate   gate
 	socket socket
 	older  backlog      // what a steered port takes no datagrams of
@@ -82,6 +83,7 @@ type port struct {
 	rested *association // what dtls was before T.38 has the port; nil: nothing
 	ice    *component   // nil: the side has no ICE
 
+	connected *connected // nil: the peer has not settled
 	restedICE *component // what ice was before T.38 has the port; nil: nothing
 }
 

@@ -16,6 +16,7 @@ type Totals struct {
 	Lost           uint64 // of streams that are closed
 	Batches        uint64 // readings of the ready list that found work
 	Dead, Opened   uint64 // silences reported; sessions opened
+	Connected      int64  // second sockets of ports whose peers have settled, now; not among Sockets
 	Warm           int64  // sockets of closed sessions that are still bound, now; not among Sockets
 	Reused         uint64 // sockets that were taken over warm
 	Late           uint64 // packets that came to a warm socket or to a steered port that was just given up, dropped
@@ -28,11 +29,11 @@ type Totals struct {
 
 // gauges are what the relay counts outside its workers.
 type gauges struct {
-	sessions, streams, sockets atomic.Int64
-	dead, opened, lost         atomic.Uint64
-	reports                    atomic.Uint64
-	handshakes                 atomic.Int64
-	unshaken                   atomic.Uint64
+	sessions, streams, sockets, connected atomic.Int64
+	dead, opened, lost                    atomic.Uint64
+	reports                               atomic.Uint64
+	handshakes                            atomic.Int64
+	unshaken                              atomic.Uint64
 }
 
 // batch is what one batch of a worker counted, added to the totals at its end.
@@ -61,7 +62,7 @@ func (t *workerTotals) add(b *batch) {
 // Totals sums up the relay.
 func (r *Relay) Totals() Totals {
 	t := Totals{
-		Sessions: r.count.sessions.Load(), Streams: r.count.streams.Load(), Sockets: r.count.sockets.Load(),
+		Sessions: r.count.sessions.Load(), Streams: r.count.streams.Load(), Sockets: r.count.sockets.Load(), Connected: r.count.connected.Load(),
 		Dead: r.count.dead.Load(), Opened: r.count.opened.Load(), Lost: r.count.lost.Load(),
 		Reports:    r.count.reports.Load(),
 		Handshakes: r.count.handshakes.Load(), Unshaken: r.count.unshaken.Load(),

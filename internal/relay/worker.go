@@ -168,16 +168,26 @@ func (w *worker) serve(p *port, fd, generation int32, now int64) {
 	mu := &p.stream.session.mu
 	mu.Lock()
 	defer mu.Unlock()
-	if p.socket.fd != fd || p.socket.generation != generation {
+	var n int
+	var errno unix.Errno
+	short := p.connected.is(fd, generation)
+	switch {
+	case short:
+		n, errno = p.connected.receive(w.buffer[:], &w.from)
+	case p.socket.fd == fd && p.socket.generation == generation:
+		n, errno = p.socket.receive(w.buffer[:], &w.from)
+	default:
 		return
 	}
-	n, errno := p.socket.receive(w.buffer[:], &w.from)
 	if errno != 0 {
-		p.refused(now) // nothing is there, or an ICMP error of an earlier packet was
+		p.refused(socket{fd: fd}, now) // nothing is there, or an ICMP error of an earlier packet was
 		return
 	}
 	if w.passLate(p, n, now) && waited(fd) > quality.Buffer {
 		p.stream.side[p.side].count.waited++
+	}
+	if !short {
+		w.settle(p, now)
 	}
 }
 

@@ -181,7 +181,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	t := s.relay.Totals()
 	gauge(descMedia, float64(t.Sessions), "sessions")
 	gauge(descMedia, float64(t.Streams), "streams")
-	gauge(descMedia, float64(t.Sockets), "sockets")
+	gauge(descMedia, float64(t.Sockets+t.Connected), "sockets")
 	events(count, descPackets, []event{{"rtp", t.Packets}, {"rtcp", t.RTCP}, {"gated", t.Gated}, {"dropped", t.Dropped}, {"unauthentic", t.Unauthentic}, {"send-error", t.SendErrors}, {"played", t.Played},
 		{"report", t.Reports}, {"lost", t.Lost}, {"check", t.Checks}, {"late", t.Late}, {"overflow", t.Overflown}})
 	count(descDead, t.Dead)

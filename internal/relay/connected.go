@@ -1,0 +1,172 @@
+package relay
+
+import (
+	"net/netip"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// connected is a second socket of a port, connected to the peer that has settled there (connect(2)): the kernel keeps the route to it and finds it before the
+// socket that hears anybody, which saves 8 % of what a packet costs. It is a shorter way and nothing else: what comes by it is looked at as if it had come by the
+// other, where everybody else is still heard, and a peer that moves is followed there until it has settled again.
+type connected struct {
+	fd         int32
+	generation int32
+	peer       sockaddr
+}
+
+// settled is how many datagrams come to a port between two looks whether its peer has settled: most calls that are never answered end before.
+const settled = 128
+
+// is tells whether the ready list means this socket.
+func (c *connected) is(fd, generation int32) bool {
+	return c != nil && c.fd == fd && c.generation == generation
+}
+
+// receive reads one datagram like socket.receive; the kernel has seen to it that it is from the peer.
+func (c *connected) receive(b []byte, from *sockaddr) (n int, errno unix.Errno) {
+	r, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0)
+	*from = c.peer
+	return int(r), errno
+}
+
+func (c *connected) send(b []byte) unix.Errno {
+	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+	return errno
+}
+
+// send sends by the socket that is connected to the address, if there is one. See socket.send for why it may do so twice.
+func (p *port) send(b []byte, to *sockaddr) unix.Errno {
+	c := p.connected
+	if c == nil || c.peer != *to {
+		return p.socket.send(b, to)
+	}
+	errno := c.send(b)
+	if ofAnother(errno) {
+		errno = c.send(b)
+	}
+	return errno
+}
+
+// settle looks now and then whether who has just been heard is who the port sends to, and connects a socket to it. Where that fails, all goes on as it is.
+// The session is locked.
+func (w *worker) settle(p *port, now int64) {
+	if p.heard++; p.heard < settled {
+		return
+	}
+	p.heard = 0
+	r := w.relay
+	if to := p.gate.destination(p.stream.side[p.side].trust.latch); p.isRTCP || *to != w.from {
+		return
+	}
+	if c := p.connected; c != nil {
+		p.connected = nil
+		r.sockets.detach(c.socket())
+		c.socket().close()
+		r.count.connected.Add(-1)
+	}
+	if r.count.sockets.Load()+r.count.connected.Load() >= r.mayConnect {
+		return
+	}
+	s, err := r.sockets.connect(p, &w.from)
+	if err != nil {
+		return
+	}
+	peer := w.from
+	if w.between(p, s, now) && r.sockets.hear(p, s, r.nextGeneration(), &peer) {
+		r.count.connected.Add(1)
+	} else {
+		s.close()
+	}
+}
+
+// between passes what has come to a socket between bind and connect, which may be anybody's. False: far more has than there can be.
+func (w *worker) between(p *port, s socket, now int64) bool {
+	for range maxQueued {
+		n, errno := s.receive(w.buffer[:], &w.from)
+		if errno != 0 {
+			return true
+		}
+		w.pass(p, n, now)
+	}
+	return false
+}
+
+// disconnect makes the worker deaf to the connected socket of a port and appends it to those to give back. The session is locked.
+func (r *Relay) disconnect(old []freed, p *port) []freed {
+	c := p.connected
+	if c == nil {
+		return old
+	}
+	p.connected = nil
+	r.sockets.detach(c.socket())
+	r.count.connected.Add(-1)
+	return append(old, freed{r.sockets, p.local(), c.socket()})
+}
+
+// socket is for giving it back: it has no worker, so it never rests.
+func (c *connected) socket() socket { return socket{fd: c.fd, generation: c.generation} }
+
+// connect opens the second socket of a port. Two sockets may have one address where both have SO_REUSEPORT and are of one user, which they have no longer than
+// this takes: nobody else gets hold of the port.
+func (o *sockets) connect(p *port, peer *sockaddr) (socket, error) {
+	local := p.local()
+	ip := local.Addr().Unmap()
+	s, err := openUDP(ip)
+	if err != nil {
+		return noSocket, err
+	}
+	if err = o.tune(s, ip); err == nil {
+		err = s.beside(p.socket, ip, local.Port())
+	}
+	if err == nil {
+		if errno := s.connectTo(peer); errno != 0 {
+			err = errno
+		}
+	}
+	if err != nil {
+		s.close()
+		return noSocket, err
+	}
+	return s, nil
+}
+
+// beside binds to the address of another socket.
+func (s socket) beside(other socket, ip netip.Addr, port uint16) error {
+	pair := [...]socket{other, s}
+	defer func() {
+		for _, each := range pair {
+			_ = unix.SetsockoptInt(int(each.fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 0)
+		}
+	}()
+	for _, each := range pair {
+		if err := unix.SetsockoptInt(int(each.fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+			return err
+		}
+	}
+	if errno := s.bindTo(ip, port); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func (s socket) connectTo(peer *sockaddr) unix.Errno {
+	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(s.fd), uintptr(unsafe.Pointer(&peer.raw)), uintptr(peer.size))
+	return errno
+}
+
+// hear puts a connected socket into the ready list that has the port's other one.
+func (o *sockets) hear(p *port, s socket, generation int32, peer *sockaddr) bool {
+	if !o.table.set(s.fd, p) {
+		return false
+	}
+	p.connected = &connected{fd: s.fd, generation: generation, peer: *peer}
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: s.fd, Pad: generation}
+	if unix.EpollCtl(p.socket.worker.epoll, unix.EPOLL_CTL_ADD, int(s.fd), &ev) == nil {
+		return true
+	}
+	o.table.set(s.fd, nil)
+	p.connected = nil
+	return false
+}
