@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -104,6 +105,11 @@ func (s *udpSocket) read() {
 		}
 		if s.deliver(n) {
 			s.t.cfg.Handler.Flush()
+			if s.rx.emptied() {
+				// To read on would only find that. Who has been woken goes first, and when that is done there may be more, for which
+				// the poller need not be asked.
+				runtime.Gosched()
+			}
 		}
 	}
 }

@@ -137,6 +137,9 @@ func (r *rxBatch) data(i int) (data []byte, whole bool) {
 	return r.buf[i*maxDatagram:][:m.Len:m.Len], m.Hdr.Flags&unix.MSG_TRUNC == 0
 }
 
+// emptied tells whether the socket had no more than the datagrams in r.
+func (r *rxBatch) emptied() bool { return r.n < rxBatchSize }
+
 // from is the source of datagram i.
 func (r *rxBatch) from(i int) (netip.AddrPort, bool) { return source(&r.names[i]) }
 

@@ -43,6 +43,7 @@ func (s *udpSocket) readBatch() (int, error) {
 
 func (r *rxBatch) data(int) ([]byte, bool)         { return r.buf[:r.n:r.n], true }
 func (r *rxBatch) from(int) (netip.AddrPort, bool) { return r.remote, r.remote.Port() != 0 }
+func (r *rxBatch) emptied() bool                   { return false }
 func (x *txBatch) len() int                        { return x.n - x.first }
 func (x *txBatch) full() bool                      { return x.n == len(x.sends) }
 func (s *udpSocket) kernelDrops() uint64           { return 0 }
