@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/topology"
 )
 
@@ -116,12 +115,9 @@ func (e *Engine) Apply(snap *topology.Snapshot) error {
 // Known tells whether an address is a peer's, as one of our listeners sees it: for transport.Config.Allow. Over TLS the certificate
 // decides later.
 func (e *Engine) Known(listener topology.Listener, remote netip.Addr) bool {
-	if listener.Transport != sip.TLS {
-		return e.KnownNames(listener, remote, nil)
-	}
 	resolved := e.resolvedFor(remote)
 	for _, d := range e.documents() {
-		if d.snap.CallsFrom(d.server, listener.AddrPort, remote, resolved) {
+		if d.snap.CallsFrom(d.server, listener, remote, resolved) {
 			return true
 		}
 	}

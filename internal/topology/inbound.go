@@ -149,11 +149,11 @@ func (s *Snapshot) InboundTrunk(srv *Server, transport sip.Transport, local neti
 	return s.byAddress(at, here, remote, resolved), candidates
 }
 
-// CallsFrom tells whether an address is one of a gateway that is met at a TLS listener of a server. Who it is, a certificate has to prove.
-func (s *Snapshot) CallsFrom(srv *Server, local netip.AddrPort, remote netip.Addr, resolved func(*Gateway) []netip.Addr) bool {
+// CallsFrom tells whether an address is one of a gateway that is met at a listener of a server. Over TLS a certificate has to prove who it is.
+func (s *Snapshot) CallsFrom(srv *Server, at Listener, remote netip.Addr, resolved func(*Gateway) []netip.Addr) bool {
 	remote = remote.Unmap().WithZone("")
-	here := met{srv, local.Addr().Unmap().WithZone("")}
-	return s.byAddress(listenKey{srv.Pool, sip.TLS, local.Port()}, here, remote, resolved) != nil
+	here := met{srv, at.AddrPort.Addr().Unmap().WithZone("")}
+	return s.byAddress(listenKey{srv.Pool, at.Transport, at.AddrPort.Port()}, here, remote, resolved) != nil
 }
 
 // TrunksFrom are the trunks of a pool whose gateway has an address, wherever they are met: to tell of who comes to the wrong listener. It looks through all of them.
@@ -181,6 +181,9 @@ func (s *Snapshot) byAddress(at listenKey, here met, remote netip.Addr, resolved
 		if here.by(t) {
 			return t
 		}
+	}
+	if resolved == nil { // what the document says is in byAddr
+		return nil
 	}
 	for _, t := range s.inbound.byHost[at] {
 		if here.by(t) && t.Gateway.reaches(remote, resolved) {
