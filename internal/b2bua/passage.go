@@ -291,6 +291,9 @@ func (p *Passage) Orphan(now time.Time, env *Env, out *Out) *Rest {
 	l := &p.leg
 	r := &Rest{env: env}
 	rest, _ := l.rest()
+	if rest.machines == nil {
+		rest.machines = &machines{}
+	}
 	bye := l.dlg.Request("BYE")
 	bye.AddFirst(sip.IDVia, env.via(l.hop))
 	t := &txn.Client{}

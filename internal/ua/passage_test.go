@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
+	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/sip"
 	"github.com/directsip/directsip/internal/ua"
@@ -310,6 +311,34 @@ func TestLegGoesOn(t *testing.T) {
 	s.pick(s.in(s.pstn, s.fromCallee(&one, "BYE")), "SIP/2.0 481")
 	if s.forwards != 0 {
 		t.Errorf("handed on %d times when all is over", s.forwards)
+	}
+}
+
+// TestLegComesBackToACallThatIsOver: a leg that was with the shard of the call that it was to join, which is no more, is hung up where its own has been ended meanwhile.
+func TestLegComesBackToACallThatIsOver(t *testing.T) {
+	s := newShards(t)
+	one, two := s.call(0), s.call(1)
+	refer, err := sip.Parse(one.joins(&two), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o ua.Out
+	s.cores[0].Receive(s.now, s.uc, refer, &o)
+	if len(o.Passages) != 1 {
+		t.Fatal("the leg does not leave")
+	}
+	s.do(0, func(c *ua.Core, out *ua.Out) { c.Terminate(s.now, diag.ServerShutdown, out) })
+	s.in(s.uc, request("BYE", "2", "bye2", two.a, two.tagA, two.ourA, ""))
+	s.sent = nil
+	s.do(1, func(c *ua.Core, out *ua.Out) { c.Seat(s.now, o.Passages[0], out) })
+	bye := s.pick(s.sent, "BYE")
+	if got := header(bye, "Call-ID"); got != one.b {
+		t.Errorf("%q is hung up, want %q", got, one.b)
+	}
+	s.in(s.pstn, response("200 OK", bye, "", ""))
+	s.later(time.Minute)
+	if n := s.cores[0].Held(); n != 0 {
+		t.Errorf("%d calls are held", n)
 	}
 }
 
