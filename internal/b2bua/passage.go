@@ -289,8 +289,9 @@ func (p *Passage) Orphan(now time.Time, env *Env, out *Out) *Rest {
 		return nil
 	}
 	l := &p.leg
-	r := &Rest{env: env}
-	rest, _ := l.rest()
+	r := &Rest{env: env, legs: make([]restLeg, 1)}
+	rest := &r.legs[0]
+	l.rest(rest)
 	if rest.machines == nil {
 		rest.machines = &machines{}
 	}
@@ -299,7 +300,6 @@ func (p *Passage) Orphan(now time.Time, env *Env, out *Out) *Rest {
 	t := &txn.Client{}
 	t.Start(now, bye, l.hop, env.Timers, &out.Out)
 	rest.clients = append(rest.clients, t)
-	r.legs = append(r.legs, rest)
 	return r
 }
 

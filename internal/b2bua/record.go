@@ -184,6 +184,7 @@ func (c *Call) setTarget(t *routing.Target) {
 
 // recordMedia notes the counters of both directions until then.
 func (c *Call) recordMedia(until time.Time, r *cdr.Record, st *media.Stats) {
+	r.Media = slices.Grow(r.Media, 2*len(st.Streams))
 	for i := range st.Streams {
 		for k, name := range [2]string{"caller", "callee"} {
 			n := &st.Streams[i].From[k]

@@ -27,6 +27,7 @@ type restLeg struct {
 	hop           sip.Hop
 	owed          []owed // the ordinary case
 	*machines            // what has more to do than that; nil: nothing
+	room          [2]owed
 }
 
 // machines are transactions kept whole.
@@ -56,13 +57,15 @@ func (c *Call) Rest() *Rest {
 		room [2]restLeg
 	}{Rest: Rest{env: c.env}}
 	r := &roomy.Rest
-	r.legs = roomy.room[:0]
-	first, _ := c.a.rest()
-	first.seq, first.after = c.a.first, c.a.after
-	r.legs = append(r.legs, first)
+	r.legs = roomy.room[:1]
+	r.legs[0].seq, r.legs[0].after = c.a.first, c.a.after
+	c.a.rest(&r.legs[0])
 	for _, t := range c.attempts {
-		if l, live := t.leg.rest(); live {
-			r.legs = append(r.legs, l)
+		n := len(r.legs)
+		r.legs = append(r.legs, restLeg{})
+		if !t.leg.rest(&r.legs[n]) {
+			r.legs[n] = restLeg{}
+			r.legs = r.legs[:n]
 		}
 	}
 	return r
@@ -92,12 +95,12 @@ func (l *Leg) quiet() bool {
 		len(l.byes.wait) == 0
 }
 
-// rest takes over the leg's transactions; false: none lives.
-func (l *Leg) rest() (restLeg, bool) {
-	r := restLeg{callID: l.callID, local: l.tag, caller: l.caller, remote: l.dlg.RemoteTag, hop: l.hop}
+// rest gives the leg's transactions over to r; false: none lives.
+func (l *Leg) rest(r *restLeg) bool {
+	r.callID, r.local, r.caller, r.remote, r.hop = l.callID, l.tag, l.caller, l.dlg.RemoteTag, l.hop
 	r.hop.Host, r.hop.Port = "", 0 // what responses are sent by; a late 2xx says anew where its ACK goes
 	var whole machines
-	r.owed = make([]owed, 0, 2)
+	r.owed = r.room[:0]
 	if l.invs.Live() && !r.owe(owedInvite, l.invs.State() != txn.Completed, &l.invs) {
 		t := l.invs
 		whole.invites = append(whole.invites, &t)
@@ -120,7 +123,7 @@ func (l *Leg) rest() (restLeg, bool) {
 		r.machines = &kept
 	}
 	r.own()
-	return r, len(r.owed) > 0 || r.machines != nil
+	return len(r.owed) > 0 || r.machines != nil
 }
 
 // First is Call.First.
