@@ -133,6 +133,7 @@ func TestCAC03Provider(t *testing.T) {
 
 // TestCAC04Mix is TestTenThousandCalls where links are scarce: whatever happens, nothing stays on a link when all calls are over.
 func TestCAC04Mix(t *testing.T) {
+	t.Parallel()
 	document := strings.NewReplacer(admitting("total: 400}, video: {total: 1400", "")...).Replace(Document)
 	var refused uint64
 	calls := mixes(t, document, 10, func(w *World) {

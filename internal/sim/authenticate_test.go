@@ -102,6 +102,7 @@ func TestOPTIONSNeedNoPassword(t *testing.T) {
 
 // TestAuthenticatedMix is TestTenThousandCalls with callers who are asked for a password, some of whom do not know it.
 func TestAuthenticatedMix(t *testing.T) {
+	t.Parallel()
 	challenged, authenticated := uint64(0), uint64(0)
 	mixes(t, asked, 20, func(w *World) {
 		for _, n := range w.Nodes {

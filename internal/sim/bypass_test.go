@@ -103,6 +103,7 @@ func TestBYP01RedirectedElsewhere(t *testing.T) {
 // TestBYP02Mix is TestTenThousandCalls where some calls are bypassed and some are not, with targets of both kinds in one hunt, and the link to the
 // constrained site is scarce.
 func TestBYP02Mix(t *testing.T) {
+	t.Parallel()
 	document := strings.Replace(strings.NewReplacer(bypassing()...).Replace(Document), "total: 100000", "total: 800", 1)
 	snap, err := Compile(document)
 	if err != nil {

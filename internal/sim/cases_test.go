@@ -55,6 +55,7 @@ func to(number string, s story) story {
 func stories() []story {
 	up := Caller{Manner: hangUp}
 	wakes, soon := Callee{No100: true, Progress: []Progress{{4 * second, 180, false}}}, Callee{No100: true, After: 10 * time.Millisecond, Final: 503}
+	deaf := func(c *Callee) { c.Deaf, c.After, c.Final = true, 60*second, 480 }
 	refuses := func(status, cause int) Callee { return Callee{After: ms100(3), Final: status, Cause: cause} }
 	list := []story{
 		one1("plain", "A call that is answered, and that the caller ends", "normal-clearing", 200, up, at(answers, "gwa")),
@@ -105,10 +106,10 @@ func stories() []story {
 		one1("woken-answers", "… or it answers in spite of the CANCEL: the call is made", "normal-clearing", 200, up,
 			map[string][]Callee{"gwa": {with(wakes, func(c *Callee) { c.Late = ms100(3) })}, "gwb": {soon}, "gwc": {answers}}),
 		one1("woken-deaf", "… or it takes no notice of the CANCEL: after a second the third one is tried", "normal-clearing", 200, up,
-			map[string][]Callee{"gwa": {with(wakes, func(c *Callee) { c.Deaf = true })}, "gwb": {soon}, "gwc": {answers}}),
+			map[string][]Callee{"gwa": {with(wakes, deaf)}, "gwb": {soon}, "gwc": {answers}}),
 		one1("woken-cancel", "… and the caller gives up within that second: what the target was left behind for stays in the record", "caller-cancelled", 487,
 			Caller{GiveUp: ms100(45), Manner: hangUp},
-			map[string][]Callee{"gwa": {with(wakes, func(c *Callee) { c.Deaf = true })}, "gwb": {soon}, "gwc": {answers}}),
+			map[string][]Callee{"gwa": {with(wakes, deaf)}, "gwb": {soon}, "gwc": {answers}}),
 		one1("woken-no-tcp", "… or the next one asks for a password, which makes the INVITE too large for UDP, and has no TCP: it is the same target that is called once more by UDP",
 			"normal-clearing", 200, up, map[string][]Callee{"gwa": {with(wakes, func(c *Callee) { c.Progress = []Progress{{3995 * time.Millisecond, 180, false}} })}, "gwb": {asks(407, answers)}}).
 			doc(gwb, gwb+", udpMaxRequest: 1100"),

@@ -27,10 +27,10 @@ func withCodecs(document, platforms, others string) string {
 
 // TestMED02EveryStory: every call of the ladders goes as it does although its two sides have no codec in common: what is offered and answered
 // on each leg is of that leg's codec, and the relay converts between them whenever both sides have said where they are.
-func TestMED02EveryStory(t *testing.T) { everyStory(t, "PCMU", "PCMA") }
+func TestMED02EveryStory(t *testing.T) { t.Parallel(); everyStory(t, "PCMU", "PCMA") }
 
 // TestMED02EveryStoryBeside: … and although they have one in common that is not converted, and each another: all of what a leg is offered and answers is its own.
-func TestMED02EveryStoryBeside(t *testing.T) { everyStory(t, "G729, PCMU", "G729, PCMA") }
+func TestMED02EveryStoryBeside(t *testing.T) { t.Parallel(); everyStory(t, "G729, PCMU", "G729, PCMA") }
 
 func everyStory(t *testing.T, platforms, others string) {
 	for _, s := range stories() {
@@ -66,6 +66,7 @@ func (s *story) with(t *testing.T, document string) *World {
 
 // TestMED02Mix is TestTenThousandCalls where no call has a codec in common.
 func TestMED02Mix(t *testing.T) {
+	t.Parallel()
 	converted := 0
 	calls := mixes(t, foreign(Document), 10, func(w *World) {
 		for _, n := range w.Nodes {
@@ -84,6 +85,7 @@ func TestMED02Mix(t *testing.T) {
 // TestMED06EveryStory: every call of the ladders goes as it does although gateways have their keys as tones: they are offered no
 // telephone-event, and the others are, whatever the gateway says.
 func TestMED06EveryStory(t *testing.T) {
+	t.Parallel()
 	for _, s := range stories() {
 		t.Run(s.file, func(t *testing.T) {
 			document := foreign(strings.NewReplacer(s.changes...).Replace(Document))

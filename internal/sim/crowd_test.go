@@ -19,6 +19,7 @@ func crowded(t *testing.T, seed uint64) *World {
 
 // TestCrowd joins calls of up to four shards with each other, while their mailboxes are slow and the network loses packets.
 func TestCrowd(t *testing.T) {
+	t.Parallel()
 	seeds, bad, moves, forwards, joined := 100, 0, 0, 0, 0
 	if testing.Short() {
 		seeds = 20

@@ -4,6 +4,7 @@ import "testing"
 
 // TestT38Mix is TestTenThousandCalls where parties ask for T.38 in the place of speech and behind it, take that back, and go back to speech.
 func TestT38Mix(t *testing.T) {
+	t.Parallel()
 	faxes := 0
 	calls := mixes(t, Document, 10, func(w *World) {
 		for _, s := range w.order {

@@ -115,6 +115,7 @@ func TestSeed(t *testing.T) {
 
 // TestTenThousandCalls places calls of all behaviours over a network that loses, doubles and reorders a tenth of all packets.
 func TestTenThousandCalls(t *testing.T) {
+	t.Parallel()
 	snap, calls := compiled(t), *callsFlag
 	if testing.Short() {
 		calls = 500

@@ -36,6 +36,7 @@ var noFault = Fault{Drop: -1, Double: -1, Media: -1, Name: -1, Send: -1, Panic: 
 
 // TestLadders compares each story with its ladder in testdata; -update writes them.
 func TestLadders(t *testing.T) {
+	t.Parallel()
 	for _, s := range stories() {
 		t.Run(s.file, func(t *testing.T) {
 			w := s.run(t, noFault)

@@ -102,6 +102,7 @@ const perWorld = 108
 // timers on both legs, over a perfect network and over one that loses, doubles and reorders. The watch knows RFC 3262, RFC 3264, RFC
 // 3311, RFC 4028 and RFC 6337, and nothing of our code.
 func TestSetupMatrix(t *testing.T) {
+	t.Parallel()
 	for _, ours := range []string{"supported", "off", "required"} {
 		for _, own := range []string{"as-received", "always"} {
 			set := ", reliableProvisional: " + ours

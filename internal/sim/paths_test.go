@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -234,7 +233,7 @@ func kindOf(failure string) string {
 // moment's, and where packets are lost, doubled and late as well, orders are drawn. It makes some 3000 runs. -sim.paths=5000 has most calls in all orders, 100000 runs in
 // a quarter of an hour; -sim.bounds=1,0,0,0 those in which one packet is lost besides; and -sim.paths=1 shows the ladder of each.
 func TestPaths(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // worlds are small, and gone at once
+	t.Parallel()
 	document := strings.ReplaceAll(little, "{options: false,", "{options: false, "+*settingsFlag)
 	snap, err := Compile(document)
 	if err != nil {

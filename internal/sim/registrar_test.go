@@ -11,6 +11,7 @@ import (
 // TestRegistrations registers a trunk with registrars that challenge, call nonces stale, want longer intervals, refuse, fall silent and
 // recover, over a network at its worst. Once they take registrations, the trunk has one.
 func TestRegistrations(t *testing.T) {
+	t.Parallel()
 	snap, err := registering()
 	if err != nil {
 		t.Fatal(err)

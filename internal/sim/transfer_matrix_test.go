@@ -114,6 +114,7 @@ func (c *transferCell) check(records map[string]*cdr.Record) string {
 // either side is sent on to the other one, made by us or refused, and in a part of the combinations it joins two calls. On the perfect network,
 // where the outcome is checked too, each combination of the set-up runs with one of the transfers in turn.
 func TestTransferMatrix(t *testing.T) {
+	t.Parallel()
 	calls := 0
 	for _, ours := range []string{"supported", "off", "required"} {
 		for _, own := range []string{"as-received", "always"} {
