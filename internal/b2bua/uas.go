@@ -392,6 +392,7 @@ func (c *Call) turnAway(now time.Time, l *Leg, src sip.Source, m *sip.Message, w
 // refresh learns from a request within the dialog: target, flow, methods.
 func (c *Call) refresh(l *Leg, src sip.Source, m *sip.Message) {
 	if !l.up {
+		c.refreshEarly(l, m)
 		return
 	}
 	if src.Flow != 0 {
@@ -404,6 +405,17 @@ func (c *Call) refresh(l *Leg, src sip.Source, m *sip.Message) {
 		c.follow(l)
 	}
 	l.remap(src, m)
+}
+
+// refreshEarly learns the target from an UPDATE in an early dialog (RFC 3311 §4), which is that of the call when it is answered.
+func (c *Call) refreshEarly(l *Leg, m *sip.Message) {
+	if l == &c.a {
+		if f := c.forkOf(m.ToTag()); f != nil && f.rel != nil {
+			f.rel.dlg.Refresh(m)
+		}
+	} else if e := l.earlyDialog(m.FromTag()); e != nil && e.dlg.Refresh(m) {
+		e.hop = c.env.nextHop(c.now, e.hop, &e.dlg, l.trunk)
+	}
 }
 
 // ok is a plain 200 to a request within the dialog. To OPTIONS it says what one outside of it is told (RFC 3261 §11.2).

@@ -1,6 +1,7 @@
 package ua_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -155,4 +156,53 @@ func TestTheAnswerInTheBranchThatAnswers(t *testing.T) {
 	if at := r.side(0).Remote; at.Port() != 4100 {
 		t.Errorf("the relay sends to %v\n%s", at, r.lines())
 	}
+}
+
+// TestContactOfAnUpdateBeforeTheAnswer: where a party says in an early dialog that it is reached elsewhere from now on, requests of ours go there (RFC 3311 §4), to a
+// caller also when the call is answered.
+func TestContactOfAnUpdateBeforeTheAnswer(t *testing.T) {
+	r := newRig(t)
+	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
+	inv, _ := r.told("INVITE")
+	r.out.Reset()
+	r.in(r.pstn, with(response("183 Session Progress", inv, "to", bodies[1]), "Require: 100rel", "RSeq: 1"))
+	ring, _ := r.told("SIP/2.0 183")
+	r.in(r.pstn, response("200 OK", r.first("PRACK"), "", ""))
+	caller := &end{r: r, src: r.uc, callID: "call", from: header(ring, "From"), to: header(ring, "To"), seq: 1}
+	callee := &end{r: r, src: r.pstn, callID: header(inv, "Call-ID"), from: header(inv, "To") + ";tag=to", to: header(inv, "From")}
+	caller.says("PRACK", "", "RAck: "+header(ring, "RSeq")+" 1 INVITE")
+	r.sent("SIP/2.0 200")
+
+	moves := func(e *end, contact string) {
+		t.Helper()
+		e.seq++
+		m := e.write("UPDATE", e.seq, "")
+		r.out.Reset()
+		r.in(e.src, bytes.Replace(m, []byte("Contact: "+header(m, "Contact")), []byte("Contact: <"+contact+">"), 1))
+		r.sent("SIP/2.0 200")
+	}
+	moves(callee, "sip:bob@198.51.100.2:5088")
+
+	goes := func(method, uri string, port uint16) {
+		t.Helper()
+		for _, s := range r.out.Sends {
+			if line, _, _ := strings.Cut(string(s.Data), "\r\n"); strings.HasPrefix(line, method+" ") {
+				if line != method+" "+uri+" SIP/2.0" || s.Hop.Remote.Port() != port {
+					t.Errorf("%s to port %d", line, s.Hop.Remote.Port())
+				}
+				return
+			}
+		}
+		t.Errorf("no %s\n%s", method, r.lines())
+	}
+	caller.says("UPDATE", held)
+	goes("UPDATE", "sip:bob@198.51.100.2:5088", 5088)
+	callee.answers("200 OK", r.first("UPDATE"), heldAnswer)
+	moves(caller, "sip:alice@198.51.100.1:5077")
+	r.out.Reset()
+	r.in(r.pstn, response("200 OK", inv, "to", ""))
+	r.told("SIP/2.0 200")
+	caller.ack(1)
+	callee.says("BYE", "")
+	goes("BYE", "sip:alice@198.51.100.1:5077", 5077)
 }
