@@ -84,6 +84,7 @@ func recordedAttempt(r *cdr.Record, i int, legs []*legWatch, fail func(string, .
 				continue
 			}
 			switch {
+			case a.Class == "cancelled" && q.ended.Equal(until): // which came in the same moment, and later
 			case a.Class == "answered" && q.behind.Equal(a.At.Add(a.Took)):
 			case q.status/100 == 2 && a.Class == "answered" && !q.ended.Equal(a.At.Add(a.Took)):
 				fail("attempt %d was answered after %v, on the wire after %v", i+1, a.Took, q.ended.Sub(a.At))
