@@ -74,21 +74,24 @@ func (w *worker) settle(p *port, now int64) {
 		return
 	}
 	peer := w.from
-	if w.between(p, s, now) && r.sockets.hear(p, s, r.nextGeneration(), &peer) {
+	w.drain(p, p.socket, now) // what comes from now on comes to s, and is behind that
+	if w.drain(p, s, now) && r.sockets.hear(p, s, r.nextGeneration(), &peer) {
 		r.count.connected.Add(1)
 	} else {
 		s.close()
 	}
 }
 
-// between passes what has come to a socket between bind and connect, which may be anybody's. False: far more has than there can be.
-func (w *worker) between(p *port, s socket, now int64) bool {
+// drain passes what waits in a socket of a port. In one that has just been connected it may be anybody's: it was bound before. False: far more comes than can
+// have waited.
+func (w *worker) drain(p *port, s socket, now int64) bool {
 	for range maxQueued {
-		n, errno := s.receive(w.buffer[:], &w.from)
-		if errno != 0 {
+		switch n, errno := s.receive(w.buffer[:], &w.from); errno {
+		case 0:
+			w.pass(p, n, now)
+		case unix.EAGAIN:
 			return true
 		}
-		w.pass(p, n, now)
 	}
 	return false
 }

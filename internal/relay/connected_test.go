@@ -111,6 +111,39 @@ func TestSettledPeerGetsASocket(t *testing.T) {
 	}
 }
 
+// TestSettlingKeepsTheOrder: what waits in the socket that hears anybody goes on before what has come to the connected one.
+func TestSettlingKeepsTheOrder(t *testing.T) {
+	r := newRig(t, Config{Best: media.TierSockets})
+	a, b := newPhone(t, ip4), newPhone(t, ip4)
+	s := call(1, a, b)
+	r.open(s)
+	x := func(i uint16) []byte { return rtpPacket(8, i, uint32(i)*160, 7) }
+	sent := uint16(0)
+	send := func(packets int) {
+		for range packets {
+			sent++
+			a.send(a.rtp, s.Streams[0].Side[0].Local, x(sent))
+		}
+	}
+	arrive := func(from uint16) {
+		t.Helper()
+		for i := from; i <= sent; i++ {
+			b.wantOn(b.rtp, s.Streams[0].Side[1].Local, x(i))
+		}
+	}
+	send(settled - 5)
+	arrive(1)
+	ses := r.find(1)
+	ses.mu.Lock() // what comes now waits; the fifth of it settles
+	send(20)
+	ses.mu.Unlock()
+	send(settled)
+	arrive(settled - 4)
+	if r.connectedTo(0) == "" {
+		t.Error("not settled")
+	}
+}
+
 // TestDescriptorsAreForCalls: where they are scarce no peer gets a second socket.
 func TestDescriptorsAreForCalls(t *testing.T) {
 	r := newRig(t, Config{Best: media.TierSockets})
