@@ -185,7 +185,9 @@ func (r *Relay) detach(old []freed, p *port, s socket) []freed {
 	if !s.open() {
 		return old
 	}
-	old = r.disconnect(old, p)
+	if c := r.disconnect(p); c.open() {
+		old = append(old, freed{r.sockets, p.local(), c})
+	}
 	p.stream.carrier.detach(s)
 	r.count.sockets.Add(-1)
 	return append(old, freed{p.stream.carrier, p.local(), s})

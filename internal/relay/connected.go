@@ -11,28 +11,27 @@ import (
 // socket that hears anybody, which saves 8 % of what a packet costs. It is a shorter way and nothing else: what comes by it is looked at as if it had come by the
 // other, where everybody else is still heard, and a peer that moves is followed there until it has settled again.
 type connected struct {
-	fd         int32
-	generation int32
-	peer       sockaddr
+	socket socket // without a worker: it never rests
+	peer   sockaddr
 }
 
-// settled is how many datagrams come to a port between two looks whether its peer has settled: most calls that are never answered end before.
+// settled is how many datagrams come to a port between two looks whether its peer has settled: two and a half seconds of speech.
 const settled = 128
 
 // is tells whether the ready list means this socket.
 func (c *connected) is(fd, generation int32) bool {
-	return c != nil && c.fd == fd && c.generation == generation
+	return c != nil && c.socket.fd == fd && c.socket.generation == generation
 }
 
 // receive reads one datagram like socket.receive; the kernel has seen to it that it is from the peer.
 func (c *connected) receive(b []byte, from *sockaddr) (n int, errno unix.Errno) {
-	r, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0)
+	r, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.socket.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0)
 	*from = c.peer
 	return int(r), errno
 }
 
 func (c *connected) send(b []byte) unix.Errno {
-	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(c.socket.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 	return errno
 }
 
@@ -60,12 +59,7 @@ func (w *worker) settle(p *port, now int64) {
 	if to := p.gate.destination(p.stream.side[p.side].trust.latch); p.isRTCP || *to != w.from {
 		return
 	}
-	if c := p.connected; c != nil {
-		p.connected = nil
-		r.sockets.detach(c.socket())
-		c.socket().close()
-		r.count.connected.Add(-1)
-	}
+	r.disconnect(p).close()
 	if r.count.sockets.Load()+r.count.connected.Load() >= r.mayConnect {
 		return
 	}
@@ -73,22 +67,23 @@ func (w *worker) settle(p *port, now int64) {
 	if err != nil {
 		return
 	}
-	peer := w.from
-	w.drain(p, p.socket, now) // what comes from now on comes to s, and is behind that
-	if w.drain(p, s, now) && r.sockets.hear(p, s, r.nextGeneration(), &peer) {
+	c := &connected{socket{fd: s.fd, generation: r.nextGeneration()}, w.from}
+	w.catchUp(p, p.socket, now) // what comes from now on comes to s, and is behind that
+	if w.catchUp(p, s, now) && r.sockets.hear(p, c) {
+		p.connected = c
 		r.count.connected.Add(1)
 	} else {
 		s.close()
 	}
 }
 
-// drain passes what waits in a socket of a port. In one that has just been connected it may be anybody's: it was bound before. False: far more comes than can
+// catchUp passes what waits in a socket of a port. In one that has just been connected it may be anybody's: it was bound before. False: far more comes than can
 // have waited.
-func (w *worker) drain(p *port, s socket, now int64) bool {
+func (w *worker) catchUp(p *port, s socket, now int64) bool {
 	for range maxQueued {
 		switch n, errno := s.receive(w.buffer[:], &w.from); errno {
 		case 0:
-			w.pass(p, n, now)
+			w.passRead(p, s.fd, n, now)
 		case unix.EAGAIN:
 			return true
 		}
@@ -96,20 +91,17 @@ func (w *worker) drain(p *port, s socket, now int64) bool {
 	return false
 }
 
-// disconnect makes the worker deaf to the connected socket of a port and appends it to those to give back. The session is locked.
-func (r *Relay) disconnect(old []freed, p *port) []freed {
+// disconnect makes the worker deaf to the connected socket of a port, for the caller to close; noSocket when it has none. The session is locked.
+func (r *Relay) disconnect(p *port) socket {
 	c := p.connected
 	if c == nil {
-		return old
+		return noSocket
 	}
 	p.connected = nil
-	r.sockets.detach(c.socket())
+	r.sockets.detach(c.socket)
 	r.count.connected.Add(-1)
-	return append(old, freed{r.sockets, p.local(), c.socket()})
+	return c.socket
 }
-
-// socket is for giving it back: it has no worker, so it never rests.
-func (c *connected) socket() socket { return socket{fd: c.fd, generation: c.generation} }
 
 // connect opens the second socket of a port. Two sockets may have one address where both have SO_REUSEPORT and are of one user, which they have no longer than
 // this takes: nobody else gets hold of the port.
@@ -160,16 +152,14 @@ func (s socket) connectTo(peer *sockaddr) unix.Errno {
 }
 
 // hear puts a connected socket into the ready list that has the port's other one.
-func (o *sockets) hear(p *port, s socket, generation int32, peer *sockaddr) bool {
-	if !o.table.set(s.fd, p) {
+func (o *sockets) hear(p *port, c *connected) bool {
+	if !o.table.set(c.socket.fd, p) {
 		return false
 	}
-	p.connected = &connected{fd: s.fd, generation: generation, peer: *peer}
-	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: s.fd, Pad: generation}
-	if unix.EpollCtl(p.socket.worker.epoll, unix.EPOLL_CTL_ADD, int(s.fd), &ev) == nil {
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: c.socket.fd, Pad: c.socket.generation}
+	if unix.EpollCtl(p.socket.worker.epoll, unix.EPOLL_CTL_ADD, int(c.socket.fd), &ev) == nil {
 		return true
 	}
-	o.table.set(s.fd, nil)
-	p.connected = nil
+	o.table.set(c.socket.fd, nil)
 	return false
 }

@@ -20,7 +20,7 @@ func (r *rig) connectedTo(side media.SideIndex) string {
 	if c == nil {
 		return ""
 	}
-	name, err := unix.Getpeername(int(c.fd))
+	name, err := unix.Getpeername(int(c.socket.fd))
 	if err != nil {
 		r.t.Fatal(err)
 	}

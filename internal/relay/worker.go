@@ -183,11 +183,16 @@ func (w *worker) serve(p *port, fd, generation int32, now int64) {
 		p.refused(socket{fd: fd}, now) // nothing is there, or an ICMP error of an earlier packet was
 		return
 	}
-	if w.passLate(p, n, now) && waited(fd) > quality.Buffer {
-		p.stream.side[p.side].count.waited++
-	}
+	w.passRead(p, fd, n, now)
 	if !short {
 		w.settle(p, now)
+	}
+}
+
+// passRead is pass for the datagram that was read last from a socket.
+func (w *worker) passRead(p *port, fd int32, n int, now int64) {
+	if w.passLate(p, n, now) && waited(fd) > quality.Buffer {
+		p.stream.side[p.side].count.waited++
 	}
 }
 
