@@ -162,17 +162,7 @@ func TestTheAnswerInTheBranchThatAnswers(t *testing.T) {
 // caller also when the call is answered.
 func TestContactOfAnUpdateBeforeTheAnswer(t *testing.T) {
 	r := newRig(t)
-	r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", bodies[0]))
-	inv, _ := r.told("INVITE")
-	r.out.Reset()
-	r.in(r.pstn, with(response("183 Session Progress", inv, "to", bodies[1]), "Require: 100rel", "RSeq: 1"))
-	ring, _ := r.told("SIP/2.0 183")
-	r.in(r.pstn, response("200 OK", r.first("PRACK"), "", ""))
-	caller := &end{r: r, src: r.uc, callID: "call", from: header(ring, "From"), to: header(ring, "To"), seq: 1}
-	callee := &end{r: r, src: r.pstn, callID: header(inv, "Call-ID"), from: header(inv, "To") + ";tag=to", to: header(inv, "From")}
-	caller.says("PRACK", "", "RAck: "+header(ring, "RSeq")+" 1 INVITE")
-	r.sent("SIP/2.0 200")
-
+	caller, callee, inv := r.ringing(speech, speech)
 	moves := func(e *end, contact string) {
 		t.Helper()
 		e.seq++
@@ -195,9 +185,9 @@ func TestContactOfAnUpdateBeforeTheAnswer(t *testing.T) {
 		}
 		t.Errorf("no %s\n%s", method, r.lines())
 	}
-	caller.says("UPDATE", held)
+	caller.says("UPDATE", described(0, 1, speech+"a=sendonly\r\n"))
 	goes("UPDATE", "sip:bob@198.51.100.2:5088", 5088)
-	callee.answers("200 OK", r.first("UPDATE"), heldAnswer)
+	callee.answers("200 OK", r.first("UPDATE"), described(1, 1, speech+"a=recvonly\r\n"))
 	moves(caller, "sip:alice@198.51.100.1:5077")
 	r.out.Reset()
 	r.in(r.pstn, response("200 OK", inv, "to", ""))
