@@ -45,13 +45,14 @@ func (a *app) diffCmd() *cobra.Command {
 }
 
 // wouldApply shows what a document would change at the running server.
-func (a *app) wouldApply(ctx context.Context, path string, src []byte) error {
+func (a *app) wouldApply(ctx context.Context, to, path string, src []byte) error {
 	var res struct {
 		Document string            `json:"document"`
+		Before   string            `json:"before,omitempty"` // a server older than this command does not tell
 		Warnings []string          `json:"warnings"`
 		Changes  []topology.Change `json:"changes"`
 	}
-	if err := a.client().post(ctx, "/apply?dry-run=true&name="+escape(shown(path)), src, &res); err != nil {
+	if err := a.client().post(ctx, to+"?dry-run=true&name="+escape(shown(path)), src, &res); err != nil {
 		return err
 	}
 	return a.print(res, func(w io.Writer) {
@@ -59,7 +60,11 @@ func (a *app) wouldApply(ctx context.Context, path string, src []byte) error {
 			fmt.Fprintln(w, l)
 		}
 		writeChanges(w, res.Changes)
-		fmt.Fprintf(w, "document %s is good and not applied\n", res.Document)
+		fmt.Fprintf(w, "document %s is good and not applied", res.Document)
+		if res.Before != "" && res.Before != res.Document {
+			fmt.Fprintf(w, "; %s runs, and with --expect %s only that is replaced", res.Before, res.Before)
+		}
+		fmt.Fprintln(w)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -205,25 +206,39 @@ func (a *app) run(s *server.Server, sig *signals, drain time.Duration, prof prof
 	return errors.Join(err, s.Shutdown(limit))
 }
 
+// version is how a document is told from another one.
+var version = regexp.MustCompile("^[0-9a-f]{12}$")
+
 func (a *app) applyCmd() *cobra.Command {
-	var dry bool
+	var (
+		dry    bool
+		expect string
+	)
 	c := &cobra.Command{Use: "apply [FILE]", Short: "Give the running server a new document; a bad one is refused whole", Args: one,
-		ValidArgsFunction: yamlFiles, Example: "  directsip apply --dry-run directsip.yaml\n  directsip apply directsip.yaml",
+		ValidArgsFunction: yamlFiles, Example: "  directsip apply --dry-run directsip.yaml\n  directsip apply directsip.yaml\n  directsip apply --expect 5f1e0c9a7b32 directsip.yaml",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path := document(args)
+			path, to := document(args), "/apply"
+			if cmd.Flags().Changed("expect") { // also "", which a script has that found no version
+				if !version.MatchString(expect) {
+					return &usageError{"apply", fmt.Errorf("--expect %q is no version of a document: write the 12 digits and letters that `directsip apply --dry-run`, `status` or `check` of the document that "+
+						"yours was made of shows", expect)}
+				}
+				to += "/" + expect
+			}
 			src, err := readAll(a.in, path)
 			if err != nil {
 				return err
 			}
 			if dry {
-				return a.wouldApply(cmd.Context(), path, src)
+				return a.wouldApply(cmd.Context(), to, path, src)
 			}
 			var res struct {
 				Document string   `json:"document"`
+				Before   string   `json:"before,omitempty"`
 				Changed  *bool    `json:"changed,omitempty"` // a server older than this command does not tell
 				Warnings []string `json:"warnings"`
 			}
-			if err := a.client().post(cmd.Context(), "/apply?name="+escape(shown(path)), src, &res); err != nil {
+			if err := a.client().post(cmd.Context(), to+"?name="+escape(shown(path)), src, &res); err != nil {
 				return err
 			}
 			return a.print(res, func(w io.Writer) {
@@ -234,10 +249,15 @@ func (a *app) applyCmd() *cobra.Command {
 					fmt.Fprintf(w, "document %s is the one that the server has; nothing has changed\n", res.Document)
 					return
 				}
-				fmt.Fprintf(w, "document %s applied; running calls keep theirs\n", res.Document)
+				place := ""
+				if res.Before != "" {
+					place = " in the place of " + res.Before
+				}
+				fmt.Fprintf(w, "document %s applied%s; running calls keep theirs\n", res.Document, place)
 			})
 		}}
 	c.Flags().BoolVar(&dry, "dry-run", false, "check it at the server and show what it would change, without applying it")
+	c.Flags().StringVar(&expect, "expect", "", "refuse it unless this version of the document runs: the one that it was made of")
 	return c
 }
 

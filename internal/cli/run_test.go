@@ -173,6 +173,29 @@ func (s *serving) strangeFrom(host, port, says string) {
 	s.until("the status names the stranger", func() bool { return want.MatchString(s.run(0, "status")) })
 }
 
+// replace applies the document, which has changed, in the place of the one that runs, and of no other one.
+func (s *serving) replace() {
+	s.t.Helper()
+	var st struct{ Document string }
+	if err := json.Unmarshal([]byte(s.run(0, "status", "--json")), &st); err != nil {
+		s.t.Fatal(err)
+	}
+	if out := s.run(0, "apply", "--dry-run", s.path); !strings.Contains(out, " is good and not applied; "+st.Document+" runs, and with --expect "+st.Document+" only that is replaced\n") {
+		s.t.Errorf("a dry run says\n%s", out)
+	}
+	if out := s.run(1, "apply", "--expect", "0123456789ab", s.path); !strings.Contains(out, "directsip: the document is not applied, the old one stays: ") || !strings.Contains(out, "made of 0123456789ab, and the server runs "+st.Document+";") {
+		s.t.Errorf("a document that was made of another one: %s", out)
+	}
+	for _, none := range []string{"", st.Document[:8], "../drain"} {
+		if out := s.run(2, "apply", "--expect", none, s.path); !strings.Contains(out, " is no version of a document: ") {
+			s.t.Errorf("what is no version: %s", out)
+		}
+	}
+	if out := s.run(0, "apply", "--expect", st.Document, s.path); !strings.Contains(out, " applied in the place of "+st.Document+"; running calls keep theirs\n") {
+		s.t.Errorf("a changed document: %s", out)
+	}
+}
+
 // TestServe is the life of a server: it says where it listens, answers every command, takes signals and ends with 0.
 func TestServe(t *testing.T) {
 	s := serve(t)
@@ -231,9 +254,7 @@ func TestServe(t *testing.T) {
 	if err := os.WriteFile(s.path, []byte(s.doc+"# another\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := s.run(0, "apply", s.path); !strings.Contains(out, "applied; running calls keep theirs\n") {
-		t.Errorf("a changed document: %s", out)
-	}
+	s.replace()
 	s.strange()
 	if out := s.run(0, "status", "--json"); !strings.Contains(out, `"strangers": [`) {
 		t.Errorf("status: %s", out)

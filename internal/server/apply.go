@@ -22,73 +22,94 @@ const learnTime = 2 * time.Second
 // Apply takes a new document: all of it, or nothing of it. What it needs is opened first; then new calls take it; then what
 // only the old one needed is closed, listeners as soon as no call runs that came by them.
 func (s *Server) Apply(name string, src []byte) (*topology.Snapshot, topology.Problems, error) {
-	snap, _, problems, err := s.take(name, src)
-	return snap, problems, err
+	done, problems, err := s.take(name, src, "")
+	return done.to, problems, err
 }
 
-// take is Apply that tells whether the document is another one than before.
-func (s *Server) take(name string, src []byte) (snap *topology.Snapshot, changed bool, problems topology.Problems, err error) {
+// step is the way from the document that ran to another one, which may be the same.
+type step struct{ from, to *topology.Snapshot }
+
+// errOvertaken refuses a document that was made of another one than that which runs.
+var errOvertaken = errors.New("another document runs than the one that it was made of")
+
+// overtaken refuses a document that would undo what somebody else has applied: who made it expects to change another one than that which runs. "" expects nothing.
+func overtaken(snap, runs *topology.Snapshot, expect string) error {
+	if expect == "" || expect == runs.Version || snap.Version == runs.Version {
+		return nil
+	}
+	return fmt.Errorf("%w: it was made of %s, and the server runs %s; see with `directsip apply --dry-run` what it would undo, write that into it, and apply it with --expect %s",
+		errOvertaken, expect, runs.Version, runs.Version)
+}
+
+// take is Apply that tells which document ran before. Where expect is not "", it has to be the version of that.
+func (s *Server) take(name string, src []byte, expect string) (step, topology.Problems, error) {
 	snap, me, problems, err := s.read(name, src)
 	if err != nil {
-		return nil, false, problems, err
+		return step{}, problems, err
 	}
 	s.apply.Lock()
 	defer s.apply.Unlock()
 	if s.ended {
-		return nil, false, problems, errEnding
+		return step{}, problems, errEnding
 	}
-	if old := s.engine.Snapshot(); snap.Version == old.Version && snap.SameSecrets(old) { // certificates are read again by themselves
+	old := s.engine.Snapshot()
+	if err := overtaken(snap, old, expect); err != nil {
+		return step{}, problems, err
+	}
+	if snap.Version == old.Version && snap.SameSecrets(old) { // certificates are read again by themselves
 		wanted, err := s.openConsumer(me)
 		if err != nil {
-			return nil, false, problems, err
+			return step{}, problems, err
 		}
 		if !s.consumer.same(wanted) { // another token
 			s.turnConsumer(wanted)
 		}
 		s.log.Info("document has not changed", "document", snap.Version, "name", name)
 		s.engine.RetryRegistrations()
-		return snap, false, append(problems, s.remarks(name, me)...), nil
+		return step{old, old}, append(problems, s.remarks(name, me)...), nil
 	}
 	bad := s.unusable(name, snap, me)
 	if bad.Failed() {
-		return nil, false, bad, bad
+		return step{}, bad, bad
 	}
 	problems = append(problems, bad...)
-	old := s.engine.Snapshot()
 	if err := s.change(snap, me); err != nil {
-		return nil, false, problems, err
+		return step{}, problems, err
 	}
 	problems = append(problems, s.remarks(name, me)...)
 	for _, p := range problems {
 		s.log.Warn("document", "problem", p.String())
 	}
 	s.log.Info("document applied", "document", snap.Version, "name", name, "before", old.Version, "changed", differences(old.Source, src))
-	return snap, true, problems, nil
+	return step{old, snap}, problems, nil
 }
 
-// Compare is what Apply would change. The document is checked as a whole, with the files that it names; nothing is opened.
-func (s *Server) Compare(name string, src []byte) (*topology.Snapshot, []topology.Change, topology.Problems, error) {
+// compare is what take would change. The document is checked as a whole, with the files that it names; nothing is opened.
+func (s *Server) compare(name string, src []byte, expect string) (step, []topology.Change, topology.Problems, error) {
 	snap, me, problems, err := s.read(name, src)
 	if err != nil {
-		return nil, nil, problems, err
+		return step{}, nil, problems, err
+	}
+	old := s.engine.Snapshot()
+	if err := overtaken(snap, old, expect); err != nil {
+		return step{}, nil, problems, err
 	}
 	bad := s.unusable(name, snap, me)
 	if bad.Failed() {
-		return nil, nil, bad, bad
+		return step{}, nil, bad, bad
 	}
 	problems = append(problems, bad...)
 	if _, err := s.openConsumer(me); err != nil {
-		return nil, nil, nil, err
+		return step{}, nil, nil, err
 	}
-	old := s.engine.Snapshot()
 	changes, unread := topology.Diff(old.Source, src)
 	if len(unread) > 0 { // both have been read before
-		return nil, nil, unread, unread
+		return step{}, nil, unread, unread
 	}
 	if len(changes) == 0 && !snap.SameSecrets(old) {
 		problems = append(problems, topology.Problem{File: name, Warning: true, Why: "a password that the document has from elsewhere is not that of the running server", Fix: "Apply it"})
 	}
-	return snap, changes, append(problems, s.remarks(name, me)...), nil
+	return step{old, snap}, changes, append(problems, s.remarks(name, me)...), nil
 }
 
 // remarks are what a document that is applied does not change, or cannot have here.

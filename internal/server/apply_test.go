@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -202,6 +203,61 @@ func overSocket(path string) *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}}, Timeout: timeout}
+}
+
+// TestOPS05ApplyAtOnce has several people apply what each has made of the same document, at once: one has it, and the others are told which document runs by now, and undo nothing.
+func TestOPS05ApplyAtOnce(t *testing.T) {
+	t.Parallel()
+	r := start(t, basic)
+	was := r.engine.Snapshot().Version
+	apply := func(query, doc string) (status int, answer string) {
+		resp, err := overSocket(SocketPath(r.cfg.DataDir)).Post("http://directsip/apply/"+query, "", strings.NewReader(expand(r.net, doc)))
+		if err != nil {
+			t.Error(err)
+			return 0, ""
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	mine := func(i int) string {
+		return strings.Replace(basic, "{options: false", fmt.Sprintf("{maxCalls: %d, options: false", i+1), 1)
+	}
+	const people = 8
+	var (
+		all     sync.WaitGroup
+		status  [people]int
+		answers [people]string
+	)
+	for i := range people {
+		all.Go(func() { status[i], answers[i] = apply(was, mine(i)) })
+	}
+	all.Wait()
+	runs, won := r.engine.Snapshot().Version, -1
+	for i := range people {
+		switch {
+		case status[i] == http.StatusOK && won < 0 && strings.Contains(answers[i], `"before":"`+was+`"`) && strings.Contains(answers[i], `"document":"`+runs+`"`):
+			won = i
+		case status[i] != http.StatusPreconditionFailed || !strings.Contains(answers[i], "it was made of "+was+", and the server runs "+runs) || !strings.Contains(answers[i], "--expect "+runs):
+			t.Errorf("%d: %d %s", i, status[i], answers[i])
+		}
+	}
+	if n := strings.Count(r.log.String(), "document applied"); won < 0 || n != 1 {
+		t.Fatalf("%d applied: %v", n, status)
+	}
+	other := (won + 1) % people
+	if status, body := apply(was+"?dry-run=true", mine(other)); status != http.StatusPreconditionFailed || !strings.Contains(body, runs) {
+		t.Errorf("dry run of an overtaken document: %d %s", status, body)
+	}
+	if status, body := apply(was, mine(won)); status != http.StatusOK || !strings.Contains(body, `"changed":false`) {
+		t.Errorf("the winner, who has heard no answer and applies it again: %d %s", status, body)
+	}
+	if status, body := apply(runs, mine(other)); status != http.StatusOK || r.engine.Snapshot().Version == runs {
+		t.Errorf("a document made of the one that runs: %d %s", status, body)
+	}
 }
 
 // OPS-05: what a document would change is told, and nothing of it is done; a bad one is refused as it would be by Apply.

@@ -506,7 +506,7 @@ func TestOPS17Token(t *testing.T) {
 			}
 		}
 		for what, err := range map[string]error{"apply": func() error { _, _, err := r.Apply("d.yaml", []byte(doc)); return err }(),
-			"dry run": func() error { _, _, _, err := r.Compare("d.yaml", []byte(doc)); return err }()} {
+			"dry run": func() error { _, _, _, err := r.compare("d.yaml", []byte(doc), ""); return err }()} {
 			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), `server "med1.test": qualityConsumerTokenFile `+token) || strings.Contains(err.Error(), "two") {
 				t.Errorf("%s with %q: %v", what, text, err)
 			}

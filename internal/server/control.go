@@ -164,6 +164,7 @@ const maxDocument = 16 << 20
 func (s *Server) controlHandler() http.Handler {
 	mux := s.views()
 	mux.HandleFunc("POST /apply", s.postApply)
+	mux.HandleFunc("POST /apply/{expect}", s.postApply) // not a parameter, which an older server would overlook, and with it what is expected
 	mux.HandleFunc("POST /drain", s.postDrain)
 	return mux
 }
@@ -485,16 +486,15 @@ func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var (
-		snap     *topology.Snapshot
+		done     step
 		changes  []topology.Change
 		problems topology.Problems
-		changed  bool
 	)
-	dry := r.URL.Query().Get("dry-run") == "true"
+	dry, expect := r.URL.Query().Get("dry-run") == "true", r.PathValue("expect")
 	if dry {
-		snap, changes, problems, err = s.Compare(name, src)
+		done, changes, problems, err = s.compare(name, src, expect)
 	} else {
-		snap, changed, problems, err = s.take(name, src)
+		done, problems, err = s.take(name, src, expect)
 	}
 	if err != nil {
 		if !problems.Failed() { // what is wrong is not among the warnings
@@ -503,7 +503,11 @@ func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {
 				err = fmt.Errorf("the document is not applied, the old one stays: %w", err)
 			}
 		}
-		fault(w, http.StatusUnprocessableEntity, err, problems)
+		status := http.StatusUnprocessableEntity
+		if errors.Is(err, errOvertaken) {
+			status = http.StatusPreconditionFailed
+		}
+		fault(w, status, err, problems)
 		return
 	}
 	if !dry {
@@ -513,11 +517,11 @@ func (s *Server) postApply(w http.ResponseWriter, r *http.Request) {
 	for _, p := range problems {
 		warnings = append(warnings, p.String())
 	}
-	result := map[string]any{"document": snap.Version, "warnings": warnings}
+	result := map[string]any{"document": done.to.Version, "before": done.from.Version, "warnings": warnings}
 	if dry {
 		result["changes"] = changes
 	} else {
-		result["changed"] = changed
+		result["changed"] = done.to != done.from
 	}
 	answer(w, result)
 }

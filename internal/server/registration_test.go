@@ -146,7 +146,7 @@ func TestNEW02_RefusedPassword(t *testing.T) {
 	}
 	compare := func() string {
 		t.Helper()
-		_, changes, problems, err := r.Compare("test.yaml", []byte(expand(r.net, document)))
+		_, changes, problems, err := r.compare("test.yaml", []byte(expand(r.net, document)), "")
 		if err != nil || len(changes) > 0 {
 			t.Errorf("the same document: %v, %v", changes, err)
 		}

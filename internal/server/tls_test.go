@@ -145,7 +145,7 @@ func TestChangeBesideABrokenCertificate(t *testing.T) {
 	write([]byte("half a file"))
 	changed := []byte(expand(r.net, strings.Replace(secure, "port: 5070", "port: 5080", 1)))
 	const want = "the one that was read before stays in use, and a restart fails"
-	if _, changes, problems, err := r.Compare("test.yaml", changed); err != nil || len(changes) != 1 || !strings.Contains(problems.Error(), want) {
+	if _, changes, problems, err := r.compare("test.yaml", changed, ""); err != nil || len(changes) != 1 || !strings.Contains(problems.Error(), want) {
 		t.Errorf("a dry run: %v, %v, %v", changes, problems, err)
 	}
 	snap, problems, err := r.Apply("test.yaml", changed)
