@@ -27,7 +27,7 @@ func (s *Scenario) finish(w *World) {
 		// A party of which the node never heard anything cannot be cancelled and rings until its own limit, and so does who takes no notice of it, or has equipment that hears nothing
 		// any more. A caller that is gone may not be missed, and a CANCEL may be lost with its connection.
 		leg := w.Nodes[s.Node].watch.legs[p.callID]
-		if s.moved || w.Nodes[s.Node].missed || w.cut[p.callID] || s.caller.gone || s.caller.forgot || s.caller.stopped.IsZero() || p.stopped.IsZero() || leg == nil || !leg.heard || slices.ContainsFunc(p.host.parties[p.callID], func(x *Party) bool { return x.gone || x.callee != nil && x.callee.Deaf }) {
+		if s.moved || w.Nodes[s.Node].missed || w.cut[p.callID] || w.cut[s.caller.callID] || s.caller.gone || s.caller.forgot || s.caller.stopped.IsZero() || p.stopped.IsZero() || leg == nil || !leg.heard || slices.ContainsFunc(p.host.parties[p.callID], func(x *Party) bool { return x.gone || x.callee != nil && x.callee.Deaf }) {
 			continue
 		}
 		if late := p.stopped.Sub(s.caller.stopped); late > 70*time.Second {

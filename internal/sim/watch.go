@@ -173,6 +173,9 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 		if r.owed == nil {
 			r.owed, r.acked = make(map[string]int), make(map[string]bool)
 		}
+		if r.owed[tag] == 0 && r.completed(x.n.w.now) {
+			r.acked[tag] = true // it need not be
+		}
 		r.owed[tag] = m.Status
 	}
 	first := r.status == 0
@@ -192,6 +195,12 @@ func (x *watch) responseIn(l *legWatch, r *requestWatch, m *sip.Message) {
 		x.answerIn(l, r, m, tag)
 		x.timerAnswered(l, r, m)
 	}
+}
+
+// completed tells whether 64*T1 have passed since the first 2xx to an INVITE: what another branch of a fork answers behind that, as who stood still finds it, is no dialog any more
+// (RFC 3261 §13.2.2.4).
+func (r *requestWatch) completed(now time.Time) bool {
+	return r.status >= 200 && r.status < 300 && !now.Before(r.ended.Add(64*t1))
 }
 
 func (l *legWatch) cancelled() bool {
