@@ -148,6 +148,7 @@ func (c *Call) seatTaken(now time.Time, e *exchange, answer string, out *Out) {
 	p.nameCodecs(l, e.to)
 	p.dirty = true
 	c.keepPlaces()
+	p.withMusic(e.to, l, s, false)
 	if l.inv != nil && !l.up {
 		c.answerGuest(now, l, p.write(c, s, l, &l.sdp, asAnswer), out)
 	} else {

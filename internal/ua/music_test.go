@@ -41,3 +41,35 @@ func TestSIG12MusicUnderKeys(t *testing.T) {
 		})
 	}
 }
+
+// SIG-12: who takes the seat of one that is held is told to listen, too, when the holder goes on saying inactive: it hears the music.
+func TestSIG12MusicForWhoTakesASeat(t *testing.T) {
+	inactive := strings.NewReplacer("sendrecv", "inactive", "20518 0", "20518 1").Replace(bodies[1])
+	for name, comes := range map[string]func(r *rig, holder, held *end) (told string){
+		"by INVITE with Replaces": func(r *rig, holder, held *end) string {
+			r.out.Reset()
+			r.in(r.uc, with(request("INVITE", "1", "i2", "other", "other", "", bodies[0]), "Replaces: "+held.callID+";to-tag="+tagOf(held.to)+";from-tag="+tagOf(held.from)))
+			holder.answers("200 OK", r.first("INVITE"), inactive)
+			return "SIP/2.0 200"
+		},
+		"called": func(r *rig, holder, held *end) string {
+			inv := refer(r, held)
+			r.out.Reset()
+			r.in(r.pstn, response("200 OK", inv, "second", bodies[1]))
+			holder.answers("200 OK", r.first("INVITE"), inactive)
+			return "INVITE"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {options: false, musicOnHold: generate}`+"\n  "+`"trunk:uc": {acceptRefer: true, `, 1))
+			held, holder := r.acknowledged()
+			_, shown := r.told(comes(r, holder, held))
+			if got := shown.Media[0].Direction.String(); got != "sendonly" {
+				t.Errorf("who comes is told %s, want sendonly", got)
+			}
+			if p := r.session.Play; p == nil || p.To != 0 {
+				t.Errorf("it is played %+v", p)
+			}
+		})
+	}
+}
