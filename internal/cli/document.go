@@ -98,15 +98,28 @@ type testJSON struct {
 }
 
 func (a *app) checkCmd() *cobra.Command {
-	return &cobra.Command{Use: "check [FILE]", Short: "Report every mistake of a document and run its test cases", Args: one,
-		ValidArgsFunction: yamlFiles, Example: "  directsip check directsip.yaml\n  directsip init | directsip check -",
+	var srv string
+	c := &cobra.Command{Use: "check [FILE]", Short: "Report every mistake of a document and run its test cases", Args: one,
+		Long: "Report every mistake of a document and run its test cases. Of the servers that this host has an address of, or of that of --server, also what they would not find here: addresses,\n" +
+			"certificates, files. The exit status is 1 where there are mistakes or a test case fails; warnings alone are 0.",
+		ValidArgsFunction: yamlFiles, Example: "  directsip check directsip.yaml\n  directsip check --server med1.example.com directsip.yaml\n  directsip init | directsip check -",
 		RunE: func(_ *cobra.Command, args []string) error {
 			snap, problems, err := a.load(document(args))
 			if err != nil {
 				return err
 			}
+			elsewhere := false
 			if snap != nil {
-				problems = append(problems, doctor.OnHost(snap, shown(document(args)), time.Now())...)
+				var me *topology.Server
+				if srv != "" {
+					if me = snap.ServerByName(srv); me == nil {
+						return noSuch("server", srv, serverNames(snap))
+					}
+				}
+				host := doctor.HostOf(snap, me)
+				elsewhere = host.Elsewhere
+				problems = append(problems, host.OnHost(shown(document(args)), time.Now())...)
+				problems = append(problems, missing(snap, shown(document(args)), host, srv != "")...)
 			}
 			ok := false
 			if a.json {
@@ -117,13 +130,36 @@ func (a *app) checkCmd() *cobra.Command {
 					tests, _ = b2bua.RunTests(snap, nil)
 				}
 				ok = !problems.Failed() && !slices.ContainsFunc(tests, failed)
-				err = a.print(nil, func(w io.Writer) { writeCheck(w, snap, problems, tests) })
+				err = a.print(nil, func(w io.Writer) {
+					writeCheck(w, snap, problems, tests)
+					if elsewhere {
+						fmt.Fprintln(w, "none of its servers has an address of this host: whether one has all that it needs, `directsip check --server NAME` says there")
+					}
+				})
 			}
 			if err == nil && !ok {
 				err = errNo
 			}
 			return err
 		}}
+	c.Flags().StringVar(&srv, "server", "", "server that is to run on this host: one that lacks its address, or a file, would not start")
+	c.RegisterFlagCompletionFunc("server", completeFrom(serverNames))
+	return c
+}
+
+// missing are the addresses that servers would not find on their host. That a server belongs here is only certain where it was named: another one has perhaps no more than an address that
+// many hosts have.
+func missing(snap *topology.Snapshot, file string, host doctor.Host, certain bool) (list topology.Problems) {
+	if host.Elsewhere {
+		return nil
+	}
+	for _, srv := range host.Servers {
+		list = append(list, server.Missing(file, snap, srv)...)
+	}
+	for i := range list {
+		list[i].Warning = list[i].Warning || !certain
+	}
+	return list
 }
 
 func failed(t routing.TestResult) bool { return !t.OK() }

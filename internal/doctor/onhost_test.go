@@ -68,7 +68,7 @@ func TestCertificates(t *testing.T) {
 			t.Fatal(problems)
 		}
 		got := ""
-		for _, p := range certificates(snap, "x.yaml", time.Now()) {
+		for _, p := range HostOf(snap, nil).certificates("x.yaml", time.Now()) {
 			s := Error
 			if p.Warning {
 				s = Warning
@@ -97,13 +97,13 @@ func TestCertificatesElsewhere(t *testing.T) {
 		}
 		return snap
 	}
-	if list := certificates(compile(ourAddress, "TLS"), "x", time.Now()); len(list) > 0 {
+	if list := HostOf(compile(ourAddress, "TLS"), nil).certificates("x", time.Now()); len(list) > 0 {
 		t.Errorf("of another host: %v", list)
 	}
-	if list := certificates(compile("203.0.113.1", "TLS"), "x", time.Now()); len(list) != 1 || !list[0].Warning || list[0].Object != `server "med2.test"` {
+	if list := HostOf(compile("203.0.113.1", "TLS"), nil).certificates("x", time.Now()); len(list) != 1 || !list[0].Warning || list[0].Object != `server "med2.test"` {
 		t.Errorf("of no server of this host: %v", list)
 	}
-	if list := certificates(compile("203.0.113.1", "TCP"), "x", time.Now()); len(list) > 0 {
+	if list := HostOf(compile("203.0.113.1", "TCP"), nil).certificates("x", time.Now()); len(list) > 0 {
 		t.Errorf("without TLS: %v", list)
 	}
 }
@@ -131,7 +131,7 @@ func TestCertificatesOfAnotherUser(t *testing.T) {
 		}
 		defer unix.Setfsuid(0)
 	}
-	list := certificates(snap, "x", time.Now())
+	list := HostOf(snap, nil).certificates("x", time.Now())
 	if len(list) != 1 || !list[0].Warning || !strings.Contains(list[0].Why, "was not looked at: open "+good+".key: permission denied") {
 		t.Errorf("%v", list)
 	}
@@ -162,7 +162,7 @@ func TestConsumerFiles(t *testing.T) {
 			t.Fatal(problems)
 		}
 		got := ""
-		for _, p := range onHost(snap, "x.yaml", time.Now(), true) {
+		for _, p := range HostOf(snap, nil).onHost("x.yaml", time.Now(), true) {
 			s := Error
 			if p.Warning {
 				s = Warning
@@ -184,7 +184,7 @@ func TestWithoutOpus(t *testing.T) {
 	snap := compile(t, "gateways: {a: {host: 192.0.2.20, kind: pbx, root: {transport: UDP}}, b: {host: 192.0.2.21, root: {transport: UDP}}}\nusages: [out]\n"+
 		"routes: [{name: o, pattern: '^.', usages: [out], trunks: [b]}]\ntrunkSettings: {'trunk:a': {usages: [out], codecs: [opus]}, 'trunk:b': {codecs: [PCMA]}}")
 	for _, has := range []bool{true, false} {
-		if list := onHost(snap, "x", time.Now(), has); len(list) != 0 == has || len(list) > 0 && (!list[0].Warning || list[0].Line == 0) {
+		if list := HostOf(snap, nil).onHost("x", time.Now(), has); len(list) != 0 == has || len(list) > 0 && (!list[0].Warning || list[0].Line == 0) {
 			t.Errorf("%v: %v", has, list)
 		}
 	}

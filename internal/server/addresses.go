@@ -10,19 +10,59 @@ import (
 	"time"
 
 	"github.com/directsip/directsip/internal/topology"
+	"github.com/directsip/directsip/internal/transport"
 )
+
+// missing tells whether this host does not have an address.
+func missing(a netip.Addr) bool {
+	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
+	if err == nil {
+		c.Close()
+	}
+	return errors.Is(err, syscall.EADDRNOTAVAIL)
+}
+
+// Missing are the addresses of a server that this host does not have: one that is to be listened at keeps the server from starting and the document from being applied, and is an error;
+// without the others it would start, and they are warnings.
+func Missing(name string, snap *topology.Snapshot, me *topology.Server) topology.Problems {
+	list := missingListeners(name, specs(snap, me), me)
+	for _, p := range missingMedia(name, me) {
+		if !slices.ContainsFunc(list, func(l topology.Problem) bool { return l.Value == p.Value }) { // media has the addresses of `addresses` where it names none
+			list = append(list, p)
+		}
+	}
+	if at, err := netip.ParseAddrPort(me.Metrics); err == nil && missing(at.Addr()) {
+		p := me.Problem(name, "metrics")
+		p.Value, p.Warning = me.Metrics, true
+		p.Why, p.Fix = fmt.Sprintf("this host does not have the address of metrics, %s", me.Metrics), "Correct metrics of the server, or give the host the address"
+		list = append(list, p)
+	}
+	return list
+}
+
+func missingListeners(name string, wanted []transport.ListenSpec, me *topology.Server) (list topology.Problems) {
+	for _, spec := range wanted {
+		a := spec.Addr.Addr()
+		if slices.ContainsFunc(list, func(p topology.Problem) bool { return p.Value == a.String() }) || !missing(a) {
+			continue
+		}
+		key := "addresses"
+		if !slices.Contains(me.Interface.Addresses, a) {
+			key = "interfaces"
+		}
+		p := me.Problem(name, key)
+		p.Value = a.String()
+		p.Why, p.Fix = fmt.Sprintf("this host does not have the address %s, so nobody can listen there", a), "Correct the address, give it to the host, or say with --server which one this is"
+		list = append(list, p)
+	}
+	return list
+}
 
 // lost are the addresses of a server that this host does not have any more. The sockets there stay open, and nothing arrives at them or leaves; the network says of
 // that only that it cannot be reached.
 func lost(me *topology.Server) (list []netip.Addr) {
 	for _, a := range slices.Concat(me.AllAddresses(), me.AllMedia()) {
-		if slices.Contains(list, a) {
-			continue
-		}
-		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
-		if err == nil {
-			c.Close()
-		} else if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		if !slices.Contains(list, a) && missing(a) {
 			list = append(list, a)
 		}
 	}

@@ -94,7 +94,9 @@ func (s *Server) compare(name string, src []byte, expect string) (step, []topolo
 	if err := overtaken(snap, old, expect); err != nil {
 		return step{}, nil, problems, err
 	}
-	bad := s.unusable(name, snap, me)
+	open := s.transport.Listeners() // which stay as they are, whatever the host has lost since
+	fresh := slices.DeleteFunc(specs(snap, me), func(l transport.ListenSpec) bool { return has(open, l) })
+	bad := append(s.unusable(name, snap, me), missingListeners(name, fresh, me)...)
 	if bad.Failed() {
 		return step{}, nil, bad, bad
 	}

@@ -293,6 +293,9 @@ func TestOPS05DryRun(t *testing.T) {
 			t.Errorf("applied:\n%s\n%s", before, now)
 		}
 	}
+	if status, body, _ := ask(strings.ReplaceAll(basic, "addresses: [NET.1]", "addresses: [203.0.113.9]")); status != http.StatusUnprocessableEntity || !strings.Contains(body, "this host does not have the address 203.0.113.9, so nobody can listen there") {
+		t.Errorf("an address of another host: %d %s", status, body)
+	}
 	if status, body, _ := ask(strings.ReplaceAll(basic, "med1.test", "med7.test")); status != http.StatusUnprocessableEntity || !strings.Contains(body, "med1.test") {
 		t.Errorf("without this server: %d %s", status, body)
 	}

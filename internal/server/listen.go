@@ -3,8 +3,6 @@ package server
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -98,10 +96,7 @@ func unusable(name string, snap *topology.Snapshot, me *topology.Server) (list t
 // missingMedia warns of media addresses that this host does not have: calls are refused until it has them, which may be the time of a failover.
 func missingMedia(name string, me *topology.Server) (list topology.Problems) {
 	for _, a := range me.AllMedia() {
-		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
-		if err == nil {
-			c.Close()
-		} else if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		if missing(a) {
 			p := me.Problem(name, "media")
 			p.Value, p.Warning = a.String(), true
 			p.Why, p.Fix = fmt.Sprintf("this host does not have the media address %s, so no call has ports there", a), "Correct media of the server, or give the host the address"
