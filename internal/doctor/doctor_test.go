@@ -49,6 +49,7 @@ func TestPeerOverTLS(t *testing.T) {
 		{c.ca.Issue("good", 300*day, "peer.test"), nil, []string{"note tls-client-not-asked", "ok answers"}},
 		{c.ca.Issue("wrong", 300*day, "other.test"), nil, []string{"error tls-name", "note tls-client-not-asked", "ok answers"}},
 		{c.ca.Issue("expired", -3*day/2, "peer.test"), nil, []string{"error tls-expired", "note tls-client-not-asked", "ok answers"}},
+		{c.ca.Issue("older", -30*day, "peer.test"), nil, []string{"error tls-expired", "note tls-client-not-asked", "ok answers"}}, // than its authority
 		{c.ca.Issue("expires", 12*day+time.Hour, "peer.test"), nil, []string{"warning tls-expires", "note tls-client-not-asked", "ok answers"}},
 		{siptest.NewAuthority(t, c.dir, "stranger").Issue("untrusted", 300*day, "peer.test"), nil, []string{"error tls-untrusted", "note tls-client-not-asked", "ok answers"}},
 		{c.ca.Issue("wild", 300*day, "*.test"), nil, []string{"note tls-client-not-asked", "ok answers"}},
@@ -69,6 +70,27 @@ func TestPeerOverTLS(t *testing.T) {
 		}
 		for _, f := range r.Findings {
 			if f.ID == "tls-expires" && !strings.Contains(f.What, "expires in 12 days") {
+				t.Errorf("%+v", f)
+			}
+		}
+	}
+}
+
+// TestAuthorityHasExpired: it is the authority that has to be renewed, not added, whether the peer's own certificate has expired, too, or not.
+func TestAuthorityHasExpired(t *testing.T) {
+	c := newClinic(t)
+	c.ca = siptest.ExpiredAuthority(t, c.dir, "past") // our own certificate is from another one
+	for valid, want := range map[time.Duration][]string{
+		300 * day:      {"error ca-expired", "warning our-chain", "error tls-untrusted", "note tls-client-not-asked", "ok answers"},
+		-time.Hour / 2: {"error ca-expired", "warning our-chain", "error tls-expired", "error tls-untrusted", "note tls-client-not-asked", "ok answers"},
+	} {
+		peer := siptest.T(t).Agent(siptest.Config{Network: "tls", TLS: c.ca.Config(c.ca.Issue("peer", valid, "peer.test"))})
+		c.steps = nil
+		gw, root := c.byName(peer.AddrPort())
+		r := c.examine(gw, root, quiet)
+		has(t, r, want...)
+		for _, f := range r.Findings {
+			if f.ID == "tls-untrusted" && !strings.Contains(f.Fix, `Have the certificate of "CN=past" renewed`) {
 				t.Errorf("%+v", f)
 			}
 		}
@@ -102,6 +124,7 @@ func TestOurCertificate(t *testing.T) {
 	}{
 		{c.ca.Issue("elsewhere", 300*day, "med1.elsewhere"), []string{"warning our-name", "note tls-client-not-asked", "ok answers"}},
 		{c.ca.Issue("old", -day, "med1.test", "pool.test"), []string{"error our-expired", "note tls-client-not-asked", "ok answers"}},
+		{c.ca.Issue("older", -30*day, "med1.test", "pool.test"), []string{"error our-expired", "note tls-client-not-asked", "ok answers"}}, // than its authority
 		{c.dir + "/absent", []string{"error our-certificate"}},
 	} {
 		c.ours, c.steps = p.ours, nil

@@ -73,6 +73,7 @@ type Handshake struct {
 	// Empty: it is good.
 	NameError  string `json:"nameError,omitempty"`
 	TrustError string `json:"trustError,omitempty"`
+	stale      string // the authority whose certificate has expired, or is not valid yet, where that is what TrustError says
 	// ClientAsked: the peer asked for our certificate. ClientIssuers are the authorities that it named (none: any), and ClientFits tells
 	// whether ours is from one of them.
 	ClientAsked   bool     `json:"clientAsked"`

@@ -87,6 +87,8 @@ func (j *judge) handshake(h *Hop) {
 	if hs.TrustError != "" {
 		fix := fmt.Sprintf("Add the certificate of %q to the file of ca of server %q", leaf.Issuer, j.server.Name)
 		switch {
+		case hs.stale != "":
+			fix = fmt.Sprintf("Have the certificate of %q renewed, where it is: in the file of ca of server %q, or with the peer, which sends it; if it is new, compare the clock of this host with another one", hs.stale, j.server.Name)
 		case leaf.selfMade:
 			fix = fmt.Sprintf("It was issued by itself: add it to the file of ca of server %q, or have one issued by an authority", j.server.Name)
 		case len(hs.Chain) == 1:

@@ -83,7 +83,9 @@ func (o *ourCertificate) loose() string {
 	if selfMade(at) {
 		return ""
 	}
-	opts := x509.VerifyOptions{Roots: o.roots, Intermediates: between, CurrentTime: within(leaf, time.Now()), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
+	now := time.Now()
+	leaf = undated(leaf, now)
+	opts := x509.VerifyOptions{Roots: o.roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
 	_, err := leaf.Verify(opts)
 	if err == nil {
 		return ""
@@ -101,14 +103,12 @@ func selfMade(c *x509.Certificate) bool {
 	return bytes.Equal(c.RawIssuer, c.RawSubject) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
-// within is the time, or the nearest at which a certificate is valid: that it has expired is a finding of its own.
-func within(c *x509.Certificate, now time.Time) time.Time {
-	if now.After(c.NotAfter) {
-		return c.NotAfter
-	} else if now.Before(c.NotBefore) {
-		return c.NotBefore
-	}
-	return now
+// undated is a certificate as if it were valid now: that it has expired is a finding of its own. Its authority is judged by the present, too: it may be younger than a certificate that
+// has expired, or have expired itself.
+func undated(c *x509.Certificate, now time.Time) *x509.Certificate {
+	valid := *c
+	valid.NotBefore, valid.NotAfter = now, now
+	return &valid
 }
 
 // authorities is what counts of a file that has been read before; nil: those of the system are trusted.

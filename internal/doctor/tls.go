@@ -73,7 +73,12 @@ func (hs *Handshake) verify(chain []*x509.Certificate, roots *x509.CertPool) {
 	if err := transport.VerifyName(leaf, hs.Name); err != nil {
 		hs.NameError = clip(err.Error())
 	}
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: within(leaf, time.Now())}); err != nil {
+	now := time.Now()
+	_, err := undated(leaf, now).Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now})
+	if invalid := (x509.CertificateInvalidError{}); errors.As(err, &invalid) && invalid.Reason == x509.Expired { // of who has issued it
+		hs.stale = clip(invalid.Cert.Subject.String())
+	}
+	if err != nil {
 		hs.TrustError = clip(err.Error())
 	}
 }

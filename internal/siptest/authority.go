@@ -30,8 +30,19 @@ type Authority struct {
 // NewAuthority makes an authority and writes its certificate to name.ca.
 func NewAuthority(tb TB, dir, name string) *Authority {
 	tb.Helper()
+	return newAuthority(tb, dir, name, 400*24*time.Hour)
+}
+
+// ExpiredAuthority is one that was valid until an hour ago.
+func ExpiredAuthority(tb TB, dir, name string) *Authority {
+	tb.Helper()
+	return newAuthority(tb, dir, name, -time.Hour)
+}
+
+func newAuthority(tb TB, dir, name string, valid time.Duration) *Authority {
+	tb.Helper()
 	a := &Authority{File: filepath.Join(dir, name+".ca"), Pool: x509.NewCertPool(), tb: tb, dir: dir}
-	template := &x509.Certificate{Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-72 * time.Hour), NotAfter: time.Now().Add(400 * 24 * time.Hour),
+	template := &x509.Certificate{Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-72 * time.Hour), NotAfter: time.Now().Add(valid),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	der, key := a.sign(template)
 	var err error
@@ -48,7 +59,7 @@ func NewAuthority(tb TB, dir, name string) *Authority {
 // was until so long ago. It returns their path without the ending.
 func (a *Authority) Issue(file string, valid time.Duration, names ...string) (path string) {
 	a.tb.Helper()
-	template := &x509.Certificate{Subject: pkix.Name{CommonName: names[0]}, NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(valid),
+	template := &x509.Certificate{Subject: pkix.Name{CommonName: names[0]}, NotBefore: time.Now().Add(min(valid, 0) - 48*time.Hour), NotAfter: time.Now().Add(valid),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	for _, name := range names {
 		if ip := net.ParseIP(name); ip != nil {
