@@ -253,8 +253,13 @@ func (c *Call) fitInvite(now time.Time, t *attempt, body string) *sip.Message {
 		return m
 	}
 	m.Del(sip.IDSessionID) // nothing of the call needs it
+	mapped := l.sdp        // as it goes by TCP
+	if tooLarge(m, l.trunk.Settings.UDPMaxRequest) && l.sdp.unmap() {
+		m = c.buildInvite(t, l.sdp.body)
+		m.Del(sip.IDSessionID)
+	}
 	if tooLarge(m, l.trunk.Settings.UDPMaxRequest) && !c.env.noTCP().Is(now, WayOf(&l.hop)) {
-		t.viaTCP = true
+		t.viaTCP, l.sdp = true, mapped
 		l.hop.Transport = sip.TCP
 		m = c.buildInvite(t, body)
 	}

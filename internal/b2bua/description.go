@@ -20,9 +20,10 @@ type description struct {
 	body        string     // ours that stands
 	peer        uint64     // the fingerprint of theirs that stands; 0 none
 	codec       string
-	// maps: bodies have a=rtpmap of all that they list, as they should (RFC 3264 §5.1), also where the other side has left it out of a static payload type: there are
-	// telephones that are silent and deaf after an answer without. Who has been answered first is told so; an INVITE of ours has no room to spare where it goes by UDP.
-	maps bool
+	// unmapped: bodies have no a=rtpmap where the other side has left it out of a static payload type. All have it else, as they should (RFC 3264 §5.1): there are
+	// telephones that are silent and deaf without. bare is that body of our first INVITE which has no room for it by UDP; "" there is none.
+	unmapped bool
+	bare     string
 }
 
 // start draws the session id of o= (RFC 8866 §5.2).
@@ -137,7 +138,7 @@ func (d *description) say(body string) string {
 
 // rewrite says what r makes of a description of a peer's, with a new version when it is not what was said last.
 func (d *description) rewrite(s *sdp.Session, r *sdp.Rewrite) string {
-	r.SessionID, r.Version, r.UserName, r.Maps = d.id, d.version, "directsip", d.maps
+	r.SessionID, r.Version, r.UserName, r.Maps = d.id, d.version, "directsip", !d.unmapped
 	var buf [1024]byte
 	text := s.Rewrite(buf[:0], r)
 	switch {
@@ -151,6 +152,17 @@ func (d *description) rewrite(s *sdp.Session, r *sdp.Rewrite) string {
 		text = s.Rewrite(buf[:0], r)
 	}
 	return d.say(string(text))
+}
+
+// unmap says what was said first without the mappings that it has of us. False: it has none.
+func (d *description) unmap() bool {
+	if d.bare == "" {
+		return false
+	}
+	d.unmapped = true
+	d.say(d.bare)
+	d.bare = ""
+	return true
 }
 
 // pass says a description of the other side when media goes past us.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/sdp"
+	"github.com/directsip/directsip/internal/sip"
 )
 
 // Descriptions go from one leg to the other.
@@ -44,16 +45,19 @@ func (p *plan) write(c *Call, s *sdp.Session, l *Leg, d *description, what as) s
 // writeAt is write with an address of ours that l's side may not have yet.
 func (p *plan) writeAt(c *Call, s *sdp.Session, l *Leg, d *description, base netip.Addr, what as) string {
 	var slots [mostLines]sdp.MediaAddr
-	if d.shown == "" {
-		d.maps = what == asAnswer
-	}
 	base = c.env.shownMedia(l.trunk, base)
 	n := min(len(s.Media), len(p.lines))
 	for i := range n {
 		slots[i] = sdp.MediaAddr{Addr: base, Port: p.lines[i].ours[l.side], RTCPPort: p.lines[i].ours[l.side] + 1,
 			Drop: p.noVideo && strings.EqualFold(s.Media[i].Kind, "video") || !s.Media[i].Relayable(p.passKeys) || i >= maxLines && s.Media[i].IsRTP()}
 	}
-	return d.rewrite(s, &sdp.Rewrite{Address: base, Media: slots[:n], Codecs: c.codecs(s, l.trunk.Settings, what), Mux: p.passKeys, KeepKeys: p.passKeys})
+	r := sdp.Rewrite{Address: base, Media: slots[:n], Codecs: c.codecs(s, l.trunk.Settings, what), Mux: p.passKeys, KeepKeys: p.passKeys}
+	if what == asOffer && d.shown == "" && l.hop.Transport == sip.UDP && s.Unmapped() {
+		d.unmapped = true
+		bare := d.rewrite(s, &r)
+		d.unmapped, d.shown, d.bare = false, "", bare
+	}
+	return d.rewrite(s, &r)
 }
 
 // decline answers an offer that nobody takes: with what stands if that fits, and then the media goes where the offer wants it, else by refusing every m-line.

@@ -103,7 +103,7 @@ func (p *plan) speak(c *Call, s *sdp.Session, d *description, v voice) string {
 		slots[i] = sdp.MediaAddr{Addr: shown, Port: p.lines[i].ours[0], RTCPPort: p.lines[i].ours[0] + 1, Drop: i != v.stream,
 			Direction: s.Media[i].Direction.Reverse()}
 	}
-	d.codec, d.maps = v.codec.String(), true
+	d.codec = v.codec.String()
 	return d.rewrite(s, &sdp.Rewrite{Address: shown, Media: slots[:n], Codecs: []string{d.codec}})
 }
 

@@ -129,6 +129,18 @@ func (s *Session) rewriteMedia(dst []byte, r *Rewrite, m *Media, at MediaAddr) [
 	return dst
 }
 
+// Unmapped tells whether the peer has left the mapping of a payload type to RFC 3551.
+func (s *Session) Unmapped() bool {
+	for i := range s.Media {
+		for _, c := range s.Media[i].Codecs {
+			if c.Name != "" && !s.Media[i].mapped.has(c.PT) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // appendStaticMaps writes a=rtpmap of the kept payload types that the peer left to RFC 3551.
 func (m *Media) appendStaticMaps(dst []byte, kept types) []byte {
 	for _, c := range m.Codecs {

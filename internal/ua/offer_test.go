@@ -2,6 +2,7 @@ package ua_test
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,10 +44,9 @@ func TestOffersOfAnotherFamily(t *testing.T) {
 	}
 }
 
-// TestAnswerHasEveryMapping: who calls is answered with the mapping of static payload types, though the target has left it to RFC 3551 (RFC 3264 §5.1): Jami, which is
-// made of PJSIP, takes an answer without for a refused m-line. So it
-// is in later offers too. The INVITE to the target is no longer than the caller's.
-func TestAnswerHasEveryMapping(t *testing.T) {
+// TestEveryMappingIsTold: everybody is told the mapping of static payload types, though the other side has left it to RFC 3551 (RFC 3264 §5.1): Jami, which is
+// made of PJSIP, takes a description without for a refused m-line. Only an INVITE that goes by UDP, and would be too large for that with it, is without.
+func TestEveryMappingIsTold(t *testing.T) {
 	const mapping = "a=rtpmap:8 PCMA/8000\r\n"
 	terse := func(body string) string { return strings.Replace(body, mapping, "", 1) }
 	if terse(bodies[0]) == bodies[0] || terse(bodies[1]) == bodies[1] {
@@ -56,7 +56,7 @@ func TestAnswerHasEveryMapping(t *testing.T) {
 		r := newRig(t)
 		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", terse(bodies[0])))
 		inv, _ := r.told("INVITE")
-		if bytes.Contains(inv, []byte(mapping)) {
+		if bytes.Count(inv, []byte(mapping)) != 1 {
 			t.Errorf("offered\n%s", inv)
 		}
 		r.out.Reset()
@@ -71,6 +71,31 @@ func TestAnswerHasEveryMapping(t *testing.T) {
 	callee.says("INVITE", strings.Replace(terse(bodies[1]), "sendrecv", "sendonly", 1))
 	if hold, _ := r.told("INVITE"); bytes.Count(hold, []byte(mapping)) != 1 {
 		t.Errorf("held\n%s", hold)
+	}
+}
+
+// TestTooLargeWithEveryMapping: an INVITE has the mapping by TCP, and by UDP if it is not larger than udpMaxRequest with it.
+func TestTooLargeWithEveryMapping(t *testing.T) {
+	const mapping = "a=rtpmap:8 PCMA/8000\r\n"
+	mapped := map[bool]int{}
+	for limit := 600; limit < 1000; limit += 4 {
+		r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {options: false, udpMaxRequest: `+strconv.Itoa(limit)+`}
+  "trunk:uc": {`, 1))
+		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", strings.Replace(bodies[0], mapping, "", 1)))
+		inv, _ := r.told("INVITE")
+		tcp, has := bytes.Contains(inv, []byte("SIP/2.0/TCP")), bytes.Contains(inv, []byte(mapping))
+		if tcp && !has {
+			t.Fatalf("%d octets: by TCP without\n%s", limit, inv)
+		}
+		if !tcp {
+			mapped[has]++
+		}
+		if mapped[true] > 0 { // and so with more room
+			break
+		}
+	}
+	if mapped[false] < len(mapping)/4 || mapped[true] == 0 {
+		t.Errorf("by UDP: %v", mapped)
 	}
 }
 
