@@ -2,6 +2,7 @@ package ua_test
 
 import (
 	"bytes"
+	"sort"
 	"strconv"
 	"strings"
 	"testing"
@@ -74,28 +75,23 @@ func TestEveryMappingIsTold(t *testing.T) {
 	}
 }
 
-// TestTooLargeWithEveryMapping: an INVITE has the mapping by TCP, and by UDP if it is not larger than udpMaxRequest with it.
+// TestTooLargeWithEveryMapping: an INVITE by UDP that would be larger than udpMaxRequest with the mapping goes without, and by TCP with it where that is not enough.
 func TestTooLargeWithEveryMapping(t *testing.T) {
 	const mapping = "a=rtpmap:8 PCMA/8000\r\n"
-	mapped := map[bool]int{}
-	for limit := 600; limit < 1000; limit += 4 {
+	sent := func(limit int) (tcp, has bool) {
 		r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:pstn": {options: false, udpMaxRequest: `+strconv.Itoa(limit)+`}
   "trunk:uc": {`, 1))
 		r.in(r.uc, request("INVITE", "1", "i1", "call", "from", "", strings.Replace(bodies[0], mapping, "", 1)))
 		inv, _ := r.told("INVITE")
-		tcp, has := bytes.Contains(inv, []byte("SIP/2.0/TCP")), bytes.Contains(inv, []byte(mapping))
-		if tcp && !has {
-			t.Fatalf("%d octets: by TCP without\n%s", limit, inv)
-		}
-		if !tcp {
-			mapped[has]++
-		}
-		if mapped[true] > 0 { // and so with more room
-			break
-		}
+		return bytes.Contains(inv, []byte("SIP/2.0/TCP")), bytes.Contains(inv, []byte(mapping))
 	}
-	if mapped[false] < len(mapping)/4 || mapped[true] == 0 {
-		t.Errorf("by UDP: %v", mapped)
+	udp := sort.Search(1300, func(n int) bool { tcp, _ := sent(n + 1); return !tcp }) + 1
+	whole := sort.Search(1300, func(n int) bool { tcp, has := sent(n + 1); return !tcp && has }) + 1
+	if whole != udp+len(mapping) {
+		t.Errorf("by UDP from %d octets on, with the mapping from %d", udp, whole)
+	}
+	if tcp, has := sent(udp - 1); !tcp || !has {
+		t.Errorf("with %d octets: by TCP %v, with the mapping %v", udp-1, tcp, has)
 	}
 }
 
