@@ -254,7 +254,7 @@ func (c *Call) fitInvite(now time.Time, t *attempt, body string) *sip.Message {
 	}
 	m.Del(sip.IDSessionID) // nothing of the call needs it
 	mapped := l.sdp        // as it goes by TCP
-	if tooLarge(m, l.trunk.Settings.UDPMaxRequest) && l.sdp.unmap() {
+	if tooLarge(m, l.trunk.Settings.UDPMaxRequest) && l.sdp.unmap(l.first > 1) {
 		m = c.buildInvite(t, l.sdp.body)
 		m.Del(sip.IDSessionID)
 	}

@@ -154,14 +154,18 @@ func (d *description) rewrite(s *sdp.Session, r *sdp.Rewrite) string {
 	return d.say(string(text))
 }
 
-// unmap says what was said first without the mappings that it has of us. False: it has none.
-func (d *description) unmap() bool {
-	if d.bare == "" {
+// unmap says our first offer without the mappings that it has of us, under a higher version if it was sent with them. False: it has none.
+func (d *description) unmap(sent bool) bool {
+	bare := d.bare
+	if bare == "" {
 		return false
 	}
-	d.unmapped = true
-	d.say(d.bare)
-	d.bare = ""
+	d.unmapped, d.bare = true, ""
+	if sent {
+		d.anew(bare)
+	} else {
+		d.say(bare)
+	}
 	return true
 }
 
