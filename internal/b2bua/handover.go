@@ -83,3 +83,16 @@ func (c *Call) handBack(now time.Time, l *Leg, r *request, m *sip.Message, out *
 	c.reply(now, r.from, r.waiter, b, out)
 	r.waiter, r.from, r.req = nil, nil, nil
 }
+
+// handBackAll answers all who wait for the response to a request that was handed over, in the place of who has it: 500, as a later one may be answered (RFC 3261 §21.5.1). The
+// request itself is repeated until there is a response.
+func (c *Call) handBackAll(now time.Time, out *Out) {
+	for _, l := range c.legs() {
+		for _, r := range l.clients {
+			if r.waiter != nil {
+				c.denyRequestWith(now, r.from, r.waiter, r.req, 500, diag.RequestPending, out)
+				r.waiter, r.from, r.req = nil, nil, nil
+			}
+		}
+	}
+}

@@ -58,7 +58,7 @@ func (l *Leg) calm() bool {
 		}
 	}
 	for _, r := range l.clients {
-		if r.State() != txn.Completed {
+		if r.State() != txn.Completed && (r.waiter != nil || r.early != nil) {
 			return false
 		}
 	}
@@ -73,9 +73,15 @@ func (l *Leg) settles() bool {
 	return l.up && !l.pending && !l.calm() && !l.ackWaits && s != txn.Calling && s != txn.Proceeding
 }
 
+// lendTime is how long a leg that is to leave for another call is waited for because of a request that goes from it to the other leg, or the other way, and is not answered.
+const lendTime = 2 * time.Second
+
 // lend sends who stays on its way to the call that the REFER names, as soon as it can change hands. A blank leg keeps its seat.
 func (c *Call) lend(now time.Time, x *transfer, out *Out) {
 	l := x.rest
+	if !now.Before(x.until.Add(lendTime - referTime)) {
+		c.handBackAll(now, out)
+	}
 	if c.exch != nil || !l.calm() || c.waited(l) {
 		if now.Before(x.until) {
 			x.again = now.Add(joinPause)

@@ -1,6 +1,7 @@
 package ua_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -47,5 +48,53 @@ func TestWhoIsSlowToBeJoinedGoesBack(t *testing.T) {
 		if m := r.first("INVITE"); m == nil || header(m, "Call-ID") != x.callID {
 			t.Errorf("ends %v: the other call:\n%s", ends, r.lines())
 		}
+	}
+}
+
+// TestUnansweredInfoKeepsNobodyFromBeingJoined: an attended transfer goes on where an INFO, of who asks for it or of who stays, is not answered: who waits for that is told
+// so after two seconds, and not after the 32 of its transaction (RFC 3261 §17.1.2.2, Timer F).
+func TestUnansweredInfoKeepsNobodyFromBeingJoined(t *testing.T) {
+	for name, fromReferrer := range map[string]bool{"of who refers": true, "of who stays": false} {
+		t.Run(name, func(t *testing.T) {
+			r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:uc": {acceptRefer: true, `, 1))
+			a, b := r.acknowledged()
+			x, y := r.acknowledged()
+			b.says("UPDATE", "") // it takes INFO, by its Allow
+			sends := b
+			if fromReferrer {
+				sends = a
+			}
+			sends.says("INFO", "")
+			info := r.first("INFO")
+			if info == nil {
+				t.Fatal("nothing is handed over")
+			}
+			a.says("REFER", "", "Refer-To: <sip:x@198.51.100.1?Replaces="+x.callID+"%3Bto-tag%3D"+tagOf(x.to)+"%3Bfrom-tag%3D"+tagOf(x.from)+">", "Refer-Sub: false")
+			r.pass(time.Second)
+			if len(r.out.Passages) != 0 {
+				t.Fatal("who stays has gone in the middle of a request")
+			}
+			r.pass(1500 * time.Millisecond)
+			denied := r.first("SIP/2.0")
+			if len(r.out.Passages) != 1 || header(denied, "CSeq") != strconv.Itoa(sends.seq-map[bool]int{true: 1}[fromReferrer])+" INFO" || header(denied, "Retry-After") == "" {
+				t.Fatalf("%d legs leave; who waits for the answer is told\n%s", len(r.out.Passages), denied)
+			}
+			p := r.out.Passages[0]
+			r.out.Reset()
+			r.core.Seat(r.now, p, &r.out)
+			b.answers("200 OK", r.first("INVITE"), bodies[1])
+			y.answers("200 OK", r.first("INVITE"), bodies[1])
+			r.core.Returned(r.now, r.out.Returns[0], &r.out)
+			if fromReferrer { // nor later: it is asked whether it is there
+				r.pass(30 * time.Second)
+				b.answers("200 OK", r.first("INVITE"), bodies[1])
+			} else {
+				a.answers("200 OK", info, "")
+			}
+			b.says("BYE", "")
+			if m := r.first("BYE"); m == nil || header(m, "Call-ID") != y.callID {
+				t.Errorf("the two are not joined:\n%s", r.lines())
+			}
+		})
 	}
 }
