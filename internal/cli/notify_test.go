@@ -51,6 +51,7 @@ func (s *serving) started() {
 // TestServiceManager is told when the server listens, and when it takes no more calls; of one that cannot start it hears nothing.
 func TestServiceManager(t *testing.T) {
 	m := manage(t)
+	m.watched(time.Minute) // so it is told once before the end
 	bad := filepath.Join(shortDir(t), "bad.yaml")
 	if err := os.WriteFile(bad, []byte("pools: {}\nroutes: [{name: r}]\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -61,6 +62,7 @@ func TestServiceManager(t *testing.T) {
 	s := serve(t)
 	s.started()
 	m.hears("READY=1\nSTATUS=med1.test of pool pool.test listens on UDP ") // the first it hears
+	m.hears("WATCHDOG=1")
 	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

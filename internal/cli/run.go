@@ -182,6 +182,7 @@ func (a *app) run(s *server.Server, sig *signals, drain time.Duration, prof prof
 	var watch sync.WaitGroup
 	watch.Go(func() { s.WatchFile(ctx) })
 	watch.Go(func() { tendMemory(ctx) })
+	watch.Go(func() { keepAlive(ctx, s, log) }) // until systemd is told of the end, after which it wants to hear no more
 	for running := true; running; {
 		select {
 		case <-sig.reload:

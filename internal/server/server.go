@@ -282,6 +282,14 @@ const linger = time.Second
 // farewellTime is how long providers may take over the end of a registration.
 const farewellTime = 2 * time.Second
 
+// Answers returns when all signalling has answered, so that no part of it hangs. When it has taken so long, the log says which part: whoever waits for an answer in vain ends the server. false: ctx
+// ended first.
+func (s *Server) Answers(ctx context.Context, late time.Duration) bool {
+	return s.engine.Answers(ctx, late, func(shards []int) {
+		s.log.Error("signalling hangs: its calls can neither begin nor end", "shards", shards, "for", late)
+	})
+}
+
 // Shutdown drains until no call is left or ctx ends, ends the calls that remain, and closes everything. The deadline of ctx is the limit of draining; that it is
 // cancelled is impatience. Every record is stored when Shutdown returns.
 func (s *Server) Shutdown(ctx context.Context) error {
