@@ -2,6 +2,7 @@ package cdr
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -59,7 +60,34 @@ func (r *Record) judge(now time.Time, all bool) (list []Audio) {
 // partly are the causes of verdicts on a side that was heard for a while, or badly, or that was silent as somebody wanted it so.
 var partly = []string{"late", "stopped", "held", "on-hold", "silence", "sources", "codec", "timestamps", "lost-beyond", "loss-beyond", "loss", "jitter", "overload"}
 
-// Unheard tells of an ended call whether a side of it was to be heard for long enough to say something of it, and whether nothing of it was.
+// beyond are the causes that lie between this server and the side that should hear: what is to be heard has come here.
+var beyond = []string{"no-keys-there", "unchecked-there", "consent-there", "zero-address", "nowhere", "on-hold", "send-error", "unreachable", "deaf", "old-port", "to-private", "lost-beyond", "loss-beyond"}
+
+// Faults are the causes of a verdict, each with the side that it lies with: who speaks, or who should hear.
+func (a *Audio) Faults() iter.Seq2[string, string] {
+	return func(yield func(side, cause string) bool) {
+		for cause := range strings.SplitSeq(a.Cause, "+") {
+			side := a.From
+			if slices.Contains(beyond, cause) {
+				side = other(side)
+			}
+			if !yield(side, cause) {
+				return
+			}
+		}
+	}
+}
+
+// other is the other side.
+func other(side string) string {
+	if side == "caller" {
+		return "callee"
+	}
+	return "caller"
+}
+
+// Unheard tells of an ended call whether a side of it was to be heard for long enough to say something of it, and whether nothing was heard by a fault on its side: nothing of it, or nothing by it of
+// what had come here for it.
 func (r *Record) Unheard(side string) (asked, not bool) {
 	if r.Answered.IsZero() || r.Out == nil || r.End.Sub(r.Answered) < shortTalk {
 		return false, false
@@ -72,14 +100,16 @@ func (r *Record) Unheard(side string) (asked, not bool) {
 	if m == nil {
 		return false, false
 	}
-	for _, a := range r.Audio {
-		if a.From == side {
-			for cause := range strings.SplitSeq(a.Cause, "+") {
-				not = not || !slices.Contains(partly, cause)
-			}
+	asked = m.Packets > 0
+	for i := range r.Audio {
+		a := &r.Audio[i]
+		for at, cause := range a.Faults() {
+			nothing := !slices.Contains(partly, cause)
+			asked = asked || nothing && (a.From == side || at == side)
+			not = not || nothing && at == side
 		}
 	}
-	return not || m.Packets > 0, not
+	return asked, not
 }
 
 // heard is the cause of a verdict that says that nothing was in the way.

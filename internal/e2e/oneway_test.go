@@ -280,9 +280,13 @@ func TestMED08_OneWayAudioIsExplained(t *testing.T) {
 			t.Errorf("%s is poor: %+v", w.name, r.Media[0].Quality)
 		}
 	}
-	for cause, want := range map[string]float64{"elsewhere": 4, "rtcp-port": 2, "codec": 1, "srtp-key": 1} {
-		if got := s.metric("directsip_audio_faults_total", `trunk="pbx"`, `cause="`+cause+`"`); got != want {
-			t.Errorf("%v calls with cause %s are counted, want %v", got, cause, want)
+	for _, c := range []struct { // the trunk that each lies with, whoever was not heard by it
+		trunk, cause string
+		want         float64
+	}{{"pbx", "elsewhere", 4}, {"pbx", "rtcp-port", 2}, {"pbx", "codec", 1}, {"pbx", "srtp-key", 1}, {"pbx", "unreachable", 1}, {"pbx", "unchecked-there", 1}, {"pbx", "no-keys-there", 1},
+		{"gw1", "on-hold", 1}, {"gw1", "lost-beyond", 1}} {
+		if got := s.metric("directsip_audio_faults_total", `trunk="`+c.trunk+`"`, `cause="`+c.cause+`"`); got != c.want {
+			t.Errorf("%v calls with cause %s are counted for %s, want %v", got, c.cause, c.trunk, c.want)
 		}
 	}
 	if n := s.metric("directsip_audio_no_comfort_noise_total", `trunk="pbx"`); n != 1 { // MED-07

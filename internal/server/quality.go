@@ -2,7 +2,6 @@ package server
 
 import (
 	"log/slog"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -29,11 +28,11 @@ func newQualityMetrics() *qualityMetrics {
 		poor: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_audio_poor_total",
 			Help: "Calls whose audio was beyond poorMOS, poorLoss, poorJitter or poorRoundTrip of a trunk."}, []string{"trunk"}),
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_audio_faults_total",
-			Help: "Ended calls of which the peer of a trunk was not heard, or badly, by cause (see docs/quality.md)."}, []string{"trunk", "cause"}),
+			Help: "Ended calls of which a side was not heard, or badly, by cause (see docs/quality.md) and the trunk that it lies with."}, []string{"trunk", "cause"}),
 		listened: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_audio_listened_total",
 			Help: "Ended calls in which the peer of a trunk was to be heard for long enough to say whether it was."}, []string{"trunk"}),
 		unheard: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_audio_unheard_total",
-			Help: "Those of them in which nothing of it was heard."}, []string{"trunk"}),
+			Help: "Those of them in which nothing of it was heard, or nothing by it of what had come here for it."}, []string{"trunk"}),
 		bare: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "directsip_audio_no_comfort_noise_total",
 			Help: "Ended calls in which the peer of a trunk sent nothing in pauses, and no comfort noise (RFC 3389)."}, []string{"trunk"}),
 	}
@@ -88,9 +87,9 @@ func (q *qualityMetrics) ended(r *cdr.Record, log *slog.Logger) {
 			}
 		}
 	}
-	for _, a := range r.Audio {
-		trunk, _ := r.Party(a.From)
-		for cause := range strings.SplitSeq(a.Cause, "+") {
+	for i := range r.Audio {
+		for side, cause := range r.Audio[i].Faults() {
+			trunk, _ := r.Party(side)
 			q.faults.WithLabelValues(trunk, cause).Inc()
 		}
 	}

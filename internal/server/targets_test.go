@@ -183,6 +183,40 @@ func TestOPS12TrunkThatIsNotHeard(t *testing.T) {
 	}
 }
 
+// TestOPS12TrunkThatIsNotReached: a trunk whose peer has closed its port is heard by nobody and hears nobody, and that is no fault of the trunks that call it.
+func TestOPS12TrunkThatIsNotReached(t *testing.T) {
+	now := time.Date(2026, 1, 31, 12, 3, 0, 0, time.UTC)
+	for _, c := range []struct {
+		caller, callee string // causes
+		want           string
+	}{
+		{"unreachable", "port-closed", "gw 100 [gw]"},
+		{"port-closed", "unreachable", "pbx 100 [pbx]"},
+		{"no-keys-there", "dtls-unfinished", "gw 100 [gw]"},
+		{"send-error", "nothing", "gw 100 [gw]"},
+		{"to-private", "nothing+private", "gw 100 [gw]"},
+		{"deaf", "", "gw 100 [gw]"},
+		{"lost-beyond", "", "gw 0 []"}, // heard in part
+		{"nothing", "nothing", "gw 100 [gw pbx]"},
+	} {
+		var x targets
+		r := cdr.Record{Start: now, Answered: now, End: now.Add(time.Minute), In: cdr.Leg{Trunk: "pbx"}, Out: &cdr.Leg{Trunk: "gw"},
+			Media: []cdr.Media{{From: "caller", Packets: 3000}, {From: "callee", Packets: 3000}}}
+		for side, cause := range map[string]string{"caller": c.caller, "callee": c.callee} {
+			if cause != "" {
+				r.Audio = append(r.Audio, cdr.Audio{From: side, Cause: cause})
+			}
+		}
+		for range fewTried {
+			x.try(&r, now)
+		}
+		worst, percent, beyond := x.silent(now)
+		if got := fmt.Sprintf("%s %.0f %v", worst, percent, beyond); got != c.want {
+			t.Errorf("%s, %s: %s, want %s", c.caller, c.callee, got, c.want)
+		}
+	}
+}
+
 // TestOPS12TrunkThatFails: a trunk that answers OPTIONS and no call is up, and its calls are saved by the next trunk; it is told all the same, and forgotten an hour after.
 func TestOPS12TrunkThatFails(t *testing.T) {
 	var x targets
