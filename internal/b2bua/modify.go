@@ -28,6 +28,7 @@ type exchange struct {
 	seat    bool         // it puts from on a seat, see join: nobody of the two asked for it
 	gone    bool         // its sender cancelled it: answered 487, the result goes nowhere
 	heard   bool         // what went on has a provisional response
+	hurried bool         // it puts somebody on a seat, and others wait for its end
 	stopped bool         // it puts somebody on a seat, and was cancelled for want of an answer
 }
 
@@ -166,6 +167,7 @@ func (c *Call) forward(now time.Time, e *exchange, body string, out *Out) {
 	}
 	if l == nil || !l.up || c.exch != nil || l.pending || l.answer.Waiting() || !l.acked {
 		c.failExchange(now, e, diag.RequestPending, 491, out)
+		c.hurry(e.from)
 		return
 	}
 	if !e.opens() {

@@ -73,7 +73,8 @@ func (l *Leg) settles() bool {
 	return l.up && !l.pending && !l.calm() && !l.ackWaits && s != txn.Calling && s != txn.Proceeding
 }
 
-// lendTime is how long a leg that is to leave for another call is waited for because of a request that goes from it to the other leg, or the other way, and is not answered.
+// lendTime is how long a transfer waits for what goes from one of the two who talk to the other, and is not answered: a request that is handed over, or a change that who is about to lose
+// its seat is asked for.
 const lendTime = 2 * time.Second
 
 // lend sends who stays on its way to the call that the REFER names, as soon as it can change hands. A blank leg keeps its seat.
@@ -82,6 +83,7 @@ func (c *Call) lend(now time.Time, x *transfer, out *Out) {
 	if !now.Before(x.until.Add(lendTime - referTime)) {
 		c.handBackAll(now, out)
 	}
+	c.makeWay(now, x, out)
 	if c.exch != nil || !l.calm() || c.waited(l) {
 		if now.Before(x.until) {
 			x.again = now.Add(joinPause)
@@ -176,7 +178,7 @@ func (c *Call) seats(by *Leg, p *Passage) bool {
 // inviteGuest offers the leg that came from another call, or a target that has answered, what it will hear here, by a re-INVITE.
 func (c *Call) inviteGuest(now time.Time, x *transfer, out *Out) {
 	l := &x.new.leg
-	if !c.mayInvite(l) {
+	if c.makeWay(now, x, out); !c.mayInvite(l) {
 		if now.Before(x.until) {
 			x.again = now.Add(joinPause)
 		}

@@ -64,7 +64,7 @@ var offHold = strings.NewReplacer("a=sendonly\r\n", "a=sendrecv\r\n", "a=recvonl
 // it was last known). Who stays may be busy with a change of its own, and is then asked a little later.
 func (c *Call) join(now time.Time, x *transfer, out *Out) {
 	l := x.rest
-	if !c.mayInvite(l) {
+	if c.makeWay(now, x, out); !c.mayInvite(l) {
 		if now.Before(x.until) {
 			x.again = now.Add(joinPause)
 		}
@@ -78,6 +78,22 @@ func (c *Call) join(now time.Time, x *transfer, out *Out) {
 	e := &exchange{from: &x.new.leg, to: l, req: x.answer, forward: "INVITE", offer: true, seat: true, before: c.plan.standing(&x.new.leg, l)}
 	c.exch, e.until = e, now.Add(exchangeTime)
 	c.sendOffer(now, e, c.plan.write(c, x.said, l, &l.sdp, asOffer), out)
+}
+
+// hurry leaves who is slow to be joined as long as who is asked for no change by a person, when one of the two who talk wants a change of the session meanwhile. It is answered 491 until
+// then, and asks only a few times more (RFC 3261 §14.1). Where the referrer has hung up there is nobody to go back to.
+func (c *Call) hurry(asks *Leg) {
+	if e, x := c.exch, c.xfer; e != nil && e.seat && !e.hurried && !e.stopped && x != nil && x.by.up && asks == c.seat(asks.side) {
+		e.hurried, e.until = true, e.until.Add(askTime-exchangeTime)
+	}
+}
+
+// makeWay withdraws the change that who is about to lose its seat is asked for and is slow to answer, so that who takes the seat need not wait for it as long as a person may take.
+func (c *Call) makeWay(now time.Time, x *transfer, out *Out) {
+	if e := c.exch; e != nil && e.to == x.by && e.forward == "INVITE" && !e.seat && !e.gone && !e.to.ackWaits && !now.Before(x.until.Add(lendTime-referTime)) {
+		c.failExchange(now, e, diag.RequestPending, 491, out)
+		c.withdraw(now, e, out)
+	}
 }
 
 // mayInvite begins an offer to a leg, unless an INVITE of the leg is under way, in either direction, and acknowledged too if it has succeeded (RFC 3261 §14.1).

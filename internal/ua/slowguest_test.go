@@ -98,3 +98,69 @@ func TestUnansweredInfoKeepsNobodyFromBeingJoined(t *testing.T) {
 		})
 	}
 }
+
+// TestSlowToBeJoinedWhileOthersWantAChange: who talks already may hold the call a few seconds later, by asking again after 491, though somebody takes a minute to be joined.
+func TestSlowToBeJoinedWhileOthersWantAChange(t *testing.T) {
+	r := rigOf(t, strings.Replace(document, `"trunk:uc": {`, `"trunk:uc": {acceptRefer: true, `, 1))
+	a, b := r.acknowledged()
+	x, y := r.acknowledged()
+	a.joins(x, "198.51.100.1")
+	asked := r.first("INVITE")
+	b.answers("100 Trying", asked, "")
+	r.pass(3 * time.Second)
+	y.says("INVITE", heldB)
+	r.sent("SIP/2.0 491")
+	r.pass(8 * time.Second)
+	b.answers("200 OK", r.first("CANCEL"), "")
+	b.answers("487 Request Terminated", asked, "")
+	if len(r.out.Returns) != 1 || !r.out.Returns[0].Back() {
+		t.Fatalf("who is slow does not go back to its call:\n%s", r.lines())
+	}
+	y.says("INVITE", heldB)
+	if m := r.first("INVITE"); m == nil || header(m, "Call-ID") != x.callID {
+		t.Errorf("the hold does not go on:\n%s", r.lines())
+	}
+}
+
+// TestReplacedIsSlowToAnswerAChange: who takes a seat has it after seconds, though the one before it is asked for a change by who stays and takes a minute over that.
+func TestReplacedIsSlowToAnswerAChange(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	callee.says("INVITE", heldB)
+	asked := r.first("INVITE")
+	caller.answers("100 Trying", asked, "")
+	r.out.Reset()
+	r.in(r.uc, with(request("INVITE", "1", "i2", "other", "other", "", bodies[0]), "Replaces: call-1;to-tag="+tagOf(caller.to)+";from-tag=from1"))
+	r.sent()
+	r.pass(time.Second)
+	if r.first("CANCEL") != nil {
+		t.Fatalf("too early:\n%s", r.lines())
+	}
+	r.pass(1500 * time.Millisecond)
+	denied := r.first("SIP/2.0 491")
+	if header(denied, "Call-ID") != callee.callID {
+		t.Fatalf("who stays waits:\n%s", r.lines())
+	}
+	callee.ack(callee.seq)
+	caller.answers("487 Request Terminated", asked, "")
+	r.pass(500 * time.Millisecond)
+	callee.answers("200 OK", r.first("INVITE"), heldB)
+	if m := r.first("SIP/2.0 200"); m == nil || header(m, "Call-ID") != "other" {
+		t.Errorf("who comes has no seat:\n%s", r.lines())
+	}
+}
+
+// TestReplacedWaitsForAnAnswer: … but what it has offered is waited for, as its offer has an answer whatever becomes of who is to give it.
+func TestReplacedWaitsForAnAnswer(t *testing.T) {
+	r := newRig(t)
+	caller, callee := r.acknowledged()
+	callee.says("INVITE", "")
+	caller.answers("200 OK", r.first("INVITE"), directed(0, "sendrecv"))
+	r.out.Reset()
+	r.in(r.uc, with(request("INVITE", "1", "i2", "other", "other", "", bodies[0]), "Replaces: call-1;to-tag="+tagOf(caller.to)+";from-tag=from1"))
+	r.pass(3 * time.Second)
+	callee.says("BYE", "")
+	if m := r.first("ACK"); m == nil || header(m, "Call-ID") != caller.callID || !strings.Contains(string(m), "m=audio") {
+		t.Errorf("no answer:\n%s", r.lines())
+	}
+}
