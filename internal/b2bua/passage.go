@@ -24,6 +24,7 @@ type Passage struct {
 	Dialog Replaces        // whose seat it is to take
 	Key    string          // the Call-ID whose shard it goes to
 	Hops   int             // shards from which the dialog had gone when it came there
+	fetch  Replaces        // it brings no leg, but asks for who is at the other end of Dialog, to take the seat of this one
 
 	by     *topology.Trunk // of who asks for it
 	to     string          // the Refer-To
@@ -32,6 +33,7 @@ type Passage struct {
 	status int    // how it ended: 200, or why the leg comes back
 	why    *diag.Reason
 	places [mostLines]netip.Addr   // of its media: its description does not say so if it holds by 0.0.0.0
+	past   bool                    // the media of that call goes past us, and this leg's cannot
 	told   bool                    // the leg was told of other media and must be told of its own again
 	over   bool                    // its own dialog is over, and not that of who was to be joined with it
 	box    *strongbox              // its keys in the call that it leaves
@@ -132,7 +134,14 @@ func (c *Call) legs() []*Leg {
 // goes on like the target of a transfer that has answered.
 func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
 	c.now = now
-	by, why := c.mayReplace(&p.Dialog, p.by)
+	var by *Leg
+	var why *diag.Reason
+	x := c.fetching(p)
+	if x != nil {
+		by = x.by
+	} else {
+		by, why = c.mayReplace(&p.Dialog, p.by)
+	}
 	if why == nil && by.trunk.Gateway != p.by.Gateway {
 		why = diag.ReplacesRefused
 	}
@@ -140,13 +149,15 @@ func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
 		why = diag.TollBypass
 	}
 	if why == nil && c.plan.bypass && !c.seats(by, p) {
-		why = diag.NotAcceptable
+		why, p.past = diag.NotAcceptable, true
 	}
 	if why != nil {
 		p.SendBack(why.Status, why, out)
 		return
 	}
-	x := c.beginTransfer(now, by, c.other(by), &referral{uri: p.to}, "join")
+	if x == nil {
+		x = c.beginTransfer(now, by, c.other(by), &referral{uri: p.to}, "join")
+	}
 	x.passage = p
 	x.new = c.guest(now, by, p.leg)
 	x.new.leg.side = by.side
@@ -254,7 +265,12 @@ func (p *Passage) SendBack(status int, why *diag.Reason, out *Out) {
 func (c *Call) Returned(now time.Time, p *Passage, out *Out) {
 	c.now = now
 	x := c.xfer
-	if x == nil || x.stage != transferLent {
+	if p.Fetches() && x != nil && x.stage == transferFetching {
+		c.transferFailed(now, x, p.status, p.why, out)
+		c.settle(now, out)
+		return
+	}
+	if p.Fetches() || x == nil || x.stage != transferLent {
 		return
 	}
 	switch {
@@ -276,7 +292,7 @@ func (c *Call) Returned(now time.Time, p *Passage, out *Out) {
 		}
 		if p.why == diag.CallGone && c.back(x.by, x.referral.host) != nil { // no dialog of ours: its owner is asked by INVITE with Replaces
 			c.huntTransfer(now, x, out)
-		} else {
+		} else if !p.past || !c.fetch(x, out) {
 			c.transferFailed(now, x, p.status, p.why, out)
 		}
 		switch {
@@ -321,7 +337,11 @@ func (r *referral) dialog() (Replaces, bool) {
 
 // giveBack tells the call that a guest came from, when this one ends before the guest has its seat. The guest is hung up with the rest.
 func (c *Call) giveBack(out *Out) {
-	if x := c.xfer; x != nil && x.passage != nil && x.stage < transferTelling {
+	x := c.xfer
+	if x != nil && x.passage != nil && x.stage < transferTelling {
 		x.passage.SendBack(diag.CallGone.Status, diag.TransferFailed, out)
+	}
+	if x != nil && x.stage == transferLending {
+		x.notFetched(diag.CallGone.Status, diag.TransferFailed, out)
 	}
 }

@@ -23,6 +23,7 @@ const (
 	transferReferred                      // the other peer was sent the REFER and calls the target itself
 	transferLending                       // who stays is about to leave for another call of ours
 	transferLent                          // … and has left
+	transferFetching                      // who is in the other call has been asked for, see fetch.go
 	transferInviting                      // the new party is being told by re-INVITE what it will hear here
 	transferJoining                       // the target is there, and who stays is being told its description
 	transferTelling                       // it has its result, of which the referrer is being told
@@ -48,6 +49,7 @@ type transfer struct {
 
 	dialog  Replaces // that who stays is to be joined with, in another call
 	passage *Passage // by which the new party came from another call; nil: it did not
+	fetched *Passage // by which another call asks for who stays; nil: none does
 	kept    string   // what the new party's call had told it last
 
 	failed *rejection // why it has, while the new party is about to be given back; nil: it has not
@@ -226,6 +228,7 @@ func (c *Call) transferFailed(now time.Time, x *transfer, status int, why *diag.
 	}
 	status, why = x.failed.status, x.failed.reason
 	x.stage = transferTelling
+	x.notFetched(status, why, out)
 	r := &c.rec.Transfers[x.entry]
 	r.Status, r.Reason, r.Took = status, why.ID, now.Sub(r.At)
 	c.current, x.said = nil, nil
@@ -390,7 +393,7 @@ func (c *Call) advanceTransfer(now time.Time, out *Out) {
 // transferTimedOut gives up on a transfer. A target that still rings has timers of its own.
 func (c *Call) transferTimedOut(now time.Time, x *transfer, out *Out) {
 	switch {
-	case x.stage == transferReferred, x.stage == transferLending, c.exch == nil && (x.stage == transferJoining || x.stage == transferInviting):
+	case x.stage == transferReferred, x.stage == transferLending, x.stage == transferFetching, c.exch == nil && (x.stage == transferJoining || x.stage == transferInviting):
 		c.transferFailed(now, x, 504, diag.TransferFailed, out)
 	case x.stage == transferLent: // lost between the two calls, which cannot be
 		c.transferFailed(now, x, 504, diag.TransferFailed, out)

@@ -159,12 +159,18 @@ func (c *Core) Seat(now time.Time, p *b2bua.Passage, out *Out) {
 	if to, gone := c.away[p.Dialog.CallID]; e == nil && gone && to.back == 0 && p.Hops < c.cfg.Shards {
 		p.Key, p.Hops = to.key, p.Hops+1
 		out.Passages = append(out.Passages, p)
-		c.sendAway(p.CallID, to)
+		if !p.Fetches() {
+			c.sendAway(p.CallID, to)
+		}
 		return
 	}
 	if e == nil || e.call == nil || e.ended {
 		p.SendBack(diag.CallGone.Status, diag.CallGone, out)
 		c.sentBack(nil, p)
+		return
+	}
+	if p.Fetches() {
+		c.guard(now, e, func() { e.call.Fetch(now, p, out) })
 		return
 	}
 	delete(c.away, p.CallID)
@@ -177,6 +183,9 @@ func (c *Core) Seat(now time.Time, p *b2bua.Passage, out *Out) {
 
 // leave notes that a leg is on its way to another call: what comes for it follows it.
 func (c *Core) leave(e *entry, p *b2bua.Passage) {
+	if p.Fetches() {
+		return
+	}
 	c.unknow(e, p.CallID)
 	e.dismiss(p.CallID)
 	c.sendAway(p.CallID, way{key: p.Key})
