@@ -86,7 +86,7 @@ func (c *Call) measure(until time.Time, m *cdr.Media, st *media.Stats, stream, s
 // evidence is what a side's counters and its RTCP show.
 func evidence(n *media.Counters) *cdr.Evidence {
 	e := &cdr.Evidence{T38: n.T38, PayloadType: n.PayloadType, Foreign: n.Foreign, ForeignType: n.ForeignType, Measured: n.Measured, Misfit: n.Misfit, Still: n.Still, OnHold: n.Held,
-		Nowhere: n.Nowhere, OtherSource: n.OtherSource, STUN: n.STUN, DTLS: n.DTLS, Misported: n.Misported, Oversized: n.Oversized, Unsealed: n.Unsealed, Unfit: n.Unfit, ICE: n.ICE, Unchecked: n.Unchecked, Lapsed: n.Lapsed, Unshaken: n.Unshaken, UnshakenWhy: n.UnshakenWhy, SendErrors: n.SendErrors,
+		Nowhere: n.Nowhere, OtherSource: n.OtherSource, STUN: n.STUN, DTLS: n.DTLS, Misported: n.Misported, Oversized: n.Oversized, Unsealed: n.Unsealed, Unfit: n.Unfit, Clear: n.Clear, ICE: n.ICE, Unchecked: n.Unchecked, Lapsed: n.Lapsed, Unshaken: n.Unshaken, UnshakenWhy: n.UnshakenWhy, SendErrors: n.SendErrors,
 		Noise: n.Noise, Pauses: n.Pauses, Waited: n.Waited,
 		SendError: n.SendError, Refused: n.Refused, RefusedWhy: n.RefusedWhy}
 	s := &n.Since

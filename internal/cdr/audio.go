@@ -174,7 +174,7 @@ func (r *Record) stream(n int) (way [2]*Media) {
 
 // Absent tells of audio that was to be heard and of which nothing came: neither packets nor anything that was refused.
 func (m *Media) Absent() bool {
-	return m.Kind == "" && m.Packets+m.RTCP+m.Gated+m.Dropped+m.Unauthentic == 0 && m.Evidence != nil && !m.Evidence.Over && !m.Held
+	return m.Kind == "" && m.Packets+m.RTCP+m.Gated+m.Dropped+m.Unauthentic == 0 && m.Evidence != nil && m.Evidence.Clear == 0 && !m.Evidence.Over && !m.Held
 }
 
 // Sender is the host that the media of a side is to come from: that of its SDP, or of its signalling where NAT is between.

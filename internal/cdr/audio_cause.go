@@ -147,6 +147,8 @@ func (w *way) absent() []finding {
 		return sure("rtp-filtered", "its RTCP says that it has sent %d packets of RTP, and none came to %s: a firewall or NAT on the way lets one pass and not the other", w.SaysSent, cmp.Or(w.Ours, "our port"))
 	case w.RTCP > 0:
 		return []finding{{"rtcp-only", fmt.Sprintf("it sent %d packets of RTCP and no RTP: it is muted, or RTP is filtered on the way", w.RTCP), false}}
+	case w.Clear > 0:
+		return []finding{{"rtcp-clear", fmt.Sprintf("it sent %d packets of RTCP in the clear, where SRTCP was agreed on with it, and no RTP: it is muted, or its SRTP is not on, or is filtered on the way", w.Clear), false}}
 	case w.Announced == "" && w.Unusable == "":
 		return sure("no-address", "it never said where its media is")
 	case w.refuses(w.r.Answered): // before that it may not have listened yet
@@ -417,6 +419,9 @@ func (w *way) heard() string {
 	}
 	if silent := w.end.Sub(w.Last); w.keeping() > 0 && silent > longPause && !w.Last.IsZero() {
 		end = fmt.Sprintf("; it sent nothing for the last %s, in which it had %s on hold", silent.Round(packetTime), w.to) + end
+	}
+	if w.SRTP != "" && w.Clear > w.RTCP {
+		end = fmt.Sprintf("; %d packets of its RTCP came in the clear, where SRTCP was agreed on, and were dropped: what it hears, and the round trip, are not known, and nothing but RTP shows that it lives. Have it protect RTCP as its SDP says (RFC 3711 section 3.4)", w.Clear) + end
 	}
 	q := w.Quality
 	if q == nil {

@@ -174,6 +174,11 @@ func TestJudge(t *testing.T) {
 		{"heard", "lost on the way here; in 5 pauses it sent nothing, and no comfort noise (RFC 3389).", flows(Media{Evidence: &Evidence{Pauses: 5}}), Media{}},
 		{"heard", "lost on the way here.", flows(Media{Evidence: &Evidence{Pauses: 4}}), Media{}},
 		{"heard", "lost on the way here.", flows(Media{Evidence: &Evidence{Pauses: 50, Noise: 1}}), Media{}},
+		// RTCP in the clear beside SRTP, or alone.
+		{"heard", "lost on the way here; 12 packets of its RTCP came in the clear, where SRTCP was agreed on, and were dropped: ", flows(Media{SRTP: "AES_CM_128_HMAC_SHA1_80", Evidence: &Evidence{Clear: 12}}), Media{}},
+		{"heard", "lost on the way here.", flows(Media{SRTP: "AES_CM_128_HMAC_SHA1_80", RTCP: 12, Evidence: &Evidence{Clear: 1}}), Media{}}, // before the keys were known
+		{"heard", "lost on the way here.", flows(Media{Evidence: &Evidence{Clear: 12}}), Media{}},                                           // no SRTP in the end
+		{"rtcp-clear", "not certain why, but it sent 12 packets of RTCP in the clear, where SRTCP was agreed on with it, and no RTP: ", Media{Announced: there, SRTP: "AES_CM_128_HMAC_SHA1_80", Evidence: &Evidence{Clear: 12}}, Media{}},
 		// Behind us.
 		{"send-error", "was heard only for a part of the call: 2000 packets could not be sent on to the callee on trunk \"itsp\" (operation not permitted), 3000 could", flows(Media{Evidence: &Evidence{SendErrors: 2000, SendError: "operation not permitted"}}), Media{}},
 		{"unreachable", "what goes to 192.0.2.20:4000 comes back (ICMP: connection refused, 9 times)", flows(Media{}),

@@ -28,6 +28,7 @@ type Evidence struct {
 	Oversized   uint64 `json:"oversized,omitempty"`
 	Unsealed    uint64 `json:"unsealed,omitempty"` // for want of keys of the other side
 	Unfit       uint64 `json:"unfit,omitempty"`    // of a payload type that the other side does not take
+	Clear       uint64 `json:"clear,omitempty"`    // plain RTCP, where SRTCP was agreed on
 
 	// Since is what did not pass, by the reason, since a packet passed for the last time.
 	Since Refusals `json:"since,omitzero"`
@@ -104,7 +105,7 @@ const (
 	fEUnshakenWhy, fEWaited, fET38, fELapsed                                              = 40, 41, 42, 43
 	fESinceGated, fESinceUnauthentic, fESinceOnHold, fESinceNowhere                       = 44, 45, 46, 47
 	fESinceOtherSource, fESinceUnsealed, fESinceUnfit, fESinceSendErrors, fEScattered     = 48, 49, 50, 51, 52
-	fEDoubtful, fEArrives, fELeaves, fEFull, fEStill, fEHere                              = 53, 54, 55, 56, 57, 58
+	fEDoubtful, fEArrives, fELeaves, fEFull, fEStill, fEHere, fEClear                     = 53, 54, 55, 56, 57, 58, 59
 )
 
 // fewPauses may be something else: hold, a transfer, a line that is bad for a moment.
@@ -114,9 +115,9 @@ const fewPauses = 5
 func (e *Evidence) Bare() bool { return e != nil && e.Noise == 0 && e.Pauses >= fewPauses }
 
 // numbers are the fields that are counts, by their place in the binary form.
-func (e *Evidence) numbers() [58]*uint64 {
+func (e *Evidence) numbers() [60]*uint64 {
 	s := &e.Since
-	return [58]*uint64{fEStill: &e.Still, fESinceGated: &s.Gated, fESinceUnauthentic: &s.Unauthentic, fESinceOnHold: &s.OnHold, fESinceNowhere: &s.Nowhere,
+	return [60]*uint64{fEClear: &e.Clear, fEStill: &e.Still, fESinceGated: &s.Gated, fESinceUnauthentic: &s.Unauthentic, fESinceOnHold: &s.OnHold, fESinceNowhere: &s.Nowhere,
 		fESinceOtherSource: &s.OtherSource, fESinceUnsealed: &s.Unsealed, fESinceUnfit: &s.Unfit, fESinceSendErrors: &s.SendErrors,
 		fET38: &e.T38, fEWaited: &e.Waited, fENoise: &e.Noise, fEPauses: &e.Pauses, fEUnsealed: &e.Unsealed, fEUnfit: &e.Unfit, fEForeign: &e.Foreign, fEMeasured: &e.Measured, fEMisfit: &e.Misfit, fESources: &e.Sources, fEOnHold: &e.OnHold, fENowhere: &e.Nowhere,
 		fEOtherSource: &e.OtherSource, fESTUN: &e.STUN, fEDTLS: &e.DTLS, fEMisported: &e.Misported, fEOversized: &e.Oversized, fESendErrors: &e.SendErrors,

@@ -128,7 +128,9 @@ func ownVerdict(x *cdr.Attempt) bool {
 }
 
 // came tells of a direction whether anything came at all.
-func came(m cdr.Media) bool { return m.Packets|m.RTCP|m.Gated|m.Dropped|m.Unauthentic != 0 }
+func came(m cdr.Media) bool {
+	return m.Packets|m.RTCP|m.Gated|m.Dropped|m.Unauthentic|unprotected(m) != 0
+}
 
 // writeMedia has a line for each direction. That nothing was refused or dropped in either needs no columns. STUN, by which telephones keep a NAT open, is nothing that anybody misses.
 func writeMedia(w io.Writer, list []cdr.Media) {
@@ -164,8 +166,24 @@ func faxed(m *cdr.Media) string {
 	return fmt.Sprintf("\t%d of T.38", m.Evidence.T38)
 }
 
+// unprotected is how much plain RTCP came where SRTCP was agreed on.
+func unprotected(m cdr.Media) uint64 {
+	if m.Evidence == nil {
+		return 0
+	}
+	return m.Evidence.Clear
+}
+
 // protection says what of SRTP there was.
 func protection(m *cdr.Media) string {
+	text := keyed(m)
+	if n := unprotected(*m); n > 0 {
+		text += fmt.Sprintf("\t%d RTCP in the clear", n)
+	}
+	return text
+}
+
+func keyed(m *cdr.Media) string {
 	switch {
 	case m.Unauthentic > 0 && m.SRTP == "" && (m.Evidence == nil || !m.Evidence.KeysFailed): // as what comes before an answer that wants RTP
 		return fmt.Sprintf("\tno SRTP in the end, %d unauthentic before", m.Unauthentic)

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pion/srtp/v3"
 )
 
 // talk is a call between two peers by hand: a is the caller from NET.2, b the callee at NET.3.
@@ -18,7 +20,8 @@ type talk struct {
 	answer, inv  string
 	aSeq, bSeq   uint16
 	aSSRC, bSSRC uint32
-	other        *net.UDPConn // of a third host
+	other        *net.UDPConn  // of a third host
+	srtp         *srtp.Context // of a caller that protects its RTP
 }
 
 // rtp is a socket with a port above which one is free, for RTCP. Only programs that listen on all addresses can have that one, as those of a lab are its own.

@@ -2,12 +2,16 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pion/srtp/v3"
 )
 
 // wrong is a way in which a party's media fails: what it says, what it does every 20 ms, and what is to be said of what is heard of caller and callee; "": it is heard.
@@ -46,6 +50,9 @@ func spurts(noise bool) func(*talk, int) {
 // frames are so many of 20 ms that packets are looked into five times.
 const frames = 215
 
+// clearKey is the key and the salt of a caller that protects its RTP and not its RTCP.
+var clearKey = []byte("thirty octets of key and salt!")
+
 var wrongs = []wrong{
 	{name: "as it should be"},
 	{name: "from elsewhere", a: func(c *talk, n int) { c.other.WriteToUDP(packet(uint16(n), 0xa, "speech"), c.toA) }, caller: "elsewhere"},
@@ -76,6 +83,17 @@ var wrongs = []wrong{
 	{name: "another key", offer: func(sdp string) string {
 		return strings.Replace(sdp, "RTP/AVP", "RTP/SAVP", 1) + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n"
 	}, caller: "srtp-key"},
+	{name: "RTCP in the clear", offer: func(sdp string) string {
+		return strings.Replace(sdp, "RTP/AVP", "RTP/SAVP", 1) + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + base64.StdEncoding.EncodeToString(clearKey) + "\r\n"
+	}, a: func(c *talk, n int) {
+		c.rtcpFromA(n, receiverReport(0xa))
+		if c.srtp == nil {
+			c.srtp, _ = srtp.CreateContext(clearKey[:16], clearKey[16:], srtp.ProtectionProfileAes128CmHmacSha1_80)
+		}
+		if sealed, err := c.srtp.EncryptRTP(nil, packet(uint16(n), 0xa, "speech"), nil); err == nil {
+			c.aRTP.WriteToUDP(sealed, c.toA)
+		}
+	}},
 	{name: "ICE", a: func(c *talk, n int) {
 		c.aRTP.WriteToUDP(append([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 12)...), c.toA)
 	}, caller: "ice"},
@@ -294,6 +312,11 @@ func TestMED08_OneWayAudioIsExplained(t *testing.T) {
 	}
 	if n := s.metric("directsip_audio_mos_count", `trunk="gw1"`, `direction="from"`, `scale="narrow"`); n < float64(len(wrongs))/2 {
 		t.Errorf("%v scores of gw1", n)
+	}
+	i := slices.IndexFunc(wrongs, func(w wrong) bool { return w.name == "RTCP in the clear" })
+	why := s.cli(0, "why", s.records(len(wrongs))[i].ID)
+	if !strings.Contains(why, "packets of its RTCP came in the clear, where SRTCP was agreed on, and were dropped: ") || !strings.Contains(why, " RTCP in the clear ") || strings.Contains(why, "unauthentic") {
+		t.Errorf("of RTCP in the clear it is said\n%s", why)
 	}
 	poor := s.cli(0, "calls", "--poor")
 	for i, w := range wrongs {

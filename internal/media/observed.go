@@ -44,6 +44,7 @@ type Observed struct {
 	Oversized   uint64 // longer than any packet that is relayed
 	Unsealed    uint64 // the other side has SRTP, and there are no keys for it
 	Unfit       uint64 // the other side takes no such payload type, and it cannot be converted
+	Clear       uint64 // plain RTCP where SRTCP was agreed on; dropped, and not among Unauthentic
 
 	Anew      bool // speech is coded anew, so the other side has a source of ours
 	ICE       bool // checks of ICE decide who may send

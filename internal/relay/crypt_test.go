@@ -154,6 +154,32 @@ func TestSRTPOfAStranger(t *testing.T) {
 	}
 }
 
+// TestRTCPInTheClear: plain RTCP of a peer that has agreed on SRTCP is dropped, counted by itself, and taken for no SRTP of another key; with any suite it is told from SRTCP.
+func TestRTCPInTheClear(t *testing.T) {
+	for suite := media.Suite(1); suite <= media.Suites; suite++ {
+		r := newRig(t, Config{})
+		a, b := newPhone(t, ip4), newPhone(t, ip4)
+		la, other := newLock(t, suite, ""), newLock(t, suite, "")
+		s := call(1, a, b)
+		s.Streams[0].Side[0].Crypt = la.crypt
+		r.open(s)
+		from, to := s.Streams[0].Side[0].Local, s.Streams[0].Side[1].Local
+		x := rtpPacket(8, 1, 160, 7)
+		a.send(a.rtp, from, la.rtp(t, x))
+		b.wantOn(b.rtp, to, x)
+		compound := append(receiverReport(7), 0x81, 202, 0, 2, 0, 0, 0, 7, 0, 0, 0, 0)
+		a.send(a.rtcp, rtcpPort(from), compound)
+		a.send(a.rtcp, rtcpPort(from), receiverReport(7))
+		a.send(a.rtcp, rtcpPort(from), other.rtcp(t, compound))
+		a.send(a.rtcp, rtcpPort(from), other.rtcp(t, receiverReport(7)))
+		a.send(a.rtcp, rtcpPort(from), la.rtcp(t, compound))
+		b.wantOn(b.rtcp, rtcpPort(to), compound)
+		if got := r.from(1, 0, 0); got.Clear != 2 || got.Unauthentic != 2 || got.RTCP != 1 || got.Packets != 1 {
+			t.Errorf("%v: %d in the clear, %d unauthentic, %d RTCP, %d RTP", suite, got.Clear, got.Unauthentic, got.RTCP, got.Packets)
+		}
+	}
+}
+
 // TestKeysToCome: until a side's keys are known nothing passes, in either direction.
 func TestKeysToCome(t *testing.T) {
 	r := newRig(t, Config{Workers: 1})

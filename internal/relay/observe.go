@@ -28,6 +28,7 @@ type observed struct {
 	held, nowhere, otherSource uint64
 	stun, dtls, misported      uint64
 	oversize, unsealed, unfit  uint64
+	clear                      uint64
 	noise, pauses              uint64
 	refused                    uint64
 	firstRefused, lastRefused  int64 // ns since the relay started
@@ -232,7 +233,7 @@ func (o *observed) snapshot(m *media.Counters, start time.Time) {
 	m.Observed = media.Observed{
 		Pattern: o.losses.Sum(), Late: o.late.Count, Waited: o.waited, Levels: o.levels, Sources: o.sources, Foreign: o.foreign, ForeignType: o.foreignType,
 		Measured: o.measured, Misfit: o.misfit, Still: o.still, Held: o.held, Nowhere: o.nowhere, OtherSource: o.otherSource, STUN: o.stun, DTLS: o.dtls,
-		Misported: o.misported, Oversized: o.oversize, Unsealed: o.unsealed, Unfit: o.unfit, Refused: o.refused,
+		Misported: o.misported, Oversized: o.oversize, Unsealed: o.unsealed, Unfit: o.unfit, Clear: o.clear, Refused: o.refused,
 		Noise: o.noise, Pauses: o.pauses,
 	}
 	if o.sendError != 0 {

@@ -42,6 +42,21 @@ func classify(b []byte, onRTCPPort, mux bool) kind {
 // senderOf is the SSRC of an RTCP packet's sender.
 func senderOf(b []byte) uint32 { return binary.BigEndian.Uint32(b[4:]) }
 
+// inClear tells whether a packet that classify takes for RTCP is plain: its parts fill it (RFC 3550 §6.1). Of SRTCP index and tag follow, and all parts but the first are encrypted (RFC 3711 §3.4).
+func inClear(b []byte) bool {
+	for len(b) >= rtcpPart {
+		n := (int(binary.BigEndian.Uint16(b[2:])) + 1) * 4
+		if b[0]>>6 != 2 || b[1] < 192 || b[1] > 223 || n > len(b) {
+			return false
+		}
+		b = b[n:]
+	}
+	return len(b) == 0
+}
+
+// rtcpPart is the smallest part of a compound packet of RTCP, in octets: a BYE of nobody.
+const rtcpPart = 4
+
 // header is what the counters need of an RTP header (RFC 3550 §5.1).
 type header struct {
 	payloadType uint8

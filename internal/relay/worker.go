@@ -35,6 +35,7 @@ type worker struct {
 	made     [maxDatagram]byte // a packet of a conversion
 	out      codec.Out
 	from     sockaddr
+	clear    bool // what was opened last, or could not be, is plain RTCP
 	notices  notices
 	batch    batch
 	expected expected
@@ -218,9 +219,13 @@ func (w *worker) pass(p *port, n int, now int64) {
 	}
 	if protected := p.guard(); protected != nil && !p.stream.opaque {
 		if b, ok = w.open(p, protected, b, now); !ok { // before the gate: a source that has no key is never latched to
-			if w.batch.unauthentic++; p.stray(&w.from) {
+			w.batch.unauthentic++
+			switch {
+			case p.stray(&w.from):
 				c.gate(&w.from)
-			} else {
+			case w.clear:
+				c.clear++
+			default:
 				c.block()
 				c.unauthentic++
 			}
@@ -309,6 +314,7 @@ func (w *worker) open(p *port, protected *crypt, b []byte, now int64) ([]byte, b
 	if k == notMedia {
 		return b, true
 	}
+	w.clear = k == rtcp && inClear(b) // after an attempt to open it nobody can tell
 	b, ok := protected.open(b, k)
 	if !ok || k == rtp && !p.fresh(b, now) {
 		return nil, false
