@@ -359,9 +359,11 @@ func rateTrunks(trunks []TrunkView, add func(Target)) {
 	}
 	add(Target{Name: "trunks-down", Value: float64(len(down)), Bound: "most", Unit: "trunks", Detail: several(down), Look: "directsip trunks, directsip doctor " + first(down)})
 	add(Target{Name: "not-registered", Value: float64(len(out)), Bound: "most", Unit: "trunks", Detail: several(out), Look: "directsip trunks " + first(out)})
-	if limited {
-		add(Target{Name: "trunk-full", Value: most, Bound: "most", Limit: mostFull, Unit: "% of maxCalls", Detail: several(full), Look: "directsip calls --live --trunk " + first(full)})
+	t := Target{Name: "trunk-full", Value: most, Bound: "most", Limit: mostFull, Unit: "% of maxCalls", Detail: several(full), Look: "directsip calls --live --trunk " + first(full)}
+	if !limited {
+		t.Unknown = "no trunk has maxCalls: nothing bounds or tells of a burst of calls, as of somebody who runs up a bill"
 	}
+	add(t)
 }
 
 func (s *Server) rateDisk(add func(Target)) {

@@ -79,10 +79,10 @@ func TestOPS12Targets(t *testing.T) {
 	r.applyGood(strings.Replace(basic, "mediaPorts", "qualityConsumer: 'http://127.0.0.1:9/', mediaPorts", 1))
 	later.refused = now.refused + 4
 	r.consumed.oldest.Store(later.at.Add(-2 * time.Hour).UnixNano())
-	is("a consumer is away", r.rate(later, r.trunkViews()), "calls-failed?", "trunk-fails?", "audio-poor?", "audio-unheard?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3", "quality-wait 7200", "quality-lost 4")
+	is("a consumer is away, and no trunk has a limit", r.rate(later, r.trunkViews()), "trunk-full?", "calls-failed?", "trunk-fails?", "audio-poor?", "audio-unheard?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3", "quality-wait 7200", "quality-lost 4")
 	r.applyGood(basic)
 	r.Drain(true)
-	is("draining", r.rate(later, r.trunkViews()), "draining 1", "calls-failed?", "trunk-fails?", "audio-poor?", "audio-unheard?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3")
+	is("draining", r.rate(later, r.trunkViews()), "draining 1", "trunk-full?", "calls-failed?", "trunk-fails?", "audio-poor?", "audio-unheard?", "overload 7", "faults 1", "records-lost 2", "disk-errors 3")
 	resp, err := overSocket(SocketPath(r.cfg.DataDir)).Get("http://directsip/health")
 	if err != nil {
 		t.Fatal(err)
