@@ -156,7 +156,7 @@ func (c *Call) vacate(out *Out) {
 // vacated answers vacate. What flows by the descriptions is still of interest.
 func (c *Call) vacated(now time.Time) {
 	p := &c.plan
-	p.release(now, c)
+	c.releasePorts(now, p.lines)
 	for i := range p.lines {
 		ends := &p.lines[i].peer
 		p.lines[i] = line{peer: [2]end{ends[0].flow(), ends[1].flow()}}

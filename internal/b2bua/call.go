@@ -46,6 +46,7 @@ type Call struct {
 	offered   *sdp.Session // that offer, read
 	forks     []*fork
 	plan      plan
+	opening   *opening       // ports that the relay is asked for, and what waits for them
 	exch      *exchange      // a re-INVITE or UPDATE on its way between the legs
 	early     *earlyExchange // the same before the answer
 	answering *answering     // a target's 2xx that must not overtake what the caller has to acknowledge
@@ -212,13 +213,22 @@ func (c *Call) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) 
 	if leg == nil {
 		return false
 	}
+	if n := c.adds(leg, m); n > 0 && c.grow(&opening{adds: n, trunk: leg.trunk, who: "the " + c.name(leg),
+		then: func(now time.Time, out *Out) { c.take(now, leg, att, src, m, out) }}, out) {
+		return true
+	}
+	c.take(now, leg, att, src, m, out)
+	return true
+}
+
+// take is Receive for a message that waits for nothing.
+func (c *Call) take(now time.Time, leg *Leg, att *attempt, src sip.Source, m *sip.Message, out *Out) {
 	if m.IsRequest() {
 		c.request(now, leg, att, src, m, out)
 	} else {
 		c.response(now, leg, att, m, out)
 	}
 	c.settle(now, out)
-	return true
 }
 
 // leg finds the leg of a message's Call-ID, and the attempt when it is a leg B. Legs that have joined from two calls may have it in common: then it is the one with the tags.
@@ -683,7 +693,7 @@ func (c *Call) Abort(now time.Time, why *diag.Reason, detail string, out *Out) {
 		c.closing = true
 		out.Media = append(out.Media, MediaOp{MediaClose, &media.Session{ID: c.id}})
 	}
-	c.plan.release(now, c)
+	c.releasePorts(now, c.plan.lines)
 	held, user := c.held, c.heldUser
 	c.held, c.heldUser = nil, nil
 	c.reserve(&network.Legs{}, true)

@@ -130,6 +130,11 @@ func (c *Call) offeredEarly(now time.Time, x *earlyExchange, body string, out *O
 		c.denyEarly(now, x, diag.BadSDP, out)
 		return
 	}
+	if c.plan.silences(s) {
+		oa.Failed(x.method)
+		c.denyEarly(now, x, diag.NotAcceptable, out)
+		return
+	}
 	if ours.outgrows(body) {
 		oa.Failed(x.method)
 		c.denyEarly(now, x, diag.MediaLineMissing, out)

@@ -22,7 +22,7 @@ type Out struct {
 	txn.Out
 	// CallIDs are Call-IDs whose messages belong to the call from now on.
 	CallIDs []string
-	// Media is performed at once; Open is answered by Call.MediaOpened, Close by Call.MediaClosed.
+	// Media is performed before the next input of the call; Open and Grow are answered by Call.MediaOpened, Close by Call.MediaClosed.
 	Media []MediaOp
 	// Resolve is answered by Call.Resolved.
 	Resolve []Resolve
@@ -61,8 +61,9 @@ type MediaVerb uint8
 
 // The verbs.
 const (
-	MediaOpen MediaVerb = iota + 1
-	MediaUpdate
+	MediaOpen   MediaVerb = iota + 1
+	MediaUpdate           // Call.MediaOpened is told if it fails
+	MediaGrow             // an update with m-lines more
 	MediaClose
 )
 

@@ -176,8 +176,13 @@ func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
 	}
 	x.stage = transferInviting
 	c.plan.dirty = true
-	c.inviteGuest(now, x, out)
-	c.settle(now, out)
+	ask := func(now time.Time, out *Out) {
+		c.inviteGuest(now, x, out)
+		c.settle(now, out)
+	}
+	if n := c.lacks(l.sdp.body, by.sdp.body); n == 0 || !c.grow(&opening{adds: n, trunk: l.trunk, who: "who comes from another call", then: ask}, out) {
+		ask(now, out)
+	}
 }
 
 // seats tells whether a leg of another call can take part in this one, which is bypassed: as it was in that one, and with who stays.

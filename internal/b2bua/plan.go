@@ -40,7 +40,6 @@ type plan struct {
 	lines     []line
 	tries     int
 	opened    bool
-	known     [2]int        // lines that the relay has been told of, before and with the last update
 	dirty     bool          // the relay must be told
 	base      [2]netip.Addr // our media addresses toward each side
 	host      [2]netip.Addr // that each side's signalling comes from, as the relay was last told
@@ -106,10 +105,7 @@ func (p *plan) takeAs(l *Leg, s *sdp.Session, asks bool) {
 		p.heed(l, s, asks)
 		return
 	}
-	for i := range s.Media {
-		if i >= len(p.lines) {
-			return
-		}
+	for i := range s.Media[:min(len(s.Media), len(p.lines))] {
 		m, e := &s.Media[i], &p.lines[i].peer[l.side]
 		p.lines[i].opaque = !m.IsRTP()
 		p.lines[i].audio = m.IsRTP() && strings.EqualFold(m.Kind, "audio")

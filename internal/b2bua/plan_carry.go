@@ -129,9 +129,6 @@ func (p *plan) carryInto(c *Call, from, to *Leg, d *description, s *sdp.Session,
 	from.sdp.peer = fingerprint(s)
 	asked := c.exch != nil && c.exch.to == from // for an offer, in a re-INVITE of ours without one
 	asks := what == asOffer && !asked
-	if !p.bypass {
-		p.grow(c, s)
-	}
 	p.takeAs(from, s, asks)
 	if what == asOffer && asked {
 		to.unheld = p.unhold(from, s)
@@ -189,7 +186,7 @@ func (p *plan) fits(c *Call, from *Leg, answer *sdp.Session) error {
 // stands, see keepSession. Where that is no answer to it none would do but one that rejects its m-lines, and that cuts the call (RFC 3261 §14.1): it goes on and is counted.
 func (p *plan) offerFrom(c *Call, from, to *Leg, body string) (string, *diag.Reason) {
 	s, err := parseOffer(body)
-	if err != nil || !p.bypass && s.Unrelayable(p.passKeys, maxLines, mostLines) { // without any m-line of it the call would be silent: it stays as it is
+	if err != nil || p.silences(s) { // without any m-line of it the call would be silent: it stays as it is
 		return "", diag.NotAcceptable
 	}
 	if why := c.roomForOffer(from, to, s); why != nil && (c.exch == nil || c.exch.from == from || !p.converts() && from.sdp.answers(s)) {

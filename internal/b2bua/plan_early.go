@@ -39,7 +39,6 @@ func (p *plan) accept(c *Call, l *Leg, e *early) string {
 		return p.refuse(c, s, l, &e.sdp)
 	}
 	e.sdp.peer = fingerprint(s)
-	p.grow(c, s)
 	p.take(l, s)
 	for i := range s.Media {
 		s.Media[i].Direction = s.Media[i].Direction.Reverse()

@@ -7,11 +7,10 @@ import (
 	"github.com/directsip/directsip/internal/diag"
 	"github.com/directsip/directsip/internal/media"
 	"github.com/directsip/directsip/internal/routing"
-	"github.com/directsip/directsip/internal/sdp"
 	"github.com/directsip/directsip/internal/topology"
 )
 
-// The ports of a call: they are taken and opened before hunting begins, more of them when m-lines are added, and closed at its end.
+// The ports of a call: they are taken and opened before hunting begins, more of them when m-lines are added, see plan_grow.go, and closed at its end.
 
 // openTries is how many sets of ports are tried when the system will not give them.
 const openTries = 8
@@ -50,7 +49,7 @@ func (c *Call) openMedia(now time.Time, out *Out) {
 	p.host[0] = c.a.hop.Remote.Addr()
 	p.base[0] = c.env.mediaAddr(c.a.trunk, c.callerMedia())
 	p.base[1] = c.env.mediaAddr(c.firstTrunk(), c.firstTarget())
-	if !p.takePorts(now, c) {
+	if !c.takePorts(now, p.lines) {
 		c.refuse(now, diag.MediaPorts, "", out)
 		return
 	}
@@ -59,15 +58,15 @@ func (c *Call) openMedia(now time.Time, out *Out) {
 }
 
 // takePorts draws a pair of ports per m-line and side, all or none.
-func (p *plan) takePorts(now time.Time, c *Call) bool {
-	for i := range p.lines {
-		for s := range p.lines[i].ours {
+func (c *Call) takePorts(now time.Time, lines []line) bool {
+	for i := range lines {
+		for s := range lines[i].ours {
 			port, ok := c.takePort(now)
 			if !ok {
-				p.release(now, c)
+				c.releasePorts(now, lines)
 				return false
 			}
-			p.lines[i].ours[s] = port
+			lines[i].ours[s] = port
 		}
 	}
 	return true
@@ -81,36 +80,19 @@ func (c *Call) takePort(now time.Time) (uint16, bool) {
 	return c.env.Ports.Take(now)
 }
 
-func (p *plan) release(now time.Time, c *Call) {
-	p.give(func(port uint16) { c.env.Ports.Release(now, port) })
+func (c *Call) releasePorts(now time.Time, lines []line) {
+	givePorts(lines, func(port uint16) { c.env.Ports.Release(now, port) })
 }
 
-// give gives up the ports of every m-line.
-func (p *plan) give(back func(port uint16)) {
-	for i := range p.lines {
-		for s, port := range p.lines[i].ours {
+// givePorts gives up the ports of m-lines.
+func givePorts(lines []line, back func(port uint16)) {
+	for i := range lines {
+		for s, port := range lines[i].ours {
 			if port != 0 {
 				back(port)
-				p.lines[i].ours[s] = 0
+				lines[i].ours[s] = 0
 			}
 		}
-	}
-}
-
-// grow gives ports to m-lines that a later offer adds.
-func (p *plan) grow(c *Call, s *sdp.Session) {
-	for len(p.lines) < places(s) && p.opened {
-		a, okA := c.takePort(c.now)
-		if !okA {
-			return
-		}
-		b, okB := c.takePort(c.now)
-		if !okB {
-			c.env.Ports.Release(c.now, a)
-			return
-		}
-		p.lines = append(p.lines, line{ours: [2]uint16{a, b}})
-		p.dirty = true
 	}
 }
 
@@ -152,18 +134,21 @@ func (c *Call) targetHost() netip.Addr {
 	return t.host()
 }
 
-// MediaOpened answers MediaOpen. Ports that something else holds are put behind all others, which are tried.
+// MediaOpened answers MediaOpen and MediaGrow, and MediaUpdate if that fails. Ports that something else holds are put behind all others, which are tried.
 func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
 	p := &c.plan
+	if c.opening != nil {
+		c.grown(now, err, out)
+		return
+	}
 	if p.opened || c.phase == phaseAnswered {
 		if err != nil && p.opened {
-			p.updateFailed(now, c, out)
+			p.updateFailed(c, out)
 		}
 		return
 	}
 	if err == nil {
 		p.opened, p.tries = true, 0
-		p.known = [2]int{len(p.lines), len(p.lines)}
 		if c.end != nil {
 			c.plan.close(now, c, out)
 			return
@@ -177,9 +162,9 @@ func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
 		c.settle(now, out)
 		return
 	}
-	p.give(c.env.Ports.Refuse)
+	givePorts(p.lines, c.env.Ports.Refuse)
 	p.tries++
-	if c.end == nil && p.tries < openTries && p.takePorts(now, c) {
+	if c.end == nil && p.tries < openTries && c.takePorts(now, p.lines) {
 		out.Media = append(out.Media, MediaOp{MediaOpen, p.session(c)})
 		return
 	}
@@ -191,24 +176,15 @@ func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
 	c.settle(now, out)
 }
 
-// updateFailed takes the report that the relay could not do what it was last told. m-lines that were new are given up, their
-// ports being held by something else; anything else is tried again, and then the call goes on with what it has.
-func (p *plan) updateFailed(now time.Time, c *Call, out *Out) {
+// updateFailed takes the report that the relay could not do what it was last told. It is tried again, and then the call goes on with what it has.
+func (p *plan) updateFailed(c *Call, out *Out) {
 	if c.closing {
 		return
 	}
-	if p.known[0] < p.known[1] {
-		for _, ln := range p.lines[p.known[0]:] {
-			for _, port := range ln.ours {
-				c.env.Ports.Refuse(port)
-			}
-		}
-		p.lines = p.lines[:p.known[0]]
-	} else if p.tries++; p.tries >= openTries {
+	if p.tries++; p.tries >= openTries {
 		p.tries = 0
 		return
 	}
-	p.known[1] = len(p.lines)
 	p.dirty = true
 	p.tell(c, out)
 }
@@ -237,7 +213,7 @@ func (c *Call) MediaClosed(now time.Time, st media.Stats, out *Out) {
 	if !c.written {
 		c.recordMedia(c.rec.End, c.rec, &st)
 	}
-	c.plan.release(now, c)
+	c.releasePorts(now, c.plan.lines)
 	c.write(now, out)
 	c.settle(now, out)
 }

@@ -61,7 +61,6 @@ func (p *plan) session(c *Call) *media.Session {
 // tell sends the relay what has changed since it was last told.
 func (p *plan) tell(c *Call, out *Out) {
 	if p.dirty && p.opened && !c.closing {
-		p.known = [2]int{p.known[1], len(p.lines)}
 		out.Media = append(out.Media, MediaOp{MediaUpdate, p.session(c)})
 	}
 	p.dirty = false

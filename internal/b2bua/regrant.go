@@ -115,12 +115,12 @@ func (r *growth) keep(has *network.Legs) {
 
 // film finds the video of an offer, what runs and what is new.
 func (r *growth) film(p *plan, s *sdp.Session) {
-	for i := range s.Media[:min(len(s.Media), maxLines)] {
+	for i := range s.Media[:min(len(s.Media), maxLines, len(p.lines))] {
 		kbps := network.VideoBandwidth(s, i)
 		if kbps == 0 {
 			continue
 		}
-		if i < len(p.lines) && p.lines[i].peer[0].video > 0 && p.lines[i].peer[1].video > 0 {
+		if p.lines[i].peer[0].video > 0 && p.lines[i].peer[1].video > 0 {
 			r.running += max(kbps, p.lines[i].peer[r.to].video)
 			continue
 		}

@@ -49,7 +49,9 @@ func (p *plan) standingOffer(c *Call, l *Leg) string {
 	if p.bypass {
 		return l.sdp.pass(s)
 	}
-	p.grow(c, s)
+	if p.silences(s) {
+		return ""
+	}
 	for i := range s.Media {
 		if !c.xfer.connects() { // who holds does so for the referrer
 			s.Media[i].Direction = sdp.SendRecv

@@ -150,9 +150,12 @@ func (s *shard) media(now time.Time, op b2bua.MediaOp) {
 	switch op.Verb {
 	case b2bua.MediaOpen:
 		s.core.MediaOpened(now, op.Session.ID, r.Open(op.Session), &s.out)
-	case b2bua.MediaUpdate:
-		if err := r.Update(op.Session); err != nil {
+	case b2bua.MediaUpdate, b2bua.MediaGrow:
+		err := r.Update(op.Session)
+		if err != nil {
 			s.e.log.Warn("media update failed", "id", op.Session.Call, "err", err)
+		}
+		if err != nil || op.Verb == b2bua.MediaGrow {
 			s.core.MediaOpened(now, op.Session.ID, err, &s.out)
 		}
 	case b2bua.MediaClose:

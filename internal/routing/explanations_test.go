@@ -29,7 +29,7 @@ var explained = []struct {
 		adds: func(s *topology.Snapshot) []Step {
 			uc := s.TrunkByName("uc")
 			return []Step{MediaStep(uc, true, "it may"), MediaStep(uc, false, "it must"), BandwidthStep(uc, true, "80 kbit/s on the link"),
-				BandwidthStep(uc, false, "the link is full"), UntoldStep(uc, "the callee refuses to be told")}
+				BandwidthStep(uc, false, "the link is full"), UntoldStep(uc, "the callee refuses to be told"), PortsStep(uc, "no port is free")}
 		}},
 	{title: "a number of the PSTN, by a user", doc: world, from: "user alice", called: "5551234", calling: ""},
 	{title: "all that does not match", doc: world, from: "pbx", called: "94255551234", calling: "201", full: true},
@@ -140,7 +140,7 @@ func TestExplanations(t *testing.T) {
 			t.Errorf("no call has a step of kind %v", k)
 		}
 	}
-	for o := range Untold + 1 {
+	for o := range NoPorts + 1 {
 		if !outcomes[o] {
 			t.Errorf("no call has the outcome %v", o)
 		}

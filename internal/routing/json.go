@@ -108,5 +108,5 @@ var outcomeNames = [...]string{
 	TriedLast: "tried-last", LaterInRoute: "later-in-route", TrialCall: "trial-call", BeyondMax: "beyond-max", OutOfService: "out-of-service",
 	NoUsages: "no-usages", NoRoutes: "no-routes", NoTrunks: "no-trunks", OthersNoMatch: "others-no-match",
 	Hidden: "hidden", OtherSite: "other-site", AtSite: "at-site", AsAsked: "as-asked", InternalOnly: "internal-only", PrivateLine: "private-line",
-	Bypassed: "bypassed", Anchored: "anchored", NoRoom: "no-room", Untold: "untold",
+	Bypassed: "bypassed", Anchored: "anchored", NoRoom: "no-room", Untold: "untold", NoPorts: "no-ports",
 }

@@ -70,6 +70,7 @@ const (
 	Anchored      // media passes the server
 	NoRoom        // a link has no room for the call
 	Untold        // a side does not take a change of its media
+	NoPorts       // media that was added to a running call is refused for want of ports
 )
 
 // MediaStep says where the media of a call to a trunk goes, and why.
@@ -84,6 +85,11 @@ func MediaStep(t *topology.Trunk, bypassed bool, why string) Step {
 // UntoldStep says that a peer does not take what its media has become.
 func UntoldStep(t *topology.Trunk, text string) Step {
 	return Step{Kind: StepMedia, Outcome: Untold, Name: t.Name, From: text}
+}
+
+// PortsStep says why media that the peer of a trunk adds to a running call has no ports.
+func PortsStep(t *topology.Trunk, text string) Step {
+	return Step{Kind: StepMedia, Outcome: NoPorts, Name: t.Name, From: text}
 }
 
 // BandwidthStep says what a call to a trunk has on links, or why it has no room there.

@@ -182,6 +182,8 @@ func (st *Step) text(p *prose) {
 			p.put("bypassed: ")
 		case Anchored:
 			p.put("not bypassed: ")
+		case NoPorts:
+			p.put("no ports: ")
 		}
 		p.put(st.From)
 	case StepNormalize, StepInCalled, StepInCalling, StepCalled, StepCalling:

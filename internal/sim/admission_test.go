@@ -48,6 +48,9 @@ func admissionStories() []story {
 		to("+64255550100", one1("cac-video", "CAC-02: video that is added and has no room is refused by its m-line alone", "normal-clearing", 200,
 			Caller{Manner: then(Action{2 * time.Second, AddVideo}, Action{5 * time.Second, Bye})}, at(Callee{Progress: ringing, After: time.Second, Final: 200, Manner: Manner{Video: true}}, "gwb"))).
 			doc(append(admitting("total: 400}, video: {total: 1000", ""), "trunks: [gwb, gwa]", "trunks: [gwb]")...),
+		to("+64255550100", one1("cac-video-room", "… and is counted where there is room", "normal-clearing", 200,
+			Caller{Manner: then(Action{2 * time.Second, AddVideo}, Action{5 * time.Second, Bye})}, at(Callee{Progress: ringing, After: time.Second, Final: 200, Manner: Manner{Video: true}}, "gwb"))).
+			doc(append(admitting("total: 400}, video: {total: 1200", ""), "trunks: [gwb, gwa]", "trunks: [gwb]")...),
 		to("+64255550100", one1("cac-refused", "CAC-04: no other trunk, so the caller is refused with the reason and Warning 370", "link-full", 503,
 			up, nil)).doc(append(admitting("total: 0", ""), "trunks: [gwb, gwa]", "trunks: [gwb]")...),
 		to("+64255550100", one1("cac-session", "CAC-02: the profile lets a call have less than G.711 needs, and nothing else is offered", "session-too-wide", 488,
@@ -184,6 +187,7 @@ func TestCAC04Changes(t *testing.T) {
 		{"video", "total: 170}, video: {total: 1200", wide(Action{2 * second, AddVideo}), Manner{Video: true}, [2]int{85, 600}, 0},
 		{"… has no room", "total: 170}, video: {total: 1198", wide(Action{2 * second, AddVideo}), Manner{Video: true}, [2]int{85, 0}, 1},
 		{"… which one call may not have", "total: 170}, video: {perSession: 500", wide(Action{2 * second, AddVideo}), Manner{Video: true}, [2]int{85, 0}, 1},
+		{"… gets no ports", "total: 170}, video: {total: 1200", wide(Action{2 * second, AddVideo}), Manner{Video: true}, [2]int{85, 0}, 0},
 		{"… and is not wanted", "total: 170}, video: {total: 1200", wide(Action{2 * second, AddVideo}), Manner{}, [2]int{85, 0}, 0},
 		{"an offer without what was refused", "total: 170}, video: {total: 1198", wide(Action{2 * second, AddVideo}, Action{4 * second, Update}), Manner{Video: true}, [2]int{85, 0}, 2},
 	} {
@@ -192,6 +196,9 @@ func TestCAC04Changes(t *testing.T) {
 			sc := plain(x.caller, map[string][]Callee{"gwb": {{Progress: ringing, After: second, Final: 200, Manner: x.callee}}})
 			sc.Number = "+64255550100"
 			w.Call(sc)
+			if strings.Contains(x.name, "no ports") {
+				w.Fault.Shut = 1
+			}
 			var got [2]int
 			refused, full := 0, false
 			w.after(80*second, func() {

@@ -12,9 +12,9 @@ import (
 const idle = "\n      med2.sim.example: {addresses: [192.0.2.12], mediaPorts: 20000-20999}"
 
 // TestEveryFault runs each story again and again: once without its first packet, once without its second, and so on; with each
-// packet doubled; with each opening of media, look-up of a name and sending of a message failing; with a fault inside at
-// each place where the core calls its surroundings. The call may end otherwise, but by the rules. Where legs go from call to call the story
-// runs once more with several shards.
+// packet doubled; with each opening of media, look-up of a name and sending of a message failing; with no port to be had
+// any more from each opening of media on; with a fault inside at each place where the core calls its surroundings. The call
+// may end otherwise, but by the rules. Where legs go from call to call the story runs once more with several shards.
 func TestEveryFault(t *testing.T) {
 	t.Parallel()
 	list := stories()
@@ -51,6 +51,7 @@ func TestEveryFault(t *testing.T) {
 				{"drop packet", c.Packets, func(f *Fault, i int) { f.Drop = i }},
 				{"double packet", c.Packets, func(f *Fault, i int) { f.Double = i }},
 				{"fail media", c.Media, func(f *Fault, i int) { f.Media = i }},
+				{"no port from media", c.Media, func(f *Fault, i int) { f.Shut = i }},
 				{"fail name", c.Names, func(f *Fault, i int) { f.Name = i }},
 				{"fail send", c.Sends, func(f *Fault, i int) { f.Send = i }},
 				{"panic at", c.Visits, func(f *Fault, i int) { f.Panic = i }},

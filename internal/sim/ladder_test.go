@@ -32,7 +32,7 @@ func (s *story) run(t testing.TB, fault Fault) *World {
 	return w
 }
 
-var noFault = Fault{Drop: -1, Double: -1, Media: -1, Name: -1, Send: -1, Panic: -1}
+var noFault = Fault{Drop: -1, Double: -1, Media: -1, Shut: -1, Name: -1, Send: -1, Panic: -1}
 
 // TestLadders compares each story with its ladder in testdata; -update writes them.
 func TestLadders(t *testing.T) {

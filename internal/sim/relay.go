@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/directsip/directsip/internal/b2bua"
@@ -69,6 +70,13 @@ func (r *relay) set(want *media.Session, open bool) {
 	for k := range want.Timeout {
 		r.check(want.ID, s, k)
 	}
+}
+
+// lacks tells whether a session has a port that is not open.
+func (r *relay) lacks(want *media.Session) bool {
+	return slices.ContainsFunc(want.Streams, func(st media.Stream) bool {
+		return slices.ContainsFunc(st.Side[:], func(side media.Side) bool { return r.ports[side.Local.Port()] != want.ID })
+	})
 }
 
 // play tells the end of what is played in time, and checks that whoever is to hear it can.

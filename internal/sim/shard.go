@@ -203,15 +203,15 @@ func (s *shard) media(op b2bua.MediaOp) {
 	w, relay, id := s.n.w, s.n.relay, op.Session.ID
 	f := &w.Fault
 	switch op.Verb {
-	case b2bua.MediaOpen, b2bua.MediaUpdate:
+	case b2bua.MediaOpen, b2bua.MediaUpdate, b2bua.MediaGrow:
 		f.Count.Media++
 		var err error
-		if f.Media == f.Count.Media-1 {
+		if w.Full && op.Verb == b2bua.MediaGrow || f.Media == f.Count.Media-1 || f.Shut >= 0 && f.Shut < f.Count.Media && relay.lacks(op.Session) {
 			err = errMedia
 		} else {
 			relay.set(op.Session, op.Verb == b2bua.MediaOpen)
 		}
-		if op.Verb == b2bua.MediaOpen || err != nil {
+		if op.Verb != b2bua.MediaUpdate || err != nil {
 			s.core.MediaOpened(w.now, id, err, &s.out)
 		}
 	case b2bua.MediaClose:

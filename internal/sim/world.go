@@ -34,6 +34,8 @@ type World struct {
 	Bypass bool
 	// Faxes: in many calls one side wants T.38 instead of speech, or beside it.
 	Faxes bool
+	// Full: no call gets more ports than it has begun with.
+	Full bool
 	// Odd: many peers do what few do, and some forget their calls.
 	Odd bool
 	// Restless: everybody does much at once, and the surroundings change.
@@ -81,7 +83,7 @@ func NewSharded(seed uint64, snap *topology.Snapshot, shards int) *World {
 	w := &World{Seed: seed, snap: snap, rnd: rand.New(rand.NewPCG(seed, 0x5eed)), now: epoch,
 		at: make(map[netip.Addr]station), scenarios: make(map[string]*Scenario), cut: make(map[string]bool)}
 	w.Net.start(w)
-	w.Fault = Fault{Drop: -1, Double: -1, Media: -1, Name: -1, Send: -1, Panic: -1}
+	w.Fault = Fault{Drop: -1, Double: -1, Media: -1, Shut: -1, Name: -1, Send: -1, Panic: -1}
 	for i, s := range snap.Servers {
 		n := newNode(w, i, s, shards)
 		w.Nodes = append(w.Nodes, n)
@@ -103,6 +105,7 @@ func NewSharded(seed uint64, snap *topology.Snapshot, shards int) *World {
 type Fault struct {
 	Drop, Double      int // packet
 	Media, Name, Send int // opening or updating media, looking up a name, sending a message of a node
+	Shut              int // opening or updating media from which on somebody else has all ports that are not open
 	Panic             int // a call of the core into its surroundings, which panics
 	Count             struct{ Packets, Media, Names, Sends, Visits int }
 }

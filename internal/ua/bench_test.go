@@ -130,7 +130,7 @@ func (r *rig) in(src sip.Source, data []byte) {
 func (r *rig) relays() {
 	for i := 0; i < len(r.out.Media); i++ {
 		switch op := r.out.Media[i]; op.Verb {
-		case b2bua.MediaOpen:
+		case b2bua.MediaOpen, b2bua.MediaGrow:
 			r.session = op.Session
 			r.core.MediaOpened(r.now, op.Session.ID, nil, &r.out)
 		case b2bua.MediaUpdate:

@@ -60,7 +60,7 @@ func (s *shards) do(i int, f func(c *ua.Core, out *ua.Out)) {
 	f(c, &o)
 	for k := 0; k < len(o.Media); k++ {
 		switch op := o.Media[k]; op.Verb {
-		case b2bua.MediaOpen, b2bua.MediaUpdate:
+		case b2bua.MediaOpen, b2bua.MediaUpdate, b2bua.MediaGrow:
 			named := ""
 			c.Names([]media.SessionID{op.Session.ID}, func(_ media.SessionID, names [5]string) { named = names[0] })
 			if named == "" || named != op.Session.Call {

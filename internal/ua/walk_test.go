@@ -143,7 +143,7 @@ func (w *walk) follows() {
 		for _, op := range ops {
 			again = true
 			switch op.Verb {
-			case b2bua.MediaOpen:
+			case b2bua.MediaOpen, b2bua.MediaGrow:
 				w.sessions[op.Session.ID] = op.Session
 				w.core.MediaOpened(w.now, op.Session.ID, nil, o)
 			case b2bua.MediaUpdate:

@@ -1,0 +1,89 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// MED-09: video is added to a call while other programs have every port that is left. It is refused on both sides, one that is not open is named to nobody, speech goes on, and the explanation of the
+// call says why. When there are ports again the next offer has them, and what is sent to them at once arrives.
+func TestVideoWithoutPorts(t *testing.T) {
+	l := newLab(t)
+	s := l.serve(strings.Replace(l.document("UDP"), "{addresses:", "{mediaTier: sockets, mediaPorts: 40000-40031, addresses:", 1)) // which sees at once who else has a port
+	c := l.talk("film", "+14255550100")
+	c.calleeHears("hello")
+	c.callerHears("hello")
+	var others []net.PacketConn
+	for port := 40000; port < 40032; port++ {
+		if other, err := net.ListenPacket("udp", net.JoinHostPort(l.ip(1), strconv.Itoa(port))); err == nil {
+			others = append(others, other)
+			t.Cleanup(func() { other.Close() })
+		}
+	}
+	if len(others) != 28 {
+		t.Fatalf("%d ports are left beside those of the call, want 28", len(others))
+	}
+	seq := 1
+	aFilm, bFilm := l.rtp(l.ip(2)), l.rtp(l.ip(3))
+	said := func(speech, film *net.UDPConn) string {
+		return strings.Replace(audio(speech.LocalAddr().(*net.UDPAddr).IP.String(), speech.LocalAddr().(*net.UDPAddr).Port), "o=- 1 1", fmt.Sprint("o=- 1 ", seq), 1) +
+			fmt.Sprintf("m=video %d RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n", film.LocalAddr().(*net.UDPAddr).Port)
+	}
+	port := func(msg string) *net.UDPAddr {
+		_, m, ok := strings.Cut(msg, "\r\nm=video ")
+		if n, err := strconv.Atoi(strings.Fields(m + " -")[0]); ok && err == nil {
+			return &net.UDPAddr{IP: net.ParseIP(l.ip(1)), Port: n}
+		}
+		t.Fatalf("no m-line of video:\n%s", msg)
+		return nil
+	}
+	add := func() (inv, final string) {
+		seq++
+		c.a.send(c.a.request("INVITE", uri(header(c.answer, "Contact")), header(c.answer, "To"), "film", seq, fmt.Sprint("re", seq), said(c.aRTP, aFilm)))
+		inv = c.b.expect("INVITE ")
+		answer := said(c.bRTP, bFilm)
+		if port(inv).Port == 0 {
+			answer = strings.Replace(answer, fmt.Sprint("m=video ", bFilm.LocalAddr().(*net.UDPAddr).Port), "m=video 0", 1)
+		}
+		c.b.send(c.b.reply(inv, 200, answer))
+		c.b.expect("ACK ")
+		final = c.a.final("INVITE")
+		c.a.send(c.a.request("ACK", uri(header(c.answer, "Contact")), header(c.answer, "To"), "film", seq, fmt.Sprint("ackre", seq), ""))
+		return inv, final
+	}
+	inv, final := add()
+	if status(final) != 200 || port(inv).Port != 0 || port(final).Port != 0 {
+		t.Errorf("without ports the callee is offered\n%s\nand the caller answered\n%s", inv, final)
+	}
+	c.calleeHears("still here")
+	c.callerHears("still here")
+	for _, other := range others {
+		other.Close()
+	}
+	aFilm, bFilm = l.rtp(l.ip(2)), l.rtp(l.ip(3)) // the same offer again would only refresh what stands
+	inv, final = add()
+	for _, way := range []struct {
+		from, at *net.UDPConn
+		to       *net.UDPAddr
+	}{{aFilm, bFilm, port(final)}, {bFilm, aFilm, port(inv)}} {
+		p := packet(1, 0xf, "film")
+		way.from.WriteToUDP(p, way.to)
+		if got := hear(way.at, timeout); !bytes.Equal(got, p) {
+			t.Errorf("%q came by %v as %q", p, way.to, got)
+		}
+	}
+	c.calleeHears("still here")
+	c.callerHears("still here")
+	c.a.send(c.a.request("BYE", uri(header(c.answer, "Contact")), header(c.answer, "To"), "film", seq+1, "byefilm", ""))
+	c.a.final("BYE")
+	c.b.send(c.b.reply(c.b.expect("BYE "), 200, ""))
+	r := s.record()
+	checkRecord(t, r, "normal-clearing", 200, "caller")
+	if out := s.cli(0, "why", r.ID); !strings.Contains(out, "no ports: the caller adds an m-line, and the relay could not open one for it: it is refused") {
+		t.Errorf("why does not tell:\n%s", out)
+	}
+}
