@@ -139,7 +139,7 @@ var wrongs = []wrong{
 		switch n {
 		case 1:
 			c.aRTP.Close()
-		case 10:
+		case 50: // a second later, so that a busy host has been refused too
 			var err error
 			if c.aRTP, err = listenUDP(c.aRTP.LocalAddr().(*net.UDPAddr)); err != nil {
 				panic(err)
