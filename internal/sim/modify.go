@@ -261,14 +261,13 @@ func (p *Party) modify(s *server) {
 		})
 		return
 	}
-	p.changed = p.w().now
 	p.busy, p.inv = true, s
 	finish := func() {
 		if s.done || p.state != up || !p.live() {
 			return
 		}
 		p.ackSeq, _, _ = m.CSeq()
-		p.acked = false
+		p.acked, p.changed = false, p.w().now
 		p.respond(s, 200, func(r *sip.Message) {
 			if d == nil {
 				wants := p.speaker.dir
