@@ -105,7 +105,7 @@ func (c *Call) lend(now time.Time, x *transfer, out *Out) {
 		p.said = x.by.sdp.body // as the other one was told
 	}
 	out.Passages = append(out.Passages, p)
-	*l = Leg{side: l.side, number: l.number, trunk: l.trunk, who: l.who, tag: l.tag}
+	*l = Leg{side: l.side, number: l.number, trunk: l.trunk, who: l.who, tag: l.tag, sdp: description{codec: l.sdp.codec}} // what was heard in it is rated by that
 	c.plan.dirty = true
 }
 
