@@ -253,13 +253,15 @@ func (c *Call) fitInvite(now time.Time, t *attempt, body string) *sip.Message {
 		return m
 	}
 	m.Del(sip.IDSessionID) // nothing of the call needs it
-	mapped := l.sdp        // as it goes by TCP
-	if tooLarge(m, l.trunk.Settings.UDPMaxRequest) && l.sdp.unmap(l.first > 1) {
+	limit := l.trunk.Settings.UDPMaxRequest
+	switch spare := l.sdp.mappings(); {
+	case !tooLarge(m, limit):
+	case spare > 0 && !tooLarge(m, limit+spare):
+		l.sdp.unmap(l.first > 1)
 		m = c.buildInvite(t, l.sdp.body)
 		m.Del(sip.IDSessionID)
-	}
-	if tooLarge(m, l.trunk.Settings.UDPMaxRequest) && !c.env.noTCP().Is(now, WayOf(&l.hop)) {
-		t.viaTCP, l.sdp = true, mapped
+	case !c.env.noTCP().Is(now, WayOf(&l.hop)):
+		t.viaTCP = true
 		l.hop.Transport = sip.TCP
 		m = c.buildInvite(t, body)
 	}

@@ -154,19 +154,22 @@ func (d *description) rewrite(s *sdp.Session, r *sdp.Rewrite) string {
 	return d.say(string(text))
 }
 
-// unmap says our first offer without the mappings that it has of us, under a higher version if it was sent with them. False: it has none.
-func (d *description) unmap(sent bool) bool {
-	bare := d.bare
-	if bare == "" {
-		return false
+// mappings is how many octets shorter our first offer is without the mappings that it has of us.
+func (d *description) mappings() int {
+	if d.bare == "" {
+		return 0
 	}
-	d.unmapped, d.bare = true, ""
-	if sent {
-		d.anew(bare)
+	return len(d.body) - len(d.bare)
+}
+
+// unmap says it without them, under a higher version if it was sent with them.
+func (d *description) unmap(sent bool) {
+	if d.unmapped = true; sent {
+		d.anew(d.bare)
 	} else {
-		d.say(bare)
+		d.say(d.bare)
 	}
-	return true
+	d.bare = ""
 }
 
 // pass says a description of the other side when media goes past us.
