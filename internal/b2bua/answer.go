@@ -528,7 +528,7 @@ func (c *Call) advanceAnswer(now time.Time, l *Leg, out *Out) {
 			c.bye(now, l, out)
 		}
 		if !parted {
-			c.finish(now, diag.AckMissing, c.name(l), "", out)
+			c.finish(now, diag.AckMissing, c.name(l), c.env.whereWeAre(l.hop), out)
 		}
 	}
 }

@@ -256,6 +256,11 @@ func (e *Env) isUs(hop sip.Hop, host string) bool {
 // Contact is the value of our Contact toward the peer of a hop.
 func (e *Env) Contact(hop sip.Hop) string { return e.self(hop).contact }
 
+// whereWeAre is the detail of a call whose peer does not come to our Contact: the host of that, perhaps a name that it cannot resolve.
+func (e *Env) whereWeAre(hop sip.Hop) string {
+	return "our Contact is at " + string(e.appendHost(nil, hop)) + " over " + hop.Transport.String()
+}
+
 // Options is an OPTIONS that asks a trunk's peer whether it is there (SIG-16): no user part in the Request-URI.
 func (e *Env) Options(t *topology.Trunk, hop sip.Hop, callID string) *sip.Message {
 	uri := string(appendHostPort([]byte("sip:"), t.Gateway.Host, t.Gateway.Addr, t.GatewayPort, t.Transport))

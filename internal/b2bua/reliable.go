@@ -95,7 +95,7 @@ func (c *Call) advanceReliable(now time.Time, out *Out) {
 		case dialog.Again:
 			out.Sends = append(out.Sends, txn.Send{Hop: c.a.invs.Hop(), Data: rel.data, CallID: c.a.callID, Again: true})
 		case dialog.GiveUp:
-			c.finish(now, diag.PrackMissing, "caller", "", out)
+			c.finish(now, diag.PrackMissing, "caller", c.env.whereWeAre(c.a.hop), out)
 			return
 		}
 	}

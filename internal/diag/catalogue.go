@@ -256,10 +256,10 @@ var (
 		Fix:  "Nothing: the peers repeat on their own."}
 	PrackMissing = &Reason{ID: "prack-missing", Status: 504, Phrase: "Server Time-out", Cause: 102,
 		Text: "The caller demands reliable provisional responses and never acknowledged one (no PRACK), so its call was refused.",
-		Fix:  "The caller cannot reach our Contact address, or its PRACK is malformed or lost: check NAT and firewall, or set reliableProvisional of its trunk to off."}
+		Fix:  "The caller cannot resolve or reach our Contact, which the detail has, or its PRACK is malformed or lost: check DNS at the caller, NAT and firewall, or set reliableProvisional of its trunk to off."}
 	AckMissing = &Reason{ID: "ack-missing", Cause: 102, Phrase: "Recovery on timer expiry",
 		Text: "The caller never acknowledged the answer (no ACK for the 200), so the call was ended.",
-		Fix:  "The caller cannot reach our Contact address, or its ACK is lost on the way: check NAT and firewall, a proxy in between that does not stay on the way (Record-Route), and the log for a TLS connection of the caller that was refused."}
+		Fix:  "The caller cannot resolve or reach our Contact, which the detail has (a name over TLS, or contactHost of the trunk), or its ACK is lost on the way: check DNS at the caller, NAT and firewall, a proxy in between that does not stay on the way (Record-Route), and the log for a TLS connection of the caller that was refused."}
 	SessionExpired = &Reason{ID: "session-expired", Cause: 102, Phrase: "Recovery on timer expiry",
 		Text: "The session timer (RFC 4028) ran out without a refresh.",
 		Fix:  "The side that should refresh has lost the call or its refresh does not reach us; the ladder shows the last one."}
