@@ -32,8 +32,19 @@ func (c *Call) receiveBye(now time.Time, l *Leg, src sip.Source, m *sip.Message,
 		c.candidateGone(now, l, 480, diag.TransferFailed, out)
 	case c.other(l) != nil || c.xfer.connects() && c.xfer.new != nil && l == &c.xfer.new.leg:
 		c.endCause = uint8(q850(m)) // the other telephone network is to know what this one says
-		c.finish(now, c.clearing(), c.name(l), saidWith(m), out)
+		c.finish(now, c.clearing(), c.name(l), cmp.Or(saidWith(m), c.unacknowledged(now)), out)
 	}
+}
+
+// ackLate is when an answer has been repeated three times (RFC 3261 §13.3.1.4).
+const ackLate = 4 * time.Second
+
+// unacknowledged says, of a call that is hung up before it is cut off for want of an ACK, that there was none: nothing else of its record would.
+func (c *Call) unacknowledged(now time.Time) string {
+	if !c.a.answer.Waiting() || now.Sub(c.rec.Answered) < ackLate {
+		return ""
+	}
+	return "the caller had not acknowledged the answer (no ACK for the 200): " + c.env.whereWeAre(c.a.hop)
 }
 
 // saidWith is what a BYE or CANCEL says of the call's end (RFC 3326) beyond that it is a normal one.

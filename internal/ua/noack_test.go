@@ -18,3 +18,17 @@ func TestNoACKNamesOurContact(t *testing.T) {
 		}
 	}
 }
+
+// TestHungUpBeforeTheACK: who hangs up before a call is cut off for want of an ACK leaves a record that tells of it; one whose BYE overtakes the ACK does not.
+func TestHungUpBeforeTheACK(t *testing.T) {
+	for after, want := range map[time.Duration]string{100 * time.Millisecond: "", 20 * time.Second: "not acknowledged the answer (no ACK for the 200): our Contact is at 192.0.2.10:5060 over UDP"} {
+		r := rigOf(t, document)
+		caller, _ := r.ends()
+		r.pass(after)
+		r.in(caller.src, caller.says("BYE", ""))
+		r.relays()
+		if len(r.out.Records) != 1 || r.out.Records[0].Reason != "normal-clearing" || (want == "") != (r.out.Records[0].Detail == "") || !strings.Contains(r.out.Records[0].Detail, want) {
+			t.Errorf("after %v: %+v", after, r.lines())
+		}
+	}
+}
