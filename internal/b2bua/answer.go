@@ -165,7 +165,9 @@ func (c *Call) turnTo(t *attempt) {
 	c.current = t
 	if c.xfer == nil {
 		c.goWith(t)
-		c.plan.face(c, &t.leg)
+		if c.plan.bypass || c.met(&t.leg) { // else when it answers, see turnsBack
+			c.plan.face(c, &t.leg)
+		}
 	}
 }
 
@@ -265,7 +267,7 @@ func (c *Call) wants(t *attempt) bool {
 	if c.xfer != nil {
 		return c.xfer.stage == transferHunting && t.transfers == c.transfers
 	}
-	return c.phase == phaseHunting && c.answering == nil
+	return c.phase == phaseHunting && c.answering == nil && !t.stale
 }
 
 // lateInviteResponse takes what comes for the initial INVITE after it had its result.

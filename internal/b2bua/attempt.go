@@ -49,10 +49,12 @@ type attempt struct {
 	rang      bool // an 18x came
 	cancelled bool // CANCEL was sent
 	elsewhere bool // … because somebody else has answered
+	stale     bool // the ports that it was offered are no longer the call's
 	viaTCP    bool // the INVITE is too large for UDP and goes by TCP (RFC 3261 §18.1.1)
 
 	transfers uint8 // of the call that had begun: a later one does not call this target
 
+	had      []uint16      // ports of side B beside those of its m-lines, while others are tried for this target, see turn
 	failure  string        // why a message could not be sent, in words of the transport
 	pause    time.Duration // the shortest that an address of the gateway has asked for with its 503; 0: none has
 	patience time.Time     // until when the addresses of the target are tried while there is another target; zero: for ever
@@ -142,7 +144,7 @@ func (c *Call) hunt(now time.Time, out *Out) {
 // awake is a target left behind that has woken up and has not confirmed its CANCEL yet; nil: there is none, or it has had its time.
 func (c *Call) awake() *attempt {
 	for _, t := range c.attempts {
-		if t.state == attemptOver && !t.grace.IsZero() && t.transfers == c.transfers {
+		if t.state == attemptOver && !t.grace.IsZero() && t.transfers == c.transfers && !t.stale {
 			return t
 		}
 	}
@@ -222,6 +224,15 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 		return
 	}
 	l.hop = c.env.Toward(trunk, t.hops[t.hop])
+	c.rec.Attempts[t.index].Remote = c.env.written(l.hop.Remote)
+	if !c.turn(t, out) {
+		c.inviteFrom(now, t, out)
+	}
+}
+
+// inviteFrom is invite where the ports that it names are open.
+func (c *Call) inviteFrom(now time.Time, t *attempt, out *Out) {
+	l, trunk := &t.leg, t.target.Trunk
 	body := ""
 	switch {
 	case c.xfer != nil:
@@ -242,7 +253,6 @@ func (c *Call) invite(now time.Time, t *attempt, out *Out) {
 	if t.patience.IsZero() {
 		t.patience = t.noProgress
 	}
-	c.rec.Attempts[t.index].Remote = c.env.written(l.hop.Remote)
 }
 
 // fitInvite writes the INVITE of an attempt, for TCP when it is too large for UDP (RFC 3261 §18.1.1) and the peer has not been without TCP lately.

@@ -46,7 +46,7 @@ type Call struct {
 	offered   *sdp.Session // that offer, read
 	forks     []*fork
 	plan      plan
-	opening   *opening       // ports that the relay is asked for, and what waits for them
+	opening   opening        // what waits for ports that the relay is asked for
 	exch      *exchange      // a re-INVITE or UPDATE on its way between the legs
 	early     *earlyExchange // the same before the answer
 	answering *answering     // a target's 2xx that must not overtake what the caller has to acknowledge
@@ -213,12 +213,21 @@ func (c *Call) Receive(now time.Time, src sip.Source, m *sip.Message, out *Out) 
 	if leg == nil {
 		return false
 	}
-	if n := c.adds(leg, m); n > 0 && c.grow(&opening{adds: n, trunk: leg.trunk, who: "the " + c.name(leg),
-		then: func(now time.Time, out *Out) { c.take(now, leg, att, src, m, out) }}, out) {
+	if c.waits(leg, att, src, m, out) {
 		return true
 	}
 	c.take(now, leg, att, src, m, out)
 	return true
+}
+
+// waits has a message wait for ports that are to be open before it is looked at. False: it needs none.
+func (c *Call) waits(leg *Leg, att *attempt, src sip.Source, m *sip.Message, out *Out) bool {
+	n := c.adds(leg, m)
+	if n == 0 && (att == nil || m.IsRequest() || att.stale || c.phase != phaseHunting || c.met(leg)) { // as nearly all
+		return false
+	}
+	then := func(now time.Time, out *Out) { c.take(now, leg, att, src, m, out) }
+	return n > 0 && c.grow(&adding{adds: n, trunk: leg.trunk, who: "the " + c.name(leg), then: then}, out) || c.turnsBack(att, m, then, out)
 }
 
 // take is Receive for a message that waits for nothing.
@@ -694,6 +703,9 @@ func (c *Call) Abort(now time.Time, why *diag.Reason, detail string, out *Out) {
 		out.Media = append(out.Media, MediaOp{MediaClose, &media.Session{ID: c.id}})
 	}
 	c.releasePorts(now, c.plan.lines)
+	for _, t := range c.attempts {
+		c.releaseHad(now, t)
+	}
 	held, user := c.held, c.heldUser
 	c.held, c.heldUser = nil, nil
 	c.reserve(&network.Legs{}, true)

@@ -63,7 +63,7 @@ type MediaVerb uint8
 const (
 	MediaOpen   MediaVerb = iota + 1
 	MediaUpdate           // Call.MediaOpened is told if it fails
-	MediaGrow             // an update with m-lines more
+	MediaGrow             // an update that opens ports
 	MediaClose
 )
 

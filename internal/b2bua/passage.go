@@ -180,7 +180,7 @@ func (c *Call) Seat(now time.Time, p *Passage, out *Out) {
 		c.inviteGuest(now, x, out)
 		c.settle(now, out)
 	}
-	if n := c.lacks(l.sdp.body, by.sdp.body); n == 0 || !c.grow(&opening{adds: n, trunk: l.trunk, who: "who comes from another call", then: ask}, out) {
+	if n := c.lacks(l.sdp.body, by.sdp.body); n == 0 || !c.grow(&adding{adds: n, trunk: l.trunk, who: "who comes from another call", then: ask}, out) {
 		ask(now, out)
 	}
 }

@@ -13,8 +13,8 @@ import (
 // no message may name a port that is not open yet. What brings the offer waits as if it came later, and nothing else of the call knows of it. An m-line that gets no ports goes on with
 // port 0, which refuses it on both sides (RFC 3264 §6), and the others go on as they are.
 
-// opening is an input of the call that waits until the relay has answered MediaGrow.
-type opening struct {
+// adding is an input of the call that waits until the relay has answered MediaGrow.
+type adding struct {
 	adds  int // m-lines
 	tries int
 	trunk *topology.Trunk // of who adds them
@@ -57,22 +57,20 @@ func (c *Call) lacks(before, body string) int {
 }
 
 // grow takes ports for the m-lines that are added and has the relay open them. False: there are none, and nothing needs to wait.
-func (c *Call) grow(o *opening, out *Out) bool {
+func (c *Call) grow(o *adding, out *Out) bool {
 	p, fresh := &c.plan, make([]line, o.adds)
 	if !c.takePorts(c.now, fresh) {
 		c.notGrown(o, "no port is free for it")
 		return false
 	}
 	p.lines = append(p.lines, fresh...)
-	c.opening = o
-	out.Media = append(out.Media, MediaOp{MediaGrow, p.session(c)})
+	c.askPorts(func(now time.Time, err error, out *Out) { c.grown(now, o, err, out) }, out)
 	return true
 }
 
 // grown answers MediaGrow. Ports that something else holds are put behind all others, which are tried.
-func (c *Call) grown(now time.Time, err error, out *Out) {
-	p, o := &c.plan, c.opening
-	c.now, c.opening = now, nil
+func (c *Call) grown(now time.Time, o *adding, err error, out *Out) {
+	p := &c.plan
 	if err != nil {
 		had := len(p.lines) - o.adds
 		givePorts(p.lines[had:], c.env.Ports.Refuse)
@@ -87,7 +85,7 @@ func (c *Call) grown(now time.Time, err error, out *Out) {
 }
 
 // notGrown puts into the explanation why an m-line is refused. It names no port: a peer that offers again and again would fill it.
-func (c *Call) notGrown(o *opening, why string) {
+func (c *Call) notGrown(o *adding, why string) {
 	c.noteStep(routing.PortsStep(o.trunk, o.who+" adds an m-line, and "+why+": it is refused"))
 }
 

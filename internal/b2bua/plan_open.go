@@ -10,7 +10,7 @@ import (
 	"github.com/directsip/directsip/internal/topology"
 )
 
-// The ports of a call: they are taken and opened before hunting begins, more of them when m-lines are added, see plan_grow.go, and closed at its end.
+// The ports of a call: they are taken and opened before hunting begins, more of them when m-lines are added, see plan_grow.go, those of a target elsewhere where it is met so, see plan_turn.go, and closed at its end.
 
 // openTries is how many sets of ports are tried when the system will not give them.
 const openTries = 8
@@ -137,8 +137,9 @@ func (c *Call) targetHost() netip.Addr {
 // MediaOpened answers MediaOpen and MediaGrow, and MediaUpdate if that fails. Ports that something else holds are put behind all others, which are tried.
 func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
 	p := &c.plan
-	if c.opening != nil {
-		c.grown(now, err, out)
+	if then := c.opening; then != nil {
+		c.now, c.opening = now, nil
+		then(now, err, out)
 		return
 	}
 	if p.opened || c.phase == phaseAnswered {
@@ -174,6 +175,15 @@ func (c *Call) MediaOpened(now time.Time, err error, out *Out) {
 	}
 	c.finishTelling(now, diag.MediaOpenFailed, "directsip", err.Error(), "", out)
 	c.settle(now, out)
+}
+
+// opening is what goes on when the relay has answered.
+type opening func(now time.Time, err error, out *Out)
+
+// askPorts asks the relay for the ports of a running call that are not open yet. It answers before the next input, and is told nothing else meanwhile.
+func (c *Call) askPorts(then opening, out *Out) {
+	c.opening = then
+	out.Media = append(out.Media, MediaOp{MediaGrow, c.plan.session(c)})
 }
 
 // updateFailed takes the report that the relay could not do what it was last told. It is tried again, and then the call goes on with what it has.

@@ -60,6 +60,9 @@ func (p *plan) session(c *Call) *media.Session {
 
 // tell sends the relay what has changed since it was last told.
 func (p *plan) tell(c *Call, out *Out) {
+	if c.opening != nil { // then it is told all that goes on
+		return
+	}
 	if p.dirty && p.opened && !c.closing {
 		out.Media = append(out.Media, MediaOp{MediaUpdate, p.session(c)})
 	}

@@ -87,3 +87,52 @@ func TestVideoWithoutPorts(t *testing.T) {
 		t.Errorf("why does not tell:\n%s", out)
 	}
 }
+
+// MED-09: the next target is met by another address of ours, where another program has the port that is open at the first one. It is offered a port that is open there, and both hear each other; where
+// there is none it is not called, and the explanation of the call says why.
+func TestNextTargetWithoutPorts(t *testing.T) {
+	l := newLab(t)
+	doc := replaceOnce(t, l.document("UDP"), "{addresses: ["+l.ip(1)+"],", "{mediaTier: sockets, mediaPorts: 40000-40031, interfaces: {line: {addresses: ["+l.ip(9)+"]}}, addresses: ["+l.ip(1)+"],")
+	s := l.serve(replaceOnce(t, doc, "host: "+l.ip(4)+",", "interface: line, host: "+l.ip(4)+","))
+	hold := func(port int) {
+		t.Helper()
+		if other, err := net.ListenPacket("udp", net.JoinHostPort(l.ip(9), strconv.Itoa(port))); err == nil {
+			t.Cleanup(func() { other.Close() })
+		}
+	}
+	c := &talk{a: l.udp(2, 0), b: l.udpTo(l.ip(4), 5060, l.ip(9)), aRTP: l.rtp(l.ip(2)), bRTP: l.rtp(l.ip(4)), aSSRC: 0xa, bSSRC: 0xb}
+	first, offer := l.udp(3, 5060), audio(l.ip(2), c.aRTP.LocalAddr().(*net.UDPAddr).Port)
+	c.a.send(c.a.invite(l, "+14255550100", "elsewhere", offer))
+	inv := first.fresh("INVITE ")
+	taken := where(t, inv).Port
+	hold(taken)
+	first.send(first.reply(inv, 503, ""))
+	c.inv = c.b.fresh("INVITE ")
+	c.b.send(c.b.reply(c.inv, 200, audio(l.ip(4), c.bRTP.LocalAddr().(*net.UDPAddr).Port)))
+	c.b.fresh("ACK ")
+	c.answer = c.a.final("INVITE")
+	c.a.send(c.a.ack(c.answer))
+	c.toA, c.toB = where(t, c.answer), where(t, c.inv)
+	if at := c.toB; at.IP.String() != l.ip(9) || at.Port == taken {
+		t.Errorf("the second target is offered %v", at)
+	}
+	c.calleeHears("hello")
+	c.callerHears("hello")
+	c.hangUp()
+	checkRecord(t, s.record(), "normal-clearing", 200, "caller")
+
+	for port := 40000; port < 40032; port++ {
+		hold(port)
+	}
+	c.a.send(c.a.invite(l, "+14255550100", "nowhere", offer))
+	inv = first.fresh("INVITE ")
+	first.send(first.reply(inv, 503, ""))
+	if final := c.a.final("INVITE"); status(final) != 503 {
+		t.Errorf("where there is no port the caller gets\n%s", final)
+	}
+	r := s.records(2)[1]
+	checkRecord(t, r, "all-trunks-failed", 503, "directsip")
+	if out := s.cli(0, "why", r.ID); !strings.Contains(out, "no ports: the relay could not open one at the address of ours that it is called from") {
+		t.Errorf("why does not tell:\n%s", out)
+	}
+}

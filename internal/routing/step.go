@@ -70,7 +70,7 @@ const (
 	Anchored      // media passes the server
 	NoRoom        // a link has no room for the call
 	Untold        // a side does not take a change of its media
-	NoPorts       // media that was added to a running call is refused for want of ports
+	NoPorts       // media that was added to a running call is refused, or a target passed by, for want of ports
 )
 
 // MediaStep says where the media of a call to a trunk goes, and why.
@@ -87,7 +87,7 @@ func UntoldStep(t *topology.Trunk, text string) Step {
 	return Step{Kind: StepMedia, Outcome: Untold, Name: t.Name, From: text}
 }
 
-// PortsStep says why media that the peer of a trunk adds to a running call has no ports.
+// PortsStep says why media that the peer of a trunk adds to a running call, or a target that is to be called, has no ports.
 func PortsStep(t *topology.Trunk, text string) Step {
 	return Step{Kind: StepMedia, Outcome: NoPorts, Name: t.Name, From: text}
 }

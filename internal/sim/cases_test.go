@@ -256,5 +256,5 @@ func stories() []story {
 			list[i].set = func(w *World) { w.Host("gwb").NoTCP = true }
 		}
 	}
-	return slices.Concat(list, setupStories(), challengeStories(), painStories(), admissionStories(), portStories())
+	return slices.Concat(list, setupStories(), challengeStories(), painStories(), admissionStories(), portStories(), elsewhereStories())
 }

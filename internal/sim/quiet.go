@@ -48,7 +48,7 @@ func (w *World) speakers(n *Node, m *media.Session) (two []*Party) {
 	for k := range m.Streams[0].Side {
 		for _, h := range w.Hosts {
 			for _, p := range h.all {
-				if d := p.speaker.remote; (p.state != over || p.gone || p.forgot) && d != nil && d.media[0].addr == n.server.Media[0] && d.media[0].port == m.Streams[0].Side[k].Local.Port() {
+				if d := p.speaker.remote; (p.state != over || p.gone || p.forgot) && d != nil && netip.AddrPortFrom(d.media[0].addr, d.media[0].port) == m.Streams[0].Side[k].Local {
 					two = append(two, p)
 				}
 			}

@@ -45,6 +45,13 @@ func (r *relay) set(want *media.Session, open bool) {
 		s = &session{}
 		r.sessions[want.ID], r.ever[want.ID] = s, true
 	}
+	if s.want != nil {
+		for i := range s.want.Streams {
+			for k := range s.want.Streams[i].Side {
+				delete(r.ports, s.want.Streams[i].Side[k].Local.Port())
+			}
+		}
+	}
 	s.want = want
 	r.play(s, want)
 	r.spoken(want, &want.Streams[0])
@@ -72,11 +79,17 @@ func (r *relay) set(want *media.Session, open bool) {
 	}
 }
 
-// lacks tells whether a session has a port that is not open.
+// lacks tells whether a session has a port that is not open at its address.
 func (r *relay) lacks(want *media.Session) bool {
 	return slices.ContainsFunc(want.Streams, func(st media.Stream) bool {
-		return slices.ContainsFunc(st.Side[:], func(side media.Side) bool { return r.ports[side.Local.Port()] != want.ID })
+		return slices.ContainsFunc(st.Side[:], func(side media.Side) bool { return r.ports[side.Local.Port()] != want.ID || !r.opened(side.Local) })
 	})
+}
+
+// opened tells whether a port is open at an address.
+func (r *relay) opened(at netip.AddrPort) bool {
+	s := r.sessions[r.ports[at.Port()]]
+	return s != nil && slices.ContainsFunc(s.want.Streams, func(st media.Stream) bool { return st.Side[0].Local == at || st.Side[1].Local == at })
 }
 
 // play tells the end of what is played in time, and checks that whoever is to hear it can.

@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -530,10 +531,10 @@ func (x *watch) mediaPort(l *legWatch, d *desc) {
 			continue
 		}
 		at := netip.AddrPortFrom(d.media[i].addr, d.media[i].port)
-		if at.Addr() != x.n.server.Media[0] {
+		if !slices.Contains(x.n.server.AllMedia(), at.Addr()) {
 			x.fail(l, "session description names %v, not our address", at)
-		} else if _, open := x.n.relay.ports[at.Port()]; !open && !x.n.ended(l.id) {
-			x.fail(l, "session description names port %d, which is not open", at.Port())
+		} else if !x.n.relay.opened(at) && !x.n.ended(l.id) {
+			x.fail(l, "session description names %v, which is not open", at)
 		}
 	}
 }
