@@ -57,7 +57,6 @@ func (a *app) serveCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			hugeHeap(machineMemory())
 			sig := listenSignals() // also those that come while the server starts
 			defer sig.stop()
 			log := newLog(a.err, a.json, verbose)
