@@ -66,9 +66,7 @@ func TestP11_FaxBehindNAT(t *testing.T) {
 			if got := hear(stranger, time.Millisecond); got != nil {
 				t.Errorf("the stranger gets %v", got)
 			}
-			c.a.send(c.a.request("BYE", uri(header(c.answer, "Contact")), header(c.answer, "To"), "faxnat", 3, "byefax", ""))
-			c.a.final("BYE")
-			c.b.send(c.b.reply(c.b.expect("BYE "), 200, ""))
+			c.hangUpAt(3)
 			r := s.record()
 			checkRecord(t, r, "normal-clearing", 200, "caller")
 			var gated uint64

@@ -79,6 +79,14 @@ func (c *talk) hangUp() {
 	c.b.send(c.b.reply(c.b.fresh("BYE "), 200, ""))
 }
 
+// hangUpAt is hangUp of a caller whose BYE has this number.
+func (c *talk) hangUpAt(cseq int) {
+	c.a.t.Helper()
+	c.a.send(c.a.request("BYE", uri(header(c.answer, "Contact")), header(c.answer, "To"), header(c.answer, "Call-ID"), cseq, "bye"+header(c.answer, "Call-ID"), ""))
+	c.a.final("BYE")
+	c.b.send(c.b.reply(c.b.expect("BYE "), 200, ""))
+}
+
 // packet is one RTP packet of 20 ms PCMU (RFC 3550 §5.1).
 func packet(seq uint16, ssrc uint32, text string) []byte {
 	p := make([]byte, 12, 172)

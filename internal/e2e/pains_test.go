@@ -120,9 +120,7 @@ func TestP11_FaxWithinACall(t *testing.T) {
 			c.toA, c.toB = port(final, "audio"), port(inv, "audio")
 			c.calleeHears("again")
 			c.callerHears("again")
-			c.a.send(c.a.request("BYE", uri(header(c.answer, "Contact")), header(c.answer, "To"), "fax", seq+1, "byefax", ""))
-			c.a.final("BYE")
-			c.b.send(c.b.reply(c.b.expect("BYE "), 200, ""))
+			c.hangUpAt(seq + 1)
 			r := s.record()
 			checkRecord(t, r, "normal-clearing", 200, "caller")
 			var t38 uint64

@@ -78,9 +78,7 @@ func TestVideoWithoutPorts(t *testing.T) {
 	}
 	c.calleeHears("still here")
 	c.callerHears("still here")
-	c.a.send(c.a.request("BYE", uri(header(c.answer, "Contact")), header(c.answer, "To"), "film", seq+1, "byefilm", ""))
-	c.a.final("BYE")
-	c.b.send(c.b.reply(c.b.expect("BYE "), 200, ""))
+	c.hangUpAt(seq + 1)
 	r := s.record()
 	checkRecord(t, r, "normal-clearing", 200, "caller")
 	if out := s.cli(0, "why", r.ID); !strings.Contains(out, "no ports: the caller adds an m-line, and the relay could not open one for it: it is refused") {
